@@ -1,0 +1,38 @@
+"""Real images as the discriminator gets to see them: range, mirror augmentation, fade."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def to_float(images: tf.Tensor) -> tf.Tensor:
+    """Returns uint8 pictures as float32: 0 becomes -1 and 255 becomes 1."""
+    return tf.cast(images, tf.float32) / 127.5 - 1.0
+
+
+def fade_reals(images: tf.Tensor, alpha: tf.Tensor | float) -> tf.Tensor:
+    """Fades real images as the generator's are faded (paper, §2).
+
+    At alpha 0 every 2x2 pixels show their average, as the previous resolution would;
+    at alpha 1 the images are themselves.
+
+    Args:
+        images: `(batch, height, width, channels)` float32.
+        alpha: scalar in [0, 1].
+    """
+    _, height, width, channels = images.shape
+    blocks = tf.reshape(images, (-1, height // 2, 2, width // 2, 2, channels))
+    average = tf.reduce_mean(blocks, axis=(2, 4), keepdims=True)
+    faded = average + (blocks - average) * alpha
+    return tf.reshape(faded, (-1, height, width, channels))
+
+
+def flip_half(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Flips each image left to right with probability 1/2.
+
+    Args:
+        images: `(batch, height, width, channels)`.
+        seed: two int64, on which alone the choice depends.
+    """
+    chance = tf.random.stateless_uniform((images.shape[0], 1, 1, 1), seed=seed)
+    return tf.where(chance < 0.5, images, tf.reverse(images, axis=[2]))
