@@ -251,6 +251,7 @@ class TrainingConfig:
     """Everything that decides what a run computes.
 
     Attributes:
+        dataset: name of the data set.
         network: the two networks.
         schedule: when they grow.
         loss: what they minimise.
@@ -266,6 +267,7 @@ class TrainingConfig:
         seed: of initial weights, latents, mixing factors and data order.
     """
 
+    dataset: str = ""
     network: NetworkConfig = NetworkConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     loss: LossConfig = LossConfig()

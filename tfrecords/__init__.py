@@ -1,0 +1,1 @@
+"""Pictures to TFRecords: one set of files per resolution, 4 px and up."""

@@ -1,0 +1,96 @@
+"""Draws pictures with a trained generator: `python generate.py --run_dir=RUN --grid=8x4`."""
+
+import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+import os
+import posixpath
+import re
+
+
+import tensorflow as tf
+from absl import flags
+
+from pgan_tf import sampling
+from pgan_tf.checkpoint import load_generator, read_run
+from tfrecords.command_line import run
+from tfrecords.errors import UserError
+
+RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of a run of train.py.")
+OUTPUT = flags.DEFINE_string("output", None, "PNG file with --grid, else a folder for PNG files.")
+SEEDS = flags.DEFINE_string("seeds", "0-31", "Latents: seeds and ranges, such as 3,7,100-199.")
+GRID = flags.DEFINE_string("grid", None, "COLUMNSxROWS: one sheet, from the first seed on.")
+LABELS = flags.DEFINE_string("labels", "", "Class numbers such as 0,3; pictures take turns.")
+NETWORK = flags.DEFINE_enum(
+    "network", "average_generator", ["average_generator", "generator"], "Which weights."
+)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Reads `3,7,100-199`.
+
+    Raises:
+        UserError: it is not such a list.
+    """
+    parts = [re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip()) for part in text.split(",")]
+    if not all(parts):
+        raise UserError(f"--seeds: expected numbers and ranges such as 3,7,100-199, got {text!r}")
+    return [
+        seed for part in parts for seed in range(int(part[1]), int(part[2] or part[1]) + 1)
+    ]
+
+
+def parse_grid(text: str) -> tuple[int, int]:
+    """Reads `8x4`.
+
+    Raises:
+        UserError: it is not two numbers.
+    """
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if not match:
+        raise UserError(f"--grid: expected COLUMNSxROWS such as 8x4, got {text!r}")
+    return int(match[1]), int(match[2])
+
+
+def main() -> None:
+    """Draws a grid, or a file for each seed."""
+    if not RUN_DIR.value:
+        raise UserError("--run_dir: expected a run folder, got none: name one")
+    seeds = parse_seeds(SEEDS.value)
+    if GRID.value:
+        columns, rows = parse_grid(GRID.value)
+        seeds = list(range(seeds[0], seeds[0] + columns * rows))
+
+    checkpoint = read_run(RUN_DIR.value)
+    network = checkpoint.config.network
+    if LABELS.value and not network.label_size:
+        raise UserError("--labels: expected a generator with classes, got one without: leave it out")
+    try:
+        classes = [int(number) for number in LABELS.value.split(",") if number]
+    except ValueError:
+        raise UserError(f"--labels: expected class numbers, got {LABELS.value!r}") from None
+    classes = classes or list(range(max(1, network.label_size)))
+    labels = sampling.one_hot_labels(
+        [classes[i % len(classes)] for i in range(len(seeds))], network.label_size
+    )
+    generator = load_generator(checkpoint, NETWORK.value)
+    latents = sampling.latents_from_seeds(seeds, network.latent_size)
+    pictures = sampling.generate(generator, latents, labels)
+
+    try:
+        if GRID.value:
+            path = OUTPUT.value or "grid.png"
+            sheet = sampling.make_grid(pictures, columns, pictures.shape[1])
+            sampling.write_png(path, sheet)
+        else:
+            path = OUTPUT.value or "pictures"
+            tf.io.gfile.makedirs(path)
+            for seed, picture in zip(seeds, pictures, strict=True):
+                sampling.write_png(posixpath.join(path, f"seed-{seed:06d}.png"), picture)
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"--output: expected a place that can be written, got {path!r} ({error.message})"
+        ) from None
+    print(f"Wrote {path}: {len(pictures)} pictures of {pictures.shape[1]} px")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,199 @@
+"""Checkpoints: one file for each, written whole or not at all.
+
+A checkpoint is a NumPy .npz archive that can be read without this project: arrays named
+`network/layer/variable` and `optimizer/layer/variable/slot`, `images_shown`, and the
+configuration as JSON text, and the index of the stage whose shape the networks have. (At
+the border of two stages that is the one that ended: growing belongs to what follows.)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import posixpath
+import re
+import zipfile
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pgan_tf.config import TrainingConfig
+from pgan_tf.growth import named_variables
+from pgan_tf.networks import build_generator, set_alpha
+from pgan_tf.schedule import Stage, make_stages
+from pgan_tf.state import TrainingState
+from tfrecords.errors import UserError
+
+_NAME = re.compile(r"images-(\d{10})-stage-(\d{2})\.npz$")
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint in memory.
+
+    Attributes:
+        path: where it was read.
+        images_shown: real images shown until then.
+        stage: the stage that they were shown in.
+        config: the run's configuration.
+        arrays: every variable's value by name.
+    """
+
+    path: str
+    images_shown: int
+    stage: Stage
+    config: TrainingConfig
+    arrays: dict[str, np.ndarray]
+
+    @property
+    def alpha(self) -> float:
+        """How far the stage's new layers have faded in, 0 to 1."""
+        return min(1.0, self.stage.alpha(self.images_shown))
+
+
+def save(folder: str, state: TrainingState, images_shown: int, config: TrainingConfig) -> str:
+    """Writes a checkpoint and returns its path.
+
+    The file gets its name only when it is complete.
+    """
+    tf.io.gfile.makedirs(folder)
+    arrays = {name: variable.numpy() for name, variable in _variables(state).items()}
+    contents = io.BytesIO()
+    np.savez(
+        contents,
+        images_shown=images_shown,
+        stage_index=state.stage.index,
+        config=config.to_json(),
+        **arrays,
+    )
+    path = posixpath.join(folder, _name(images_shown, state.stage.index))
+    with tf.io.gfile.GFile(path + ".partial", "wb") as file:
+        file.write(contents.getvalue())
+    tf.io.gfile.rename(path + ".partial", path, overwrite=True)
+    return path
+
+
+def latest(folder: str) -> str | None:
+    """Returns the path of the checkpoint with the most images shown, or None."""
+    paths = _list(folder)
+    return paths[-1] if paths else None
+
+
+def prune(folder: str, keep: int) -> None:
+    """Removes old checkpoints: all but the last `keep`, and the last one of each stage."""
+    paths = _list(folder)
+    last_of_stage = {_NAME.search(path)[2]: path for path in paths}
+    for path in set(paths) - set(paths[-keep:]) - set(last_of_stage.values()):
+        tf.io.gfile.remove(path)
+
+
+def read(path: str) -> Checkpoint:
+    """Reads a checkpoint.
+
+    Raises:
+        UserError: it is damaged, or none of ours.
+    """
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            contents = io.BytesIO(file.read())
+        with np.load(contents, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        images_shown = int(arrays.pop("images_shown"))
+        stage_index = int(arrays.pop("stage_index"))
+        config = TrainingConfig.from_json(str(arrays.pop("config")))
+        stage = make_stages(config.schedule)[stage_index]
+    except tf.errors.OpError as error:
+        raise UserError(f"{path}: expected a checkpoint, got {error.message}") from None
+    except (ValueError, LookupError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path}: expected a checkpoint of pgan-tf, got a damaged file ({error}): remove it "
+            f"to go on from the one before"
+        ) from None
+    return Checkpoint(path, images_shown, stage, config, arrays)
+
+
+def restore(checkpoint: Checkpoint, state: TrainingState) -> None:
+    """Gives a state the values of a checkpoint: all of them, or none.
+
+    Raises:
+        UserError: names or shapes differ; the state is left as it was.
+    """
+    assign_all(_variables(state), checkpoint.arrays, checkpoint.path)
+
+
+def assign_all(
+    variables: dict[str, keras.Variable], arrays: dict[str, np.ndarray], source: str
+) -> None:
+    """Gives variables the values of arrays of the same names: all of them, or none.
+
+    Raises:
+        UserError: names or shapes differ. `source` is named in the message.
+    """
+    for name in sorted(variables.keys() ^ arrays.keys()):
+        where = "lacks" if name in variables else "has, unexpectedly,"
+        raise UserError(
+            f"{source} {where} {name}: it was written with other networks; choose its own "
+            f"configuration or another --run_dir"
+        )
+    for name, variable in variables.items():
+        if tuple(variable.shape) != arrays[name].shape:
+            raise UserError(
+                f"{source}: expected {name} of shape {tuple(variable.shape)}, got "
+                f"{arrays[name].shape}: it was written with other networks; choose its own "
+                f"configuration or another --run_dir"
+            )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+
+
+def load_generator(
+    checkpoint: Checkpoint, network: str = "average_generator", precision: str = "float32"
+) -> keras.Model:
+    """Builds a generator with a checkpoint's weights and alpha.
+
+    Args:
+        checkpoint: from `read`.
+        network: `average_generator` or `generator`.
+        precision: a Keras dtype policy.
+    """
+    model = build_generator(checkpoint.stage, checkpoint.config.network, precision=precision)
+    prefix = f"{network}/"
+    arrays = {
+        name.removeprefix(prefix): value
+        for name, value in checkpoint.arrays.items()
+        if name.startswith(prefix)
+    }
+    assign_all(named_variables(model), arrays, checkpoint.path)
+    set_alpha(model, checkpoint.alpha)
+    return model
+
+
+def read_run(run_dir: str) -> Checkpoint:
+    """Reads the last checkpoint of a run folder.
+
+    Raises:
+        UserError: there is none.
+    """
+    path = latest(posixpath.join(run_dir, "checkpoints"))
+    if path is None:
+        raise UserError(
+            f"--run_dir: expected a run folder with checkpoints, got {run_dir!r}: name the "
+            f"--run_dir that train.py printed"
+        )
+    return read(path)
+
+
+def _variables(state: TrainingState) -> dict[str, keras.Variable]:
+    return state.weights() | state.optimizer_state()
+
+
+def _name(images_shown: int, stage_index: int) -> str:
+    return f"images-{images_shown:010d}-stage-{stage_index:02d}.npz"
+
+
+def _list(folder: str) -> list[str]:
+    if not tf.io.gfile.isdir(folder):
+        return []
+    names = sorted(name for name in tf.io.gfile.listdir(folder) if _NAME.fullmatch(name))
+    return [posixpath.join(folder, name) for name in names]

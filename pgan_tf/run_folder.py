@@ -1,0 +1,130 @@
+"""The folder that a run leaves behind: what it was, how it went, what it looks like.
+
+    flags.txt            usable as --flagfile
+    config.json          the configuration
+    metrics.jsonl        one object per tick
+    events.out.tfevents… the same for TensorBoard, with the sample sheets
+    checkpoints/         see `checkpoint`
+    samples/reals.png, samples/fakes-<kimg>.png
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pgan_tf import sampling
+from pgan_tf.config import CHANGEABLE, TrainingConfig, differences
+from tfrecords.errors import UserError
+
+
+def checkpoint_folder(run_dir: str) -> str:
+    """Returns where a run's checkpoints are."""
+    return posixpath.join(run_dir, "checkpoints")
+
+
+def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
+    """Makes a run folder, or checks that an existing one is of the same run.
+
+    Args:
+        run_dir: the folder.
+        config: what the run computes.
+        flags: the contents of flags.txt.
+
+    Raises:
+        UserError: it can't be written, holds something else, or another configuration.
+    """
+    config_path = posixpath.join(run_dir, "config.json")
+    try:
+        if tf.io.gfile.exists(config_path):
+            with tf.io.gfile.GFile(config_path) as file:
+                _check_same_run(TrainingConfig.from_json(file.read()), config, run_dir)
+        elif tf.io.gfile.isdir(run_dir) and tf.io.gfile.listdir(run_dir):
+            raise UserError(
+                f"--run_dir: expected a new folder or one of train.py's, got {run_dir!r} which "
+                f"holds other files: name another"
+            )
+        tf.io.gfile.makedirs(posixpath.join(run_dir, "samples"))
+        _write(posixpath.join(run_dir, "flags.txt"), flags)
+        _write(config_path, config.to_json())
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"--run_dir: expected a folder that can be written, got {run_dir!r} ({error.message}): "
+            f"name another"
+        ) from None
+
+
+def _check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> None:
+    different = {
+        name: values for name, values in differences(old, new).items() if name not in CHANGEABLE
+    }
+    if different:
+        listed = ", ".join(f"{name} was {a} and is {b}" for name, (a, b) in different.items())
+        raise UserError(
+            f"--run_dir: {run_dir} was begun with another configuration ({listed}): go on with "
+            f"--flagfile={posixpath.join(run_dir, 'flags.txt')}, or name another --run_dir"
+        )
+
+
+def _write(path: str, text: str) -> None:
+    """Writes a file whole or not at all."""
+    with tf.io.gfile.GFile(path + ".partial", "w") as file:
+        file.write(text)
+    tf.io.gfile.rename(path + ".partial", path, overwrite=True)
+
+
+class RunLog:
+    """Writes the metrics and sample sheets of ticks, to files and for TensorBoard."""
+
+    def __init__(self, run_dir: str, images_shown: int) -> None:
+        """Opens the log where a run begins or goes on.
+
+        Ticks later than `images_shown` are dropped: they will come again.
+        """
+        self._run_dir = run_dir
+        self._metrics_path = posixpath.join(run_dir, "metrics.jsonl")
+        lines = []
+        if tf.io.gfile.exists(self._metrics_path):
+            with tf.io.gfile.GFile(self._metrics_path) as file:
+                lines = [line for line in file.read().splitlines(keepends=True) if line.strip()]
+        kept = [
+            line
+            for line in lines
+            if line.endswith("\n") and json.loads(line)["images_shown"] <= images_shown
+        ]
+        if kept != lines:
+            _write(self._metrics_path, "".join(kept))
+        self.seconds = json.loads(kept[-1])["seconds"] if kept else 0.0
+        self._writer = tf.summary.create_file_writer(run_dir)
+
+    def write_metrics(self, metrics: dict[str, Any]) -> None:
+        """Appends one tick's metrics; `images_shown` is among them."""
+        with tf.io.gfile.GFile(self._metrics_path, "a") as file:
+            file.write(json.dumps(metrics) + "\n")
+        with self._writer.as_default(step=metrics["images_shown"]):
+            for name, value in metrics.items():
+                if isinstance(value, int | float):
+                    tf.summary.scalar(name, value)
+        self._writer.flush()
+
+    def write_fakes(self, images_shown: int, sheet: np.ndarray) -> str:
+        """Writes `samples/fakes-<kimg>.png` and returns its path."""
+        # Sorts by time, also when ticks are shorter than a thousand images.
+        name = f"fakes-{images_shown / 1000:09.3f}.png"
+        return self._write_sheet(name, "fakes", images_shown, sheet)
+
+    def write_reals(self, sheet: np.ndarray) -> str:
+        """Writes `samples/reals.png` and returns its path."""
+        return self._write_sheet("reals.png", "reals", 0, sheet)
+
+    def _write_sheet(self, name: str, tag: str, images_shown: int, sheet: np.ndarray) -> str:
+        path = posixpath.join(self._run_dir, "samples", name)
+        sampling.write_png(path, sheet)
+        with self._writer.as_default(step=images_shown):
+            tf.summary.image(tag, sheet[None])
+        self._writer.flush()
+        return path

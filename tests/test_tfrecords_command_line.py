@@ -1,0 +1,154 @@
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfrecords.dataset_info import read_dataset_info
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+SCRIPT = """
+from absl import flags
+from tfrecords import command_line
+from tfrecords.errors import UserError
+
+COUNT = flags.DEFINE_integer("count", 1, "How many.", lower_bound=0)
+COLOUR = flags.DEFINE_enum("colour", "red", ["red", "blue"], "Which.")
+FAIL = flags.DEFINE_string("fail", "", "How to fail.")
+
+def main():
+    if FAIL.value == "user":
+        raise UserError("data: expected a folder,\\n  got nothing")
+    if FAIL.value == "bug":
+        raise RuntimeError("a bug")
+    if FAIL.value == "interrupt":
+        raise KeyboardInterrupt
+    print(COUNT.value, COLOUR.value)
+
+if __name__ == "__main__":
+    command_line.run(main)
+"""
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory):
+    path = tmp_path_factory.mktemp("script") / "paint.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+def call(*arguments):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+
+
+def create(*arguments):
+    return call("-m", "tfrecords.create", *arguments)
+
+
+def test_main_sees_the_flags(script):
+    done = call(script, "--count=3", "--colour=blue")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3 blue\n", "")
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--cuont=3", "Unknown command line flag 'cuont'. Did you mean: count ?"),
+        ("--count=three", "flag --count=three: invalid literal for int() with base 10: 'three'"),
+        ("--count=-1", "flag --count=-1: -1 is not a"),
+        ("--colour=green", "flag --colour=green: value should be one of <red|blue>"),
+        ("--fail=user", "data: expected a folder,; got nothing"),
+        ("extra", "expected flags only (--name=value), got the argument extra"),
+    ],
+)
+def test_mistakes_give_one_line_and_status_2(script, argument, message):
+    done = call(script, argument)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("paint.py: error: ")
+    # absl's wording varies a little from version to version: compare the words.
+    assert (
+        done.stderr.split("error: ")[1].replace(" ", "").startswith(message.replace(" ", "")[:30])
+    )
+
+
+def test_an_interrupt_gives_one_line_and_status_130(script):
+    done = call(script, "--fail=interrupt")
+    assert (done.returncode, done.stderr) == (130, "paint.py: interrupted\n")
+
+
+def test_bugs_keep_their_traceback(script):
+    done = call(script, "--fail=bug")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "RuntimeError: a bug" in done.stderr
+
+
+def test_help_lists_the_flags(script):
+    done = call(script, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--colour: <red|blue>: Which." in done.stdout
+
+
+def test_create_converts_a_folder(tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(4):
+        pixels = np.full((40, 50, 4), (255, 0, 0, 64 * number), np.uint8)
+        Image.fromarray(pixels).save(pictures / f"{number}.png")
+    out = tmp_path / "deep" / "out"
+    done = create(pictures, out, "--channels=gray", "--background=black", "--noshuffle")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    assert done.stdout.startswith(f"{out}: 4 pictures, 4 to 32 px, gray, ")
+    info = read_dataset_info(str(out))
+    assert (info.name, info.num_images, info.resolution, info.num_channels) == ("out", 4, 32, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "expected 2 arguments, got none; usage: python -m tfrecords.create SOURCE OUT"),
+        (["a", "b", "c"], "expected 2 arguments, got a b c; usage:"),
+        (["a", "b", "--resolution=big"], "flag --resolution=big: "),
+        (["a", "b", "--channels=cmyk"], "flag --channels=cmyk: value should be one of"),
+    ],
+)
+def test_create_answers_mistakes_without_loading_tensorflow(arguments, message):
+    started = time.monotonic()
+    done = create(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"tfrecords.create: error: {message}")
+    assert done.stderr.count("\n") == 1
+    assert time.monotonic() - started < 3
+
+
+def test_create_answers_a_missing_folder_with_one_line(tmp_path):
+    done = create(tmp_path / "absent", tmp_path / "out")
+    assert done.returncode == 2
+    assert done.stderr.startswith("tfrecords.create: error: source: expected a folder")
+    assert done.stderr.count("\n") == 1
+
+
+def test_create_interrupted_leaves_nothing_behind(tmp_path):
+    command = [sys.executable, "-m", "tfrecords.create", "shapes", tmp_path / "out"]
+    process = subprocess.Popen(
+        [*map(str, command), "--resolution=512"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    for _ in range(200):
+        if any(tmp_path.glob("out.partial-*/*")):
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert stderr == "tfrecords.create: interrupted\n"
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,161 @@
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfrecords.dataset_info import is_dataset_folder, read_dataset_info, read_labels
+from tfrecords.errors import UserError
+from tfrecords.record import encode_image
+from tfrecords.record_file import count_records
+
+GOLDEN = pathlib.Path(__file__).parent / "golden" / "tfrecords"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the published converter's 10 grey pictures with 4 labels."""
+    return pathlib.Path(shutil.copytree(GOLDEN / "gray_labels", tmp_path / "gray_labels"))
+
+
+def write_records(path, records):
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in records:
+            writer.write(record)
+
+
+def test_the_published_format_is_read(folder):
+    info = read_dataset_info(str(folder))
+    assert (info.name, info.num_images, info.resolution, info.num_channels) == (
+        "gray_labels",
+        10,
+        16,
+        1,
+    )
+    assert info.files == {
+        resolution: (str(folder / f"gray_labels-r{log2:02}.tfrecords"),)
+        for log2, resolution in ((2, 4), (3, 8), (4, 16))
+    }
+    assert (info.label_size, info.label_names) == (4, ())
+    labels = read_labels(info)
+    assert labels.dtype == np.float32
+    np.testing.assert_array_equal(labels, np.load(info.labels_path))
+
+
+def test_without_labels_the_rows_are_empty():
+    info = read_dataset_info(str(GOLDEN / "shuffle0"))
+    assert (info.num_images, info.resolution, info.num_channels) == (12, 32, 3)
+    assert (info.label_size, info.labels_path) == (0, None)
+    assert read_labels(info).shape == (12, 0)
+
+
+def test_shards_are_found_in_order(folder):
+    whole = folder / "gray_labels-r04.tfrecords"
+    records = [record.numpy() for record in tf.data.TFRecordDataset(str(whole))]
+    whole.unlink()
+    for shard in (2, 0, 1):
+        path = folder / f"gray_labels-r04-0000{shard}-of-00003.tfrecords"
+        write_records(path, records[shard::3])
+    info = read_dataset_info(str(folder))
+    names = [pathlib.Path(path).name for path in info.files[16]]
+    assert names == [f"gray_labels-r04-0000{shard}-of-00003.tfrecords" for shard in range(3)]
+    assert info.num_images == 10
+    (folder / names[1]).unlink()
+    with pytest.raises(UserError, match=r"expected 3 file\(s\) of 16 px"):
+        read_dataset_info(str(folder))
+
+
+def test_records_of_several_lengths_are_counted(tmp_path):
+    path = tmp_path / "mixed"
+    write_records(path, [b"a" * n for n in (5, 0, 300, 5, 5, 7)])
+    assert count_records(str(path)) == 6
+    write_records(path, [b"abc"] * 1000)
+    assert count_records(str(path)) == 1000
+
+
+def test_a_dataset_folder_is_told_from_others(folder, tmp_path):
+    assert is_dataset_folder(str(folder))
+    assert not is_dataset_folder(str(tmp_path))
+    assert not is_dataset_folder(str(tmp_path / "absent"))
+    with pytest.raises(UserError, match=r"expected files like NAME-r05\.tfrecords, found none"):
+        read_dataset_info(str(tmp_path))
+    with pytest.raises(UserError, match="no such folder"):
+        read_dataset_info(str(tmp_path / "absent"))
+
+
+def test_a_missing_resolution_is_an_error(folder):
+    (folder / "gray_labels-r03.tfrecords").unlink()
+    with pytest.raises(UserError, match=r"from 4 to 16 px, gray_labels-r03\.tfrecords is missing"):
+        read_dataset_info(str(folder))
+
+
+@pytest.mark.parametrize("log2", [2, 4])
+@pytest.mark.parametrize("cut", [-1, -40, 6])
+def test_a_file_cut_short_is_an_error(folder, log2, cut):
+    path = folder / f"gray_labels-r{log2:02}.tfrecords"
+    data = path.read_bytes()
+    path.write_bytes(data[:cut])
+    with pytest.raises(UserError, match=rf"r0{log2}\.tfrecords: .*ends within the one at byte"):
+        read_dataset_info(str(folder))
+
+
+def test_an_empty_file_is_an_error(folder):
+    (folder / "gray_labels-r03.tfrecords").write_bytes(b"")
+    with pytest.raises(UserError, match=r"r03\.tfrecords: .*the file is empty"):
+        read_dataset_info(str(folder))
+
+
+def test_missing_records_and_label_rows_are_errors(folder):
+    labels = folder / "gray_labels-rxx.labels"
+    rows = np.load(labels)
+    with labels.open("wb") as file:
+        np.save(file, rows[:9])
+    with pytest.raises(UserError, match="expected a row for each of 10 pictures, got 9"):
+        read_dataset_info(str(folder))
+    path = folder / "gray_labels-r04.tfrecords"
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 10 * 9])
+    with pytest.raises(UserError, match="expected 10 pictures of 16 px, got 9"):
+        read_dataset_info(str(folder))
+
+
+def test_labels_never_run_a_pickle(folder):
+    with (folder / "gray_labels-rxx.labels").open("wb") as file:
+        np.save(file, np.array([["a", {}]] * 10, dtype=object), allow_pickle=True)
+    with pytest.raises(UserError, match=r"expected a \.npy file of numbers"):
+        read_dataset_info(str(folder))
+
+
+def test_records_of_another_size_or_kind_are_errors(folder):
+    path = folder / "gray_labels-r03.tfrecords"
+    write_records(path, [encode_image(np.zeros((8, 8, 3), np.uint8))] * 10)
+    with pytest.raises(UserError, match=r"expected pictures of shape \(1, 8, 8\), got \(3, 8, 8\)"):
+        read_dataset_info(str(folder))
+    write_records(path, [b"hello"] * 10)
+    with pytest.raises(UserError, match="expected records of this format"):
+        read_dataset_info(str(folder))
+
+
+def test_two_datasets_in_one_folder_are_an_error(folder):
+    shutil.copy(folder / "gray_labels-r02.tfrecords", folder / "other-r02.tfrecords")
+    with pytest.raises(UserError, match="expected one dataset, found gray_labels and other"):
+        read_dataset_info(str(folder))
+
+
+def test_dataset_json_names_the_classes_and_is_checked(folder):
+    path = folder / "dataset.json"
+    details = {"version": 1, "name": "digits", "num_images": 10, "label_names": list("abcd")}
+    path.write_text(json.dumps(details))
+    info = read_dataset_info(str(folder))
+    assert (info.name, info.label_names) == ("digits", tuple("abcd"))
+    path.write_text(json.dumps({**details, "num_images": 11}))
+    with pytest.raises(UserError, match="expected 11 pictures of 4 px, got 10"):
+        read_dataset_info(str(folder))
+    path.write_text(json.dumps({**details, "version": 2}))
+    with pytest.raises(UserError, match="expected version 1, got 2"):
+        read_dataset_info(str(folder))
+    path.write_text("{")
+    with pytest.raises(UserError, match=r"dataset\.json: expected JSON"):
+        read_dataset_info(str(folder))

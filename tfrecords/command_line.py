@@ -1,0 +1,74 @@
+"""What every command has in common: flags, one-line errors, exit codes.
+
+A command exits with 0, with 2 after a mistake of its user (one line on stderr, no
+traceback), with 130 after Ctrl-C, and with 1 and a traceback after a bug of ours.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from absl import app, flags
+
+from tfrecords.errors import UserError
+
+
+def run(main: Callable[..., None], positional: Sequence[str] = ()) -> None:
+    """Parses the flags, calls `main` and exits; never returns.
+
+    Args:
+        main: called without arguments, or with one string for each of `positional`.
+        positional: names of the arguments that are not flags, such as
+            ("SOURCE", "OUT"), as the usage message shows them.
+    """
+
+    def parse_flags(argv: list[str]) -> list[str]:
+        try:
+            return flags.FLAGS(argv)
+        except flags.Error as error:
+            _fail(str(error))
+        except SystemExit:  # after --help and its sisters, which absl ends with 1
+            sys.exit(0)
+
+    def call_main(argv: list[str]) -> None:
+        try:
+            _check_arguments(argv[1:], positional)
+            main(*argv[1:])
+        except UserError as error:
+            _fail(str(error))
+        except KeyboardInterrupt:
+            print(f"{_command_name()}: interrupted", file=sys.stderr)
+            sys.exit(130)
+
+    app.run(call_main, flags_parser=parse_flags)
+
+
+def _check_arguments(arguments: Sequence[str], positional: Sequence[str]) -> None:
+    if len(arguments) == len(positional):
+        return
+    got = " ".join(arguments) or "none"
+    if not positional:
+        raise UserError(f"expected flags only (--name=value), got the argument {got}")
+    usage = f"usage: {_command_line()} {' '.join(positional)} [--flags]"
+    raise UserError(f"expected {len(positional)} arguments, got {got}; {usage}")
+
+
+def _fail(message: str) -> None:
+    lines = (line.strip() for line in message.splitlines())
+    print(f"{_command_name()}: error: {'; '.join(filter(None, lines))}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _module_name() -> str | None:
+    """The dotted name after `python -m`, or None for a script."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name if spec else None
+
+
+def _command_name() -> str:
+    return _module_name() or os.path.basename(sys.argv[0])
+
+
+def _command_line() -> str:
+    module = _module_name()
+    return f"python -m {module}" if module else f"python {os.path.basename(sys.argv[0])}"

@@ -1,0 +1,36 @@
+"""Imports TensorFlow as every command here wants it: fast on any CPU, and without chatter.
+
+Import this first in a command. TensorFlow reads these settings once, when it is loaded.
+"""
+
+import os
+import sys
+import tempfile
+
+# oneDNN's convolutions, which TensorFlow leaves off on processors without AVX-512 VNNI: on an
+# AVX2 machine a training step runs 2 to 4 times as fast with them.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# Errors reach the user as Python's.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _import_quietly() -> None:
+    """Keeps back what the C++ side logs while it loads, unless loading fails."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_logical_devices()
+        except BaseException:
+            log.seek(0)
+            os.write(stderr, log.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+_import_quietly()
