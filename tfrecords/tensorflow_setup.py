@@ -23,7 +23,7 @@ def _import_quietly() -> None:
         try:
             import tensorflow as tf
 
-            tf.config.list_logical_devices()
+            tf.config.list_physical_devices()
         except BaseException:
             log.seek(0)
             os.write(stderr, log.read())

@@ -1,0 +1,35 @@
+"""Sets TensorFlow up once for all tests: two logical CPUs stand for two devices."""
+
+import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+import functools
+
+import pytest
+import tensorflow as tf
+
+from pgan_tf.distribution import make_strategy
+
+
+def pytest_configure(config):
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+@functools.cache
+def _mirrored():
+    # One for the whole process: TensorFlow numbers the collective operations of each
+    # MirroredStrategy from the start again, and two in one process get into each other's way.
+    return make_strategy("mirrored")
+
+
+@pytest.fixture
+def two_devices():
+    """Two logical CPUs, mirrored."""
+    strategy = _mirrored()
+    assert strategy.num_replicas_in_sync == 2
+    return strategy
+
+
+@pytest.fixture
+def one_device():
+    """The first of the two."""
+    return make_strategy("one_device")

@@ -1,0 +1,188 @@
+"""The compiled step: order of its parts, randomness, and one device against two."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pgan_tf import state
+from pgan_tf.config import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.schedule import Stage
+from pgan_tf.train_step import METRICS, make_train_step
+
+STAGE = Stage(1, 8, "fade_in", 1, 1000)
+NETWORK = NetworkConfig(resolution=8, fmap_base=32, fmap_max=8, latent_size=8, mbstd_group_size=0)
+BATCH = 8
+
+
+def make_config(**changes):
+    return TrainingConfig(
+        network=changes.pop("network", NETWORK),
+        schedule=ScheduleConfig(resolution=8),
+        minibatch_repeats=changes.pop("minibatch_repeats", 2),
+        **changes,
+    )
+
+
+def run_steps(strategy, config, optimizer=None, calls=1, alpha=0.5, learning_rate=0.01):
+    """Trains on fixed reals and returns the state and the last metrics."""
+    trained = state.build_state(STAGE, config, strategy)
+    if optimizer is not None:
+        with strategy.scope():
+            optimizers = [optimizer(), optimizer()]
+            optimizers[0].build(trained.generator.trainable_variables)
+            optimizers[1].build(trained.discriminator.trainable_variables)
+        trained = dataclasses.replace(
+            trained, generator_optimizer=optimizers[0], discriminator_optimizer=optimizers[1]
+        )
+    reals = np.random.default_rng(0).uniform(-1, 1, (64, 8, 8, 3)).astype(np.float32)
+    labels = np.eye(max(1, config.network.label_size), dtype=np.float32)
+    labels = labels[np.arange(64) % len(labels)][:, : config.network.label_size]
+    dataset = tf.data.Dataset.from_tensor_slices((reals, labels)).repeat()
+    dataset = dataset.batch(BATCH, drop_remainder=True)
+    batches = iter(strategy.experimental_distribute_dataset(dataset))
+    step = make_train_step(trained, config, strategy, BATCH)
+    images_shown = 1
+    for _ in range(calls):
+        metrics = step(
+            batches,
+            tf.constant(images_shown, tf.int64),
+            tf.constant(alpha),
+            tf.constant(learning_rate),
+            tf.constant(learning_rate),
+        ).numpy()
+        images_shown += BATCH * config.minibatch_repeats * config.discriminator_repeats
+    return trained, metrics
+
+
+def weights(trained):
+    return {name: variable.numpy() for name, variable in trained.weights().items()}
+
+
+def sgd():
+    # Adam's steps hardly depend on the gradients' scale: it would hide a sum for a mean.
+    return keras.optimizers.SGD(learning_rate=0.0)
+
+
+@pytest.mark.parametrize("label_size", [0, 3])
+def test_two_devices_train_like_one(one_device, two_devices, label_size):
+    network = dataclasses.replace(NETWORK, label_size=label_size)
+    config = make_config(network=network)
+    one, one_metrics = run_steps(one_device, config, sgd, calls=3)
+    two, two_metrics = run_steps(two_devices, config, sgd, calls=3)
+    np.testing.assert_allclose(two_metrics, one_metrics, rtol=1e-4, atol=1e-5)
+    start = weights(state.build_state(STAGE, config, one_device))
+    for name, value in weights(one).items():
+        np.testing.assert_allclose(weights(two)[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
+        assert not np.array_equal(value, start[name]), f"{name} did not train"
+
+
+def test_devices_stay_in_step(two_devices):
+    trained, _ = run_steps(two_devices, make_config(), calls=2)
+    for name, variable in trained.weights().items():
+        first, second = variable.value.values
+        np.testing.assert_array_equal(first, second, err_msg=name)
+
+
+def test_same_seed_and_position_give_the_same_step(one_device):
+    one, _ = run_steps(one_device, make_config(), sgd)
+    again, _ = run_steps(one_device, make_config(), sgd)
+    other, _ = run_steps(one_device, make_config(seed=1), sgd)
+    name = "generator/8x8_conv0/kernel"
+    np.testing.assert_allclose(weights(one)[name], weights(again)[name], atol=1e-6)
+    assert not np.allclose(weights(one)[name], weights(other)[name])
+
+
+def test_average_moves_before_the_generator_does(one_device):
+    """After one iteration the average has only seen the generator's initial weights."""
+    config = make_config(minibatch_repeats=1, average_decay=0.5)
+    trained, _ = run_steps(one_device, config)
+    start = weights(state.build_state(STAGE, config, one_device))
+    for name, value in weights(trained).items():
+        if name.startswith("average_generator/"):
+            np.testing.assert_array_equal(value, start[name])
+
+
+def test_average_is_a_running_average_of_the_generator(one_device):
+    config = make_config(minibatch_repeats=1, average_decay=0.75)
+    start = weights(state.build_state(STAGE, config, one_device))
+    after_one, _ = run_steps(one_device, config)
+    after_two, _ = run_steps(one_device, config, calls=2)
+    name = "8x8_conv1/kernel"
+    expected = 0.75 * start["average_generator/" + name]
+    expected += 0.25 * weights(after_one)["generator/" + name]
+    np.testing.assert_allclose(
+        weights(after_two)["average_generator/" + name], expected, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_discriminator_repeats_train_the_discriminator_more_often(one_device):
+    config = make_config(minibatch_repeats=1, discriminator_repeats=3)
+    trained, _ = run_steps(one_device, config)
+    assert trained.discriminator_optimizer.iterations.numpy() == 3
+    assert trained.generator_optimizer.iterations.numpy() == 1
+
+
+def test_learning_rate_zero_changes_nothing(one_device):
+    config = make_config()
+    trained, _ = run_steps(one_device, config, learning_rate=0.0)
+    start = weights(state.build_state(STAGE, config, one_device))
+    for name, value in weights(trained).items():
+        np.testing.assert_array_equal(value, start[name])
+
+
+def test_alpha_reaches_all_three_networks(one_device):
+    trained, _ = run_steps(one_device, make_config(), alpha=0.3)
+    for model in (trained.generator, trained.discriminator, trained.average_generator):
+        assert model.get_layer("fade").alpha.numpy() == pytest.approx(0.3)
+
+
+def test_new_layers_get_no_gradient_at_alpha_0_and_old_ones_none_at_alpha_1(one_device):
+    config = make_config()
+    start = weights(state.build_state(STAGE, config, one_device))
+    at_0 = weights(run_steps(one_device, config, sgd, alpha=0.0)[0])
+    at_1 = weights(run_steps(one_device, config, sgd, alpha=1.0)[0])
+    for new in ("generator/8x8_conv0", "generator/8x8_to_rgb", "discriminator/8x8_conv1"):
+        np.testing.assert_array_equal(at_0[f"{new}/kernel"], start[f"{new}/kernel"])
+        assert not np.array_equal(at_1[f"{new}/kernel"], start[f"{new}/kernel"])
+    for old in ("generator/4x4_to_rgb", "discriminator/4x4_from_rgb"):
+        np.testing.assert_array_equal(at_1[f"{old}/kernel"], start[f"{old}/kernel"])
+        assert not np.array_equal(at_0[f"{old}/kernel"], start[f"{old}/kernel"])
+
+
+def test_metrics_are_means_over_the_global_batch(one_device, two_devices):
+    """The critic's loss is made of the other metrics; drift and penalty taken away, it is one."""
+    config = make_config(loss=LossConfig(gradient_penalty_weight=0.0, drift_weight=0.0))
+    for strategy in (one_device, two_devices):
+        _, metrics = run_steps(strategy, config)
+        named = dict(zip(METRICS, metrics, strict=True))
+        assert named["discriminator_loss"] == pytest.approx(
+            named["fake_score"] - named["real_score"], abs=1e-5
+        )
+        assert np.isfinite(metrics).all()
+
+
+def test_bfloat16_trains_to_similar_losses(one_device):
+    _, full = run_steps(one_device, make_config(), calls=2)
+    _, half = run_steps(one_device, make_config(precision="mixed_bfloat16"), calls=2)
+    np.testing.assert_allclose(half, full, rtol=0.1, atol=0.1)
+
+
+def test_a_changed_alpha_recompiles_nothing(one_device):
+    config = make_config()
+    strategy = one_device
+    trained = state.build_state(STAGE, config, strategy)
+    step = make_train_step(trained, config, strategy, BATCH)
+    dataset = tf.data.Dataset.from_tensors((tf.zeros((BATCH, 8, 8, 3)), tf.zeros((BATCH, 0))))
+    batches = iter(strategy.experimental_distribute_dataset(dataset.repeat()))
+    for alpha in (0.1, 0.2, 0.3):
+        step(
+            batches,
+            tf.constant(100, tf.int64),
+            tf.constant(alpha),
+            tf.constant(alpha / 100),
+            tf.constant(0.001),
+        )
+    assert step.experimental_get_tracing_count() == 1
