@@ -1,8 +1,6 @@
 """Exports a trained generator: `python export.py --run_dir=RUN --export_dir=DIR`."""
 
 import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
-import os
-
 
 from absl import flags
 
@@ -23,13 +21,17 @@ def main() -> None:
             raise UserError(f"--{flag.name}: expected a folder, got none: name one")
     checkpoint = read_run(RUN_DIR.value)
     if checkpoint.stage.fades_in and checkpoint.alpha < 1:
-        print(f"The run is fading in {checkpoint.stage}: exported as it is, at alpha "
-              f"{checkpoint.alpha:.3f}")
+        print(
+            f"The run is fading in {checkpoint.stage}: exported as it is, at alpha "
+            f"{checkpoint.alpha:.3f}"
+        )
     path = export_saved_model(load_generator(checkpoint), EXPORT_DIR.value)
     print(f"Wrote {path} from {checkpoint.path}. Look at it, and serve it:\n")
     print(f"  saved_model_cli show --all --dir {path}")
-    print(f"  tensorflow_model_server --rest_api_port=8501 --model_name=pgan "
-          f"--model_base_path=$PWD/{EXPORT_DIR.value}")
+    print(
+        f"  tensorflow_model_server --rest_api_port=8501 --model_name=pgan "
+        f"--model_base_path=$PWD/{EXPORT_DIR.value}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 """Draws pictures with a trained generator: `python generate.py --run_dir=RUN --grid=8x4`."""
 
 import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
-import os
+
 import posixpath
 import re
-
 
 import tensorflow as tf
 from absl import flags
@@ -33,9 +32,7 @@ def parse_seeds(text: str) -> list[int]:
     parts = [re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip()) for part in text.split(",")]
     if not all(parts):
         raise UserError(f"--seeds: expected numbers and ranges such as 3,7,100-199, got {text!r}")
-    return [
-        seed for part in parts for seed in range(int(part[1]), int(part[2] or part[1]) + 1)
-    ]
+    return [seed for part in parts for seed in range(int(part[1]), int(part[2] or part[1]) + 1)]
 
 
 def parse_grid(text: str) -> tuple[int, int]:
@@ -62,7 +59,7 @@ def main() -> None:
     checkpoint = read_run(RUN_DIR.value)
     network = checkpoint.config.network
     if LABELS.value and not network.label_size:
-        raise UserError("--labels: expected a generator with classes, got one without: leave it out")
+        raise UserError("--labels: expected a generator with classes, got one without: leave it")
     try:
         classes = [int(number) for number in LABELS.value.split(",") if number]
     except ValueError:

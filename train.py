@@ -4,29 +4,28 @@ Without --data it trains the built-in shapes with presets/shapes.flags.
 """
 
 import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
-import os
+
 import pathlib
 import posixpath
 import sys
-
 
 from absl import flags
 
 from pgan_tf.config import (
     LossConfig,
     NetworkConfig,
-    PerResolution,
     ScheduleConfig,
     TrainingConfig,
-    check_resolution,
 )
 from pgan_tf.distribution import STRATEGIES, check_batch_sizes, describe, make_strategy
+from pgan_tf.per_resolution import PerResolution, check_resolution
 from pgan_tf.run_folder import open_run
-from pgan_tf.schedule import make_stages, position_at
+from pgan_tf.schedule import describe_stages
 from pgan_tf.training_loop import train
 from tfrecords.cache import prepare
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
+from tfrecords.images import parse_background
 
 NETWORK, SCHEDULE, LOSS, TRAINING = (
     NetworkConfig(),
@@ -46,9 +45,14 @@ DATA_CACHE = flags.DEFINE_string("data_cache", "datasets", "Where pictures are k
 CHANNELS = flags.DEFINE_enum("channels", "rgb", ["rgb", "gray"], "How pictures are converted.")
 BACKGROUND = flags.DEFINE_string("background", "#ffffff", "Colour behind transparent pictures.")
 ALLOW_UPSCALING = flags.DEFINE_bool(
-    "allow_upscaling", False, "Enlarge pictures that are smaller than the resolution."
+    "allow_upscaling",
+    None,
+    "Enlarge pictures that are smaller than the resolution. Default: only without --resolution.",
 )
-CONDITIONAL = flags.DEFINE_bool("conditional", False, "Train with the data's class labels.")
+TFDS_DATA_DIR = flags.DEFINE_string("tfds_data_dir", None, "Where tfds: keeps its data sets.")
+CONDITIONAL = flags.DEFINE_bool(
+    "conditional", False, "Train with the data's class labels, or with a folder's sub-folders."
+)
 MIRROR_AUGMENT = flags.DEFINE_bool("mirror_augment", False, "Flip half of the real images.")
 
 # Networks
@@ -197,28 +201,15 @@ def make_config(
     )
 
 
-def print_stages(config: TrainingConfig) -> None:
-    """Prints what a run would do."""
-    stages = make_stages(config.schedule)
-    print(f"{'stage':>5} {'pictures':>12} {'phase':10} {'kimg':>17} {'batch':>6} {'G, D learning rates'}")
-    for stage in stages:
-        position = position_at(config.schedule, stages, stage.first_image)
-        kimg = f"{stage.first_image / 1000:8g} - {stage.last_image / 1000:g}"
-        print(
-            f"{stage.index + 1:5} {stage!s:>12} {stage.phase:10} {kimg:>17} "
-            f"{position.batch_size:6} {position.generator_learning_rate:g}, "
-            f"{position.discriminator_learning_rate:g}"
-        )
-    print(f"Training ends after {config.schedule.total_kimg:g} kimg.")
-
-
 def main() -> None:
     """Trains, or says what it would do."""
     num_channels = 3 if CHANNELS.value == "rgb" else 1
     if RESOLUTION.value is not None:
         check_resolution(RESOLUTION.value, "--resolution")
         if DRY_RUN.value:
-            print_stages(make_config(DATA.value, RESOLUTION.value, num_channels, 0))
+            print(
+                describe_stages(make_config(DATA.value, RESOLUTION.value, num_channels, 0).schedule)
+            )
             return
 
     info = prepare(
@@ -226,9 +217,17 @@ def main() -> None:
         DATA_CACHE.value,
         resolution=RESOLUTION.value,
         num_channels=num_channels,
-        background=BACKGROUND.value,
+        background=parse_background(BACKGROUND.value),
         allow_upscaling=ALLOW_UPSCALING.value,
+        # A folder's sub-folders are classes only when asked for.
+        labels=True if CONDITIONAL.value else None,
+        tfds_data_dir=TFDS_DATA_DIR.value,
     )
+    if info.num_channels != num_channels:
+        raise UserError(
+            f"--channels: expected {'gray' if info.num_channels == 1 else 'rgb'} as the TFRecords "
+            f"of {DATA.value!r} have it, got {CHANNELS.value}"
+        )
     if CONDITIONAL.value and not info.label_size:
         raise UserError(f"--conditional: expected labels in {DATA.value!r}, got none: leave it out")
     config = make_config(
@@ -238,7 +237,7 @@ def main() -> None:
         info.label_size if CONDITIONAL.value else 0,
     )
     if DRY_RUN.value:
-        print_stages(config)
+        print(describe_stages(config.schedule))
         return
 
     run_dir = RUN_DIR.value or f"runs/{info.name}-{config.network.resolution}px"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pgan_tf.config import LOWEST_RESOLUTION, NetworkConfig
+from pgan_tf.config import NetworkConfig
+from pgan_tf.per_resolution import LOWEST_RESOLUTION
 from pgan_tf.schedule import Stage
 
 

@@ -49,9 +49,7 @@ def optimizer_variables(
     return state
 
 
-def carry_weights(
-    source: dict[str, keras.Variable], target: dict[str, keras.Variable]
-) -> Carried:
+def carry_weights(source: dict[str, keras.Variable], target: dict[str, keras.Variable]) -> Carried:
     """Gives each variable of `target` the value of its namesake in `source`, where there is one.
 
     Nothing is changed unless all of it fits.

@@ -26,7 +26,7 @@ from typing import Any
 
 import keras
 
-from pgan_tf.config import LOWEST_RESOLUTION, NetworkConfig
+from pgan_tf.config import NetworkConfig
 from pgan_tf.layers import (
     HE_GAIN,
     EqualizedConv2D,
@@ -35,6 +35,7 @@ from pgan_tf.layers import (
     PixelNorm,
     WeightedSum,
 )
+from pgan_tf.per_resolution import LOWEST_RESOLUTION
 from pgan_tf.schedule import Stage
 
 FADE = "fade"

@@ -39,7 +39,7 @@ class Progress:
             unit_scale=True,
             dynamic_ncols=True,
             mininterval=0.5,
-            bar_format="{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} img [{elapsed}{postfix}]",
+            bar_format="{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
         )
 
     def update(self, stage: Stage, alpha: float, images_shown: int) -> None:
@@ -55,7 +55,7 @@ class Progress:
             speed = done / (now - self._since)
             left = _duration(self.remaining_images(images_shown) / speed)
             self._bar.set_postfix_str(f"{speed:.1f} img/s, {left} left", refresh=False)
-        self._bar.update(images_shown - self._bar.n)
+        self._bar.update(min(images_shown, self._total_images) - self._bar.n)
 
     def remaining_images(self, images_shown: int) -> float:
         """Returns the images still to come, each counted by its cost in the present stage's."""

@@ -1,11 +1,11 @@
 """The folder that a run leaves behind: what it was, how it went, what it looks like.
 
-    flags.txt            usable as --flagfile
-    config.json          the configuration
-    metrics.jsonl        one object per tick
-    events.out.tfevents… the same for TensorBoard, with the sample sheets
-    checkpoints/         see `checkpoint`
-    samples/reals.png, samples/fakes-<kimg>.png
+- `flags.txt`: usable as --flagfile
+- `config.json`: the configuration
+- `metrics.jsonl`: one object per tick
+- `events.out.tfevents…`: the same for TensorBoard, with the sample sheets
+- `checkpoints/`: see `checkpoint`
+- `samples/reals.png`, `samples/fakes-<kimg>.png`
 """
 
 from __future__ import annotations

@@ -106,9 +106,7 @@ class Position:
     tick_images: int
 
 
-def position_at(
-    config: ScheduleConfig, stages: tuple[Stage, ...], images_shown: int
-) -> Position:
+def position_at(config: ScheduleConfig, stages: tuple[Stage, ...], images_shown: int) -> Position:
     """Returns what holds after so many images."""
     stage = stage_at(stages, images_shown)
     return Position(
@@ -119,3 +117,18 @@ def position_at(
         discriminator_learning_rate=config.discriminator_learning_rate.at(stage.resolution),
         tick_images=round(config.tick_kimg.at(stage.resolution) * 1000),
     )
+
+
+def describe_stages(config: ScheduleConfig) -> str:
+    """Returns the stages of a run as a table to print."""
+    stages = make_stages(config)
+    lines = [f"stage {'pictures':>12} {'phase':10} {'kimg':>17} {'batch':>6} G, D learning rates"]
+    for stage in stages:
+        position = position_at(config, stages, stage.first_image)
+        kimg = f"{stage.first_image / 1000:8g} - {stage.last_image / 1000:g}"
+        lines.append(
+            f"{stage.index + 1:5} {stage!s:>12} {stage.phase:10} {kimg:>17} "
+            f"{position.batch_size:6} {position.generator_learning_rate:g}, "
+            f"{position.discriminator_learning_rate:g}"
+        )
+    return "\n".join([*lines, f"Training ends after {config.total_kimg:g} kimg."])

@@ -50,9 +50,7 @@ def discriminator_step(
         config: the run.
         global_batch_size: examples over all replicas.
     """
-    scale = losses.penalty_scale(
-        config.loss, state.stage.resolution, config.network.resolution
-    )
+    scale = losses.penalty_scale(config.loss, state.stage.resolution, config.network.resolution)
     fakes = state.generator([latents, labels], training=True)
     with tf.GradientTape() as tape:
         parts = losses.discriminator_loss(
@@ -90,9 +88,7 @@ def generator_step(
     return per_example
 
 
-def average_step(
-    state: TrainingState, decay: float, strategy: tf.distribute.Strategy
-) -> None:
+def average_step(state: TrainingState, decay: float, strategy: tf.distribute.Strategy) -> None:
     """Moves the average generator towards the generator: average ← lerp by 1 - decay.
 
     In cross-replica context. As published it runs before the G step.

@@ -302,9 +302,7 @@ def test_growing_takes_images_but_a_single_resolution_does_not():
 
 def test_networks_and_schedule_must_end_at_one_resolution():
     with pytest.raises(UserError, match=r"^resolution: expected the schedule's, 64, got 32"):
-        TrainingConfig(
-            network=NetworkConfig(resolution=32), schedule=ScheduleConfig(resolution=64)
-        )
+        TrainingConfig(network=NetworkConfig(resolution=32), schedule=ScheduleConfig(resolution=64))
 
 
 def test_the_least_feature_maps_that_suffice_are_accepted():

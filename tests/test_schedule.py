@@ -58,13 +58,11 @@ def test_every_row_of_the_published_schedule_is_met(name):
 
 def published_level_of_detail(config, images_shown):
     """Karras et al., 2018, §2 and appendix A.1, in one formula without stages."""
-    kimg = images_shown / 1000
-    phase_kimg = config.stabilize_kimg + config.fade_in_kimg
-    phase = math.floor(kimg / phase_kimg)
-    within = kimg - phase * phase_kimg
+    stabilize, fade_in = round(config.stabilize_kimg * 1000), round(config.fade_in_kimg * 1000)
+    phase, within = divmod(images_shown, stabilize + fade_in)
     lod = math.log2(config.resolution / config.initial_resolution) - phase
-    if config.fade_in_kimg:
-        lod -= max(within - config.stabilize_kimg, 0) / config.fade_in_kimg
+    if fade_in:
+        lod -= max(within - stabilize, 0) / fade_in
     return max(lod, 0.0)
 
 

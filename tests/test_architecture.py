@@ -1,0 +1,71 @@
+"""Dependencies point one way, and files stay readable."""
+
+import ast
+import pathlib
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+# Later rows may import earlier ones, never the other way round.
+LAYERS = (
+    ("tfrecords.errors",),
+    ("pgan_tf.per_resolution",),
+    ("pgan_tf.config",),
+    ("pgan_tf.schedule", "pgan_tf.fused_scale"),
+    ("pgan_tf.layers",),
+    ("pgan_tf.cost", "pgan_tf.networks", "pgan_tf.losses", "pgan_tf.reals", "pgan_tf.sampling"),
+    ("pgan_tf.growth", "pgan_tf.dataset", "pgan_tf.progress", "pgan_tf.distribution"),
+    ("pgan_tf.state", "pgan_tf.exporting.saved_model"),
+    ("pgan_tf.train_step", "pgan_tf.checkpoint", "pgan_tf.run_folder"),
+    ("pgan_tf.training_loop",),
+)
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+PURE = ("per_resolution", "config", "schedule", "cost")
+
+
+def sources():
+    return [*(ROOT / "pgan_tf").rglob("*.py"), *(ROOT / "tfrecords").glob("*.py")]
+
+
+def module_of(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_imports_point_one_way():
+    for path in sources():
+        importer = module_of(path)
+        for imported in imports_of(path):
+            if importer.startswith("pgan_tf.") and imported in RANK:
+                assert importer in RANK, f"{importer}: give it a place in LAYERS"
+                assert RANK[imported] < RANK[importer], f"{importer} imports {imported}"
+
+
+def test_tfrecords_knows_nothing_of_pgan_tf():
+    for path in (ROOT / "tfrecords").glob("*.py"):
+        assert not any(name.startswith("pgan_tf") for name in imports_of(path)), path
+
+
+def test_pure_modules_need_no_tensorflow():
+    for name in PURE:
+        imported = set(imports_of(ROOT / "pgan_tf" / f"{name}.py"))
+        assert not {name.split(".")[0] for name in imported} & {"tensorflow", "keras"}, name
+
+
+def test_flags_are_read_in_command_line_files_only():
+    allowed = {"tfrecords.command_line", "tfrecords.create"}
+    for path in sources():
+        if module_of(path) not in allowed:
+            assert not any(name.startswith("absl") for name in imports_of(path)), path
+
+
+def test_files_can_be_read_in_one_sitting():
+    for path in [*sources(), *ROOT.glob("*.py")]:
+        assert len(path.read_text().splitlines()) <= 300, path

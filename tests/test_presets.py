@@ -1,0 +1,92 @@
+"""The presets: each parses, and the published ones are the published schedules."""
+
+import importlib
+import json
+import pathlib
+import sys
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+from golden_cases import GOLDEN
+
+from pgan_tf.distribution import check_batch_sizes
+from pgan_tf.schedule import make_stages, position_at
+
+ROOT = pathlib.Path(__file__).parent.parent
+PRESETS = sorted((ROOT / "presets").glob("*.flags"))
+
+
+@pytest.fixture(scope="module")
+def train():
+    sys.path.insert(0, str(ROOT))
+    try:
+        return importlib.import_module("train")
+    finally:
+        sys.path.remove(str(ROOT))
+
+
+def config_of(train, *arguments):
+    with flagsaver.flagsaver():
+        flags.FLAGS(["train.py", *arguments])
+        return train.make_config("x", train.RESOLUTION.value or 64, 3, 0)
+
+
+def test_there_are_presets_for_every_published_configuration():
+    names = {path.stem for path in PRESETS}
+    published = {f"celebahq-v2-{n}" for n in ("1gpu", "2gpus", "4gpus", "8gpus")}
+    assert published | {"celebahq-v1-1gpu", "cifar10", "lsun256", "laptop", "shapes"} <= names
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_preset_makes_a_valid_configuration(path, train):
+    config = config_of(train, f"--flagfile={path}")
+    devices = {"v2-2gpus": 2, "v2-4gpus": 4, "v2-8gpus": 8}.get(path.stem.removeprefix("celebahq-"))
+    check_batch_sizes(config, devices or 1)
+    final = make_stages(config.schedule)[-1]
+    assert final.first_image < config.schedule.total_kimg * 1000, "ends before it is grown"
+
+
+@pytest.mark.parametrize("name", ["v1-1gpu", "v2-1gpu", "v2-8gpus"])
+def test_published_preset_is_the_published_schedule(name, train):
+    reference = json.loads((GOLDEN / "schedule.json").read_text())[f"preset-{name}"]
+    schedule = config_of(train, f"--flagfile={ROOT}/presets/celebahq-{name}.flags").schedule
+    stages = make_stages(schedule)
+    for kimg, lod, resolution, batch_size, g_rate, d_rate, tick_kimg in reference["rows"]:
+        position = position_at(schedule, stages, round(kimg * 1000))
+        assert position.stage.resolution == resolution
+        assert position.alpha == pytest.approx(1 - lod % 1 if lod % 1 else 1, abs=1e-9)
+        assert position.batch_size == batch_size
+        assert position.generator_learning_rate == g_rate
+        assert position.discriminator_learning_rate == d_rate
+        assert position.tick_images == tick_kimg * 1000
+
+
+def test_flags_of_a_run_are_a_flagfile_that_makes_the_same_run(train, tmp_path):
+    preset = ROOT / "presets" / "celebahq-v2-4gpus.flags"
+    with flagsaver.flagsaver():
+        flags.FLAGS(["train.py", f"--flagfile={preset}", "--data=x", "--noequalized", "--seed=7"])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", ["train"])
+            text = train.flags_text("runs/x")
+        config = train.make_config("x", 1024, 3, 0)
+    (tmp_path / "flags.txt").write_text(text)
+    assert config_of(train, f"--flagfile={tmp_path}/flags.txt") == config
+    assert "--run_dir=runs/x" in text.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_preset"),
+    [
+        ([], True),
+        (["--seed=1"], True),
+        (["--data=shapes"], True),
+        (["--data=pictures"], False),
+        (["--data", "pictures"], False),
+        (["-data=pictures"], False),
+        (["--flagfile=x"], False),
+        (["--data_cache=/tmp"], True),
+    ],
+)
+def test_shapes_preset_stands_in_for_missing_data(arguments, is_preset, train):
+    assert (train.with_default_preset(arguments) != arguments) == is_preset

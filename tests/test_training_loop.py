@@ -1,0 +1,174 @@
+"""A whole small run: growth, the run folder, going on after an interruption."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from pgan_tf import checkpoint, run_folder
+from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.per_resolution import PerResolution
+from pgan_tf.training_loop import train
+from tfrecords.cache import prepare
+
+STAGE_IMAGES = 64
+
+
+@pytest.fixture(scope="module")
+def info(tmp_path_factory):
+    return prepare("shapes", str(tmp_path_factory.mktemp("cache")), 16)
+
+
+def make_config(total_images, **changes):
+    return TrainingConfig(
+        dataset="shapes",
+        network=NetworkConfig(resolution=16, fmap_base=64, fmap_max=8, latent_size=8, label_size=6),
+        schedule=ScheduleConfig(
+            resolution=16,
+            stabilize_kimg=STAGE_IMAGES / 1000,
+            fade_in_kimg=STAGE_IMAGES / 1000,
+            total_kimg=total_images / 1000,
+            batch_size=PerResolution(((4, 8), (16, 4))),
+            tick_kimg=PerResolution(((4, 0.032),)),
+        ),
+        minibatch_repeats=2,
+        mirror_augment=True,
+        **changes,
+    )
+
+
+def run(config, info, folder, strategy):
+    run_folder.open_run(str(folder), config, "")
+    return train(config, info, str(folder), strategy)
+
+
+def read_metrics(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def finished(info, tmp_path_factory):
+    """A run through all five stages, on one device."""
+    from pgan_tf.distribution import make_strategy
+
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    images_shown = run(make_config(5 * STAGE_IMAGES), info, folder, make_strategy("one_device"))
+    return folder, images_shown
+
+
+def test_run_passes_through_every_stage_in_order(finished):
+    folder, images_shown = finished
+    metrics = read_metrics(folder)
+    seen = list(dict.fromkeys((row["resolution"], row["phase"]) for row in metrics))
+    assert seen == [
+        (4, "stabilize"),
+        (8, "fade_in"),
+        (8, "stabilize"),
+        (16, "fade_in"),
+        (16, "stabilize"),
+    ]
+    assert metrics[-1]["images_shown"] == images_shown >= 5 * STAGE_IMAGES
+    assert {row["batch_size"] for row in metrics if row["resolution"] == 16} == {4}
+    assert all(0 < row["alpha"] < 1 for row in metrics if row["phase"] == "fade_in")
+    assert all(np.isfinite(row["discriminator_loss"]) for row in metrics)
+
+
+def test_run_folder_holds_what_the_contract_says(finished):
+    folder, images_shown = finished
+    names = {path.name for path in folder.iterdir()}
+    assert {"flags.txt", "config.json", "metrics.jsonl", "checkpoints", "samples"} <= names
+    assert any(name.startswith("events.out.tfevents") for name in names)
+    assert (folder / "samples/reals.png").is_file()
+    assert (folder / f"samples/fakes-{images_shown / 1000:09.3f}.png").is_file()
+    assert TrainingConfig.from_json((folder / "config.json").read_text()) == make_config(
+        5 * STAGE_IMAGES
+    )
+
+
+def test_tensorboard_gets_scalars_and_pictures(finished):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    folder, images_shown = finished
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
+    tags = set(events.Tags()["tensors"])
+    assert {"discriminator_loss", "generator_loss", "real_score", "fake_score"} <= tags
+    assert {"gradient_norm", "images_per_second", "fakes", "reals"} <= tags
+    assert events.Tensors("generator_loss")[-1].step == images_shown
+
+
+def test_all_networks_learn_through_growth(finished):
+    """Every variable of the last stage differs from its initial value, the average's too."""
+    from pgan_tf.distribution import make_strategy
+    from pgan_tf.schedule import make_stages
+    from pgan_tf.state import build_state
+
+    folder, _ = finished
+    config = make_config(5 * STAGE_IMAGES)
+    saved = checkpoint.read_run(str(folder))
+    initial = build_state(make_stages(config.schedule)[-1], config, make_strategy("one_device"))
+    for name, variable in initial.weights().items():
+        assert not np.array_equal(saved.arrays[name], variable.numpy()), name
+
+
+def test_every_stage_keeps_a_checkpoint(finished):
+    folder, _ = finished
+    stages = {path.stem.split("-")[-1] for path in (folder / "checkpoints").iterdir()}
+    assert stages == {"00", "01", "02", "03", "04"}
+
+
+@pytest.mark.parametrize(
+    ("where", "stop_after"),
+    [
+        ("in the middle of a fade-in", 1.5),
+        ("between two stages", 3),
+        ("in the last stage", 4.25),
+    ],
+)
+def test_interrupted_run_goes_on_like_an_uninterrupted_one(
+    where, stop_after, finished, info, one_device, tmp_path
+):
+    folder, images_shown = finished
+    run(make_config(int(stop_after * STAGE_IMAGES)), info, tmp_path / "cut", one_device)
+    stopped_at = read_metrics(tmp_path / "cut")[-1]["images_shown"]
+    assert run(make_config(5 * STAGE_IMAGES), info, tmp_path / "cut", one_device) == images_shown
+    again = {row["images_shown"]: row for row in read_metrics(tmp_path / "cut")}
+    compared = 0
+    for row in read_metrics(folder):
+        if row["images_shown"] > stopped_at and row["images_shown"] in again:
+            other = again[row["images_shown"]]
+            for name in ("stage", "alpha", "batch_size"):
+                assert other[name] == row[name], where
+            compared += 1
+    assert compared
+    whole = checkpoint.read_run(str(folder)).arrays
+    for name, value in checkpoint.read_run(str(tmp_path / "cut")).arrays.items():
+        np.testing.assert_allclose(value, whole[name], rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+def test_killed_between_metrics_and_checkpoint_loses_and_doubles_nothing(
+    info, one_device, tmp_path
+):
+    folder = tmp_path / "run"
+    run(make_config(96), info, folder, one_device)
+    before = read_metrics(folder)
+    newest = pathlib.Path(checkpoint.latest(str(folder / "checkpoints")))
+    newest.rename(newest.with_suffix(".npz.partial"))
+    run(make_config(96), info, folder, one_device)
+    after = read_metrics(folder)
+    assert [row["images_shown"] for row in after] == [row["images_shown"] for row in before]
+    assert checkpoint.latest(str(folder / "checkpoints")) == str(newest)
+
+
+def test_finished_run_is_left_alone(finished, info, one_device):
+    folder, images_shown = finished
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*") if path.is_file()}
+    assert train(make_config(5 * STAGE_IMAGES), info, str(folder), one_device) == images_shown
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_two_devices_go_the_same_way(info, two_devices, finished, tmp_path):
+    _, images_shown = finished
+    folder = tmp_path / "run"
+    assert run(make_config(5 * STAGE_IMAGES), info, folder, two_devices) == images_shown
+    assert len(read_metrics(folder)) >= 5
