@@ -17,7 +17,8 @@ from pgan_tf.config import (
     ScheduleConfig,
     TrainingConfig,
 )
-from pgan_tf.distribution import STRATEGIES, check_batch_sizes, describe, make_strategy
+from pgan_tf.cost import run_multiplications
+from pgan_tf.distribution import STRATEGIES, check_batch_sizes, describe, has_gpu, make_strategy
 from pgan_tf.per_resolution import PerResolution, check_resolution
 from pgan_tf.run_folder import open_run
 from pgan_tf.schedule import describe_stages
@@ -244,6 +245,10 @@ def main() -> None:
     strategy = make_strategy(STRATEGY.value)
     check_batch_sizes(config, strategy.num_replicas_in_sync)
     open_run(run_dir, config, flags_text(run_dir))
+    # 10^11 multiplications per second is what a good desktop processor reaches.
+    days = run_multiplications(config) / 1e11 / 86400
+    if not has_gpu() and days > 2:
+        print(f"Without a GPU this takes about {days:.0f} days: try presets/laptop.flags")
     print(f"Training {config.network.resolution} px on {info.num_images} pictures of {info.name}")
     print(f"Devices: {describe(strategy)}. Run folder: {run_dir}")
     images_shown = train(config, info, run_dir, strategy, KEEP_CHECKPOINTS.value)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pgan_tf.config import NetworkConfig
+from pgan_tf.config import NetworkConfig, TrainingConfig
 from pgan_tf.per_resolution import LOWEST_RESOLUTION
-from pgan_tf.schedule import Stage
+from pgan_tf.schedule import Stage, make_stages
+
+# Of one picture's way through both networks, forwards and backwards in all steps: the D step
+# runs D three times and differentiates it, once twice; the G step both once.
+_PASSES_PER_ITERATION = 8
 
 
 def multiplications(stage: Stage, config: NetworkConfig) -> int:
@@ -22,3 +26,13 @@ def multiplications(stage: Stage, config: NetworkConfig) -> int:
         below, resolution = resolution, resolution * 2
         total += 2 * 9 * resolution**2 * maps(resolution) * (maps(below) + maps(resolution))
     return total + 2 * resolution**2 * maps(resolution) * config.num_channels
+
+
+def run_multiplications(config: TrainingConfig) -> float:
+    """Returns about how many multiplications a whole run takes."""
+    total_images = round(config.schedule.total_kimg * 1000)
+    return _PASSES_PER_ITERATION * sum(
+        max(0, min(stage.last_image, total_images) - stage.first_image)
+        * multiplications(stage, config.network)
+        for stage in make_stages(config.schedule)
+    )

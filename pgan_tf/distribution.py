@@ -25,9 +25,14 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     return tf.distribute.OneDeviceStrategy(devices[0])
 
 
+def has_gpu() -> bool:
+    """Returns whether TensorFlow sees a GPU."""
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
 def describe(strategy: tf.distribute.Strategy) -> str:
     """Returns a few words on what trains."""
-    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    kind = "GPU" if has_gpu() else "CPU"
     replicas = strategy.num_replicas_in_sync
     return f"{replicas} {kind}" + ("" if replicas == 1 else "s, mirrored")
 

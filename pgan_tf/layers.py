@@ -1,7 +1,6 @@
 """The paper's five layers: what a progressive GAN has that Keras has not.
 
-All pictures and feature maps are NHWC. Under a mixed precision policy the
-statistics are still computed in float32.
+All is NHWC. Under a mixed precision policy statistics are still computed in float32.
 """
 
 from __future__ import annotations
@@ -41,14 +40,12 @@ def _equalized_kernel(
 class EqualizedConv2D(keras.layers.Layer):
     """A convolution with equalized learning rate (paper, §4.1), stride 1, same padding.
 
-    With `resample="up"` it stands for nearest-neighbour upsampling followed by the
-    convolution, with `"down"` for the convolution followed by a 2x2 average: both done
-    by one stride-2 kernel of 4x4 taps, at 4/9 of the arithmetic. The stored kernel
-    stays 3x3.
+    `resample="up"` is nearest-neighbour upsampling and then the convolution, `"down"` the
+    convolution and then a 2x2 average: by one stride-2 kernel of 4x4 taps, at 4/9 of the
+    arithmetic. The stored kernel stays 3x3.
 
-    Kernels are laid out (height, width, in, out); `"up"` is a transposed convolution,
-    laid out (height, width, out, in) as in `keras.layers.Conv2DTranspose`, which
-    also means that its taps are rotated by 180 degrees.
+    Kernels are laid out (height, width, in, out); `"up"` is a transposed convolution, laid out
+    (height, width, out, in) and rotated by 180 degrees as in `keras.layers.Conv2DTranspose`.
 
     Call: `(batch, height, width, in)` float → `(batch, height', width', filters)`,
     where height' is height, twice or half of it.
@@ -215,10 +212,6 @@ class PixelNorm(keras.layers.Layer):
         mean_square = tf.reduce_mean(tf.square(features), axis=-1, keepdims=True)
         return inputs * tf.cast(tf.math.rsqrt(mean_square + self.epsilon), inputs.dtype)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Returns the shape of what `call` gives."""
-        return input_shape
-
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that make this layer again."""
         return {**super().get_config(), "epsilon": self.epsilon}
@@ -263,10 +256,6 @@ class MinibatchStdDev(keras.layers.Layer):
         feature = tf.tile(statistic, (group, *inputs.shape[1:3], 1))
         return tf.concat([inputs, tf.cast(feature, inputs.dtype)], axis=-1)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Returns the shape of what `call` gives."""
-        return (*input_shape[:-1], input_shape[-1] + 1)
-
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that make this layer again."""
         return {**super().get_config(), "group_size": self.group_size, "epsilon": self.epsilon}
@@ -305,10 +294,6 @@ class WeightedSum(keras.layers.Layer):
         old, new = inputs
         alpha = tf.cast(tf.convert_to_tensor(self.alpha), old.dtype)
         return old + (new - old) * alpha
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """Returns the shape of what `call` gives."""
-        return input_shape[0]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that make this layer again."""

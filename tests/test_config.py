@@ -7,12 +7,11 @@ import pytest
 from pgan_tf.config import (
     LossConfig,
     NetworkConfig,
-    PerResolution,
     ScheduleConfig,
     TrainingConfig,
-    check_resolution,
     differences,
 )
+from pgan_tf.per_resolution import PerResolution, check_resolution
 from tfrecords.errors import UserError
 
 UNUSUAL = TrainingConfig(
@@ -117,8 +116,10 @@ def test_whole_numbers_print_without_a_point_and_one_value_without_its_resolutio
 
 @pytest.mark.parametrize(
     "text",
-    ["", "many", "0", "-1", "nan", "inf", "1,2", "4:", ":4", "4:0", "4:-3", "4:x", "4:1:2"]
-    + ["4:1,8", "4:1,", "4:1,4:2", "5:1", "2:1", "2048:1", "4.5:1"],
+    [
+        *("", "many", "0", "-1", "nan", "inf", "1,2", "4:", ":4", "4:0", "4:-3", "4:x", "4:1:2"),
+        *("4:1,8", "4:1,", "4:1,4:2", "5:1", "2:1", "2048:1", "4.5:1"),
+    ],
 )
 def test_text_that_is_no_per_resolution_value_is_an_error_naming_the_flag(text):
     with pytest.raises(UserError, match=r"^--sizes: ") as caught:

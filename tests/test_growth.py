@@ -111,7 +111,7 @@ def test_a_shape_that_differs_is_an_error_and_changes_nothing():
     scramble(source, 1)
     scramble(target, 2)
     before = values(target)
-    with pytest.raises(UserError, match=r"expected shape .*6.*, got .*7") as caught:
+    with pytest.raises(UserError, match=r"expected shape \(.*\), got \(.*\): ") as caught:
         carry_weights(source, target)
     assert "\n" not in str(caught.value)
     assert str(caught.value).split(":")[0] in source

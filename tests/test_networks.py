@@ -1,6 +1,7 @@
 import dataclasses
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -326,16 +327,35 @@ def test_another_label_draws_another_picture():
     np.testing.assert_array_equal(difference > 1e-3, [True, False, True, True])  # 2 1 0 2
 
 
-def test_pixel_norm_makes_the_generator_blind_to_the_scale_of_a_layer():
-    def effect(config):
-        model = build_generator(stabilize(8), config)
-        before = model(inputs(config)).numpy()
-        kernel = named_variables(model)["8x8_conv1/kernel"]
-        kernel.assign(3 * kernel.numpy())
-        return np.abs(model(inputs(config)).numpy() - before).max()
+def test_every_convolution_of_the_generator_sees_features_of_mean_square_1():
+    # §4.2: pixel norm follows each of them, the first "Conv 4x4" from the latents included.
+    def mean_squares(config):
+        model = build_generator(fade_in(8), config)
+        scramble(model)
+        names = ["4x4_conv", "8x8_conv0", "8x8_conv1", "4x4_to_rgb", "8x8_to_rgb"]
+        features = keras.Model(model.inputs, [model.get_layer(name).input for name in names])
+        return [np.square(one).mean(axis=-1) for one in features(inputs(config))]
 
-    assert effect(SMALL) < 1e-5
-    assert effect(dataclasses.replace(SMALL, pixel_norm=False)) > 0.1
+    for got in mean_squares(SMALL):
+        np.testing.assert_allclose(got, np.ones(got.shape), atol=1e-4)
+    for got in mean_squares(dataclasses.replace(SMALL, pixel_norm=False)):
+        assert np.abs(got - 1).max() > 0.1
+
+
+def test_gains_are_the_published_ones():
+    gains = {
+        layer.name: layer.gain
+        for build in (build_generator, build_discriminator)
+        for layer in build(fade_in(8), SMALL).layers
+        if layer.trainable_variables
+    }
+    relu = pytest.approx(math.sqrt(2))
+    assert gains == {
+        "4x4_dense": pytest.approx(math.sqrt(2) / 4),
+        **dict.fromkeys(("4x4_conv", "8x8_conv0", "8x8_conv1", "4x4_dense0"), relu),
+        **dict.fromkeys(("8x8_from_rgb", "4x4_from_rgb"), relu),
+        **dict.fromkeys(("8x8_to_rgb", "4x4_to_rgb", "4x4_dense1"), 1),
+    }
 
 
 def test_the_minibatch_deviation_lets_a_score_depend_on_its_company():

@@ -1,11 +1,13 @@
 import dataclasses
+import itertools
 import json
 import math
 import pathlib
 
 import pytest
 
-from pgan_tf.config import PerResolution, ScheduleConfig
+from pgan_tf.config import ScheduleConfig
+from pgan_tf.per_resolution import PerResolution
 from pgan_tf.schedule import Stage, make_stages, position_at, stage_at
 
 GOLDEN = json.loads((pathlib.Path(__file__).parent / "golden" / "schedule.json").read_text())
@@ -111,7 +113,7 @@ def test_stages_neither_overlap_nor_leave_a_gap(config):
     stages = make_stages(config)
     assert stages[0].first_image == 0
     assert [stage.index for stage in stages] == list(range(len(stages)))
-    for before, after in zip(stages, stages[1:], strict=False):
+    for before, after in itertools.pairwise(stages):
         assert after.first_image == before.last_image + 1
     for stage in stages:
         assert stage.first_image <= stage.last_image

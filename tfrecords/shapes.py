@@ -2,8 +2,8 @@
 
 A picture is a pure function of its index. It shows one of 6 shapes in one of 6
 colours on one of 4 backgrounds: 6 x 6 x 4 = 144 *modes*. Within a mode there are
-27 variants: 3 sizes (18, 21 or 24 thirty-seconds of the picture's width) times
-3 x 3 positions (the middle, or 3 thirty-seconds off it along each axis). That
+27 variants: 3 sizes (24, 26 or 28 thirty-seconds of the picture's width) times
+3 x 3 positions (the middle, or 2 thirty-seconds off it along each axis). That
 makes 3888 pictures, each of them exactly once, so a trained generator can be
 scored by counting: how many of the 144 modes it draws, and how evenly.
 
@@ -37,8 +37,8 @@ COLOURS = (
 BACKGROUND_NAMES = ("white", "grey", "yellow", "navy")
 BACKGROUNDS = ((255, 255, 255), (206, 210, 216), (255, 242, 186), (20, 24, 56))
 
-SIZES = (18 / 32, 21 / 32, 24 / 32)  # widths of the shape / width of the picture
-OFFSETS = (-3 / 32, 0.0, 3 / 32)  # of the middle; whole pixels at 32 px
+SIZES = (24 / 32, 26 / 32, 28 / 32)  # widths of the shape / width of the picture
+OFFSETS = (-2 / 32, 0.0, 2 / 32)  # of the middle; whole pixels at 32 px
 
 NUM_MODES = len(LABEL_NAMES) * len(COLOURS) * len(BACKGROUNDS)
 NUM_VARIANTS = len(SIZES) * len(OFFSETS) ** 2

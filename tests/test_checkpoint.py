@@ -1,0 +1,357 @@
+import dataclasses
+import io
+import pathlib
+import zipfile
+
+import numpy as np
+import pytest
+
+from pgan_tf import checkpoint
+from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.distribution import make_strategy
+from pgan_tf.networks import set_alpha
+from pgan_tf.schedule import make_stages
+from pgan_tf.state import build_state
+from tfrecords.errors import UserError
+
+CONFIG = TrainingConfig(
+    dataset="noise",
+    network=NetworkConfig(resolution=8, latent_size=5, label_size=2, fmap_base=16, fmap_max=4),
+    schedule=ScheduleConfig(resolution=8, stabilize_kimg=1, fade_in_kimg=1, total_kimg=5),
+    seed=3,
+)
+LOWEST, FADING, FINISHED = make_stages(CONFIG.schedule)
+
+
+def make_state(stage=FADING, config=CONFIG, seed=None):
+    state = build_state(stage, config, make_strategy("one_device"))
+    if seed is not None:
+        scramble(state, seed)
+    return state
+
+
+def scramble(state, seed):
+    """Gives every variable, optimizer slots included, values of its own."""
+    generator = np.random.default_rng(seed)
+    for name, variable in all_variables(state).items():
+        if name.endswith("/iterations"):
+            variable.assign(int(generator.integers(1, 1000)))
+        else:
+            variable.assign(generator.standard_normal(variable.shape).astype(np.float32))
+
+
+def all_variables(state):
+    return {**state.weights(), **state.optimizer_state()}
+
+
+def values(state):
+    return {name: variable.numpy().copy() for name, variable in all_variables(state).items()}
+
+
+def assert_equal(got, expected):
+    assert got.keys() == expected.keys()
+    for name in expected:
+        assert got[name].dtype == expected[name].dtype
+        np.testing.assert_array_equal(got[name], expected[name], err_msg=name)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A state and the path of its checkpoint."""
+    state = make_state(seed=1)
+    return state, checkpoint.save(str(tmp_path / "checkpoints"), state, 1250, CONFIG)
+
+
+# Saving and restoring
+
+
+def test_a_restored_state_is_equal_bit_for_bit(saved):
+    state, path = saved
+    other = make_state(config=dataclasses.replace(CONFIG, seed=99), seed=2)
+    checkpoint.restore(checkpoint.read(path), other)
+    assert_equal(values(other), values(state))
+    names = values(other)
+    for part in ("generator/", "discriminator/", "average_generator/"):
+        assert any(name.startswith(part) for name in names)
+    for slot in ("/momentum", "/velocity", "/iterations"):
+        assert sum(name.endswith(slot) for name in names) >= 2
+
+
+def test_every_variable_of_the_state_is_in_the_checkpoint(saved):
+    state, path = saved
+    stored = sum(array.size for array in checkpoint.read(path).arrays.values())
+    models = state.generator, state.discriminator, state.average_generator
+    weights = [sum(v.numpy().size for v in model.trainable_variables) for model in models]
+    # Two slots for each trained weight, and two counters of iterations.
+    assert stored == sum(weights) + 2 * (weights[0] + weights[1]) + 2
+
+
+def test_a_checkpoint_knows_where_training_stood(saved):
+    _, path = saved
+    read = checkpoint.read(path)
+    assert read.path == path
+    assert read.images_shown == 1250
+    assert read.stage == FADING
+    assert read.config == CONFIG
+    assert read.alpha == 0.25
+
+
+def test_alpha_is_1_at_the_border_where_a_fade_in_has_ended(tmp_path):
+    path = checkpoint.save(str(tmp_path), make_state(), 2016, CONFIG)
+    read = checkpoint.read(path)
+    assert (read.stage, read.alpha) == (FADING, 1.0)
+
+
+def test_a_checkpoint_is_an_archive_that_numpy_reads_alone(saved):
+    state, path = saved
+    with np.load(path, allow_pickle=False) as archive:
+        expected = state.generator.get_layer("4x4_conv").kernel.numpy()
+        np.testing.assert_array_equal(archive["generator/4x4_conv/kernel"], expected)
+        assert archive["images_shown"] == 1250
+        assert TrainingConfig.from_json(str(archive["config"])) == CONFIG
+
+
+def test_saving_again_replaces_the_file_and_leaves_no_other(tmp_path):
+    folder = tmp_path / "checkpoints"
+    checkpoint.save(str(folder), make_state(seed=1), 1250, CONFIG)
+    state = make_state(seed=2)
+    path = checkpoint.save(str(folder), state, 1250, CONFIG)
+    assert [str(file) for file in folder.iterdir()] == [path]
+    other = make_state(seed=3)
+    checkpoint.restore(checkpoint.read(path), other)
+    assert_equal(values(other), values(state))
+
+
+# Damage
+
+
+def assert_damaged(path):
+    with pytest.raises(UserError) as caught:
+        checkpoint.read(str(path))
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.3, 0.5, 0.9, 0.999])
+def test_a_truncated_checkpoint_is_an_error(saved, tmp_path, share):
+    _, path = saved
+    data = pathlib.Path(path).read_bytes()
+    damaged = tmp_path / "damaged.npz"
+    damaged.write_bytes(data[: int(share * len(data))])
+    assert_damaged(damaged)
+    damaged.write_bytes(data[:-1])
+    assert_damaged(damaged)
+
+
+def test_a_changed_byte_is_an_error_or_changes_no_value(saved, tmp_path):
+    state, path = saved
+    data = pathlib.Path(path).read_bytes()
+    expected = values(state)
+    damaged = tmp_path / "damaged.npz"
+    directory = zipfile.ZipFile(path).start_dir
+    positions = np.random.default_rng(0).integers(0, len(data), 50).tolist()
+    # Headers byte by byte: of the first array, of the directory's first entry, of its end.
+    positions += [*range(40), *range(directory, directory + 60)]
+    positions += range(len(data) - 30, len(data))
+    other = make_state(seed=2)
+    errors = 0
+    for position in positions:
+        changed = bytearray(data)
+        changed[position] ^= 0x55
+        damaged.write_bytes(changed)
+        try:
+            checkpoint.restore(checkpoint.read(str(damaged)), other)
+        except UserError:
+            errors += 1
+        else:
+            assert_equal(values(other), expected)
+    assert errors > 90
+
+
+def test_an_arrays_header_that_ends_early_is_an_error(saved, tmp_path):
+    # Its brackets open, and its lines do not end as they should.
+    _, path = saved
+    damaged = tmp_path / "damaged.npz"
+    data = pathlib.Path(path).read_bytes()
+    assert data.count(b"'shape': (") > 10
+    damaged.write_bytes(data.replace(b"), }", b"(, }"))
+    assert_damaged(damaged)
+
+
+def npz(**arrays):
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        b"",
+        b"Not a checkpoint.\n",
+        b"PK\x03\x04",
+        npy(np.zeros(3)),
+        npz(a=np.zeros(3)),
+        npz(images_shown=5, stage_index=0, config="{}"),
+        npz(images_shown=5, stage_index=99, config=CONFIG.to_json()),
+        npz(images_shown="many", stage_index=0, config=CONFIG.to_json()),
+        npz(images_shown=np.zeros(3), stage_index=0, config=CONFIG.to_json()),
+    ],
+    ids=[
+        *("empty", "text", "zip's first bytes", "npy", "other npz", "empty configuration"),
+        *("unknown stage", "text for a number", "numbers for a number"),
+    ],
+)
+def test_a_file_of_something_else_is_an_error(tmp_path, contents):
+    path = tmp_path / "images-0000000005-stage-00.npz"
+    path.write_bytes(contents)
+    assert_damaged(path)
+
+
+def test_a_checkpoint_never_runs_a_pickle(tmp_path):
+    path = tmp_path / "pickle.npz"
+    path.write_bytes(npz(images_shown=np.array([{}], object)))
+    assert_damaged(path)
+
+
+def test_a_missing_file_and_a_folder_are_errors(tmp_path):
+    assert_damaged(tmp_path / "absent.npz")
+    assert_damaged(tmp_path)
+
+
+# Other networks
+
+
+@pytest.mark.parametrize(
+    ("stage", "change"),
+    [
+        (FADING, {"fmap_max": 3}),
+        (FADING, {"latent_size": 6}),
+        (FADING, {"num_channels": 1}),
+        (FADING, {"label_size": 0}),
+        (LOWEST, {}),
+        (FINISHED, {}),
+    ],
+    ids=str,
+)
+def test_another_networks_checkpoint_is_an_error_and_changes_nothing(saved, stage, change):
+    _, path = saved
+    config = dataclasses.replace(CONFIG, network=dataclasses.replace(CONFIG.network, **change))
+    state = make_state(stage, config, seed=5)
+    before = values(state)
+    with pytest.raises(UserError, match="other networks") as caught:
+        checkpoint.restore(checkpoint.read(path), state)
+    assert str(caught.value).startswith(path)
+    assert "\n" not in str(caught.value)
+    assert_equal(values(state), before)
+
+
+# Which there are
+
+
+def save_at(folder, *images, stage):
+    state = make_state(stage)
+    return [checkpoint.save(str(folder), state, count, CONFIG) for count in images]
+
+
+def test_the_latest_is_the_one_of_the_most_images(tmp_path):
+    assert checkpoint.latest(str(tmp_path / "absent")) is None
+    assert checkpoint.latest(str(tmp_path)) is None
+    later, _ = save_at(tmp_path, 10_000, 9_000, stage=LOWEST)
+    assert checkpoint.latest(str(tmp_path)) == later
+    (latest,) = save_at(tmp_path, 10_016, stage=FADING)
+    assert checkpoint.latest(str(tmp_path)) == latest
+
+
+def test_pruning_keeps_the_last_ones_and_one_of_each_stage(tmp_path):
+    first = save_at(tmp_path, 100, 200, 1000, stage=LOWEST)
+    second = save_at(tmp_path, 1100, 2000, stage=FADING)
+    third = save_at(tmp_path, 2100, 2200, 2300, stage=FINISHED)
+
+    def left():
+        return sorted(str(file) for file in tmp_path.iterdir())
+
+    checkpoint.prune(str(tmp_path), keep=100)
+    assert left() == [*first, *second, *third]
+    checkpoint.prune(str(tmp_path), keep=4)
+    assert left() == [first[-1], second[-1], *third]
+    checkpoint.prune(str(tmp_path), keep=2)
+    assert left() == [first[-1], second[-1], *third[-2:]]
+    checkpoint.prune(str(tmp_path), keep=1)
+    assert left() == [first[-1], second[-1], third[-1]]
+
+
+def test_leftovers_and_other_files_are_neither_taken_nor_removed(tmp_path):
+    first, second = save_at(tmp_path, 100, 200, stage=LOWEST)
+    others = [tmp_path / "images-0000009999-stage-00.npz.partial", tmp_path / "notes.txt"]
+    for other in others:
+        other.write_bytes(b"half")
+    assert checkpoint.latest(str(tmp_path)) == second
+    checkpoint.prune(str(tmp_path), keep=1)
+    left = {str(file) for file in tmp_path.iterdir()}
+    assert left == {second, *map(str, others)}
+    assert first not in left
+
+
+# Generators
+
+
+def generator_inputs():
+    latents = np.random.default_rng(8).standard_normal((3, 5)).astype(np.float32)
+    return [latents, np.eye(2, dtype=np.float32)[[0, 1, 1]]]
+
+
+@pytest.mark.parametrize(
+    ("stage", "images_shown", "alpha"),
+    [(LOWEST, 500, 1), (FADING, 1250, 0.25), (FINISHED, 2500, 1)],
+)
+def test_a_loaded_generator_draws_as_the_states_average_generator(
+    tmp_path, stage, images_shown, alpha
+):
+    state = make_state(stage, seed=1)
+    for model in (state.generator, state.average_generator):
+        set_alpha(model, alpha)
+    checkpoint.save(str(tmp_path), state, images_shown, CONFIG)
+    read = checkpoint.read(checkpoint.latest(str(tmp_path)))
+    average = state.average_generator(generator_inputs()).numpy()
+    np.testing.assert_array_equal(
+        checkpoint.load_generator(read)(generator_inputs()).numpy(), average
+    )
+    current = state.generator(generator_inputs()).numpy()
+    np.testing.assert_array_equal(
+        checkpoint.load_generator(read, "generator")(generator_inputs()).numpy(), current
+    )
+    assert np.abs(average - current).max() > 0.1
+
+
+def test_a_loaded_generator_can_compute_in_half_precision(saved):
+    read = checkpoint.read(saved[1])
+    full = checkpoint.load_generator(read)(generator_inputs()).numpy()
+    half = checkpoint.load_generator(read, precision="mixed_bfloat16")(generator_inputs()).numpy()
+    error = np.sqrt(np.mean((half - full) ** 2))
+    assert 0 < error < 0.03 * np.sqrt(np.mean(full**2))
+
+
+def test_a_generator_of_another_configuration_is_an_error(saved):
+    read = checkpoint.read(saved[1])
+    network = dataclasses.replace(CONFIG.network, fmap_max=3)
+    other = dataclasses.replace(read, config=dataclasses.replace(CONFIG, network=network))
+    with pytest.raises(UserError, match="other networks"):
+        checkpoint.load_generator(other)
+
+
+def test_a_runs_last_checkpoint_is_read(tmp_path):
+    save_at(tmp_path / "checkpoints", 100, 300, 200, stage=LOWEST)
+    assert checkpoint.read_run(str(tmp_path)).images_shown == 300
+
+
+def test_a_folder_that_is_no_run_is_an_error(tmp_path):
+    for folder in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(UserError, match=r"^--run_dir: expected a run folder with checkpoints"):
+            checkpoint.read_run(str(folder))

@@ -1,0 +1,328 @@
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from pgan_tf import dataset as dataset_module
+from pgan_tf.dataset import make_dataset
+from pgan_tf.reals import fade_reals, flip_half, to_float
+from tfrecords.dataset_info import read_dataset_info, read_labels
+from tfrecords.errors import UserError
+from tfrecords.record import parse_image
+from tfrecords.source import Source
+from tfrecords.sources import open_source
+from tfrecords.writer import write_dataset
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+COUNT, RESOLUTION, CLASSES = 20, 8, 3
+NOISE = np.random.default_rng(0).integers(0, 256, (COUNT, RESOLUTION, RESOLUTION, 3), np.uint8)
+INDEX = {picture.tobytes(): index for index, picture in enumerate(NOISE)}
+MIRRORED = {picture[:, ::-1].tobytes(): index for index, picture in enumerate(NOISE)}
+
+
+@pytest.fixture(scope="module")
+def info(tmp_path_factory):
+    """Twenty pictures of noise; picture i is of class i mod 3."""
+    source = Source(
+        name="noise",
+        description="noise",
+        num_pictures=COUNT,
+        resolution=RESOLUTION,
+        num_channels=3,
+        read=lambda index: NOISE[index],
+        fingerprint="0" * 16,
+        options={},
+        read_label_indices=lambda: np.arange(COUNT) % CLASSES,
+        label_names=tuple("abc"),
+    )
+    return write_dataset(source, str(tmp_path_factory.mktemp("data") / "noise"), shuffle=False)
+
+
+def batches(info, count, resolution=RESOLUTION, **options):
+    settings = {"global_batch_size": 4, "label_size": 0, "seed": 1, **options}
+    return list(make_dataset(info, resolution, **settings).take(count).as_numpy_iterator())
+
+
+def to_bytes(images):
+    """Undoes [-1, 1]: exactly, for bytes that were brought there."""
+    exact = (images.astype(np.float64) + 1) * 127.5
+    np.testing.assert_allclose(exact, np.rint(exact), atol=1e-4)
+    return np.rint(exact).astype(np.uint8)
+
+
+def indices(info, count, **options):
+    """Which pictures the first `count` images are."""
+    size = options.get("global_batch_size", 4)
+    parts = batches(info, -(-count // size), **options)
+    return [INDEX[picture.tobytes()] for images, _ in parts for picture in to_bytes(images)][:count]
+
+
+# Batches
+
+
+def test_batches_are_float_pictures_from_minus_1_to_1_and_one_hot_labels(info):
+    parts = batches(info, 5, label_size=CLASSES)
+    for images, labels in parts:
+        assert (images.shape, images.dtype) == ((4, RESOLUTION, RESOLUTION, 3), np.float32)
+        assert (labels.shape, labels.dtype) == ((4, CLASSES), np.float32)
+    images = np.concatenate([images for images, _ in parts])
+    assert NOISE.min() == 0
+    assert NOISE.max() == 255
+    assert (images.min(), images.max()) == (-1, 1)
+
+
+def test_shapes_are_static(info):
+    spec = make_dataset(
+        info, RESOLUTION, global_batch_size=4, label_size=CLASSES, seed=1
+    ).element_spec
+    assert [tuple(one.shape) for one in spec] == [(4, RESOLUTION, RESOLUTION, 3), (4, CLASSES)]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 8, 20])
+def test_every_picture_comes_exactly_once_in_each_epoch(info, batch_size):
+    order = indices(info, 4 * COUNT, global_batch_size=batch_size)
+    for begin in range(0, 4 * COUNT, COUNT):
+        assert sorted(order[begin : begin + COUNT]) == list(range(COUNT))
+
+
+def test_every_picture_comes_exactly_once_where_too_little_fits_for_shuffling(info, monkeypatch):
+    monkeypatch.setattr(dataset_module, "_SHUFFLE_BYTES", 5 * RESOLUTION * RESOLUTION * 3)
+    order = indices(info, 2 * COUNT)
+    assert sorted(order[:COUNT]) == sorted(order[COUNT:]) == list(range(COUNT))
+    # The first picture is one of the five held, not any of twenty.
+    assert order[0] < 5
+    assert order[:COUNT] != list(range(COUNT))
+
+
+def test_each_epoch_has_an_order_of_its_own(info):
+    order = indices(info, 4 * COUNT)
+    epochs = {tuple(order[begin : begin + COUNT]) for begin in range(0, 4 * COUNT, COUNT)}
+    assert len(epochs) == 4
+    assert tuple(range(COUNT)) not in epochs
+
+
+def test_a_seed_gives_the_same_order_and_another_seed_another(info):
+    assert indices(info, COUNT, seed=5) == indices(info, COUNT, seed=5)
+    orders = {tuple(indices(info, COUNT, seed=seed)) for seed in range(4)}
+    assert len(orders) == 4
+
+
+def test_no_epoch_of_a_seed_is_an_epoch_of_a_neighbouring_seed(info):
+    one, other = (
+        indices(info, 4 * COUNT, global_batch_size=COUNT, seed=seed) for seed in (1000, 1001)
+    )
+
+    def epochs(order):
+        return {tuple(order[begin : begin + COUNT]) for begin in range(0, len(order), COUNT)}
+
+    assert not epochs(one) & epochs(other)
+
+
+def test_a_batch_may_be_larger_than_the_data_set(info):
+    ((images, _),) = batches(info, 1, global_batch_size=50)
+    order = [INDEX[picture.tobytes()] for picture in to_bytes(images)]
+    assert order == indices(info, 50)
+
+
+# Going on
+
+
+@pytest.mark.parametrize("mirror_augment", [False, True])
+@pytest.mark.parametrize("images_shown", [4, 16, 20, 24, 40, 72])
+def test_starting_later_equals_skipping_also_across_epochs(info, images_shown, mirror_augment):
+    options = {"mirror_augment": mirror_augment, "label_size": CLASSES}
+    skipped = batches(info, images_shown // 4 + 7, **options)[images_shown // 4 :]
+    started = batches(info, 7, images_shown=images_shown, **options)
+    for (images, labels), (expected_images, expected_labels) in zip(started, skipped, strict=True):
+        np.testing.assert_array_equal(images, expected_images)
+        np.testing.assert_array_equal(labels, expected_labels)
+
+
+@pytest.mark.parametrize("images_shown", [3, 19, 21])
+def test_starting_within_a_batch_goes_on_with_the_next_picture(info, images_shown):
+    order = indices(info, images_shown + 30)
+    assert indices(info, 30, images_shown=images_shown) == order[images_shown:]
+
+
+def test_another_batch_size_changes_no_order(info):
+    assert indices(info, 40, global_batch_size=8) == indices(info, 40, global_batch_size=5)
+
+
+# Mirroring
+
+
+def test_mirroring_flips_about_half_of_the_pictures_left_to_right(info):
+    flips = []
+    for images, _ in batches(info, 100, mirror_augment=True):
+        for picture in to_bytes(images):
+            data = picture.tobytes()
+            assert (data in INDEX) != (data in MIRRORED)
+            flips.append(data in MIRRORED)
+    # 400 fair coins: 200, give or take 10.
+    assert 150 < sum(flips) < 250
+
+
+def test_mirroring_changes_no_order(info):
+    plain = indices(info, 2 * COUNT)
+    got = []
+    for images, _ in batches(info, 10, mirror_augment=True):
+        for data in (picture.tobytes() for picture in to_bytes(images)):
+            got.append(INDEX.get(data, MIRRORED.get(data)))
+    assert got == plain
+
+
+def test_a_picture_is_flipped_in_some_epochs_and_not_in_others(info):
+    flipped = {index: set() for index in range(COUNT)}
+    for images, _ in batches(info, 100, mirror_augment=True):
+        for data in (picture.tobytes() for picture in to_bytes(images)):
+            flipped[INDEX.get(data, MIRRORED.get(data))].add(data in MIRRORED)
+    # Twenty epochs: all alike for one of twenty pictures happens once in 26,000.
+    assert all(seen == {True, False} for seen in flipped.values())
+
+
+def test_flips_depend_on_the_seed_alone():
+    images = tf.constant(NOISE)
+    first, again, other = (
+        flip_half(images, tf.constant(seed, tf.int64)).numpy() for seed in ([3, 4], [3, 4], [3, 5])
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+# Labels
+
+
+def test_labels_stay_with_their_pictures(info):
+    for images, labels in batches(info, 15, label_size=CLASSES):
+        for picture, label in zip(to_bytes(images), labels, strict=True):
+            expected = np.eye(CLASSES)[INDEX[picture.tobytes()] % CLASSES]
+            np.testing.assert_array_equal(label, expected)
+
+
+def test_labels_stay_with_their_pictures_where_too_little_fits_for_shuffling(info, monkeypatch):
+    monkeypatch.setattr(dataset_module, "_SHUFFLE_BYTES", 5 * RESOLUTION * RESOLUTION * 3)
+    for images, labels in batches(info, 10, label_size=CLASSES, images_shown=12):
+        expected = [INDEX[picture.tobytes()] % CLASSES for picture in to_bytes(images)]
+        assert labels.argmax(axis=1).tolist() == expected
+
+
+def test_labels_can_be_left_out(info):
+    for _, labels in batches(info, 2, label_size=0):
+        assert labels.shape == (4, 0)
+
+
+def test_labels_that_the_data_lack_are_an_error(info):
+    message = r"data: expected labels of 5 classes in noise, got 3"
+    with pytest.raises(UserError, match=message):
+        make_dataset(info, RESOLUTION, global_batch_size=4, label_size=5, seed=1)
+    unlabelled = read_dataset_info(str(GOLDEN / "tfrecords" / "shuffle0"))
+    with pytest.raises(UserError, match=r"data: expected labels of 3 classes in shuffle0, got 0"):
+        make_dataset(unlabelled, 32, global_batch_size=4, label_size=3, seed=1)
+
+
+def test_a_resolution_that_the_data_lack_is_an_error(info):
+    message = r"data: expected TFRecords of 16 px in noise, got \[4, 8\]: "
+    with pytest.raises(UserError, match=message) as caught:
+        make_dataset(info, 16, global_batch_size=4, label_size=0, seed=1)
+    assert "\n" not in str(caught.value)
+
+
+# The published files
+
+
+def box_average(picture, resolution):
+    size = picture.shape[0] // resolution
+    blocks = picture.reshape(resolution, size, resolution, size, -1).astype(np.float64)
+    return np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def golden_pictures():
+    paths = sorted((GOLDEN / "images").glob("*.png"))
+    return [np.asarray(Image.open(path).convert("RGB")) for path in paths]
+
+
+def read_in_order(info, resolution):
+    records = tf.data.TFRecordDataset(list(info.files[resolution]))
+    return [parse_image(one, resolution, info.num_channels).numpy() for one in records]
+
+
+@pytest.mark.parametrize("resolution", [4, 8, 16, 32])
+def test_the_published_tfrecords_hold_the_pictures_in_order(golden_pictures, resolution):
+    info = read_dataset_info(str(GOLDEN / "tfrecords" / "shuffle0"))
+    got = read_in_order(info, resolution)
+    expected = [box_average(picture, resolution) for picture in golden_pictures]
+    assert len(expected) == 12
+    np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("folder", ["shuffle0", "shuffle1"])
+@pytest.mark.parametrize("resolution", [4, 32])
+def test_batches_of_the_published_tfrecords_are_the_pictures(golden_pictures, folder, resolution):
+    info = read_dataset_info(str(GOLDEN / "tfrecords" / folder))
+    ((images, _),) = batches(info, 1, resolution, global_batch_size=12)
+    got = sorted(picture.tobytes() for picture in to_bytes(images))
+    expected = sorted(box_average(picture, resolution).tobytes() for picture in golden_pictures)
+    assert got == expected
+
+
+def test_the_published_gray_tfrecords_keep_their_labels():
+    golden = np.load(GOLDEN / "gray_labels_source.npz")
+    info = read_dataset_info(str(GOLDEN / "tfrecords" / "gray_labels"))
+    in_file_order = golden["images"][golden["order"]][..., np.newaxis]
+    np.testing.assert_array_equal(read_in_order(info, 16), in_file_order)
+    np.testing.assert_array_equal(read_labels(info), golden["labels"][golden["order"]])
+    label_of = {
+        image.tobytes(): label.tolist()
+        for image, label in zip(golden["images"], golden["labels"], strict=True)
+    }
+    ((images, labels),) = batches(info, 1, 16, global_batch_size=10, label_size=4)
+    got = {
+        picture.tobytes(): label.tolist()
+        for picture, label in zip(to_bytes(images), labels, strict=True)
+    }
+    assert got == label_of
+
+
+def test_the_built_in_shapes_train_at_every_resolution(tmp_path):
+    source = open_source("shapes", 16, 1, labels=False)
+    info = write_dataset(source, str(tmp_path / "shapes"))
+    for resolution in (4, 8, 16):
+        ((images, _),) = batches(info, 1, resolution, images_shown=3880)
+        assert images.shape == (4, resolution, resolution, 1)
+        assert np.ptp(images) > 0.5
+
+
+# Reals as the discriminator sees them
+
+
+def golden_reals():
+    return np.load(GOLDEN / "process_reals.npz")
+
+
+@pytest.mark.parametrize("lod", [name for name in golden_reals().files if name != "input"])
+def test_reals_fade_as_published(lod):
+    golden = golden_reals()
+    images = to_float(golden["input"])
+    fraction = float(lod.removeprefix("lod")) % 1
+    if fraction:
+        images = fade_reals(images, 1 - fraction)
+    np.testing.assert_allclose(images, golden[lod], rtol=0, atol=1e-6)
+
+
+def test_bytes_0_and_255_become_exactly_minus_1_and_1():
+    np.testing.assert_array_equal(to_float(np.array([0, 255], np.uint8)), [-1, 1])
+
+
+def test_reals_at_alpha_0_are_the_previous_resolutions_enlarged():
+    images = tf.constant(NOISE / np.float32(127.5) - 1)
+    blocks = images.numpy().reshape(COUNT, 4, 2, 4, 2, 3).mean(axis=(2, 4))
+    expected = blocks.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_allclose(fade_reals(images, 0.0), expected, atol=1e-6)
+
+
+def test_reals_at_alpha_1_are_themselves():
+    images = tf.constant(NOISE / np.float32(127.5) - 1)
+    np.testing.assert_allclose(fade_reals(images, 1.0), images, atol=1e-6)
