@@ -1,9 +1,9 @@
 """The README's first command, as it stands: minutes, so it is marked slow."""
 
+import pathlib
 import subprocess
 import sys
 import time
-import pathlib
 
 import numpy as np
 import pytest
