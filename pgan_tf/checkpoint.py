@@ -12,7 +12,9 @@ import dataclasses
 import io
 import posixpath
 import re
+import struct
 import zipfile
+import zlib
 
 import keras
 import numpy as np
@@ -24,6 +26,20 @@ from pgan_tf.networks import build_generator, set_alpha
 from pgan_tf.schedule import Stage, make_stages
 from pgan_tf.state import TrainingState
 from tfrecords.errors import UserError
+
+# What reading bytes that are no archive of ours comes to, by where they go wrong.
+_DAMAGED = (
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    SyntaxError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 _NAME = re.compile(r"images-(\d{10})-stage-(\d{2})\.npz$")
 
@@ -96,16 +112,14 @@ def read(path: str) -> Checkpoint:
     """
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
-            contents = io.BytesIO(file.read())
-        with np.load(contents, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+            arrays = dict(np.load(io.BytesIO(file.read()), allow_pickle=False))
         images_shown = int(arrays.pop("images_shown"))
         stage_index = int(arrays.pop("stage_index"))
         config = TrainingConfig.from_json(str(arrays.pop("config")))
         stage = make_stages(config.schedule)[stage_index]
     except tf.errors.OpError as error:
         raise UserError(f"{path}: expected a checkpoint, got {error.message}") from None
-    except (ValueError, LookupError, EOFError, OSError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise UserError(
             f"{path}: expected a checkpoint of pgan-tf, got a damaged file ({error}): remove it "
             f"to go on from the one before"

@@ -123,7 +123,9 @@ class ScheduleConfig:
         for name in ("stabilize_kimg", "fade_in_kimg", "total_kimg"):
             value = getattr(self, name)
             _require(
-                value >= 0 and math.isclose(value * 1000, round(value * 1000), rel_tol=1e-12),
+                math.isfinite(value)
+                and value >= 0
+                and math.isclose(value * 1000, round(value * 1000), rel_tol=1e-12),
                 name,
                 "a whole number of images, 0 or more (in thousands)",
                 value,
@@ -136,7 +138,12 @@ class ScheduleConfig:
             "more than 0 when the networks grow (or initial_resolution equal to resolution)",
             self.stabilize_kimg,
         )
-        for name in ("batch_size", "generator_learning_rate", "discriminator_learning_rate"):
+        for name in (
+            "batch_size",
+            "generator_learning_rate",
+            "discriminator_learning_rate",
+            "tick_kimg",
+        ):
             steps = getattr(self, name).steps
             _require(
                 steps[0][0] <= self.initial_resolution,
@@ -264,7 +271,7 @@ class TrainingConfig:
                 loss=LossConfig(**fields.pop("loss")),
                 **fields,
             )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise UserError(f"config.json: expected a pgan-tf configuration: {error}") from None
 
 

@@ -61,7 +61,10 @@ def make_dataset(
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         records = tf.data.TFRecordDataset(list(info.files[resolution]))
         examples = tf.data.Dataset.zip(records, tf.data.Dataset.from_tensor_slices(labels))
-        return examples.shuffle(shuffle_buffer, seed=epoch * 2**31 + seed)
+        epoch_seed = tf.random.stateless_uniform(
+            (), tf.stack([tf.constant(seed, tf.int64), epoch]), None, None, tf.int64
+        )
+        return examples.shuffle(shuffle_buffer, seed=epoch_seed, reshuffle_each_iteration=False)
 
     def finish(batch: tf.Tensor, images: tf.Tensor, labels: tf.Tensor) -> tuple:
         images = to_float(images)

@@ -52,8 +52,8 @@ class PerResolution:
 
     def __str__(self) -> str:
         if len(self.steps) == 1 and self.steps[0][0] == LOWEST_RESOLUTION:
-            return f"{self.steps[0][1]:g}"
-        return ",".join(f"{resolution}:{value:g}" for resolution, value in self.steps)
+            return f"{self.steps[0][1]}"
+        return ",".join(f"{resolution}:{value}" for resolution, value in self.steps)
 
 
 def _number(text: str) -> float:

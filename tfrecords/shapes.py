@@ -3,7 +3,7 @@
 A picture is a pure function of its index. It shows one of 6 shapes in one of 6
 colours on one of 4 backgrounds: 6 x 6 x 4 = 144 *modes*. Within a mode there are
 27 variants: 3 sizes (24, 26 or 28 thirty-seconds of the picture's width) times
-3 x 3 positions (the middle, or 2 thirty-seconds off it along each axis). That
+3 x 3 positions (the middle, or 1 thirty-second off it along each axis). That
 makes 3888 pictures, each of them exactly once, so a trained generator can be
 scored by counting: how many of the 144 modes it draws, and how evenly.
 
@@ -38,7 +38,7 @@ BACKGROUND_NAMES = ("white", "grey", "yellow", "navy")
 BACKGROUNDS = ((255, 255, 255), (206, 210, 216), (255, 242, 186), (20, 24, 56))
 
 SIZES = (24 / 32, 26 / 32, 28 / 32)  # widths of the shape / width of the picture
-OFFSETS = (-2 / 32, 0.0, 2 / 32)  # of the middle; whole pixels at 32 px
+OFFSETS = (-1 / 32, 0.0, 1 / 32)  # of the middle; whole pixels at 32 px
 
 NUM_MODES = len(LABEL_NAMES) * len(COLOURS) * len(BACKGROUNDS)
 NUM_VARIANTS = len(SIZES) * len(OFFSETS) ** 2
