@@ -17,7 +17,7 @@ from pgan_tf.config import (
     ScheduleConfig,
     TrainingConfig,
 )
-from pgan_tf.cost import run_multiplications
+from pgan_tf.cost import cpu_days
 from pgan_tf.distribution import STRATEGIES, check_batch_sizes, describe, has_gpu, make_strategy
 from pgan_tf.per_resolution import PerResolution, check_resolution
 from pgan_tf.run_folder import open_run
@@ -25,7 +25,6 @@ from pgan_tf.schedule import describe_stages
 from pgan_tf.training_loop import train
 from tfrecords.cache import prepare
 from tfrecords.command_line import run
-from tfrecords.errors import UserError
 from tfrecords.images import parse_background
 
 NETWORK, SCHEDULE, LOSS, TRAINING = (
@@ -224,13 +223,6 @@ def main() -> None:
         labels=True if CONDITIONAL.value else None,
         tfds_data_dir=TFDS_DATA_DIR.value,
     )
-    if info.num_channels != num_channels:
-        raise UserError(
-            f"--channels: expected {'gray' if info.num_channels == 1 else 'rgb'} as the TFRecords "
-            f"of {DATA.value!r} have it, got {CHANNELS.value}"
-        )
-    if CONDITIONAL.value and not info.label_size:
-        raise UserError(f"--conditional: expected labels in {DATA.value!r}, got none: leave it out")
     config = make_config(
         info.name,
         RESOLUTION.value or info.resolution,
@@ -245,8 +237,7 @@ def main() -> None:
     strategy = make_strategy(STRATEGY.value)
     check_batch_sizes(config, strategy.num_replicas_in_sync)
     open_run(run_dir, config, flags_text(run_dir))
-    # 10^11 multiplications per second is what a good desktop processor reaches.
-    days = run_multiplications(config) / 1e11 / 86400
+    days = cpu_days(config)
     if not has_gpu() and days > 2:
         print(f"Without a GPU this takes about {days:.0f} days: try presets/laptop.flags")
     print(f"Training {config.network.resolution} px on {info.num_images} pictures of {info.name}")

@@ -9,6 +9,7 @@ from pgan_tf.schedule import Stage, make_stages
 # Of one picture's way through both networks, forwards and backwards in all steps: the D step
 # runs D three times and differentiates it, once twice; the G step both once.
 _PASSES_PER_ITERATION = 8
+_CPU_MULTIPLICATIONS_PER_SECOND = 1e11
 
 
 def multiplications(stage: Stage, config: NetworkConfig) -> int:
@@ -28,11 +29,12 @@ def multiplications(stage: Stage, config: NetworkConfig) -> int:
     return total + 2 * resolution**2 * maps(resolution) * config.num_channels
 
 
-def run_multiplications(config: TrainingConfig) -> float:
-    """Returns about how many multiplications a whole run takes."""
+def cpu_days(config: TrainingConfig) -> float:
+    """Returns about how many days a whole run takes on a good desktop processor."""
     total_images = round(config.schedule.total_kimg * 1000)
-    return _PASSES_PER_ITERATION * sum(
+    in_all = _PASSES_PER_ITERATION * sum(
         max(0, min(stage.last_image, total_images) - stage.first_image)
         * multiplications(stage, config.network)
         for stage in make_stages(config.schedule)
     )
+    return in_all / _CPU_MULTIPLICATIONS_PER_SECOND / (24 * 3600)

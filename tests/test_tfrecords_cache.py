@@ -69,3 +69,16 @@ def test_shapes_and_errors(tmp_path):
     assert info.label_names == open_source("shapes", 4, 1).label_names
     with pytest.raises(UserError, match="no such folder"):
         prepare(str(tmp_path / "absent"), str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"resolution": 64}, "resolution 64, found 4, 8, 16, 32 px"),
+        ({"num_channels": 1}, "--channels=rgb"),
+        ({"labels": True}, "labels"),
+    ],
+)
+def test_tfrecords_that_lack_what_is_asked_for_are_refused(wanted, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        prepare(str(GOLDEN / "shuffle0"), str(tmp_path), **wanted)

@@ -26,11 +26,10 @@ def prepare(
 ) -> DatasetInfo:
     """Returns a dataset: `data` itself, or `data` converted, once, into the cache.
 
-    A folder of TFRecords is used as it is; the other arguments do not change it, so
-    callers compare `resolution` and `num_channels` with what they need. Anything else
-    is converted into `<cache_dir>/<name>-<resolution>px-<fingerprint>` on first use
-    and found there as long as neither the pictures nor the options change. One line
-    on stdout says which.
+    A folder of TFRecords is used as it is, if it has the resolution, channels and
+    labels asked for. Anything else is converted on first use into
+    `<cache_dir>/<name>-<resolution>px-<fingerprint>`, and found there as long as neither
+    the pictures nor the options change. One line on stdout says which.
 
     Args:
         data: a folder of TFRecords, or a source as for `open_source`.
@@ -39,15 +38,16 @@ def prepare(
         num_channels: 1 for grey, 3 for RGB.
         background: what shows through transparent pixels; RGB, 0 to 255.
         allow_upscaling: whether smaller pictures are enlarged.
-        labels: whether to keep class labels.
+        labels: whether to keep class labels; True needs some.
         tfds_data_dir: where TensorFlow Datasets keeps its files.
 
     Raises:
-        UserError: as `read_dataset_info`, `open_source` and `write_dataset` do.
+        UserError: as `read_dataset_info`, `open_source` and `write_dataset` do, or
+            there are TFRecords, but not the ones asked for.
     """
     data = os.path.expanduser(data)  # the shell leaves --data=~/pictures as it is
     if is_dataset_folder(data):
-        return read_dataset_info(data)
+        return _check_fits(read_dataset_info(data), data, resolution, num_channels, labels)
     source = open_source(
         data,
         resolution,
@@ -70,6 +70,24 @@ def prepare(
         if _holds(cached, source):
             return read_dataset_info(cached)
         raise
+
+
+def _check_fits(
+    info: DatasetInfo, data: str, resolution: int | None, num_channels: int, labels: bool | None
+) -> DatasetInfo:
+    if resolution is not None and resolution not in info.files:
+        raise UserError(
+            f"{data}: expected TFRecords of the resolution {resolution}, found "
+            f"{', '.join(map(str, info.files))} px: take one of these"
+        )
+    if num_channels != info.num_channels:
+        raise UserError(
+            f"{data}: expected TFRecords with {num_channels} channels, found "
+            f"{info.num_channels}: give --channels={'gray' if info.num_channels == 1 else 'rgb'}"
+        )
+    if labels and not info.label_size:
+        raise UserError(f"{data}: expected TFRecords with labels, found none beside them")
+    return info
 
 
 def _holds(folder: str, source: Source) -> bool:
