@@ -13,6 +13,7 @@ import io
 import posixpath
 import re
 import struct
+import tokenize
 import zipfile
 import zlib
 
@@ -34,9 +35,10 @@ _DAMAGED = (
     LookupError,
     EOFError,
     OSError,
-    NotImplementedError,
+    RuntimeError,
     SyntaxError,
     struct.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )

@@ -61,13 +61,13 @@ def carry_weights(source: dict[str, keras.Variable], target: dict[str, keras.Var
     Raises:
         UserError: a shape differs.
     """
-    for name in source.keys() & target.keys():
+    carried = tuple(name for name in target if name in source)
+    for name in carried:
         if tuple(source[name].shape) != tuple(target[name].shape):
             raise UserError(
                 f"{name}: expected shape {tuple(target[name].shape)}, got "
                 f"{tuple(source[name].shape)}: carry weights between networks of the same width"
             )
-    carried = tuple(name for name in target if name in source)
     for name in carried:
         target[name].assign(source[name])
     return Carried(carried, tuple(name for name in target if name not in source))

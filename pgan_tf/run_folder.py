@@ -22,6 +22,10 @@ from pgan_tf.config import CHANGEABLE, TrainingConfig, differences
 from tfrecords.errors import UserError
 
 
+# What an opening that was broken off may leave: not somebody else's files.
+_OWN_NAMES = frozenset({"samples", "flags.txt", "flags.txt.partial", "config.json.partial"})
+
+
 def checkpoint_folder(run_dir: str) -> str:
     """Returns where a run's checkpoints are."""
     return posixpath.join(run_dir, "checkpoints")
@@ -43,7 +47,7 @@ def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
         if tf.io.gfile.exists(config_path):
             with tf.io.gfile.GFile(config_path) as file:
                 _check_same_run(TrainingConfig.from_json(file.read()), config, run_dir)
-        elif tf.io.gfile.isdir(run_dir) and tf.io.gfile.listdir(run_dir):
+        elif tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(_list(run_dir)):
             raise UserError(
                 f"--run_dir: expected a new folder or one of train.py's, got {run_dir!r} which "
                 f"holds other files: name another"
@@ -68,6 +72,10 @@ def _check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> N
             f"--run_dir: {run_dir} was begun with another configuration ({listed}): go on with "
             f"--flagfile={posixpath.join(run_dir, 'flags.txt')}, or name another --run_dir"
         )
+
+
+def _list(folder: str) -> list[str]:
+    return [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
 
 
 def _write(path: str, text: str) -> None:

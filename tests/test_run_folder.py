@@ -250,3 +250,12 @@ def test_sheets_of_fakes_sort_by_time_and_name_their_kimg(run_dir):
         name = path.split("/")[-1]
         kimg = float(name.removeprefix("fakes-").removesuffix(".png"))
         assert kimg == images_shown / 1000
+
+
+def test_an_opening_that_was_broken_off_does_not_stand_in_the_way(tmp_path):
+    folder = tmp_path / "run"
+    (folder / "samples").mkdir(parents=True)
+    (folder / "flags.txt").write_text("")
+    (folder / "config.json.partial").write_text("{")
+    run_folder.open_run(str(folder), TrainingConfig(), "")
+    assert TrainingConfig.from_json((folder / "config.json").read_text()) == TrainingConfig()
