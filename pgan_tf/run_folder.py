@@ -21,7 +21,6 @@ from pgan_tf import sampling
 from pgan_tf.config import CHANGEABLE, TrainingConfig, differences
 from tfrecords.errors import UserError
 
-
 # What an opening that was broken off may leave: not somebody else's files.
 _OWN_NAMES = frozenset({"samples", "flags.txt", "flags.txt.partial", "config.json.partial"})
 

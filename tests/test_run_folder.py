@@ -257,5 +257,5 @@ def test_an_opening_that_was_broken_off_does_not_stand_in_the_way(tmp_path):
     (folder / "samples").mkdir(parents=True)
     (folder / "flags.txt").write_text("")
     (folder / "config.json.partial").write_text("{")
-    run_folder.open_run(str(folder), TrainingConfig(), "")
+    open_run(str(folder), TrainingConfig(), "")
     assert TrainingConfig.from_json((folder / "config.json").read_text()) == TrainingConfig()
