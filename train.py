@@ -7,6 +7,7 @@ import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlo
 
 import pathlib
 import posixpath
+import shlex
 import sys
 
 from absl import flags
@@ -234,6 +235,7 @@ def main() -> None:
         return
 
     run_dir = RUN_DIR.value or f"runs/{info.name}-{config.network.resolution}px"
+    run_dir = run_dir.rstrip("/") or "/"
     strategy = make_strategy(STRATEGY.value)
     check_batch_sizes(config, strategy.num_replicas_in_sync)
     open_run(run_dir, config, flags_text(run_dir))
@@ -264,15 +266,16 @@ def flags_text(run_dir: str) -> str:
 
 def print_what_next(run_dir: str, images_shown: int) -> None:
     """Prints what one can do with a trained generator."""
-    samples = posixpath.join(run_dir, "samples")
+    run, name = shlex.quote(run_dir), shlex.quote(posixpath.basename(run_dir))
+    flagfile = shlex.quote(f"{run_dir}/flags.txt")
     print(
         f"""
-{run_dir} has been trained on {images_shown / 1000:g} thousand images. Look at {samples}. Next:
+{run_dir} has been trained on {images_shown / 1000:g} thousand images: see {run_dir}/samples. Next:
 
-  go on      python train.py --flagfile={run_dir}/flags.txt --total_kimg=MORE
-  generate   python generate.py --run_dir={run_dir} --grid=8x4 --output=grid.png
-  export     python export.py --run_dir={run_dir} --export_dir=exports/{posixpath.basename(run_dir)}
-  watch      tensorboard --logdir={run_dir}"""
+  go on      python train.py --flagfile={flagfile} --total_kimg=MORE
+  generate   python generate.py --run_dir={run} --grid=8x4 --output=grid.png
+  export     python export.py --run_dir={run} --export_dir=exports/{name}
+  watch      tensorboard --logdir={run}"""
     )
 
 

@@ -157,7 +157,7 @@ class ScheduleConfig:
 
 @dataclasses.dataclass(frozen=True)
 class LossConfig:
-    """WGAN-GP with drift (paper, appendix A.1) and AC-GAN labels (appendix of §6.3).
+    """WGAN-GP with drift (paper, appendix A.1) and AC-GAN labels (Odena et al., 2017).
 
     Attributes:
         name: `wgan_gp`.
