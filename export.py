@@ -2,6 +2,9 @@
 
 import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
+import os
+import shlex
+
 from absl import flags
 
 from pgan_tf.checkpoint import load_generator, read_run
@@ -27,10 +30,13 @@ def main() -> None:
         )
     path = export_saved_model(load_generator(checkpoint), EXPORT_DIR.value)
     print(f"Wrote {path} from {checkpoint.path}. Look at it, and serve it:\n")
-    print(f"  saved_model_cli show --all --dir {path}")
+    print(f"  saved_model_cli show --all --dir {shlex.quote(path)}")
+    base_path = EXPORT_DIR.value
+    if "://" not in base_path:
+        base_path = os.path.abspath(base_path)
     print(
         f"  tensorflow_model_server --rest_api_port=8501 --model_name=pgan "
-        f"--model_base_path=$PWD/{EXPORT_DIR.value}"
+        f"--model_base_path={shlex.quote(base_path)}"
     )
 
 

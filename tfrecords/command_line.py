@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from tfrecords.errors import UserError
 
@@ -31,6 +31,8 @@ def run(main: Callable[..., None], positional: Sequence[str] = ()) -> None:
             sys.exit(0)
 
     def call_main(argv: list[str]) -> None:
+        if not flags.FLAGS["verbosity"].present:  # Keras raises it when imported
+            logging.set_verbosity(logging.WARNING)
         try:
             _check_arguments(argv[1:], positional)
             main(*argv[1:])

@@ -3,6 +3,7 @@
 Import this first in a command. TensorFlow reads these settings once, when it is loaded.
 """
 
+import logging
 import os
 import sys
 import tempfile
@@ -34,3 +35,5 @@ def _import_quietly() -> None:
 
 
 _import_quietly()
+# What TensorFlow and absl tell of their inner workings is no news to a command's user.
+logging.getLogger("tensorflow").setLevel(logging.WARNING)
