@@ -84,8 +84,9 @@ def losses_and_gradients(name, lod):
 def test_losses_equal_the_published(name, lod):
     arrays = golden_cases.load_case(name).arrays
     generator_loss, discriminator_loss, _ = losses_and_gradients(name, lod)
-    # The generator's is a mean of scores of either sign, known to 1e-6 as these are.
-    np.testing.assert_allclose(generator_loss, arrays[f"lod{lod:.2f}/G_loss"], rtol=1e-5, atol=1e-6)
+    # The generator's is a mean of scores of either sign. Where they cancel (base at lod 2.75:
+    # -0.0056705) the reference's own rounding, 2.0e-7 from the value in float64, is 3.5e-5 of it.
+    np.testing.assert_allclose(generator_loss, arrays[f"lod{lod:.2f}/G_loss"], rtol=1e-5, atol=5e-7)
     np.testing.assert_allclose(discriminator_loss, arrays[f"lod{lod:.2f}/D_loss"], rtol=1e-5)
 
 
