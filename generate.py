@@ -22,6 +22,9 @@ NETWORK = flags.DEFINE_enum(
     "network", "average_generator", ["average_generator", "generator"], "Which weights."
 )
 
+LARGEST_SEED = 2**31 - 1
+MOST_SEEDS = 100_000
+
 
 def parse_seeds(text: str) -> list[int]:
     """Reads `3,7,100-199`.
@@ -30,9 +33,15 @@ def parse_seeds(text: str) -> list[int]:
         UserError: it is not such a list.
     """
     parts = [re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip()) for part in text.split(",")]
-    if not all(parts):
-        raise UserError(f"--seeds: expected numbers and ranges such as 3,7,100-199, got {text!r}")
-    return [seed for part in parts for seed in range(int(part[1]), int(part[2] or part[1]) + 1)]
+    if all(parts):
+        ranges = [range(int(part[1]), int(part[2] or part[1]) + 1) for part in parts]
+        rising = all(seeds and seeds[-1] <= LARGEST_SEED for seeds in ranges)
+        if rising and sum(map(len, ranges)) <= MOST_SEEDS:
+            return [seed for seeds in ranges for seed in seeds]
+    raise UserError(
+        f"--seeds: expected numbers up to {LARGEST_SEED} and rising ranges such as 3,7,100-199, "
+        f"at most {MOST_SEEDS} in all, got {text!r}"
+    )
 
 
 def parse_grid(text: str) -> tuple[int, int]:
@@ -64,6 +73,11 @@ def main() -> None:
         classes = [int(number) for number in LABELS.value.split(",") if number]
     except ValueError:
         raise UserError(f"--labels: expected class numbers, got {LABELS.value!r}") from None
+    if any(number not in range(network.label_size) for number in classes):
+        raise UserError(
+            f"--labels: expected class numbers from 0 to {network.label_size - 1}, got "
+            f"{LABELS.value!r}"
+        )
     classes = classes or list(range(max(1, network.label_size)))
     labels = sampling.one_hot_labels(
         [classes[i % len(classes)] for i in range(len(seeds))], network.label_size

@@ -26,6 +26,7 @@ from pgan_tf.schedule import describe_stages
 from pgan_tf.training_loop import train
 from tfrecords.cache import prepare
 from tfrecords.command_line import run
+from tfrecords.errors import UserError
 from tfrecords.images import parse_background
 
 NETWORK, SCHEDULE, LOSS, TRAINING = (
@@ -213,6 +214,8 @@ def main() -> None:
             )
             return
 
+    if not DATA.value:
+        raise UserError("--data: expected pictures, TFRecords, tfds:NAME or shapes, got none")
     info = prepare(
         DATA.value,
         DATA_CACHE.value,
@@ -225,7 +228,8 @@ def main() -> None:
         tfds_data_dir=TFDS_DATA_DIR.value,
     )
     config = make_config(
-        info.name,
+        # The folder's name: where pictures were converted, it changes when they do.
+        f"{posixpath.basename(info.folder)}, {info.num_images} pictures",
         RESOLUTION.value or info.resolution,
         info.num_channels,
         info.label_size if CONDITIONAL.value else 0,
@@ -282,7 +286,9 @@ def print_what_next(run_dir: str, images_shown: int) -> None:
 def with_default_preset(arguments: list[str]) -> list[str]:
     """Puts the shapes preset before the arguments, unless they choose data or a preset."""
     preset = pathlib.Path(__file__).parent / "presets" / "shapes.flags"
-    chosen = [argument.lstrip("-") for argument in arguments if argument.startswith("-")]
+    # "--data shapes" is "--data=shapes".
+    words = " ".join(arguments).replace("-data ", "-data=").split(" ")
+    chosen = [word.lstrip("-") for word in words if word.startswith("-")]
     if any(name.split("=")[0] in ("data", "flagfile") for name in chosen if name != "data=shapes"):
         return arguments
     return [f"--flagfile={preset}", *arguments]

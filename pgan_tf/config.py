@@ -60,14 +60,14 @@ class NetworkConfig:
         check_resolution(self.resolution, "resolution")
         _require(self.num_channels in (1, 3), "num_channels", "1 or 3", self.num_channels)
         _require(self.label_size >= 0, "label_size", "0 or more", self.label_size)
-        for name in ("latent_size", "fmap_base", "fmap_max"):
+        for name in ("fmap_base", "fmap_max", "latent_size"):
             _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        _require(self.fmap_decay >= 0, "fmap_decay", "0 or more", self.fmap_decay)
+        _require(0 <= self.fmap_decay <= 10, "fmap_decay", "0 to 10", self.fmap_decay)
         _require(self.mbstd_group_size >= 0, "mbstd_group_size", "0 or more", self.mbstd_group_size)
         _require(
             self.num_feature_maps(self.resolution) >= 1,
             "fmap_base",
-            f"at least {self.resolution // 2} for {self.resolution} px (one feature map)",
+            f"enough for one feature map at {self.resolution} px",
             self.fmap_base,
         )
 
@@ -184,9 +184,10 @@ class LossConfig:
             "final or stage",
             self.penalty_pixels,
         )
-        _require(self.gradient_target > 0, "gradient_target", "more than 0", self.gradient_target)
+        target = self.gradient_target
+        _require(0 < target < math.inf, "gradient_target", "a number above 0", target)
         for name in ("gradient_penalty_weight", "drift_weight", "label_weight"):
-            _require(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
+            _require(0 <= getattr(self, name) < math.inf, name, "0 or more", getattr(self, name))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -45,7 +45,7 @@ def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
     try:
         if tf.io.gfile.exists(config_path):
             with tf.io.gfile.GFile(config_path) as file:
-                _check_same_run(TrainingConfig.from_json(file.read()), config, run_dir)
+                check_same_run(TrainingConfig.from_json(file.read()), config, run_dir)
         elif tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(_list(run_dir)):
             raise UserError(
                 f"--run_dir: expected a new folder or one of train.py's, got {run_dir!r} which "
@@ -61,7 +61,12 @@ def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
         ) from None
 
 
-def _check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> None:
+def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> None:
+    """Checks that two configurations are of one run, whose length may differ.
+
+    Raises:
+        UserError: another field differs; all that do are named.
+    """
     different = {
         name: values for name, values in differences(old, new).items() if name not in CHANGEABLE
     }

@@ -12,11 +12,12 @@ from pgan_tf import checkpoint, sampling
 from pgan_tf.config import TrainingConfig
 from pgan_tf.dataset import make_dataset
 from pgan_tf.progress import Progress
-from pgan_tf.run_folder import RunLog, checkpoint_folder
+from pgan_tf.run_folder import RunLog, check_same_run, checkpoint_folder
 from pgan_tf.schedule import Position, make_stages, position_at, stage_at
 from pgan_tf.state import TrainingState, build_state, grow_state
 from pgan_tf.train_step import METRICS, make_train_step
 from tfrecords.dataset_info import DatasetInfo
+from tfrecords.errors import UserError
 
 
 def train(
@@ -45,7 +46,7 @@ def train(
     total_images = round(config.schedule.total_kimg * 1000)
     checkpoints = checkpoint_folder(run_dir)
 
-    state, images_shown = _begin(config, checkpoints, strategy)
+    state, images_shown = _begin(config, run_dir, strategy)
     if images_shown >= total_images:
         return images_shown
     log = RunLog(run_dir, images_shown)
@@ -71,9 +72,9 @@ def train(
         metrics = step(
             batches,
             tf.constant(images_shown, tf.int64),
-            tf.constant(position.alpha),
-            tf.constant(position.generator_learning_rate),
-            tf.constant(position.discriminator_learning_rate),
+            tf.constant(position.alpha, tf.float32),
+            tf.constant(position.generator_learning_rate, tf.float32),
+            tf.constant(position.discriminator_learning_rate, tf.float32),
         )
         repeats = config.minibatch_repeats * config.discriminator_repeats
         images_shown += repeats * position.batch_size
@@ -85,7 +86,9 @@ def train(
             or images_shown >= total_images
             or stage_at(stages, images_shown) != position.stage
         ):
-            log.write_metrics(tick.summary(position, images_shown))
+            summary = tick.summary(position, images_shown)
+            _check_finite(summary, checkpoints)
+            log.write_metrics(summary)
             log.write_fakes(images_shown, _sheet_of_fakes(config, state))
             checkpoint.save(checkpoints, state, images_shown, config)
             checkpoint.prune(checkpoints, keep_checkpoints)
@@ -96,14 +99,15 @@ def train(
 
 
 def _begin(
-    config: TrainingConfig, checkpoints: str, strategy: tf.distribute.Strategy
+    config: TrainingConfig, run_dir: str, strategy: tf.distribute.Strategy
 ) -> tuple[TrainingState, int]:
     """Returns the first stage's state and 0, or the last checkpoint's."""
     stages = make_stages(config.schedule)
-    path = checkpoint.latest(checkpoints)
+    path = checkpoint.latest(checkpoint_folder(run_dir))
     if path is None:
         return build_state(stages[0], config, strategy), 0
     saved = checkpoint.read(path)
+    check_same_run(saved.config, config, run_dir)
     # Today's stage of that index: another total_kimg moves the last one's end.
     state = build_state(stages[saved.stage.index], config, strategy)
     checkpoint.restore(saved, state)
@@ -161,6 +165,17 @@ class _Tick:
             "images_per_second": images / (seconds - self._seconds_before),
             "seconds": seconds,
         }
+
+
+def _check_finite(summary: dict[str, float | int | str], checkpoints: str) -> None:
+    """Ends a run that has diverged before it overwrites what was good."""
+    for name in METRICS:
+        if not np.isfinite(summary[name]):
+            raise UserError(
+                f"training has diverged: {name} is {summary[name]} after "
+                f"{summary['images_shown']} images; the last good checkpoint is "
+                f"{checkpoint.latest(checkpoints)}: try a lower --learning_rate"
+            )
 
 
 def _describe_growth(position: Position, new: tuple[str, ...]) -> str:

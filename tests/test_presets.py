@@ -81,6 +81,7 @@ def test_flags_of_a_run_are_a_flagfile_that_makes_the_same_run(train, tmp_path):
         ([], True),
         (["--seed=1"], True),
         (["--data=shapes"], True),
+        (["--data", "shapes"], True),
         (["--data=pictures"], False),
         (["--data", "pictures"], False),
         (["-data=pictures"], False),

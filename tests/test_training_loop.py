@@ -11,6 +11,7 @@ from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.per_resolution import PerResolution
 from pgan_tf.training_loop import train
 from tfrecords.cache import prepare
+from tfrecords.errors import UserError
 
 STAGE_IMAGES = 64
 
@@ -172,3 +173,23 @@ def test_two_devices_go_the_same_way(info, two_devices, finished, tmp_path):
     folder = tmp_path / "run"
     assert run(make_config(5 * STAGE_IMAGES), info, folder, two_devices) == images_shown
     assert len(read_metrics(folder)) >= 5
+
+
+def test_diverged_run_ends_before_it_overwrites_what_was_good(info, one_device, tmp_path):
+    run(make_config(64), info, tmp_path / "run", one_device)
+    folder = tmp_path / "run" / "checkpoints"
+    good = {path: path.read_bytes() for path in folder.iterdir()}
+    config = make_config(5 * STAGE_IMAGES)
+    arrays = dict(np.load(checkpoint.latest(str(folder))))
+    arrays["generator/4x4_conv/kernel"][:] = np.nan
+    np.savez(checkpoint.latest(str(folder)), **arrays)
+    poisoned = {path: path.read_bytes() for path in good}
+    with pytest.raises(UserError, match="diverged"):
+        run(config, info, tmp_path / "run", one_device)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == poisoned
+
+
+def test_checkpoint_of_another_configuration_is_refused(finished, info, one_device):
+    folder, _ = finished
+    with pytest.raises(UserError, match="seed"):
+        train(make_config(5 * STAGE_IMAGES, seed=7), info, str(folder), one_device)

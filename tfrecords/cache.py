@@ -57,6 +57,12 @@ def prepare(
         labels=labels,
         tfds_data_dir=tfds_data_dir,
     )
+    if labels and source.read_label_indices is None:
+        raise UserError(f"{data}: expected class labels, found none: do without them")
+    return _convert_once(source, data, cache_dir)
+
+
+def _convert_once(source: Source, data: str, cache_dir: str) -> DatasetInfo:
     folder = f"{source.name}-{source.resolution}px-{source.fingerprint[:8]}"
     cached = tf.io.gfile.join(os.path.expanduser(cache_dir), folder)
     if _holds(cached, source):

@@ -11,6 +11,7 @@ on. Folders that `writer.py` made also hold `dataset.json`.
 
 import io
 import json
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -54,6 +55,11 @@ class DatasetInfo:
     label_size: int
     label_names: tuple[str, ...]
     labels_path: str | None
+
+    @property
+    def folder(self) -> str:
+        """The folder that holds the files."""
+        return os.path.dirname(self.files[self.resolution][0])
 
 
 def is_dataset_folder(folder: str) -> bool:
