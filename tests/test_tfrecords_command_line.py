@@ -1,5 +1,7 @@
+import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -105,12 +107,39 @@ def test_create_converts_a_folder(tmp_path):
         pixels = np.full((40, 50, 4), (255, 0, 0, 64 * number), np.uint8)
         Image.fromarray(pixels).save(pictures / f"{number}.png")
     out = tmp_path / "deep" / "out"
-    done = create(pictures, out, "--channels=gray", "--background=black", "--noshuffle")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\n") == 1
-    assert done.stdout.startswith(f"{out}: 4 pictures, 4 to 32 px, gray, ")
+    (pictures / "torn.png").write_bytes(b"torn")
+    flags = ["--channels=gray", "--background=black", "--noshuffle", "--encoding=raw"]
+    done = create(pictures, out, *flags, "--fit=letterbox", "--processes=1", "--shard_mib=1")
+    assert (done.returncode, done.stderr) == (0, "")
+    chosen, estimate, summary, rejected = done.stdout.splitlines()
+    assert chosen.startswith("Taking 32 px, the largest power of two that half of the pictures")
+    assert estimate == "5 pictures, about 0.0 MiB"
+    assert summary.startswith(f"{out}: 4 pictures, 1 rejected, 4 to 32 px, gray, 0.0 MiB in 4 fi")
+    assert rejected == f"{out}/rejected.jsonl says why each was rejected"
     info = read_dataset_info(str(out))
     assert (info.name, info.num_images, info.resolution, info.num_channels) == ("out", 4, 32, 1)
+    assert info.encoding == "raw"
+    assert json.loads((out / "dataset.json").read_text())["options"] == {
+        "resolution": 32,
+        "num_channels": 1,
+        "background": [0, 0, 0],
+        "fit": "letterbox",
+        "allow_upscaling": True,
+        "shuffle": False,
+        "shard_bytes": 2**20,
+    }
+
+
+def test_create_strictly_stops_at_a_bad_picture(tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    Image.new("RGB", (8, 8)).save(pictures / "good.png")
+    (pictures / "torn.png").write_bytes(b"torn")
+    done = create(pictures, tmp_path / "out", "--strict", "--resolution=8")
+    assert done.returncode == 2
+    assert re.search(r"error: \S*torn\.png: .*; nothing is kept", done.stderr)
+    assert done.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
 
 
 @pytest.mark.parametrize(
@@ -120,6 +149,7 @@ def test_create_converts_a_folder(tmp_path):
         (["a", "b", "c"], "expected 2 arguments, got a b c; usage:"),
         (["a", "b", "--resolution=big"], "flag --resolution=big: "),
         (["a", "b", "--channels=cmyk"], "flag --channels=cmyk: value should be one of"),
+        (["a", "b", "--resolution=2048"], "resolution: expected a power of two from 4 to 1024"),
     ],
 )
 def test_create_answers_mistakes_without_loading_tensorflow(arguments, message):
@@ -138,17 +168,26 @@ def test_create_answers_a_missing_folder_with_one_line(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_create_interrupted_leaves_nothing_behind(tmp_path):
-    command = [sys.executable, "-m", "tfrecords.create", "shapes", tmp_path / "out"]
+def test_create_interrupted_goes_on(tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "tfrecords.create", "shapes", out, "--resolution=256"]
+    command = [*map(str, command), "--encoding=raw", "--processes=2"]
     process = subprocess.Popen(
-        [*map(str, command), "--resolution=512"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+    journal = tmp_path / "out.partial" / "journal.jsonl"
     for _ in range(200):
-        if any(tmp_path.glob("out.partial-*/*")):
+        if journal.exists() and journal.read_bytes().count(b"\n") > 2:
             break
         time.sleep(0.1)
+    # Ctrl-C reaches the children too.
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert stderr == "tfrecords.create: interrupted\n"
-    assert list(tmp_path.iterdir()) == []
+    told, interrupted = stderr.strip().splitlines()
+    assert re.fullmatch(
+        rf"[\d,]+ of 3,888 pictures are in {out}\.partial: give the same command again to go on",
+        told,
+    )
+    assert interrupted == "tfrecords.create: interrupted"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.partial"]

@@ -2,16 +2,33 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrecords.record import encode_image, parse_image, read_shape
+from tfrecords.record import decode_record, encode_image, parse_image, parse_images, read_shape
 
 
+@pytest.mark.parametrize("encoding", ["png", "raw"])
 @pytest.mark.parametrize("shape", [(8, 8, 3), (4, 4, 1)])
-def test_parse_gives_back_what_encode_was_given_with_a_static_shape(shape):
+def test_parse_gives_back_what_encode_was_given_with_a_static_shape(shape, encoding):
+    images = np.random.default_rng(1).integers(0, 256, (3, *shape), np.uint8)
+    records = [encode_image(image, encoding) for image in images]
+    dataset = tf.data.Dataset.from_tensors(records)
+    dataset = dataset.map(lambda some: parse_images(some, shape[0], shape[2], encoding))
+    assert dataset.element_spec.shape[1:] == shape
+    assert dataset.element_spec.dtype == tf.uint8
+    np.testing.assert_array_equal(next(dataset.as_numpy_iterator()), images)
+    one = parse_image(tf.constant(records[1]), shape[0], shape[2], encoding)
+    np.testing.assert_array_equal(one, images[1])
+    its_encoding, decoded = decode_record(records[2])
+    assert its_encoding == encoding
+    np.testing.assert_array_equal(decoded, images[2])
+
+
+@pytest.mark.parametrize("encoding", ["png", "raw"])
+@pytest.mark.parametrize("shape", [(4, 4, 1), (256, 256, 3)])  # lengths of one and more bytes
+def test_the_message_is_what_the_protocol_buffer_library_writes(shape, encoding):
     image = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
-    dataset = tf.data.Dataset.from_tensors(encode_image(image))
-    dataset = dataset.map(lambda one: parse_image(one, shape[0], shape[2]))
-    assert dataset.element_spec == tf.TensorSpec(shape, tf.uint8)
-    np.testing.assert_array_equal(next(dataset.as_numpy_iterator()), image)
+    record = encode_image(image, encoding)
+    example = tf.train.Example.FromString(record)
+    assert example.SerializeToString(deterministic=True) == record
 
 
 def test_the_bytes_are_channel_first_under_the_published_names():
@@ -30,15 +47,56 @@ def test_equal_pictures_give_equal_bytes():
 def test_another_number_of_bytes_is_an_error():
     record = encode_image(np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(tf.errors.InvalidArgumentError):
-        parse_image(record, 16, 3)
+        parse_image(tf.constant(record), 16, 3)
+    record = encode_image(np.zeros((8, 8, 3), np.uint8), "png")
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        parse_image(tf.constant(record), 16, 3, "png")
 
 
 def test_read_shape_refuses_what_is_no_record():
-    assert read_shape(encode_image(np.zeros((8, 4, 3), np.uint8))) == (3, 8, 4)
+    for encoding in ("png", "raw"):
+        record = encode_image(np.zeros((8, 4, 3), np.uint8), encoding)
+        assert read_shape(record) == ((3, 8, 4), encoding)
+        example = tf.train.Example.FromString(record)
+        example.features.feature["shape"].int64_list.value[:] = [3, 8, 5]
+        with pytest.raises(ValueError, match="for the shape"):
+            read_shape(example.SerializeToString())
     with pytest.raises(ValueError, match="no features"):
         read_shape(b"")
     with pytest.raises(ValueError, match=r"not a tf\.train\.Example"):
         read_shape(b"\xff" * 9)
+
+
+@pytest.mark.parametrize("encoding", ["png", "raw"])
+def test_damaged_records_raise_nothing_but_value_errors(encoding):
+    random = np.random.default_rng(0)
+    record = encode_image(random.integers(0, 256, (4, 4, 1), np.uint8), encoding)
+    for _ in range(3000):
+        damaged = bytearray(record)
+        for _ in range(random.integers(1, 4)):
+            damaged[random.integers(0, len(record))] = random.integers(0, 256)
+        try:
+            decode_record(bytes(damaged[: random.integers(1, len(record) + 1)]))
+        except ValueError:
+            continue
+
+
+def test_numbers_may_stand_one_by_one_and_unknown_fields_are_skipped():
+    example = tf.train.Example.FromString(encode_image(np.zeros((4, 4, 3), np.uint8)))
+    example.features.feature["shape"].Clear()
+    one_by_one = b"".join(bytes([0x08, size]) for size in (3, 4, 4))
+    shape = b"\x1a" + bytes([len(one_by_one)]) + one_by_one
+    entry = b"\x0a\x05shape\x12" + bytes([len(shape)]) + shape
+    features = b"\x0a" + bytes([len(entry)]) + entry
+    message = b"\x0a" + bytes([len(features)]) + features + b"\x10\x07\x1d1234\x21 8 bytes"
+    del example.features.feature["shape"]
+    record = example.SerializeToString() + message
+    assert tf.train.Example.FromString(record).features.feature["shape"].int64_list.value == [
+        3,
+        4,
+        4,
+    ]
+    assert read_shape(record) == ((3, 4, 4), "raw")
 
 
 @pytest.mark.parametrize("image", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.int32)])

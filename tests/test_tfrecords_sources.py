@@ -1,26 +1,26 @@
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
+from source_helpers import open_elsewhere, save
 
 from tfrecords import shapes
 from tfrecords.errors import UserError
-from tfrecords.folder_source import list_pictures
-from tfrecords.source import choose_resolution
-from tfrecords.sources import open_source
+from tfrecords.folder_source import list_folder
+from tfrecords.source import PictureOptions, choose_resolution, compute_fingerprint, one_hot
+from tfrecords.sources import SOURCES_HELP, open_source
 
-
-def save(path, size=(16, 16), colour=(1, 2, 3)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, colour).save(path)
+ROOT = os.path.dirname(os.path.dirname(__file__))
 
 
 def test_shapes_gives_its_pictures_and_labels():
-    source = open_source("shapes", 16, 3)
+    source = open_source("shapes", resolution=16)
     assert (source.name, source.num_pictures) == ("shapes", 3888)
-    assert (source.resolution, source.num_channels) == (16, 3)
-    np.testing.assert_array_equal(source.read(5), shapes.draw(5, 16))
+    assert list(source.sample_sides()) == [16]
+    np.testing.assert_array_equal(open_elsewhere(source)(5), shapes.draw(5, 16))
     assert source.label_names == shapes.LABEL_NAMES
     assert source.labels.shape == (3888, 6)
     assert source.labels.dtype == np.float32
@@ -28,40 +28,88 @@ def test_shapes_gives_its_pictures_and_labels():
     assert (source.labels.sum(axis=1) == 1).all()
 
 
-def test_shapes_in_grey_and_without_labels():
-    source = open_source("shapes", None, 1, labels=False)
-    assert source.read(0).shape == (32, 32, 1)
+def test_shapes_without_labels():
+    source = open_source("shapes", labels="none")
+    assert open_elsewhere(source)(0).shape == (32, 32, 3)
     assert source.labels is None
     assert source.label_names == ()
+    with pytest.raises(UserError, match=r"shapes takes its own labels or 'none', got 'folders'"):
+        open_source("shapes", labels="folders")
 
 
 def test_shapes_above_1024_px_is_an_error():
     with pytest.raises(UserError, match="from 4 to 1024, got 2048"):
-        open_source("shapes", 2048, 3)
+        open_source("shapes", resolution=2048)
 
 
 def test_a_folder_is_walked_in_order_without_hidden_and_other_files(tmp_path):
-    wanted = ["a.png", "b/a.JPG", "b/c/z.webp", "c.bmp", "d.jpeg"]
-    for name in [*wanted, ".hidden.png", ".git/x.png", "b/.thumbs/y.png"]:
+    wanted = ["a.png", "b/a.JPG", "b/c/z.webp", "c.bmp", "d.jpeg", "e.gif", "f.tif", "g.TIFF"]
+    written = [save(tmp_path / name, seed=seed) for seed, name in enumerate(wanted)]
+    for name in (".hidden.png", ".git/x.png", "b/.thumbs/y.png"):
         save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("not a picture")
-    assert list_pictures(str(tmp_path)) == wanted
-    source = open_source(f"{tmp_path}/", 16, 3)
-    assert source.num_pictures == 5
+    assert list_folder(str(tmp_path)).paths == wanted
+    source = open_source(f"{tmp_path}/")
+    assert source.num_pictures == 8
     assert source.name == tmp_path.name
-    assert (source.read(0) == (1, 2, 3)).all()
+    read = open_elsewhere(source)
+    assert [read(index) for index in range(8)] == written
+    assert source.picture_name(1) == f"{tmp_path}/b/a.JPG"
     assert source.labels is None
+    assert source.rejected == ()
+    status = (tmp_path / "a.png").stat()
+    assert source.identity[0] == ["a.png", status.st_size, status.st_mtime_ns]
+
+
+def test_what_is_named_like_a_picture_and_is_none_is_rejected(tmp_path):
+    save(tmp_path / "a.png")
+    save(tmp_path / "album.png" / "b.png")
+    (tmp_path / "empty.png").mkdir()
+    (tmp_path / "dangling.jpg").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe.gif")
+    (tmp_path / "link.png").symlink_to("a.png")
+    (tmp_path / "album.png" / "loop").symlink_to(tmp_path)
+    (tmp_path / "dangling").symlink_to("nowhere")
+    assert list_folder(str(tmp_path)).paths == ["a.png", "album.png/b.png", "link.png"]
+    source = open_source(str(tmp_path))
+    assert source.rejected == (
+        (f"{tmp_path}/dangling.jpg", "a link that leads nowhere"),
+        (f"{tmp_path}/empty.png", "a folder, and no picture in it"),
+        (f"{tmp_path}/pipe.gif", "no regular file"),
+    )
+
+
+def test_names_that_are_no_utf8_are_read_and_shown(tmp_path):
+    path = os.fsencode(tmp_path) + b"/\xff\n.png"
+    with open(path, "wb") as file:
+        file.write(save(tmp_path / "a.png"))
+    source = open_source(str(tmp_path))
+    read = open_elsewhere(source)
+    assert read(0) == read(1)
+    assert source.picture_name(1) == rf"{tmp_path}/\xff\n.png"
+
+
+def test_a_linked_folder_is_walked(tmp_path):
+    save(tmp_path / "elsewhere" / "a.png")
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "more").symlink_to(tmp_path / "elsewhere")
+    assert list_folder(str(tmp_path / "pictures")).paths == ["more/a.png"]
 
 
 def test_sub_folders_are_classes_when_asked(tmp_path):
     for name in ("cat/1.png", "dog/1.png", "cat/deep/2.png"):
         save(tmp_path / name)
-    source = open_source(str(tmp_path), 16, 3, labels=True)
+    source = open_source(str(tmp_path), labels="folders")
     assert source.label_names == ("cat", "dog")
     np.testing.assert_array_equal(source.labels, [[1, 0], [1, 0], [0, 1]])
+    assert open_source(str(tmp_path), labels="none").labels is None
+    only = tmp_path / ".only"
+    save(only / "cat" / "1.png")
+    with pytest.raises(UserError, match=r"two sub-folders or more, .* got cat only"):
+        open_source(str(only), labels="folders")
     save(tmp_path / "loose.png")
     with pytest.raises(UserError, match=r"loose\.png is in none"):
-        open_source(str(tmp_path), 16, 3, labels=True)
+        open_source(str(tmp_path), labels="folders")
 
 
 @pytest.mark.parametrize(
@@ -81,100 +129,99 @@ def test_the_resolution_is_what_half_of_the_pictures_reach(sides, expected):
     assert choose_resolution(sides) == expected
 
 
-def test_a_chosen_resolution_enlarges_the_rest_and_a_given_one_refuses_them(tmp_path):
-    save(tmp_path / "a.png", (40, 33))
-    save(tmp_path / "b.png", (17, 90))
-    chosen = open_source(str(tmp_path), None, 3)
-    assert chosen.resolution == 32
-    assert chosen.read(1).shape == (32, 32, 3)
-    with pytest.raises(UserError, match=r"b\.png: expected at least 32 px"):
-        open_source(str(tmp_path), 32, 3).read(1)
-    assert open_source(str(tmp_path), 32, 3, allow_upscaling=True).read(1).shape == (32, 32, 3)
+def test_one_hot_leaves_what_is_not_known_zero():
+    np.testing.assert_array_equal(one_hot([1, -1], 2), [[0, 1], [0, 0]])
 
 
-def test_the_fingerprint_changes_with_pictures_and_options_only(tmp_path):
-    save(tmp_path / "a.png")
+def test_the_fingerprint_changes_with_pictures_options_and_labels_only(tmp_path):
+    save(tmp_path / "x" / "a.png")
+    save(tmp_path / "y" / "a.png")
     folder = str(tmp_path)
-    first = open_source(folder, 16, 3).fingerprint
+    options = PictureOptions(16, 3, allow_upscaling=False)
+
+    def fingerprint(source=folder, **kwargs):
+        return compute_fingerprint(open_source(source, **kwargs), options)
+
+    first = fingerprint()
     assert len(first) == 16
     assert int(first, 16) >= 0
-    assert open_source(folder, 16, 3, tfds_data_dir="/x").fingerprint == first
-    others = [
-        open_source(folder, 8, 3),
-        open_source(folder, 16, 1),
-        open_source(folder, 16, 3, background=(0, 0, 0)),
-        open_source(folder, 16, 3, allow_upscaling=True),
-        open_source("shapes", 16, 3),
-    ]
-    os.utime(tmp_path / "a.png", (1, 1))
-    others.append(open_source(folder, 16, 3))
+    assert fingerprint(tfds_data_dir="/x", labels="none") == first
+    others = [fingerprint(labels="folders"), fingerprint("shapes")]
+    others.append(fingerprint("shapes", labels="none"))
+    os.utime(tmp_path / "x" / "a.png", (1, 1))
+    others.append(fingerprint())
     save(tmp_path / "b.png")
-    others.append(open_source(folder, 16, 3))
-    assert len({first, *(other.fingerprint for other in others)}) == 8
+    others.append(fingerprint())
+    assert len({first, *others}) == 6
 
 
 def test_missing_empty_and_unknown_sources_are_errors(tmp_path):
-    with pytest.raises(UserError, match=r"expected a folder .*'shapes', got 'lsun:cat'"):
-        open_source("lsun:cat", 16, 3)
-    with pytest.raises(UserError, match="no such folder"):
-        open_source(str(tmp_path / "absent"), 16, 3)
+    for missing in ("flickr:cat", str(tmp_path / "absent"), "", "mnist:"):
+        with pytest.raises(UserError, match="no such folder") as caught:
+            open_source(missing)
+        assert SOURCES_HELP in str(caught.value)
+        assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match=r"expected pictures .* found none"):
-        open_source(str(tmp_path), 16, 3)
+        open_source(str(tmp_path))
     with pytest.raises(UserError, match="power of two"):
-        open_source("shapes", 48, 3)
-    with pytest.raises(UserError, match="channels: expected 1"):
-        open_source("shapes", 32, 4)
+        open_source("shapes", resolution=48)
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(UserError, match="a file of another kind"):
+        open_source(str(tmp_path / "notes.txt"))
 
 
 def test_the_size_is_found_behind_large_metadata_and_in_every_format(tmp_path):
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (400, 600, 3), np.uint8))
     image.save(tmp_path / "profile.png", icc_profile=np.random.default_rng(1).bytes(300_000))
-    for ending in ("png", "jpg", "webp", "bmp"):
+    for ending in ("png", "jpg", "webp", "bmp", "gif", "tif"):
         image.save(tmp_path / f"a.{ending}")
-    assert open_source(str(tmp_path), None, 3).resolution == 256
+    assert list(open_source(str(tmp_path)).sample_sides()) == [400] * 7
 
 
-def test_a_broken_picture_names_its_file(tmp_path):
+def test_a_thousand_pictures_spread_over_all_are_sampled(tmp_path):
+    small, large = save(tmp_path / "0.png", (8, 9)), save(tmp_path / "1.png", (20, 30))
+    for index in range(2, 1501):
+        (tmp_path / f"{index}.png").write_bytes(large if index % 2 else small)
+    sides = open_source(str(tmp_path)).sample_sides()
+    assert len(sides) == 751
+    assert set(sides) == {8, 20}
+
+
+def test_broken_pictures_are_not_sampled_and_one_that_is_gone_names_its_file(tmp_path):
     (tmp_path / "broken.png").write_bytes(b"not a picture")
-    with pytest.raises(UserError, match=r"broken\.png: cannot be read: not a picture"):
-        open_source(str(tmp_path), 16, 3).read(0)
-    with pytest.raises(UserError, match=r"broken\.png: cannot be read: not a picture"):
-        open_source(str(tmp_path), None, 3)
+    source = open_source(str(tmp_path))
+    with pytest.raises(UserError, match=r"no picture can be read; the first: .*broken\.png"):
+        source.sample_sides()
+    save(tmp_path / "good.png", (20, 30))
+    source = open_source(str(tmp_path))
+    assert list(source.sample_sides()) == [20]
+    read = open_elsewhere(source)
+    assert read(0) == b"not a picture"
+    (tmp_path / "broken.png").unlink()
+    with pytest.raises(UserError, match=r"broken\.png: cannot be read: No such file"):
+        read(0)
 
 
-tfds = pytest.importorskip("tensorflow_datasets")
+def test_readers_of_local_files_do_without_tensorflow(tmp_path):
+    save(tmp_path / "a.png")
+    code = f"""
+import pickle, sys
+from tfrecords.sources import open_source
+for name in ("shapes", {str(tmp_path)!r}):
+    source = open_source(name)
+    source.sample_sides()
+    pickle.loads(pickle.dumps(source.open))()(0)
+assert "tensorflow" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_tfds_gives_pictures_in_any_order_with_labels():
-    def as_dataset(self, *args, **kwargs):
-        import tensorflow as tf
-
-        pictures = [np.full((28, 28, 1), 20 * i, np.uint8) for i in range(5)]
-        encoded = [tf.io.encode_png(picture).numpy() for picture in pictures]
-        labels = np.array([3, 1, 4, -1, 5], np.int64)
-        return tf.data.Dataset.from_tensor_slices({"image": encoded, "label": labels})
-
-    with tfds.testing.mock_data(as_dataset_fn=as_dataset):
-        source = open_source("tfds:mnist:test", None, 3)
-        assert (source.name, source.num_pictures, source.resolution) == ("mnist", 5, 16)
-        assert source.label_names == tuple("0123456789")
-        for index in (4, 0, 2, 2):
-            assert (source.read(index) == 20 * index).all()
-        # A label that is not known, -1, is a row of zeros.
-        np.testing.assert_array_equal(source.labels.argmax(axis=1), [3, 1, 4, 0, 5])
-        np.testing.assert_array_equal(source.labels.sum(axis=1), [1, 1, 1, 0, 1])
-        assert source.fingerprint != open_source("tfds:mnist", None, 3).fingerprint
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_tfds_without_labels_and_its_errors():
-    with tfds.testing.mock_data(num_examples=3):
-        source = open_source("tfds:celeb_a", 32, 1)
-        assert source.labels is None
-        assert source.read(2).shape == (32, 32, 1)
-        assert open_source("tfds:cifar10", 32, 3, labels=False).labels is None
-        with pytest.raises(UserError, match="expected a feature 'image', it has text, label"):
-            open_source("tfds:imdb_reviews", 32, 3)
-        with pytest.raises(UserError, match=r"tfds:nosuch: cannot be prepared: .* not found"):
-            open_source("tfds:nosuch", 32, 3)
+def test_a_remote_folder(tmp_path):
+    wanted = [save(tmp_path / "a.png", (16, 20)), save(tmp_path / "b" / "c.jpg", (18, 20))]
+    save(tmp_path / ".git" / "x.png")
+    source = open_source(f"file://{tmp_path}", labels="none")
+    read = open_elsewhere(source)
+    assert [read(0), read(1)] == wanted
+    assert list(source.sample_sides()) == [16, 18]
+    with pytest.raises(UserError, match="no such folder"):
+        open_source(f"file://{tmp_path}/absent")

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import json
 import pathlib
 import shutil
@@ -6,36 +7,27 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from made_source import contents, make_source, noise, options
 
 from tfrecords import shapes, writer
 from tfrecords.dataset_info import read_labels
 from tfrecords.errors import UserError
-from tfrecords.record import parse_image
-from tfrecords.source import Source
+from tfrecords.record import decode_record
+from tfrecords.source import one_hot
 from tfrecords.sources import open_source
-from tfrecords.writer import estimate_bytes, write_dataset
+from tfrecords.writer import estimate_bytes
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 
 
-def make_source(images, **fields):
-    return Source(
-        name="made",
-        description="made",
-        num_pictures=len(images),
-        resolution=images.shape[1],
-        num_channels=images.shape[3],
-        read=lambda index: images[index],
-        fingerprint="0" * 16,
-        options={},
-        **fields,
-    )
+@pytest.fixture
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(writer, "_CHUNK_PICTURES", 4)
 
 
-def first_shapes(count, resolution=8):
-    return dataclasses.replace(
-        open_source("shapes", resolution, 3, labels=False), num_pictures=count
-    )
+def write_dataset(*arguments, **named):
+    """Here, unless a test is about other processes, which take time to start."""
+    return writer.write_dataset(*arguments, **{"processes": 1, **named})
 
 
 def records(path):
@@ -65,107 +57,186 @@ def assert_same_files(got, expected):
             assert raw == records(expected / name)
 
 
+def pictures(info, resolution):
+    dataset = tf.data.TFRecordDataset(list(info.files[resolution]))
+    return [decode_record(one)[1] for one in dataset.as_numpy_iterator()]
+
+
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_a_folder_gives_the_files_of_the_published_converter(tmp_path, shuffle):
     out = tmp_path / f"shuffle{int(shuffle)}"
-    write_dataset(open_source(str(GOLDEN / "images"), 32, 3), str(out), shuffle=shuffle)
+    source = open_source(str(GOLDEN / "images"))
+    write_dataset(source, options(32), str(out), shuffle=shuffle, encoding="raw")
     assert_same_files(out, GOLDEN / "tfrecords" / out.name)
 
 
 def test_grey_pictures_with_labels_give_the_files_of_the_published_converter(tmp_path):
     golden = np.load(GOLDEN / "gray_labels_source.npz")
-    source = make_source(
-        golden["images"][..., np.newaxis],
-        read_label_indices=lambda: golden["labels"].argmax(axis=1),
-        label_names=tuple("abcd"),
-    )
-    info = write_dataset(source, str(tmp_path / "gray_labels"))
+    source = make_source(golden["images"], labels=golden["labels"], label_names=tuple("abcd"))
+    info = write_dataset(source, options(16, 1), str(tmp_path / "gray_labels"), encoding="raw")
     assert_same_files(tmp_path / "gray_labels", GOLDEN / "tfrecords" / "gray_labels")
     assert info.label_names == tuple("abcd")
     np.testing.assert_array_equal(read_labels(info), golden["labels"][golden["order"]])
 
 
-def test_pictures_and_labels_stay_together_through_the_shuffle(tmp_path):
-    source = dataclasses.replace(
-        open_source("shapes", 16, 3),
-        num_pictures=40,
-        read_label_indices=lambda: np.array([shapes.label(index) for index in range(40)]),
+@pytest.mark.parametrize("encoding", ["png", "raw"])
+def test_pictures_and_labels_stay_together_without_the_rejected(tmp_path, encoding):
+    images = list(noise(40, 16))
+    labels = one_hot((shapes.label(index) for index in range(40)), 6)
+    label_of = {image.tobytes(): row for image, row in zip(images, labels, strict=True)}
+    images[3] = images[17] = "cannot be read: torn"
+    source = make_source(images, labels=labels)
+    info = write_dataset(source, options(16), str(tmp_path / "out"), encoding=encoding)
+    assert (info.num_images, info.encoding) == (38, encoding)
+    got = [label_of[image.tobytes()] for image in pictures(info, 16)]
+    np.testing.assert_array_equal(got, read_labels(info))
+    assert not np.array_equal(got, labels[[i for i in range(40) if i not in (3, 17)]])
+
+
+def test_dataset_json_says_where_it_came_from_and_what_the_files_hold(tmp_path):
+    source = open_source("shapes", resolution=4)
+    out = tmp_path / "out"
+    write_dataset(source, options(4), str(out), name="figures")
+    details = json.loads((out / "dataset.json").read_text())
+    assert (details["source"], details["num_images"], details["num_rejected"]) == (
+        "shapes",
+        3888,
+        0,
     )
-    info = write_dataset(source, str(tmp_path / "out"))
-    label_of = {shapes.draw(index, 16).tobytes(): shapes.label(index) for index in range(40)}
-    dataset = tf.data.TFRecordDataset(info.files[16]).map(lambda one: parse_image(one, 16, 3))
-    got = [label_of[image.tobytes()] for image in dataset.as_numpy_iterator()]
-    assert got == read_labels(info).argmax(axis=1).tolist()
-    assert got != sorted(label_of.values())
-
-
-def test_dataset_json_says_where_it_came_from(tmp_path):
-    source = open_source("shapes", 4, 3)
-    write_dataset(source, str(tmp_path / "out"), name="figures")
-    details = json.loads((tmp_path / "out" / "dataset.json").read_text())
-    assert details["source"] == "shapes"
-    assert details["fingerprint"] == source.fingerprint
-    assert details["num_images"] == 3888
     assert details["label_counts"] == [648] * 6
     assert details["label_names"] == list(shapes.LABEL_NAMES)
     assert details["options"]["shuffle"] is True
-    assert (tmp_path / "out" / "figures-r02.tfrecords").exists()
+    assert details["options"]["fit"] == "crop"
+    assert [entry["file"] for entry in details["files"]] == [
+        "figures-r02.tfrecords",
+        "figures-rxx.labels",
+    ]
+    for entry in details["files"]:
+        data = (out / entry["file"]).read_bytes()
+        assert entry["bytes"] == len(data)
+        assert entry["sha256"] == hashlib.sha256(data).hexdigest()
+    assert not (out / "rejected.jsonl").exists()
 
 
-@pytest.mark.parametrize("error", [UserError("broken.png"), KeyboardInterrupt(), RuntimeError()])
-def test_a_source_that_fails_half_way_leaves_nothing(tmp_path, error):
-    source = first_shapes(10)
+def test_labels_that_are_vectors_are_not_counted(tmp_path):
+    source = make_source(noise(2), labels=np.array([[0.5, 2], [1, 1]], np.float32))
+    info = write_dataset(source, options(), str(tmp_path / "out"), shuffle=False)
+    np.testing.assert_array_equal(read_labels(info), source.labels)
+    assert json.loads((tmp_path / "out" / "dataset.json").read_text())["label_counts"] == []
 
-    def read(index):
-        if index == 5:
-            raise error
-        return source.read(index)
 
-    with pytest.raises(type(error)):
-        write_dataset(dataclasses.replace(source, read=read), str(tmp_path / "out"))
+def test_shards_hold_no_more_than_asked_for_and_the_same_pictures(tmp_path, small_chunks):
+    source = make_source(noise(30, 16))
+    one = write_dataset(source, options(16), str(tmp_path / "one"))
+    out = tmp_path / "many"
+    info = write_dataset(source, options(16), str(out), shard_bytes=3000)
+    assert [pathlib.Path(path).name for path in one.files[4]] == ["one-r02.tfrecords"]
+    assert len(info.files[16]) > len(info.files[8]) > len(info.files[4]) >= 1
+    for resolution, paths in info.files.items():
+        total = len(paths)
+        for i, path in enumerate(paths):
+            shard = f"-{i:05}-of-{total:05}" if total > 1 else ""
+            log2 = resolution.bit_length() - 1
+            assert pathlib.Path(path).name == f"many-r{log2:02}{shard}.tfrecords"
+            count = info.num_records[resolution][i]
+            assert len(pictures(dataclasses.replace(info, files={4: (path,)}), 4)) == count
+            assert pathlib.Path(path).stat().st_size <= 3000
+        np.testing.assert_array_equal(pictures(info, resolution), pictures(one, resolution))
+        # Each shard but the last could not have held one picture more.
+        sizes = [pathlib.Path(path).stat().st_size for path in paths]
+        firsts = [size / n for size, n in zip(sizes, info.num_records[resolution], strict=True)]
+        assert all(size + 1.5 * max(firsts) > 3000 for size in sizes[:-1])
+
+
+def test_rejected_pictures_are_listed_in_order_after_the_sources(tmp_path):
+    images = [*noise(3), "cannot be read: torn", *noise(2, seed=1), noise(1, 4)[0]]
+    source = make_source(images, rejected=(("a folder.png", "is a folder"),))
+    out = tmp_path / "out"
+    info = write_dataset(source, options(), str(out), shuffle=False)
+    assert (info.num_images, info.num_rejected) == (5, 3)
+    lines = [json.loads(line) for line in (out / "rejected.jsonl").read_text().splitlines()]
+    assert [line["picture"] for line in lines] == ["a folder.png", "3.png", "6.png"]
+    assert [line["reason"] for line in lines[:2]] == ["is a folder", "cannot be read: torn"]
+    assert lines[2]["reason"].startswith("expected at least 8 px, its smaller side has 4")
+
+
+def test_strict_stops_at_the_first_in_order_and_keeps_nothing(tmp_path, small_chunks):
+    images = [*noise(6), "torn", "worn"]
+    for processes in (1, 2):
+        with pytest.raises(UserError, match=r"^6\.png: torn; nothing is kept"):
+            write_dataset(
+                make_source(images),
+                options(),
+                str(tmp_path / "out"),
+                shuffle=False,
+                strict=True,
+                processes=processes,
+            )
+        assert list(tmp_path.iterdir()) == []
+    source = make_source(noise(3), rejected=(("x.png", "is a folder"),))
+    with pytest.raises(UserError, match=r"^x\.png: is a folder"):
+        write_dataset(source, options(), str(tmp_path / "out"), strict=True)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_at_its_place_before_all_is_written(tmp_path):
-    source = first_shapes(5)
-
-    def read(index):
-        assert not (tmp_path / "out").exists()
-        return source.read(index)
-
-    write_dataset(dataclasses.replace(source, read=read), str(tmp_path / "out"))
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+def test_all_rejected_is_an_error_with_the_first_reasons(tmp_path):
+    source = make_source(["torn", "worn"], rejected=(("x.png", "is a folder"),))
+    with pytest.raises(UserError, match=r"all 3 were rejected: x\.png: is a folder; 0\.png: torn"):
+        write_dataset(source, options(), str(tmp_path / "out"), shuffle=False)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UserError, match="expected some"):
+        write_dataset(make_source([]), options(), str(tmp_path / "out"))
 
 
 def test_an_empty_folder_is_filled_and_others_are_left_alone(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
-    write_dataset(first_shapes(3), f"{out}/")
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    write_dataset(make_source(noise(3)), options(), f"{out}/")
+    before = contents(out)
     with pytest.raises(UserError, match="expected a new or empty folder"):
-        write_dataset(first_shapes(4), str(out))
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+        write_dataset(make_source(noise(4)), options(), str(out))
+    assert contents(out) == before
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="found a file"):
-        write_dataset(first_shapes(3), str(tmp_path / "file"))
+        write_dataset(make_source(noise(3)), options(), str(tmp_path / "file"))
 
 
 def test_a_parent_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"file/out: cannot be written") as caught:
-        write_dataset(first_shapes(3), str(tmp_path / "file" / "out"))
+        write_dataset(make_source(noise(3)), options(), str(tmp_path / "file" / "out"))
     assert "\n" not in str(caught.value)
 
 
-def test_a_full_disk_is_found_out_before(tmp_path, monkeypatch):
+def test_a_disk_that_is_too_small_is_found_out_before(tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=2**20)
     monkeypatch.setattr(writer.shutil, "disk_usage", lambda path: usage)
+    source = open_source("shapes", resolution=32)
     with pytest.raises(UserError, match=r"expected 16 MiB of free disk, got 1 MiB"):
-        write_dataset(open_source("shapes", 32, 3), str(tmp_path / "out"))
+        write_dataset(source, options(32), str(tmp_path / "out"), encoding="raw")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_estimate_is_close_from_above(tmp_path):
-    info = write_dataset(first_shapes(20, 32), str(tmp_path / "out"))
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"options": options(48)}, "expected a power of two, 4 or more, got 48"),
+        ({"options": options(2048)}, "resolution: expected at most 1024, got 2048"),
+        ({"options": options(8, 4)}, r"channels: expected 1 \(grey\) or 3 \(RGB\), got 4"),
+        ({"options": options(8, fit="tile")}, "fit: expected crop or .*, got tile"),
+        ({"encoding": "jpeg"}, "encoding: expected png or raw, got jpeg"),
+        ({"processes": 0}, "processes: expected 1 or more, got 0"),
+    ],
+)
+def test_arguments_are_checked(tmp_path, arguments, message):
+    arguments = {"options": options(), **arguments}
+    with pytest.raises(UserError, match=message):
+        write_dataset(make_source(noise(1)), out_dir=str(tmp_path / "out"), **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_estimate_of_raw_is_close_from_above(tmp_path):
+    source = make_source(noise(20, 32))
+    info = write_dataset(source, options(32), str(tmp_path / "out"), encoding="raw")
     size = sum(pathlib.Path(path).stat().st_size for (path,) in info.files.values())
-    assert size <= estimate_bytes(20, 32, 3) <= 1.05 * size
+    assert size <= estimate_bytes(20, options(32), "raw") <= 1.05 * size

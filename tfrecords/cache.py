@@ -1,105 +1,133 @@
 """From whatever `--data=` names to a dataset that can be trained on."""
 
-import json
+from __future__ import annotations
+
 import os
+import time
 
-import tensorflow as tf
-
-from tfrecords.dataset_info import JSON_NAME, DatasetInfo, is_dataset_folder, read_dataset_info
+from tfrecords import paths
+from tfrecords.dataset_info import DatasetInfo, is_dataset_folder, read_dataset_info
+from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME, parse_details
 from tfrecords.errors import UserError
-from tfrecords.images import WHITE
-from tfrecords.source import Source
+from tfrecords.journal import BusyError
+from tfrecords.remote import read_bytes
+from tfrecords.settling import settle_options
+from tfrecords.source import PictureOptions, Source, compute_fingerprint
 from tfrecords.sources import open_source
-from tfrecords.writer import write_dataset
+from tfrecords.writer import estimate_bytes, write_dataset
+
+_WAIT_SECONDS = 1.0
 
 
 def prepare(
     data: str,
     cache_dir: str,
-    resolution: int | None = None,
-    num_channels: int = 3,
+    options: PictureOptions,
     *,
-    background: tuple[int, int, int] = WHITE,
-    allow_upscaling: bool | None = None,
-    labels: bool | None = None,
+    labels: str | None = None,
     tfds_data_dir: str | None = None,
+    encoding: str = "png",
 ) -> DatasetInfo:
     """Returns a dataset: `data` itself, or `data` converted, once, into the cache.
 
     A folder of TFRecords is used as it is, if it has the resolution, channels and
     labels asked for. Anything else is converted on first use into
     `<cache_dir>/<name>-<resolution>px-<fingerprint>`, and found there as long as neither
-    the pictures nor the options change. One line on stdout says which.
+    the pictures nor the options change. A conversion that was interrupted goes on; one
+    that another process is at is waited for. Lines on stdout say what happens.
 
     Args:
         data: a folder of TFRecords, or a source as for `open_source`.
         cache_dir: where converted datasets are kept, local or remote.
-        resolution: as for `open_source`, like all that follow.
-        num_channels: 1 for grey, 3 for RGB.
-        background: what shows through transparent pixels; RGB, 0 to 255.
-        allow_upscaling: whether smaller pictures are enlarged.
-        labels: whether to keep class labels; True needs some.
+        options: as they were asked for.
+        labels: as for `open_source`; other than None and `none` it needs some.
         tfds_data_dir: where TensorFlow Datasets keeps its files.
+        encoding: of what is converted now, `png` or `raw`; what was converted before
+            holds the same pictures in either.
 
     Raises:
         UserError: as `read_dataset_info`, `open_source` and `write_dataset` do, or
             there are TFRecords, but not the ones asked for.
     """
     data = os.path.expanduser(data)  # the shell leaves --data=~/pictures as it is
+    wants_labels = labels not in (None, "none")
     if is_dataset_folder(data):
-        return _check_fits(read_dataset_info(data), data, resolution, num_channels, labels)
+        return _check_fits(read_dataset_info(data), data, options, wants_labels)
     source = open_source(
-        data,
-        resolution,
-        num_channels,
-        background=background,
-        allow_upscaling=allow_upscaling,
-        labels=labels,
-        tfds_data_dir=tfds_data_dir,
+        data, resolution=options.resolution, labels=labels, tfds_data_dir=tfds_data_dir
     )
-    if labels and source.read_label_indices is None:
+    if wants_labels and source.labels is None:
         raise UserError(f"{data}: expected class labels, found none: do without them")
-    return _convert_once(source, data, cache_dir)
+    options = settle_options(source, options)
+    return _convert_once(source, options, data, os.path.expanduser(cache_dir), encoding)
 
 
-def _convert_once(source: Source, data: str, cache_dir: str) -> DatasetInfo:
-    folder = f"{source.name}-{source.resolution}px-{source.fingerprint[:8]}"
-    cached = tf.io.gfile.join(os.path.expanduser(cache_dir), folder)
-    if _holds(cached, source):
-        print(f"Using {cached}, converted from {data} before", flush=True)
-        return read_dataset_info(cached)
-    print(f"Converting {source.num_pictures:,} pictures of {data} to {cached}, once", flush=True)
-    try:
-        return write_dataset(source, cached, name=source.name)
-    except UserError:
-        # Of several processes that convert the same pictures, one comes first.
-        if _holds(cached, source):
-            return read_dataset_info(cached)
-        raise
+def _convert_once(
+    source: Source, options: PictureOptions, data: str, cache_dir: str, encoding: str
+) -> DatasetInfo:
+    fingerprint = compute_fingerprint(source, options)
+    folder = f"{source.name}-{options.resolution}px-{fingerprint[:8]}"
+    cached = paths.join(cache_dir, folder)
+    waiting = False
+    while not _holds(cached, fingerprint):
+        if not waiting:
+            mebibytes = estimate_bytes(source.num_pictures, options, encoding) / 2**20
+            print(
+                f"Converting {source.num_pictures:,} pictures of {data} to {cached}, once, "
+                f"about {mebibytes:,.1f} MiB",
+                flush=True,
+            )
+        try:
+            info = write_dataset(source, options, cached, name=source.name, encoding=encoding)
+        except BusyError:
+            if not waiting:
+                print("Waiting for another process that is converting them", flush=True)
+            waiting = True
+            time.sleep(_WAIT_SECONDS)
+        except UserError:
+            # Of several processes that convert the same pictures, one comes first.
+            if _holds(cached, fingerprint):
+                break
+            raise
+        else:
+            if info.num_rejected:
+                listed = paths.join(cached, REJECTED_NAME)
+                total = info.num_images + info.num_rejected
+                print(
+                    f"Left out {info.num_rejected:,} of {total:,} pictures, see {listed}",
+                    flush=True,
+                )
+            return info
+    else:
+        if not waiting:
+            print(f"Using {cached}, converted from {data} before", flush=True)
+    return read_dataset_info(cached)
 
 
 def _check_fits(
-    info: DatasetInfo, data: str, resolution: int | None, num_channels: int, labels: bool | None
+    info: DatasetInfo, data: str, options: PictureOptions, wants_labels: bool
 ) -> DatasetInfo:
-    if resolution is not None and resolution not in info.files:
+    if options.resolution is not None and options.resolution not in info.files:
         raise UserError(
-            f"{data}: expected TFRecords of the resolution {resolution}, found "
+            f"{data}: expected TFRecords of the resolution {options.resolution}, found "
             f"{', '.join(map(str, info.files))} px: take one of these"
         )
-    if num_channels != info.num_channels:
+    if options.num_channels != info.num_channels:
         raise UserError(
-            f"{data}: expected TFRecords with {num_channels} channels, found "
+            f"{data}: expected TFRecords with {options.num_channels} channels, found "
             f"{info.num_channels}: give --channels={'gray' if info.num_channels == 1 else 'rgb'}"
         )
-    if labels and not info.label_size:
-        raise UserError(f"{data}: expected TFRecords with labels, found none beside them")
+    if wants_labels and not info.label_size:
+        raise UserError(
+            f"{data}: expected TFRecords with labels, found none beside them: do without them "
+            "or convert the pictures again"
+        )
     return info
 
 
-def _holds(folder: str, source: Source) -> bool:
-    """Says whether a cached folder was made from just this source."""
-    path = tf.io.gfile.join(folder, JSON_NAME)
-    if not tf.io.gfile.exists(path):
+def _holds(folder: str, fingerprint: str) -> bool:
+    """Says whether a cached folder was made from just these pictures and options."""
+    path = paths.join(folder, JSON_NAME)
+    if not paths.exists(path):
         return False
-    with tf.io.gfile.GFile(path) as file:
-        return json.loads(file.read()).get("fingerprint") == source.fingerprint
+    return parse_details(read_bytes(path), path).get("fingerprint") == fingerprint

@@ -1,25 +1,32 @@
 """What every command has in common: flags, one-line errors, exit codes.
 
 A command exits with 0, with 2 after a mistake of its user (one line on stderr, no
-traceback), with 130 after Ctrl-C, and with 1 and a traceback after a bug of ours.
+traceback), with 130 after Ctrl-C and 143 after SIGTERM (128 and the signal's number, as
+shells count), and with 1 and a traceback after a bug of ours.
+Commands that answer a question may exit with 1 for no.
 """
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from absl import app, flags, logging
 
-from tfrecords.errors import UserError
+from tfrecords.errors import StoppedError, UserError
+
+# The names of the arguments that are not flags; or those of each sub-command by its name.
+Positional = Sequence[str] | Mapping[str, Sequence[str]]
 
 
-def run(main: Callable[..., None], positional: Sequence[str] = ()) -> None:
+def run(main: Callable[..., None], positional: Positional = ()) -> None:
     """Parses the flags, calls `main` and exits; never returns.
 
     Args:
-        main: called without arguments, or with one string for each of `positional`.
+        main: called without arguments, or with one string for each of `positional`;
+            with sub-commands, with the name of one and its arguments.
         positional: names of the arguments that are not flags, such as
-            ("SOURCE", "OUT"), as the usage message shows them.
+            ("SOURCE", "OUT"), as the usage message shows them. With sub-commands, the
+            first argument, such a tuple for each: {"show": ("FOLDER",)}.
     """
 
     def parse_flags(argv: list[str]) -> list[str]:
@@ -38,6 +45,9 @@ def run(main: Callable[..., None], positional: Sequence[str] = ()) -> None:
             main(*argv[1:])
         except UserError as error:
             _fail(str(error))
+        except StoppedError as stopped:
+            print(f"{_command_name()}: {stopped}", file=sys.stderr)
+            sys.exit(stopped.status)
         except KeyboardInterrupt:
             print(f"{_command_name()}: interrupted", file=sys.stderr)
             sys.exit(130)
@@ -45,14 +55,29 @@ def run(main: Callable[..., None], positional: Sequence[str] = ()) -> None:
     app.run(call_main, flags_parser=parse_flags)
 
 
-def _check_arguments(arguments: Sequence[str], positional: Sequence[str]) -> None:
+def _check_arguments(arguments: Sequence[str], positional: Positional) -> None:
+    if isinstance(positional, Mapping):
+        command, *rest = arguments or ("none",)
+        if command not in positional:
+            *names, last = positional
+            raise UserError(
+                f"expected a command, {', '.join(names)} or {last}, got {command}; "
+                f"usage: {_command_line()} COMMAND … [--flags]"
+            )
+        _check_count(rest, positional[command], f"{_command_line()} {command}")
+    else:
+        _check_count(arguments, positional, _command_line())
+
+
+def _check_count(arguments: Sequence[str], positional: Sequence[str], command: str) -> None:
     if len(arguments) == len(positional):
         return
     got = " ".join(arguments) or "none"
     if not positional:
         raise UserError(f"expected flags only (--name=value), got the argument {got}")
-    usage = f"usage: {_command_line()} {' '.join(positional)} [--flags]"
-    raise UserError(f"expected {len(positional)} arguments, got {got}; {usage}")
+    usage = f"usage: {command} {' '.join(positional)} [--flags]"
+    plural = "s" * (len(positional) > 1)
+    raise UserError(f"expected {len(positional)} argument{plural}, got {got}; {usage}")
 
 
 def _fail(message: str) -> None:

@@ -1,34 +1,58 @@
 """Converts pictures to a dataset: python -m tfrecords.create SOURCE OUT [--flags].
 
-SOURCE is a folder of pictures, `tfds:NAME[:SPLIT]`, or `shapes`. OUT is the folder to
-make: one file of TFRecords per power of two from the resolution down to 4 px.
+SOURCE is a folder of pictures, an archive of them, `tfds:NAME[:SPLIT]`, `shapes`, or one of
+the data sets that docs/datasets.md lists. OUT is the folder to make: TFRecords for each power of
+two from the resolution down to 4 px. Interrupted, the same command goes on. Pictures that
+cannot be used are left out and listed in OUT/rejected.jsonl.
 """
 
+import os
 import time
 
 from absl import flags
 
 from tfrecords import command_line
+from tfrecords.errors import UserError
 
 _RESOLUTION = flags.DEFINE_integer(
-    "resolution", None, "Pixels, a power of two; by default what half of the pictures reach."
+    "resolution",
+    None,
+    "Pixels, a power of two up to 1024; by default what half of the pictures reach.",
 )
 _CHANNELS = flags.DEFINE_enum("channels", "rgb", ["rgb", "gray"], "Colour or grey.")
 _BACKGROUND = flags.DEFINE_string(
-    "background", "#ffffff", "Colour that shows through transparent pixels."
+    "background", "#ffffff", "Colour that shows through transparent pixels and fills bars."
+)
+_FIT = flags.DEFINE_enum(
+    "fit",
+    "crop",
+    ["crop", "letterbox", "stretch"],
+    "How pictures become square: cut to the middle, with bars added, or stretched.",
 )
 _ALLOW_UPSCALING = flags.DEFINE_bool(
     "allow_upscaling",
     None,
     "Enlarge pictures smaller than the resolution; by default only when --resolution is absent.",
 )
-_LABELS = flags.DEFINE_bool(
+_LABELS = flags.DEFINE_string(
     "labels",
     None,
-    "Keep class labels. By default those of tfds and shapes; --labels takes a folder's "
-    "sub-folders for classes.",
+    "none; folders, whose first sub-folders are the classes; or the path of a CSV or JSON file "
+    "of labels. By default those that the source has of its own.",
 )
 _SHUFFLE = flags.DEFINE_bool("shuffle", True, "Put the pictures into a fixed random order.")
+_ENCODING = flags.DEFINE_enum(
+    "encoding", "png", ["png", "raw"], "How pictures are stored: smaller, or as first published."
+)
+_SHARD_MIB = flags.DEFINE_integer(
+    "shard_mib", 128, "Size above which a file is followed by another, in MiB.", lower_bound=1
+)
+_PROCESSES = flags.DEFINE_integer(
+    "processes", None, "How many convert; by default one for each processor.", lower_bound=1
+)
+_STRICT = flags.DEFINE_bool(
+    "strict", False, "Stop at the first picture that cannot be used, and keep nothing."
+)
 _TFDS_DATA_DIR = flags.DEFINE_string(
     "tfds_data_dir", None, "Where TensorFlow Datasets keeps its files."
 )
@@ -36,35 +60,62 @@ _TFDS_DATA_DIR = flags.DEFINE_string(
 
 def main(source_name: str, out_dir: str) -> None:
     """Converts `source_name` into `out_dir` as the flags say."""
-    # Imported here so that --help and mistaken flags answer at once: TensorFlow
-    # takes seconds to load.
-    import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
-    import tensorflow as tf
-
-    from tfrecords.images import parse_background
-    from tfrecords.sources import open_source
-    from tfrecords.writer import check_out_dir, write_dataset
-
     started = time.monotonic()
+    _check_resolution(_RESOLUTION.value)
+    # Imported here so that --help and mistaken flags answer at once.
+    from tfrecords import paths
+    from tfrecords.dataset_json import REJECTED_NAME
+    from tfrecords.images import parse_background
+    from tfrecords.out_folder import check_out_dir
+    from tfrecords.settling import settle_options
+    from tfrecords.source import PictureOptions
+    from tfrecords.sources import open_source
+    from tfrecords.writer import estimate_bytes, write_dataset
+
     check_out_dir(out_dir)
-    source = open_source(
-        source_name,
-        _RESOLUTION.value,
-        1 if _CHANNELS.value == "gray" else 3,
+    options = PictureOptions(
+        resolution=_RESOLUTION.value,
+        num_channels=1 if _CHANNELS.value == "gray" else 3,
         background=parse_background(_BACKGROUND.value),
+        fit=_FIT.value,
         allow_upscaling=_ALLOW_UPSCALING.value,
+    )
+    source = open_source(
+        os.path.expanduser(source_name),
+        resolution=_RESOLUTION.value,
         labels=_LABELS.value,
         tfds_data_dir=_TFDS_DATA_DIR.value,
     )
-    info = write_dataset(source, out_dir, shuffle=_SHUFFLE.value)
-    paths = [path for paths in info.files.values() for path in paths]
-    mebibytes = sum(tf.io.gfile.stat(path).length for path in paths) / 2**20
+    options = settle_options(source, options)
+    mebibytes = estimate_bytes(source.num_pictures, options, _ENCODING.value) / 2**20
+    print(f"{source.num_pictures:,} pictures, about {mebibytes:,.1f} MiB", flush=True)
+    info = write_dataset(
+        source,
+        options,
+        out_dir,
+        shuffle=_SHUFFLE.value,
+        encoding=_ENCODING.value,
+        shard_bytes=_SHARD_MIB.value * 2**20,
+        processes=_PROCESSES.value,
+        strict=_STRICT.value,
+    )
+    files = [path for its_files in info.files.values() for path in its_files]
+    mebibytes = sum(map(paths.size, files)) / 2**20
     classes = f", {info.label_size} classes" if info.label_size else ""
     print(
-        f"{out_dir}: {info.num_images:,} pictures, {min(info.files)} to {info.resolution} px, "
-        f"{_CHANNELS.value}{classes}, {mebibytes:,.1f} MiB in {len(paths)} files, "
-        f"{time.monotonic() - started:.0f} s"
+        f"{out_dir}: {info.num_images:,} pictures, {info.num_rejected:,} rejected, "
+        f"{min(info.files)} to {info.resolution} px, {_CHANNELS.value}{classes}, "
+        f"{mebibytes:,.1f} MiB in {len(files)} files, {time.monotonic() - started:.0f} s"
     )
+    if info.num_rejected:
+        print(f"{paths.join(info.folder, REJECTED_NAME)} says why each was rejected")
+
+
+def _check_resolution(resolution: int | None) -> None:
+    if resolution is not None and (not 4 <= resolution <= 1024 or resolution & (resolution - 1)):
+        raise UserError(
+            f"resolution: expected a power of two from 4 to 1024, got {resolution}: give such a one"
+        )
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ The published layout, `<name>` usually being the folder's own name:
     <name>-rxx.labels                             .npy, float32 one-hot rows, if any
 
 A resolution may be split into shards, `<name>-r05-00000-of-00016.tfrecords` and so
-on. Folders that `writer.py` made also hold `dataset.json`.
+on. Folders that `writer.py` made also hold `dataset.json`, and `rejected.jsonl` where
+pictures were left out.
 """
 
 import io
-import json
 import os
 import re
 from collections.abc import Iterable
@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
+from tfrecords import paths
+from tfrecords.dataset_json import JSON_NAME, parse_details
 from tfrecords.errors import UserError
+from tfrecords.journal import JOURNAL_NAME
 from tfrecords.record import read_shape
-from tfrecords.record_file import count_records, read_first_record
-
-JSON_NAME = "dataset.json"
-JSON_VERSION = 1
+from tfrecords.record_file import FRAME_BYTES, BadRecordError, RecordFile, read_first_record
+from tfrecords.remote import read_bytes
 
 _FILE_PATTERN = re.compile(
     r"(?P<name>.+)-r(?P<log2>\d\d)(?:-(?P<shard>\d{5})-of-(?P<shards>\d{5}))?\.tfrecords"
@@ -45,6 +45,9 @@ class DatasetInfo:
         label_size: how many classes; 0 without labels.
         label_names: of the classes; empty when unknown.
         labels_path: the file of labels, or None.
+        encoding: of the pictures, `raw` or `png`.
+        num_records: resolution to how many pictures each of its `files` holds.
+        num_rejected: how many pictures were left out, as far as is known.
     """
 
     name: str
@@ -55,6 +58,9 @@ class DatasetInfo:
     label_size: int
     label_names: tuple[str, ...]
     labels_path: str | None
+    encoding: str
+    num_records: dict[int, tuple[int, ...]]
+    num_rejected: int = 0
 
     @property
     def folder(self) -> str:
@@ -63,32 +69,50 @@ class DatasetInfo:
 
 
 def is_dataset_folder(folder: str) -> bool:
-    """Says whether a folder, local or remote, holds TFRecords of a dataset."""
-    if not tf.io.gfile.isdir(folder):
-        return False
-    return any(_FILE_PATTERN.fullmatch(name) for name in tf.io.gfile.listdir(folder))
+    """Says whether a folder, local or remote, holds TFRecords of a dataset, even unfinished.
+
+    Raises:
+        UserError: the folder cannot be read.
+    """
+    names = paths.list_names(folder)
+    return JOURNAL_NAME in names or any(_FILE_PATTERN.fullmatch(name) for name in names)
 
 
 def read_dataset_info(folder: str) -> DatasetInfo:
     """Looks through a dataset folder, ours or of the published layout.
+
+    Where `dataset.json` tells of the files, they are checked by their sizes; others are
+    counted. `python -m tfrecords.inspect verify` checks every byte.
 
     Args:
         folder: local or remote (`gs://…`).
 
     Raises:
         UserError: there is no dataset in it, or something is missing, cut short, or
-            disagrees with the rest.
+            disagrees with the rest; or the folder cannot be read.
     """
-    if not tf.io.gfile.isdir(folder):
+    names = paths.list_names(folder)
+    if not names and not paths.is_folder(folder):
         raise UserError(f"{folder}: expected a folder of TFRecords, found no such folder")
-    names = sorted(tf.io.gfile.listdir(folder))
+    if JOURNAL_NAME in names and JSON_NAME not in names:
+        raise UserError(
+            f"{folder}: expected a finished dataset, its conversion has not ended: give the "
+            "same command again"
+        )
     name, files = _group_files(folder, names)
     details = _read_json(folder) if JSON_NAME in names else {}
-    num_channels = _check_shapes(files)
-    num_images = _check_counts(folder, files, details.get("num_images"))
+    if "files" in details:
+        num_records = _check_sizes(folder, files, details)
+    else:
+        num_records = {
+            resolution: tuple(_count_records(path) for path in its_paths)
+            for resolution, its_paths in files.items()
+        }
+    num_channels, encoding = _check_shapes(files)
+    num_images = _check_counts(folder, num_records, details.get("num_images"))
     labels_path, label_size = None, 0
     if f"{name}-rxx.labels" in names:
-        labels_path = tf.io.gfile.join(folder, f"{name}-rxx.labels")
+        labels_path = paths.join(folder, f"{name}-rxx.labels")
         label_size = _load_labels(labels_path, num_images).shape[1]
     return DatasetInfo(
         name=details.get("name", name),
@@ -99,6 +123,9 @@ def read_dataset_info(folder: str) -> DatasetInfo:
         label_size=label_size,
         label_names=tuple(details.get("label_names", ())),
         labels_path=labels_path,
+        encoding=encoding,
+        num_records=num_records,
+        num_rejected=details.get("num_rejected", 0),
     )
 
 
@@ -142,7 +169,7 @@ def _group_files(folder: str, names: Iterable[str]) -> tuple[str, dict[int, tupl
     for log2 in logs:
         shards = [match for match in matches if int(match["log2"]) == log2]
         _check_shards(folder, shards)
-        files[2**log2] = tuple(tf.io.gfile.join(folder, shard[0]) for shard in shards)
+        files[2**log2] = tuple(paths.join(folder, shard[0]) for shard in shards)
     return datasets[0], files
 
 
@@ -156,33 +183,75 @@ def _check_shards(folder: str, shards: list[re.Match]) -> None:
         )
 
 
-def _check_shapes(files: dict[int, tuple[str, ...]]) -> int:
-    """Checks the first picture of each file, and returns the number of channels."""
-    num_channels = None
-    for resolution, paths in files.items():
-        for path in paths:
+def _check_sizes(
+    folder: str, files: dict[int, tuple[str, ...]], details: dict[str, Any]
+) -> dict[int, tuple[int, ...]]:
+    """Compares the files with `dataset.json`, and returns what that says they hold."""
+    listed = {entry["file"]: entry for entry in details["files"]}
+    found = {path.rsplit("/", 1)[1] for its_paths in files.values() for path in its_paths}
+    for name, entry in listed.items():
+        if "records" in entry and name not in found:
+            raise UserError(f"{folder}: {name} is missing: copy it or make the dataset again")
+    num_records = {}
+    for resolution, its_paths in files.items():
+        counts = []
+        for path in its_paths:
+            entry = listed.get(path.rsplit("/", 1)[1])
+            if entry is None:
+                raise UserError(f"{path}: {JSON_NAME} does not tell of it: move it away")
+            size = paths.size(path)
+            if size != entry["bytes"]:
+                raise UserError(
+                    f"{path}: expected {entry['bytes']:,} bytes, got {size:,}: copy it or make "
+                    "the dataset again"
+                )
+            counts.append(entry["records"])
+        num_records[resolution] = tuple(counts)
+    return num_records
+
+
+def _count_records(path: str) -> int:
+    """Counts a file's records: by its size where all are as long as the first."""
+    frame_bytes = len(read_first_record(path)) + FRAME_BYTES
+    count, rest = divmod(paths.size(path), frame_bytes)
+    file = RecordFile(path, None if rest else count)
+    try:
+        file.read(len(file) - 1)
+    except BadRecordError:  # its length only happens to be a multiple of the first's
+        file.close()
+        file = RecordFile(path)
+    file.close()
+    return len(file)
+
+
+def _check_shapes(files: dict[int, tuple[str, ...]]) -> tuple[int, str]:
+    """Checks the first picture of each file; returns the number of channels and encoding."""
+    num_channels, encoding = None, None
+    for resolution, its_paths in files.items():
+        for path in its_paths:
             try:
-                shape = read_shape(read_first_record(path))
+                shape, its_encoding = read_shape(read_first_record(path))
             except ValueError as error:
                 raise UserError(
                     f"{path}: expected records of this format, got {error}: make the dataset again"
                 ) from error
-            num_channels = num_channels or shape[0]
-            if shape != (num_channels, resolution, resolution):
+            num_channels, encoding = num_channels or shape[0], encoding or its_encoding
+            expected = (num_channels, resolution, resolution)
+            if (shape, its_encoding) != (expected, encoding):
                 raise UserError(
-                    f"{path}: expected pictures of shape "
-                    f"{(num_channels, resolution, resolution)}, got {shape}: "
-                    "make the dataset again"
+                    f"{path}: expected pictures of shape {expected}, {encoding}, got {shape}, "
+                    f"{its_encoding}: make the dataset again"
                 )
-    return num_channels
+    return num_channels, encoding
 
 
-def _check_counts(folder: str, files: dict[int, tuple[str, ...]], expected: int | None) -> int:
-    """Counts each resolution's pictures and checks that they agree."""
-    for resolution, paths in files.items():
-        count = sum(count_records(path) for path in paths)
-        if expected is None:
-            expected = count
+def _check_counts(
+    folder: str, num_records: dict[int, tuple[int, ...]], expected: int | None
+) -> int:
+    """Checks that the resolutions have as many pictures, and returns how many."""
+    for resolution, counts in num_records.items():
+        count = sum(counts)
+        expected = count if expected is None else expected
         if count != expected:
             raise UserError(
                 f"{folder}: expected {expected} pictures of {resolution} px, "
@@ -192,11 +261,14 @@ def _check_counts(folder: str, files: dict[int, tuple[str, ...]], expected: int 
 
 
 def _load_labels(path: str, num_images: int) -> np.ndarray:
+    data = read_bytes(path)
     try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            labels = np.load(io.BytesIO(file.read()), allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise UserError(f"{path}: expected a .npy file of numbers, got {error}") from error
+        labels = np.load(io.BytesIO(data), allow_pickle=False)
+    except Exception as error:  # a damaged header raises all sorts
+        raise UserError(
+            f"{path}: expected a .npy file of numbers, got {error}: copy it or make the dataset "
+            "again"
+        ) from error
     if labels.ndim != 2 or labels.dtype.kind not in "fiub":
         raise UserError(
             f"{path}: expected one-hot rows, got {labels.dtype} of shape {labels.shape}"
@@ -209,16 +281,5 @@ def _load_labels(path: str, num_images: int) -> np.ndarray:
 
 
 def _read_json(folder: str) -> dict[str, Any]:
-    path = tf.io.gfile.join(folder, JSON_NAME)
-    try:
-        with tf.io.gfile.GFile(path) as file:
-            details = json.loads(file.read())
-        version = details["version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: expected JSON of a dataset, got {error!r}: remove it") from error
-    if version != JSON_VERSION:
-        raise UserError(
-            f"{path}: expected version {JSON_VERSION}, got {version}: "
-            "make the dataset again, or use a newer pgan-tf"
-        )
-    return details
+    path = paths.join(folder, JSON_NAME)
+    return parse_details(read_bytes(path), path)

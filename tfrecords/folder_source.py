@@ -1,136 +1,169 @@
 """A folder of picture files as a source."""
 
+import functools
 import os
-
-import numpy as np
-import tensorflow as tf
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from tfrecords.errors import UserError
-from tfrecords.images import read_picture, smaller_side
-from tfrecords.source import (
-    PictureOptions,
-    Source,
-    choose_resolution,
-    compute_fingerprint,
-    settle_options,
-)
+from tfrecords.images import smaller_side
+from tfrecords.label_files import find_labels
+from tfrecords.listing import has_picture_name, is_hidden, no_pictures, printable, sample_sides
+from tfrecords.remote import is_remote, load_gfile, read_bytes
+from tfrecords.source import Reader, Source
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-
-_SAMPLED_PICTURES = 1000
-_HEADER_BYTES = 2**18  # most pictures tell their size within these
+_HEADER_BYTES = 2**18  # of a remote picture: most tell their size within these
 
 
-def open_folder(folder: str, options: PictureOptions, expected: str = "a folder") -> Source:
+@dataclass(frozen=True)
+class Listing:
+    """What a folder holds.
+
+    Attributes:
+        paths: of the pictures, relative to the folder, with slashes, sorted.
+        sizes: in bytes.
+        times: of the last change, in nanoseconds.
+        rejected: (path, reason) of what is named like a picture and is none.
+    """
+
+    paths: list[str]
+    sizes: list[int]
+    times: list[int]
+    rejected: list[tuple[str, str]]
+
+
+def open_folder(folder: str, labels: str | None = None) -> Source:
     """Finds the pictures in a folder and its sub-folders, in order of their paths.
 
-    Hidden files and folders and files with other endings are left out.
+    Hidden files and folders and files with other endings are left out. Links are
+    followed, but for those to a folder that they lie in. What is named like a picture
+    but is no file (a dangling link, a folder that holds no picture, a pipe) is rejected.
 
     Args:
         folder: local or remote (`gs://…`).
-        options: see `PictureOptions`; with `labels`, the first sub-folders are classes.
-        expected: what the error about a missing folder says could have been given.
+        labels: see `label_files.find_labels`.
 
     Raises:
-        UserError: there is no such folder, or no picture in it, or with `labels` not
-            every picture lies in one of several sub-folders.
+        UserError: there is no such folder, or no picture in it, or the labels do not fit.
     """
-    if not tf.io.gfile.isdir(folder):
-        raise UserError(f"source: expected {expected}, got {folder!r}: no such folder")
-    paths = list_pictures(folder)
+    remote = is_remote(folder)
+    listing = _list_remote(folder) if remote else list_folder(folder)
+    paths = listing.paths
     if not paths:
-        endings = " ".join(EXTENSIONS)
-        raise UserError(f"{folder}: expected pictures ({endings}), found none in it")
-    resolution = options.resolution or choose_resolution(_sample_sides(folder, paths))
-    allow_upscaling = options.allow_upscaling
-    if allow_upscaling is None:
-        allow_upscaling = options.resolution is None
-    label_names = _class_folders(folder, paths) if options.labels else ()
-    settled = settle_options(options, resolution, allow_upscaling, labels=bool(label_names))
-    stats = [tf.io.gfile.stat(_join(folder, path)) for path in paths]
-    seen = [[path, stat.length, stat.mtime_nsec] for path, stat in zip(paths, stats, strict=True)]
+        raise no_pictures(folder)
+    rows, names = find_labels(labels, paths, folder, (path for path, _ in listing.rejected))
+    identity = [list(seen) for seen in zip(paths, listing.sizes, listing.times, strict=True)]
 
-    def read(index: int) -> np.ndarray:
+    def picture_name(index: int) -> str:
+        return printable(_join(folder, paths[index]))
+
+    def find_side(index: int) -> int:
         path = _join(folder, paths[index])
-        return read_picture(
-            _read_bytes(path),
-            resolution,
-            options.num_channels,
-            options.background,
-            allow_upscaling,
-            name=path,
-        )
-
-    def read_label_indices() -> np.ndarray:
-        indices = {name: index for index, name in enumerate(label_names)}
-        return np.array([indices[path.split("/")[0]] for path in paths])
+        return _remote_side(path) if remote else smaller_side(path, printable(path))
 
     return Source(
         name=_base_name(folder),
         description=folder,
         num_pictures=len(paths),
-        resolution=resolution,
-        num_channels=options.num_channels,
-        read=read,
-        fingerprint=compute_fingerprint("folder", seen, settled),
-        options=settled,
-        read_label_indices=read_label_indices if label_names else None,
-        label_names=label_names,
+        open=functools.partial(_open_reader, folder, paths),
+        identity=identity,
+        picture_name=picture_name,
+        sample_sides=lambda: sample_sides(len(paths), find_side, folder),
+        labels=rows,
+        label_names=names,
+        rejected=tuple(
+            (printable(_join(folder, path)), reason) for path, reason in listing.rejected
+        ),
     )
 
 
-def list_pictures(folder: str) -> list[str]:
-    """Lists a folder's pictures: paths relative to it, with slashes, sorted."""
+def list_folder(folder: str) -> Listing:
+    """Lists a local folder's pictures; see `open_folder`.
+
+    Raises:
+        UserError: the folder cannot be listed.
+    """
+    try:
+        status = os.stat(folder)
+        os.scandir(folder).close()
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be listed: {error.strerror}") from error
+    rejected: list[tuple[str, str]] = []
+    ancestors = frozenset([(status.st_dev, status.st_ino)])
+    found = sorted(_walk(folder, "", ancestors, rejected))
+    return Listing(*([row[column] for row in found] for column in range(3)), sorted(rejected))
+
+
+def _walk(
+    folder: str,
+    prefix: str,
+    ancestors: frozenset[tuple[int, int]],
+    rejected: list[tuple[str, str]],
+) -> Iterator[tuple[str, int, int]]:
+    """Gives (path, size, time) of each picture below folder/prefix; adds to `rejected`."""
+    with os.scandir(os.path.join(folder, prefix)) as scan:
+        entries = [entry for entry in scan if not is_hidden(entry.name)]
+    for entry in entries:
+        path = prefix + entry.name
+        named = has_picture_name(entry.name)
+        try:
+            is_dir = entry.is_dir()
+            if not (is_dir or named):
+                continue
+            status = entry.stat()
+        except OSError as error:
+            if named:
+                dangling = "a link that leads nowhere" if entry.is_symlink() else error.strerror
+                rejected.append((path, dangling))
+            continue
+        if not is_dir:
+            if stat.S_ISREG(status.st_mode):
+                yield path, status.st_size, status.st_mtime_ns
+            else:
+                rejected.append((path, "no regular file"))
+            continue
+        key = (status.st_dev, status.st_ino)
+        if key in ancestors:
+            continue
+        count = 0
+        try:
+            for found in _walk(folder, f"{path}/", ancestors | {key}, rejected):
+                count += 1
+                yield found
+        except OSError as error:
+            rejected.append((path, f"a folder that cannot be listed: {error.strerror}"))
+            continue
+        if named and not count:
+            rejected.append((path, "a folder, and no picture in it"))
+
+
+def _list_remote(folder: str) -> Listing:
+    gfile = load_gfile()
+    if not gfile.isdir(folder):
+        raise UserError(f"source: expected a folder, got {folder!r}: no such folder")
     root = folder.rstrip("/")
     paths = []
-    for directory, _, files in tf.io.gfile.walk(root):
+    for directory, _, files in gfile.walk(root):
         relative = directory[len(root) :].strip("/")
-        parts = relative.split("/") if relative else []
-        if any(part.startswith(".") for part in parts):
-            continue
-        paths += [
-            "/".join([*parts, file])
-            for file in files
-            if file.lower().endswith(EXTENSIONS) and not file.startswith(".")
-        ]
-    return sorted(paths)
+        found = (f"{relative}/{file}" if relative else file for file in files)
+        paths += [path for path in found if has_picture_name(path) and not is_hidden(path)]
+    paths.sort()
+    stats = [gfile.stat(_join(folder, path)) for path in paths]
+    return Listing(
+        paths, [status.length for status in stats], [status.mtime_nsec for status in stats], []
+    )
 
 
-def _sample_sides(folder: str, paths: list[str]) -> list[int]:
-    """Returns the smaller sides, in pixels, of up to 1000 pictures spread over all."""
-    step = -(-len(paths) // _SAMPLED_PICTURES)
-    return [_smaller_side(_join(folder, path)) for path in paths[::step]]
-
-
-def _smaller_side(path: str) -> int:
+def _remote_side(path: str) -> int:
     try:
-        return smaller_side(_read_bytes(path, _HEADER_BYTES), name=path)
+        return smaller_side(read_bytes(path, _HEADER_BYTES), path)
     except UserError:  # some formats need the whole file, or hold large metadata first
-        return smaller_side(_read_bytes(path), name=path)
+        return smaller_side(read_bytes(path), path)
 
 
-def _class_folders(folder: str, paths: list[str]) -> tuple[str, ...]:
-    loose = [path for path in paths if "/" not in path]
-    if loose:
-        raise UserError(
-            f"{folder}: labels need every picture in a sub-folder named after its class, "
-            f"{loose[0]} is in none: move it or turn labels off"
-        )
-    names = tuple(sorted({path.split("/")[0] for path in paths}))
-    if len(names) < 2:
-        raise UserError(
-            f"{folder}: labels need two sub-folders or more, named after the classes, "
-            f"got {names[0]} only: turn labels off"
-        )
-    return names
-
-
-def _read_bytes(path: str, limit: int = -1) -> bytes:
-    try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            return file.read(limit)
-    except tf.errors.OpError as error:
-        raise UserError(f"{path}: cannot be read: {error.message}") from error
+def _open_reader(folder: str, paths: Sequence[str]) -> Reader:
+    return lambda index: read_bytes(_join(folder, paths[index]))
 
 
 def _join(folder: str, path: str) -> str:
@@ -138,5 +171,5 @@ def _join(folder: str, path: str) -> str:
 
 
 def _base_name(folder: str) -> str:
-    path = folder if "://" in folder else os.path.abspath(folder)  # so that "." has a name
+    path = folder if is_remote(folder) else os.path.abspath(folder)  # so that "." has a name
     return path.rstrip("/").split("/")[-1] or "pictures"

@@ -1,87 +1,92 @@
-"""A picture file to a square uint8 array. Needs Pillow only."""
+"""A picture, as found, to a square uint8 array. Needs Pillow only."""
+
+from __future__ import annotations
 
 import io
+import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageColor, ImageOps
 
 from tfrecords.errors import UserError
 
+if TYPE_CHECKING:
+    from tfrecords.source import PictureOptions
+
 WHITE = (255, 255, 255)
 
+# What Pillow may try: fewer decoders are fewer ways to crash.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 
-def read_picture(
-    path_or_bytes: str | bytes,
-    resolution: int,
-    num_channels: int,
-    background: tuple[int, int, int] = WHITE,
-    allow_upscaling: bool = False,
-    name: str | None = None,
+# 2^27, 134 million: 11,585 px squared, 400 MiB of RGB. A small file can claim any size, and
+# is refused by its header, before memory is taken. Pillow itself refuses above 179 million.
+MAX_PIXELS = 2**27
+
+
+def prepare_picture(
+    picture: bytes | np.ndarray, options: PictureOptions, name: str = "picture"
 ) -> np.ndarray:
-    """Reads a picture: upright, on a solid background, cut square, and resized.
+    """Brings a picture into shape: upright, on a solid background, square, and resized.
 
-    The largest centred square is kept and resized with Lanczos' filter, which
-    averages over all the pixels that a smaller picture's pixel covers. Of an
-    animation the first picture is read. Any colour mode of Pillow's will do; grey
-    values of 16 bits are scaled down to 8.
+    Resizing is with Lanczos' filter, which averages over all the pixels that a smaller
+    picture's pixel covers. Of an animation the first picture is read. Grey values of 16
+    bits are scaled down to 8.
 
     Args:
-        path_or_bytes: a local path, or the bytes of the file.
-        resolution: width and height of the result, in pixels.
-        num_channels: 1 for grey (ITU-R 601 luma), 3 for RGB.
-        background: what shows through transparent pixels; RGB, 0 to 255.
-        allow_upscaling: whether pictures smaller than `resolution` are enlarged.
-        name: what errors call the picture; the path when absent.
+        picture: the bytes of a PNG, JPEG, WebP, BMP, GIF or TIFF file, in any colour mode
+            with 8 or 16 bits; or uint8 pixels, (height, width) or (height, width, 1, 3 or
+            4), in grey, RGB or RGBA.
+        options: settled.
+        name: what errors call the picture.
 
     Returns:
         (resolution, resolution, num_channels) uint8.
 
     Raises:
-        UserError: the picture cannot be read, or is smaller than `resolution` and
-            `allow_upscaling` is off.
+        UserError: the picture cannot be read, or has more than `MAX_PIXELS`, or is smaller
+            than the resolution and may not be enlarged.
     """
+    resolution, num_channels = options.resolution, options.num_channels
     if num_channels not in (1, 3):
         raise UserError(f"channels: expected 1 (grey) or 3 (RGB), got {num_channels}")
-    name = _name(path_or_bytes, name)
     try:
-        with Image.open(_file(path_or_bytes)) as opened:
-            image = _crop_square(ImageOps.exif_transpose(opened))
-            image = _make_opaque(image, background)
+        with warnings.catch_warnings():
+            # Pillow warns of sizes that are allowed here, and of odd metadata.
+            warnings.simplefilter("ignore")
+            with _open(picture) as opened:
+                image = ImageOps.exif_transpose(opened)
+                image = _crop_square(image) if options.fit == "crop" else image
+                image = _make_opaque(image, options.background)
     except Exception as error:  # broken files make Pillow's decoders raise all sorts
         raise _unreadable(name, error) from error
-    if image.width < resolution and not allow_upscaling:
-        raise UserError(
-            f"{name}: expected at least {resolution} px, its smaller side has {image.width}: "
-            "take a lower resolution, leave the picture out or allow upscaling"
-        )
+    _check_size(image, options, name)
     image = image.convert("L" if num_channels == 1 else "RGB")
-    if image.width != resolution:
+    if options.fit == "letterbox":
+        image = _letterbox(image, resolution, options.background)
+    elif image.size != (resolution, resolution):
         image = image.resize((resolution, resolution), Image.Resampling.LANCZOS)
     return np.asarray(image).reshape(resolution, resolution, num_channels)
 
 
-def smaller_side(path_or_bytes: str | bytes, name: str | None = None) -> int:
+def smaller_side(picture: bytes | str, name: str = "picture") -> int:
     """Returns a picture's smaller side in pixels, from its header alone.
 
     Args:
-        path_or_bytes: as for `read_picture`; the first bytes of a file mostly suffice.
-        name: as for `read_picture`.
+        picture: the file's bytes, of which the first mostly suffice, or its local path.
+        name: what errors call the picture.
 
     Raises:
         UserError: the header cannot be read.
     """
     try:
-        with Image.open(_file(path_or_bytes)) as image:
-            return min(image.size)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
+            with Image.open(file, formats=FORMATS) as image:
+                return min(image.size)
     except Exception as error:  # as above
-        raise _unreadable(_name(path_or_bytes, name), error) from error
-
-
-def convert_channels(image: np.ndarray, num_channels: int) -> np.ndarray:
-    """Turns an RGB array, (height, width, 3) uint8, into one of 1 or 3 channels."""
-    if num_channels == 3:
-        return image
-    return np.asarray(Image.fromarray(image).convert("L"))[:, :, np.newaxis]
+        raise _unreadable(name, error) from error
 
 
 def parse_background(text: str) -> tuple[int, int, int]:
@@ -93,13 +98,55 @@ def parse_background(text: str) -> tuple[int, int, int]:
     try:
         return ImageColor.getrgb(text)[:3]
     except ValueError as error:
-        raise UserError(f"background: expected a colour like #ffffff, got {text!r}") from error
+        raise UserError(
+            f"background: expected a colour like #ffffff or white, got {text!r}: give such a one"
+        ) from error
+
+
+def _open(picture: bytes | np.ndarray) -> Image.Image:
+    if isinstance(picture, np.ndarray):
+        if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or not picture.size:
+            raise ValueError(f"expected uint8 pixels, got {picture.dtype} of shape {picture.shape}")
+        grey = picture.ndim == 3 and picture.shape[2] == 1
+        return Image.fromarray(picture[:, :, 0] if grey else picture)
+    image = Image.open(io.BytesIO(picture), formats=FORMATS)
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(
+            f"{image.width} x {image.height} px are too many, expected at most {MAX_PIXELS:,}"
+        )
+    return image
+
+
+def _check_size(image: Image.Image, options: PictureOptions, name: str) -> None:
+    if options.allow_upscaling:
+        return
+    # Bars leave the longer side to fill the square; elsewhere the shorter one has to.
+    which, side = ("smaller", min(image.size))
+    if options.fit == "letterbox":
+        which, side = ("longer", max(image.size))
+    if side < options.resolution:
+        raise UserError(
+            f"{name}: expected at least {options.resolution} px, its {which} side has {side}: "
+            "take a lower resolution, leave the picture out or allow upscaling"
+        )
 
 
 def _crop_square(image: Image.Image) -> Image.Image:
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))
+
+
+def _letterbox(
+    image: Image.Image, resolution: int, background: tuple[int, int, int]
+) -> Image.Image:
+    scale = resolution / max(image.size)
+    size = tuple(max(1, round(side * scale)) for side in image.size)
+    if size != image.size:
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    square = Image.new("RGB", (resolution, resolution), background).convert(image.mode)
+    square.paste(image, ((resolution - size[0]) // 2, (resolution - size[1]) // 2))
+    return square
 
 
 def _make_opaque(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
@@ -119,17 +166,11 @@ def _high_byte(image: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(image.astype(np.float64), 0, 65535) / 257).astype(np.uint8)
 
 
-def _file(path_or_bytes: str | bytes) -> str | io.BytesIO:
-    return io.BytesIO(path_or_bytes) if isinstance(path_or_bytes, bytes) else path_or_bytes
-
-
-def _name(path_or_bytes: str | bytes, name: str | None) -> str:
-    return name or (path_or_bytes if isinstance(path_or_bytes, str) else "picture")
-
-
 def _unreadable(name: str, error: Exception) -> UserError:
-    if "cannot identify image file" in str(error):  # Pillow prints a BytesIO's address
-        reason = "not a picture that Pillow knows"
+    if isinstance(error, Image.DecompressionBombError):  # beyond Pillow's own limit
+        reason = f"the header claims too many pixels, expected at most {MAX_PIXELS:,}"
+    elif isinstance(error, Image.UnidentifiedImageError):  # Pillow prints a BytesIO's address
+        reason = "not a picture: expected PNG, JPEG, WebP, BMP, GIF or TIFF"
     else:
         reason = " ".join(str(error).split()) or type(error).__name__
     return UserError(f"{name}: cannot be read: {reason}; mend it or leave it out")

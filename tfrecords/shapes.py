@@ -22,6 +22,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfrecords.errors import UserError
+from tfrecords.label_files import own_labels
+from tfrecords.source import Reader, Source, one_hot
+
 LABEL_NAMES = ("circle", "square", "triangle", "star", "cross", "ring")
 
 COLOUR_NAMES = ("red", "orange", "green", "cyan", "blue", "magenta")
@@ -46,7 +50,9 @@ NUM_PICTURES = NUM_MODES * NUM_VARIANTS
 
 VERSION = 1  # raised when pictures change, so that cached copies are drawn again
 
+_RESOLUTIONS = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _MASTER_RESOLUTION = 256
+_DEFAULT_RESOLUTION = 32
 
 
 @dataclass(frozen=True)
@@ -127,12 +133,44 @@ def draw(index: int, resolution: int) -> np.ndarray:
     return np.rint(blend).astype(np.uint8)
 
 
+def open_shapes(resolution: int | None = None, labels: str | None = None) -> Source:
+    """Opens the dataset as a source.
+
+    Args:
+        resolution: in pixels, a power of two, 4 to 1024; None is 32.
+        labels: None for the shapes as classes, `none` for none.
+
+    Raises:
+        UserError: the resolution is none of those, or other labels are asked for.
+    """
+    side = resolution or _DEFAULT_RESOLUTION
+    if side not in _RESOLUTIONS:
+        raise UserError(f"shapes: expected a resolution from 4 to 1024, got {side}")
+    classes = one_hot((label(index) for index in range(NUM_PICTURES)), len(LABEL_NAMES))
+    rows, names = own_labels(labels, classes, LABEL_NAMES, "shapes")
+    return Source(
+        name="shapes",
+        description="shapes",
+        num_pictures=NUM_PICTURES,
+        open=functools.partial(_open_reader, side),
+        identity=["shapes", VERSION],
+        picture_name=lambda index: f"shapes picture {index}",
+        sample_sides=lambda: [side],
+        labels=rows,
+        label_names=names,
+    )
+
+
+def _open_reader(resolution: int) -> Reader:
+    return lambda index: draw(index, resolution)
+
+
 # 162 masks exist per resolution: keep those of one, which is 650 MB at 1024 px,
 # 40 MB at 256 px and below 1 MB at 32 px.
 @functools.lru_cache(maxsize=162)
 def _coverage(shape: int, size: int, dx: int, dy: int, resolution: int) -> np.ndarray:
     """Returns the share of each pixel that the shape covers, (r, r) float32 in [0, 1]."""
-    if resolution not in (4, 8, 16, 32, 64, 128, 256, 512, 1024):
+    if resolution not in _RESOLUTIONS:
         raise ValueError(f"resolution must be a power of two from 4 to 1024, got {resolution}")
     drawn = max(resolution, _MASTER_RESOLUTION)
     centres = ((np.arange(drawn) + 0.5) / drawn - 0.5).astype(np.float32)

@@ -1,100 +1,112 @@
 """What a source of pictures is, whatever it reads from."""
 
+from __future__ import annotations
+
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from tfrecords.images import WHITE
 
+# Gives picture i: the bytes of a picture file, or its pixels, uint8, (height, width) or
+# (height, width, channels), in grey, RGB or RGBA.
+Reader = Callable[[int], bytes | np.ndarray]
+
+FITS = ("crop", "letterbox", "stretch")
+
 
 @dataclass(frozen=True)
 class PictureOptions:
-    """What the user asks of the pictures.
+    """What becomes of each picture.
 
     Attributes:
-        resolution: in pixels, a power of two; None chooses by the pictures.
+        resolution: in pixels, a power of two; None, which only those who ask for a
+            conversion may leave, chooses by the pictures.
         num_channels: 1 for grey, 3 for RGB.
-        background: what shows through transparent pixels; RGB, 0 to 255.
-        allow_upscaling: whether smaller pictures are enlarged; None does so when
-            the resolution was chosen by the pictures, where half of them may be.
-        labels: whether to keep class labels; None keeps those that are sure to be
-            labels, which the sub-folders of a folder are not.
-        tfds_data_dir: where TensorFlow Datasets keeps its files; None is its default.
+        background: what shows through transparent pixels, and fills a letterbox; RGB,
+            0 to 255.
+        fit: how pictures that are not square become square: the largest centred square is
+            cut out (`crop`), bars are added (`letterbox`), or they are stretched.
+        allow_upscaling: whether smaller pictures are enlarged or rejected; None enlarges
+            them when the resolution was chosen by the pictures, where half may be smaller.
     """
 
     resolution: int | None = None
     num_channels: int = 3
     background: tuple[int, int, int] = WHITE
+    fit: str = "crop"
     allow_upscaling: bool | None = None
-    labels: bool | None = None
-    tfds_data_dir: str | None = None
+
+    def settled(self, choose: Callable[[], int]) -> PictureOptions:
+        """Returns the options with no choice left; `choose` gives the resolution."""
+        allow = self.resolution is None if self.allow_upscaling is None else self.allow_upscaling
+        return PictureOptions(
+            self.resolution or choose(), self.num_channels, self.background, self.fit, allow
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the options as values for JSON."""
+        return {**asdict(self), "background": list(self.background)}
 
 
 @dataclass(frozen=True)
 class Source:
-    """Pictures to convert, all of one size.
+    """Pictures as they are found, of any size, before they are converted.
 
     Attributes:
         name: short, for files and folders.
         description: the source as the user gave it.
         num_pictures: how many there are.
-        resolution: width and height in pixels, a power of two.
-        num_channels: 1 for grey, 3 for RGB.
-        read: gives picture i, (resolution, resolution, num_channels) uint8, in any
-            order and as often as asked; raises UserError for a broken picture.
-        read_label_indices: gives int64 (num_pictures,), indices into `label_names`;
-            None when there are no labels. May read the whole source.
-        label_names: the classes; empty when there are none.
-        fingerprint: 16 hexadecimal digits; other pictures or options give others.
-        options: everything that the pictures depend on besides the source itself.
+        open: called once in each process that converts; gives its reader. It is pickled
+            on the way there: a function of a module, a `functools.partial` of one, or a
+            frozen dataclass with `__call__`. It should not need TensorFlow where it can
+            do without. The reader raises UserError for a picture that cannot be read.
+        identity: values for JSON that differ when the pictures do: paths, sizes, times.
+        picture_name: what to call picture i in messages, such as its path.
+        sample_sides: gives the smaller sides, in pixels, of some pictures; None reads up
+            to 1000 spread over all.
+        labels: float32 (num_pictures, label_size), one-hot rows or vectors, or None.
+        label_names: the classes; empty when there are none, or they have no names.
+        rejected: pictures that opening the source already found unreadable or unfit:
+            (name, reason); they are not among `num_pictures`.
     """
 
     name: str
     description: str
     num_pictures: int
-    resolution: int
-    num_channels: int
-    read: Callable[[int], np.ndarray]
-    fingerprint: str
-    options: dict[str, Any]
-    read_label_indices: Callable[[], np.ndarray] | None = None
+    open: Callable[[], Reader]
+    identity: Sequence[Any]
+    picture_name: Callable[[int], str]
+    sample_sides: Callable[[], Sequence[int]] | None = None
+    labels: np.ndarray | None = None
     label_names: tuple[str, ...] = ()
-
-    @property
-    def labels(self) -> np.ndarray | None:
-        """One-hot rows, (num_pictures, label_size) float32, or None without labels."""
-        if self.read_label_indices is None:
-            return None
-        indices = self.read_label_indices()
-        one_hot = np.eye(len(self.label_names), dtype=np.float32)[indices]
-        one_hot[indices < 0] = 0  # -1 is TFDS's word for a label that is not known
-        return one_hot
+    rejected: tuple[tuple[str, str], ...] = field(default=())
 
 
-def settle_options(
-    options: PictureOptions, resolution: int, allow_upscaling: bool, labels: bool
-) -> dict[str, Any]:
-    """Returns the options that pictures depend on, with every choice made, for JSON."""
-    settled = asdict(options)
-    del settled["tfds_data_dir"]  # the same pictures wherever they are kept
-    settled.update(resolution=resolution, allow_upscaling=allow_upscaling, labels=labels)
-    return {**settled, "background": list(options.background)}
-
-
-def compute_fingerprint(kind: str, pictures: Sequence[Any], options: dict[str, Any]) -> str:
-    """Hashes what decides the pictures into 16 hexadecimal digits.
+def compute_fingerprint(source: Source, options: PictureOptions) -> str:
+    """Hashes what decides a dataset into 16 hexadecimal digits.
 
     Args:
-        kind: of source, such as "folder".
-        pictures: values for JSON that change when the pictures do.
-        options: from `settle_options`.
+        source: its identity and labels count.
+        options: settled.
     """
-    text = json.dumps([kind, list(pictures), options], sort_keys=True)
+    labels = None if source.labels is None else hashlib.sha256(source.labels.tobytes()).hexdigest()
+    values = [list(source.identity), options.to_json(), list(source.label_names), labels]
+    text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def one_hot(indices: Iterable[int], num_classes: int) -> np.ndarray:
+    """Returns one-hot rows, (pictures, num_classes) float32; a row of zeros for -1."""
+    indices = np.asarray(list(indices), np.int64)
+    rows = np.zeros((len(indices), num_classes), np.float32)
+    known = indices >= 0
+    rows[np.flatnonzero(known), indices[known]] = 1
+    return rows
 
 
 def choose_resolution(sides: Sequence[int]) -> int:

@@ -1,43 +1,55 @@
 """The sources by the names that users give them."""
 
-import numpy as np
+import os
+from collections.abc import Callable
 
 from tfrecords import pyramid, shapes
+from tfrecords.archive_source import is_archive, open_archive
+from tfrecords.celeba_source import open_celeba
+from tfrecords.cifar_source import detect_cifar, open_cifar
 from tfrecords.errors import UserError
 from tfrecords.folder_source import open_folder
-from tfrecords.images import WHITE, convert_channels
-from tfrecords.source import PictureOptions, Source, compute_fingerprint, settle_options
+from tfrecords.hdf5_source import ENDINGS, open_hdf5
+from tfrecords.idx_source import is_idx_folder, open_mnist, open_mnist_rgb
+from tfrecords.lsun_source import is_lmdb_folder, open_lsun
+from tfrecords.remote import is_remote
+from tfrecords.source import Source
+from tfrecords.svhn_source import open_svhn
 from tfrecords.tfds_source import open_tfds
 
-_SHAPES_RESOLUTION = 32
-
-SOURCES_HELP = "a folder of pictures, 'tfds:NAME', 'tfds:NAME:SPLIT' or 'shapes'"
+SOURCES_HELP = (
+    "a folder of pictures, a .zip or .tar of them, 'tfds:NAME[:SPLIT]', 'shapes', or a copy of "
+    "a known dataset: 'mnist:FOLDER', 'mnist_rgb:FOLDER[:COUNT]', 'cifar10:FOLDER', "
+    "'cifar100:FOLDER', 'svhn:FILE.mat', 'lsun:FOLDER', 'celeba:FOLDER_OR_ZIP' or 'hdf5:FILE.h5'"
+)
 
 
 def open_source(
     source: str,
-    resolution: int | None = None,
-    num_channels: int = 3,
     *,
-    background: tuple[int, int, int] = WHITE,
-    allow_upscaling: bool | None = None,
-    labels: bool | None = None,
+    resolution: int | None = None,
+    labels: str | None = None,
     tfds_data_dir: str | None = None,
 ) -> Source:
     """Finds the pictures that `source` names.
 
     Args:
-        source: `shapes` (the built-in dataset), `tfds:NAME[:SPLIT]` (TensorFlow
-            Datasets; the split is `train` when absent), or a folder, local or remote,
-            of PNG, JPEG, WebP and BMP files, in sub-folders too.
-        resolution: in pixels, a power of two, 4 or more; None is 32 for shapes, else
-            the largest that half of (up to 1000 of) the pictures reach.
-        num_channels: 1 for grey, 3 for RGB.
-        background: what shows through transparent pixels; RGB, 0 to 255.
-        allow_upscaling: whether pictures smaller than the resolution are enlarged
-            or are errors; None enlarges them only when `resolution` is None too.
-        labels: whether to keep class labels. None: those of shapes and TFDS, not
-            those of a folder. True: of a folder, its first sub-folders are the classes.
+        source: one of these, or a path: a folder, local or remote, of pictures, in
+            sub-folders too; an archive; or a copy of MNIST, CIFAR, SVHN or LSUN, or an
+            HDF5 archive, that its files give away.
+
+            - `shapes`: the built-in dataset.
+            - `tfds:NAME[:SPLIT]`: TensorFlow Datasets; NAME may be NAME/CONFIG.
+            - `mnist:FOLDER[:train|test]`, `mnist_rgb:FOLDER[:COUNT]`: IDX files.
+            - `cifar10:PATH[:train|test]`, `cifar100:…`: the Python form.
+            - `svhn:FILE.mat`, `svhn:FOLDER[:train|test|extra]`: cropped digits.
+            - `lsun:FOLDER`: LMDB. `celeba:FOLDER_OR_ZIP`: the aligned pictures.
+            - `hdf5:FILE.h5`: the archives of the first release.
+        resolution: of `shapes`, in pixels, a power of two; the others have their own.
+        labels: None for the source's own, where it has some for sure, which folders and
+            archives have not; `none`; `folders`: first sub-folders are classes; `wanted`:
+            the source's own, or of a folder or archive the sub-folders; or the path of a
+            CSV or JSON file, see `label_files.read_label_file`.
         tfds_data_dir: where TensorFlow Datasets keeps its files.
 
     Raises:
@@ -46,42 +58,47 @@ def open_source(
     """
     if resolution is not None:
         pyramid.resolutions(resolution)
-    if num_channels not in (1, 3):
-        raise UserError(f"channels: expected 1 (grey) or 3 (RGB), got {num_channels}")
-    options = PictureOptions(
-        resolution, num_channels, background, allow_upscaling, labels, tfds_data_dir
-    )
-    # To add a kind of source, write `open_…(rest, options) -> Source` and name it here.
     kind, _, rest = source.partition(":")
+    folder_labels = "folders" if labels == "wanted" else labels
+    labels = None if labels == "wanted" else labels
     if source == "shapes":
-        return _open_shapes(options)
+        return shapes.open_shapes(resolution, labels)
     if kind == "tfds":
-        return open_tfds(rest, options)
-    return open_folder(source, options, expected=SOURCES_HELP)
+        return open_tfds(rest, labels, tfds_data_dir)
+    if kind in ("cifar10", "cifar100"):
+        return open_cifar(kind, rest, labels)
+    # To add a kind of source, write `open_…(rest, labels) -> Source` and name it here.
+    kinds: dict[str, Callable[[str, str | None], Source]] = {
+        "mnist": open_mnist,
+        "mnist_rgb": open_mnist_rgb,
+        "svhn": open_svhn,
+        "lsun": open_lsun,
+        "celeba": open_celeba,
+        "hdf5": open_hdf5,
+    }
+    if rest and kind in kinds:
+        return kinds[kind](rest, labels)
+    return _open_path(source, labels, folder_labels)
 
 
-def _open_shapes(options: PictureOptions) -> Source:
-    resolution = options.resolution or _SHAPES_RESOLUTION
-    if resolution > 1024:
-        raise UserError(f"shapes: expected a resolution from 4 to 1024, got {resolution}")
-    labels = options.labels is not False
-    settled = settle_options(options, resolution, allow_upscaling=False, labels=labels)
-
-    def read(index: int) -> np.ndarray:
-        return convert_channels(shapes.draw(index, resolution), options.num_channels)
-
-    def read_label_indices() -> np.ndarray:
-        return np.array([shapes.label(index) for index in range(shapes.NUM_PICTURES)])
-
-    return Source(
-        name="shapes",
-        description="shapes",
-        num_pictures=shapes.NUM_PICTURES,
-        resolution=resolution,
-        num_channels=options.num_channels,
-        read=read,
-        fingerprint=compute_fingerprint("shapes", [shapes.VERSION], settled),
-        options=settled,
-        read_label_indices=read_label_indices if labels else None,
-        label_names=shapes.LABEL_NAMES if labels else (),
-    )
+def _open_path(path: str, labels: str | None, folder_labels: str | None) -> Source:
+    if is_remote(path):
+        return open_folder(path, folder_labels)
+    cifar = detect_cifar(path)
+    if cifar and os.path.exists(path):
+        return open_cifar(cifar, path, labels)
+    if os.path.isdir(path):
+        if is_idx_folder(path):
+            return open_mnist(path, labels)
+        if is_lmdb_folder(path):
+            return open_lsun(path, labels)
+        return open_folder(path, folder_labels)
+    if not os.path.exists(path):
+        raise UserError(f"source: expected {SOURCES_HELP}, got {path!r}: no such folder or file")
+    if is_archive(path):
+        return open_archive(path, folder_labels)
+    if path.lower().endswith(".mat"):
+        return open_svhn(path, labels)
+    if path.lower().endswith(ENDINGS):
+        return open_hdf5(path, labels)
+    raise UserError(f"source: expected {SOURCES_HELP}, got {path!r}, a file of another kind")

@@ -1,142 +1,212 @@
 """An image dataset of TensorFlow Datasets as a source."""
 
 import functools
-import tempfile
-from typing import Any, BinaryIO
-
-import numpy as np
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 from tfrecords.errors import UserError
-from tfrecords.images import read_picture, smaller_side
-from tfrecords.source import (
-    PictureOptions,
-    Source,
-    choose_resolution,
-    compute_fingerprint,
-    settle_options,
-)
+from tfrecords.folder_source import open_folder
+from tfrecords.images import smaller_side
+from tfrecords.label_files import own_labels
+from tfrecords.listing import sample_sides
+from tfrecords.parts import Parts, spool_parts
+from tfrecords.remote import load_gfile
+from tfrecords.source import Reader, Source, one_hot
 
 _SAMPLED_PICTURES = 1000
 
 
-def open_tfds(name_and_split: str, options: PictureOptions) -> Source:
-    """Opens a dataset with a feature `image`, and `label` where there is one.
+class _SpooledPictures:
+    """Opens a dataset's pictures; the first use copies them, encoded, to a temporary file.
 
-    TFDS reads in one order only, so the first picture asked for copies all of them,
-    still encoded, to a temporary file that lives as long as the source.
+    TensorFlow Datasets reads in one order only, and needs TensorFlow; the copy is read
+    in any order by processes that do without. Only the copy's place is pickled.
+    """
+
+    def __init__(self, pictures: Any, feature: str, num_pictures: int, name: str) -> None:
+        self._pictures = pictures
+        self._feature = feature
+        self._num_pictures = num_pictures
+        self._name = name
+
+    def __call__(self) -> Reader:
+        return self.parts()
+
+    def __reduce__(self) -> tuple:
+        parts = self.parts
+        return Parts, (parts.path, parts.starts, parts.sizes, parts.name)
+
+    @functools.cached_property
+    def parts(self) -> Parts:
+        parts = spool_parts(_values(self._pictures, self._feature, self._name), self._name)
+        if len(parts.sizes) != self._num_pictures:
+            raise UserError(
+                f"{self._name}: expected {self._num_pictures} pictures, read {len(parts.sizes)}"
+            )
+        return parts
+
+
+def open_tfds(
+    name_and_split: str, labels: str | None = None, tfds_data_dir: str | None = None
+) -> Source:
+    """Opens a dataset with its labels, where it has a feature `label` of classes.
+
+    The pictures are its feature `image`, else its only feature of pictures. With a data
+    directory DIR, a folder of pictures in the layout that TFDS calls ImageFolder,
+    DIR/NAME/SPLIT/CLASS/picture.png, is such a dataset too.
 
     Args:
         name_and_split: `NAME`, `NAME/CONFIG`, each with `:SPLIT` or without, which
             means `train`. Splits may be sliced: `mnist:train[:10%]`.
-        options: see `PictureOptions`.
+        labels: None for the dataset's own, `none` for none.
+        tfds_data_dir: where TensorFlow Datasets keeps its files.
 
     Raises:
         UserError: TFDS is not installed, does not know the dataset or its split,
-            cannot prepare it, or it holds no feature `image`.
+            cannot prepare it, or it holds no feature of pictures.
     """
     name, _, split = name_and_split.partition(":")
     split = split or "train"
-    builder = _prepare(name, options.tfds_data_dir)
-    features = builder.info.features
-    classes = features["label"] if "label" in features else None  # noqa: SIM401 - no dict
-    labels = options.labels is not False and hasattr(classes, "names")
-    dataset = _encoded_pictures(builder, split, labels)
-    num_pictures = int(dataset.cardinality())
+    description = f"tfds:{name}:{split}"
+    tfds = _load_tfds()
+    folder = f"{tfds_data_dir}/{name}" if tfds_data_dir else None
+    # First: a dataset that TFDS knows by the same name would be downloaded.
+    builder = None
+    if not (folder and load_gfile().isdir(f"{folder}/{split}")):
+        builder = _find_builder(tfds, name, tfds_data_dir, folder)
+    if builder is None:
+        source = _open_image_folder(str(folder), name, split, labels)
+        return replace(source, name=name.replace("/", "-"), description=description)
+    image, classes = _find_features(tfds, builder, name)
+    _download(builder, name)
+    pictures = _read_feature(tfds, builder, split, image, encoded=True)
+    num_pictures = int(pictures.cardinality())
     if num_pictures < 1:
         raise UserError(f"tfds:{name}: expected pictures in the split {split}, found none")
+    array = None
+    if classes and labels is None:
+        indices = _read_feature(tfds, builder, split, "label", encoded=False)
+        array = one_hot(_values(indices, "label", description), len(classes))
+    array, names = own_labels(labels, array, classes, f"tfds:{name}")
 
-    resolution = options.resolution
-    if resolution is None:
-        sampled = dataset.take(_SAMPLED_PICTURES).as_numpy_iterator()
-        resolution = choose_resolution([smaller_side(one["image"]) for one in sampled])
-    allow_upscaling = options.allow_upscaling
-    if allow_upscaling is None:
-        allow_upscaling = options.resolution is None
-    settled = settle_options(options, resolution, allow_upscaling, labels)
-    seen = [builder.info.full_name, split, num_pictures]
+    def picture_name(index: int) -> str:
+        return f"{description} picture {index}"
 
-    @functools.cache
-    def spool() -> tuple[BinaryIO, np.ndarray, np.ndarray]:
-        return _spool(dataset)
-
-    def read(index: int) -> np.ndarray:
-        file, ends, _ = spool()
-        start = int(ends[index - 1]) if index else 0
-        file.seek(start)
-        return read_picture(
-            file.read(int(ends[index]) - start),
-            resolution,
-            options.num_channels,
-            options.background,
-            allow_upscaling,
-            name=f"tfds:{name}:{split} picture {index}",
+    def find_sides() -> Sequence[int]:
+        # In their order, which needs no copy; TFDS has shuffled most datasets.
+        files = _values(pictures.take(_SAMPLED_PICTURES), image, description)
+        sampled = min(num_pictures, _SAMPLED_PICTURES)
+        return sample_sides(
+            sampled, lambda index: smaller_side(next(files), picture_name(index)), description
         )
 
     return Source(
         name=name.replace("/", "-"),
-        description=f"tfds:{name}:{split}",
+        description=description,
         num_pictures=num_pictures,
-        resolution=resolution,
-        num_channels=options.num_channels,
-        read=read,
-        fingerprint=compute_fingerprint("tfds", seen, settled),
-        options=settled,
-        read_label_indices=(lambda: spool()[2]) if labels else None,
-        label_names=tuple(classes.names) if labels else (),
+        open=_SpooledPictures(pictures, image, num_pictures, description),
+        identity=["tfds", builder.info.full_name, split, num_pictures],
+        picture_name=picture_name,
+        sample_sides=find_sides,
+        labels=array,
+        label_names=names,
     )
 
 
-def _prepare(name: str, data_dir: str | None) -> Any:
-    """Returns the dataset's `tfds.core.DatasetBuilder`, downloaded and prepared."""
+def _load_tfds() -> Any:
     try:
+        load_gfile()  # TensorFlow, quietly
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise UserError(
             "tfds: TensorFlow Datasets is not installed: pip install tensorflow-datasets"
         ) from error
+    return tfds
+
+
+def _find_builder(tfds: Any, name: str, data_dir: str | None, folder: str | None) -> Any:
+    """Returns the `tfds.core.DatasetBuilder`, or None where the folder is an ImageFolder."""
     try:
-        builder = tfds.builder(name, data_dir=data_dir)
-        features = builder.info.features
-        if "image" not in features:
-            raise UserError(
-                f"tfds:{name}: expected a feature 'image', it has {', '.join(features)}: "
-                "take another dataset"
-            )
+        return tfds.builder(name, data_dir=data_dir)
+    except Exception as error:  # each dataset fails in its own way
+        if folder and load_gfile().isdir(folder):
+            return None
+        raise _cannot_prepare(name, error) from error
+
+
+def _download(builder: Any, name: str) -> None:
+    try:
         builder.download_and_prepare()
-    except UserError:
-        raise
-    except Exception as error:  # each dataset downloads and parses in its own way
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"tfds:{name}: cannot be prepared: {first_line}") from error
-    return builder
+    except Exception as error:  # as above
+        raise _cannot_prepare(name, error) from error
 
 
-def _encoded_pictures(builder: Any, split: str, labels: bool) -> Any:
-    """Returns a `tf.data.Dataset` of {"image": encoded bytes[, "label": index]}."""
-    import tensorflow_datasets as tfds
+def _cannot_prepare(name: str, error: Exception) -> UserError:
+    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return UserError(f"tfds:{name}: cannot be prepared: {first_line}")
 
-    kept = {"image": True, "label": True} if labels else {"image": True}
-    decoders = tfds.decode.PartialDecoding(kept, decoders={"image": tfds.decode.SkipDecoding()})
+
+def _find_features(tfds: Any, builder: Any, name: str) -> tuple[str, tuple[str, ...]]:
+    """Returns the name of the feature of pictures, and the classes, if there are any."""
+    features = builder.info.features
+    kinds = dict(features.items()) if hasattr(features, "items") else {}
+    images = [key for key, kind in kinds.items() if isinstance(kind, tfds.features.Image)]
+    if "image" not in images and len(images) != 1:
+        raise UserError(
+            f"tfds:{name}: expected a feature 'image' or one feature of pictures, it has "
+            f"{', '.join(kinds) or features}: take another dataset"
+        )
+    image = "image" if "image" in images else images[0]
+    label = kinds.get("label")
+    known = isinstance(label, tfds.features.ClassLabel) and label.num_classes
+    return image, tuple(label.names) if known else ()
+
+
+def _read_feature(tfds: Any, builder: Any, split: str, feature: str, encoded: bool) -> Any:
+    """Returns a `tf.data.Dataset` of {feature: value}; pictures as files when `encoded`."""
+    skipped = {feature: tfds.decode.SkipDecoding()} if encoded else None
+    decoders = tfds.decode.PartialDecoding({feature: True}, decoders=skipped)
     try:
-        return builder.as_dataset(split=split, decoders=decoders)
+        dataset = builder.as_dataset(split=split, decoders=decoders)
     except ValueError as error:
         known = ", ".join(builder.info.splits)
         raise UserError(
             f"tfds:{builder.name}: expected a split of {known}, got {split!r}"
         ) from error
+    return dataset
 
 
-def _spool(dataset: Any) -> tuple[BinaryIO, np.ndarray, np.ndarray]:
-    """Copies the pictures to a temporary file.
+def _values(dataset: Any, feature: str, name: str) -> Iterator[Any]:
+    try:
+        for example in dataset.as_numpy_iterator():
+            yield example[feature]
+    except Exception as error:  # TensorFlow's, about damaged files
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"{name}: cannot be read: {first_line}") from error
 
-    Returns:
-        The file, where each picture ends in it (int64), and the label indices (int64,
-        -1 without labels), in the dataset's order.
-    """
-    file = tempfile.TemporaryFile(prefix="tfrecords-")  # noqa: SIM115 - the caller's to keep
-    ends, labels = [], []
-    for example in dataset.as_numpy_iterator():
-        file.write(example["image"])
-        ends.append(file.tell())
-        labels.append(int(example.get("label", -1)))
-    return file, np.array(ends, np.int64), np.array(labels, np.int64)
+
+def _open_image_folder(folder: str, name: str, split: str, labels: str | None) -> Source:
+    gfile = load_gfile()
+    splits = [each.strip("/") for each in gfile.listdir(folder)]
+    splits = sorted(each for each in splits if gfile.isdir(f"{folder}/{each}"))
+    if split not in splits:
+        raise UserError(
+            f"tfds:{name}: expected a split of {', '.join(splits) or 'SPLIT/CLASS/picture.png'}, "
+            f"got {split!r}"
+        )
+    # The classes are those of all splits, as TFDS has it.
+    classes = set()
+    for each in splits:
+        inside = (entry.strip("/") for entry in gfile.listdir(f"{folder}/{each}"))
+        classes |= {entry for entry in inside if gfile.isdir(f"{folder}/{each}/{entry}")}
+    names = tuple(sorted(entry for entry in classes if not entry.startswith(".")))
+    source = open_folder(os.path.join(folder, split))
+    array = None
+    if labels is None and len(names) > 1:
+        indices = {entry: index for index, entry in enumerate(names)}
+        first = (str(seen[0]).split("/")[0] for seen in source.identity)
+        array = one_hot((indices.get(entry, -1) for entry in first), len(names))
+    array, names = own_labels(labels, array, names, f"tfds:{name}")
+    return replace(source, labels=array, label_names=names)

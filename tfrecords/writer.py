@@ -1,148 +1,265 @@
-"""A source of pictures to a dataset folder, all of it or nothing."""
+"""A source of pictures to a data set folder, which is there when all of it is.
+
+Everything is written into `OUT.partial`, which is renamed to OUT at the end. Whatever ends a
+conversion before that, it goes on from the last chunk of pictures when it is started again.
+The files depend neither on how many processes convert, nor on interruptions.
+"""
+
+from __future__ import annotations
 
 import contextlib
-import json
+import errno
 import os
 import shutil
+import sys
+from collections.abc import Iterator
 
-import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
-from tfrecords import pyramid
-from tfrecords.dataset_info import JSON_NAME, JSON_VERSION, DatasetInfo, read_dataset_info
+from tfrecords import out_folder, pyramid
+from tfrecords.conversion import Conversion
+from tfrecords.convert import Chunk, Task, convert_all
+from tfrecords.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.errors import UserError
-from tfrecords.record import encode_image
-from tfrecords.source import Source
+from tfrecords.journal import JOURNAL_NAME, Journal
+from tfrecords.record import ENCODINGS
+from tfrecords.remote import is_remote
+from tfrecords.shards import Shards, undo_finish
+from tfrecords.source import FITS, PictureOptions, Source
 
-# The published converter shuffles with this seed; the same gives the same files.
-_SHUFFLE_SEED = 123
+SHARD_BYTES = 2**27
+MAX_RESOLUTION = 1024
 
-_RECORD_OVERHEAD_BYTES = 64
+# A chunk is as many pictures as this many bytes of uncompressed records, but not more than
+# this many: after an interruption no more than some chunks are converted again.
+_CHUNK_BYTES = 2**23
+_CHUNK_PICTURES = 256
 
 
 def write_dataset(
-    source: Source, out_dir: str, shuffle: bool = True, name: str | None = None
+    source: Source,
+    options: PictureOptions,
+    out_dir: str,
+    *,
+    shuffle: bool = True,
+    name: str | None = None,
+    encoding: str = "png",
+    shard_bytes: int = SHARD_BYTES,
+    processes: int | None = None,
+    strict: bool = False,
 ) -> DatasetInfo:
-    """Converts a source: one file of TFRecords per resolution, uncompressed.
+    """Converts a source: TFRecords of each resolution, labels, and `dataset.json`.
 
-    The files are written into a folder beside `out_dir`, which is renamed when all
-    are complete and removed when anything goes wrong, Ctrl-C included. Progress is
-    shown on stderr when that is a terminal.
+    Pictures that cannot be read, or do not suit the options, are left out and listed in
+    `rejected.jsonl`. Progress is shown on stderr when that is a terminal.
 
     Args:
         source: the pictures.
+        options: settled; the resolution is at most 1024.
         out_dir: the folder to make, local or remote; absent or empty so far.
         shuffle: whether the pictures are put into a random order, always the same;
             training wants it wherever the source is sorted.
         name: what the files are called; `out_dir`'s last part when absent.
+        encoding: `png` or `raw`, see `record`.
+        shard_bytes: a record that would make a file larger begins the next.
+        processes: how many convert, by default as many as there are processors; 1
+            converts in this process.
+        strict: whether the first picture that has to be left out is an error instead.
 
     Raises:
-        UserError: `out_dir` is not empty or cannot be written, the disk is too small,
-            or a picture cannot be read.
+        UserError: an argument is none of these; `out_dir` is not empty or cannot be
+            written; the disk is too small, or full; another process writes the same; a
+            converting process died; all pictures were rejected, or one was and `strict`
+            is on. In the last two cases nothing is kept, otherwise the same call goes on.
     """
-    check_out_dir(out_dir)
-    out_dir = out_dir.rstrip("/") if "://" in out_dir else os.path.abspath(out_dir)
-    name = name or out_dir.split("/")[-1]
-    order = np.arange(source.num_pictures)
-    if shuffle:
-        np.random.RandomState(_SHUFFLE_SEED).shuffle(order)
-    partial_dir = f"{out_dir}.partial-{os.getpid()}"
-    try:
-        _check_free_disk(source, out_dir)
-        tf.io.gfile.makedirs(partial_dir)
-        try:
-            _write_pictures(source, order, partial_dir, name)
-            _write_labels_and_json(source, order, partial_dir, name, shuffle)
-            check_out_dir(out_dir)  # another process may have made it meanwhile
-            if tf.io.gfile.exists(out_dir):
-                tf.io.gfile.rmtree(out_dir)
-            tf.io.gfile.rename(partial_dir, out_dir)
-        except BaseException:
-            if tf.io.gfile.exists(partial_dir):
-                tf.io.gfile.rmtree(partial_dir)
-            raise
-    except tf.errors.OpError as error:
-        raise UserError(f"{out_dir}: cannot be written: {error.message}") from error
+    _check(source, options, encoding, shard_bytes, processes)
+    out_dir = out_folder.normalize(out_dir)
+    conversion = Conversion(
+        source, options, name or out_dir.split("/")[-1], shuffle, encoding, shard_bytes
+    )
+    processes = processes or len(os.sched_getaffinity(0))
+    if not is_remote(out_dir):
+        _write_local(conversion, out_dir, processes, strict)
+        return read_dataset_info(out_dir)
+    staged = out_folder.staging_folder(out_dir)
+    if not conversion.made(staged):  # else all is converted, and some of it may be copied
+        out_folder.check_out_dir(out_dir)
+        shutil.rmtree(staged, ignore_errors=True)  # a finished one, but of other pictures
+        _write_local(conversion, staged, processes, strict)
+    out_folder.upload(staged, out_dir)
     return read_dataset_info(out_dir)
 
 
-def check_out_dir(out_dir: str) -> None:
-    """Checks that a dataset folder can be made, worth knowing before a long download.
+def estimate_bytes(num_pictures: int, options: PictureOptions, encoding: str) -> int:
+    """Estimates the size of a data set's TFRecords in bytes.
 
-    Raises:
-        UserError: it is a file, or a folder that is not empty.
+    Uncompressed ones are exact but for the frames; a PNG takes 0.7 of that, which is what
+    photographs take, drawings less and noise more.
     """
-    if not out_dir:
-        raise UserError("out: expected a folder to make, got an empty name")
-    if not tf.io.gfile.exists(out_dir):
+    return round(num_pictures * _picture_bytes(options) * (0.7 if encoding == "png" else 1))
+
+
+def _write_local(conversion: Conversion, out_dir: str, processes: int, strict: bool) -> None:
+    partial = f"{out_dir}.partial"
+    left_over = os.path.join(out_dir, JOURNAL_NAME)
+    if os.path.exists(left_over) and conversion.made(out_dir):
+        os.remove(left_over)  # a conversion ended between its last two steps
         return
-    if not tf.io.gfile.isdir(out_dir):
-        raise UserError(f"{out_dir}: expected a folder to make, found a file: take another name")
-    if tf.io.gfile.listdir(out_dir):
+    out_folder.check_out_dir(out_dir)
+    _check_free_disk(conversion, out_dir, partial)
+    with _writing(out_dir, partial):
+        journal = Journal(partial, conversion.key())
+    with journal:
+        try:
+            _convert_and_finish(conversion, journal, out_dir, partial, processes, strict)
+        except KeyboardInterrupt:
+            print(
+                f"\n{journal.position:,} of {conversion.source.num_pictures:,} pictures are in "
+                f"{partial}: give the same command again to go on",
+                file=sys.stderr,
+            )
+            raise
+
+
+def _convert_and_finish(
+    conversion: Conversion,
+    journal: Journal,
+    out_dir: str,
+    partial: str,
+    processes: int,
+    strict: bool,
+) -> None:
+    with _writing(out_dir, partial):
+        shards = _open_shards(conversion, journal, partial)
+    try:
+        if journal.restarted:
+            print(f"{partial}: {journal.restarted}: starting afresh", flush=True)
+        elif journal.position:
+            print(f"{partial}: going on after {journal.position:,} pictures", flush=True)
+        _refuse(conversion, journal, partial, strict)
+        with contextlib.closing(_convert(conversion, journal.position, processes)) as chunks:
+            for chunk in chunks:
+                with _writing(out_dir, partial):
+                    _write_chunk(chunk, shards, journal)
+                _refuse(conversion, journal, partial, strict)
+        with _writing(out_dir, partial):
+            files = [
+                entry
+                for resolution in sorted(shards)
+                for entry in shards[resolution].finish(conversion.name)
+            ]
+            conversion.write_rest(partial, files, journal.rejected)
+            out_folder.check_out_dir(out_dir)  # another process may have made it meanwhile
+            out_folder.put_in_place(partial, out_dir)
+            os.remove(os.path.join(out_dir, JOURNAL_NAME))
+    finally:
+        for one in shards.values():
+            one.close()
+
+
+def _open_shards(conversion: Conversion, journal: Journal, partial: str) -> dict[int, Shards]:
+    undo_finish(partial)
+
+    def open_all() -> dict[int, Shards]:
+        return {
+            resolution: Shards(partial, resolution, conversion.shard_bytes, journal.files)
+            for resolution in pyramid.resolutions(conversion.options.resolution)
+        }
+
+    try:
+        return open_all()
+    except ValueError as error:
+        journal.restart(str(error))
+        return open_all()
+
+
+def _convert(conversion: Conversion, start: int, processes: int) -> Iterator[Chunk]:
+    """Converts the pictures from a position on, chunk by chunk, and shows progress."""
+    source, order = conversion.source, conversion.order()
+    size = max(1, min(_CHUNK_PICTURES, _CHUNK_BYTES // _picture_bytes(conversion.options)))
+
+    def tasks() -> Iterator[Task]:
+        for position in range(start, len(order), size):
+            indices = order[position : position + size].tolist()
+            yield Task(position, indices, [source.picture_name(index) for index in indices])
+
+    processes = min(processes, max(1, -(-(len(order) - start) // size)))
+    chunks = convert_all(source.open, conversion.options, conversion.encoding, tasks(), processes)
+    # disable=None: no bar where nobody looks, in logs and pipes.
+    bar = tqdm(
+        total=len(order), initial=start, desc=conversion.name, unit=" pictures", disable=None
+    )
+    with bar, contextlib.closing(chunks):
+        for chunk in chunks:
+            yield chunk
+            bar.update(len(chunk.task.indices))
+
+
+def _write_chunk(chunk: Chunk, shards: dict[int, Shards], journal: Journal) -> None:
+    for resolution, frames in chunk.frames.items():
+        shards[resolution].write(frames)
+    changed = [shard.sync() for shard in shards.values()]
+    files = {name: sizes for one in changed for name, sizes in one.items()}
+    journal.append(chunk.task.start + len(chunk.task.indices), files, chunk.rejected)
+
+
+def _refuse(conversion: Conversion, journal: Journal, partial: str, strict: bool) -> None:
+    """Ends a conversion, and keeps nothing, for the pictures that were rejected."""
+    source = conversion.source
+    first = [*source.rejected[:3], *((name, reason) for _, name, reason in journal.rejected[:3])]
+    reasons = [f"{name}: {reason}" for name, reason in first[:3]]
+    if strict and reasons:
+        shutil.rmtree(partial)
+        raise UserError(f"{reasons[0]}; nothing is kept, as --strict asks for")
+    if len(journal.rejected) == source.num_pictures:
+        shutil.rmtree(partial)
+        count = len(source.rejected) + len(journal.rejected)
         raise UserError(
-            f"{out_dir}: expected a new or empty folder, it holds files: "
-            "remove it or take another name"
+            f"{source.description}: expected some pictures that suit, all {count:,} were "
+            f"rejected: {'; '.join(reasons)}"
         )
 
 
-def estimate_bytes(num_pictures: int, resolution: int, num_channels: int) -> int:
-    """Returns the size of a dataset's TFRecords, from above, in bytes."""
-    per_picture = sum(
-        num_channels * level**2 + _RECORD_OVERHEAD_BYTES
-        for level in pyramid.resolutions(resolution)
+def _picture_bytes(options: PictureOptions) -> int:
+    """Returns how many bytes the uncompressed records of a picture take, from above."""
+    overhead = 64  # of a frame and a message
+    return sum(
+        options.num_channels * resolution**2 + overhead
+        for resolution in pyramid.resolutions(options.resolution)
     )
-    return num_pictures * per_picture
 
 
-def _write_pictures(source: Source, order: np.ndarray, folder: str, name: str) -> None:
-    with contextlib.ExitStack() as stack:
-        writers = {}
-        for resolution in pyramid.resolutions(source.resolution):
-            log2 = resolution.bit_length() - 1
-            path = tf.io.gfile.join(folder, f"{name}-r{log2:02}.tfrecords")
-            writers[resolution] = stack.enter_context(tf.io.TFRecordWriter(path))
-        # disable=None: no bar where nobody looks, in logs and pipes.
-        for index in tqdm(order, desc=f"{name}", unit=" pictures", disable=None):
-            image = source.read(int(index))
-            expected = (source.resolution, source.resolution, source.num_channels)
-            if image.shape != expected:
-                raise ValueError(f"{source.name} read {image.shape}, expected {expected}")
-            for resolution, level in pyramid.build_pyramid(image).items():
-                writers[resolution].write(encode_image(level))
-
-
-def _write_labels_and_json(
-    source: Source, order: np.ndarray, folder: str, name: str, shuffle: bool
+def _check(
+    source: Source,
+    options: PictureOptions,
+    encoding: str,
+    shard_bytes: int,
+    processes: int | None,
 ) -> None:
-    labels = source.labels
-    counts = []
-    if labels is not None:
-        counts = labels.sum(axis=0).astype(int).tolist()
-        with tf.io.gfile.GFile(tf.io.gfile.join(folder, f"{name}-rxx.labels"), "wb") as file:
-            np.save(file, labels[order])
-    details = {
-        "version": JSON_VERSION,
-        "name": name,
-        "num_images": source.num_pictures,
-        "num_channels": source.num_channels,
-        "resolutions": sorted(pyramid.resolutions(source.resolution)),
-        "encoding": "raw",
-        "label_names": list(source.label_names),
-        "label_counts": counts,
-        "source": source.description,
-        "fingerprint": source.fingerprint,
-        "options": {**source.options, "shuffle": shuffle},
-    }
-    with tf.io.gfile.GFile(tf.io.gfile.join(folder, JSON_NAME), "w") as file:
-        file.write(json.dumps(details, indent=2, ensure_ascii=False) + "\n")
+    if options.resolution is None or options.allow_upscaling is None:
+        raise ValueError(f"options: expected settled ones, got {options}")
+    pyramid.resolutions(options.resolution)
+    checks = (
+        ("resolution", f"at most {MAX_RESOLUTION}", options.resolution,
+         options.resolution <= MAX_RESOLUTION),
+        ("channels", "1 (grey) or 3 (RGB)", options.num_channels, options.num_channels in (1, 3)),
+        ("fit", " or ".join(FITS), options.fit, options.fit in FITS),
+        ("encoding", " or ".join(ENCODINGS), encoding, encoding in ENCODINGS),
+        ("shard_bytes", "1 or more", shard_bytes, shard_bytes >= 1),
+        ("processes", "1 or more", processes, processes is None or processes >= 1),
+        ("pictures", f"some in {source.description}", "none", source.num_pictures > 0
+         or bool(source.rejected)),
+    )  # fmt: skip
+    for name, expected, got, right in checks:
+        if not right:
+            raise UserError(f"{name}: expected {expected}, got {got}: give such a value")
 
 
-def _check_free_disk(source: Source, out_dir: str) -> None:
-    if "://" in out_dir:  # nobody knows how much a bucket holds
-        return
-    needed = estimate_bytes(source.num_pictures, source.resolution, source.num_channels)
-    folder = os.path.abspath(out_dir)
+def _check_free_disk(conversion: Conversion, out_dir: str, partial: str) -> None:
+    needed = estimate_bytes(conversion.source.num_pictures, conversion.options, conversion.encoding)
+    if os.path.isdir(partial):  # what is there need not be written again
+        needed -= sum(entry.stat().st_size for entry in os.scandir(partial))
+    folder = out_dir
     while not os.path.exists(folder):
         folder = os.path.dirname(folder)
     free = shutil.disk_usage(folder).free
@@ -151,3 +268,17 @@ def _check_free_disk(source: Source, out_dir: str) -> None:
             f"{out_dir}: expected {needed / 2**20:,.0f} MiB of free disk, got "
             f"{free / 2**20:,.0f} MiB: make room or take a lower resolution"
         )
+
+
+@contextlib.contextmanager
+def _writing(out_dir: str, partial: str) -> Iterator[None]:
+    """Says what to do about errors of the file system."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(
+                f"{partial}: expected more room, the disk is full: make room and give the "
+                "same command again to go on"
+            ) from error
+        raise UserError(f"{out_dir}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfrecords.errors import UserError
+from tfrecords.record_file import BadRecordError, RecordFile, frame, read_first_record
+
+RECORDS = [b"a" * n for n in (5, 0, 300, 5, 5, 7)]
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "records"
+    path.write_bytes(b"".join(map(frame, RECORDS)))
+    return path
+
+
+def test_frames_are_what_tensorflow_writes(path, tmp_path):
+    theirs = tmp_path / "theirs"
+    with tf.io.TFRecordWriter(str(theirs)) as writer:
+        for record in RECORDS:
+            writer.write(record)
+    assert path.read_bytes() == theirs.read_bytes()
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_records_are_read_in_any_order(path, scheme):
+    file = RecordFile(f"{scheme}{path}")
+    assert len(file) == len(RECORDS)
+    for index in (5, 0, 2, 1, 4, 3):
+        assert file.read(index) == RECORDS[index]
+    file.close()
+    assert read_first_record(f"{scheme}{path}") == RECORDS[0]
+
+
+def test_records_of_one_length_are_found_without_reading_them(tmp_path, monkeypatch):
+    path = tmp_path / "records"
+    path.write_bytes(frame(b"abc") * 1000)
+    reads = []
+    read = RecordFile._read
+    monkeypatch.setattr(RecordFile, "_read", lambda *args: reads.append(args) or read(*args))
+    file = RecordFile(str(path), 1000)
+    np.testing.assert_array_equal(np.diff(file.offsets), 19)
+    assert len(reads) == 1
+    assert len(RecordFile(str(path))) == 1000
+
+
+def test_a_wrong_number_is_not_believed(path):
+    assert len(RecordFile(str(path), 7)) == len(RECORDS)
+
+
+@pytest.mark.parametrize("where", [0, 9, 12, 14, -1])  # length, its checksum, record, checksum
+def test_a_flipped_byte_spoils_its_record_and_no_other(path, where):
+    file = RecordFile(str(path))
+    start, end = file.offsets[2:4]
+    data = bytearray(path.read_bytes())
+    data[start + where if where >= 0 else end + where] ^= 1
+    path.write_bytes(data)
+    if where != 9:
+        with pytest.raises(BadRecordError, match=f"record 2, at byte {start}, is not what was"):
+            file.read(2)
+    assert [file.read(index) for index in (0, 1, 3, 4, 5)] == [*RECORDS[:2], *RECORDS[3:]]
+
+
+def test_a_file_cut_while_it_is_open_is_a_bad_record(path):
+    file = RecordFile(str(path))
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(BadRecordError):
+        file.read(5)
+
+
+@pytest.mark.parametrize("cut", [-1, -20, 3])
+def test_a_cut_file_is_an_error(path, cut):
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(UserError, match=r"the one at byte \d+ is cut or damaged: copy the file"):
+        RecordFile(str(path))
+
+
+def test_missing_and_empty_files_are_errors(path, tmp_path):
+    path.write_bytes(b"")
+    for function in (RecordFile, read_first_record):
+        with pytest.raises(UserError, match="the file is empty"):
+            function(str(path))
+        for scheme in ("", "file://"):
+            with pytest.raises(UserError, match="absent: cannot be read") as caught:
+                function(f"{scheme}{tmp_path}/absent")
+            assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_first_record_is_an_error(path):
+    data = bytearray(path.read_bytes())
+    data[14] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="record 0, at byte 0, is not what was written: copy"):
+        read_first_record(str(path))

@@ -1,0 +1,191 @@
+"""CIFAR-10 and CIFAR-100 in their Python form: a folder of batches, or the archive of it.
+
+The batches are pickles, which can hold any code; they are read so that none of it runs.
+"""
+
+import io
+import os
+import pickle
+import tarfile
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfrecords.archive_source import ARCHIVE_ERRORS, is_archive
+from tfrecords.errors import UserError
+from tfrecords.label_files import own_labels
+from tfrecords.listing import split_option
+from tfrecords.parts import Arrays, file_identity, new_temporary_file
+from tfrecords.source import Source, one_hot
+
+_SHAPE = (3, 32, 32)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    splits: dict[str, tuple[str, ...]]
+    folder: str
+    archive: str
+    meta: str
+    labels: str
+    names: str
+
+
+_LAYOUTS = {
+    "cifar10": _Layout(
+        {"train": tuple(f"data_batch_{i}" for i in range(1, 6)), "test": ("test_batch",)},
+        folder="cifar-10-batches-py",
+        archive="cifar-10-python.tar.gz",
+        meta="batches.meta",
+        labels="labels",
+        names="label_names",
+    ),
+    "cifar100": _Layout(
+        {"train": ("train",), "test": ("test",)},
+        folder="cifar-100-python",
+        archive="cifar-100-python.tar.gz",
+        meta="meta",
+        labels="fine_labels",
+        names="fine_label_names",
+    ),
+}
+
+
+def detect_cifar(path: str) -> str | None:
+    """Returns `cifar10` or `cifar100` for a folder or archive that obviously is one."""
+    for kind, layout in _LAYOUTS.items():
+        if os.path.basename(path) == layout.archive:
+            return kind
+        wanted = [*layout.splits["train"], layout.meta]
+        for folder in (path, os.path.join(path, layout.folder)):
+            if all(os.path.isfile(os.path.join(folder, name)) for name in wanted):
+                return kind
+    return None
+
+
+def open_cifar(kind: str, path_and_split: str, labels: str | None = None) -> Source:
+    """Opens `PATH[:train|test]`, a folder or the archive as it is published.
+
+    The batches are copied to a temporary file, which processes share.
+
+    Args:
+        kind: `cifar10` or `cifar100`, whose labels are the fine ones.
+        path_and_split: the split is `train` when absent.
+        labels: None for the dataset's own, `none` for none.
+
+    Raises:
+        UserError: files are missing, damaged, or hold something else than arrays.
+    """
+    path, split = split_option(path_and_split, ("train", "test"))
+    layout = _LAYOUTS[kind]
+    wanted = (*layout.splits[split], layout.meta)
+    files, identity = _read_files(kind, path, layout.folder, wanted)
+    meta = _load(files[layout.meta], f"{path}: {layout.meta}")
+    names = tuple(_text(name) for name in _entry(meta, layout.names, list, path, layout.meta))
+    classes: list[int] = []
+    with new_temporary_file() as (spool, temporary):
+        for name in layout.splits[split]:
+            batch = _load(files.pop(name), f"{path}: {name}")
+            pictures = _entry(batch, "data", np.ndarray, path, name)
+            indices = _entry(batch, layout.labels, list, path, name)
+            if pictures.dtype != np.uint8 or pictures.shape != (len(indices), 3 * 32 * 32):
+                raise UserError(
+                    f"{path}: expected uint8 ({len(indices)}, 3072) in {name}, "
+                    f"got {pictures.dtype} {pictures.shape}"
+                )
+            if not all(isinstance(i, int) and 0 <= i < len(names) for i in indices):
+                raise UserError(f"{path}: expected labels from 0 to {len(names) - 1} in {name}")
+            spool.write(np.ascontiguousarray(pictures))
+            classes += indices
+    if not classes:
+        raise UserError(f"{path}: expected pictures, found none")
+    array, names = own_labels(labels, one_hot(classes, len(names)), names, f"{kind}:{path}")
+    return Source(
+        name=f"{kind}-{split}",
+        description=f"{kind}:{path}:{split}",
+        num_pictures=len(classes),
+        open=Arrays(temporary, (len(classes), *_SHAPE), 0, 0, path),
+        identity=[kind, split, *identity],
+        picture_name=lambda index: f"{kind}:{path}:{split} picture {index}",
+        sample_sides=lambda: [32],
+        labels=array,
+        label_names=names,
+    )
+
+
+def _read_files(
+    kind: str, path: str, folder: str, wanted: tuple[str, ...]
+) -> tuple[dict[str, bytes], list[list[str | int]]]:
+    """Returns the bytes of the files by name, and what tells them from others."""
+    files = {}
+    try:
+        if is_archive(path):
+            identity = [file_identity(path)]
+            with tarfile.open(path, "r|*") as archive:
+                for member in archive:
+                    name = os.path.basename(member.name)
+                    if member.isreg() and name in wanted:
+                        files[name] = archive.extractfile(member).read()
+        else:
+            inside = os.path.join(path, folder)
+            root = inside if os.path.isdir(inside) else path
+            for name in wanted:
+                if os.path.isfile(file := os.path.join(root, name)):
+                    with open(file, "rb") as opened:
+                        files[name] = opened.read()
+            identity = [file_identity(os.path.join(root, name)) for name in files]
+    except ARCHIVE_ERRORS as error:
+        raise UserError(f"{kind}: {path}: cannot be read: {error}") from error
+    missing = [name for name in wanted if name not in files]
+    if missing:
+        raise UserError(f"{kind}: expected the file {missing[0]} in {path!r}: no such file")
+    return files, identity
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows what arrays are made of, and nothing else that a pickle may name."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Returns one of the few functions that arrays need.
+
+        Raises:
+            pickle.UnpicklingError: for all others.
+        """
+        if module.startswith("numpy._core."):  # NumPy 2 has moved them
+            module = module.replace("numpy._core.", "numpy.core.", 1)
+        if (module, name) == ("numpy", "ndarray"):
+            return np.ndarray
+        if (module, name) == ("numpy", "dtype"):
+            return np.dtype
+        if (module, name) == ("numpy.core.multiarray", "_reconstruct"):
+            return np._core.multiarray._reconstruct
+        if (module, name) == ("numpy.core.numeric", "_frombuffer"):
+            return np._core.numeric._frombuffer
+        if (module, name) == ("_codecs", "encode"):
+            return lambda text, encoding: text.encode("latin1")  # bytes, in protocol 2
+        raise pickle.UnpicklingError(f"it names {module}.{name}")
+
+
+def _load(data: bytes, name: str) -> dict[str, Any]:
+    try:
+        content = _Unpickler(io.BytesIO(data), encoding="latin1").load()
+        if not isinstance(content, dict):
+            raise pickle.UnpicklingError(f"it holds a {type(content).__name__}")
+    except Exception as error:  # damaged pickles raise all sorts
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"{name}: expected a pickle of arrays, lists and text only, {reason}: refused"
+        ) from error
+    return {_text(key): value for key, value in content.items()}
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin1") if isinstance(value, bytes) else str(value)
+
+
+def _entry(content: dict[str, Any], key: str, kind: type, path: str, file: str) -> Any:
+    value = content.get(key)
+    if not isinstance(value, kind):
+        raise UserError(f"{path}: expected {key!r} in {file}, a {kind.__name__}: is it damaged?")
+    return value

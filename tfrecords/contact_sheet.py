@@ -1,0 +1,188 @@
+"""A picture of a dataset's pictures: the command `show`."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageDraw, ImageFont
+
+from tfrecords.dataset_info import DatasetInfo, read_dataset_info
+from tfrecords.errors import UserError
+from tfrecords.extraction import encode_png
+from tfrecords.inspection import Pictures, class_names, picture_classes
+
+MAX_CLASSES = 32
+
+_WIDTH, _HEIGHT = 1000, 1600  # about that many pixels; more classes make it higher
+_MARGIN, _GAP = 20, 6
+_TITLE_SIZE, _LABEL_SIZE, _NOTE_SIZE = 20, 15, 12
+_MAX_LABEL_WIDTH = 180
+_MIN_ROW_HEIGHT = 96
+# Grey enough that white pictures, as of products and digits, show their edges.
+_BACKGROUND, _INK, _PALE_INK = (232, 234, 237), (32, 33, 36), (95, 99, 104)
+
+_DEFAULT_COUNT, _DEFAULT_COUNT_OF_CLASS = 64, 10
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a sheet.
+
+    Attributes:
+        indices: the numbers of its pictures.
+        label: what is written at its left, with a note below; None for none.
+        note: see above.
+    """
+
+    indices: tuple[int, ...]
+    label: str | None = None
+    note: str = ""
+
+
+def show(folder: str, path: str, resolution: int | None = None, count: int | None = None) -> str:
+    """Draws pictures that are spread over a dataset into one PNG file.
+
+    With classes each row is one of the first 32 classes.
+
+    Args:
+        folder: of the dataset, local or remote.
+        path: of the PNG to make, which must not exist.
+        resolution: of the pictures, in pixels; None is the largest that fits into a
+            sheet about 1000 px wide. Smaller pictures are enlarged.
+        count: how many pictures, of each class where there are classes; None is 64, or
+            10 of each class.
+
+    Returns:
+        What is to be seen, in words.
+
+    Raises:
+        UserError: there is no such dataset or resolution, or the file exists.
+    """
+    if not path.lower().endswith(".png"):
+        raise UserError(f"out: expected a file to make, NAME.png, got {path!r}")
+    if tf.io.gfile.exists(path):
+        raise UserError(f"{path}: expected no such file yet: remove it or take another name")
+    info = read_dataset_info(folder)
+    rows, label_width, columns = _plan(info, count)
+    resolution, scale = _fit(info, resolution, columns, len(rows), label_width)
+    title = f"{_in_ascii(info.name) or 'data set'}: {info.num_images:,} pictures, {resolution} px"
+    sheet = _draw(info, rows, columns, resolution, scale, label_width, title)
+    parent = path.rpartition("/")[0]
+    try:
+        if parent:
+            tf.io.gfile.makedirs(parent)
+        with tf.io.gfile.GFile(path, "wb") as file:
+            file.write(encode_png(np.asarray(sheet)))
+    except tf.errors.OpError as error:
+        raise UserError(f"{path}: cannot be written: {error.message}") from error
+    shown = sum(len(row.indices) for row in rows)
+    classes = ""
+    if rows[0].label is not None:
+        classes = f", {len(rows)} of {info.label_size} classes"
+    return (
+        f"{shown:,} of {info.num_images:,} pictures of {resolution} px{classes}, "
+        f"{sheet.width} x {sheet.height} px"
+    )
+
+
+def spread(indices: np.ndarray, count: int) -> tuple[int, ...]:
+    """Chooses `count` of some numbers, evenly, the first and the last among them."""
+    count = min(count, len(indices))
+    positions = np.linspace(0, len(indices) - 1, count).round().astype(int)
+    return tuple(indices[positions].tolist())
+
+
+def _plan(info: DatasetInfo, count: int | None) -> tuple[list[Row], int, int]:
+    """Returns the rows, the width of their labels, and how many columns there are."""
+    classes = picture_classes(info)
+    if classes is None or not np.any(classes >= 0):
+        chosen = spread(np.arange(info.num_images), count or _DEFAULT_COUNT)
+        columns = math.ceil(math.sqrt(len(chosen)))
+        starts = range(0, len(chosen), columns)
+        return [Row(chosen[start : start + columns]) for start in starts], 0, columns
+    rows = []
+    for index, name in enumerate(class_names(info)[:MAX_CLASSES]):
+        members = np.flatnonzero(classes == index)
+        chosen = spread(members, count or _DEFAULT_COUNT_OF_CLASS)
+        label = _shorten(_in_ascii(name) or f"class {index}")
+        rows.append(Row(chosen, label, f"{len(members):,}"))
+    widest = max(_font(_LABEL_SIZE).getlength(row.label) for row in rows)
+    return rows, math.ceil(widest) + 14, max(1, *(len(row.indices) for row in rows))
+
+
+def _fit(
+    info: DatasetInfo, resolution: int | None, columns: int, num_rows: int, label_width: int
+) -> tuple[int, int]:
+    """Chooses a resolution, if none is given, and how often each pixel is repeated."""
+    available = (_WIDTH - 2 * _MARGIN - label_width) / columns - _GAP
+    if label_width:  # so that few pictures of many classes make no tower
+        available = min(available, max(_MIN_ROW_HEIGHT, _HEIGHT / num_rows))
+    fitting = [level for level in info.files if level <= available * 1.25]
+    resolution = resolution or max(fitting, default=min(info.files))
+    return resolution, max(1, round(available / resolution))
+
+
+def _draw(
+    info: DatasetInfo,
+    rows: list[Row],
+    columns: int,
+    resolution: int,
+    scale: int,
+    label_width: int,
+    title: str,
+) -> Image.Image:
+    cell = resolution * scale
+    pitch = max(cell, _LABEL_SIZE + _NOTE_SIZE if label_width else 0) + _GAP
+    top = _MARGIN + _TITLE_SIZE + 16
+    title_width = math.ceil(_font(_TITLE_SIZE).getlength(title))
+    width = max(label_width + columns * (cell + _GAP) - _GAP, title_width) + 2 * _MARGIN
+    height = top + len(rows) * pitch - _GAP + _MARGIN
+    sheet = Image.new("RGB", (width, height), _BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((_MARGIN, _MARGIN - 4), title, _INK, _font(_TITLE_SIZE))
+    pictures = Pictures(info, resolution)
+    for number, row in enumerate(rows):
+        y = top + number * pitch
+        if row.label is not None:
+            middle = y + (pitch - _GAP) // 2
+            draw.text((_MARGIN, middle - 1), row.label, _INK, _font(_LABEL_SIZE), anchor="ls")
+            draw.text((_MARGIN, middle + 3), row.note, _PALE_INK, _font(_NOTE_SIZE), anchor="lt")
+        for column, index in enumerate(row.indices):
+            image = pictures.read(index).repeat(scale, axis=0).repeat(scale, axis=1)
+            x = _MARGIN + label_width + column * (cell + _GAP)
+            sheet.paste(
+                Image.fromarray(image[:, :, 0] if info.num_channels == 1 else image), (x, y)
+            )
+    pictures.close()
+    return sheet
+
+
+def _shorten(name: str) -> str:
+    """Cuts a name that would take the pictures' room."""
+    font = _font(_LABEL_SIZE)
+    if font.getlength(name) <= _MAX_LABEL_WIDTH:
+        return name
+    while name and font.getlength(name + "...") > _MAX_LABEL_WIDTH:
+        name = name[:-1]
+    return name.rstrip() + "..."
+
+
+def _in_ascii(name: str) -> str:
+    """Takes the accents off; Pillow's font, the one that is always there, has no others.
+
+    Returns:
+        The empty string when nothing legible is left.
+    """
+    letters = "".join(
+        c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c)
+    )
+    text = letters.encode("ascii", "replace").decode()
+    return text if any(c.isalnum() for c in text) else ""
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.load_default(size)

@@ -1,0 +1,153 @@
+"""What decides a data set's bytes, and what is written beside its pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import PIL
+
+from tfrecords.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME
+from tfrecords.journal import write_all
+from tfrecords.source import PictureOptions, Source, compute_fingerprint
+
+# The published converter shuffles with this seed; the same gives the same files.
+_SHUFFLE_SEED = 123
+
+_HASH_BLOCK_BYTES = 2**22
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """All that decides the bytes of a data set.
+
+    Attributes:
+        source: the pictures.
+        options: settled.
+        name: of the data set.
+        shuffle: whether the pictures come in a random order, always the same.
+        encoding: `png` or `raw`.
+        shard_bytes: above this a file is followed by another.
+    """
+
+    source: Source
+    options: PictureOptions
+    name: str
+    shuffle: bool
+    encoding: str
+    shard_bytes: int
+
+    def order(self) -> np.ndarray:
+        """Returns the source's indices in the data set's order, (num_pictures,) int64."""
+        order = np.arange(self.source.num_pictures)
+        if self.shuffle:
+            np.random.RandomState(_SHUFFLE_SEED).shuffle(order)
+        return order
+
+    def key(self) -> dict[str, Any]:
+        """Returns values for JSON that are equal when the bytes will be."""
+        return {
+            **self._details(),
+            "num_pictures": self.source.num_pictures,
+            "pillow": PIL.__version__,
+        }
+
+    def made(self, folder: str) -> bool:
+        """Says whether a finished data set, in a local folder, is of this conversion."""
+        try:
+            with open(os.path.join(folder, JSON_NAME), encoding="utf-8") as file:
+                details = json.load(file)
+        except (OSError, ValueError):
+            return False
+        expected = self._details()
+        return isinstance(details, dict) and all(
+            details.get(name) == value for name, value in expected.items()
+        )
+
+    def write_rest(
+        self,
+        folder: str,
+        files: list[dict[str, Any]],
+        rejected: Sequence[tuple[int, str, str]],
+    ) -> None:
+        """Writes labels, the list of rejected pictures, and `dataset.json` last.
+
+        Args:
+            folder: local; the TFRecords are in it.
+            files: what `dataset.json` is to tell of them.
+            rejected: while converting: (index in the source, name, reason).
+        """
+        order = self.order()
+        kept = order[~np.isin(order, [index for index, _, _ in rejected])]
+        counts: list[int] = []
+        if self.source.labels is not None:
+            labels = self.source.labels[kept].astype(np.float32)
+            counts = _count_classes(labels)
+            files = [*files, _write_labels(folder, f"{self.name}-rxx.labels", labels)]
+        lines = [*self.source.rejected, *((name, reason) for _, name, reason in rejected)]
+        if lines:
+            text = "".join(
+                json.dumps({"picture": name, "reason": reason}, ensure_ascii=False) + "\n"
+                for name, reason in lines
+            )
+            _write_file(os.path.join(folder, REJECTED_NAME), text)
+        details = {
+            **self._details(),
+            "num_images": len(kept),
+            "num_rejected": len(lines),
+            "resolutions": sorted({one["resolution"] for one in files if "resolution" in one}),
+            "num_channels": self.options.num_channels,
+            "label_names": list(self.source.label_names),
+            "label_counts": counts,
+            "source": self.source.description,
+            "files": files,
+        }
+        text = json.dumps(details, indent=2, ensure_ascii=False) + "\n"
+        _write_file(os.path.join(folder, JSON_NAME), text)
+
+    def _details(self) -> dict[str, Any]:
+        return {
+            "version": JSON_VERSION,
+            "name": self.name,
+            "encoding": self.encoding,
+            "options": {
+                **self.options.to_json(),
+                "shuffle": self.shuffle,
+                "shard_bytes": self.shard_bytes,
+            },
+            "fingerprint": compute_fingerprint(self.source, self.options),
+        }
+
+
+def _count_classes(labels: np.ndarray) -> list[int]:
+    """Counts the pictures of each class; nothing for labels that are no one-hot rows."""
+    one_hot = ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) <= 1).all()
+    return labels.sum(axis=0, dtype=np.float64).astype(int).tolist() if one_hot else []
+
+
+def _write_labels(folder: str, name: str, labels: np.ndarray) -> dict[str, Any]:
+    path = os.path.join(folder, name)
+    with open(path, "wb") as file:
+        np.save(file, labels)
+        file.flush()
+        os.fsync(file.fileno())
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(_HASH_BLOCK_BYTES):
+            digest.update(block)
+    return {"file": name, "bytes": os.path.getsize(path), "sha256": digest.hexdigest()}
+
+
+def _write_file(path: str, text: str) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        # File names need not be text: what is none comes back as it was.
+        write_all(file, text.encode("utf-8", "surrogateescape"))
+        os.fsync(file)
+    finally:
+        os.close(file)

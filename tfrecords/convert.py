@@ -1,0 +1,194 @@
+"""Pictures to records: what the processes that convert do. No TensorFlow in here.
+
+A chunk is some pictures that follow each other in the data set's order. One process turns
+it into the records of every resolution; the writer puts chunk after chunk into files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import pickle
+import queue
+import signal
+import sys
+import traceback
+import types
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from tfrecords.errors import UserError
+from tfrecords.images import prepare_picture
+from tfrecords.pyramid import build_pyramid
+from tfrecords.record import encode_image
+from tfrecords.record_file import frame
+from tfrecords.source import PictureOptions, Reader
+
+# Chunks for each process that are being converted or wait for their turn to be written.
+_CHUNKS_IN_FLIGHT = 3
+
+
+@dataclass(frozen=True)
+class Task:
+    """A chunk to convert.
+
+    Attributes:
+        start: the position of its first picture in the data set's order.
+        indices: which pictures of the source it is made of.
+        names: what to call each of them.
+    """
+
+    start: int
+    indices: Sequence[int]
+    names: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A chunk, converted.
+
+    Attributes:
+        task: what it was made from.
+        frames: resolution to the records, as they stand in a file, in order.
+        rejected: the pictures without records: (index in the source, name, reason).
+    """
+
+    task: Task
+    frames: dict[int, list[bytes]]
+    rejected: list[tuple[int, str, str]]
+
+
+def convert_task(read: Reader, options: PictureOptions, encoding: str, task: Task) -> Chunk:
+    """Reads and converts the pictures of one chunk, in order."""
+    frames: dict[int, list[bytes]] = {}
+    rejected = []
+    for index, name in zip(task.indices, task.names, strict=True):
+        try:
+            image = prepare_picture(read(index), options, name)
+        except UserError as error:
+            rejected.append((index, name, str(error).removeprefix(f"{name}: ")))
+            continue
+        for resolution, level in build_pyramid(image).items():
+            frames.setdefault(resolution, []).append(frame(encode_image(level, encoding)))
+    return Chunk(task, frames, rejected)
+
+
+def convert_all(
+    open_reader: Callable[[], Reader],
+    options: PictureOptions,
+    encoding: str,
+    tasks: Iterable[Task],
+    processes: int,
+) -> Iterator[Chunk]:
+    """Converts chunks and yields them in order; close it to end the processes.
+
+    Args:
+        open_reader: a source's `open`.
+        options: settled.
+        encoding: `png` or `raw`.
+        tasks: taken one by one, a few more than are yielded, so that memory does not grow
+            with the number of pictures.
+        processes: how many convert; 1 converts here, without another process.
+
+    Raises:
+        UserError: a process died.
+    """
+    if processes == 1:
+        read = open_reader()
+        for task in tasks:
+            yield convert_task(read, options, encoding, task)
+        return
+    setup = pickle.dumps((open_reader, options, encoding))
+    workers = [_start_worker(setup) for _ in range(processes)]
+    idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
+    for _, connection in workers:
+        idle.put(connection)
+    # A thread for each process waits for its answers, so that none waits for the writer.
+    threads = ThreadPoolExecutor(processes)
+    waiting: deque[Future] = deque()
+    try:
+        for task in tasks:
+            waiting.append(threads.submit(_convert_elsewhere, idle, task))
+            if len(waiting) >= processes * _CHUNKS_IN_FLIGHT:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+        for process, _ in workers:
+            process.kill()  # they are idle, or at work that nobody wants any more
+        threads.shutdown()
+        for process, connection in workers:
+            process.join()
+            connection.close()
+
+
+def _start_worker(setup: bytes) -> tuple[multiprocessing.Process, Connection]:
+    spawn = multiprocessing.get_context("spawn")
+    connection, its_connection = spawn.Pipe()
+    process = spawn.Process(target=_work, args=(its_connection, setup), daemon=True)
+    with _without_main(setup):
+        process.start()
+    its_connection.close()  # the process has its own: when it dies, ours ends
+    return process, connection
+
+
+def _convert_elsewhere(idle: queue.SimpleQueue[Connection], task: Task) -> Chunk:
+    connection = idle.get()
+    try:
+        connection.send(task)
+        answer = connection.recv()
+    except (EOFError, OSError) as error:
+        raise UserError(
+            "a process that converts pictures died, out of memory or of a picture that crashes "
+            f"its decoder, between {task.names[0]} and {task.names[-1]}: give the same command "
+            "again to go on, with fewer --processes or without that picture"
+        ) from error
+    finally:
+        idle.put(connection)
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
+
+
+def _work(connection: Connection, setup: bytes) -> None:
+    """Converts what comes until the parent ends, or is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this
+    read = None
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            task = connection.recv()
+            try:
+                if read is None:
+                    open_reader, options, encoding = pickle.loads(setup)
+                    read = open_reader()
+                answer = convert_task(read, options, encoding, task)
+            except Exception as error:  # a bug's belongs to the parent, with its traceback
+                answer = error if isinstance(error, UserError) else _copy(error)
+            connection.send(answer)
+
+
+def _copy(error: Exception) -> RuntimeError:
+    """Returns an error that can be sent to another process, whatever it was."""
+    return RuntimeError("".join(traceback.format_exception(error)))
+
+
+@contextlib.contextmanager
+def _without_main(setup: bytes) -> Iterator[None]:
+    """Keeps a process that starts from importing the command, and TensorFlow with it.
+
+    It would import the parent's main module. Only sources that are defined there need that.
+    """
+    if b"__main__" in setup:
+        yield
+        return
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

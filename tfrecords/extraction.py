@@ -1,0 +1,141 @@
+"""Pictures out of a dataset, into PNG files: the command `extract`."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from tfrecords.dataset_info import DatasetInfo, read_dataset_info
+from tfrecords.errors import UserError
+from tfrecords.inspection import Pictures, class_names, map_in_threads, picture_classes
+
+# What some file systems do not take in a name.
+_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
+
+
+def extract(
+    folder: str,
+    out_dir: str,
+    resolution: int | None = None,
+    indices: str | None = None,
+    by_class: bool = False,
+) -> int:
+    """Writes pictures as PNG files called by their numbers: all of them, or nothing.
+
+    `tfrecords.create` makes the same pictures of these files.
+
+    Args:
+        folder: of the dataset, local or remote.
+        out_dir: the folder to make; absent or empty so far.
+        resolution: of the pictures, in pixels; the largest when None.
+        indices: which ones, such as `0-99,150`; all when None.
+        by_class: whether each class gets a sub-folder with its name. Pictures without a
+            class stay outside.
+
+    Returns:
+        How many were written.
+
+    Raises:
+        UserError: `out_dir` is not empty, or there is no such dataset, resolution or
+            picture, or with `by_class` there are no classes.
+    """
+    _check_out_dir(out_dir)
+    info = read_dataset_info(folder)
+    pictures = Pictures(info, resolution or info.resolution)
+    chosen = parse_indices(indices, info.num_images)
+    folders = _class_folders(info) if by_class else [""] * info.num_images
+    digits = max(6, len(str(info.num_images - 1)))  # so that names sort like numbers
+    out_dir = out_dir.rstrip("/") if "://" in out_dir else os.path.abspath(out_dir)
+    partial_dir = f"{out_dir}.partial-{os.getpid()}"
+
+    def write(position: int) -> None:
+        index = chosen[position]
+        path = tf.io.gfile.join(partial_dir, folders[index], f"{index:0{digits}}.png")
+        with tf.io.gfile.GFile(path, "wb") as file:
+            file.write(encode_png(pictures.read(index)))
+
+    try:
+        try:
+            for name in {folders[index] for index in chosen}:
+                tf.io.gfile.makedirs(tf.io.gfile.join(partial_dir, name))
+            for _ in map_in_threads(write, len(chosen), pictures.shape[0], "extract"):
+                pass
+            _check_out_dir(out_dir)  # another process may have made it meanwhile
+            if tf.io.gfile.exists(out_dir):
+                tf.io.gfile.rmtree(out_dir)
+            tf.io.gfile.rename(partial_dir, out_dir)
+        except BaseException:
+            if tf.io.gfile.exists(partial_dir):
+                tf.io.gfile.rmtree(partial_dir)
+            raise
+    except tf.errors.OpError as error:
+        raise UserError(f"{out_dir}: cannot be written: {error.message}") from error
+    finally:
+        pictures.close()
+    return len(chosen)
+
+
+def parse_indices(text: str | None, count: int) -> list[int]:
+    """Reads numbers of pictures such as `0-99,150`: sorted, each once; all of None.
+
+    Raises:
+        UserError: it is no such list, or there are not so many pictures.
+    """
+    if text is None:
+        return list(range(count))
+    chosen = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if first > last:
+            raise UserError(
+                f"indices: expected numbers and ranges such as 0-99,150, got {part.strip()!r}"
+            )
+        if last >= count:
+            raise UserError(f"indices: expected numbers from 0 to {count - 1}, got {last}")
+        chosen.update(range(first, last + 1))
+    return sorted(chosen)
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """Returns a (height, width, 1 or 3) uint8 picture as a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(file, "PNG")
+    return file.getvalue()
+
+
+def _check_out_dir(out_dir: str) -> None:
+    if not out_dir:
+        raise UserError("out: expected a folder to make, got an empty name")
+    if not tf.io.gfile.exists(out_dir):
+        return
+    if not tf.io.gfile.isdir(out_dir) or tf.io.gfile.listdir(out_dir):
+        raise UserError(
+            f"{out_dir}: expected a new or empty folder, it holds files or is one: "
+            "take another name"
+        )
+
+
+def _class_folders(info: DatasetInfo) -> list[str]:
+    """Returns the name of each picture's folder."""
+    classes = picture_classes(info)
+    if classes is None:
+        raise UserError(
+            f"by_class: expected a dataset with classes, {info.folder} has "
+            f"{'vectors for labels' if info.label_size else 'no labels'}: leave the flag out"
+        )
+    names, used = [], set()
+    for index, label in enumerate(class_names(info)):
+        # Neither hidden, which `create` would not see, nor a path of its own.
+        name = _UNSAFE.sub("_", label).strip(". ")
+        name = name or f"class_{index}"
+        while name.lower() in used:  # some file systems take capitals for small letters
+            name = f"{name}_{index}"
+        used.add(name.lower())
+        names.append(name)
+    return [names[index] if index >= 0 else "" for index in classes]

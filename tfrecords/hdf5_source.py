@@ -1,0 +1,138 @@
+"""The HDF5 archives of Progressive GAN's first release as a source.
+
+They hold datasets `data4x4`, `data8x8` and so on, uint8 (pictures, channels, height,
+width); the largest is taken. Labels are a dataset `labels` in the file or, beside
+`NAME.h5`, the NumPy file `NAME-labels.npy` (as published) or `NAME.labels`: one row, one-hot
+or any vector, or one whole number, the class, for each picture.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfrecords.errors import UserError
+from tfrecords.label_files import own_labels
+from tfrecords.listing import load_package
+from tfrecords.parts import file_identity
+from tfrecords.source import Reader, Source, one_hot
+
+ENDINGS = (".h5", ".hdf5")
+
+
+def open_hdf5(file: str, labels: str | None = None) -> Source:
+    """Opens an archive; see above for what it holds.
+
+    Args:
+        file: local.
+        labels: None for the archive's own, where it has any; `none` for none.
+
+    Raises:
+        UserError: h5py is not installed, or the file is missing, damaged or another.
+    """
+    identity = [file_identity(file)]
+    with _open(file) as archive:
+        dataset = _find_largest(archive, file)
+        name, num_pictures, side = dataset.name, dataset.shape[0], dataset.shape[2]
+        array = None
+        if labels is None:
+            array, label_file = _find_labels(archive, file)
+            identity += [file_identity(label_file)] if label_file else []
+    if array is not None:
+        array = _check_labels(array, num_pictures, file)
+    array, names = own_labels(labels, array, (), f"hdf5:{file}")
+    return Source(
+        name=os.path.splitext(os.path.basename(file))[0],
+        description=f"hdf5:{file}",
+        num_pictures=num_pictures,
+        open=_OpenDataset(file, name),
+        identity=["hdf5", *identity],
+        picture_name=lambda index: f"{file} picture {index}",
+        sample_sides=lambda: [side],
+        labels=array,
+        label_names=names,
+    )
+
+
+@dataclass(frozen=True)
+class _OpenDataset:
+    file: str
+    name: str
+
+    def __call__(self) -> Reader:
+        dataset = _open(self.file)[self.name]
+
+        def read(index: int) -> np.ndarray:
+            try:
+                picture = dataset[index]
+            except Exception as error:  # damaged files raise all sorts
+                raise UserError(f"{self.file}: picture {index} cannot be read: {error}") from error
+            if len(picture) == 1:
+                return picture[0]
+            return np.ascontiguousarray(picture.transpose(1, 2, 0))
+
+        return read
+
+
+def _open(file: str) -> Any:
+    h5py = load_package("h5py", "h5py", "hdf5")
+    try:
+        return h5py.File(file, "r")
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read as an HDF5 file: {error}") from error
+
+
+def _find_largest(archive: Any, file: str) -> Any:
+    found = {}
+    for key in archive:
+        match = re.fullmatch(r"data(\d+)x\1", key)
+        if match:
+            found[int(match[1])] = archive[key]
+    if not found:
+        raise UserError(
+            f"{file}: expected datasets data4x4, data8x8, …, found {', '.join(archive) or 'none'}"
+        )
+    side = max(found)
+    dataset = found[side]
+    shape = getattr(dataset, "shape", ())
+    if len(shape) != 4 or dataset.dtype != np.uint8 or shape[1] not in (1, 3):
+        raise UserError(
+            f"{file}: expected data{side}x{side} to be uint8 (pictures, 1 or 3, {side}, {side}), "
+            f"got {getattr(dataset, 'dtype', 'a group')} {shape}"
+        )
+    if not shape[0]:
+        raise UserError(f"{file}: expected pictures, found none")
+    return dataset
+
+
+def _find_labels(archive: Any, file: str) -> tuple[np.ndarray | None, str | None]:
+    """Returns the labels, and the file they are from when it is another."""
+    if "labels" in archive:
+        return np.asarray(archive["labels"]), None
+    stem = os.path.splitext(file)[0]
+    for label_file in (f"{stem}-labels.npy", f"{stem}.labels"):
+        if os.path.isfile(label_file):
+            try:
+                return np.load(label_file, allow_pickle=False), label_file
+            except (OSError, ValueError, EOFError) as error:
+                raise UserError(f"{label_file}: cannot be read as a NumPy file: {error}") from error
+    return None, None
+
+
+def _check_labels(labels: np.ndarray, num_pictures: int, file: str) -> np.ndarray:
+    """Returns float32 rows."""
+    whole = np.issubdtype(labels.dtype, np.integer)
+    if labels.ndim == 1 and len(labels) == num_pictures and whole and labels.min() >= 0:
+        return one_hot(labels.astype(np.int64), int(labels.max()) + 1)
+    number = whole or np.issubdtype(labels.dtype, np.floating)
+    if labels.ndim != 2 or len(labels) != num_pictures or not labels.shape[1] or not number:
+        raise UserError(
+            f"{file}: expected labels for {num_pictures} pictures, a row of numbers or a class "
+            f"each, got {labels.dtype} {labels.shape}"
+        )
+    labels = labels.astype(np.float32)
+    if not np.isfinite(labels).all():
+        raise UserError(f"{file}: expected labels of finite numbers, got others")
+    return labels

@@ -1,0 +1,193 @@
+"""MNIST, Fashion-MNIST and their like as IDX files, and three of their digits as colours."""
+
+import gzip
+import os
+import re
+import shutil
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tfrecords.errors import UserError
+from tfrecords.label_files import own_labels
+from tfrecords.listing import split_option
+from tfrecords.parts import Arrays, file_identity, new_temporary_file
+from tfrecords.source import Reader, Source, one_hot
+
+# Sensible for a few hours of training; the published dataset has 1,000,000.
+DEFAULT_RGB_PICTURES = 200_000
+
+_RGB_SEED = 123
+_PADDING = 2  # pixels on each side, so that 28 px become 32, as in the published dataset
+_IMAGES_MAGIC, _LABELS_MAGIC = 2051, 2049
+_FASHION_NAMES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+
+
+def is_idx_folder(folder: str) -> bool:
+    """Says whether a folder holds the pictures of MNIST as it is published."""
+    return bool(_find(folder, "train", "images", 3))
+
+
+def open_mnist(folder_and_split: str, labels: str | None = None) -> Source:
+    """Opens `FOLDER[:train|test]`, which holds IDX files, with or without .gz.
+
+    Two zeros are added around each picture, so that 28 px become 32. The classes have the
+    names of Fashion-MNIST where the folder's path holds the word `fashion`.
+
+    Args:
+        folder_and_split: the split is `train` when absent.
+        labels: None for the digits, `none` for none.
+
+    Raises:
+        UserError: the files are missing or damaged.
+    """
+    folder, split = split_option(folder_and_split, ("train", "test"))
+    images = _only_file(folder, split, "images", 3)
+    pictures, identity = _open_images(images), [file_identity(images)]
+    array, names = None, ()
+    if labels is None:
+        file = _only_file(folder, split, "labels", 1)
+        classes = _read_labels(file, pictures.shape[0])
+        identity.append(file_identity(file))
+        num_classes = max(10, int(classes.max(initial=0)) + 1)
+        array = one_hot(classes, num_classes)
+        fashion = "fashion" in os.path.abspath(folder).lower() and num_classes == 10
+        names = _FASHION_NAMES if fashion else tuple(map(str, range(num_classes)))
+    array, names = own_labels(labels, array, names, f"mnist:{folder}")
+    return Source(
+        name=f"{os.path.basename(os.path.abspath(folder))}-{split}",
+        description=f"mnist:{folder}:{split}",
+        num_pictures=pictures.shape[0],
+        open=pictures,
+        identity=["mnist", *identity],
+        picture_name=lambda index: f"{images} picture {index}",
+        sample_sides=lambda: [pictures.side],
+        labels=array,
+        label_names=names,
+    )
+
+
+def open_mnist_rgb(folder_and_count: str, labels: str | None = None) -> Source:
+    """Opens `FOLDER[:COUNT]`: pictures of three random digits, in red, green and blue.
+
+    Which digits picture i is made of depends on i alone, so that more pictures begin
+    with the same ones.
+
+    Args:
+        folder_and_count: the count is 200,000 when absent; the published one is 1,000,000.
+        labels: None or `none`: there are none.
+
+    Raises:
+        UserError: as `open_mnist`.
+    """
+    folder, _, last = folder_and_count.rpartition(":")
+    if not (folder and last.isdecimal()):
+        folder, last = folder_and_count, str(DEFAULT_RGB_PICTURES)
+    if int(last) < 1:
+        raise UserError(f"mnist_rgb: expected a number of pictures, 1 or more, got {last}")
+    own_labels(labels, None, (), "mnist_rgb")
+    digits = open_mnist(folder, "none")
+    return replace(
+        digits,
+        name=f"{os.path.basename(os.path.abspath(folder))}-rgb",
+        description=f"mnist_rgb:{folder}:{last}",
+        num_pictures=int(last),
+        open=_OpenThreeDigits(digits.open, digits.num_pictures),
+        identity=["mnist_rgb", int(last), _RGB_SEED, *digits.identity],
+        picture_name=lambda index: f"mnist_rgb:{folder} picture {index}",
+    )
+
+
+def choose_digits(index: int, num_digits: int) -> np.ndarray:
+    """Returns the indices of the three digits of picture `index`, (3,) int64."""
+    return np.random.default_rng([_RGB_SEED, index]).integers(num_digits, size=3)
+
+
+@dataclass(frozen=True)
+class _OpenThreeDigits:
+    open_digits: Callable[[], Reader]
+    num_digits: int
+
+    def __call__(self) -> Reader:
+        read = self.open_digits()
+        return lambda index: np.stack(
+            [read(int(digit)) for digit in choose_digits(index, self.num_digits)], axis=-1
+        )
+
+
+def _find(folder: str, split: str, what: str, dims: int) -> list[str]:
+    split = "train" if split == "train" else "(t10k|test)"
+    pattern = re.compile(rf"(.*[-_.])?{split}[-_]{what}[-.]idx{dims}-ubyte(\.gz)?", re.IGNORECASE)
+    try:
+        found = sorted(file for file in os.listdir(folder) if pattern.fullmatch(file))
+    except OSError:
+        return []
+    # Who unpacked the files mostly has both.
+    return [
+        os.path.join(folder, file)
+        for file in found
+        if file.removesuffix(".gz") not in found or not file.endswith(".gz")
+    ]
+
+
+def _only_file(folder: str, split: str, what: str, dims: int) -> str:
+    found = _find(folder, split, what, dims)
+    if len(found) != 1:
+        name = f"{'train' if split == 'train' else 't10k'}-{what}-idx{dims}-ubyte"
+        raise UserError(
+            f"mnist: expected one file {name} or {name}.gz in {folder!r}, found {len(found)}"
+        )
+    return found[0]
+
+
+def _open_images(path: str) -> Arrays:
+    header = _read(path, 16)
+    magic, *shape = (int.from_bytes(header[at : at + 4]) for at in (0, 4, 8, 12))
+    if len(header) < 16 or magic != _IMAGES_MAGIC or 0 in shape:
+        raise UserError(f"{path}: expected an IDX file of pictures: is it damaged?")
+    raw = path
+    if path.endswith(".gz"):
+        with new_temporary_file() as (file, raw), gzip.open(path) as packed:
+            try:
+                shutil.copyfileobj(packed, file)
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                raise UserError(f"{path}: cannot be read: {error}") from error
+    if os.path.getsize(raw) != 16 + int(np.prod(shape)):
+        raise UserError(
+            f"{path}: expected {shape[0]} pictures of {shape[1]}x{shape[2]}, got "
+            f"{os.path.getsize(raw) - 16} bytes: is it damaged?"
+        )
+    return Arrays(raw, tuple(shape), 16, _PADDING, path)
+
+
+def _read_labels(path: str, num_pictures: int) -> np.ndarray:
+    data = _read(path)
+    classes = np.frombuffer(data[8:], np.uint8)
+    count = int.from_bytes(data[4:8])
+    if int.from_bytes(data[:4]) != _LABELS_MAGIC or not count == len(classes) == num_pictures:
+        raise UserError(
+            f"{path}: expected an IDX file of {num_pictures} labels, got {len(classes)}: "
+            "is it damaged?"
+        )
+    return classes
+
+
+def _read(path: str, size: int = -1) -> bytes:
+    try:
+        with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
+            return file.read(size)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error

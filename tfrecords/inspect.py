@@ -1,0 +1,146 @@
+"""Looks into finished datasets: python -m tfrecords.inspect COMMAND … [--flags].
+
+summary FOLDER       What the dataset holds. --json for machines.
+verify FOLDER        Reads all of it and reports everything that is damaged, missing or
+                     not what the largest pictures give; exits with 2 if something is.
+extract FOLDER OUT   Pictures as PNG files in the new folder OUT; for example
+                     --indices=0-99,150 --resolution=64 --by_class.
+show FOLDER OUT.png  A sheet of pictures, one row for each class. --resolution, --count.
+compare A B          Whether two datasets hold the same pictures in the same order with
+                     the same labels, however they are stored; exits with 0 if they do,
+                     1 if they differ, 2 after an error.
+"""
+
+import itertools
+import json
+import sys
+
+from absl import flags
+
+from tfrecords import command_line
+from tfrecords.errors import UserError
+
+_JSON = flags.DEFINE_bool("json", False, "summary: print JSON.")
+_RESOLUTION = flags.DEFINE_integer(
+    "resolution",
+    None,
+    "extract, show: of the pictures, in pixels. By default the largest, or what fits a sheet.",
+    lower_bound=1,
+)
+_INDICES = flags.DEFINE_string(
+    "indices", None, "extract: which pictures, such as 0-99,150. By default all."
+)
+_BY_CLASS = flags.DEFINE_bool("by_class", False, "extract: a sub-folder for each class.")
+_COUNT = flags.DEFINE_integer(
+    "count",
+    None,
+    "show: how many pictures, of each class if there are classes. By default 64, or 10 of each.",
+    lower_bound=1,
+)
+
+_ARGUMENTS = {
+    "summary": ("FOLDER",),
+    "verify": ("FOLDER",),
+    "extract": ("FOLDER", "OUT"),
+    "show": ("FOLDER", "OUT.png"),
+    "compare": ("A", "B"),
+}
+_COMMANDS_OF_FLAG = {
+    "json": ("summary",),
+    "resolution": ("extract", "show"),
+    "indices": ("extract",),
+    "by_class": ("extract",),
+    "count": ("show",),
+}
+_SHOWN_PROBLEMS = 20
+
+
+def main(command: str, *arguments: str) -> None:
+    """Runs one command."""
+    for flag, commands in _COMMANDS_OF_FLAG.items():
+        if flags.FLAGS[flag].present and command not in commands:
+            raise UserError(f"--{flag}: {command} has no such flag, {' and '.join(commands)} has")
+    # Imported here so that --help and mistakes answer at once: TensorFlow takes seconds
+    # to load. This comes first: it sets TensorFlow up.
+    import tfrecords.tensorflow_setup  # noqa: F401
+
+    {
+        "summary": _summary,
+        "verify": _verify,
+        "extract": _extract,
+        "show": _show,
+        "compare": _compare,
+    }[command](*arguments)
+
+
+def _summary(folder: str) -> None:
+    from tfrecords.inspection import format_summary, summarize
+
+    summary = summarize(folder)
+    if _JSON.value:
+        print(json.dumps(summary, indent=2, ensure_ascii=False))
+    else:
+        print(format_summary(summary))
+
+
+def _verify(folder: str) -> None:
+    from tqdm import tqdm
+
+    from tfrecords.dataset_info import read_dataset_info
+    from tfrecords.verification import find_problems
+
+    info = read_dataset_info(folder)
+    problems = find_problems(info)
+    count = 0
+    for problem in itertools.islice(problems, _SHOWN_PROBLEMS):
+        tqdm.write(problem)  # above the progress bar
+        count += 1
+    more = sum(1 for _ in problems)
+    if more:
+        print(f"… and {more:,} more")
+    if count:
+        raise UserError(
+            f"{folder}: expected a whole dataset, found {count + more:,} problem"
+            f"{'s' * (count + more > 1)}: copy it or make it again"
+        )
+    print(
+        f"{folder} is whole: {info.num_images:,} pictures at {info.resolution} px and "
+        f"{len(info.files) - 1} smaller resolutions"
+        + (f", {info.label_size:,} classes" if info.label_size else "")
+    )
+
+
+def _extract(folder: str, out_dir: str) -> None:
+    from tfrecords.extraction import extract
+
+    count = extract(
+        folder,
+        out_dir,
+        resolution=_RESOLUTION.value,
+        indices=_INDICES.value,
+        by_class=_BY_CLASS.value,
+    )
+    print(f"{out_dir}: {count:,} pictures")
+
+
+def _show(folder: str, path: str) -> None:
+    from tfrecords.contact_sheet import show
+
+    print(f"{path}: {show(folder, path, _RESOLUTION.value, _COUNT.value)}")
+
+
+def _compare(folder_a: str, folder_b: str) -> None:
+    from tfrecords.comparison import compare_datasets
+
+    found = compare_datasets(folder_a, folder_b)
+    if found.differences:
+        print(f"{folder_a} and {folder_b} differ:", *found.differences, sep="\n")
+        if found.equal_pictures:
+            print(f"the {found.num_images:,} pictures that both have are the same")
+        sys.exit(1)
+    files = "the files hold the same bytes" if found.equal_files else "stored differently"
+    print(f"{folder_a} and {folder_b} hold the same {found.num_images:,} pictures; {files}")
+
+
+if __name__ == "__main__":
+    command_line.run(main, positional=_ARGUMENTS)

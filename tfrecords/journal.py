@@ -1,0 +1,171 @@
+"""The journal of a conversion: what is safely on the disk, so that it can go on from there.
+
+The first line is the key of the conversion, all that decides the files' bytes. Each other
+line tells what one more chunk of pictures added. A line counts when it is whole, and what
+it tells of was on the disk before it was written. The file is locked while somebody writes,
+so that no two write at once; the lock ends with the process, however that ends.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from typing import Any
+
+from tfrecords.errors import UserError
+
+JOURNAL_NAME = "journal.jsonl"
+
+
+class BusyError(UserError):
+    """Another process is converting into the same folder."""
+
+
+class Journal:
+    """An open, locked journal.
+
+    Attributes:
+        position: how many pictures of the data set's order are converted.
+        files: name to (bytes, records) of each file so far.
+        rejected: the pictures left out so far: (index in the source, name, reason).
+        restarted: why what was there before cannot be used, or None.
+    """
+
+    def __init__(self, folder: str, key: dict[str, Any]) -> None:
+        """Opens the journal of a folder, which is made if need be.
+
+        What the folder holds of another conversion is removed.
+
+        Args:
+            folder: local.
+            key: values for JSON that decide the bytes that will be written.
+
+        Raises:
+            BusyError: another process has it open.
+            UserError: the folder holds files, but is none that a conversion left.
+            OSError: it cannot be written.
+        """
+        self._folder = folder
+        self._key = key
+        os.makedirs(folder, exist_ok=True)
+        path = os.path.join(folder, JOURNAL_NAME)
+        foreign = sorted(os.listdir(folder))
+        if foreign and not os.path.exists(path):
+            raise UserError(
+                f"{folder}: expected an unfinished conversion, found {foreign[0]}: "
+                "move it away or take another name for the data set"
+            )
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            _lock(self._file, folder)
+            self._read()
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+    def append(
+        self,
+        position: int,
+        files: dict[str, tuple[int, int]],
+        rejected: list[tuple[int, str, str]],
+    ) -> None:
+        """Adds a chunk, whose records are on the disk.
+
+        Args:
+            position: where the next chunk begins.
+            files: name to (bytes, records) of the files that the chunk changed.
+            rejected: of the chunk: (index in the source, name, reason).
+        """
+        line = {"next": position, "files": files, "rejected": rejected}
+        write_all(self._file, _encode(line))
+        os.fsync(self._file)
+        self._add(line)
+
+    def restart(self, reason: str) -> None:
+        """Forgets everything, and removes all other files of the folder."""
+        for name in os.listdir(self._folder):
+            if name != JOURNAL_NAME:
+                os.remove(os.path.join(self._folder, name))
+        os.ftruncate(self._file, 0)
+        write_all(self._file, _encode({"key": self._key}))
+        os.fsync(self._file)
+        self._clear()
+        self.restarted = reason
+
+    def _clear(self) -> None:
+        self.position = 0
+        self.files: dict[str, tuple[int, int]] = {}
+        self.rejected: list[tuple[int, str, str]] = []
+        self.restarted: str | None = None
+
+    def _add(self, line: dict[str, Any]) -> None:
+        self.position = line["next"]
+        self.files |= {name: tuple(sizes) for name, sizes in line["files"].items()}
+        self.rejected += [tuple(one) for one in line["rejected"]]
+
+    def _read(self) -> None:
+        self._clear()
+        lines, num_bytes = read_lines(self._folder)
+        if not lines:
+            self.restart("")
+        elif lines[0].get("key") != self._key:
+            self.restart("it was left by a conversion of other pictures or with other options")
+        else:
+            os.ftruncate(self._file, num_bytes)
+            for line in lines[1:]:
+                self._add(line)
+
+
+def read_lines(folder: str) -> tuple[list[dict[str, Any]], int]:
+    """Reads the whole lines of a folder's journal, and how many bytes they are.
+
+    A line that was cut while it was written, and all after it, does not count.
+    """
+    with open(os.path.join(folder, JOURNAL_NAME), "rb") as file:
+        lines, num_bytes = [], 0
+        for line in file:
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                break
+            if not line.endswith(b"\n"):
+                lines.pop()
+                break
+            num_bytes += len(line)
+    return lines, num_bytes
+
+
+def write_all(file: int, data: bytes) -> None:
+    """Writes bytes to a file descriptor, all of them."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def _encode(line: dict[str, Any]) -> bytes:
+    return json.dumps(line, sort_keys=True).encode() + b"\n"
+
+
+def _lock(file: int, folder: str) -> None:
+    busy = f"{folder}: another process is converting into it: wait for it, or take another name"
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            raise BusyError(busy) from error
+        raise
+    # Whoever had the lock may have finished, and put the folder in its place, meanwhile.
+    try:
+        same = os.path.samestat(os.fstat(file), os.stat(os.path.join(folder, JOURNAL_NAME)))
+    except FileNotFoundError:
+        same = False
+    if not same:
+        raise BusyError(busy)

@@ -1,0 +1,37 @@
+"""Files that only TensorFlow can reach, such as `gs://…`; it is loaded when one is asked for."""
+
+from typing import Any
+
+from tfrecords.errors import UserError
+from tfrecords.listing import printable
+
+
+def is_remote(path: str) -> bool:
+    """Says whether a path is one for TensorFlow."""
+    return "://" in path
+
+
+def load_gfile() -> Any:
+    """Returns `tf.io.gfile`."""
+    import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+    import tensorflow as tf
+
+    return tf.io.gfile
+
+
+def read_bytes(path: str, limit: int = -1) -> bytes:
+    """Reads a file, local or remote.
+
+    Args:
+        path: of the file.
+        limit: how many bytes at most; -1 reads all of them.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        with load_gfile().GFile(path, "rb") if is_remote(path) else open(path, "rb") as file:
+            return file.read(limit)
+    except Exception as error:  # TensorFlow has errors of its own
+        reason = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
+        raise UserError(f"{printable(path)}: cannot be read: {reason}") from error
