@@ -3,7 +3,12 @@
 A checkpoint is a NumPy .npz archive that can be read without this project: arrays named
 `network/layer/variable` and `optimizer/layer/variable/slot`, `images_shown`, and the
 configuration as JSON text, and the index of the stage whose shape the networks have. (At
-the border of two stages that is the one that ended: growing belongs to what follows.)
+the border of two stages that is the one that ended: growing belongs to what follows.) What
+was measured since the last line of metrics.jsonl is there too, so that a run that stops
+between two lines goes on to write the same ones.
+
+Nothing else is needed to go on: random numbers and the data's order are functions of the
+seed and of images_shown.
 """
 
 from __future__ import annotations
@@ -43,6 +48,8 @@ _DAMAGED = (
     zlib.error,
 )
 
+_NO_METRICS = np.zeros((0, 0), np.float32)
+
 _NAME = re.compile(r"images-(\d{10})-stage-(\d{2})\.npz$")
 
 
@@ -56,6 +63,8 @@ class Checkpoint:
         stage: the stage that they were shown in.
         config: the run's configuration.
         arrays: every variable's value by name.
+        tick_metrics: `(steps, metrics)` float32, of the steps since the last tick.
+        tick_first_image: images shown until that tick.
     """
 
     path: str
@@ -63,6 +72,8 @@ class Checkpoint:
     stage: Stage
     config: TrainingConfig
     arrays: dict[str, np.ndarray]
+    tick_metrics: np.ndarray
+    tick_first_image: int
 
     @property
     def alpha(self) -> float:
@@ -70,12 +81,29 @@ class Checkpoint:
         return min(1.0, self.stage.alpha(self.images_shown))
 
 
-def save(folder: str, state: TrainingState, images_shown: int, config: TrainingConfig) -> str:
+def save(
+    folder: str,
+    state: TrainingState,
+    images_shown: int,
+    config: TrainingConfig,
+    tick_metrics: np.ndarray | None = None,
+    tick_first_image: int | None = None,
+) -> str:
     """Writes a checkpoint and returns its path.
 
     The file gets its name only when it is complete.
+
+    Args:
+        folder: where to.
+        state: the networks and optimizers.
+        images_shown: real images shown until now.
+        config: the run.
+        tick_metrics: see `Checkpoint`; absent at a tick.
+        tick_first_image: see `Checkpoint`; absent at a tick.
+
+    Raises:
+        UserError: it can't be written, such as on a full disk; older ones stay as they are.
     """
-    tf.io.gfile.makedirs(folder)
     arrays = {name: variable.numpy() for name, variable in _variables(state).items()}
     contents = io.BytesIO()
     np.savez(
@@ -83,12 +111,23 @@ def save(folder: str, state: TrainingState, images_shown: int, config: TrainingC
         images_shown=images_shown,
         stage_index=state.stage.index,
         config=config.to_json(),
+        tick_metrics=_NO_METRICS if tick_metrics is None else tick_metrics,
+        tick_first_image=images_shown if tick_first_image is None else tick_first_image,
         **arrays,
     )
     path = posixpath.join(folder, _name(images_shown, state.stage.index))
-    with tf.io.gfile.GFile(path + ".partial", "wb") as file:
-        file.write(contents.getvalue())
-    tf.io.gfile.rename(path + ".partial", path, overwrite=True)
+    try:
+        tf.io.gfile.makedirs(folder)
+        with tf.io.gfile.GFile(path + ".partial", "wb") as file:
+            file.write(contents.getvalue())
+        tf.io.gfile.rename(path + ".partial", path, overwrite=True)
+    except tf.errors.OpError as error:
+        if tf.io.gfile.exists(path + ".partial"):
+            tf.io.gfile.remove(path + ".partial")
+        raise UserError(
+            f"{path}: expected {len(contents.getvalue()) / 2**20:.0f} MiB to be written, got "
+            f"{error.message}: make room; the same command goes on from {latest(folder)}"
+        ) from None
     return path
 
 
@@ -99,7 +138,13 @@ def latest(folder: str) -> str | None:
 
 
 def prune(folder: str, keep: int) -> None:
-    """Removes old checkpoints: all but the last `keep`, and the last one of each stage."""
+    """Removes old checkpoints: all but the last `keep`, and the last one of each stage.
+
+    What a process that was killed left half-written goes, too.
+    """
+    for name in tf.io.gfile.listdir(folder):
+        if name.endswith(".partial") and _NAME.fullmatch(name.removesuffix(".partial")):
+            tf.io.gfile.remove(posixpath.join(folder, name))
     paths = _list(folder)
     last_of_stage = {_NAME.search(path)[2]: path for path in paths}
     for path in set(paths) - set(paths[-keep:]) - set(last_of_stage.values()):
@@ -117,6 +162,9 @@ def read(path: str) -> Checkpoint:
             arrays = dict(np.load(io.BytesIO(file.read()), allow_pickle=False))
         images_shown = int(arrays.pop("images_shown"))
         stage_index = int(arrays.pop("stage_index"))
+        # Version 0.1.0 saved at ticks only.
+        tick_metrics = arrays.pop("tick_metrics", _NO_METRICS)
+        tick_first_image = int(arrays.pop("tick_first_image", images_shown))
         config = TrainingConfig.from_json(str(arrays.pop("config")))
         stage = make_stages(config.schedule)[stage_index]
     except tf.errors.OpError as error:
@@ -126,7 +174,7 @@ def read(path: str) -> Checkpoint:
             f"{path}: expected a checkpoint of pgan-tf, got a damaged file ({error}): remove it "
             f"to go on from the one before"
         ) from None
-    return Checkpoint(path, images_shown, stage, config, arrays)
+    return Checkpoint(path, images_shown, stage, config, arrays, tick_metrics, tick_first_image)
 
 
 def restore(checkpoint: Checkpoint, state: TrainingState) -> None:

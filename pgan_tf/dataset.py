@@ -1,20 +1,25 @@
 """TFRecords to batches of one resolution, NHWC float32 in [-1, 1].
 
-The order is a pure function of the seed and of how many images were shown: epoch e is
-shuffled with a seed made of (seed, e), so that training goes on anywhere by skipping.
+Pictures are read by number in the order of `order`: going on costs nothing, and each worker
+reads just the pictures that its own devices train on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
-from pgan_tf.reals import flip_half, to_float
+from pgan_tf.order import flips_at, pictures_at
+from pgan_tf.reals import to_float
+from pgan_tf.records import MEMORY_BYTES, Records, find_records, load_records, make_file_reader
 from tfrecords.dataset_info import DatasetInfo, read_labels
 from tfrecords.errors import UserError
-from tfrecords.record import parse_image
+from tfrecords.record import parse_images
 
-# Serialized records held for shuffling; a data set that is larger is shuffled in parts.
-_SHUFFLE_BYTES = 2**28
+# Records read at a time from files, to hide how long each takes to arrive.
+_READ_AHEAD = 16
 
 
 def make_dataset(
@@ -26,64 +31,147 @@ def make_dataset(
     seed: int,
     images_shown: int = 0,
     mirror_augment: bool = False,
+    replicas: Sequence[int] = (0,),
+    num_replicas: int = 1,
+    bad_records: tf.Variable | None = None,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> tf.data.Dataset:
     """Returns endless batches of real images, from a position on.
 
     Args:
         info: the TFRecords.
         resolution: which set of them, in pixels.
-        global_batch_size: images in a batch, over all devices.
+        global_batch_size: images in a batch, over all replicas.
         label_size: width of the labels: the data set's, or 0 to leave them out.
         seed: of order and flips.
         images_shown: how many images come before the first one here.
         mirror_augment: flip half of the images left to right.
+        replicas: whose parts of each global batch to read, one element for each.
+        num_replicas: into how many parts a global batch falls.
+        bad_records: int64 scalar, grows by one for each damaged record that is left out.
+        memory_bytes: data sets that are no larger are kept in memory.
 
     Returns:
-        `(images, labels)`: `(global_batch_size, resolution, resolution, channels)` float32 in
-        [-1, 1] and `(global_batch_size, label_size)` float32, one-hot.
+        `(images, labels)`: `(replica_batch_size, resolution, resolution, channels)` float32
+        in [-1, 1] and `(replica_batch_size, label_size)` float32, one-hot.
 
     Raises:
         UserError: the data set lacks the resolution or the labels.
     """
-    if resolution not in info.files:
-        raise UserError(
-            f"data: expected TFRecords of {resolution} px in {info.name}, got "
-            f"{sorted(info.files)}: choose another --resolution or convert the pictures again"
-        )
+    records = find_records(info, resolution)
     if label_size and label_size != info.label_size:
         raise UserError(
             f"data: expected labels of {label_size} classes in {info.name}, got {info.label_size}"
         )
-    labels = read_labels(info)[:, :label_size]
-    record_bytes = resolution * resolution * info.num_channels
-    shuffle_buffer = max(1, min(info.num_images, _SHUFFLE_BYTES // record_bytes))
+    labels = tf.constant(read_labels(info)[:, :label_size])
+    size = global_batch_size // num_replicas
+    firsts = tf.constant([replica * size for replica in replicas], tf.int64)
 
-    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        records = tf.data.TFRecordDataset(list(info.files[resolution]))
-        examples = tf.data.Dataset.zip(records, tf.data.Dataset.from_tensor_slices(labels))
-        epoch_seed = tf.random.stateless_uniform(
-            (), tf.stack([tf.constant(seed, tf.int64), epoch]), None, None, tf.int64
-        )
-        return examples.shuffle(shuffle_buffer, seed=epoch_seed, reshuffle_each_iteration=False)
+    def positions_of(part: tf.Tensor) -> tf.Tensor:
+        """The positions of the part-th element: batch by batch, replica by replica."""
+        batch, replica = part // len(replicas), part % len(replicas)
+        first = images_shown + batch * global_batch_size + firsts[replica]
+        return first + tf.range(size, dtype=tf.int64)
 
-    def finish(batch: tf.Tensor, images: tf.Tensor, labels: tf.Tensor) -> tuple:
-        images = to_float(images)
+    def finish(serialized: tf.Tensor, pictures: tf.Tensor, positions: tf.Tensor) -> Any:
+        images = parse_images(serialized, resolution, info.num_channels, info.encoding)
+        images = to_float(tf.ensure_shape(images, (size, *images.shape[1:])))
         if mirror_augment:
-            position = images_shown + batch * global_batch_size
-            images = flip_half(images, seed=tf.stack([seed, position]))
-        return images, labels
+            mirrored = flips_at(positions, seed)[:, None, None, None]
+            images = tf.where(mirrored, images[:, :, ::-1], images)
+        return images, tf.ensure_shape(tf.gather(labels, pictures), (size, label_size))
 
-    def parse(record: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return parse_image(record, resolution, info.num_channels), label
+    positions = tf.data.Dataset.counter(dtype=tf.int64).map(positions_of)
+    options = {"info": info, "seed": seed, "bad_records": bad_records}
+    if records.total_bytes <= memory_bytes:
+        found = _from_memory(records, positions, **options)
+    else:
+        found = _from_files(records, positions, size, **options)
+    return found.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)
 
-    first_epoch, consumed = divmod(images_shown, info.num_images)
+
+def distribute(
+    strategy: tf.distribute.Strategy, info: DatasetInfo, resolution: int, **options: Any
+) -> tf.distribute.DistributedDataset:
+    """Returns `make_dataset`'s batches, each replica's part where it trains.
+
+    Args:
+        strategy: the devices.
+        info: the TFRecords.
+        resolution: in pixels.
+        **options: of `make_dataset`.
+    """
+
+    def parts(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        num_replicas = context.num_replicas_in_sync
+        here = num_replicas // context.num_input_pipelines
+        first = context.input_pipeline_id * here
+        return make_dataset(
+            info,
+            resolution,
+            replicas=range(first, first + here),
+            num_replicas=num_replicas,
+            **options,
+        )
+
+    return strategy.distribute_datasets_from_function(parts)
+
+
+def _from_memory(
+    records: Records,
+    positions: tf.data.Dataset,
+    *,
+    info: DatasetInfo,
+    seed: int,
+    bad_records: tf.Variable | None,
+) -> tf.data.Dataset:
+    loaded, pictures, problems = load_records(records)
+    if problems and bad_records is None:
+        raise UserError(f"data: {problems[0]}: make the data set again")
+    if problems:
+        bad_records.assign_add(len(problems))
+    serialized, pictures = tf.constant(loaded), tf.constant(pictures)
+
+    def find(positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        numbers = pictures_at(positions, info.num_images, seed)
+        return tf.gather(serialized, numbers), tf.gather(pictures, numbers), positions
+
+    return positions.map(find)
+
+
+def _from_files(
+    records: Records,
+    positions: tf.data.Dataset,
+    size: int,
+    *,
+    info: DatasetInfo,
+    seed: int,
+    bad_records: tf.Variable | None,
+) -> tf.data.Dataset:
+    read = make_file_reader(records)
+
+    def find(index: tf.Tensor, position: tf.Tensor) -> tf.data.Dataset:
+        number = pictures_at(position[None], info.num_images, seed)[0]
+        beside = tf.data.Dataset.from_tensors((number, position, index))
+        return tf.data.Dataset.zip(read(number), beside).map(lambda one, others: (one, *others))
+
+    def count(
+        expected: tf.Tensor, found: tuple[tf.Tensor, ...]
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+        """Counts the indices that are missing: their records are damaged."""
+        *example, index = found
+        if bad_records is not None:
+            bad_records.assign_add(index - expected)
+        else:
+            tf.debugging.assert_equal(index, expected, "a record of the data is damaged")
+        return index + 1, tuple(example)
+
     return (
-        tf.data.Dataset.range(first_epoch, tf.int64.max)
-        .flat_map(one_epoch)
-        .skip(consumed)
-        .map(parse, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(global_batch_size, drop_remainder=True)
+        positions.unbatch()
         .enumerate()
-        .map(lambda batch, examples: finish(batch, *examples))
-        .prefetch(tf.data.AUTOTUNE)
+        .interleave(
+            find, cycle_length=_READ_AHEAD, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        )
+        .scan(tf.constant(0, tf.int64), count)
+        .batch(size, drop_remainder=True)
     )

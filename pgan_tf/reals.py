@@ -1,4 +1,4 @@
-"""Real images as the discriminator gets to see them: range, mirror augmentation, fade."""
+"""Real images as the discriminator gets to see them: range and fade."""
 
 from __future__ import annotations
 
@@ -25,14 +25,3 @@ def fade_reals(images: tf.Tensor, alpha: tf.Tensor | float) -> tf.Tensor:
     average = tf.reduce_mean(blocks, axis=(2, 4), keepdims=True)
     faded = average + (blocks - average) * alpha
     return tf.reshape(faded, (-1, height, width, channels))
-
-
-def flip_half(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Flips each image left to right with probability 1/2.
-
-    Args:
-        images: `(batch, height, width, channels)`.
-        seed: two int64, on which alone the choice depends.
-    """
-    chance = tf.random.stateless_uniform((images.shape[0], 1, 1, 1), seed=seed)
-    return tf.where(chance < 0.5, images, tf.reverse(images, axis=[2]))

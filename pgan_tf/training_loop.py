@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import time
+import dataclasses
 from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import tensorflow as tf
 
 from pgan_tf import checkpoint, sampling
 from pgan_tf.config import TrainingConfig
-from pgan_tf.dataset import make_dataset
+from pgan_tf.dataset import distribute, make_dataset
+from pgan_tf.failures import readable_errors
+from pgan_tf.interruption import StopRequest, stop_on_signals
 from pgan_tf.progress import Progress
 from pgan_tf.run_folder import RunLog, check_same_run, checkpoint_folder
 from pgan_tf.schedule import Position, make_stages, position_at, stage_at
 from pgan_tf.state import TrainingState, build_state, grow_state
+from pgan_tf.tick import Tick
 from pgan_tf.train_step import METRICS, make_train_step
 from tfrecords.dataset_info import DatasetInfo
-from tfrecords.errors import UserError
+from tfrecords.errors import StoppedError, UserError
 
 
 def train(
@@ -26,6 +30,7 @@ def train(
     run_dir: str,
     strategy: tf.distribute.Strategy,
     keep_checkpoints: int = 3,
+    max_bad_records: int = 0,
 ) -> int:
     """Trains until `total_kimg`, from the run folder's last checkpoint on if there is one.
 
@@ -35,18 +40,22 @@ def train(
         run_dir: a folder opened with `run_folder.open_run`.
         strategy: the devices.
         keep_checkpoints: how many of the newest checkpoints stay, besides one per stage.
+        max_bad_records: how many damaged records may be left out.
 
     Returns:
         The real images shown in all.
 
     Raises:
-        UserError: the data or the checkpoint does not fit the configuration.
+        UserError: the data or the checkpoint does not fit the configuration, or the disk
+            is full, or a file of the data is gone or damaged.
+        StoppedError: SIGINT or SIGTERM came, and a checkpoint was written.
     """
     stages = make_stages(config.schedule)
     total_images = round(config.schedule.total_kimg * 1000)
     checkpoints = checkpoint_folder(run_dir)
 
-    state, images_shown = _begin(config, run_dir, strategy)
+    begun = _begin(config, run_dir, strategy)
+    state, images_shown = begun.state, begun.images_shown
     if images_shown >= total_images:
         return images_shown
     log = RunLog(run_dir, images_shown)
@@ -57,61 +66,95 @@ def train(
         progress.print(f"Going on from {images_shown / 1000:g} kimg")
 
     step = None
-    tick = _Tick(images_shown, log.seconds)
-    while images_shown < total_images:
-        position = position_at(config.schedule, stages, images_shown)
+    bad_records = tf.Variable(0, dtype=tf.int64, trainable=False)
+    tick = Tick(begun.tick_first_image, log.seconds, begun.tick_metrics)
+    with stop_on_signals(progress.print) as stop, closing(progress):
+        while images_shown < total_images:
+            position = position_at(config.schedule, stages, images_shown)
 
-        if position.stage != state.stage:
-            state, carried = grow_state(state, position.stage, config, strategy)
-            progress.print(_describe_growth(position, carried.new))
-            step = None
-        if step is None:
-            step = make_train_step(state, config, strategy, position.batch_size)
-            batches = _batches(config, info, position, images_shown, strategy)
+            if position.stage != state.stage:
+                state, carried = grow_state(state, position.stage, config, strategy)
+                progress.print(_describe_growth(position, carried.new))
+                step = None
+            if step is None:
+                step = make_train_step(state, config, strategy, position.batch_size)
+                batches = _batches(config, info, position, images_shown, strategy, bad_records)
 
-        metrics = step(
-            batches,
-            tf.constant(images_shown, tf.int64),
-            tf.constant(position.alpha, tf.float32),
-            tf.constant(position.generator_learning_rate, tf.float32),
-            tf.constant(position.discriminator_learning_rate, tf.float32),
-        )
-        repeats = config.minibatch_repeats * config.discriminator_repeats
-        images_shown += repeats * position.batch_size
-        tick.metrics.append(metrics)
-        progress.update(position.stage, position.alpha, images_shown)
+            with readable_errors(position):
+                metrics = step(
+                    batches,
+                    tf.constant(images_shown, tf.int64),
+                    tf.constant(position.alpha, tf.float32),
+                    tf.constant(position.generator_learning_rate, tf.float32),
+                    tf.constant(position.discriminator_learning_rate, tf.float32),
+                )
+            repeats = config.minibatch_repeats * config.discriminator_repeats
+            images_shown += repeats * position.batch_size
+            tick.add(metrics, repeats * position.batch_size)
+            progress.update(position.stage, position.alpha, images_shown)
 
-        if (
-            images_shown - tick.first_image >= position.tick_images
-            or images_shown >= total_images
-            or stage_at(stages, images_shown) != position.stage
-        ):
-            summary = tick.summary(position, images_shown)
-            _check_finite(summary, checkpoints)
-            log.write_metrics(summary)
-            log.write_fakes(images_shown, _sheet_of_fakes(config, state))
-            checkpoint.save(checkpoints, state, images_shown, config)
-            checkpoint.prune(checkpoints, keep_checkpoints)
-            tick = _Tick(images_shown, tick.seconds())
+            if (
+                images_shown - tick.first_image >= position.tick_images
+                or images_shown >= total_images
+                or stage_at(stages, images_shown) != position.stage
+            ):
+                summary = tick.summary(position, images_shown)
+                _check_finite(summary, checkpoints)
+                _check_records(bad_records, max_bad_records)
+                summary["bad_records"] = int(bad_records.numpy())
+                log.write_metrics(summary)
+                log.write_fakes(images_shown, _sheet_of_fakes(config, state))
+                checkpoint.save(checkpoints, state, images_shown, config)
+                checkpoint.prune(checkpoints, keep_checkpoints)
+                tick = Tick(images_shown, tick.seconds())
+            if stop.signal:
+                _save_and_stop(stop, checkpoints, state, images_shown, config, tick)
 
-    progress.close()
     return images_shown
 
 
-def _begin(
-    config: TrainingConfig, run_dir: str, strategy: tf.distribute.Strategy
-) -> tuple[TrainingState, int]:
+def _save_and_stop(
+    stop: StopRequest,
+    checkpoints: str,
+    state: TrainingState,
+    images_shown: int,
+    config: TrainingConfig,
+    tick: Tick,
+) -> None:
+    """Saves where the run stands, in the middle of a tick or not, and ends it."""
+    metrics = tick.metrics()
+    if not np.isfinite(metrics).all():
+        _check_finite(dict(zip(METRICS, metrics.sum(axis=0), strict=True)), checkpoints)
+    path = checkpoint.save(checkpoints, state, images_shown, config, metrics, tick.first_image)
+    raise StoppedError(
+        f"stopped by {stop.signal.name} after {images_shown} images; the same command goes on "
+        f"from {path}",
+        stop.status,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Begun:
+    """Where a run begins or goes on; see `checkpoint.Checkpoint`."""
+
+    state: TrainingState
+    images_shown: int
+    tick_metrics: np.ndarray | None
+    tick_first_image: int
+
+
+def _begin(config: TrainingConfig, run_dir: str, strategy: tf.distribute.Strategy) -> _Begun:
     """Returns the first stage's state and 0, or the last checkpoint's."""
     stages = make_stages(config.schedule)
     path = checkpoint.latest(checkpoint_folder(run_dir))
     if path is None:
-        return build_state(stages[0], config, strategy), 0
+        return _Begun(build_state(stages[0], config, strategy), 0, None, 0)
     saved = checkpoint.read(path)
     check_same_run(saved.config, config, run_dir)
     # Today's stage of that index: another total_kimg moves the last one's end.
     state = build_state(stages[saved.stage.index], config, strategy)
     checkpoint.restore(saved, state)
-    return state, saved.images_shown
+    return _Begun(state, saved.images_shown, saved.tick_metrics, saved.tick_first_image)
 
 
 def _batches(
@@ -120,8 +163,10 @@ def _batches(
     position: Position,
     images_shown: int,
     strategy: tf.distribute.Strategy,
+    bad_records: tf.Variable,
 ) -> Iterator:
-    dataset = make_dataset(
+    dataset = distribute(
+        strategy,
         info,
         position.stage.resolution,
         global_batch_size=position.batch_size,
@@ -129,42 +174,9 @@ def _batches(
         seed=config.seed,
         images_shown=images_shown,
         mirror_augment=config.mirror_augment,
+        bad_records=bad_records,
     )
-    return iter(strategy.experimental_distribute_dataset(dataset))
-
-
-class _Tick:
-    """Collects what happens between two reports; nothing waits for a device until then."""
-
-    def __init__(self, first_image: int, seconds_before: float) -> None:
-        self.first_image = first_image
-        self.metrics: list[tf.Tensor] = []
-        self._seconds_before = seconds_before
-        self._begin = time.monotonic()
-
-    def seconds(self) -> float:
-        """Seconds of training until now, over all parts of the run."""
-        return self._seconds_before + time.monotonic() - self._begin
-
-    def summary(self, position: Position, images_shown: int) -> dict[str, float | int | str]:
-        """Returns what is worth a line in metrics.jsonl."""
-        means = np.mean([metrics.numpy() for metrics in self.metrics], axis=0)
-        seconds = self.seconds()
-        images = images_shown - self.first_image
-        return {
-            "images_shown": images_shown,
-            "kimg": images_shown / 1000,
-            "stage": position.stage.index,
-            "resolution": position.stage.resolution,
-            "phase": position.stage.phase,
-            "alpha": position.alpha,
-            "batch_size": position.batch_size,
-            "generator_learning_rate": position.generator_learning_rate,
-            "discriminator_learning_rate": position.discriminator_learning_rate,
-            **{name: float(value) for name, value in zip(METRICS, means, strict=True)},
-            "images_per_second": images / (seconds - self._seconds_before),
-            "seconds": seconds,
-        }
+    return iter(dataset)
 
 
 def _check_finite(summary: dict[str, float | int | str], checkpoints: str) -> None:
@@ -176,6 +188,15 @@ def _check_finite(summary: dict[str, float | int | str], checkpoints: str) -> No
                 f"{summary['images_shown']} images; the last good checkpoint is "
                 f"{checkpoint.latest(checkpoints)}: try a lower --learning_rate"
             )
+
+
+def _check_records(bad_records: tf.Variable, max_bad_records: int) -> None:
+    if bad_records.numpy() > max_bad_records:
+        raise UserError(
+            f"data: expected at most {max_bad_records} damaged records, got "
+            f"{bad_records.numpy()}: make the data set again (python -m tfrecords.inspect verify "
+            f"names them), or allow more with --max_bad_records"
+        )
 
 
 def _describe_growth(position: Position, new: tuple[str, ...]) -> str:

@@ -5,6 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pgan_tf import checkpoint
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
@@ -287,16 +288,46 @@ def test_pruning_keeps_the_last_ones_and_one_of_each_stage(tmp_path):
     assert left() == [first[-1], second[-1], third[-1]]
 
 
-def test_leftovers_and_other_files_are_neither_taken_nor_removed(tmp_path):
+def test_leftovers_are_never_taken_and_go_and_other_files_stay(tmp_path):
     first, second = save_at(tmp_path, 100, 200, stage=LOWEST)
-    others = [tmp_path / "images-0000009999-stage-00.npz.partial", tmp_path / "notes.txt"]
-    for other in others:
-        other.write_bytes(b"half")
+    leftover = tmp_path / "images-0000009999-stage-00.npz.partial"
+    other = tmp_path / "notes.txt"
+    for file in (leftover, other):
+        file.write_bytes(b"half")
     assert checkpoint.latest(str(tmp_path)) == second
     checkpoint.prune(str(tmp_path), keep=1)
     left = {str(file) for file in tmp_path.iterdir()}
-    assert left == {second, *map(str, others)}
+    assert left == {second, str(other)}
     assert first not in left
+
+
+def test_metrics_between_two_ticks_are_kept(tmp_path):
+    """A run that is asked to stop between two lines of metrics.jsonl goes on to write the same."""
+    metrics = np.arange(10, dtype=np.float32).reshape(2, 5)
+    state = make_state(LOWEST)
+    path = checkpoint.save(str(tmp_path), state, 48, CONFIG, metrics, 32)
+    saved = checkpoint.read(path)
+    np.testing.assert_array_equal(saved.tick_metrics, metrics)
+    assert (saved.tick_first_image, saved.images_shown) == (32, 48)
+    at_tick = checkpoint.read(checkpoint.save(str(tmp_path), state, 64, CONFIG))
+    assert (at_tick.tick_first_image, at_tick.tick_metrics.size) == (64, 0)
+
+
+def test_a_full_disk_is_one_line_and_leaves_what_was_there(tmp_path, monkeypatch):
+    (first,) = save_at(tmp_path, 100, stage=LOWEST)
+    before = pathlib.Path(first).read_bytes()
+
+    class Full(tf.io.gfile.GFile):
+        def write(self, contents):
+            super().write(contents[:100])
+            raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(tf.io.gfile, "GFile", Full)
+    with pytest.raises(UserError, match=r"No space left on device.*goes on from") as caught:
+        save_at(tmp_path, 200, stage=LOWEST)
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == [pathlib.Path(first).name]
+    assert pathlib.Path(first).read_bytes() == before
 
 
 # Generators

@@ -5,8 +5,10 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -169,6 +171,46 @@ def test_every_mistake_is_one_line(trained, pictures, tmp_path_factory):
                 raise AssertionError(f"{' '.join(call)}: {error}") from error
     assert (scratch / "other" / "notes.txt").read_text() == "keep me"
     assert [path.name for path in (scratch / "other").iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_the_same_command_goes_on(trained, pictures, number, status):
+    cwd, _ = trained
+    name = f"runs/{number.name}"
+    long = [*SMALL, "--tick_kimg=0.008", "--total_kimg=100"]
+    command = [f"--data={pictures}", f"--run_dir={name}", *long]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # Shells leave SIGINT ignored in what they start in the background; a terminal's is not.
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *command],
+        cwd=cwd,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    metrics = cwd / name / "metrics.jsonl"
+    until = time.monotonic() + 120
+    while not (metrics.exists() and metrics.read_text().count("\n") >= 2):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    process.send_signal(number)
+    sent = time.monotonic()
+    _, stderr = process.communicate(timeout=60)
+    assert time.monotonic() - sent < 30
+    assert process.returncode == status, stderr
+    assert "Traceback" not in stderr
+    assert f"stopped by {number.name}" in stderr.splitlines()[-1]
+    shown = int(re.search(r"after (\d+) images", stderr.splitlines()[-1])[1])
+    assert max((cwd / name / "checkpoints").iterdir()).name.startswith(f"images-{shown:010d}")
+    total = f"--total_kimg={(shown + 8) / 1000}"
+    again = run("train.py", *command, total, cwd=cwd)
+    assert again.returncode == 0, again.stderr
+    rows = [json.loads(line) for line in metrics.read_text().splitlines()]
+    assert rows[-1]["images_shown"] >= shown + 8
+    assert [row["images_shown"] for row in rows] == sorted({row["images_shown"] for row in rows})
 
 
 def test_damaged_checkpoint_is_refused_and_kept(trained):

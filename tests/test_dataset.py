@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tests_data import prepare_shapes
 
-from pgan_tf import dataset as dataset_module
 from pgan_tf.dataset import make_dataset
-from pgan_tf.reals import fade_reals, flip_half, to_float
+from pgan_tf.order import flips_at, pictures_at
+from pgan_tf.reals import fade_reals, to_float
 from tfrecords.dataset_info import read_dataset_info, read_labels
 from tfrecords.errors import UserError
 from tfrecords.record import parse_image
-from tfrecords.source import Source
-from tfrecords.sources import open_source
+from tfrecords.source import PictureOptions, Source, one_hot
 from tfrecords.writer import write_dataset
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
@@ -22,22 +22,50 @@ INDEX = {picture.tobytes(): index for index, picture in enumerate(NOISE)}
 MIRRORED = {picture[:, ::-1].tobytes(): index for index, picture in enumerate(NOISE)}
 
 
-@pytest.fixture(scope="module")
-def info(tmp_path_factory):
+@pytest.fixture(scope="module", params=["memory", "files"])
+def memory_bytes(request):
+    """Both ways to read: all records kept in memory, and one after the other from files."""
+    return 2**30 if request.param == "memory" else 0
+
+
+def read_noise(index):
+    return NOISE[index]
+
+
+def open_noise():
+    return read_noise
+
+
+def write_noise(folder, **options):
     """Twenty pictures of noise; picture i is of class i mod 3."""
     source = Source(
         name="noise",
         description="noise",
         num_pictures=COUNT,
-        resolution=RESOLUTION,
-        num_channels=3,
-        read=lambda index: NOISE[index],
-        fingerprint="0" * 16,
-        options={},
-        read_label_indices=lambda: np.arange(COUNT) % CLASSES,
+        open=open_noise,
+        identity=["noise"],
+        picture_name=str,
+        labels=one_hot(np.arange(COUNT) % CLASSES, CLASSES),
         label_names=tuple("abc"),
     )
-    return write_dataset(source, str(tmp_path_factory.mktemp("data") / "noise"), shuffle=False)
+    pictures = PictureOptions(RESOLUTION, allow_upscaling=False)
+    return write_dataset(source, pictures, str(folder), shuffle=False, processes=1, **options)
+
+
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    # A frame of 8 px is 259 bytes raw: shards of 1,100 bytes hold four of the twenty.
+    return {
+        "raw": write_noise(folder / "noise", encoding="raw"),
+        "png": write_noise(folder / "png" / "noise", encoding="png"),
+        "shards": write_noise(folder / "shards" / "noise", encoding="raw", shard_bytes=1100),
+    }
+
+
+@pytest.fixture(scope="module")
+def info(datasets):
+    return datasets["raw"]
 
 
 def batches(info, count, resolution=RESOLUTION, **options):
@@ -81,19 +109,10 @@ def test_shapes_are_static(info):
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 8, 20])
-def test_every_picture_comes_exactly_once_in_each_epoch(info, batch_size):
-    order = indices(info, 4 * COUNT, global_batch_size=batch_size)
+def test_every_picture_comes_exactly_once_in_each_epoch(info, batch_size, memory_bytes):
+    order = indices(info, 4 * COUNT, global_batch_size=batch_size, memory_bytes=memory_bytes)
     for begin in range(0, 4 * COUNT, COUNT):
         assert sorted(order[begin : begin + COUNT]) == list(range(COUNT))
-
-
-def test_every_picture_comes_exactly_once_where_too_little_fits_for_shuffling(info, monkeypatch):
-    monkeypatch.setattr(dataset_module, "_SHUFFLE_BYTES", 5 * RESOLUTION * RESOLUTION * 3)
-    order = indices(info, 2 * COUNT)
-    assert sorted(order[:COUNT]) == sorted(order[COUNT:]) == list(range(COUNT))
-    # The first picture is one of the five held, not any of twenty.
-    assert order[0] < 5
-    assert order[:COUNT] != list(range(COUNT))
 
 
 def test_each_epoch_has_an_order_of_its_own(info):
@@ -182,13 +201,106 @@ def test_a_picture_is_flipped_in_some_epochs_and_not_in_others(info):
     assert all(seen == {True, False} for seen in flipped.values())
 
 
-def test_flips_depend_on_the_seed_alone():
-    images = tf.constant(NOISE)
-    first, again, other = (
-        flip_half(images, tf.constant(seed, tf.int64)).numpy() for seed in ([3, 4], [3, 4], [3, 5])
+def test_mirroring_does_not_depend_on_the_batch_size(info):
+    one, other = (
+        np.concatenate([images for images, _ in batches(info, 40 // size, **options)])
+        for size in (4, 10)
+        for options in [{"global_batch_size": size, "mirror_augment": True}]
     )
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).any()
+    np.testing.assert_array_equal(one, other)
+
+
+def test_flips_are_fair_and_differ_by_seed():
+    positions = tf.range(10_000, dtype=tf.int64)
+    first, other = (flips_at(positions, seed).numpy() for seed in (1, 2))
+    # Standard deviation of the mean of 10,000 coins: 0.005.
+    assert abs(first.mean() - 0.5) < 0.025
+    assert abs((first == other).mean() - 0.5) < 0.025
+    assert abs((first[1:] == first[:-1]).mean() - 0.5) < 0.025
+
+
+# Both encodings, shards, many devices
+
+
+@pytest.mark.parametrize("kind", ["png", "shards"])
+def test_encoding_and_shards_change_nothing(datasets, kind, memory_bytes):
+    options = {"label_size": CLASSES, "mirror_augment": True, "images_shown": 12}
+    expected = batches(datasets["raw"], 12, **options)
+    assert len(datasets["shards"].files[RESOLUTION]) == 5
+    got = batches(datasets[kind], 12, memory_bytes=memory_bytes, **options)
+    for (images, labels), (expected_images, expected_labels) in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(images, expected_images)
+        np.testing.assert_array_equal(labels, expected_labels)
+
+
+def test_an_epoch_mixes_the_shards(datasets):
+    order = indices(datasets["shards"], COUNT)
+    # Four pictures a shard: in order of files, or file by file, one batch would be of one shard.
+    assert all(len({index // 4 for index in order[begin : begin + 8]}) > 2 for begin in (0, 8))
+
+
+@pytest.mark.parametrize("num_workers", [1, 2, 4])
+def test_workers_read_their_parts_of_the_same_batches(info, num_workers, memory_bytes):
+    """Four replicas on one, two or four workers: together they are the global batch."""
+    options = {"global_batch_size": 8, "label_size": CLASSES, "mirror_augment": True}
+    whole = batches(info, 6, **options)
+    here = 4 // num_workers
+    workers = [
+        batches(
+            info,
+            6 * here,
+            replicas=range(worker * here, (worker + 1) * here),
+            num_replicas=4,
+            memory_bytes=memory_bytes,
+            **options,
+        )
+        for worker in range(num_workers)
+    ]
+    for step, (images, labels) in enumerate(whole):
+        parts = [part for worker in workers for part in worker[step * here : (step + 1) * here]]
+        np.testing.assert_array_equal(np.concatenate([part[0] for part in parts]), images)
+        np.testing.assert_array_equal(np.concatenate([part[1] for part in parts]), labels)
+
+
+# Damage
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """Picture 7 of 8 px has a flipped bit."""
+    info = write_noise(tmp_path / "noise", encoding="raw")
+    path = pathlib.Path(info.files[RESOLUTION][0])
+    contents = bytearray(path.read_bytes())
+    frame_bytes = len(contents) // COUNT
+    contents[7 * frame_bytes + 100] ^= 1
+    path.write_bytes(contents)
+    return info
+
+
+def test_a_damaged_record_is_left_out_and_counted(damaged, memory_bytes):
+    bad = tf.Variable(0, dtype=tf.int64)
+    options = {"label_size": CLASSES, "bad_records": bad, "memory_bytes": memory_bytes}
+    seen = []
+    for images, labels in batches(damaged, 15, **options):
+        for picture, label in zip(to_bytes(images), labels, strict=True):
+            seen.append(INDEX[picture.tobytes()])
+            np.testing.assert_array_equal(label, np.eye(CLASSES)[seen[-1] % CLASSES])
+    assert set(seen) == set(range(COUNT)) - {7}
+    # In memory it is met once; from files once an epoch: three epochs, and what is read ahead.
+    assert bad.numpy() == 1 if memory_bytes else 3 <= bad.numpy() <= 6
+
+
+def test_a_damaged_record_is_an_error_where_nobody_counts(damaged, memory_bytes):
+    with pytest.raises((UserError, tf.errors.InvalidArgumentError), match="record"):
+        batches(damaged, 15, memory_bytes=memory_bytes)
+
+
+def test_a_file_that_is_cut_is_an_error(tmp_path):
+    info = write_noise(tmp_path / "noise", encoding="raw")
+    path = pathlib.Path(info.files[RESOLUTION][0])
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(UserError, match="noise-r03"):
+        batches(info, 1)
 
 
 # Labels
@@ -199,13 +311,6 @@ def test_labels_stay_with_their_pictures(info):
         for picture, label in zip(to_bytes(images), labels, strict=True):
             expected = np.eye(CLASSES)[INDEX[picture.tobytes()] % CLASSES]
             np.testing.assert_array_equal(label, expected)
-
-
-def test_labels_stay_with_their_pictures_where_too_little_fits_for_shuffling(info, monkeypatch):
-    monkeypatch.setattr(dataset_module, "_SHUFFLE_BYTES", 5 * RESOLUTION * RESOLUTION * 3)
-    for images, labels in batches(info, 10, label_size=CLASSES, images_shown=12):
-        expected = [INDEX[picture.tobytes()] % CLASSES for picture in to_bytes(images)]
-        assert labels.argmax(axis=1).tolist() == expected
 
 
 def test_labels_can_be_left_out(info):
@@ -287,8 +392,7 @@ def test_the_published_gray_tfrecords_keep_their_labels():
 
 
 def test_the_built_in_shapes_train_at_every_resolution(tmp_path):
-    source = open_source("shapes", 16, 1, labels=False)
-    info = write_dataset(source, str(tmp_path / "shapes"))
+    info = prepare_shapes(tmp_path, 16, num_channels=1)
     for resolution in (4, 8, 16):
         ((images, _),) = batches(info, 1, resolution, images_shown=3880)
         assert images.shape == (4, resolution, resolution, 1)
@@ -326,3 +430,27 @@ def test_reals_at_alpha_0_are_the_previous_resolutions_enlarged():
 def test_reals_at_alpha_1_are_themselves():
     images = tf.constant(NOISE / np.float32(127.5) - 1)
     np.testing.assert_allclose(fade_reals(images, 1.0), images, atol=1e-6)
+
+
+# The order
+
+
+def epochs_of(seed, num_images, count):
+    positions = tf.range(num_images * count, dtype=tf.int64)
+    return pictures_at(positions, num_images, seed).numpy().reshape(count, num_images)
+
+
+@pytest.mark.parametrize("num_images", [1, 2, 7, 1000, 3888])
+def test_every_epoch_is_a_permutation(num_images):
+    for epoch in epochs_of(3, num_images, 5):
+        assert sorted(epoch) == list(range(num_images))
+
+
+def test_epochs_and_seeds_do_not_resemble_each_other():
+    """Correlations of 1,000 numbers are 0, give or take 0.032, and here within 5 of these."""
+    orders = np.concatenate([epochs_of(seed, 1000, 10) for seed in range(4)])
+    correlations = np.corrcoef(orders)[np.triu_indices(len(orders), 1)]
+    assert abs(correlations).max() < 0.16
+    assert abs(correlations.std() - 0.0316) < 0.004
+    neighbours = [np.corrcoef(order[1:], order[:-1])[0, 1] for order in orders]
+    assert max(map(abs, neighbours)) < 0.16

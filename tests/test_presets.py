@@ -29,7 +29,7 @@ def train():
 def config_of(train, *arguments):
     with flagsaver.flagsaver():
         flags.FLAGS(["train.py", *arguments])
-        return train.make_config("x", train.RESOLUTION.value or 64, 3, 0)
+        return train.given.make_config("x", train.given.RESOLUTION.value or 64, 3, 0)
 
 
 def test_there_are_presets_for_every_published_configuration():
@@ -69,7 +69,7 @@ def test_flags_of_a_run_are_a_flagfile_that_makes_the_same_run(train, tmp_path):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "argv", ["train"])
             text = train.flags_text("runs/x")
-        config = train.make_config("x", 1024, 3, 0)
+        config = train.given.make_config("x", 1024, 3, 0)
     (tmp_path / "flags.txt").write_text(text)
     assert config_of(train, f"--flagfile={tmp_path}/flags.txt") == config
     assert "--run_dir=runs/x" in text.splitlines()

@@ -2,15 +2,17 @@
 
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
+from tests_data import prepare_shapes
 
 from pgan_tf import checkpoint, run_folder
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.per_resolution import PerResolution
 from pgan_tf.training_loop import train
-from tfrecords.cache import prepare
+from tfrecords.dataset_info import read_dataset_info
 from tfrecords.errors import UserError
 
 STAGE_IMAGES = 64
@@ -18,7 +20,7 @@ STAGE_IMAGES = 64
 
 @pytest.fixture(scope="module")
 def info(tmp_path_factory):
-    return prepare("shapes", str(tmp_path_factory.mktemp("cache")), 16)
+    return prepare_shapes(tmp_path_factory.mktemp("cache"), 16)
 
 
 def make_config(total_images, **changes):
@@ -118,30 +120,11 @@ def test_every_stage_keeps_a_checkpoint(finished):
     assert stages == {"00", "01", "02", "03", "04"}
 
 
-@pytest.mark.parametrize(
-    ("where", "stop_after"),
-    [
-        ("in the middle of a fade-in", 1.5),
-        ("between two stages", 3),
-        ("in the last stage", 4.25),
-    ],
-)
-def test_interrupted_run_goes_on_like_an_uninterrupted_one(
-    where, stop_after, finished, info, one_device, tmp_path
-):
+def test_interrupted_run_goes_on_like_an_uninterrupted_one(finished, info, one_device, tmp_path):
+    """In a fade-in; tests/test_interruption.py cuts everywhere, and compares bits."""
     folder, images_shown = finished
-    run(make_config(int(stop_after * STAGE_IMAGES)), info, tmp_path / "cut", one_device)
-    stopped_at = read_metrics(tmp_path / "cut")[-1]["images_shown"]
+    run(make_config(int(1.5 * STAGE_IMAGES)), info, tmp_path / "cut", one_device)
     assert run(make_config(5 * STAGE_IMAGES), info, tmp_path / "cut", one_device) == images_shown
-    again = {row["images_shown"]: row for row in read_metrics(tmp_path / "cut")}
-    compared = 0
-    for row in read_metrics(folder):
-        if row["images_shown"] > stopped_at and row["images_shown"] in again:
-            other = again[row["images_shown"]]
-            for name in ("stage", "alpha", "batch_size"):
-                assert other[name] == row[name], where
-            compared += 1
-    assert compared
     whole = checkpoint.read_run(str(folder)).arrays
     for name, value in checkpoint.read_run(str(tmp_path / "cut")).arrays.items():
         np.testing.assert_allclose(value, whole[name], rtol=1e-3, atol=1e-4, err_msg=name)
@@ -187,6 +170,30 @@ def test_diverged_run_ends_before_it_overwrites_what_was_good(info, one_device, 
     with pytest.raises(UserError, match="diverged"):
         run(config, info, tmp_path / "run", one_device)
     assert {path: path.read_bytes() for path in folder.iterdir()} == poisoned
+
+
+@pytest.fixture
+def damaged(info, tmp_path):
+    """The data with a flipped bit in one record of 4 px."""
+    folder = tmp_path / "data"
+    shutil.copytree(info.folder, folder)
+    path = pathlib.Path(read_dataset_info(str(folder)).files[4][0])
+    contents = bytearray(path.read_bytes())
+    contents[len(contents) // 2] ^= 1
+    path.write_bytes(contents)
+    return read_dataset_info(str(folder))
+
+
+def test_damaged_records_are_left_out_and_counted(damaged, one_device, tmp_path):
+    folder = tmp_path / "run"
+    run_folder.open_run(str(folder), make_config(64), "")
+    train(make_config(64), damaged, str(folder), one_device, max_bad_records=1)
+    assert [row["bad_records"] for row in read_metrics(folder)] == [1, 1]
+
+
+def test_more_damaged_records_than_allowed_end_the_run(damaged, one_device, tmp_path):
+    with pytest.raises(UserError, match="expected at most 0 damaged records, got 1"):
+        run(make_config(64), damaged, tmp_path / "run", one_device)
 
 
 def test_checkpoint_of_another_configuration_is_refused(finished, info, one_device):

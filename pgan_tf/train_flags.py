@@ -1,0 +1,214 @@
+"""The flags of train.py, and the configuration that they make."""
+
+from __future__ import annotations
+
+from absl import flags
+
+from pgan_tf.config import (
+    LossConfig,
+    NetworkConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
+from pgan_tf.distribution import STRATEGIES
+from pgan_tf.per_resolution import PerResolution
+from tfrecords.images import parse_background
+from tfrecords.source import FITS, PictureOptions
+
+NETWORK, SCHEDULE, LOSS, TRAINING = (
+    NetworkConfig(),
+    ScheduleConfig(),
+    LossConfig(),
+    TrainingConfig(),
+)
+
+# What to train on, and where to
+DATA = flags.DEFINE_string(
+    "data",
+    None,
+    "Folder or archive of pictures, folder of TFRecords, tfds:NAME, shapes (built in), and all "
+    "else that python -m tfrecords.create takes.",
+)
+RUN_DIR = flags.DEFINE_string(
+    "run_dir", None, "Folder of the run; an existing one goes on. Default: runs/DATA-RESOLUTIONpx."
+)
+DATA_CACHE = flags.DEFINE_string("data_cache", "datasets", "Where pictures are kept as TFRecords.")
+CHANNELS = flags.DEFINE_enum("channels", "rgb", ["rgb", "gray"], "How pictures are converted.")
+FIT = flags.DEFINE_enum("fit", "crop", FITS, "How pictures become square.")
+BACKGROUND = flags.DEFINE_string("background", "#ffffff", "Colour behind transparent pictures.")
+ALLOW_UPSCALING = flags.DEFINE_bool(
+    "allow_upscaling",
+    None,
+    "Enlarge pictures that are smaller than the resolution. Default: only without --resolution.",
+)
+TFDS_DATA_DIR = flags.DEFINE_string("tfds_data_dir", None, "Where tfds: keeps its data sets.")
+LABELS = flags.DEFINE_string(
+    "labels",
+    None,
+    "none, folders, or a CSV or JSON file of classes. Default: the data's own; of a folder, with "
+    "--conditional, its sub-folders.",
+)
+CONDITIONAL = flags.DEFINE_bool("conditional", False, "Train with the data's class labels.")
+MIRROR_AUGMENT = flags.DEFINE_bool("mirror_augment", False, "Flip half of the real images.")
+
+# Networks
+RESOLUTION = flags.DEFINE_integer("resolution", None, "Final resolution. Default: the data's.")
+FMAP_BASE = flags.DEFINE_integer("fmap_base", NETWORK.fmap_base, "Feature maps, overall.")
+FMAP_MAX = flags.DEFINE_integer("fmap_max", NETWORK.fmap_max, "Most feature maps of a layer.")
+FMAP_DECAY = flags.DEFINE_float("fmap_decay", NETWORK.fmap_decay, "How they fall with resolution.")
+LATENT_SIZE = flags.DEFINE_integer("latent_size", None, "Latent components. Default: fmap_max.")
+MBSTD_GROUP_SIZE = flags.DEFINE_integer(
+    "mbstd_group_size", NETWORK.mbstd_group_size, "Minibatch stddev group; 0: no such layer."
+)
+EQUALIZED = flags.DEFINE_bool("equalized", NETWORK.equalized, "Equalized learning rate.")
+PIXEL_NORM = flags.DEFINE_bool("pixel_norm", NETWORK.pixel_norm, "Pixel norm in the generator.")
+NORMALIZE_LATENTS = flags.DEFINE_bool(
+    "normalize_latents", NETWORK.normalize_latents, "Bring latents to the hypersphere."
+)
+GENERATOR_LEAKY_RELU = flags.DEFINE_bool(
+    "generator_leaky_relu", NETWORK.generator_leaky_relu, "Leaky ReLU, or plain ReLU."
+)
+DISCRIMINATOR_LEAKY_RELU = flags.DEFINE_bool(
+    "discriminator_leaky_relu", NETWORK.discriminator_leaky_relu, "Leaky ReLU, or plain ReLU."
+)
+FUSED_SCALE = flags.DEFINE_bool("fused_scale", NETWORK.fused_scale, "Fused up- and downscaling.")
+
+# Schedule
+INITIAL_RESOLUTION = flags.DEFINE_integer(
+    "initial_resolution", SCHEDULE.initial_resolution, "First resolution."
+)
+STABILIZE_KIMG = flags.DEFINE_float(
+    "stabilize_kimg", SCHEDULE.stabilize_kimg, "Thousands of images at a resolution."
+)
+FADE_IN_KIMG = flags.DEFINE_float(
+    "fade_in_kimg", SCHEDULE.fade_in_kimg, "Thousands of images while the next one fades in."
+)
+TOTAL_KIMG = flags.DEFINE_float(
+    "total_kimg", SCHEDULE.total_kimg, "Thousands of images in all; may change when going on."
+)
+BATCH_SIZE = flags.DEFINE_string(
+    "batch_size", str(SCHEDULE.batch_size), "Over all devices: 16, or 4:128,8:128,16:64."
+)
+LEARNING_RATE = flags.DEFINE_string(
+    "learning_rate", str(SCHEDULE.generator_learning_rate), "0.001, or 4:0.001,1024:0.0015."
+)
+DISCRIMINATOR_LEARNING_RATE = flags.DEFINE_string(
+    "discriminator_learning_rate", None, "Default: as --learning_rate."
+)
+TICK_KIMG = flags.DEFINE_string(
+    "tick_kimg", str(SCHEDULE.tick_kimg), "Thousands of images between reports."
+)
+DISCRIMINATOR_REPEATS = flags.DEFINE_integer(
+    "discriminator_repeats", TRAINING.discriminator_repeats, "D steps for each G step."
+)
+MINIBATCH_REPEATS = flags.DEFINE_integer(
+    "minibatch_repeats", TRAINING.minibatch_repeats, "Iterations between looks at the schedule."
+)
+
+# Loss and optimizer
+LOSS_NAME = flags.DEFINE_enum("loss", LOSS.name, ["wgan_gp"], "Loss.")
+GRADIENT_PENALTY_WEIGHT = flags.DEFINE_float(
+    "gradient_penalty_weight", LOSS.gradient_penalty_weight, "Lambda."
+)
+GRADIENT_TARGET = flags.DEFINE_float(
+    "gradient_target", LOSS.gradient_target, "Gradient norm wanted; 750 for CIFAR-10."
+)
+DRIFT_WEIGHT = flags.DEFINE_float("drift_weight", LOSS.drift_weight, "On squared real scores.")
+LABEL_WEIGHT = flags.DEFINE_float("label_weight", LOSS.label_weight, "AC-GAN, if conditional.")
+PENALTY_PIXELS = flags.DEFINE_enum(
+    "penalty_pixels",
+    LOSS.penalty_pixels,
+    ["final", "stage"],
+    "Measure the gradient in pixels of the final resolution, as published, or of the stage.",
+)
+AVERAGE_DECAY = flags.DEFINE_float(
+    "average_decay", TRAINING.average_decay, "Of the average generator, per D step."
+)
+KEEP_OPTIMIZER_STATE = flags.DEFINE_bool(
+    "keep_optimizer_state", TRAINING.keep_optimizer_state, "Carry Adam's state through growth."
+)
+
+# Machine
+PRECISION = flags.DEFINE_enum(
+    "precision", TRAINING.precision, ["float32", "mixed_bfloat16"], "Of the arithmetic."
+)
+STRATEGY = flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Devices.")
+SEED = flags.DEFINE_integer("seed", TRAINING.seed, "Of everything random.")
+KEEP_CHECKPOINTS = flags.DEFINE_integer(
+    "keep_checkpoints", 3, "Newest checkpoints that stay, besides one per stage.", lower_bound=1
+)
+MAX_BAD_RECORDS = flags.DEFINE_integer(
+    "max_bad_records", 0, "Damaged records that may be left out.", lower_bound=0
+)
+DETERMINISTIC = flags.DEFINE_bool(
+    "deterministic", False, "The same bits every time, interrupted or not; can be slower."
+)
+DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the stages and end.")
+
+
+def make_config(
+    dataset: str, resolution: int, num_channels: int, label_size: int
+) -> TrainingConfig:
+    """Turns flags and the data's properties into what a run computes."""
+    fmap_max = FMAP_MAX.value
+    generator_learning_rate = PerResolution.parse(LEARNING_RATE.value, "--learning_rate")
+    return TrainingConfig(
+        dataset=dataset,
+        network=NetworkConfig(
+            resolution=resolution,
+            num_channels=num_channels,
+            label_size=label_size,
+            latent_size=fmap_max if LATENT_SIZE.value is None else LATENT_SIZE.value,
+            fmap_base=FMAP_BASE.value,
+            fmap_decay=FMAP_DECAY.value,
+            fmap_max=fmap_max,
+            normalize_latents=NORMALIZE_LATENTS.value,
+            equalized=EQUALIZED.value,
+            pixel_norm=PIXEL_NORM.value,
+            generator_leaky_relu=GENERATOR_LEAKY_RELU.value,
+            discriminator_leaky_relu=DISCRIMINATOR_LEAKY_RELU.value,
+            fused_scale=FUSED_SCALE.value,
+            mbstd_group_size=MBSTD_GROUP_SIZE.value,
+        ),
+        schedule=ScheduleConfig(
+            resolution=resolution,
+            initial_resolution=INITIAL_RESOLUTION.value,
+            stabilize_kimg=STABILIZE_KIMG.value,
+            fade_in_kimg=FADE_IN_KIMG.value,
+            total_kimg=TOTAL_KIMG.value,
+            batch_size=PerResolution.parse(BATCH_SIZE.value, "--batch_size"),
+            generator_learning_rate=generator_learning_rate,
+            discriminator_learning_rate=generator_learning_rate
+            if DISCRIMINATOR_LEARNING_RATE.value is None
+            else PerResolution.parse(
+                DISCRIMINATOR_LEARNING_RATE.value, "--discriminator_learning_rate"
+            ),
+            tick_kimg=PerResolution.parse(TICK_KIMG.value, "--tick_kimg"),
+        ),
+        loss=LossConfig(
+            name=LOSS_NAME.value,
+            gradient_penalty_weight=GRADIENT_PENALTY_WEIGHT.value,
+            gradient_target=GRADIENT_TARGET.value,
+            drift_weight=DRIFT_WEIGHT.value,
+            label_weight=LABEL_WEIGHT.value,
+            penalty_pixels=PENALTY_PIXELS.value,
+        ),
+        average_decay=AVERAGE_DECAY.value,
+        discriminator_repeats=DISCRIMINATOR_REPEATS.value,
+        minibatch_repeats=MINIBATCH_REPEATS.value,
+        keep_optimizer_state=KEEP_OPTIMIZER_STATE.value,
+        mirror_augment=MIRROR_AUGMENT.value,
+        precision=PRECISION.value,
+        seed=SEED.value,
+    )
+
+
+def picture_options() -> PictureOptions:
+    """Turns flags into what becomes of each picture."""
+    return PictureOptions(
+        resolution=RESOLUTION.value,
+        num_channels=3 if CHANNELS.value == "rgb" else 1,
+        background=parse_background(BACKGROUND.value),
+        fit=FIT.value,
+        allow_upscaling=ALLOW_UPSCALING.value,
+    )

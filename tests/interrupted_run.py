@@ -1,0 +1,114 @@
+"""A small deterministic run, in a process of its own, that kills itself where it is told to.
+
+    python tests/interrupted_run.py DATA RUN_DIR [WHERE AT]
+
+WHERE is `step` (after the first step that ends at or after AT images), `write` (in the middle
+of writing the AT-th checkpoint of the process), `rename` (before it gets its name), `log`
+(after the AT-th line of metrics.jsonl, before its checkpoint) or `sigterm` (as `step`, but
+asking to stop).
+"""
+
+import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+
+import os
+import signal
+import sys
+
+import tensorflow as tf
+
+from pgan_tf import checkpoint, training_loop
+from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.distribution import make_strategy
+from pgan_tf.per_resolution import PerResolution
+from pgan_tf.run_folder import RunLog, open_run
+from pgan_tf.tick import Tick
+from tfrecords.dataset_info import read_dataset_info
+
+STAGE_IMAGES = 96
+CONFIG = TrainingConfig(
+    dataset="shapes",
+    network=NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=8, label_size=6),
+    schedule=ScheduleConfig(
+        resolution=8,
+        stabilize_kimg=STAGE_IMAGES / 1000,
+        fade_in_kimg=STAGE_IMAGES / 1000,
+        total_kimg=3 * STAGE_IMAGES / 1000,
+        batch_size=PerResolution(((4, 8), (8, 4))),
+        tick_kimg=PerResolution(((4, 0.032),)),
+    ),
+    minibatch_repeats=2,
+    mirror_augment=True,
+)
+
+
+def end(number=signal.SIGKILL):
+    os.kill(os.getpid(), number)
+
+
+def cut_after(function, times, number=signal.SIGKILL):
+    """Wraps a function so that the process ends after its `times`-th call."""
+    calls = []
+
+    def wrapped(*args, **kwargs):
+        result = function(*args, **kwargs)
+        calls.append(1)
+        if len(calls) == times:
+            end(number)
+        return result
+
+    return wrapped
+
+
+def cut(where, at):
+    if where in ("step", "sigterm"):
+        number = signal.SIGKILL if where == "step" else signal.SIGTERM
+        original = Tick.add
+        seen = [0]
+
+        def add(self, metrics, images):
+            original(self, metrics, images)
+            seen[0] = max(seen[0], self.first_image) + images
+            if seen[0] >= at:
+                end(number)
+
+        Tick.add = add
+    elif where == "write":
+        original_file, writes = tf.io.gfile.GFile, []
+
+        class HalfWritten(original_file):
+            def write(self, contents):
+                if self.name.endswith(".npz.partial"):
+                    writes.append(1)
+                    if len(writes) == at:
+                        super().write(contents[: len(contents) // 2])
+                        self.flush()
+                        end()
+                super().write(contents)
+
+        checkpoint.tf.io.gfile.GFile = HalfWritten
+    elif where == "rename":
+        original_rename, renames = tf.io.gfile.rename, []
+
+        def rename(source, target, overwrite=False):
+            if source.endswith(".npz.partial"):
+                renames.append(1)
+                if len(renames) == at:
+                    end()
+            original_rename(source, target, overwrite)
+
+        checkpoint.tf.io.gfile.rename = rename
+    else:
+        RunLog.write_metrics = cut_after(RunLog.write_metrics, at)
+
+
+def main(data, run_dir, where=None, at=0):
+    tf.config.experimental.enable_op_determinism()
+    if where:
+        cut(where, int(at))
+    open_run(run_dir, CONFIG, "")
+    info = read_dataset_info(data)
+    training_loop.train(CONFIG, info, run_dir, make_strategy("one_device"))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
