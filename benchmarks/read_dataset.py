@@ -18,7 +18,7 @@ from PIL import Image, ImageFilter
 
 from pgan_tf.dataset import make_dataset
 from tfrecords.source import PictureOptions, Source
-from tfrecords.writer import write_dataset
+from tfrecords.writing.writer import write_dataset
 
 RESOLUTION = flags.DEFINE_integer("resolution", 32, "In pixels.")
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Pictures in a batch.")
