@@ -35,8 +35,8 @@ _PRODUCT_ROUNDS = 5
 def main() -> None:
     """Makes pictures, converts them, and prints what that took."""
     from tfrecords.source import PictureOptions
-    from tfrecords.sources import open_source
-    from tfrecords.writer import write_dataset
+    from tfrecords.sources.by_name import open_source
+    from tfrecords.writing.writer import write_dataset
 
     gigaflops = measure_product()
     with tempfile.TemporaryDirectory() as folder:

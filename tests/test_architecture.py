@@ -27,7 +27,7 @@ PURE = ("per_resolution", "config", "schedule", "cost")
 
 
 def sources():
-    return [*(ROOT / "pgan_tf").rglob("*.py"), *(ROOT / "tfrecords").glob("*.py")]
+    return [*(ROOT / "pgan_tf").rglob("*.py"), *(ROOT / "tfrecords").rglob("*.py")]
 
 
 def module_of(path):
@@ -53,7 +53,7 @@ def test_imports_point_one_way():
 
 
 def test_tfrecords_knows_nothing_of_pgan_tf():
-    for path in (ROOT / "tfrecords").glob("*.py"):
+    for path in (ROOT / "tfrecords").rglob("*.py"):
         assert not any(name.startswith("pgan_tf") for name in imports_of(path)), path
 
 

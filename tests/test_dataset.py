@@ -13,7 +13,7 @@ from tfrecords.dataset_info import read_dataset_info, read_labels
 from tfrecords.errors import UserError
 from tfrecords.record import parse_image
 from tfrecords.source import PictureOptions, Source, one_hot
-from tfrecords.writer import write_dataset
+from tfrecords.writing.writer import write_dataset
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 COUNT, RESOLUTION, CLASSES = 20, 8, 3

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pgan_tf import checkpoint, sampling
-from tfrecords import shapes
+from tfrecords.sources import shapes
 
 ROOT = pathlib.Path(__file__).parent.parent
 RESOLUTION = 32

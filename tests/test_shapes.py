@@ -3,7 +3,7 @@ import collections
 import numpy as np
 import pytest
 
-from tfrecords import shapes
+from tfrecords.sources import shapes
 
 
 def box_average(image, factor):

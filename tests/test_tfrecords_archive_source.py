@@ -11,7 +11,7 @@ from PIL import Image
 from source_helpers import open_elsewhere, picture
 
 from tfrecords.errors import UserError
-from tfrecords.sources import open_source
+from tfrecords.sources.by_name import open_source
 
 ENDINGS = ("zip", "tar", "tar.gz", "tgz", "tar.bz2", "tar.xz")
 PATHS = ("a.png", "cat/b.JPG", "cat/deep/c.webp", "dog/d.bmp")
@@ -154,7 +154,7 @@ def test_the_copy_of_a_compressed_tar_is_removed_and_no_tensorflow_is_loaded(tmp
     (tmp_path / "tmp").mkdir()
     code = f"""
 import os, pickle, sys
-from tfrecords.sources import open_source
+from tfrecords.sources.by_name import open_source
 source = open_source({str(tmp_path / "a.tgz")!r})
 assert len(os.listdir({str(tmp_path / "tmp")!r})) == 1
 if not os.fork():  # a process that did not make the copy leaves it alone

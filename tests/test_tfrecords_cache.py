@@ -7,15 +7,16 @@ import pytest
 from made_source import contents, encode, make_source, noise, options
 from PIL import Image
 
-from tfrecords import cache, writer
+from tfrecords import cache
 from tfrecords.cache import prepare
 from tfrecords.errors import UserError
 from tfrecords.images import prepare_picture
-from tfrecords.journal import Journal
 from tfrecords.settling import settle_options
 from tfrecords.source import PictureOptions
-from tfrecords.sources import open_source
-from tfrecords.writer import write_dataset
+from tfrecords.sources.by_name import open_source
+from tfrecords.writing import writer
+from tfrecords.writing.journal import Journal
+from tfrecords.writing.writer import write_dataset
 
 GOLDEN = pathlib.Path(__file__).parent / "golden" / "tfrecords"
 
@@ -108,7 +109,7 @@ def test_an_interrupted_conversion_goes_on(pictures, tmp_path, monkeypatch, caps
             raise KeyboardInterrupt
         return prepare_picture(*arguments)
 
-    monkeypatch.setattr("tfrecords.convert.prepare_picture", convert)
+    monkeypatch.setattr("tfrecords.writing.convert.prepare_picture", convert)
     with pytest.raises(KeyboardInterrupt):
         prepare(str(pictures), cached, PictureOptions(8))
     capsys.readouterr()

@@ -8,7 +8,7 @@ import pytest
 from source_helpers import open_elsewhere, picture
 
 from tfrecords.errors import UserError
-from tfrecords.sources import open_source
+from tfrecords.sources.by_name import open_source
 
 
 def cifar_files(kind, protocol, as_bytes):

@@ -7,8 +7,8 @@ import sys
 import pytest
 from made_source import contents, make_source, noise, options
 
-from tfrecords import writer
 from tfrecords.errors import UserError
+from tfrecords.writing import writer
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 
@@ -43,9 +43,9 @@ def test_processes_do_not_load_tensorflow(tmp_path, small_chunks):
 
 SCRIPT = """
 import pathlib, sys
-from tfrecords import writer
+from tfrecords.writing import writer
 from tfrecords.source import PictureOptions
-from tfrecords.sources import open_source
+from tfrecords.sources.by_name import open_source
 
 pathlib.Path(__file__).with_name(__name__).touch()
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from made_source import encode, options
 from PIL import Image
 
 from tfrecords.record import decode_record
-from tfrecords.sources import open_source
-from tfrecords.writer import write_dataset
+from tfrecords.sources.by_name import open_source
+from tfrecords.writing.writer import write_dataset
 
 COUNT = 500
 

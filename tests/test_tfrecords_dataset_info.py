@@ -12,7 +12,7 @@ from tfrecords.errors import UserError
 from tfrecords.record import encode_image
 from tfrecords.record_file import RecordFile
 from tfrecords.source import one_hot
-from tfrecords.writer import write_dataset
+from tfrecords.writing.writer import write_dataset
 
 GOLDEN = pathlib.Path(__file__).parent / "golden" / "tfrecords"
 

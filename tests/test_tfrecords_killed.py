@@ -16,9 +16,9 @@ ROOT = pathlib.Path(__file__).parent.parent
 # from that of Python's start.
 SCRIPT = """
 import sys
-from tfrecords import writer
+from tfrecords.writing import writer
 from tfrecords.source import PictureOptions
-from tfrecords.sources import open_source
+from tfrecords.sources.by_name import open_source
 
 if __name__ == "__main__":
     writer._CHUNK_PICTURES = 4

@@ -13,9 +13,9 @@ from PIL import Image
 from source_helpers import open_elsewhere, picture
 
 from tfrecords.errors import UserError
-from tfrecords.idx_source import choose_digits
 from tfrecords.source import choose_resolution
-from tfrecords.sources import open_source
+from tfrecords.sources.by_name import open_source
+from tfrecords.sources.idx import choose_digits
 
 
 def grey(seed, size=28):

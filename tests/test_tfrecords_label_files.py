@@ -6,7 +6,7 @@ import pytest
 from source_helpers import save
 
 from tfrecords.errors import UserError
-from tfrecords.sources import open_source
+from tfrecords.sources.by_name import open_source
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 from made_source import contents, make_source, noise, options
 
-from tfrecords import journal, out_folder, shards, writer
 from tfrecords.dataset_info import is_dataset_folder, read_dataset_info
 from tfrecords.errors import UserError
 from tfrecords.source import one_hot
+from tfrecords.writing import journal, out_folder, shards, writer
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 from source_helpers import open_elsewhere, save
 
-from tfrecords import shapes
 from tfrecords.errors import UserError
-from tfrecords.folder_source import list_folder
 from tfrecords.source import PictureOptions, choose_resolution, compute_fingerprint, one_hot
-from tfrecords.sources import SOURCES_HELP, open_source
+from tfrecords.sources import shapes
+from tfrecords.sources.by_name import SOURCES_HELP, open_source
+from tfrecords.sources.folder import list_folder
 
 ROOT = os.path.dirname(os.path.dirname(__file__))
 
@@ -206,7 +206,7 @@ def test_readers_of_local_files_do_without_tensorflow(tmp_path):
     save(tmp_path / "a.png")
     code = f"""
 import pickle, sys
-from tfrecords.sources import open_source
+from tfrecords.sources.by_name import open_source
 for name in ("shapes", {str(tmp_path)!r}):
     source = open_source(name)
     source.sample_sides()

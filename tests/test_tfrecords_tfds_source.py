@@ -10,7 +10,7 @@ from PIL import Image
 from source_helpers import open_elsewhere, picture, save
 
 from tfrecords.errors import UserError
-from tfrecords.sources import open_source
+from tfrecords.sources.by_name import open_source
 
 tfds = pytest.importorskip("tensorflow_datasets")
 ROOT = os.path.dirname(os.path.dirname(__file__))
@@ -163,7 +163,7 @@ def test_a_damaged_dataset_is_an_error(prepared, tmp_path):
 def test_the_copy_is_removed_and_its_readers_do_without_tensorflow(prepared, tmp_path):
     code = f"""
 import pickle, subprocess, sys
-from tfrecords.sources import open_source
+from tfrecords.sources.by_name import open_source
 source = open_source("tfds:noise", tfds_data_dir={prepared!r})
 reader = pickle.dumps(source.open)
 child = "import pickle, sys; read = pickle.loads({{}})(); assert len(read(4)) > 99; "

@@ -9,13 +9,14 @@ import pytest
 import tensorflow as tf
 from made_source import contents, make_source, noise, options
 
-from tfrecords import shapes, writer
 from tfrecords.dataset_info import read_labels
 from tfrecords.errors import UserError
 from tfrecords.record import decode_record
 from tfrecords.source import one_hot
-from tfrecords.sources import open_source
-from tfrecords.writer import estimate_bytes
+from tfrecords.sources import shapes
+from tfrecords.sources.by_name import open_source
+from tfrecords.writing import writer
+from tfrecords.writing.writer import estimate_bytes
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 

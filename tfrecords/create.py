@@ -66,11 +66,11 @@ def main(source_name: str, out_dir: str) -> None:
     from tfrecords import paths
     from tfrecords.dataset_json import REJECTED_NAME
     from tfrecords.images import parse_background
-    from tfrecords.out_folder import check_out_dir
     from tfrecords.settling import settle_options
     from tfrecords.source import PictureOptions
-    from tfrecords.sources import open_source
-    from tfrecords.writer import estimate_bytes, write_dataset
+    from tfrecords.sources.by_name import open_source
+    from tfrecords.writing.out_folder import check_out_dir
+    from tfrecords.writing.writer import estimate_bytes, write_dataset
 
     check_out_dir(out_dir)
     options = PictureOptions(

@@ -22,10 +22,10 @@ import numpy as np
 from tfrecords import paths
 from tfrecords.dataset_json import JSON_NAME, parse_details
 from tfrecords.errors import UserError
-from tfrecords.journal import JOURNAL_NAME
 from tfrecords.record import read_shape
 from tfrecords.record_file import FRAME_BYTES, BadRecordError, RecordFile, read_first_record
 from tfrecords.remote import read_bytes
+from tfrecords.writing.journal import JOURNAL_NAME
 
 _FILE_PATTERN = re.compile(
     r"(?P<name>.+)-r(?P<log2>\d\d)(?:-(?P<shard>\d{5})-of-(?P<shards>\d{5}))?\.tfrecords"

@@ -74,7 +74,7 @@ def main(command: str, *arguments: str) -> None:
 
 
 def _summary(folder: str) -> None:
-    from tfrecords.inspection import format_summary, summarize
+    from tfrecords.inspecting.inspection import format_summary, summarize
 
     summary = summarize(folder)
     if _JSON.value:
@@ -87,7 +87,7 @@ def _verify(folder: str) -> None:
     from tqdm import tqdm
 
     from tfrecords.dataset_info import read_dataset_info
-    from tfrecords.verification import find_problems
+    from tfrecords.inspecting.verification import find_problems
 
     info = read_dataset_info(folder)
     problems = find_problems(info)
@@ -111,7 +111,7 @@ def _verify(folder: str) -> None:
 
 
 def _extract(folder: str, out_dir: str) -> None:
-    from tfrecords.extraction import extract
+    from tfrecords.inspecting.extraction import extract
 
     count = extract(
         folder,
@@ -124,13 +124,13 @@ def _extract(folder: str, out_dir: str) -> None:
 
 
 def _show(folder: str, path: str) -> None:
-    from tfrecords.contact_sheet import show
+    from tfrecords.inspecting.contact_sheet import show
 
     print(f"{path}: {show(folder, path, _RESOLUTION.value, _COUNT.value)}")
 
 
 def _compare(folder_a: str, folder_b: str) -> None:
-    from tfrecords.comparison import compare_datasets
+    from tfrecords.inspecting.comparison import compare_datasets
 
     found = compare_datasets(folder_a, folder_b)
     if found.differences:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tfrecords.errors import UserError
-from tfrecords.listing import printable
+from tfrecords.sources.listing import printable
 
 
 def is_remote(path: str) -> bool:

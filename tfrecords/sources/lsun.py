@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfrecords.errors import UserError
-from tfrecords.label_files import own_labels
-from tfrecords.listing import load_package, sample_read_sides
-from tfrecords.parts import Parts, file_identity, spool_parts
 from tfrecords.source import Reader, Source
+from tfrecords.sources.label_files import own_labels
+from tfrecords.sources.listing import load_package, sample_read_sides
+from tfrecords.sources.parts import Parts, file_identity, spool_parts
 
 
 def is_lmdb_folder(folder: str) -> bool:

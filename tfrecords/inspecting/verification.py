@@ -13,7 +13,13 @@ from tqdm import tqdm
 from tfrecords.dataset_info import DatasetInfo, read_labels
 from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME
 from tfrecords.errors import UserError
-from tfrecords.inspection import Pictures, file_size, map_in_threads, picture_classes, read_details
+from tfrecords.inspecting.inspection import (
+    Pictures,
+    file_size,
+    map_in_threads,
+    picture_classes,
+    read_details,
+)
 from tfrecords.pyramid import build_pyramid
 
 _READ_BYTES = 2**22

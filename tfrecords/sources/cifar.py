@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from tfrecords.archive_source import ARCHIVE_ERRORS, is_archive
 from tfrecords.errors import UserError
-from tfrecords.label_files import own_labels
-from tfrecords.listing import split_option
-from tfrecords.parts import Arrays, file_identity, new_temporary_file
 from tfrecords.source import Source, one_hot
+from tfrecords.sources.archive import ARCHIVE_ERRORS, is_archive
+from tfrecords.sources.label_files import own_labels
+from tfrecords.sources.listing import split_option
+from tfrecords.sources.parts import Arrays, file_identity, new_temporary_file
 
 _SHAPE = (3, 32, 32)
 

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tfrecords.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.errors import UserError
-from tfrecords.extraction import encode_png
-from tfrecords.inspection import Pictures, class_names, picture_classes
+from tfrecords.inspecting.extraction import encode_png
+from tfrecords.inspecting.inspection import Pictures, class_names, picture_classes
 
 MAX_CLASSES = 32
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from tfrecords.errors import UserError
-from tfrecords.listing import has_picture_name, printable
 from tfrecords.remote import read_bytes
 from tfrecords.source import one_hot
+from tfrecords.sources.listing import has_picture_name, printable
 
 LABELS_HELP = "'none', 'folders' or the path of a CSV or JSON file"
 

@@ -13,8 +13,8 @@ import numpy as np
 import PIL
 
 from tfrecords.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME
-from tfrecords.journal import write_all
 from tfrecords.source import PictureOptions, Source, compute_fingerprint
+from tfrecords.writing.journal import write_all
 
 # The published converter shuffles with this seed; the same gives the same files.
 _SHUFFLE_SEED = 123

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tfrecords.errors import UserError
-from tfrecords.label_files import own_labels
-from tfrecords.listing import split_option
-from tfrecords.parts import Arrays, file_identity, new_temporary_file
 from tfrecords.source import Reader, Source, one_hot
+from tfrecords.sources.label_files import own_labels
+from tfrecords.sources.listing import split_option
+from tfrecords.sources.parts import Arrays, file_identity, new_temporary_file
 
 # Sensible for a few hours of training; the published dataset has 1,000,000.
 DEFAULT_RGB_PICTURES = 200_000

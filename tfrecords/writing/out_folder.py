@@ -9,8 +9,8 @@ import tempfile
 
 from tfrecords.dataset_json import JSON_NAME
 from tfrecords.errors import UserError
-from tfrecords.journal import JOURNAL_NAME
 from tfrecords.remote import is_remote, load_gfile
+from tfrecords.writing.journal import JOURNAL_NAME
 
 
 def normalize(out_dir: str) -> str:

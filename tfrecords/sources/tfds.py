@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from tfrecords.errors import UserError
-from tfrecords.folder_source import open_folder
 from tfrecords.images import smaller_side
-from tfrecords.label_files import own_labels
-from tfrecords.listing import sample_sides
-from tfrecords.parts import Parts, spool_parts
 from tfrecords.remote import load_gfile
 from tfrecords.source import Reader, Source, one_hot
+from tfrecords.sources.folder import open_folder
+from tfrecords.sources.label_files import own_labels
+from tfrecords.sources.listing import sample_sides
+from tfrecords.sources.parts import Parts, spool_parts
 
 _SAMPLED_PICTURES = 1000
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from tfrecords.errors import UserError
-from tfrecords.label_files import own_labels
-from tfrecords.listing import load_package, split_option
-from tfrecords.parts import Arrays, file_identity, new_temporary_file
 from tfrecords.source import Source, one_hot
+from tfrecords.sources.label_files import own_labels
+from tfrecords.sources.listing import load_package, split_option
+from tfrecords.sources.parts import Arrays, file_identity, new_temporary_file
 
 _BLOCK = 1000  # pictures
 

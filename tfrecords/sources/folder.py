@@ -8,10 +8,16 @@ from dataclasses import dataclass
 
 from tfrecords.errors import UserError
 from tfrecords.images import smaller_side
-from tfrecords.label_files import find_labels
-from tfrecords.listing import has_picture_name, is_hidden, no_pictures, printable, sample_sides
 from tfrecords.remote import is_remote, load_gfile, read_bytes
 from tfrecords.source import Reader, Source
+from tfrecords.sources.label_files import find_labels
+from tfrecords.sources.listing import (
+    has_picture_name,
+    is_hidden,
+    no_pictures,
+    printable,
+    sample_sides,
+)
 
 _HEADER_BYTES = 2**18  # of a remote picture: most tell their size within these
 

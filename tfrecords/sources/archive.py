@@ -13,16 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfrecords.errors import UserError
-from tfrecords.label_files import find_labels
-from tfrecords.listing import (
+from tfrecords.source import Reader, Source
+from tfrecords.sources.label_files import find_labels
+from tfrecords.sources.listing import (
     has_picture_name,
     is_hidden,
     no_pictures,
     printable,
     sample_read_sides,
 )
-from tfrecords.parts import Parts, file_identity, new_temporary_file
-from tfrecords.source import Reader, Source
+from tfrecords.sources.parts import Parts, file_identity, new_temporary_file
 
 _TAR_ENDINGS = (".tar",)
 _COMPRESSED_ENDINGS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from tfrecords.errors import UserError
-from tfrecords.label_files import own_labels
-from tfrecords.listing import load_package
-from tfrecords.parts import file_identity
 from tfrecords.source import Reader, Source, one_hot
+from tfrecords.sources.label_files import own_labels
+from tfrecords.sources.listing import load_package
+from tfrecords.sources.parts import file_identity
 
 ENDINGS = (".h5", ".hdf5")
 

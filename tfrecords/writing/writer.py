@@ -16,16 +16,17 @@ from collections.abc import Iterator
 
 from tqdm import tqdm
 
-from tfrecords import out_folder, pyramid
-from tfrecords.conversion import Conversion
-from tfrecords.convert import Chunk, Task, convert_all
+from tfrecords import pyramid
 from tfrecords.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.errors import UserError
-from tfrecords.journal import JOURNAL_NAME, Journal
 from tfrecords.record import ENCODINGS
 from tfrecords.remote import is_remote
-from tfrecords.shards import Shards, undo_finish
 from tfrecords.source import FITS, PictureOptions, Source
+from tfrecords.writing import out_folder
+from tfrecords.writing.conversion import Conversion
+from tfrecords.writing.convert import Chunk, Task, convert_all
+from tfrecords.writing.journal import JOURNAL_NAME, Journal
+from tfrecords.writing.shards import Shards, undo_finish
 
 SHARD_BYTES = 2**27
 MAX_RESOLUTION = 1024

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecords.dataset_info import DatasetInfo, read_dataset_info, read_labels
-from tfrecords.inspection import Pictures, file_size, map_in_threads
+from tfrecords.inspecting.inspection import Pictures, file_size, map_in_threads
 
 _READ_BYTES = 2**22
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 
-from tfrecords.journal import write_all
+from tfrecords.writing.journal import write_all
 
 _HASH_BLOCK_BYTES = 2**22
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from tfrecords.archive_source import is_archive, open_archive
 from tfrecords.errors import UserError
-from tfrecords.folder_source import open_folder
 from tfrecords.source import Reader, Source
+from tfrecords.sources.archive import is_archive, open_archive
+from tfrecords.sources.folder import open_folder
 
 ALIGNED_SIZE = (178, 218)  # width and height of a picture, in pixels
 _CENTRE = (89, 121)  # of the crop, x and y

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tfrecords.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.errors import UserError
-from tfrecords.inspection import Pictures, class_names, map_in_threads, picture_classes
+from tfrecords.inspecting.inspection import Pictures, class_names, map_in_threads, picture_classes
 
 # What some file systems do not take in a name.
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')

@@ -3,19 +3,20 @@
 import os
 from collections.abc import Callable
 
-from tfrecords import pyramid, shapes
-from tfrecords.archive_source import is_archive, open_archive
-from tfrecords.celeba_source import open_celeba
-from tfrecords.cifar_source import detect_cifar, open_cifar
+from tfrecords import pyramid
 from tfrecords.errors import UserError
-from tfrecords.folder_source import open_folder
-from tfrecords.hdf5_source import ENDINGS, open_hdf5
-from tfrecords.idx_source import is_idx_folder, open_mnist, open_mnist_rgb
-from tfrecords.lsun_source import is_lmdb_folder, open_lsun
 from tfrecords.remote import is_remote
 from tfrecords.source import Source
-from tfrecords.svhn_source import open_svhn
-from tfrecords.tfds_source import open_tfds
+from tfrecords.sources import shapes
+from tfrecords.sources.archive import is_archive, open_archive
+from tfrecords.sources.celeba import open_celeba
+from tfrecords.sources.cifar import detect_cifar, open_cifar
+from tfrecords.sources.folder import open_folder
+from tfrecords.sources.hdf5 import ENDINGS, open_hdf5
+from tfrecords.sources.idx import is_idx_folder, open_mnist, open_mnist_rgb
+from tfrecords.sources.lsun import is_lmdb_folder, open_lsun
+from tfrecords.sources.svhn import open_svhn
+from tfrecords.sources.tfds import open_tfds
 
 SOURCES_HELP = (
     "a folder of pictures, a .zip or .tar of them, 'tfds:NAME[:SPLIT]', 'shapes', or a copy of "

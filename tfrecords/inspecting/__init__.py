@@ -1,0 +1,1 @@
+"""What `python -m tfrecords.inspect` looks at, and how."""

@@ -1,0 +1,1 @@
+"""Pictures to TFRecords: worker processes, a journal, shards."""
