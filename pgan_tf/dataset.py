@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from pgan_tf.order import flips_at, pictures_at
-from pgan_tf.reals import to_float
+from pgan_tf.reals import mirror, to_float
 from pgan_tf.records import MEMORY_BYTES, Records, find_records, load_records, make_file_reader
 from tfrecords.dataset_info import DatasetInfo, read_labels
 from tfrecords.errors import UserError
@@ -75,11 +75,10 @@ def make_dataset(
 
     def finish(serialized: tf.Tensor, pictures: tf.Tensor, positions: tf.Tensor) -> Any:
         images = parse_images(serialized, resolution, info.num_channels, info.encoding)
-        images = to_float(tf.ensure_shape(images, (size, *images.shape[1:])))
+        images = tf.ensure_shape(images, (size, *images.shape[1:]))
         if mirror_augment:
-            mirrored = flips_at(positions, seed)[:, None, None, None]
-            images = tf.where(mirrored, images[:, :, ::-1], images)
-        return images, tf.ensure_shape(tf.gather(labels, pictures), (size, label_size))
+            images = mirror(images, flips_at(positions, seed))
+        return to_float(images), tf.ensure_shape(tf.gather(labels, pictures), (size, label_size))
 
     positions = tf.data.Dataset.counter(dtype=tf.int64).map(positions_of)
     options = {"info": info, "seed": seed, "bad_records": bad_records}
