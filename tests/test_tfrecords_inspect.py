@@ -424,6 +424,17 @@ def test_extraction_never_overwrites(tmp_path):
     assert [path.name for path in out.iterdir()] == ["mine.txt"]
 
 
+def test_comparing_a_damaged_dataset_is_an_error_and_no_difference(tmp_path):
+    whole, damaged = (build(tmp_path / name, draw()) for name in ("whole", "damaged"))
+    path = damaged / "damaged-r04.tfrecords"
+    data = bytearray(path.read_bytes())
+    data[-10] ^= 1
+    path.write_bytes(data)
+    for pair in ((whole, damaged), (damaged, whole)):
+        with pytest.raises(UserError, match=r"record 7.*verify names"):
+            compare_datasets(*map(str, pair))
+
+
 def test_a_failed_extraction_leaves_nothing(tmp_path):
     folder = build(tmp_path / "set", draw())
     path = folder / "set-r04.tfrecords"

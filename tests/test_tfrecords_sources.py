@@ -225,3 +225,15 @@ def test_a_remote_folder(tmp_path):
     assert list(source.sample_sides()) == [16, 18]
     with pytest.raises(UserError, match="no such folder"):
         open_source(f"file://{tmp_path}/absent")
+
+
+def test_home_folders_are_found_wherever_they_stand(tmp_path, monkeypatch):
+    """The shell expands ~ only where a word begins, which it does not in --labels=~/x."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "pictures").mkdir()
+    for name in ("a", "b"):
+        Image.new("RGB", (4, 4)).save(tmp_path / "pictures" / f"{name}.png")
+    (tmp_path / "classes.csv").write_text("a.png,cat\nb.png,dog\n")
+    source = open_source(str(tmp_path / "pictures"), labels="~/classes.csv")
+    assert source.label_names == ("cat", "dog")
+    assert open_source("celeba:~/pictures").num_pictures == 2

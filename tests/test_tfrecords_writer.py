@@ -195,7 +195,9 @@ def test_an_empty_folder_is_filled_and_others_are_left_alone(tmp_path):
     write_dataset(make_source(noise(3)), options(), f"{out}/")
     before = contents(out)
     with pytest.raises(UserError, match="expected a new or empty folder"):
-        write_dataset(make_source(noise(4)), options(), str(out))
+        write_dataset(make_source(noise(3)), options(), str(out), shuffle=False)
+    # The same once more is no mistake, and touches nothing.
+    assert write_dataset(make_source(noise(3)), options(), str(out)).num_images == 3
     assert contents(out) == before
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="found a file"):
@@ -234,6 +236,14 @@ def test_arguments_are_checked(tmp_path, arguments, message):
     with pytest.raises(UserError, match=message):
         write_dataset(make_source(noise(1)), out_dir=str(tmp_path / "out"), **arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_estimate_of_small_pngs_is_not_too_small(tmp_path):
+    """At 4 px a PNG's headers take more than its pixels."""
+    pictures = make_source(noise(20, 16))
+    info = write_dataset(pictures, options(16), str(tmp_path / "out"), encoding="png")
+    size = sum(pathlib.Path(path).stat().st_size for files in info.files.values() for path in files)
+    assert 0.7 * size < estimate_bytes(20, options(16), "png") < 1.3 * size
 
 
 def test_the_estimate_of_raw_is_close_from_above(tmp_path):

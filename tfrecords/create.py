@@ -64,7 +64,7 @@ def main(source_name: str, out_dir: str) -> None:
     _check_resolution(_RESOLUTION.value)
     # Imported here so that --help and mistaken flags answer at once.
     from tfrecords import paths
-    from tfrecords.dataset_json import REJECTED_NAME
+    from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME
     from tfrecords.images import parse_background
     from tfrecords.settling import settle_options
     from tfrecords.source import PictureOptions
@@ -72,7 +72,8 @@ def main(source_name: str, out_dir: str) -> None:
     from tfrecords.writing.out_folder import check_out_dir
     from tfrecords.writing.writer import estimate_bytes, write_dataset
 
-    check_out_dir(out_dir)
+    if not paths.exists(paths.join(out_dir, JSON_NAME)):  # else it may be the same one
+        check_out_dir(out_dir)
     options = PictureOptions(
         resolution=_RESOLUTION.value,
         num_channels=1 if _CHANNELS.value == "gray" else 3,

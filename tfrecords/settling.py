@@ -28,11 +28,14 @@ def settle_options(source: Source, options: PictureOptions) -> PictureOptions:
                 "other pictures"
             )
         resolution = choose_resolution(sides)
-        print(
-            f"Taking {resolution} px, the largest power of two that half of the pictures reach "
-            f"({len(sides):,} of {source.num_pictures:,} looked at)",
-            flush=True,
-        )
+        if len(sides) == 1 < source.num_pictures:  # the source's pictures are all alike
+            why = f"the pictures have {sides[0]} px"
+        else:
+            why = (
+                f"the largest power of two that half of the pictures reach ({len(sides):,} of "
+                f"{source.num_pictures:,} looked at)"
+            )
+        print(f"Taking {resolution} px, {why}", flush=True)
         return resolution
 
     return options.settled(choose)

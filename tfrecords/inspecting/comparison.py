@@ -8,7 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecords.dataset_info import DatasetInfo, read_dataset_info, read_labels
+from tfrecords.errors import UserError
 from tfrecords.inspecting.inspection import Pictures, file_size, map_in_threads
+from tfrecords.record_file import BadRecordError
 
 _READ_BYTES = 2**22
 
@@ -113,8 +115,11 @@ def _compare_pictures(a: DatasetInfo, b: DatasetInfo, resolutions: list[int]) ->
     def compare(index: int) -> tuple[int, int, int] | None:
         """Returns the first resolution that differs, in how many values, and by how much."""
         for resolution, (of_a, of_b) in pairs.items():
-            if of_a.record(index) == of_b.record(index):
-                continue
+            try:
+                if of_a.record(index) == of_b.record(index):
+                    continue
+            except BadRecordError as error:
+                raise UserError(f"{error}: verify names all that are damaged") from error
             image_a, image_b = of_a.read(index), of_b.read(index)
             if not np.array_equal(image_a, image_b):
                 gaps = np.abs(image_a.astype(np.int16) - image_b)

@@ -59,7 +59,10 @@ def open_source(
     """
     if resolution is not None:
         pyramid.resolutions(resolution)
+    # The shell expands ~ only where a word begins.
+    labels = labels and os.path.expanduser(labels)
     kind, _, rest = source.partition(":")
+    rest = os.path.expanduser(rest)
     folder_labels = "folders" if labels == "wanted" else labels
     labels = None if labels == "wanted" else labels
     if source == "shapes":

@@ -57,7 +57,8 @@ def write_dataset(
     Args:
         source: the pictures.
         options: settled; the resolution is at most 1024.
-        out_dir: the folder to make, local or remote; absent or empty so far.
+        out_dir: the folder to make, local or remote; absent or empty so far, or the same
+            data set, which is left as it is.
         shuffle: whether the pictures are put into a random order, always the same;
             training wants it wherever the source is sorted.
         name: what the files are called; `out_dir`'s last part when absent.
@@ -95,9 +96,12 @@ def estimate_bytes(num_pictures: int, options: PictureOptions, encoding: str) ->
     """Estimates the size of a data set's TFRecords in bytes.
 
     Uncompressed ones are exact but for the frames; a PNG takes 0.7 of that, which is what
-    photographs take, drawings less and noise more.
+    photographs take, drawings less and noise more, and 100 bytes for its headers.
     """
-    return round(num_pictures * _picture_bytes(options) * (0.7 if encoding == "png" else 1))
+    size = _picture_bytes(options)
+    if encoding == "png":
+        size = 0.7 * size + 100 * len(pyramid.resolutions(options.resolution))
+    return round(num_pictures * size)
 
 
 def _write_local(conversion: Conversion, out_dir: str, processes: int, strict: bool) -> None:
@@ -106,6 +110,8 @@ def _write_local(conversion: Conversion, out_dir: str, processes: int, strict: b
     if os.path.exists(left_over) and conversion.made(out_dir):
         os.remove(left_over)  # a conversion ended between its last two steps
         return
+    if conversion.made(out_dir):
+        return  # the same command again: there is nothing to do
     out_folder.check_out_dir(out_dir)
     _check_free_disk(conversion, out_dir, partial)
     with _writing(out_dir, partial):
