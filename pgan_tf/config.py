@@ -277,7 +277,7 @@ class TrainingConfig:
 
 
 # What may change between the parts of a run without making it another run.
-CHANGEABLE = frozenset({"schedule.total_kimg", "schedule.tick_kimg"})
+CHANGEABLE = frozenset({"schedule.total_kimg", "schedule.tick_kimg", "schedule.batch_size"})
 
 
 def differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[Any, Any]]:

@@ -61,21 +61,26 @@ def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
         ) from None
 
 
-def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> None:
-    """Checks that two configurations are of one run, whose length may differ.
+def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tuple[str, ...]:
+    """Checks that two configurations are of one run; its length and batches may change.
+
+    Returns:
+        What has changed, a few words each.
 
     Raises:
         UserError: another field differs; all that do are named.
     """
     different = {
-        name: values for name, values in differences(old, new).items() if name not in CHANGEABLE
+        name: f"{name} was {before} and is {now}"
+        for name, (before, now) in differences(old, new).items()
     }
-    if different:
-        listed = ", ".join(f"{name} was {a} and is {b}" for name, (a, b) in different.items())
+    refused = [words for name, words in different.items() if name not in CHANGEABLE]
+    if refused:
         raise UserError(
-            f"--run_dir: {run_dir} was begun with another configuration ({listed}): go on with "
-            f"--flagfile={posixpath.join(run_dir, 'flags.txt')}, or name another --run_dir"
+            f"--run_dir: {run_dir} was begun with another configuration ({', '.join(refused)}): go "
+            f"on with --flagfile={posixpath.join(run_dir, 'flags.txt')}, or name another --run_dir"
         )
+    return tuple(different.values())
 
 
 def _list(folder: str) -> list[str]:

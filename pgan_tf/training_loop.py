@@ -64,6 +64,8 @@ def train(
     progress = Progress(stages, config.network, total_images, images_shown)
     if images_shown:
         progress.print(f"Going on from {images_shown / 1000:g} kimg")
+    for words in begun.changed:
+        progress.print(f"Changed: {words}")
 
     step = None
     bad_records = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -135,12 +137,13 @@ def _save_and_stop(
 
 @dataclasses.dataclass(frozen=True)
 class _Begun:
-    """Where a run begins or goes on; see `checkpoint.Checkpoint`."""
+    """Where a run begins or goes on; see `checkpoint.Checkpoint` and `check_same_run`."""
 
     state: TrainingState
     images_shown: int
-    tick_metrics: np.ndarray | None
-    tick_first_image: int
+    tick_metrics: np.ndarray | None = None
+    tick_first_image: int = 0
+    changed: tuple[str, ...] = ()
 
 
 def _begin(config: TrainingConfig, run_dir: str, strategy: tf.distribute.Strategy) -> _Begun:
@@ -148,13 +151,15 @@ def _begin(config: TrainingConfig, run_dir: str, strategy: tf.distribute.Strateg
     stages = make_stages(config.schedule)
     path = checkpoint.latest(checkpoint_folder(run_dir))
     if path is None:
-        return _Begun(build_state(stages[0], config, strategy), 0, None, 0)
+        return _Begun(build_state(stages[0], config, strategy), 0)
     saved = checkpoint.read(path)
-    check_same_run(saved.config, config, run_dir)
+    changed = check_same_run(saved.config, config, run_dir)
     # Today's stage of that index: another total_kimg moves the last one's end.
     state = build_state(stages[saved.stage.index], config, strategy)
     checkpoint.restore(saved, state)
-    return _Begun(state, saved.images_shown, saved.tick_metrics, saved.tick_first_image)
+    return _Begun(
+        state, saved.images_shown, saved.tick_metrics, saved.tick_first_image, changed
+    )
 
 
 def _batches(

@@ -87,8 +87,8 @@ def changed_schedule(**fields):
         ),
         (changed(loss=LossConfig(drift_weight=0.5)), "loss.drift_weight was 0.001 and is 0.5"),
         (
-            changed_schedule(batch_size=PerResolution(((4, 32), (8, 16)))),
-            "schedule.batch_size was 16 and is 4:32,8:16",
+            changed_schedule(generator_learning_rate=PerResolution(((4, 0.1), (8, 0.2)))),
+            "schedule.generator_learning_rate was 0.001 and is 4:0.1,8:0.2",
         ),
         (changed_schedule(fade_in_kimg=5.0), "schedule.fade_in_kimg was 600.0 and is 5.0"),
     ],
@@ -110,9 +110,13 @@ def test_all_fields_that_differ_are_named(tmp_path):
         assert f"{name} was " in message
 
 
-def test_a_run_may_be_made_longer_and_report_more_often(tmp_path):
+def test_a_run_may_be_made_longer_in_other_batches_and_report_more_often(tmp_path):
     open_run(str(tmp_path), CONFIG, "--total_kimg=10\n")
-    longer = changed_schedule(total_kimg=20, tick_kimg=PerResolution(((4, 1),)))
+    longer = changed_schedule(
+        total_kimg=20,
+        tick_kimg=PerResolution(((4, 1),)),
+        batch_size=PerResolution(((4, 32), (8, 16))),
+    )
     open_run(str(tmp_path), longer, "--total_kimg=20\n")
     assert (tmp_path / "flags.txt").read_text() == "--total_kimg=20\n"
     assert TrainingConfig.from_json((tmp_path / "config.json").read_text()) == longer

@@ -1,5 +1,6 @@
 """A whole small run: growth, the run folder, going on after an interruption."""
 
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -170,6 +171,21 @@ def test_diverged_run_ends_before_it_overwrites_what_was_good(info, one_device, 
     with pytest.raises(UserError, match="diverged"):
         run(config, info, tmp_path / "run", one_device)
     assert {path: path.read_bytes() for path in folder.iterdir()} == poisoned
+
+
+def test_batch_size_may_change_and_the_run_says_so(info, one_device, tmp_path, capsys):
+    folder = tmp_path / "run"
+    run(make_config(48), info, folder, one_device)
+    config = make_config(64)
+    larger = PerResolution(((4, 16), (16, 4)))
+    config = dataclasses.replace(
+        config, schedule=dataclasses.replace(config.schedule, batch_size=larger)
+    )
+    assert run(config, info, folder, one_device) == 80  # a call takes two batches of 16
+    assert [row["batch_size"] for row in read_metrics(folder)] == [8, 8, 16]
+    said = capsys.readouterr().out
+    assert "Changed: schedule.batch_size was 4:8,16:4 and is 4:16,16:4" in said
+    assert "Changed: schedule.total_kimg was 0.048 and is 0.064" in said
 
 
 @pytest.fixture
