@@ -157,9 +157,7 @@ def _begin(config: TrainingConfig, run_dir: str, strategy: tf.distribute.Strateg
     # Today's stage of that index: another total_kimg moves the last one's end.
     state = build_state(stages[saved.stage.index], config, strategy)
     checkpoint.restore(saved, state)
-    return _Begun(
-        state, saved.images_shown, saved.tick_metrics, saved.tick_first_image, changed
-    )
+    return _Begun(state, saved.images_shown, saved.tick_metrics, saved.tick_first_image, changed)
 
 
 def _batches(
