@@ -83,6 +83,7 @@ def main() -> None:
         strategy,
         given.KEEP_CHECKPOINTS.value,
         given.MAX_BAD_RECORDS.value,
+        given.MAX_BAD_STEPS.value,
     )
     print_what_next(run_dir, images_shown)
 

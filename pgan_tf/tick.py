@@ -19,41 +19,63 @@ class Tick:
     """
 
     def __init__(
-        self, first_image: int, seconds_before: float, metrics: np.ndarray | None = None
+        self,
+        first_image: int,
+        seconds_before: float,
+        metrics: np.ndarray | None = None,
+        skipped_before: int = 0,
     ) -> None:
         """Begins a tick, or goes on with one.
 
         Args:
             first_image: images shown when it began.
             seconds_before: of training, over all parts of the run.
-            metrics: `(steps, len(METRICS))` float32, of the steps done in an earlier part.
+            metrics: `(iterations, len(METRICS))` float32, done in an earlier part.
+            skipped_before: how many iterations were skipped last before it.
         """
         self.first_image = first_image
         self._earlier = np.zeros((0, len(METRICS)), np.float32)
         if metrics is not None and metrics.size:
             self._earlier = metrics
         self._steps: list[tf.Tensor] = []
+        self._skipped_before = skipped_before
         self._images_timed = 0
         self._seconds_before = seconds_before
         self._begin = time.monotonic()
 
     def add(self, metrics: tf.Tensor, images: int) -> None:
-        """Takes a step's metrics, `(len(METRICS),)` float32, and how many images it took."""
+        """Takes a call's metrics, a row an iteration, and how many images it took."""
         self._steps.append(metrics)
         self._images_timed += images
 
     def metrics(self) -> np.ndarray:
-        """Returns `(steps, len(METRICS))` float32; waits for the device."""
-        steps = [step.numpy() for step in self._steps]
-        return np.concatenate([self._earlier, np.reshape(steps, (-1, len(METRICS)))])
+        """Returns `(iterations, len(METRICS))` float32; waits for the device."""
+        return np.concatenate([self._earlier, *(step.numpy() for step in self._steps)])
+
+    def most_skipped_in_a_row(self) -> int:
+        """Returns the length of the longest row of skipped iterations."""
+        return max(self._rows_of_skipped())
+
+    def skipped_at_end(self) -> int:
+        """Returns how many iterations were skipped last, 0 if the last one was good."""
+        return self._rows_of_skipped()[-1]
+
+    def _rows_of_skipped(self) -> list[int]:
+        rows = [self._skipped_before]
+        for good in np.isfinite(self.metrics()).all(axis=1):
+            rows.append(0 if good else rows[-1] + 1)
+        return rows
 
     def seconds(self) -> float:
         """Seconds of training until now, over all parts of the run."""
         return self._seconds_before + time.monotonic() - self._begin
 
-    def summary(self, position: Position, images_shown: int) -> dict[str, float | int | str]:
+    def summary(self, position: Position, images_shown: int) -> dict[str, float | int | str | None]:
         """Returns what is worth a line in metrics.jsonl."""
-        means = self.metrics().astype(np.float64).mean(axis=0)
+        rows = self.metrics().astype(np.float64)
+        good = np.isfinite(rows).all(axis=1)
+        # Where all were skipped there is no mean to tell: JSON's null.
+        means = rows[good].mean(axis=0).tolist() if good.any() else [None] * len(METRICS)
         seconds = self.seconds()
         return {
             "images_shown": images_shown,
@@ -65,7 +87,8 @@ class Tick:
             "batch_size": position.batch_size,
             "generator_learning_rate": position.generator_learning_rate,
             "discriminator_learning_rate": position.discriminator_learning_rate,
-            **{name: float(value) for name, value in zip(METRICS, means, strict=True)},
+            **dict(zip(METRICS, means, strict=True)),
+            "skipped_iterations": int(np.sum(~good)),
             "images_per_second": self._images_timed / (seconds - self._seconds_before),
             "seconds": seconds,
         }

@@ -140,6 +140,12 @@ KEEP_CHECKPOINTS = flags.DEFINE_integer(
 MAX_BAD_RECORDS = flags.DEFINE_integer(
     "max_bad_records", 0, "Damaged records that may be left out.", lower_bound=0
 )
+MAX_BAD_STEPS = flags.DEFINE_integer(
+    "max_bad_steps",
+    100,
+    "Iterations in a row that may be skipped since their numbers are not finite.",
+    lower_bound=0,
+)
 DETERMINISTIC = flags.DEFINE_bool(
     "deterministic", False, "The same bits every time, interrupted or not; can be slower."
 )

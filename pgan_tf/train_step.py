@@ -17,7 +17,7 @@ from pgan_tf.networks import set_alpha
 from pgan_tf.reals import fade_reals
 from pgan_tf.state import TrainingState
 
-# What a step reports, each a mean over the global batch and the repeats of a call.
+# What an iteration reports, each a mean over the global batch.
 METRICS = (
     "discriminator_loss",
     "generator_loss",
@@ -29,7 +29,7 @@ METRICS = (
 TrainStep = Callable[..., tf.Tensor]
 
 
-def discriminator_step(
+def discriminator_gradients(
     state: TrainingState,
     reals: tf.Tensor,
     labels: tf.Tensor,
@@ -38,8 +38,8 @@ def discriminator_step(
     *,
     config: TrainingConfig,
     global_batch_size: int,
-) -> losses.DiscriminatorLoss:
-    """Trains the discriminator once, in a replica; returns what it minimised.
+) -> tuple[losses.DiscriminatorLoss, list[tf.Tensor]]:
+    """Computes what would train the discriminator once, in a replica.
 
     Args:
         state: the networks.
@@ -49,6 +49,9 @@ def discriminator_step(
         mixing: `(replica_batch_size,)` float32 in [0, 1]; see `losses.discriminator_loss`.
         config: the run.
         global_batch_size: examples over all replicas.
+
+    Returns:
+        What is minimised, and the gradients of the discriminator's trainable variables.
     """
     scale = losses.penalty_scale(config.loss, state.stage.resolution, config.network.resolution)
     fakes = state.generator([latents, labels], training=True)
@@ -58,19 +61,18 @@ def discriminator_step(
         )
         # Optimizers add gradients up over replicas: each takes its share of the global mean.
         loss = tf.reduce_sum(parts.loss) / global_batch_size
-    _apply_gradients(state.discriminator_optimizer, tape, loss, state.discriminator)
-    return parts
+    return parts, tape.gradient(loss, _values(state.discriminator))
 
 
-def generator_step(
+def generator_gradients(
     state: TrainingState,
     labels: tf.Tensor,
     latents: tf.Tensor,
     *,
     config: TrainingConfig,
     global_batch_size: int,
-) -> tf.Tensor:
-    """Trains the generator once, in a replica; returns the loss, `(replica_batch_size,)`.
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Computes what would train the generator once, in a replica.
 
     Args:
         state: the networks.
@@ -78,14 +80,17 @@ def generator_step(
         latents: `(replica_batch_size, latent_size)` float32.
         config: the run.
         global_batch_size: examples over all replicas.
+
+    Returns:
+        The loss, `(replica_batch_size,)`, and the gradients of the generator's trainable
+        variables.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch([variable.value for variable in state.generator.trainable_variables])
+        tape.watch(_values(state.generator))
         fakes = state.generator([latents, labels], training=True)
         per_example = losses.generator_loss(state.discriminator, fakes, labels, config.loss)
         loss = tf.reduce_sum(per_example) / global_batch_size
-    _apply_gradients(state.generator_optimizer, tape, loss, state.generator)
-    return per_example
+    return per_example, tape.gradient(loss, _values(state.generator))
 
 
 def average_step(state: TrainingState, decay: float, strategy: tf.distribute.Strategy) -> None:
@@ -113,6 +118,10 @@ def make_train_step(
 ) -> TrainStep:
     """Compiles the step of a stage.
 
+    A step whose gradients are not all finite, on any replica, changes nothing on any: no
+    network, no optimizer, no average. Where the discriminator's is skipped, the
+    generator's, which would train against it, is skipped too.
+
     Args:
         state: the stage's networks; the step changes them.
         config: the run.
@@ -123,8 +132,9 @@ def make_train_step(
         `step(batches, images_shown, alpha, generator_learning_rate,
         discriminator_learning_rate)`: takes `minibatch_repeats` x `discriminator_repeats` batches
         `(images, labels)` from an iterator of the strategy's, trains with all random numbers
-        derived from (seed, images_shown), and returns `(len(METRICS),)` float32. One
-        alpha holds for the whole call.
+        derived from (seed, images_shown), and returns `(minibatch_repeats, len(METRICS))`
+        float32, a row of NaN for an iteration that was skipped, or in part. One alpha holds
+        for the whole call.
     """
     replica_batch_size = global_batch_size // strategy.num_replicas_in_sync
     options = {"config": config, "global_batch_size": global_batch_size}
@@ -138,28 +148,39 @@ def make_train_step(
         shape = (global_batch_size, config.network.latent_size)
         return replica_slice(tf.random.stateless_normal(shape, seed))
 
-    def replica_discriminator_step(
+    def replica_discriminator(
         reals: tf.Tensor, labels: tf.Tensor, alpha: tf.Tensor, images_shown: tf.Tensor
-    ) -> tf.Tensor:
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         latents_seed, mixing_seed = _seeds(config.seed, 0, images_shown)
         if state.stage.fades_in:
             reals = fade_reals(reals, alpha)
         mixing = tf.random.stateless_uniform((global_batch_size,), mixing_seed)
-        parts = discriminator_step(
+        parts, gradients = discriminator_gradients(
             state, reals, labels, draw_latents(latents_seed), replica_slice(mixing), **options
         )
-        return _share(
-            [parts.loss, parts.real_scores, parts.fake_scores, parts.gradient_norm],
-            global_batch_size,
-        )
+        measured = [parts.loss, parts.real_scores, parts.fake_scores, parts.gradient_norm]
+        return _share(measured, global_batch_size, gradients), gradients
 
-    def replica_generator_step(labels: tf.Tensor, images_shown: tf.Tensor) -> tf.Tensor:
+    def replica_generator(
+        labels: tf.Tensor, images_shown: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         latents_seed, _ = _seeds(config.seed, 1, images_shown)
-        per_example = generator_step(state, labels, draw_latents(latents_seed), **options)
-        return _share([per_example], global_batch_size)
+        per_example, gradients = generator_gradients(
+            state, labels, draw_latents(latents_seed), **options
+        )
+        return _share([per_example], global_batch_size, gradients), gradients
 
-    def over_replicas(step: Callable[..., tf.Tensor], *arguments: tf.Tensor) -> tf.Tensor:
-        return strategy.reduce("SUM", strategy.run(step, arguments), axis=None)
+    def apply_to_discriminator(gradients: list[tf.Tensor]) -> None:
+        state.discriminator_optimizer.apply(gradients, state.discriminator.trainable_variables)
+
+    def apply_to_generator(gradients: list[tf.Tensor]) -> None:
+        state.generator_optimizer.apply(gradients, state.generator.trainable_variables)
+
+    def over_replicas(
+        compute: Callable[..., tuple], *arguments: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        measured, gradients = strategy.run(compute, arguments)
+        return strategy.reduce("SUM", measured, axis=None), gradients
 
     @tf.function
     def train_step(
@@ -174,35 +195,34 @@ def make_train_step(
         state.generator_optimizer.learning_rate.assign(generator_learning_rate)
         state.discriminator_optimizer.learning_rate.assign(discriminator_learning_rate)
 
-        totals = tf.zeros((len(METRICS),))
-        for _ in tf.range(config.minibatch_repeats):
+        rows = tf.TensorArray(tf.float32, config.minibatch_repeats, element_shape=(len(METRICS),))
+        for repeat in tf.range(config.minibatch_repeats):
             critic = tf.zeros((4,))
             labels = None
             for _ in range(config.discriminator_repeats):
                 reals, labels = next(batches)
-                critic += over_replicas(
-                    replica_discriminator_step, reals, labels, alpha, images_shown
+                measured, gradients = over_replicas(
+                    replica_discriminator, reals, labels, alpha, images_shown
                 )
-                average_step(state, config.average_decay, strategy)
+                if _all_finite(measured):
+                    strategy.run(apply_to_discriminator, (gradients,))
+                    average_step(state, config.average_decay, strategy)
+                critic += measured
                 images_shown += global_batch_size
             # The labels asked for are the last reals': the data's own distribution.
-            generator = over_replicas(replica_generator_step, labels, images_shown)
+            generator, gradients = over_replicas(replica_generator, labels, images_shown)
             critic /= config.discriminator_repeats
-            totals += tf.concat([critic[:1], generator, critic[1:]], axis=0)
-        return totals / config.minibatch_repeats
+            row = tf.concat([critic[:1], generator, critic[1:]], axis=0)
+            if _all_finite(row):
+                strategy.run(apply_to_generator, (gradients,))
+            rows = rows.write(repeat, row)
+        return rows.stack()
 
     return train_step
 
 
-def _apply_gradients(
-    optimizer: keras.optimizers.Optimizer,
-    tape: tf.GradientTape,
-    loss: tf.Tensor,
-    model: keras.Model,
-) -> None:
-    variables = model.trainable_variables
-    gradients = tape.gradient(loss, [variable.value for variable in variables])
-    optimizer.apply(gradients, variables)
+def _values(model: keras.Model) -> list[tf.Variable]:
+    return [variable.value for variable in model.trainable_variables]
 
 
 def _seeds(seed: int, purpose: int, images_shown: tf.Tensor) -> tf.Tensor:
@@ -212,6 +232,17 @@ def _seeds(seed: int, purpose: int, images_shown: tf.Tensor) -> tf.Tensor:
     )
 
 
-def _share(per_example: list[tf.Tensor], global_batch_size: int) -> tf.Tensor:
-    """A replica's share of the global batch's means; they add up over replicas."""
-    return tf.stack([tf.reduce_sum(values) for values in per_example]) / global_batch_size
+def _share(
+    per_example: list[tf.Tensor], global_batch_size: int, gradients: list[tf.Tensor]
+) -> tf.Tensor:
+    """A replica's share of the global batch's means; they add up over replicas.
+
+    Gradients that are not finite make it NaN, so that every replica comes to know.
+    """
+    share = tf.stack([tf.reduce_sum(values) for values in per_example]) / global_batch_size
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(one)) for one in gradients])
+    return tf.where(finite, share, float("nan"))
+
+
+def _all_finite(measured: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_all(tf.math.is_finite(measured))

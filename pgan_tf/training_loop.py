@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -19,9 +20,20 @@ from pgan_tf.run_folder import RunLog, check_same_run, checkpoint_folder
 from pgan_tf.schedule import Position, make_stages, position_at, stage_at
 from pgan_tf.state import TrainingState, build_state, grow_state
 from pgan_tf.tick import Tick
-from pgan_tf.train_step import METRICS, make_train_step
+from pgan_tf.train_step import make_train_step
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import StoppedError, UserError
+
+_WHAT_TO_DO = "try a lower --learning_rate, or --precision=float32"
+
+
+@dataclasses.dataclass(frozen=True)
+class Tolerance:
+    """What a run keeps and bears; see `train`."""
+
+    keep_checkpoints: int
+    max_bad_records: int
+    max_bad_steps: int
 
 
 def train(
@@ -31,6 +43,7 @@ def train(
     strategy: tf.distribute.Strategy,
     keep_checkpoints: int = 3,
     max_bad_records: int = 0,
+    max_bad_steps: int = 100,
 ) -> int:
     """Trains until `total_kimg`, from the run folder's last checkpoint on if there is one.
 
@@ -41,6 +54,8 @@ def train(
         strategy: the devices.
         keep_checkpoints: how many of the newest checkpoints stay, besides one per stage.
         max_bad_records: how many damaged records may be left out.
+        max_bad_steps: how many iterations in a row may be skipped since their numbers are
+            not finite, before the run goes back to its last checkpoint, once.
 
     Returns:
         The real images shown in all.
@@ -50,6 +65,30 @@ def train(
             is full, or a file of the data is gone or damaged.
         StoppedError: SIGINT or SIGTERM came, and a checkpoint was written.
     """
+    tolerance = Tolerance(keep_checkpoints, max_bad_records, max_bad_steps)
+    try:
+        return _train(config, info, run_dir, strategy, tolerance)
+    except _DivergedError as diverged:
+        path = checkpoint.latest(checkpoint_folder(run_dir))
+        if path is None:
+            raise UserError(f"{diverged}, before the first checkpoint: {_WHAT_TO_DO}") from None
+        print(f"{diverged}: going back to {path}, once", file=sys.stderr, flush=True)
+    try:
+        return _train(config, info, run_dir, strategy, tolerance)
+    except _DivergedError as diverged:
+        raise UserError(
+            f"{diverged}, again after going back to {path}, which is whole: {_WHAT_TO_DO}"
+        ) from None
+
+
+def _train(
+    config: TrainingConfig,
+    info: DatasetInfo,
+    run_dir: str,
+    strategy: tf.distribute.Strategy,
+    tolerance: Tolerance,
+) -> int:
+    """Trains from the last checkpoint on; see `train`."""
     stages = make_stages(config.schedule)
     total_images = round(config.schedule.total_kimg * 1000)
     checkpoints = checkpoint_folder(run_dir)
@@ -101,14 +140,15 @@ def train(
                 or stage_at(stages, images_shown) != position.stage
             ):
                 summary = tick.summary(position, images_shown)
-                _check_finite(summary, checkpoints)
-                _check_records(bad_records, max_bad_records)
+                _check_skipped(summary, tick, tolerance.max_bad_steps, progress)
+                _check_records(bad_records, tolerance.max_bad_records)
                 summary["bad_records"] = int(bad_records.numpy())
                 log.write_metrics(summary)
-                log.write_fakes(images_shown, _sheet_of_fakes(config, state))
-                checkpoint.save(checkpoints, state, images_shown, config)
-                checkpoint.prune(checkpoints, keep_checkpoints)
-                tick = Tick(images_shown, tick.seconds())
+                if not tick.skipped_at_end():  # else good checkpoints would have to make room
+                    log.write_fakes(images_shown, _sheet_of_fakes(config, state))
+                    checkpoint.save(checkpoints, state, images_shown, config)
+                    checkpoint.prune(checkpoints, tolerance.keep_checkpoints)
+                tick = Tick(images_shown, tick.seconds(), skipped_before=tick.skipped_at_end())
             if stop.signal:
                 _save_and_stop(stop, checkpoints, state, images_shown, config, tick)
 
@@ -124,15 +164,18 @@ def _save_and_stop(
     tick: Tick,
 ) -> None:
     """Saves where the run stands, in the middle of a tick or not, and ends it."""
-    metrics = tick.metrics()
-    if not np.isfinite(metrics).all():
-        _check_finite(dict(zip(METRICS, metrics.sum(axis=0), strict=True)), checkpoints)
-    path = checkpoint.save(checkpoints, state, images_shown, config, metrics, tick.first_image)
+    path = checkpoint.save(
+        checkpoints, state, images_shown, config, tick.metrics(), tick.first_image
+    )
     raise StoppedError(
         f"stopped by {stop.signal.name} after {images_shown} images; the same command goes on "
         f"from {path}",
         stop.status,
     )
+
+
+class _DivergedError(Exception):
+    """Too many iterations in a row were skipped."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,15 +225,21 @@ def _batches(
     return iter(dataset)
 
 
-def _check_finite(summary: dict[str, float | int | str], checkpoints: str) -> None:
-    """Ends a run that has diverged before it overwrites what was good."""
-    for name in METRICS:
-        if not np.isfinite(summary[name]):
-            raise UserError(
-                f"training has diverged: {name} is {summary[name]} after "
-                f"{summary['images_shown']} images; the last good checkpoint is "
-                f"{checkpoint.latest(checkpoints)}: try a lower --learning_rate"
-            )
+def _check_skipped(
+    summary: dict[str, float | int | str], tick: Tick, max_bad_steps: int, progress: Progress
+) -> None:
+    """Says that iterations were skipped; ends the run where too many were, one after another."""
+    if not summary["skipped_iterations"]:
+        return
+    in_a_row = tick.most_skipped_in_a_row()
+    if in_a_row > max_bad_steps:
+        raise _DivergedError(
+            f"training has diverged: {in_a_row} iterations in a row, up to "
+            f"{summary['images_shown']} images, had numbers that are not finite"
+        )
+    progress.print(
+        f"Skipped {summary['skipped_iterations']} iterations, whose numbers were not finite"
+    )
 
 
 def _check_records(bad_records: tf.Variable, max_bad_records: int) -> None:

@@ -162,11 +162,13 @@ def test_five_training_iterations_equal_the_published(name):
         step = {
             key: arrays[f"train/{i}/{key}"] for key in ("reals", "latents_D", "latents_G", "mixing")
         }
-        train_step.discriminator_step(
+        _, gradients = train_step.discriminator_gradients(
             trained, step["reals"], labels, step["latents_D"], step["mixing"], **options
         )
+        trained.discriminator_optimizer.apply(gradients, trained.discriminator.trainable_variables)
         train_step.average_step(trained, config.average_decay, strategy)
-        train_step.generator_step(trained, labels, step["latents_G"], **options)
+        _, gradients = train_step.generator_gradients(trained, labels, step["latents_G"], **options)
+        trained.generator_optimizer.apply(gradients, trained.generator.trainable_variables)
 
     for network, model in models.items():
         errors = []

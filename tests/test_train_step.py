@@ -52,7 +52,8 @@ def run_steps(strategy, config, optimizer=None, calls=1, alpha=0.5, learning_rat
             tf.constant(alpha),
             tf.constant(learning_rate),
             tf.constant(learning_rate),
-        ).numpy()
+        )
+        metrics = metrics.numpy().mean(axis=0)
         images_shown += BATCH * config.minibatch_repeats * config.discriminator_repeats
     return trained, metrics
 
@@ -186,3 +187,31 @@ def test_a_changed_alpha_recompiles_nothing(one_device):
             tf.constant(0.001),
         )
     assert step.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("devices", ["one_device", "two_devices"])
+def test_nan_on_one_replica_changes_nothing_on_any(devices, request):
+    """Only the first example is NaN: the second of two devices has good gradients."""
+    strategy = request.getfixturevalue(devices)
+    config = make_config(minibatch_repeats=1)
+    trained = state.build_state(STAGE, config, strategy)
+    before = {name: variable.numpy() for name, variable in everything(trained).items()}
+    reals = np.zeros((BATCH, 8, 8, 3), np.float32)
+    reals[0, 0, 0, 0] = np.nan
+    dataset = tf.data.Dataset.from_tensors((reals, np.zeros((BATCH, 0), np.float32))).repeat()
+    step = make_train_step(trained, config, strategy, BATCH)
+    metrics = step(
+        iter(strategy.experimental_distribute_dataset(dataset)),
+        tf.constant(1, tf.int64),
+        tf.constant(0.5),
+        tf.constant(0.01),
+        tf.constant(0.01),
+    ).numpy()
+    assert np.isnan(metrics).any()
+    for name, variable in everything(trained).items():
+        for value in strategy.experimental_local_results(variable.value):
+            np.testing.assert_array_equal(value.numpy(), before[name], err_msg=name)
+
+
+def everything(trained):
+    return trained.weights() | trained.optimizer_state()

@@ -1,20 +1,23 @@
 """A whole small run: growth, the run folder, going on after an interruption."""
 
 import dataclasses
+import itertools
 import json
 import pathlib
 import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tests_data import prepare_shapes
 
-from pgan_tf import checkpoint, run_folder
+from pgan_tf import checkpoint, run_folder, training_loop
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.per_resolution import PerResolution
 from pgan_tf.training_loop import train
 from tfrecords.dataset_info import read_dataset_info
 from tfrecords.errors import UserError
+from tfrecords.record_file import RecordFile
 
 STAGE_IMAGES = 64
 
@@ -159,18 +162,63 @@ def test_two_devices_go_the_same_way(info, two_devices, finished, tmp_path):
     assert len(read_metrics(folder)) >= 5
 
 
-def test_diverged_run_ends_before_it_overwrites_what_was_good(info, one_device, tmp_path):
+@pytest.fixture
+def poison(monkeypatch):
+    """Makes the real images of some calls NaN: poison(first, last), counted from 0."""
+
+    def poison(first, last):
+        original = training_loop.make_train_step
+        calls = itertools.count()
+
+        def make_train_step(*args):
+            step = original(*args)
+
+            def poisoned(batches, *others):
+                if first <= next(calls) <= last:
+                    batches = ((images * np.nan, labels) for images, labels in batches)
+                    batches = iter(tf.data.Dataset.from_tensors(next(batches)).repeat())
+                return step(batches, *others)
+
+            return poisoned
+
+        monkeypatch.setattr(training_loop, "make_train_step", make_train_step)
+
+    return poison
+
+
+def test_iterations_of_nan_are_skipped_counted_and_said(info, one_device, tmp_path, poison, capsys):
+    """A call is two iterations of 8 images, a tick two calls."""
+    poison(1, 1)
     run(make_config(64), info, tmp_path / "run", one_device)
-    folder = tmp_path / "run" / "checkpoints"
-    good = {path: path.read_bytes() for path in folder.iterdir()}
-    config = make_config(5 * STAGE_IMAGES)
-    arrays = dict(np.load(checkpoint.latest(str(folder))))
-    arrays["generator/4x4_conv/kernel"][:] = np.nan
-    np.savez(checkpoint.latest(str(folder)), **arrays)
-    poisoned = {path: path.read_bytes() for path in good}
-    with pytest.raises(UserError, match="diverged"):
-        run(config, info, tmp_path / "run", one_device)
-    assert {path: path.read_bytes() for path in folder.iterdir()} == poisoned
+    rows = read_metrics(tmp_path / "run")
+    assert [row["skipped_iterations"] for row in rows] == [2, 0]
+    assert all(np.isfinite(row["discriminator_loss"]) for row in rows)
+    assert "Skipped 2 iterations" in capsys.readouterr().out
+    arrays = checkpoint.read_run(str(tmp_path / "run")).arrays
+    assert all(np.isfinite(array).all() for array in arrays.values())
+    # Adam counts its steps: eight iterations less the two.
+    assert arrays["discriminator_optimizer/iterations"] == 6
+    assert arrays["generator_optimizer/iterations"] == 6
+
+
+def test_a_run_goes_back_once_and_goes_on(info, one_device, tmp_path, poison, capsys):
+    poison(2, 3)  # the second tick; the same images again are good
+    folder = tmp_path / "run"
+    config = make_config(64)
+    run_folder.open_run(str(folder), config, "")
+    assert train(config, info, str(folder), one_device, max_bad_steps=3) == 64
+    assert "4 iterations in a row" in capsys.readouterr().err
+    assert [row["skipped_iterations"] for row in read_metrics(folder)] == [0, 0]
+
+
+def test_a_run_that_diverges_twice_ends_and_keeps_what_was_good(info, one_device, tmp_path, poison):
+    poison(2, 99)
+    folder = tmp_path / "run"
+    config = make_config(64)
+    run_folder.open_run(str(folder), config, "")
+    with pytest.raises(UserError, match=r"diverged.*again after going back.*--learning_rate"):
+        train(config, info, str(folder), one_device, max_bad_steps=3)
+    assert checkpoint.read_run(str(folder)).images_shown == 32
 
 
 def test_batch_size_may_change_and_the_run_says_so(info, one_device, tmp_path, capsys):
@@ -195,7 +243,7 @@ def damaged(info, tmp_path):
     shutil.copytree(info.folder, folder)
     path = pathlib.Path(read_dataset_info(str(folder)).files[4][0])
     contents = bytearray(path.read_bytes())
-    contents[len(contents) // 2] ^= 1
+    contents[RecordFile(str(path)).offsets[1000] + 40] ^= 1
     path.write_bytes(contents)
     return read_dataset_info(str(folder))
 
