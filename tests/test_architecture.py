@@ -10,6 +10,8 @@ LAYERS = (
     ("tfrecords.errors",),
     ("pgan_tf.interruption",),
     ("pgan_tf.per_resolution",),
+    ("pgan_tf.checks",),
+    ("pgan_tf.network_config", "pgan_tf.schedule_config", "pgan_tf.loss_config"),
     ("pgan_tf.config",),
     ("pgan_tf.schedule", "pgan_tf.fused_scale"),
     ("pgan_tf.failures",),
@@ -23,7 +25,10 @@ LAYERS = (
     ("pgan_tf.training_loop", "pgan_tf.train_flags"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-PURE = ("per_resolution", "config", "schedule", "cost")
+PURE = (
+    *("per_resolution", "checks", "network_config", "schedule_config", "loss_config", "config"),
+    *("schedule", "cost"),
+)
 
 
 def sources():

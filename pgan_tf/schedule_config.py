@@ -1,0 +1,84 @@
+"""The settings of growth: when, and what changes with the resolution. No TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from pgan_tf.checks import require
+from pgan_tf.per_resolution import PerResolution, check_resolution
+
+
+@dataclasses.dataclass(frozen=True)
+class ScheduleConfig:
+    """When the networks grow, and what is set by resolution (paper, appendix A.1).
+
+    Attributes:
+        resolution: the last one, in pixels.
+        initial_resolution: the first one, in pixels.
+        stabilize_kimg: thousands of real images shown at a resolution after its fade-in.
+        fade_in_kimg: thousands of real images over which a new layer pair fades in.
+        total_kimg: thousands of real images after which training ends.
+        batch_size: real images in a D step, over all devices.
+        generator_learning_rate: Adam's.
+        discriminator_learning_rate: Adam's.
+        tick_kimg: thousands of real images between two reports.
+    """
+
+    resolution: int = 1024
+    initial_resolution: int = 4
+    stabilize_kimg: float = 600.0
+    fade_in_kimg: float = 600.0
+    total_kimg: float = 15000.0
+    batch_size: PerResolution = PerResolution(((4, 16),))
+    generator_learning_rate: PerResolution = PerResolution(((4, 0.001),))
+    discriminator_learning_rate: PerResolution = PerResolution(((4, 0.001),))
+    tick_kimg: PerResolution = PerResolution(
+        (
+            *((4, 160), (8, 140), (16, 120), (32, 100), (64, 80), (128, 60), (256, 40)),
+            *((512, 20), (1024, 10)),
+        )
+    )
+
+    def __post_init__(self) -> None:
+        check_resolution(self.resolution, "resolution")
+        check_resolution(self.initial_resolution, "initial_resolution")
+        require(
+            self.initial_resolution <= self.resolution,
+            "initial_resolution",
+            f"at most the resolution, {self.resolution}",
+            self.initial_resolution,
+        )
+        for name in ("stabilize_kimg", "fade_in_kimg", "total_kimg"):
+            value = getattr(self, name)
+            require(
+                math.isfinite(value)
+                and value >= 0
+                and math.isclose(value * 1000, round(value * 1000), rel_tol=1e-12),
+                name,
+                "a whole number of images, 0 or more (in thousands)",
+                value,
+            )
+        require(self.total_kimg > 0, "total_kimg", "more than 0", self.total_kimg)
+        require(
+            self.stabilize_kimg + self.fade_in_kimg > 0
+            or self.initial_resolution == self.resolution,
+            "stabilize_kimg",
+            "more than 0 when the networks grow (or initial_resolution equal to resolution)",
+            self.stabilize_kimg,
+        )
+        for name in (
+            "batch_size",
+            "generator_learning_rate",
+            "discriminator_learning_rate",
+            "tick_kimg",
+        ):
+            steps = getattr(self, name).steps
+            require(
+                steps[0][0] <= self.initial_resolution,
+                name,
+                f"a value for {self.initial_resolution} px or below, the first resolution trained",
+                str(getattr(self, name)),
+            )
+        for _, size in self.batch_size.steps:
+            require(size == int(size), "batch_size", "whole numbers", str(self.batch_size))
