@@ -6,6 +6,7 @@ import dataclasses
 
 import keras
 
+from pgan_tf.networks import FADE
 from tfrecords.errors import UserError
 
 
@@ -23,11 +24,16 @@ class Carried:
 
 
 def named_variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Returns a model's trained variables by `layer/variable`, such as `8x8_conv0/kernel`."""
+    """Returns what a model has learned by `layer/variable`, such as `8x8_conv0/kernel`.
+
+    Statistics that do not train are among it, but not a fade's alpha, which follows from
+    the images shown.
+    """
     return {
         f"{layer.name}/{variable.name}": variable
         for layer in model.layers
-        for variable in layer.trainable_variables
+        if layer.name != FADE
+        for variable in layer.variables
     }
 
 

@@ -29,6 +29,14 @@ class NetworkConfig:
         discriminator_leaky_relu: the same for the discriminator.
         fused_scale: one stride-2 kernel in place of up- or downscaling and a convolution.
         mbstd_group_size: examples that share one minibatch standard deviation (§3); 0 for none.
+        minibatch_discrimination: minibatch discrimination (Salimans et al., 2016) as well.
+        generator_batch_norm: batch normalization in the generator, as Gulrajani et al. (2017).
+        discriminator_layer_norm: layer normalization in the discriminator, as they do.
+        tanh: the generator's pictures end in a tanh, or are linear.
+        discriminator_noise: strength of the noise that follows the fakes' scores (appendix
+            B, LSGAN: 0.2); 0 for none.
+        discriminator_fmap_divisor: the discriminator has the feature maps divided by it (the
+            mode test of appendix E: 2 and 4).
     """
 
     resolution: int = 1024
@@ -45,6 +53,12 @@ class NetworkConfig:
     discriminator_leaky_relu: bool = True
     fused_scale: bool = True
     mbstd_group_size: int = 4
+    minibatch_discrimination: bool = False
+    generator_batch_norm: bool = False
+    discriminator_layer_norm: bool = False
+    tanh: bool = False
+    discriminator_noise: float = 0.0
+    discriminator_fmap_divisor: int = 1
 
     def __post_init__(self) -> None:
         check_resolution(self.resolution, "resolution")
@@ -61,6 +75,19 @@ class NetworkConfig:
             self.fmap_base,
         )
 
+        require(
+            0 <= self.discriminator_noise < math.inf,
+            "discriminator_noise",
+            "0 or more",
+            self.discriminator_noise,
+        )
+        require(
+            self.discriminator_fmap_divisor >= 1,
+            "discriminator_fmap_divisor",
+            "at least 1",
+            self.discriminator_fmap_divisor,
+        )
+
     def num_feature_maps(self, resolution: int) -> int:
         """Returns the feature maps of the layers at a resolution in pixels (table 2).
 
@@ -68,3 +95,7 @@ class NetworkConfig:
         """
         halvings = int(math.log2(resolution)) - 1
         return min(int(self.fmap_base / 2.0 ** (halvings * self.fmap_decay)), self.fmap_max)
+
+    def num_discriminator_maps(self, resolution: int) -> int:
+        """Returns the same for the discriminator's layers: at least 1."""
+        return max(1, self.num_feature_maps(resolution) // self.discriminator_fmap_divisor)

@@ -35,8 +35,10 @@ from pgan_tf.layers import (
     PixelNorm,
     WeightedSum,
 )
+from pgan_tf.minibatch_discrimination import MinibatchDiscrimination
 from pgan_tf.per_resolution import LOWEST_RESOLUTION
 from pgan_tf.schedule import Stage
+from pgan_tf.score_noise import NOISE, ScoreNoise
 
 FADE = "fade"
 
@@ -55,7 +57,8 @@ def build_generator(
     Returns:
         A model from `[latents, labels]`, `(batch, latent_size)` and `(batch, label_size)`
         float32, to pictures `(batch, resolution, resolution, num_channels)` float32, about
-        in [-1, 1] (linear: nothing clips them). Without classes labels have width 0.
+        in [-1, 1] (linear: nothing clips them, unless `config.tanh`). Without classes labels
+        have width 0.
     """
     make = _LayerMaker("generator", config, config.generator_leaky_relu, seed, precision)
     latents = keras.Input((config.latent_size,), name="latents")
@@ -85,6 +88,8 @@ def build_generator(
     if stage.fades_in:
         old = _upsample("old_upsample")(make.to_rgb(stage.resolution // 2)(below))
         images = WeightedSum(name=FADE, dtype="float32")([old, images])
+    if config.tanh:
+        images = keras.layers.Activation("tanh", name="tanh", dtype="float32")(images)
     return keras.Model([latents, labels], images, name="generator")
 
 
@@ -110,8 +115,10 @@ def build_discriminator(
     x = make.from_rgb(stage.resolution, images)
     for resolution in reversed(list(_resolutions_above_lowest(stage))):
         name = _level(resolution)
-        x = make.activation(make.conv(f"{name}_conv0", config.num_feature_maps(resolution))(x))
-        filters = config.num_feature_maps(resolution // 2)
+        x = make.activation(
+            make.conv(f"{name}_conv0", config.num_discriminator_maps(resolution))(x)
+        )
+        filters = config.num_discriminator_maps(resolution // 2)
         if config.fused_scale:
             x = make.activation(make.conv(f"{name}_conv1", filters, resample="down")(x))
         else:
@@ -123,8 +130,10 @@ def build_discriminator(
 
     if config.mbstd_group_size:
         x = MinibatchStdDev(config.mbstd_group_size, name="4x4_mbstd", dtype=precision)(x)
-    x = make.activation(make.conv("4x4_conv", config.num_feature_maps(4))(x))
-    x = make.activation(make.dense("4x4_dense0", config.num_feature_maps(2))(x))
+    if config.minibatch_discrimination:
+        x = make.minibatch_discrimination("4x4_minibatch_discrimination")(x)
+    x = make.activation(make.conv("4x4_conv", config.num_discriminator_maps(4))(x))
+    x = make.activation(make.dense("4x4_dense0", config.num_discriminator_maps(2))(x))
     # In float32 whatever the precision: losses are computed from it.
     outputs = make.dense("4x4_dense1", 1 + config.label_size, gain=1.0, dtype="float32")(x)
     return keras.Model(images, (outputs[:, 0], outputs[:, 1:]), name="discriminator")
@@ -171,12 +180,18 @@ class _LayerMaker:
         self.leaky_relu = leaky_relu
         self.seed = seed
         self.precision = precision
+        self.noise = None
+        if network == "discriminator" and config.discriminator_noise:
+            self.noise = ScoreNoise(config.discriminator_noise, name=NOISE, dtype=precision)
+
+    def _seed(self, name: str) -> int:
+        return zlib.crc32(f"{self.seed}/{self.network}/{name}".encode()) >> 1
 
     def _options(self, name: str) -> dict[str, Any]:
         return {
             "name": name,
             "equalized": self.config.equalized,
-            "seed": zlib.crc32(f"{self.seed}/{self.network}/{name}".encode()) >> 1,
+            "seed": self._seed(name),
             "dtype": self.precision,
         }
 
@@ -186,11 +201,28 @@ class _LayerMaker:
     def dense(self, name: str, units: int | tuple[int, ...], **options: Any) -> EqualizedDense:
         return EqualizedDense(units, **self._options(name) | options)
 
-    def activation(self, x: Any) -> Any:
-        name = x._keras_history.operation.name + "_activation"
+    def activation(self, x: Any, *, normalize: bool = True) -> Any:
+        """What follows a layer: normalization and noise where asked for, and a ReLU."""
+        layer = x._keras_history.operation.name
+        if normalize:
+            x = self._normalize(x, layer)
+        name = f"{layer}_activation"
         if self.leaky_relu:
-            return keras.layers.LeakyReLU(0.2, name=name, dtype=self.precision)(x)
-        return keras.layers.ReLU(name=name, dtype=self.precision)(x)
+            x = keras.layers.LeakyReLU(0.2, name=name, dtype=self.precision)(x)
+        else:
+            x = keras.layers.ReLU(name=name, dtype=self.precision)(x)
+        return x if self.noise is None else self.noise(x, place=zlib.crc32(name.encode()))
+
+    def _normalize(self, x: Any, layer: str) -> Any:
+        """As Gulrajani et al. (2017): rows (a) to (c) of table 1."""
+        if self.network == "generator" and self.config.generator_batch_norm:
+            return keras.layers.BatchNormalization(name=f"{layer}_batch_norm", dtype="float32")(x)
+        if self.network == "discriminator" and self.config.discriminator_layer_norm:
+            axes = list(range(1, len(x.shape)))
+            return keras.layers.LayerNormalization(
+                axes, name=f"{layer}_layer_norm", dtype="float32"
+            )(x)
+        return x
 
     def pixel_norm(self, x: Any) -> Any:
         if not self.config.pixel_norm:
@@ -209,6 +241,10 @@ class _LayerMaker:
         )
 
     def from_rgb(self, resolution: int, images: Any) -> Any:
-        filters = self.config.num_feature_maps(resolution)
+        filters = self.config.num_discriminator_maps(resolution)
         layer = self.conv(f"{_level(resolution)}_from_rgb", filters, kernel_size=1)
-        return self.activation(layer(images))
+        # As published there: the first layer is not normalized.
+        return self.activation(layer(images), normalize=False)
+
+    def minibatch_discrimination(self, name: str) -> MinibatchDiscrimination:
+        return MinibatchDiscrimination(name=name, seed=self._seed(name), dtype=self.precision)

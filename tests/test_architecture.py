@@ -15,7 +15,7 @@ LAYERS = (
     ("pgan_tf.config",),
     ("pgan_tf.schedule", "pgan_tf.fused_scale"),
     ("pgan_tf.failures",),
-    ("pgan_tf.layers",),
+    ("pgan_tf.layers", "pgan_tf.minibatch_discrimination", "pgan_tf.score_noise"),
     ("pgan_tf.cost", "pgan_tf.networks", "pgan_tf.losses", "pgan_tf.reals", "pgan_tf.sampling"),
     ("pgan_tf.order", "pgan_tf.records"),
     ("pgan_tf.growth", "pgan_tf.dataset", "pgan_tf.progress", "pgan_tf.distribution"),

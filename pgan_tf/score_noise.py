@@ -1,0 +1,92 @@
+"""Noise that grows when the discriminator wins (paper, appendix B: LSGAN)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+NOISE = "score_noise"
+
+# Of the moving average of the fakes' scores, per D step.
+_MOMENTUM = 0.9
+
+
+@keras.saving.register_keras_serializable(package="pgan_tf")
+class ScoreNoise(keras.layers.Layer):
+    """Multiplies features by Gaussian noise around 1 (paper, appendix B).
+
+    Its standard deviation is strength * max(0, d - 0.5)² * sqrt(channels), where d is a moving
+    average of the discriminator's scores of fakes: LSGAN wants them at 0, and 1 is a real's.
+    One layer serves all places of a discriminator, which differ by `place`.
+
+    Random numbers are a function of the seed that `set_noise_seed` sets, the place and the
+    example's position in the global batch: not of the number of devices. Each example and feature
+    map has one. (Differs from the paper, which does not say: one could be drawn per pixel.)
+
+    Call: `(batch, …, channels)` float, `place` → the same shape.
+
+    Args:
+        strength: 0.2 in the paper.
+    """
+
+    def __init__(self, strength: float = 0.2, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.strength = strength
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates the moving average and the seed, which do not train."""
+        options = {"trainable": False, "autocast": False, "initializer": "zeros"}
+        self.score_average = self.add_weight(
+            name="score_average", shape=(), dtype="float32", **options
+        )
+        self.noise_seed = self.add_weight(name="noise_seed", shape=(2,), dtype="int64", **options)
+
+    def call(self, inputs: tf.Tensor, place: int = 0) -> tf.Tensor:
+        """Multiplies by noise."""
+        context = tf.distribute.get_replica_context()
+        channels = inputs.shape[-1]
+        batch = tf.shape(inputs)[0]
+        seed = tf.random.fold_in(tf.convert_to_tensor(self.noise_seed), place)
+        noise = tf.random.stateless_normal((batch * context.num_replicas_in_sync, channels), seed)
+        noise = noise[context.replica_id_in_sync_group * batch :][:batch]
+        excess = tf.nn.relu(tf.convert_to_tensor(self.score_average) - 0.5)
+        factors = 1.0 + noise * (self.strength * tf.square(excess) * channels**0.5)
+        shape = (batch, *(1 for _ in inputs.shape[1:-1]), channels)
+        return inputs * tf.cast(tf.reshape(factors, shape), inputs.dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Returns the shape of what `call` gives."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that make this layer again."""
+        return {**super().get_config(), "strength": self.strength}
+
+
+def set_noise_seed(discriminator: keras.Model, seed: tf.Tensor) -> None:
+    """Sets what the noise is drawn from; does nothing without such a layer.
+
+    Args:
+        discriminator: see `networks.build_discriminator`.
+        seed: `(2,)` int64.
+    """
+    for layer in _noise_layers(discriminator):
+        layer.noise_seed.assign(seed)
+
+
+def follow_scores(discriminator: keras.Model, fake_score: tf.Tensor) -> None:
+    """Moves the average of the fakes' scores after a D step; nothing without such a layer.
+
+    Args:
+        discriminator: see `networks.build_discriminator`.
+        fake_score: scalar float32, the mean over the global batch.
+    """
+    for layer in _noise_layers(discriminator):
+        average = layer.score_average
+        average.assign(_MOMENTUM * average + (1.0 - _MOMENTUM) * fake_score)
+
+
+def _noise_layers(discriminator: keras.Model) -> list[ScoreNoise]:
+    return [layer for layer in discriminator.layers if layer.name == NOISE]
