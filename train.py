@@ -18,6 +18,7 @@ from absl import flags
 from pgan_tf import train_flags as given
 from pgan_tf.cost import cpu_days
 from pgan_tf.distribution import check_batch_sizes, describe, has_gpu, make_strategy
+from pgan_tf.network_flags import RESOLUTION
 from pgan_tf.per_resolution import check_resolution
 from pgan_tf.run_folder import open_run
 from pgan_tf.schedule import describe_stages
@@ -32,14 +33,12 @@ flags.adopt_module_key_flags(given)
 def main() -> None:
     """Trains, or says what it would do."""
     num_channels = 3 if given.CHANNELS.value == "rgb" else 1
-    if given.RESOLUTION.value is not None:
-        check_resolution(given.RESOLUTION.value, "--resolution")
+    if RESOLUTION.value is not None:
+        check_resolution(RESOLUTION.value, "--resolution")
         if given.DRY_RUN.value:
             print(
                 describe_stages(
-                    given.make_config(
-                        given.DATA.value, given.RESOLUTION.value, num_channels, 0
-                    ).schedule
+                    given.make_config(given.DATA.value, RESOLUTION.value, num_channels, 0).schedule
                 )
             )
             return
@@ -58,7 +57,7 @@ def main() -> None:
     config = given.make_config(
         # The folder's name: where pictures were converted, it changes when they do.
         f"{posixpath.basename(info.folder)}, {info.num_images} pictures",
-        given.RESOLUTION.value or info.resolution,
+        RESOLUTION.value or info.resolution,
         info.num_channels,
         info.label_size if given.CONDITIONAL.value else 0,
     )

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from absl import flags
 
-from pgan_tf.config import (
-    LossConfig,
-    NetworkConfig,
-    ScheduleConfig,
-    TrainingConfig,
-)
+from pgan_tf import network_flags
+from pgan_tf.config import LossConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.distribution import STRATEGIES
 from pgan_tf.per_resolution import PerResolution
 from tfrecords.images import parse_background
 from tfrecords.source import FITS, PictureOptions
 
-NETWORK, SCHEDULE, LOSS, TRAINING = (
-    NetworkConfig(),
-    ScheduleConfig(),
-    LossConfig(),
-    TrainingConfig(),
-)
+flags.adopt_module_key_flags(network_flags)
+
+SCHEDULE, LOSS, TRAINING = ScheduleConfig(), LossConfig(), TrainingConfig()
 
 # What to train on, and where to
 DATA = flags.DEFINE_string(
@@ -50,28 +43,6 @@ LABELS = flags.DEFINE_string(
 )
 CONDITIONAL = flags.DEFINE_bool("conditional", False, "Train with the data's class labels.")
 MIRROR_AUGMENT = flags.DEFINE_bool("mirror_augment", False, "Flip half of the real images.")
-
-# Networks
-RESOLUTION = flags.DEFINE_integer("resolution", None, "Final resolution. Default: the data's.")
-FMAP_BASE = flags.DEFINE_integer("fmap_base", NETWORK.fmap_base, "Feature maps, overall.")
-FMAP_MAX = flags.DEFINE_integer("fmap_max", NETWORK.fmap_max, "Most feature maps of a layer.")
-FMAP_DECAY = flags.DEFINE_float("fmap_decay", NETWORK.fmap_decay, "How they fall with resolution.")
-LATENT_SIZE = flags.DEFINE_integer("latent_size", None, "Latent components. Default: fmap_max.")
-MBSTD_GROUP_SIZE = flags.DEFINE_integer(
-    "mbstd_group_size", NETWORK.mbstd_group_size, "Minibatch stddev group; 0: no such layer."
-)
-EQUALIZED = flags.DEFINE_bool("equalized", NETWORK.equalized, "Equalized learning rate.")
-PIXEL_NORM = flags.DEFINE_bool("pixel_norm", NETWORK.pixel_norm, "Pixel norm in the generator.")
-NORMALIZE_LATENTS = flags.DEFINE_bool(
-    "normalize_latents", NETWORK.normalize_latents, "Bring latents to the hypersphere."
-)
-GENERATOR_LEAKY_RELU = flags.DEFINE_bool(
-    "generator_leaky_relu", NETWORK.generator_leaky_relu, "Leaky ReLU, or plain ReLU."
-)
-DISCRIMINATOR_LEAKY_RELU = flags.DEFINE_bool(
-    "discriminator_leaky_relu", NETWORK.discriminator_leaky_relu, "Leaky ReLU, or plain ReLU."
-)
-FUSED_SCALE = flags.DEFINE_bool("fused_scale", NETWORK.fused_scale, "Fused up- and downscaling.")
 
 # Schedule
 INITIAL_RESOLUTION = flags.DEFINE_integer(
@@ -156,26 +127,10 @@ def make_config(
     dataset: str, resolution: int, num_channels: int, label_size: int
 ) -> TrainingConfig:
     """Turns flags and the data's properties into what a run computes."""
-    fmap_max = FMAP_MAX.value
     generator_learning_rate = PerResolution.parse(LEARNING_RATE.value, "--learning_rate")
     return TrainingConfig(
         dataset=dataset,
-        network=NetworkConfig(
-            resolution=resolution,
-            num_channels=num_channels,
-            label_size=label_size,
-            latent_size=fmap_max if LATENT_SIZE.value is None else LATENT_SIZE.value,
-            fmap_base=FMAP_BASE.value,
-            fmap_decay=FMAP_DECAY.value,
-            fmap_max=fmap_max,
-            normalize_latents=NORMALIZE_LATENTS.value,
-            equalized=EQUALIZED.value,
-            pixel_norm=PIXEL_NORM.value,
-            generator_leaky_relu=GENERATOR_LEAKY_RELU.value,
-            discriminator_leaky_relu=DISCRIMINATOR_LEAKY_RELU.value,
-            fused_scale=FUSED_SCALE.value,
-            mbstd_group_size=MBSTD_GROUP_SIZE.value,
-        ),
+        network=network_flags.make_network_config(resolution, num_channels, label_size),
         schedule=ScheduleConfig(
             resolution=resolution,
             initial_resolution=INITIAL_RESOLUTION.value,
@@ -212,7 +167,7 @@ def make_config(
 def picture_options() -> PictureOptions:
     """Turns flags into what becomes of each picture."""
     return PictureOptions(
-        resolution=RESOLUTION.value,
+        resolution=network_flags.RESOLUTION.value,
         num_channels=3 if CHANNELS.value == "rgb" else 1,
         background=parse_background(BACKGROUND.value),
         fit=FIT.value,

@@ -22,7 +22,8 @@ LAYERS = (
     ("pgan_tf.state", "pgan_tf.exporting.saved_model"),
     ("pgan_tf.train_step", "pgan_tf.checkpoint", "pgan_tf.run_folder"),
     ("pgan_tf.tick",),
-    ("pgan_tf.training_loop", "pgan_tf.train_flags"),
+    ("pgan_tf.training_loop", "pgan_tf.network_flags"),
+    ("pgan_tf.train_flags",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 PURE = (
@@ -70,7 +71,8 @@ def test_pure_modules_need_no_tensorflow():
 
 def test_flags_are_read_in_command_line_files_only():
     allowed = {"tfrecords.command_line", "tfrecords.create", "tfrecords.inspect"} | {
-        "pgan_tf.train_flags"
+        "pgan_tf.train_flags",
+        "pgan_tf.network_flags",
     }
     for path in sources():
         if module_of(path) not in allowed:

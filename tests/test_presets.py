@@ -29,7 +29,7 @@ def train():
 def config_of(train, *arguments):
     with flagsaver.flagsaver():
         flags.FLAGS(["train.py", *arguments])
-        return train.given.make_config("x", train.given.RESOLUTION.value or 64, 3, 0)
+        return train.given.make_config("x", train.RESOLUTION.value or 64, 3, 0)
 
 
 def test_there_are_presets_for_every_published_configuration():
