@@ -9,6 +9,7 @@ published implementation's, whose level of detail is
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Literal
 
 from pgan_tf.config import ScheduleConfig
@@ -109,22 +110,36 @@ class Position:
 def position_at(config: ScheduleConfig, stages: tuple[Stage, ...], images_shown: int) -> Position:
     """Returns what holds after so many images."""
     stage = stage_at(stages, images_shown)
+    rampup = learning_rate_rampup(config, images_shown)
     return Position(
         stage=stage,
         alpha=stage.alpha(images_shown),
         batch_size=int(config.batch_size.at(stage.resolution)),
-        generator_learning_rate=config.generator_learning_rate.at(stage.resolution),
-        discriminator_learning_rate=config.discriminator_learning_rate.at(stage.resolution),
+        generator_learning_rate=rampup * config.generator_learning_rate.at(stage.resolution),
+        discriminator_learning_rate=rampup
+        * config.discriminator_learning_rate.at(stage.resolution),
         tick_images=round(config.tick_kimg.at(stage.resolution) * 1000),
     )
+
+
+def learning_rate_rampup(config: ScheduleConfig, images_shown: int) -> float:
+    """Returns what the learning rates are multiplied by: exp(-5 (1 - t)²), t from 0 to 1.
+
+    The ramp of Laine and Aila (2017), which the CIFAR-10 configuration uses.
+    """
+    rampup_images = config.rampup_kimg * 1000
+    if images_shown >= rampup_images:
+        return 1.0
+    return math.exp(-5.0 * (1.0 - images_shown / rampup_images) ** 2)
 
 
 def describe_stages(config: ScheduleConfig) -> str:
     """Returns the stages of a run as a table to print."""
     stages = make_stages(config)
+    risen = dataclasses.replace(config, rampup_kimg=0.0)
     lines = [f"stage {'pictures':>12} {'phase':10} {'kimg':>17} {'batch':>6} G, D learning rates"]
     for stage in stages:
-        position = position_at(config, stages, stage.first_image)
+        position = position_at(risen, stages, stage.first_image)
         kimg = f"{stage.first_image / 1000:8g} - {stage.last_image / 1000:g}"
         lines.append(
             f"{stage.index + 1:5} {stage!s:>12} {stage.phase:10} {kimg:>17} "

@@ -23,6 +23,7 @@ class ScheduleConfig:
         generator_learning_rate: Adam's.
         discriminator_learning_rate: Adam's.
         tick_kimg: thousands of real images between two reports.
+        rampup_kimg: thousands of real images over which the learning rates rise to those.
     """
 
     resolution: int = 1024
@@ -39,6 +40,7 @@ class ScheduleConfig:
             *((512, 20), (1024, 10)),
         )
     )
+    rampup_kimg: float = 0.0
 
     def __post_init__(self) -> None:
         check_resolution(self.resolution, "resolution")
@@ -49,7 +51,7 @@ class ScheduleConfig:
             f"at most the resolution, {self.resolution}",
             self.initial_resolution,
         )
-        for name in ("stabilize_kimg", "fade_in_kimg", "total_kimg"):
+        for name in ("stabilize_kimg", "fade_in_kimg", "total_kimg", "rampup_kimg"):
             value = getattr(self, name)
             require(
                 math.isfinite(value)

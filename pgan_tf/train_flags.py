@@ -66,6 +66,11 @@ LEARNING_RATE = flags.DEFINE_string(
 DISCRIMINATOR_LEARNING_RATE = flags.DEFINE_string(
     "discriminator_learning_rate", None, "Default: as --learning_rate."
 )
+RAMPUP_KIMG = flags.DEFINE_float(
+    "rampup_kimg", SCHEDULE.rampup_kimg, "Thousands of images over which learning rates rise."
+)
+ADAM_BETA_1 = flags.DEFINE_float("adam_beta_1", TRAINING.adam_beta_1, "Adam's first decay.")
+ADAM_BETA_2 = flags.DEFINE_float("adam_beta_2", TRAINING.adam_beta_2, "Adam's second decay.")
 TICK_KIMG = flags.DEFINE_string(
     "tick_kimg", str(SCHEDULE.tick_kimg), "Thousands of images between reports."
 )
@@ -145,6 +150,7 @@ def make_config(
                 DISCRIMINATOR_LEARNING_RATE.value, "--discriminator_learning_rate"
             ),
             tick_kimg=PerResolution.parse(TICK_KIMG.value, "--tick_kimg"),
+            rampup_kimg=RAMPUP_KIMG.value,
         ),
         loss=LossConfig(
             name=LOSS_NAME.value,
@@ -154,6 +160,8 @@ def make_config(
             label_weight=LABEL_WEIGHT.value,
             penalty_pixels=PENALTY_PIXELS.value,
         ),
+        adam_beta_1=ADAM_BETA_1.value,
+        adam_beta_2=ADAM_BETA_2.value,
         average_decay=AVERAGE_DECAY.value,
         discriminator_repeats=DISCRIMINATOR_REPEATS.value,
         minibatch_repeats=MINIBATCH_REPEATS.value,

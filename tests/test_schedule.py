@@ -12,6 +12,7 @@ from pgan_tf.schedule import Stage, make_stages, position_at, stage_at
 
 GOLDEN = json.loads((pathlib.Path(__file__).parent / "golden" / "schedule.json").read_text())
 RESOLUTIONS = [2**level for level in range(2, 11)]
+RATES = PerResolution(((4, 0.002),))
 
 
 def spelled_out(values, base):
@@ -234,3 +235,21 @@ def test_batch_size_learning_rates_and_tick_follow_the_resolution():
 def test_a_stage_reads_as_its_pictures():
     stages = make_stages(ScheduleConfig(resolution=16))
     assert [str(stage) for stage in stages] == ["4 px", "4→8 px", "8 px", "8→16 px", "16 px"]
+
+
+def test_learning_rates_rise_along_the_published_ramp():
+    config = ScheduleConfig(resolution=8, rampup_kimg=40, generator_learning_rate=RATES)
+    stages = make_stages(config)
+    rates = {
+        images: position_at(config, stages, images).generator_learning_rate
+        for images in (0, 20_000, 39_999, 40_000, 41_000, 10**7)
+    }
+    expected = {0: math.exp(-5), 20_000: math.exp(-1.25), 39_999: 1.0, 40_000: 1.0, 41_000: 1.0}
+    for images, factor in expected.items():
+        assert rates[images] == pytest.approx(0.002 * factor, rel=1e-6)
+    assert rates[10**7] == 0.002
+
+
+def test_learning_rates_do_not_rise_by_default():
+    config = ScheduleConfig(resolution=8, generator_learning_rate=RATES)
+    assert position_at(config, make_stages(config), 0).generator_learning_rate == 0.002
