@@ -47,7 +47,8 @@ def make_dataset(
         images_shown: how many images come before the first one here.
         mirror_augment: flip half of the images left to right.
         replicas: whose parts of each global batch to read, one element for each.
-        num_replicas: into how many parts a global batch falls.
+        num_replicas: into how many parts a global batch falls: each takes every
+            `num_replicas`-th picture.
         bad_records: int64 scalar, grows by one for each damaged record that is left out.
         memory_bytes: data sets that are no larger are kept in memory.
 
@@ -65,13 +66,15 @@ def make_dataset(
         )
     labels = tf.constant(read_labels(info)[:, :label_size])
     size = global_batch_size // num_replicas
-    firsts = tf.constant([replica * size for replica in replicas], tf.int64)
+    firsts = tf.constant(list(replicas), tf.int64)
 
     def positions_of(part: tf.Tensor) -> tf.Tensor:
         """The positions of the part-th element: batch by batch, replica by replica."""
         batch, replica = part // len(replicas), part % len(replicas)
         first = images_shown + batch * global_batch_size + firsts[replica]
-        return first + tf.range(size, dtype=tf.int64)
+        # Every num_replicas-th picture: the groups of the minibatch standard deviation, whose
+        # members lie apart, then are the same ones on one device and on many.
+        return first + num_replicas * tf.range(size, dtype=tf.int64)
 
     def finish(serialized: tf.Tensor, pictures: tf.Tensor, positions: tf.Tensor) -> Any:
         images = parse_images(serialized, resolution, info.num_channels, info.encoding)

@@ -140,9 +140,10 @@ def make_train_step(
     options = {"config": config, "global_batch_size": global_batch_size}
 
     def replica_slice(batch: tf.Tensor) -> tf.Tensor:
-        """A replica's part of random numbers drawn for all, whatever the number of replicas."""
+        """A replica's part of random numbers drawn for all, as of `dataset.make_dataset`."""
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        return batch[replica * replica_batch_size :][:replica_batch_size]
+        part = batch[replica :: strategy.num_replicas_in_sync]
+        return tf.ensure_shape(part, (replica_batch_size, *batch.shape[1:]))
 
     def draw_latents(seed: tf.Tensor) -> tf.Tensor:
         shape = (global_batch_size, config.network.latent_size)

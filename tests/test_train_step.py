@@ -40,7 +40,10 @@ def run_steps(strategy, config, optimizer=None, calls=1, alpha=0.5, learning_rat
     reals = np.random.default_rng(0).uniform(-1, 1, (64, 8, 8, 3)).astype(np.float32)
     labels = np.eye(max(1, config.network.label_size), dtype=np.float32)
     labels = labels[np.arange(64) % len(labels)][:, : config.network.label_size]
-    dataset = tf.data.Dataset.from_tensor_slices((reals, labels)).repeat()
+    num_replicas = strategy.num_replicas_in_sync
+    # Each replica takes every num_replicas-th picture, as `dataset.distribute` has it.
+    places = np.arange(64).reshape(-1, BATCH // num_replicas, num_replicas).swapaxes(1, 2).ravel()
+    dataset = tf.data.Dataset.from_tensor_slices((reals[places], labels[places])).repeat()
     dataset = dataset.batch(BATCH, drop_remainder=True)
     batches = iter(strategy.experimental_distribute_dataset(dataset))
     step = make_train_step(trained, config, strategy, BATCH)
