@@ -18,10 +18,12 @@ from absl import flags
 from pgan_tf import train_flags as given
 from pgan_tf.cost import cpu_days
 from pgan_tf.distribution import check_batch_sizes, describe, has_gpu, make_strategy
+from pgan_tf.init_from import first_resolution, weights_to_begin_with
 from pgan_tf.network_flags import RESOLUTION
 from pgan_tf.per_resolution import check_resolution
 from pgan_tf.run_folder import open_run
 from pgan_tf.schedule import describe_stages
+from pgan_tf.tolerance import Tolerance
 from pgan_tf.training_loop import train
 from tfrecords.cache import prepare
 from tfrecords.command_line import run
@@ -54,19 +56,24 @@ def main() -> None:
         labels=given.LABELS.value or ("wanted" if given.CONDITIONAL.value else None),
         tfds_data_dir=given.TFDS_DATA_DIR.value,
     )
+    resolution = RESOLUTION.value or info.resolution
+    run_dir = given.RUN_DIR.value or f"runs/{info.name}-{resolution}px"
+    run_dir = run_dir.rstrip("/") or "/"
+    weights = weights_to_begin_with(given.INIT_FROM.value, run_dir)
     config = given.make_config(
         # The folder's name: where pictures were converted, it changes when they do.
         f"{posixpath.basename(info.folder)}, {info.num_images} pictures",
-        RESOLUTION.value or info.resolution,
+        resolution,
         info.num_channels,
         info.label_size if given.CONDITIONAL.value else 0,
+        given.SCHEDULE.initial_resolution
+        if not given.INIT_FROM.value
+        else first_resolution(weights, run_dir, resolution),
     )
     if given.DRY_RUN.value:
         print(describe_stages(config.schedule))
         return
 
-    run_dir = given.RUN_DIR.value or f"runs/{info.name}-{config.network.resolution}px"
-    run_dir = run_dir.rstrip("/") or "/"
     strategy = make_strategy(given.STRATEGY.value)
     check_batch_sizes(config, strategy.num_replicas_in_sync)
     open_run(run_dir, config, flags_text(run_dir))
@@ -80,9 +87,10 @@ def main() -> None:
         info,
         run_dir,
         strategy,
-        given.KEEP_CHECKPOINTS.value,
-        given.MAX_BAD_RECORDS.value,
-        given.MAX_BAD_STEPS.value,
+        Tolerance(
+            given.KEEP_CHECKPOINTS.value, given.MAX_BAD_RECORDS.value, given.MAX_BAD_STEPS.value
+        ),
+        weights,
     )
     print_what_next(run_dir, images_shown)
 

@@ -6,6 +6,7 @@
 - `events.out.tfevents…`: the same for TensorBoard, with the sample sheets
 - `checkpoints/`: see `checkpoint`
 - `samples/reals.png`, `samples/fakes-<kimg>.png`
+- `init_from.txt`: what came from another run, see `init_from`
 """
 
 from __future__ import annotations
@@ -43,9 +44,9 @@ def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
     """
     config_path = posixpath.join(run_dir, "config.json")
     try:
-        if tf.io.gfile.exists(config_path):
-            with tf.io.gfile.GFile(config_path) as file:
-                check_same_run(TrainingConfig.from_json(file.read()), config, run_dir)
+        begun = read_config(run_dir)
+        if begun is not None:
+            check_same_run(begun, config, run_dir)
         elif tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(_list(run_dir)):
             raise UserError(
                 f"--run_dir: expected a new folder or one of train.py's, got {run_dir!r} which "
@@ -59,6 +60,19 @@ def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
             f"--run_dir: expected a folder that can be written, got {run_dir!r} ({error.message}): "
             f"name another"
         ) from None
+
+
+def read_config(run_dir: str) -> TrainingConfig | None:
+    """Returns the configuration that a run folder was opened with last, None of a new one.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    path = posixpath.join(run_dir, "config.json")
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path) as file:
+        return TrainingConfig.from_json(file.read())
 
 
 def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tuple[str, ...]:
@@ -117,6 +131,10 @@ class RunLog:
             _write(self._metrics_path, "".join(kept))
         self.seconds = json.loads(kept[-1])["seconds"] if kept else 0.0
         self._writer = tf.summary.create_file_writer(run_dir)
+
+    def write_text(self, name: str, text: str) -> None:
+        """Writes a file of the run folder."""
+        _write(posixpath.join(self._run_dir, name), text)
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Appends one tick's metrics; `images_shown` is among them."""

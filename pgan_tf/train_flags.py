@@ -25,6 +25,9 @@ DATA = flags.DEFINE_string(
 RUN_DIR = flags.DEFINE_string(
     "run_dir", None, "Folder of the run; an existing one goes on. Default: runs/DATA-RESOLUTIONpx."
 )
+INIT_FROM = flags.DEFINE_string(
+    "init_from", None, "Folder of another run, whose weights a new run begins with."
+)
 DATA_CACHE = flags.DEFINE_string("data_cache", "datasets", "Where pictures are kept as TFRecords.")
 CHANNELS = flags.DEFINE_enum("channels", "rgb", ["rgb", "gray"], "How pictures are converted.")
 FIT = flags.DEFINE_enum("fit", "crop", FITS, "How pictures become square.")
@@ -46,7 +49,10 @@ MIRROR_AUGMENT = flags.DEFINE_bool("mirror_augment", False, "Flip half of the re
 
 # Schedule
 INITIAL_RESOLUTION = flags.DEFINE_integer(
-    "initial_resolution", SCHEDULE.initial_resolution, "First resolution."
+    "initial_resolution",
+    None,
+    f"First resolution. Default: {SCHEDULE.initial_resolution}; with --init_from, the one that "
+    "run had reached.",
 )
 STABILIZE_KIMG = flags.DEFINE_float(
     "stabilize_kimg", SCHEDULE.stabilize_kimg, "Thousands of images at a resolution."
@@ -129,16 +135,25 @@ DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the stages and end.")
 
 
 def make_config(
-    dataset: str, resolution: int, num_channels: int, label_size: int
+    dataset: str,
+    resolution: int,
+    num_channels: int,
+    label_size: int,
+    first_resolution: int = SCHEDULE.initial_resolution,
 ) -> TrainingConfig:
-    """Turns flags and the data's properties into what a run computes."""
+    """Turns flags and the data's properties into what a run computes.
+
+    `first_resolution` holds unless --initial_resolution says otherwise.
+    """
     generator_learning_rate = PerResolution.parse(LEARNING_RATE.value, "--learning_rate")
     return TrainingConfig(
         dataset=dataset,
         network=network_flags.make_network_config(resolution, num_channels, label_size),
         schedule=ScheduleConfig(
             resolution=resolution,
-            initial_resolution=INITIAL_RESOLUTION.value,
+            initial_resolution=first_resolution
+            if INITIAL_RESOLUTION.value is None
+            else INITIAL_RESOLUTION.value,
             stabilize_kimg=STABILIZE_KIMG.value,
             fade_in_kimg=FADE_IN_KIMG.value,
             total_kimg=TOTAL_KIMG.value,

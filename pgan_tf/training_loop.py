@@ -14,12 +14,14 @@ from pgan_tf import checkpoint, sampling
 from pgan_tf.config import TrainingConfig
 from pgan_tf.dataset import distribute, make_dataset
 from pgan_tf.failures import readable_errors
+from pgan_tf.init_from import Weights, describe, initialize
 from pgan_tf.interruption import StopRequest, stop_on_signals
 from pgan_tf.progress import Progress
 from pgan_tf.run_folder import RunLog, check_same_run, checkpoint_folder
 from pgan_tf.schedule import Position, make_stages, position_at, stage_at
 from pgan_tf.state import TrainingState, build_state, grow_state
 from pgan_tf.tick import Tick
+from pgan_tf.tolerance import DivergedError, Tolerance, check_iterations, check_records
 from pgan_tf.train_step import make_train_step
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import StoppedError, UserError
@@ -27,23 +29,13 @@ from tfrecords.errors import StoppedError, UserError
 _WHAT_TO_DO = "try a lower --learning_rate, or --precision=float32"
 
 
-@dataclasses.dataclass(frozen=True)
-class Tolerance:
-    """What a run keeps and bears; see `train`."""
-
-    keep_checkpoints: int
-    max_bad_records: int
-    max_bad_steps: int
-
-
 def train(
     config: TrainingConfig,
     info: DatasetInfo,
     run_dir: str,
     strategy: tf.distribute.Strategy,
-    keep_checkpoints: int = 3,
-    max_bad_records: int = 0,
-    max_bad_steps: int = 100,
+    tolerance: Tolerance = Tolerance(),
+    weights: Weights | None = None,
 ) -> int:
     """Trains until `total_kimg`, from the run folder's last checkpoint on if there is one.
 
@@ -52,30 +44,28 @@ def train(
         info: the TFRecords.
         run_dir: a folder opened with `run_folder.open_run`.
         strategy: the devices.
-        keep_checkpoints: how many of the newest checkpoints stay, besides one per stage.
-        max_bad_records: how many damaged records may be left out.
-        max_bad_steps: how many iterations in a row may be skipped since their numbers are
-            not finite, before the run goes back to its last checkpoint, once.
+        tolerance: what the run keeps and bears.
+        weights: what a run without a checkpoint begins with, in place of initial values.
 
     Returns:
         The real images shown in all.
 
     Raises:
-        UserError: the data or the checkpoint does not fit the configuration, or the disk
-            is full, or a file of the data is gone or damaged.
+        UserError: the data, the checkpoint or the weights do not fit the configuration, or
+            the disk is full, or a file of the data is gone or damaged.
         StoppedError: SIGINT or SIGTERM came, and a checkpoint was written.
     """
-    tolerance = Tolerance(keep_checkpoints, max_bad_records, max_bad_steps)
+    parts = config, info, run_dir, strategy, tolerance, weights
     try:
-        return _train(config, info, run_dir, strategy, tolerance)
-    except _DivergedError as diverged:
+        return _train(*parts)
+    except DivergedError as diverged:
         path = checkpoint.latest(checkpoint_folder(run_dir))
         if path is None:
             raise UserError(f"{diverged}, before the first checkpoint: {_WHAT_TO_DO}") from None
         print(f"{diverged}: going back to {path}, once", file=sys.stderr, flush=True)
     try:
-        return _train(config, info, run_dir, strategy, tolerance)
-    except _DivergedError as diverged:
+        return _train(*parts)
+    except DivergedError as diverged:
         raise UserError(
             f"{diverged}, again after going back to {path}, which is whole: {_WHAT_TO_DO}"
         ) from None
@@ -87,13 +77,14 @@ def _train(
     run_dir: str,
     strategy: tf.distribute.Strategy,
     tolerance: Tolerance,
+    weights: Weights | None,
 ) -> int:
     """Trains from the last checkpoint on; see `train`."""
     stages = make_stages(config.schedule)
     total_images = round(config.schedule.total_kimg * 1000)
     checkpoints = checkpoint_folder(run_dir)
 
-    begun = _begin(config, run_dir, strategy)
+    begun = _begin(config, run_dir, strategy, weights)
     state, images_shown = begun.state, begun.images_shown
     if images_shown >= total_images:
         return images_shown
@@ -105,6 +96,9 @@ def _train(
         progress.print(f"Going on from {images_shown / 1000:g} kimg")
     for words in begun.changed:
         progress.print(f"Changed: {words}")
+    if begun.origins:
+        log.write_text("init_from.txt", begun.origins)
+        progress.print(begun.origins)
 
     step = None
     bad_records = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -140,9 +134,14 @@ def _train(
                 or stage_at(stages, images_shown) != position.stage
             ):
                 summary = tick.summary(position, images_shown)
-                _check_skipped(summary, tick, tolerance.max_bad_steps, progress)
-                _check_records(bad_records, tolerance.max_bad_records)
+                check_iterations(tick, images_shown, tolerance)
+                if summary["skipped_iterations"]:
+                    progress.print(
+                        f"Skipped {summary['skipped_iterations']} iterations, whose numbers were "
+                        f"not finite"
+                    )
                 summary["bad_records"] = int(bad_records.numpy())
+                check_records(summary["bad_records"], tolerance)
                 log.write_metrics(summary)
                 if not tick.skipped_at_end():  # else good checkpoints would have to make room
                     log.write_fakes(images_shown, _sheet_of_fakes(config, state))
@@ -174,10 +173,6 @@ def _save_and_stop(
     )
 
 
-class _DivergedError(Exception):
-    """Too many iterations in a row were skipped."""
-
-
 @dataclasses.dataclass(frozen=True)
 class _Begun:
     """Where a run begins or goes on; see `checkpoint.Checkpoint` and `check_same_run`."""
@@ -187,14 +182,24 @@ class _Begun:
     tick_metrics: np.ndarray | None = None
     tick_first_image: int = 0
     changed: tuple[str, ...] = ()
+    origins: str = ""  # what came from elsewhere, as a table
 
 
-def _begin(config: TrainingConfig, run_dir: str, strategy: tf.distribute.Strategy) -> _Begun:
+def _begin(
+    config: TrainingConfig,
+    run_dir: str,
+    strategy: tf.distribute.Strategy,
+    weights: Weights | None,
+) -> _Begun:
     """Returns the first stage's state and 0, or the last checkpoint's."""
     stages = make_stages(config.schedule)
     path = checkpoint.latest(checkpoint_folder(run_dir))
     if path is None:
-        return _Begun(build_state(stages[0], config, strategy), 0)
+        state = build_state(stages[0], config, strategy)
+        if weights is None:
+            return _Begun(state, 0)
+        origins = initialize(state, weights, config)
+        return _Begun(state, 0, origins=describe(origins, weights, stages[0].resolution))
     saved = checkpoint.read(path)
     changed = check_same_run(saved.config, config, run_dir)
     # Today's stage of that index: another total_kimg moves the last one's end.
@@ -223,32 +228,6 @@ def _batches(
         bad_records=bad_records,
     )
     return iter(dataset)
-
-
-def _check_skipped(
-    summary: dict[str, float | int | str], tick: Tick, max_bad_steps: int, progress: Progress
-) -> None:
-    """Says that iterations were skipped; ends the run where too many were, one after another."""
-    if not summary["skipped_iterations"]:
-        return
-    in_a_row = tick.most_skipped_in_a_row()
-    if in_a_row > max_bad_steps:
-        raise _DivergedError(
-            f"training has diverged: {in_a_row} iterations in a row, up to "
-            f"{summary['images_shown']} images, had numbers that are not finite"
-        )
-    progress.print(
-        f"Skipped {summary['skipped_iterations']} iterations, whose numbers were not finite"
-    )
-
-
-def _check_records(bad_records: tf.Variable, max_bad_records: int) -> None:
-    if bad_records.numpy() > max_bad_records:
-        raise UserError(
-            f"data: expected at most {max_bad_records} damaged records, got "
-            f"{bad_records.numpy()}: make the data set again (python -m tfrecords.inspect verify "
-            f"names them), or allow more with --max_bad_records"
-        )
 
 
 def _describe_growth(position: Position, new: tuple[str, ...]) -> str:

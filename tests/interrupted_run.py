@@ -1,11 +1,11 @@
 """A small deterministic run, in a process of its own, that kills itself where it is told to.
 
-    python tests/interrupted_run.py DATA RUN_DIR [WHERE AT]
+    python tests/interrupted_run.py DATA RUN_DIR [WHERE AT [INIT_FROM]]
 
 WHERE is `step` (after the first step that ends at or after AT images), `write` (in the middle
 of writing the AT-th checkpoint of the process), `rename` (before it gets its name), `log`
 (after the AT-th line of metrics.jsonl, before its checkpoint) or `sigterm` (as `step`, but
-asking to stop).
+asking to stop); `never` is as none. INIT_FROM is another run's folder, to begin with its weights.
 """
 
 import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
@@ -19,6 +19,7 @@ import tensorflow as tf
 from pgan_tf import checkpoint, training_loop
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.distribution import make_strategy
+from pgan_tf.init_from import weights_to_begin_with
 from pgan_tf.per_resolution import PerResolution
 from pgan_tf.run_folder import RunLog, open_run
 from pgan_tf.tick import Tick
@@ -101,13 +102,14 @@ def cut(where, at):
         RunLog.write_metrics = cut_after(RunLog.write_metrics, at)
 
 
-def main(data, run_dir, where=None, at=0):
+def main(data, run_dir, where="never", at=0, init_from=None):
     tf.config.experimental.enable_op_determinism()
-    if where:
+    if where != "never":
         cut(where, int(at))
     open_run(run_dir, CONFIG, "")
     info = read_dataset_info(data)
-    training_loop.train(CONFIG, info, run_dir, make_strategy("one_device"))
+    weights = weights_to_begin_with(init_from, run_dir)
+    training_loop.train(CONFIG, info, run_dir, make_strategy("one_device"), weights=weights)
 
 
 if __name__ == "__main__":

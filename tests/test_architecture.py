@@ -21,7 +21,8 @@ LAYERS = (
     ("pgan_tf.growth", "pgan_tf.dataset", "pgan_tf.progress", "pgan_tf.distribution"),
     ("pgan_tf.state", "pgan_tf.exporting.saved_model"),
     ("pgan_tf.train_step", "pgan_tf.checkpoint", "pgan_tf.run_folder"),
-    ("pgan_tf.tick",),
+    ("pgan_tf.tick", "pgan_tf.init_from"),
+    ("pgan_tf.tolerance",),
     ("pgan_tf.training_loop", "pgan_tf.network_flags"),
     ("pgan_tf.train_flags",),
 )

@@ -112,6 +112,29 @@ def test_one_picture_per_seed(trained):
     assert names == [f"seed-{seed:06d}.png" for seed in (3, 7, 8, 9)]
 
 
+def test_another_run_begins_with_a_runs_weights(trained, pictures):
+    """Without --initial_resolution it begins where the other one had come to."""
+    cwd, _ = trained
+    larger = ["--resolution=16", "--total_kimg=0.004", "--run_dir=runs/b", "--init_from=runs/a"]
+    command = [f"--data={pictures}", *SMALL, *larger]
+    result = run("train.py", *command, cwd=cwd)
+    assert result.returncode == 0, result.stderr
+    table = (cwd / "runs/b/init_from.txt").read_text()
+    assert table in result.stdout
+    assert re.search(r"8x8_conv0 +carried +carried +carried\n", table)
+    assert "runs/a/checkpoints/images-" in table.splitlines()[0]
+    assert '"resolution": 8' in (cwd / "runs/b/metrics.jsonl").read_text()
+    # It is a run of its own from then on.
+    assert "--init_from=runs/a\n" in (cwd / "runs/b/flags.txt").read_text()
+    (cwd / "runs/a").rename(cwd / "runs/elsewhere")
+    try:
+        again = run("train.py", *command, "--total_kimg=0.008", cwd=cwd)
+    finally:
+        (cwd / "runs/elsewhere").rename(cwd / "runs/a")
+    assert again.returncode == 0, again.stderr
+    assert "Going on from 0.004 kimg" in again.stdout
+
+
 def test_dry_run_prints_the_stages_and_touches_nothing(tmp_path):
     result = run("train.py", "--dry_run", *SMALL, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -149,6 +172,7 @@ def test_every_mistake_is_one_line(trained, pictures, tmp_path_factory):
             "32",
         ],
         ("train.py", data, cache, *SMALL, "--conditional"): ["labels"],
+        ("train.py", data, cache, *SMALL, "--init_from=nowhere"): ["--init_from", "nowhere"],
         ("train.py", "--data=shapes", *SMALL, "--run_dir=runs/a"): ["dataset", "shapes"],
         ("train.py", f"--flagfile={ROOT}/presets/laptop.flags"): ["--data"],
         ("train.py", *SMALL, "--gradient_penalty_weight=inf"): ["gradient_penalty_weight", "inf"],

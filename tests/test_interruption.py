@@ -97,3 +97,16 @@ def test_run_cut_again_and_again_goes_on_bit_for_bit(data, whole, tmp_path):
         run(data, tmp_path / "cut", "step", at)
     assert run(data, tmp_path / "cut").returncode == 0
     assert_same_run(tmp_path / "cut", whole)
+
+
+@pytest.mark.slow
+def test_run_with_weights_from_elsewhere_goes_on_bit_for_bit(data, whole, tmp_path):
+    """Cut before its first checkpoint it begins with them again, later no more."""
+    assert run(data, tmp_path / "new", "never", 0, whole).returncode == 0
+    for at in (16, 152):
+        assert run(data, tmp_path / "cut", "step", at, whole).returncode == -signal.SIGKILL
+    assert run(data, tmp_path / "cut", "never", 0, whole).returncode == 0
+    assert_same_run(tmp_path / "cut", tmp_path / "new")
+    ours, theirs = (checkpoint.read_run(str(tmp_path / "new")), checkpoint.read_run(str(whole)))
+    kernel = "generator/4x4_conv/kernel"
+    assert not np.array_equal(ours.arrays[kernel], theirs.arrays[kernel])

@@ -14,6 +14,7 @@ from tests_data import prepare_shapes
 from pgan_tf import checkpoint, run_folder, training_loop
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.per_resolution import PerResolution
+from pgan_tf.tolerance import Tolerance
 from pgan_tf.training_loop import train
 from tfrecords.dataset_info import read_dataset_info
 from tfrecords.errors import UserError
@@ -206,7 +207,7 @@ def test_a_run_goes_back_once_and_goes_on(info, one_device, tmp_path, poison, ca
     folder = tmp_path / "run"
     config = make_config(64)
     run_folder.open_run(str(folder), config, "")
-    assert train(config, info, str(folder), one_device, max_bad_steps=3) == 64
+    assert train(config, info, str(folder), one_device, Tolerance(max_bad_steps=3)) == 64
     assert "4 iterations in a row" in capsys.readouterr().err
     assert [row["skipped_iterations"] for row in read_metrics(folder)] == [0, 0]
 
@@ -217,7 +218,7 @@ def test_a_run_that_diverges_twice_ends_and_keeps_what_was_good(info, one_device
     config = make_config(64)
     run_folder.open_run(str(folder), config, "")
     with pytest.raises(UserError, match=r"diverged.*again after going back.*--learning_rate"):
-        train(config, info, str(folder), one_device, max_bad_steps=3)
+        train(config, info, str(folder), one_device, Tolerance(max_bad_steps=3))
     assert checkpoint.read_run(str(folder)).images_shown == 32
 
 
@@ -251,7 +252,7 @@ def damaged(info, tmp_path):
 def test_damaged_records_are_left_out_and_counted(damaged, one_device, tmp_path):
     folder = tmp_path / "run"
     run_folder.open_run(str(folder), make_config(64), "")
-    train(make_config(64), damaged, str(folder), one_device, max_bad_records=1)
+    train(make_config(64), damaged, str(folder), one_device, Tolerance(max_bad_records=1))
     assert [row["bad_records"] for row in read_metrics(folder)] == [1, 1]
 
 

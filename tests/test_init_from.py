@@ -1,0 +1,222 @@
+"""A new run with another run's weights: what is carried, what is new, what is refused."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from tests_data import prepare_shapes
+
+from pgan_tf import checkpoint
+from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.init_from import (
+    Weights,
+    describe,
+    first_resolution,
+    initialize,
+    read_weights,
+    weights_to_begin_with,
+)
+from pgan_tf.networks import set_alpha
+from pgan_tf.per_resolution import PerResolution
+from pgan_tf.run_folder import open_run
+from pgan_tf.schedule import Stage
+from pgan_tf.state import build_state
+from pgan_tf.training_loop import train
+from tfrecords.errors import UserError
+
+NETWORK = NetworkConfig(resolution=8, fmap_base=16, fmap_max=8, latent_size=6)
+SCHEDULE = ScheduleConfig(resolution=8, stabilize_kimg=1, fade_in_kimg=1, total_kimg=9)
+CONFIG = TrainingConfig(dataset="shapes", network=NETWORK, schedule=SCHEDULE)
+EIGHT = Stage(2, 8, "stabilize", 2000, 9000)
+MODELS = ("generator", "discriminator", "average_generator")
+
+
+def with_network(resolution=8, **changes):
+    return dataclasses.replace(
+        CONFIG,
+        network=dataclasses.replace(NETWORK, resolution=resolution, **changes),
+        schedule=dataclasses.replace(SCHEDULE, resolution=resolution, initial_resolution=8),
+        seed=5,
+    )
+
+
+@pytest.fixture
+def source(one_device):
+    """Networks of 8 px with numbers of their own in every variable."""
+    state = build_state(EIGHT, CONFIG, one_device)
+    generator = np.random.default_rng(1)
+    for variable in state.weights().values():
+        variable.assign(generator.standard_normal(variable.shape).astype(np.float32))
+    return state
+
+
+def weights_of(state, network=NETWORK):
+    arrays = {name: variable.numpy() for name, variable in state.weights().items()}
+    return Weights("runs/a", network, state.stage.resolution, arrays)
+
+
+def outputs(state):
+    """What the three networks make of the same inputs."""
+    generator = np.random.default_rng(2)
+    latents = generator.standard_normal((4, 6)).astype(np.float32)
+    images = generator.uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32)
+    inputs = [latents, np.zeros((4, 0), np.float32)]
+    return (
+        state.generator(inputs).numpy(),
+        state.average_generator(inputs).numpy(),
+        state.discriminator(images)[0].numpy(),
+    )
+
+
+@pytest.mark.parametrize("resolution", [8, 16])
+def test_a_run_begins_as_the_networks_that_it_takes_over(source, one_device, resolution):
+    config = with_network(resolution)
+    state = build_state(EIGHT, config, one_device)
+    origins = initialize(state, weights_of(source), config)
+    assert {origin.words for origin in origins} == {"carried"}
+    for ours, theirs in zip(outputs(state), outputs(source), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_average_begins_as_the_average(source, one_device):
+    state = build_state(EIGHT, CONFIG, one_device)
+    initialize(state, weights_of(source), CONFIG)
+    name = "4x4_conv/kernel"
+    current, average = (
+        state.weights()[f"{one}/{name}"].numpy() for one in ("generator", "average_generator")
+    )
+    assert np.abs(current - average).max() > 0.1
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_fused_and_plain_scaling_understand_each_other(source, one_device, fused):
+    """Their kernels are laid out differently, and compute the same (square, so shapes agree)."""
+    there = with_network(fused_scale=not fused, fmap_base=32)
+    here = with_network(fused_scale=fused, fmap_base=32)
+    original = build_state(EIGHT, there, one_device)
+    state = build_state(EIGHT, here, one_device)
+    assert here.network.num_feature_maps(4) == here.network.num_feature_maps(8)
+    for variable in original.weights().values():
+        variable.assign(variable + 0.1 * np.random.default_rng(3).standard_normal(variable.shape))
+    initialize(state, weights_of(original, there.network), here)
+    # (The plain discriminator averages after the activation, the fused one before it.)
+    for ours, theirs in zip(outputs(state)[:2], outputs(original)[:2], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_layers_of_another_shape_are_new_and_say_so(source, one_device):
+    """Twice the feature maps at 8 px; at 4 px as many."""
+    config = with_network(fmap_base=32)
+    state = build_state(EIGHT, config, one_device)
+    initial = {name: variable.numpy() for name, variable in state.weights().items()}
+    origins = initialize(state, weights_of(source), config)
+    words = {(origin.network, origin.layer): origin.words for origin in origins}
+    assert words["generator", "4x4_conv"] == words["discriminator", "4x4_conv"] == "carried"
+    # Kernels for upscaling are laid out (height, width, out, in).
+    assert words["generator", "8x8_conv0"] == "new ((3, 3, 8, 8) here, (3, 3, 4, 8) there)"
+    theirs = weights_of(source).arrays
+    for name, variable in state.weights().items():
+        layer = tuple(name.split("/")[:2])
+        expected = theirs if words[layer] == "carried" else initial
+        np.testing.assert_array_equal(variable.numpy(), expected[name], err_msg=name)
+
+
+def test_what_grows_on_top_is_new_and_what_is_not_needed_is_left(source, one_device):
+    config = with_network(16)
+    fading = Stage(1, 16, "fade_in", 0, 100)
+    state = build_state(fading, config, one_device)
+    origins = initialize(state, weights_of(source), config)
+    table = describe(origins, weights_of(source), 16)
+    rows = {line.split()[0]: line.split()[1:] for line in table.splitlines()[1:]}
+    assert rows["8x8_conv0"] == ["carried"] * 3
+    assert rows["16x16_conv0"] == ["new"] * 3
+    assert rows["16x16_to_rgb"] == ["new", "-", "new"]
+    assert rows["8x8_from_rgb"] == ["-", "carried", "-"]
+    lowest = build_state(Stage(0, 4, "stabilize", 0, 100), config, one_device)
+    table = describe(initialize(lowest, weights_of(source), config), weights_of(source), 4)
+    rows = {line.split()[0]: line.split()[1:] for line in table.splitlines()[1:]}
+    assert rows["8x8_conv1"] == ["left"] * 3
+    assert rows["4x4_to_rgb"] == ["new", "-", "new"]
+    # By resolution, 16 after 8.
+    first, *layers = rows
+    assert first == "layer"
+    sizes = [int(name.split("x")[0]) for name in layers]
+    assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"fmap_max": 3, "latent_size": 3}, "no layer fits"),
+        ({"equalized": False}, "--noequalized|--equalized"),
+        ({"pixel_norm": False}, "--pixel_norm"),
+        ({"generator_leaky_relu": False}, "--generator_leaky_relu"),
+    ],
+    ids=str,
+)
+def test_networks_that_do_not_fit_are_refused_and_nothing_changes(
+    source, one_device, changes, words
+):
+    config = with_network(**changes)
+    state = build_state(EIGHT, config, one_device)
+    before = {name: variable.numpy() for name, variable in state.weights().items()}
+    with pytest.raises(UserError, match=words) as caught:
+        initialize(state, weights_of(source), config)
+    assert str(caught.value).startswith("--init_from: ")
+    for name, variable in state.weights().items():
+        np.testing.assert_array_equal(variable.numpy(), before[name])
+
+
+@pytest.fixture
+def saved_run(source, tmp_path):
+    folder = str(tmp_path / "a")
+    open_run(folder, CONFIG, "")
+    checkpoint.save(f"{folder}/checkpoints", source, 9000, CONFIG)
+    return folder
+
+
+def test_a_run_that_fades_in_gives_the_resolution_below(tmp_path, one_device):
+    fading = Stage(1, 8, "fade_in", 1001, 1999)
+    state = build_state(fading, CONFIG, one_device)
+    set_alpha(state.generator, 0.5)
+    checkpoint.save(str(tmp_path / "checkpoints"), state, 1500, CONFIG)
+    assert read_weights(str(tmp_path)).resolution == 4
+
+
+def test_where_a_run_begins(saved_run, tmp_path):
+    weights = read_weights(saved_run)
+    assert first_resolution(weights, str(tmp_path / "new"), 64) == 8
+    assert first_resolution(weights, str(tmp_path / "new"), 4) == 4
+    # What a run was opened with holds, also when its source is gone.
+    assert first_resolution(None, saved_run, 64) == 4
+    with pytest.raises(UserError, match="another run"):
+        open_run(str(tmp_path / "new"), CONFIG, "")
+        weights_to_begin_with(str(tmp_path / "new") + "/", str(tmp_path / "new"))
+
+
+def test_training_begins_with_the_weights_and_goes_on_without(
+    saved_run, source, one_device, tmp_path
+):
+    """With a learning rate of next to nothing the weights stay what they were."""
+    info = prepare_shapes(tmp_path / "data", 8)
+    schedule = dataclasses.replace(
+        SCHEDULE,
+        initial_resolution=8,
+        total_kimg=0.008,
+        batch_size=PerResolution(((4, 8),)),
+        generator_learning_rate=PerResolution(((4, 1e-9),)),
+        discriminator_learning_rate=PerResolution(((4, 1e-9),)),
+    )
+    config = dataclasses.replace(CONFIG, schedule=schedule, minibatch_repeats=1)
+    folder = str(tmp_path / "b")
+    open_run(folder, config, "")
+    weights = weights_to_begin_with(saved_run, folder)
+    assert train(config, info, folder, one_device, weights=weights) == 8
+    after = checkpoint.read_run(folder).arrays
+    for name, variable in source.weights().items():
+        # The average moves towards the generator by a thousandth.
+        bound = 1e-2 if name.startswith("average") else 1e-6
+        np.testing.assert_allclose(after[name], variable.numpy(), atol=bound, err_msg=name)
+    assert "carried" in (tmp_path / "b/init_from.txt").read_text()
+    assert weights_to_begin_with(saved_run, folder) is None
+    assert weights_to_begin_with("/no/longer/there", folder) is None
