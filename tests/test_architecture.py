@@ -25,6 +25,7 @@ LAYERS = (
     ("pgan_tf.tolerance",),
     ("pgan_tf.training_loop", "pgan_tf.network_flags"),
     ("pgan_tf.train_flags",),
+    ("pgan_tf.paper.modes", "pgan_tf.paper.digits"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 PURE = (
