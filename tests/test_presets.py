@@ -10,6 +10,7 @@ from absl import flags
 from absl.testing import flagsaver
 from golden_cases import GOLDEN
 
+from pgan_tf.config import NetworkConfig, differences
 from pgan_tf.distribution import check_batch_sizes
 from pgan_tf.schedule import make_stages, position_at
 
@@ -91,3 +92,42 @@ def test_flags_of_a_run_are_a_flagfile_that_makes_the_same_run(train, tmp_path):
 )
 def test_shapes_preset_stands_in_for_missing_data(arguments, is_preset, train):
     assert (train.with_default_preset(arguments) != arguments) == is_preset
+
+
+# What each row of the paper's table 1 changes, by the field of the configuration.
+TABLE_1 = {
+    "b": {"initial_resolution"},
+    "c": {"batch_size"},
+    "d": {
+        *("generator_batch_norm", "discriminator_layer_norm", "tanh", "generator_leaky_relu"),
+        *("generator_learning_rate", "discriminator_learning_rate", "adam_beta_2"),
+        *("drift_weight", "discriminator_repeats"),
+    },
+    "e_star": {"minibatch_discrimination"},
+    "e": {"minibatch_discrimination", "mbstd_group_size"},
+    "f": {"equalized"},
+    "g": {"pixel_norm", "normalize_latents"},
+    "h": {"latent_size", "fmap_base", "fmap_max", "total_kimg", "batch_size"},
+}
+
+
+def test_each_row_of_table_1_changes_what_it_says(train):
+    previous = config_of(train, f"--flagfile={ROOT}/presets/table1_a.flags")
+    for row, expected in TABLE_1.items():
+        config = config_of(train, f"--flagfile={ROOT}/presets/table1_{row}.flags")
+        assert {name.split(".")[-1] for name in differences(previous, config)} == expected, row
+        previous = config
+
+
+def test_the_first_row_of_table_1_is_wgan_gp_as_first_published(train):
+    config = config_of(train, f"--flagfile={ROOT}/presets/table1_a.flags")
+    assert make_stages(config.schedule)[0].resolution == 128
+    assert (config.discriminator_repeats, config.adam_beta_1, config.adam_beta_2) == (5, 0, 0.9)
+    network = config.network
+    assert network.generator_batch_norm and network.discriminator_layer_norm and network.tanh
+    assert not (network.equalized or network.pixel_norm or network.mbstd_group_size)
+
+
+def test_the_last_row_of_table_1_is_the_papers_networks(train):
+    config = config_of(train, f"--flagfile={ROOT}/presets/table1_h.flags")
+    assert config.network == NetworkConfig(resolution=128)
