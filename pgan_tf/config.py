@@ -40,6 +40,8 @@ class TrainingConfig:
         adam_epsilon: Adam's epsilon.
         average_decay: of the exponential running average of the generator's weights.
         discriminator_repeats: D steps for each G step.
+        simultaneous_updates: the G step sees the discriminator as it was before the last D
+            step (the CIFAR-10 configuration), or after it.
         minibatch_repeats: iterations before the schedule is looked at again.
         keep_optimizer_state: carry Adam's moments into the next stage instead of a fresh start.
         mirror_augment: flip half of the real images left to right.
@@ -56,6 +58,7 @@ class TrainingConfig:
     adam_epsilon: float = 1e-8
     average_decay: float = 0.999
     discriminator_repeats: int = 1
+    simultaneous_updates: bool = False
     minibatch_repeats: int = 4
     keep_optimizer_state: bool = False
     mirror_augment: bool = False

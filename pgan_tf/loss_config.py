@@ -7,14 +7,16 @@ import math
 
 from pgan_tf.checks import require
 
+LOSSES = ("wgan_gp", "lsgan", "non_saturating")
+
 
 @dataclasses.dataclass(frozen=True)
 class LossConfig:
-    """WGAN-GP with drift (paper, appendix A.1) and AC-GAN labels (Odena et al., 2017).
+    """What G and D minimise; see `losses`. AC-GAN labels are Odena et al.'s (2017).
 
     Attributes:
-        name: `wgan_gp`.
-        gradient_penalty_weight: lambda.
+        name: one of `LOSSES`.
+        gradient_penalty_weight: lambda of WGAN-GP, gamma of R1.
         gradient_target: the gradient norm gamma that the penalty pulls to (750 for CIFAR-10).
         drift_weight: epsilon_drift, on the squared scores of reals.
         label_weight: of the AC-GAN term, when there are labels.
@@ -30,7 +32,7 @@ class LossConfig:
     penalty_pixels: str = "final"
 
     def __post_init__(self) -> None:
-        require(self.name in ("wgan_gp",), "loss", "wgan_gp", self.name)
+        require(self.name in LOSSES, "loss", " or ".join(LOSSES), self.name)
         require(
             self.penalty_pixels in ("final", "stage"),
             "penalty_pixels",

@@ -1,4 +1,9 @@
-"""WGAN-GP with drift (paper, appendix A.1) and AC-GAN labels: per example, unreduced.
+"""What G and D minimise, with AC-GAN labels for each: per example, unreduced.
+
+- `wgan_gp`: the paper's (appendix A.1), with drift; Gulrajani et al., 2017.
+- `lsgan`: least squares (appendix B; Mao et al., 2017): reals to 1, fakes to 0. The
+  discriminator needs its noise: see `score_noise`.
+- `non_saturating`: Goodfellow et al., 2014, with the penalty R1 of Mescheder et al., 2018.
 
 Per example, because the mean over a global batch is the training step's business: on
 several devices it must divide by the global batch size, not by its own share.
@@ -28,7 +33,7 @@ class DiscriminatorLoss:
         loss: what is minimised.
         real_scores: critic scores of the reals.
         fake_scores: critic scores of the fakes.
-        gradient_norm: the norm that the gradient penalty saw.
+        gradient_norm: the norm that the gradient penalty saw; 0 where there is none.
     """
 
     loss: tf.Tensor
@@ -40,19 +45,27 @@ class DiscriminatorLoss:
 def generator_loss(
     discriminator: Discriminator, fakes: tf.Tensor, labels: tf.Tensor, config: LossConfig
 ) -> tf.Tensor:
-    """Returns the generator's loss for each fake: minus its score, plus the AC-GAN term.
+    """Returns the generator's loss for each fake, with the AC-GAN term.
+
+    Of a score s: -s, or (s - 1)² (`lsgan`), or log(1 + exp(-s)) (`non_saturating`).
 
     Args:
         discriminator: the critic.
         fakes: `(batch, height, width, channels)` float32 in [-1, 1].
         labels: `(batch, label_size)` float32 one-hot, the classes asked for.
-        config: weights.
+        config: which loss, and its weights.
 
     Returns:
         `(batch,)` float32.
     """
     scores, label_logits = discriminator(fakes)
-    return -scores + config.label_weight * _label_penalty(labels, label_logits)
+    if config.name == "lsgan":
+        loss = tf.square(scores - 1.0)
+    elif config.name == "non_saturating":
+        loss = tf.nn.softplus(-scores)
+    else:
+        loss = -scores
+    return loss + config.label_weight * _label_penalty(labels, label_logits)
 
 
 def discriminator_loss(
@@ -63,13 +76,19 @@ def discriminator_loss(
     mixing: tf.Tensor,
     config: LossConfig,
     penalty_scale: float,
+    loss_scale: tf.Tensor | None = None,
 ) -> DiscriminatorLoss:
     """Returns the critic's loss for each pair of a real and a fake.
 
-    fake score - real score
-    + gradient_penalty_weight / target² * (gradient norm - target)²
-    + drift_weight * real score²
-    + the AC-GAN term of both.
+    Of the scores r of a real and f of a fake, and the gradient norm n:
+
+    - `wgan_gp`: f - r + drift_weight * r²
+      + gradient_penalty_weight / target² * (n - target)², n between real and fake;
+    - `lsgan`: (r - 1)² + f²;
+    - `non_saturating`: log(1 + exp(-r)) + log(1 + exp(f))
+      + gradient_penalty_weight / 2 * n², n at the real;
+
+    and the AC-GAN term of both.
 
     Args:
         discriminator: the critic.
@@ -80,28 +99,48 @@ def discriminator_loss(
             the gradient is taken.
         config: weights and target.
         penalty_scale: see `penalty_scale` below.
+        loss_scale: see `gradient_norm`.
     """
     real_scores, real_logits = discriminator(reals)
     fake_scores, fake_logits = discriminator(fakes)
-    norm = gradient_norm(discriminator, reals, fakes, mixing) * penalty_scale
-    target = config.gradient_target
-    loss = (
-        fake_scores
-        - real_scores
-        + config.gradient_penalty_weight / target**2 * tf.square(norm - target)
-        + config.drift_weight * tf.square(real_scores)
-        + config.label_weight * _label_penalty(labels, real_logits)
-        + config.label_weight * _label_penalty(labels, fake_logits)
-    )
+    if config.name == "lsgan":
+        norm = tf.zeros_like(real_scores)
+        loss = tf.square(real_scores - 1.0) + tf.square(fake_scores)
+    elif config.name == "non_saturating":
+        norm = gradient_norm(discriminator, reals, reals, mixing, loss_scale) * penalty_scale
+        loss = tf.nn.softplus(-real_scores) + tf.nn.softplus(fake_scores)
+        loss += config.gradient_penalty_weight / 2 * tf.square(norm)
+    else:
+        norm = gradient_norm(discriminator, reals, fakes, mixing, loss_scale) * penalty_scale
+        target = config.gradient_target
+        loss = fake_scores - real_scores + config.drift_weight * tf.square(real_scores)
+        loss += config.gradient_penalty_weight / target**2 * tf.square(norm - target)
+    loss += config.label_weight * _label_penalty(labels, real_logits)
+    loss += config.label_weight * _label_penalty(labels, fake_logits)
     return DiscriminatorLoss(loss, real_scores, fake_scores, norm)
 
 
 def gradient_norm(
-    discriminator: Discriminator, reals: tf.Tensor, fakes: tf.Tensor, mixing: tf.Tensor
+    discriminator: Discriminator,
+    reals: tf.Tensor,
+    fakes: tf.Tensor,
+    mixing: tf.Tensor,
+    loss_scale: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Returns the norm of the critic's gradient by the picture, between reals and fakes.
 
     Gulrajani et al., 2017, equation 3. Shapes as in `discriminator_loss`; `(batch,)`.
+
+    In float16 this gradient is scaled as the loss's own is, and divided in float32 before
+    the norm. On the loss's way back through that division the two scales cancel, and what
+    arrives at the critic's weights is times one scale, as everything else.
+
+    Args:
+        discriminator: the critic.
+        reals: see `discriminator_loss`.
+        fakes: see `discriminator_loss`.
+        mixing: see `discriminator_loss`.
+        loss_scale: scalar float32, or None for no scaling; see `pgan_tf.loss_scale`.
     """
     mixed = reals + (fakes - reals) * mixing[:, None, None, None]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -110,7 +149,9 @@ def gradient_norm(
         # Each score depends on its own picture, and through the minibatch standard
         # deviation a little on its group's: as published, the sum covers both.
         total = tf.reduce_sum(scores)
-    gradient = tf.cast(tape.gradient(total, mixed), tf.float32)
+    gradient = tf.cast(tape.gradient(total, mixed, output_gradients=loss_scale), tf.float32)
+    if loss_scale is not None:
+        gradient /= loss_scale
     return tf.sqrt(tf.reduce_sum(tf.square(gradient), axis=(1, 2, 3)) + _NORM_EPSILON)
 
 

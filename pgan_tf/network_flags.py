@@ -7,6 +7,7 @@ from absl import flags
 from pgan_tf.config import NetworkConfig
 
 NETWORK = NetworkConfig()
+LSGAN_NOISE = 0.2  # paper, appendix B
 
 RESOLUTION = flags.DEFINE_integer("resolution", None, "Final resolution. Default: the data's.")
 FMAP_BASE = flags.DEFINE_integer("fmap_base", NETWORK.fmap_base, "Feature maps, overall.")
@@ -44,8 +45,9 @@ DISCRIMINATOR_LAYER_NORM = flags.DEFINE_bool(
 TANH = flags.DEFINE_bool("tanh", NETWORK.tanh, "End the generator in a tanh, or linear.")
 DISCRIMINATOR_NOISE = flags.DEFINE_float(
     "discriminator_noise",
-    NETWORK.discriminator_noise,
-    "Strength of the noise in the discriminator that follows the fakes' scores; with lsgan 0.2.",
+    None,
+    "Strength of the noise in the discriminator that follows the fakes' scores. Default: "
+    f"{LSGAN_NOISE} with --loss=lsgan, else none.",
 )
 DISCRIMINATOR_FMAP_DIVISOR = flags.DEFINE_integer(
     "discriminator_fmap_divisor",
@@ -54,8 +56,13 @@ DISCRIMINATOR_FMAP_DIVISOR = flags.DEFINE_integer(
 )
 
 
-def make_network_config(resolution: int, num_channels: int, label_size: int) -> NetworkConfig:
-    """Turns flags and the data's properties into the networks' settings."""
+def make_network_config(
+    resolution: int, num_channels: int, label_size: int, loss: str
+) -> NetworkConfig:
+    """Turns flags, the data's properties and the loss into the networks' settings."""
+    noise = DISCRIMINATOR_NOISE.value
+    if noise is None:
+        noise = LSGAN_NOISE if loss == "lsgan" else NETWORK.discriminator_noise
     return NetworkConfig(
         resolution=resolution,
         num_channels=num_channels,
@@ -75,6 +82,6 @@ def make_network_config(resolution: int, num_channels: int, label_size: int) -> 
         generator_batch_norm=GENERATOR_BATCH_NORM.value,
         discriminator_layer_norm=DISCRIMINATOR_LAYER_NORM.value,
         tanh=TANH.value,
-        discriminator_noise=DISCRIMINATOR_NOISE.value,
+        discriminator_noise=noise,
         discriminator_fmap_divisor=DISCRIMINATOR_FMAP_DIVISOR.value,
     )

@@ -50,7 +50,8 @@ class ScoreNoise(keras.layers.Layer):
         batch = tf.shape(inputs)[0]
         seed = tf.random.fold_in(tf.convert_to_tensor(self.noise_seed), place)
         noise = tf.random.stateless_normal((batch * context.num_replicas_in_sync, channels), seed)
-        noise = noise[context.replica_id_in_sync_group * batch :][:batch]
+        # As `dataset.make_dataset` deals pictures out.
+        noise = noise[context.replica_id_in_sync_group :: context.num_replicas_in_sync]
         excess = tf.nn.relu(tf.convert_to_tensor(self.score_average) - 0.5)
         factors = 1.0 + noise * (self.strength * tf.square(excess) * channels**0.5)
         shape = (batch, *(1 for _ in inputs.shape[1:-1]), channels)

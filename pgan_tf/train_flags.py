@@ -7,6 +7,7 @@ from absl import flags
 from pgan_tf import network_flags
 from pgan_tf.config import LossConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.distribution import STRATEGIES
+from pgan_tf.loss_config import LOSSES
 from pgan_tf.per_resolution import PerResolution
 from tfrecords.images import parse_background
 from tfrecords.source import FITS, PictureOptions
@@ -83,14 +84,19 @@ TICK_KIMG = flags.DEFINE_string(
 DISCRIMINATOR_REPEATS = flags.DEFINE_integer(
     "discriminator_repeats", TRAINING.discriminator_repeats, "D steps for each G step."
 )
+SIMULTANEOUS_UPDATES = flags.DEFINE_bool(
+    "simultaneous_updates",
+    TRAINING.simultaneous_updates,
+    "Compute the G step with the discriminator from before the D step.",
+)
 MINIBATCH_REPEATS = flags.DEFINE_integer(
     "minibatch_repeats", TRAINING.minibatch_repeats, "Iterations between looks at the schedule."
 )
 
 # Loss and optimizer
-LOSS_NAME = flags.DEFINE_enum("loss", LOSS.name, ["wgan_gp"], "Loss.")
+LOSS_NAME = flags.DEFINE_enum("loss", LOSS.name, LOSSES, "Loss.")
 GRADIENT_PENALTY_WEIGHT = flags.DEFINE_float(
-    "gradient_penalty_weight", LOSS.gradient_penalty_weight, "Lambda."
+    "gradient_penalty_weight", LOSS.gradient_penalty_weight, "Lambda; of non_saturating R1's gamma."
 )
 GRADIENT_TARGET = flags.DEFINE_float(
     "gradient_target", LOSS.gradient_target, "Gradient norm wanted; 750 for CIFAR-10."
@@ -148,7 +154,9 @@ def make_config(
     generator_learning_rate = PerResolution.parse(LEARNING_RATE.value, "--learning_rate")
     return TrainingConfig(
         dataset=dataset,
-        network=network_flags.make_network_config(resolution, num_channels, label_size),
+        network=network_flags.make_network_config(
+            resolution, num_channels, label_size, LOSS_NAME.value
+        ),
         schedule=ScheduleConfig(
             resolution=resolution,
             initial_resolution=first_resolution
@@ -179,6 +187,7 @@ def make_config(
         adam_beta_2=ADAM_BETA_2.value,
         average_decay=AVERAGE_DECAY.value,
         discriminator_repeats=DISCRIMINATOR_REPEATS.value,
+        simultaneous_updates=SIMULTANEOUS_UPDATES.value,
         minibatch_repeats=MINIBATCH_REPEATS.value,
         keep_optimizer_state=KEEP_OPTIMIZER_STATE.value,
         mirror_augment=MIRROR_AUGMENT.value,

@@ -13,8 +13,10 @@ import tensorflow as tf
 
 from pgan_tf import losses
 from pgan_tf.config import TrainingConfig
+from pgan_tf.growth import named_variables
 from pgan_tf.networks import set_alpha
 from pgan_tf.reals import fade_reals
+from pgan_tf.score_noise import follow_scores, set_noise_seed
 from pgan_tf.state import TrainingState
 
 # What an iteration reports, each a mean over the global batch.
@@ -103,8 +105,8 @@ def average_step(state: TrainingState, decay: float, strategy: tf.distribute.Str
         average.assign_add((current - average) * (1.0 - decay))
 
     for average, current in zip(
-        state.average_generator.trainable_variables,
-        state.generator.trainable_variables,
+        named_variables(state.average_generator).values(),
+        named_variables(state.generator).values(),
         strict=True,
     ):
         strategy.extended.update(average.value, move, args=(current.value,))
@@ -183,6 +185,34 @@ def make_train_step(
         measured, gradients = strategy.run(compute, arguments)
         return strategy.reduce("SUM", measured, axis=None), gradients
 
+    def iterate(
+        batches: Iterator, images_shown: tf.Tensor, alpha: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Trains D `discriminator_repeats` times and G once; returns METRICS and images shown."""
+        critic = tf.zeros((4,))
+        for left in reversed(range(config.discriminator_repeats)):
+            reals, labels = next(batches)
+            set_noise_seed(state.discriminator, _seeds(config.seed, 2, images_shown)[0])
+            measured, gradients = over_replicas(
+                replica_discriminator, reals, labels, alpha, images_shown
+            )
+            images_shown += global_batch_size
+            if config.simultaneous_updates and not left:
+                generator, for_generator = over_replicas(replica_generator, labels, images_shown)
+            if _all_finite(measured):
+                strategy.run(apply_to_discriminator, (gradients,))
+                follow_scores(state.discriminator, measured[2])
+                average_step(state, config.average_decay, strategy)
+            critic += measured
+            # The labels asked for are the last reals': the data's own distribution.
+            if not (config.simultaneous_updates or left):
+                generator, for_generator = over_replicas(replica_generator, labels, images_shown)
+        critic /= config.discriminator_repeats
+        row = tf.concat([critic[:1], generator, critic[1:]], axis=0)
+        if _all_finite(row):
+            strategy.run(apply_to_generator, (for_generator,))
+        return row, images_shown
+
     @tf.function
     def train_step(
         batches: Iterator,
@@ -198,24 +228,7 @@ def make_train_step(
 
         rows = tf.TensorArray(tf.float32, config.minibatch_repeats, element_shape=(len(METRICS),))
         for repeat in tf.range(config.minibatch_repeats):
-            critic = tf.zeros((4,))
-            labels = None
-            for _ in range(config.discriminator_repeats):
-                reals, labels = next(batches)
-                measured, gradients = over_replicas(
-                    replica_discriminator, reals, labels, alpha, images_shown
-                )
-                if _all_finite(measured):
-                    strategy.run(apply_to_discriminator, (gradients,))
-                    average_step(state, config.average_decay, strategy)
-                critic += measured
-                images_shown += global_batch_size
-            # The labels asked for are the last reals': the data's own distribution.
-            generator, gradients = over_replicas(replica_generator, labels, images_shown)
-            critic /= config.discriminator_repeats
-            row = tf.concat([critic[:1], generator, critic[1:]], axis=0)
-            if _all_finite(row):
-                strategy.run(apply_to_generator, (gradients,))
+            row, images_shown = iterate(batches, images_shown, alpha)
             rows = rows.write(repeat, row)
         return rows.stack()
 

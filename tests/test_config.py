@@ -61,6 +61,7 @@ UNUSUAL = TrainingConfig(
     adam_beta_2=0.9,
     adam_epsilon=1e-7,
     average_decay=0.99,
+    simultaneous_updates=True,
     discriminator_repeats=5,
     minibatch_repeats=2,
     keep_optimizer_state=True,
@@ -296,7 +297,9 @@ def test_a_bad_value_is_a_one_line_error_naming_its_field(make, name, value):
 
 
 def test_an_unknown_loss_is_an_error():
-    with pytest.raises(UserError, match=r"^loss: expected wgan_gp, got 'hinge'$"):
+    with pytest.raises(
+        UserError, match=r"^loss: expected wgan_gp or lsgan or non_saturating, got 'hinge'$"
+    ):
         LossConfig(name="hinge")
 
 

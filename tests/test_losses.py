@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from pgan_tf import losses
 from pgan_tf.config import LossConfig
+from pgan_tf.loss_config import LOSSES
 
 BATCH, SHAPE = 5, (4, 6, 3)
 NO_LABELS = np.zeros((BATCH, 0), np.float32)
@@ -229,3 +230,54 @@ def test_the_norm_is_computed_in_float32(dtype):
     norm = losses.gradient_norm(rounded, images, images, tf.zeros(2))
     assert norm.dtype == tf.float32
     assert_close(norm, [32, 32])
+
+
+def softplus(values):
+    return np.logaddexp(0, values)
+
+
+def test_lsgan_pulls_reals_to_1_and_fakes_to_0_without_a_penalty():
+    real, fake = inner_products(REALS), inner_products(FAKES)
+    parts = linear_loss(LossConfig(name="lsgan"))
+    assert_close(parts.loss, (real - 1) ** 2 + fake**2)
+    assert_close(parts.gradient_norm, np.zeros(BATCH))
+
+
+def test_lsgan_pulls_fakes_to_1_for_the_generator():
+    loss = losses.generator_loss(
+        linear, tf.constant(FAKES), tf.constant(NO_LABELS), LossConfig(name="lsgan")
+    )
+    assert_close(loss, (inner_products(FAKES) - 1) ** 2)
+
+
+def test_the_non_saturating_loss_is_cross_entropy_with_r1():
+    real, fake = inner_products(REALS), inner_products(FAKES)
+    config = LossConfig(name="non_saturating", gradient_penalty_weight=4.0)
+    expected = softplus(-real) + softplus(fake) + 4 / 2 * NORM**2
+    assert_close(linear_loss(config).loss, expected)
+    loss = losses.generator_loss(linear, tf.constant(FAKES), tf.constant(NO_LABELS), config)
+    assert_close(loss, softplus(-inner_products(FAKES)))
+
+
+def test_r1_is_measured_at_reals_alone_and_in_the_pixels_asked_for():
+    config = LossConfig(name="non_saturating")
+    parts = critic_loss(quadratic, config, penalty_scale=0.25)
+    assert_close(parts.gradient_norm, 0.25 * np.sqrt((REALS**2).sum(axis=(1, 2, 3))))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_labels_cost_cross_entropy_whatever_the_loss(name):
+    def with_logits(images):
+        scores, _ = linear(images)
+        return scores, tf.reduce_sum(images, axis=(1, 2))
+
+    labels = np.eye(3, dtype=np.float32)[np.arange(BATCH) % 3]
+    with_labels = critic_loss(with_logits, LossConfig(name=name, label_weight=2.0), labels=labels)
+    without = critic_loss(with_logits, LossConfig(name=name, label_weight=0.0), labels=labels)
+
+    def cross_entropy(images):
+        logits = images.sum(axis=(1, 2))
+        return np.log(np.exp(logits).sum(axis=1)) - (logits * labels).sum(axis=1)
+
+    expected = 2 * (cross_entropy(REALS) + cross_entropy(FAKES))
+    np.testing.assert_allclose(with_labels.loss - without.loss, expected, rtol=1e-3)

@@ -26,7 +26,16 @@ def make_config(**changes):
     )
 
 
-def run_steps(strategy, config, optimizer=None, calls=1, alpha=0.5, learning_rate=0.01):
+def run_steps(
+    strategy,
+    config,
+    optimizer=None,
+    calls=1,
+    prepare=None,
+    alpha=0.5,
+    learning_rate=0.01,
+    d_rate=None,
+):
     """Trains on fixed reals and returns the state and the last metrics."""
     trained = state.build_state(STAGE, config, strategy)
     if optimizer is not None:
@@ -37,6 +46,8 @@ def run_steps(strategy, config, optimizer=None, calls=1, alpha=0.5, learning_rat
         trained = dataclasses.replace(
             trained, generator_optimizer=optimizers[0], discriminator_optimizer=optimizers[1]
         )
+    if prepare is not None:
+        prepare(trained)
     reals = np.random.default_rng(0).uniform(-1, 1, (64, 8, 8, 3)).astype(np.float32)
     labels = np.eye(max(1, config.network.label_size), dtype=np.float32)
     labels = labels[np.arange(64) % len(labels)][:, : config.network.label_size]
@@ -54,7 +65,7 @@ def run_steps(strategy, config, optimizer=None, calls=1, alpha=0.5, learning_rat
             tf.constant(images_shown, tf.int64),
             tf.constant(alpha),
             tf.constant(learning_rate),
-            tf.constant(learning_rate),
+            tf.constant(learning_rate if d_rate is None else d_rate),
         )
         metrics = metrics.numpy().mean(axis=0)
         images_shown += BATCH * config.minibatch_repeats * config.discriminator_repeats
@@ -218,3 +229,67 @@ def test_nan_on_one_replica_changes_nothing_on_any(devices, request):
 
 def everything(trained):
     return trained.weights() | trained.optimizer_state()
+
+
+def test_simultaneous_updates_train_the_generator_against_the_discriminator_from_before(
+    one_device,
+):
+    """Which is what it does, too, while the discriminator's learning rate is 0."""
+    after, _ = run_steps(one_device, make_config(minibatch_repeats=1), sgd)
+    still, _ = run_steps(one_device, make_config(minibatch_repeats=1), sgd, d_rate=0.0)
+    config = make_config(minibatch_repeats=1, simultaneous_updates=True)
+    at_once, _ = run_steps(one_device, config, sgd)
+    for name, value in weights(at_once).items():
+        like = after if name.startswith("discriminator/") else still
+        np.testing.assert_allclose(value, weights(like)[name], rtol=1e-5, atol=1e-6, err_msg=name)
+    name = "generator/8x8_conv0/kernel"
+    assert not np.allclose(weights(at_once)[name], weights(after)[name], rtol=1e-5, atol=1e-6)
+
+
+LSGAN = {
+    "network": dataclasses.replace(NETWORK, discriminator_noise=0.2),
+    "loss": LossConfig(name="lsgan"),
+}
+
+
+def noise_of(trained):
+    return trained.discriminator.get_layer("score_noise")
+
+
+def test_the_noise_follows_the_fakes_scores(one_device):
+    trained, metrics = run_steps(one_device, make_config(minibatch_repeats=1, **LSGAN))
+    fake_score = metrics[METRICS.index("fake_score")]
+    assert float(noise_of(trained).score_average.numpy()) == pytest.approx(0.1 * fake_score)
+
+
+def test_two_devices_draw_the_same_noise_as_one(one_device, two_devices):
+    def make_noisy(trained):
+        noise_of(trained).score_average.assign(1.5)
+
+    config = make_config(minibatch_repeats=1, **LSGAN)
+    one, _ = run_steps(one_device, config, sgd, prepare=make_noisy)
+    two, _ = run_steps(two_devices, config, sgd, prepare=make_noisy)
+    quiet, _ = run_steps(one_device, config, sgd)
+    name = "discriminator/8x8_conv0/kernel"
+    assert not np.allclose(weights(one)[name], weights(quiet)[name], rtol=1e-5, atol=1e-6)
+    for name, value in weights(one).items():
+        np.testing.assert_allclose(weights(two)[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("name", ["lsgan", "non_saturating"])
+def test_other_losses_train_both_networks(one_device, name):
+    config = make_config(loss=LossConfig(name=name))
+    trained, metrics = run_steps(one_device, config)
+    assert np.isfinite(metrics).all()
+    start = weights(state.build_state(STAGE, config, one_device))
+    for name, value in weights(trained).items():
+        assert not np.array_equal(value, start[name]), f"{name} did not train"
+
+
+def test_statistics_of_batch_normalization_reach_the_average(one_device):
+    network = dataclasses.replace(NETWORK, generator_batch_norm=True)
+    config = make_config(network=network, average_decay=0.5)
+    trained, _ = run_steps(one_device, config)
+    for name, value in weights(trained).items():
+        if name.startswith("average_generator/") and name.endswith("moving_mean"):
+            assert np.abs(value).max() > 0, name
