@@ -9,18 +9,17 @@ import tensorflow as tf
 from absl import flags
 
 from pgan_tf import sampling
-from pgan_tf.checkpoint import load_generator, read_run
+from pgan_tf import trained_flags as given
+from pgan_tf.exporting.inference import fold
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
 
-RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of a run of train.py.")
+flags.adopt_module_key_flags(given)
+
 OUTPUT = flags.DEFINE_string("output", None, "PNG file with --grid, else a folder for PNG files.")
 SEEDS = flags.DEFINE_string("seeds", "0-31", "Latents: seeds and ranges, such as 3,7,100-199.")
 GRID = flags.DEFINE_string("grid", None, "COLUMNSxROWS: one sheet, from the first seed on.")
 LABELS = flags.DEFINE_string("labels", "", "Class numbers such as 0,3; pictures take turns.")
-NETWORK = flags.DEFINE_enum(
-    "network", "average_generator", ["average_generator", "generator"], "Which weights."
-)
 
 LARGEST_SEED = 2**31 - 1
 MOST_SEEDS = 100_000
@@ -58,15 +57,14 @@ def parse_grid(text: str) -> tuple[int, int]:
 
 def main() -> None:
     """Draws a grid, or a file for each seed."""
-    if not RUN_DIR.value:
-        raise UserError("--run_dir: expected a run folder, got none: name one")
+    given.check_source()
     seeds = parse_seeds(SEEDS.value)
     if GRID.value:
         columns, rows = parse_grid(GRID.value)
         seeds = list(range(seeds[0], seeds[0] + columns * rows))
 
-    checkpoint = read_run(RUN_DIR.value)
-    network = checkpoint.config.network
+    trained = given.read_trained()
+    network = trained.network
     if LABELS.value and not network.label_size:
         raise UserError("--labels: expected a generator with classes, got one without: leave it")
     try:
@@ -82,7 +80,7 @@ def main() -> None:
     labels = sampling.one_hot_labels(
         [classes[i % len(classes)] for i in range(len(seeds))], network.label_size
     )
-    generator = load_generator(checkpoint, NETWORK.value)
+    generator = tf.function(fold(trained.generator, network), reduce_retracing=True)
     latents = sampling.latents_from_seeds(seeds, network.latent_size)
     pictures = sampling.generate(generator, latents, labels)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image
@@ -21,11 +21,18 @@ def latents_from_seeds(seeds: Sequence[int], latent_size: int) -> np.ndarray:
 
     Philox, so that another language can draw the same numbers.
     """
-    vectors = [
-        tf.random.stateless_normal((latent_size,), (seed, 0), alg="philox").numpy()
-        for seed in seeds
-    ]
-    return np.stack(vectors) if vectors else np.zeros((0, latent_size), np.float32)
+    return latents_of_seeds(tf.constant(list(seeds), tf.int64), latent_size).numpy()
+
+
+def latents_of_seeds(seeds: tf.Tensor, latent_size: int) -> tf.Tensor:
+    """Does the same in a graph, for `(n,)` int64 seeds."""
+    return tf.map_fn(
+        lambda seed: tf.random.stateless_normal(
+            (latent_size,), tf.stack([seed, tf.zeros_like(seed)]), alg="philox"
+        ),
+        seeds,
+        fn_output_signature=tf.TensorSpec((latent_size,), tf.float32),
+    )
 
 
 def one_hot_labels(classes: Sequence[int], label_size: int) -> np.ndarray:
@@ -36,12 +43,16 @@ def one_hot_labels(classes: Sequence[int], label_size: int) -> np.ndarray:
 
 
 def generate(
-    generator: keras.Model, latents: np.ndarray, labels: np.ndarray, batch_size: int = 16
+    generator: Callable[[Sequence[Any]], tf.Tensor],
+    latents: np.ndarray,
+    labels: np.ndarray,
+    batch_size: int = 16,
 ) -> np.ndarray:
     """Generates pictures.
 
     Args:
-        generator: see `networks.build_generator`.
+        generator: from `[latents, labels]` to pictures; see `networks.build_generator` and
+            `exporting.inference`.
         latents: `(n, latent_size)` float32.
         labels: `(n, label_size)` float32.
         batch_size: pictures computed at once.

@@ -19,12 +19,15 @@ LAYERS = (
     ("pgan_tf.cost", "pgan_tf.networks", "pgan_tf.losses", "pgan_tf.reals", "pgan_tf.sampling"),
     ("pgan_tf.order", "pgan_tf.records"),
     ("pgan_tf.growth", "pgan_tf.dataset", "pgan_tf.progress", "pgan_tf.distribution"),
-    ("pgan_tf.state", "pgan_tf.exporting.saved_model"),
+    ("pgan_tf.state", "pgan_tf.exporting.inference"),
     ("pgan_tf.train_step", "pgan_tf.checkpoint", "pgan_tf.run_folder"),
-    ("pgan_tf.tick", "pgan_tf.init_from"),
+    ("pgan_tf.tick", "pgan_tf.init_from", "pgan_tf.trained", "pgan_tf.exporting.signatures"),
     ("pgan_tf.tolerance",),
     ("pgan_tf.training_loop", "pgan_tf.network_flags"),
-    ("pgan_tf.train_flags",),
+    ("pgan_tf.train_flags", "pgan_tf.trained_flags"),
+    ("pgan_tf.exporting.export",),
+    ("pgan_tf.exporting.saved_model",),
+    ("pgan_tf.exporting.formats",),
     ("pgan_tf.paper.modes", "pgan_tf.paper.digits"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -75,6 +78,7 @@ def test_flags_are_read_in_command_line_files_only():
     allowed = {"tfrecords.command_line", "tfrecords.create", "tfrecords.inspect"} | {
         "pgan_tf.train_flags",
         "pgan_tf.network_flags",
+        "pgan_tf.trained_flags",
     }
     for path in sources():
         if module_of(path) not in allowed:

@@ -2,81 +2,62 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
-from collections.abc import Callable
+import shlex
 
-import keras
 import tensorflow as tf
 
+from pgan_tf.exporting.export import Exported, ExportOptions, whole_folder
+from pgan_tf.exporting.inference import InferenceGenerator, fold
+from pgan_tf.exporting.signatures import make_signatures
+from pgan_tf.trained import Trained
 from tfrecords.errors import UserError
 
 
-def export_saved_model(generator: keras.Model, export_dir: str) -> str:
+def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
     """Writes a generator as the next version below a folder: `<export_dir>/<version>/`.
-
-    Signatures, both with a free batch dimension; the labels only where there are classes:
-
-    - `serving_default`: `latents` float32 (batch, latent_size), `labels` float32
-      (batch, label_size) → `images` float32 (batch, height, width, channels), clipped to
-      [-1, 1].
-    - `png`: the same → `image_bytes`, (batch,) PNG files.
-
-    Args:
-        generator: see `networks.build_generator`; its alpha is exported as it stands.
-        export_dir: the folder that a server watches, such as `exports/faces`.
-
-    Returns:
-        The version's folder.
 
     Raises:
         UserError: it can't be written.
     """
+    path = next_version(options.export_dir)
+    # A server loads a version as soon as it sees its folder: it appears whole.
+    with whole_folder(path) as folder:
+        save(fold(trained.generator, trained.network), folder)
+    base_path = options.export_dir
+    if "://" not in base_path:
+        base_path = os.path.abspath(base_path)
+    return Exported(
+        path,
+        (
+            f"saved_model_cli show --all --dir {shlex.quote(path)}",
+            f"tensorflow_model_server --rest_api_port=8501 --model_name=pgan "
+            f"--model_base_path={shlex.quote(base_path)}",
+        ),
+    )
+
+
+def save(generator: InferenceGenerator, folder: str) -> None:
+    """Writes a SavedModel with the signatures of `make_signatures`."""
     module = tf.Module()
     # Nothing but plain variables, the model in closures: what a Keras model or a list of layers
     # adds can be loaded from Python, but not by the C++ loader of TensorFlow Serving.
-    module.exported = [variable.value for variable in generator.variables]
+    module.exported = generator.variables
+    tf.saved_model.save(module, folder, signatures=make_signatures(generator))
+
+
+def next_version(export_dir: str) -> str:
+    """Returns the first free version below a folder, `<export_dir>/1` or a later one.
+
+    Raises:
+        UserError: the folder can't be read.
+    """
     try:
-        tf.io.gfile.makedirs(export_dir)
-        version = 1 + max(_versions(export_dir), default=0)
-        path = posixpath.join(export_dir, str(version))
-        # A server loads a version as soon as it sees its folder: it appears whole.
-        partial = posixpath.join(export_dir, f"partial-{version}")
-        tf.saved_model.save(module, partial, signatures=_signatures(generator))
-        tf.io.gfile.rename(partial, path)
-    except (tf.errors.OpError, OSError) as error:
+        names = tf.io.gfile.listdir(export_dir) if tf.io.gfile.exists(export_dir) else []
+    except tf.errors.OpError as error:
         raise UserError(
-            f"--export_dir: expected a folder that can be written, got {export_dir!r} "
-            f"({str(error).splitlines()[0]}): name another"
+            f"--export_dir: expected a folder, got {export_dir!r} ({error.message}): name another"
         ) from None
-    return path
-
-
-def _versions(export_dir: str) -> list[int]:
-    names = (name.rstrip("/") for name in tf.io.gfile.listdir(export_dir))
-    return [int(name) for name in names if name.isdigit()]
-
-
-def _signatures(generator: keras.Model) -> dict[str, Callable]:
-    latent_size, label_size = (tensor.shape[1] for tensor in generator.inputs)
-    latents = tf.TensorSpec((None, latent_size), tf.float32, name="latents")
-    labels = tf.TensorSpec((None, label_size), tf.float32, name="labels")
-
-    def images(latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        return tf.clip_by_value(generator([latents, labels], training=False), -1.0, 1.0)
-
-    def png(latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        pixels = tf.cast(tf.round((images(latents, labels) + 1.0) * 127.5), tf.uint8)
-        return tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.string)
-
-    def signature(function: Callable, name: str) -> Callable:
-        if label_size:
-            return tf.function(
-                lambda latents, labels: {name: function(latents, labels)},
-                input_signature=[latents, labels],
-            )
-        return tf.function(
-            lambda latents: {name: function(latents, tf.zeros((tf.shape(latents)[0], 0)))},
-            input_signature=[latents],
-        )
-
-    return {"serving_default": signature(images, "images"), "png": signature(png, "image_bytes")}
+    versions = [int(name) for name in (name.rstrip("/") for name in names) if name.isdigit()]
+    return posixpath.join(export_dir, str(1 + max(versions, default=0)))

@@ -1,0 +1,10 @@
+"""The formats that a generator can be exported in, by name."""
+
+from __future__ import annotations
+
+from pgan_tf.exporting.export import Writer
+from pgan_tf.exporting.saved_model import write_saved_model
+
+FORMATS: dict[str, Writer] = {
+    "saved_model": write_saved_model,
+}

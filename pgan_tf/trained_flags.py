@@ -1,0 +1,41 @@
+"""The flags of commands that use a trained generator: where it comes from."""
+
+from __future__ import annotations
+
+from absl import flags
+
+from pgan_tf import trained
+from tfrecords.errors import UserError
+
+RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of a run of train.py: its last checkpoint.")
+CHECKPOINT = flags.DEFINE_string("checkpoint", None, "In place of --run_dir, one checkpoint file.")
+NETWORK = flags.DEFINE_enum(
+    "network", "average_generator", ["average_generator", "generator"], "Which weights."
+)
+
+_SOURCES = (RUN_DIR, CHECKPOINT)
+
+
+def check_source() -> None:
+    """Checks that the flags name one generator.
+
+    Raises:
+        UserError: they name none, or more than one.
+    """
+    given = [f"--{flag.name}" for flag in _SOURCES if flag.value]
+    if len(given) != 1:
+        names = " or ".join(f"--{flag.name}" for flag in _SOURCES)
+        got = " and ".join(given) or "none"
+        raise UserError(f"{names}: expected one of them, got {got}: name the generator to use")
+
+
+def read_trained() -> trained.Trained:
+    """Reads the generator that the flags name.
+
+    Raises:
+        UserError: they name none, or more than one, or it cannot be read.
+    """
+    check_source()
+    if RUN_DIR.value:
+        return trained.from_run(RUN_DIR.value, NETWORK.value)
+    return trained.from_checkpoint(CHECKPOINT.value, NETWORK.value)

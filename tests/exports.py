@@ -1,0 +1,38 @@
+"""Small generators to export, and what they should give."""
+
+import numpy as np
+
+from pgan_tf import networks, sampling
+from pgan_tf.config import NetworkConfig
+from pgan_tf.schedule import Stage
+from pgan_tf.trained import Trained
+
+
+def make_trained(label_size=0, alpha=0.4, num_channels=3, phase="fade_in", **options):
+    """A generator of 16 px with random weights and biases."""
+    config = NetworkConfig(
+        **{
+            "resolution": 16,
+            "fmap_base": 64,
+            "fmap_max": 8,
+            "latent_size": 6,
+            "label_size": label_size,
+            "num_channels": num_channels,
+            **options,
+        }
+    )
+    stage = Stage(1, config.resolution, phase, 1, 9)
+    generator = networks.build_generator(stage, config)
+    random = np.random.default_rng(1)
+    for variable in generator.trainable_variables:
+        if variable.name == "bias":
+            variable.assign(random.normal(size=variable.shape).astype(np.float32))
+    networks.set_alpha(generator, alpha)
+    return Trained(generator, config, stage, alpha, "a test", "made up", 1.5)
+
+
+def make_inputs(trained, n=5):
+    """Latents of the first seeds, and classes in turn."""
+    network = trained.network
+    latents = sampling.latents_from_seeds(range(n), network.latent_size)
+    return latents, sampling.one_hot_labels(range(n), network.label_size)

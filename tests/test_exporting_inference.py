@@ -1,0 +1,55 @@
+"""The folded generator draws what the trained one draws."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from exports import make_inputs, make_trained
+
+from pgan_tf.exporting.inference import Form, fold
+
+OPTIONS = {
+    "as_published": {},
+    "stabilized": {"phase": "stabilize", "alpha": 1.0},
+    "faded_in": {"alpha": 1.0},
+    "not_yet_faded_in": {"alpha": 0.0},
+    "separate_scaling": {"fused_scale": False},
+    "with_classes": {"label_size": 3},
+    "gray": {"num_channels": 1},
+    "plain_initialization": {"equalized": False},
+    "latents_as_they_are": {"normalize_latents": False},
+    "no_pixel_norm": {"pixel_norm": False},
+    "relu": {"generator_leaky_relu": False},
+    "smallest": {"resolution": 4, "phase": "stabilize"},
+}
+
+
+@pytest.mark.parametrize("upsampling", ["fused", "resize"])
+@pytest.mark.parametrize("name", OPTIONS)
+def test_pictures_equal_the_keras_model(name, upsampling):
+    trained = make_trained(**OPTIONS[name])
+    inputs = make_inputs(trained)
+    expected = trained.generator(inputs).numpy()
+    folded = fold(trained.generator, trained.network, Form(upsampling))
+    np.testing.assert_allclose(folded(inputs), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_what_training_alone_needs_is_gone():
+    trained = make_trained(phase="fade_in", alpha=1.0)
+    folded = fold(trained.generator, trained.network)
+    names = {variable.name for variable in folded.variables}
+    assert "8x8_to_rgb:0" not in names and len(folded.variables) == 2 * 7
+    function = tf.function(folded).get_concrete_function(
+        [tf.TensorSpec((None, 6)), tf.TensorSpec((None, 0))]
+    )
+    kinds = [operation.type for operation in function.graph.get_operations()]
+    assert kinds.count("MatMul") == 1  # no kernel is spread any more
+    assert kinds.count("Conv2D") == 1 + 2 + 1 and kinds.count("Conv2DBackpropInput") == 2
+
+
+def test_a_larger_epsilon_is_used():
+    trained = make_trained()
+    inputs = make_inputs(trained)
+    tiny = [inputs[0] * 1e-6, inputs[1]]
+    folded = fold(trained.generator, trained.network, Form(epsilon=1.0))
+    larger = folded(tiny).numpy() - fold(trained.generator, trained.network)(tiny).numpy()
+    assert np.abs(larger).max() > 1e-2
