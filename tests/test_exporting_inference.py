@@ -53,3 +53,14 @@ def test_a_larger_epsilon_is_used():
     folded = fold(trained.generator, trained.network, Form(epsilon=1.0))
     larger = folded(tiny).numpy() - fold(trained.generator, trained.network)(tiny).numpy()
     assert np.abs(larger).max() > 1e-2
+
+
+def test_compiled_it_takes_any_batch_size():
+    trained = make_trained()
+    compiled = tf.function(fold(trained.generator, trained.network), reduce_retracing=True)
+    latents, labels = make_inputs(trained)
+    expected = trained.generator([latents, labels]).numpy()
+    for n in (5, 2, 1, 3):
+        images = compiled([latents[:n], labels[:n]])
+        np.testing.assert_allclose(images, expected[:n], rtol=1e-6, atol=1e-6)
+    assert compiled.experimental_get_tracing_count() == 2

@@ -42,7 +42,7 @@ class Form:
     epsilon: float = 1e-8
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Layer:
     """One matrix product or convolution with its bias; `upscales` only with a convolution."""
 
@@ -51,7 +51,7 @@ class _Layer:
     upscales: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class InferenceGenerator:
     """A generator of which nothing can be trained any more; see `fold`.
 
