@@ -27,6 +27,9 @@ def make_trained(label_size=0, alpha=0.4, num_channels=3, phase="fade_in", **opt
     for variable in generator.trainable_variables:
         if variable.name == "bias":
             variable.assign(random.normal(size=variable.shape).astype(np.float32))
+    for variable in generator.variables:  # of batch normalization
+        if variable.name in ("gamma", "beta", "moving_mean", "moving_variance"):
+            variable.assign(random.uniform(0.5, 2, size=variable.shape).astype(np.float32))
     networks.set_alpha(generator, alpha)
     return Trained(generator, config, stage, alpha, "a test", "made up", 1.5)
 

@@ -19,6 +19,9 @@ OPTIONS = {
     "latents_as_they_are": {"normalize_latents": False},
     "no_pixel_norm": {"pixel_norm": False},
     "relu": {"generator_leaky_relu": False},
+    "tanh": {"tanh": True},
+    "batch_norm": {"generator_batch_norm": True},
+    "batch_norm_and_separate_scaling": {"generator_batch_norm": True, "fused_scale": False},
     "smallest": {"resolution": 4, "phase": "stabilize"},
 }
 
@@ -30,7 +33,9 @@ def test_pictures_equal_the_keras_model(name, upsampling):
     inputs = make_inputs(trained)
     expected = trained.generator(inputs).numpy()
     folded = fold(trained.generator, trained.network, Form(upsampling))
-    np.testing.assert_allclose(folded(inputs), expected, rtol=1e-6, atol=1e-6)
+    # A folded batch normalization adds up in another order: more rounding.
+    bound = 1e-5 if trained.network.generator_batch_norm else 1e-6
+    np.testing.assert_allclose(folded(inputs), expected, rtol=bound, atol=bound)
 
 
 def test_what_training_alone_needs_is_gone():

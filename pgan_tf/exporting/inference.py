@@ -5,6 +5,7 @@ What training needs and pictures do not is worked into the weights once:
 - the equalized learning rate's constants (paper, §4.1) are multiplied into the kernels;
 - upsampling and the convolution after it are one kernel of 4x4 taps, spread beforehand,
   whether the network was trained so or not;
+- batch normalization, where there is any, is worked into kernels and biases;
 - a fade (§2) is worked into the two RGB layers; what has faded in fully leaves no trace.
 """
 
@@ -100,7 +101,7 @@ class InferenceGenerator:
         images = _to_rgb(self.to_rgb, x)
         if self.to_rgb_below:
             images += _enlarge(_to_rgb(self.to_rgb_below, below))
-        return images
+        return tf.tanh(images) if self.config.tanh else images
 
     def _convolve(self, layer: _Layer, x: tf.Tensor) -> tf.Tensor:
         if layer.upscales and self.form.upsampling == "fused":
@@ -138,12 +139,18 @@ def fold(
     def layer(name: str, factor: float = 1.0, upscales: bool = False) -> _Layer:
         trained = generator.get_layer(name)
         kernel = tf.convert_to_tensor(trained.kernel) * trained.multiplier * factor
+        bias = tf.convert_to_tensor(trained.bias) * factor
+        if config.generator_batch_norm and not name.endswith("to_rgb"):
+            transposed = upscales and config.fused_scale
+            kernel, bias = _normalized(
+                kernel, bias, generator.get_layer(f"{name}_batch_norm"), transposed
+            )
         if upscales:
             # A kernel of upsampling first is the fused one, turned and mirrored.
             if config.fused_scale != (form.upsampling == "fused"):
                 kernel = tf.transpose(kernel[::-1, ::-1], (0, 1, 3, 2))
             kernel = spread_kernel(kernel) if form.upsampling == "fused" else kernel
-        return _Layer(_variable(kernel, name), _variable(trained.bias * factor, name), upscales)
+        return _Layer(_variable(kernel, name), _variable(bias, name), upscales)
 
     convolutions = [layer("4x4_conv")]
     for level in range(int(math.log2(LOWEST_RESOLUTION)) + 1, int(math.log2(resolution)) + 1):
@@ -165,6 +172,21 @@ def alpha_of(generator: keras.Model) -> float:
     """Returns how far a generator's newest layers have faded in; 1 where nothing fades."""
     names = [layer.name for layer in generator.layers]
     return float(generator.get_layer(FADE).alpha) if FADE in names else 1.0
+
+
+def _normalized(
+    kernel: tf.Tensor,
+    bias: tf.Tensor,
+    norm: keras.layers.BatchNormalization,
+    transposed: bool,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Works a batch normalization by moving statistics into the layer before it."""
+    scale = norm.gamma * tf.math.rsqrt(norm.moving_variance + norm.epsilon)
+    bias = (bias - norm.moving_mean) * scale + norm.beta
+    if transposed:  # (height, width, out, in)
+        return kernel * scale[:, None], bias
+    # Of the dense layer one channel is 16 columns.
+    return kernel * tf.tile(scale, [kernel.shape[-1] // scale.shape[0]]), bias
 
 
 def _variable(value: tf.Tensor, name: str) -> tf.Variable:
