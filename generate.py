@@ -1,104 +1,128 @@
-"""Draws pictures with a trained generator: `python generate.py --run_dir=RUN --grid=8x4`."""
+"""Draws with a trained generator: pictures, sheets and videos.
+
+    python generate.py --run_dir=RUN --grid=8x4
+    python generate.py --run_dir=RUN --seeds=0-99 --output=pictures
+    python generate.py --run_dir=RUN --video=walk --output=walk.mp4
+
+The generator comes from a run folder, a checkpoint or what export.py wrote.
+"""
 
 import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
-import posixpath
-import re
-
-import tensorflow as tf
 from absl import flags
+from tqdm import tqdm
 
-from pgan_tf import sampling
 from pgan_tf import trained_flags as given
-from pgan_tf.exporting.inference import fold
+from pgan_tf.generating import requests, walk_video
+from pgan_tf.generating.painter import Painter, open_saved_model, painter_of, truncated
+from pgan_tf.generating.pictures import write_grid, write_pictures
+from pgan_tf.generating.video import check_format, write_video
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
 
 flags.adopt_module_key_flags(given)
 
-OUTPUT = flags.DEFINE_string("output", None, "PNG file with --grid, else a folder for PNG files.")
-SEEDS = flags.DEFINE_string("seeds", "0-31", "Latents: seeds and ranges, such as 3,7,100-199.")
-GRID = flags.DEFINE_string("grid", None, "COLUMNSxROWS: one sheet, from the first seed on.")
+SAVED_MODEL = flags.DEFINE_string(
+    "saved_model", None, "In place of --run_dir, a folder that export.py wrote."
+)
+
+# What to draw
+SEEDS = flags.DEFINE_string(
+    "seeds", None, "Latents: seeds and ranges, such as 3,7,100-199. Default: 0-31, a slerp's 0-7."
+)
 LABELS = flags.DEFINE_string("labels", "", "Class numbers such as 0,3; pictures take turns.")
+TRUNCATION = flags.DEFINE_float(
+    "truncation", 1.0, "0 to 1: how far from --truncation_seed latents go.", 0.0, 1.0
+)
+TRUNCATION_SEED = flags.DEFINE_integer(
+    "truncation_seed", 0, "The centre of --truncation.", 0, requests.LARGEST_SEED
+)
+GRID = flags.DEFINE_string("grid", None, "COLUMNSxROWS: one sheet, from the first seed on.")
+VIDEO = flags.DEFINE_enum(
+    "video",
+    None,
+    ["walk", "slerp"],
+    "A loop: walk wanders among random latents, slerp goes from seed to seed.",
+)
+SECONDS = flags.DEFINE_float(
+    "seconds", None, "Of a video. Default: 10, a slerp's one for each seed.", 0.1, 36_000.0
+)
+FPS = flags.DEFINE_float("fps", 30.0, "Frames a second of a video.", 1.0, 120.0)
+SMOOTHING = flags.DEFINE_float(
+    "smoothing", 1.0, "Of a walk: seconds from one random picture to the next.", 0.05, 600.0
+)
 
-LARGEST_SEED = 2**31 - 1
-MOST_SEEDS = 100_000
+# Where to
+OUTPUT = flags.DEFINE_string(
+    "output", None, "A folder for PNG files; with --grid a PNG file, with --video .mp4, .webp, .gif"
+)
+SCALE = flags.DEFINE_integer(
+    "scale", None, "Each pixel so many times. Default: 1, for videos up to 256 px.", 1, 64
+)
 
 
-def parse_seeds(text: str) -> list[int]:
-    """Reads `3,7,100-199`.
+def open_painter() -> Painter:
+    """Opens the generator that was named.
 
     Raises:
-        UserError: it is not such a list.
+        UserError: none was, or more than one, or it can't be read.
     """
-    parts = [re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip()) for part in text.split(",")]
-    if all(parts):
-        ranges = [range(int(part[1]), int(part[2] or part[1]) + 1) for part in parts]
-        rising = all(seeds and seeds[-1] <= LARGEST_SEED for seeds in ranges)
-        if rising and sum(map(len, ranges)) <= MOST_SEEDS:
-            return [seed for seeds in ranges for seed in seeds]
-    raise UserError(
-        f"--seeds: expected numbers up to {LARGEST_SEED} and rising ranges such as 3,7,100-199, "
-        f"at most {MOST_SEEDS} in all, got {text!r}"
-    )
-
-
-def parse_grid(text: str) -> tuple[int, int]:
-    """Reads `8x4`.
-
-    Raises:
-        UserError: it is not two numbers.
-    """
-    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
-    if not match:
-        raise UserError(f"--grid: expected COLUMNSxROWS such as 8x4, got {text!r}")
-    return int(match[1]), int(match[2])
+    given.check_source(SAVED_MODEL)
+    if not SAVED_MODEL.value:
+        return painter_of(given.read_trained())
+    if given.NETWORK.value != "average_generator":
+        raise UserError("--network: expected --run_dir or --checkpoint: an export has one network")
+    return open_saved_model(SAVED_MODEL.value)
 
 
 def main() -> None:
-    """Draws a grid, or a file for each seed."""
-    given.check_source()
-    seeds = parse_seeds(SEEDS.value)
-    if GRID.value:
-        columns, rows = parse_grid(GRID.value)
-        seeds = list(range(seeds[0], seeds[0] + columns * rows))
+    """Draws a file for each seed, a grid or a video."""
+    seeds = requests.parse_seeds(SEEDS.value or ("0-7" if VIDEO.value == "slerp" else "0-31"))
+    columns, rows = requests.parse_grid(GRID.value or "1x1")
+    if VIDEO.value:
+        path = OUTPUT.value or f"{VIDEO.value}.mp4"
+        check_format(path, FPS.value)
+    painter = open_painter()
+    classes = requests.parse_classes(LABELS.value, painter.label_size)
+    if TRUNCATION.value != 1:
+        painter = truncated(painter, TRUNCATION.value, TRUNCATION_SEED.value)
 
-    trained = given.read_trained()
-    network = trained.network
-    if LABELS.value and not network.label_size:
-        raise UserError("--labels: expected a generator with classes, got one without: leave it")
-    try:
-        classes = [int(number) for number in LABELS.value.split(",") if number]
-    except ValueError:
-        raise UserError(f"--labels: expected class numbers, got {LABELS.value!r}") from None
-    if any(number not in range(network.label_size) for number in classes):
-        raise UserError(
-            f"--labels: expected class numbers from 0 to {network.label_size - 1}, got "
-            f"{LABELS.value!r}"
+    if VIDEO.value:
+        write_walk(painter, seeds, classes, (columns, rows), path)
+    elif GRID.value:
+        path = OUTPUT.value or "grid.png"
+        seeds = [seeds[0] + i for i in range(columns * rows)]
+        write_grid(painter, seeds, classes, columns, path, SCALE.value or 1)
+        print(f"Wrote {path}: {len(seeds)} pictures of {painter.resolution} px")
+    else:
+        path = OUTPUT.value or "pictures"
+        write_pictures(painter, seeds, classes, path, SCALE.value or 1)
+        print(f"Wrote {path}: {len(seeds)} pictures of {painter.resolution} px")
+
+
+def write_walk(
+    painter: Painter, seeds: list[int], classes: list[int], grid: tuple[int, int], path: str
+) -> None:
+    """Writes a video of a walk through the space of latents."""
+    columns, rows = grid
+    scale = SCALE.value or max(1, 256 // (rows * painter.resolution))
+    if VIDEO.value == "slerp":
+        if len(set(seeds)) < 2:
+            raise UserError(f"--seeds: expected at least two for a slerp, got {SEEDS.value}")
+        num_frames = max(2, round((SECONDS.value or len(seeds)) * FPS.value))
+        walk = walk_video.walk_between(painter, seeds, classes, columns * rows, num_frames)
+    else:
+        seconds = SECONDS.value or 10.0
+        num_frames = max(2, round(seconds * FPS.value))
+        num_keyframes = walk_video.num_keyframes(seconds, SMOOTHING.value)
+        walk = walk_video.random_walk(
+            painter, seeds[0], classes, columns * rows, num_frames, num_keyframes
         )
-    classes = classes or list(range(max(1, network.label_size)))
-    labels = sampling.one_hot_labels(
-        [classes[i % len(classes)] for i in range(len(seeds))], network.label_size
-    )
-    generator = tf.function(fold(trained.generator, network), reduce_retracing=True)
-    latents = sampling.latents_from_seeds(seeds, network.latent_size)
-    pictures = sampling.generate(generator, latents, labels)
-
-    try:
-        if GRID.value:
-            path = OUTPUT.value or "grid.png"
-            sheet = sampling.make_grid(pictures, columns, pictures.shape[1])
-            sampling.write_png(path, sheet)
-        else:
-            path = OUTPUT.value or "pictures"
-            tf.io.gfile.makedirs(path)
-            for seed, picture in zip(seeds, pictures, strict=True):
-                sampling.write_png(posixpath.join(path, f"seed-{seed:06d}.png"), picture)
-    except tf.errors.OpError as error:
-        raise UserError(
-            f"--output: expected a place that can be written, got {path!r} ({error.message})"
-        ) from None
-    print(f"Wrote {path}: {len(pictures)} pictures of {pictures.shape[1]} px")
+    frames = walk_video.draw_walk(painter, walk, columns, scale)
+    bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
+    write_video(path, bar, num_frames, FPS.value)
+    size = f"{columns * painter.resolution * scale} x {rows * painter.resolution * scale} px"
+    print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {size}")
 
 
 if __name__ == "__main__":

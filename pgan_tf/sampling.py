@@ -115,6 +115,7 @@ def encode_png(picture: np.ndarray) -> bytes:
 
 
 def write_png(path: str, picture: np.ndarray) -> None:
-    """Writes a `(height, width, 1 or 3)` uint8 picture."""
-    with tf.io.gfile.GFile(path, "wb") as file:
+    """Writes a `(height, width, 1 or 3)` uint8 picture, whole or not at all."""
+    with tf.io.gfile.GFile(path + ".partial", "wb") as file:
         file.write(encode_png(picture))
+    tf.io.gfile.rename(path + ".partial", path, overwrite=True)

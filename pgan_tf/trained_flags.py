@@ -16,15 +16,19 @@ NETWORK = flags.DEFINE_enum(
 _SOURCES = (RUN_DIR, CHECKPOINT)
 
 
-def check_source() -> None:
+def check_source(*others: flags.FlagHolder) -> None:
     """Checks that the flags name one generator.
+
+    Args:
+        others: flags of the command's own that name one, too.
 
     Raises:
         UserError: they name none, or more than one.
     """
-    given = [f"--{flag.name}" for flag in _SOURCES if flag.value]
+    sources = [*_SOURCES, *others]
+    given = [f"--{flag.name}" for flag in sources if flag.value]
     if len(given) != 1:
-        names = " or ".join(f"--{flag.name}" for flag in _SOURCES)
+        names = " or ".join(f"--{flag.name}" for flag in sources)
         got = " and ".join(given) or "none"
         raise UserError(f"{names}: expected one of them, got {got}: name the generator to use")
 

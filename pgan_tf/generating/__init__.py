@@ -1,0 +1,1 @@
+"""What `generate.py` makes of a trained generator: pictures, sheets and videos."""

@@ -1,0 +1,126 @@
+"""A trained generator to draw with, wherever it comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from pgan_tf.exporting.inference import fold
+from pgan_tf.generating.interpolation import truncate
+from pgan_tf.sampling import latents_from_seeds, to_uint8
+from pgan_tf.trained import Trained
+from tfrecords.errors import UserError
+
+BATCH_SIZE = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Painter:
+    """Draws pictures of latents.
+
+    Attributes:
+        source: where the generator comes from, for people.
+        resolution: of its pictures, in pixels.
+        num_channels: 3 or 1.
+        latent_size: components of its latents.
+        label_size: number of its classes, 0 without.
+        images: from `(batch, latent_size)` and `(batch, label_size)` float32 to
+            `(batch, resolution, resolution, num_channels)` float32, about in [-1, 1].
+    """
+
+    source: str
+    resolution: int
+    num_channels: int
+    latent_size: int
+    label_size: int
+    images: Callable[[np.ndarray, np.ndarray], tf.Tensor]
+
+    def draw(self, latents: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
+        """Yields a picture for each latent vector, `(resolution, resolution, channels)` uint8.
+
+        Args:
+            latents: `(n, latent_size)` float32.
+            labels: `(n, label_size)` float32.
+        """
+        for begin in range(0, len(latents), BATCH_SIZE):
+            part = slice(begin, begin + BATCH_SIZE)
+            yield from to_uint8(self.images(latents[part], labels[part]).numpy())
+
+
+def painter_of(trained: Trained) -> Painter:
+    """Returns a painter with a trained generator, folded; see `exporting.inference`."""
+    network = trained.network
+    folded = fold(trained.generator, network)
+    compiled = tf.function(
+        lambda latents, labels: folded([latents, labels]),
+        input_signature=[
+            tf.TensorSpec((None, network.latent_size), tf.float32),
+            tf.TensorSpec((None, network.label_size), tf.float32),
+        ],
+    )
+    return Painter(
+        trained.source,
+        folded.resolution,
+        network.num_channels,
+        network.latent_size,
+        network.label_size,
+        compiled,
+    )
+
+
+def open_saved_model(path: str) -> Painter:
+    """Opens what `export.py` wrote: the folder of a version, or the one of all versions.
+
+    Raises:
+        UserError: there is no such SavedModel.
+    """
+    folder = _newest_version(path)
+    try:
+        loaded = tf.saved_model.load(folder)
+        signature = loaded.signatures["serving_default"]
+        inputs = signature.structured_input_signature[1]
+        shape = signature.structured_outputs["images"].shape
+        latent_size = inputs["latents"].shape[1]
+        label_size = inputs["labels"].shape[1] if "labels" in inputs else 0
+        if None in (*shape[1:], latent_size, label_size):
+            raise ValueError(f"sizes that are not fixed, {shape}")
+    except (tf.errors.OpError, OSError, LookupError, AttributeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(
+            f"--saved_model: expected the folder of a SavedModel of export.py, got {path!r} "
+            f"({reason})"
+        ) from None
+
+    def images(latents: np.ndarray, labels: np.ndarray) -> tf.Tensor:
+        given = {"latents": tf.constant(latents)}
+        if label_size:
+            given["labels"] = tf.constant(labels)
+        # The signature alone would not keep the variables alive.
+        return loaded.signatures["serving_default"](**given)["images"]
+
+    return Painter(folder, int(shape[1]), int(shape[3]), latent_size, label_size, images)
+
+
+def truncated(painter: Painter, truncation: float, seed: int) -> Painter:
+    """Returns a painter whose latents are drawn towards those of a seed; see `truncate`."""
+    (center,) = latents_from_seeds([seed], painter.latent_size)
+    return dataclasses.replace(
+        painter,
+        images=lambda latents, labels: painter.images(
+            truncate(latents, center, truncation), labels
+        ),
+    )
+
+
+def _newest_version(path: str) -> str:
+    if not tf.io.gfile.isdir(path):
+        return path
+    names = [name.rstrip("/") for name in tf.io.gfile.listdir(path)]
+    versions = [name for name in names if name.isdigit()]
+    if "saved_model.pb" in names or not versions:
+        return path
+    return posixpath.join(path, max(versions, key=int))

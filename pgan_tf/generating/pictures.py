@@ -1,0 +1,87 @@
+"""Pictures of seeds: a file for each, or a sheet."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from pgan_tf import sampling
+from pgan_tf.generating.painter import BATCH_SIZE, Painter
+from pgan_tf.generating.video import writable
+
+
+def draw_seeds(
+    painter: Painter, seeds: Sequence[int], classes: Sequence[int]
+) -> Iterator[np.ndarray]:
+    """Yields the picture of each seed; however many, a batch of them is in memory.
+
+    Args:
+        painter: the generator.
+        seeds: see `sampling.latents_from_seeds`.
+        classes: the seeds take turns with them.
+
+    Yields:
+        `(resolution, resolution, channels)` uint8.
+    """
+    for begin in range(0, len(seeds), BATCH_SIZE):
+        part = seeds[begin : begin + BATCH_SIZE]
+        turns = [classes[i % len(classes)] for i in range(begin, begin + len(part))]
+        latents = sampling.latents_from_seeds(part, painter.latent_size)
+        yield from painter.draw(latents, sampling.one_hot_labels(turns, painter.label_size))
+
+
+def write_pictures(
+    painter: Painter, seeds: Sequence[int], classes: Sequence[int], folder: str, scale: int = 1
+) -> None:
+    """Writes `seed-000007.png` and its like into a folder.
+
+    Args:
+        painter: the generator.
+        seeds: see `draw_seeds`.
+        classes: see `draw_seeds`.
+        folder: made if there is none.
+        scale: how often each pixel is repeated, each way.
+
+    Raises:
+        UserError: it can't be written.
+    """
+    pictures = tqdm(draw_seeds(painter, seeds, classes), "Drawing", len(seeds), disable=None)
+    with writable(posixpath.join(folder, "")):
+        for seed, picture in zip(seeds, pictures, strict=True):
+            path = posixpath.join(folder, f"seed-{seed:06d}.png")
+            sampling.write_png(path, enlarge(picture, scale))
+
+
+def write_grid(
+    painter: Painter,
+    seeds: Sequence[int],
+    classes: Sequence[int],
+    columns: int,
+    path: str,
+    scale: int = 1,
+) -> None:
+    """Writes one sheet of pictures.
+
+    Args:
+        painter: the generator.
+        seeds: see `draw_seeds`; row by row.
+        classes: see `draw_seeds`.
+        columns: pictures in a row.
+        path: of the PNG file.
+        scale: how often each pixel is repeated, each way.
+
+    Raises:
+        UserError: it can't be written.
+    """
+    pictures = tqdm(draw_seeds(painter, seeds, classes), "Drawing", len(seeds), disable=None)
+    sheet = sampling.make_grid(np.stack(list(pictures)), columns, painter.resolution * scale)
+    with writable(path):
+        sampling.write_png(path, sheet)
+
+
+def enlarge(picture: np.ndarray, scale: int) -> np.ndarray:
+    """Repeats each pixel of a `(height, width, channels)` picture, each way."""
+    return picture.repeat(scale, axis=0).repeat(scale, axis=1)

@@ -1,0 +1,157 @@
+"""Frames to a video file: .mp4 (H.264), .gif or .webp. No more than a few are held at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import posixpath
+import tempfile
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from tfrecords.errors import UserError
+
+FORMATS = (".mp4", ".gif", ".webp")
+
+# GIF counts in hundredths of a second, and players take less than two of them for ten.
+_MOST_GIF_FPS = 50
+
+
+def check_format(path: str, fps: float) -> str:
+    """Returns the format of a video file by its name.
+
+    Raises:
+        UserError: it is none that can be written here, at this rate.
+    """
+    ending = posixpath.splitext(path)[1].lower()
+    if ending not in FORMATS:
+        raise UserError(f"--output: expected NAME{', NAME'.join(FORMATS)}, got {path!r}")
+    if ending == ".gif" and fps > _MOST_GIF_FPS:
+        raise UserError(f"--fps: expected at most {_MOST_GIF_FPS} for a GIF, got {fps:g}")
+    if ending == ".mp4":
+        _import_ffmpeg()
+    return ending
+
+
+def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: float) -> None:
+    """Writes a video, whole or not at all.
+
+    Args:
+        path: of the file, local or remote; its ending chooses the format. GIF and WebP play
+            in a loop, and so does MP4 where a player is asked to.
+        frames: `(height, width, 1 or 3)` uint8, all of one size; for MP4 both even.
+        num_frames: how many there are.
+        fps: frames a second.
+
+    Raises:
+        UserError: there is no such format, or the file can't be written.
+    """
+    ending = check_format(path, fps)
+    writer = {".mp4": _write_mp4, ".gif": _write_gif, ".webp": _write_webp}[ending]
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, f"video{ending}")
+        with writable(path):
+            writer(local, iter(frames), num_frames, fps)
+            tf.io.gfile.copy(local, path + ".partial", overwrite=True)
+            tf.io.gfile.rename(path + ".partial", path, overwrite=True)
+
+
+@contextlib.contextmanager
+def writable(path: str) -> Iterator[None]:
+    """Makes the folder that a file goes to; what keeps the file from being written is said.
+
+    Raises:
+        UserError: in place of an error of the file system.
+    """
+    try:
+        if posixpath.dirname(path):
+            tf.io.gfile.makedirs(posixpath.dirname(path))
+        yield
+    except (tf.errors.OpError, OSError) as error:
+        reason = getattr(error, "message", None) or str(error).splitlines()[0]
+        raise UserError(
+            f"--output: expected a place that can be written, got {path!r} ({reason})"
+        ) from None
+
+
+def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
+    first = next(frames)
+    height, width = first.shape[:2]
+    writer = _import_ffmpeg().write_frames(
+        path,
+        (width, height),
+        fps=fps,
+        codec="libx264",
+        quality=None,
+        macro_block_size=1,
+        ffmpeg_log_level="error",
+        # Fine enough that nearest neighbour's edges stay edges; plays before it is loaded.
+        output_params=["-crf", "18", "-movflags", "+faststart"],
+    )
+    writer.send(None)
+    with contextlib.closing(writer):
+        for frame in itertools.chain([first], frames):
+            writer.send(np.ascontiguousarray(_in_rgb(frame)))
+
+
+def _write_gif(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
+    # Durations are whole hundredths of a second: rounded so that the whole keeps time.
+    ends = np.rint(np.arange(num_frames + 1) * 100 / fps)
+    images = (Image.fromarray(_in_rgb(frame)).quantize(256) for frame in frames)
+    next(images).save(
+        path,
+        save_all=True,
+        append_images=images,
+        duration=(np.diff(ends) * 10).astype(int).tolist(),
+        loop=0,
+    )
+
+
+def _write_webp(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
+    ends = np.rint(np.arange(num_frames + 1) * 1000 / fps)
+    first = Image.fromarray(_in_rgb(next(frames)))
+    first.save(
+        path,
+        save_all=True,
+        append_images=[_Following(frames, num_frames - 1)] if num_frames > 1 else [],
+        duration=np.diff(ends).astype(int).tolist(),
+        loop=0,
+        quality=90,
+    )
+
+
+class _Following:
+    """What Pillow's WebP writer asks of a picture of several frames, made as they are asked for.
+
+    A list of pictures would be in memory as a whole.
+    """
+
+    mode = "RGB"
+
+    def __init__(self, frames: Iterator[np.ndarray], num_frames: int) -> None:
+        self.n_frames = num_frames
+        self._frames = frames
+
+    def seek(self, index: int) -> None:
+        self._image = Image.fromarray(_in_rgb(next(self._frames)))
+
+    def getim(self) -> object:
+        return self._image.getim()
+
+
+def _in_rgb(frame: np.ndarray) -> np.ndarray:
+    return frame if frame.shape[-1] == 3 else np.repeat(frame, 3, axis=-1)
+
+
+def _import_ffmpeg() -> object:
+    try:
+        import imageio_ffmpeg
+    except ImportError:
+        raise UserError(
+            "--output: an .mp4 needs an encoder: pip install imageio-ffmpeg, or take .webp or .gif"
+        ) from None
+    return imageio_ffmpeg

@@ -1,0 +1,128 @@
+"""The pictures of a walk through the space of latents, frame by frame."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from pgan_tf import sampling
+from pgan_tf.generating.interpolation import mix_straight, walk_smoothly, walk_straight
+from pgan_tf.generating.painter import BATCH_SIZE, Painter
+from pgan_tf.generating.requests import LARGEST_SEED
+
+FEWEST_KEYFRAMES = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Walk:
+    """A loop through the space of latents, of one picture or of several side by side.
+
+    Attributes:
+        latents: from a position in the loop, 0 to 1, to `(pictures, latent_size)` float32.
+        labels: the same to `(pictures, label_size)` float32.
+        num_frames: in the loop. The last one is not the first again, but comes before it.
+    """
+
+    latents: Callable[[float], np.ndarray]
+    labels: Callable[[float], np.ndarray]
+    num_frames: int
+
+
+def random_walk(
+    painter: Painter,
+    first_seed: int,
+    classes: Sequence[int],
+    num_pictures: int,
+    num_frames: int,
+    num_keyframes: int,
+) -> Walk:
+    """Returns a walk among random latents; see `interpolation.walk_smoothly`.
+
+    Args:
+        painter: the generator.
+        first_seed: the keyframes are this seed's latents and the following ones'.
+        classes: the pictures take turns with them, and each keeps its own.
+        num_pictures: side by side, each on a way of its own.
+        num_frames: in the loop.
+        num_keyframes: in the loop, at least 3.
+    """
+    count = num_keyframes * num_pictures
+    seeds = [(first_seed + i) % (LARGEST_SEED + 1) for i in range(count)]
+    keyframes = sampling.latents_from_seeds(seeds, painter.latent_size)
+    keyframes = keyframes.reshape(num_pictures, num_keyframes, -1).swapaxes(0, 1)
+    turns = [classes[i % len(classes)] for i in range(num_pictures)]
+    labels = sampling.one_hot_labels(turns, painter.label_size)
+    return Walk(
+        lambda position: walk_smoothly(keyframes, position), lambda position: labels, num_frames
+    )
+
+
+def walk_between(
+    painter: Painter,
+    seeds: Sequence[int],
+    classes: Sequence[int],
+    num_pictures: int,
+    num_frames: int,
+) -> Walk:
+    """Returns a walk from seed to seed and back to the first; see `interpolation.slerp`.
+
+    At a seed it shows what the seed's own picture shows, its class too; between two
+    classes labels change evenly.
+
+    Args:
+        painter: the generator.
+        seeds: at least two.
+        classes: the seeds take turns with them.
+        num_pictures: side by side; each is one seed ahead of the one before.
+        num_frames: in the loop.
+    """
+    latents = sampling.latents_from_seeds(seeds, painter.latent_size)
+    turns = [classes[i % len(classes)] for i in range(len(seeds))]
+    labels = sampling.one_hot_labels(turns, painter.label_size)
+
+    def ahead(keyframes: np.ndarray) -> np.ndarray:
+        return np.stack([np.roll(keyframes, -i, axis=0) for i in range(num_pictures)], axis=1)
+
+    latents, labels = ahead(latents), ahead(labels)
+    return Walk(
+        lambda position: walk_straight(latents, position),
+        lambda position: mix_straight(labels, position),
+        num_frames,
+    )
+
+
+def draw_walk(painter: Painter, walk: Walk, columns: int, scale: int) -> Iterator[np.ndarray]:
+    """Yields the frames of a walk.
+
+    Args:
+        painter: the generator.
+        walk: see above.
+        columns: pictures in a row.
+        scale: how often each pixel is repeated, each way.
+
+    Yields:
+        `(height, width, channels)` uint8.
+    """
+    positions = np.arange(walk.num_frames) / walk.num_frames
+    num_pictures = len(walk.latents(0.0))
+    frames_at_once = max(1, BATCH_SIZE // num_pictures)
+    for begin in range(0, walk.num_frames, frames_at_once):
+        part = positions[begin : begin + frames_at_once]
+        latents = np.concatenate([walk.latents(position) for position in part])
+        labels = np.concatenate([walk.labels(position) for position in part])
+        pictures = np.stack(list(painter.draw(latents, labels)))
+        for i in range(len(part)):
+            frame = pictures[i * num_pictures : (i + 1) * num_pictures]
+            yield sampling.make_grid(frame, columns, painter.resolution * scale)
+
+
+def num_keyframes(seconds: float, smoothing: float) -> int:
+    """Returns how many keyframes a loop has.
+
+    Args:
+        seconds: how long it takes.
+        smoothing: the deviation of the Gaussian, in seconds, about.
+    """
+    return max(FEWEST_KEYFRAMES, round(seconds / smoothing))

@@ -1,0 +1,99 @@
+"""generate.py as a person calls it, on a run of a few images."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from command_calls import run_calls
+from PIL import Image
+
+from pgan_tf import checkpoint, run_folder, trained
+from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.exporting.export import ExportOptions
+from pgan_tf.exporting.saved_model import write_saved_model
+from pgan_tf.schedule import make_stages
+from pgan_tf.state import build_state
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a run of two checkpoints, 4 and 8 px, and an export of the last one."""
+    folder = tmp_path_factory.mktemp("generate")
+    config = TrainingConfig(
+        network=NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=6, label_size=2),
+        schedule=ScheduleConfig(
+            resolution=8, stabilize_kimg=0.008, fade_in_kimg=0.008, total_kimg=0.032
+        ),
+    )
+    run_dir = str(folder / "run")
+    run_folder.open_run(run_dir, config, "")
+    stages = make_stages(config.schedule)
+    for stage, images_shown in ((stages[0], 8), (stages[-1], 32)):
+        state = build_state(stage, config, tf.distribute.get_strategy())
+        for variable in state.generator.trainable_variables:
+            variable.assign(variable + 0.3)
+        checkpoint.save(run_folder.checkpoint_folder(run_dir), state, images_shown, config)
+    write_saved_model(trained.from_run(run_dir), ExportOptions(str(folder / "export")))
+    return folder
+
+
+def pixels(path):
+    return np.asarray(Image.open(path)).astype(int)
+
+
+def test_pictures_and_videos_from_runs_checkpoints_and_exports(folder):
+    first = sorted((folder / "run/checkpoints").iterdir())[0]
+    calls = {
+        "a": ("--run_dir=run", "--grid=3x2", "--output=a.png"),
+        "b": ("--saved_model=export", "--grid=3x2", "--output=b.png"),
+        "c": ("--run_dir=run", "--grid=3x2", "--output=c.png", "--network=generator"),
+        "d": (f"--checkpoint={first}", "--grid=3x2", "--output=d.png", "--scale=2"),
+        "e": ("--run_dir=run", "--seeds=5,1-2", "--labels=1", "--output=e"),
+        "f": ("--run_dir=run", "--grid=3x2", "--output=f.png", "--truncation=0", "--labels=0"),
+        "g": ("--run_dir=run", "--video=walk", "--seconds=1", "--grid=2x1", "--output=g.webp"),
+        "h": ("--saved_model=export", "--video=slerp", "--seeds=1,2", "--fps=5"),
+    }
+    results = run_calls("generate.py", calls.values(), folder)
+    for call, (status, out, err) in zip(calls.values(), results, strict=True):
+        assert (status, err) == (0, ""), (call, err)
+        assert "Wrote" in out
+    average = pixels(folder / "a.png")
+    assert average.shape == (16, 24, 3)
+    # The export holds the average generator, and so do pictures unless asked otherwise.
+    assert np.abs(average - pixels(folder / "b.png")).max() <= 1
+    assert np.abs(average - pixels(folder / "c.png")).max() > 10
+    assert pixels(folder / "d.png").shape == (16, 24, 3)  # of 4 px, twice
+    assert len(list((folder / "e").iterdir())) == 3
+    cells = pixels(folder / "f.png").reshape(2, 8, 3, 8, 3).swapaxes(1, 2)
+    assert np.abs(cells - cells[0, 0]).max() <= 1
+    walk = Image.open(folder / "g.webp")
+    assert (walk.n_frames, walk.size) == (30, (512, 256))
+    assert "10 frames, 2 s, 256 x 256 px" in results[-1][1]
+    assert (folder / "slerp.mp4").stat().st_size > 1000
+
+
+def test_every_mistake_is_one_line_and_leaves_nothing(folder):
+    (folder / "empty").mkdir()
+    run = "--run_dir=run"
+    mistakes = {
+        (): ["--run_dir", "none"],
+        (run, "--saved_model=export"): ["--run_dir and --saved_model"],
+        ("--checkpoint=run/config.json",): ["run/config.json", "checkpoint"],
+        ("--checkpoint=no.npz",): ["no.npz"],
+        ("--saved_model=empty",): ["--saved_model", "empty"],
+        ("--saved_model=export", "--network=generator"): ["--network"],
+        (run, "--labels=2"): ["--labels", "0 to 1"],
+        (run, "--truncation=1.5"): ["--truncation", "1.5"],
+        (run, "--video=walk", "--output=walk.avi"): ["--output", ".mp4", "walk.avi"],
+        (run, "--video=walk", "--output=x.gif", "--fps=60"): ["--fps", "50"],
+        (run, "--video=slerp", "--seeds=4"): ["--seeds", "two"],
+        (run, "--video=jump"): ["--video", "jump"],
+        (run, "--grid=2x2", "--seeds=2147483647"): ["--seeds"],
+    }
+    before = sorted(folder.iterdir())
+    results = run_calls("generate.py", mistakes, folder)
+    for (call, words), (status, _, err) in zip(mistakes.items(), results, strict=True):
+        assert status == 2, (call, err)
+        assert len(err.strip().splitlines()) == 1, (call, err)
+        for word in words:
+            assert word in err, (call, err)
+    assert sorted(folder.iterdir()) == before
