@@ -91,7 +91,7 @@ def main() -> None:
         write_walk(painter, seeds, classes, (columns, rows), path)
     elif GRID.value:
         path = OUTPUT.value or "grid.png"
-        seeds = [seeds[0] + i for i in range(columns * rows)]
+        seeds = requests.parse_seeds(f"{seeds[0]}-{seeds[0] + columns * rows - 1}")
         write_grid(painter, seeds, classes, columns, path, SCALE.value or 1)
         print(f"Wrote {path}: {len(seeds)} pictures of {painter.resolution} px")
     else:

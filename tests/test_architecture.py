@@ -28,8 +28,9 @@ LAYERS = (
     ("pgan_tf.exporting.export",),
     ("pgan_tf.exporting.saved_model",),
     ("pgan_tf.exporting.formats",),
-    ("pgan_tf.generating.interpolation", "pgan_tf.generating.requests", "pgan_tf.generating.video"),
-    ("pgan_tf.generating.painter",),
+    ("pgan_tf.generating.interpolation", "pgan_tf.generating.requests"),
+    ("pgan_tf.generating.painter", "pgan_tf.generating.output"),
+    ("pgan_tf.generating.video",),
     ("pgan_tf.generating.pictures", "pgan_tf.generating.walk_video"),
     ("pgan_tf.paper.modes", "pgan_tf.paper.digits"),
 )

@@ -95,7 +95,9 @@ def test_labels_change_evenly_and_stay_shares_of_one():
     labels = np.eye(3, dtype=np.float32)
     np.testing.assert_allclose(mix_straight(labels, 1 / 3), labels[1], atol=1e-6)
     np.testing.assert_allclose(mix_straight(labels, 0.75 / 3), [0.25, 0.75, 0], atol=1e-6)
-    np.testing.assert_allclose(mix_straight(labels, 0.9).sum(), 1, atol=1e-6)
+    mixed = mix_straight(labels, np.float64(0.9))
+    np.testing.assert_allclose(mixed.sum(), 1, atol=1e-6)
+    assert mixed.dtype == np.float32  # what an export takes
 
 
 @pytest.mark.parametrize("count", [3, 10])

@@ -81,7 +81,8 @@ def mix_straight(keyframes: np.ndarray, position: float) -> np.ndarray:
     count = len(keyframes)
     index, share = divmod(position % 1.0 * count, 1.0)
     begin = int(index) % count
-    return (1 - share) * keyframes[begin] + share * keyframes[(begin + 1) % count]
+    mixed = (1 - share) * keyframes[begin] + share * keyframes[(begin + 1) % count]
+    return mixed.astype(np.float32)
 
 
 def walk_smoothly(keyframes: np.ndarray, position: float) -> np.ndarray:

@@ -9,8 +9,8 @@ import numpy as np
 from tqdm import tqdm
 
 from pgan_tf import sampling
+from pgan_tf.generating.output import make_folder_of, writing
 from pgan_tf.generating.painter import BATCH_SIZE, Painter
-from pgan_tf.generating.video import writable
 
 
 def draw_seeds(
@@ -48,10 +48,11 @@ def write_pictures(
     Raises:
         UserError: it can't be written.
     """
+    make_folder_of(posixpath.join(folder, ""))
     pictures = tqdm(draw_seeds(painter, seeds, classes), "Drawing", len(seeds), disable=None)
-    with writable(posixpath.join(folder, "")):
-        for seed, picture in zip(seeds, pictures, strict=True):
-            path = posixpath.join(folder, f"seed-{seed:06d}.png")
+    for seed, picture in zip(seeds, pictures, strict=True):
+        path = posixpath.join(folder, f"seed-{seed:06d}.png")
+        with writing(path):
             sampling.write_png(path, enlarge(picture, scale))
 
 
@@ -76,9 +77,10 @@ def write_grid(
     Raises:
         UserError: it can't be written.
     """
+    make_folder_of(path)
     pictures = tqdm(draw_seeds(painter, seeds, classes), "Drawing", len(seeds), disable=None)
     sheet = sampling.make_grid(np.stack(list(pictures)), columns, painter.resolution * scale)
-    with writable(path):
+    with writing(path):
         sampling.write_png(path, sheet)
 
 

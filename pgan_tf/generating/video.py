@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from pgan_tf.generating.output import make_folder_of, writing
 from tfrecords.errors import UserError
 
 FORMATS = (".mp4", ".gif", ".webp")
@@ -52,30 +53,19 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
     """
     ending = check_format(path, fps)
     writer = {".mp4": _write_mp4, ".gif": _write_gif, ".webp": _write_webp}[ending]
+    make_folder_of(path)
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, f"video{ending}")
-        with writable(path):
+        try:
             writer(local, iter(frames), num_frames, fps)
+        except OSError as error:  # what drawing may raise is another thing
+            reason = str(error).strip().splitlines()[-1]
+            raise UserError(
+                f"--output: expected room for a video in {folder!r}, got an error ({reason})"
+            ) from None
+        with writing(path):
             tf.io.gfile.copy(local, path + ".partial", overwrite=True)
             tf.io.gfile.rename(path + ".partial", path, overwrite=True)
-
-
-@contextlib.contextmanager
-def writable(path: str) -> Iterator[None]:
-    """Makes the folder that a file goes to; what keeps the file from being written is said.
-
-    Raises:
-        UserError: in place of an error of the file system.
-    """
-    try:
-        if posixpath.dirname(path):
-            tf.io.gfile.makedirs(posixpath.dirname(path))
-        yield
-    except (tf.errors.OpError, OSError) as error:
-        reason = getattr(error, "message", None) or str(error).splitlines()[0]
-        raise UserError(
-            f"--output: expected a place that can be written, got {path!r} ({reason})"
-        ) from None
 
 
 def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
