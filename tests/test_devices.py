@@ -60,21 +60,22 @@ def test_sgd_gives_the_same_weights_on_any_number_of_devices(runs, devices):
 
 @pytest.mark.parametrize("devices", [1, 2, 4])
 def test_adam_gives_nearly_the_same_weights_on_any_number_of_devices(runs, devices):
-    """Twenty steps: 99.9% of the elements within a thousandth of one step, all within two steps.
+    """Twenty steps: 99.9% of the elements within a hundredth of one step, all within two steps.
 
     Sums of gradients round differently on other devices, by about 1e-6 of their size. Adam
     without a first moment (beta_1 = 0) moves an element by its gradient over the root of the
     mean of the squared ones: of a rounding error of 1e-6 of the gradients' usual size about
     1e-6 of a step comes, over 20 steps and through networks that answer each other a few times
-    more. But in the very first step that root is the gradient itself, so that an element moves by
-    a whole step whichever sign its gradient has: one that is 0 but for rounding may go up here
-    and down there, two steps apart.
+    more. What weights near 1 can be told apart by, 1.2e-7, is a thousandth of a step. But in
+    the very first step that root is the gradient itself, so that an element moves by a whole
+    step whichever sign its gradient has: one that is 0 but for rounding may go up here and
+    down there, two steps apart.
     """
     one, many = of(runs[1], "one_device/adam/"), of(runs[devices], "mirrored/adam/")
     assert one.keys() == many.keys()
     step = LEARNING_RATE["adam"]
     apart = np.concatenate([np.abs(many[name] - value).ravel() for name, value in one.items()])
-    assert np.quantile(apart, 0.999) <= 1e-3 * step
+    assert np.quantile(apart, 0.999) <= 1e-2 * step
     assert apart.max() <= 2 * step
     # By far less than training moves them.
     begun = of(runs[1], "start/")
