@@ -21,6 +21,7 @@ LAYERS = (
     ("pgan_tf.growth", "pgan_tf.dataset", "pgan_tf.progress", "pgan_tf.distribution"),
     ("pgan_tf.state", "pgan_tf.exporting.inference"),
     ("pgan_tf.train_step", "pgan_tf.checkpoint", "pgan_tf.run_folder"),
+    ("pgan_tf.measurement",),
     ("pgan_tf.tick", "pgan_tf.init_from", "pgan_tf.trained", "pgan_tf.exporting.signatures"),
     ("pgan_tf.tolerance",),
     ("pgan_tf.training_loop", "pgan_tf.network_flags"),
