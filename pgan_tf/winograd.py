@@ -1,0 +1,171 @@
+"""3x3 convolutions with a quarter of the multiplications (Lavin and Gray, 2016; Winograd, 1980).
+
+A tile of m x m outputs needs 9 m² multiplications for each pair of an input and an output map;
+Winograd's F(m, 3) needs (m + 2)². Values of polynomials are multiplied in the place of their
+coefficients: along each axis inputs and kernel are evaluated at m + 2 points, there multiplied,
+and the outputs are interpolated from the products:
+
+    y = inverse · (Σ over input maps of (data · x) ⊙ (kernel · w))
+
+Evaluating and interpolating are products with constant matrices, which take in all that is
+linear around them: zeros at the border, nearest upsampling before the convolution, a 2x2 average
+after it. What is left is one matrix product per point, over input maps. Since all of it is matrix
+products, so are its first and second derivatives.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+_TAPS = 3
+
+# Where polynomials are evaluated, besides infinity. The points for m = 4 are those that round
+# least: with the usual 0, ±1, ±2 the error in float32 is four times as large.
+_POINTS = {
+    2: (0.0, 1.0, -1.0),
+    4: (0.0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2.0), -math.sqrt(2.0)),
+}
+
+# Up to this size one matrix transforms both axes; of more pixels it would be mostly zeros.
+_LARGEST_DENSE = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Winograd:
+    """A convolution by F(tile x tile, 3 x 3), same padding.
+
+    Attributes:
+        tile: outputs of the 3x3 convolution that are computed together, along one side: 2 or 4.
+            It divides the picture's sides (after upsampling, before averaging).
+        resample: `"up"`: nearest upsampling first; `"down"`: a 2x2 average afterwards. As in
+            `layers.EqualizedConv2D` a kernel of `"up"` is (3, 3, out, in) and rotated.
+    """
+
+    tile: int
+    resample: Literal["up", "down"] | None
+
+    def transform_kernel(self, kernel: tf.Tensor, multiplier: float) -> tf.Tensor:
+        """Returns a (3, 3, a, b) kernel times a number at all points: (points², a, b)."""
+        a, b = kernel.shape[2:]
+        matrix = _kernel_matrix(self.tile, self.resample == "up") * np.float32(multiplier)
+        return tf.reshape(tf.linalg.matmul(matrix, tf.reshape(kernel, (9, a * b))), (-1, a, b))
+
+    def convolve(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """Convolves.
+
+        Args:
+            inputs: `(batch, height, width, in)` float32, all of it known.
+            kernel: from `transform_kernel`.
+
+        Returns:
+            `(batch, height', width', out)`, twice or half the sides where it resamples.
+        """
+        values = self._evaluate(inputs)
+        products = tf.linalg.matmul(values, kernel, transpose_b=self.resample == "up")
+        return self._interpolate(products, inputs.shape)
+
+    def _evaluate(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Inputs at all points: (points², tiles² x batch, in)."""
+        batch, height, width, channels = inputs.shape
+        points = self.tile + 2
+        vertical, horizontal = (_data_matrix(size, self) for size in (height, width))
+        if max(height, width) <= _LARGEST_DENSE:
+            pixels = tf.reshape(tf.transpose(inputs, (1, 2, 0, 3)), (height * width, -1))
+            values = tf.linalg.matmul(_both_axes(vertical, horizontal, points), pixels)
+            return tf.reshape(values, (points**2, -1, channels))
+        across = len(horizontal) // points
+        values = tf.reshape(
+            tf.linalg.matmul(horizontal, inputs), (batch, height, points, across, channels)
+        )
+        values = tf.reshape(tf.transpose(values, (2, 1, 3, 0, 4)), (points, height, -1))
+        return tf.reshape(tf.linalg.matmul(vertical, values), (points**2, -1, channels))
+
+    def _interpolate(self, products: tf.Tensor, input_shape: tf.TensorShape) -> tf.Tensor:
+        """The outputs' pixels."""
+        batch, height, width, _ = input_shape
+        points, channels = self.tile + 2, products.shape[-1]
+        vertical, horizontal = (_inverse_matrix(size, self) for size in (height, width))
+        if max(height, width) <= _LARGEST_DENSE:
+            matrix = _both_axes(vertical.T, horizontal.T, points).T
+            pixels = tf.linalg.matmul(matrix, tf.reshape(products, (matrix.shape[1], -1)))
+            pixels = tf.reshape(pixels, (len(vertical), len(horizontal), batch, channels))
+            return tf.transpose(pixels, (2, 0, 1, 3))
+        across = horizontal.shape[1] // points
+        values = tf.reshape(products, (points, vertical.shape[1], -1))
+        values = tf.reshape(
+            tf.linalg.matmul(vertical, values), (points, len(vertical), across, batch, channels)
+        )
+        values = tf.reshape(
+            tf.transpose(values, (3, 1, 0, 2, 4)),
+            (batch, len(vertical), points * across, channels),
+        )
+        return tf.linalg.matmul(horizontal, values)
+
+
+def _both_axes(vertical: np.ndarray, horizontal: np.ndarray, points: int) -> np.ndarray:
+    """One matrix for two axes: (points across, points down, tiles down, tiles across) x pixels."""
+    (rows, height), (columns, width) = vertical.shape, horizontal.shape
+    down = vertical.reshape(points, rows // points, height)
+    across = horizontal.reshape(points, columns // points, width)
+    return np.einsum("aih,bjw->baijhw", down, across).reshape(rows * columns, height * width)
+
+
+@functools.cache
+def _data_matrix(size: int, plan: Winograd) -> np.ndarray:
+    """(points, tiles) x pixels: from a row of the layer's inputs to its values at the points."""
+    upsampled = 2 * size if plan.resample == "up" else size
+    points = plan.tile + 2
+    matrix = np.zeros((points, upsampled // plan.tile, upsampled + 2))
+    for tile in range(upsampled // plan.tile):
+        matrix[:, tile, tile * plan.tile :][:, :points] = _evaluation(plan.tile)
+    matrix = matrix[:, :, 1:-1].reshape(-1, upsampled)  # the border's zeros
+    if plan.resample == "up":
+        matrix = matrix @ np.repeat(np.eye(size), 2, axis=0)
+    return matrix.astype(np.float32)
+
+
+@functools.cache
+def _inverse_matrix(size: int, plan: Winograd) -> np.ndarray:
+    """Pixels x (points, tiles): from products at the points to a row of the layer's outputs."""
+    convolved = 2 * size if plan.resample == "up" else size
+    points, tiles = plan.tile + 2, convolved // plan.tile
+    matrix = np.zeros((tiles, plan.tile, points, tiles))
+    for tile in range(tiles):
+        matrix[tile, :, :, tile] = _interpolation(plan.tile)
+    matrix = matrix.reshape(convolved, points * tiles)
+    if plan.resample == "down":
+        matrix = matrix.reshape(size // 2, 2, -1).mean(axis=1)
+    return matrix.astype(np.float32)
+
+
+@functools.cache
+def _kernel_matrix(tile: int, rotated: bool) -> np.ndarray:
+    """(points across, points down) x (3 down, 3 across)."""
+    points = _POINTS[tile]
+    scale = [math.prod(p - other for other in points if other != p) for p in points]
+    rows = [[p**tap / s for tap in range(_TAPS)] for p, s in zip(points, scale, strict=True)]
+    matrix = np.array([*rows, [0.0, 0.0, 1.0]])
+    if rotated:
+        matrix = matrix[:, ::-1]
+    return np.einsum("ak,bl->bakl", matrix, matrix).reshape(-1, 9).astype(np.float32)
+
+
+def _evaluation(tile: int) -> np.ndarray:
+    """Points x pixels of an input tile, transposed interpolation: the Lagrange polynomials."""
+    points = _POINTS[tile]
+    others = [[other for other in points if other != p] for p in points]
+    rows = [[*np.poly(roots)[::-1], 0.0] for roots in others]
+    return np.array([*rows, np.poly(points)[::-1]])
+
+
+def _interpolation(tile: int) -> np.ndarray:
+    """Pixels of an output tile x points."""
+    matrix = np.array([[*(p**i for p in _POINTS[tile]), 0.0] for i in range(tile)])
+    matrix[-1, -1] = 1.0
+    return matrix
