@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from pgan_tf import losses
 from pgan_tf.config import TrainingConfig
+from pgan_tf.equalized import shared_kernels
 from pgan_tf.growth import named_variables
 from pgan_tf.networks import set_alpha
 from pgan_tf.reals import fade_reals
@@ -57,7 +58,7 @@ def discriminator_gradients(
     """
     scale = losses.penalty_scale(config.loss, state.stage.resolution, config.network.resolution)
     fakes = state.generator([latents, labels], training=True)
-    with tf.GradientTape() as tape:
+    with tf.GradientTape() as tape, shared_kernels(state.discriminator):
         parts = losses.discriminator_loss(
             state.discriminator, reals, fakes, labels, mixing, config.loss, scale
         )

@@ -60,7 +60,7 @@ class Winograd:
         """Convolves.
 
         Args:
-            inputs: `(batch, height, width, in)` float32, all of it known.
+            inputs: `(batch, height, width, in)` float32; only the batch may be unknown.
             kernel: from `transform_kernel`.
 
         Returns:
@@ -68,11 +68,11 @@ class Winograd:
         """
         values = self._evaluate(inputs)
         products = tf.linalg.matmul(values, kernel, transpose_b=self.resample == "up")
-        return self._interpolate(products, inputs.shape)
+        return self._interpolate(products, _shape(inputs))
 
     def _evaluate(self, inputs: tf.Tensor) -> tf.Tensor:
         """Inputs at all points: (points², tiles² x batch, in)."""
-        batch, height, width, channels = inputs.shape
+        batch, height, width, channels = _shape(inputs)
         points = self.tile + 2
         vertical, horizontal = (_data_matrix(size, self) for size in (height, width))
         if max(height, width) <= _LARGEST_DENSE:
@@ -86,7 +86,7 @@ class Winograd:
         values = tf.reshape(tf.transpose(values, (2, 1, 3, 0, 4)), (points, height, -1))
         return tf.reshape(tf.linalg.matmul(vertical, values), (points**2, -1, channels))
 
-    def _interpolate(self, products: tf.Tensor, input_shape: tf.TensorShape) -> tf.Tensor:
+    def _interpolate(self, products: tf.Tensor, input_shape: tuple) -> tf.Tensor:
         """The outputs' pixels."""
         batch, height, width, _ = input_shape
         points, channels = self.tile + 2, products.shape[-1]
@@ -106,6 +106,12 @@ class Winograd:
             (batch, len(vertical), points * across, channels),
         )
         return tf.linalg.matmul(horizontal, values)
+
+
+def _shape(inputs: tf.Tensor) -> tuple:
+    """The shape, as numbers; of a batch that is not known, a tensor."""
+    batch, *rest = inputs.shape
+    return (tf.shape(inputs)[0] if batch is None else batch, *rest)
 
 
 def _both_axes(vertical: np.ndarray, horizontal: np.ndarray, points: int) -> np.ndarray:

@@ -1,4 +1,8 @@
-"""Equality with the published implementation: pictures, scores, losses, gradients, training."""
+"""Equality with the published implementation: pictures, scores, losses, gradients, training.
+
+All of it twice: the networks there are so small that their convolutions are plain ones;
+the second time Winograd's take their place.
+"""
 
 import functools
 
@@ -7,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf import losses, networks, state, train_step
+from pgan_tf import convolution, losses, networks, state, train_step
 from pgan_tf.config import ScheduleConfig, TrainingConfig
 from pgan_tf.growth import named_variables
 
@@ -24,6 +28,14 @@ EVERY_LOSS_LOD = [
 TRAINED = [
     name for name in golden_cases.CASES if "train_lod" in golden_cases.load_case(name).options
 ]
+
+
+@pytest.fixture(params=["direct", "winograd"], autouse=True)
+def convolutions(request, monkeypatch):
+    """How 3x3 convolutions are computed."""
+    fewest = 1 if request.param == "winograd" else 10**6
+    monkeypatch.setattr(convolution, "_FEWEST_CHANNELS", fewest)
+    return request.param
 
 
 def build(case, lod):
@@ -48,7 +60,8 @@ def test_generated_images_and_scores_equal_the_published(name, lod):
 
 
 @functools.cache
-def losses_and_gradients(name, lod):
+def losses_and_gradients(name, lod, convolutions):
+    """Cached by `convolutions` too, which the fixture of that name has set up."""
     case = golden_cases.load_case(name)
     arrays = case.arrays
     stage, generator, discriminator = build(case, lod)
@@ -81,9 +94,9 @@ def losses_and_gradients(name, lod):
 
 
 @pytest.mark.parametrize(("name", "lod"), EVERY_LOSS_LOD)
-def test_losses_equal_the_published(name, lod):
+def test_losses_equal_the_published(name, lod, convolutions):
     arrays = golden_cases.load_case(name).arrays
-    generator_loss, discriminator_loss, _ = losses_and_gradients(name, lod)
+    generator_loss, discriminator_loss, _ = losses_and_gradients(name, lod, convolutions)
     # The generator's is a mean of scores of either sign. Where they cancel (base at lod 2.75:
     # -0.0056705) the reference's own rounding, 2.0e-7 from the value in float64, is 3.5e-5 of it.
     np.testing.assert_allclose(generator_loss, arrays[f"lod{lod:.2f}/G_loss"], rtol=1e-5, atol=5e-7)
@@ -91,9 +104,9 @@ def test_losses_equal_the_published(name, lod):
 
 
 @pytest.mark.parametrize(("name", "lod"), EVERY_LOSS_LOD)
-def test_every_gradient_equals_the_published(name, lod):
+def test_every_gradient_equals_the_published(name, lod, convolutions):
     case = golden_cases.load_case(name)
-    _, _, gradients = losses_and_gradients(name, lod)
+    _, _, gradients = losses_and_gradients(name, lod, convolutions)
     for (network, variable_name), gradient in gradients.items():
         layer, kind = variable_name.split("/")
         expected = case.array(f"lod{lod:.2f}/d", network, layer, kind, gradient.shape)
@@ -102,13 +115,13 @@ def test_every_gradient_equals_the_published(name, lod):
         assert np.quantile(error, 0.99) < 1e-4, (network, variable_name)
 
 
-def test_gradients_are_compared_for_every_variable_the_reference_has():
+def test_gradients_are_compared_for_every_variable_the_reference_has(convolutions):
     """`case.array` gives zeros for what it does not find: nothing may hide behind that."""
     for name, lod in EVERY_LOSS_LOD:
         case = golden_cases.load_case(name)
         prefix = f"lod{lod:.2f}/d"
         known = {key.removeprefix(prefix) for key in case.arrays if key.startswith(prefix)}
-        _, _, gradients = losses_and_gradients(name, lod)
+        _, _, gradients = losses_and_gradients(name, lod, convolutions)
         kinds = {"kernel": "weight", "bias": "bias"}
         ours = {
             f"{network}/{case.reference_name(layer, network)}/{kinds[kind]}"

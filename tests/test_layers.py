@@ -7,13 +7,13 @@ import tensorflow as tf
 
 from pgan_tf import networks
 from pgan_tf.config import NetworkConfig
+from pgan_tf.convolution import spread_kernel
 from pgan_tf.layers import (
     EqualizedConv2D,
     EqualizedDense,
     MinibatchStdDev,
     PixelNorm,
     WeightedSum,
-    spread_kernel,
 )
 from pgan_tf.schedule import Stage
 

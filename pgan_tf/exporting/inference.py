@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.config import NetworkConfig
-from pgan_tf.fused_scale import spread_kernel
+from pgan_tf.convolution import spread_kernel
 from pgan_tf.networks import FADE
 from pgan_tf.per_resolution import LOWEST_RESOLUTION
 
