@@ -14,6 +14,8 @@ flags.adopt_module_key_flags(given)
 
 EXPORT_DIR = flags.DEFINE_string("export_dir", None, "Folder to write to.")
 FORMAT = flags.DEFINE_enum("format", "saved_model", sorted(FORMATS), "What to write.")
+QUANTIZE = flags.DEFINE_enum("quantize", "", ["", "float16"], "tfjs: store weights as halves.")
+NAME = flags.DEFINE_string("name", "", "tfjs: of the generator on the page; else its run's.")
 
 
 def main() -> None:
@@ -21,12 +23,15 @@ def main() -> None:
     given.check_source()
     if not EXPORT_DIR.value:
         raise UserError("--export_dir: expected a folder, got none: name one")
+    if FORMAT.value != "tfjs" and (QUANTIZE.value or NAME.value):
+        raise UserError(f"--quantize, --name: expected --format=tfjs, got {FORMAT.value}")
     trained = given.read_trained()
     if trained.fading_in:
         print(
             f"The run is fading in {trained.stage}: exported as it is, at alpha {trained.alpha:.3f}"
         )
-    exported = FORMATS[FORMAT.value](trained, ExportOptions(EXPORT_DIR.value))
+    options = ExportOptions(EXPORT_DIR.value, QUANTIZE.value, NAME.value)
+    exported = FORMATS[FORMAT.value](trained, options)
     print(f"Wrote {exported.path} from {trained.source}. Look at it, and use it:\n")
     for line in exported.what_next:
         print(f"  {line}")

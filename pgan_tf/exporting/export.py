@@ -19,9 +19,13 @@ class ExportOptions:
 
     Attributes:
         export_dir: the folder to write to.
+        quantize: `float16` stores the weights in half precision; tfjs only.
+        name: of the generator, where a folder holds several; from its run if empty. tfjs only.
     """
 
     export_dir: str
+    quantize: str = ""
+    name: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,20 +4,20 @@ A graph model is a few files: `model.json` with the graph's nodes, its signature
 its weights, and `group1-shard1of2.bin` and so on with the weights' bytes, one after the other.
 
 The package `tensorflowjs` writes them too, but does not install beside TensorFlow 2.20 and
-later. What it does besides is not needed: `tfjs_network` makes a graph without variables,
-branches and dead ends. One of its optimizations pays, and is here: `fuse`.
+later. Of what it does besides two things matter for a generator, and are here: see `simplify`.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf import json_format
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 # Pieces that browsers keep in their caches.
 _SHARD_BYTES = 4 * 2**20
@@ -25,34 +25,34 @@ _ACTIVATIONS = ("LeakyRelu", "Relu")
 
 
 def graph_model(
-    function: Any, *, float16: bool = False, metadata: Mapping[str, Any] | None = None
+    function: Callable, *, float16: bool = False, metadata: Mapping[str, Any] | None = None
 ) -> dict[str, bytes]:
     """Returns the files of a function as a TensorFlow.js graph model, by name.
 
     Args:
         function: a `tf.function` with an input signature of named tensors and one named
-            output, which holds its weights as constants.
+            output.
         float16: store the weights in half precision: half the download. Browsers compute in
             float32 all the same.
         metadata: what JSON can hold; `model.userDefinedMetadata` in TensorFlow.js.
 
     Raises:
-        ValueError: the function uses variables, or weights are too large for float16.
+        ValueError: a weight is too large for float16.
     """
     concrete = function.get_concrete_function()
-    if concrete.captured_inputs:
-        raise ValueError(f"expected constants, got variables: {concrete.captured_inputs}")
     (output_name,) = concrete.structured_outputs
-    graph = fuse(concrete.graph.as_graph_def())
+    frozen = convert_variables_to_constants_v2(concrete)
+    graph = simplify(frozen.graph.as_graph_def(), [concrete.outputs[0].op.name])
     weights, data = _weights(graph, float16)
     shards = [data[i : i + _SHARD_BYTES] for i in range(0, len(data), _SHARD_BYTES)]
     names = [f"group1-shard{i + 1}of{len(shards)}.bin" for i in range(len(shards))]
+    inputs = [tensor for tensor in frozen.inputs if tensor.dtype != tf.resource]
     model = {
         "format": "graph-model",
         "generatedBy": tf.__version__,
         "convertedBy": "pgan-tf",
         "signature": {
-            "inputs": {tensor.op.name: _tensor_info(tensor) for tensor in concrete.inputs},
+            "inputs": {tensor.op.name: _tensor_info(tensor) for tensor in inputs},
             "outputs": {output_name: _tensor_info(concrete.outputs[0])},
         },
         "modelTopology": json_format.MessageToDict(_without_contents(graph)),
@@ -62,37 +62,32 @@ def graph_model(
     return {"model.json": json.dumps(model).encode(), **dict(zip(names, shards, strict=True))}
 
 
-def fuse(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
-    """Returns the graph with each convolution, its bias and its ReLU as one node.
+def simplify(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.compat.v1.GraphDef:
+    """Returns the graph without identities, and with convolution, bias and ReLU as one node.
 
     TensorFlow knows the node as `_FusedConv2D`. In a browser it saves two passes over the
-    features, and a convolution without activation saves one.
+    features.
+
+    Args:
+        graph: without variables.
+        kept: names of nodes that must stay: the outputs.
     """
+    graph = _without_identities(graph, kept)
     nodes = {node.name: node for node in graph.node}
-    uses = Counter(source for node in graph.node for source in node.input)
+    users: dict[str, list[Any]] = {name: [] for name in nodes}
+    for node in graph.node:
+        for source in node.input:
+            users[source].append(node)
+
     fused, gone = {}, set()
-
-    def feeds_only_this(name: str, *ops: str) -> bool:
-        return nodes[name].op in ops and uses[name] == 1
-
     for bias in graph.node:
-        if bias.op != "BiasAdd" or not feeds_only_this(bias.input[0], "Conv2D"):
+        conv = nodes[bias.input[0]] if bias.op == "BiasAdd" else None
+        if conv is None or conv.op != "Conv2D" or len(users[conv.name]) != 1:
             continue
-        conv = nodes[bias.input[0]]
-        users = [node for node in graph.node if bias.name in node.input]
-        follows = len(users) == 1 and users[0].op in _ACTIVATIONS
-        last = users[0] if follows else bias
-        one = tf.compat.v1.NodeDef(name=last.name, op="_FusedConv2D")
-        one.input.extend([*conv.input, bias.input[1]])
-        for name, value in conv.attr.items():
-            one.attr[name].CopyFrom(value)
-        one.attr["num_args"].i = 1
-        one.attr["TArgs"].list.type.append(conv.attr["T"].type)
-        one.attr["fused_ops"].list.s.append(b"BiasAdd")
-        if follows:
-            one.attr["fused_ops"].list.s.append(last.op.encode())
-            one.attr["leakyrelu_alpha"].f = last.attr["alpha"].f
-        fused[last.name] = one
+        follows = [node for node in users[bias.name] if node.op in _ACTIVATIONS]
+        activation = follows[0] if len(follows) == len(users[bias.name]) == 1 else None
+        last = bias if activation is None or bias.name in kept else activation
+        fused[last.name] = _fused(conv, bias, last if last.op in _ACTIVATIONS else None)
         gone |= {conv.name, bias.name} - {last.name}
 
     result = tf.compat.v1.GraphDef(versions=graph.versions)
@@ -100,10 +95,51 @@ def fuse(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
     return result
 
 
+def _fused(conv: Any, bias: Any, activation: Any | None) -> tf.compat.v1.NodeDef:
+    last = bias if activation is None else activation
+    one = tf.compat.v1.NodeDef(name=last.name, op="_FusedConv2D")
+    one.input.extend([*conv.input, bias.input[1]])
+    for name, value in conv.attr.items():
+        one.attr[name].CopyFrom(value)
+    one.attr["num_args"].i = 1
+    one.attr["TArgs"].list.type.append(conv.attr["T"].type)
+    one.attr["fused_ops"].list.s.append(b"BiasAdd")
+    if activation is not None:
+        one.attr["fused_ops"].list.s.append(activation.op.encode())
+        one.attr["leakyrelu_alpha"].f = activation.attr["alpha"].f
+    return one
+
+
+def _without_identities(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.compat.v1.GraphDef:
+    """Returns the nodes that the kept ones need, with each identity's source in its place."""
+    nodes = {node.name: node for node in graph.node}
+
+    def source(name: str) -> str:
+        name = name.removesuffix(":0")
+        node = nodes[name]
+        return source(node.input[0]) if node.op == "Identity" and name not in kept else name
+
+    needed, waiting = Counter(), [*kept]
+    while waiting:
+        name = waiting.pop()
+        if not needed[name]:
+            needed[name] += 1
+            waiting += [source(i) for i in nodes[name].input if not i.startswith("^")]
+
+    result = tf.compat.v1.GraphDef(versions=graph.versions)
+    for node in graph.node:
+        if needed[node.name] or node.op == "Placeholder":
+            copy = result.node.add()
+            copy.CopyFrom(node)
+            del copy.input[:]
+            copy.input.extend(source(i) for i in node.input if not i.startswith("^"))
+    return result
+
+
 def _tensor_info(tensor: tf.Tensor) -> dict[str, Any]:
     return {
         "name": tensor.name,
-        "dtype": f"DT_{'FLOAT' if tensor.dtype == tf.float32 else tensor.dtype.name.upper()}",
+        "dtype": "DT_FLOAT",
         "tensorShape": json_format.MessageToDict(tensor.shape.as_proto()),
     }
 
@@ -117,11 +153,11 @@ def _weights(graph: tf.compat.v1.GraphDef, float16: bool) -> tuple[list[dict[str
     entries, pieces = [], []
     for node in _constants(graph):
         array = tf.make_ndarray(node.attr["value"].tensor)
-        if array.dtype not in (np.float32, np.int32):
-            raise ValueError(f"{node.name}: expected float32 or int32, got {array.dtype}")
         entry = {"name": node.name, "shape": list(array.shape), "dtype": array.dtype.name}
+        # Single numbers, such as an epsilon, stay as they are.
         if float16 and array.dtype == np.float32 and array.size > 1:
-            array = array.astype(np.float16)
+            with np.errstate(over="ignore"):
+                array = array.astype(np.float16)
             if not np.isfinite(array).all():
                 raise ValueError(f"{node.name}: weights too large for float16")
             entry["quantization"] = {"dtype": "float16", "original_dtype": "float32"}

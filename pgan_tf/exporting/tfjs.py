@@ -1,0 +1,148 @@
+"""A generator as a TensorFlow.js graph model, for browsers.
+
+One folder holds any number of generators, `models/<name>/<version>/`, and `models.json`, which
+lists the newest version of each.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from pgan_tf.exporting.export import Exported, ExportOptions, whole_folder
+from pgan_tf.exporting.inference import Form, InferenceGenerator, fold
+from pgan_tf.exporting.saved_model import next_version
+from pgan_tf.exporting.tfjs_graph import graph_model
+from pgan_tf.trained import Trained
+from tfrecords.errors import UserError
+
+# Graphics cards that compute with halves have no smaller normal number: the paper's 1e-8 is 0.
+SMALLEST_HALF = 2.0**-14
+# Transposed convolutions, the least arithmetic, are slow in browsers.
+BROWSER_FORM = Form(upsampling="resize", epsilon=SMALLEST_HALF)
+LIST = "models.json"
+_ALLOWED = "[A-Za-z0-9_-]"
+
+
+def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
+    """Writes a generator for browsers into a folder, beside those that are there already.
+
+    Raises:
+        UserError: it can't be written, or its weights do not fit into float16.
+    """
+    name = options.name or default_name(trained)
+    if not re.fullmatch(f"{_ALLOWED}+", name):
+        raise UserError(f"--name: expected letters, digits, _ and -, got {name!r}")
+    listed = _read_list(options.export_dir)
+    models = posixpath.join(options.export_dir, "models", name)
+    path = next_version(models)
+    try:
+        files = graph_model(
+            browser_function(fold(trained.generator, trained.network, BROWSER_FORM)),
+            float16=options.quantize == "float16",
+            metadata=_metadata(trained, name),
+        )
+    except ValueError as error:
+        raise UserError(f"--quantize=float16: {error}: leave --quantize") from None
+    with whole_folder(path) as folder:
+        tf.io.gfile.makedirs(folder)
+        for file, contents in files.items():
+            _write(posixpath.join(folder, file), contents)
+    try:
+        _write_list(
+            options.export_dir,
+            listed,
+            {"name": name, "path": posixpath.relpath(path, options.export_dir)},
+        )
+        for older in tf.io.gfile.listdir(models):
+            if older.rstrip("/") != posixpath.basename(path):
+                tf.io.gfile.rmtree(posixpath.join(models, older))
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"--export_dir: expected a folder that can be written, got {options.export_dir!r} "
+            f"({error.message}): name another"
+        ) from None
+    return Exported(
+        path,
+        (f"tf.loadGraphModel('{posixpath.relpath(path, options.export_dir)}/model.json')",),
+    )
+
+
+def browser_function(generator: InferenceGenerator) -> Callable:
+    """Returns a generator as a `tf.function` for `tfjs_graph.graph_model`.
+
+    Returns:
+        `latents` float32 (batch, latent_size) and, with classes, `labels` float32
+        (batch, label_size) → `{"images": …}`, float32 (batch, height, width, channels),
+        clipped to [-1, 1].
+    """
+    config = generator.config
+    names = {"latents": config.latent_size, "labels": config.label_size}
+
+    def images(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"images": tf.clip_by_value(generator(inputs), -1.0, 1.0)}
+
+    return tf.function(
+        images,
+        input_signature=[
+            tf.TensorSpec((None, size), tf.float32, name=name)
+            for name, size in names.items()
+            if size
+        ],
+        autograph=False,
+    )
+
+
+def default_name(trained: Trained) -> str:
+    """Returns the name of the run or file that a generator comes from, fit for an address."""
+    parts = trained.source.split("/")
+    # RUN/checkpoints/FILE
+    name = parts[-3] if parts[-2:-1] == ["checkpoints"] and len(parts) > 2 else parts[-1]
+    return re.sub(f"((?!{_ALLOWED}).)+", "-", posixpath.splitext(name)[0]).strip("-") or "generator"
+
+
+def _metadata(trained: Trained, name: str) -> dict[str, Any]:
+    network = trained.network
+    return {
+        "name": name,
+        "resolution": trained.stage.resolution,
+        "num_channels": network.num_channels,
+        "latent_size": network.latent_size,
+        "label_size": network.label_size,
+        "training_data": trained.training_data,
+        "kimg": trained.kimg,
+    }
+
+
+def _read_list(export_dir: str) -> list[dict[str, str]]:
+    path = posixpath.join(export_dir, LIST)
+    try:
+        if not tf.io.gfile.exists(path):
+            return []
+        with tf.io.gfile.GFile(path) as file:
+            models = json.loads(file.read())
+        return [{"name": model["name"], "path": model["path"]} for model in models]
+    except (tf.errors.OpError, ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"{path}: expected a list of names and paths ({error!r}): mend it or remove it"
+        ) from None
+
+
+def _write_list(export_dir: str, models: list[dict[str, str]], entry: dict[str, str]) -> None:
+    """Writes the list with a model in it, in the place of an older version or at the end."""
+    names = [model["name"] for model in models]
+    at = names.index(entry["name"]) if entry["name"] in names else len(names)
+    models = [*models[:at], entry, *models[at + 1 :]]
+    file = posixpath.join(export_dir, LIST)
+    _write(f"{file}.partial", json.dumps(models, indent=2).encode())
+    tf.io.gfile.rename(f"{file}.partial", file, overwrite=True)
+
+
+def _write(path: str, contents: bytes) -> None:
+    with tf.io.gfile.GFile(path, "wb") as file:
+        file.write(contents)
