@@ -23,8 +23,22 @@ class Progress:
     """
 
     def __init__(
-        self, stages: tuple[Stage, ...], network: NetworkConfig, total_images: int, shown: int
+        self,
+        stages: tuple[Stage, ...],
+        network: NetworkConfig,
+        total_images: int,
+        shown: int,
+        quiet: bool = False,
     ) -> None:
+        """Draws the bar.
+
+        Args:
+            stages: of the run.
+            network: whose arithmetic is counted.
+            total_images: of the run.
+            shown: where it begins or goes on.
+            quiet: show nothing at all, as another worker does.
+        """
         fixed = _FIXED_COST * multiplications(
             Stage(0, min(8, network.resolution), "stabilize", 0, 0), network
         )
@@ -38,6 +52,7 @@ class Progress:
             unit="img",
             unit_scale=True,
             dynamic_ncols=True,
+            disable=quiet,
             mininterval=0.5,
             bar_format="{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
         )
@@ -68,6 +83,8 @@ class Progress:
 
     def print(self, line: str) -> None:
         """Prints a line above the bar."""
+        if self._bar.disable:
+            return
         self._bar.clear()
         tqdm.write(line)
         self._bar.refresh()

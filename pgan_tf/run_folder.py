@@ -62,6 +62,29 @@ def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
         ) from None
 
 
+def join_run(run_dir: str, config: TrainingConfig) -> None:
+    """Checks that the chief has opened this run folder, for the same run.
+
+    Args:
+        run_dir: the folder.
+        config: what this worker computes.
+
+    Raises:
+        UserError: it is not here, or this worker's flags are others.
+    """
+    begun = read_config(run_dir)
+    if begun is None:
+        raise UserError(
+            f"--run_dir: expected {run_dir}, which the chief has opened, got no such folder: it "
+            f"must be on a disk that all workers share"
+        )
+    if different := check_same_run(begun, config, run_dir):
+        raise UserError(
+            f"expected the chief's flags on all workers, got others: {', '.join(different)} on "
+            f"this one"
+        )
+
+
 def read_config(run_dir: str) -> TrainingConfig | None:
     """Returns the configuration that a run folder was opened with last, None of a new one.
 

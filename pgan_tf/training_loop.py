@@ -15,16 +15,19 @@ from pgan_tf.config import TrainingConfig
 from pgan_tf.dataset import distribute, make_dataset
 from pgan_tf.failures import readable_errors
 from pgan_tf.init_from import Weights, describe, initialize
-from pgan_tf.interruption import StopRequest, stop_on_signals
+from pgan_tf.interruption import stop_on_signals
+from pgan_tf.preemption import StopTogether, stopped
 from pgan_tf.progress import Progress
 from pgan_tf.run_folder import RunLog, check_same_run, checkpoint_folder
 from pgan_tf.schedule import Position, make_stages, position_at, stage_at
 from pgan_tf.state import TrainingState, build_state, grow_state
 from pgan_tf.tick import Tick
+from pgan_tf.together import check_same_beginning, wait_for_all
 from pgan_tf.tolerance import DivergedError, Tolerance, check_iterations, check_records
 from pgan_tf.train_step import make_train_step
+from pgan_tf.workers import ALONE, Workers
 from tfrecords.dataset_info import DatasetInfo
-from tfrecords.errors import StoppedError, UserError
+from tfrecords.errors import UserError
 
 _WHAT_TO_DO = "try a lower --learning_rate, or --precision=float32"
 
@@ -36,6 +39,7 @@ def train(
     strategy: tf.distribute.Strategy,
     tolerance: Tolerance = Tolerance(),
     weights: Weights | None = None,
+    workers: Workers = ALONE,
 ) -> int:
     """Trains until `total_kimg`, from the run folder's last checkpoint on if there is one.
 
@@ -46,6 +50,7 @@ def train(
         strategy: the devices.
         tolerance: what the run keeps and bears.
         weights: what a run without a checkpoint begins with, in place of initial values.
+        workers: the processes that train together; only the chief writes.
 
     Returns:
         The real images shown in all.
@@ -55,7 +60,8 @@ def train(
             the disk is full, or a file of the data is gone or damaged.
         StoppedError: SIGINT or SIGTERM came, and a checkpoint was written.
     """
-    parts = config, info, run_dir, strategy, tolerance, weights
+    stop_together = StopTogether(strategy, workers)
+    parts = config, info, run_dir, strategy, tolerance, weights, workers, stop_together
     try:
         return _train(*parts)
     except DivergedError as diverged:
@@ -78,31 +84,34 @@ def _train(
     strategy: tf.distribute.Strategy,
     tolerance: Tolerance,
     weights: Weights | None,
+    workers: Workers,
+    stop_together: StopTogether,
 ) -> int:
     """Trains from the last checkpoint on; see `train`."""
     stages = make_stages(config.schedule)
     total_images = round(config.schedule.total_kimg * 1000)
     checkpoints = checkpoint_folder(run_dir)
 
-    begun = _begin(config, run_dir, strategy, weights)
+    begun = _begin(config, run_dir, strategy, weights, workers)
     state, images_shown = begun.state, begun.images_shown
     if images_shown >= total_images:
         return images_shown
-    log = RunLog(run_dir, images_shown)
-    if images_shown == 0:
+    log = RunLog(run_dir, images_shown) if workers.is_chief else None
+    if log and images_shown == 0:
         log.write_reals(_sheet_of_reals(config, info))
-    progress = Progress(stages, config.network, total_images, images_shown)
+    quiet = not workers.is_chief
+    progress = Progress(stages, config.network, total_images, images_shown, quiet)
     if images_shown:
         progress.print(f"Going on from {images_shown / 1000:g} kimg")
     for words in begun.changed:
         progress.print(f"Changed: {words}")
-    if begun.origins:
+    if log and begun.origins:
         log.write_text("init_from.txt", begun.origins)
         progress.print(begun.origins)
 
     step = None
     bad_records = tf.Variable(0, dtype=tf.int64, trainable=False)
-    tick = Tick(begun.tick_first_image, log.seconds, begun.tick_metrics)
+    tick = Tick(begun.tick_first_image, log.seconds if log else 0.0, begun.tick_metrics)
     with stop_on_signals(progress.print) as stop, closing(progress):
         while images_shown < total_images:
             position = position_at(config.schedule, stages, images_shown)
@@ -142,35 +151,22 @@ def _train(
                     )
                 summary["bad_records"] = int(bad_records.numpy())
                 check_records(summary["bad_records"], tolerance)
-                log.write_metrics(summary)
-                if not tick.skipped_at_end():  # else good checkpoints would have to make room
+                if log:
+                    log.write_metrics(summary)
+                if log and not tick.skipped_at_end():  # else good checkpoints would have to make room
                     log.write_fakes(images_shown, _sheet_of_fakes(config, state))
                     checkpoint.save(checkpoints, state, images_shown, config)
                     checkpoint.prune(checkpoints, tolerance.keep_checkpoints)
                 tick = Tick(images_shown, tick.seconds(), skipped_before=tick.skipped_at_end())
-            if stop.signal:
-                _save_and_stop(stop, checkpoints, state, images_shown, config, tick)
+            if stop_together.due(stop):
+                if workers.is_chief:
+                    measured, first_image = tick.metrics(), tick.first_image
+                    checkpoint.save(checkpoints, state, images_shown, config, measured, first_image)
+                wait_for_all(strategy, workers)
+                raise stopped(stop, images_shown, checkpoint.latest(checkpoints))
 
+    wait_for_all(strategy, workers)  # for the chief's last checkpoint
     return images_shown
-
-
-def _save_and_stop(
-    stop: StopRequest,
-    checkpoints: str,
-    state: TrainingState,
-    images_shown: int,
-    config: TrainingConfig,
-    tick: Tick,
-) -> None:
-    """Saves where the run stands, in the middle of a tick or not, and ends it."""
-    path = checkpoint.save(
-        checkpoints, state, images_shown, config, tick.metrics(), tick.first_image
-    )
-    raise StoppedError(
-        f"stopped by {stop.signal.name} after {images_shown} images; the same command goes on "
-        f"from {path}",
-        stop.status,
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,22 +186,26 @@ def _begin(
     run_dir: str,
     strategy: tf.distribute.Strategy,
     weights: Weights | None,
+    workers: Workers,
 ) -> _Begun:
     """Returns the first stage's state and 0, or the last checkpoint's."""
     stages = make_stages(config.schedule)
-    path = checkpoint.latest(checkpoint_folder(run_dir))
-    if path is None:
+    folder = checkpoint_folder(run_dir)
+    path = checkpoint.latest(folder)
+    saved = None if path is None else checkpoint.read(path)
+    images_shown = 0 if saved is None else saved.images_shown
+    check_same_beginning(strategy, workers, images_shown, folder)
+    if saved is None:
         state = build_state(stages[0], config, strategy)
         if weights is None:
             return _Begun(state, 0)
         origins = initialize(state, weights, config)
         return _Begun(state, 0, origins=describe(origins, weights, stages[0].resolution))
-    saved = checkpoint.read(path)
     changed = check_same_run(saved.config, config, run_dir)
     # Today's stage of that index: another total_kimg moves the last one's end.
     state = build_state(stages[saved.stage.index], config, strategy)
     checkpoint.restore(saved, state)
-    return _Begun(state, saved.images_shown, saved.tick_metrics, saved.tick_first_image, changed)
+    return _Begun(state, images_shown, saved.tick_metrics, saved.tick_first_image, changed)
 
 
 def _batches(

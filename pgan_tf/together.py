@@ -1,0 +1,107 @@
+"""What the workers of a run do together: wait, compare, and end when one is gone.
+
+Each function here is called by all workers, in the same order: they wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import tensorflow as tf
+
+from pgan_tf.workers import Workers
+from tfrecords.errors import UserError
+
+# What TensorFlow raises when another worker was killed, cut off, or ended with an error.
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+)
+
+
+def gather(strategy: tf.distribute.Strategy, numbers: Sequence[int]) -> np.ndarray:
+    """Returns what all workers gave.
+
+    Args:
+        strategy: of all workers.
+        numbers: this worker's, as many as the others'.
+
+    Returns:
+        `(replicas, len(numbers))` int64, the workers in order, each once for each of its devices.
+    """
+    own = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant([numbers], tf.int64)
+    )
+    return strategy.gather(own, axis=0).numpy()
+
+
+def wait_for_all(strategy: tf.distribute.Strategy, workers: Workers) -> None:
+    """Returns when all workers have come here."""
+    if workers.number > 1:
+        gather(strategy, [0])
+
+
+@contextmanager
+def chief_first(strategy: tf.distribute.Strategy, workers: Workers) -> Iterator[None]:
+    """Lets the chief do something when all have come here, and then the others at once."""
+    wait_for_all(strategy, workers)
+    if not workers.is_chief:
+        wait_for_all(strategy, workers)
+    yield
+    if workers.is_chief:
+        wait_for_all(strategy, workers)
+
+
+def check_same_beginning(
+    strategy: tf.distribute.Strategy, workers: Workers, images_shown: int, where: str
+) -> None:
+    """Checks that all workers go on from the same checkpoint.
+
+    Args:
+        strategy: of all workers.
+        workers: all of them.
+        images_shown: of the checkpoint that this worker has read, 0 if there was none.
+        where: the folder of checkpoints.
+
+    Raises:
+        UserError: on all workers, if they found different ones.
+    """
+    if workers.number == 1:
+        return
+    found = gather(strategy, [images_shown])[:, 0]
+    if len(set(found.tolist())) > 1:
+        per_worker = found.reshape(workers.number, -1)[:, 0].tolist()
+        raise UserError(
+            f"--run_dir: expected all workers to find the same newest checkpoint in {where}, got "
+            f"checkpoints of {', '.join(map(str, per_worker))} images, worker by worker: they must "
+            f"share the folder"
+        )
+
+
+@contextmanager
+def ends_together(workers: Workers) -> Iterator[None]:
+    """Turns what TensorFlow raises when another worker has gone into one line.
+
+    Raises:
+        UserError: one has.
+    """
+    try:
+        yield
+    except _LOST as error:
+        if workers.number == 1:
+            raise
+        raise UserError(
+            f"{workers}: lost another worker ({_reason(error)}): what it said last tells why. "
+            f"Start all of them again: they go on from the last checkpoint"
+        ) from None
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """The line of a long message that tells what happened."""
+    lines = [line.strip() for line in error.message.splitlines() if line.strip()]
+    aborted = [line for line in lines if "aborted" in line.lower()]
+    return (aborted or lines)[0][:200]
