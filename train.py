@@ -2,11 +2,12 @@
 
 Without --data it trains the built-in shapes with presets/shapes.flags. SIGINT (Ctrl-C) and
 SIGTERM let the step finish and save: the exit status is then 130 or 143, and the same command
-goes on.
+goes on. Where TF_CONFIG names several workers, the same command on each trains with all of them.
 """
 
 import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
+import os
 import pathlib
 import posixpath
 import shlex
@@ -21,10 +22,12 @@ from pgan_tf.distribution import check_batch_sizes, describe, has_gpu, make_stra
 from pgan_tf.init_from import first_resolution, weights_to_begin_with
 from pgan_tf.network_flags import RESOLUTION
 from pgan_tf.per_resolution import check_resolution
-from pgan_tf.run_folder import open_run
+from pgan_tf.run_folder import join_run, open_run
 from pgan_tf.schedule import describe_stages
+from pgan_tf.together import chief_first, ends_together
 from pgan_tf.tolerance import Tolerance
 from pgan_tf.training_loop import train
+from pgan_tf.workers import ALONE, Workers, read_workers
 from tfrecords.cache import prepare
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
@@ -49,13 +52,23 @@ def main() -> None:
         raise UserError("--data: expected pictures, TFRecords, tfds:NAME or shapes, got none")
     if given.DETERMINISTIC.value:
         tf.config.experimental.enable_op_determinism()
-    info = prepare(
-        given.DATA.value,
-        given.DATA_CACHE.value,
-        given.picture_options(),
-        labels=given.LABELS.value or ("wanted" if given.CONDITIONAL.value else None),
-        tfds_data_dir=given.TFDS_DATA_DIR.value,
-    )
+    workers = ALONE if given.DRY_RUN.value else read_workers(os.environ)
+    # Before anything else that uses TensorFlow's devices: several workers need that.
+    strategy = make_strategy(given.STRATEGY.value, workers)
+    with ends_together(workers):
+        train_together(strategy, workers)
+
+
+def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
+    """Trains, this process alone or as one of several workers, of which the first one writes."""
+    with chief_first(strategy, workers):
+        info = prepare(
+            given.DATA.value,
+            given.DATA_CACHE.value,
+            given.picture_options(),
+            labels=given.LABELS.value or ("wanted" if given.CONDITIONAL.value else None),
+            tfds_data_dir=given.TFDS_DATA_DIR.value,
+        )
     resolution = RESOLUTION.value or info.resolution
     run_dir = given.RUN_DIR.value or f"runs/{info.name}-{resolution}px"
     run_dir = run_dir.rstrip("/") or "/"
@@ -74,14 +87,18 @@ def main() -> None:
         print(describe_stages(config.schedule))
         return
 
-    strategy = make_strategy(given.STRATEGY.value)
     check_batch_sizes(config, strategy.num_replicas_in_sync)
-    open_run(run_dir, config, flags_text(run_dir))
-    days = cpu_days(config)
-    if not has_gpu() and days > 2:
-        print(f"Without a GPU this takes about {days:.0f} days: try presets/laptop.flags")
-    print(f"Training {config.network.resolution} px on {info.num_images} pictures of {info.name}")
-    print(f"Devices: {describe(strategy)}. Run folder: {run_dir}")
+    with chief_first(strategy, workers):
+        if workers.is_chief:
+            open_run(run_dir, config, flags_text(run_dir))
+        else:
+            join_run(run_dir, config)
+    print(f"Devices: {describe(strategy, given.STRATEGY.value, workers)}. Run folder: {run_dir}")
+    if workers.is_chief:
+        days = cpu_days(config)
+        if not has_gpu() and days > 2:
+            print(f"Without a GPU this takes about {days:.0f} days: try presets/laptop.flags")
+        print(f"Training {resolution} px on {info.num_images} pictures of {info.name}", flush=True)
     images_shown = train(
         config,
         info,
@@ -91,8 +108,10 @@ def main() -> None:
             given.KEEP_CHECKPOINTS.value, given.MAX_BAD_RECORDS.value, given.MAX_BAD_STEPS.value
         ),
         weights,
+        workers,
     )
-    print_what_next(run_dir, images_shown)
+    if workers.is_chief:
+        print_what_next(run_dir, images_shown)
 
 
 def flags_text(run_dir: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 
 import tensorflow as tf
 
@@ -30,9 +31,11 @@ class StopTogether:
         self._handler = None
         if workers.number > 1:
             # It wants a place for checkpoints of its own, and never writes any there.
+            self._nowhere = tempfile.TemporaryDirectory()
             unused = tf.train.CheckpointManager(
-                tf.train.Checkpoint(), tempfile.mkdtemp(), max_to_keep=1
+                tf.train.Checkpoint(), self._nowhere.name, max_to_keep=1
             )
+            _keep_quiet()
             self._handler = tf.distribute.experimental.PreemptionCheckpointHandler(
                 strategy.cluster_resolver,
                 unused,
@@ -61,6 +64,23 @@ class StopTogether:
 
     def _agree(self) -> None:
         self._agreed = True
+
+
+def _keep_quiet() -> None:
+    """Keeps back what the handler's inner workings say, for the rest of the process.
+
+    It warns of a deprecated property that it reads itself, and its thread ends with a traceback
+    when the worker that it listens to has gone, of which the training step tells, too.
+    """
+    tf.get_logger().addFilter(lambda record: "total_run_calls" not in record.getMessage())
+    before = threading.excepthook
+
+    def excepthook(raised: threading.ExceptHookArgs) -> None:
+        name = raised.thread.name if raised.thread else ""
+        if not name.startswith(("PeerTerminationWatcher", "WorkerTerminationSignalWatcher")):
+            before(raised)
+
+    threading.excepthook = excepthook
 
 
 def stopped(request: StopRequest, images_shown: int, path: str) -> StoppedError:

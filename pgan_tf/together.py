@@ -33,10 +33,16 @@ def gather(strategy: tf.distribute.Strategy, numbers: Sequence[int]) -> np.ndarr
     Returns:
         `(replicas, len(numbers))` int64, the workers in order, each once for each of its devices.
     """
-    own = strategy.experimental_distribute_values_from_function(
-        lambda context: tf.constant([numbers], tf.int64)
-    )
-    return strategy.gather(own, axis=0).numpy()
+    replicas = strategy.num_replicas_in_sync
+
+    def own_row(context: tf.distribute.ValueContext) -> tf.Tensor:
+        rows = np.zeros((replicas, len(numbers)), np.int64)
+        rows[context.replica_id_in_sync_group] = numbers
+        return tf.constant(rows)
+
+    # A sum of zeros and one row: strategy.gather would trace its function anew each time, and warn.
+    rows = strategy.experimental_distribute_values_from_function(own_row)
+    return strategy.reduce("SUM", rows, axis=None).numpy()
 
 
 def wait_for_all(strategy: tf.distribute.Strategy, workers: Workers) -> None:
@@ -104,4 +110,4 @@ def _reason(error: tf.errors.OpError) -> str:
     """The line of a long message that tells what happened."""
     lines = [line.strip() for line in error.message.splitlines() if line.strip()]
     aborted = [line for line in lines if "aborted" in line.lower()]
-    return (aborted or lines)[0][:200]
+    return (aborted or lines or [type(error).__name__])[0][:200].rstrip(":")

@@ -153,7 +153,9 @@ def _train(
                 check_records(summary["bad_records"], tolerance)
                 if log:
                     log.write_metrics(summary)
-                if log and not tick.skipped_at_end():  # else good checkpoints would have to make room
+                if (
+                    log and not tick.skipped_at_end()
+                ):  # else good checkpoints would have to make room
                     log.write_fakes(images_shown, _sheet_of_fakes(config, state))
                     checkpoint.save(checkpoints, state, images_shown, config)
                     checkpoint.prune(checkpoints, tolerance.keep_checkpoints)

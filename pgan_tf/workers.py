@@ -83,6 +83,8 @@ def read_workers(environment: Mapping[str, str]) -> Workers:
     kind, index = _member(task, "type", str), _member(task, "index", int | str)
     if kind not in addresses:
         raise _mistake("a task of type chief or worker", repr(kind))
+    if not addresses[kind]:
+        raise _mistake("a task that the cluster names", f"{kind!r}, where no {kind} is named")
     if not str(index).isdecimal() or int(index) >= len(addresses[kind]):
         raise _mistake(
             f"a task index from 0 to {len(addresses[kind]) - 1}, of the {kind}s named", repr(index)

@@ -8,7 +8,8 @@ ROOT = pathlib.Path(__file__).parent.parent
 # Later rows may import earlier ones, never the other way round.
 LAYERS = (
     ("tfrecords.errors",),
-    ("pgan_tf.interruption",),
+    ("pgan_tf.interruption", "pgan_tf.workers"),
+    ("pgan_tf.preemption", "pgan_tf.together"),
     ("pgan_tf.per_resolution",),
     ("pgan_tf.checks",),
     ("pgan_tf.network_config", "pgan_tf.schedule_config", "pgan_tf.loss_config"),
@@ -40,7 +41,7 @@ LAYERS = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 PURE = (
     *("per_resolution", "checks", "network_config", "schedule_config", "loss_config", "config"),
-    *("schedule", "cost"),
+    *("schedule", "cost", "workers"),
 )
 
 

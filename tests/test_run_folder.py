@@ -14,7 +14,7 @@ from pgan_tf.config import (
     TrainingConfig,
 )
 from pgan_tf.per_resolution import PerResolution
-from pgan_tf.run_folder import RunLog, checkpoint_folder, open_run
+from pgan_tf.run_folder import RunLog, checkpoint_folder, join_run, open_run
 from tfrecords.errors import UserError
 
 CONFIG = TrainingConfig(
@@ -54,6 +54,22 @@ def test_a_new_folder_gets_flags_configuration_and_a_place_for_samples(tmp_path,
     }
     assert (run_dir / "samples").is_dir()
     assert checkpoint_folder(str(run_dir)) == str(run_dir / "checkpoints")
+
+
+def test_another_worker_joins_a_folder_that_the_chief_has_opened(tmp_path):
+    with pytest.raises(UserError, match="a disk that all workers share"):
+        join_run(str(tmp_path / "run"), CONFIG)
+    assert not (tmp_path / "run").exists()
+    open_run(str(tmp_path / "run"), CONFIG, "--seed=1\n")
+    before = files(tmp_path)
+    join_run(str(tmp_path / "run"), CONFIG)
+    with pytest.raises(UserError, match="seed was 1000 and is 2"):
+        join_run(str(tmp_path / "run"), dataclasses.replace(CONFIG, seed=2))
+    # What may change from one part of a run to the next must not from one worker to another.
+    longer = dataclasses.replace(CONFIG.schedule, total_kimg=20)
+    with pytest.raises(UserError, match="expected the chief's flags on all workers, got others"):
+        join_run(str(tmp_path / "run"), dataclasses.replace(CONFIG, schedule=longer))
+    assert files(tmp_path) == before
 
 
 def test_an_empty_folder_is_as_good_as_a_new_one(tmp_path):
