@@ -3,9 +3,10 @@
 A checkpoint is a NumPy .npz archive that can be read without this project: arrays named
 `network/layer/variable` and `optimizer/layer/variable/slot`, `images_shown`, and the
 configuration as JSON text, and the index of the stage whose shape the networks have. (At
-the border of two stages that is the one that ended: growing belongs to what follows.) What
-was measured since the last line of metrics.jsonl is there too, so that a run that stops
-between two lines goes on to write the same ones.
+the border of two stages that is the one that ended: growing belongs to what follows.) In
+float16 the two loss scales are there as `loss_scale/network/variable`. What was measured
+since the last line of metrics.jsonl is there too, so that a run that stops between two lines
+goes on to write the same ones.
 
 Nothing else is needed to go on: random numbers and the data's order are functions of the
 seed and of images_shown.
@@ -249,7 +250,7 @@ def read_run(run_dir: str) -> Checkpoint:
 
 
 def _variables(state: TrainingState) -> dict[str, keras.Variable]:
-    return state.weights() | state.optimizer_state()
+    return state.weights() | state.optimizer_state() | state.loss_scales()
 
 
 def _name(images_shown: int, stage_index: int) -> str:

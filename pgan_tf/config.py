@@ -18,12 +18,16 @@ from tfrecords.errors import UserError
 
 __all__ = [
     "CHANGEABLE",
+    "PRECISIONS",
     "LossConfig",
     "NetworkConfig",
     "ScheduleConfig",
     "TrainingConfig",
     "differences",
 ]
+
+# Keras' dtype policies. Weights, statistics, norms, losses and optimizers are float32 in all.
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +49,7 @@ class TrainingConfig:
         minibatch_repeats: iterations before the schedule is looked at again.
         keep_optimizer_state: carry Adam's moments into the next stage instead of a fresh start.
         mirror_augment: flip half of the real images left to right.
-        precision: `float32` or `mixed_bfloat16`.
+        precision: one of `PRECISIONS`; float16 with dynamic loss scaling (`loss_scale`).
         seed: of initial weights, latents, mixing factors and data order.
     """
 
@@ -78,12 +82,8 @@ class TrainingConfig:
         require(self.adam_epsilon > 0, "adam_epsilon", "more than 0", self.adam_epsilon)
         for name in ("discriminator_repeats", "minibatch_repeats"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        require(
-            self.precision in ("float32", "mixed_bfloat16"),
-            "precision",
-            "float32 or mixed_bfloat16",
-            self.precision,
-        )
+        names = " or ".join(PRECISIONS)
+        require(self.precision in PRECISIONS, "precision", names, self.precision)
         require(0 <= self.seed < 2**31, "seed", "0 to 2147483647", self.seed)
 
     def to_json(self) -> str:

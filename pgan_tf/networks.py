@@ -52,7 +52,7 @@ def build_generator(
         stage: gives the resolution and whether it fades in.
         config: the networks.
         seed: a layer's initial weights depend on it and on the layer's name alone.
-        precision: a Keras dtype policy, `float32` or `mixed_bfloat16`.
+        precision: a Keras dtype policy, one of `config.PRECISIONS`.
 
     Returns:
         A model from `[latents, labels]`, `(batch, latent_size)` and `(batch, label_size)`
@@ -102,7 +102,7 @@ def build_discriminator(
         stage: gives the resolution and whether it fades in.
         config: the networks.
         seed: a layer's initial weights depend on it and on the layer's name alone.
-        precision: a Keras dtype policy, `float32` or `mixed_bfloat16`.
+        precision: a Keras dtype policy, one of `config.PRECISIONS`.
 
     Returns:
         A model from pictures `(batch, resolution, resolution, num_channels)` float32 in

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from pgan_tf.config import TrainingConfig
 from pgan_tf.growth import Carried, carry_weights, named_variables, optimizer_variables
+from pgan_tf.loss_scale import LossScale, build_loss_scale
 from pgan_tf.networks import build_discriminator, build_generator
 from pgan_tf.schedule import Stage
 
@@ -24,6 +25,8 @@ class TrainingState:
         average_generator: exponential running average of the generator's weights.
         generator_optimizer: Adam.
         discriminator_optimizer: Adam.
+        generator_loss_scale: in float16 only.
+        discriminator_loss_scale: in float16 only.
     """
 
     stage: Stage
@@ -32,6 +35,8 @@ class TrainingState:
     average_generator: keras.Model
     generator_optimizer: keras.optimizers.Adam
     discriminator_optimizer: keras.optimizers.Adam
+    generator_loss_scale: LossScale | None = None
+    discriminator_loss_scale: LossScale | None = None
 
     def weights(self) -> dict[str, keras.Variable]:
         """Returns the networks' variables by `network/layer/variable`."""
@@ -52,6 +57,22 @@ class TrainingState:
             for name, variable in optimizer_variables(optimizer, model).items()
         }
 
+    def loss_scales(self) -> dict[str, tf.Variable]:
+        """Returns the loss scales' variables by `loss_scale/network/variable`; none but in float16.
+
+        They are carried through growth: what suited the last stage is near what suits the next.
+        """
+        scales = {
+            self.generator.name: self.generator_loss_scale,
+            self.discriminator.name: self.discriminator_loss_scale,
+        }
+        return {
+            f"loss_scale/{name}/{variable}": getattr(scale, variable)
+            for name, scale in scales.items()
+            if scale is not None
+            for variable in ("scale", "good_steps")
+        }
+
 
 def build_state(
     stage: Stage, config: TrainingConfig, strategy: tf.distribute.Strategy
@@ -66,6 +87,9 @@ def build_state(
         average_generator = build_generator(stage, config.network, **options)
         average_generator.name = "average_generator"
         discriminator = build_discriminator(stage, config.network, **options)
+        scales = [None, None]
+        if config.precision == "mixed_float16":
+            scales = [build_loss_scale(), build_loss_scale()]
         return TrainingState(
             stage,
             generator,
@@ -73,6 +97,7 @@ def build_state(
             average_generator,
             _build_adam(generator, config),
             _build_adam(discriminator, config),
+            *scales,
         )
 
 
@@ -89,6 +114,7 @@ def grow_state(
     """
     state = build_state(stage, config, strategy)
     carried = carry_weights(previous.weights(), state.weights())
+    carry_weights(previous.loss_scales(), state.loss_scales())
     if config.keep_optimizer_state:
         carry_weights(previous.optimizer_state(), state.optimizer_state())
     return state, carried

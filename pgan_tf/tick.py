@@ -44,7 +44,7 @@ class Tick:
         self._begin = time.monotonic()
 
     def add(self, metrics: tf.Tensor, images: int) -> None:
-        """Takes a call's metrics, a row an iteration, and how many images it took."""
+        """Takes a call's metrics (see `train_step`), a row an iteration, and its images."""
         self._steps.append(metrics)
         self._images_timed += images
 
@@ -62,9 +62,17 @@ class Tick:
 
     def _rows_of_skipped(self) -> list[int]:
         rows = [self._skipped_before]
-        for good in np.isfinite(self.metrics()).all(axis=1):
-            rows.append(0 if good else rows[-1] + 1)
+        metrics = self.metrics()
+        bad, good = np.isnan(metrics).any(axis=1), np.isfinite(metrics).all(axis=1)
+        for i in range(len(metrics)):
+            # One whose loss scale was just too high says nothing about the run.
+            rows.append(rows[-1] + 1 if bad[i] else 0 if good[i] else rows[-1])
         return rows
+
+    def overflowed_iterations(self) -> int:
+        """Returns how many iterations were skipped just because the loss scale was too high."""
+        metrics = self.metrics()
+        return int(np.sum(np.isinf(metrics).any(axis=1) & ~np.isnan(metrics).any(axis=1)))
 
     def seconds(self) -> float:
         """Seconds of training until now, over all parts of the run."""
@@ -88,7 +96,7 @@ class Tick:
             "generator_learning_rate": position.generator_learning_rate,
             "discriminator_learning_rate": position.discriminator_learning_rate,
             **dict(zip(METRICS, means, strict=True)),
-            "skipped_iterations": int(np.sum(~good)),
+            "skipped_iterations": int(np.sum(np.isnan(rows).any(axis=1))),
             "images_per_second": self._images_timed / (seconds - self._seconds_before),
             "seconds": seconds,
         }

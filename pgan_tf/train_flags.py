@@ -5,7 +5,7 @@ from __future__ import annotations
 from absl import flags
 
 from pgan_tf import network_flags
-from pgan_tf.config import LossConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.config import PRECISIONS, LossConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.distribution import STRATEGIES
 from pgan_tf.loss_config import LOSSES
 from pgan_tf.per_resolution import PerResolution
@@ -118,7 +118,10 @@ KEEP_OPTIMIZER_STATE = flags.DEFINE_bool(
 
 # Machine
 PRECISION = flags.DEFINE_enum(
-    "precision", TRAINING.precision, ["float32", "mixed_bfloat16"], "Of the arithmetic."
+    "precision",
+    TRAINING.precision,
+    PRECISIONS,
+    "Of most of the arithmetic; mixed_float16 with dynamic loss scaling.",
 )
 STRATEGY = flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Devices.")
 SEED = flags.DEFINE_integer("seed", TRAINING.seed, "Of everything random.")

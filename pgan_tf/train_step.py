@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import keras
 import tensorflow as tf
 
-from pgan_tf import losses
+from pgan_tf import loss_scale, losses
 from pgan_tf.config import TrainingConfig
 from pgan_tf.equalized import shared_kernels
 from pgan_tf.growth import named_variables
@@ -56,15 +56,19 @@ def discriminator_gradients(
     Returns:
         What is minimised, and the gradients of the discriminator's trainable variables.
     """
-    scale = losses.penalty_scale(config.loss, state.stage.resolution, config.network.resolution)
+    penalty_scale = losses.penalty_scale(
+        config.loss, state.stage.resolution, config.network.resolution
+    )
+    scale = _value(state.discriminator_loss_scale)
     fakes = state.generator([latents, labels], training=True)
     with tf.GradientTape() as tape, shared_kernels(state.discriminator):
         parts = losses.discriminator_loss(
-            state.discriminator, reals, fakes, labels, mixing, config.loss, scale
+            state.discriminator, reals, fakes, labels, mixing, config.loss, penalty_scale, scale
         )
         # Optimizers add gradients up over replicas: each takes its share of the global mean.
         loss = tf.reduce_sum(parts.loss) / global_batch_size
-    return parts, tape.gradient(loss, _values(state.discriminator))
+    gradients = tape.gradient(loss, _values(state.discriminator), output_gradients=scale)
+    return parts, loss_scale.unscale(gradients, scale)
 
 
 def generator_gradients(
@@ -93,7 +97,9 @@ def generator_gradients(
         fakes = state.generator([latents, labels], training=True)
         per_example = losses.generator_loss(state.discriminator, fakes, labels, config.loss)
         loss = tf.reduce_sum(per_example) / global_batch_size
-    return per_example, tape.gradient(loss, _values(state.generator))
+    scale = _value(state.generator_loss_scale)
+    gradients = tape.gradient(loss, _values(state.generator), output_gradients=scale)
+    return per_example, loss_scale.unscale(gradients, scale)
 
 
 def average_step(state: TrainingState, decay: float, strategy: tf.distribute.Strategy) -> None:
@@ -136,8 +142,9 @@ def make_train_step(
         discriminator_learning_rate)`: takes `minibatch_repeats` x `discriminator_repeats` batches
         `(images, labels)` from an iterator of the strategy's, trains with all random numbers
         derived from (seed, images_shown), and returns `(minibatch_repeats, len(METRICS))`
-        float32, a row of NaN for an iteration that was skipped, or in part. One alpha holds
-        for the whole call.
+        float32. A row with NaN is an iteration that was skipped, or in part; with infinity
+        and no NaN, one that was skipped since the loss scale was too high, and that is now
+        halved. One alpha holds for the whole call.
     """
     replica_batch_size = global_batch_size // strategy.num_replicas_in_sync
     options = {"config": config, "global_batch_size": global_batch_size}
@@ -186,6 +193,17 @@ def make_train_step(
         measured, gradients = strategy.run(compute, arguments)
         return strategy.reduce("SUM", measured, axis=None), gradients
 
+    def judge(
+        measured: tf.Tensor, scale: loss_scale.LossScale | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Whether all is finite, and what to report; sets the loss scale, where there is one."""
+        finite = tf.reduce_all(tf.math.is_finite(measured))
+        why = float("nan")
+        if scale is not None:
+            why = tf.where(scale.scale > 1.0, float("inf"), float("nan"))
+            loss_scale.update(scale, finite)
+        return finite, tf.where(finite, measured, why)
+
     def iterate(
         batches: Iterator, images_shown: tf.Tensor, alpha: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -200,7 +218,8 @@ def make_train_step(
             images_shown += global_batch_size
             if config.simultaneous_updates and not left:
                 generator, for_generator = over_replicas(replica_generator, labels, images_shown)
-            if _all_finite(measured):
+            finite, measured = judge(measured, state.discriminator_loss_scale)
+            if finite:
                 strategy.run(apply_to_discriminator, (gradients,))
                 follow_scores(state.discriminator, measured[2])
                 average_step(state, config.average_decay, strategy)
@@ -209,8 +228,9 @@ def make_train_step(
             if not (config.simultaneous_updates or left):
                 generator, for_generator = over_replicas(replica_generator, labels, images_shown)
         critic /= config.discriminator_repeats
+        _, generator = judge(generator, state.generator_loss_scale)
         row = tf.concat([critic[:1], generator, critic[1:]], axis=0)
-        if _all_finite(row):
+        if tf.reduce_all(tf.math.is_finite(row)):
             strategy.run(apply_to_generator, (for_generator,))
         return row, images_shown
 
@@ -259,5 +279,5 @@ def _share(
     return tf.where(finite, share, float("nan"))
 
 
-def _all_finite(measured: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_all(tf.math.is_finite(measured))
+def _value(scale: loss_scale.LossScale | None) -> tf.Tensor | None:
+    return None if scale is None else tf.convert_to_tensor(scale.scale)

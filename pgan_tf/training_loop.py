@@ -150,6 +150,7 @@ def _train(
                         f"not finite"
                     )
                 summary["bad_records"] = int(bad_records.numpy())
+                summary |= _loss_scales(state, tick)
                 check_records(summary["bad_records"], tolerance)
                 if log:
                     log.write_metrics(summary)
@@ -230,6 +231,17 @@ def _batches(
         bad_records=bad_records,
     )
     return iter(dataset)
+
+
+def _loss_scales(state: TrainingState, tick: Tick) -> dict[str, float | int]:
+    """Returns what metrics.jsonl says of float16's loss scales; nothing in other precisions."""
+    if not state.loss_scales():
+        return {}
+    scales = {
+        f"{name}_loss_scale": float(state.loss_scales()[f"loss_scale/{name}/scale"].numpy())
+        for name in ("generator", "discriminator")
+    }
+    return scales | {"overflowed_iterations": tick.overflowed_iterations()}
 
 
 def _describe_growth(position: Position, new: tuple[str, ...]) -> str:

@@ -10,9 +10,10 @@ import tensorflow as tf
 from pgan_tf import checkpoint
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.distribution import make_strategy
+from pgan_tf.loss_scale import INITIAL_SCALE
 from pgan_tf.networks import set_alpha
 from pgan_tf.schedule import make_stages
-from pgan_tf.state import build_state
+from pgan_tf.state import build_state, grow_state
 from tfrecords.errors import UserError
 
 CONFIG = TrainingConfig(
@@ -85,6 +86,22 @@ def test_every_variable_of_the_state_is_in_the_checkpoint(saved):
     weights = [sum(v.numpy().size for v in model.trainable_variables) for model in models]
     # Two slots for each trained weight, and two counters of iterations.
     assert stored == sum(weights) + 2 * (weights[0] + weights[1]) + 2
+
+
+def test_in_float16_the_loss_scales_are_saved_and_carried_through_growth(tmp_path):
+    config = dataclasses.replace(CONFIG, precision="mixed_float16")
+    state = make_state(config=config)
+    state.generator_loss_scale.scale.assign(4.0)
+    state.discriminator_loss_scale.good_steps.assign(17)
+    path = checkpoint.save(str(tmp_path), state, 1250, config)
+    again = make_state(config=config)
+    checkpoint.restore(checkpoint.read(path), again)
+    grown, _ = grow_state(again, FINISHED, config, make_strategy("one_device"))
+    for one in (again, grown):
+        assert one.generator_loss_scale.scale.numpy() == 4.0
+        assert one.generator_loss_scale.good_steps.numpy() == 0
+        assert one.discriminator_loss_scale.scale.numpy() == INITIAL_SCALE
+        assert one.discriminator_loss_scale.good_steps.numpy() == 17
 
 
 def test_a_checkpoint_knows_where_training_stood(saved):

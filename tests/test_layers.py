@@ -480,6 +480,12 @@ def test_statistics_are_computed_in_float32_under_mixed_precision():
     x = np.array([256, 258, 260, 262], np.float32).reshape(4, 1, 1, 1)
     feature = MinibatchStdDev(4, dtype="mixed_bfloat16")(x)[..., 1]
     assert_close(tf.cast(feature, tf.float32), np.full((4, 1, 1), math.sqrt(5)), 1e-2)
+    # Float16 ends at 65,504, the square of 256.
+    x = np.full((4, 1, 1, 8), 300, np.float32)
+    assert_close(tf.cast(PixelNorm(dtype="mixed_float16")(x), tf.float32), x / 300, 1e-3)
+    x[1::2] = -300
+    feature = MinibatchStdDev(4, dtype="mixed_float16")(x)[..., 8]
+    assert_close(tf.cast(feature, tf.float32), np.full((4, 1, 1), 300), 1e-3)
 
 
 # Bad arguments

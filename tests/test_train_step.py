@@ -179,10 +179,11 @@ def test_metrics_are_means_over_the_global_batch(one_device, two_devices):
         assert np.isfinite(metrics).all()
 
 
-def test_bfloat16_trains_to_similar_losses(one_device):
+@pytest.mark.parametrize("precision, tolerance", [("mixed_bfloat16", 0.1), ("mixed_float16", 0.02)])
+def test_half_precision_trains_to_similar_losses(one_device, precision, tolerance):
     _, full = run_steps(one_device, make_config(), calls=2)
-    _, half = run_steps(one_device, make_config(precision="mixed_bfloat16"), calls=2)
-    np.testing.assert_allclose(half, full, rtol=0.1, atol=0.1)
+    _, half = run_steps(one_device, make_config(precision=precision), calls=2)
+    np.testing.assert_allclose(half, full, rtol=tolerance, atol=tolerance)
 
 
 def test_a_changed_alpha_recompiles_nothing(one_device):
@@ -293,3 +294,56 @@ def test_statistics_of_batch_normalization_reach_the_average(one_device):
     for name, value in weights(trained).items():
         if name.startswith("average_generator/") and name.endswith("moving_mean"):
             assert np.abs(value).max() > 0, name
+
+
+def local_values(strategy, variable):
+    return [float(value) for value in strategy.experimental_local_results(variable)]
+
+
+def run_in_float16(strategy, first_reals_times, scale):
+    """One iteration in float16; returns the state, its variables before, and the metrics."""
+    config = make_config(minibatch_repeats=1, precision="mixed_float16")
+    trained = state.build_state(STAGE, config, strategy)
+    for one in (trained.generator_loss_scale, trained.discriminator_loss_scale):
+        one.scale.assign(scale)
+    before = {name: variable.numpy() for name, variable in everything(trained).items()}
+    reals = np.random.default_rng(0).uniform(-1, 1, (BATCH, 8, 8, 3)).astype(np.float32)
+    reals[: BATCH // 2] *= first_reals_times
+    dataset = tf.data.Dataset.from_tensors((reals, np.zeros((BATCH, 0), np.float32))).repeat()
+    metrics = make_train_step(trained, config, strategy, BATCH)(
+        iter(strategy.experimental_distribute_dataset(dataset)),
+        tf.constant(1, tf.int64),
+        tf.constant(0.5),
+        tf.constant(0.01),
+        tf.constant(0.01),
+    )
+    return trained, before, metrics.numpy()
+
+
+@pytest.mark.parametrize("devices", ["one_device", "two_devices"])
+def test_an_overflow_on_one_replica_skips_on_all_and_halves_the_scale(devices, request):
+    """Reals of a thousand on the first replica: float16 holds them, but not their gradients."""
+    strategy = request.getfixturevalue(devices)
+    trained, before, metrics = run_in_float16(strategy, 1000.0, 2.0**10)
+    for name, variable in everything(trained).items():
+        for value in strategy.experimental_local_results(variable.value):
+            np.testing.assert_array_equal(value.numpy(), before[name], err_msg=name)
+    assert set(local_values(strategy, trained.discriminator_loss_scale.scale)) == {2.0**9}
+    assert set(local_values(strategy, trained.discriminator_loss_scale.good_steps)) == {0}
+    # The generator's own gradients were good: its scale stays.
+    assert set(local_values(strategy, trained.generator_loss_scale.scale)) == {2.0**10}
+    assert set(local_values(strategy, trained.generator_loss_scale.good_steps)) == {1}
+    assert np.isinf(metrics).any() and not np.isnan(metrics).any()
+
+    # The scale was too high for those reals only: with usual ones the same step trains.
+    trained, before, metrics = run_in_float16(strategy, 1.0, 2.0**10)
+    assert np.isfinite(metrics).all()
+    assert set(local_values(strategy, trained.discriminator_loss_scale.scale)) == {2.0**10}
+    name = "discriminator/8x8_conv0/kernel"
+    assert not np.array_equal(trained.weights()[name].numpy(), before[name])
+
+
+def test_at_the_lowest_scale_an_iteration_is_bad(one_device):
+    trained, _, metrics = run_in_float16(one_device, np.nan, 1.0)
+    assert np.isnan(metrics).any()
+    assert trained.discriminator_loss_scale.scale.numpy() == 1.0

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from tests_data import prepare_shapes
 
-from pgan_tf import checkpoint, run_folder, training_loop
+from pgan_tf import checkpoint, loss_scale, run_folder, training_loop
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.per_resolution import PerResolution
 from pgan_tf.tolerance import Tolerance
@@ -220,6 +220,20 @@ def test_a_run_that_diverges_twice_ends_and_keeps_what_was_good(info, one_device
     with pytest.raises(UserError, match=r"diverged.*again after going back.*--learning_rate"):
         train(config, info, str(folder), one_device, Tolerance(max_bad_steps=3))
     assert checkpoint.read_run(str(folder)).images_shown == 32
+
+
+def test_float16_tells_its_loss_scales(info, one_device, tmp_path, finished, monkeypatch):
+    """One of 2^24 is too high for the first iterations, which are skipped and not called bad."""
+    monkeypatch.setattr(loss_scale, "INITIAL_SCALE", 2.0**24)
+    run(make_config(STAGE_IMAGES, precision="mixed_float16"), info, tmp_path, one_device)
+    rows = read_metrics(tmp_path)
+    overflowed = sum(row["overflowed_iterations"] for row in rows)
+    assert overflowed > 0 == sum(row["skipped_iterations"] for row in rows)
+    scales = [rows[-1][f"{name}_loss_scale"] for name in ("generator", "discriminator")]
+    # An iteration overflows in one network or in both: each halves its own scale.
+    halvings = [24 - np.log2(scale) for scale in scales]
+    assert max(halvings) <= overflowed <= sum(halvings)
+    assert not any("loss_scale" in name for name in read_metrics(finished[0])[0])
 
 
 def test_batch_size_may_change_and_the_run_says_so(info, one_device, tmp_path, capsys):

@@ -1,0 +1,65 @@
+"""Dynamic loss scaling: what keeps float16's gradients away from its smallest numbers.
+
+float16 ends at 65,504 and begins to lose bits below 6e-5. A loss is therefore differentiated
+times a scale, a power of two, and the gradients are divided by it in float32, which loses
+nothing. The scale is halved when a gradient overflows (that step changes nothing), and doubled
+after many good steps (Micikevicius et al., Mixed Precision Training, ICLR 2018, §3.2).
+
+The gradient penalty has two gradients, of the scores by the picture and of the loss by the
+weights, and both are scaled: see `losses.gradient_norm`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import tensorflow as tf
+
+INITIAL_SCALE = 2.0**15
+_HIGHEST_SCALE = 2.0**24
+_GOOD_STEPS = 2000
+
+
+@dataclasses.dataclass(frozen=True)
+class LossScale:
+    """The scale of one network's loss.
+
+    Attributes:
+        scale: float32, a power of two from 1 to 2^24.
+        good_steps: int64, steps with finite gradients since it last changed.
+    """
+
+    scale: tf.Variable
+    good_steps: tf.Variable
+
+
+def build_loss_scale() -> LossScale:
+    """Returns a scale at its initial value; call it in a strategy's scope."""
+    options = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
+    return LossScale(
+        tf.Variable(INITIAL_SCALE, dtype=tf.float32, **options),
+        tf.Variable(0, dtype=tf.int64, **options),
+    )
+
+
+def update(loss_scale: LossScale, finite: tf.Tensor, good_steps: int = _GOOD_STEPS) -> None:
+    """Halves the scale where gradients were not finite, doubles it after enough good steps.
+
+    In cross-replica context: all replicas keep the same scale.
+
+    Args:
+        loss_scale: changed.
+        finite: scalar bool, whether all gradients of all replicas were.
+        good_steps: how many in a row double the scale.
+    """
+    scale, good = loss_scale.scale.read_value(), loss_scale.good_steps.read_value()
+    good = tf.where(finite, good + 1, 0)
+    doubles = good >= good_steps
+    raised = tf.where(doubles, tf.minimum(scale * 2.0, _HIGHEST_SCALE), scale)
+    loss_scale.scale.assign(tf.where(finite, raised, tf.maximum(scale / 2.0, 1.0)))
+    loss_scale.good_steps.assign(tf.where(doubles, tf.zeros_like(good), good))
+
+
+def unscale(gradients: list[tf.Tensor], scale: tf.Tensor | None) -> list[tf.Tensor]:
+    """Returns gradients, float32, divided by the scale; as they are where there is none."""
+    return gradients if scale is None else [gradient / scale for gradient in gradients]
