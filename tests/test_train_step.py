@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from pgan_tf import state
 from pgan_tf.config import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.loss_config import LOSSES
 from pgan_tf.schedule import Stage
 from pgan_tf.train_step import METRICS, make_train_step
 
@@ -179,10 +180,18 @@ def test_metrics_are_means_over_the_global_batch(one_device, two_devices):
         assert np.isfinite(metrics).all()
 
 
-@pytest.mark.parametrize("precision, tolerance", [("mixed_bfloat16", 0.1), ("mixed_float16", 0.02)])
-def test_half_precision_trains_to_similar_losses(one_device, precision, tolerance):
-    _, full = run_steps(one_device, make_config(), calls=2)
-    _, half = run_steps(one_device, make_config(precision=precision), calls=2)
+@pytest.mark.parametrize(
+    "precision, tolerance, loss",
+    [("mixed_bfloat16", 0.1, "wgan_gp"), *(("mixed_float16", 0.02, name) for name in LOSSES)],
+)
+def test_half_precision_trains_to_similar_losses(one_device, precision, tolerance, loss):
+    network = dataclasses.replace(NETWORK, discriminator_noise=0.2 if loss == "lsgan" else 0.0)
+    options = {"network": network, "loss": LossConfig(name=loss)}
+    _, full = run_steps(one_device, make_config(**options), calls=2)
+    trained, half = run_steps(one_device, make_config(precision=precision, **options), calls=2)
+    start = weights(state.build_state(STAGE, make_config(**options), one_device))
+    for name in ("generator/8x8_conv0/kernel", "discriminator/8x8_conv0/kernel"):
+        assert not np.array_equal(weights(trained)[name], start[name]), f"{name} did not train"
     np.testing.assert_allclose(half, full, rtol=tolerance, atol=tolerance)
 
 
