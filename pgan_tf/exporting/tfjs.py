@@ -1,19 +1,23 @@
-"""A generator as a TensorFlow.js graph model, for browsers.
+"""A generator as a TensorFlow.js graph model, with a web page that draws with it.
 
-One folder holds any number of generators, `models/<name>/<version>/`, and `models.json`, which
-lists the newest version of each.
+One folder, ready for any static host, holds the page and any number of generators,
+`models/<name>/<version>/`; `models.json` lists the newest version of each: the page's gallery.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import pathlib
 import posixpath
 import re
+import shlex
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
+from pgan_tf import sampling
 from pgan_tf.exporting.export import Exported, ExportOptions, whole_folder
 from pgan_tf.exporting.inference import Form, InferenceGenerator, fold
 from pgan_tf.exporting.saved_model import next_version
@@ -26,6 +30,8 @@ SMALLEST_HALF = 2.0**-14
 # Transposed convolutions, the least arithmetic, are slow in browsers.
 BROWSER_FORM = Form(upsampling="resize", epsilon=SMALLEST_HALF)
 LIST = "models.json"
+# Built from demo/ by Vite.
+PAGE = pathlib.Path(__file__).parent / "page"
 _ALLOWED = "[A-Za-z0-9_-]"
 
 
@@ -41,9 +47,10 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
     listed = _read_list(options.export_dir)
     models = posixpath.join(options.export_dir, "models", name)
     path = next_version(models)
+    generator = fold(trained.generator, trained.network, BROWSER_FORM)
     try:
         files = graph_model(
-            browser_function(fold(trained.generator, trained.network, BROWSER_FORM)),
+            browser_function(generator),
             float16=options.quantize == "float16",
             metadata=_metadata(trained, name),
         )
@@ -53,7 +60,9 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
         tf.io.gfile.makedirs(folder)
         for file, contents in files.items():
             _write(posixpath.join(folder, file), contents)
+        _write(posixpath.join(folder, "preview.png"), _preview(generator))
     try:
+        write_page(options.export_dir)
         _write_list(
             options.export_dir,
             listed,
@@ -67,10 +76,30 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
             f"--export_dir: expected a folder that can be written, got {options.export_dir!r} "
             f"({error.message}): name another"
         ) from None
+    folder = options.export_dir
+    if "://" not in folder:
+        folder = os.path.abspath(folder)
     return Exported(
         path,
-        (f"tf.loadGraphModel('{posixpath.relpath(path, options.export_dir)}/model.json')",),
+        (
+            f"python -m http.server 8000 --directory={shlex.quote(folder)}",
+            "then open http://localhost:8000",
+        ),
     )
+
+
+def write_page(folder: str) -> None:
+    """Writes the page, in the place of an older one; `index.html` last: it names the others."""
+    assets = posixpath.join(folder, "assets")
+    tf.io.gfile.makedirs(assets)
+    for file in (*(PAGE / "assets").iterdir(), PAGE / "licenses.md", PAGE / "index.html"):
+        path = posixpath.join(folder, file.relative_to(PAGE).as_posix())
+        _write(f"{path}.partial", file.read_bytes())
+        tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
+    current = {file.name for file in (PAGE / "assets").iterdir()}
+    for name in tf.io.gfile.listdir(assets):
+        if name not in current:
+            tf.io.gfile.remove(posixpath.join(assets, name))
 
 
 def browser_function(generator: InferenceGenerator) -> Callable:
@@ -117,6 +146,14 @@ def _metadata(trained: Trained, name: str) -> dict[str, Any]:
         "training_data": trained.training_data,
         "kimg": trained.kimg,
     }
+
+
+def _preview(generator: InferenceGenerator) -> bytes:
+    """Returns a PNG file of the picture that the page shows first."""
+    config = generator.config
+    latents = sampling.latents_from_seeds([0], config.latent_size)
+    labels = sampling.one_hot_labels([0], config.label_size)
+    return sampling.encode_png(sampling.generate(generator, latents, labels)[0])
 
 
 def _read_list(export_dir: str) -> list[dict[str, str]]:

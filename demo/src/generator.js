@@ -1,0 +1,83 @@
+// A generator: downloaded, and drawing.
+
+import * as tf from '@tensorflow/tfjs-core';
+import { loadGraphModel } from '@tensorflow/tfjs-converter';
+
+const BYTES = { float32: 4, float16: 2, int32: 4 };
+
+async function get(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url}: the server answered ${response.status} ${response.statusText}`);
+  return response;
+}
+
+export const getJson = async (url) => (await get(url)).json();
+
+/** Downloads a file, telling of each piece's length. */
+async function download(url, onBytes) {
+  const pieces = [];
+  for (const reader = (await get(url)).body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) return new Blob(pieces);
+    pieces.push(value);
+    onBytes(value.length);
+  }
+}
+
+/**
+ * Downloads a graph model.
+ * @param folder its address, which ends in a slash
+ * @param onProgress called with the part that is there, 0 to 1
+ */
+export async function fetchModel(folder, onProgress) {
+  const { weightsManifest, ...model } = await getJson(`${folder}model.json`);
+  const weightSpecs = weightsManifest.flatMap((group) => group.weights);
+  const total = weightSpecs.reduce(
+    (sum, { shape, dtype, quantization }) =>
+      sum + shape.reduce((a, b) => a * b, BYTES[quantization?.dtype ?? dtype]),
+    0,
+  );
+  let received = 0;
+  const onBytes = (count) => onProgress((received += count) / total);
+  const paths = weightsManifest.flatMap((group) => group.paths);
+  const shards = await Promise.all(paths.map((path) => download(folder + path, onBytes)));
+  const weightData = await new Blob(shards).arrayBuffer();
+  if (weightData.byteLength !== total)
+    throw new Error(`${folder}: expected ${total} bytes of weights, got ${weightData.byteLength}`);
+  return { ...model, weightSpecs, weightData };
+}
+
+/** Makes a model that draws with the backend that is on; see `fetchModel`. */
+export async function makeGenerator(artifacts) {
+  const model = await loadGraphModel({ load: async () => artifacts });
+
+  /** Returns a picture's numbers, (height, width, channels) in [-1, 1], of one latent vector. */
+  async function draw(latents, labels) {
+    const images = tf.tidy(() => {
+      const inputs = { latents: tf.tensor2d(latents, [1, latents.length]) };
+      if (labels.length) inputs.labels = tf.tensor2d(labels, [1, labels.length]);
+      return model.execute(inputs);
+    });
+    try {
+      return await images.data();
+    } finally {
+      images.dispose();
+    }
+  }
+
+  return { draw, dispose: () => model.dispose() };
+}
+
+/** Puts numbers in [-1, 1] on a canvas, which takes the picture's size. */
+export function paint(canvas, numbers, resolution, channels) {
+  const pixels = new ImageData(resolution, resolution);
+  for (let i = 0; i < resolution * resolution; i++) {
+    for (let c = 0; c < 3; c++) {
+      // The array clips and rounds, halves to even, as sampling.to_uint8 does.
+      pixels.data[4 * i + c] = (numbers[channels * i + (c % channels)] + 1) * 127.5;
+    }
+    pixels.data[4 * i + 3] = 255;
+  }
+  if (canvas.width !== resolution) canvas.width = canvas.height = resolution;
+  canvas.getContext('2d').putImageData(pixels, 0, 0);
+}

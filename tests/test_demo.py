@@ -1,0 +1,374 @@
+"""The web page: it is built from its sources, small, and a browser draws what Python draws."""
+
+import hashlib
+import io
+import itertools
+import json
+import pathlib
+import re
+
+import numpy as np
+import pytest
+from exports import make_inputs, make_trained
+from pages import chromium, served
+from PIL import Image
+
+from pgan_tf import sampling
+from pgan_tf.exporting.export import ExportOptions
+from pgan_tf.exporting.tfjs import PAGE, write_tfjs
+
+DEMO = pathlib.Path(__file__).parent.parent / "demo"
+CANVAS = "document.querySelector('#canvas').toDataURL()"
+WASM = "backend=wasm"
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# The files
+
+
+def test_the_page_was_built_from_the_sources_as_they_are():
+    """If this fails: `cd demo && npm ci && npm run build`, and commit what it writes."""
+    built = json.loads((PAGE / "built.json").read_text())
+    names = ["index.html", "package.json", "package-lock.json", "vite.config.js"]
+    sources = [*(DEMO / name for name in names), *(DEMO / "src").rglob("*")]
+    assert built["sources"] == {str(path.relative_to(DEMO)): digest(path) for path in sources}
+    pages = [path for path in PAGE.rglob("*") if path.is_file() and path.name != "built.json"]
+    assert built["page"] == {str(path.relative_to(PAGE)): digest(path) for path in pages}
+
+
+def test_the_page_is_small_and_has_one_wasm_file():
+    files = [path for path in PAGE.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 3e6
+    assert len([path for path in files if path.suffix == ".wasm"]) == 1
+
+
+def test_an_export_brings_the_page_and_takes_an_older_one_away(tmp_path):
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "index-old.js").write_text("")
+    write_tfjs(make_trained(), ExportOptions(str(tmp_path), name="a"))
+    written = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
+    page = {path.relative_to(PAGE) for path in PAGE.rglob("*") if path.is_file()}
+    assert page - {pathlib.Path("built.json")} == {
+        path for path in written if path.parts[0] not in ("models", "models.json")
+    }
+    assert pathlib.Path("models/a/1/preview.png") in written
+
+
+# In a browser
+
+GENERATORS = {
+    "plain": (make_trained, {}, {}),
+    "half": (make_trained, {}, {"quantize": "float16"}),
+    "classes": (make_trained, {"label_size": 3, "phase": "stabilize"}, {}),
+    "gray": (make_trained, {"num_channels": 1}, {}),
+}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """An address with four generators, and what they were made from."""
+    folder = tmp_path_factory.mktemp("web")
+    trained = {}
+    for name, (make, options, how) in GENERATORS.items():
+        trained[name] = make(**options)
+        write_tfjs(trained[name], ExportOptions(str(folder), name=name, **how))
+    with served(folder) as address:
+        yield address, trained
+
+
+@pytest.fixture(scope="module")
+def browser():
+    # WebGL without a graphics card.
+    with chromium("--enable-unsafe-swiftshader") as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 900, "height": 900})
+    page.failures = []
+    page.on("pageerror", lambda error: page.failures.append(str(error)))
+    yield page
+    assert page.failures == []
+    page.close()
+
+
+def visit(page, address, words, model="plain"):
+    page.goto(f"{address}#model={model}&{words}")
+    page.wait_for_selector(f"body[data-ready='{model}']", timeout=60_000)
+
+
+def python_picture(trained, seed, label=None):
+    """What generate.py draws of a seed, (height, width, channels) uint8."""
+    network = trained.network
+    classes = [seed if label is None else label]
+    latents = sampling.latents_from_seeds([seed], network.latent_size)
+    labels = sampling.one_hot_labels(classes, network.label_size)
+    return sampling.generate(trained.generator, latents, labels)[0]
+
+
+def shown(page, trained, expression=CANVAS):
+    """What is on a canvas."""
+    file = page.evaluate(
+        f"fetch({expression}).then(r => r.arrayBuffer()).then(b => [...new Uint8Array(b)])"
+    )
+    picture = Image.open(io.BytesIO(bytes(file)))
+    return np.asarray(picture.convert("L" if trained.network.num_channels == 1 else "RGB"))
+
+
+def wait_for_picture(page, trained, seed, label=None, expression=CANVAS):
+    """Waits until a canvas shows a seed's picture; to one step of 255, for rounding."""
+    expected = python_picture(trained, seed, label).squeeze().astype(int)
+    for _ in range(100):
+        difference = np.abs(shown(page, trained, expression) - expected).max()
+        if difference <= 1:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"seed {seed}: not shown; off by {difference}")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", GENERATORS)
+def test_the_browser_draws_pythons_pictures_of_pythons_latents(name, site, page):
+    address, generators = site
+    trained = generators[name]
+    outside = []
+    page.on("request", lambda request: outside.append(request.url))
+    visit(page, address, WASM, name)
+    assert page.input_value("#backend") == "wasm"
+    assert all(url.startswith((address, "data:", "blob:")) for url in outside)
+
+    latents, labels = make_inputs(trained, 3)
+    expected = np.clip(trained.generator([latents, labels]).numpy(), -1, 1)
+    bound = 4e-3 if name == "half" else 2e-3
+    for i in range(3):
+        got = page.evaluate(
+            "([z, y]) => pgan.draw(z, y).then(x => [...x])",
+            [latents[i].tolist(), labels[i].tolist()],
+        )
+        np.testing.assert_allclose(np.reshape(got, expected[i].shape), expected[i], atol=bound)
+    if name != "half":
+        wait_for_picture(page, trained, 0)
+
+
+@pytest.mark.browser
+def test_a_seed_gives_the_latents_of_generate_py(site, page):
+    visit(page, site[0], WASM)
+    for seed in (0, 1, 7, 1000, 123456789, 2**31 - 1):
+        got = page.evaluate("seed => [...pgan.latents(seed)]", seed)
+        expected = sampling.latents_from_seeds([seed], len(got))[0]
+        np.testing.assert_allclose(got, expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.browser
+def test_seeds_classes_and_keys(site, page):
+    address, generators = site
+    trained = generators["classes"]
+    visit(page, address, f"{WASM}&seed=4", "classes")
+    wait_for_picture(page, trained, 4)  # classes in turn: 4 is of class 1
+    page.fill("#seed", "12")
+    wait_for_picture(page, trained, 12)
+    page.select_option("#class", "2")
+    wait_for_picture(page, trained, 12, label=2)
+    assert "class=2" in page.url and "seed=12" in page.url
+
+    page.fill("#seed", "3000000000")
+    assert page.evaluate("!document.querySelector('#seed').validity.valid")
+    wait_for_picture(page, trained, 12, label=2)
+
+    page.locator("#seed").blur()
+    page.keyboard.press("ArrowRight")
+    wait_for_picture(page, trained, 13, label=2)
+    page.keyboard.press(" ")
+    seed = int(page.input_value("#seed"))
+    assert seed != 13
+    wait_for_picture(page, trained, seed, label=2)
+    page.click("#new")
+    assert int(page.input_value("#seed")) != seed
+    wait_for_picture(page, trained, int(page.input_value("#seed")), label=2)
+
+
+@pytest.mark.browser
+def test_a_grid_whose_pictures_can_be_taken(site, page):
+    address, generators = site
+    trained = generators["classes"]
+    visit(page, address, f"{WASM}&seed=5&view=grid", "classes")
+    for i in (0, 6, 15):
+        canvas = f"document.querySelectorAll('#grid canvas')[{i}].toDataURL()"
+        wait_for_picture(page, trained, 5 + i, expression=canvas)
+    with page.expect_download() as download:
+        page.keyboard.press("d")
+    picture = np.asarray(Image.open(download.value.path()))
+    assert picture.shape[:2] == (64, 64)
+    corner = picture[-16:, -16:, :3].astype(int)
+    assert np.abs(corner - python_picture(trained, 20)).max() <= 1
+    page.click("#grid button:nth-child(7)")
+    assert page.input_value("#seed") == "11"
+    wait_for_picture(page, trained, 11)
+
+
+@pytest.mark.browser
+def test_a_walk_plays_smoothly_pauses_and_begins_at_its_seed(site, page):
+    address, generators = site
+    trained = generators["plain"]
+    visit(page, address, f"{WASM}&seed=5")
+    page.emulate_media(reduced_motion="reduce")
+    page.click("[data-view=walk]")
+    wait_for_picture(page, trained, 5)
+    assert page.inner_text("#play") == "Play"
+    page.fill("#speed", "-2")
+    page.click("#play")
+    frames = []
+    for _ in range(25):
+        frames.append(shown(page, trained).astype(float))
+        page.wait_for_timeout(20)
+    page.click("#play")
+    steps = [np.abs(a - b).mean() for a, b in itertools.pairwise(frames)]
+    assert sum(step > 0 for step in steps) > 8
+    strangers = [python_picture(trained, seed).astype(float) for seed in range(6)]
+    assert max(steps) < 0.5 * np.mean(
+        [np.abs(a - b).mean() for a, b in itertools.pairwise(strangers)]
+    )
+    page.wait_for_timeout(100)
+    still = page.evaluate(CANVAS)
+    page.wait_for_timeout(200)
+    assert page.evaluate(CANVAS) == still
+    page.locator("#play").blur()
+    page.keyboard.press(" ")
+    page.wait_for_function(f"{CANVAS} !== {json.dumps(still)}")
+
+
+@pytest.mark.browser
+def test_the_way_between_two_seeds(site, page):
+    address, generators = site
+    trained = generators["classes"]
+    visit(page, address, f"{WASM}&view=between&seed=3&other=10", "classes")
+    middle = shown(page, trained)
+    for position, seed in (("0", 3), ("1", 10)):
+        page.fill("#position", position)
+        wait_for_picture(page, trained, seed)
+    assert np.abs(middle - shown(page, trained).astype(int)).max() > 1
+    page.fill("#other", "11")
+    wait_for_picture(page, trained, 11)
+
+
+@pytest.mark.browser
+def test_download_is_the_picture(site, page):
+    address, generators = site
+    trained = generators["plain"]
+    visit(page, address, f"{WASM}&seed=9")
+    wait_for_picture(page, trained, 9)
+    with page.expect_download() as download:
+        page.click("#download")
+    assert download.value.suggested_filename == "plain-seed-000009.png"
+    picture = np.asarray(Image.open(download.value.path()))[..., :3].astype(int)
+    assert np.abs(picture - python_picture(trained, 9)).max() <= 1
+
+
+@pytest.mark.browser
+def test_a_gallery_of_several_generators(site, page):
+    address, generators = site
+    page.goto(f"{address}#{WASM}&seed=2")
+    page.wait_for_selector("body[data-ready=plain]")  # the first
+    assert page.locator("#gallery button").all_inner_texts() == list(GENERATORS)
+    assert page.locator("#gallery img").first.evaluate("image => image.naturalWidth") == 16
+    page.click("#gallery button:nth-child(4)")
+    page.wait_for_selector("body[data-ready=gray]")
+    wait_for_picture(page, generators["gray"], 2)
+    assert page.inner_text("h1") == "gray"
+
+
+@pytest.mark.browser
+def test_it_fits_a_phone_and_says_what_computes_how_fast(site, page):
+    page.set_viewport_size({"width": 340, "height": 640})
+    for view in ("picture", "grid", "walk", "between"):
+        visit(page, site[0], f"{WASM}&view={view}", "classes")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 340
+    assert "wasm" in page.locator("#backend option").evaluate_all("all => all.map(o => o.value)")
+    assert re.fullmatch(r"[\d.]+ ms per picture", page.inner_text("#time"))
+
+
+@pytest.mark.browser
+def test_loading_shows_how_far_it_is(site, page):
+    waiting = []
+    page.route("**/*.bin", lambda route: waiting.append(route))
+    page.goto(f"{site[0]}#model=plain&{WASM}")
+    page.wait_for_selector("#progress:visible")
+    assert page.inner_text("#loading-text") == "Loading plain"
+    while not waiting:
+        page.wait_for_timeout(20)
+    waiting[0].continue_()
+    page.wait_for_selector("body[data-ready=plain]")
+    assert page.evaluate("document.querySelector('#progress').value") == 1
+    assert page.is_hidden("#loading")
+
+
+@pytest.mark.browser
+def test_what_cannot_work_is_said_in_words(site, page):
+    address = site[0]
+    page.add_init_script(
+        "if (location.hash === '#old') { delete window.WebAssembly;"
+        " HTMLCanvasElement.prototype.getContext = () => null;"
+        " Object.defineProperty(navigator, 'gpu', {value: undefined}); }"
+    )
+    page.goto(f"{address}#old")
+    page.wait_for_selector("#error:visible")
+    assert (
+        "This browser can compute with neither WebGPU nor WebGL nor WebAssembly"
+        in page.inner_text("#error")
+    )
+    page.route("**/*.bin", lambda route: route.fulfill(status=404))
+    page.goto("about:blank")
+    page.goto(f"{address}#{WASM}")
+    page.wait_for_selector("#error:visible")
+    assert re.search(r"models/plain/1/.*bin: .* 404", page.inner_text("#error"))
+    page.goto(f"file://{PAGE}/index.html")
+    assert "python -m http.server" in page.inner_text("#error")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_64_px_take_less_than_a_tenth_of_a_second_on_one_core(tmp_path, browser):
+    """The network of presets/laptop.flags, WebAssembly, one thread."""
+    trained = make_trained(
+        phase="stabilize", resolution=64, fmap_base=512, fmap_max=128, latent_size=512
+    )
+    write_tfjs(trained, ExportOptions(str(tmp_path), name="laptop"))
+    with served(tmp_path) as address:
+        page = browser.new_page()
+        visit(page, address, WASM, "laptop")
+        times = page.evaluate(
+            """async () => {
+              const times = [];
+              for (let i = 0; i < 40; i++) {
+                const begin = performance.now();
+                await pgan.draw(pgan.latents(i));
+                times.push(performance.now() - begin);
+              }
+              return times;
+            }"""
+        )
+        page.close()
+    print(f"64 px in WebAssembly: {np.median(times):.1f} ms per picture")
+    assert np.median(times) < 100
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_another_backend_goes_on_with_the_same_picture(site, page):
+    """WebGL without a graphics card: slow, and never chosen where WebAssembly is."""
+    address, generators = site
+    visit(page, address, "seed=6")
+    assert page.input_value("#backend") == "wasm"
+    wait_for_picture(page, generators["plain"], 6)
+    page.select_option("#backend", "webgl")
+    page.wait_for_function("document.querySelector('#backend').value === 'webgl'")
+    page.fill("#seed", "8")
+    wait_for_picture(page, generators["plain"], 8)
+    assert page.input_value("#backend") == "webgl"
+    page.select_option("#backend", "wasm")
+    page.fill("#seed", "9")
+    wait_for_picture(page, generators["plain"], 9)
