@@ -5,6 +5,7 @@ Each function here is called by all workers, in the same order: they wait for ea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -107,7 +108,7 @@ def ends_together(workers: Workers) -> Iterator[None]:
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    """The line of a long message that tells what happened."""
-    lines = [line.strip() for line in error.message.splitlines() if line.strip()]
-    aborted = [line for line in lines if "aborted" in line.lower()]
-    return (aborted or lines or [type(error).__name__])[0][:200].rstrip(":")
+    """The part of a long message that tells what happened."""
+    if found := re.search(r"collective ops is aborted.*", error.message, re.IGNORECASE):
+        return found[0][:200].rstrip(":")
+    return (error.message.strip().splitlines() or [type(error).__name__])[0][:200]
