@@ -3,6 +3,7 @@
     python generate.py --run_dir=RUN --grid=8x4
     python generate.py --run_dir=RUN --seeds=0-99 --output=pictures
     python generate.py --run_dir=RUN --video=walk --output=walk.mp4
+    python generate.py --run_dir=RUN --video=training --output=training.mp4
 
 The generator comes from a run folder, a checkpoint or what export.py wrote.
 """
@@ -12,10 +13,12 @@ import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlo
 from absl import flags
 from tqdm import tqdm
 
+from pgan_tf import run_history
 from pgan_tf import trained_flags as given
 from pgan_tf.generating import requests, walk_video
 from pgan_tf.generating.painter import Painter, open_saved_model, painter_of, truncated
 from pgan_tf.generating.pictures import write_grid, write_pictures
+from pgan_tf.generating.training_video import draw_training
 from pgan_tf.generating.video import check_format, write_video
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
@@ -41,8 +44,9 @@ GRID = flags.DEFINE_string("grid", None, "COLUMNSxROWS: one sheet, from the firs
 VIDEO = flags.DEFINE_enum(
     "video",
     None,
-    ["walk", "slerp"],
-    "A loop: walk wanders among random latents, slerp goes from seed to seed.",
+    ["walk", "slerp", "training"],
+    "A loop: walk wanders among random latents, slerp goes from seed to seed. Or the run's "
+    "training, from its sheets of samples.",
 )
 SECONDS = flags.DEFINE_float(
     "seconds", None, "Of a video. Default: 10, a slerp's one for each seed.", 0.1, 36_000.0
@@ -82,6 +86,9 @@ def main() -> None:
     if VIDEO.value:
         path = OUTPUT.value or f"{VIDEO.value}.mp4"
         check_format(path, FPS.value)
+    if VIDEO.value == "training":
+        write_training(path)
+        return
     painter = open_painter()
     classes = requests.parse_classes(LABELS.value, painter.label_size)
     if TRUNCATION.value != 1:
@@ -98,6 +105,19 @@ def main() -> None:
         path = OUTPUT.value or "pictures"
         write_pictures(painter, seeds, classes, path, SCALE.value or 1)
         print(f"Wrote {path}: {len(seeds)} pictures of {painter.resolution} px")
+
+
+def write_training(path: str) -> None:
+    """Writes a video of a run's sheets of samples."""
+    if not given.RUN_DIR.value or given.CHECKPOINT.value or SAVED_MODEL.value:
+        raise UserError("--video=training: expected --run_dir alone, whose samples it shows")
+    sheets = run_history.list_sheets(given.RUN_DIR.value)
+    metrics = run_history.read_metrics(given.RUN_DIR.value)
+    num_frames = max(2, round((SECONDS.value or 10.0) * FPS.value))
+    frames = draw_training(sheets, metrics, num_frames, SCALE.value)
+    bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
+    write_video(path, bar, num_frames, FPS.value)
+    print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {len(sheets)} sheets")
 
 
 def write_walk(

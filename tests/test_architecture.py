@@ -37,6 +37,8 @@ LAYERS = (
     ("pgan_tf.generating.painter", "pgan_tf.generating.output"),
     ("pgan_tf.generating.video",),
     ("pgan_tf.generating.pictures", "pgan_tf.generating.walk_video"),
+    ("pgan_tf.run_history",),
+    ("pgan_tf.generating.training_video",),
     ("pgan_tf.paper.modes", "pgan_tf.paper.digits"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

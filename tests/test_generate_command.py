@@ -31,6 +31,10 @@ def folder(tmp_path_factory):
         state = build_state(stage, config, tf.distribute.get_strategy())
         for variable in state.generator.trainable_variables:
             variable.assign(variable + 0.3)
+        log = run_folder.RunLog(run_dir, images_shown - 1)
+        row = {"resolution": stage.resolution, "phase": stage.phase, "alpha": 1.0, "seconds": 9.0}
+        log.write_metrics({"images_shown": images_shown, "kimg": images_shown / 1000, **row})
+        log.write_fakes(images_shown, np.full((16, 32, 3), images_shown, np.uint8))
         checkpoint.save(run_folder.checkpoint_folder(run_dir), state, images_shown, config)
     write_saved_model(trained.from_run(run_dir), ExportOptions(str(folder / "export")))
     return folder
@@ -50,6 +54,7 @@ def test_pictures_and_videos_from_runs_checkpoints_and_exports(folder):
         "e": ("--run_dir=run", "--seeds=5,1-2", "--labels=1", "--output=e"),
         "f": ("--run_dir=run", "--grid=3x2", "--output=f.png", "--truncation=0", "--labels=0"),
         "g": ("--run_dir=run", "--video=walk", "--seconds=1", "--grid=2x1", "--output=g.webp"),
+        "i": ("--run_dir=run", "--video=training", "--seconds=1", "--output=i.gif"),
         "h": ("--saved_model=export", "--video=slerp", "--seeds=1,2", "--fps=5"),
     }
     results = run_calls("generate.py", calls.values(), folder)
@@ -67,6 +72,8 @@ def test_pictures_and_videos_from_runs_checkpoints_and_exports(folder):
     assert np.abs(cells - cells[0, 0]).max() <= 1
     walk = Image.open(folder / "g.webp")
     assert (walk.n_frames, walk.size) == (30, (512, 256))
+    assert "30 frames, 1 s, 2 sheets" in results[-2][1]
+    assert Image.open(folder / "i.gif").size == (32 * 32, 16 * 32 + 40)
     assert "10 frames, 2 s, 256 x 256 px" in results[-1][1]
     assert (folder / "slerp.mp4").stat().st_size > 1000
 
@@ -87,6 +94,8 @@ def test_every_mistake_is_one_line_and_leaves_nothing(folder):
         (run, "--video=walk", "--output=x.gif", "--fps=60"): ["--fps", "50"],
         (run, "--video=slerp", "--seeds=4"): ["--seeds", "two"],
         (run, "--video=jump"): ["--video", "jump"],
+        ("--saved_model=export", "--video=training"): ["--video", "--run_dir"],
+        ("--run_dir=empty", "--video=training"): ["--run_dir", "samples"],
         (run, "--grid=2x2", "--seeds=2147483647"): ["--seeds"],
     }
     before = sorted(folder.iterdir())

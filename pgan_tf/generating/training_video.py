@@ -1,0 +1,85 @@
+"""A run's sheets of samples, one after the other, as a video."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageDraw, ImageFont
+
+from pgan_tf.run_history import Sheet, describe_seconds, describe_stage
+from tfrecords.errors import UserError
+
+_SHEET_WIDTH = 1024
+_CAPTION_HEIGHT = 40
+_FONT_SIZE = 22
+
+
+def draw_training(
+    sheets: list[Sheet], metrics: list[dict[str, Any]], num_frames: int, scale: int | None = None
+) -> Iterator[np.ndarray]:
+    """Yields frames in which each sheet is seen equally long, under its stage, kimg and time.
+
+    All have the size of the last sheet, times `scale`; earlier ones are brought to it by
+    nearest neighbour.
+
+    Args:
+        sheets: see `run_history.list_sheets`.
+        metrics: see `run_history.read_metrics`; a sheet that has no line shows its kimg alone.
+        num_frames: how many.
+        scale: how often each pixel is repeated, each way; by default up to 1024 px.
+
+    Yields:
+        `(height, width, 3)` uint8; both even.
+
+    Raises:
+        UserError: a sheet can't be read.
+    """
+    rows = {row["images_shown"]: row for row in metrics}
+    width, height = _read(sheets[-1]).size
+    scale = scale or max(1, _SHEET_WIDTH // width)
+    size = (scale * width, scale * height)
+    last, frame = None, None
+    for i in range(num_frames):
+        sheet = sheets[i * len(sheets) // num_frames]
+        if sheet is not last:
+            row = _row_of(rows, sheet)
+            last, frame = sheet, _draw(_read(sheet), caption(sheet, row), size)
+        yield frame
+
+
+def caption(sheet: Sheet, row: dict[str, Any] | None) -> str:
+    """Returns what stands below a sheet: `16→32 px, alpha 0.25   20.0 kimg   5:17`."""
+    kimg = f"{sheet.images_shown / 1000:.1f} kimg"
+    if row is None:
+        return kimg
+    return f"{describe_stage(row)}   {kimg}   {describe_seconds(row['seconds'])}"
+
+
+def _row_of(rows: dict[int, dict[str, Any]], sheet: Sheet) -> dict[str, Any] | None:
+    row = rows.get(sheet.images_shown)
+    return row if row and "seconds" in row else None
+
+
+def _draw(picture: Image.Image, text: str, size: tuple[int, int]) -> np.ndarray:
+    width, height = (length + length % 2 for length in size)
+    frame = Image.new("RGB", (width, height + _CAPTION_HEIGHT), "black")
+    frame.paste(picture.resize(size, Image.Resampling.NEAREST), (0, 0))
+    draw = ImageDraw.Draw(frame)
+    font = ImageFont.load_default(_FONT_SIZE)
+    longest = draw.textlength(text, font)
+    if longest > width - 16:  # small sheets
+        font = ImageFont.load_default(max(6, _FONT_SIZE * (width - 16) / longest))
+    draw.text((8, height + _CAPTION_HEIGHT // 2), text, "white", font, anchor="lm")
+    return np.asarray(frame)
+
+
+def _read(sheet: Sheet) -> Image.Image:
+    try:
+        with tf.io.gfile.GFile(sheet.path, "rb") as file:
+            return Image.open(io.BytesIO(file.read())).convert("RGB")
+    except (tf.errors.OpError, OSError) as error:
+        raise UserError(f"{sheet.path}: expected a sheet of samples, got {error}") from None
