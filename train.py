@@ -17,16 +17,18 @@ import tensorflow as tf
 from absl import flags
 
 from pgan_tf import train_flags as given
+from pgan_tf.config import TrainingConfig
 from pgan_tf.cost import cpu_days
 from pgan_tf.distribution import check_batch_sizes, describe, has_gpu, make_strategy
+from pgan_tf.dry_run import describe_run
 from pgan_tf.init_from import first_resolution, weights_to_begin_with
 from pgan_tf.network_flags import RESOLUTION
 from pgan_tf.per_resolution import check_resolution
 from pgan_tf.run_folder import join_run, open_run
-from pgan_tf.schedule import describe_stages
 from pgan_tf.together import chief_first, ends_together
 from pgan_tf.tolerance import Tolerance
 from pgan_tf.training_loop import train
+from pgan_tf.trial import try_heaviest_stage
 from pgan_tf.workers import ALONE, Workers, read_workers
 from tfrecords.cache import prepare
 from tfrecords.command_line import run
@@ -41,11 +43,8 @@ def main() -> None:
     if RESOLUTION.value is not None:
         check_resolution(RESOLUTION.value, "--resolution")
         if given.DRY_RUN.value:
-            print(
-                describe_stages(
-                    given.make_config(given.DATA.value, RESOLUTION.value, num_channels, 0).schedule
-                )
-            )
+            config = given.make_config(given.DATA.value, RESOLUTION.value, num_channels, 0)
+            print_dry_run(config, make_strategy(given.STRATEGY.value))
             return
 
     if not given.DATA.value:
@@ -84,7 +83,7 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
         else first_resolution(weights, run_dir, resolution),
     )
     if given.DRY_RUN.value:
-        print(describe_stages(config.schedule))
+        print_dry_run(config, strategy)
         return
 
     check_batch_sizes(config, strategy.num_replicas_in_sync)
@@ -99,6 +98,11 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
         if not has_gpu() and days > 2:
             print(f"Without a GPU this takes about {days:.0f} days: try presets/laptop.flags")
         print(f"Training {resolution} px on {info.num_images} pictures of {info.name}", flush=True)
+    preflight = given.PREFLIGHT.value
+    if has_gpu() if preflight is None else preflight:
+        stage = try_heaviest_stage(config, info, strategy)
+        if workers.is_chief:
+            print(f"Preflight: one iteration of stage {stage.index + 1} ({stage}) fits", flush=True)
     images_shown = train(
         config,
         info,
@@ -112,6 +116,13 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
     )
     if workers.is_chief:
         print_what_next(run_dir, images_shown)
+
+
+def print_dry_run(config: TrainingConfig, strategy: tf.distribute.Strategy) -> None:
+    """Prints what the run would take."""
+    check_batch_sizes(config, strategy.num_replicas_in_sync)
+    print(f"Devices: {describe(strategy, given.STRATEGY.value, ALONE)}")
+    print(describe_run(config, strategy, given.KEEP_CHECKPOINTS.value))
 
 
 def flags_text(run_dir: str) -> str:

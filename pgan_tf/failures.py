@@ -1,35 +1,85 @@
-"""What can go wrong in a compiled step, in words for people."""
+"""What can go wrong on the devices and in the data, in words for people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import tensorflow as tf
 
-from pgan_tf.schedule import Position
+from pgan_tf.config import TrainingConfig
+from pgan_tf.per_resolution import PerResolution
+from pgan_tf.schedule import Stage
 from tfrecords.errors import UserError
 
 
 @contextmanager
-def readable_errors(position: Position) -> Iterator[None]:
-    """Turns TensorFlow's errors of a step into one line.
+def readable_memory_errors(
+    config: TrainingConfig, current_stage: Callable[[], Stage], num_replicas: int
+) -> Iterator[None]:
+    """Turns running out of memory into one line with the flag to change.
 
     Args:
-        position: where the run stands.
+        config: the run.
+        current_stage: returns where it stands.
+        num_replicas: devices, over which a batch is split.
 
     Raises:
-        UserError: memory ran out, or a file of the data is gone or damaged.
+        UserError: memory ran out.
     """
     try:
         yield
-    except tf.errors.ResourceExhaustedError as error:
+    except (tf.errors.ResourceExhaustedError, tf.errors.InternalError, MemoryError) as error:
+        if isinstance(error, tf.errors.InternalError) and not _out_of_memory(error):
+            raise
+        stage = current_stage()
+        batch_size = int(config.schedule.batch_size.at(stage.resolution))
+        smaller = smaller_batch_size(config, stage.resolution, num_replicas)
+        what = "begin another run with a smaller --fmap_max or --fmap_base"
+        if smaller is not None:
+            what = f"give --batch_size={smaller}, with which this run goes on, or {what}"
         raise UserError(
-            f"out of memory in the stage {position.stage} at batch size {position.batch_size}: "
-            f"choose a smaller --batch_size for it, such as --batch_size="
-            f"{position.stage.resolution}:{max(1, position.batch_size // 2)}, or a smaller "
-            f"--fmap_max; the last checkpoint is whole"
+            f"out of memory in stage {stage.index + 1} ({stage}, {stage.phase}) at batch size "
+            f"{batch_size}: {what}; the last checkpoint, if there is one, is whole"
         ) from error
+
+
+def smaller_batch_size(
+    config: TrainingConfig, resolution: int, num_replicas: int
+) -> PerResolution | None:
+    """Returns batch sizes that are at most half as large from a resolution on.
+
+    None where no smaller one splits into the devices, and their parts into the groups of
+    minibatch standard deviation.
+    """
+    group, old = config.network.mbstd_group_size, config.schedule.batch_size
+    for size in range(int(old.at(resolution)) // 2, 0, -1):
+        each, rest = divmod(size, num_replicas)
+        if each and not rest and (not group or each <= group or each % group == 0):
+            break
+    else:
+        return None
+    values = {lowest: int(value) for lowest, value in old.steps if lowest < resolution}
+    values[resolution] = size
+    for lowest, value in old.steps:
+        if lowest > resolution:
+            values[lowest] = min(int(value), size)
+    steps = sorted(values.items())
+    changes = [
+        step for number, step in enumerate(steps) if not number or step[1] != steps[number - 1][1]
+    ]
+    return PerResolution(tuple(changes))
+
+
+@contextmanager
+def readable_data_errors() -> Iterator[None]:
+    """Turns a step's errors that come from the data into one line.
+
+    Raises:
+        UserError: a file of the data is gone or damaged.
+    """
+    try:
+        yield
     except (tf.errors.NotFoundError, tf.errors.DataLossError) as error:
         raise UserError(
             f"data: a file of the data set is gone or damaged ({_first_line(error)}); put it back "
@@ -42,6 +92,11 @@ def readable_errors(position: Position) -> Iterator[None]:
             f"data: a record cannot be decoded ({_first_line(error)}): make the data set again; "
             f"the last checkpoint is whole"
         ) from error
+
+
+def _out_of_memory(error: tf.errors.OpError) -> bool:
+    """Libraries of GPUs have errors of their own for it."""
+    return "out of memory" in error.message.lower() or "OUT_OF_MEMORY" in error.message
 
 
 def _first_line(error: tf.errors.OpError) -> str:

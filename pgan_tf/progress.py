@@ -68,7 +68,7 @@ class Progress:
         done = images_shown - self._since_images
         if done:
             speed = done / (now - self._since)
-            left = _duration(self.remaining_images(images_shown) / speed)
+            left = duration(self.remaining_images(images_shown) / speed)
             self._bar.set_postfix_str(f"{speed:.1f} img/s, {left} left", refresh=False)
         self._bar.update(min(images_shown, self._total_images) - self._bar.n)
 
@@ -94,7 +94,8 @@ class Progress:
         self._bar.close()
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Returns seconds as `5:17`, `3:04:05` or `2 d 3 h`."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import json
 import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -126,9 +128,26 @@ def _list(folder: str) -> list[str]:
 
 def _write(path: str, text: str) -> None:
     """Writes a file whole or not at all."""
-    with tf.io.gfile.GFile(path + ".partial", "w") as file:
-        file.write(text)
-    tf.io.gfile.rename(path + ".partial", path, overwrite=True)
+    try:
+        with tf.io.gfile.GFile(path + ".partial", "w") as file:
+            file.write(text)
+        tf.io.gfile.rename(path + ".partial", path, overwrite=True)
+    except tf.errors.OpError:
+        if tf.io.gfile.exists(path + ".partial"):
+            tf.io.gfile.remove(path + ".partial")
+        raise
+
+
+@contextmanager
+def _readable_errors(path: str) -> Iterator[None]:
+    """Turns an error of writing, such as on a full disk, into one line."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"{path}: expected a file that can be written, got {error.message.splitlines()[0]}: "
+            f"make room; the same command goes on from the last checkpoint, which is whole"
+        ) from None
 
 
 class RunLog:
@@ -141,6 +160,7 @@ class RunLog:
         """
         self._run_dir = run_dir
         self._metrics_path = posixpath.join(run_dir, "metrics.jsonl")
+        self._events = posixpath.join(run_dir, "events.out.tfevents…")
         lines = []
         if tf.io.gfile.exists(self._metrics_path):
             with tf.io.gfile.GFile(self._metrics_path) as file:
@@ -151,23 +171,30 @@ class RunLog:
             if line.endswith("\n") and json.loads(line)["images_shown"] <= images_shown
         ]
         if kept != lines:
-            _write(self._metrics_path, "".join(kept))
+            with _readable_errors(self._metrics_path):
+                _write(self._metrics_path, "".join(kept))
         self.seconds = json.loads(kept[-1])["seconds"] if kept else 0.0
-        self._writer = tf.summary.create_file_writer(run_dir)
+        with _readable_errors(self._events):
+            self._writer = tf.summary.create_file_writer(run_dir)
 
     def write_text(self, name: str, text: str) -> None:
         """Writes a file of the run folder."""
-        _write(posixpath.join(self._run_dir, name), text)
+        path = posixpath.join(self._run_dir, name)
+        with _readable_errors(path):
+            _write(path, text)
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Appends one tick's metrics; `images_shown` is among them."""
-        with tf.io.gfile.GFile(self._metrics_path, "a") as file:
+        with (
+            _readable_errors(self._metrics_path),
+            tf.io.gfile.GFile(self._metrics_path, "a") as file,
+        ):
             file.write(json.dumps(metrics) + "\n")
-        with self._writer.as_default(step=metrics["images_shown"]):
+        with _readable_errors(self._events), self._writer.as_default(step=metrics["images_shown"]):
             for name, value in metrics.items():
                 if isinstance(value, int | float):
                     tf.summary.scalar(name, value)
-        self._writer.flush()
+            self._writer.flush()
 
     def write_fakes(self, images_shown: int, sheet: np.ndarray) -> str:
         """Writes `samples/fakes-<kimg>.png` and returns its path."""
@@ -181,8 +208,9 @@ class RunLog:
 
     def _write_sheet(self, name: str, tag: str, images_shown: int, sheet: np.ndarray) -> str:
         path = posixpath.join(self._run_dir, "samples", name)
-        sampling.write_png(path, sheet)
-        with self._writer.as_default(step=images_shown):
+        with _readable_errors(path):
+            sampling.write_png(path, sheet)
+        with _readable_errors(self._events), self._writer.as_default(step=images_shown):
             tf.summary.image(tag, sheet[None])
-        self._writer.flush()
+            self._writer.flush()
         return path

@@ -131,19 +131,3 @@ def learning_rate_rampup(config: ScheduleConfig, images_shown: int) -> float:
     if images_shown >= rampup_images:
         return 1.0
     return math.exp(-5.0 * (1.0 - images_shown / rampup_images) ** 2)
-
-
-def describe_stages(config: ScheduleConfig) -> str:
-    """Returns the stages of a run as a table to print."""
-    stages = make_stages(config)
-    risen = dataclasses.replace(config, rampup_kimg=0.0)
-    lines = [f"stage {'pictures':>12} {'phase':10} {'kimg':>17} {'batch':>6} G, D learning rates"]
-    for stage in stages:
-        position = position_at(risen, stages, stage.first_image)
-        kimg = f"{stage.first_image / 1000:8g} - {stage.last_image / 1000:g}"
-        lines.append(
-            f"{stage.index + 1:5} {stage!s:>12} {stage.phase:10} {kimg:>17} "
-            f"{position.batch_size:6} {position.generator_learning_rate:g}, "
-            f"{position.discriminator_learning_rate:g}"
-        )
-    return "\n".join([*lines, f"Training ends after {config.total_kimg:g} kimg."])

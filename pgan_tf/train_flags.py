@@ -140,7 +140,12 @@ MAX_BAD_STEPS = flags.DEFINE_integer(
 DETERMINISTIC = flags.DEFINE_bool(
     "deterministic", False, "The same bits every time, interrupted or not; can be slower."
 )
-DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the stages and end.")
+DRY_RUN = flags.DEFINE_bool(
+    "dry_run", False, "Print the stages, with the time, memory and disk they take, and end."
+)
+PREFLIGHT = flags.DEFINE_bool(
+    "preflight", None, "Try an iteration of the heaviest stage first. Default: if there is a GPU."
+)
 
 
 def make_config(

@@ -13,7 +13,7 @@ import tensorflow as tf
 from pgan_tf import checkpoint, sampling
 from pgan_tf.config import TrainingConfig
 from pgan_tf.dataset import distribute, make_dataset
-from pgan_tf.failures import readable_errors
+from pgan_tf.failures import readable_data_errors, readable_memory_errors
 from pgan_tf.init_from import Weights, describe, initialize
 from pgan_tf.interruption import stop_on_signals
 from pgan_tf.preemption import StopTogether, stopped
@@ -112,7 +112,10 @@ def _train(
     step = None
     bad_records = tf.Variable(0, dtype=tf.int64, trainable=False)
     tick = Tick(begun.tick_first_image, log.seconds if log else 0.0, begun.tick_metrics)
-    with stop_on_signals(progress.print) as stop, closing(progress):
+    memory_errors = readable_memory_errors(
+        config, lambda: position.stage, strategy.num_replicas_in_sync
+    )
+    with stop_on_signals(progress.print) as stop, closing(progress), memory_errors:
         while images_shown < total_images:
             position = position_at(config.schedule, stages, images_shown)
 
@@ -124,7 +127,7 @@ def _train(
                 step = make_train_step(state, config, strategy, position.batch_size)
                 batches = _batches(config, info, position, images_shown, strategy, bad_records)
 
-            with readable_errors(position):
+            with readable_data_errors():
                 metrics = step(
                     batches,
                     tf.constant(images_shown, tf.int64),
@@ -198,15 +201,16 @@ def _begin(
     saved = None if path is None else checkpoint.read(path)
     images_shown = 0 if saved is None else saved.images_shown
     check_same_beginning(strategy, workers, images_shown, folder)
+    changed = () if saved is None else check_same_run(saved.config, config, run_dir)
+    # Today's stage of that index: another total_kimg moves the last one's end.
+    stage = stages[0 if saved is None else saved.stage.index]
+    with readable_memory_errors(config, lambda: stage, strategy.num_replicas_in_sync):
+        state = build_state(stage, config, strategy)
     if saved is None:
-        state = build_state(stages[0], config, strategy)
         if weights is None:
             return _Begun(state, 0)
         origins = initialize(state, weights, config)
         return _Begun(state, 0, origins=describe(origins, weights, stages[0].resolution))
-    changed = check_same_run(saved.config, config, run_dir)
-    # Today's stage of that index: another total_kimg moves the last one's end.
-    state = build_state(stages[saved.stage.index], config, strategy)
     checkpoint.restore(saved, state)
     return _Begun(state, images_shown, saved.tick_metrics, saved.tick_first_image, changed)
 

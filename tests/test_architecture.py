@@ -15,7 +15,8 @@ LAYERS = (
     ("pgan_tf.network_config", "pgan_tf.schedule_config", "pgan_tf.loss_config"),
     ("pgan_tf.config",),
     ("pgan_tf.schedule", "pgan_tf.winograd"),
-    ("pgan_tf.failures", "pgan_tf.convolution"),
+    ("pgan_tf.failures", "pgan_tf.convolution", "pgan_tf.layer_shapes"),
+    ("pgan_tf.sizes",),
     ("pgan_tf.equalized",),
     ("pgan_tf.layers", "pgan_tf.minibatch_discrimination", "pgan_tf.score_noise"),
     ("pgan_tf.loss_scale",),
@@ -25,6 +26,7 @@ LAYERS = (
     ("pgan_tf.state", "pgan_tf.exporting.inference"),
     ("pgan_tf.train_step", "pgan_tf.checkpoint", "pgan_tf.run_folder"),
     ("pgan_tf.measurement",),
+    ("pgan_tf.dry_run", "pgan_tf.trial"),
     ("pgan_tf.tick", "pgan_tf.init_from", "pgan_tf.trained", "pgan_tf.exporting.signatures"),
     ("pgan_tf.tolerance",),
     ("pgan_tf.training_loop", "pgan_tf.network_flags"),
@@ -44,7 +46,7 @@ LAYERS = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 PURE = (
     *("per_resolution", "checks", "network_config", "schedule_config", "loss_config", "config"),
-    *("schedule", "cost", "workers"),
+    *("schedule", "cost", "workers", "layer_shapes", "sizes"),
 )
 
 

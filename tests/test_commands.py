@@ -139,7 +139,18 @@ def test_dry_run_prints_the_stages_and_touches_nothing(tmp_path):
     result = run("train.py", "--dry_run", *SMALL, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "4→8 px" in result.stdout
+    assert "memory per device" in result.stdout
+    assert "Disk: " in result.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_preflight_is_said_and_the_run_follows(trained, pictures):
+    cwd, _ = trained
+    command = [f"--data={pictures}", "--run_dir=runs/tried", *SMALL, "--total_kimg=0.04"]
+    result = run("train.py", *command, "--preflight", cwd=cwd)
+    assert result.returncode == 0, result.stderr
+    assert "Preflight: one iteration of stage 2 (4→8 px) fits" in result.stdout
+    assert "--preflight\n" in (cwd / "runs/tried/flags.txt").read_text()
 
 
 def test_every_mistake_is_one_line(trained, pictures, tmp_path_factory):

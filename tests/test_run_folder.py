@@ -279,3 +279,34 @@ def test_an_opening_that_was_broken_off_does_not_stand_in_the_way(tmp_path):
     (folder / "config.json.partial").write_text("{")
     open_run(str(folder), TrainingConfig(), "")
     assert TrainingConfig.from_json((folder / "config.json").read_text()) == TrainingConfig()
+
+
+# A full disk: /dev/full has no room for anything
+
+
+@pytest.mark.parametrize("name", ["flags.txt.partial", "config.json.partial"])
+def test_a_disk_that_is_full_when_a_run_is_opened_is_one_line(tmp_path, name):
+    (tmp_path / name).symlink_to("/dev/full")
+    with pytest.raises(UserError, match=r"--run_dir: .*No space left"):
+        open_run(str(tmp_path), CONFIG, "--seed=1\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("metrics.jsonl", lambda log: log.write_metrics({"images_shown": 1, "seconds": 1.0})),
+        ("samples/reals.png.partial", lambda log: log.write_reals(np.zeros((8, 8, 3), np.uint8))),
+        (
+            "samples/fakes-00000.001.png.partial",
+            lambda log: log.write_fakes(1, np.zeros((8, 8, 3), np.uint8)),
+        ),
+        ("init_from.txt.partial", lambda log: log.write_text("init_from.txt", "carried")),
+    ],
+)
+def test_a_disk_that_fills_is_one_line_with_the_file(tmp_path, name, write):
+    open_run(str(tmp_path), CONFIG, "")
+    log = RunLog(str(tmp_path), 0)
+    (tmp_path / name).symlink_to("/dev/full")
+    file = name.removesuffix(".partial")
+    with pytest.raises(UserError, match=rf"{file}: .*No space left.*make room.*goes on"):
+        write(log)

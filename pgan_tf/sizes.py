@@ -1,0 +1,107 @@
+"""How much memory and disk a run takes, by arithmetic. Pure Python."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from pgan_tf.config import TrainingConfig
+from pgan_tf.layer_shapes import LayerShape, discriminator_layers, generator_layers
+from pgan_tf.schedule import Stage, make_stages, position_at
+
+_FLOAT = 4  # bytes
+# Tensors kept for each number that a layer computes, on the way through a network: measured, see
+# tests/test_sizes.py.
+_KEPT_PER_OUTPUT = 1.5
+# Copies of the weights in use within a step: scaled, spread, their gradients.
+_WEIGHT_COPIES = 3.0
+# Of an array in a .npz file: its names and header, in bytes.
+_ARRAY_HEADER = 330
+
+
+@dataclasses.dataclass(frozen=True)
+class Disk:
+    """What a run leaves on disk, in bytes.
+
+    Attributes:
+        checkpoints: those that are kept to the end, and one being written.
+        samples: at most, the sheets of `samples/`, and once more for TensorBoard.
+    """
+
+    checkpoints: int
+    samples: int
+
+
+def parameters(stage: Stage, config: TrainingConfig) -> tuple[int, int]:
+    """Returns how many numbers train in the generator and in the discriminator."""
+    return (
+        sum(layer.parameters for layer in generator_layers(stage, config.network)),
+        sum(layer.parameters for layer in discriminator_layers(stage, config.network)),
+    )
+
+
+def memory_bytes(stage: Stage, config: TrainingConfig, num_replicas: int) -> int:
+    """Estimates the memory that a stage takes on each device.
+
+    Networks, average and Adam's moments; and of the larger of the two steps what is kept
+    from the way through the networks for the way back: the D step goes through the
+    discriminator with reals, fakes, what is between them, and back, of which all is kept for
+    the second derivative. What TensorFlow itself takes, and workspaces of cuDNN, come to it.
+    """
+    generator = generator_layers(stage, config.network)
+    discriminator = discriminator_layers(stage, config.network)
+    batch_size = int(config.schedule.batch_size.at(stage.resolution)) // num_replicas
+    weights = _values(generator) * 4 + _values(discriminator) * 3
+    weights += _WEIGHT_COPIES * (_values(generator) + _values(discriminator))
+    ways = 2 if config.loss.name == "lsgan" else 4
+    for_discriminator = ways * _outputs(discriminator) + _outputs(generator) / _KEPT_PER_OUTPUT
+    for_generator = _outputs(discriminator) + 2 * _outputs(generator)  # with pixel norms
+    kept = _KEPT_PER_OUTPUT * max(for_discriminator, for_generator)
+    size = _FLOAT if config.precision == "float32" else 2
+    return round(_FLOAT * weights + size * batch_size * kept)
+
+
+def checkpoint_bytes(stage: Stage, config: TrainingConfig) -> int:
+    """Returns the size of a checkpoint of a stage."""
+    total = arrays = 0
+    for layers, copies in (
+        (generator_layers(stage, config.network), 2),
+        (discriminator_layers(stage, config.network), 1),
+    ):
+        total += copies * _values(layers) + 2 * sum(layer.parameters for layer in layers)
+        arrays += (copies + 2) * sum(len(layer.variables) for layer in layers)
+    return _FLOAT * total + _ARRAY_HEADER * arrays
+
+
+def disk_bytes(config: TrainingConfig, keep_checkpoints: int, sheet_pixels: int) -> Disk:
+    """Estimates what a run leaves on disk.
+
+    Args:
+        config: the run.
+        keep_checkpoints: the newest checkpoints that stay, besides one of each stage.
+        sheet_pixels: of a sheet of samples.
+    """
+    total_images = round(config.schedule.total_kimg * 1000)
+    stages = [stage for stage in make_stages(config.schedule) if stage.first_image < total_images]
+    newest, sheets = [], 1
+    for stage in stages:
+        position = position_at(config.schedule, (stage,), stage.first_image)
+        call = config.minibatch_repeats * config.discriminator_repeats * position.batch_size
+        images = min(stage.last_image + 1, total_images) - stage.first_image
+        ticks = max(1, round(images / max(position.tick_images, call)))
+        sheets += ticks
+        # The last one of a stage stays in any case.
+        newest += [checkpoint_bytes(stage, config)] * (ticks - 1)
+    sizes = [checkpoint_bytes(stage, config) for stage in stages]
+    beside = newest[len(newest) - min(len(newest), keep_checkpoints - 1) :]
+    return Disk(
+        checkpoints=sum(sizes) + sum(beside) + max(sizes),
+        samples=2 * sheets * sheet_pixels * config.network.num_channels,
+    )
+
+
+def _values(layers: list[LayerShape]) -> int:
+    return sum(layer.values for layer in layers)
+
+
+def _outputs(layers: list[LayerShape]) -> int:
+    return sum(layer.outputs for layer in layers)

@@ -1,0 +1,61 @@
+"""One real iteration of the heaviest stage, before days are spent on getting there."""
+
+from __future__ import annotations
+
+import gc
+
+import tensorflow as tf
+
+from pgan_tf.config import TrainingConfig
+from pgan_tf.dataset import distribute
+from pgan_tf.failures import readable_data_errors, readable_memory_errors
+from pgan_tf.measurement import make_iteration
+from pgan_tf.schedule import Stage, make_stages
+from pgan_tf.sizes import memory_bytes
+from tfrecords.dataset_info import DatasetInfo
+
+
+def heaviest_stage(config: TrainingConfig, num_replicas: int) -> Stage:
+    """Returns the stage of a run that takes most memory, as far as arithmetic tells."""
+    total_images = round(config.schedule.total_kimg * 1000)
+    stages = [stage for stage in make_stages(config.schedule) if stage.first_image < total_images]
+    return max(stages, key=lambda stage: memory_bytes(stage, config, num_replicas))
+
+
+def try_heaviest_stage(
+    config: TrainingConfig, info: DatasetInfo, strategy: tf.distribute.Strategy
+) -> Stage:
+    """Trains the heaviest stage for one iteration, with the data, and throws it away.
+
+    Returns:
+        The stage.
+
+    Raises:
+        UserError: memory ran out, or the data cannot be read.
+    """
+    num_replicas = strategy.num_replicas_in_sync
+    stage = heaviest_stage(config, num_replicas)
+    with readable_memory_errors(config, lambda: stage, num_replicas), readable_data_errors():
+        iterate = make_iteration(config, stage, strategy)
+        batches = iter(
+            distribute(
+                strategy,
+                info,
+                stage.resolution,
+                global_batch_size=int(config.schedule.batch_size.at(stage.resolution)),
+                label_size=config.network.label_size,
+                seed=config.seed,
+                mirror_augment=config.mirror_augment,
+                # The run counts for itself.
+                bad_records=_counter(),
+            )
+        )
+        iterate(batches)
+    del iterate, batches
+    gc.collect()  # models and compiled steps hold each other
+    return stage
+
+
+def _counter() -> tf.Variable:
+    with tf.device("CPU:0"):
+        return tf.Variable(0, dtype=tf.int64, trainable=False)

@@ -1,0 +1,204 @@
+"""What can go wrong on the devices, in words that say what to do."""
+
+import dataclasses
+import re
+
+import pytest
+import tensorflow as tf
+from tests_data import prepare_shapes
+
+from pgan_tf import checkpoint, measurement, run_folder, training_loop
+from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.distribution import check_batch_sizes
+from pgan_tf.failures import readable_memory_errors, smaller_batch_size
+from pgan_tf.per_resolution import PerResolution
+from pgan_tf.schedule import make_stages
+from pgan_tf.training_loop import train
+from pgan_tf.trial import heaviest_stage, try_heaviest_stage
+from tfrecords.errors import UserError
+
+CONFIG = TrainingConfig(
+    dataset="shapes",
+    network=NetworkConfig(resolution=16, fmap_base=64, fmap_max=8, latent_size=8, label_size=6),
+    schedule=ScheduleConfig(
+        resolution=16,
+        stabilize_kimg=0.064,
+        fade_in_kimg=0.064,
+        total_kimg=0.32,
+        batch_size=PerResolution(((4, 16), (8, 8))),
+        tick_kimg=PerResolution(((4, 0.064),)),
+    ),
+    minibatch_repeats=1,
+)
+STAGES = make_stages(CONFIG.schedule)
+
+
+@pytest.fixture(scope="module")
+def info(tmp_path_factory):
+    return prepare_shapes(tmp_path_factory.mktemp("cache"), 16)
+
+
+def with_batch_size(text, group=4):
+    return dataclasses.replace(
+        CONFIG,
+        network=dataclasses.replace(CONFIG.network, mbstd_group_size=group),
+        schedule=dataclasses.replace(
+            CONFIG.schedule, batch_size=PerResolution.parse(text, "--batch_size")
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "resolution", "replicas", "group", "suggested"),
+    [
+        ("16", 4, 1, 4, "8"),
+        ("16", 16, 1, 4, "4:16,16:8"),
+        ("4:128,8:64,16:64", 8, 1, 4, "4:128,8:32"),
+        ("4:128,16:64", 8, 1, 4, "4:128,8:64"),
+        ("4:128,16:32", 8, 1, 4, "4:128,8:64,16:32"),
+        ("24", 4, 1, 4, "12"),
+        ("20", 4, 1, 4, "8"),
+        ("20", 4, 1, 0, "10"),
+        ("16", 4, 4, 4, "8"),  # 2 on each: smaller than a group
+        ("24", 4, 2, 4, "8"),
+        ("4", 4, 4, 4, None),
+        ("1", 4, 1, 4, None),
+    ],
+)
+def test_a_smaller_batch_size_is_suggested_that_the_run_takes(
+    given, resolution, replicas, group, suggested
+):
+    config = with_batch_size(given, group)
+    smaller = smaller_batch_size(config, resolution, replicas)
+    assert smaller == (suggested and PerResolution.parse(suggested, ""))
+    if suggested:
+        check_batch_sizes(with_batch_size(str(smaller), group), replicas)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"),
+        tf.errors.InternalError(None, None, "CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
+        MemoryError(),
+    ],
+)
+def test_out_of_memory_is_said_with_stage_batch_size_and_flag(error):
+    words = r"stage 4 \(8→16 px, fade_in\) at batch size 8: give --batch_size=4:16,8:8,16:4, "
+    with (
+        pytest.raises(UserError, match=words),
+        readable_memory_errors(CONFIG, lambda: STAGES[3], 1),
+    ):
+        raise error
+
+
+def test_other_errors_stay_what_they_are():
+    with (
+        pytest.raises(tf.errors.InternalError, match="cable"),
+        readable_memory_errors(CONFIG, lambda: STAGES[0], 1),
+    ):
+        raise tf.errors.InternalError(None, None, "cable unplugged")
+
+
+def exhausted(*args, **kwargs):
+    raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+
+def run(config, info, folder, strategy):
+    run_folder.open_run(str(folder), config, "")
+    return train(config, info, str(folder), strategy)
+
+
+def test_out_of_memory_while_the_first_networks_are_built(info, one_device, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_loop, "build_state", exhausted)
+    with pytest.raises(UserError, match=r"memory in stage 1 \(4 px.*16: give --batch_size=8,"):
+        run(CONFIG, info, tmp_path / "run", one_device)
+
+
+@pytest.mark.parametrize("where", ["grow_state", "step", "_sheet_of_fakes"])
+def test_out_of_memory_in_a_later_stage_leaves_the_last_checkpoint(
+    info, one_device, tmp_path, monkeypatch, where
+):
+    """The suggestion goes on from there."""
+    original = getattr(training_loop, where) if where != "step" else training_loop.make_train_step
+
+    def fails_later(*args, **kwargs):
+        # Of the stage or state that is worked with, one is among the arguments.
+        resolutions = [getattr(getattr(one, "stage", one), "resolution", 0) for one in args[:2]]
+        late = where == "grow_state" or resolutions[where == "_sheet_of_fakes"] == 8
+        if late and where != "step":
+            exhausted()
+        return exhausted if late else original(*args, **kwargs)
+
+    name = where if where != "step" else "make_train_step"
+    monkeypatch.setattr(training_loop, name, fails_later)
+    folder = tmp_path / "run"
+    with pytest.raises(UserError, match=r"stage 2 \(4→8 px") as caught:
+        run(CONFIG, info, folder, one_device)
+    assert checkpoint.read_run(str(folder)).images_shown == 80
+    suggested = re.search(r"--batch_size=([\d:,]+),", str(caught.value))[1]
+    assert suggested == "4:16,8:4"
+    if where != "step":
+        return
+    monkeypatch.undo()
+    config = with_batch_size(suggested)
+    config = dataclasses.replace(
+        config, schedule=dataclasses.replace(config.schedule, total_kimg=0.084)
+    )
+    assert run(config, info, folder, one_device) == 84
+
+
+# The trial
+
+
+def test_the_heaviest_stage_may_be_an_early_one():
+    """Of a resolution the fade-in has more layers; a hundred times the batch weighs more."""
+    assert heaviest_stage(CONFIG, 1) == STAGES[3]
+    assert heaviest_stage(with_batch_size("4:1600,8:8"), 1) == STAGES[0]
+    short = dataclasses.replace(
+        CONFIG, schedule=dataclasses.replace(CONFIG.schedule, total_kimg=0.1)
+    )
+    assert heaviest_stage(short, 1).resolution <= 8
+
+
+def test_a_trial_takes_one_iteration_of_the_heaviest_stage(info, one_device, monkeypatch):
+    stages = []
+    original = measurement.make_train_step
+
+    def make_train_step(state, config, *others):
+        step = original(state, config, *others)
+
+        def counted(*args):
+            stages.append((state.stage, config.minibatch_repeats))
+            return step(*args)
+
+        return counted
+
+    monkeypatch.setattr(measurement, "make_train_step", make_train_step)
+    assert try_heaviest_stage(CONFIG, info, one_device) == STAGES[3]
+    assert stages == [(STAGES[3], 1)]
+
+
+def test_a_trial_that_runs_out_of_memory_says_so(info, one_device, monkeypatch):
+    for name in ("build_state", "make_train_step"):
+        with monkeypatch.context() as patch:
+            patch.setattr(measurement, name, exhausted)
+            with pytest.raises(UserError, match=r"stage 4 .*--batch_size=4:16,8:8,16:4"):
+                try_heaviest_stage(CONFIG, info, one_device)
+
+
+def test_a_trial_changes_nothing(info, one_device, tmp_path):
+    """The run after it is equal bit for bit to one without: one tick of 4 px."""
+    config = dataclasses.replace(
+        CONFIG, schedule=dataclasses.replace(CONFIG.schedule, total_kimg=0.064)
+    )
+    arrays = []
+    for name in ("without", "with"):
+        if name == "with":
+            try_heaviest_stage(CONFIG, info, one_device)
+            assert sorted(path.name for path in tmp_path.iterdir()) == ["without"]
+        run(config, info, tmp_path / name, one_device)
+        arrays.append(checkpoint.read_run(str(tmp_path / name)).arrays)
+    assert arrays[0].keys() == arrays[1].keys()
+    for key, value in arrays[0].items():
+        assert (value == arrays[1][key]).all(), key

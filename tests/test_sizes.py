@@ -1,0 +1,95 @@
+"""Memory and disk by arithmetic, held to what is measured."""
+
+import dataclasses
+import os
+import pathlib
+import subprocess
+import sys
+
+import peak_memory
+import pytest
+
+from pgan_tf import checkpoint
+from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.per_resolution import PerResolution
+from pgan_tf.schedule import make_stages
+from pgan_tf.sizes import checkpoint_bytes, disk_bytes, memory_bytes, parameters
+from pgan_tf.state import build_state
+
+ROOT = pathlib.Path(__file__).parent.parent
+SCHEDULE = ScheduleConfig(
+    resolution=8,
+    stabilize_kimg=1,
+    fade_in_kimg=1,
+    total_kimg=4,
+    tick_kimg=PerResolution(((4, 0.5),)),
+)
+CONFIG = TrainingConfig(
+    network=NetworkConfig(resolution=8, fmap_base=128, fmap_max=32, latent_size=16, label_size=3),
+    schedule=SCHEDULE,
+    minibatch_repeats=1,
+)
+STAGES = make_stages(SCHEDULE)
+
+
+def test_the_papers_networks_have_23_million_parameters_each():
+    """Table 2, 1024 px: 23.1 million in each."""
+    config = TrainingConfig()
+    assert [
+        round(count / 1e6, 1) for count in parameters(make_stages(config.schedule)[-1], config)
+    ] == [
+        23.1,
+        23.1,
+    ]
+
+
+@pytest.mark.parametrize("stage", [STAGES[0], STAGES[1]], ids=str)
+def test_a_checkpoint_has_the_size_foretold(stage, one_device, tmp_path):
+    path = checkpoint.save(str(tmp_path), build_state(stage, CONFIG, one_device), 0, CONFIG)
+    assert checkpoint_bytes(stage, CONFIG) == pytest.approx(os.path.getsize(path), rel=0.05)
+
+
+def test_disk_counts_the_checkpoints_that_stay():
+    """One a stage, two more of the last one's, and one that is being written."""
+    sizes = [checkpoint_bytes(stage, CONFIG) for stage in STAGES]
+    disk = disk_bytes(CONFIG, keep_checkpoints=3, sheet_pixels=1000)
+    assert disk.checkpoints == sum(sizes) + 2 * sizes[-1] + max(sizes)
+    # The reals, and 2 ticks in each of the first two stages and 4 in the last.
+    assert disk.samples == 2 * (1 + 2 + 2 + 4) * 1000 * 3
+
+
+def test_a_run_too_short_for_its_stages_takes_less_disk():
+    short = dataclasses.replace(CONFIG, schedule=dataclasses.replace(SCHEDULE, total_kimg=0.5))
+    assert disk_bytes(short, 1, 1000).checkpoints == 2 * checkpoint_bytes(STAGES[0], short)
+
+
+def test_memory_grows_with_the_batch_on_a_device():
+    twice = dataclasses.replace(
+        CONFIG, schedule=dataclasses.replace(SCHEDULE, batch_size=PerResolution(((4, 32),)))
+    )
+    one, two = (memory_bytes(STAGES[-1], config, 1) for config in (CONFIG, twice))
+    assert one < two < 2 * one
+    assert memory_bytes(STAGES[-1], twice, 2) == one
+
+
+@pytest.mark.slow
+def test_memory_is_as_measured():
+    """What 48 pictures more in a batch take, of 32 px: so what TensorFlow takes cancels out."""
+    peaks = {}
+    for batch_size in (16, 64):
+        result = subprocess.run(
+            [sys.executable, str(ROOT / "tests/peak_memory.py"), "32", str(batch_size)],
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=True,
+            env={**os.environ, **peak_memory.ENVIRONMENT, "PYTHONPATH": str(ROOT)},
+        )
+        peaks[batch_size] = int(result.stdout.split()[-1])
+
+    def estimate(batch_size):
+        config = peak_memory.make_config(32, batch_size)
+        return memory_bytes(make_stages(config.schedule)[-1], config, 1)
+
+    measured = peaks[64] - peaks[16]
+    assert 0.8 < (estimate(64) - estimate(16)) / measured < 1.6
