@@ -138,6 +138,11 @@ def latest(folder: str) -> str | None:
     return paths[-1] if paths else None
 
 
+def last_of_stages(folder: str) -> list[str]:
+    """Returns the path of each stage's last checkpoint, in the order of stages."""
+    return list({_NAME.search(path)[2]: path for path in _list(folder)}.values())
+
+
 def prune(folder: str, keep: int) -> None:
     """Removes old checkpoints: all but the last `keep`, and the last one of each stage.
 
@@ -147,8 +152,7 @@ def prune(folder: str, keep: int) -> None:
         if name.endswith(".partial") and _NAME.fullmatch(name.removesuffix(".partial")):
             tf.io.gfile.remove(posixpath.join(folder, name))
     paths = _list(folder)
-    last_of_stage = {_NAME.search(path)[2]: path for path in paths}
-    for path in set(paths) - set(paths[-keep:]) - set(last_of_stage.values()):
+    for path in set(paths) - set(paths[-keep:]) - set(last_of_stages(folder)):
         tf.io.gfile.remove(path)
 
 

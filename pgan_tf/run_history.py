@@ -34,21 +34,33 @@ def read_metrics(run_dir: str) -> list[dict[str, Any]]:
     Raises:
         UserError: there are none.
     """
+    rows = [row for row in _read_rows(run_dir) if "kind" not in row]
+    if not rows:
+        raise UserError(f"--run_dir: expected a run with a tick at least, got none in {run_dir!r}")
+    return rows
+
+
+def read_scores(run_dir: str) -> list[dict[str, Any]]:
+    """Returns the lines of metrics.jsonl whose `kind` is `score`.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    return [row for row in _read_rows(run_dir) if row.get("kind") == "score"]
+
+
+def _read_rows(run_dir: str) -> list[dict[str, Any]]:
     path = posixpath.join(run_dir, "metrics.jsonl")
     try:
         with tf.io.gfile.GFile(path) as file:
             lines = file.read().splitlines(keepends=True)
         # A run that goes on may be writing its last line.
-        rows = [json.loads(line) for line in lines if line.endswith("\n") and line.strip()]
+        return [json.loads(line) for line in lines if line.endswith("\n") and line.strip()]
     except (tf.errors.OpError, ValueError) as error:
         reason = getattr(error, "message", None) or str(error)
         raise UserError(
             f"--run_dir: expected a run folder with metrics.jsonl, got {run_dir!r} ({reason})"
         ) from None
-    rows = [row for row in rows if "kind" not in row]
-    if not rows:
-        raise UserError(f"--run_dir: expected a run with a tick at least, got none in {path}")
-    return rows
 
 
 def list_sheets(run_dir: str) -> list[Sheet]:

@@ -40,7 +40,10 @@ LAYERS = (
     ("pgan_tf.generating.video",),
     ("pgan_tf.generating.pictures", "pgan_tf.generating.walk_video"),
     ("pgan_tf.run_history",),
-    ("pgan_tf.generating.training_video",),
+    ("pgan_tf.generating.training_video", "pgan_tf.reporting.charts"),
+    ("pgan_tf.reporting.growth_strip",),
+    ("pgan_tf.reporting.page",),
+    ("pgan_tf.report",),
     ("pgan_tf.paper.modes", "pgan_tf.paper.digits"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -92,6 +95,7 @@ def test_flags_are_read_in_command_line_files_only():
         "pgan_tf.train_flags",
         "pgan_tf.network_flags",
         "pgan_tf.trained_flags",
+        "pgan_tf.report",
     }
     for path in sources():
         if module_of(path) not in allowed:

@@ -2,40 +2,21 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from command_calls import run_calls
 from PIL import Image
+from small_run import make_small_run
 
-from pgan_tf import checkpoint, run_folder, trained
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf import trained
 from pgan_tf.exporting.export import ExportOptions
 from pgan_tf.exporting.saved_model import write_saved_model
-from pgan_tf.schedule import make_stages
-from pgan_tf.state import build_state
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with a run of two checkpoints, 4 and 8 px, and an export of the last one."""
     folder = tmp_path_factory.mktemp("generate")
-    config = TrainingConfig(
-        network=NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=6, label_size=2),
-        schedule=ScheduleConfig(
-            resolution=8, stabilize_kimg=0.008, fade_in_kimg=0.008, total_kimg=0.032
-        ),
-    )
     run_dir = str(folder / "run")
-    run_folder.open_run(run_dir, config, "")
-    stages = make_stages(config.schedule)
-    for stage, images_shown in ((stages[0], 8), (stages[-1], 32)):
-        state = build_state(stage, config, tf.distribute.get_strategy())
-        for variable in state.generator.trainable_variables:
-            variable.assign(variable + 0.3)
-        log = run_folder.RunLog(run_dir, images_shown - 1)
-        row = {"resolution": stage.resolution, "phase": stage.phase, "alpha": 1.0, "seconds": 9.0}
-        log.write_metrics({"images_shown": images_shown, "kimg": images_shown / 1000, **row})
-        log.write_fakes(images_shown, np.full((16, 32, 3), images_shown, np.uint8))
-        checkpoint.save(run_folder.checkpoint_folder(run_dir), state, images_shown, config)
+    make_small_run(run_dir)
     write_saved_model(trained.from_run(run_dir), ExportOptions(str(folder / "export")))
     return folder
 
