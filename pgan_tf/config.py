@@ -50,6 +50,7 @@ class TrainingConfig:
         keep_optimizer_state: carry Adam's moments into the next stage instead of a fresh start.
         mirror_augment: flip half of the real images left to right.
         precision: one of `PRECISIONS`; float16 with dynamic loss scaling (`loss_scale`).
+        jit_compile: compile the networks and their gradients with XLA; pays on GPUs.
         seed: of initial weights, latents, mixing factors and data order.
     """
 
@@ -67,6 +68,7 @@ class TrainingConfig:
     keep_optimizer_state: bool = False
     mirror_augment: bool = False
     precision: str = "float32"
+    jit_compile: bool = False
     seed: int = 1000
 
     def __post_init__(self) -> None:

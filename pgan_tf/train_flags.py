@@ -123,6 +123,9 @@ PRECISION = flags.DEFINE_enum(
     PRECISIONS,
     "Of most of the arithmetic; mixed_float16 with dynamic loss scaling.",
 )
+JIT_COMPILE = flags.DEFINE_bool(
+    "jit_compile", TRAINING.jit_compile, "Compile with XLA: for GPUs, where it fuses kernels."
+)
 STRATEGY = flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Devices.")
 SEED = flags.DEFINE_integer("seed", TRAINING.seed, "Of everything random.")
 KEEP_CHECKPOINTS = flags.DEFINE_integer(
@@ -200,6 +203,7 @@ def make_config(
         keep_optimizer_state=KEEP_OPTIMIZER_STATE.value,
         mirror_augment=MIRROR_AUGMENT.value,
         precision=PRECISION.value,
+        jit_compile=JIT_COMPILE.value,
         seed=SEED.value,
     )
 

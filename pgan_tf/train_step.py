@@ -148,6 +148,18 @@ def make_train_step(
     """
     replica_batch_size = global_batch_size // strategy.num_replicas_in_sync
     options = {"config": config, "global_batch_size": global_batch_size}
+    # Random numbers stay outside: XLA turns the same bits into slightly different ones.
+    compile_with_xla = tf.function(jit_compile=True) if config.jit_compile else lambda f: f
+
+    @compile_with_xla
+    def train_discriminator(*tensors: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        parts, gradients = discriminator_gradients(state, *tensors, **options)
+        measured = [parts.loss, parts.real_scores, parts.fake_scores, parts.gradient_norm]
+        return measured, gradients
+
+    @compile_with_xla
+    def train_generator(*tensors: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        return generator_gradients(state, *tensors, **options)
 
     def replica_slice(batch: tf.Tensor) -> tf.Tensor:
         """A replica's part of random numbers drawn for all, as of `dataset.make_dataset`."""
@@ -166,19 +178,16 @@ def make_train_step(
         if state.stage.fades_in:
             reals = fade_reals(reals, alpha)
         mixing = tf.random.stateless_uniform((global_batch_size,), mixing_seed)
-        parts, gradients = discriminator_gradients(
-            state, reals, labels, draw_latents(latents_seed), replica_slice(mixing), **options
+        measured, gradients = train_discriminator(
+            reals, labels, draw_latents(latents_seed), replica_slice(mixing)
         )
-        measured = [parts.loss, parts.real_scores, parts.fake_scores, parts.gradient_norm]
         return _share(measured, global_batch_size, gradients), gradients
 
     def replica_generator(
         labels: tf.Tensor, images_shown: tf.Tensor
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         latents_seed, _ = _seeds(config.seed, 1, images_shown)
-        per_example, gradients = generator_gradients(
-            state, labels, draw_latents(latents_seed), **options
-        )
+        per_example, gradients = train_generator(labels, draw_latents(latents_seed))
         return _share([per_example], global_batch_size, gradients), gradients
 
     def apply_to_discriminator(gradients: list[tf.Tensor]) -> None:

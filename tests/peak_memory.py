@@ -2,8 +2,8 @@
 
     python tests/peak_memory.py RESOLUTION BATCH_SIZE
 
-Bytes, over what the process had before; the allocator gives back what is free at once. Linux only: the
-peak is /proc's, since getrusage's begins at what the parent process had.
+Bytes, over what the process had before; the allocator gives back what is free at once. Linux
+only: the peak is /proc's, since getrusage's begins at what the parent process had.
 """
 
 import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)

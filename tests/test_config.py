@@ -67,6 +67,7 @@ UNUSUAL = TrainingConfig(
     keep_optimizer_state=True,
     mirror_augment=True,
     precision="mixed_bfloat16",
+    jit_compile=True,
     seed=2**31 - 1,
 )
 

@@ -95,6 +95,22 @@ def test_two_devices_train_like_one(one_device, two_devices, label_size):
         assert not np.array_equal(value, start[name]), f"{name} did not train"
 
 
+@pytest.mark.parametrize(
+    "devices", ["one_device", pytest.param("two_devices", marks=pytest.mark.slow)]
+)
+def test_xla_trains_like_tensorflow(request, devices):
+    strategy = request.getfixturevalue(devices)
+    network = dataclasses.replace(NETWORK, label_size=3)
+    plain, plain_metrics = run_steps(strategy, make_config(network=network), sgd, calls=2)
+    config = make_config(network=network, jit_compile=True)
+    compiled, compiled_metrics = run_steps(strategy, config, sgd, calls=2)
+    np.testing.assert_allclose(compiled_metrics, plain_metrics, rtol=1e-4, atol=1e-5)
+    for name, value in weights(plain).items():
+        np.testing.assert_allclose(
+            weights(compiled)[name], value, rtol=1e-5, atol=1e-6, err_msg=name
+        )
+
+
 def test_devices_stay_in_step(two_devices):
     trained, _ = run_steps(two_devices, make_config(), calls=2)
     for name, variable in trained.weights().items():
