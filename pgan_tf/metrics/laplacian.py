@@ -1,0 +1,71 @@
+"""Laplacian pyramids (Burt and Adelson, 1983), whose levels each hold one band of detail.
+
+As the paper's §5 uses them. Filtering along an axis is one matrix product, with the mirrored
+borders in the matrix: that is what makes it fast.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+_BINOMIAL = np.array([1, 4, 6, 4, 1], np.float64) / 16
+
+
+def laplacian_pyramid(pictures: np.ndarray, lowest: int) -> dict[int, np.ndarray]:
+    """Splits pictures into bands.
+
+    Args:
+        pictures: `(n, channels, side, side)` float32, side a power of two.
+        lowest: side of the last level, which is the picture itself, made small.
+
+    Returns:
+        Side to `(n, channels, side, side)` float32, largest first. Enlarging each level and
+        adding it to the one before gives the pictures back.
+    """
+    levels = {}
+    while pictures.shape[-1] > lowest:
+        smaller = shrink(pictures)
+        levels[pictures.shape[-1]] = pictures - enlarge(smaller)
+        pictures = smaller
+    levels[pictures.shape[-1]] = pictures
+    return levels
+
+
+def shrink(pictures: np.ndarray) -> np.ndarray:
+    """Blurs with the binomial 5x5 filter and keeps every second pixel."""
+    return _filter(pictures, _shrink_matrix(pictures.shape[-1]))
+
+
+def enlarge(pictures: np.ndarray) -> np.ndarray:
+    """Puts zeros between the pixels and blurs them over, four times as bright."""
+    return _filter(pictures, _enlarge_matrix(pictures.shape[-1]))
+
+
+def _filter(pictures: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Multiplies both axes of `(n, channels, side, side)` by a `(new side, side)` matrix."""
+    n, channels, side, _ = pictures.shape
+    rows = pictures.reshape(-1, side) @ matrix.T
+    return np.matmul(matrix, rows.reshape(n, channels, side, len(matrix)))
+
+
+@functools.cache
+def _blur_matrix(side: int) -> np.ndarray:
+    """`(side, side)`: the binomial filter; beyond a border pixels repeat in mirror order."""
+    matrix = np.zeros((side, side))
+    for row in range(side):
+        for tap, weight in enumerate(_BINOMIAL, start=row - 2):
+            column = abs(tap)
+            matrix[row, column if column < side else 2 * (side - 1) - column] += weight
+    return matrix
+
+
+@functools.cache
+def _shrink_matrix(side: int) -> np.ndarray:
+    return _blur_matrix(side)[::2].astype(np.float32)
+
+
+@functools.cache
+def _enlarge_matrix(side: int) -> np.ndarray:
+    return 2 * _blur_matrix(2 * side)[:, ::2].astype(np.float32)

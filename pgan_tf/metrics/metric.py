@@ -1,0 +1,44 @@
+"""What every metric has: two sets of pictures are summed up, and the sums compared."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
+
+
+class Collector(Protocol):
+    """Sees a set of pictures batch by batch."""
+
+    def add(self, batch: Any) -> None:
+        """Takes a batch of what the metric `sees`."""
+
+    def summary(self) -> Any:
+        """Returns what `Metric.compare` needs of the set."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """A way of scoring a set of pictures, against a set of real ones or alone.
+
+    Attributes:
+        name: as `--metrics` has it.
+        version: grows when the same pictures get another score.
+        sees: `pictures`, `(n, side, side, channels)` uint8 batches, or `inception`, what
+            `inception.Inception` returns for them.
+        collect: from a number that tells the sets of an evaluation apart to a new collector.
+        compare: from the summaries of the reals and of the set to score, to values by name.
+        headline: the value that stands for the metric.
+        better: whether `lower` or `higher` is better; `neither` where it is only to be near
+            to that of the reals.
+        filter: how pictures are resized and filtered on their way.
+    """
+
+    name: str
+    version: int
+    sees: Literal["pictures", "inception"]
+    collect: Callable[[int], Collector]
+    compare: Callable[[Any, Any], dict[str, float]]
+    headline: str
+    better: Literal["lower", "higher", "neither"]
+    filter: str

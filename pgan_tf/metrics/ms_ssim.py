@@ -1,0 +1,122 @@
+"""Multi-scale structural similarity (Wang et al., 2003) between pictures of one set.
+
+The paper (§5, table 1) follows Odena et al. (2017): the mean similarity of many random pairs
+tells how little a generator varies. A score near to that of the reals is good; a much higher
+one means that the pictures are all alike. It says nothing about their quality.
+
+As published: five scales, an 11x11 Gaussian window of deviation 1.5 (smaller where
+pictures are), scales halved by 2x2 averages.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from pgan_tf.metrics.metric import Metric
+from tfrecords.errors import UserError
+
+_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_WINDOW_SIDE, _WINDOW_DEVIATION = 11, 1.5
+_LUMINANCE_CONSTANT = (0.01 * 255) ** 2
+_CONTRAST_CONSTANT = (0.03 * 255) ** 2
+_LOWEST_RESOLUTION = 2 ** (len(_SCALE_WEIGHTS) - 1)
+
+
+def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Returns the similarity of each pair, at most 1.
+
+    Args:
+        a: `(n, side, side, channels)` uint8, side at least 16 and a power of two times 16.
+        b: the same.
+
+    Returns:
+        `(n,)` float64.
+    """
+    a, b = (pictures.transpose(0, 3, 1, 2).astype(np.float64) for pictures in (a, b))
+    score = np.ones(len(a))
+    *upper, last = _SCALE_WEIGHTS
+    # Negative means opposite structure: no similarity at all.
+    for weight in upper:
+        score *= np.maximum(_ssim(a, b)[1], 0) ** weight
+        a, b = _halve(a), _halve(b)
+    return score * np.maximum(_ssim(a, b)[0], 0) ** last
+
+
+def _ssim(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns each pair's mean structural similarity, and its part without luminance."""
+    window = _window_matrix(a.shape[-1])
+
+    def average(pictures: np.ndarray) -> np.ndarray:
+        return np.matmul(np.matmul(window, pictures), window.T)
+
+    mean_a, mean_b = average(a), average(b)
+    variances = average(a * a) + average(b * b) - mean_a**2 - mean_b**2
+    covariance = average(a * b) - mean_a * mean_b
+    contrast = (2 * covariance + _CONTRAST_CONSTANT) / (variances + _CONTRAST_CONSTANT)
+    luminance = (2 * mean_a * mean_b + _LUMINANCE_CONSTANT) / (
+        mean_a**2 + mean_b**2 + _LUMINANCE_CONSTANT
+    )
+    return (luminance * contrast).mean(axis=(1, 2, 3)), contrast.mean(axis=(1, 2, 3))
+
+
+@functools.cache
+def _window_matrix(side: int) -> np.ndarray:
+    """`(places, side)`: the Gaussian window at every place where it fits."""
+    size = min(_WINDOW_SIDE, side)
+    deviation = size * _WINDOW_DEVIATION / _WINDOW_SIDE
+    weights = np.exp(-(((np.arange(size) - (size - 1) / 2) / deviation) ** 2) / 2)
+    matrix = np.zeros((side - size + 1, side))
+    for place in range(len(matrix)):
+        matrix[place, place : place + size] = weights / weights.sum()
+    return matrix
+
+
+def _halve(pictures: np.ndarray) -> np.ndarray:
+    n, channels, side, _ = pictures.shape
+    return pictures.reshape(n, channels, side // 2, 2, side // 2, 2).mean(axis=(3, 5))
+
+
+class SimilarityCollector:
+    """Compares each picture of even number with the next one."""
+
+    def __init__(self) -> None:
+        self._sum, self._pairs = 0.0, 0
+
+    def add(self, batch: np.ndarray) -> None:
+        """Takes `(n, side, side, channels)` uint8, n even."""
+        scores = ms_ssim(batch[0::2], batch[1::2])
+        self._sum += scores.sum()
+        self._pairs += len(scores)
+
+    def summary(self) -> float:
+        """Returns the mean over the pairs."""
+        return self._sum / self._pairs
+
+
+def make_ms_ssim(resolution: int) -> Metric:
+    """Returns the metric: `ms_ssim` of the set, and `ms_ssim_reals`.
+
+    Raises:
+        UserError: the pictures are too small for five scales.
+    """
+    if resolution < _LOWEST_RESOLUTION:
+        raise UserError(
+            f"ms_ssim: expected pictures of at least {_LOWEST_RESOLUTION} px for its "
+            f"{len(_SCALE_WEIGHTS)} scales, got {resolution}: choose other metrics"
+        )
+
+    def compare(reals: float, fakes: float) -> dict[str, float]:
+        return {"ms_ssim": fakes, "ms_ssim_reals": reals}
+
+    return Metric(
+        "ms_ssim",
+        1,
+        "pictures",
+        lambda which: SimilarityCollector(),
+        compare,
+        "ms_ssim",
+        "neither",
+        "2x2 average",
+    )
