@@ -134,13 +134,13 @@ def save(
 
 def latest(folder: str) -> str | None:
     """Returns the path of the checkpoint with the most images shown, or None."""
-    paths = _list(folder)
+    paths = list_checkpoints(folder)
     return paths[-1] if paths else None
 
 
 def last_of_stages(folder: str) -> list[str]:
     """Returns the path of each stage's last checkpoint, in the order of stages."""
-    return list({_NAME.search(path)[2]: path for path in _list(folder)}.values())
+    return list({_NAME.search(path)[2]: path for path in list_checkpoints(folder)}.values())
 
 
 def prune(folder: str, keep: int) -> None:
@@ -151,7 +151,7 @@ def prune(folder: str, keep: int) -> None:
     for name in tf.io.gfile.listdir(folder):
         if name.endswith(".partial") and _NAME.fullmatch(name.removesuffix(".partial")):
             tf.io.gfile.remove(posixpath.join(folder, name))
-    paths = _list(folder)
+    paths = list_checkpoints(folder)
     for path in set(paths) - set(paths[-keep:]) - set(last_of_stages(folder)):
         tf.io.gfile.remove(path)
 
@@ -261,7 +261,8 @@ def _name(images_shown: int, stage_index: int) -> str:
     return f"images-{images_shown:010d}-stage-{stage_index:02d}.npz"
 
 
-def _list(folder: str) -> list[str]:
+def list_checkpoints(folder: str) -> list[str]:
+    """Returns the paths of all checkpoints, by images shown."""
     if not tf.io.gfile.isdir(folder):
         return []
     names = sorted(name for name in tf.io.gfile.listdir(folder) if _NAME.fullmatch(name))

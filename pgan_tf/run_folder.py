@@ -2,7 +2,7 @@
 
 - `flags.txt`: usable as --flagfile
 - `config.json`: the configuration
-- `metrics.jsonl`: one object per tick
+- `metrics.jsonl`: one object per tick, and scores, which have a `kind`; see `metrics.score`
 - `events.out.tfevents…`: the same for TensorBoard, with the sample sheets
 - `checkpoints/`: see `checkpoint`
 - `samples/reals.png`, `samples/fakes-<kimg>.png`
@@ -126,11 +126,11 @@ def _list(folder: str) -> list[str]:
     return [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
 
 
-def _write(path: str, text: str) -> None:
+def write_file(path: str, contents: bytes) -> None:
     """Writes a file whole or not at all."""
     try:
-        with tf.io.gfile.GFile(path + ".partial", "w") as file:
-            file.write(text)
+        with tf.io.gfile.GFile(path + ".partial", "wb") as file:
+            file.write(contents)
         tf.io.gfile.rename(path + ".partial", path, overwrite=True)
     except tf.errors.OpError:
         if tf.io.gfile.exists(path + ".partial"):
@@ -139,7 +139,7 @@ def _write(path: str, text: str) -> None:
 
 
 @contextmanager
-def _readable_errors(path: str) -> Iterator[None]:
+def readable_errors(path: str) -> Iterator[None]:
     """Turns an error of writing, such as on a full disk, into one line."""
     try:
         yield
@@ -150,51 +150,67 @@ def _readable_errors(path: str) -> Iterator[None]:
         ) from None
 
 
+def _write(path: str, text: str) -> None:
+    write_file(path, text.encode())
+
+
+def read_rows(run_dir: str) -> list[str]:
+    """Returns the lines of a run's `metrics.jsonl`, without one that was cut off."""
+    path = posixpath.join(run_dir, "metrics.jsonl")
+    if not tf.io.gfile.exists(path):
+        return []
+    with tf.io.gfile.GFile(path) as file:
+        lines = file.read().splitlines(keepends=True)
+    return [line for line in lines if line.endswith("\n") and line.strip()]
+
+
 class RunLog:
-    """Writes the metrics and sample sheets of ticks, to files and for TensorBoard."""
+    """Writes the metrics and sample sheets of ticks, to files and for TensorBoard.
+
+    Attributes:
+        ticks: how many ticks were written, over all parts of the run.
+        seconds: of training until the last one that was there when the log was opened.
+    """
 
     def __init__(self, run_dir: str, images_shown: int) -> None:
         """Opens the log where a run begins or goes on.
 
-        Ticks later than `images_shown` are dropped: they will come again.
+        Ticks later than `images_shown` are dropped: they will come again. So are scores.
         """
         self._run_dir = run_dir
         self._metrics_path = posixpath.join(run_dir, "metrics.jsonl")
         self._events = posixpath.join(run_dir, "events.out.tfevents…")
-        lines = []
-        if tf.io.gfile.exists(self._metrics_path):
-            with tf.io.gfile.GFile(self._metrics_path) as file:
-                lines = [line for line in file.read().splitlines(keepends=True) if line.strip()]
         kept = [
-            line
-            for line in lines
-            if line.endswith("\n") and json.loads(line)["images_shown"] <= images_shown
+            line for line in read_rows(run_dir) if json.loads(line)["images_shown"] <= images_shown
         ]
-        if kept != lines:
-            with _readable_errors(self._metrics_path):
+        if tf.io.gfile.exists(self._metrics_path):
+            with readable_errors(self._metrics_path):
                 _write(self._metrics_path, "".join(kept))
-        self.seconds = json.loads(kept[-1])["seconds"] if kept else 0.0
-        with _readable_errors(self._events):
+        ticks = [row for row in map(json.loads, kept) if "kind" not in row]
+        self.ticks = len(ticks)
+        self.seconds = ticks[-1]["seconds"] if ticks else 0.0
+        with readable_errors(self._events):
             self._writer = tf.summary.create_file_writer(run_dir)
 
     def write_text(self, name: str, text: str) -> None:
         """Writes a file of the run folder."""
         path = posixpath.join(self._run_dir, name)
-        with _readable_errors(path):
+        with readable_errors(path):
             _write(path, text)
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Appends one tick's metrics; `images_shown` is among them."""
         with (
-            _readable_errors(self._metrics_path),
+            readable_errors(self._metrics_path),
             tf.io.gfile.GFile(self._metrics_path, "a") as file,
         ):
             file.write(json.dumps(metrics) + "\n")
-        with _readable_errors(self._events), self._writer.as_default(step=metrics["images_shown"]):
+        with readable_errors(self._events), self._writer.as_default(step=metrics["images_shown"]):
             for name, value in metrics.items():
                 if isinstance(value, int | float):
                     tf.summary.scalar(name, value)
             self._writer.flush()
+        self.ticks += 1
 
     def write_fakes(self, images_shown: int, sheet: np.ndarray) -> str:
         """Writes `samples/fakes-<kimg>.png` and returns its path."""
@@ -208,9 +224,9 @@ class RunLog:
 
     def _write_sheet(self, name: str, tag: str, images_shown: int, sheet: np.ndarray) -> str:
         path = posixpath.join(self._run_dir, "samples", name)
-        with _readable_errors(path):
+        with readable_errors(path):
             sampling.write_png(path, sheet)
-        with _readable_errors(self._events), self._writer.as_default(step=images_shown):
+        with readable_errors(self._events), self._writer.as_default(step=images_shown):
             tf.summary.image(tag, sheet[None])
             self._writer.flush()
         return path

@@ -45,6 +45,10 @@ LAYERS = (
     ("pgan_tf.reporting.page",),
     ("pgan_tf.report",),
     ("pgan_tf.paper.modes", "pgan_tf.paper.digits"),
+    ("pgan_tf.metrics.metric", "pgan_tf.metrics.laplacian", "pgan_tf.metrics.score"),
+    ("pgan_tf.metrics.sliced_wasserstein", "pgan_tf.metrics.ms_ssim"),
+    ("pgan_tf.metrics.shape_modes", "pgan_tf.metrics.chart"),
+    ("pgan_tf.metrics.by_name", "pgan_tf.metrics.evaluation", "pgan_tf.metrics.score_log"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 PURE = (

@@ -26,8 +26,11 @@ class Metric:
         version: grows when the same pictures get another score.
         sees: `pictures`, `(n, side, side, channels)` uint8 batches, or `inception`, what
             `inception.Inception` returns for them.
+        against_reals: whether it compares two sets; others score one set alone, and the
+            reals' own score is what to be near to.
         collect: from a number that tells the sets of an evaluation apart to a new collector.
-        compare: from the summaries of the reals and of the set to score, to values by name.
+        compare: from the summaries of the reals (None where it scores one set alone) and of
+            the set to score, to values by name.
         headline: the value that stands for the metric.
         better: whether `lower` or `higher` is better; `neither` where it is only to be near
             to that of the reals.
@@ -37,6 +40,7 @@ class Metric:
     name: str
     version: int
     sees: Literal["pictures", "inception"]
+    against_reals: bool
     collect: Callable[[int], Collector]
     compare: Callable[[Any, Any], dict[str, float]]
     headline: str

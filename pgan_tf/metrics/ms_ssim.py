@@ -85,8 +85,11 @@ class SimilarityCollector:
         self._sum, self._pairs = 0.0, 0
 
     def add(self, batch: np.ndarray) -> None:
-        """Takes `(n, side, side, channels)` uint8, n even."""
-        scores = ms_ssim(batch[0::2], batch[1::2])
+        """Takes `(n, side, side, channels)` uint8; the last one is left out if n is odd."""
+        pairs = len(batch) // 2
+        if not pairs:
+            return
+        scores = ms_ssim(batch[0 : 2 * pairs : 2], batch[1 : 2 * pairs : 2])
         self._sum += scores.sum()
         self._pairs += len(scores)
 
@@ -96,7 +99,7 @@ class SimilarityCollector:
 
 
 def make_ms_ssim(resolution: int) -> Metric:
-    """Returns the metric: `ms_ssim` of the set, and `ms_ssim_reals`.
+    """Returns the metric: `ms_ssim`, the mean similarity of pairs within the set.
 
     Raises:
         UserError: the pictures are too small for five scales.
@@ -107,16 +110,14 @@ def make_ms_ssim(resolution: int) -> Metric:
             f"{len(_SCALE_WEIGHTS)} scales, got {resolution}: choose other metrics"
         )
 
-    def compare(reals: float, fakes: float) -> dict[str, float]:
-        return {"ms_ssim": fakes, "ms_ssim_reals": reals}
-
     return Metric(
-        "ms_ssim",
-        1,
-        "pictures",
-        lambda which: SimilarityCollector(),
-        compare,
-        "ms_ssim",
-        "neither",
-        "2x2 average",
+        name="ms_ssim",
+        version=1,
+        sees="pictures",
+        against_reals=False,
+        collect=lambda which: SimilarityCollector(),
+        compare=lambda reals, mean: {"ms_ssim": float(mean)},
+        headline="ms_ssim",
+        better="neither",
+        filter="2x2 average",
     )

@@ -111,7 +111,6 @@ def sliced_wasserstein(a: Descriptors, b: Descriptors, directions: np.ndarray) -
         b: as many.
         directions: `(channels * 49, k)`, columns of length 1.
     """
-
     count = directions.shape[1]
     # Made once: the system takes longer to hand out memory than the processor to fill it.
     buffers = np.empty((2, _CHUNK, len(a.patches)), np.float32)
@@ -163,7 +162,17 @@ def make_swd(num_images: int, resolution: int, num_channels: int, seed: int) -> 
             values[f"swd_{side}"] = 1e3 * sliced_wasserstein(reals[side], fakes[side], directions)
         return {"swd": float(np.mean(list(values.values()))), **values}
 
-    return Metric("swd", 1, "pictures", collect, compare, "swd", "lower", "binomial 5x5 pyramid")
+    return Metric(
+        name="swd",
+        version=1,
+        sees="pictures",
+        against_reals=True,
+        collect=collect,
+        compare=compare,
+        headline="swd",
+        better="lower",
+        filter="binomial 5x5 pyramid",
+    )
 
 
 def _levels(resolution: int) -> list[int]:

@@ -25,9 +25,9 @@ class ModeCoverage:
 
     Attributes:
         num_samples: pictures classified.
-        modes: modes that were drawn at least once, 0 to 1,000.
+        modes: modes that were drawn at least once, 0 to all.
         reverse_kl: Kullback-Leibler divergence of what was drawn from the uniform
-            distribution, in nats; 0 is best, log 1000 = 6.91 is one mode alone.
+            distribution, in nats; 0 is best, one mode alone of 1,000 is log 1000 = 6.91.
     """
 
     num_samples: int
@@ -53,10 +53,10 @@ def count_modes(batches: Iterable[np.ndarray], read_digits: ReadDigits) -> np.nd
 
 
 def mode_coverage(counts: np.ndarray) -> ModeCoverage:
-    """Returns the two figures of the paper's table 4."""
+    """Returns the two figures of the paper's table 4, of however many modes are counted."""
     num_samples = int(counts.sum())
     shares = counts[counts > 0] / num_samples
-    reverse_kl = float(np.sum(shares * np.log(shares * NUM_MODES)))
+    reverse_kl = float(np.sum(shares * np.log(shares * len(counts))))
     return ModeCoverage(num_samples, int(np.count_nonzero(counts)), max(0.0, reverse_kl))
 
 

@@ -1,0 +1,152 @@
+"""Scores the generators of a run: `python evaluate.py --run_dir=RUN --metrics=swd,ms_ssim`.
+
+The real pictures are those that the run was trained on: its flags.txt says where they are.
+Other flags of train.py that are given here hold instead, such as --data and --data_cache.
+"""
+
+import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+
+import posixpath
+import re
+import sys
+
+import tensorflow as tf
+from absl import flags
+from tqdm import tqdm
+
+from pgan_tf import checkpoint, train_flags
+from pgan_tf.checkpoint import Checkpoint
+from pgan_tf.config import TrainingConfig
+from pgan_tf.metrics.by_name import NAMES, make_metrics, parse_names
+from pgan_tf.metrics.evaluation import Evaluation, Generated, RealPictures, default_num_images
+from pgan_tf.metrics.score_log import (
+    CHART,
+    TABLE,
+    append_scores,
+    describe_scores,
+    draw_scores,
+    read_scores,
+)
+from pgan_tf.run_folder import checkpoint_folder, read_config
+from tfrecords.cache import prepare
+from tfrecords.command_line import run
+from tfrecords.dataset_info import DatasetInfo
+from tfrecords.errors import UserError
+
+METRICS = flags.DEFINE_string("metrics", "swd", f"Some of {', '.join(NAMES)}; see docs/metrics.md.")
+NUM_IMAGES = flags.DEFINE_integer(
+    "num_images", None, "Pictures in each set. Default: 2048, or half of the data."
+)
+EVAL_SEED = flags.DEFINE_integer(
+    "eval_seed", 0, "Of the choice of reals, latents, patches and directions.", lower_bound=0
+)
+CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", "last", "last, all of those that the run kept, or the name of one of its files."
+)
+NETWORK = flags.DEFINE_enum(
+    "network", "average_generator", ["average_generator", "generator"], "Which weights."
+)
+flags.declare_key_flag("run_dir")
+flags.declare_key_flag("data")
+flags.declare_key_flag("data_cache")
+
+
+def main() -> None:
+    """Scores, and writes the scores to the run folder."""
+    run_dir = train_flags.RUN_DIR.value
+    if not run_dir:
+        raise UserError("--run_dir: expected the folder of a run of train.py, got none")
+    config = read_config(run_dir)
+    if config is None:
+        raise UserError(f"--run_dir: expected a folder of a run of train.py, got {run_dir!r}")
+    names = parse_names(METRICS.value, "--metrics")
+    paths = chosen_checkpoints(run_dir)
+    info = read_reals(config)
+    reals = RealPictures(
+        info,
+        config.network.resolution,
+        NUM_IMAGES.value if NUM_IMAGES.value is not None else default_num_images(info),
+        EVAL_SEED.value,
+    )
+    metrics = make_metrics(names, info, reals.resolution, reals.num_images, reals.seed)
+    total = Evaluation.num_pictures(reals, len(paths))
+    before = len(read_scores(run_dir))
+    with tqdm(total=total, unit="img", dynamic_ncols=True) as bar:
+        evaluation = Evaluation(metrics, reals, report=lambda count: bar.update(count))
+        for path in paths:
+            append_scores(run_dir, evaluation.score(generated(checkpoint.read(path))))
+    draw_scores(run_dir, config.schedule)
+    scores = read_scores(run_dir)
+    wanted = [score for score in scores if score.metric in names]
+    print(describe_scores(wanted), end="")
+    table, chart = (posixpath.join(run_dir, name) for name in (TABLE, CHART))
+    print(f"\n{len(scores)} scores ({before} before) in {run_dir}/metrics.jsonl; {table}, {chart}")
+
+
+def chosen_checkpoints(run_dir: str) -> list[str]:
+    """Returns the checkpoints that --checkpoint names.
+
+    Raises:
+        UserError: there are none.
+    """
+    folder, chosen = checkpoint_folder(run_dir), CHECKPOINT.value
+    if chosen not in ("last", "all"):
+        return [posixpath.join(folder, posixpath.basename(chosen))]
+    paths = checkpoint.list_checkpoints(folder)
+    if not paths:
+        raise UserError(f"--run_dir: expected a run with checkpoints, got {run_dir!r}: train it")
+    return paths if chosen == "all" else paths[-1:]
+
+
+def read_reals(config: TrainingConfig) -> DatasetInfo:
+    """Returns the data set that the run was trained on.
+
+    Raises:
+        UserError: it is not there, or another one.
+    """
+    if not train_flags.DATA.value:
+        raise UserError("--data: expected the pictures that the run was trained on, got none")
+    info = prepare(
+        train_flags.DATA.value,
+        train_flags.DATA_CACHE.value,
+        train_flags.picture_options(),
+        labels=train_flags.LABELS.value or ("wanted" if config.network.label_size else None),
+        tfds_data_dir=train_flags.TFDS_DATA_DIR.value,
+    )
+    expected = config.network.label_size
+    if info.num_channels != config.network.num_channels or expected not in (0, info.label_size):
+        raise UserError(
+            f"--data: expected pictures with {config.network.num_channels} channels and {expected} "
+            f"classes, as the run was trained on, got {info.num_channels} and {info.label_size}"
+        )
+    return info
+
+
+def generated(saved: Checkpoint) -> Generated:
+    """Returns a checkpoint's generator."""
+    return Generated(
+        checkpoint.load_generator(saved, NETWORK.value),
+        saved.config.network,
+        saved.stage,
+        saved.images_shown,
+        NETWORK.value,
+        posixpath.basename(saved.path),
+    )
+
+
+def with_flags_of_run(arguments: list[str]) -> list[str]:
+    """Puts the lines of the run's flags.txt before the arguments, which win."""
+    # "--run_dir RUN" is "--run_dir=RUN".
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    found = [re.fullmatch(r"--?run_dir(?:=(.*))?", one) and (one, after) for one, after in pairs]
+    given = [one.split("=", 1)[1] if "=" in one else after for one, after in filter(None, found)]
+    path = posixpath.join(given[-1], "flags.txt") if given else ""
+    if not path or not tf.io.gfile.exists(path):
+        return arguments
+    with tf.io.gfile.GFile(path) as file:
+        return [*file.read().splitlines(), *arguments]
+
+
+if __name__ == "__main__":
+    sys.argv[1:] = with_flags_of_run(sys.argv[1:])
+    run(main)

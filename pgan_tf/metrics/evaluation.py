@@ -1,0 +1,206 @@
+"""Scores generators against the same real pictures, and real pictures against each other."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pgan_tf import sampling
+from pgan_tf.config import NetworkConfig
+from pgan_tf.dataset import make_dataset
+from pgan_tf.growth import named_variables
+from pgan_tf.metrics.metric import Metric
+from pgan_tf.metrics.score import Score
+from pgan_tf.order import pictures_at
+from pgan_tf.schedule import Stage
+from tfrecords.dataset_info import DatasetInfo, read_labels
+from tfrecords.errors import UserError
+
+BATCH_SIZE = 64
+DEFAULT_NUM_IMAGES = 2048
+
+# Numbers of the sets of an evaluation, for collectors.
+_REALS, _FAKES, _OTHER_REALS = range(3)
+
+# Tells a batch's size to whoever waits.
+Report = Callable[[int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Generated:
+    """A generator to score; see `Score` for what the fields mean."""
+
+    model: keras.Model
+    config: NetworkConfig
+    stage: Stage
+    images_shown: int
+    network: str
+    checkpoint: str
+
+
+@dataclasses.dataclass(frozen=True)
+class RealPictures:
+    """The real pictures of an evaluation: a random choice without repetition.
+
+    Attributes:
+        info: the TFRecords.
+        resolution: that they are read and compared at.
+        num_images: in each set.
+        seed: of the choice.
+    """
+
+    info: DatasetInfo
+    resolution: int
+    num_images: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.num_images <= self.info.num_images:
+            raise UserError(
+                f"--num_images: expected 2 to {self.info.num_images}, the pictures of "
+                f"{self.info.name}, got {self.num_images}"
+            )
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there are as many pictures again that are not among them."""
+        return 2 * self.num_images <= self.info.num_images
+
+    def batches(self, others: bool = False) -> Iterator[np.ndarray]:
+        """Reads them, or as many others: `(n, resolution, resolution, channels)` uint8."""
+        dataset = make_dataset(
+            self.info,
+            self.resolution,
+            global_batch_size=BATCH_SIZE,
+            label_size=0,
+            seed=self.seed,
+            images_shown=self.num_images if others else 0,
+        )
+        left = self.num_images
+        for images, _ in dataset:
+            yield sampling.to_uint8(images.numpy()[:left])
+            left -= BATCH_SIZE
+            if left <= 0:
+                return
+
+    def labels(self, label_size: int) -> np.ndarray:
+        """Returns `(num_images, label_size)` float32, so that fakes have the same classes."""
+        positions = tf.range(self.num_images, dtype=tf.int64)
+        pictures = pictures_at(positions, self.info.num_images, self.seed).numpy()
+        return read_labels(self.info)[pictures, :label_size]
+
+
+def default_num_images(info: DatasetInfo) -> int:
+    """Returns 2,048, or half of the pictures, which leaves as many for the floor."""
+    return max(2, min(DEFAULT_NUM_IMAGES, info.num_images // 2))
+
+
+class Evaluation:
+    """Scores generators; what the reals come to is computed once."""
+
+    def __init__(
+        self, metrics: Sequence[Metric], reals: RealPictures, report: Report = lambda count: None
+    ) -> None:
+        """Sums the reals up.
+
+        Args:
+            metrics: see `by_name.make_metrics`.
+            reals: what to compare with.
+            report: is told of each batch, of reals and fakes; see `num_pictures`.
+        """
+        self._metrics, self._reals, self._report = metrics, reals, report
+        self._summaries = self._collect(_REALS, reals.batches())
+        self._floors: list[dict[str, float] | None] = [None] * len(metrics)
+        if reals.has_others:
+            others = self._collect(_OTHER_REALS, reals.batches(others=True))
+            self._floors = self._compare(others)
+        for index, metric in enumerate(metrics):
+            if not metric.against_reals:
+                self._floors[index] = metric.compare(None, self._summaries[index])
+
+    @staticmethod
+    def num_pictures(reals: RealPictures, generators: int) -> int:
+        """Returns how many pictures are read and drawn in all."""
+        return (1 + reals.has_others + generators) * reals.num_images
+
+    def score(self, generated: Generated) -> list[Score]:
+        """Scores a generator: a score for each metric."""
+        fakes = fake_batches(generated.model, generated.config, self._reals)
+        found = self._compare(self._collect(_FAKES, fakes))
+        checksum = weights_sha256(generated.model)
+        info = self._reals.info
+        return [
+            Score(
+                metric=metric.name,
+                values=values,
+                floor=floor,
+                headline=metric.headline,
+                better=metric.better,
+                images_shown=generated.images_shown,
+                stage=generated.stage.index,
+                stage_resolution=generated.stage.resolution,
+                resolution=self._reals.resolution,
+                metric_version=metric.version,
+                num_images=self._reals.num_images,
+                filter=metric.filter,
+                seed=self._reals.seed,
+                data=f"{info.name}, {info.num_images} pictures",
+                network=generated.network,
+                checkpoint=generated.checkpoint,
+                weights_sha256=checksum,
+            )
+            for metric, values, floor in zip(self._metrics, found, self._floors, strict=True)
+        ]
+
+    def _collect(self, which: int, batches: Iterable[np.ndarray]) -> list[Any]:
+        collectors = [metric.collect(which) for metric in self._metrics]
+        for batch in batches:
+            for collector in collectors:
+                collector.add(batch)
+            self._report(len(batch))
+        return [collector.summary() for collector in collectors]
+
+    def _compare(self, summaries: list[Any]) -> list[dict[str, float]]:
+        return [
+            metric.compare(reals if metric.against_reals else None, summary)
+            for metric, reals, summary in zip(
+                self._metrics, self._summaries, summaries, strict=True
+            )
+        ]
+
+
+def fake_batches(
+    model: keras.Model, config: NetworkConfig, reals: RealPictures
+) -> Iterator[np.ndarray]:
+    """Draws as many pictures as there are reals, of the same classes.
+
+    Yields:
+        `(n, resolution, resolution, channels)` uint8; pictures of an earlier stage are
+        enlarged by repetition.
+    """
+    # Folding is for exports: here the weights may be of a run that goes on.
+    draw = tf.function(model, reduce_retracing=True)
+    labels = reals.labels(config.label_size)
+    for first in range(0, reals.num_images, BATCH_SIZE):
+        end = min(first + BATCH_SIZE, reals.num_images)
+        seeds = range(reals.seed + first, reals.seed + end)
+        latents = sampling.latents_from_seeds(seeds, config.latent_size)
+        pictures = sampling.generate(draw, latents, labels[first:end], batch_size=BATCH_SIZE)
+        scale = reals.resolution // pictures.shape[1]
+        yield pictures.repeat(scale, axis=1).repeat(scale, axis=2)
+
+
+def weights_sha256(model: keras.Model) -> str:
+    """Returns a checksum of a model's variables, by name, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name, variable in sorted(named_variables(model).items()):
+        value = np.ascontiguousarray(variable.numpy())
+        digest.update(f"{name} {value.dtype} {value.shape}\n".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,104 @@
+"""A score and all that it depends on: two scores compare only where these are the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from typing import Any
+
+KIND = "score"
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """What one metric says of one generator.
+
+    Attributes:
+        metric: its name.
+        values: the metric's values by name.
+        floor: the same values of other real pictures in place of the generated ones; None
+            where there are too few of them.
+        headline: name of the value that stands for the metric.
+        better: `lower`, `higher`, or `neither`: near to the floor.
+        images_shown: real images that the generator was trained on.
+        stage: index of its stage of growth.
+        stage_resolution: of its pictures, in pixels.
+        resolution: that pictures were compared at; smaller ones are enlarged by repetition.
+        metric_version: grows when the same pictures get another score.
+        num_images: in each set.
+        filter: how pictures are filtered and resized.
+        seed: of the choice of reals, latents, patches and directions.
+        data: the data set, in words.
+        network: `average_generator` or `generator`.
+        checkpoint: the file's name.
+        weights_sha256: of the generator's variables.
+    """
+
+    metric: str
+    values: dict[str, float]
+    floor: dict[str, float] | None
+    headline: str
+    better: str
+    images_shown: int
+    stage: int
+    stage_resolution: int
+    resolution: int
+    metric_version: int
+    num_images: int
+    filter: str
+    seed: int
+    data: str
+    network: str
+    checkpoint: str
+    weights_sha256: str
+
+    @property
+    def value(self) -> float:
+        """The headline's value."""
+        return self.values[self.headline]
+
+    @property
+    def floor_value(self) -> float | None:
+        """The headline's value of real pictures."""
+        return None if self.floor is None else self.floor[self.headline]
+
+    @property
+    def kimg(self) -> float:
+        """Thousands of real images that the generator was trained on."""
+        return self.images_shown / 1000
+
+    def is_comparable(self, other: Score) -> bool:
+        """Whether both were measured in the same way; of whatever checkpoint."""
+        names = ("metric", "metric_version", "num_images", "filter", "seed", "data", "network")
+        return all(getattr(self, name) == getattr(other, name) for name in (*names, "resolution"))
+
+    def to_row(self) -> dict[str, Any]:
+        """Returns a line of metrics.jsonl; its `kind` tells it from a tick's."""
+        return {"kind": KIND, "kimg": self.kimg, **dataclasses.asdict(self)}
+
+
+def scores_in(lines: Iterable[str]) -> list[Score]:
+    """Returns the scores among the lines of a metrics.jsonl, by images shown.
+
+    Of several scores of the same checkpoint, measured in the same way, the last one stays.
+    """
+    fields = [field.name for field in dataclasses.fields(Score)]
+    found: list[Score] = []
+    for line in lines:
+        row = json.loads(line)
+        if row.get("kind") == KIND:
+            score = Score(**{name: row[name] for name in fields})
+            found = [
+                one
+                for one in found
+                if one.images_shown != score.images_shown or not one.is_comparable(score)
+            ]
+            found.append(score)
+    return sorted(found, key=lambda score: score.images_shown)
+
+
+def comparable_scores(scores: Iterable[Score], metric: str) -> list[Score]:
+    """Returns the scores of a metric that were measured as the last one was."""
+    ours = [score for score in scores if score.metric == metric]
+    return [score for score in ours if score.is_comparable(ours[-1])]

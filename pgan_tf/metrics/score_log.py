@@ -1,0 +1,101 @@
+"""Where scores go: `metrics.jsonl`, TensorBoard, a table (`scores.txt`), a chart (`metrics.png`).
+
+The table and the chart are drawn anew from `metrics.jsonl`, which holds everything.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from pgan_tf.config import ScheduleConfig
+from pgan_tf.metrics.chart import draw_chart
+from pgan_tf.metrics.score import Score, comparable_scores, scores_in
+from pgan_tf.run_folder import read_rows, write_file
+from pgan_tf.sampling import encode_png
+
+TABLE, CHART = "scores.txt", "metrics.png"
+
+
+def read_scores(run_dir: str) -> list[Score]:
+    """Returns the scores of a run, by images shown."""
+    return scores_in(read_rows(run_dir))
+
+
+def append_scores(run_dir: str, scores: Sequence[Score]) -> None:
+    """Adds scores to a run's `metrics.jsonl` and to TensorBoard's curves."""
+    path = posixpath.join(run_dir, "metrics.jsonl")
+    whole = "".join(read_rows(run_dir)).encode()
+    if tf.io.gfile.exists(path) and tf.io.gfile.stat(path).length > len(whole):
+        write_file(path, whole)  # without a line that was cut off
+    with tf.io.gfile.GFile(path, "a") as file:
+        file.write("".join(json.dumps(score.to_row()) + "\n" for score in scores))
+    writer = tf.summary.create_file_writer(run_dir)
+    for score in scores:
+        write_curves(writer, score)
+    writer.close()
+
+
+def write_curves(writer: tf.summary.SummaryWriter, score: Score) -> None:
+    """Adds a score to TensorBoard's curves."""
+    with writer.as_default(step=score.images_shown):
+        for name, value in score.values.items():
+            tf.summary.scalar(f"scores/{name}", value)
+
+
+def draw_scores(run_dir: str, schedule: ScheduleConfig) -> None:
+    """Writes the table and the chart of all scores of a run."""
+    scores = read_scores(run_dir)
+    write_file(posixpath.join(run_dir, TABLE), describe_scores(scores).encode())
+    curves = [comparable_scores(scores, name) for name in _metrics_of(scores)]
+    write_file(posixpath.join(run_dir, CHART), encode_png(draw_chart(curves, schedule)))
+
+
+def describe_scores(scores: Sequence[Score]) -> str:
+    """Returns scores as a table to read: a line for each value, and what it depends on."""
+    lines = []
+    for metric in _metrics_of(scores):
+        ours = [score for score in scores if score.metric == metric]
+        groups: list[list[Score]] = []
+        for score in ours:
+            group = next((group for group in groups if group[0].is_comparable(score)), None)
+            if group is None:
+                groups.append([score])
+            else:
+                group.append(score)
+        for group in groups:
+            lines += _describe_group(group)
+    return "\n".join(lines) + "\n"
+
+
+def _describe_group(group: Sequence[Score]) -> list[str]:
+    first = group[0]
+    goal = {"neither": "near the reals' is better"}.get(first.better, f"{first.better} is better")
+    names = list(first.values)
+    width = max(10, *(len(name) for name in names)) + 1
+    floor = first.floor or {}
+    return [
+        f"{first.metric} version {first.metric_version} ({first.headline}: {goal}): "
+        f"{first.num_images} pictures of {first.resolution} px, {first.filter}, seed "
+        f"{first.seed}, {first.network}; reals: {first.data}",
+        f"{'kimg':>10}" + "".join(f"{name:>{width}}" for name in names) + "  weights   checkpoint",
+        *(
+            f"{score.kimg:10g}"
+            + "".join(f"{score.values[name]:{width}.4g}" for name in names)
+            + f"  {score.weights_sha256[:8]}  {score.checkpoint}"
+            for score in group
+        ),
+        f"{'reals':>10}"
+        + "".join(
+            f"{floor[name]:{width}.4g}" if name in floor else f"{'-':>{width}}" for name in names
+        )
+        + ("" if floor else "  (too few pictures for two sets: take half of --num_images)"),
+        "",
+    ]
+
+
+def _metrics_of(scores: Sequence[Score]) -> list[str]:
+    return list(dict.fromkeys(score.metric for score in scores))
