@@ -29,6 +29,11 @@ LAYERS = (
     ("pgan_tf.dry_run", "pgan_tf.trial"),
     ("pgan_tf.tick", "pgan_tf.init_from", "pgan_tf.trained", "pgan_tf.exporting.signatures"),
     ("pgan_tf.tolerance",),
+    ("pgan_tf.paper.modes", "pgan_tf.paper.digits"),
+    ("pgan_tf.metrics.metric", "pgan_tf.metrics.laplacian", "pgan_tf.metrics.score"),
+    ("pgan_tf.metrics.sliced_wasserstein", "pgan_tf.metrics.ms_ssim"),
+    ("pgan_tf.metrics.shape_modes", "pgan_tf.metrics.chart"),
+    ("pgan_tf.metrics.by_name", "pgan_tf.metrics.evaluation", "pgan_tf.metrics.score_log"),
     ("pgan_tf.training_loop", "pgan_tf.network_flags"),
     ("pgan_tf.train_flags", "pgan_tf.trained_flags"),
     ("pgan_tf.exporting.export",),
@@ -44,11 +49,6 @@ LAYERS = (
     ("pgan_tf.reporting.growth_strip",),
     ("pgan_tf.reporting.page",),
     ("pgan_tf.report",),
-    ("pgan_tf.paper.modes", "pgan_tf.paper.digits"),
-    ("pgan_tf.metrics.metric", "pgan_tf.metrics.laplacian", "pgan_tf.metrics.score"),
-    ("pgan_tf.metrics.sliced_wasserstein", "pgan_tf.metrics.ms_ssim"),
-    ("pgan_tf.metrics.shape_modes", "pgan_tf.metrics.chart"),
-    ("pgan_tf.metrics.by_name", "pgan_tf.metrics.evaluation", "pgan_tf.metrics.score_log"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 PURE = (

@@ -15,7 +15,7 @@ from pgan_tf import sampling
 from pgan_tf.config import NetworkConfig
 from pgan_tf.dataset import make_dataset
 from pgan_tf.growth import named_variables
-from pgan_tf.metrics.metric import Metric
+from pgan_tf.metrics.metric import Inception, Metric
 from pgan_tf.metrics.score import Score
 from pgan_tf.order import pictures_at
 from pgan_tf.schedule import Stage
@@ -105,7 +105,11 @@ class Evaluation:
     """Scores generators; what the reals come to is computed once."""
 
     def __init__(
-        self, metrics: Sequence[Metric], reals: RealPictures, report: Report = lambda count: None
+        self,
+        metrics: Sequence[Metric],
+        reals: RealPictures,
+        report: Report = lambda count: None,
+        inception: Inception | None = None,
     ) -> None:
         """Sums the reals up.
 
@@ -113,8 +117,10 @@ class Evaluation:
             metrics: see `by_name.make_metrics`.
             reals: what to compare with.
             report: is told of each batch, of reals and fakes; see `num_pictures`.
+            inception: for metrics that see through it; each picture is looked at once.
         """
         self._metrics, self._reals, self._report = metrics, reals, report
+        self._inception = inception if any(one.sees == "inception" for one in metrics) else None
         self._summaries = self._collect(_REALS, reals.batches())
         self._floors: list[dict[str, float] | None] = [None] * len(metrics)
         if reals.has_others:
@@ -154,6 +160,7 @@ class Evaluation:
                 network=generated.network,
                 checkpoint=generated.checkpoint,
                 weights_sha256=checksum,
+                metric_weights_sha256=metric.weights_sha256,
             )
             for metric, values, floor in zip(self._metrics, found, self._floors, strict=True)
         ]
@@ -161,8 +168,9 @@ class Evaluation:
     def _collect(self, which: int, batches: Iterable[np.ndarray]) -> list[Any]:
         collectors = [metric.collect(which) for metric in self._metrics]
         for batch in batches:
-            for collector in collectors:
-                collector.add(batch)
+            features = None if self._inception is None else self._inception(batch)
+            for metric, collector in zip(self._metrics, collectors, strict=True):
+                collector.add(features if metric.sees == "inception" else batch)
             self._report(len(batch))
         return [collector.summary() for collector in collectors]
 

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
+import numpy as np
+
 
 class Collector(Protocol):
     """Sees a set of pictures batch by batch."""
@@ -17,6 +19,13 @@ class Collector(Protocol):
         """Returns what `Metric.compare` needs of the set."""
 
 
+class Inception(Protocol):
+    """A trained network that pictures are looked at with."""
+
+    def __call__(self, batch: np.ndarray) -> Any:
+        """Returns what it makes of `(n, side, side, channels)` uint8 pictures."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Metric:
     """A way of scoring a set of pictures, against a set of real ones or alone.
@@ -24,8 +33,8 @@ class Metric:
     Attributes:
         name: as `--metrics` has it.
         version: grows when the same pictures get another score.
-        sees: `pictures`, `(n, side, side, channels)` uint8 batches, or `inception`, what
-            `inception.Inception` returns for them.
+        sees: `pictures`, `(n, side, side, channels)` uint8 batches, or `inception`, what an
+            `Inception` returns for them.
         against_reals: whether it compares two sets; others score one set alone, and the
             reals' own score is what to be near to.
         collect: from a number that tells the sets of an evaluation apart to a new collector.
@@ -35,6 +44,7 @@ class Metric:
         better: whether `lower` or `higher` is better; `neither` where it is only to be near
             to that of the reals.
         filter: how pictures are resized and filtered on their way.
+        weights_sha256: checksum of the network that it looks with; empty without one.
     """
 
     name: str
@@ -46,3 +56,4 @@ class Metric:
     headline: str
     better: Literal["lower", "higher", "neither"]
     filter: str
+    weights_sha256: str = ""

@@ -9,6 +9,11 @@ from typing import Any
 
 KIND = "score"
 
+_SAME_WAY = (
+    *("metric", "metric_version", "metric_weights_sha256", "num_images", "resolution", "filter"),
+    *("seed", "data", "network"),
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Score:
@@ -32,7 +37,9 @@ class Score:
         data: the data set, in words.
         network: `average_generator` or `generator`.
         checkpoint: the file's name.
-        weights_sha256: of the generator's variables.
+        weights_sha256: checksum of the generator's variables.
+        metric_weights_sha256: of the file of the network that the metric looks with; empty
+            without one.
     """
 
     metric: str
@@ -52,6 +59,7 @@ class Score:
     network: str
     checkpoint: str
     weights_sha256: str
+    metric_weights_sha256: str = ""
 
     @property
     def value(self) -> float:
@@ -70,8 +78,7 @@ class Score:
 
     def is_comparable(self, other: Score) -> bool:
         """Whether both were measured in the same way; of whatever checkpoint."""
-        names = ("metric", "metric_version", "num_images", "filter", "seed", "data", "network")
-        return all(getattr(self, name) == getattr(other, name) for name in (*names, "resolution"))
+        return all(getattr(self, name) == getattr(other, name) for name in _SAME_WAY)
 
     def to_row(self) -> dict[str, Any]:
         """Returns a line of metrics.jsonl; its `kind` tells it from a tick's."""
