@@ -14,6 +14,7 @@ import tensorflow as tf
 from pgan_tf import convolution, losses, networks, state, train_step
 from pgan_tf.config import ScheduleConfig, TrainingConfig
 from pgan_tf.growth import named_variables
+from pgan_tf.official import names
 
 EVERY_LOD = [
     (name, lod)
@@ -108,8 +109,7 @@ def test_every_gradient_equals_the_published(name, lod, convolutions):
     case = golden_cases.load_case(name)
     _, _, gradients = losses_and_gradients(name, lod, convolutions)
     for (network, variable_name), gradient in gradients.items():
-        layer, kind = variable_name.split("/")
-        expected = case.array(f"lod{lod:.2f}/d", network, layer, kind, gradient.shape)
+        expected = case.array(f"lod{lod:.2f}/d", network, variable_name, gradient.shape)
         error = np.abs(gradient - expected) / np.abs(expected).max()
         assert error.max() < 1e-3, (network, variable_name)
         assert np.quantile(error, 0.99) < 1e-4, (network, variable_name)
@@ -122,11 +122,7 @@ def test_gradients_are_compared_for_every_variable_the_reference_has(convolution
         prefix = f"lod{lod:.2f}/d"
         known = {key.removeprefix(prefix) for key in case.arrays if key.startswith(prefix)}
         _, _, gradients = losses_and_gradients(name, lod, convolutions)
-        kinds = {"kernel": "weight", "bias": "bias"}
-        ours = {
-            f"{network}/{case.reference_name(layer, network)}/{kinds[kind]}"
-            for network, (layer, kind) in ((n, v.split("/")) for n, v in gradients)
-        }
+        ours = {f"{n}/{case.reference_name(n, variable)}" for n, variable in gradients}
         assert ours == known, (name, lod)
 
 
@@ -186,10 +182,9 @@ def test_five_training_iterations_equal_the_published(name):
     for network, model in models.items():
         errors = []
         for variable_name, variable in named_variables(model).items():
-            layer, kind = variable_name.split("/")
-            key = f"train/final/{network}/{case.reference_name(layer, network[0])}/"
-            expected = arrays[key + ("weight" if kind == "kernel" else "bias")]
-            expected = golden_cases.to_our_layout(expected, network[0], layer, kind)
+            key = f"train/final/{network}/{case.reference_name(network[0], variable_name)}"
+            kind = golden_cases.KINDS[network[0]]
+            expected = names.to_our_layout(arrays[key], kind, variable_name)
             errors.append(np.abs(variable.numpy() - expected).ravel())
         errors = np.concatenate(errors)
         assert np.mean(errors < 1e-4) > 0.99, network
