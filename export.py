@@ -28,10 +28,13 @@ def main() -> None:
     trained = given.read_trained()
     if trained.fading_in:
         print(
-            f"The run is fading in {trained.stage}: exported as it is, at alpha {trained.alpha:.3f}"
+            f"{trained.source} is fading in, {trained.stage}: exported as it is, at alpha "
+            f"{trained.alpha:.3f}"
         )
     options = ExportOptions(EXPORT_DIR.value, QUANTIZE.value, NAME.value)
     exported = FORMATS[FORMAT.value](trained, options)
+    if given.OFFICIAL_PKL.value:
+        print("The networks that NVIDIA published are under CC BY-NC 4.0, exported or not.")
     print(f"Wrote {exported.path} from {trained.source}. Look at it, and use it:\n")
     for line in exported.what_next:
         print(f"  {line}")

@@ -5,7 +5,7 @@
     python generate.py --run_dir=RUN --video=walk --output=walk.mp4
     python generate.py --run_dir=RUN --video=training --output=training.mp4
 
-The generator comes from a run folder, a checkpoint or what export.py wrote.
+The generator comes from a run folder, a checkpoint, a published pickle or what export.py wrote.
 """
 
 import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
@@ -109,7 +109,8 @@ def main() -> None:
 
 def write_training(path: str) -> None:
     """Writes a video of a run's sheets of samples."""
-    if not given.RUN_DIR.value or given.CHECKPOINT.value or SAVED_MODEL.value:
+    given.check_source(SAVED_MODEL)
+    if not given.RUN_DIR.value:
         raise UserError("--video=training: expected --run_dir alone, whose samples it shows")
     sheets = run_history.list_sheets(given.RUN_DIR.value)
     metrics = run_history.read_metrics(given.RUN_DIR.value)

@@ -1,7 +1,8 @@
-"""Begins a run with weights from elsewhere: of another run, at another resolution too.
+"""Begins a run with weights from elsewhere: of another run or a published pickle.
 
-Layers find their weights by name, as when the networks grow. What the source lacks, or has
-in another shape, keeps its initial values. Optimizers and images shown begin afresh.
+They may be of another resolution. Layers find them by name, as when the networks grow. What the
+source lacks, or has in another shape, keeps its initial values. Optimizers and images shown
+begin afresh.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import posixpath
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from pgan_tf import checkpoint
+from pgan_tf import checkpoint, official
 from pgan_tf.config import NetworkConfig, TrainingConfig
 from pgan_tf.growth import named_variables
 from pgan_tf.run_folder import checkpoint_folder, read_config
@@ -64,22 +66,39 @@ class Origin:
 
 
 def read_weights(path: str) -> Weights:
-    """Reads the last checkpoint of a run folder.
+    """Reads the last checkpoint of a run folder, or a pickle of the published implementation.
 
     Raises:
         UserError: there is none, or it is damaged.
     """
+    if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
+        return _read_pickle(path)
     newest = checkpoint.latest(checkpoint_folder(path))
     if newest is None:
         raise UserError(
-            f"--init_from: expected a run folder with checkpoints, got {path!r}: name the "
-            f"--run_dir of a run of train.py"
+            f"--init_from: expected a run folder with checkpoints or a pickle of the published "
+            f"implementation, got {path!r}: name the --run_dir of a run of train.py, or the file"
         )
     saved = checkpoint.read(newest)
     arrays = {name: array for name, array in saved.arrays.items() if name.split("/")[0] in NETWORKS}
     # What fades in is not ready: the resolution below is.
     resolution = saved.stage.resolution if saved.alpha == 1 else saved.stage.resolution // 2
     return Weights(newest, saved.config.network, resolution, arrays)
+
+
+def _read_pickle(path: str) -> Weights:
+    saved = official.read(path)
+    networks = {name: getattr(saved, name) for name in NETWORKS}
+    ready = [
+        one.stage.resolution if one.alpha == 1 else one.stage.resolution // 2
+        for one in networks.values()
+    ]
+    arrays = {
+        f"{network}/{name}": array
+        for network, one in networks.items()
+        for name, array in one.arrays.items()
+    }
+    return Weights(path, saved.config, min(ready), arrays)
 
 
 def weights_to_begin_with(init_from: str | None, run_dir: str) -> Weights | None:

@@ -27,7 +27,10 @@ RUN_DIR = flags.DEFINE_string(
     "run_dir", None, "Folder of the run; an existing one goes on. Default: runs/DATA-RESOLUTIONpx."
 )
 INIT_FROM = flags.DEFINE_string(
-    "init_from", None, "Folder of another run, whose weights a new run begins with."
+    "init_from",
+    None,
+    "Folder of another run, or a pickle of the published implementation: a new run begins with "
+    "its weights.",
 )
 DATA_CACHE = flags.DEFINE_string("data_cache", "datasets", "Where pictures are kept as TFRecords.")
 CHANNELS = flags.DEFINE_enum("channels", "rgb", ["rgb", "gray"], "How pictures are converted.")
@@ -52,8 +55,8 @@ MIRROR_AUGMENT = flags.DEFINE_bool("mirror_augment", False, "Flip half of the re
 INITIAL_RESOLUTION = flags.DEFINE_integer(
     "initial_resolution",
     None,
-    f"First resolution. Default: {SCHEDULE.initial_resolution}; with --init_from, the one that "
-    "run had reached.",
+    f"First resolution. Default: {SCHEDULE.initial_resolution}; with --init_from, the one that its "
+    "weights had reached.",
 )
 STABILIZE_KIMG = flags.DEFINE_float(
     "stabilize_kimg", SCHEDULE.stabilize_kimg, "Thousands of images at a resolution."

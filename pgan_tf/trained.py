@@ -1,4 +1,4 @@
-"""A generator to use, wherever it comes from: a run folder, a checkpoint."""
+"""A generator to use, wherever it comes from: a run folder, a checkpoint, a published pickle."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 import keras
 
-from pgan_tf import checkpoint
+from pgan_tf import checkpoint, official
 from pgan_tf.config import NetworkConfig
 from pgan_tf.schedule import Stage
 
@@ -42,6 +42,12 @@ class Trained:
 
 Weights = Literal["average_generator", "generator"]
 
+# It goes with what is exported.
+_OF_A_PICKLE = (
+    "unknown (a pickle of the published implementation; the networks that its authors published "
+    "are under CC BY-NC 4.0)"
+)
+
 
 def from_run(run_dir: str, weights: Weights = "average_generator") -> Trained:
     """Reads a generator from the last checkpoint of a run folder.
@@ -67,6 +73,29 @@ def from_checkpoint(path: str, weights: Weights = "average_generator") -> Traine
         UserError: it is not there, damaged, or none of ours.
     """
     return _from_checkpoint(checkpoint.read(path), weights)
+
+
+def from_official(path: str, weights: Weights = "average_generator") -> Trained:
+    """Reads a generator from a pickle of the published implementation.
+
+    Args:
+        path: see `official.read`.
+        weights: Gs, the running average, or G.
+
+    Raises:
+        UserError: see `official.read`.
+    """
+    networks = official.read(path)
+    average = weights == "average_generator"
+    network = networks.average_generator if average else networks.generator
+    return Trained(
+        generator=official.build(network),
+        network=network.config,
+        stage=network.stage,
+        alpha=network.alpha,
+        source=path,
+        training_data=_OF_A_PICKLE,
+    )
 
 
 def _from_checkpoint(saved: checkpoint.Checkpoint, weights: Weights) -> Trained:

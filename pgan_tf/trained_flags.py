@@ -9,11 +9,14 @@ from tfrecords.errors import UserError
 
 RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of a run of train.py: its last checkpoint.")
 CHECKPOINT = flags.DEFINE_string("checkpoint", None, "In place of --run_dir, one checkpoint file.")
+OFFICIAL_PKL = flags.DEFINE_string(
+    "official_pkl", None, "In place of --run_dir, a pickle of the published implementation."
+)
 NETWORK = flags.DEFINE_enum(
     "network", "average_generator", ["average_generator", "generator"], "Which weights."
 )
 
-_SOURCES = (RUN_DIR, CHECKPOINT)
+_SOURCES = (RUN_DIR, CHECKPOINT, OFFICIAL_PKL)
 
 
 def check_source(*others: flags.FlagHolder) -> None:
@@ -42,4 +45,6 @@ def read_trained() -> trained.Trained:
     check_source()
     if RUN_DIR.value:
         return trained.from_run(RUN_DIR.value, NETWORK.value)
+    if OFFICIAL_PKL.value:
+        return trained.from_official(OFFICIAL_PKL.value, NETWORK.value)
     return trained.from_checkpoint(CHECKPOINT.value, NETWORK.value)

@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+from golden_cases import GOLDEN
 from tests_data import prepare_shapes
 
-from pgan_tf import checkpoint
+from pgan_tf import checkpoint, official
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.init_from import (
     Weights,
@@ -165,6 +166,37 @@ def test_networks_that_do_not_fit_are_refused_and_nothing_changes(
     assert str(caught.value).startswith("--init_from: ")
     for name, variable in state.weights().items():
         np.testing.assert_array_equal(variable.numpy(), before[name])
+
+
+@pytest.mark.parametrize("name", ["separate_scale", "base"])
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_run_begins_as_a_published_pickle(name, fused, one_device):
+    """Gs of `base` is fading in from 16 px: the run begins there."""
+    weights = read_weights(str(GOLDEN / f"{name}.pkl"))
+    assert weights.resolution == 16
+    network = dataclasses.replace(weights.network, resolution=16, fused_scale=fused)
+    config = TrainingConfig(network=network, schedule=ScheduleConfig(resolution=16))
+    state = build_state(Stage(4, 16, "stabilize", 0, 9), config, one_device)
+    origins = initialize(state, weights, config)
+    assert {origin.words for origin in origins} == {"carried", "left"}
+    saved = official.read(str(GOLDEN / f"{name}.pkl"))
+    lod = 0 if name == "separate_scale" else 1
+    random = np.random.default_rng(2)
+    latents = random.standard_normal((4, 16)).astype(np.float32)
+    inputs = [latents, np.zeros((4, 0), np.float32)]
+    for ours, theirs in (
+        (state.generator, saved.generator),
+        (state.average_generator, saved.average_generator),
+    ):
+        expected = official.build(theirs, lod)(inputs).numpy()
+        np.testing.assert_allclose(ours(inputs), expected, rtol=1e-4, atol=1e-4)
+    # Fused or not, a discriminator reduces after or before its ReLU.
+    if fused == weights.network.fused_scale:
+        images = random.uniform(-1, 1, (4, 16, 16, 3)).astype(np.float32)
+        expected, _ = official.build(saved.discriminator, lod)(images)
+        np.testing.assert_array_equal(state.discriminator(images)[0], expected)
+    # RGB layers of lower resolutions are in a pickle, and not in networks that do not fade.
+    assert ("generator", "8x8_to_rgb") in {(o.network, o.layer) for o in origins}
 
 
 @pytest.fixture

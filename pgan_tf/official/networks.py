@@ -11,9 +11,15 @@ import tensorflow as tf
 
 from pgan_tf.config import NetworkConfig
 from pgan_tf.layer_shapes import discriminator_layers, generator_layers
-from pgan_tf.official.names import published_variable, stage_at_lod, to_our_layout
+from pgan_tf.official.names import (
+    alpha_at_lod,
+    published_variable,
+    stage_at_lod,
+    to_our_layout,
+)
 from pgan_tf.official.theano import convert, is_theano
 from pgan_tf.official.unpickler import SavedNetwork, load, plain, printable
+from pgan_tf.schedule import Stage
 from tfrecords.errors import UserError
 
 Kind = Literal["generator", "discriminator"]
@@ -60,6 +66,16 @@ class OfficialNetwork:
     lod: float
     arrays: dict[str, np.ndarray]
 
+    @property
+    def stage(self) -> Stage:
+        """The stage of growth that it was saved in."""
+        return stage_at_lod(self.lod, self.config.resolution)
+
+    @property
+    def alpha(self) -> float:
+        """How far that stage's new layers have faded in, 0 to 1."""
+        return alpha_at_lod(self.lod, self.config.resolution)
+
 
 @dataclasses.dataclass(frozen=True)
 class OfficialNetworks:
@@ -85,6 +101,8 @@ class OfficialNetworks:
             UserError: they do not make one pair of networks.
         """
         config, critic = self.generator.config, self.discriminator.config
+        if self.average_generator.config != config:
+            raise UserError(f"{self.source}: expected G and Gs with the same settings, got others")
         for name in _SHARED:
             here, there = getattr(config, name), getattr(critic, name)
             if here != there:
