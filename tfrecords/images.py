@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageColor, ImageOps
 
 from tfrecords.errors import UserError
-
-if TYPE_CHECKING:
-    from tfrecords.source import PictureOptions
-
-WHITE = (255, 255, 255)
+from tfrecords.source import PictureOptions
 
 # What Pillow may try: fewer decoders are fewer ways to crash.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tfrecords.images import WHITE
+WHITE = (255, 255, 255)
 
 # Gives picture i: the bytes of a picture file, or its pixels, uint8, (height, width) or
 # (height, width, channels), in grey, RGB or RGBA.
