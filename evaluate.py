@@ -14,11 +14,10 @@ import tensorflow as tf
 from absl import flags
 from tqdm import tqdm
 
-from pgan_tf import checkpoint, train_flags
-from pgan_tf.checkpoint import Checkpoint
+from pgan_tf import checkpoint, metric_flags, train_flags
 from pgan_tf.config import TrainingConfig
 from pgan_tf.metrics.by_name import NAMES, make_metrics, parse_names
-from pgan_tf.metrics.evaluation import Evaluation, Generated, RealPictures, default_num_images
+from pgan_tf.metrics.evaluation import Evaluation, RealPictures, default_num_images, read_generated
 from pgan_tf.metrics.score_log import (
     CHART,
     TABLE,
@@ -33,12 +32,10 @@ from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
 
-METRICS = flags.DEFINE_string("metrics", "swd", f"Some of {', '.join(NAMES)}; see docs/metrics.md.")
-NUM_IMAGES = flags.DEFINE_integer(
-    "num_images", None, "Pictures in each set. Default: 2048, or half of the data."
-)
-EVAL_SEED = flags.DEFINE_integer(
-    "eval_seed", 0, "Of the choice of reals, latents, patches and directions.", lower_bound=0
+METRICS = flags.DEFINE_string(
+    "metrics",
+    None,
+    f"Some of {', '.join(NAMES)}; docs/metrics.md. Default: the run's --eval_metrics, or swd.",
 )
 CHECKPOINT = flags.DEFINE_string(
     "checkpoint", "last", "last, all of those that the run kept, or the name of one of its files."
@@ -46,9 +43,8 @@ CHECKPOINT = flags.DEFINE_string(
 NETWORK = flags.DEFINE_enum(
     "network", "average_generator", ["average_generator", "generator"], "Which weights."
 )
-flags.declare_key_flag("run_dir")
-flags.declare_key_flag("data")
-flags.declare_key_flag("data_cache")
+for name in ("run_dir", "data", "data_cache", "num_images", "eval_seed"):
+    flags.declare_key_flag(name)
 
 
 def main() -> None:
@@ -59,22 +55,23 @@ def main() -> None:
     config = read_config(run_dir)
     if config is None:
         raise UserError(f"--run_dir: expected a folder of a run of train.py, got {run_dir!r}")
-    names = parse_names(METRICS.value, "--metrics")
+    names = parse_names(METRICS.value or metric_flags.EVAL_METRICS.value or "swd", "--metrics")
     paths = chosen_checkpoints(run_dir)
     info = read_reals(config)
     reals = RealPictures(
         info,
         config.network.resolution,
-        NUM_IMAGES.value if NUM_IMAGES.value is not None else default_num_images(info),
-        EVAL_SEED.value,
+        metric_flags.NUM_IMAGES.value or default_num_images(info),
+        metric_flags.EVAL_SEED.value,
     )
     metrics = make_metrics(names, info, reals.resolution, reals.num_images, reals.seed)
     total = Evaluation.num_pictures(reals, len(paths))
     before = len(read_scores(run_dir))
     with tqdm(total=total, unit="img", dynamic_ncols=True) as bar:
-        evaluation = Evaluation(metrics, reals, report=lambda count: bar.update(count))
+        evaluation = Evaluation(metrics, reals, bar.update)
         for path in paths:
-            append_scores(run_dir, evaluation.score(generated(checkpoint.read(path))))
+            generated = read_generated(path, NETWORK.value)
+            append_scores(run_dir, evaluation.score(generated, bar.update))
     draw_scores(run_dir, config.schedule)
     scores = read_scores(run_dir)
     wanted = [score for score in scores if score.metric in names]
@@ -91,7 +88,10 @@ def chosen_checkpoints(run_dir: str) -> list[str]:
     """
     folder, chosen = checkpoint_folder(run_dir), CHECKPOINT.value
     if chosen not in ("last", "all"):
-        return [posixpath.join(folder, posixpath.basename(chosen))]
+        path = posixpath.join(folder, posixpath.basename(chosen))
+        if not tf.io.gfile.exists(path):
+            raise UserError(f"--checkpoint: expected a file of {folder}, got {chosen!r}")
+        return [path]
     paths = checkpoint.list_checkpoints(folder)
     if not paths:
         raise UserError(f"--run_dir: expected a run with checkpoints, got {run_dir!r}: train it")
@@ -120,18 +120,6 @@ def read_reals(config: TrainingConfig) -> DatasetInfo:
             f"classes, as the run was trained on, got {info.num_channels} and {info.label_size}"
         )
     return info
-
-
-def generated(saved: Checkpoint) -> Generated:
-    """Returns a checkpoint's generator."""
-    return Generated(
-        checkpoint.load_generator(saved, NETWORK.value),
-        saved.config.network,
-        saved.stage,
-        saved.images_shown,
-        NETWORK.value,
-        posixpath.basename(saved.path),
-    )
 
 
 def with_flags_of_run(arguments: list[str]) -> list[str]:

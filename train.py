@@ -16,12 +16,16 @@ import sys
 import tensorflow as tf
 from absl import flags
 
+from pgan_tf import metric_flags
 from pgan_tf import train_flags as given
 from pgan_tf.config import TrainingConfig
 from pgan_tf.cost import cpu_days
 from pgan_tf.distribution import check_batch_sizes, describe, has_gpu, make_strategy
 from pgan_tf.dry_run import describe_run
 from pgan_tf.init_from import first_resolution, weights_to_begin_with
+from pgan_tf.metrics.by_name import make_metrics, parse_names
+from pgan_tf.metrics.evaluation import RealPictures, default_num_images
+from pgan_tf.metrics.in_training import Plan, Scorer
 from pgan_tf.network_flags import RESOLUTION
 from pgan_tf.per_resolution import check_resolution
 from pgan_tf.run_folder import join_run, open_run
@@ -32,6 +36,7 @@ from pgan_tf.trial import try_heaviest_stage
 from pgan_tf.workers import ALONE, Workers, read_workers
 from tfrecords.cache import prepare
 from tfrecords.command_line import run
+from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
 
 flags.adopt_module_key_flags(given)
@@ -87,6 +92,7 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
         return
 
     check_batch_sizes(config, strategy.num_replicas_in_sync)
+    scorer = make_scorer(config, info, run_dir)
     with chief_first(strategy, workers):
         if workers.is_chief:
             open_run(run_dir, config, flags_text(run_dir))
@@ -113,16 +119,38 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
         ),
         weights,
         workers,
+        **({"after_checkpoint": scorer} if scorer else {}),
     )
     if workers.is_chief:
         print_what_next(run_dir, images_shown)
+
+
+def make_scorer(config: TrainingConfig, info: DatasetInfo, run_dir: str) -> Scorer | None:
+    """Returns what scores the run as --eval_metrics wants it, None without.
+
+    Raises:
+        UserError: the metrics are unknown, or not for such pictures.
+    """
+    if not metric_flags.EVAL_METRICS.value:
+        for flag in (metric_flags.EVERY, metric_flags.KEEP_BEST):
+            if flag.value:
+                raise UserError(f"--{flag.name}: expected --eval_metrics too, got none")
+        return None
+    names = parse_names(metric_flags.EVAL_METRICS.value, "--eval_metrics")
+    num_images = metric_flags.NUM_IMAGES.value or default_num_images(info)
+    seed = metric_flags.EVAL_SEED.value
+    reals = RealPictures(info, config.network.resolution, num_images, seed)
+    metrics = make_metrics(names, info, reals.resolution, num_images, seed)
+    every = metric_flags.EVERY.value or metric_flags.DEFAULT_EVERY
+    return Scorer(Plan(metrics, every, metric_flags.KEEP_BEST.value), reals, run_dir, config)
 
 
 def print_dry_run(config: TrainingConfig, strategy: tf.distribute.Strategy) -> None:
     """Prints what the run would take."""
     check_batch_sizes(config, strategy.num_replicas_in_sync)
     print(f"Devices: {describe(strategy, given.STRATEGY.value, ALONE)}")
-    print(describe_run(config, strategy, given.KEEP_CHECKPOINTS.value))
+    kept = given.KEEP_CHECKPOINTS.value + (metric_flags.KEEP_BEST.value is not None)
+    print(describe_run(config, strategy, kept))
 
 
 def flags_text(run_dir: str) -> str:

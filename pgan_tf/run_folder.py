@@ -168,7 +168,6 @@ class RunLog:
     """Writes the metrics and sample sheets of ticks, to files and for TensorBoard.
 
     Attributes:
-        ticks: how many ticks were written, over all parts of the run.
         seconds: of training until the last one that was there when the log was opened.
     """
 
@@ -187,7 +186,6 @@ class RunLog:
             with readable_errors(self._metrics_path):
                 _write(self._metrics_path, "".join(kept))
         ticks = [row for row in map(json.loads, kept) if "kind" not in row]
-        self.ticks = len(ticks)
         self.seconds = ticks[-1]["seconds"] if ticks else 0.0
         with readable_errors(self._events):
             self._writer = tf.summary.create_file_writer(run_dir)
@@ -210,7 +208,6 @@ class RunLog:
                 if isinstance(value, int | float):
                     tf.summary.scalar(name, value)
             self._writer.flush()
-        self.ticks += 1
 
     def write_fakes(self, images_shown: int, sheet: np.ndarray) -> str:
         """Writes `samples/fakes-<kimg>.png` and returns its path."""

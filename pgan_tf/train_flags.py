@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from absl import flags
 
-from pgan_tf import network_flags
+from pgan_tf import metric_flags, network_flags
 from pgan_tf.config import PRECISIONS, LossConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.distribution import STRATEGIES
 from pgan_tf.loss_config import LOSSES
@@ -13,6 +13,7 @@ from tfrecords.images import parse_background
 from tfrecords.source import FITS, PictureOptions
 
 flags.adopt_module_key_flags(network_flags)
+flags.adopt_module_key_flags(metric_flags)
 
 SCHEDULE, LOSS, TRAINING = ScheduleConfig(), LossConfig(), TrainingConfig()
 

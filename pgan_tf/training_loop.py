@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import numpy as np
@@ -29,6 +29,9 @@ from pgan_tf.workers import ALONE, Workers
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
 
+# Is told a checkpoint's path, the images shown, and who takes lines for people.
+AfterCheckpoint = Callable[[str, int, Callable[[str], None]], None]
+
 _WHAT_TO_DO = "try a lower --learning_rate, or --precision=float32"
 
 
@@ -40,6 +43,7 @@ def train(
     tolerance: Tolerance = Tolerance(),
     weights: Weights | None = None,
     workers: Workers = ALONE,
+    after_checkpoint: AfterCheckpoint = lambda path, images_shown, say: None,
 ) -> int:
     """Trains until `total_kimg`, from the run folder's last checkpoint on if there is one.
 
@@ -51,6 +55,8 @@ def train(
         tolerance: what the run keeps and bears.
         weights: what a run without a checkpoint begins with, in place of initial values.
         workers: the processes that train together; only the chief writes.
+        after_checkpoint: called after each tick's checkpoint, and with the one that the run
+            goes on from: it was cut off before that call, or in it.
 
     Returns:
         The real images shown in all.
@@ -61,16 +67,16 @@ def train(
         StoppedError: SIGINT or SIGTERM came, and a checkpoint was written.
     """
     stop_together = StopTogether(strategy, workers)
-    parts = config, info, run_dir, strategy, tolerance, weights, workers, stop_together
+    parts = config, info, run_dir, strategy, tolerance, weights, workers
     try:
-        return _train(*parts)
+        return _train(*parts, stop_together, after_checkpoint)
     except DivergedError as diverged:
         path = checkpoint.latest(checkpoint_folder(run_dir))
         if path is None:
             raise UserError(f"{diverged}, before the first checkpoint: {_WHAT_TO_DO}") from None
         print(f"{diverged}: going back to {path}, once", file=sys.stderr, flush=True)
     try:
-        return _train(*parts)
+        return _train(*parts, stop_together, after_checkpoint)
     except DivergedError as diverged:
         raise UserError(
             f"{diverged}, again after going back to {path}, which is whole: {_WHAT_TO_DO}"
@@ -86,6 +92,7 @@ def _train(
     weights: Weights | None,
     workers: Workers,
     stop_together: StopTogether,
+    after_checkpoint: AfterCheckpoint,
 ) -> int:
     """Trains from the last checkpoint on; see `train`."""
     stages = make_stages(config.schedule)
@@ -94,6 +101,8 @@ def _train(
 
     begun = _begin(config, run_dir, strategy, weights, workers)
     state, images_shown = begun.state, begun.images_shown
+    if begun.path and workers.is_chief:
+        after_checkpoint(begun.path, images_shown, print)
     if images_shown >= total_images:
         return images_shown
     log = RunLog(run_dir, images_shown) if workers.is_chief else None
@@ -161,7 +170,8 @@ def _train(
                     log and not tick.skipped_at_end()
                 ):  # else good checkpoints would have to make room
                     log.write_fakes(images_shown, _sheet_of_fakes(config, state))
-                    checkpoint.save(checkpoints, state, images_shown, config)
+                    path = checkpoint.save(checkpoints, state, images_shown, config)
+                    after_checkpoint(path, images_shown, progress.print)
                     checkpoint.prune(checkpoints, tolerance.keep_checkpoints)
                 tick = Tick(images_shown, tick.seconds(), skipped_before=tick.skipped_at_end())
             if stop_together.due(stop):
@@ -181,6 +191,7 @@ class _Begun:
 
     state: TrainingState
     images_shown: int
+    path: str | None = None
     tick_metrics: np.ndarray | None = None
     tick_first_image: int = 0
     changed: tuple[str, ...] = ()
@@ -212,7 +223,7 @@ def _begin(
         origins = initialize(state, weights, config)
         return _Begun(state, 0, origins=describe(origins, weights, stages[0].resolution))
     checkpoint.restore(saved, state)
-    return _Begun(state, images_shown, saved.tick_metrics, saved.tick_first_image, changed)
+    return _Begun(state, images_shown, path, saved.tick_metrics, saved.tick_first_image, changed)
 
 
 def _batches(

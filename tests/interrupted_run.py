@@ -4,8 +4,10 @@
 
 WHERE is `step` (after the first step that ends at or after AT images), `write` (in the middle
 of writing the AT-th checkpoint of the process), `rename` (before it gets its name), `log`
-(after the AT-th line of metrics.jsonl, before its checkpoint) or `sigterm` (as `step`, but
-asking to stop); `never` is as none. INIT_FROM is another run's folder, to begin with its weights.
+(after the AT-th line of metrics.jsonl, before its checkpoint), `score` (after the AT-th
+evaluation, before its score is written), `best` (before the AT-th best checkpoint gets its
+name) or `sigterm` (as `step`, but asking to stop); `never` is as none. INIT_FROM
+is another run's folder, to begin with its weights.
 """
 
 import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
@@ -20,6 +22,9 @@ from pgan_tf import checkpoint, training_loop
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.distribution import make_strategy
 from pgan_tf.init_from import weights_to_begin_with
+from pgan_tf.metrics.by_name import make_metrics
+from pgan_tf.metrics.evaluation import Evaluation, RealPictures
+from pgan_tf.metrics.in_training import Plan, Scorer
 from pgan_tf.per_resolution import PerResolution
 from pgan_tf.run_folder import RunLog, open_run
 from pgan_tf.tick import Tick
@@ -87,11 +92,14 @@ def cut(where, at):
                 super().write(contents)
 
         checkpoint.tf.io.gfile.GFile = HalfWritten
-    elif where == "rename":
+    elif where == "score":
+        Evaluation.score = cut_after(Evaluation.score, at)
+    elif where in ("rename", "best"):
         original_rename, renames = tf.io.gfile.rename, []
+        name = "/images-" if where == "rename" else "/best-"
 
         def rename(source, target, overwrite=False):
-            if source.endswith(".npz.partial"):
+            if source.endswith(".npz.partial") and name in source:
                 renames.append(1)
                 if len(renames) == at:
                     end()
@@ -109,7 +117,16 @@ def main(data, run_dir, where="never", at=0, init_from=None):
     open_run(run_dir, CONFIG, "")
     info = read_dataset_info(data)
     weights = weights_to_begin_with(init_from, run_dir)
-    training_loop.train(CONFIG, info, run_dir, make_strategy("one_device"), weights=weights)
+    reals = RealPictures(info, 8, num_images=36, seed=0)
+    plan = Plan(make_metrics(("modes",), info, 8, 36, seed=0), every=2, keep_best="modes")
+    training_loop.train(
+        CONFIG,
+        info,
+        run_dir,
+        make_strategy("one_device"),
+        weights=weights,
+        after_checkpoint=Scorer(plan, reals, run_dir, CONFIG),
+    )
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ LAYERS = (
     ("pgan_tf.metrics.sliced_wasserstein", "pgan_tf.metrics.ms_ssim"),
     ("pgan_tf.metrics.shape_modes", "pgan_tf.metrics.chart"),
     ("pgan_tf.metrics.by_name", "pgan_tf.metrics.evaluation", "pgan_tf.metrics.score_log"),
+    ("pgan_tf.metrics.in_training", "pgan_tf.metric_flags"),
     ("pgan_tf.training_loop", "pgan_tf.network_flags"),
     ("pgan_tf.train_flags", "pgan_tf.trained_flags"),
     ("pgan_tf.exporting.export",),
@@ -101,6 +102,7 @@ def test_flags_are_read_in_command_line_files_only():
     allowed = {"tfrecords.command_line", "tfrecords.create", "tfrecords.inspect"} | {
         "pgan_tf.train_flags",
         "pgan_tf.network_flags",
+        "pgan_tf.metric_flags",
         "pgan_tf.trained_flags",
         "pgan_tf.report",
     }

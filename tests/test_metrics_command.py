@@ -29,24 +29,40 @@ def run(command, *arguments, cwd):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     cwd = tmp_path_factory.mktemp("cwd")
-    result = run("train.py", "--data=shapes", "--conditional", "--run_dir=runs/a", *SMALL, cwd=cwd)
+    scoring = ("--eval_metrics=modes", "--every=2", "--keep_best=modes", "--num_images=70")
+    given = ("--data=shapes", "--conditional", "--run_dir=runs/a")
+    result = run("train.py", *given, *scoring, *SMALL, cwd=cwd)
     assert result.returncode == 0, result.stderr
-    return cwd
+    return cwd, result.stdout, read_scores(cwd)
+
+
+def read_scores(cwd):
+    lines = (cwd / "runs/a/metrics.jsonl").read_text().splitlines()
+    return [row for row in map(json.loads, lines) if row.get("kind") == "score"]
+
+
+def test_training_scores_chosen_ticks_and_the_last_one_and_keeps_the_best(trained):
+    cwd, words, scores = trained
+    # A tick for each of three stages: the second one, and the last one.
+    assert [row["images_shown"] for row in scores] == [64, 96]
+    assert "modes_kl" in words
+    assert "of real pictures" in words
+    best = min(scores, key=lambda row: row["values"]["modes_kl"])
+    folder = cwd / "runs/a/checkpoints"
+    assert (folder / "best-modes.npz").read_bytes() == (folder / best["checkpoint"]).read_bytes()
+    assert (cwd / "runs/a/metrics.png").is_file()
 
 
 def test_all_checkpoints_are_scored_and_training_goes_on(trained):
-    result = run(
-        "evaluate.py",
-        "--run_dir=runs/a",
-        "--metrics=modes",
-        "--num_images=70",
-        "--checkpoint=all",
-        cwd=trained,
-    )
+    cwd, _, in_training = trained
+    # What is compared, how many, the data: all as the run had it.
+    result = run("evaluate.py", "--run_dir=runs/a", "--checkpoint=all", cwd=cwd)
     assert result.returncode == 0, result.stderr
-    folder = trained / "runs/a"
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    scores = [row for row in rows if row.get("kind") == "score"]
+    folder = cwd / "runs/a"
+    assert read_scores(cwd)[:2] == in_training
+    scores = read_scores(cwd)[2:]
+    # To the bit what training had said.
+    assert scores[1:] == in_training
     paths = checkpoint.list_checkpoints(str(folder / "checkpoints"))
     assert [score["checkpoint"] for score in scores] == [os.path.basename(path) for path in paths]
     assert scores[-1]["images_shown"] == 96
@@ -55,24 +71,40 @@ def test_all_checkpoints_are_scored_and_training_goes_on(trained):
     assert (folder / "scores.txt").read_text() in result.stdout
     assert (folder / "metrics.png").is_file()
     # The run goes on as if nothing had been measured.
-    again = run("train.py", "--flagfile=runs/a/flags.txt", "--total_kimg=0.128", cwd=trained)
+    again = run("train.py", "--flagfile=runs/a/flags.txt", "--total_kimg=0.128", cwd=cwd)
     assert again.returncode == 0, again.stderr
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     ticks = [row for row in rows if "kind" not in row]
     assert ticks[-1]["images_shown"] == 128
     assert ticks[-1]["seconds"] > ticks[-2]["seconds"]
-    assert [row for row in rows if row.get("kind") == "score"] == scores
+    assert read_scores(cwd)[:-1] == [*in_training, *scores]
+    assert read_scores(cwd)[-1]["images_shown"] == 128
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--run_dir=runs/a", "--checkpoint=best-fid.npz"], ["best-fid.npz"]),
         (["--run_dir=nowhere"], ["--run_dir", "nowhere"]),
         (["--run_dir", "runs/a", "--metrics=fame"], ["--metrics", "fame", "swd"]),
-        (["--run_dir=runs/a", "--metrics=swd"], ["swd", "16 px", "8"]),
     ],
 )
 def test_mistakes_are_one_line(trained, arguments, words):
-    before = (trained / "runs/a/metrics.jsonl").read_bytes()
-    assert_one_line_error(run("evaluate.py", *arguments, cwd=trained), *words)
-    assert (trained / "runs/a/metrics.jsonl").read_bytes() == before
+    cwd = trained[0]
+    before = (cwd / "runs/a/metrics.jsonl").read_bytes()
+    assert_one_line_error(run("evaluate.py", *arguments, cwd=cwd), *words)
+    assert (cwd / "runs/a/metrics.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--eval_metrics=swd"], ["swd", "16 px", "8"]),
+        (["--every=5"], ["--every", "--eval_metrics"]),
+    ],
+)
+def test_training_refuses_scores_that_cannot_be_before_it_begins(trained, arguments, words):
+    cwd = trained[0]
+    given = ("--data=shapes", "--run_dir=runs/b")
+    assert_one_line_error(run("train.py", *given, *SMALL, *arguments, cwd=cwd), *words)
+    assert not (cwd / "runs/b").exists()

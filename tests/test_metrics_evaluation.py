@@ -7,7 +7,6 @@ from tests_data import prepare_shapes
 from pgan_tf.config import NetworkConfig
 from pgan_tf.metrics.by_name import NAMES, make_metrics, parse_names
 from pgan_tf.metrics.evaluation import (
-    BATCH_SIZE,
     Evaluation,
     Generated,
     RealPictures,
@@ -41,7 +40,7 @@ def generated(model):
 def test_reals_are_a_choice_without_repetition_and_the_others_are_others(info):
     reals = RealPictures(info, 16, 300, seed=3)
     ours, others = (list(reals.batches(other)) for other in (False, True))
-    assert [len(batch) for batch in ours] == [BATCH_SIZE] * 4 + [300 - 4 * BATCH_SIZE]
+    assert [len(batch) for batch in ours] == [64] * 4 + [300 - 4 * 64]
     everything = np.concatenate([*ours, *others]).reshape(600, -1)
     assert everything.dtype == np.uint8
     assert len(np.unique(everything, axis=0)) == 600
@@ -59,7 +58,8 @@ def test_generators_are_scored_with_real_pictures_as_the_floor(info):
     counted = []
     metrics = make_metrics(("swd", "ms_ssim", "modes"), info, 16, 144, seed=0)
     evaluation = Evaluation(metrics, reals, counted.append)
-    scores = {score.metric: score for score in evaluation.score(generated(generator()))}
+    found = evaluation.score(generated(generator()), counted.append)
+    scores = {score.metric: score for score in found}
     assert sum(counted) == Evaluation.num_pictures(reals, 1) == 3 * 144
     # An untrained generator is far from any real picture, and others of these are near.
     assert scores["swd"].value > 3 * scores["swd"].floor_value

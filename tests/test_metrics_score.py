@@ -7,7 +7,7 @@ import tensorflow as tf
 from pgan_tf.config import ScheduleConfig
 from pgan_tf.metrics import score_log
 from pgan_tf.metrics.chart import draw_chart, round_ticks
-from pgan_tf.metrics.score import Score, comparable_scores, scores_in
+from pgan_tf.metrics.score import Score, best_score, comparable_scores, scores_in
 from pgan_tf.run_folder import RunLog
 
 SCHEDULE = ScheduleConfig(resolution=8, stabilize_kimg=1, fade_in_kimg=1, total_kimg=4)
@@ -69,12 +69,11 @@ def test_ticks_and_scores_live_in_one_file(tmp_path):
     log.write_metrics({"images_shown": 1000, "seconds": 5.0})
     score_log.append_scores(str(tmp_path), [score()])
     log = RunLog(str(tmp_path), 1000)
-    assert (log.seconds, log.ticks) == (5.0, 1)
+    assert log.seconds == 5
     log.write_metrics({"images_shown": 2000, "seconds": 9.0})
-    assert log.ticks == 2
     score_log.append_scores(str(tmp_path), [score(images_shown=2000)])
     # Going on from the first tick: what came after it will come again.
-    assert RunLog(str(tmp_path), 1000).ticks == 1
+    assert RunLog(str(tmp_path), 1000).seconds == 5
     assert score_log.read_scores(str(tmp_path)) == [score()]
 
 
@@ -132,3 +131,18 @@ def test_chart_shows_stages_curve_and_floor():
 )
 def test_ticks_are_round(low, high, expected):
     assert round_ticks(low, high) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("better", "best"), [("lower", 3), ("higher", 9), ("neither", 6)])
+def test_best_is_lowest_highest_or_nearest_to_the_reals(better, best):
+    values = [9, 6, 3, 6]
+    scores = [
+        score(images_shown=i, better=better, values={"swd": value}, floor={"swd": 6.5})
+        for i, value in enumerate(values)
+    ]
+    assert best_score(scores) is scores[values.index(best)]
+
+
+def test_a_score_in_a_line():
+    assert str(score()) == "swd 20.5 at 1 kimg, of real pictures 4"
+    assert str(score(floor=None)) == "swd 20.5 at 1 kimg"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf import sampling
+from pgan_tf import checkpoint, sampling
 from pgan_tf.config import NetworkConfig
 from pgan_tf.dataset import make_dataset
 from pgan_tf.growth import named_variables
@@ -22,7 +23,9 @@ from pgan_tf.schedule import Stage
 from tfrecords.dataset_info import DatasetInfo, read_labels
 from tfrecords.errors import UserError
 
-BATCH_SIZE = 64
+_LARGEST_BATCH = 64
+# Of larger pictures fewer at a time: as many pixels as 64 of 256 px have.
+_BATCH_PIXELS = 2**22
 DEFAULT_NUM_IMAGES = 2048
 
 # Numbers of the sets of an evaluation, for collectors.
@@ -42,6 +45,23 @@ class Generated:
     images_shown: int
     network: str
     checkpoint: str
+
+
+def read_generated(path: str, network: str) -> Generated:
+    """Reads a checkpoint's `average_generator` or `generator`.
+
+    Raises:
+        UserError: it is not there, damaged, or none of ours.
+    """
+    saved = checkpoint.read(path)
+    return Generated(
+        checkpoint.load_generator(saved, network),
+        saved.config.network,
+        saved.stage,
+        saved.images_shown,
+        network,
+        posixpath.basename(path),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +88,11 @@ class RealPictures:
             )
 
     @property
+    def batch_size(self) -> int:
+        """How many pictures are read or drawn at a time."""
+        return max(2, min(_LARGEST_BATCH, _BATCH_PIXELS // self.resolution**2))
+
+    @property
     def has_others(self) -> bool:
         """Whether there are as many pictures again that are not among them."""
         return 2 * self.num_images <= self.info.num_images
@@ -77,7 +102,7 @@ class RealPictures:
         dataset = make_dataset(
             self.info,
             self.resolution,
-            global_batch_size=BATCH_SIZE,
+            global_batch_size=self.batch_size,
             label_size=0,
             seed=self.seed,
             images_shown=self.num_images if others else 0,
@@ -85,7 +110,7 @@ class RealPictures:
         left = self.num_images
         for images, _ in dataset:
             yield sampling.to_uint8(images.numpy()[:left])
-            left -= BATCH_SIZE
+            left -= self.batch_size
             if left <= 0:
                 return
 
@@ -101,6 +126,10 @@ def default_num_images(info: DatasetInfo) -> int:
     return max(2, min(DEFAULT_NUM_IMAGES, info.num_images // 2))
 
 
+def _nobody(count: int) -> None:
+    """Waits for nothing."""
+
+
 class Evaluation:
     """Scores generators; what the reals come to is computed once."""
 
@@ -108,7 +137,7 @@ class Evaluation:
         self,
         metrics: Sequence[Metric],
         reals: RealPictures,
-        report: Report = lambda count: None,
+        report: Report = _nobody,
         inception: Inception | None = None,
     ) -> None:
         """Sums the reals up.
@@ -116,15 +145,15 @@ class Evaluation:
         Args:
             metrics: see `by_name.make_metrics`.
             reals: what to compare with.
-            report: is told of each batch, of reals and fakes; see `num_pictures`.
+            report: is told of each batch of reals; see `num_pictures`.
             inception: for metrics that see through it; each picture is looked at once.
         """
-        self._metrics, self._reals, self._report = metrics, reals, report
+        self._metrics, self._reals = metrics, reals
         self._inception = inception if any(one.sees == "inception" for one in metrics) else None
-        self._summaries = self._collect(_REALS, reals.batches())
+        self._summaries = self._collect(_REALS, reals.batches(), report)
         self._floors: list[dict[str, float] | None] = [None] * len(metrics)
         if reals.has_others:
-            others = self._collect(_OTHER_REALS, reals.batches(others=True))
+            others = self._collect(_OTHER_REALS, reals.batches(others=True), report)
             self._floors = self._compare(others)
         for index, metric in enumerate(metrics):
             if not metric.against_reals:
@@ -135,10 +164,15 @@ class Evaluation:
         """Returns how many pictures are read and drawn in all."""
         return (1 + reals.has_others + generators) * reals.num_images
 
-    def score(self, generated: Generated) -> list[Score]:
-        """Scores a generator: a score for each metric."""
+    def score(self, generated: Generated, report: Report = _nobody) -> list[Score]:
+        """Scores a generator: a score for each metric.
+
+        Args:
+            generated: the generator.
+            report: is told of each batch that was drawn.
+        """
         fakes = fake_batches(generated.model, generated.config, self._reals)
-        found = self._compare(self._collect(_FAKES, fakes))
+        found = self._compare(self._collect(_FAKES, fakes, report))
         checksum = weights_sha256(generated.model)
         info = self._reals.info
         return [
@@ -165,13 +199,13 @@ class Evaluation:
             for metric, values, floor in zip(self._metrics, found, self._floors, strict=True)
         ]
 
-    def _collect(self, which: int, batches: Iterable[np.ndarray]) -> list[Any]:
+    def _collect(self, which: int, batches: Iterable[np.ndarray], report: Report) -> list[Any]:
         collectors = [metric.collect(which) for metric in self._metrics]
         for batch in batches:
             features = None if self._inception is None else self._inception(batch)
             for metric, collector in zip(self._metrics, collectors, strict=True):
                 collector.add(features if metric.sees == "inception" else batch)
-            self._report(len(batch))
+            report(len(batch))
         return [collector.summary() for collector in collectors]
 
     def _compare(self, summaries: list[Any]) -> list[dict[str, float]]:
@@ -195,11 +229,12 @@ def fake_batches(
     # Folding is for exports: here the weights may be of a run that goes on.
     draw = tf.function(model, reduce_retracing=True)
     labels = reals.labels(config.label_size)
-    for first in range(0, reals.num_images, BATCH_SIZE):
-        end = min(first + BATCH_SIZE, reals.num_images)
+    size = reals.batch_size
+    for first in range(0, reals.num_images, size):
+        end = min(first + size, reals.num_images)
         seeds = range(reals.seed + first, reals.seed + end)
         latents = sampling.latents_from_seeds(seeds, config.latent_size)
-        pictures = sampling.generate(draw, latents, labels[first:end], batch_size=BATCH_SIZE)
+        pictures = sampling.generate(draw, latents, labels[first:end], batch_size=size)
         scale = reals.resolution // pictures.shape[1]
         yield pictures.repeat(scale, axis=1).repeat(scale, axis=2)
 

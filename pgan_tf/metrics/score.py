@@ -80,6 +80,11 @@ class Score:
         """Whether both were measured in the same way; of whatever checkpoint."""
         return all(getattr(self, name) == getattr(other, name) for name in _SAME_WAY)
 
+    def __str__(self) -> str:
+        """The headline in a line for people."""
+        floor = "" if self.floor is None else f", of real pictures {self.floor_value:.4g}"
+        return f"{self.headline} {self.value:.4g} at {self.kimg:g} kimg{floor}"
+
     def to_row(self) -> dict[str, Any]:
         """Returns a line of metrics.jsonl; its `kind` tells it from a tick's."""
         return {"kind": KIND, "kimg": self.kimg, **dataclasses.asdict(self)}
@@ -109,3 +114,17 @@ def comparable_scores(scores: Iterable[Score], metric: str) -> list[Score]:
     """Returns the scores of a metric that were measured as the last one was."""
     ours = [score for score in scores if score.metric == metric]
     return [score for score in ours if score.is_comparable(ours[-1])]
+
+
+def best_score(scores: Iterable[Score]) -> Score:
+    """Returns the best of comparable scores, the first one of several.
+
+    Where neither lower nor higher is better it is the one nearest to the floor.
+    """
+
+    def badness(score: Score) -> float:
+        if score.better == "neither":
+            return abs(score.value - (score.floor_value or 0.0))
+        return score.value if score.better == "lower" else -score.value
+
+    return min(scores, key=badness)

@@ -1,0 +1,138 @@
+"""Scores of a run while it trains: at chosen ticks, and the best checkpoint stays.
+
+All is decided by what the run folder holds, so that a run which was cut off, in the middle of
+scoring too, catches up and goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import posixpath
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+from tqdm import tqdm
+
+from pgan_tf.config import TrainingConfig
+from pgan_tf.metrics.evaluation import Evaluation, RealPictures, read_generated
+from pgan_tf.metrics.metric import Inception, Metric
+from pgan_tf.metrics.score import Score, best_score
+from pgan_tf.metrics.score_log import append_scores, draw_scores, read_scores
+from pgan_tf.run_folder import read_rows, readable_errors
+from tfrecords.errors import UserError
+
+_NETWORK = "average_generator"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is scored, and when.
+
+    Attributes:
+        metrics: see `by_name.make_metrics`.
+        every: ticks from score to score; the run's last tick is scored too.
+        keep_best: name of the metric whose best checkpoint stays, None for none.
+        inception: for metrics that see through it.
+    """
+
+    metrics: Sequence[Metric]
+    every: int
+    keep_best: str | None = None
+    inception: Inception | None = None
+
+    def __post_init__(self) -> None:
+        names = [metric.name for metric in self.metrics]
+        if self.keep_best is not None and self.keep_best not in names:
+            raise UserError(
+                f"--keep_best: expected one of --eval_metrics, {', '.join(names)}, got "
+                f"{self.keep_best}"
+            )
+
+
+class Scorer:
+    """Scores a run's checkpoints as they are written: `training_loop.AfterCheckpoint`."""
+
+    def __init__(
+        self, plan: Plan, reals: RealPictures, run_dir: str, config: TrainingConfig
+    ) -> None:
+        """Reads nothing yet: the reals are summed up when the first score is due.
+
+        Args:
+            plan: what is scored, and when.
+            reals: what to compare with.
+            run_dir: the run folder.
+            config: of the run.
+        """
+        self._plan, self._reals = plan, reals
+        self._run_dir, self._schedule = run_dir, config.schedule
+        self._evaluation: Evaluation | None = None
+
+    def __call__(self, path: str, images_shown: int, say: Callable[[str], None]) -> None:
+        """Scores a checkpoint if that is due and not yet done.
+
+        Args:
+            path: of the run's newest checkpoint.
+            images_shown: until then.
+            say: takes lines for people.
+        """
+        if not self._is_due(images_shown):
+            return
+        scores = self._scores(images_shown)
+        done = {score.metric for score in scores if score.images_shown == images_shown}
+        missing = [metric.name for metric in self._plan.metrics if metric.name not in done]
+        if missing:
+            scores = [score for score in self._score(path) if score.metric in missing]
+            with readable_errors(posixpath.join(self._run_dir, "metrics.jsonl")):
+                append_scores(self._run_dir, scores)
+                draw_scores(self._run_dir, self._schedule)
+            for score in scores:
+                say(str(score))
+        if self._plan.keep_best:
+            self._keep_best(path, images_shown, say)
+
+    def _is_due(self, images_shown: int) -> bool:
+        rows = [json.loads(line) for line in read_rows(self._run_dir)]
+        ticks = [row["images_shown"] for row in rows if "kind" not in row]
+        if images_shown not in ticks:  # stopped between two of them
+            return False
+        number = ticks.index(images_shown) + 1
+        return number % self._plan.every == 0 or images_shown >= 1000 * self._schedule.total_kimg
+
+    def _scores(self, images_shown: int) -> list[Score]:
+        """Returns the run's scores until then that were measured as these are."""
+        versions = {metric.name: metric.version for metric in self._plan.metrics}
+        return [
+            score
+            for score in read_scores(self._run_dir)
+            if versions.get(score.metric) == score.metric_version
+            and (score.num_images, score.seed) == (self._reals.num_images, self._reals.seed)
+            and score.network == _NETWORK
+            and score.images_shown <= images_shown
+        ]
+
+    def _score(self, path: str) -> list[Score]:
+        # As evaluate.py does: of what the file holds, in float32.
+        generated = read_generated(path, _NETWORK)
+        plan = self._plan
+        reals = 0 if self._evaluation else 1 + self._reals.has_others
+        total = (reals + 1) * self._reals.num_images
+        with tqdm(total=total, desc="Scoring", unit="img", dynamic_ncols=True, leave=False) as bar:
+            report = bar.update
+            if self._evaluation is None:
+                self._evaluation = Evaluation(plan.metrics, self._reals, report, plan.inception)
+            return self._evaluation.score(generated, report)
+
+    def _keep_best(self, path: str, images_shown: int, say: Callable[[str], None]) -> None:
+        name = self._plan.keep_best
+        best = best_score([one for one in self._scores(images_shown) if one.metric == name])
+        folder = posixpath.dirname(path)
+        kept = posixpath.join(folder, f"best-{name}.npz")
+        if best.images_shown != images_shown:
+            path = posixpath.join(folder, best.checkpoint)
+            if tf.io.gfile.exists(kept) or not tf.io.gfile.exists(path):
+                return
+        with readable_errors(kept):
+            tf.io.gfile.copy(path, kept + ".partial", overwrite=True)
+            tf.io.gfile.rename(kept + ".partial", kept, overwrite=True)
+        say(f"The best {name} until now: kept as {kept}")
