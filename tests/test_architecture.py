@@ -38,6 +38,11 @@ LAYERS = (
     ("pgan_tf.metrics.shape_modes", "pgan_tf.metrics.chart"),
     ("pgan_tf.metrics.by_name", "pgan_tf.metrics.evaluation", "pgan_tf.metrics.score_log"),
     ("pgan_tf.metrics.in_training", "pgan_tf.metric_flags"),
+    ("pgan_tf.paper.experiments", "pgan_tf.paper.digit_files"),
+    ("pgan_tf.paper.measured",),
+    ("pgan_tf.paper.running", "pgan_tf.paper.growth_chart", "pgan_tf.paper.mode_score"),
+    ("pgan_tf.paper.mode_test",),
+    ("pgan_tf.paper.__main__",),
     ("pgan_tf.training_loop", "pgan_tf.network_flags"),
     ("pgan_tf.train_flags", "pgan_tf.trained_flags"),
     ("pgan_tf.exporting.export",),
@@ -105,6 +110,8 @@ def test_flags_are_read_in_command_line_files_only():
         "pgan_tf.metric_flags",
         "pgan_tf.trained_flags",
         "pgan_tf.report",
+        "pgan_tf.paper.__main__",
+        "pgan_tf.paper.mode_test",
     }
     for path in sources():
         if module_of(path) not in allowed:

@@ -5,9 +5,15 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from pgan_tf.paper.digits import load_classifier
+from pgan_tf import checkpoint, run_folder
+from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.paper import mode_score
+from pgan_tf.paper.digits import DigitClassifier, load_classifier
 from pgan_tf.paper.modes import NUM_MODES, count_modes, expected_coverage, mode_coverage
+from pgan_tf.schedule import make_stages
+from pgan_tf.state import build_state
 from tfrecords.errors import UserError
 from tfrecords.source import Source, one_hot
 
@@ -97,3 +103,43 @@ def test_other_pictures_than_digits_are_refused(tmp_path):
     small = source_of_bars(open=lambda: lambda index: np.zeros((28, 28), np.uint8))
     with pytest.raises(UserError, match="expected digits of 32x32 pixels"):
         load_classifier(small, str(tmp_path))
+
+
+class ByHeight(DigitClassifier):
+    """Reads `bars`: which row is the first bright one."""
+
+    def __call__(self, pictures):
+        bright = (pictures.max(axis=2) > 200).argmax(axis=1)
+        return np.clip((bright - 3) // 2, 0, 9)
+
+
+def save_run(folder, resolution):
+    config = TrainingConfig(
+        network=NetworkConfig(resolution=resolution, fmap_base=64, fmap_max=4, latent_size=4),
+        schedule=ScheduleConfig(resolution=resolution, initial_resolution=resolution),
+    )
+    run_folder.open_run(folder, config, "")
+    state = build_state(make_stages(config.schedule)[0], config, tf.distribute.get_strategy())
+    checkpoint.save(run_folder.checkpoint_folder(folder), state, 16, config)
+
+
+def test_a_runs_modes_are_counted_beside_those_of_reals(tmp_path, monkeypatch):
+    monkeypatch.setattr(mode_score, "load_classifier", lambda source, cache: ByHeight(None, 0.987))
+    save_run(str(tmp_path / "run"), 32)
+    score = mode_score.measure_modes(str(tmp_path / "run"), source_of_bars(500), "cache", 1000)
+    # An untrained generator draws about one thing; ten kinds of bar, thrice, are a thousand.
+    assert score.values["modes"] < 100 and score.values["reverse_kl"] > 2
+    uniform = np.random.default_rng(0).integers(NUM_MODES, size=(20, 1000))
+    found = [mode_coverage(np.bincount(row, minlength=NUM_MODES)) for row in uniform]
+    assert score.floor["modes"] == pytest.approx(np.mean([one.modes for one in found]), abs=40)
+    kl = np.mean([one.reverse_kl for one in found])
+    assert score.floor["reverse_kl"] == pytest.approx(kl, rel=0.1)
+    assert score.num_images == 1000 and "98.70%" in score.filter
+    row = score.to_row()
+    assert row["metric"] == "mnist_modes" and row["images_shown"] == 16
+
+
+def test_other_generators_than_32_px_are_refused(tmp_path):
+    save_run(str(tmp_path / "run"), 8)
+    with pytest.raises(UserError, match="expected a generator of 32x32 in colour, got 8 px"):
+        mode_score.measure_modes(str(tmp_path / "run"), source_of_bars(), "cache", 10)

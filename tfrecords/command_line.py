@@ -89,7 +89,7 @@ def _fail(message: str) -> None:
 def _module_name() -> str | None:
     """The dotted name after `python -m`, or None for a script."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return spec.name if spec else None
+    return spec.name.removesuffix(".__main__") if spec else None
 
 
 def _command_name() -> str:

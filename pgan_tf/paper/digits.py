@@ -55,7 +55,7 @@ def load_classifier(source: Source, cache_dir: str) -> DigitClassifier:
     identity = f"{_VERSION} {list(source.identity)}"
     name = f"digits-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.keras"
     path = posixpath.join(cache_dir, name)
-    pictures, digits = _read_all(source)
+    pictures, digits = read_all(source)
     held_out = np.random.default_rng(0).random(len(digits)) < _HELD_OUT
     if os.path.exists(path):
         model = keras.models.load_model(path)
@@ -69,7 +69,12 @@ def load_classifier(source: Source, cache_dir: str) -> DigitClassifier:
     return DigitClassifier(model, float(np.mean(read == digits[held_out])))
 
 
-def _read_all(source: Source) -> tuple[np.ndarray, np.ndarray]:
+def read_all(source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """Returns all digits as `(n, 32, 32)` uint8 and what they are as `(n,)` int64.
+
+    Raises:
+        UserError: the pictures are not 32 px.
+    """
     read = source.open()
     pictures = np.stack([read(index) for index in range(source.num_pictures)])
     if pictures.shape[1:] != (32, 32):

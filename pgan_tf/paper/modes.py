@@ -1,4 +1,4 @@
-"""The discrete mode test (paper, appendix D; Metz et al., 2016): which of 1,000 digits are drawn?
+"""The discrete mode test (paper, appendix E; Metz et al., 2016): which of 1,000 digits are drawn?
 
 A picture of MNIST-RGB shows a digit in red, another in green and a third in blue: 1,000 modes.
 A classifier reads the three channels of generated pictures one by one.

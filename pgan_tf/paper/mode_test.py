@@ -1,0 +1,41 @@
+"""The mode test of a run (paper, appendix E): `python -m pgan_tf.paper.mode_test --run_dir=RUN`.
+
+Draws 25,600 pictures with the run's average generator, reads their digits and counts the modes.
+The figures are appended to the run's metrics.jsonl, beside those of evaluate.py.
+"""
+
+import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+
+from absl import flags
+
+from pgan_tf.metrics.score_log import append_scores
+from pgan_tf.paper.mode_score import measure_modes
+from pgan_tf.paper.modes import NUM_SAMPLES
+from tfrecords.command_line import run
+from tfrecords.errors import UserError
+from tfrecords.sources.idx import open_mnist
+
+RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of a run of train.py on mnist_rgb:FOLDER.")
+DIGITS = flags.DEFINE_string("digits", None, "Folder of MNIST's IDX files, for the classifier.")
+CACHE = flags.DEFINE_string("cache", "datasets", "Where the classifier is kept.")
+SAMPLES = flags.DEFINE_integer("samples", NUM_SAMPLES, "Pictures drawn.", lower_bound=1)
+
+
+def main() -> None:
+    """Counts and writes."""
+    run_dir, folder = RUN_DIR.value, DIGITS.value
+    if not run_dir:
+        raise UserError("--run_dir: expected the folder of a run of train.py, got none")
+    if not folder:
+        raise UserError("--digits: expected a folder of MNIST's IDX files, got none")
+    score = measure_modes(run_dir, open_mnist(folder), CACHE.value, SAMPLES.value)
+    append_scores(run_dir, [score])
+    print(
+        f"{score.values['modes']:.0f} of 1,000 modes in {score.num_images:,} pictures, reverse KL "
+        f"{score.values['reverse_kl']:.3f}; reals: {score.floor['modes']:.0f} and "
+        f"{score.floor['reverse_kl']:.3f}"
+    )
+
+
+if __name__ == "__main__":
+    run(main)
