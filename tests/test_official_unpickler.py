@@ -98,6 +98,26 @@ def test_memory_is_not_taken_on_a_files_word(tmp_path):
         read_bytes(tmp_path, long_bytes)
 
 
+def test_depth_is_not_taken_on_a_files_word(tmp_path):
+    """A million tuples within one another, as a name of a dict's: Python would crash on them."""
+    deep = pickle.PROTO + b"\x02})" + pickle.TUPLE1 * 10**6 + b"Ns."
+    with pytest.raises(UserError, match="more than 50000 operations"):
+        read_bytes(tmp_path, deep)
+
+
+def test_messages_are_short_whatever_is_told(tmp_path):
+    """Lists of lists of lists, two each: written out they would have 2^60 numbers."""
+    laughs = [1]
+    for _ in range(60):
+        laughs = [laughs, laughs]
+    state = official_pickles.state_of(golden_cases.load_case("base"), "G")
+    for field in ("build_func_name", "static_kwargs"):
+        changed = state | {field: {"fmap_base": laughs} if field == "static_kwargs" else "a" * 999}
+        with pytest.raises(UserError, match=r"got (a list|a{80}):?") as caught:
+            read_bytes(tmp_path, official_pickles.dump([changed, state, state]))
+        assert len(str(caught.value)) < 300
+
+
 def test_damaged_and_other_files_are_one_line(tmp_path):
     whole = (golden_cases.GOLDEN / "separate_scale.pkl").read_bytes()
     cases = {

@@ -175,7 +175,7 @@ def _read_network(state: dict[str, Any]) -> OfficialNetwork:
         array = to_our_layout(published[name], kind, variable)
         if array.shape != shape:
             raise UserError(f"expected {name} for the shape {shape}, got {array.shape}")
-        arrays[variable] = array.astype(np.float32)
+        arrays[variable] = array.astype(np.float32, copy=False)
     return OfficialNetwork(kind, config, lod, arrays)
 
 

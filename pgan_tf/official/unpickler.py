@@ -33,6 +33,10 @@ _OPERATIONS = frozenset(
     )
 )
 
+# Ten times as many as networks of 1024 px take. (Python itself breaks down when it has to compare
+# tuples within tuples, a million deep.)
+_MOST_OPERATIONS = 50_000
+
 # What unpickling bytes that make no sense comes to.
 _DAMAGED = (
     pickle.UnpicklingError,
@@ -181,12 +185,16 @@ def plain(value: Any) -> Any:
 
 def printable(value: Any) -> str:
     """Returns something of a file as a few characters that do no harm in a message."""
+    if not isinstance(value, (str, int, float, np.number, type(None), Exception)):
+        return f"a {type(value).__name__}"  # what is in it might be endless
     return ascii(str(value))[1:-1][:80]
 
 
 def _look_through(data: bytes) -> None:
-    """Checks that nothing but `_OPERATIONS` is there, to the end."""
-    for operation, argument, position in pickletools.genops(data):
+    """Checks that nothing but `_OPERATIONS` is there, to the end, and not too many of them."""
+    for count, (operation, argument, position) in enumerate(pickletools.genops(data)):
+        if count == _MOST_OPERATIONS:
+            raise _refusal(f"takes more than {count} operations")
         if operation.name not in _OPERATIONS:
             raise _refusal(f"uses {operation.name}")
         # Memory is reserved for all places up to it.
