@@ -46,7 +46,7 @@ def read_measured(path: str) -> dict[str, Measured]:
     if not os.path.exists(path):
         return {}
     try:
-        with open(path) as file:
+        with open(path, encoding="utf-8") as file:
             return {name: _from_json(values) for name, values in json.load(file).items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: expected measured experiments: {error}") from None
@@ -56,7 +56,7 @@ def write_measured(path: str, measured: Mapping[str, Measured]) -> None:
     """Writes the file, whole or not at all, in the order of the paper."""
     order = [one.name for one in EXPERIMENTS if one.name in measured]
     values = {name: dataclasses.asdict(measured[name]) for name in order}
-    _write(path, json.dumps(values, indent=1) + "\n")
+    _write(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
 
 
 def with_speedup(measured: Mapping[str, Measured]) -> dict[str, Measured]:
@@ -122,7 +122,7 @@ def replace_table(text: str, table: str) -> str:
 
 def update_page(path: str, measured: Mapping[str, Measured]) -> None:
     """Puts the table of all experiments into a page."""
-    with open(path) as file:
+    with open(path, encoding="utf-8") as file:
         text = file.read()
     _write(path, replace_table(text, to_markdown(EXPERIMENTS, measured)))
 
@@ -147,6 +147,6 @@ def _time(found: Measured) -> str:
 
 def _write(path: str, text: str) -> None:
     partial = f"{path}.partial"
-    with open(partial, "w") as file:
+    with open(partial, "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(partial, path)

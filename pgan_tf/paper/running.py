@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -162,11 +163,14 @@ def _call(one: Experiment, *command: Any) -> None:
         filter(None, [str(ROOT), environment.get("PYTHONPATH")])
     )
     process = subprocess.Popen([sys.executable, *words, *arguments], env=environment)
+    before = signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
     try:
         status = process.wait()
     except KeyboardInterrupt:  # the command has got it too, and saves
         process.wait()
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if status in (130, 143):
         raise StoppedError(f"stopped; --run={one.name} goes on", status)
     if status:
