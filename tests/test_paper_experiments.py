@@ -10,6 +10,9 @@ import sys
 
 import numpy as np
 import pytest
+from absl import flags
+from absl.testing import flagsaver
+from source_helpers import save
 from test_commands import assert_one_line_error
 from test_presets import ROOT, config_of, train  # noqa: F401
 
@@ -26,6 +29,7 @@ from pgan_tf.paper.measured import (
     write_measured,
 )
 from pgan_tf.schedule import make_stages
+from tfrecords.cache import prepare
 from tfrecords.errors import UserError
 from tfrecords.sources.idx import open_mnist
 
@@ -215,6 +219,33 @@ def test_mistakes_are_one_line(arguments, words, tmp_path):
     result = run(*arguments, cwd=tmp_path)
     assert_one_line_error(result, *words)
     assert result.stderr.startswith("pgan_tf.paper: error:")
+
+
+def celeba(folder):
+    for i in range(3):
+        save(folder / "img_align_celeba" / f"{i:06}.png", (178, 218), seed=i)
+    return f"celeba:{folder}"
+
+
+def lsun(folder):
+    lmdb = pytest.importorskip("lmdb")
+    with lmdb.open(str(folder), map_size=2**24) as database, database.begin(write=True) as rows:
+        for i in range(3):
+            rows.put(b"%d" % i, save(folder.parent / f"{i}.png", (340, 256), seed=i))
+    return f"lsun:{folder}"
+
+
+@pytest.mark.parametrize("make", [celeba, lsun])
+def test_the_presets_of_table_1_serve_both_of_its_data_sets(make, train, tmp_path):  # noqa: F811
+    data = make(tmp_path / "pictures")
+    # All rows have the same options for pictures.
+    with flagsaver.flagsaver():
+        flags.FLAGS(["train.py", *flags_of(find("table1_h")), f"--data={data}"])
+        info = prepare(train.given.DATA.value, str(tmp_path / "x"), train.given.picture_options())
+        config = train.given.make_config("x", train.RESOLUTION.value, 3, 0)
+    assert (info.resolution, info.num_channels, info.num_images) == (128, 3, 3)
+    assert set(info.files) == {4, 8, 16, 32, 64, 128}
+    assert config.network.resolution == 128
 
 
 TINY = (
