@@ -106,7 +106,7 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
         print(f"Training {resolution} px on {info.num_images} pictures of {info.name}", flush=True)
     preflight = given.PREFLIGHT.value
     if has_gpu() if preflight is None else preflight:
-        stage = try_heaviest_stage(config, info, strategy)
+        stage = try_heaviest_stage(config, info, strategy, given.MAX_BAD_RECORDS.value)
         if workers.is_chief:
             print(f"Preflight: one iteration of stage {stage.index + 1} ({stage}) fits", flush=True)
     images_shown = train(

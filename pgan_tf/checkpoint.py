@@ -6,7 +6,7 @@ configuration as JSON text, and the index of the stage whose shape the networks 
 the border of two stages that is the one that ended: growing belongs to what follows.) In
 float16 the two loss scales are there as `loss_scale/network/variable`. What was measured
 since the last line of metrics.jsonl is there too, so that a run that stops between two lines
-goes on to write the same ones.
+goes on to write the same ones; and which records of the data were left out.
 
 Nothing else is needed to go on: random numbers and the data's order are functions of the
 seed and of images_shown.
@@ -50,6 +50,7 @@ _DAMAGED = (
 )
 
 _NO_METRICS = np.zeros((0, 0), np.float32)
+_NO_RECORDS = np.zeros((0, 2), np.int64)
 
 _NAME = re.compile(r"images-(\d{10})-stage-(\d{2})\.npz$")
 
@@ -66,6 +67,7 @@ class Checkpoint:
         arrays: every variable's value by name.
         tick_metrics: `(steps, metrics)` float32, of the steps since the last tick.
         tick_first_image: images shown until that tick.
+        bad_records: `(n, 2)` int64, the damaged records met until then; see `bad_records`.
     """
 
     path: str
@@ -75,6 +77,7 @@ class Checkpoint:
     arrays: dict[str, np.ndarray]
     tick_metrics: np.ndarray
     tick_first_image: int
+    bad_records: np.ndarray
 
     @property
     def alpha(self) -> float:
@@ -89,6 +92,7 @@ def save(
     config: TrainingConfig,
     tick_metrics: np.ndarray | None = None,
     tick_first_image: int | None = None,
+    bad_records: np.ndarray = _NO_RECORDS,
 ) -> str:
     """Writes a checkpoint and returns its path.
 
@@ -101,6 +105,7 @@ def save(
         config: the run.
         tick_metrics: see `Checkpoint`; absent at a tick.
         tick_first_image: see `Checkpoint`; absent at a tick.
+        bad_records: see `Checkpoint`.
 
     Raises:
         UserError: it can't be written, such as on a full disk; older ones stay as they are.
@@ -114,6 +119,7 @@ def save(
         config=config.to_json(),
         tick_metrics=_NO_METRICS if tick_metrics is None else tick_metrics,
         tick_first_image=images_shown if tick_first_image is None else tick_first_image,
+        bad_records=bad_records,
         **arrays,
     )
     path = posixpath.join(folder, _name(images_shown, state.stage.index))
@@ -170,6 +176,7 @@ def read(path: str) -> Checkpoint:
         # Version 0.1.0 saved at ticks only.
         tick_metrics = arrays.pop("tick_metrics", _NO_METRICS)
         tick_first_image = int(arrays.pop("tick_first_image", images_shown))
+        bad_records = arrays.pop("bad_records", _NO_RECORDS).reshape(-1, 2)
         config = TrainingConfig.from_json(str(arrays.pop("config")))
         stage = make_stages(config.schedule)[stage_index]
     except tf.errors.OpError as error:
@@ -179,7 +186,9 @@ def read(path: str) -> Checkpoint:
             f"{path}: expected a checkpoint of pgan-tf, got a damaged file ({error}): remove it "
             f"to go on from the one before"
         ) from None
-    return Checkpoint(path, images_shown, stage, config, arrays, tick_metrics, tick_first_image)
+    return Checkpoint(
+        path, images_shown, stage, config, arrays, tick_metrics, tick_first_image, bad_records
+    )
 
 
 def restore(checkpoint: Checkpoint, state: TrainingState) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from pgan_tf.bad_records import BadRecords, note
 from pgan_tf.order import flips_at, pictures_at
 from pgan_tf.reals import mirror, to_float
 from pgan_tf.records import MEMORY_BYTES, Records, find_records, load_records, make_file_reader
@@ -33,7 +35,7 @@ def make_dataset(
     mirror_augment: bool = False,
     replicas: Sequence[int] = (0,),
     num_replicas: int = 1,
-    bad_records: tf.Variable | None = None,
+    bad_records: BadRecords | None = None,
     memory_bytes: int = MEMORY_BYTES,
 ) -> tf.data.Dataset:
     """Returns endless batches of real images, from a position on.
@@ -49,7 +51,7 @@ def make_dataset(
         replicas: whose parts of each global batch to read, one element for each.
         num_replicas: into how many parts a global batch falls: each takes every
             `num_replicas`-th picture.
-        bad_records: int64 scalar, grows by one for each damaged record that is left out.
+        bad_records: collects the damaged records that are left out; without it they are errors.
         memory_bytes: data sets that are no larger are kept in memory.
 
     Returns:
@@ -84,11 +86,12 @@ def make_dataset(
         return to_float(images), tf.ensure_shape(tf.gather(labels, pictures), (size, label_size))
 
     positions = tf.data.Dataset.counter(dtype=tf.int64).map(positions_of)
-    options = {"info": info, "seed": seed, "bad_records": bad_records}
+    met = None if bad_records is None else bad_records.first_positions(resolution, info.num_images)
     if records.total_bytes <= memory_bytes:
-        found = _from_memory(records, positions, **options)
+        found = _from_memory(records, positions, info.num_images, seed, images_shown, met)
     else:
-        found = _from_files(records, positions, size, **options)
+        most = 0 if bad_records is None else bad_records.most
+        found = _from_files(records, positions, size, info.num_images, seed, most, met)
     return found.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)
 
 
@@ -122,20 +125,21 @@ def distribute(
 def _from_memory(
     records: Records,
     positions: tf.data.Dataset,
-    *,
-    info: DatasetInfo,
+    num_images: int,
     seed: int,
-    bad_records: tf.Variable | None,
+    images_shown: int,
+    met: tf.Variable | None,
 ) -> tf.data.Dataset:
     loaded, pictures, problems = load_records(records)
-    if problems and bad_records is None:
+    if problems and met is None:
         raise UserError(f"data: {problems[0]}: make the data set again")
     if problems:
-        bad_records.assign_add(len(problems))
+        damaged = np.flatnonzero(pictures != np.arange(num_images))
+        note(met, tf.constant(damaged), tf.constant(images_shown, tf.int64))
     serialized, pictures = tf.constant(loaded), tf.constant(pictures)
 
     def find(positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        numbers = pictures_at(positions, info.num_images, seed)
+        numbers = pictures_at(positions, num_images, seed)
         return tf.gather(serialized, numbers), tf.gather(pictures, numbers), positions
 
     return positions.map(find)
@@ -145,35 +149,33 @@ def _from_files(
     records: Records,
     positions: tf.data.Dataset,
     size: int,
-    *,
-    info: DatasetInfo,
+    num_images: int,
     seed: int,
-    bad_records: tf.Variable | None,
+    most_damaged: int,
+    met: tf.Variable | None,
 ) -> tf.data.Dataset:
-    read = make_file_reader(records)
+    read = make_file_reader(records, most_damaged)
 
-    def find(index: tf.Tensor, position: tf.Tensor) -> tf.data.Dataset:
-        number = pictures_at(position[None], info.num_images, seed)[0]
-        beside = tf.data.Dataset.from_tensors((number, position, index))
-        return tf.data.Dataset.zip(read(number), beside).map(lambda one, others: (one, *others))
+    def find(position: tf.Tensor) -> tf.data.Dataset:
+        wanted = pictures_at(position[None], num_images, seed)[0]
+        return read(wanted).map(lambda one, found: (one, found, position, wanted))
 
-    def count(
-        expected: tf.Tensor, found: tuple[tf.Tensor, ...]
-    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
-        """Counts the indices that are missing: their records are damaged."""
-        *example, index = found
-        if bad_records is not None:
-            bad_records.assign_add(index - expected)
-        else:
-            tf.debugging.assert_equal(index, expected, "a record of the data is damaged")
-        return index + 1, tuple(example)
+    def check(
+        one: tf.Tensor, found: tf.Tensor, position: tf.Tensor, wanted: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Notes the damaged records, those between what was wanted and what was found."""
+        words = f"data: expected at most {most_damaged} damaged records, got more in a row"
+        with tf.control_dependencies([tf.debugging.Assert(found >= 0, [words])]):
+            if met is not None:
+                damaged = (wanted + tf.range((found - wanted) % num_images)) % num_images
+                note(met, damaged, position)
+            return one, found, position
 
     return (
         positions.unbatch()
-        .enumerate()
         .interleave(
             find, cycle_length=_READ_AHEAD, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
-        .scan(tf.constant(0, tf.int64), count)
+        .map(check)
         .batch(size, drop_remainder=True)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -80,12 +81,24 @@ def readable_data_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (tf.errors.NotFoundError, tf.errors.DataLossError) as error:
+    except (
+        tf.errors.NotFoundError,
+        tf.errors.DataLossError,
+        tf.errors.PermissionDeniedError,
+        tf.errors.UnknownError,
+    ) as error:
+        if isinstance(error, tf.errors.UnknownError) and ".tfrecord" not in error.message:
+            raise
         raise UserError(
             f"data: a file of the data set is gone or damaged ({_first_line(error)}); put it back "
             f"or make the data set again; the last checkpoint is whole"
         ) from error
     except tf.errors.InvalidArgumentError as error:
+        if found := re.search(r"data: expected at most \d+ damaged records.*row", str(error)):
+            raise UserError(
+                f"{found[0]}: make the data set again (python -m tfrecords.inspect verify names "
+                f"them), or allow more with --max_bad_records; the last checkpoint is whole"
+            ) from error
         if "a record of the data" not in str(error) and "image" not in str(error).lower():
             raise
         raise UserError(

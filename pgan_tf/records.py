@@ -1,6 +1,6 @@
 """The records of one resolution, by the picture's number: in memory, or from the files.
 
-Both ways read any record at once. Damaged ones are left out and counted.
+Both ways read any record at once, and show the next good one in the place of a damaged one.
 """
 
 from __future__ import annotations
@@ -100,23 +100,39 @@ def load_records(records: Records) -> tuple[list[bytes], np.ndarray, list[str]]:
     return [loaded[number] for number in pictures], pictures, problems
 
 
-def make_file_reader(records: Records) -> Callable[[tf.Tensor], tf.data.Dataset]:
-    """Returns what gives a picture's record as a data set of one, or of none if it is damaged.
+def make_file_reader(records: Records, most_damaged: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
+    """Returns what gives, of a picture's number, its record and whose it is: a data set of one.
 
-    TensorFlow checks the record's checksum.
+    That is the picture's own, or the next good one's where it is damaged, as in
+    `load_records`; TensorFlow checks the record's checksum. Where more than `most_damaged` in a
+    row are, it gives -1 for whose. A file that is gone is an error: `tf.errors.NotFoundError`.
     """
     paths, file_of = tf.constant(records.paths), tf.constant(records.file_of)
     begins, ends = tf.constant(records.begins), tf.constant(records.ends)
+    num_pictures = len(records.file_of)
 
-    def read(picture: tf.Tensor) -> tf.data.Dataset:
-        begin = begins[picture]
+    def read_own(picture: tf.Tensor) -> tf.data.Dataset:
+        path, begin = paths[file_of[picture]][None], begins[picture]
         variant = tf.raw_ops.TFRecordDatasetV2(
-            filenames=paths[file_of[picture]][None],
+            filenames=path,
             compression_type="",
             buffer_size=ends[picture] - begin,
             byte_offsets=begin[None],
         )
-        dataset = tf.data.experimental.from_variant(variant, tf.TensorSpec((), tf.string))
-        return dataset.take(1).ignore_errors(log_warning=True)
+        record = tf.data.experimental.from_variant(variant, tf.TensorSpec((), tf.string)).take(1)
+        # In a map, which goes on after an error: a file's own data set would try to open one that
+        # is gone again and again, with ignore_errors for ever.
+        good = tf.data.Dataset.from_tensors(picture).map(lambda _: record.get_single_element())
+        # Asked for only if nothing good came: opens the file, and gives nothing.
+        there = tf.data.FixedLengthRecordDataset(path, record_bytes=1).take(1)
+        found = good.ignore_errors(log_warning=True).concatenate(there.filter(lambda _: False))
+        return found.map(lambda one: (one, picture))
+
+    none = tf.data.Dataset.from_tensors((tf.constant(""), tf.constant(-1, tf.int64)))
+
+    def read(picture: tf.Tensor) -> tf.data.Dataset:
+        tries = tf.data.Dataset.range(picture, picture + min(most_damaged + 1, num_pictures))
+        found = tries.flat_map(lambda number: read_own(number % num_pictures))
+        return found.concatenate(none).take(1)
 
     return read

@@ -46,6 +46,27 @@ def gather(strategy: tf.distribute.Strategy, numbers: Sequence[int]) -> np.ndarr
     return strategy.reduce("SUM", rows, axis=None).numpy()
 
 
+def gather_pairs(
+    strategy: tf.distribute.Strategy, workers: Workers, pairs: np.ndarray
+) -> np.ndarray:
+    """Returns the pairs that any worker gave, each once.
+
+    Args:
+        strategy: of all workers.
+        workers: all of them.
+        pairs: this worker's, `(n, 2)` int64, not below 0, none twice.
+    """
+    if workers.number == 1:
+        return pairs
+    longest = int(gather(strategy, [len(pairs)]).max())
+    if not longest:
+        return pairs
+    padded = np.full((longest, 2), -1, np.int64)
+    padded[: len(pairs)] = pairs
+    rows = gather(strategy, padded.ravel().tolist()).reshape(-1, 2)
+    return np.unique(rows[rows[:, 0] >= 0], axis=0)
+
+
 def wait_for_all(strategy: tf.distribute.Strategy, workers: Workers) -> None:
     """Returns when all workers have come here."""
     if workers.number > 1:

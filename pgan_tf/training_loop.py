@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf import checkpoint, sampling
+from pgan_tf.bad_records import BadRecords
 from pgan_tf.config import TrainingConfig
 from pgan_tf.dataset import distribute, make_dataset
 from pgan_tf.failures import readable_data_errors, readable_memory_errors
@@ -22,7 +23,7 @@ from pgan_tf.run_folder import RunLog, check_same_run, checkpoint_folder
 from pgan_tf.schedule import Position, make_stages, position_at, stage_at
 from pgan_tf.state import TrainingState, build_state, grow_state
 from pgan_tf.tick import Tick
-from pgan_tf.together import check_same_beginning, wait_for_all
+from pgan_tf.together import check_same_beginning, gather_pairs, wait_for_all
 from pgan_tf.tolerance import DivergedError, Tolerance, check_iterations, check_records
 from pgan_tf.train_step import make_train_step
 from pgan_tf.workers import ALONE, Workers
@@ -101,8 +102,9 @@ def _train(
 
     begun = _begin(config, run_dir, strategy, weights, workers)
     state, images_shown = begun.state, begun.images_shown
-    if begun.path and workers.is_chief:
-        after_checkpoint(begun.path, images_shown, print)
+    saved = begun.saved
+    if saved and workers.is_chief:
+        after_checkpoint(saved.path, images_shown, print)
     if images_shown >= total_images:
         return images_shown
     log = RunLog(run_dir, images_shown) if workers.is_chief else None
@@ -119,8 +121,9 @@ def _train(
         progress.print(begun.origins)
 
     step = None
-    bad_records = tf.Variable(0, dtype=tf.int64, trainable=False)
-    tick = Tick(begun.tick_first_image, log.seconds if log else 0.0, begun.tick_metrics)
+    bad_records = BadRecords(tolerance.max_bad_records, saved and saved.bad_records)
+    since_tick = (saved.tick_first_image, saved.tick_metrics) if saved else (0, None)
+    tick = Tick(since_tick[0], log.seconds if log else 0.0, since_tick[1])
     memory_errors = readable_memory_errors(
         config, lambda: position.stage, strategy.num_replicas_in_sync
     )
@@ -161,23 +164,27 @@ def _train(
                         f"Skipped {summary['skipped_iterations']} iterations, whose numbers were "
                         f"not finite"
                     )
-                summary["bad_records"] = int(bad_records.numpy())
+                bad = gather_pairs(strategy, workers, bad_records.met(images_shown))
+                summary["bad_records"] = len(bad)
                 summary |= _loss_scales(state, tick)
-                check_records(summary["bad_records"], tolerance)
+                check_records(len(bad), tolerance)
                 if log:
                     log.write_metrics(summary)
                 if (
                     log and not tick.skipped_at_end()
                 ):  # else good checkpoints would have to make room
                     log.write_fakes(images_shown, _sheet_of_fakes(config, state))
-                    path = checkpoint.save(checkpoints, state, images_shown, config)
+                    path = checkpoint.save(
+                        checkpoints, state, images_shown, config, bad_records=bad
+                    )
                     after_checkpoint(path, images_shown, progress.print)
                     checkpoint.prune(checkpoints, tolerance.keep_checkpoints)
                 tick = Tick(images_shown, tick.seconds(), skipped_before=tick.skipped_at_end())
             if stop_together.due(stop):
+                bad = gather_pairs(strategy, workers, bad_records.met(images_shown))
                 if workers.is_chief:
-                    measured, first_image = tick.metrics(), tick.first_image
-                    checkpoint.save(checkpoints, state, images_shown, config, measured, first_image)
+                    since_tick = tick.metrics(), tick.first_image, bad
+                    checkpoint.save(checkpoints, state, images_shown, config, *since_tick)
                 wait_for_all(strategy, workers)
                 raise stopped(stop, images_shown, checkpoint.latest(checkpoints))
 
@@ -191,9 +198,7 @@ class _Begun:
 
     state: TrainingState
     images_shown: int
-    path: str | None = None
-    tick_metrics: np.ndarray | None = None
-    tick_first_image: int = 0
+    saved: checkpoint.Checkpoint | None = None  # without its arrays, which are large
     changed: tuple[str, ...] = ()
     origins: str = ""  # what came from elsewhere, as a table
 
@@ -223,7 +228,7 @@ def _begin(
         origins = initialize(state, weights, config)
         return _Begun(state, 0, origins=describe(origins, weights, stages[0].resolution))
     checkpoint.restore(saved, state)
-    return _Begun(state, images_shown, path, saved.tick_metrics, saved.tick_first_image, changed)
+    return _Begun(state, images_shown, dataclasses.replace(saved, arrays={}), changed)
 
 
 def _batches(
@@ -232,7 +237,7 @@ def _batches(
     position: Position,
     images_shown: int,
     strategy: tf.distribute.Strategy,
-    bad_records: tf.Variable,
+    bad_records: BadRecords,
 ) -> Iterator:
     dataset = distribute(
         strategy,

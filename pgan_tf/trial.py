@@ -6,6 +6,7 @@ import gc
 
 import tensorflow as tf
 
+from pgan_tf.bad_records import BadRecords
 from pgan_tf.config import TrainingConfig
 from pgan_tf.dataset import distribute
 from pgan_tf.failures import readable_data_errors, readable_memory_errors
@@ -23,7 +24,10 @@ def heaviest_stage(config: TrainingConfig, num_replicas: int) -> Stage:
 
 
 def try_heaviest_stage(
-    config: TrainingConfig, info: DatasetInfo, strategy: tf.distribute.Strategy
+    config: TrainingConfig,
+    info: DatasetInfo,
+    strategy: tf.distribute.Strategy,
+    max_bad_records: int = 0,
 ) -> Stage:
     """Trains the heaviest stage for one iteration, with the data, and throws it away.
 
@@ -46,16 +50,10 @@ def try_heaviest_stage(
                 label_size=config.network.label_size,
                 seed=config.seed,
                 mirror_augment=config.mirror_augment,
-                # The run counts for itself.
-                bad_records=_counter(),
+                bad_records=BadRecords(max_bad_records),  # the run counts for itself
             )
         )
         iterate(batches)
     del iterate, batches
     gc.collect()  # models and compiled steps hold each other
     return stage
-
-
-def _counter() -> tf.Variable:
-    with tf.device("CPU:0"):
-        return tf.Variable(0, dtype=tf.int64, trainable=False)

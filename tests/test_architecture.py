@@ -23,7 +23,7 @@ LAYERS = (
     ("pgan_tf.layers", "pgan_tf.minibatch_discrimination", "pgan_tf.score_noise"),
     ("pgan_tf.loss_scale",),
     ("pgan_tf.cost", "pgan_tf.networks", "pgan_tf.losses", "pgan_tf.reals", "pgan_tf.sampling"),
-    ("pgan_tf.order", "pgan_tf.records"),
+    ("pgan_tf.order", "pgan_tf.records", "pgan_tf.bad_records"),
     ("pgan_tf.growth", "pgan_tf.dataset", "pgan_tf.progress", "pgan_tf.distribution"),
     ("pgan_tf.state", "pgan_tf.exporting.inference", "pgan_tf.official.models"),
     ("pgan_tf.official",),

@@ -6,7 +6,9 @@ import tensorflow as tf
 from PIL import Image
 from tests_data import prepare_shapes
 
+from pgan_tf.bad_records import BadRecords
 from pgan_tf.dataset import make_dataset
+from pgan_tf.failures import readable_data_errors
 from pgan_tf.order import flips_at, pictures_at
 from pgan_tf.reals import fade_reals, to_float
 from tfrecords.dataset_info import read_dataset_info, read_labels
@@ -266,29 +268,92 @@ def test_workers_read_their_parts_of_the_same_batches(info, num_workers, memory_
 # Damage
 
 
-@pytest.fixture
-def damaged(tmp_path):
-    """Picture 7 of 8 px has a flipped bit."""
-    info = write_noise(tmp_path / "noise", encoding="raw")
+def damage(info, *numbers):
+    """Flips a bit of these pictures' records."""
     path = pathlib.Path(info.files[RESOLUTION][0])
     contents = bytearray(path.read_bytes())
     frame_bytes = len(contents) // COUNT
-    contents[7 * frame_bytes + 100] ^= 1
+    for number in numbers:
+        contents[number * frame_bytes + 100] ^= 1
     path.write_bytes(contents)
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    info = write_noise(tmp_path / "noise", encoding="raw")
+    damage(info, 7)
     return info
 
 
-def test_a_damaged_record_is_left_out_and_counted(damaged, memory_bytes):
-    bad = tf.Variable(0, dtype=tf.int64)
+def test_a_damaged_record_is_left_out_and_counted_once(damaged, memory_bytes):
+    bad = BadRecords(1)
     options = {"label_size": CLASSES, "bad_records": bad, "memory_bytes": memory_bytes}
     seen = []
-    for images, labels in batches(damaged, 15, **options):
+    for images, labels in batches(damaged, 15, **options):  # three epochs
         for picture, label in zip(to_bytes(images), labels, strict=True):
             seen.append(INDEX[picture.tobytes()])
             np.testing.assert_array_equal(label, np.eye(CLASSES)[seen[-1] % CLASSES])
     assert set(seen) == set(range(COUNT)) - {7}
-    # In memory it is met once; from files once an epoch: three epochs, and what is read ahead.
-    assert bad.numpy() == 1 if memory_bytes else 3 <= bad.numpy() <= 6
+    np.testing.assert_array_equal(bad.met(60), [(RESOLUTION, 7)])
+    # Counted when training comes to it, however far ahead it was read.
+    if not memory_bytes:
+        first = pictures_at(tf.range(COUNT, dtype=tf.int64), COUNT, 1).numpy().tolist().index(7)
+        assert [len(bad.met(first + more)) for more in (0, 1)] == [0, 1]
+
+
+def test_the_next_good_record_stands_in_for_damaged_ones_however_they_are_read(tmp_path):
+    """So that going on after a cut sees the same pictures: the last two, so that it goes round."""
+    info = write_noise(tmp_path / "noise", encoding="raw")
+    damage(info, COUNT - 2, COUNT - 1)
+    got = []
+    for memory_bytes in (0, 2**30):
+        bad = BadRecords(2)
+        options = {"bad_records": bad, "memory_bytes": memory_bytes}
+        # Twice the same resolution: a stage that fades in, and the next one.
+        whole = batches(info, 15, **options)
+        later = batches(info, 5, images_shown=40, **options)
+        assert bad.met(60).tolist() == [[RESOLUTION, COUNT - 2], [RESOLUTION, COUNT - 1]]
+        got.append(np.concatenate([images for images, _ in whole]))
+        np.testing.assert_array_equal(
+            np.concatenate([images for images, _ in later]), got[-1][40:60]
+        )
+        firsts = [INDEX[picture.tobytes()] for picture in to_bytes(got[-1])].count(0)
+        assert firsts == 3 * 3  # in three epochs, picture 0 and two that it stands in for
+    np.testing.assert_array_equal(*got)
+
+
+def test_what_an_earlier_part_of_the_run_met_counts_too(damaged):
+    before = np.array([(4, 3), (RESOLUTION, 7)])
+    bad = BadRecords(3, before)
+    batches(damaged, 5, memory_bytes=0, bad_records=bad)
+    assert bad.met(0).tolist() == bad.met(20).tolist() == before.tolist()
+
+
+def from_files(info, most):
+    options = {"label_size": 0, "seed": 0, "memory_bytes": 0, "bad_records": BadRecords(most)}
+    return make_dataset(info, RESOLUTION, global_batch_size=4, **options)
+
+
+def test_a_file_that_is_gone_is_an_error_and_not_many_damaged_records(tmp_path):
+    info = write_noise(tmp_path / "noise", encoding="raw")
+    dataset = from_files(info, COUNT)
+    pathlib.Path(info.files[RESOLUTION][0]).unlink()
+    words = r"noise-r03.*put it back.*checkpoint is whole"
+    with pytest.raises(UserError, match=words) as caught, readable_data_errors():
+        next(iter(dataset))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("most", [2, 100])
+def test_many_damaged_records_in_a_row_are_an_error_at_once(tmp_path, most):
+    """Rather than a search through a whole file, record by record, for each picture."""
+    info = write_noise(tmp_path / "noise", encoding="raw")
+    dataset = from_files(info, most)
+    path = pathlib.Path(info.files[RESOLUTION][0])
+    path.write_bytes(bytes(path.stat().st_size))
+    words = rf"at most {most} damaged records, got more in a row: m"
+    with pytest.raises(UserError, match=words), readable_data_errors():
+        next(iter(dataset))
 
 
 def test_a_damaged_record_is_an_error_where_nobody_counts(damaged, memory_bytes):

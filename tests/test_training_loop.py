@@ -264,10 +264,14 @@ def damaged(info, tmp_path):
 
 
 def test_damaged_records_are_left_out_and_counted(damaged, one_device, tmp_path):
+    """At 4 px; the run then goes on at 8 px, where it does not meet it again."""
     folder = tmp_path / "run"
-    run_folder.open_run(str(folder), make_config(64), "")
-    train(make_config(64), damaged, str(folder), one_device, Tolerance(max_bad_records=1))
-    assert [row["bad_records"] for row in read_metrics(folder)] == [1, 1]
+    for total in (32, STAGE_IMAGES + 32):
+        config = make_config(total)
+        run_folder.open_run(str(folder), config, "")
+        train(config, damaged, str(folder), one_device, Tolerance(max_bad_records=1))
+    assert [row["bad_records"] for row in read_metrics(folder)] == [1, 1, 1]
+    assert checkpoint.read_run(str(folder)).bad_records.tolist() == [[4, 1000]]
 
 
 def test_more_damaged_records_than_allowed_end_the_run(damaged, one_device, tmp_path):
