@@ -90,8 +90,8 @@ def readable_data_errors() -> Iterator[None]:
         if isinstance(error, tf.errors.UnknownError) and ".tfrecord" not in error.message:
             raise
         raise UserError(
-            f"data: a file of the data set is gone or damaged ({_first_line(error)}); put it back "
-            f"or make the data set again; the last checkpoint is whole"
+            f"data: a file of the data set is gone or damaged ({_telling_line(error)}); put it "
+            f"back or make the data set again; the last checkpoint is whole"
         ) from error
     except tf.errors.InvalidArgumentError as error:
         if found := re.search(r"data: expected at most \d+ damaged records.*row", str(error)):
@@ -99,10 +99,11 @@ def readable_data_errors() -> Iterator[None]:
                 f"{found[0]}: make the data set again (python -m tfrecords.inspect verify names "
                 f"them), or allow more with --max_bad_records; the last checkpoint is whole"
             ) from error
-        if "a record of the data" not in str(error) and "image" not in str(error).lower():
+        # Only the data's own functions run in iterators of tf.data.
+        if "Iterator::" not in str(error):
             raise
         raise UserError(
-            f"data: a record cannot be decoded ({_first_line(error)}): make the data set again; "
+            f"data: a record cannot be decoded ({_telling_line(error)}): make the data set again; "
             f"the last checkpoint is whole"
         ) from error
 
@@ -112,5 +113,13 @@ def _out_of_memory(error: tf.errors.OpError) -> bool:
     return "out of memory" in error.message.lower() or "OUT_OF_MEMORY" in error.message
 
 
-def _first_line(error: tf.errors.OpError) -> str:
-    return error.message.strip().splitlines()[0]
+def _telling_line(error: tf.errors.OpError) -> str:
+    """Returns the line of an error in a graph that tells what happened.
+
+    Around it stand where the graph was made, line by line, and the names of nodes.
+    """
+    lines = [line.strip() for line in error.message.splitlines()]
+    where = ("Graph execution error", "Detected at node", "File ", "<stdin>", "[[")
+    telling = [line for line in lines if line and not line.startswith(where)]
+    of_files = [line for line in telling if ".tfrecord" in line]
+    return re.sub(r"\{\{.*?\}\} ?", "", (of_files or telling or lines or [""])[0])[:300]
