@@ -81,8 +81,13 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    # WebGL without a graphics card.
-    with chromium("--enable-unsafe-swiftshader") as browser:
+    # WebGL and WebGPU without a graphics card.
+    with chromium(
+        "--enable-unsafe-swiftshader",
+        "--enable-unsafe-webgpu",
+        "--use-webgpu-adapter=swiftshader",
+        "--enable-features=Vulkan",
+    ) as browser:
         yield browser
 
 
@@ -358,17 +363,23 @@ def test_64_px_take_less_than_a_tenth_of_a_second_on_one_core(tmp_path, browser)
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_another_backend_goes_on_with_the_same_picture(site, page):
-    """WebGL without a graphics card: slow, and never chosen where WebAssembly is."""
+@pytest.mark.parametrize("backend", ["webgl", "webgpu"])
+def test_another_backend_goes_on_with_the_same_picture(backend, site, page):
+    """In software here: slow, and never chosen where WebAssembly is."""
     address, generators = site
-    visit(page, address, "seed=6")
+    trained = generators["classes"]
+    visit(page, address, "seed=6", "classes")
+    if not page.locator(f"#backend [value={backend}]").count():
+        pytest.skip(f"this Chromium has no {backend}")
     assert page.input_value("#backend") == "wasm"
-    wait_for_picture(page, generators["plain"], 6)
-    page.select_option("#backend", "webgl")
-    page.wait_for_function("document.querySelector('#backend').value === 'webgl'")
+    wait_for_picture(page, trained, 6)
+    page.select_option("#backend", backend)
+    page.wait_for_url(f"**backend={backend}**")
     page.fill("#seed", "8")
-    wait_for_picture(page, generators["plain"], 8)
-    assert page.input_value("#backend") == "webgl"
+    wait_for_picture(page, trained, 8)
+    assert page.input_value("#backend") == backend
+    assert page.evaluate("pgan.backend()") == backend
     page.select_option("#backend", "wasm")
     page.fill("#seed", "9")
-    wait_for_picture(page, generators["plain"], 9)
+    wait_for_picture(page, trained, 9)
+    assert page.evaluate("pgan.backend()") == "wasm"

@@ -30,14 +30,18 @@ function webglRenderer() {
 /** Returns the names of what this browser may compute with, the fastest first. */
 export async function possibleBackends() {
   const renderer = webglRenderer();
-  // WebGL without a graphics card is ten times slower than WebAssembly.
-  const software = /swiftshader|llvmpipe|software|basic render/i.test(renderer);
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  // Without a graphics card, both are ten times slower than WebAssembly.
+  const software = {
+    webgl: /swiftshader|llvmpipe|software|basic render/i.test(renderer),
+    webgpu: adapter?.info?.isFallbackAdapter ?? adapter?.isFallbackAdapter ?? false,
+  };
   return [
-    adapter && !adapter.isFallbackAdapter && !adapter.info?.isFallbackAdapter && 'webgpu',
-    renderer && !software && 'webgl',
+    adapter && !software.webgpu && 'webgpu',
+    renderer && !software.webgl && 'webgl',
     typeof WebAssembly === 'object' && 'wasm',
-    renderer && software && 'webgl',
+    renderer && software.webgl && 'webgl',
+    adapter && software.webgpu && 'webgpu',
   ].filter(Boolean);
 }
 

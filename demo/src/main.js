@@ -1,3 +1,4 @@
+import { getBackend } from '@tensorflow/tfjs-core';
 import './style.css';
 import { isSeed, readAddress, VIEWS, writeAddress } from './address.js';
 import { NAMES, possibleBackends, useBackend } from './backends.js';
@@ -267,6 +268,7 @@ function showGallery() {
 
 /** For the console and for tests: `await pgan.draw(pgan.latents(3))`. */
 window.pgan = {
+  backend: () => getBackend(),
   latents: (seed) => latentsOf(seed, page.artifacts.userDefinedMetadata.latent_size),
   draw: (latents, labels = []) => page.generator.draw(Float32Array.from(latents), Float32Array.from(labels)),
 };
