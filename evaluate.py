@@ -16,8 +16,10 @@ from tqdm import tqdm
 
 from pgan_tf import checkpoint, metric_flags, train_flags
 from pgan_tf.config import TrainingConfig
-from pgan_tf.metrics.by_name import NAMES, make_metrics, parse_names
+from pgan_tf.metrics.by_name import NAMES, make_metrics, need_inception, parse_names
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures, default_num_images, read_generated
+from pgan_tf.metrics.inception_file import read_inception_file
+from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.metrics.score_log import (
     CHART,
     TABLE,
@@ -43,7 +45,7 @@ CHECKPOINT = flags.DEFINE_string(
 NETWORK = flags.DEFINE_enum(
     "network", "average_generator", ["average_generator", "generator"], "Which weights."
 )
-for name in ("run_dir", "data", "data_cache", "num_images", "eval_seed"):
+for name in ("run_dir", "data", "data_cache", "num_images", "eval_seed", "inception"):
     flags.declare_key_flag(name)
 
 
@@ -64,11 +66,22 @@ def main() -> None:
         metric_flags.NUM_IMAGES.value or default_num_images(info),
         metric_flags.EVAL_SEED.value,
     )
-    metrics = make_metrics(names, info, reals.resolution, reals.num_images, reals.seed)
+    inception = None
+    if need_inception(names):
+        file = read_inception_file(metric_flags.INCEPTION.value, train_flags.DATA_CACHE.value)
+        inception = InceptionGraph(file)
+    metrics = make_metrics(
+        names,
+        info,
+        reals.resolution,
+        reals.num_images,
+        reals.seed,
+        inception.sha256 if inception else "",
+    )
     total = Evaluation.num_pictures(reals, len(paths))
     before = len(read_scores(run_dir))
     with tqdm(total=total, unit="img", dynamic_ncols=True) as bar:
-        evaluation = Evaluation(metrics, reals, bar.update)
+        evaluation = Evaluation(metrics, reals, bar.update, inception)
         for path in paths:
             generated = read_generated(path, NETWORK.value)
             append_scores(run_dir, evaluation.score(generated, bar.update))

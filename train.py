@@ -23,9 +23,11 @@ from pgan_tf.cost import cpu_days
 from pgan_tf.distribution import check_batch_sizes, describe, has_gpu, make_strategy
 from pgan_tf.dry_run import describe_run
 from pgan_tf.init_from import first_resolution, weights_to_begin_with
-from pgan_tf.metrics.by_name import make_metrics, parse_names
+from pgan_tf.metrics.by_name import make_metrics, need_inception, parse_names
 from pgan_tf.metrics.evaluation import RealPictures, default_num_images
 from pgan_tf.metrics.in_training import Plan, Scorer
+from pgan_tf.metrics.inception_file import read_inception_file
+from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.network_flags import RESOLUTION
 from pgan_tf.per_resolution import check_resolution
 from pgan_tf.run_folder import join_run, open_run
@@ -92,7 +94,8 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
         return
 
     check_batch_sizes(config, strategy.num_replicas_in_sync)
-    scorer = make_scorer(config, info, run_dir)
+    with chief_first(strategy, workers):
+        scorer = make_scorer(config, info, run_dir)
     with chief_first(strategy, workers):
         if workers.is_chief:
             open_run(run_dir, config, flags_text(run_dir))
@@ -140,9 +143,15 @@ def make_scorer(config: TrainingConfig, info: DatasetInfo, run_dir: str) -> Scor
     num_images = metric_flags.NUM_IMAGES.value or default_num_images(info)
     seed = metric_flags.EVAL_SEED.value
     reals = RealPictures(info, config.network.resolution, num_images, seed)
-    metrics = make_metrics(names, info, reals.resolution, num_images, seed)
+    inception = None
+    if need_inception(names):
+        file = read_inception_file(metric_flags.INCEPTION.value, given.DATA_CACHE.value)
+        inception = InceptionGraph(file)
+    checksum = inception.sha256 if inception else ""
+    metrics = make_metrics(names, info, reals.resolution, num_images, seed, checksum)
     every = metric_flags.EVERY.value or metric_flags.DEFAULT_EVERY
-    return Scorer(Plan(metrics, every, metric_flags.KEEP_BEST.value), reals, run_dir, config)
+    plan = Plan(metrics, every, metric_flags.KEEP_BEST.value, inception)
+    return Scorer(plan, reals, run_dir, config)
 
 
 def print_dry_run(config: TrainingConfig, strategy: tf.distribute.Strategy) -> None:

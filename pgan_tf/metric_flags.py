@@ -24,5 +24,10 @@ NUM_IMAGES = flags.DEFINE_integer(
 EVAL_SEED = flags.DEFINE_integer(
     "eval_seed", 0, "Of the choice of reals, latents, patches and directions.", lower_bound=0
 )
+INCEPTION = flags.DEFINE_string(
+    "inception",
+    None,
+    "Frozen Inception graph of 2015 (.pb or .tgz) for fid, kid, is, pr. Default: it is fetched.",
+)
 
 DEFAULT_EVERY = 10

@@ -1,5 +1,6 @@
 """`python evaluate.py` as a person runs it."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -7,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from small_inception import make_graph
 from test_commands import SMALL, assert_one_line_error
 
 from pgan_tf import checkpoint
@@ -14,14 +16,14 @@ from pgan_tf import checkpoint
 ROOT = pathlib.Path(__file__).parent.parent
 
 
-def run(command, *arguments, cwd):
+def run(command, *arguments, cwd, **environment):
     return subprocess.run(
         [sys.executable, str(ROOT / command), *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=300,
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         check=False,
     )
 
@@ -81,6 +83,35 @@ def test_all_checkpoints_are_scored_and_training_goes_on(trained):
     assert read_scores(cwd)[-1]["images_shown"] == 128
 
 
+def test_inception_scores_say_which_network_looked(trained, tmp_path):
+    cwd = trained[0]
+    before = read_scores(cwd)
+    (tmp_path / "graph.pb").write_bytes(make_graph())
+    given = ("--run_dir=runs/a", "--metrics=fid,kid,is,pr", f"--inception={tmp_path}/graph.pb")
+    result = run("evaluate.py", *given, cwd=cwd)
+    assert result.returncode == 0, result.stderr
+    assert "not the published graph" in result.stdout
+    scores = [score for score in read_scores(cwd) if score not in before]
+    assert [score["metric"] for score in scores] == ["fid", "kid", "is", "pr"]
+    checksum = hashlib.sha256(make_graph()).hexdigest()
+    assert {score["metric_weights_sha256"] for score in scores} == {checksum}
+    assert f"in Inception {checksum[:8]}, seed 0" in result.stdout
+    fid, kid, inception_score, pr = (score["values"] for score in scores)
+    assert fid["fid"] > scores[0]["floor"]["fid"] >= 0
+    assert kid["kid"] > scores[1]["floor"]["kid"]
+    assert inception_score["is"] >= 1
+    assert 0 <= min(pr.values()) <= max(pr.values()) <= 1
+
+
+def test_inception_that_cannot_be_fetched_is_one_line(trained):
+    cwd = trained[0]
+    data = sorted(path.name for path in (cwd / "datasets").iterdir())
+    nobody = "http://127.0.0.1:9"
+    result = run(*("evaluate.py", "--run_dir=runs/a", "--metrics=fid"), cwd=cwd, https_proxy=nobody)
+    assert_one_line_error(result, "cannot fetch https://", "--inception=PATH")
+    assert sorted(path.name for path in (cwd / "datasets").iterdir()) == data
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -101,6 +132,7 @@ def test_mistakes_are_one_line(trained, arguments, words):
     [
         (["--eval_metrics=swd"], ["swd", "16 px", "8"]),
         (["--every=5"], ["--every", "--eval_metrics"]),
+        (["--eval_metrics=kid", "--inception=none.pb"], ["--inception", "none.pb"]),
     ],
 )
 def test_training_refuses_scores_that_cannot_be_before_it_begins(trained, arguments, words):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from small_inception import make_graph
 from tests_data import prepare_shapes
 
 from pgan_tf import checkpoint
@@ -11,6 +12,8 @@ from pgan_tf.distribution import make_strategy
 from pgan_tf.metrics.by_name import make_metrics
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures, read_generated
 from pgan_tf.metrics.in_training import Plan, Scorer
+from pgan_tf.metrics.inception_file import read_inception_file
+from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.run_folder import RunLog, checkpoint_folder, open_run
 from pgan_tf.schedule import make_stages
@@ -134,3 +137,16 @@ def test_best_checkpoint_that_is_gone_comes_again(info, run_dir):
 def test_best_of_a_metric_that_is_not_computed_is_refused(info, run_dir):
     with pytest.raises(UserError, match=r"--keep_best: expected one of .*modes, got swd"):
         make_scorer(info, run_dir, every=1, keep_best="swd")
+
+
+def test_inception_looks_while_it_trains_and_another_one_scores_anew(info, run_dir, tmp_path):
+    for seed in (0, 0, 1):
+        (tmp_path / "graph.pb").write_bytes(make_graph(seed))
+        inception = InceptionGraph(read_inception_file(str(tmp_path / "graph.pb"), ""))
+        metrics = make_metrics(("fid",), info, 8, 40, 0, inception.sha256)
+        plan = Plan(metrics, every=2, inception=inception)
+        go(Scorer(plan, RealPictures(info, 8, num_images=40, seed=0), run_dir, CONFIG), run_dir)
+    scores = read_scores(run_dir)
+    assert [score.kimg for score in scores] == [2, 2, 4, 4, 5, 5]
+    assert len({score.metric_weights_sha256 for score in scores}) == 2
+    assert not scores[0].is_comparable(scores[1])

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pgan_tf.metrics.frechet_distance import make_fid
+from pgan_tf.metrics.inception_score import make_is
+from pgan_tf.metrics.kernel_distance import make_kid
 from pgan_tf.metrics.metric import Metric
 from pgan_tf.metrics.ms_ssim import make_ms_ssim
+from pgan_tf.metrics.precision_recall import make_pr
 from pgan_tf.metrics.shape_modes import make_modes
 from pgan_tf.metrics.sliced_wasserstein import make_swd
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
 
-NAMES = ("swd", "ms_ssim", "modes")
+_OF_INCEPTION = ("fid", "kid", "is", "pr")
+NAMES = ("swd", "ms_ssim", "modes", *_OF_INCEPTION)
 
 
 def parse_names(text: str, flag: str) -> tuple[str, ...]:
@@ -29,8 +34,18 @@ def parse_names(text: str, flag: str) -> tuple[str, ...]:
     return names
 
 
+def need_inception(names: Sequence[str]) -> bool:
+    """Says whether any of the metrics looks with the Inception network."""
+    return not set(names).isdisjoint(_OF_INCEPTION)
+
+
 def make_metrics(
-    names: Sequence[str], info: DatasetInfo, resolution: int, num_images: int, seed: int
+    names: Sequence[str],
+    info: DatasetInfo,
+    resolution: int,
+    num_images: int,
+    seed: int,
+    inception_sha256: str = "",
 ) -> tuple[Metric, ...]:
     """Makes metrics.
 
@@ -40,6 +55,7 @@ def make_metrics(
         resolution: that pictures are compared at.
         num_images: in each set.
         seed: of patches and directions.
+        inception_sha256: of the network's file; for those that `need_inception`.
 
     Raises:
         UserError: a metric is not for such pictures.
@@ -48,5 +64,9 @@ def make_metrics(
         "swd": lambda: make_swd(num_images, resolution, info.num_channels, seed),
         "ms_ssim": lambda: make_ms_ssim(resolution),
         "modes": lambda: make_modes(info.name, info.num_channels),
+        "fid": lambda: make_fid(inception_sha256),
+        "kid": lambda: make_kid(inception_sha256),
+        "is": lambda: make_is(num_images, inception_sha256),
+        "pr": lambda: make_pr(num_images, inception_sha256),
     }
     return tuple(makers[name]() for name in names)

@@ -101,11 +101,11 @@ class Scorer:
 
     def _scores(self, images_shown: int) -> list[Score]:
         """Returns the run's scores until then that were measured as these are."""
-        versions = {metric.name: metric.version for metric in self._plan.metrics}
+        ours = {one.name: (one.version, one.weights_sha256) for one in self._plan.metrics}
         return [
             score
             for score in read_scores(self._run_dir)
-            if versions.get(score.metric) == score.metric_version
+            if ours.get(score.metric) == (score.metric_version, score.metric_weights_sha256)
             and (score.num_images, score.seed) == (self._reals.num_images, self._reals.seed)
             and score.network == _NETWORK
             and score.images_shown <= images_shown

@@ -77,9 +77,10 @@ def _describe_group(group: Sequence[Score]) -> list[str]:
     names = list(first.values)
     width = max(10, *(len(name) for name in names)) + 1
     floor = first.floor or {}
+    looks_with = first.metric_weights_sha256 and f" {first.metric_weights_sha256[:8]}"
     return [
         f"{first.metric} version {first.metric_version} ({first.headline}: {goal}): "
-        f"{first.num_images} pictures of {first.resolution} px, {first.filter}, seed "
+        f"{first.num_images} pictures of {first.resolution} px, {first.filter}{looks_with}, seed "
         f"{first.seed}, {first.network}; reals: {first.data}",
         f"{'kimg':>10}" + "".join(f"{name:>{width}}" for name in names) + "  weights   checkpoint",
         *(

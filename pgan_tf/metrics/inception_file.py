@@ -1,0 +1,150 @@
+"""The file of the Inception network that published scores were measured with.
+
+Scores of other trainings of "Inception-v3" do not compare with published ones. This is the
+frozen graph of 5 December 2015, `classify_image_graph_def.pb`; TensorFlow published it in
+`inception-2015-12-05.tgz`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import http.client
+import io
+import os
+import posixpath
+import tarfile
+import urllib.request
+import zlib
+
+import tensorflow as tf
+from tqdm import tqdm
+
+from tfrecords.errors import UserError
+
+GRAPH_NAME = "classify_image_graph_def.pb"
+URL = f"https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/{GRAPH_NAME}"
+SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
+
+_CACHED_NAME = "inception-2015-12-05.pb"
+_CHUNK_BYTES = 2**20
+_TIMEOUT_SECONDS = 30
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclasses.dataclass(frozen=True)
+class InceptionFile:
+    """A frozen graph.
+
+    Attributes:
+        name: where it comes from, for messages.
+        contents: a serialized `GraphDef`.
+        sha256: of the contents, 64 hexadecimal digits.
+    """
+
+    name: str
+    contents: bytes = dataclasses.field(repr=False)
+    sha256: str
+
+
+def read_inception_file(path: str | None, cache_dir: str) -> InceptionFile:
+    """Reads the graph that `--inception` names, or the published one.
+
+    Another graph than the published one is taken, and that is said: each score has the
+    file's checksum.
+
+    Args:
+        path: a frozen graph or the `.tgz` that holds it; None for the published one, which
+            is fetched on first use.
+        cache_dir: where the published one is kept, local or remote.
+
+    Raises:
+        UserError: it cannot be read, or cannot be fetched.
+    """
+    if path is None:
+        cached = posixpath.join(os.path.expanduser(cache_dir), _CACHED_NAME)
+        if not tf.io.gfile.exists(cached) or _sha256(_read(cached)) != SHA256:
+            fetch(URL, SHA256, cached)
+        return InceptionFile(cached, _read(cached), SHA256)
+    contents = _graph_in(_read(os.path.expanduser(path)), path)
+    found = InceptionFile(path, contents, _sha256(contents))
+    if found.sha256 != SHA256:
+        print(
+            f"--inception: {path} is not the published graph (its sha256 is {found.sha256[:8]}…, "
+            f"not {SHA256[:8]}…): scores compare only with those of the same file",
+            flush=True,
+        )
+    return found
+
+
+def fetch(url: str, sha256: str, path: str) -> None:
+    """Fetches a file, with a progress bar; it gets its name when it is whole and right.
+
+    Raises:
+        UserError: it cannot be fetched or written, or it is another file.
+    """
+    instead = "give the file that you have by --inception=PATH"
+    partial = f"{path}.{os.getpid()}.partial"
+    digest = hashlib.sha256()
+    try:
+        try:
+            with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response:
+                tf.io.gfile.makedirs(posixpath.dirname(path) or ".")
+                total = int(response.headers.get("Content-Length", 0)) or None
+                with (
+                    tf.io.gfile.GFile(partial, "wb") as file,
+                    tqdm(
+                        total=total, desc="Fetching Inception", unit="B", unit_scale=True
+                    ) as progress,
+                ):
+                    while chunk := response.read(_CHUNK_BYTES):
+                        file.write(chunk)
+                        digest.update(chunk)
+                        progress.update(len(chunk))
+        except (OSError, http.client.HTTPException, tf.errors.OpError) as error:
+            reason = getattr(error, "reason", None) or getattr(error, "message", None) or error
+            raise UserError(
+                f"Inception: cannot fetch {url} ({' '.join(str(reason).split())}): {instead}"
+            ) from error
+        if digest.hexdigest() != sha256:
+            raise UserError(
+                f"Inception: expected a file with sha256 {sha256} at {url}, got one with "
+                f"{digest.hexdigest()}: try again, or {instead}"
+            )
+        tf.io.gfile.rename(partial, path, overwrite=True)
+    finally:
+        if tf.io.gfile.exists(partial):
+            tf.io.gfile.remove(partial)
+
+
+def _graph_in(contents: bytes, path: str) -> bytes:
+    """Returns the graph itself, out of the archive if it is in one."""
+    if not contents.startswith(_GZIP_MAGIC):
+        return contents
+    try:
+        with tarfile.open(fileobj=io.BytesIO(contents), mode="r:gz") as archive:
+            for member in archive:
+                if member.isfile() and posixpath.basename(member.name) == GRAPH_NAME:
+                    return archive.extractfile(member).read()
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise UserError(
+            f"--inception: {path} is damaged ({error}): give another copy of the archive"
+        ) from error
+    raise UserError(
+        f"--inception: expected an archive with {GRAPH_NAME}, found none in {path}: give "
+        "inception-2015-12-05.tgz or the graph itself"
+    )
+
+
+def _read(path: str) -> bytes:
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return file.read()
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"--inception: cannot read {path} ({error.message}): give a frozen graph"
+        ) from error
+
+
+def _sha256(contents: bytes) -> str:
+    return hashlib.sha256(contents).hexdigest()

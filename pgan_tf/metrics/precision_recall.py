@@ -1,0 +1,111 @@
+"""Precision and recall of generated pictures (Kynkäänniemi et al., 2019, §3).
+
+A set of pictures stands for all that is within the spheres around its features that reach
+their third nearest neighbours. Precision is how many of the generated pictures are there
+where real ones are; recall is how many of the real ones are where generated ones are.
+
+Differs from the paper: features are Inception's, as in later work, not VGG-16's.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from pgan_tf.metrics.features import FeatureCollector, Features, blocks_of, count
+from pgan_tf.metrics.inception_graph import FILTER
+from pgan_tf.metrics.metric import Metric
+from tfrecords.errors import UserError
+
+NEIGHBOUR = 3
+
+
+class Manifold:
+    """What a set of features stands for."""
+
+    def __init__(self, features: Features, neighbour: int = NEIGHBOUR) -> None:
+        """Computes nothing yet.
+
+        Args:
+            features: more than `neighbour`.
+            neighbour: spheres reach the nearest, the second nearest…
+        """
+        self.features, self._neighbour = features, neighbour
+
+    @functools.cached_property
+    def squared_radii(self) -> np.ndarray:
+        """`(n,)` float64: squared distance to that neighbour, itself not counted."""
+        found = []
+        for first, block in enumerate(blocks_of(self.features)):
+            nearest = np.full((len(block), self._neighbour), np.inf)
+            for second, other in enumerate(blocks_of(self.features)):
+                distances = _squared_distances(block, other)
+                if first == second:
+                    np.fill_diagonal(distances, np.inf)
+                together = np.concatenate([nearest, distances], axis=1)
+                together.partition(self._neighbour - 1, axis=1)
+                nearest = together[:, : self._neighbour]
+            found.append(nearest.max(axis=1))
+        return np.concatenate(found)
+
+    def share_within(self, features: Features) -> float:
+        """Returns how many of the features are within any sphere, 0 to 1."""
+        inside = 0
+        for block in blocks_of(features):
+            is_within = np.zeros(len(block), bool)
+            begin = 0
+            for other in blocks_of(self.features):
+                radii = self.squared_radii[begin : begin + len(other)]
+                is_within |= (_squared_distances(block, other) <= radii).any(axis=1)
+                begin += len(other)
+            inside += int(is_within.sum())
+        return inside / count(features)
+
+
+def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    distances = a @ b.T
+    distances *= -2
+    distances += np.einsum("ij,ij->i", a, a)[:, None]
+    distances += np.einsum("ij,ij->i", b, b)
+    return np.maximum(distances, 0, out=distances)
+
+
+class ManifoldCollector(FeatureCollector):
+    """Keeps features."""
+
+    def summary(self) -> Manifold:
+        """Returns what they stand for."""
+        return Manifold(super().summary())
+
+
+def compare_manifolds(reals: Manifold, fakes: Manifold) -> dict[str, float]:
+    """Returns `precision`, `recall` and `pr`, their harmonic mean."""
+    precision, recall = reals.share_within(fakes.features), fakes.share_within(reals.features)
+    both = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    return {"pr": both, "precision": precision, "recall": recall}
+
+
+def make_pr(num_images: int, inception_sha256: str) -> Metric:
+    """Returns the metric: `precision`, `recall` and `pr`, their harmonic mean.
+
+    Raises:
+        UserError: there are too few pictures for the neighbours.
+    """
+    if num_images <= NEIGHBOUR:
+        raise UserError(
+            f"pr: expected --num_images of at least {NEIGHBOUR + 1}, for {NEIGHBOUR} neighbours, "
+            f"got {num_images}"
+        )
+    return Metric(
+        name="pr",
+        version=1,
+        sees="inception",
+        against_reals=True,
+        collect=lambda which: ManifoldCollector(),
+        compare=compare_manifolds,
+        headline="pr",
+        better="higher",
+        filter=FILTER,
+        weights_sha256=inception_sha256,
+    )
