@@ -18,9 +18,10 @@ _SMALL = (
 )
 # The same for presets made for several GPUs and 1024 px, whose batches shrink with resolution.
 _SMALL_BATCH = ("--batch_size=16", "--strategy=auto", "--learning_rate=0.001")
+# Wider, so that an image costs more than what surrounds it, such as building each stage.
 _SMALL_GROWTH = (
-    *("--resolution=32", "--fmap_base=256", "--fmap_max=32", "--latent_size=32"),
-    *("--stabilize_kimg=2", "--fade_in_kimg=2", "--total_kimg=18", "--tick_kimg=2"),
+    *("--resolution=32", "--fmap_base=1024", "--fmap_max=64", "--latent_size=64"),
+    *("--stabilize_kimg=2", "--fade_in_kimg=2", "--total_kimg=14", "--tick_kimg=2"),
     *("--average_decay=0.99", "--keep_checkpoints=100"),
 )
 _SMALL_MODES = (
