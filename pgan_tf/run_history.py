@@ -34,10 +34,19 @@ def read_metrics(run_dir: str) -> list[dict[str, Any]]:
     Raises:
         UserError: there are none.
     """
-    rows = [row for row in _read_rows(run_dir) if "kind" not in row]
+    rows = read_ticks(run_dir)
     if not rows:
         raise UserError(f"--run_dir: expected a run with a tick at least, got none in {run_dir!r}")
     return rows
+
+
+def read_ticks(run_dir: str) -> list[dict[str, Any]]:
+    """Returns the same, or nothing where there are none yet.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    return [row for row in _read_rows(run_dir) if "kind" not in row]
 
 
 def read_scores(run_dir: str) -> list[dict[str, Any]]:

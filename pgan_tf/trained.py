@@ -24,6 +24,7 @@ class Trained:
         source: the file that it was read from.
         training_data: what it was trained on, in words; empty where that is unknown.
         kimg: thousands of real images it was trained on; None where that is unknown.
+        weights: the network that was taken, see `Weights`; empty where that is unknown.
     """
 
     generator: keras.Model
@@ -33,6 +34,7 @@ class Trained:
     source: str
     training_data: str = ""
     kimg: float | None = None
+    weights: str = ""
 
     @property
     def fading_in(self) -> bool:
@@ -95,6 +97,7 @@ def from_official(path: str, weights: Weights = "average_generator") -> Trained:
         alpha=network.alpha,
         source=path,
         training_data=_OF_A_PICKLE,
+        weights=weights,
     )
 
 
@@ -107,4 +110,5 @@ def _from_checkpoint(saved: checkpoint.Checkpoint, weights: Weights) -> Trained:
         source=saved.path,
         training_data=saved.config.dataset,
         kimg=saved.images_shown / 1000,
+        weights=weights,
     )

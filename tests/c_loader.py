@@ -1,4 +1,4 @@
-"""Loads a SavedModel with the C++ API, as TensorFlow Serving does, and runs a signature."""
+"""Loads a SavedModel with the C++ API, as TensorFlow Serving does, and runs its signatures."""
 
 import ctypes
 import glob
@@ -17,67 +17,101 @@ _RETURN_POINTERS = (
     "TF_GraphOperationByName",
     "TF_AllocateTensor",
     "TF_TensorData",
+    "TF_StringGetDataPointer",
 )
+_STRING_BYTES = 24  # sizeof(TF_TString)
 
 
 class _Output(ctypes.Structure):
     _fields_ = (("operation", _POINTER), ("index", ctypes.c_int))
 
 
-def run_in_c(path, signature, inputs, output):
-    """Returns one float32 output of a signature.
+class CError(Exception):
+    """What TensorFlow answers in place of a result.
 
-    Args:
-        path: the SavedModel.
-        signature: its name.
-        inputs: arrays by name.
-        output: its name.
+    Attributes:
+        code: absl's, which are gRPC's.
+        message: for people.
     """
-    definition = _signature_of(path, signature)
-    c = _library()
-    status, graph = _POINTER(c.TF_NewStatus()), _POINTER(c.TF_NewGraph())
-    options, tags = _POINTER(c.TF_NewSessionOptions()), (_TEXT * 1)(b"serve")
-    session = _POINTER(
-        c.TF_LoadSessionFromSavedModel(options, None, path.encode(), tags, 1, graph, None, status)
-    )
-    _check(c, status)
 
-    def place(name):
+    def __init__(self, code, message):
+        super().__init__(f"{code}: {message}")
+        self.code, self.message = code, message
+
+
+class CModel:
+    """A SavedModel in a C++ session.
+
+    Attributes:
+        signatures: SignatureDefs by name.
+    """
+
+    def __init__(self, path):
+        self.signatures = signatures_of(path)
+        self._c = c = _library()
+        self._status, self._graph = _POINTER(c.TF_NewStatus()), _POINTER(c.TF_NewGraph())
+        options, tags = _POINTER(c.TF_NewSessionOptions()), (_TEXT * 1)(b"serve")
+        self._session = _POINTER(
+            c.TF_LoadSessionFromSavedModel(
+                options, None, path.encode(), tags, 1, self._graph, None, self._status
+            )
+        )
+        self._check()
+
+    def run(self, signature, inputs, output):
+        """Returns one output of a signature; strings as a list of bytes.
+
+        Args:
+            signature: its name.
+            inputs: arrays of numbers by name.
+            output: its name.
+
+        Raises:
+            CError: TensorFlow does not take the inputs.
+        """
+        c, definition = self._c, self.signatures[signature]
+        fed = [self._place(definition.inputs[name].name) for name in inputs]
+        tensors = [_tensor(c, value) for value in inputs.values()]
+        results = (_POINTER * 1)()
+        c.TF_SessionRun(
+            self._session,
+            None,
+            (_Output * len(fed))(*fed),
+            (_POINTER * len(fed))(*tensors),
+            len(fed),
+            (_Output * 1)(self._place(definition.outputs[output].name)),
+            results,
+            1,
+            None,
+            0,
+            None,
+            self._status,
+        )
+        self._check()
+        return _value(c, _POINTER(results[0]))
+
+    def _place(self, name):
         operation, index = name.split(":")
-        found = c.TF_GraphOperationByName(graph, operation.encode())
+        found = self._c.TF_GraphOperationByName(self._graph, operation.encode())
         assert found, name
         return _Output(found, int(index))
 
-    fed = [place(definition.inputs[name].name) for name in inputs]
-    tensors = [_tensor(c, value) for value in inputs.values()]
-    results = (_POINTER * 1)()
-    c.TF_SessionRun(
-        session,
-        None,
-        (_Output * len(fed))(*fed),
-        (_POINTER * len(fed))(*tensors),
-        len(fed),
-        (_Output * 1)(place(definition.outputs[output].name)),
-        results,
-        1,
-        None,
-        0,
-        None,
-        status,
-    )
-    _check(c, status)
-    result = _POINTER(results[0])
-    shape = [c.TF_Dim(result, i) for i in range(c.TF_NumDims(result))]
-    values = np.zeros(shape, np.float32)
-    ctypes.memmove(values.ctypes.data, c.TF_TensorData(result), values.nbytes)
-    return values
+    def _check(self):
+        if code := self._c.TF_GetCode(self._status):
+            raise CError(code, self._c.TF_Message(self._status).decode())
 
 
-def _signature_of(path, name):
+def run_in_c(path, signature, inputs, output):
+    """Loads a SavedModel for one run; see `CModel`."""
+    return CModel(path).run(signature, inputs, output)
+
+
+def signatures_of(path):
+    """Returns the SignatureDefs of a SavedModel by name, without loading it."""
     proto = saved_model_pb2.SavedModel()
     with open(os.path.join(path, "saved_model.pb"), "rb") as file:
         proto.ParseFromString(file.read())
-    return proto.meta_graphs[0].signature_def[name]
+    return dict(proto.meta_graphs[0].signature_def)
 
 
 def _library():
@@ -87,6 +121,7 @@ def _library():
         getattr(c, name).restype = _POINTER
     c.TF_Message.restype = _TEXT
     c.TF_Dim.restype = ctypes.c_int64
+    c.TF_StringGetSize.restype = ctypes.c_size_t
     return c
 
 
@@ -99,5 +134,16 @@ def _tensor(c, value):
     return tensor
 
 
-def _check(c, status):
-    assert c.TF_GetCode(status) == 0, c.TF_Message(status).decode()
+def _value(c, tensor):
+    shape = [c.TF_Dim(tensor, i) for i in range(c.TF_NumDims(tensor))]
+    kind, data = tf.as_dtype(c.TF_TensorType(tensor)), c.TF_TensorData(tensor)
+    if kind == tf.string:
+        (count,) = shape
+        texts = [_POINTER(data + i * _STRING_BYTES) for i in range(count)]
+        return [
+            ctypes.string_at(c.TF_StringGetDataPointer(text), c.TF_StringGetSize(text))
+            for text in texts
+        ]
+    values = np.zeros(shape, kind.as_numpy_dtype)
+    ctypes.memmove(values.ctypes.data, data, values.nbytes)
+    return values

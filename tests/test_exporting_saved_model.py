@@ -1,13 +1,19 @@
 """The SavedModel: loaded as Python does, and as TensorFlow Serving does."""
 
 import io
+import json
+import pathlib
+import subprocess
+import sysconfig
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from c_loader import run_in_c
+from c_loader import run_in_c, signatures_of
 from exports import make_inputs, make_trained
 from PIL import Image
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
 
 from pgan_tf import sampling
 from pgan_tf.exporting.export import ExportOptions
@@ -63,6 +69,100 @@ def test_each_variable_is_stored_once(tmp_path):
     assert sorted(map(tuple, stored)) == sorted(map(tuple, spread))
 
 
+def test_inputs_and_outputs_are_those_of_the_contract(tmp_path):
+    """DESIGN.md, section 3: names, types and shapes, the batch dimension free."""
+    path = write(make_trained(3), tmp_path / "model")
+    latents, labels = ("latents", "float32", (None, 6)), ("labels", "float32", (None, 3))
+    images = ("images", "float32", (None, 16, 16, 3))
+    expected = {
+        "serving_default": ({latents, labels}, {images}),
+        "png": ({latents, labels}, {("image_bytes", "string", (None,))}),
+        "from_seed": ({("seeds", "int64", (None,)), labels}, {images}),
+    }
+
+    def told(tensors):
+        return {
+            (name, tf.as_dtype(info.dtype).name, tuple(tf.TensorShape(info.tensor_shape)))
+            for name, info in tensors.items()
+        }
+
+    signatures = signatures_of(path)
+    assert set(signatures) - {"__saved_model_init_op"} == set(expected)
+    for name, (inputs, outputs) in expected.items():
+        assert told(signatures[name].inputs) == inputs
+        assert told(signatures[name].outputs) == outputs
+        assert signatures[name].method_name == "tensorflow/serving/predict"
+
+
+def test_no_device_is_named(tmp_path):
+    path = pathlib.Path(write(make_trained(), tmp_path / "model"))
+    proto = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    graph = proto.meta_graphs[0].graph_def
+    nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
+    # The arithmetic runs where the server puts it; savers, on any processor.
+    assert {node.device for node in nodes} <= {"", "/device:CPU:0", "/device:CPU:*"}
+    arithmetic = [node for node in nodes if "Conv2D" in node.op or node.op in ("MatMul", "Tanh")]
+    assert len(arithmetic) > 5 and {node.device for node in arithmetic} == {""}
+
+
+def test_requests_to_warm_up_with_are_the_servers_own_messages(tmp_path):
+    trained = make_trained(3)
+    path = write(trained, tmp_path / "model")
+    file = path + "/assets.extra/tf_serving_warmup_requests"
+    records = [record.numpy() for record in tf.data.TFRecordDataset(file)]
+    logs = [prediction_log_pb2.PredictionLog.FromString(record) for record in records]
+    requests = [log.predict_log.request for log in logs]
+    names = [request.model_spec.signature_name for request in requests]
+    assert names == ["serving_default", "png", "from_seed"]
+    signatures = tf.saved_model.load(path).signatures
+    for record, log, request in zip(records, logs, requests, strict=True):
+        # Nothing that the server does not know.
+        assert log.WhichOneof("log_type") == "predict_log"
+        assert len(log.SerializeToString()) == len(record)
+        inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+        assert set(inputs) == {
+            "seeds" if names.index("from_seed") == logs.index(log) else "latents",
+            "labels",
+        }
+        (output,) = signatures[request.model_spec.signature_name](
+            **{name: tf.constant(value) for name, value in inputs.items()}
+        ).values()
+        assert output.shape[0] == 1
+
+
+def test_it_says_what_it_is(tmp_path):
+    path = pathlib.Path(write(make_trained(3), tmp_path / "model"))
+    known = json.loads((path / "pgan.json").read_text())
+    assert known["format"] == "saved_model" and known["alpha"] == 0.4 and known["is_blend"]
+    card = (path / "model_card.md").read_text()
+    assert "made up" in card
+    assert (
+        "| `from_seed` | `seeds` int64 (batch,), 0 or more, `labels` float32 (batch, 3) |" in card
+    )
+
+
+def test_saved_model_cli_gives_the_same_pictures(tmp_path):
+    trained = make_trained(3)
+    path = write(trained, tmp_path / "model")
+    latents, labels = make_inputs(trained)
+    np.savez(tmp_path / "inputs.npz", latents=latents, labels=labels)
+    given = ";".join(f"{name}={tmp_path}/inputs.npz[{name}]" for name in ("latents", "labels"))
+    result = subprocess.run(
+        [
+            f"{sysconfig.get_path('scripts')}/saved_model_cli",
+            *("run", f"--dir={path}", "--tag_set=serve", "--signature_def=serving_default"),
+            *(f"--inputs={given}", f"--outdir={tmp_path}"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    expected = np.clip(trained.generator([latents, labels]).numpy(), -1, 1)
+    np.testing.assert_allclose(np.load(tmp_path / "images.npy"), expected, rtol=0, atol=1e-6)
+
+
 def test_each_export_is_the_next_version(tmp_path):
     trained = make_trained()
     for version in (1, 2):
@@ -88,3 +188,6 @@ def test_c_loader_of_tensorflow_serving_gives_the_same_pictures(tmp_path):
     seeds = np.arange(5, dtype=np.int64)
     images = run_in_c(path, "from_seed", {"seeds": seeds}, "images")
     np.testing.assert_allclose(images, expected, rtol=0, atol=1e-6)
+    files = run_in_c(path, "png", {"latents": latents}, "image_bytes")
+    for file, picture in zip(files, sampling.to_uint8(expected), strict=True):
+        assert np.abs(np.asarray(Image.open(io.BytesIO(file))).astype(int) - picture).max() <= 1

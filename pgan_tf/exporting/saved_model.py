@@ -8,11 +8,22 @@ import shlex
 
 import tensorflow as tf
 
+from pgan_tf.exporting.description import write_description
 from pgan_tf.exporting.export import Exported, ExportOptions, whole_folder
 from pgan_tf.exporting.inference import InferenceGenerator, fold
 from pgan_tf.exporting.signatures import make_signatures
+from pgan_tf.exporting.warmup import write_warmup
 from pgan_tf.trained import Trained
 from tfrecords.errors import UserError
+
+_USAGE = """A SavedModel for TensorFlow Serving, and for `tf.saved_model.load(FOLDER).signatures`.
+
+| signature | takes | gives |
+|---|---|---|
+| `serving_default` | `latents` float32 (batch, {latent_size}){labels} | `images` float32 \
+(batch, {size}, {size}, {channels}) in [-1, 1] |
+| `png` | the same | `image_bytes`: PNG files |
+| `from_seed` | `seeds` int64 (batch,), 0 or more{labels} | `images` |"""
 
 
 def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
@@ -24,7 +35,10 @@ def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
     path = next_version(options.export_dir)
     # A server loads a version as soon as it sees its folder: it appears whole.
     with whole_folder(path) as folder:
-        save(fold(trained.generator, trained.network), folder)
+        generator = fold(trained.generator, trained.network)
+        save(generator, folder)
+        write_warmup(folder, make_signatures(generator), trained.network)
+        write_description(folder, trained, "saved_model", _usage(generator))
     base_path = options.export_dir
     if "://" not in base_path:
         base_path = os.path.abspath(base_path)
@@ -45,6 +59,16 @@ def save(generator: InferenceGenerator, folder: str) -> None:
     # adds can be loaded from Python, but not by the C++ loader of TensorFlow Serving.
     module.exported = generator.variables
     tf.saved_model.save(module, folder, signatures=make_signatures(generator))
+
+
+def _usage(generator: InferenceGenerator) -> str:
+    config = generator.config
+    return _USAGE.format(
+        latent_size=config.latent_size,
+        labels=f", `labels` float32 (batch, {config.label_size})" if config.label_size else "",
+        size=generator.resolution,
+        channels=config.num_channels,
+    )
 
 
 def next_version(export_dir: str) -> str:

@@ -1,0 +1,98 @@
+"""pgan.json and the model card: what an export says of itself."""
+
+import dataclasses
+import json
+import pathlib
+
+import pytest
+import tensorflow as tf
+from exports import make_trained
+from small_run import make_small_run
+
+from pgan_tf import checkpoint, trained
+from pgan_tf.config import TrainingConfig
+from pgan_tf.exporting.description import describe, model_card
+from pgan_tf.metrics.score import Score
+from pgan_tf.run_folder import RunLog
+from pgan_tf.schedule import make_stages
+from pgan_tf.state import build_state
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    """A run of two checkpoints, each with a tick, the second with a score."""
+    folder = tmp_path_factory.mktemp("run") / "run"
+    make_small_run(str(folder))
+    name = max(path.name for path in (folder / "checkpoints").iterdir())
+    values = {"a": 3.5, "average": 7.25}
+    score = Score(
+        *("swd", values, {"a": 1.0, "average": 2.125}, "average", "lower", 32, 2, 8, 8, 1, 64),
+        *("box", 0, "made up", "average_generator", name, "0" * 64),
+    )
+    RunLog(str(folder), 32).write_metrics(score.to_row())
+    return folder
+
+
+def test_the_last_checkpoint_has_the_last_tick_and_its_scores(run_dir):
+    known = describe(trained.from_run(str(run_dir)), "saved_model")
+    assert json.loads(json.dumps(known)) == known
+    expected = {
+        "format": "saved_model",
+        "resolution": 8,
+        "num_channels": 3,
+        "latent_size": 6,
+        "label_size": 2,
+        "training_data": "made up & <b>small</b>",
+        "kimg": 0.032,
+        "weights": "average_generator",
+        "alpha": 1.0,
+        "is_blend": False,
+    }
+    assert {name: known[name] for name in expected} == expected
+    assert known["network"]["fmap_max"] == 8
+    assert known["metrics"]["images_shown"] == 32
+    assert [score["values"]["average"] for score in known["scores"]] == [7.25]
+    card = model_card(known, "How to use it.")
+    assert "| swd | 7.25 | 2.125 |" in card
+    assert "made up &amp; &lt;b&gt;small&lt;/b&gt;" in card and "<b>" not in card
+    assert "| classes | 2: `labels`, one-hot |" in card
+    assert "| trained on | 0.032 thousand images |" in card
+    assert "How to use it." in card
+
+
+def test_an_earlier_checkpoint_has_its_own_tick_and_no_later_score(run_dir):
+    first = min((run_dir / "checkpoints").iterdir())
+    known = describe(trained.from_checkpoint(str(first), "generator"), "onnx")
+    assert known["resolution"] == 4 and known["network"]["resolution"] == 8
+    assert known["metrics"]["images_shown"] == 8 and known["scores"] == []
+    assert known["weights"] == "generator"
+    assert "| growth | to 4 px of 8 |" in model_card(known, "")
+
+
+def test_a_checkpoint_outside_of_its_run_is_described_without_metrics(run_dir, tmp_path):
+    first = min((run_dir / "checkpoints").iterdir())
+    alone = tmp_path / first.name
+    alone.write_bytes(first.read_bytes())
+    known = describe(trained.from_checkpoint(str(alone)), "saved_model")
+    assert known["metrics"] == {} and known["scores"] == []
+    assert known["kimg"] == 0.008 and known["checkpoint"] == first.name
+    assert "Nothing that is known here." in model_card(known, "")
+
+
+def test_a_fade_in_is_a_blend_and_says_so(run_dir, tmp_path):
+    config = TrainingConfig.from_json((run_dir / "config.json").read_text())
+    fade_in = make_stages(config.schedule)[1]
+    state = build_state(fade_in, config, tf.distribute.get_strategy())
+    path = checkpoint.save(str(tmp_path), state, 12, config)
+    known = describe(trained.from_checkpoint(path), "saved_model")
+    assert (known["is_blend"], known["phase"], known["alpha"]) == (True, "fade_in", 0.5)
+    assert "fading in 4→8 px" in model_card(known, "") and "0.500" in model_card(known, "")
+
+
+def test_what_is_not_known_is_called_unknown():
+    unknown = dataclasses.replace(make_trained(), kimg=None, training_data="", source="x.pkl")
+    card = model_card(describe(unknown, "saved_model"), "")
+    assert card.startswith("# A generator of 16 px\n")
+    for name in ("training data", "trained on", "weights"):
+        assert f"| {name} | unknown |" in card
+    assert pathlib.Path(unknown.source).name in card
