@@ -28,6 +28,8 @@ DIRECTIONS = 4 * 128
 # Directions at a time.
 _CHUNK = 64
 
+_PICTURES_AT_A_TIME = 32
+
 
 @dataclasses.dataclass(frozen=True)
 class Descriptors:
@@ -60,47 +62,74 @@ class Descriptors:
         return scaled.T @ self.mean.repeat(PATCH_SIDE**2)
 
 
-class DescriptorCollector:
-    """Cuts patches out of pictures; see the module."""
+class LevelOfSet:
+    """One level of the pyramids of a set of pictures, and where patches are cut out of it."""
+
+    def __init__(self, num_images: int, num_channels: int, side: int) -> None:
+        size = num_channels * PATCH_SIDE**2
+        # Small levels take less memory than their patches, which overlap: these are cut later.
+        self._is_cut = PATCHES_PER_PICTURE * size > num_channels * side**2
+        shape = (num_channels, side, side) if self._is_cut else (PATCHES_PER_PICTURE, size)
+        self._kept = np.empty((num_images, *shape), np.float32)
+        self._corners = np.empty((2, num_images, PATCHES_PER_PICTURE), np.int32)
+        self._num_channels, self._count = num_channels, 0
+
+    def add(self, level: np.ndarray, corners: np.ndarray) -> None:
+        """Takes `(n, channels, side, side)` float32 and `(2, n, 128)`, first rows and columns."""
+        new = slice(self._count, self._count + len(level))
+        if self._is_cut:
+            self._kept[new] = level
+            self._corners[:, new] = corners
+        else:
+            _cut_patches(level, corners, self._kept[new])
+        self._count += len(level)
+
+    def descriptors(self) -> Descriptors:
+        """Returns the cloud of all patches."""
+        shape = (self._count, PATCHES_PER_PICTURE, self._num_channels * PATCH_SIDE**2)
+        patches = np.empty(shape, np.float32) if self._is_cut else self._kept[: self._count]
+
+        def finish(first: int) -> np.ndarray:
+            part = slice(first, first + _PICTURES_AT_A_TIME)
+            if self._is_cut:
+                _cut_patches(self._kept[part], self._corners[:, part], patches[part])
+            # Sums of a part in float32, of all parts in float64.
+            flat = patches[part].reshape(-1, shape[-1])
+            once = np.ones(len(flat), np.float32) @ flat
+            sums = np.stack([once, np.einsum("mk,mk->k", flat, flat)]).astype(np.float64)
+            return sums.reshape(2, self._num_channels, -1).sum(axis=2)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            sums = sum(pool.map(finish, range(0, self._count, _PICTURES_AT_A_TIME)))
+        mean, square = sums / (self._count * PATCHES_PER_PICTURE * PATCH_SIDE**2)
+        variance = np.maximum(square - mean**2, 0)
+        # A cloud of one colour has none: its patches are all equal, and become zeros.
+        deviation = np.where(variance > 1e-12 * square, np.sqrt(variance), 1.0)
+        return Descriptors(patches.reshape(-1, shape[-1]), mean, deviation)
+
+
+class PyramidCollector:
+    """Keeps what patches are cut out of; see the module."""
 
     def __init__(
         self, num_images: int, resolution: int, num_channels: int, random: np.random.Generator
     ) -> None:
         self._random = random
-        size = num_channels * PATCH_SIDE**2
-        self._patches = {
-            side: np.empty((num_images * PATCHES_PER_PICTURE, size), np.float32)
-            for side in _levels(resolution)
+        self._levels = {
+            side: LevelOfSet(num_images, num_channels, side) for side in _levels(resolution)
         }
-        self._sums = {side: np.zeros((2, num_channels)) for side in self._patches}
-        self._count = 0
 
     def add(self, batch: np.ndarray) -> None:
         """Takes `(n, resolution, resolution, channels)` uint8."""
         pictures = np.ascontiguousarray(batch.transpose(0, 3, 1, 2), np.float32)
-        begin = self._count * PATCHES_PER_PICTURE
-        self._count += len(pictures)
-        end = self._count * PATCHES_PER_PICTURE
         for side, level in laplacian_pyramid(pictures, LOWEST_LEVEL).items():
-            patches = self._patches[side][begin:end]
-            _cut_patches(level, self._random, patches)
-            # Sums of a batch in float32, of all batches in float64.
-            first = np.ones(len(patches), np.float32) @ patches
-            second = np.einsum("mk,mk->k", patches, patches)
-            sums = np.stack([first, second]).astype(np.float64)
-            self._sums[side] += sums.reshape(2, batch.shape[-1], -1).sum(axis=2)
+            places = (2, len(batch), PATCHES_PER_PICTURE)
+            corners = self._random.integers(0, side - PATCH_SIDE + 1, places)
+            self._levels[side].add(level, corners)
 
-    def summary(self) -> dict[int, Descriptors]:
-        """Returns the clouds by level, in pixels."""
-        clouds = {}
-        for side, patches in self._patches.items():
-            patches = patches[: self._count * PATCHES_PER_PICTURE]
-            mean, square = self._sums[side] / (len(patches) * PATCH_SIDE**2)
-            variance = np.maximum(square - mean**2, 0)
-            # A cloud of one colour has none: its patches are all equal, and become zeros.
-            deviation = np.where(variance > 1e-12 * square, np.sqrt(variance), 1.0)
-            clouds[side] = Descriptors(patches, mean, deviation)
-        return clouds
+    def summary(self) -> dict[int, LevelOfSet]:
+        """Returns the levels by side, in pixels."""
+        return self._levels
 
 
 def sliced_wasserstein(a: Descriptors, b: Descriptors, directions: np.ndarray) -> float:
@@ -150,16 +179,17 @@ def make_swd(num_images: int, resolution: int, num_channels: int, seed: int) -> 
             f"{resolution}: choose other metrics"
         )
 
-    def collect(which: int) -> DescriptorCollector:
+    def collect(which: int) -> PyramidCollector:
         random = np.random.default_rng([seed, which])
-        return DescriptorCollector(num_images, resolution, num_channels, random)
+        return PyramidCollector(num_images, resolution, num_channels, random)
 
-    def compare(reals: dict[int, Descriptors], fakes: dict[int, Descriptors]) -> dict[str, float]:
+    def compare(reals: dict[int, LevelOfSet], fakes: dict[int, LevelOfSet]) -> dict[str, float]:
         random = np.random.default_rng([seed, -1 % 2**32])
         values = {}
         for side in fakes:
             directions = random_directions(num_channels * PATCH_SIDE**2, DIRECTIONS, random)
-            values[f"swd_{side}"] = 1e3 * sliced_wasserstein(reals[side], fakes[side], directions)
+            clouds = reals[side].descriptors(), fakes[side].descriptors()
+            values[f"swd_{side}"] = 1e3 * sliced_wasserstein(*clouds, directions)
         return {"swd": float(np.mean(list(values.values()))), **values}
 
     return Metric(
@@ -179,11 +209,17 @@ def _levels(resolution: int) -> list[int]:
     return [2**log2 for log2 in range(resolution.bit_length() - 1, 3, -1)]
 
 
-def _cut_patches(level: np.ndarray, random: np.random.Generator, out: np.ndarray) -> None:
-    """Fills `out`, `(n * 128, channels * 49)`, with patches at random places of `level`."""
+def _cut_patches(level: np.ndarray, corners: np.ndarray, out: np.ndarray) -> None:
+    """Cuts patches.
+
+    Args:
+        level: `(n, channels, side, side)` float32, contiguous.
+        corners: `(2, n, 128)`, each patch's first row and column.
+        out: `(n, 128, channels * 49)` float32, gets the patches.
+    """
     n, channels, side, _ = level.shape
     within = np.arange(PATCH_SIDE)
-    corners = random.integers(0, side - PATCH_SIDE + 1, (2, n, PATCHES_PER_PICTURE))
-    first = np.arange(n)[:, None] * level[0].size + corners[0] * side + corners[1]
+    first = np.arange(n)[:, None] * level[0].size + corners[0].astype(np.int64) * side + corners[1]
     patch = (np.arange(channels)[:, None, None] * side + within[:, None]) * side + within
-    np.take(level.reshape(-1), first.reshape(-1, 1) + patch.reshape(1, -1), out=out, mode="clip")
+    places = first[..., None] + patch.reshape(-1)
+    np.take(level.reshape(-1), places, out=out, mode="clip")
