@@ -4,6 +4,7 @@
 - `config.json`: the configuration
 - `metrics.jsonl`: one object per tick, and scores, which have a `kind`; see `metrics.score`
 - `events.out.tfevents…`: the same for TensorBoard, with the sample sheets
+- `scores/`, `scores.txt`, `metrics.png`: scores, if there are any; see `metrics.score_log`
 - `checkpoints/`: see `checkpoint`
 - `samples/reals.png`, `samples/fakes-<kimg>.png`
 - `init_from.txt`: what came from another run, see `init_from`

@@ -99,13 +99,15 @@ def test_table_chart_and_curves(tmp_path):
     assert "too few pictures" in table
     picture = tf.io.decode_png((tmp_path / "metrics.png").read_bytes()).numpy()
     assert picture.shape == (2 * 260, 960, 3)
+    # Beside those of training, whose file stays the last one in its folder.
+    assert not list(tmp_path.glob("events*"))
     curves = {}
-    for path in tmp_path.glob("events*"):
+    for path in tmp_path.glob("scores/events*"):
         for event in tf.compat.v1.train.summary_iterator(str(path)):
             for value in event.summary.value:
                 curves[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
-    assert curves["scores/swd", 2000] == 12.25
-    assert curves["scores/modes", 1000] == 3
+    assert curves["swd", 2000] == 12.25
+    assert curves["modes", 1000] == 3
 
 
 def test_chart_shows_stages_curve_and_floor():

@@ -81,9 +81,8 @@ class _Panel:
         )
         if self._floor is not None:
             self._dashes(self._y(self._floor))
-            place = "rb" if self._y(self._floor) > self._y0 + 16 else "rt"
-            text = f"real pictures {self._floor:.4g}"
-            self._text(self._x1 - 4, self._y(self._floor) - 2, text, place, colour=_FLOOR)
+            text = f"- - real pictures: {self._floor:.4g}"
+            self._text(self._x1, self._y0 - 40, text, "rt", 14, _FLOOR)
         points = [(self._x(score.kimg), self._y(score.value)) for score in self._scores]
         self._line(points, _CURVE, 2)
         for x, y in points:
@@ -101,9 +100,11 @@ class _Panel:
         box = [_SCALE * edge for edge in (begin, self._y0, end, self._y1)]
         self._canvas.rectangle(box, fill=_FADE if stage.fades_in else _STABILIZE)
         self._line([(begin, self._y0), (begin, self._y1)], _GRID, 1)
-        name, font = str(stage).replace("→", " to "), self._font(11)
-        if self._canvas.textlength(name, font) / _SCALE < end - begin - 2:
-            self._text((begin + end) / 2, self._y0 - 3, name, "mb", 11)
+        font = self._font(11)
+        for name in (str(stage).replace("→", " to "), str(stage.resolution)):
+            if self._canvas.textlength(name, font) / _SCALE < end - begin - 2:
+                self._text((begin + end) / 2, self._y0 - 3, name, "mb", 11)
+                break
 
     def _x(self, kimg: float) -> float:
         return self._x0 + (self._x1 - self._x0) * kimg / self._end

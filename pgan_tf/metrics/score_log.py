@@ -1,5 +1,8 @@
 """Where scores go: `metrics.jsonl`, TensorBoard, a table (`scores.txt`), a chart (`metrics.png`).
 
+TensorBoard's are in a folder of their own, `scores/`: of several files in one folder it follows the
+last one only, which would end the curves of a training that goes on.
+
 The table and the chart are drawn anew from `metrics.jsonl`, which holds everything.
 """
 
@@ -33,7 +36,7 @@ def append_scores(run_dir: str, scores: Sequence[Score]) -> None:
         write_file(path, whole)  # without a line that was cut off
     with tf.io.gfile.GFile(path, "a") as file:
         file.write("".join(json.dumps(score.to_row()) + "\n" for score in scores))
-    writer = tf.summary.create_file_writer(run_dir)
+    writer = tf.summary.create_file_writer(posixpath.join(run_dir, "scores"))
     for score in scores:
         write_curves(writer, score)
     writer.close()
@@ -43,7 +46,7 @@ def write_curves(writer: tf.summary.SummaryWriter, score: Score) -> None:
     """Adds a score to TensorBoard's curves."""
     with writer.as_default(step=score.images_shown):
         for name, value in score.values.items():
-            tf.summary.scalar(f"scores/{name}", value)
+            tf.summary.scalar(name, value)
 
 
 def draw_scores(run_dir: str, schedule: ScheduleConfig) -> None:
