@@ -6,7 +6,8 @@ configuration as JSON text, and the index of the stage whose shape the networks 
 the border of two stages that is the one that ended: growing belongs to what follows.) In
 float16 the two loss scales are there as `loss_scale/network/variable`. What was measured
 since the last line of metrics.jsonl is there too, so that a run that stops between two lines
-goes on to write the same ones; and which records of the data were left out.
+goes on to write the same ones; and which records of the data were left out,
+and how many devices trained.
 
 Nothing else is needed to go on: random numbers and the data's order are functions of the
 seed and of images_shown.
@@ -68,6 +69,7 @@ class Checkpoint:
         tick_metrics: `(steps, metrics)` float32, of the steps since the last tick.
         tick_first_image: images shown until that tick.
         bad_records: `(n, 2)` int64, the damaged records met until then; see `bad_records`.
+        num_devices: that trained, over all workers; 0 if that is not known.
     """
 
     path: str
@@ -78,6 +80,7 @@ class Checkpoint:
     tick_metrics: np.ndarray
     tick_first_image: int
     bad_records: np.ndarray
+    num_devices: int
 
     @property
     def alpha(self) -> float:
@@ -93,6 +96,7 @@ def save(
     tick_metrics: np.ndarray | None = None,
     tick_first_image: int | None = None,
     bad_records: np.ndarray = _NO_RECORDS,
+    num_devices: int = 0,
 ) -> str:
     """Writes a checkpoint and returns its path.
 
@@ -106,6 +110,7 @@ def save(
         tick_metrics: see `Checkpoint`; absent at a tick.
         tick_first_image: see `Checkpoint`; absent at a tick.
         bad_records: see `Checkpoint`.
+        num_devices: see `Checkpoint`.
 
     Raises:
         UserError: it can't be written, such as on a full disk; older ones stay as they are.
@@ -120,6 +125,7 @@ def save(
         tick_metrics=_NO_METRICS if tick_metrics is None else tick_metrics,
         tick_first_image=images_shown if tick_first_image is None else tick_first_image,
         bad_records=bad_records,
+        num_devices=num_devices,
         **arrays,
     )
     path = posixpath.join(folder, _name(images_shown, state.stage.index))
@@ -177,6 +183,7 @@ def read(path: str) -> Checkpoint:
         tick_metrics = arrays.pop("tick_metrics", _NO_METRICS)
         tick_first_image = int(arrays.pop("tick_first_image", images_shown))
         bad_records = arrays.pop("bad_records", _NO_RECORDS).reshape(-1, 2)
+        num_devices = int(arrays.pop("num_devices", 0))
         config = TrainingConfig.from_json(str(arrays.pop("config")))
         stage = make_stages(config.schedule)[stage_index]
     except tf.errors.OpError as error:
@@ -186,8 +193,9 @@ def read(path: str) -> Checkpoint:
             f"{path}: expected a checkpoint of pgan-tf, got a damaged file ({error}): remove it "
             f"to go on from the one before"
         ) from None
+    since_tick = tick_metrics, tick_first_image
     return Checkpoint(
-        path, images_shown, stage, config, arrays, tick_metrics, tick_first_image, bad_records
+        path, images_shown, stage, config, arrays, *since_tick, bad_records, num_devices
     )
 
 

@@ -124,9 +124,8 @@ def _train(
     bad_records = BadRecords(tolerance.max_bad_records, saved and saved.bad_records)
     since_tick = (saved.tick_first_image, saved.tick_metrics) if saved else (0, None)
     tick = Tick(since_tick[0], log.seconds if log else 0.0, since_tick[1])
-    memory_errors = readable_memory_errors(
-        config, lambda: position.stage, strategy.num_replicas_in_sync
-    )
+    num_devices = strategy.num_replicas_in_sync
+    memory_errors = readable_memory_errors(config, lambda: position.stage, num_devices)
     with stop_on_signals(progress.print) as stop, closing(progress), memory_errors:
         while images_shown < total_images:
             position = position_at(config.schedule, stages, images_shown)
@@ -174,17 +173,16 @@ def _train(
                     log and not tick.skipped_at_end()
                 ):  # else good checkpoints would have to make room
                     log.write_fakes(images_shown, _sheet_of_fakes(config, state))
-                    path = checkpoint.save(
-                        checkpoints, state, images_shown, config, bad_records=bad
-                    )
+                    beside = {"bad_records": bad, "num_devices": num_devices}
+                    path = checkpoint.save(checkpoints, state, images_shown, config, **beside)
                     after_checkpoint(path, images_shown, progress.print)
                     checkpoint.prune(checkpoints, tolerance.keep_checkpoints)
                 tick = Tick(images_shown, tick.seconds(), skipped_before=tick.skipped_at_end())
             if stop_together.due(stop):
                 bad = gather_pairs(strategy, workers, bad_records.met(images_shown))
                 if workers.is_chief:
-                    since_tick = tick.metrics(), tick.first_image, bad
-                    checkpoint.save(checkpoints, state, images_shown, config, *since_tick)
+                    beside = tick.metrics(), tick.first_image, bad, num_devices
+                    checkpoint.save(checkpoints, state, images_shown, config, *beside)
                 wait_for_all(strategy, workers)
                 raise stopped(stop, images_shown, checkpoint.latest(checkpoints))
 
@@ -227,6 +225,9 @@ def _begin(
             return _Begun(state, 0)
         origins = initialize(state, weights, config)
         return _Begun(state, 0, origins=describe(origins, weights, stages[0].resolution))
+    if saved.num_devices not in (0, strategy.num_replicas_in_sync):
+        devices = f"number of devices was {saved.num_devices} and is "
+        changed = (*changed, f"{devices}{strategy.num_replicas_in_sync}")
     checkpoint.restore(saved, state)
     return _Begun(state, images_shown, dataclasses.replace(saved, arrays={}), changed)
 

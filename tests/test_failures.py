@@ -1,10 +1,14 @@
 """What can go wrong on the devices, in words that say what to do."""
 
 import dataclasses
+import importlib.util
+import pathlib
 import re
 
 import pytest
 import tensorflow as tf
+from absl import flags
+from absl.testing import flagsaver
 from tests_data import prepare_shapes
 
 from pgan_tf import checkpoint, measurement, run_folder, training_loop
@@ -202,3 +206,41 @@ def test_a_trial_changes_nothing(info, one_device, tmp_path):
     assert arrays[0].keys() == arrays[1].keys()
     for key, value in arrays[0].items():
         assert (value == arrays[1][key]).all(), key
+
+
+@pytest.fixture
+def train_command(monkeypatch):
+    """train.py as a module, that trains nothing; calls what it was told of trials."""
+    path = pathlib.Path(__file__).parent.parent / "train.py"
+    spec = importlib.util.spec_from_file_location("train_command", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.trials = []
+
+    def try_heaviest_stage(*args):
+        module.trials.append(args)
+        return STAGES[3]
+
+    monkeypatch.setattr(module, "try_heaviest_stage", try_heaviest_stage)
+    monkeypatch.setattr(module, "train", lambda *args: 0)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("gpu", "flag", "tried"),
+    [
+        (True, [], True),
+        (False, [], False),
+        (True, ["--nopreflight"], False),
+        (False, ["--preflight"], True),
+    ],
+)
+def test_the_trial_is_made_by_default_where_there_is_a_gpu(
+    info, tmp_path, monkeypatch, train_command, gpu, flag, tried
+):
+    monkeypatch.setattr(train_command, "has_gpu", lambda: gpu)
+    with flagsaver.flagsaver():
+        arguments = [f"--data={info.folder}", f"--run_dir={tmp_path}/run", "--resolution=16"]
+        flags.FLAGS(["train.py", *arguments, "--batch_size=4", *flag])
+        train_command.main()
+    assert len(train_command.trials) == tried

@@ -236,7 +236,9 @@ def test_float16_tells_its_loss_scales(info, one_device, tmp_path, finished, mon
     assert not any("loss_scale" in name for name in read_metrics(finished[0])[0])
 
 
-def test_batch_size_may_change_and_the_run_says_so(info, one_device, tmp_path, capsys):
+def test_batch_size_and_devices_may_change_and_the_run_says_so(
+    info, one_device, two_devices, tmp_path, capsys
+):
     folder = tmp_path / "run"
     run(make_config(48), info, folder, one_device)
     config = make_config(64)
@@ -244,11 +246,13 @@ def test_batch_size_may_change_and_the_run_says_so(info, one_device, tmp_path, c
     config = dataclasses.replace(
         config, schedule=dataclasses.replace(config.schedule, batch_size=larger)
     )
-    assert run(config, info, folder, one_device) == 80  # a call takes two batches of 16
+    assert run(config, info, folder, two_devices) == 80  # a call takes two batches of 16
     assert [row["batch_size"] for row in read_metrics(folder)] == [8, 8, 16]
     said = capsys.readouterr().out
     assert "Changed: schedule.batch_size was 4:8,16:4 and is 4:16,16:4" in said
     assert "Changed: schedule.total_kimg was 0.048 and is 0.064" in said
+    assert "Changed: number of devices was 1 and is 2" in said
+    assert checkpoint.read_run(str(folder)).num_devices == 2
 
 
 @pytest.fixture
