@@ -37,6 +37,7 @@ from pgan_tf.layers import (
 )
 from pgan_tf.minibatch_discrimination import MinibatchDiscrimination
 from pgan_tf.per_resolution import LOWEST_RESOLUTION
+from pgan_tf.rectifiers import Rectifier
 from pgan_tf.schedule import Stage
 from pgan_tf.score_noise import NOISE, ScoreNoise
 
@@ -207,10 +208,8 @@ class _LayerMaker:
         if normalize:
             x = self._normalize(x, layer)
         name = f"{layer}_activation"
-        if self.leaky_relu:
-            x = keras.layers.LeakyReLU(0.2, name=name, dtype=self.precision)(x)
-        else:
-            x = keras.layers.ReLU(name=name, dtype=self.precision)(x)
+        slope = 0.2 if self.leaky_relu else 0.0
+        x = Rectifier(slope, name=name, dtype=self.precision)(x)
         return x if self.noise is None else self.noise(x, place=zlib.crc32(name.encode()))
 
     def _normalize(self, x: Any, layer: str) -> Any:

@@ -20,9 +20,21 @@ LAYERS = (
     ("pgan_tf.official.theano",),
     ("pgan_tf.official.networks",),
     ("pgan_tf.equalized",),
-    ("pgan_tf.layers", "pgan_tf.minibatch_discrimination", "pgan_tf.score_noise"),
+    (
+        "pgan_tf.layers",
+        "pgan_tf.minibatch_discrimination",
+        "pgan_tf.score_noise",
+        "pgan_tf.rectifiers",
+    ),
     ("pgan_tf.loss_scale",),
-    ("pgan_tf.cost", "pgan_tf.networks", "pgan_tf.losses", "pgan_tf.reals", "pgan_tf.sampling"),
+    (
+        "pgan_tf.cost",
+        "pgan_tf.flops",
+        "pgan_tf.networks",
+        "pgan_tf.losses",
+        "pgan_tf.reals",
+        "pgan_tf.sampling",
+    ),
     ("pgan_tf.order", "pgan_tf.records", "pgan_tf.bad_records"),
     ("pgan_tf.growth", "pgan_tf.dataset", "pgan_tf.progress", "pgan_tf.distribution"),
     ("pgan_tf.state", "pgan_tf.exporting.inference", "pgan_tf.official.models"),
@@ -67,7 +79,7 @@ LAYERS = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 PURE = (
     *("per_resolution", "checks", "network_config", "schedule_config", "loss_config", "config"),
-    *("schedule", "cost", "workers", "layer_shapes", "sizes"),
+    *("schedule", "cost", "flops", "workers", "layer_shapes", "sizes"),
 )
 
 
