@@ -60,7 +60,7 @@ class InceptionGraph:
                     f"has no node {name}: give classify_image_graph_def.pb"
                 )
         # A graph of its own keeps the file's version, below the one in which the operation of
-        # Inception's normalization was withdrawn.
+        # Inception's normalization was withdrawn: a tf.function would refuse to run it.
         graph = tf.Graph()
         with graph.as_default():
             pictures = tf.compat.v1.placeholder(tf.float32, (None, None, None, 3))
@@ -76,10 +76,9 @@ class InceptionGraph:
             features = tf.reshape(features, (-1, weights.shape[0]))
             self._fetched = features, tf.nn.softmax(features @ weights)
         self._pictures = pictures
-        options = tf.compat.v1.GPUOptions(allow_growth=True)
-        self._session = tf.compat.v1.Session(
-            graph=graph, config=tf.compat.v1.ConfigProto(gpu_options=options)
-        )
+        config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
+        config.gpu_options.allow_growth = True
+        self._session = tf.compat.v1.Session(graph=graph, config=config)
 
     def __call__(self, batch: np.ndarray) -> Seen:
         """Looks at pictures.
