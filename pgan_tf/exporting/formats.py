@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pgan_tf.exporting.export import Writer
+from pgan_tf.exporting.litert import write_litert
+from pgan_tf.exporting.onnx_model import write_onnx
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.tfjs import write_tfjs
 
 FORMATS: dict[str, Writer] = {
     "saved_model": write_saved_model,
     "tfjs": write_tfjs,
+    "onnx": write_onnx,
+    "litert": write_litert,
 }

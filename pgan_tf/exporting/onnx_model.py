@@ -1,0 +1,78 @@
+"""A generator as an ONNX model, checked in ONNX Runtime before it is written."""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pgan_tf.exporting.description import write_description
+from pgan_tf.exporting.export import Exported, ExportOptions, whole_folder
+from pgan_tf.exporting.extras import check_pictures, import_extras
+from pgan_tf.exporting.inference import fold
+from pgan_tf.exporting.saved_model import next_version
+from pgan_tf.exporting.signatures import make_signatures
+from pgan_tf.trained import Trained
+
+MODEL_FILE = "model.onnx"
+_PACKAGES = "tf2onnx onnxruntime"
+# Old enough for runtimes of 2022, new enough for everything here.
+_OPSET = 17
+_USAGE = """An ONNX model, `model.onnx`: `latents` float32 (batch, {latent_size}){labels} → \
+`images` float32 (batch, height, width, channels) in [-1, 1].
+
+    session = onnxruntime.InferenceSession("model.onnx")
+    (images,) = session.run(["images"], {{"latents": latents{fed}}})"""
+
+
+def write_onnx(trained: Trained, options: ExportOptions) -> Exported:
+    """Writes a generator as `<export_dir>/<version>/model.onnx`.
+
+    Raises:
+        UserError: packages are missing, its pictures are others, or it can't be written.
+    """
+    tf2onnx, onnxruntime = import_extras("onnx", _PACKAGES, "tf2onnx", "onnxruntime")
+    path = next_version(options.export_dir)
+    signature = make_signatures(fold(trained.generator, trained.network))["serving_default"]
+    model, _ = tf2onnx.convert.from_function(
+        signature, input_signature=signature.input_signature, opset=_OPSET
+    )
+    _tidy(model.graph)
+    contents = model.SerializeToString()
+
+    session = onnxruntime.InferenceSession(contents, providers=["CPUExecutionProvider"])
+
+    def draw(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        return session.run(["images"], dict(inputs))[0]
+
+    check_pictures(trained, "onnx", draw)
+    labels = trained.network.label_size
+    usage = _USAGE.format(
+        latent_size=trained.network.latent_size,
+        labels=f" and `labels` float32 (batch, {labels})" if labels else "",
+        fed=', "labels": labels' if labels else "",
+    )
+    with whole_folder(path) as folder:
+        tf.io.gfile.makedirs(folder)
+        with tf.io.gfile.GFile(posixpath.join(folder, MODEL_FILE), "wb") as file:
+            file.write(contents)
+        write_description(folder, trained, "onnx", usage)
+    file = posixpath.join(path, MODEL_FILE)
+    return Exported(file, (f"less {shlex.quote(posixpath.join(path, 'model_card.md'))}",))
+
+
+def _tidy(graph: Any) -> None:
+    """Names the batch dimension, and words nearest neighbour as newer runtimes know it."""
+    for tensor in (*graph.input, *graph.output):
+        tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
+    for node in graph.node:
+        if node.op_type == "Resize":
+            # Doubling: TensorFlow's half pixel centers choose the same neighbour as this does.
+            words = {"coordinate_transformation_mode": b"asymmetric", "nearest_mode": b"floor"}
+            for attribute in node.attribute:
+                if attribute.name in words:
+                    attribute.s = words[attribute.name]
