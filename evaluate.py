@@ -1,23 +1,28 @@
-"""Scores the generators of a run: `python evaluate.py --run_dir=RUN --metrics=swd,ms_ssim`.
+"""Scores generators: `python evaluate.py --run_dir=RUN --metrics=swd,ms_ssim`.
 
 The real pictures are those that the run was trained on: its flags.txt says where they are.
+With --saved_model=EXPORT --data=… in place of --run_dir it scores what export.py wrote.
 Other flags of train.py that are given here hold instead, such as --data and --data_cache.
 """
 
 import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
+import dataclasses
+import json
 import posixpath
 import re
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import tensorflow as tf
 from absl import flags
 from tqdm import tqdm
 
 from pgan_tf import checkpoint, metric_flags, train_flags
-from pgan_tf.config import TrainingConfig
 from pgan_tf.metrics.by_name import NAMES, make_metrics, need_inception, parse_names
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures, default_num_images, read_generated
+from pgan_tf.metrics.exported import read_exported
 from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.metrics.score_log import (
@@ -28,7 +33,7 @@ from pgan_tf.metrics.score_log import (
     draw_scores,
     read_scores,
 )
-from pgan_tf.run_folder import checkpoint_folder, read_config
+from pgan_tf.run_folder import checkpoint_folder, read_config, readable_errors, write_file
 from tfrecords.cache import prepare
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
@@ -45,52 +50,87 @@ CHECKPOINT = flags.DEFINE_string(
 NETWORK = flags.DEFINE_enum(
     "network", "average_generator", ["average_generator", "generator"], "Which weights."
 )
+SAVED_MODEL = flags.DEFINE_string(
+    "saved_model", None, "In place of --run_dir, a folder that export.py wrote."
+)
 for name in ("run_dir", "data", "data_cache", "num_images", "eval_seed", "inception"):
     flags.declare_key_flag(name)
 
 
 def main() -> None:
-    """Scores, and writes the scores to the run folder."""
+    """Scores, and writes the scores to the run folder or beside the SavedModel."""
     run_dir = train_flags.RUN_DIR.value
-    if not run_dir:
-        raise UserError("--run_dir: expected the folder of a run of train.py, got none")
+    if bool(run_dir) == bool(SAVED_MODEL.value):
+        got = "both" if run_dir else "none"
+        raise UserError(
+            f"--run_dir or --saved_model: expected one of them, got {got}: name what to score"
+        )
+    names = parse_names(METRICS.value or metric_flags.EVAL_METRICS.value or "swd", "--metrics")
+    if SAVED_MODEL.value:
+        score_saved_model(names)
+    else:
+        score_run(run_dir, names)
+
+
+def score_run(run_dir: str, names: Sequence[str]) -> None:
+    """Scores checkpoints of a run."""
     config = read_config(run_dir)
     if config is None:
         raise UserError(f"--run_dir: expected a folder of a run of train.py, got {run_dir!r}")
-    names = parse_names(METRICS.value or metric_flags.EVAL_METRICS.value or "swd", "--metrics")
     paths = chosen_checkpoints(run_dir)
-    info = read_reals(config)
-    reals = RealPictures(
-        info,
-        config.network.resolution,
-        metric_flags.NUM_IMAGES.value or default_num_images(info),
-        metric_flags.EVAL_SEED.value,
-    )
-    inception = None
-    if need_inception(names):
-        file = read_inception_file(metric_flags.INCEPTION.value, train_flags.DATA_CACHE.value)
-        inception = InceptionGraph(file)
-    metrics = make_metrics(
-        names,
-        info,
-        reals.resolution,
-        reals.num_images,
-        reals.seed,
-        inception.sha256 if inception else "",
-    )
-    total = Evaluation.num_pictures(reals, len(paths))
+    network = config.network
+    info = read_reals(network.resolution, network.num_channels, network.label_size)
     before = len(read_scores(run_dir))
-    with tqdm(total=total, unit="img", dynamic_ncols=True) as bar:
-        evaluation = Evaluation(metrics, reals, bar.update, inception)
+    with evaluating(names, info, network.resolution, len(paths)) as (evaluation, report):
         for path in paths:
             generated = read_generated(path, NETWORK.value)
-            append_scores(run_dir, evaluation.score(generated, bar.update))
+            append_scores(run_dir, evaluation.score(generated, report))
     draw_scores(run_dir, config.schedule)
     scores = read_scores(run_dir)
     wanted = [score for score in scores if score.metric in names]
     print(describe_scores(wanted), end="")
     table, chart = (posixpath.join(run_dir, name) for name in (TABLE, CHART))
     print(f"\n{len(scores)} scores ({before} before) in {run_dir}/metrics.jsonl; {table}, {chart}")
+
+
+def score_saved_model(names: Sequence[str]) -> None:
+    """Scores what export.py wrote."""
+    painter, generated = read_exported(SAVED_MODEL.value)
+    info = read_reals(painter.resolution, painter.num_channels, painter.label_size)
+    with evaluating(names, info, painter.resolution, 1) as (evaluation, report):
+        scores = evaluation.score(generated, report)
+    path = posixpath.join(painter.source, "scores.jsonl")
+    with readable_errors(path):
+        write_file(path, "".join(json.dumps(one.to_row()) + "\n" for one in scores).encode())
+    print(f"{describe_scores(scores)}\n{len(scores)} scores in {path}")
+
+
+@contextmanager
+def evaluating(
+    names: Sequence[str], info: DatasetInfo, resolution: int, generators: int
+) -> Iterator[tuple[Evaluation, Callable[[int], object]]]:
+    """Sums the reals up, and shows a bar while generators are scored.
+
+    Args:
+        names: of the metrics.
+        info: the real pictures.
+        resolution: that pictures are compared at.
+        generators: how many will be scored.
+
+    Yields:
+        The evaluation, and what moves the bar.
+    """
+    num_images = metric_flags.NUM_IMAGES.value or default_num_images(info)
+    reals = RealPictures(info, resolution, num_images, metric_flags.EVAL_SEED.value)
+    inception = None
+    if need_inception(names):
+        file = read_inception_file(metric_flags.INCEPTION.value, train_flags.DATA_CACHE.value)
+        inception = InceptionGraph(file)
+    checksum = inception.sha256 if inception else ""
+    metrics = make_metrics(names, info, resolution, num_images, reals.seed, checksum)
+    total = Evaluation.num_pictures(reals, generators)
+    with tqdm(total=total, unit="img", dynamic_ncols=True) as bar:
+        yield Evaluation(metrics, reals, bar.update, inception), bar.update
 
 
 def chosen_checkpoints(run_dir: str) -> list[str]:
@@ -111,26 +151,28 @@ def chosen_checkpoints(run_dir: str) -> list[str]:
     return paths if chosen == "all" else paths[-1:]
 
 
-def read_reals(config: TrainingConfig) -> DatasetInfo:
-    """Returns the data set that the run was trained on.
+def read_reals(resolution: int, num_channels: int, label_size: int) -> DatasetInfo:
+    """Returns the data set that a generator of such pictures was trained on.
 
     Raises:
         UserError: it is not there, or another one.
     """
     if not train_flags.DATA.value:
-        raise UserError("--data: expected the pictures that the run was trained on, got none")
+        raise UserError("--data: expected the pictures that it was trained on, got none")
+    options = train_flags.picture_options()
     info = prepare(
         train_flags.DATA.value,
         train_flags.DATA_CACHE.value,
-        train_flags.picture_options(),
-        labels=train_flags.LABELS.value or ("wanted" if config.network.label_size else None),
+        options
+        if train_flags.RUN_DIR.value
+        else dataclasses.replace(options, resolution=options.resolution or resolution),
+        labels=train_flags.LABELS.value or ("wanted" if label_size else None),
         tfds_data_dir=train_flags.TFDS_DATA_DIR.value,
     )
-    expected = config.network.label_size
-    if info.num_channels != config.network.num_channels or expected not in (0, info.label_size):
+    if info.num_channels != num_channels or label_size not in (0, info.label_size):
         raise UserError(
-            f"--data: expected pictures with {config.network.num_channels} channels and {expected} "
-            f"classes, as the run was trained on, got {info.num_channels} and {info.label_size}"
+            f"--data: expected pictures with {num_channels} channels and {label_size} classes, as "
+            f"it was trained on, got {info.num_channels} and {info.label_size}"
         )
     return info
 

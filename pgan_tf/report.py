@@ -15,6 +15,8 @@ from pgan_tf.generating import walk_video
 from pgan_tf.generating.output import make_folder_of, writing
 from pgan_tf.generating.painter import painter_of
 from pgan_tf.generating.video import write_video
+from pgan_tf.metrics.score import comparable_scores
+from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.reporting.growth_strip import draw_growth
 from pgan_tf.reporting.page import Report, write_page
 from tfrecords.command_line import run
@@ -42,6 +44,10 @@ def main() -> None:
     path = OUTPUT.value or posixpath.join(run_dir, "report.html")
     metrics = run_history.read_metrics(run_dir)
     sheets = run_history.list_sheets(run_dir)
+    # A curve holds what compares; see `metrics.score`.
+    measured = read_scores(run_dir)
+    names = dict.fromkeys(score.metric for score in measured)
+    scores = [score for name in names for score in comparable_scores(measured, name)]
     reals = posixpath.join(run_dir, "samples", "reals.png")
     make_folder_of(path)
     page = write_page(
@@ -49,7 +55,7 @@ def main() -> None:
             name=posixpath.basename(run_dir.rstrip("/")) or run_dir,
             config=config,
             metrics=metrics,
-            scores=run_history.read_scores(run_dir),
+            scores=[score.to_row() for score in scores],
             growth=draw_growth(run_dir),
             sheet=_read(sheets[-1].path),
             reals=_read(reals) if tf.io.gfile.exists(reals) else None,

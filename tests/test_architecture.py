@@ -69,6 +69,7 @@ LAYERS = (
     ("pgan_tf.exporting.formats",),
     ("pgan_tf.generating.interpolation", "pgan_tf.generating.requests"),
     ("pgan_tf.generating.painter", "pgan_tf.generating.output"),
+    ("pgan_tf.metrics.exported",),
     ("pgan_tf.generating.video",),
     ("pgan_tf.generating.pictures", "pgan_tf.generating.walk_video"),
     ("pgan_tf.generating.training_video", "pgan_tf.reporting.charts"),

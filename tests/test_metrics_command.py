@@ -112,6 +112,25 @@ def test_inception_that_cannot_be_fetched_is_one_line(trained):
     assert sorted(path.name for path in (cwd / "datasets").iterdir()) == data
 
 
+def test_an_export_is_scored_as_its_checkpoint(trained):
+    """Up to how the folded network rounds: a picture in a thousand may be near to two modes."""
+    cwd, _, in_training = trained
+    path = f"runs/a/checkpoints/{in_training[-1]['checkpoint']}"
+    result = run("export.py", "--export_dir=export", f"--checkpoint={path}", cwd=cwd)
+    assert result.returncode == 0, result.stderr
+    given = ("--saved_model=export", "--data=shapes", "--metrics=modes", "--num_images=70")
+    result = run("evaluate.py", *given, cwd=cwd)
+    assert result.returncode == 0, result.stderr
+    (file,) = (cwd / "export").glob("*/scores.jsonl")
+    row = json.loads(file.read_text())
+    assert row["checkpoint"] == f"SavedModel of {in_training[-1]['checkpoint']}"
+    for name in ("images_shown", "stage", "num_images", "floor", "network", "data", "resolution"):
+        assert row[name] == in_training[-1][name], name
+    for name, value in in_training[-1]["values"].items():
+        assert row["values"][name] == pytest.approx(value, abs=0.1, rel=0.05)
+    assert row["weights_sha256"] != in_training[-1]["weights_sha256"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

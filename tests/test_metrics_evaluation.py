@@ -33,8 +33,17 @@ def generator(resolution=16, seed=0):
 
 
 def generated(model):
-    stage = Stage(0, model.output_shape[1], "stabilize", 0, 0)
-    return Generated(model, NETWORK, stage, 5000, "average_generator", "images.npz")
+    return Generated(
+        draw=model,
+        latent_size=4,
+        label_size=6,
+        images_shown=5000,
+        stage=0,
+        stage_resolution=model.output_shape[1],
+        network="average_generator",
+        checkpoint="images.npz",
+        weights_sha256=weights_sha256(model),
+    )
 
 
 def test_reals_are_a_choice_without_repetition_and_the_others_are_others(info):
@@ -87,7 +96,7 @@ def test_the_same_weights_have_the_same_score_and_others_another(info):
 
 def test_pictures_of_an_earlier_stage_are_enlarged_by_repetition(info):
     small, reals = generator(resolution=8), RealPictures(info, 16, 70, seed=0)
-    pictures = np.concatenate(list(fake_batches(small, NETWORK, reals)))
+    pictures = np.concatenate(list(fake_batches(generated(small), reals)))
     assert pictures.shape == (70, 16, 16, 3)
     np.testing.assert_array_equal(pictures, pictures[:, ::2, ::2].repeat(2, 1).repeat(2, 2))
     assert len(np.unique(pictures.reshape(70, -1), axis=0)) == 70

@@ -1,6 +1,5 @@
 """The page about a run: what is in it, and what a browser without a network makes of it."""
 
-import json
 import re
 from html.parser import HTMLParser
 
@@ -11,6 +10,8 @@ from pages import chromium
 from PIL import Image
 from small_run import make_small_run
 
+from pgan_tf.metrics.score import Score
+from pgan_tf.metrics.score_log import append_scores
 from pgan_tf.reporting.charts import Band, Line, draw_chart, nice_ticks
 from pgan_tf.reporting.page import stage_bands
 
@@ -73,16 +74,36 @@ def test_stages_follow_one_another_to_where_the_run_has_come():
 # The page
 
 
+def make_score(kimg, value, num_images):
+    return Score(
+        metric="swd",
+        values={"average": value},
+        floor={"average": 2.5},
+        headline="average",
+        better="lower",
+        images_shown=round(kimg * 1000),
+        stage=0,
+        stage_resolution=4,
+        resolution=8,
+        metric_version=1,
+        num_images=num_images,
+        filter="none",
+        seed=0,
+        data="made up",
+        network="average_generator",
+        checkpoint="images.npz",
+        weights_sha256="ab" * 32,
+    )
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A run with two scores, and its report."""
+    """A run with two scores that compare, and its report."""
     folder = tmp_path_factory.mktemp("report")
     make_small_run(str(folder / "a <run>"))
-    with open(folder / "a <run>" / "metrics.jsonl", "a") as file:
-        for kimg, value in ((0.008, 61.5), (0.032, 17.25)):
-            score = {"kind": "score", "metric": "swd", "headline": "average", "kimg": kimg}
-            values = {"values": {"average": value}, "floor": {"average": 2.5}}
-            file.write(json.dumps({**score, **values, "images_shown": round(kimg * 1000)}) + "\n")
+    for kimg, value, count in ((0.008, 61.5, 64), (0.016, 4444.5, 9), (0.032, 17.25, 64)):
+        scores = [make_score(kimg, value, count)]
+        append_scores(str(folder / "a <run>"), scores)
     call = ["--run_dir=a <run>", "--output=new/report.html", "--clip_seconds=0.5"]
     ((status, out, err),) = run_calls("pgan_tf/report.py", [call], folder)
     assert (status, err) == (0, "")
@@ -113,6 +134,8 @@ def test_everything_is_in_the_file(folder):
     assert parser.tags.count("svg") == 5
     for words in ("a &lt;run&gt;", "made up &amp; &lt;b&gt;small", "17.25", "reals against reals"):
         assert words in page
+    # Measured with other numbers of pictures: no part of the curve.
+    assert ">4000<" not in page
     assert re.search(r"schedule\.batch_<wbr>size</th><td>4:16<", page)
 
 

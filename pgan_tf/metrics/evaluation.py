@@ -13,13 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf import checkpoint, sampling
-from pgan_tf.config import NetworkConfig
 from pgan_tf.dataset import make_dataset
 from pgan_tf.growth import named_variables
 from pgan_tf.metrics.metric import Inception, Metric
 from pgan_tf.metrics.score import Score
 from pgan_tf.order import pictures_at
-from pgan_tf.schedule import Stage
 from tfrecords.dataset_info import DatasetInfo, read_labels
 from tfrecords.errors import UserError
 
@@ -37,14 +35,29 @@ Report = Callable[[int], None]
 
 @dataclasses.dataclass(frozen=True)
 class Generated:
-    """A generator to score; see `Score` for what the fields mean."""
+    """A generator to score.
 
-    model: keras.Model
-    config: NetworkConfig
-    stage: Stage
+    Attributes:
+        draw: from `[latents, labels]` to pictures; see `sampling.generate`.
+        latent_size: components of its latents.
+        label_size: number of its classes, 0 without.
+        images_shown: see `Score`, as are the others.
+        stage: index of its stage of growth.
+        stage_resolution: of its pictures.
+        network: whose weights.
+        checkpoint: the file's name.
+        weights_sha256: of its variables.
+    """
+
+    draw: Callable[[Sequence[Any]], tf.Tensor]
+    latent_size: int
+    label_size: int
     images_shown: int
+    stage: int
+    stage_resolution: int
     network: str
     checkpoint: str
+    weights_sha256: str
 
 
 def read_generated(path: str, network: str) -> Generated:
@@ -54,13 +67,18 @@ def read_generated(path: str, network: str) -> Generated:
         UserError: it is not there, damaged, or none of ours.
     """
     saved = checkpoint.read(path)
+    model = checkpoint.load_generator(saved, network)
     return Generated(
-        checkpoint.load_generator(saved, network),
-        saved.config.network,
-        saved.stage,
-        saved.images_shown,
-        network,
-        posixpath.basename(path),
+        # Not folded: of a run that goes on each generator is drawn with once only.
+        draw=tf.function(model, reduce_retracing=True),
+        latent_size=saved.config.network.latent_size,
+        label_size=saved.config.network.label_size,
+        images_shown=saved.images_shown,
+        stage=saved.stage.index,
+        stage_resolution=saved.stage.resolution,
+        network=network,
+        checkpoint=posixpath.basename(path),
+        weights_sha256=weights_sha256(model),
     )
 
 
@@ -171,9 +189,8 @@ class Evaluation:
             generated: the generator.
             report: is told of each batch that was drawn.
         """
-        fakes = fake_batches(generated.model, generated.config, self._reals)
+        fakes = fake_batches(generated, self._reals)
         found = self._compare(self._collect(_FAKES, fakes, report))
-        checksum = weights_sha256(generated.model)
         info = self._reals.info
         return [
             Score(
@@ -183,8 +200,8 @@ class Evaluation:
                 headline=metric.headline,
                 better=metric.better,
                 images_shown=generated.images_shown,
-                stage=generated.stage.index,
-                stage_resolution=generated.stage.resolution,
+                stage=generated.stage,
+                stage_resolution=generated.stage_resolution,
                 resolution=self._reals.resolution,
                 metric_version=metric.version,
                 num_images=self._reals.num_images,
@@ -193,7 +210,7 @@ class Evaluation:
                 data=f"{info.name}, {info.num_images} pictures",
                 network=generated.network,
                 checkpoint=generated.checkpoint,
-                weights_sha256=checksum,
+                weights_sha256=generated.weights_sha256,
                 metric_weights_sha256=metric.weights_sha256,
             )
             for metric, values, floor in zip(self._metrics, found, self._floors, strict=True)
@@ -217,24 +234,20 @@ class Evaluation:
         ]
 
 
-def fake_batches(
-    model: keras.Model, config: NetworkConfig, reals: RealPictures
-) -> Iterator[np.ndarray]:
+def fake_batches(generated: Generated, reals: RealPictures) -> Iterator[np.ndarray]:
     """Draws as many pictures as there are reals, of the same classes.
 
     Yields:
         `(n, resolution, resolution, channels)` uint8; pictures of an earlier stage are
         enlarged by repetition.
     """
-    # Folding is for exports: here the weights may be of a run that goes on.
-    draw = tf.function(model, reduce_retracing=True)
-    labels = reals.labels(config.label_size)
+    labels = reals.labels(generated.label_size)
     size = reals.batch_size
     for first in range(0, reals.num_images, size):
         end = min(first + size, reals.num_images)
         seeds = range(reals.seed + first, reals.seed + end)
-        latents = sampling.latents_from_seeds(seeds, config.latent_size)
-        pictures = sampling.generate(draw, latents, labels[first:end], batch_size=size)
+        latents = sampling.latents_from_seeds(seeds, generated.latent_size)
+        pictures = sampling.generate(generated.draw, latents, labels[first:end], batch_size=size)
         scale = reals.resolution // pictures.shape[1]
         yield pictures.repeat(scale, axis=1).repeat(scale, axis=2)
 

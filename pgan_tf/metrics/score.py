@@ -26,7 +26,7 @@ class Score:
             where there are too few of them.
         headline: name of the value that stands for the metric.
         better: `lower`, `higher`, or `neither`: near to the floor.
-        images_shown: real images that the generator was trained on.
+        images_shown: real images that the generator was trained on; 0 where that is unknown.
         stage: index of its stage of growth.
         stage_resolution: of its pictures, in pixels.
         resolution: that pictures were compared at; smaller ones are enlarged by repetition.
@@ -100,7 +100,7 @@ def scores_in(lines: Iterable[str]) -> list[Score]:
     for line in lines:
         row = json.loads(line)
         if row.get("kind") == KIND:
-            score = Score(**{name: row[name] for name in fields})
+            score = Score(**{name: row[name] for name in fields if name in row})
             found = [
                 one
                 for one in found

@@ -69,7 +69,7 @@ class Report:
         name: of the run.
         config: of the run.
         metrics: see `run_history.read_metrics`.
-        scores: see `run_history.read_scores`.
+        scores: rows of scores that compare, metric by metric; see `metrics.score`.
         growth: see `growth_strip.draw_growth`.
         sheet: the last sheet of samples, a PNG file.
         reals: the sheet of reals, a PNG file; None if it is gone.
