@@ -92,12 +92,17 @@ def browser():
 
 
 @pytest.fixture
-def page(browser):
+def page(browser, site):
+    """A tab; whatever a test does in it, no script fails and no request leaves the host."""
     page = browser.new_page(viewport={"width": 900, "height": 900})
-    page.failures = []
-    page.on("pageerror", lambda error: page.failures.append(str(error)))
+    failures, requests = [], []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
     yield page
-    assert page.failures == []
+    assert failures == []
+    here = (site[0], "data:", "blob:", f"file://{PAGE}/")
+    assert [url for url in requests if not url.startswith(here)] == []
+    assert requests
     page.close()
 
 
@@ -140,11 +145,8 @@ def wait_for_picture(page, trained, seed, label=None, expression=CANVAS):
 def test_the_browser_draws_pythons_pictures_of_pythons_latents(name, site, page):
     address, generators = site
     trained = generators[name]
-    outside = []
-    page.on("request", lambda request: outside.append(request.url))
     visit(page, address, WASM, name)
     assert page.input_value("#backend") == "wasm"
-    assert all(url.startswith((address, "data:", "blob:")) for url in outside)
 
     latents, labels = make_inputs(trained, 3)
     expected = np.clip(trained.generator([latents, labels]).numpy(), -1, 1)
@@ -194,6 +196,28 @@ def test_seeds_classes_and_keys(site, page):
     page.click("#new")
     assert int(page.input_value("#seed")) != seed
     wait_for_picture(page, trained, int(page.input_value("#seed")), label=2)
+
+
+@pytest.mark.browser
+def test_all_of_it_can_be_reached_by_keyboard(site, page):
+    visit(page, site[0], WASM, "classes")
+    for key, view in zip("4321", ("between", "walk", "grid", "picture"), strict=True):
+        page.keyboard.press(key)
+        assert f"view={view}" in page.url
+    page.keyboard.press("4")
+    before = float(page.input_value("#position"))
+    page.keyboard.press("ArrowRight")
+    assert float(page.input_value("#position")) == pytest.approx(before + 0.02)
+    reached = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate("document.activeElement.id || document.activeElement.innerText")
+        )
+    words = {"plain", "Picture", "Grid", "Walk", "Between"}
+    assert words | {"seed", "other", "new", "position", "class", "download", "backend"} <= set(
+        reached
+    )
 
 
 @pytest.mark.browser
@@ -312,6 +336,32 @@ def test_loading_shows_how_far_it_is(site, page):
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize(
+    ("file", "answer", "said"),
+    [
+        ("models.json", {"status": 404}, "models.json (the server answered 404)"),
+        ("models.json", {"body": "<!doctype html>"}, "models.json (it is not JSON)"),
+        ("model.json", {"status": 404}, "models/plain/1/model.json (the server answered 404)"),
+        ("*.bin", None, "shard1of1.bin (the server did not answer)"),
+        ("*.bin", {"body": "short"}, "bytes of weights, got 5)"),
+    ],
+)
+def test_missing_and_damaged_files_are_named(file, answer, said, site, page):
+    page.route(f"**/{file}", lambda route: route.fulfill(**answer) if answer else route.abort())
+    page.goto(f"{site[0]}#{WASM}")
+    page.wait_for_selector("#error:visible")
+    assert said in page.inner_text("#error")
+    page.keyboard.press("2")  # without an error in the console: see `page`
+    assert page.evaluate("document.querySelector('#controls').inert")
+    if file != "models.json":  # another generator of the gallery still works
+        page.unroute_all()
+        page.click("#gallery button:nth-child(3)")
+        page.wait_for_selector("body[data-ready=classes]")
+        assert page.is_hidden("#error")
+        wait_for_picture(page, site[1]["classes"], 0)
+
+
+@pytest.mark.browser
 def test_what_cannot_work_is_said_in_words(site, page):
     address = site[0]
     page.add_init_script(
@@ -325,11 +375,6 @@ def test_what_cannot_work_is_said_in_words(site, page):
         "This browser can compute with neither WebGPU nor WebGL nor WebAssembly"
         in page.inner_text("#error")
     )
-    page.route("**/*.bin", lambda route: route.fulfill(status=404))
-    page.goto("about:blank")
-    page.goto(f"{address}#{WASM}")
-    page.wait_for_selector("#error:visible")
-    assert re.search(r"models/plain/1/.*bin: .* 404", page.inner_text("#error"))
     page.goto(f"file://{PAGE}/index.html")
     assert "python -m http.server" in page.inner_text("#error")
 
@@ -383,3 +428,14 @@ def test_another_backend_goes_on_with_the_same_picture(backend, site, page):
     page.fill("#seed", "9")
     wait_for_picture(page, trained, 9)
     assert page.evaluate("pgan.backend()") == "wasm"
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_without_webassembly_the_next_one_computes(site, page):
+    page.add_init_script(
+        "delete window.WebAssembly; Object.defineProperty(navigator, 'gpu', {value: undefined});"
+    )
+    visit(page, site[0], "seed=3", "classes")
+    assert page.input_value("#backend") == "webgl"
+    wait_for_picture(page, site[1]["classes"], 3)

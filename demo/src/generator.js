@@ -5,19 +5,28 @@ import { loadGraphModel } from '@tensorflow/tfjs-converter';
 
 const BYTES = { float32: 4, float16: 2, int32: 4 };
 
+const incomplete = (url, why) =>
+  new Error(`A file of this page could not be read: ${url} (${why}). Is all of the exported folder on the server?`);
+
 async function get(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url}: the server answered ${response.status} ${response.statusText}`);
+  const response = await fetch(url).catch(() => null);
+  if (!response) throw incomplete(url, 'the server did not answer');
+  if (!response.ok) throw incomplete(url, `the server answered ${response.status}`);
   return response;
 }
 
-export const getJson = async (url) => (await get(url)).json();
+export const getJson = async (url) =>
+  (await get(url)).json().catch(() => {
+    throw incomplete(url, 'it is not JSON');
+  });
 
 /** Downloads a file, telling of each piece's length. */
 async function download(url, onBytes) {
   const pieces = [];
   for (const reader = (await get(url)).body.getReader(); ; ) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(() => {
+      throw incomplete(url, 'the connection was lost');
+    });
     if (done) return new Blob(pieces);
     pieces.push(value);
     onBytes(value.length);
@@ -43,7 +52,7 @@ export async function fetchModel(folder, onProgress) {
   const shards = await Promise.all(paths.map((path) => download(folder + path, onBytes)));
   const weightData = await new Blob(shards).arrayBuffer();
   if (weightData.byteLength !== total)
-    throw new Error(`${folder}: expected ${total} bytes of weights, got ${weightData.byteLength}`);
+    throw incomplete(folder, `expected ${total} bytes of weights, got ${weightData.byteLength}`);
   return { ...model, weightSpecs, weightData };
 }
 

@@ -96,6 +96,7 @@ async function load() {
   element.error.hidden = true;
   element.loading.hidden = false;
   element.progress.value = 0;
+  setUsable(false);
   const { path, name } = page.models.find((one) => one.name === state.model) ?? page.models[0];
   state.model = name;
   element['loading-text'].textContent = `Loading ${name}`;
@@ -106,6 +107,7 @@ async function load() {
   if (state.label >= label_size) state.label = null;
   await start();
   element.loading.hidden = true;
+  setUsable(true);
   document.body.dataset.ready = name;
 }
 
@@ -120,8 +122,14 @@ function afterDrawing(action) {
   return busy;
 }
 
+/** Controls of a generator that is not there take no input. */
+const setUsable = (usable) => {
+  for (const part of [element.views, element.controls, element.footer]) part.inert = !usable;
+};
+
 function fail(error) {
   page.generator = null;
+  setUsable(false);
   element.loading.hidden = true;
   element.error.hidden = false;
   element.error.textContent = error.message;
@@ -132,10 +140,11 @@ function fail(error) {
 const option = (value, text) => Object.assign(document.createElement('option'), { value, textContent: text });
 
 function showControls() {
-  const { label_size, resolution, kimg } = page.artifacts.userDefinedMetadata;
+  const { label_size, resolution, kimg, training_data } = page.artifacts.userDefinedMetadata;
   element.title.textContent = document.title = state.model;
   const seen = kimg ? `, after ${Math.round(kimg).toLocaleString('en')} thousand pictures` : '';
   element.about.textContent = `${resolution}×${resolution} pixels, drawn in this browser by a progressive GAN${seen}`;
+  element.trained.textContent = training_data && `Trained on: ${training_data}.`;
   element.stage.classList.toggle('coarse', resolution < 128);
   element.stage.dataset.view = state.view;
   element.canvas.hidden = state.view === 'grid';
@@ -157,7 +166,7 @@ function showControls() {
   element.play.textContent = state.playing ? 'Pause' : 'Play';
   element.play.setAttribute('aria-pressed', state.playing);
   element['class-row'].hidden = !label_size;
-  const classes = [option('', 'in turn'), ...Array.from({ length: label_size }, (_, i) => option(i, i))];
+  const classes = [option('', 'by seed'), ...Array.from({ length: label_size }, (_, i) => option(i, i))];
   element.class.replaceChildren(...classes);
   element.class.value = state.label ?? '';
   element.backend.replaceChildren(...page.backends.map((name) => option(name, NAMES[name])));
@@ -169,6 +178,7 @@ function showControls() {
 function set(changes) {
   if ('seed' in changes) state.walked = 0;
   Object.assign(state, changes);
+  if (!page.generator) return;
   showControls();
   redraw();
 }
@@ -184,7 +194,7 @@ const newSample = () => set({ seed: anySeed(), ...(state.view === 'between' && {
 const play = () => set({ playing: !state.playing });
 const move = (by) => set({ position: Math.min(1, Math.max(0, state.position + by)) });
 const choose = (name) => {
-  if (name === state.model) return null;
+  if (name === state.model && element.error.hidden) return null;
   state.model = name;
   return afterDrawing(load);
 };
@@ -247,8 +257,9 @@ function listen() {
   addEventListener('hashchange', () => {
     const { model, backend, view } = state;
     readAddress(state);
+    if (!page.models.length) return;
     if (state.view !== view) setView(state.view);
-    if (state.model !== model) afterDrawing(load);
+    if (state.model !== model || !element.error.hidden) afterDrawing(load);
     else if (state.backend !== backend) afterDrawing(start);
     else set({ walked: 0 });
   });
