@@ -58,6 +58,9 @@ def test_the_last_checkpoint_has_the_last_tick_and_its_scores(run_dir):
     assert "| classes | 2: `labels`, one-hot |" in card
     assert "| trained on | 0.032 thousand images |" in card
     assert "How to use it." in card
+    # small_run: the i-th metric of the tick at 32 images is 32 i.
+    assert "| fake score | 96 |" in card and "| gradient norm | 1 |" in card
+    assert "seconds" not in card
 
 
 def test_an_earlier_checkpoint_has_its_own_tick_and_no_later_score(run_dir):

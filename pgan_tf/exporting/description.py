@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from pgan_tf import run_history
+from pgan_tf.train_step import METRICS
 from pgan_tf.trained import Trained
 
 JSON_FILE, CARD_FILE = "pgan.json", "model_card.md"
@@ -159,9 +160,10 @@ def _measurements(known: dict[str, Any]) -> list[str]:
         rows = [(score["metric"], *_value_and_floor(score)) for score in known["scores"]]
         lines += [*_table(("metric", "value", "of real pictures"), rows), ""]
     numbers = {
-        name.replace("_", " "): f"{value:.4g}"
-        for name, value in known["metrics"].items()
-        if isinstance(value, float)
+        name.replace("_", " "): f"{known['metrics'][name]:.4g}"
+        for name in METRICS
+        # Where all iterations of a tick were skipped there is no mean.
+        if known["metrics"].get(name) is not None
     }
     return [*lines, *_table(("last tick of training", "mean"), numbers.items())]
 
