@@ -41,6 +41,8 @@ LAYERS = (
     ("pgan_tf.official",),
     ("pgan_tf.train_step", "pgan_tf.checkpoint", "pgan_tf.run_folder"),
     ("pgan_tf.measurement",),
+    ("pgan_tf.stage_benchmark",),
+    ("pgan_tf.benchmark",),
     ("pgan_tf.dry_run", "pgan_tf.trial"),
     ("pgan_tf.tick", "pgan_tf.init_from", "pgan_tf.trained", "pgan_tf.exporting.signatures"),
     ("pgan_tf.tolerance",),
@@ -128,6 +130,7 @@ def test_flags_are_read_in_command_line_files_only():
         "pgan_tf.metric_flags",
         "pgan_tf.trained_flags",
         "pgan_tf.report",
+        "pgan_tf.benchmark",
         "pgan_tf.paper.__main__",
         "pgan_tf.paper.mode_test",
     }

@@ -1,0 +1,112 @@
+"""What training costs on this machine, stage by stage: `python -m pgan_tf.benchmark`."""
+
+import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+
+import concurrent.futures
+import dataclasses
+import itertools
+import json
+import multiprocessing
+from collections.abc import Sequence
+
+from absl import flags
+from tqdm import tqdm
+
+from pgan_tf.config import PRECISIONS, NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.distribution import STRATEGIES, check_batch_sizes
+from pgan_tf.per_resolution import PerResolution
+from pgan_tf.stage_benchmark import StageCost, measure_stage
+from tfrecords.command_line import run
+from tfrecords.errors import UserError
+
+RESOLUTION = flags.DEFINE_list("resolution", "4,8,16,32,64,128", "Of the stages, in pixels.")
+BATCH_SIZE = flags.DEFINE_string(
+    "batch_size", "4:16,128:8,256:4,512:2", "Global, one or by resolution: 4:16,128:8."
+)
+PRECISION = flags.DEFINE_list("precision", "float32", f"Some of {', '.join(PRECISIONS)}.")
+FMAP_BASE = flags.DEFINE_integer("fmap_base", 2048, "As of train.py.", lower_bound=1)
+FMAP_MAX = flags.DEFINE_integer("fmap_max", 512, "As of train.py.", lower_bound=1)
+JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "Compile with XLA, as of train.py.")
+STRATEGY = flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Devices.")
+SECONDS = flags.DEFINE_float("seconds", 4.0, "For the iterations of a stage that are timed.", 0.0)
+JSON = flags.DEFINE_string("json", None, "File to write the figures to, too.")
+
+_COLUMNS = (
+    ("px", "resolution", "d"),
+    ("batch", "batch_size", "d"),
+    ("precision", "precision", "s"),
+    ("images/s", "images_per_second", ".2f"),
+    ("ms/iteration", "iteration_ms", ".1f"),
+    ("ms/D step", "discriminator_step_ms", ".1f"),
+    ("ms/G step", "generator_step_ms", ".1f"),
+    ("GFLOP/image", "gflops_per_image", ".2f"),
+    ("% of product", "percent_of_product", ".0f"),
+    ("product GFLOP/s", "product_gflops", ".0f"),
+    ("peak MiB", "peak_memory_mib", ".0f"),
+    ("compile s", "compile_seconds", ".1f"),
+)
+
+
+def make_config(
+    resolution: int, batch_size: PerResolution, precision: str, jit_compile: bool
+) -> TrainingConfig:
+    """Returns the configuration whose last stage is measured."""
+    network = NetworkConfig(
+        resolution=resolution, fmap_base=FMAP_BASE.value, fmap_max=FMAP_MAX.value
+    )
+    return TrainingConfig(
+        network=network,
+        schedule=ScheduleConfig(resolution=resolution, batch_size=batch_size),
+        precision=precision,
+        jit_compile=jit_compile,
+    )
+
+
+def to_table(costs: Sequence[StageCost]) -> str:
+    """Returns the measurements as aligned columns."""
+    rows = [[title for title, _, _ in _COLUMNS]]
+    rows += [[format(getattr(cost, name), form) for _, name, form in _COLUMNS] for cost in costs]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
+
+
+def main() -> None:
+    """Measures each stage in a process of its own."""
+    batch_size = PerResolution.parse(BATCH_SIZE.value, "--batch_size")
+    try:
+        resolutions = [int(resolution) for resolution in RESOLUTION.value]
+    except ValueError:
+        raise UserError(
+            f"--resolution: expected numbers such as 4,8,16, got {','.join(RESOLUTION.value)}"
+        ) from None
+    configs = [
+        make_config(resolution, batch_size, precision, JIT_COMPILE.value)
+        for precision, resolution in itertools.product(PRECISION.value, resolutions)
+    ]
+    for config in configs:
+        check_batch_sizes(config, 1)
+    costs = []
+    with tqdm(configs, "Measuring", unit=" stages", disable=None) as bar:
+        for config in bar:
+            bar.set_postfix_str(f"{config.network.resolution} px, {config.precision}")
+            costs.append(_in_a_process_of_its_own(config))
+    print(to_table(costs))
+    if JSON.value:
+        with open(JSON.value, "w") as file:
+            json.dump([dataclasses.asdict(cost) for cost in costs], file, indent=2)
+            file.write("\n")
+        print(f"Wrote {JSON.value}")
+
+
+def _in_a_process_of_its_own(config: TrainingConfig) -> StageCost:
+    """So that each stage's peak of memory is its own; a process inherits none by being spawned."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(measure_stage, config, STRATEGY.value, SECONDS.value).result()
+
+
+if __name__ == "__main__":
+    run(main)
