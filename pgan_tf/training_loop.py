@@ -109,7 +109,7 @@ def _train(
         return images_shown
     log = RunLog(run_dir, images_shown) if workers.is_chief else None
     if log and images_shown == 0:
-        log.write_reals(_sheet_of_reals(config, info))
+        log.write_reals(_sheet_of_reals(config, info, tolerance))
     quiet = not workers.is_chief
     progress = Progress(stages, config.network, total_images, images_shown, quiet)
     if images_shown:
@@ -273,13 +273,14 @@ def _describe_growth(position: Position, new: tuple[str, ...]) -> str:
     return f"Stage {stage.index + 1} {begins} (batch size {position.batch_size}){added}"
 
 
-def _sheet_of_reals(config: TrainingConfig, info: DatasetInfo) -> np.ndarray:
+def _sheet_of_reals(config: TrainingConfig, info: DatasetInfo, tolerance: Tolerance) -> np.ndarray:
     resolution = config.network.resolution
     columns, rows = sampling.sheet_shape(resolution)
-    dataset = make_dataset(
-        info, resolution, global_batch_size=columns * rows, label_size=0, seed=config.seed
-    )
-    images, _ = next(iter(dataset))
+    bad = BadRecords(tolerance.max_bad_records)  # counted when training comes to them
+    options = {"label_size": 0, "seed": config.seed, "bad_records": bad}
+    with readable_data_errors():
+        dataset = make_dataset(info, resolution, global_batch_size=columns * rows, **options)
+        images, _ = next(iter(dataset))
     return sampling.make_grid(sampling.to_uint8(images.numpy()), columns, resolution)
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 from tests_data import prepare_shapes
 
 from pgan_tf.bad_records import BadRecords
-from pgan_tf.dataset import make_dataset
+from pgan_tf.dataset import distribute, make_dataset
 from pgan_tf.failures import readable_data_errors
 from pgan_tf.order import flips_at, pictures_at
 from pgan_tf.reals import fade_reals, to_float
@@ -320,6 +320,15 @@ def test_the_next_good_record_stands_in_for_damaged_ones_however_they_are_read(t
         firsts = [INDEX[picture.tobytes()] for picture in to_bytes(got[-1])].count(0)
         assert firsts == 3 * 3  # in three epochs, picture 0 and two that it stands in for
     np.testing.assert_array_equal(*got)
+
+
+def test_on_two_devices_damaged_records_count_as_on_one(damaged, two_devices, memory_bytes):
+    bad = BadRecords(1)
+    options = {"global_batch_size": 4, "label_size": CLASSES, "seed": 1, "bad_records": bad}
+    dataset = distribute(two_devices, damaged, RESOLUTION, memory_bytes=memory_bytes, **options)
+    for _, _ in zip(range(10), dataset, strict=False):
+        pass
+    assert bad.met(40).tolist() == [[RESOLUTION, 7]]
 
 
 def test_what_an_earlier_part_of_the_run_met_counts_too(damaged):

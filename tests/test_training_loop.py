@@ -257,13 +257,14 @@ def test_batch_size_and_devices_may_change_and_the_run_says_so(
 
 @pytest.fixture
 def damaged(info, tmp_path):
-    """The data with a flipped bit in one record of 4 px."""
+    """The data with a flipped bit in one record of 4 px, and one of 16 px: of the sheet's."""
     folder = tmp_path / "data"
     shutil.copytree(info.folder, folder)
-    path = pathlib.Path(read_dataset_info(str(folder)).files[4][0])
-    contents = bytearray(path.read_bytes())
-    contents[RecordFile(str(path)).offsets[1000] + 40] ^= 1
-    path.write_bytes(contents)
+    for resolution in (4, 16):
+        path = pathlib.Path(read_dataset_info(str(folder)).files[resolution][0])
+        contents = bytearray(path.read_bytes())
+        contents[RecordFile(str(path)).offsets[1000] + 40] ^= 1
+        path.write_bytes(contents)
     return read_dataset_info(str(folder))
 
 
