@@ -381,13 +381,10 @@ def test_what_cannot_work_is_said_in_words(site, page):
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.parametrize(("fmap_base", "fmap_max"), [(512, 128), (2048, 256)])
-def test_64_px_take_less_than_a_tenth_of_a_second_on_one_core(
-    fmap_base, fmap_max, tmp_path, browser
-):
-    """WebAssembly, one thread: the network of presets/laptop.flags, and a wider one."""
+def test_64_px_take_less_than_a_tenth_of_a_second_on_one_core(tmp_path, browser):
+    """The network of presets/laptop.flags, WebAssembly, one thread."""
     trained = make_trained(
-        phase="stabilize", resolution=64, fmap_base=fmap_base, fmap_max=fmap_max, latent_size=512
+        phase="stabilize", resolution=64, fmap_base=512, fmap_max=128, latent_size=512
     )
     write_tfjs(trained, ExportOptions(str(tmp_path), name="laptop"))
     with served(tmp_path) as address:
@@ -405,8 +402,8 @@ def test_64_px_take_less_than_a_tenth_of_a_second_on_one_core(
             }"""
         )
         page.close()
-    print(f"64 px, {fmap_base} / {fmap_max}: {np.median(times):.1f} ms per picture")
-    assert np.percentile(times, 25) < 100  # other processes may disturb half of them
+    print(f"64 px in WebAssembly: {np.median(times):.1f} ms per picture")
+    assert np.median(times) < 100
 
 
 @pytest.mark.browser
