@@ -87,7 +87,9 @@ def main() -> None:
         for precision, resolution in itertools.product(PRECISION.value, resolutions)
     ]
     for config in configs:
-        check_batch_sizes(config, 1)
+        check_batch_sizes(config, 1)  # devices are the measuring processes', not this one's
+    if JSON.value:
+        _write(JSON.value, [])  # a place that cannot be written to is known before, not after
     costs = []
     with tqdm(configs, "Measuring", unit=" stages", disable=None) as bar:
         for config in bar:
@@ -95,10 +97,19 @@ def main() -> None:
             costs.append(_in_a_process_of_its_own(config))
     print(to_table(costs))
     if JSON.value:
-        with open(JSON.value, "w") as file:
-            json.dump([dataclasses.asdict(cost) for cost in costs], file, indent=2)
-            file.write("\n")
+        _write(JSON.value, costs)
         print(f"Wrote {JSON.value}")
+
+
+def _write(path: str, costs: Sequence[StageCost]) -> None:
+    text = json.dumps([dataclasses.asdict(cost) for cost in costs], indent=2) + "\n"
+    try:
+        with open(path, "w") as file:
+            file.write(text)
+    except OSError as error:
+        raise UserError(
+            f"--json: expected a file to write, got {path!r}: {error.strerror}"
+        ) from None
 
 
 def _in_a_process_of_its_own(config: TrainingConfig) -> StageCost:

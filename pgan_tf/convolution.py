@@ -64,8 +64,9 @@ class Direct:
 def choose_algorithm(inputs: tf.Tensor, kernel: tf.Tensor, resample: Resample) -> Direct | Winograd:
     """Returns the fastest way to convolve.
 
-    Winograd's for 3x3 kernels between many feature maps, in float32 on CPUs: libraries for GPUs
-    choose for themselves, and halves have too few bits for it.
+    Winograd's for 3x3 kernels between many feature maps, on CPUs: libraries for GPUs choose for
+    themselves. It computes in float32 whatever it is given, and rounds less than a convolution in
+    bfloat16, whose products are twice as fast but four times as many.
 
     Args:
         inputs: `(batch, height, width, in)`.
@@ -76,7 +77,6 @@ def choose_algorithm(inputs: tf.Tensor, kernel: tf.Tensor, resample: Resample) -
     if (
         size != 3
         or min(kernel.shape[2:]) < _FEWEST_CHANNELS
-        or inputs.dtype != tf.float32
         or None in sides
         or any(device.device_type != "CPU" for device in tf.config.list_logical_devices())
     ):

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from pgan_tf import train_step
 from pgan_tf.config import TrainingConfig
-from pgan_tf.distribution import make_strategy
+from pgan_tf.distribution import check_batch_sizes, make_strategy
 from pgan_tf.flops import step_flops
 from pgan_tf.measurement import make_iteration, noise_batches
 from pgan_tf.schedule import Stage, make_stages
@@ -66,8 +66,12 @@ def measure_stage(config: TrainingConfig, strategy_name: str, budget_seconds: fl
         config: the run.
         strategy_name: see `distribution.make_strategy`.
         budget_seconds: for the iterations that are timed; half as much for each of the steps.
+
+    Raises:
+        UserError: the batch does not split into the devices.
     """
     strategy = make_strategy(strategy_name)
+    check_batch_sizes(config, strategy.num_replicas_in_sync)
     stage = make_stages(config.schedule)[-1]
     batch_size = int(config.schedule.batch_size.at(stage.resolution))
     product = matrix_product_gflops(config.precision)

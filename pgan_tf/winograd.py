@@ -54,21 +54,23 @@ class Winograd:
         """Returns a (3, 3, a, b) kernel times a number at all points: (points², a, b)."""
         a, b = kernel.shape[2:]
         matrix = _kernel_matrix(self.tile, self.resample == "up") * np.float32(multiplier)
-        return tf.reshape(tf.linalg.matmul(matrix, tf.reshape(kernel, (9, a * b))), (-1, a, b))
+        kernel = tf.reshape(tf.cast(kernel, tf.float32), (9, a * b))
+        return tf.reshape(tf.linalg.matmul(matrix, kernel), (-1, a, b))
 
     def convolve(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """Convolves.
 
         Args:
-            inputs: `(batch, height, width, in)` float32; only the batch may be unknown.
-            kernel: from `transform_kernel`.
+            inputs: `(batch, height, width, in)` float; only the batch may be unknown.
+            kernel: from `transform_kernel`, float32, in which all is computed.
 
         Returns:
-            `(batch, height', width', out)`, twice or half the sides where it resamples.
+            `(batch, height', width', out)` of the inputs' type, twice or half the sides where it
+            resamples.
         """
-        values = self._evaluate(inputs)
+        values = self._evaluate(tf.cast(inputs, tf.float32))
         products = tf.linalg.matmul(values, kernel, transpose_b=self.resample == "up")
-        return self._interpolate(products, _shape(inputs))
+        return tf.cast(self._interpolate(products, _shape(inputs)), inputs.dtype)
 
     def _evaluate(self, inputs: tf.Tensor) -> tf.Tensor:
         """Inputs at all points: (points², tiles² x batch, in)."""
