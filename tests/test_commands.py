@@ -153,6 +153,7 @@ def test_a_preflight_is_said_and_the_run_follows(trained, pictures):
     assert "--preflight\n" in (cwd / "runs/tried/flags.txt").read_text()
 
 
+@pytest.mark.slow
 def test_every_mistake_is_one_line(trained, pictures, tmp_path_factory):
     """Each in a process of its own, as users meet them; two at a time."""
     cwd, _ = trained
