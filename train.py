@@ -142,7 +142,9 @@ def make_scorer(config: TrainingConfig, info: DatasetInfo, run_dir: str) -> Scor
     names = parse_names(metric_flags.EVAL_METRICS.value, "--eval_metrics")
     num_images = metric_flags.NUM_IMAGES.value or default_num_images(info)
     seed = metric_flags.EVAL_SEED.value
-    reals = RealPictures(info, config.network.resolution, num_images, seed)
+    reals = RealPictures(
+        info, config.network.resolution, num_images, seed, given.MAX_BAD_RECORDS.value
+    )
     inception = None
     if need_inception(names):
         file = read_inception_file(metric_flags.INCEPTION.value, given.DATA_CACHE.value)

@@ -1,4 +1,5 @@
 import dataclasses
+import pathlib
 
 import numpy as np
 import pytest
@@ -44,6 +45,18 @@ def generated(model):
         checkpoint="images.npz",
         weights_sha256=weights_sha256(model),
     )
+
+
+def test_damaged_records_are_left_out_as_far_as_is_borne(tmp_path):
+    info = prepare_shapes(tmp_path / "data", 8)
+    path = pathlib.Path(info.files[8][0])
+    contents = bytearray(path.read_bytes())
+    for at in (100, len(contents) // 2):
+        contents[at] ^= 1
+    path.write_bytes(contents)
+    assert sum(map(len, RealPictures(info, 8, info.num_images, 0, 2).batches())) == info.num_images
+    with pytest.raises(UserError, match="at most 1 damaged records, got 2"):
+        list(RealPictures(info, 8, info.num_images, 0, 1).batches())
 
 
 def test_reals_are_a_choice_without_repetition_and_the_others_are_others(info):

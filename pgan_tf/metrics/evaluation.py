@@ -13,11 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf import checkpoint, sampling
+from pgan_tf.bad_records import BadRecords
 from pgan_tf.dataset import make_dataset
 from pgan_tf.growth import named_variables
 from pgan_tf.metrics.metric import Inception, Metric
 from pgan_tf.metrics.score import Score
 from pgan_tf.order import pictures_at
+from pgan_tf.tolerance import Tolerance, check_records
 from tfrecords.dataset_info import DatasetInfo, read_labels
 from tfrecords.errors import UserError
 
@@ -91,12 +93,14 @@ class RealPictures:
         resolution: that they are read and compared at.
         num_images: in each set.
         seed: of the choice.
+        max_bad_records: how many damaged records may be left out; other pictures then stand in.
     """
 
     info: DatasetInfo
     resolution: int
     num_images: int
     seed: int
+    max_bad_records: int = 0
 
     def __post_init__(self) -> None:
         if not 2 <= self.num_images <= self.info.num_images:
@@ -116,21 +120,31 @@ class RealPictures:
         return 2 * self.num_images <= self.info.num_images
 
     def batches(self, others: bool = False) -> Iterator[np.ndarray]:
-        """Reads them, or as many others: `(n, resolution, resolution, channels)` uint8."""
+        """Reads them, or as many others: `(n, resolution, resolution, channels)` uint8.
+
+        Raises:
+            UserError: too many records are damaged.
+        """
+        first = self.num_images if others else 0
+        bad_records = BadRecords(self.max_bad_records) if self.max_bad_records else None
         dataset = make_dataset(
             self.info,
             self.resolution,
             global_batch_size=self.batch_size,
             label_size=0,
             seed=self.seed,
-            images_shown=self.num_images if others else 0,
+            images_shown=first,
+            bad_records=bad_records,
         )
         left = self.num_images
         for images, _ in dataset:
             yield sampling.to_uint8(images.numpy()[:left])
             left -= self.batch_size
             if left <= 0:
-                return
+                break
+        if bad_records is not None:
+            tolerance = Tolerance(max_bad_records=self.max_bad_records)
+            check_records(len(bad_records.met(first + self.num_images)), tolerance)
 
     def labels(self, label_size: int) -> np.ndarray:
         """Returns `(num_images, label_size)` float32, so that fakes have the same classes."""
