@@ -5,6 +5,7 @@ import functools
 
 import pytest
 import tensorflow as tf
+from PIL import ImageDraw
 
 from pgan_tf.distribution import make_strategy
 
@@ -33,3 +34,19 @@ def two_devices():
 def one_device():
     """The first of the two."""
     return make_strategy("one_device")
+
+
+@pytest.fixture(autouse=True)
+def all_letters_in_the_font(monkeypatch):
+    """Text drawn into pictures, by any test, has no letter in place of which a box is drawn."""
+    draw = ImageDraw.ImageDraw.text
+
+    def text(self, xy, words, fill=None, font=None, *rest, **options):
+        box = font.getmask("\uffff")  # no character: what the font has for those that it lacks
+        for letter in set(words):
+            mask = font.getmask(letter)
+            same = (mask.size, bytes(mask)) == (box.size, bytes(box))
+            assert not same, f"{words!r}: the font has no {letter!r}"
+        return draw(self, xy, words, fill, font, *rest, **options)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", text)

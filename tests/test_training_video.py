@@ -41,8 +41,8 @@ def test_history_is_read_in_the_order_of_training(run_dir):
     rows = run_history.read_metrics(str(run_dir))
     captions = [caption(sheet, row) for sheet, row in zip(sheets, rows, strict=True)]
     assert captions == [
-        "4→8 px, alpha 0.25   9.5 kimg   30:00",
-        "4→8 px, alpha 0.25   10.0 kimg   1:30:00",
+        "4 to 8 px, alpha 0.25   9.5 kimg   30:00",
+        "4 to 8 px, alpha 0.25   10.0 kimg   1:30:00",
         "8 px   100.0 kimg   2:30:00",
     ]
     assert caption(sheets[0], None) == "9.5 kimg"

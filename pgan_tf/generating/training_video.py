@@ -52,11 +52,12 @@ def draw_training(
 
 
 def caption(sheet: Sheet, row: dict[str, Any] | None) -> str:
-    """Returns what stands below a sheet: `16→32 px, alpha 0.25   20.0 kimg   5:17`."""
+    """Returns what stands below a sheet: `16 to 32 px, alpha 0.25   20.0 kimg   5:17`."""
     kimg = f"{sheet.images_shown / 1000:.1f} kimg"
     if row is None:
         return kimg
-    return f"{describe_stage(row)}   {kimg}   {describe_seconds(row['seconds'])}"
+    stage = describe_stage(row).replace("→", " to ")  # which Pillow's font does not have
+    return f"{stage}   {kimg}   {describe_seconds(row['seconds'])}"
 
 
 def _row_of(rows: dict[int, dict[str, Any]], sheet: Sheet) -> dict[str, Any] | None:

@@ -33,9 +33,10 @@ def write_growth_chart(path: str, growing: Measured, whole: Measured) -> None:
         whole: the same without growing.
     """
     both = (growing, whole)
+    # ASCII only, as in all pictures: Pillow's font has neither "³" nor "→".
     shown = [[(0.0, 0.0), *((second, kimg) for kimg, second, _ in one.curve)] for one in both]
     distance = [[(second, swd) for _, second, swd in one.curve] for one in both]
-    panels = [_Panel("thousands of images shown", shown), _Panel("SWD x10³", distance)]
+    panels = [_Panel("thousands of images shown", shown), _Panel("SWD x 1000", distance)]
     size = (len(panels) * _WIDTH * _SCALE, _HEIGHT * _SCALE)
     image = Image.new("RGB", size, "white")
     canvas = ImageDraw.Draw(image)
