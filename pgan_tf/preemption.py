@@ -54,13 +54,23 @@ class StopTogether:
             request: whether a signal has come to this process.
         """
         if self._handler is None:
-            return request.signal is not None
+            return request.asked
         self._request = request
         self._handler.save_checkpoint_if_preempted()
         return self._agreed
 
+    def at_once(self, request: StopRequest) -> bool:
+        """Says whether this step, whose checkpoint is written, is the one to stop after.
+
+        Of several workers nobody knows: they may agree on a later one.
+
+        Args:
+            request: whether a signal has come to this process.
+        """
+        return self._handler is None and request.asked
+
     def _was_asked(self) -> bool:
-        return self._request is not None and self._request.signal is not None
+        return self._request is not None and self._request.asked
 
     def _agree(self) -> None:
         self._agreed = True
@@ -91,7 +101,7 @@ def stopped(request: StopRequest, images_shown: int, path: str) -> StoppedError:
         images_shown: by the run until now.
         path: the checkpoint that was written.
     """
-    if request.signal is None:
+    if not request.asked:
         why, status = "stopped as another worker was asked to", _STATUS
     else:
         why, status = f"stopped by {request.signal.name}", request.status

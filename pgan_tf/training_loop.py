@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -30,8 +31,9 @@ from pgan_tf.workers import ALONE, Workers
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
 
-# Is told a checkpoint's path, the images shown, and who takes lines for people.
-AfterCheckpoint = Callable[[str, int, Callable[[str], None]], None]
+# Is told a checkpoint's path, the images shown, who takes lines for people, and who knows whether
+# to break off.
+AfterCheckpoint = Callable[[str, int, Callable[[str], None], Callable[[], bool]], None]
 
 _WHAT_TO_DO = "try a lower --learning_rate, or --precision=float32"
 
@@ -44,7 +46,7 @@ def train(
     tolerance: Tolerance = Tolerance(),
     weights: Weights | None = None,
     workers: Workers = ALONE,
-    after_checkpoint: AfterCheckpoint = lambda path, images_shown, say: None,
+    after_checkpoint: AfterCheckpoint = lambda *_: None,
 ) -> int:
     """Trains until `total_kimg`, from the run folder's last checkpoint on if there is one.
 
@@ -104,7 +106,7 @@ def _train(
     state, images_shown = begun.state, begun.images_shown
     saved = begun.saved
     if saved and workers.is_chief:
-        after_checkpoint(saved.path, images_shown, print)
+        after_checkpoint(saved.path, images_shown, print, lambda: False)
     if images_shown >= total_images:
         return images_shown
     log = RunLog(run_dir, images_shown) if workers.is_chief else None
@@ -175,7 +177,8 @@ def _train(
                     log.write_fakes(images_shown, _sheet_of_fakes(config, state))
                     beside = {"bad_records": bad, "num_devices": num_devices}
                     path = checkpoint.save(checkpoints, state, images_shown, config, **beside)
-                    after_checkpoint(path, images_shown, progress.print)
+                    at_once = functools.partial(stop_together.at_once, stop)
+                    after_checkpoint(path, images_shown, progress.print, at_once)
                     checkpoint.prune(checkpoints, tolerance.keep_checkpoints)
                 tick = Tick(images_shown, tick.seconds(), skipped_before=tick.skipped_at_end())
             if stop_together.due(stop):

@@ -97,6 +97,23 @@ def test_a_score_that_is_missing_is_caught_up_with(info, run_dir):
     assert [score.kimg for score in read_scores(run_dir)] == [2, 4, 5]
 
 
+@pytest.mark.parametrize("batches", [1, 3], ids=["in the reals", "in the fakes"])
+def test_a_run_that_is_to_stop_breaks_scoring_off_and_catches_up(info, run_dir, batches):
+    """A batch each: of the reals, of as many others for the floor, of the fakes."""
+    scorer, asked = make_scorer(info, run_dir, every=1), []
+
+    def stop_asked():
+        asked.append(1)
+        return len(asked) >= batches
+
+    path = checkpoint.latest(checkpoint_folder(run_dir))
+    scorer(path, 5000, pytest.fail, stop_asked)
+    assert len(asked) == batches
+    assert read_scores(run_dir) == []
+    go(scorer, run_dir, [5])
+    assert [score.kimg for score in read_scores(run_dir)] == [5]
+
+
 def test_between_two_ticks_nothing_is_scored(info, run_dir):
     scorer = make_scorer(info, run_dir, every=1)
     path = checkpoint.latest(checkpoint_folder(run_dir))

@@ -3,8 +3,10 @@
 import dataclasses
 import itertools
 import json
+import os
 import pathlib
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from pgan_tf.per_resolution import PerResolution
 from pgan_tf.tolerance import Tolerance
 from pgan_tf.training_loop import train
 from tfrecords.dataset_info import read_dataset_info
-from tfrecords.errors import UserError
+from tfrecords.errors import StoppedError, UserError
 from tfrecords.record_file import RecordFile
 
 STAGE_IMAGES = 64
@@ -220,6 +222,28 @@ def test_a_run_that_diverges_twice_ends_and_keeps_what_was_good(info, one_device
     with pytest.raises(UserError, match=r"diverged.*again after going back.*--learning_rate"):
         train(config, info, str(folder), one_device, Tolerance(max_bad_steps=3))
     assert checkpoint.read_run(str(folder)).images_shown == 32
+
+
+def test_a_signal_while_a_checkpoint_is_scored_is_told_to_who_scores(info, one_device, tmp_path):
+    """Who may break off then: the run is called with the same checkpoint when it goes on."""
+    calls = []
+
+    def after_checkpoint(path, images_shown, say, stop_asked):
+        calls.append(images_shown)
+        before = stop_asked()
+        if len(calls) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        calls.append((before, stop_asked()))
+
+    folder, config = tmp_path / "run", make_config(64)
+    run_folder.open_run(str(folder), config, "")
+    options = {"after_checkpoint": after_checkpoint}
+    with pytest.raises(StoppedError, match="stopped by SIGTERM after 32 images") as caught:
+        train(config, info, str(folder), one_device, **options)
+    assert caught.value.status == 143
+    assert calls == [32, (False, True)]
+    assert train(config, info, str(folder), one_device, **options) == 64
+    assert calls[2:] == [32, (False, False), 64, (False, False)]
 
 
 def test_float16_tells_its_loss_scales(info, one_device, tmp_path, finished, monkeypatch):

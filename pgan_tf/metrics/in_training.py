@@ -50,6 +50,10 @@ class Plan:
             )
 
 
+class _BrokenOffError(Exception):
+    """The run is to stop."""
+
+
 class Scorer:
     """Scores a run's checkpoints as they are written: `training_loop.AfterCheckpoint`."""
 
@@ -68,13 +72,21 @@ class Scorer:
         self._run_dir, self._schedule = run_dir, config.schedule
         self._evaluation: Evaluation | None = None
 
-    def __call__(self, path: str, images_shown: int, say: Callable[[str], None]) -> None:
+    def __call__(
+        self,
+        path: str,
+        images_shown: int,
+        say: Callable[[str], None],
+        stop_asked: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Scores a checkpoint if that is due and not yet done.
 
         Args:
             path: of the run's newest checkpoint.
             images_shown: until then.
             say: takes lines for people.
+            stop_asked: asked after each batch of pictures; where it says so, scoring is broken
+                off, and caught up with when it is called with this checkpoint again.
         """
         if not self._is_due(images_shown):
             return
@@ -82,7 +94,11 @@ class Scorer:
         done = {score.metric for score in scores if score.images_shown == images_shown}
         missing = [metric.name for metric in self._plan.metrics if metric.name not in done]
         if missing:
-            scores = [score for score in self._score(path) if score.metric in missing]
+            try:
+                found = self._score(path, stop_asked)
+            except _BrokenOffError:
+                return
+            scores = [score for score in found if score.metric in missing]
             with readable_errors(posixpath.join(self._run_dir, "metrics.jsonl")):
                 append_scores(self._run_dir, scores)
                 draw_scores(self._run_dir, self._schedule)
@@ -111,14 +127,19 @@ class Scorer:
             and score.images_shown <= images_shown
         ]
 
-    def _score(self, path: str) -> list[Score]:
+    def _score(self, path: str, stop_asked: Callable[[], bool]) -> list[Score]:
         # As evaluate.py does: of what the file holds, in float32.
         generated = read_generated(path, _NETWORK)
         plan = self._plan
         reals = 0 if self._evaluation else 1 + self._reals.has_others
         total = (reals + 1) * self._reals.num_images
         with tqdm(total=total, desc="Scoring", unit="img", dynamic_ncols=True, leave=False) as bar:
-            report = bar.update
+
+            def report(count: int) -> None:
+                bar.update(count)
+                if stop_asked():
+                    raise _BrokenOffError
+
             if self._evaluation is None:
                 self._evaluation = Evaluation(plan.metrics, self._reals, report, plan.inception)
             return self._evaluation.score(generated, report)
