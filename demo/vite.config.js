@@ -7,6 +7,11 @@ const OUTPUT = '../pgan_tf/exporting/page';
 const SOURCES = ['index.html', 'package.json', 'package-lock.json', 'vite.config.js', 'src'];
 const RECORD = 'built.json';
 
+// What the package brings that pictures do not need: it registers itself where it is imported, and
+// would stay for that. WebGL is not imported with the rest, but when it is asked for.
+const NOT_AT_ONCE =
+  /@tensorflow\/(tfjs|tfjs-layers|tfjs-data|tfjs-backend-cpu|tfjs-backend-webgl)\/dist\/index|\/register_all_(gradients|chained_ops)/;
+
 /** Returns all files at or below a path, sorted. */
 function filesOf(path) {
   try {
@@ -43,6 +48,7 @@ export default defineConfig({
     license: { fileName: 'licenses.md' },
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1000,
+    rolldownOptions: { treeshake: { moduleSideEffects: (file) => !NOT_AT_ONCE.test(file) } },
   },
   plugins: [record],
 });

@@ -57,6 +57,14 @@ def test_an_export_brings_the_page_and_takes_an_older_one_away(tmp_path):
     assert pathlib.Path("models/a/1/preview.png") in written
 
 
+def test_it_is_built_from_the_published_package():
+    """From npm's `@tensorflow/tfjs` and its backends, all of one version."""
+    packages = json.loads((DEMO / "package.json").read_text())["dependencies"]
+    backends = {f"@tensorflow/tfjs-backend-{name}" for name in ("wasm", "webgl", "webgpu")}
+    assert set(packages) == {"@tensorflow/tfjs"} | backends
+    assert len(set(packages.values())) == 1
+
+
 # In a browser
 
 GENERATORS = {
@@ -159,6 +167,19 @@ def test_the_browser_draws_pythons_pictures_of_pythons_latents(name, site, page)
         np.testing.assert_allclose(np.reshape(got, expected[i].shape), expected[i], atol=bound)
     if name != "half":
         wait_for_picture(page, trained, 0)
+
+
+@pytest.mark.browser
+def test_a_browser_loads_what_its_backend_needs(site, page):
+    """Without a generator: no other backend, and no part of the package that draws nothing."""
+    loaded = set()
+    page.on("request", lambda request: loaded.add(request.url.partition("#")[0]))
+    visit(page, site[0], WASM)
+    names = [url.removeprefix(site[0]) or "index.html" for url in loaded]
+    size = sum((PAGE / name).stat().st_size for name in names if (PAGE / name).is_file())
+    print(f"for WebAssembly: {size / 1e6:.2f} MB")
+    assert {"index.html"} < set(names)
+    assert size < 1e6
 
 
 @pytest.mark.browser

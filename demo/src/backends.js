@@ -1,6 +1,6 @@
 // What computes: WebGPU, WebGL or WebAssembly.
 
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs';
 import simd from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url';
 
 export const NAMES = { webgpu: 'WebGPU', webgl: 'WebGL', wasm: 'WebAssembly' };

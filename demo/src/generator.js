@@ -1,7 +1,6 @@
 // A generator: downloaded, and drawing.
 
-import * as tf from '@tensorflow/tfjs-core';
-import { loadGraphModel } from '@tensorflow/tfjs-converter';
+import * as tf from '@tensorflow/tfjs';
 
 const BYTES = { float32: 4, float16: 2, int32: 4 };
 
@@ -58,7 +57,7 @@ export async function fetchModel(folder, onProgress) {
 
 /** Makes a model that draws with the backend that is on; see `fetchModel`. */
 export async function makeGenerator(artifacts) {
-  const model = await loadGraphModel({ load: async () => artifacts });
+  const model = await tf.loadGraphModel({ load: async () => artifacts });
 
   /** Returns a picture's numbers, (height, width, channels) in [-1, 1], of one latent vector. */
   async function draw(latents, labels) {

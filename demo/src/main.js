@@ -1,4 +1,4 @@
-import { getBackend } from '@tensorflow/tfjs-core';
+import { getBackend } from '@tensorflow/tfjs';
 import './style.css';
 import { isSeed, readAddress, VIEWS, writeAddress } from './address.js';
 import { NAMES, possibleBackends, useBackend } from './backends.js';
