@@ -55,6 +55,7 @@ SAVED_MODEL = flags.DEFINE_string(
 )
 for name in ("run_dir", "data", "data_cache", "num_images", "eval_seed", "inception"):
     flags.declare_key_flag(name)
+flags.declare_key_flag("max_bad_records")
 
 
 def main() -> None:
@@ -121,7 +122,8 @@ def evaluating(
         The evaluation, and what moves the bar.
     """
     num_images = metric_flags.NUM_IMAGES.value or default_num_images(info)
-    reals = RealPictures(info, resolution, num_images, metric_flags.EVAL_SEED.value)
+    bad_records = train_flags.MAX_BAD_RECORDS.value
+    reals = RealPictures(info, resolution, num_images, metric_flags.EVAL_SEED.value, bad_records)
     inception = None
     if need_inception(names):
         file = read_inception_file(metric_flags.INCEPTION.value, train_flags.DATA_CACHE.value)

@@ -4,14 +4,18 @@ import hashlib
 import json
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 
 import pytest
+from command_calls import run_calls
 from small_inception import make_graph
 from test_commands import SMALL, assert_one_line_error
 
 from pgan_tf import checkpoint
+from tfrecords.record_file import RecordFile
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -129,6 +133,22 @@ def test_an_export_is_scored_as_its_checkpoint(trained):
     for name, value in in_training[-1]["values"].items():
         assert row["values"][name] == pytest.approx(value, abs=0.1, rel=0.05)
     assert row["weights_sha256"] != in_training[-1]["weights_sha256"]
+
+
+def test_damaged_records_are_borne_as_far_as_is_said(trained, tmp_path):
+    cwd, _, in_training = trained
+    shutil.copytree(cwd, tmp_path / "cwd")
+    (path,) = (tmp_path / "cwd/datasets").glob("*/*-r03.tfrecords")
+    contents = bytearray(path.read_bytes())
+    contents[RecordFile(str(path)).offsets[1000] + 40] ^= 1
+    path.write_bytes(contents)
+    given = ["--run_dir=runs/a", "--metrics=modes", "--data=shapes", "--resolution=8"]
+    calls = [given, [*given, "--max_bad_records=1"]]
+    refused, borne = run_calls("evaluate.py", calls, tmp_path / "cwd")
+    assert refused[0] == 2
+    assert re.search(r"at most 0 damaged records, got 1: .*--max_bad_records", refused[2]), refused
+    assert borne[0] == 0, borne
+    assert read_scores(tmp_path / "cwd")[-1]["images_shown"] == in_training[-1]["images_shown"]
 
 
 @pytest.mark.parametrize(

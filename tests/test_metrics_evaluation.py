@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import pathlib
 
 import numpy as np
@@ -6,6 +7,8 @@ import pytest
 from tests_data import prepare_shapes
 
 from pgan_tf.config import NetworkConfig
+from pgan_tf.dataset import make_dataset
+from pgan_tf.metrics import evaluation
 from pgan_tf.metrics.by_name import NAMES, make_metrics, parse_names
 from pgan_tf.metrics.evaluation import (
     Evaluation,
@@ -59,6 +62,18 @@ def test_damaged_records_are_left_out_as_far_as_is_borne(tmp_path):
         list(RealPictures(info, 8, info.num_images, 0, 1).batches())
 
 
+def test_a_file_of_reals_that_is_gone_is_one_line(tmp_path, monkeypatch):
+    """Read from files, as data sets that memory does not hold are."""
+    info = prepare_shapes(tmp_path / "data", 8)
+    from_files = functools.partial(make_dataset, memory_bytes=0)
+    monkeypatch.setattr(evaluation, "make_dataset", from_files)
+    batches = RealPictures(info, 8, info.num_images, 0, 2).batches()
+    next(batches)
+    pathlib.Path(info.files[8][0]).unlink()
+    with pytest.raises(UserError, match=r"^data: a file of the data set is gone.*put it back"):
+        list(batches)
+
+
 def test_reals_are_a_choice_without_repetition_and_the_others_are_others(info):
     reals = RealPictures(info, 16, 300, seed=3)
     ours, others = (list(reals.batches(other)) for other in (False, True))
@@ -79,8 +94,8 @@ def test_generators_are_scored_with_real_pictures_as_the_floor(info):
     reals = RealPictures(info, 16, 144, seed=0)
     counted = []
     metrics = make_metrics(("swd", "ms_ssim", "modes"), info, 16, 144, seed=0)
-    evaluation = Evaluation(metrics, reals, counted.append)
-    found = evaluation.score(generated(generator()), counted.append)
+    scoring = Evaluation(metrics, reals, counted.append)
+    found = scoring.score(generated(generator()), counted.append)
     scores = {score.metric: score for score in found}
     assert sum(counted) == Evaluation.num_pictures(reals, 1) == 3 * 144
     # An untrained generator is far from any real picture, and others of these are near.
@@ -97,10 +112,8 @@ def test_generators_are_scored_with_real_pictures_as_the_floor(info):
 
 def test_the_same_weights_have_the_same_score_and_others_another(info):
     metrics = make_metrics(("swd",), info, 16, 64, seed=0)
-    evaluation = Evaluation(metrics, RealPictures(info, 16, 64, seed=0))
-    first, again, other = (
-        evaluation.score(generated(generator(seed=seed)))[0] for seed in (0, 0, 1)
-    )
+    scoring = Evaluation(metrics, RealPictures(info, 16, 64, seed=0))
+    first, again, other = (scoring.score(generated(generator(seed=seed)))[0] for seed in (0, 0, 1))
     assert first == again
     assert other.value != first.value
     assert other.weights_sha256 != first.weights_sha256

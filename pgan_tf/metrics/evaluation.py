@@ -15,6 +15,7 @@ import tensorflow as tf
 from pgan_tf import checkpoint, sampling
 from pgan_tf.bad_records import BadRecords
 from pgan_tf.dataset import make_dataset
+from pgan_tf.failures import readable_data_errors
 from pgan_tf.growth import named_variables
 from pgan_tf.metrics.metric import Inception, Metric
 from pgan_tf.metrics.score import Score
@@ -123,10 +124,10 @@ class RealPictures:
         """Reads them, or as many others: `(n, resolution, resolution, channels)` uint8.
 
         Raises:
-            UserError: too many records are damaged.
+            UserError: too many records are damaged, or a file of them is gone.
         """
         first = self.num_images if others else 0
-        bad_records = BadRecords(self.max_bad_records) if self.max_bad_records else None
+        bad_records = BadRecords(self.max_bad_records)
         dataset = make_dataset(
             self.info,
             self.resolution,
@@ -137,14 +138,14 @@ class RealPictures:
             bad_records=bad_records,
         )
         left = self.num_images
-        for images, _ in dataset:
+        batches = iter(dataset)
+        while left > 0:
+            with readable_data_errors():
+                images, _ = next(batches)
             yield sampling.to_uint8(images.numpy()[:left])
             left -= self.batch_size
-            if left <= 0:
-                break
-        if bad_records is not None:
-            tolerance = Tolerance(max_bad_records=self.max_bad_records)
-            check_records(len(bad_records.met(first + self.num_images)), tolerance)
+        tolerance = Tolerance(max_bad_records=self.max_bad_records)
+        check_records(len(bad_records.met(first + self.num_images)), tolerance)
 
     def labels(self, label_size: int) -> np.ndarray:
         """Returns `(num_images, label_size)` float32, so that fakes have the same classes."""
