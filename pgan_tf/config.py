@@ -122,12 +122,23 @@ CHANGEABLE = frozenset({"schedule.total_kimg", "schedule.tick_kimg", "schedule.b
 
 
 def differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[Any, Any]]:
-    """Returns the fields in which two configurations differ: dotted name to (old, new)."""
+    """Returns the fields in which two configurations differ: dotted name to (old, new).
+
+    Numbers for resolutions that the two do not train make no difference.
+    """
+    both = [config.schedule for config in (old, new)]
+    first = max(schedule.initial_resolution for schedule in both)
+    last = max(first, min(schedule.resolution for schedule in both))
+    after = dict(_flatten(new))
     return {
-        name: (value, dict(_flatten(new))[name])
+        name: (value, after[name])
         for name, value in _flatten(old)
-        if dict(_flatten(new))[name] != value
+        if _between(value, first, last) != _between(after[name], first, last)
     }
+
+
+def _between(value: Any, first: int, last: int) -> Any:
+    return value.between(first, last) if isinstance(value, PerResolution) else value
 
 
 def _flatten(config: Any, prefix: str = "") -> list[tuple[str, Any]]:

@@ -15,15 +15,28 @@ HIGHEST_RESOLUTION = 1024
 class PerResolution:
     """A number for each resolution; one that is not listed takes the next lower one's.
 
+    Two of these are equal where they give the same numbers, however they were written.
+
     Attributes:
-        steps: pairs (resolution in pixels, value), by rising resolution.
+        steps: pairs (resolution in pixels, value), by rising resolution; those that only
+            repeat the value before them are left out.
     """
 
     steps: tuple[tuple[int, float], ...]
 
+    def __post_init__(self) -> None:
+        before = [None, *(value for _, value in self.steps)]
+        steps = (step for step, last in zip(self.steps, before, strict=False) if step[1] != last)
+        object.__setattr__(self, "steps", tuple(steps))
+
     def at(self, resolution: int) -> float:
         """Returns the value at a resolution in pixels."""
         return [value for lowest, value in self.steps if lowest <= resolution][-1]
+
+    def between(self, first: int, last: int) -> PerResolution:
+        """Returns what holds from one resolution to another, both included, in pixels."""
+        later = (step for step in self.steps if first < step[0] <= last)
+        return PerResolution(((first, self.at(first)), *later))
 
     @classmethod
     def parse(cls, text: str, argument: str) -> PerResolution:

@@ -101,6 +101,26 @@ def test_the_order_of_the_pairs_does_not_matter():
 
 
 @pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("4:128,8:128", "128"),
+        ("4:128,8:128,16:64,32:64", "4:128,16:64"),
+        ("4:1,8:2,16:2,32:1", "4:1,8:2,32:1.0"),
+        ("8:3,16:3", "8:3"),
+    ],
+)
+def test_values_that_mean_the_same_are_equal(text, other):
+    value, same = PerResolution.parse(text, "--sizes"), PerResolution.parse(other, "--sizes")
+    assert value == same
+    assert str(value) == str(same)
+
+
+@pytest.mark.parametrize(("text", "other"), [("4:1,8:2,16:1", "1"), ("8:3", "3"), ("4:3", "4")])
+def test_values_that_mean_something_else_are_not(text, other):
+    assert PerResolution.parse(text, "--sizes") != PerResolution.parse(other, "--sizes")
+
+
+@pytest.mark.parametrize(
     "steps",
     [
         ((4, 16),),
@@ -349,6 +369,23 @@ def test_differences_are_named_by_their_dotted_path_with_old_and_new():
         "schedule.batch_size": (UNUSUAL.schedule.batch_size, PerResolution(((4, 2),))),
         "loss.drift_weight": (0.0, 1.0),
     }
+
+
+def test_numbers_of_resolutions_that_are_not_trained_make_no_difference():
+    """A preset for 1024 px, with which a run of 8 to 32 px goes on."""
+
+    def config(sizes):
+        schedule = ScheduleConfig(
+            resolution=32, initial_resolution=8, batch_size=PerResolution.parse(sizes, "--sizes")
+        )
+        return TrainingConfig(network=NetworkConfig(resolution=32), schedule=schedule)
+
+    old = config("8:128,32:64")
+    for sizes in ("4:999,8:128,32:64", "8:128,16:128,32:64,64:8", "4:128,32:64"):
+        assert differences(old, config(sizes)) == {}
+        assert differences(config(sizes), old) == {}
+    for sizes in ("128", "8:128,16:64", "8:128,32:8", "4:128,8:127,16:128,32:64"):
+        assert differences(old, config(sizes)).keys() == {"schedule.batch_size"}
 
 
 def test_every_field_can_differ():

@@ -14,7 +14,13 @@ from pgan_tf.config import (
     TrainingConfig,
 )
 from pgan_tf.per_resolution import PerResolution
-from pgan_tf.run_folder import RunLog, checkpoint_folder, join_run, open_run
+from pgan_tf.run_folder import (
+    RunLog,
+    check_same_run,
+    checkpoint_folder,
+    join_run,
+    open_run,
+)
 from tfrecords.errors import UserError
 
 CONFIG = TrainingConfig(
@@ -117,6 +123,15 @@ def test_another_configuration_is_refused_naming_the_field(tmp_path, config, nam
     assert name in message
     assert "total_kimg" not in message
     assert files(tmp_path) == before
+
+
+def test_a_value_that_is_written_in_another_way_is_no_other_configuration(tmp_path):
+    begun = changed_schedule(generator_learning_rate=PerResolution(((4, 0.1), (8, 0.2))))
+    again = PerResolution(((4, 0.1), (8, 0.2), (16, 0.2), (32, 0.3)))  # the run ends at 16 px
+    again = changed_schedule(generator_learning_rate=again)
+    open_run(str(tmp_path), begun, "")
+    assert check_same_run(begun, again, str(tmp_path)) == ()
+    open_run(str(tmp_path), again, "")
 
 
 def test_all_fields_that_differ_are_named(tmp_path):
