@@ -104,6 +104,7 @@ def describe(
 ) -> str:
     """Returns the same of times that are known."""
     risen = dataclasses.replace(config.schedule, rampup_kimg=0.0)
+    winograd = not tf.config.list_logical_devices("GPU")
     rows = [
         (
             *("stage", "pictures", "phase", "images", "batch", "learning rates G, D"),
@@ -121,7 +122,7 @@ def describe(
                 str(position.batch_size),
                 _rates(position),
                 ", ".join(f"{count:,}" for count in parameters(stage, config)),
-                size_in_words(memory_bytes(stage, config, num_replicas)),
+                size_in_words(memory_bytes(stage, config, num_replicas, winograd)),
                 f"{'' if taken.measured else '~'}{duration(taken.seconds)}",
             )
         )

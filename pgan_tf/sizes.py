@@ -9,11 +9,16 @@ from pgan_tf.layer_shapes import LayerShape, discriminator_layers, generator_lay
 from pgan_tf.schedule import Stage, make_stages, position_at
 
 _FLOAT = 4  # bytes
-# Tensors kept for each number that a layer computes, on the way through a network: measured, see
-# tests/test_sizes.py.
+# These four are measured: tests/test_sizes.py. Tensors kept for each number that a layer
+# computes, on the way through a network; copies of the weights in use within a step: scaled,
+# spread, their gradients; and Winograd's: ways through the discriminator whose inputs are kept
+# at its points at one time, and copies of the kernels at these points.
 _KEPT_PER_OUTPUT = 1.5
-# Copies of the weights in use within a step: scaled, spread, their gradients.
 _WEIGHT_COPIES = 3.0
+_WINOGRAD_WAYS = 2.0
+_WINOGRAD_KERNEL_COPIES = 2.0
+# As `convolution.choose_algorithm` has it.
+WINOGRAD_FEWEST_CHANNELS = 128
 # Of an array in a .npz file: its names and header, in bytes.
 _ARRAY_HEADER = 330
 
@@ -39,8 +44,10 @@ def parameters(stage: Stage, config: TrainingConfig) -> tuple[int, int]:
     )
 
 
-def memory_bytes(stage: Stage, config: TrainingConfig, num_replicas: int) -> int:
-    """Estimates the memory that a stage takes on each device.
+def memory_bytes(
+    stage: Stage, config: TrainingConfig, num_replicas: int, winograd: bool = False
+) -> int:
+    """Estimates the memory that a stage's tensors take on each device.
 
     Networks, average and Adam's moments; and of the larger of the two steps what is kept
     from the way through the networks for the way back: the D step goes through the
@@ -57,7 +64,13 @@ def memory_bytes(stage: Stage, config: TrainingConfig, num_replicas: int) -> int
     for_generator = _outputs(discriminator) + 2 * _outputs(generator)  # with pixel norms
     kept = _KEPT_PER_OUTPUT * max(for_discriminator, for_generator)
     size = _FLOAT if config.precision == "float32" else 2
-    return round(_FLOAT * weights + size * batch_size * kept)
+    total = _FLOAT * weights + size * batch_size * kept
+    if winograd:  # in float32 always
+        of_kernels, of_inputs = _at_points(discriminator)
+        of_kernels += _at_points(generator)[0]
+        total += _FLOAT * _WINOGRAD_KERNEL_COPIES * of_kernels
+        total += _FLOAT * _WINOGRAD_WAYS * batch_size * of_inputs
+    return round(total)
 
 
 def checkpoint_bytes(stage: Stage, config: TrainingConfig) -> int:
@@ -105,3 +118,20 @@ def _values(layers: list[LayerShape]) -> int:
 
 def _outputs(layers: list[LayerShape]) -> int:
     return sum(layer.outputs for layer in layers)
+
+
+def _at_points(layers: list[LayerShape]) -> tuple[float, float]:
+    """Numbers that kernels, and the inputs of one picture, have at Winograd's points.
+
+    F(m, 3) takes (m + 2)² points for 9 taps, and for each m² pixels; m is 2 at 4x4 pixels, else 4.
+    """
+    of_kernels = of_inputs = 0.0
+    for layer in layers:
+        name, kernel = layer.variables[0]
+        if name != "kernel" or kernel[:2] != (3, 3) or min(kernel[2:]) < WINOGRAD_FEWEST_CHANNELS:
+            continue
+        side = int(layer.name.split("x")[0])
+        tile = 2 if side == 4 else 4
+        of_kernels += (tile + 2) ** 2 * kernel[2] * kernel[3]
+        of_inputs += (tile + 2) ** 2 / tile**2 * side**2 * kernel[2]
+    return of_kernels, of_inputs

@@ -1,9 +1,11 @@
 """Trains two iterations of a stage in a process of its own, and prints the memory it came to.
 
-    python tests/peak_memory.py RESOLUTION BATCH_SIZE
+    python tests/peak_memory.py RESOLUTION BATCH_SIZE FMAP_BASE FMAP_MAX THREADS
 
-Bytes, over what the process had before; the allocator gives back what is free at once. Linux
-only: the peak is /proc's, since getrusage's begins at what the parent process had.
+Bytes: at most in use by tensors at one time, and the process's peak over what it had before. With
+one thread operations run one after the other, always in the same order; with more (0: as many as
+TensorFlow likes) the peak is a matter of luck, some 20% higher, and never twice the same. Linux
+only: the process's peak is /proc's, since getrusage's begins at what the parent process had.
 """
 
 import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
@@ -11,18 +13,20 @@ import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlo
 import re
 import sys
 
+import tensorflow as tf
+
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.distribution import make_strategy
 from pgan_tf.measurement import make_iteration, noise_batches
 from pgan_tf.per_resolution import PerResolution
 from pgan_tf.schedule import make_stages
 
-ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
 
-
-def make_config(resolution, batch_size):
+def make_config(resolution, batch_size, fmap_base, fmap_max):
     return TrainingConfig(
-        network=NetworkConfig(resolution=resolution, fmap_base=1024, fmap_max=64, latent_size=64),
+        network=NetworkConfig(
+            resolution=resolution, fmap_base=fmap_base, fmap_max=fmap_max, latent_size=fmap_max
+        ),
         schedule=ScheduleConfig(
             resolution=resolution, batch_size=PerResolution(((4, batch_size),))
         ),
@@ -34,8 +38,9 @@ def peak():
         return int(re.search(r"^VmHWM:\s+(\d+) kB$", status.read(), re.MULTILINE)[1]) * 1024
 
 
-def main(resolution, batch_size):
-    config = make_config(int(resolution), int(batch_size))
+def main(resolution, batch_size, fmap_base, fmap_max, threads):
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    config = make_config(resolution, batch_size, fmap_base, fmap_max)
     stage = make_stages(config.schedule)[-1]
     strategy = make_strategy("one_device")
     before = peak()
@@ -45,8 +50,8 @@ def main(resolution, batch_size):
     )
     iterate(batches)
     iterate(batches)
-    print(peak() - before)
+    print(tf.config.experimental.get_memory_info("CPU:0")["peak"], peak() - before)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*map(int, sys.argv[1:]))

@@ -9,11 +9,17 @@ import sys
 import peak_memory
 import pytest
 
-from pgan_tf import checkpoint
+from pgan_tf import checkpoint, convolution
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.per_resolution import PerResolution
 from pgan_tf.schedule import make_stages
-from pgan_tf.sizes import checkpoint_bytes, disk_bytes, memory_bytes, parameters
+from pgan_tf.sizes import (
+    WINOGRAD_FEWEST_CHANNELS,
+    checkpoint_bytes,
+    disk_bytes,
+    memory_bytes,
+    parameters,
+)
 from pgan_tf.state import build_state
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -72,24 +78,38 @@ def test_memory_grows_with_the_batch_on_a_device():
     assert memory_bytes(STAGES[-1], twice, 2) == one
 
 
+def test_winograds_algorithm_is_counted_where_it_is_used():
+    assert WINOGRAD_FEWEST_CHANNELS == convolution._FEWEST_CHANNELS
+    few = dataclasses.replace(
+        CONFIG, network=NetworkConfig(resolution=8, fmap_base=2048, fmap_max=127)
+    )
+    assert memory_bytes(STAGES[0], few, 1, winograd=True) == memory_bytes(STAGES[0], few, 1)
+    many = dataclasses.replace(
+        CONFIG, network=NetworkConfig(resolution=8, fmap_base=2048, fmap_max=128)
+    )
+    added = memory_bytes(STAGES[0], many, 1, winograd=True) - memory_bytes(STAGES[0], many, 1)
+    # At 4x4 pixels one kernel of D (of 129 maps, one of them the standard deviation) and one of G,
+    # at 16 points, twice; 4 tiles, at 16 points, of 16 pictures, on two ways.
+    assert added == 4 * (2 * 16 * (129 + 128) * 128 + 2 * 16 * 4 * 16 * 129)
+
+
 @pytest.mark.slow
-def test_memory_is_as_measured():
-    """What 48 pictures more in a batch take, of 32 px: so what TensorFlow takes cancels out."""
-    peaks = {}
-    for batch_size in (16, 64):
-        result = subprocess.run(
-            [sys.executable, str(ROOT / "tests/peak_memory.py"), "32", str(batch_size)],
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=True,
-            env={**os.environ, **peak_memory.ENVIRONMENT, "PYTHONPATH": str(ROOT)},
-        )
-        peaks[batch_size] = int(result.stdout.split()[-1])
-
-    def estimate(batch_size):
-        config = peak_memory.make_config(32, batch_size)
-        return memory_bytes(make_stages(config.schedule)[-1], config, 1)
-
-    measured = peaks[64] - peaks[16]
-    assert 0.8 < (estimate(64) - estimate(16)) / measured < 1.6
+@pytest.mark.parametrize(
+    "shape",
+    [(32, 16, 1024, 64), (32, 64, 1024, 64), (32, 16, 4096, 128), (8, 80, 2048, 256)],
+    ids=lambda shape: "-".join(map(str, shape)),
+)
+def test_memory_is_as_measured(shape):
+    """Enough for operations one after the other, and not much more."""
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "tests/peak_memory.py"), *map(str, shape), "1"],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    measured = int(result.stdout.split()[-2])
+    config = peak_memory.make_config(*shape)
+    estimate = memory_bytes(make_stages(config.schedule)[-1], config, 1, winograd=True)
+    assert 1.0 < estimate / measured < 1.4
