@@ -34,6 +34,7 @@ from pgan_tf.networks import build_generator, set_alpha
 from pgan_tf.schedule import Stage, make_stages
 from pgan_tf.state import TrainingState
 from tfrecords.errors import UserError
+from tfrecords.in_words import size_in_words
 
 # What reading bytes that are no archive of ours comes to, by where they go wrong.
 _DAMAGED = (
@@ -138,7 +139,7 @@ def save(
         if tf.io.gfile.exists(path + ".partial"):
             tf.io.gfile.remove(path + ".partial")
         raise UserError(
-            f"{path}: expected {len(contents.getvalue()) / 2**20:.0f} MiB to be written, got "
+            f"{path}: expected {size_in_words(len(contents.getvalue()))} to be written, got "
             f"{error.message}: make room; the same command goes on from {latest(folder)}"
         ) from None
     return path

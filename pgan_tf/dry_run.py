@@ -13,10 +13,10 @@ from pgan_tf.config import TrainingConfig
 from pgan_tf.cost import multiplications
 from pgan_tf.failures import readable_memory_errors
 from pgan_tf.measurement import measure_step
-from pgan_tf.progress import duration
 from pgan_tf.sampling import sheet_shape
 from pgan_tf.schedule import Position, Stage, make_stages, position_at
 from pgan_tf.sizes import disk_bytes, memory_bytes, parameters
+from tfrecords.in_words import duration_in_words, size_in_words
 
 # For measuring all stages, most of which is compiling.
 BUDGET_SECONDS = 60.0
@@ -123,7 +123,7 @@ def describe(
                 _rates(position),
                 ", ".join(f"{count:,}" for count in parameters(stage, config)),
                 size_in_words(memory_bytes(stage, config, num_replicas, winograd)),
-                f"{'' if taken.measured else '~'}{duration(taken.seconds)}",
+                f"{'' if taken.measured else '~'}{duration_in_words(taken.seconds)}",
             )
         )
     total = sum(taken.seconds for taken in times.values())
@@ -135,23 +135,13 @@ def describe(
         [
             *_aligned(rows),
             f"Training {config.schedule.total_kimg:g} thousand images takes about "
-            f"{duration(total)}, by iterations measured here"
+            f"{duration_in_words(total)}, by iterations measured here"
             + (" (~: by arithmetic from those, to save time)." if guessed else "."),
             "Memory is estimated, and does not count what TensorFlow itself takes.",
             f"Disk: {size_in_words(disk.checkpoints)} of checkpoints, up to "
             f"{size_in_words(disk.samples)} of samples (TensorBoard's included).",
         ]
     )
-
-
-def size_in_words(count: int) -> str:
-    """Returns bytes with a unit, such as `340 MiB`."""
-    value = float(count)
-    for unit in ("bytes", "KiB", "MiB"):
-        if value < 1024:
-            return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
-        value /= 1024
-    return f"{value:.1f} GiB"
 
 
 def _rates(position: Position) -> str:

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from pgan_tf.config import NetworkConfig
 from pgan_tf.cost import multiplications
 from pgan_tf.schedule import Stage
+from tfrecords.in_words import duration_in_words
 
 # An iteration costs something however small the pictures; in parts of the 8x8 stage.
 _FIXED_COST = 0.5
@@ -68,7 +69,7 @@ class Progress:
         done = images_shown - self._since_images
         if done:
             speed = done / (now - self._since)
-            left = duration(self.remaining_images(images_shown) / speed)
+            left = duration_in_words(self.remaining_images(images_shown) / speed)
             self._bar.set_postfix_str(f"{speed:.1f} img/s, {left} left", refresh=False)
         self._bar.update(min(images_shown, self._total_images) - self._bar.n)
 
@@ -92,13 +93,3 @@ class Progress:
     def close(self) -> None:
         """Leaves the bar as it stands."""
         self._bar.close()
-
-
-def duration(seconds: float) -> str:
-    """Returns seconds as `5:17`, `3:04:05` or `2 d 3 h`."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h"
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -21,6 +21,7 @@ from pgan_tf.reporting.growth_strip import draw_growth
 from pgan_tf.reporting.page import Report, write_page
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
+from tfrecords.in_words import size_in_words
 
 RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of a run of train.py.")
 OUTPUT = flags.DEFINE_string("output", None, "HTML file. Default: report.html in the run folder.")
@@ -66,7 +67,7 @@ def main() -> None:
         with tf.io.gfile.GFile(path + ".partial", "w") as file:
             file.write(page)
         tf.io.gfile.rename(path + ".partial", path, overwrite=True)
-    print(f"Wrote {path}: {len(page) / 2**20:.1f} MiB; open it in a browser")
+    print(f"Wrote {path}: {size_in_words(len(page))}; open it in a browser")
 
 
 def _draw_clip(run_dir: str, seconds: float) -> bytes:

@@ -95,10 +95,3 @@ def describe_stage(row: dict[str, Any]) -> str:
     if row["phase"] == "fade_in":
         return f"{resolution // 2}→{resolution} px, alpha {row['alpha']:.2f}"
     return f"{resolution} px"
-
-
-def describe_seconds(seconds: float) -> str:
-    """Returns a duration as `1:02:03`, or `2:03` below an hour."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -7,7 +7,7 @@ import pytest
 
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.cost import multiplications
-from pgan_tf.dry_run import describe, describe_run, size_in_words, time_stages
+from pgan_tf.dry_run import describe, describe_run, time_stages
 from pgan_tf.per_resolution import PerResolution
 from pgan_tf.schedule import make_stages
 
@@ -87,11 +87,3 @@ def test_the_table_says_all_that_was_promised(one_device):
     assert re.search(r"2 +4→8 px +fade_in +999 +16 ", second)
     assert re.match(r"Training 2 thousand images takes about [\d:]+, by iterations meas", rest[0])
     assert re.search(r"Disk: [\d.]+ [KM]iB of checkpoints, up to [\d.]+ [KM]iB of samples", rest[2])
-
-
-@pytest.mark.parametrize(
-    ("count", "words"),
-    [(0, "0 bytes"), (1536, "1.5 KiB"), (1023 * 2**10, "1023 KiB"), (3 * 2**30, "3.0 GiB")],
-)
-def test_sizes_have_units(count, words):
-    assert size_in_words(count) == words

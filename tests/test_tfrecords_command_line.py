@@ -113,8 +113,9 @@ def test_create_converts_a_folder(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     chosen, estimate, summary, rejected = done.stdout.splitlines()
     assert chosen.startswith("Taking 32 px, the largest power of two that half of the pictures")
-    assert estimate == "5 pictures, about 0.0 MiB"
-    assert summary.startswith(f"{out}: 4 pictures, 1 rejected, 4 to 32 px, gray, 0.0 MiB in 4 fi")
+    assert re.fullmatch(r"5 pictures, about [\d.]+ KiB", estimate)
+    assert summary.startswith(f"{out}: 4 pictures, 1 rejected, 4 to 32 px, gray, ")
+    assert re.search(r", [\d.]+ KiB in 4 files, \d+ s$", summary)
     assert rejected == f"{out}/rejected.jsonl says why each was rejected"
     info = read_dataset_info(str(out))
     assert (info.name, info.num_images, info.resolution, info.num_channels) == ("out", 4, 32, 1)

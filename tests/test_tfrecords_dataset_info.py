@@ -246,7 +246,7 @@ def test_files_that_dataset_json_tells_nothing_or_too_much_of_are_errors(copied)
         read_dataset_info(str(copied))
     (copied / "out-r04.tfrecords").unlink()
     smallest.unlink()
-    with pytest.raises(UserError, match=r"out-r02\.tfrecords is missing"):
+    with pytest.raises(UserError, match=r"out-r02\.tfrecords: missing, dataset\.json"):
         read_dataset_info(str(copied))
 
 

@@ -106,7 +106,7 @@ def one_hot(classes=CLASSES, size=3):
 
 
 def verify(folder):
-    return list(find_problems(read_dataset_info(str(folder))))
+    return list(find_problems(str(folder)))
 
 
 def swap(path, a, b):
@@ -146,7 +146,7 @@ def test_the_summary_tells_what_a_dataset_holds(labelled):
         "channels  3 (RGB)",
         "encoding  raw",
         "labels    3 classes",
-        "4 px            1    784 B",
+        "4 px            1  784 bytes",
         "dog              4",
     ):
         assert line in text.split("\n"), text
@@ -311,14 +311,54 @@ def drop_label(folder):
     ],
 )
 @pytest.mark.parametrize("with_json", [True, False])
-def test_great_damage_is_refused_in_one_line(labelled, damage, named, with_json):
+def test_great_damage_is_named_in_one_line(labelled, damage, named, with_json):
     if not with_json:
         (labelled / "dataset.json").unlink()
     damage(labelled)
     with pytest.raises(UserError) as caught:
-        verify(labelled)
-    assert any(name in str(caught.value) for name in named)
-    assert "\n" not in str(caught.value)
+        read_dataset_info(str(labelled))
+    try:
+        found = verify(labelled)
+    except UserError as error:  # which parts are wrong, nobody knows
+        found = [str(error)]
+    for problem in (str(caught.value), found[0]):
+        assert any(name in problem for name in named)
+        assert "\n" not in problem
+
+
+@pytest.mark.parametrize("with_json", [True, False])
+def test_all_damaged_files_are_named_not_only_the_first(tmp_path, with_json):
+    folder = build(tmp_path / "set", draw(), shards=2, with_json=with_json)
+    files = [folder / f"set-r0{log2}-00000-of-00002.tfrecords" for log2 in (2, 3, 4)]
+    empty, flipped, short = files
+    empty.write_bytes(b"")
+    data = bytearray(flipped.read_bytes())
+    data[-1] ^= 1
+    flipped.write_bytes(data)
+    short.write_bytes(short.read_bytes()[:-5])
+    found = verify(folder)
+    assert [problem.split(": ")[0] for problem in found] == [str(path) for path in files]
+    for problem, words in zip(
+        found,
+        ("expected 392 bytes, got 0", "expected the SHA-256", "bytes, got")
+        if with_json
+        else ("the file is empty", "record 3, at byte", "expected whole records"),
+        strict=True,
+    ):
+        assert words in problem
+
+
+def test_a_file_that_is_missing_is_told_with_one_that_is_damaged(labelled):
+    """Where no `dataset.json` tells which there should be, too."""
+    remove_resolution(labelled)
+    cut(labelled)
+    missing, short = verify(labelled)
+    assert missing == f"{labelled / 'set-r03.tfrecords'}: missing, dataset.json tells of it"
+    assert "set-r04.tfrecords: expected" in short
+    (labelled / "dataset.json").unlink()
+    short, missing = verify(labelled)
+    assert "set-r04.tfrecords: expected whole records" in short
+    assert "set-r03.tfrecords is missing" in missing
 
 
 def test_a_missing_shard_is_named(tmp_path):

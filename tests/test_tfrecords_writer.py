@@ -215,7 +215,7 @@ def test_a_disk_that_is_too_small_is_found_out_before(tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=2**20)
     monkeypatch.setattr(writer.shutil, "disk_usage", lambda path: usage)
     source = open_source("shapes", resolution=32)
-    with pytest.raises(UserError, match=r"expected 16 MiB of free disk, got 1 MiB"):
+    with pytest.raises(UserError, match=r"expected 16.1 MiB of free disk, got 1 MiB"):
         write_dataset(source, options(32), str(tmp_path / "out"), encoding="raw")
     assert list(tmp_path.iterdir()) == []
 

@@ -9,6 +9,7 @@ from tfrecords import paths
 from tfrecords.dataset_info import DatasetInfo, is_dataset_folder, read_dataset_info
 from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME, parse_details
 from tfrecords.errors import UserError
+from tfrecords.in_words import size_in_words
 from tfrecords.remote import read_bytes
 from tfrecords.settling import settle_options
 from tfrecords.source import PictureOptions, Source, compute_fingerprint
@@ -71,10 +72,10 @@ def _convert_once(
     waiting = False
     while not _holds(cached, fingerprint):
         if not waiting:
-            mebibytes = estimate_bytes(source.num_pictures, options, encoding) / 2**20
+            size = estimate_bytes(source.num_pictures, options, encoding)
             print(
                 f"Converting {source.num_pictures:,} pictures of {data} to {cached}, once, "
-                f"about {mebibytes:,.1f} MiB",
+                f"about {size_in_words(size)}",
                 flush=True,
             )
         try:

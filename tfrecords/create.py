@@ -66,6 +66,7 @@ def main(source_name: str, out_dir: str) -> None:
     from tfrecords import paths
     from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME
     from tfrecords.images import parse_background
+    from tfrecords.in_words import size_in_words
     from tfrecords.settling import settle_options
     from tfrecords.source import PictureOptions
     from tfrecords.sources.by_name import open_source
@@ -88,8 +89,8 @@ def main(source_name: str, out_dir: str) -> None:
         tfds_data_dir=_TFDS_DATA_DIR.value,
     )
     options = settle_options(source, options)
-    mebibytes = estimate_bytes(source.num_pictures, options, _ENCODING.value) / 2**20
-    print(f"{source.num_pictures:,} pictures, about {mebibytes:,.1f} MiB", flush=True)
+    size = estimate_bytes(source.num_pictures, options, _ENCODING.value)
+    print(f"{source.num_pictures:,} pictures, about {size_in_words(size)}", flush=True)
     info = write_dataset(
         source,
         options,
@@ -101,12 +102,12 @@ def main(source_name: str, out_dir: str) -> None:
         strict=_STRICT.value,
     )
     files = [path for its_files in info.files.values() for path in its_files]
-    mebibytes = sum(map(paths.size, files)) / 2**20
+    size = sum(map(paths.size, files))
     classes = f", {info.label_size} classes" if info.label_size else ""
     print(
         f"{out_dir}: {info.num_images:,} pictures, {info.num_rejected:,} rejected, "
         f"{min(info.files)} to {info.resolution} px, {_CHANNELS.value}{classes}, "
-        f"{mebibytes:,.1f} MiB in {len(files)} files, {time.monotonic() - started:.0f} s"
+        f"{size_in_words(size)} in {len(files)} files, {time.monotonic() - started:.0f} s"
     )
     if info.num_rejected:
         print(f"{paths.join(info.folder, REJECTED_NAME)} says why each was rejected")

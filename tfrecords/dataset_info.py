@@ -191,7 +191,10 @@ def _check_sizes(
     found = {path.rsplit("/", 1)[1] for its_paths in files.values() for path in its_paths}
     for name, entry in listed.items():
         if "records" in entry and name not in found:
-            raise UserError(f"{folder}: {name} is missing: copy it or make the dataset again")
+            raise UserError(
+                f"{paths.join(folder, name)}: missing, {JSON_NAME} tells of it: copy it or make "
+                "the dataset again"
+            )
     num_records = {}
     for resolution, its_paths in files.items():
         counts = []

@@ -89,8 +89,7 @@ def _verify(folder: str) -> None:
     from tfrecords.dataset_info import read_dataset_info
     from tfrecords.inspecting.verification import find_problems
 
-    info = read_dataset_info(folder)
-    problems = find_problems(info)
+    problems = find_problems(folder)
     count = 0
     for problem in itertools.islice(problems, _SHOWN_PROBLEMS):
         tqdm.write(problem)  # above the progress bar
@@ -103,6 +102,7 @@ def _verify(folder: str) -> None:
             f"{folder}: expected a whole dataset, found {count + more:,} problem"
             f"{'s' * (count + more > 1)}: copy it or make it again"
         )
+    info = read_dataset_info(folder)
     print(
         f"{folder} is whole: {info.num_images:,} pictures at {info.resolution} px and "
         f"{len(info.files) - 1} smaller resolutions"

@@ -10,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
-from pgan_tf.run_history import Sheet, describe_seconds, describe_stage
+from pgan_tf.run_history import Sheet, describe_stage
 from tfrecords.errors import UserError
+from tfrecords.in_words import duration_in_words
 
 _SHEET_WIDTH = 1024
 _CAPTION_HEIGHT = 40
@@ -57,7 +58,7 @@ def caption(sheet: Sheet, row: dict[str, Any] | None) -> str:
     if row is None:
         return kimg
     stage = describe_stage(row).replace("→", " to ")  # which Pillow's font does not have
-    return f"{stage}   {kimg}   {describe_seconds(row['seconds'])}"
+    return f"{stage}   {kimg}   {duration_in_words(row['seconds'])}"
 
 
 def _row_of(rows: dict[int, dict[str, Any]], sheet: Sheet) -> dict[str, Any] | None:

@@ -11,8 +11,9 @@ from typing import Any
 from pgan_tf.config import TrainingConfig
 from pgan_tf.reporting.charts import Band, Line, draw_chart
 from pgan_tf.reporting.growth_strip import Growth
-from pgan_tf.run_history import describe_seconds, describe_stage
+from pgan_tf.run_history import describe_stage
 from pgan_tf.sampling import encode_png
+from tfrecords.in_words import duration_in_words
 
 _STYLE = """
 :root { color-scheme: light dark; --back: #fff; --ink: #1c1e21; --soft: #63686e; --rule: #dde0e4;
@@ -91,7 +92,7 @@ def write_page(report: Report) -> str:
     last = report.metrics[-1]
     summary = (
         f"{describe_stage(last)}, {last['kimg']:.1f} kimg, "
-        f"{describe_seconds(last['seconds'])} of training, on {report.config.dataset}"
+        f"{duration_in_words(last['seconds'])} of training, on {report.config.dataset}"
     )
     parts = [
         f"<h1>{html.escape(report.name)}</h1><p>{html.escape(summary)}</p>",

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from tfrecords.dataset_info import DatasetInfo, read_dataset_info, read_labels
 from tfrecords.dataset_json import JSON_NAME, parse_details
 from tfrecords.errors import UserError
+from tfrecords.in_words import size_in_words
 from tfrecords.record import decode_record
 from tfrecords.record_file import BadRecordError, RecordFile
 
@@ -217,12 +218,12 @@ def format_summary(summary: dict[str, Any]) -> str:
         ("rejected", "unknown" if rejected is None else f"{rejected:,}"),
         ("channels", f"{summary['num_channels']} ({colour})"),
         ("encoding", summary["encoding"]),
-        ("size", f"{format_bytes(summary['bytes'])} in {files:,} file{'s' * (files != 1)}"),
+        ("size", f"{size_in_words(summary['bytes'])} in {files:,} file{'s' * (files != 1)}"),
         ("labels", _describe_labels(summary)),
     ]
     text = "\n".join(f"{name:10}{value}" for name, value in lines)
     rows = [
-        (f"{row['resolution']} px", f"{row['files']:,}", format_bytes(row["bytes"]))
+        (f"{row['resolution']} px", f"{row['files']:,}", size_in_words(row["bytes"]))
         for row in reversed(summary["resolutions"])
     ]
     text += "\n\n" + _format_table(("resolution", "files", "size"), rows)
@@ -232,14 +233,6 @@ def format_summary(summary: dict[str, Any]) -> str:
         if len(rows) > _CLASSES_IN_TABLE:
             text += f"\n… and {len(rows) - _CLASSES_IN_TABLE:,} more; --json lists all"
     return text
-
-
-def format_bytes(size: int) -> str:
-    """Returns a size as people read it, such as `12.3 MiB`."""
-    for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if size >= factor:
-            return f"{size / factor:,.1f} {unit}"
-    return f"{size} B"
 
 
 def _describe_labels(summary: dict[str, Any]) -> str:

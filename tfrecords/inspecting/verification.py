@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfrecords.dataset_info import DatasetInfo, read_labels
+from tfrecords import paths
+from tfrecords.dataset_info import DatasetInfo, read_dataset_info, read_labels
 from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME
 from tfrecords.errors import UserError
 from tfrecords.inspecting.inspection import (
@@ -21,25 +23,46 @@ from tfrecords.inspecting.inspection import (
     read_details,
 )
 from tfrecords.pyramid import build_pyramid
+from tfrecords.record_file import BadRecordError, RecordFile
 
 _READ_BYTES = 2**22
 
 
-def find_problems(info: DatasetInfo) -> Iterator[str]:
+def find_problems(folder: str) -> Iterator[str]:
     """Looks for everything that is wrong with a dataset.
 
-    That is: files that are not those that `dataset.json` tells of, records that are
-    damaged or of another size, pictures that are not the averages of the largest, and
-    labels that are no numbers or other classes than `dataset.json` counts.
+    That is: files that are missing, cut or not those that `dataset.json` tells of, records
+    that are damaged or of another size, pictures that are not the averages of the largest,
+    and labels that are no numbers or other classes than `dataset.json` counts. Where whole
+    files are missing or cut, all such are found, but pictures are not compared.
 
     Args:
-        info: from `read_dataset_info`, which finds missing files and unequal counts.
+        folder: of the dataset, local or remote (`gs://…`).
 
     Yields:
         What is wrong, one line each, as it is found.
+
+    Raises:
+        UserError: it is no dataset, or its parts do not belong together.
     """
-    details = read_details(info.folder)
-    yield from _check_files(info, details)
+    details = read_details(folder)
+    found = []
+    for problem in _check_files(folder, details):
+        found.append(problem)
+        yield problem
+    try:
+        info = read_dataset_info(folder)
+    except UserError as error:
+        for path in _unlisted_files(folder, details):
+            for problem in _check_records(path):
+                found.append(problem)
+                yield problem
+        if not found:
+            raise
+        told = (posixpath.basename(problem.split(": ")[0]) for problem in found)
+        if not any(name in str(error) for name in told):
+            yield str(error)
+        return
     yield from _check_details(info, details)
     yield from _check_labels(info, details)
     levels = {}
@@ -61,22 +84,44 @@ def find_problems(info: DatasetInfo) -> Iterator[str]:
             level.close()
 
 
-def _check_files(info: DatasetInfo, details: dict[str, Any]) -> Iterator[str]:
+def _check_files(folder: str, details: dict[str, Any]) -> Iterator[str]:
     """Compares the files with the sizes and checksums in `dataset.json`."""
     listed = details.get("files", [])
-    present = set(tf.io.gfile.listdir(info.folder))
+    present = set(paths.list_names(folder))
     total = sum(entry["bytes"] for entry in listed)
     with tqdm(
         total=total, desc="checksums", unit="B", unit_scale=True, leave=False, disable=None
     ) as bar:
         for entry in listed:
-            path = tf.io.gfile.join(info.folder, entry["file"])
+            path = paths.join(folder, entry["file"])
             if entry["file"] not in present:
                 yield f"{path}: missing, {JSON_NAME} tells of it"
             elif file_size(path) != entry["bytes"]:
                 yield f"{path}: expected {entry['bytes']:,} bytes, got {file_size(path):,}"
             elif "sha256" in entry and (digest := _sha256(path, bar)) != entry["sha256"]:
                 yield f"{path}: expected the SHA-256 {entry['sha256']}, got {digest}"
+
+
+def _unlisted_files(folder: str, details: dict[str, Any]) -> list[str]:
+    """Returns the TFRecords whose checksums `dataset.json` does not hold."""
+    listed = {entry["file"] for entry in details.get("files", [])}
+    names = [name for name in paths.list_names(folder) if name.endswith(".tfrecords")]
+    return [paths.join(folder, name) for name in names if name not in listed]
+
+
+def _check_records(path: str) -> Iterator[str]:
+    """Reads a file by itself, each record's checksum with it."""
+    try:
+        file = RecordFile(path)
+    except UserError as error:
+        yield str(error)
+        return
+    for index in range(len(file)):
+        try:
+            file.read(index)
+        except BadRecordError as error:
+            yield str(error)
+    file.close()
 
 
 def _sha256(path: str, bar: tqdm) -> str:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from tfrecords.errors import UserError
+from tfrecords.in_words import size_in_words
 from tfrecords.source import Reader
 
 
@@ -54,9 +55,9 @@ def new_temporary_file() -> Iterator[tuple[BinaryIO, TemporaryPath]]:
             yield file, temporary
     except OSError as error:
         folder = tempfile.gettempdir()
-        free = shutil.disk_usage(folder).free // 2**20
+        free = size_in_words(shutil.disk_usage(folder).free)
         raise UserError(
-            f"{folder}: cannot write a temporary copy of the pictures, {free} MiB are free: "
+            f"{folder}: cannot write a temporary copy of the pictures, {free} are free: "
             f"{error.strerror or error}: set TMPDIR to a folder with more space"
         ) from error
 

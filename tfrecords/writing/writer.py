@@ -19,6 +19,7 @@ from tqdm import tqdm
 from tfrecords import pyramid
 from tfrecords.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.errors import UserError
+from tfrecords.in_words import size_in_words
 from tfrecords.record import ENCODINGS
 from tfrecords.remote import is_remote
 from tfrecords.source import FITS, PictureOptions, Source
@@ -272,8 +273,8 @@ def _check_free_disk(conversion: Conversion, out_dir: str, partial: str) -> None
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(
-            f"{out_dir}: expected {needed / 2**20:,.0f} MiB of free disk, got "
-            f"{free / 2**20:,.0f} MiB: make room or take a lower resolution"
+            f"{out_dir}: expected {size_in_words(needed)} of free disk, got "
+            f"{size_in_words(free)}: make room or take a lower resolution"
         )
 
 
