@@ -7,6 +7,7 @@ import shutil
 import threading
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 
@@ -30,11 +31,10 @@ def served(folder):
 
 @contextlib.contextmanager
 def chromium(*arguments):
-    """Gives a browser; skips the test where there is none."""
-    playwright = pytest.importorskip("playwright.sync_api")
+    """Gives a browser; skips the test where Chromium is missing."""
     if not CHROMIUM:
         pytest.skip("needs Chromium: apt-get install chromium")
-    with playwright.sync_playwright() as api:
+    with sync_playwright() as api:
         browser = api.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", *arguments], timeout=60_000
         )

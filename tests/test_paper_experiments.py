@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 
+import lmdb
 import numpy as np
 import pytest
 from absl import flags
@@ -228,7 +229,6 @@ def celeba(folder):
 
 
 def lsun(folder):
-    lmdb = pytest.importorskip("lmdb")
     with lmdb.open(str(folder), map_size=2**24) as database, database.begin(write=True) as rows:
         for i in range(3):
             rows.put(b"%d" % i, save(folder.parent / f"{i}.png", (340, 256), seed=i))

@@ -7,9 +7,12 @@ import struct
 import sys
 import zipfile
 
+import h5py
+import lmdb
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import io as scipy_io
 from source_helpers import open_elsewhere, picture
 
 from tfrecords.errors import UserError
@@ -104,7 +107,6 @@ def test_errors_of_mnist(tmp_path):
 
 
 def test_svhn(tmp_path):
-    scipy_io = pytest.importorskip("scipy.io")
     pictures = np.stack([picture(i, (32, 32)) for i in range(11)], axis=-1)
     digits = np.arange(1, 12).reshape(-1, 1).clip(max=10).astype(np.uint8)
     file = str(tmp_path / "train_32x32.mat")
@@ -139,7 +141,6 @@ def encode(seed, size=(16, 16)):
 
 
 def test_lsun(tmp_path):
-    lmdb = pytest.importorskip("lmdb")
     folder = str(tmp_path / "bedroom_train_lmdb")
     written = {os.urandom(i + 1) + b"\0": encode(i, (20 + i, 30)) for i in range(5)}
     with lmdb.open(folder, map_size=2**20) as database, database.begin(write=True) as transaction:
@@ -200,7 +201,6 @@ def test_celeba(tmp_path, packed):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_hdf5(tmp_path, channels):
-    h5py = pytest.importorskip("h5py")
     file = str(tmp_path / "pets.h5")
     pictures = np.stack([picture(i, (32, 32)).transpose(2, 0, 1)[:channels] for i in range(4)])
     with h5py.File(file, "w") as archive:
@@ -236,7 +236,6 @@ def test_hdf5(tmp_path, channels):
 
 
 def test_errors_of_hdf5(tmp_path):
-    h5py = pytest.importorskip("h5py")
     file = str(tmp_path / "a.h5")
     with pytest.raises(UserError, match="No such file"):
         open_source(f"hdf5:{file}")

@@ -6,13 +6,13 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 from PIL import Image
 from source_helpers import open_elsewhere, picture, save
 
 from tfrecords.errors import UserError
 from tfrecords.sources.by_name import open_source
 
-tfds = pytest.importorskip("tensorflow_datasets")
 ROOT = os.path.dirname(os.path.dirname(__file__))
 pytestmark = pytest.mark.filterwarnings("ignore")
 
