@@ -9,11 +9,12 @@ from pgan_tf.config import PRECISIONS, LossConfig, ScheduleConfig, TrainingConfi
 from pgan_tf.distribution import STRATEGIES
 from pgan_tf.loss_config import LOSSES
 from pgan_tf.per_resolution import PerResolution
-from tfrecords.images import parse_background
-from tfrecords.source import FITS, PictureOptions
+from tfrecords import picture_flags
+from tfrecords.source import PictureOptions
 
 flags.adopt_module_key_flags(network_flags)
 flags.adopt_module_key_flags(metric_flags)
+flags.adopt_module_key_flags(picture_flags)
 
 SCHEDULE, LOSS, TRAINING = ScheduleConfig(), LossConfig(), TrainingConfig()
 
@@ -34,21 +35,8 @@ INIT_FROM = flags.DEFINE_string(
     "its weights.",
 )
 DATA_CACHE = flags.DEFINE_string("data_cache", "datasets", "Where pictures are kept as TFRecords.")
-CHANNELS = flags.DEFINE_enum("channels", "rgb", ["rgb", "gray"], "How pictures are converted.")
-FIT = flags.DEFINE_enum("fit", "crop", FITS, "How pictures become square.")
-BACKGROUND = flags.DEFINE_string("background", "#ffffff", "Colour behind transparent pictures.")
-ALLOW_UPSCALING = flags.DEFINE_bool(
-    "allow_upscaling",
-    None,
-    "Enlarge pictures that are smaller than the resolution. Default: only without --resolution.",
-)
-TFDS_DATA_DIR = flags.DEFINE_string("tfds_data_dir", None, "Where tfds: keeps its data sets.")
-LABELS = flags.DEFINE_string(
-    "labels",
-    None,
-    "none, folders, or a CSV or JSON file of classes. Default: the data's own; of a folder, with "
-    "--conditional, its sub-folders.",
-)
+CHANNELS, LABELS = picture_flags.CHANNELS, picture_flags.LABELS
+TFDS_DATA_DIR = picture_flags.TFDS_DATA_DIR
 CONDITIONAL = flags.DEFINE_bool("conditional", False, "Train with the data's class labels.")
 MIRROR_AUGMENT = flags.DEFINE_bool("mirror_augment", False, "Flip half of the real images.")
 
@@ -214,10 +202,4 @@ def make_config(
 
 def picture_options() -> PictureOptions:
     """Turns flags into what becomes of each picture."""
-    return PictureOptions(
-        resolution=network_flags.RESOLUTION.value,
-        num_channels=3 if CHANNELS.value == "rgb" else 1,
-        background=parse_background(BACKGROUND.value),
-        fit=FIT.value,
-        allow_upscaling=ALLOW_UPSCALING.value,
-    )
+    return picture_flags.picture_options(network_flags.RESOLUTION.value)

@@ -125,6 +125,7 @@ def test_pure_modules_need_no_tensorflow():
 
 def test_flags_are_read_in_command_line_files_only():
     allowed = {"tfrecords.command_line", "tfrecords.create", "tfrecords.inspect"} | {
+        "tfrecords.picture_flags",
         "pgan_tf.train_flags",
         "pgan_tf.network_flags",
         "pgan_tf.metric_flags",

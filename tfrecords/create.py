@@ -11,34 +11,15 @@ import time
 
 from absl import flags
 
-from tfrecords import command_line
+from tfrecords import command_line, picture_flags
 from tfrecords.errors import UserError
+
+flags.adopt_module_key_flags(picture_flags)
 
 _RESOLUTION = flags.DEFINE_integer(
     "resolution",
     None,
     "Pixels, a power of two up to 1024; by default what half of the pictures reach.",
-)
-_CHANNELS = flags.DEFINE_enum("channels", "rgb", ["rgb", "gray"], "Colour or grey.")
-_BACKGROUND = flags.DEFINE_string(
-    "background", "#ffffff", "Colour that shows through transparent pixels and fills bars."
-)
-_FIT = flags.DEFINE_enum(
-    "fit",
-    "crop",
-    ["crop", "letterbox", "stretch"],
-    "How pictures become square: cut to the middle, with bars added, or stretched.",
-)
-_ALLOW_UPSCALING = flags.DEFINE_bool(
-    "allow_upscaling",
-    None,
-    "Enlarge pictures smaller than the resolution; by default only when --resolution is absent.",
-)
-_LABELS = flags.DEFINE_string(
-    "labels",
-    None,
-    "none; folders, whose first sub-folders are the classes; or the path of a CSV or JSON file "
-    "of labels. By default those that the source has of its own.",
 )
 _SHUFFLE = flags.DEFINE_bool("shuffle", True, "Put the pictures into a fixed random order.")
 _ENCODING = flags.DEFINE_enum(
@@ -53,9 +34,6 @@ _PROCESSES = flags.DEFINE_integer(
 _STRICT = flags.DEFINE_bool(
     "strict", False, "Stop at the first picture that cannot be used, and keep nothing."
 )
-_TFDS_DATA_DIR = flags.DEFINE_string(
-    "tfds_data_dir", None, "Where TensorFlow Datasets keeps its files."
-)
 
 
 def main(source_name: str, out_dir: str) -> None:
@@ -65,28 +43,20 @@ def main(source_name: str, out_dir: str) -> None:
     # Imported here so that --help and mistaken flags answer at once.
     from tfrecords import paths
     from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME
-    from tfrecords.images import parse_background
     from tfrecords.in_words import size_in_words
     from tfrecords.settling import settle_options
-    from tfrecords.source import PictureOptions
     from tfrecords.sources.by_name import open_source
     from tfrecords.writing.out_folder import check_out_dir
     from tfrecords.writing.writer import estimate_bytes, write_dataset
 
     if not paths.exists(paths.join(out_dir, JSON_NAME)):  # else it may be the same one
         check_out_dir(out_dir)
-    options = PictureOptions(
-        resolution=_RESOLUTION.value,
-        num_channels=1 if _CHANNELS.value == "gray" else 3,
-        background=parse_background(_BACKGROUND.value),
-        fit=_FIT.value,
-        allow_upscaling=_ALLOW_UPSCALING.value,
-    )
+    options = picture_flags.picture_options(_RESOLUTION.value)
     source = open_source(
         os.path.expanduser(source_name),
         resolution=_RESOLUTION.value,
-        labels=_LABELS.value,
-        tfds_data_dir=_TFDS_DATA_DIR.value,
+        labels=picture_flags.LABELS.value,
+        tfds_data_dir=picture_flags.TFDS_DATA_DIR.value,
     )
     options = settle_options(source, options)
     size = estimate_bytes(source.num_pictures, options, _ENCODING.value)
@@ -106,7 +76,7 @@ def main(source_name: str, out_dir: str) -> None:
     classes = f", {info.label_size} classes" if info.label_size else ""
     print(
         f"{out_dir}: {info.num_images:,} pictures, {info.num_rejected:,} rejected, "
-        f"{min(info.files)} to {info.resolution} px, {_CHANNELS.value}{classes}, "
+        f"{min(info.files)} to {info.resolution} px, {picture_flags.CHANNELS.value}{classes}, "
         f"{size_in_words(size)} in {len(files)} files, {time.monotonic() - started:.0f} s"
     )
     if info.num_rejected:
