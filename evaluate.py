@@ -33,8 +33,8 @@ from pgan_tf.metrics.score_log import (
     draw_scores,
     read_scores,
 )
+from pgan_tf.run_data import RunData, find_data
 from pgan_tf.run_folder import checkpoint_folder, read_config, readable_errors, write_file
-from tfrecords.cache import prepare
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
@@ -159,24 +159,17 @@ def read_reals(resolution: int, num_channels: int, label_size: int) -> DatasetIn
     Raises:
         UserError: it is not there, or another one.
     """
-    if not train_flags.DATA.value:
-        raise UserError("--data: expected the pictures that it was trained on, got none")
     options = train_flags.picture_options()
-    info = prepare(
-        train_flags.DATA.value,
+    if not train_flags.RUN_DIR.value:
+        options = dataclasses.replace(options, resolution=options.resolution or resolution)
+    wanted = RunData(
+        train_flags.DATA.value or "",
         train_flags.DATA_CACHE.value,
-        options
-        if train_flags.RUN_DIR.value
-        else dataclasses.replace(options, resolution=options.resolution or resolution),
-        labels=train_flags.LABELS.value or ("wanted" if label_size else None),
-        tfds_data_dir=train_flags.TFDS_DATA_DIR.value,
+        options,
+        train_flags.LABELS.value,
+        train_flags.TFDS_DATA_DIR.value,
     )
-    if info.num_channels != num_channels or label_size not in (0, info.label_size):
-        raise UserError(
-            f"--data: expected pictures with {num_channels} channels and {label_size} classes, as "
-            f"it was trained on, got {info.num_channels} and {info.label_size}"
-        )
-    return info
+    return find_data(wanted, num_channels, label_size)
 
 
 def with_flags_of_run(arguments: list[str]) -> list[str]:

@@ -4,24 +4,35 @@
     python generate.py --run_dir=RUN --seeds=0-99 --output=pictures
     python generate.py --run_dir=RUN --video=walk --output=walk.mp4
     python generate.py --run_dir=RUN --video=training --output=training.mp4
+    python generate.py --run_dir=RUN --neighbours=5 --grid=1x8 --output=neighbours.png
 
 The generator comes from a run folder, a checkpoint, a published pickle or what export.py wrote.
 """
 
 import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
+import dataclasses
+import posixpath
+
+import numpy as np
 from absl import flags
 from tqdm import tqdm
 
 from pgan_tf import run_history
 from pgan_tf import trained_flags as given
-from pgan_tf.generating import requests, walk_video
+from pgan_tf.generating import neighbours, requests, walk_video
 from pgan_tf.generating.painter import Painter, open_saved_model, painter_of, truncated
-from pgan_tf.generating.pictures import write_grid, write_pictures
+from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
 from pgan_tf.generating.training_video import draw_training
 from pgan_tf.generating.video import check_format, write_video
+from pgan_tf.metrics.inception_file import read_inception_file
+from pgan_tf.metrics.inception_graph import InceptionGraph
+from pgan_tf.run_data import RunData, find_data, read_run_data
+from pgan_tf.run_folder import read_config
 from tfrecords.command_line import run
+from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
+from tfrecords.source import PictureOptions
 
 flags.adopt_module_key_flags(given)
 
@@ -56,6 +67,28 @@ SMOOTHING = flags.DEFINE_float(
     "smoothing", 1.0, "Of a walk: seconds from one random picture to the next.", 0.05, 600.0
 )
 
+# Nearest neighbours
+NEIGHBOURS = flags.DEFINE_integer(
+    "neighbours",
+    None,
+    "A sheet: each sample beside so many training pictures, those nearest to it. With --grid=1x8 "
+    "(the default) a row for each of 8 samples.",
+    1,
+    100,
+)
+DATA = flags.DEFINE_string(
+    "data", None, "Of --neighbours: the training pictures, as for train.py. Default: the run's."
+)
+DATA_CACHE = flags.DEFINE_string(
+    "data_cache", None, "Of --neighbours: where they are kept as TFRecords. Default: the run's."
+)
+INCEPTION = flags.DEFINE_string(
+    "inception",
+    None,
+    "Of --neighbours: frozen Inception graph of 2015 (.pb or .tgz); neighbours in its features "
+    "stand beside those in pixels.",
+)
+
 # Where to
 OUTPUT = flags.DEFINE_string(
     "output", None, "A folder for PNG files; with --grid a PNG file, with --video .mp4, .webp, .gif"
@@ -82,7 +115,9 @@ def open_painter() -> Painter:
 def main() -> None:
     """Draws a file for each seed, a grid or a video."""
     seeds = requests.parse_seeds(SEEDS.value or ("0-7" if VIDEO.value == "slerp" else "0-31"))
-    columns, rows = requests.parse_grid(GRID.value or "1x1")
+    columns, rows = requests.parse_grid(GRID.value or ("1x8" if NEIGHBOURS.value else "1x1"))
+    if NEIGHBOURS.value and VIDEO.value:
+        raise UserError("--neighbours: expected it without --video, got both: a sheet or a video")
     if VIDEO.value:
         path = OUTPUT.value or f"{VIDEO.value}.mp4"
         check_format(path, FPS.value)
@@ -94,7 +129,9 @@ def main() -> None:
     if TRUNCATION.value != 1:
         painter = truncated(painter, TRUNCATION.value, TRUNCATION_SEED.value)
 
-    if VIDEO.value:
+    if NEIGHBOURS.value:
+        write_neighbours(painter, seeds[0], classes, (columns, rows))
+    elif VIDEO.value:
         write_walk(painter, seeds, classes, (columns, rows), path)
     elif GRID.value:
         path = OUTPUT.value or "grid.png"
@@ -144,6 +181,56 @@ def write_walk(
     write_video(path, bar, num_frames, FPS.value)
     size = f"{columns * painter.resolution * scale} x {rows * painter.resolution * scale} px"
     print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {size}")
+
+
+def find_training_pictures(painter: Painter) -> tuple[DatasetInfo, bool]:
+    """Returns what the generator was trained on, and whether it saw mirror images, too.
+
+    Raises:
+        UserError: it is not known, not there, or of other pictures.
+    """
+    run_dir = given.RUN_DIR.value or ""
+    if given.CHECKPOINT.value:
+        run_dir = posixpath.dirname(posixpath.dirname(given.CHECKPOINT.value)) or "."
+    config = read_config(run_dir) if run_dir else None
+    wanted = read_run_data(run_dir) if run_dir else None
+    if wanted is None:
+        options = PictureOptions(painter.resolution, painter.num_channels)
+        wanted = RunData("", "datasets", options)
+    changes = {"data": DATA.value, "data_cache": DATA_CACHE.value}
+    wanted = dataclasses.replace(wanted, **{k: v for k, v in changes.items() if v})
+    if not wanted.data:
+        raise UserError(
+            "--data: expected the pictures that the generator was trained on, got none: only run "
+            "folders know theirs"
+        )
+    info = find_data(wanted, painter.num_channels, config.network.label_size if config else 0)
+    return info, config is not None and config.mirror_augment
+
+
+def write_neighbours(
+    painter: Painter, first_seed: int, classes: list[int], grid: tuple[int, int]
+) -> None:
+    """Writes a sheet of samples beside their nearest training pictures, and prints which."""
+    path = OUTPUT.value or "neighbours.png"
+    columns, rows = grid
+    seeds = requests.parse_seeds(f"{first_seed}-{first_seed + columns * rows - 1}")
+    info, mirrored = find_training_pictures(painter)
+    measures = {"in pixels (root mean square, of 255)": neighbours.in_pixels}
+    if INCEPTION.value:
+        inception = InceptionGraph(read_inception_file(INCEPTION.value, ""))
+        measures["in Inception's features (root mean square)"] = lambda pictures: (
+            inception(pictures).features
+        )
+    samples = np.stack(list(draw_seeds(painter, seeds, classes)))
+    found = neighbours.find_neighbours(samples, info, NEIGHBOURS.value, mirrored, measures)
+    sheet = neighbours.make_sheet(samples, found, columns, SCALE.value or 1)
+    neighbours.write_sheet(path, sheet)
+    print(neighbours.describe(seeds, found))
+    print(
+        f"Wrote {path}: {len(seeds)} samples of {painter.resolution} px, the nearest of "
+        f"{info.num_images} pictures{' and their mirror images' if mirrored else ''} beside each"
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """generate.py as a person calls it, on a run of a few images."""
 
+import re
+
 import numpy as np
 import pytest
 from command_calls import run_calls
 from PIL import Image
+from small_inception import make_graph
 from small_run import make_small_run
 
 from pgan_tf import trained
@@ -59,6 +62,39 @@ def test_pictures_and_videos_from_runs_checkpoints_and_exports(folder):
     assert (folder / "slerp.mp4").stat().st_size > 1000
 
 
+def test_neighbours_from_runs_checkpoints_and_exports(folder):
+    first = sorted((folder / "run/checkpoints").iterdir())[0]
+    (folder / "graph.pb").write_bytes(make_graph())
+    # The run of one command; the others go without what it says.
+    run_flags = folder / "run/flags.txt"
+    before = run_flags.read_text()
+    run_flags.write_text(before + "--data=shapes\n--data_cache=cache\n--resolution=8\n")
+    calls = [
+        ("--run_dir=run", "--neighbours=3", "--grid=1x2", "--seeds=7"),
+        ("--saved_model=export", "--neighbours=2", "--output=n/b.png", "--data=shapes")
+        + ("--data_cache=cache", "--inception=graph.pb"),
+        (f"--checkpoint={first}", "--neighbours=1", "--output=n/c.png", "--grid=2x1", "--scale=2"),
+    ]
+    try:
+        results = run_calls("generate.py", calls, folder)
+    finally:
+        run_flags.write_text(before)
+    for call, (status, out, err) in zip(calls, results, strict=True):
+        assert (status, err) == (0, ""), (call, err)
+        assert "Wrote" in out
+    assert pixels(folder / "neighbours.png").shape == (2 * 8, 4 * 8 + 2, 3)
+    seeds = re.findall(r"^  seed (\d+):(.*)$", results[0][1], re.MULTILINE)
+    assert [seed for seed, _ in seeds] == ["7", "8"]
+    for _, row in seeds:
+        distances = [float(one) for one in re.findall(r"\(([^)]+)\)", row)]
+        assert len(distances) == 3
+        assert distances == sorted(distances)
+    assert pixels(folder / "n/b.png").shape == (8 * 8, 5 * 8 + 2 * 2, 3)
+    assert "Inception" in results[1][1]
+    # Of 4 px, as the checkpoint's pictures are.
+    assert pixels(folder / "n/c.png").shape == (4 * 2, (4 * 4 + 2 * 2 + 4) * 2, 3)
+
+
 def test_every_mistake_is_one_line_and_leaves_nothing(folder):
     (folder / "empty").mkdir()
     run = "--run_dir=run"
@@ -78,6 +114,10 @@ def test_every_mistake_is_one_line_and_leaves_nothing(folder):
         ("--saved_model=export", "--video=training"): ["--video", "--run_dir"],
         ("--run_dir=empty", "--video=training"): ["--run_dir", "samples"],
         (run, "--grid=2x2", "--seeds=2147483647"): ["--seeds"],
+        ("--saved_model=export", "--neighbours=3"): ["--data", "none"],
+        (run, "--neighbours=3", "--data=nowhere"): ["nowhere"],
+        (run, "--neighbours=3", "--video=walk"): ["--neighbours", "--video"],
+        (run, "--neighbours=0"): ["--neighbours"],
     }
     before = sorted(folder.iterdir())
     results = run_calls("generate.py", mistakes, folder)
