@@ -65,14 +65,24 @@ def test_pictures_and_videos_from_runs_checkpoints_and_exports(folder):
 def test_neighbours_from_runs_checkpoints_and_exports(folder):
     first = sorted((folder / "run/checkpoints").iterdir())[0]
     (folder / "graph.pb").write_bytes(make_graph())
-    # The run of one command; the others go without what it says.
+    random = np.random.default_rng(5)
+    for i in range(6):
+        path = folder / f"faces/{'ab'[i % 2]}/{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (8, 8, 3), np.uint8)).save(path)
+    # The run of the one command says where the pictures are; the export's does not.
     run_flags = folder / "run/flags.txt"
     before = run_flags.read_text()
-    run_flags.write_text(before + "--data=shapes\n--data_cache=cache\n--resolution=8\n")
+    data = ("--data=faces", "--data_cache=cache")
+    run_flags.write_text("\n".join([before, *data, "--resolution=8", "--conditional\n"]))
     calls = [
-        ("--run_dir=run", "--neighbours=3", "--grid=1x2", "--seeds=7"),
-        ("--saved_model=export", "--neighbours=2", "--output=n/b.png", "--data=shapes")
-        + ("--data_cache=cache", "--inception=graph.pb"),
+        # A picture of the generator's own goes among the training pictures.
+        ("--run_dir=run", "--seeds=7", "--labels=1", "--output=faces/b"),
+        ("--run_dir=run", "--neighbours=3", "--grid=1x2", "--seeds=7", "--labels=1"),
+        (
+            *("--saved_model=export", "--neighbours=2", "--output=n/b.png", *data, "--labels=1"),
+            *("--inception=graph.pb", "--seeds=7"),
+        ),
         (f"--checkpoint={first}", "--neighbours=1", "--output=n/c.png", "--grid=2x1", "--scale=2"),
     ]
     try:
@@ -82,15 +92,20 @@ def test_neighbours_from_runs_checkpoints_and_exports(folder):
     for call, (status, out, err) in zip(calls, results, strict=True):
         assert (status, err) == (0, ""), (call, err)
         assert "Wrote" in out
-    assert pixels(folder / "neighbours.png").shape == (2 * 8, 4 * 8 + 2, 3)
-    seeds = re.findall(r"^  seed (\d+):(.*)$", results[0][1], re.MULTILINE)
-    assert [seed for seed, _ in seeds] == ["7", "8"]
-    for _, row in seeds:
-        distances = [float(one) for one in re.findall(r"\(([^)]+)\)", row)]
-        assert len(distances) == 3
-        assert distances == sorted(distances)
-    assert pixels(folder / "n/b.png").shape == (8 * 8, 5 * 8 + 2 * 2, 3)
-    assert "Inception" in results[1][1]
+    sheet = pixels(folder / "neighbours.png")
+    assert sheet.shape == (2 * 8, 4 * 8 + 2, 3)
+    np.testing.assert_array_equal(sheet[:8, 10:18], sheet[:8, :8])
+    rows = dict(re.findall(r"^  seed (\d+):(.*)$", results[1][1], re.MULTILINE))
+    assert sorted(rows) == ["7", "8"]
+    distances = [float(one) for one in re.findall(r"\(([^)]+)\)", rows["7"])]
+    assert distances == sorted(distances)
+    assert distances[0] == 0 < distances[1]
+    # By both measures it is its own nearest.
+    sheet = pixels(folder / "n/b.png")
+    assert sheet.shape == (8 * 8, 5 * 8 + 2 * 2, 3)
+    np.testing.assert_array_equal(sheet[:8, 10:18], sheet[:8, :8])
+    np.testing.assert_array_equal(sheet[:8, 28:36], sheet[:8, :8])
+    assert "Inception" in results[2][1]
     # Of 4 px, as the checkpoint's pictures are.
     assert pixels(folder / "n/c.png").shape == (4 * 2, (4 * 4 + 2 * 2 + 4) * 2, 3)
 

@@ -1,6 +1,7 @@
 """Nearest neighbours: what is known is found, whatever the batches."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,7 +109,7 @@ def test_what_cannot_be_compared_is_told(info, pictures):
 
 
 def test_a_damaged_record_is_one_line(info, tmp_path):
-    data = bytearray(open(info.files[8][0], "rb").read())
+    data = bytearray(Path(info.files[8][0]).read_bytes())
     data[len(data) // 2] ^= 255
     path = tmp_path / "damaged.tfrecords"
     path.write_bytes(data)
