@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
+from pgan_tf.cost import winograd_pays
 from pgan_tf.winograd import Winograd
 
 Resample = Literal["up", "down"] | None
@@ -17,10 +18,6 @@ Resample = Literal["up", "down"] | None
 # in one: the sum of the 3x3 kernel shifted by (0 or 1, 0 or 1).
 _SHIFTS = np.stack([np.eye(4, 3), np.eye(4, 3, k=-1)]).sum(axis=0)
 _SPREAD = np.kron(_SHIFTS, _SHIFTS).astype(np.float32)
-
-# With fewer maps, in or out, Winograd's transforms cost more than its products save
-# (docs/performance.md).
-_FEWEST_CHANNELS = 128
 
 
 def spread_kernel(kernel: tf.Tensor) -> tf.Tensor:
@@ -44,12 +41,15 @@ class Direct:
 
     resample: Resample = None
 
-    def transform_kernel(self, kernel: tf.Tensor, multiplier: float) -> tf.Tensor:
-        """Returns a kernel times a number, spread where it resamples."""
+    def transform_kernel(
+        self, kernel: tf.Tensor, multiplier: float, dtype: tf.DType | None = None
+    ) -> tf.Tensor:
+        """Returns a kernel times a number, spread where it resamples, in the type of inputs."""
         if self.resample == "down":
             multiplier = multiplier * 0.25  # of the average
         kernel = kernel * multiplier
-        return spread_kernel(kernel) if self.resample else kernel
+        kernel = spread_kernel(kernel) if self.resample else kernel
+        return tf.cast(kernel, dtype or kernel.dtype)
 
     def convolve(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """Convolves `(batch, height, width, in)` with what `transform_kernel` gave."""
@@ -65,24 +65,25 @@ def choose_algorithm(inputs: tf.Tensor, kernel: tf.Tensor, resample: Resample) -
     """Returns the fastest way to convolve.
 
     Winograd's for 3x3 kernels between many feature maps, on CPUs: libraries for GPUs choose for
-    themselves. It computes in float32 whatever it is given, and rounds less than a convolution in
-    bfloat16, whose products are twice as fast but four times as many.
+    themselves. It computes in float32 whatever it is given.
 
     Args:
         inputs: `(batch, height, width, in)`.
         kernel: `(size, size, in, out)`, or (size, size, out, in) with `"up"`.
         resample: see `Direct`.
     """
-    size, sides = kernel.shape[0], inputs.shape[1:3]
-    if (
-        size != 3
-        or min(kernel.shape[2:]) < _FEWEST_CHANNELS
-        or None in sides
-        or any(device.device_type != "CPU" for device in tf.config.list_logical_devices())
+    sides = inputs.shape[1:3]
+    if None in sides or any(
+        device.device_type != "CPU" for device in tf.config.list_logical_devices()
     ):
         return Direct(resample)
     convolved = [2 * side if resample == "up" else side for side in sides]
-    if any(side % 2 for side in convolved):
+    if any(side % 2 for side in convolved) or not winograd_pays(
+        tuple(kernel.shape),
+        max(convolved),
+        resamples=resample is not None,
+        bfloat16=inputs.dtype == tf.bfloat16,
+    ):
         return Direct(resample)
     # At 4x4 pixels the kernels are the larger part: fewer points to evaluate them at.
     large = min(convolved) > 4 and not any(side % 4 for side in convolved)

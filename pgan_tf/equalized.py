@@ -66,6 +66,7 @@ def _equalized_kernel(
         name="kernel",
         shape=tuple(shape),
         initializer=keras.initializers.RandomNormal(stddev=stddev, seed=seed),
+        autocast=False,
     )
     return multiplier
 
@@ -132,7 +133,7 @@ class EqualizedConv2D(keras.layers.Layer):
         stored = tf.convert_to_tensor(self.kernel)
         algorithm = choose_algorithm(inputs, stored, self.resample)
         kernel = self.shared.get(
-            algorithm, lambda: algorithm.transform_kernel(stored, self.multiplier)
+            algorithm, lambda: algorithm.transform_kernel(stored, self.multiplier, inputs.dtype)
         )
         outputs = algorithm.convolve(inputs, kernel)
         return tf.nn.bias_add(outputs, tf.convert_to_tensor(self.bias))
@@ -200,7 +201,10 @@ class EqualizedDense(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Multiplies and adds the bias."""
-        kernel = self.shared.get(None, lambda: tf.convert_to_tensor(self.kernel) * self.multiplier)
+        kernel = self.shared.get(
+            None,
+            lambda: tf.cast(tf.convert_to_tensor(self.kernel) * self.multiplier, inputs.dtype),
+        )
         flat = tf.reshape(inputs, (-1, kernel.shape[0]))
         outputs = tf.reshape(tf.linalg.matmul(flat, kernel), (-1, *self.units))
         return outputs + tf.convert_to_tensor(self.bias)

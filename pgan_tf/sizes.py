@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from pgan_tf.config import TrainingConfig
+from pgan_tf.cost import winograd_pays
 from pgan_tf.layer_shapes import LayerShape, discriminator_layers, generator_layers
 from pgan_tf.schedule import Stage, make_stages, position_at
 
@@ -17,8 +18,6 @@ _KEPT_PER_OUTPUT = 1.5
 _WEIGHT_COPIES = 3.0
 _WINOGRAD_WAYS = 2.0
 _WINOGRAD_KERNEL_COPIES = 2.0
-# As `convolution.choose_algorithm` has it.
-WINOGRAD_FEWEST_CHANNELS = 128
 # Of an array in a .npz file: its names and header, in bytes.
 _ARRAY_HEADER = 330
 
@@ -66,8 +65,8 @@ def memory_bytes(
     size = _FLOAT if config.precision == "float32" else 2
     total = _FLOAT * weights + size * batch_size * kept
     if winograd:  # in float32 always
-        of_kernels, of_inputs = _at_points(discriminator)
-        of_kernels += _at_points(generator)[0]
+        of_kernels, of_inputs = _at_points(discriminator, "conv1", config)
+        of_kernels += _at_points(generator, "conv0", config)[0]
         total += _FLOAT * _WINOGRAD_KERNEL_COPIES * of_kernels
         total += _FLOAT * _WINOGRAD_WAYS * batch_size * of_inputs
     return round(total)
@@ -120,7 +119,9 @@ def _outputs(layers: list[LayerShape]) -> int:
     return sum(layer.outputs for layer in layers)
 
 
-def _at_points(layers: list[LayerShape]) -> tuple[float, float]:
+def _at_points(
+    layers: list[LayerShape], resampling: str, config: TrainingConfig
+) -> tuple[float, float]:
     """Numbers that kernels, and the inputs of one picture, have at Winograd's points.
 
     F(m, 3) takes (m + 2)² points for 9 taps, and for each m² pixels; m is 2 at 4x4 pixels, else 4.
@@ -128,10 +129,14 @@ def _at_points(layers: list[LayerShape]) -> tuple[float, float]:
     of_kernels = of_inputs = 0.0
     for layer in layers:
         name, kernel = layer.variables[0]
-        if name != "kernel" or kernel[:2] != (3, 3) or min(kernel[2:]) < WINOGRAD_FEWEST_CHANNELS:
-            continue
         side = int(layer.name.split("x")[0])
-        tile = 2 if side == 4 else 4
-        of_kernels += (tile + 2) ** 2 * kernel[2] * kernel[3]
-        of_inputs += (tile + 2) ** 2 / tile**2 * side**2 * kernel[2]
+        if name == "kernel" and winograd_pays(
+            kernel,
+            side,
+            resamples=config.network.fused_scale and layer.name.endswith(resampling),
+            bfloat16=config.precision == "mixed_bfloat16",
+        ):
+            tile = 2 if side == 4 else 4
+            of_kernels += (tile + 2) ** 2 * kernel[2] * kernel[3]
+            of_inputs += (tile + 2) ** 2 / tile**2 * side**2 * kernel[2]
     return of_kernels, of_inputs

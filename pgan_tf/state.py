@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from pgan_tf.config import TrainingConfig
+from pgan_tf.fused_adam import FusedAdam
 from pgan_tf.growth import Carried, carry_weights, named_variables, optimizer_variables
 from pgan_tf.loss_scale import LossScale, build_loss_scale
 from pgan_tf.networks import build_discriminator, build_generator
@@ -121,7 +122,7 @@ def grow_state(
 
 
 def _build_adam(model: keras.Model, config: TrainingConfig) -> keras.optimizers.Adam:
-    optimizer = keras.optimizers.Adam(
+    optimizer = FusedAdam(
         learning_rate=0.0,  # The training step sets it.
         beta_1=config.adam_beta_1,
         beta_2=config.adam_beta_2,

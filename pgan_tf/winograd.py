@@ -50,8 +50,14 @@ class Winograd:
     tile: int
     resample: Literal["up", "down"] | None
 
-    def transform_kernel(self, kernel: tf.Tensor, multiplier: float) -> tf.Tensor:
-        """Returns a (3, 3, a, b) kernel times a number at all points: (points², a, b)."""
+    def transform_kernel(
+        self, kernel: tf.Tensor, multiplier: float, dtype: tf.DType | None = None
+    ) -> tf.Tensor:
+        """Returns a (3, 3, a, b) kernel times a number at all points: (points², a, b).
+
+        In float32, whatever the type of inputs.
+        """
+        del dtype
         a, b = kernel.shape[2:]
         matrix = _kernel_matrix(self.tile, self.resample == "up") * np.float32(multiplier)
         kernel = tf.reshape(tf.cast(kernel, tf.float32), (9, a * b))

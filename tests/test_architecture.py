@@ -15,11 +15,12 @@ LAYERS = (
     ("pgan_tf.network_config", "pgan_tf.schedule_config", "pgan_tf.loss_config"),
     ("pgan_tf.config",),
     ("pgan_tf.schedule", "pgan_tf.winograd"),
+    ("pgan_tf.cost",),
     ("pgan_tf.failures", "pgan_tf.convolution", "pgan_tf.layer_shapes"),
     ("pgan_tf.sizes", "pgan_tf.official.unpickler", "pgan_tf.official.names"),
     ("pgan_tf.official.theano",),
     ("pgan_tf.official.networks",),
-    ("pgan_tf.equalized",),
+    ("pgan_tf.equalized", "pgan_tf.fused_adam"),
     (
         "pgan_tf.layers",
         "pgan_tf.minibatch_discrimination",
@@ -28,7 +29,6 @@ LAYERS = (
     ),
     ("pgan_tf.loss_scale",),
     (
-        "pgan_tf.cost",
         "pgan_tf.flops",
         "pgan_tf.networks",
         "pgan_tf.losses",

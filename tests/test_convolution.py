@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf import convolution
+from pgan_tf import cost
 from pgan_tf.config import NetworkConfig
 from pgan_tf.convolution import Direct, choose_algorithm
 from pgan_tf.equalized import EqualizedConv2D, EqualizedDense, shared_kernels
@@ -115,23 +115,32 @@ def test_a_batch_that_is_not_known_gives_the_same():
 
 def choice(side, channels, *, size=3, resample=None, dtype=tf.float32):
     inputs = tf.zeros((1, side, side, channels), dtype)
-    return choose_algorithm(inputs, tf.zeros((size, size, channels, 128), dtype), resample)
+    return choose_algorithm(inputs, tf.zeros((size, size, channels, 512), dtype), resample)
 
 
 def test_winograd_is_chosen_where_it_is_faster():
     assert choice(4, 128) == Winograd(2, None)
     assert choice(8, 128) == Winograd(4, None)
-    assert choice(4, 128, resample="up") == Winograd(4, "up")
-    assert choice(8, 128, resample="down") == Winograd(4, "down")
+    assert choice(4, 256, resample="up") == Winograd(4, "up")
+    assert choice(8, 256, resample="down") == Winograd(4, "down")
     assert choice(6, 512) == Winograd(2, None)
-    assert choice(8, 128, dtype=tf.bfloat16) == Winograd(4, None)
+    assert choice(64, 128) == Winograd(4, None)
+    assert choice(64, 256, resample="down") == Winograd(4, "down")
+
+
+def test_it_has_to_save_more_where_the_plain_way_is_in_bfloat16():
+    assert choice(8, 256, dtype=tf.bfloat16) == Winograd(4, None)
+    assert choice(8, 128, dtype=tf.bfloat16) == Direct(None)
+    assert choice(8, 256, resample="down", dtype=tf.bfloat16) == Winograd(4, "down")
+    assert choice(16, 512, resample="down", dtype=tf.bfloat16) == Direct("down")
+    assert choice(8, 512, resample="up", dtype=tf.bfloat16) == Direct("up")  # 16 px convolved
 
 
 def test_the_plain_way_is_chosen_elsewhere(monkeypatch):
     assert choice(8, 127) == Direct(None)
     assert choice(8, 128, size=1) == Direct(None)
     assert choice(7, 128) == Direct(None)
-    assert choice(8, 64, resample="up") == Direct("up")
+    assert choice(8, 128, resample="up") == Direct("up")
     accelerator = tf.config.LogicalDevice("/device:GPU:0", "GPU")
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda: [accelerator])
     assert choice(8, 512) == Direct(None)
@@ -146,7 +155,7 @@ def count(graph, kind):
 
 @pytest.mark.parametrize("fewest_channels", [1, 1000])
 def test_three_passes_share_what_is_made_of_a_kernel(fewest_channels, monkeypatch):
-    monkeypatch.setattr(convolution, "_FEWEST_CHANNELS", fewest_channels)
+    monkeypatch.setattr(cost, "_FEWEST_CHANNELS", fewest_channels)
     network = NetworkConfig(resolution=8, fmap_base=64, fmap_max=8)
     discriminator = build_discriminator(Stage(0, 8, "fade_in", 1, 9), network)
     pictures = [tf.cast(normal(4, 8, 8, 3, seed=seed), tf.float32) for seed in range(3)]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf import convolution, losses, networks, state, train_step
+from pgan_tf import cost, losses, networks, state, train_step
 from pgan_tf.config import ScheduleConfig, TrainingConfig
 from pgan_tf.growth import named_variables
 from pgan_tf.official import names
@@ -35,7 +35,7 @@ TRAINED = [
 def convolutions(request, monkeypatch):
     """How 3x3 convolutions are computed."""
     fewest = 1 if request.param == "winograd" else 10**6
-    monkeypatch.setattr(convolution, "_FEWEST_CHANNELS", fewest)
+    monkeypatch.setattr(cost, "_FEWEST_CHANNELS", fewest)
     return request.param
 
 

@@ -9,12 +9,11 @@ import sys
 import peak_memory
 import pytest
 
-from pgan_tf import checkpoint, convolution
+from pgan_tf import checkpoint
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.per_resolution import PerResolution
 from pgan_tf.schedule import make_stages
 from pgan_tf.sizes import (
-    WINOGRAD_FEWEST_CHANNELS,
     checkpoint_bytes,
     disk_bytes,
     memory_bytes,
@@ -79,7 +78,6 @@ def test_memory_grows_with_the_batch_on_a_device():
 
 
 def test_winograds_algorithm_is_counted_where_it_is_used():
-    assert WINOGRAD_FEWEST_CHANNELS == convolution._FEWEST_CHANNELS
     few = dataclasses.replace(
         CONFIG, network=NetworkConfig(resolution=8, fmap_base=2048, fmap_max=127)
     )
