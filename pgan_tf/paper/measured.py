@@ -26,6 +26,7 @@ class Measured:
         figures: name and value.
         reals: the same figures of real pictures in place of generated ones, where known.
         curve: of experiments against time: (kimg, seconds, SWD) of each checkpoint.
+        other_seeds: the same figures of the same training with other seeds, by seed.
     """
 
     command: str
@@ -35,6 +36,7 @@ class Measured:
     figures: Mapping[str, float]
     reals: Mapping[str, float] = dataclasses.field(default_factory=dict)
     curve: Sequence[tuple[float, float, float]] = ()
+    other_seeds: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
 
 
 def read_measured(path: str) -> dict[str, Measured]:
@@ -57,6 +59,21 @@ def write_measured(path: str, measured: Mapping[str, Measured]) -> None:
     order = [one.name for one in EXPERIMENTS if one.name in measured]
     values = {name: dataclasses.asdict(measured[name]) for name in order}
     _write(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+
+
+def add_seed(first: Measured | None, seed: int, found: Measured) -> Measured:
+    """Puts the figures of another seed beside those of the first.
+
+    Raises:
+        UserError: the first has not been measured, or at another scale.
+    """
+    if first is None or first.scale != found.scale:
+        raise UserError(
+            f"--seed: expected it to be measured without --seed at the same scale, {found.scale}, "
+            f"got {first.scale if first else 'nothing'}: run it so first"
+        )
+    others = {**first.other_seeds, str(seed): dict(found.figures)}
+    return dataclasses.replace(first, other_seeds=others)
 
 
 def with_speedup(measured: Mapping[str, Measured]) -> dict[str, Measured]:
@@ -133,11 +150,15 @@ def _from_json(values: dict[str, Any]) -> Measured:
 
 
 def _figures(found: Measured, separator: str) -> str:
-    def reals(name: str) -> str:
-        return f" (reals {found.reals[name]:.4g})" if name in found.reals else ""
+    def beside(name: str) -> str:
+        others = [f"{each[name]:.4g}" for each in found.other_seeds.values() if name in each]
+        words = [f"other seeds {', '.join(others)}"] if others else []
+        if name in found.reals:
+            words.append(f"reals {found.reals[name]:.4g}")
+        return f" ({'; '.join(words)})" if words else ""
 
     return separator.join(
-        f"{name} {value:.4g}{reals(name)}" for name, value in found.figures.items()
+        f"{name} {value:.4g}{beside(name)}" for name, value in found.figures.items()
     )
 
 

