@@ -232,7 +232,11 @@ def test_the_command_lists_everything_with_its_flags(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [([], ["--list", "--run"]), (["--run=table1_z"], ["--run", "table1_g", "table1_z"])],
+    [
+        ([], ["--list", "--run"]),
+        (["--run=table1_z"], ["--run", "table1_g", "table1_z"]),
+        (["--run=table1_g", "--seed=1", "--results=none.json"], ["--seed", "table1_g"]),
+    ],
 )
 def test_mistakes_are_one_line(arguments, words, tmp_path):
     result = run(*arguments, cwd=tmp_path)

@@ -49,6 +49,10 @@ def main() -> None:
         print(describe(EXPERIMENTS, measured))
     elif not chosen:
         raise UserError("expected --list, or --run=NAME,… or --run=all, got neither")
+    if SEED.value is not None and (missing := [o.name for o in chosen if o.name not in measured]):
+        raise UserError(
+            f"--seed: expected experiments measured without it first, got {', '.join(missing)}"
+        )
     places = Places(RUNS_DIR.value, DATA.value, MNIST.value, DATA_CACHE.value)
     for number, one in enumerate(chosen, 1):
         print(f"\n[{number}/{len(chosen)}] {one.name}: {one.title}", flush=True)
