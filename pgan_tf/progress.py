@@ -20,7 +20,8 @@ class Progress:
 
     Later stages cost more per image, by orders of magnitude: time left counts
     the images still to come by the arithmetic of their stages, at the speed measured in
-    the present one.
+    the present one. To begin each of them (growing, compiling) is taken to last as long as
+    it did for the present one.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Progress:
         self._stages = stages
         self._total_images = total_images
         self._stage: Stage | None = None
+        self._last_update, self._begin_seconds = time.monotonic(), 0.0
         self._bar = tqdm(
             total=total_images,
             initial=shown,
@@ -64,12 +66,15 @@ class Progress:
         if stage != self._stage:
             # A stage's first call compiles: speed is measured from its end.
             self._stage, self._since, self._since_images = stage, now, images_shown
+            self._begin_seconds = now - self._last_update
+        self._last_update = now
         fade = f" alpha {alpha:.2f}" if stage.fades_in else ""
         self._bar.set_description_str(f"{stage}{fade}", refresh=False)
         done = images_shown - self._since_images
         if done:
             speed = done / (now - self._since)
-            left = duration_in_words(self.remaining_images(images_shown) / speed)
+            begins = self._begin_seconds * self._stages_to_begin()
+            left = duration_in_words(self.remaining_images(images_shown) / speed + begins)
             self._bar.set_postfix_str(f"{speed:.1f} img/s, {left} left", refresh=False)
         self._bar.update(min(images_shown, self._total_images) - self._bar.n)
 
@@ -81,6 +86,10 @@ class Progress:
             begin, end = max(stage.first_image, images_shown), min(last, self._total_images)
             cost += max(0, end - begin) * self._cost[stage]
         return cost / self._cost[self._stage]
+
+    def _stages_to_begin(self) -> int:
+        later = self._stages[self._stage.index + 1 :]
+        return sum(stage.first_image < self._total_images for stage in later)
 
     def print(self, line: str) -> None:
         """Prints a line above the bar."""

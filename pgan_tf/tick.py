@@ -41,12 +41,23 @@ class Tick:
         self._skipped_before = skipped_before
         self._images_timed = 0
         self._seconds_before = seconds_before
-        self._begin = time.monotonic()
+        self._begin = self._timed_since = time.monotonic()
 
-    def add(self, metrics: tf.Tensor, images: int) -> None:
-        """Takes a call's metrics (see `train_step`), a row an iteration, and its images."""
+    def add(self, metrics: tf.Tensor, images: int, compiled: bool = False) -> None:
+        """Takes what a call of the step gives.
+
+        Args:
+            metrics: see `train_step`, a row an iteration.
+            images: real images that the call has shown.
+            compiled: whether the call compiled the step first. Speed is measured from its end,
+                as `progress` does; what goes before, growing, does not count either.
+        """
         self._steps.append(metrics)
-        self._images_timed += images
+        if compiled:
+            metrics.numpy()  # waits for the device
+            self._timed_since, self._images_timed = time.monotonic(), 0
+        else:
+            self._images_timed += images
 
     def metrics(self) -> np.ndarray:
         """Returns `(iterations, len(METRICS))` float32; waits for the device."""
@@ -97,6 +108,11 @@ class Tick:
             "discriminator_learning_rate": position.discriminator_learning_rate,
             **dict(zip(METRICS, means, strict=True)),
             "skipped_iterations": int(np.sum(np.isnan(rows).any(axis=1))),
-            "images_per_second": self._images_timed / (seconds - self._seconds_before),
+            "images_per_second": self._images_per_second(),
             "seconds": seconds,
         }
+
+    def _images_per_second(self) -> float | None:
+        """Returns the speed, None where only a call that compiled could tell it."""
+        seconds = time.monotonic() - self._timed_since
+        return self._images_timed / seconds if self._images_timed else None

@@ -136,7 +136,8 @@ def _train(
                 state, carried = grow_state(state, position.stage, config, strategy)
                 progress.print(_describe_growth(position, carried.new))
                 step = None
-            if step is None:
+            compiles = step is None
+            if compiles:
                 step = make_train_step(state, config, strategy, position.batch_size)
                 batches = _batches(config, info, position, images_shown, strategy, bad_records)
 
@@ -150,7 +151,7 @@ def _train(
                 )
             repeats = config.minibatch_repeats * config.discriminator_repeats
             images_shown += repeats * position.batch_size
-            tick.add(metrics, repeats * position.batch_size)
+            tick.add(metrics, repeats * position.batch_size, compiles)
             progress.update(position.stage, position.alpha, images_shown)
 
             if (

@@ -172,6 +172,23 @@ def test_speed_is_measured_in_the_present_stage_without_its_first_call(clock, ca
     assert "10.0 img/s, 9:50 left" in shown_at_the_end(capsys)
 
 
+def test_time_left_counts_that_each_later_stage_has_to_compile(clock, capsys):
+    def time_left(seconds, total):
+        progress = make_progress(total=total)
+        clock(seconds)  # until the first call is done
+        progress.update(STAGES[0], 1.0, 100)
+        clock(100)
+        progress.update(STAGES[0], 1.0, 200)
+        progress.close()
+        left = shown_at_the_end(capsys).split("img/s, ")[1].split(" left")[0]
+        return sum(int(part) * 60**i for i, part in enumerate(reversed(left.split(":"))))
+
+    # The run ends in the second stage, in the third, in the first.
+    assert time_left(30, 1500) - time_left(0, 1500) == 30
+    assert time_left(30, 2500) - time_left(0, 2500) == 60
+    assert time_left(30, 900) == time_left(0, 900)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
