@@ -5,6 +5,7 @@ import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlo
 from absl import flags
 
 from pgan_tf import trained_flags as given
+from pgan_tf.exporting.description import TERMS
 from pgan_tf.exporting.export import ExportOptions
 from pgan_tf.exporting.formats import FORMATS
 from tfrecords.command_line import run
@@ -34,7 +35,7 @@ def main() -> None:
     options = ExportOptions(EXPORT_DIR.value, QUANTIZE.value, NAME.value)
     exported = FORMATS[FORMAT.value](trained, options)
     if given.OFFICIAL_PKL.value:
-        print("The networks that NVIDIA published are under CC BY-NC 4.0, exported or not.")
+        print(TERMS)
     print(f"Wrote {exported.path} from {trained.source}. Look at it, and use it:\n")
     for line in exported.what_next:
         print(f"  {line}")

@@ -88,6 +88,7 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
         given.SCHEDULE.initial_resolution
         if not given.INIT_FROM.value
         else first_resolution(weights, run_dir, resolution),
+        info.label_names,
     )
     if given.DRY_RUN.value:
         print_dry_run(config, strategy)

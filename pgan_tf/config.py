@@ -36,6 +36,7 @@ class TrainingConfig:
 
     Attributes:
         dataset: name of the data set.
+        label_names: of the classes, in order; empty where there are none, or no names.
         network: the two networks.
         schedule: when they grow.
         loss: what they minimise.
@@ -55,6 +56,7 @@ class TrainingConfig:
     """
 
     dataset: str = ""
+    label_names: tuple[str, ...] = ()
     network: NetworkConfig = NetworkConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     loss: LossConfig = LossConfig()
@@ -78,6 +80,10 @@ class TrainingConfig:
             f"the schedule's, {self.schedule.resolution}",
             self.network.resolution,
         )
+        if self.label_names:
+            given = len(self.label_names)
+            expected = f"{self.network.label_size}, one for each class"
+            require(given == self.network.label_size, "label_names", expected, given)
         for name in ("adam_beta_1", "adam_beta_2", "average_decay"):
             value = getattr(self, name)
             require(0 <= value < 1, name, "0 or more and less than 1", value)
@@ -111,6 +117,8 @@ class TrainingConfig:
                 network=NetworkConfig(**fields.pop("network")),
                 schedule=ScheduleConfig(**schedule),
                 loss=LossConfig(**fields.pop("loss")),
+                # Runs of before there was such a field have none.
+                label_names=tuple(fields.pop("label_names", ())),
                 **fields,
             )
         except (ValueError, TypeError, LookupError, AttributeError) as error:
@@ -118,7 +126,9 @@ class TrainingConfig:
 
 
 # What may change between the parts of a run without making it another run.
-CHANGEABLE = frozenset({"schedule.total_kimg", "schedule.tick_kimg", "schedule.batch_size"})
+CHANGEABLE = frozenset(
+    {"schedule.total_kimg", "schedule.tick_kimg", "schedule.batch_size", "label_names"}
+)
 
 
 def differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[Any, Any]]:

@@ -149,6 +149,7 @@ def make_config(
     num_channels: int,
     label_size: int,
     first_resolution: int = SCHEDULE.initial_resolution,
+    label_names: tuple[str, ...] = (),
 ) -> TrainingConfig:
     """Turns flags and the data's properties into what a run computes.
 
@@ -157,6 +158,8 @@ def make_config(
     generator_learning_rate = PerResolution.parse(LEARNING_RATE.value, "--learning_rate")
     return TrainingConfig(
         dataset=dataset,
+        # Numbers that are no classes may have other names, or a few.
+        label_names=label_names if len(label_names) == label_size else (),
         network=network_flags.make_network_config(
             resolution, num_channels, label_size, LOSS_NAME.value
         ),

@@ -25,6 +25,8 @@ class Trained:
         training_data: what it was trained on, in words; empty where that is unknown.
         kimg: thousands of real images it was trained on; None where that is unknown.
         weights: the network that was taken, see `Weights`; empty where that is unknown.
+        label_names: of the classes, in order; empty where they have none, or it is unknown.
+        published: it comes from a pickle of the published implementation.
     """
 
     generator: keras.Model
@@ -35,6 +37,8 @@ class Trained:
     training_data: str = ""
     kimg: float | None = None
     weights: str = ""
+    label_names: tuple[str, ...] = ()
+    published: bool = False
 
     @property
     def fading_in(self) -> bool:
@@ -43,12 +47,6 @@ class Trained:
 
 
 Weights = Literal["average_generator", "generator"]
-
-# It goes with what is exported.
-_OF_A_PICKLE = (
-    "unknown (a pickle of the published implementation; the networks that its authors published "
-    "are under CC BY-NC 4.0)"
-)
 
 
 def from_run(run_dir: str, weights: Weights = "average_generator") -> Trained:
@@ -96,8 +94,8 @@ def from_official(path: str, weights: Weights = "average_generator") -> Trained:
         stage=network.stage,
         alpha=network.alpha,
         source=path,
-        training_data=_OF_A_PICKLE,
         weights=weights,
+        published=True,
     )
 
 
@@ -111,4 +109,5 @@ def _from_checkpoint(saved: checkpoint.Checkpoint, weights: Weights) -> Trained:
         training_data=saved.config.dataset,
         kimg=saved.images_shown / 1000,
         weights=weights,
+        label_names=saved.config.label_names,
     )

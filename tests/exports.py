@@ -8,8 +8,12 @@ from pgan_tf.schedule import Stage
 from pgan_tf.trained import Trained
 
 
-def make_trained(label_size=0, alpha=0.4, num_channels=3, phase="fade_in", **options):
-    """A generator of 16 px with random weights and biases."""
+def make_trained(label_size=0, alpha=0.4, num_channels=3, phase="fade_in", small=False, **options):
+    """A generator of 16 px with random weights and biases.
+
+    With `small` its kernels are a thousandth, its biases 0: so are all features before they are
+    normalized, as some are in trained networks.
+    """
     config = NetworkConfig(
         **{
             "resolution": 16,
@@ -30,6 +34,10 @@ def make_trained(label_size=0, alpha=0.4, num_channels=3, phase="fade_in", **opt
     for variable in generator.variables:  # of batch normalization
         if variable.name in ("gamma", "beta", "moving_mean", "moving_variance"):
             variable.assign(random.uniform(0.5, 2, size=variable.shape).astype(np.float32))
+    if small:
+        for variable in generator.trainable_variables:
+            if "to_rgb" not in variable.path:
+                variable.assign(variable * (0.001 if variable.name == "kernel" else 0.0))
     networks.set_alpha(generator, alpha)
     return Trained(generator, config, stage, alpha, "a test", "made up", 1.5)
 

@@ -16,6 +16,7 @@ from tfrecords.errors import UserError
 
 UNUSUAL = TrainingConfig(
     dataset="faces",
+    label_names=tuple("abcdefg"),
     network=NetworkConfig(
         resolution=64,
         num_channels=1,
@@ -258,6 +259,7 @@ LATER = PerResolution(((8, 16),))
 @pytest.mark.parametrize(
     ("make", "name", "value"),
     [
+        (TrainingConfig, "label_names", ("a", "b")),
         (NetworkConfig, "resolution", 48),
         (NetworkConfig, "resolution", 2),
         (NetworkConfig, "resolution", 2048),

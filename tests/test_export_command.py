@@ -8,9 +8,11 @@ import pytest
 import tensorflow as tf
 from command_calls import run_calls
 from small_run import make_small_run
+from test_tfjs import read
 
 from pgan_tf import checkpoint, trained
 from pgan_tf.config import TrainingConfig
+from pgan_tf.exporting.formats import FORMATS
 from pgan_tf.sampling import latents_from_seeds, one_hot_labels
 from pgan_tf.schedule import make_stages
 from pgan_tf.state import build_state
@@ -37,18 +39,40 @@ def test_every_format_is_written_and_a_fade_in_is_said(folder):
         "d": (RUN, "--format=onnx"),
         "e": (RUN, "--format=litert"),
         "f": ("--run_dir=fading", "--format=onnx"),
+        "g": (RUN, "--format=tfjs", "--quantize=float16"),
+        "h": ("--run_dir=fading", "--format=tfjs"),
+        "i": ("--run_dir=fading", "--format=litert"),
     }
+    written = {name: f"{name}/1" for name in calls}
+    written |= {"g": "g/models/run/1", "h": "h/models/fading/1"}
     full = [(*flags, f"--export_dir={name}") for name, flags in calls.items()]
     results = dict(zip(calls, run_calls("export.py", full, folder), strict=True))
     for name, (status, out, err) in results.items():
         assert (status, err) == (0, ""), (name, err)
-        assert f"Wrote {name}/1" in out
-        assert ("at alpha 0.500" in out) == (name in "cf"), out
+        assert f"Wrote {written[name]}" in out
+        assert ("at alpha 0.500" in out) == (name in "cfhi"), out
+        # A folder beside it is made anew, or would be a version to a server.
+        assert not [path for path in (folder / name).rglob("*") if "partial" in path.name]
 
-    known = {name: json.loads((folder / name / "1/pgan.json").read_text()) for name in calls}
+    known = {
+        name: json.loads((folder / path / "pgan.json").read_text())
+        for name, path in written.items()
+    }
     formats = [known[name]["format"] for name in calls]
-    assert formats == ["saved_model"] * 3 + ["onnx", "litert", "onnx"]
-    assert {name for name in calls if known[name]["is_blend"]} == {"c", "f"}
+    assert formats == ["saved_model"] * 3 + ["onnx", "litert", "onnx", "tfjs", "tfjs", "litert"]
+    assert set(formats) == set(FORMATS)
+    assert {name for name in calls if known[name]["is_blend"]} == set("cfhi")
+    for name, path in written.items():
+        card = (folder / path / "model_card.md").read_text()
+        assert ("fading in 4→8 px" in card) == (name in "cfhi")
+        assert (known[name]["kimg"], known[name]["resolution"]) == (
+            0.012 if name in "cfhi" else 0.032,
+            8,
+        )
+        assert (known[name]["latent_size"], known[name]["label_size"]) == (6, 2)
+        assert known[name]["training_data"] == "made up & <b>small</b>"
+        # The run's last tick; the fading one has none.
+        assert bool(known[name]["metrics"]) == (name not in "cfhi")
     assert known["a"]["weights"] == "average_generator" and known["b"]["weights"] == "generator"
 
     latents, labels = latents_from_seeds(range(4), 6), one_hot_labels(range(4), 2)
@@ -68,6 +92,10 @@ def test_every_format_is_written_and_a_fade_in_is_said(folder):
     session = onnxruntime.InferenceSession(str(folder / "f/1/model.onnx"))
     (images,) = session.run(["images"], {"latents": latents, "labels": labels})
     np.testing.assert_allclose(images, expected, rtol=0, atol=1e-4)
+    draw, _, model = read(folder / written["h"])
+    np.testing.assert_allclose(draw(latents=latents, labels=labels), expected, rtol=0, atol=1e-5)
+    assert model["userDefinedMetadata"]["is_blend"]
+    assert "(weights in float16)" in (folder / written["g"] / "model_card.md").read_text()
 
 
 def test_every_mistake_is_one_line_and_leaves_nothing(folder):

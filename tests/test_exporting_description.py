@@ -7,6 +7,7 @@ import pathlib
 import pytest
 import tensorflow as tf
 from exports import make_trained
+from golden_cases import GOLDEN
 from small_run import make_small_run
 
 from pgan_tf import checkpoint, trained
@@ -90,6 +91,30 @@ def test_a_fade_in_is_a_blend_and_says_so(run_dir, tmp_path):
     known = describe(trained.from_checkpoint(path), "saved_model")
     assert (known["is_blend"], known["phase"], known["alpha"]) == (True, "fade_in", 0.5)
     assert "fading in 4→8 px" in model_card(known, "") and "0.500" in model_card(known, "")
+
+
+def test_classes_are_named_in_their_order():
+    names = tuple(f"kind {i}" for i in range(25))
+    named = dataclasses.replace(make_trained(25), label_names=names)
+    known = describe(named, "saved_model")
+    assert known["label_names"] == list(names)
+    (row,) = [line for line in model_card(known, "").splitlines() if "| classes |" in line]
+    assert "25: `labels`, one-hot, in this order: kind 0, kind 1, kind 2" in row
+    assert row.endswith("kind 19, … |")
+
+
+def test_a_published_network_says_whose_it_is_and_what_nobody_knows():
+    published = trained.from_official(str(GOLDEN / "base.pkl"))
+    known = describe(published, "onnx")
+    assert known["trained_by"] == "the published implementation"
+    assert known["kimg"] is None and known["training_data"] == ""
+    assert "CC BY-NC 4.0" in known["terms"]
+    card = model_card(known, "")
+    assert card.startswith("# base.pkl, 32 px\n")
+    assert "trained by the published implementation" in card and known["terms"] in card
+    for name in ("training data", "trained on"):
+        assert f"| {name} | unknown: a published pickle does not say |" in card
+    assert " 0 thousand" not in card
 
 
 def test_what_is_not_known_is_called_unknown():

@@ -15,7 +15,9 @@ from small_inception import make_graph
 from test_commands import SMALL, assert_one_line_error
 
 from pgan_tf import checkpoint
+from pgan_tf.trained import from_run
 from tfrecords.record_file import RecordFile
+from tfrecords.sources import shapes
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -57,6 +59,11 @@ def test_training_scores_chosen_ticks_and_the_last_one_and_keeps_the_best(traine
     folder = cwd / "runs/a/checkpoints"
     assert (folder / "best-modes.npz").read_bytes() == (folder / best["checkpoint"]).read_bytes()
     assert (cwd / "runs/a/metrics.png").is_file()
+
+
+def test_a_run_keeps_the_names_of_its_classes(trained):
+    """With which exports and the page tell them."""
+    assert from_run(str(trained[0] / "runs/a")).label_names == shapes.LABEL_NAMES
 
 
 def test_all_checkpoints_are_scored_and_training_goes_on(trained):

@@ -6,11 +6,15 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
+from command_calls import run_calls
 from golden_cases import GOLDEN
 from PIL import Image
 from test_commands import assert_one_line_error, run
+from test_exporting_runtimes import draw
+from test_tfjs import read
 
 from pgan_tf import official, sampling
+from pgan_tf.exporting.formats import FORMATS
 
 
 def images_of(network, seeds, label_size=0):
@@ -48,18 +52,46 @@ def test_generate_draws_a_published_network(name, flags, network, tmp_path):
         assert_rounded(pixels.reshape(image.shape), image)
 
 
-def test_export_writes_a_published_network(tmp_path):
-    path = GOLDEN / "base.pkl"
-    result = run("export.py", f"--official_pkl={path}", "--export_dir=out", cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
-    assert "16→32 px: exported as it is, at alpha 0.600" in result.stdout
-    assert "CC BY-NC 4.0" in result.stdout
-    network = official.read(str(path)).average_generator
-    latents = sampling.latents_from_seeds(range(4), network.config.latent_size)
-    served = tf.saved_model.load(str(tmp_path / "out/1")).signatures["serving_default"]
-    images = served(latents=tf.constant(latents))["images"]
-    expected = np.clip(images_of(network, range(4)), -1, 1)
-    np.testing.assert_allclose(images, expected, atol=1e-5)
+def test_export_writes_a_published_network_in_every_format(tmp_path):
+    """In the middle of a fade, and one that is through, with classes."""
+    drawing = {
+        "saved_model": lambda folder, inputs: tf.saved_model.load(str(folder / "1")).signatures[
+            "serving_default"
+        ](**{k: tf.constant(v) for k, v in inputs.items()})["images"],
+        "onnx": lambda folder, inputs: draw(folder / "1/model.onnx", inputs),
+        "litert": lambda folder, inputs: draw(folder / "1/model.tflite", inputs),
+        "tfjs": lambda folder, inputs: read(next(folder.glob("models/*/1")))[0](**inputs),
+    }
+    assert set(drawing) == set(FORMATS)
+    cases = [(name, kind) for name in ("base", "conditional") for kind in FORMATS]
+    calls = [
+        (
+            f"--official_pkl={GOLDEN / name}.pkl",
+            f"--format={kind}",
+            f"--export_dir={name}-{kind}",
+        )
+        for name, kind in cases
+    ]
+    for (name, kind), (status, out, err) in zip(
+        cases, run_calls("export.py", calls, tmp_path, timeout=280), strict=True
+    ):
+        assert status == 0, err
+        assert ("16→32 px: exported as it is, at alpha 0.600" in out) == (name == "base")
+        assert "CC BY-NC 4.0" in out
+        network = official.read(str(GOLDEN / f"{name}.pkl")).average_generator
+        config = network.config
+        inputs = {"latents": sampling.latents_from_seeds(range(4), config.latent_size)}
+        if config.label_size:
+            inputs["labels"] = sampling.one_hot_labels(range(4), config.label_size)
+        folder = tmp_path / f"{name}-{kind}"
+        images = drawing[kind](folder, inputs)
+        expected = np.clip(images_of(network, range(4), config.label_size), -1, 1)
+        bound = 1e-5 if kind in ("saved_model", "tfjs") else 1e-4
+        np.testing.assert_allclose(images, expected, rtol=0, atol=bound)
+        (card,) = folder.rglob("model_card.md")
+        assert "CC BY-NC 4.0" in card.read_text()
+        (known,) = folder.rglob("pgan.json")
+        assert json.loads(known.read_text())["trained_by"] == "the published implementation"
 
 
 def test_a_run_begins_with_a_published_network(tmp_path):

@@ -141,6 +141,15 @@ def test_all_fields_that_differ_are_named(tmp_path):
         assert f"{name} was " in message
 
 
+def test_a_run_of_before_names_of_classes_were_kept_goes_on(tmp_path):
+    old = json.loads(changed(network=NetworkConfig(resolution=16, label_size=2)).to_json())
+    del old["label_names"]
+    (tmp_path / "config.json").write_text(json.dumps(old))
+    named = dataclasses.replace(TrainingConfig.from_json(json.dumps(old)), label_names=("a", "b"))
+    open_run(str(tmp_path), named, "")
+    assert TrainingConfig.from_json((tmp_path / "config.json").read_text()) == named
+
+
 def test_a_run_may_be_made_longer_in_other_batches_and_report_more_often(tmp_path):
     open_run(str(tmp_path), CONFIG, "--total_kimg=10\n")
     longer = changed_schedule(

@@ -55,9 +55,28 @@ export async function fetchModel(folder, onProgress) {
   return { ...model, weightSpecs, weightData };
 }
 
+// Some graphics cards compute with halves, which have no smaller normal number.
+const SMALLEST_HALF = 2 ** -14;
+
+/**
+ * Returns a model without numbers that would be 0 as halves: a pixel norm's 1e-8, which where all
+ * features are small would be what it divides by.
+ */
+function forHalves({ weightSpecs, weightData, ...model }) {
+  const numbers = new DataView(weightData.slice(0));
+  let at = 0;
+  for (const { shape, dtype, quantization } of weightSpecs) {
+    const value = !shape.length && dtype === 'float32' ? numbers.getFloat32(at, true) : 0;
+    if (value > 0 && value < SMALLEST_HALF) numbers.setFloat32(at, SMALLEST_HALF, true);
+    at += shape.reduce((a, b) => a * b, BYTES[quantization?.dtype ?? dtype]);
+  }
+  return { ...model, weightSpecs, weightData: numbers.buffer };
+}
+
 /** Makes a model that draws with the backend that is on; see `fetchModel`. */
 export async function makeGenerator(artifacts) {
-  const model = await tf.loadGraphModel({ load: async () => artifacts });
+  const halves = tf.getBackend() === 'webgl' && !tf.env().getBool('WEBGL_RENDER_FLOAT32_ENABLED');
+  const model = await tf.loadGraphModel({ load: async () => (halves ? forHalves(artifacts) : artifacts) });
 
   /** Returns a picture's numbers, (height, width, channels) in [-1, 1], of one latent vector. */
   async function draw(latents, labels) {

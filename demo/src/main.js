@@ -1,5 +1,6 @@
 import { getBackend } from '@tensorflow/tfjs';
 import './style.css';
+import { classNames, showAbout } from './about.js';
 import { isSeed, readAddress, VIEWS, writeAddress } from './address.js';
 import { NAMES, possibleBackends, useBackend } from './backends.js';
 import { fetchModel, getJson, makeGenerator } from './generator.js';
@@ -19,7 +20,7 @@ const state = {
   speed: 0.5, // seeds per second
   playing: false,
 };
-const page = { models: [], artifacts: null, generator: null, drawView: null, backends: [], running: '' };
+const page = { models: [], path: '', artifacts: null, generator: null, drawView: null, backends: [], running: '' };
 let [busy, wanted] = [Promise.resolve(), false];
 let times = [];
 
@@ -98,6 +99,7 @@ async function load() {
   element.progress.value = 0;
   setUsable(false);
   const { path, name } = page.models.find((one) => one.name === state.model) ?? page.models[0];
+  Object.assign(page, { path });
   state.model = name;
   element['loading-text'].textContent = `Loading ${name}`;
   page.generator?.dispose();
@@ -140,12 +142,8 @@ function fail(error) {
 const option = (value, text) => Object.assign(document.createElement('option'), { value, textContent: text });
 
 function showControls() {
-  const { label_size, resolution, kimg, training_data } = page.artifacts.userDefinedMetadata;
-  element.title.textContent = document.title = state.model;
-  const seen = kimg ? `, after ${Math.round(kimg).toLocaleString('en')} thousand pictures` : '';
-  element.about.textContent = `${resolution}×${resolution} pixels, drawn in this browser by a progressive GAN${seen}`;
-  element.trained.textContent = training_data && `Trained on: ${training_data}.`;
-  element.stage.classList.toggle('coarse', resolution < 128);
+  const known = page.artifacts.userDefinedMetadata;
+  showAbout(element, state.model, page.path, known);
   element.stage.dataset.view = state.view;
   element.canvas.hidden = state.view === 'grid';
   element.grid.hidden = state.view !== 'grid';
@@ -165,9 +163,8 @@ function showControls() {
   element.speed.value = Math.log2(state.speed);
   element.play.textContent = state.playing ? 'Pause' : 'Play';
   element.play.setAttribute('aria-pressed', state.playing);
-  element['class-row'].hidden = !label_size;
-  const classes = [option('', 'by seed'), ...Array.from({ length: label_size }, (_, i) => option(i, i))];
-  element.class.replaceChildren(...classes);
+  element['class-row'].hidden = !known.label_size;
+  element.class.replaceChildren(option('', 'by seed'), ...classNames(known).map((name, i) => option(i, name)));
   element.class.value = state.label ?? '';
   element.backend.replaceChildren(...page.backends.map((name) => option(name, NAMES[name])));
   element.backend.value = page.running;

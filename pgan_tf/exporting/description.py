@@ -20,6 +20,11 @@ _WEIGHTS = {
     "average_generator": "the running average of the generator's",
     "generator": "the generator's as the last step left them",
 }
+# What goes with what is exported of a published network.
+TERMS = "The networks that the paper's authors published are under CC BY-NC 4.0, exported or not."
+_TRAINED_BY = {False: "pgan-tf", True: "the published implementation"}
+# Of more classes a card names the first ones; all are in pgan.json.
+_MOST_NAMES = 20
 _PAPER = "[Progressive Growing of GANs](https://arxiv.org/abs/1710.10196)"
 _LIMITS = """## Limits
 
@@ -43,12 +48,15 @@ def describe(trained: Trained, export_format: str) -> dict[str, Any]:
     metrics, scores = _measured(trained)
     return {
         "made_by": "pgan-tf",
+        "trained_by": _TRAINED_BY[trained.published],
+        "terms": TERMS if trained.published else "",
         "tensorflow": tf.__version__,
         "format": export_format,
         "resolution": stage.resolution,
         "num_channels": network.num_channels,
         "latent_size": network.latent_size,
         "label_size": network.label_size,
+        "label_names": list(trained.label_names),
         "training_data": trained.training_data,
         "kimg": trained.kimg,
         "weights": trained.weights,
@@ -92,25 +100,30 @@ def model_card(description: dict[str, Any], usage: str) -> str:
     known = description
     size = known["resolution"]
     data = known["training_data"]
-    classes = known["label_size"]
+    published = known["trained_by"] == _TRAINED_BY[True]
+    unknown = "unknown: a published pickle does not say" if published else "unknown"
+    kimg = known["kimg"]
     facts = {
         "pictures": f"{size} x {size} px, {'RGB' if known['num_channels'] == 3 else 'gray'}",
         "latents": f"{known['latent_size']} numbers, each N(0, 1)",
-        "classes": f"{classes}: `labels`, one-hot" if classes else "none",
-        "training data": data or "unknown",
-        "trained on": "unknown" if known["kimg"] is None else f"{known['kimg']:g} thousand images",
+        "classes": _classes(known),
+        "trained by": known["trained_by"],
+        "training data": data or unknown,
+        "trained on": unknown if kimg is None else f"{kimg:g} thousand images",
         "weights": _WEIGHTS.get(known["weights"], "unknown"),
         "growth": _growth(known),
         "checkpoint": known["checkpoint"],
     }
-    title = f"{data}, {size} px" if data else f"A generator of {size} px"
+    name = data or (known["checkpoint"] if published else "")
+    title = f"{name}, {size} px" if name else f"A generator of {size} px"
     return "\n".join(
         [
             f"# {_escape(title)}",
             "",
-            f"A generator trained with pgan-tf as in {_PAPER} (Karras, Aila, Laine and Lehtinen, "
-            "ICLR 2018).",
+            f"A generator trained by {known['trained_by']} as in {_PAPER} (Karras, Aila, Laine "
+            "and Lehtinen, ICLR 2018), and exported by pgan-tf.",
             "",
+            *([known["terms"], ""] if known["terms"] else []),
             *_table(("", ""), facts.items()),
             "",
             "## Use",
@@ -140,6 +153,14 @@ def _measured(trained: Trained) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     ticks = [row for row in run_history.read_ticks(run_dir) if row["images_shown"] <= images_shown]
     scores = [row for row in run_history.read_scores(run_dir) if row.get("checkpoint") == name]
     return (ticks[-1] if ticks else {}), scores
+
+
+def _classes(known: dict[str, Any]) -> str:
+    count, names = known["label_size"], known["label_names"]
+    if not count:
+        return "none"
+    listed = [*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])]
+    return f"{count}: `labels`, one-hot{', in this order: ' if names else ''}{', '.join(listed)}"
 
 
 def _growth(known: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ from pgan_tf.networks import FADE
 from pgan_tf.per_resolution import LOWEST_RESOLUTION
 
 _SLOPE = 0.2
+_EPSILON = 1e-8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,11 +37,9 @@ class Form:
         upsampling: `fused` with the convolution that follows, the least arithmetic; or
             `resize` by nearest neighbour first, then convolve, where transposed
             convolutions are slow, as in browsers.
-        epsilon: of the pixel norm; larger where numbers are halves, whose 1e-8 is zero.
     """
 
     upsampling: Literal["fused", "resize"] = "fused"
-    epsilon: float = 1e-8
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -119,7 +118,7 @@ class InferenceGenerator:
 
     def _normalize(self, x: tf.Tensor) -> tf.Tensor:
         mean_square = tf.reduce_mean(tf.square(x), axis=-1, keepdims=True)
-        return x * tf.math.rsqrt(mean_square + self.form.epsilon)
+        return x * tf.math.rsqrt(mean_square + _EPSILON)
 
 
 def fold(

@@ -18,6 +18,7 @@ from typing import Any
 import tensorflow as tf
 
 from pgan_tf import sampling
+from pgan_tf.exporting.description import describe, write_description
 from pgan_tf.exporting.export import Exported, ExportOptions, whole_folder
 from pgan_tf.exporting.inference import Form, InferenceGenerator, fold
 from pgan_tf.exporting.saved_model import next_version
@@ -25,14 +26,23 @@ from pgan_tf.exporting.tfjs_graph import graph_model
 from pgan_tf.trained import Trained
 from tfrecords.errors import UserError
 
-# Graphics cards that compute with halves have no smaller normal number: the paper's 1e-8 is 0.
-SMALLEST_HALF = 2.0**-14
 # Transposed convolutions, the least arithmetic, are slow in browsers.
-BROWSER_FORM = Form(upsampling="resize", epsilon=SMALLEST_HALF)
+BROWSER_FORM = Form(upsampling="resize")
 LIST = "models.json"
 # Built from demo/ by Vite.
 PAGE = pathlib.Path(__file__).parent / "page"
 _ALLOWED = "[A-Za-z0-9_-]"
+# Of `describe`: what the page draws by and shows.
+_FOR_THE_PAGE = (
+    *("format", "resolution", "num_channels", "latent_size", "label_size", "label_names"),
+    *("training_data", "kimg", "is_blend", "alpha", "trained_by", "terms"),
+)
+_USAGE = """A TensorFlow.js graph model, `model.json` and the files that it names{stored}: \
+`latents` float32 (batch, {latent_size}){labels} → `images` float32 (batch, height, width, \
+channels) in [-1, 1]. The page in the folder that was exported to draws with it; so do these lines.
+
+    const model = await tf.loadGraphModel("model.json");
+    const images = model.execute({{latents{fed}}});"""
 
 
 def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
@@ -61,6 +71,7 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
         for file, contents in files.items():
             _write(posixpath.join(folder, file), contents)
         _write(posixpath.join(folder, "preview.png"), _preview(generator))
+        write_description(folder, trained, "tfjs", _usage(trained, options))
     try:
         write_page(options.export_dir)
         _write_list(
@@ -136,16 +147,19 @@ def default_name(trained: Trained) -> str:
 
 
 def _metadata(trained: Trained, name: str) -> dict[str, Any]:
+    known = describe(trained, "tfjs")
+    return {"name": name, **{key: known[key] for key in _FOR_THE_PAGE}}
+
+
+def _usage(trained: Trained, options: ExportOptions) -> str:
     network = trained.network
-    return {
-        "name": name,
-        "resolution": trained.stage.resolution,
-        "num_channels": network.num_channels,
-        "latent_size": network.latent_size,
-        "label_size": network.label_size,
-        "training_data": trained.training_data,
-        "kimg": trained.kimg,
-    }
+    classes = network.label_size
+    return _USAGE.format(
+        stored=f" (weights in {options.quantize})" if options.quantize else "",
+        latent_size=network.latent_size,
+        labels=f" and `labels` float32 (batch, {classes})" if classes else "",
+        fed=", labels" if classes else "",
+    )
 
 
 def _preview(generator: InferenceGenerator) -> bytes:
