@@ -7,6 +7,7 @@ goes on. Where TF_CONFIG names several workers, the same command on each trains 
 
 import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
+import contextlib
 import os
 import pathlib
 import posixpath
@@ -22,7 +23,7 @@ from pgan_tf.config import TrainingConfig
 from pgan_tf.cost import cpu_days
 from pgan_tf.distribution import check_batch_sizes, describe, has_gpu, make_strategy
 from pgan_tf.dry_run import describe_run
-from pgan_tf.init_from import first_resolution, weights_to_begin_with
+from pgan_tf.init_from import Weights, first_resolution, weights_to_begin_with
 from pgan_tf.metrics.by_name import make_metrics, need_inception, parse_names
 from pgan_tf.metrics.evaluation import RealPictures, default_num_images
 from pgan_tf.metrics.in_training import Plan, Scorer
@@ -31,6 +32,7 @@ from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.network_flags import RESOLUTION
 from pgan_tf.per_resolution import check_resolution
 from pgan_tf.run_folder import join_run, open_run
+from pgan_tf.run_lock import locked
 from pgan_tf.together import chief_first, ends_together
 from pgan_tf.tolerance import Tolerance
 from pgan_tf.training_loop import train
@@ -97,11 +99,27 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
     check_batch_sizes(config, strategy.num_replicas_in_sync)
     with chief_first(strategy, workers):
         scorer = make_scorer(config, info, run_dir)
-    with chief_first(strategy, workers):
-        if workers.is_chief:
-            open_run(run_dir, config, flags_text(run_dir))
-        else:
-            join_run(run_dir, config)
+    with contextlib.ExitStack() as until_the_end:
+        with chief_first(strategy, workers):
+            if workers.is_chief:
+                until_the_end.enter_context(locked(run_dir))
+                open_run(run_dir, config, flags_text(run_dir))
+            else:
+                join_run(run_dir, config)
+        train_in_folder(config, info, run_dir, strategy, weights, workers, scorer)
+
+
+def train_in_folder(
+    config: TrainingConfig,
+    info: DatasetInfo,
+    run_dir: str,
+    strategy: tf.distribute.Strategy,
+    weights: Weights | None,
+    workers: Workers,
+    scorer: Scorer | None,
+) -> None:
+    """Trains, when the run folder is open."""
+    resolution = config.network.resolution
     print(f"Devices: {describe(strategy, given.STRATEGY.value, workers)}. Run folder: {run_dir}")
     if workers.is_chief:
         days = cpu_days(config)

@@ -57,6 +57,10 @@ _NO_RECORDS = np.zeros((0, 2), np.int64)
 _NAME = re.compile(r"images-(\d{10})-stage-(\d{2})\.npz$")
 
 
+class DamagedError(UserError):
+    """A file that is no whole checkpoint."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
     """A checkpoint in memory.
@@ -173,7 +177,8 @@ def read(path: str) -> Checkpoint:
     """Reads a checkpoint.
 
     Raises:
-        UserError: it is damaged, or none of ours.
+        DamagedError: it is damaged, or none of ours.
+        UserError: it cannot be read at all.
     """
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
@@ -190,9 +195,9 @@ def read(path: str) -> Checkpoint:
     except tf.errors.OpError as error:
         raise UserError(f"{path}: expected a checkpoint, got {error.message}") from None
     except _DAMAGED as error:
-        raise UserError(
-            f"{path}: expected a checkpoint of pgan-tf, got a damaged file ({error}): remove it "
-            f"to go on from the one before"
+        raise DamagedError(
+            f"{path}: expected a checkpoint of pgan-tf, got a damaged file ({error}): train.py "
+            f"goes on from the one before, if there is one"
         ) from None
     since_tick = tick_metrics, tick_first_image
     return Checkpoint(

@@ -156,13 +156,31 @@ def _write(path: str, text: str) -> None:
 
 
 def read_rows(run_dir: str) -> list[str]:
-    """Returns the lines of a run's `metrics.jsonl`, without one that was cut off."""
+    """Returns the lines of a run's `metrics.jsonl`, without one that was cut off.
+
+    Raises:
+        UserError: one of them is damaged.
+    """
     path = posixpath.join(run_dir, "metrics.jsonl")
     if not tf.io.gfile.exists(path):
         return []
-    with tf.io.gfile.GFile(path) as file:
-        lines = file.read().splitlines(keepends=True)
-    return [line for line in lines if line.endswith("\n") and line.strip()]
+    with tf.io.gfile.GFile(path, "rb") as file:
+        lines = file.read().decode(errors="replace").split("\n")[:-1]
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and not _is_row(line):
+            raise UserError(
+                f"{path}: expected a JSON object with images_shown in line {number}, got "
+                f"{line[:40]!r}: remove that line"
+            )
+    return [line + "\n" for line in lines if line.strip()]
+
+
+def _is_row(line: str) -> bool:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(row, dict) and "images_shown" in row
 
 
 class RunLog:

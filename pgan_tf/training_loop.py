@@ -16,6 +16,7 @@ from pgan_tf.bad_records import BadRecords
 from pgan_tf.config import TrainingConfig
 from pgan_tf.dataset import distribute, make_dataset
 from pgan_tf.failures import readable_data_errors, readable_memory_errors
+from pgan_tf.fallback import read_newest, set_aside
 from pgan_tf.init_from import Weights, describe, initialize
 from pgan_tf.interruption import stop_on_signals
 from pgan_tf.preemption import StopTogether, stopped
@@ -215,11 +216,12 @@ def _begin(
     """Returns the first stage's state and 0, or the last checkpoint's."""
     stages = make_stages(config.schedule)
     folder = checkpoint_folder(run_dir)
-    path = checkpoint.latest(folder)
-    saved = None if path is None else checkpoint.read(path)
+    saved, damaged = read_newest(folder)
     images_shown = 0 if saved is None else saved.images_shown
     check_same_beginning(strategy, workers, images_shown, folder)
     changed = () if saved is None else check_same_run(saved.config, config, run_dir)
+    if saved and workers.is_chief:  # all workers have read theirs
+        set_aside(damaged, saved.path)
     # Today's stage of that index: another total_kimg moves the last one's end.
     stage = stages[0 if saved is None else saved.stage.index]
     with readable_memory_errors(config, lambda: stage, strategy.num_replicas_in_sync):

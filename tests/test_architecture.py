@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 # Later rows may import earlier ones, never the other way round.
 LAYERS = (
     ("tfrecords.errors",),
-    ("pgan_tf.interruption", "pgan_tf.workers"),
+    ("pgan_tf.interruption", "pgan_tf.workers", "pgan_tf.run_lock"),
     ("pgan_tf.preemption", "pgan_tf.together"),
     ("pgan_tf.per_resolution",),
     ("pgan_tf.checks",),
@@ -40,7 +40,7 @@ LAYERS = (
     ("pgan_tf.state", "pgan_tf.exporting.inference", "pgan_tf.official.models"),
     ("pgan_tf.official",),
     ("pgan_tf.train_step", "pgan_tf.checkpoint", "pgan_tf.run_folder"),
-    ("pgan_tf.measurement",),
+    ("pgan_tf.measurement", "pgan_tf.fallback"),
     ("pgan_tf.stage_benchmark",),
     ("pgan_tf.benchmark",),
     ("pgan_tf.dry_run", "pgan_tf.trial"),

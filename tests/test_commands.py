@@ -15,6 +15,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from pgan_tf.run_lock import locked
+
 ROOT = pathlib.Path(__file__).parent.parent
 SMALL = (
     "--resolution=8",
@@ -247,6 +249,16 @@ def test_a_signal_saves_and_the_same_command_goes_on(trained, pictures, number, 
     rows = [json.loads(line) for line in metrics.read_text().splitlines()]
     assert rows[-1]["images_shown"] >= shown + 8
     assert [row["images_shown"] for row in rows] == sorted({row["images_shown"] for row in rows})
+
+
+def test_a_run_that_another_process_trains_is_refused_and_left_alone(trained, pictures):
+    cwd, _ = trained
+    before = {path: path.read_bytes() for path in (cwd / "runs/a").rglob("*") if path.is_file()}
+    command = [f"--data={pictures}", "--run_dir=runs/a", *SMALL, "--total_kimg=9"]
+    with locked(str(cwd / "runs/a")):
+        result = run("train.py", *command, cwd=cwd)
+    assert_one_line_error(result, "--run_dir", "another process is training runs/a")
+    assert before == {path: path.read_bytes() for path in before}
 
 
 def test_damaged_checkpoint_is_refused_and_kept(trained):

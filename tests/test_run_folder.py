@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import json
 import math
 
@@ -7,6 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from pgan_tf import run_lock
 from pgan_tf.config import (
     LossConfig,
     NetworkConfig,
@@ -21,6 +23,7 @@ from pgan_tf.run_folder import (
     join_run,
     open_run,
 )
+from pgan_tf.run_lock import locked
 from tfrecords.errors import UserError
 
 CONFIG = TrainingConfig(
@@ -183,6 +186,38 @@ def test_a_damaged_configuration_is_an_error(tmp_path):
         open_run(str(tmp_path), CONFIG, "")
 
 
+# The lock
+
+
+def test_a_folder_is_locked_as_long_as_somebody_writes_it(tmp_path):
+    folder = str(tmp_path / "runs/mine")
+    for _ in range(2):
+        with locked(folder):
+            words = rf"another process is training {folder}: wait"
+            with pytest.raises(UserError, match=words), locked(folder):
+                pytest.fail("locked twice")
+            with locked(folder + "-2"):
+                pass
+    assert files(tmp_path) == {}
+
+
+def test_what_cannot_be_locked_is_left_to_who_writes_it(tmp_path, monkeypatch):
+    """A file in its place; a folder elsewhere; a file system that knows no locks."""
+
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    (tmp_path / "file").write_text("text")
+    monkeypatch.setattr(run_lock.fcntl, "flock", no_locks)
+    monkeypatch.chdir(tmp_path)
+    for folder in ("file", "gs://bucket/run", "new"):
+        with locked(folder):
+            pass
+    assert files(tmp_path) == {"file": b"text"}
+    assert (tmp_path / "new").is_dir()
+    assert not (tmp_path / "gs:").exists()
+
+
 # The log
 
 
@@ -236,6 +271,17 @@ def test_a_line_that_was_half_written_is_dropped(run_dir, half):
     assert log.seconds == 4
     log.write_metrics(tick(300))
     assert [json.loads(line)["images_shown"] for line in lines(run_dir)] == [100, 300]
+
+
+@pytest.mark.parametrize("damaged", ["garbage", "\0\0\0", '"images_shown"', "{}", "[1"])
+def test_a_damaged_line_is_an_error_that_names_it_and_nothing_is_lost(run_dir, damaged):
+    """Not of ours: what is cut off while it is written has no line's end."""
+    path = run_dir / "metrics.jsonl"
+    path.write_text(json.dumps(tick(100)) + f"\n{damaged}\n" + json.dumps(tick(200)) + "\n")
+    before = path.read_bytes()
+    with pytest.raises(UserError, match=r"metrics\.jsonl: .* in line 2, got .*: remove that line"):
+        RunLog(str(run_dir), 200)
+    assert path.read_bytes() == before
 
 
 def test_numbers_that_are_none_survive_going_on(run_dir):

@@ -151,6 +151,44 @@ def test_killed_between_metrics_and_checkpoint_loses_and_doubles_nothing(
     assert checkpoint.latest(str(folder / "checkpoints")) == str(newest)
 
 
+def test_a_run_whose_newest_checkpoints_are_damaged_goes_on_from_one_before(
+    info, one_device, tmp_path, capsys
+):
+    folder, config = tmp_path / "run", make_config(128)
+    run_folder.open_run(str(folder), config, "")
+    keep = Tolerance(keep_checkpoints=4)
+    train(config, info, str(folder), one_device, keep)
+    rows, paths = read_metrics(folder), sorted((folder / "checkpoints").iterdir())
+    ticks = [32, 64, 80, 112, 128]  # 4 px ends with 80
+    assert [row["images_shown"] for row in rows] == ticks
+    for path in paths[-2:]:
+        path.write_bytes(path.read_bytes()[:1000])
+
+    # Just one is kept: not the damaged ones, in the place of what comes new.
+    shown = train(config, info, str(folder), one_device, Tolerance(keep_checkpoints=1))
+    said = capsys.readouterr()
+    assert "Going on from 0.08 kimg" in said.out
+    for path in paths[-2:]:
+        assert f"{path} is damaged: kept as {path}.damaged; going back to {paths[-3]}" in said.err
+        assert path.with_suffix(".npz.damaged").stat().st_size == 1000
+    assert checkpoint.read_run(str(folder)).images_shown == shown == 128
+    assert [row["images_shown"] for row in read_metrics(folder)] == ticks
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_is_refused_and_left_alone(
+    info, one_device, tmp_path
+):
+    folder, config = tmp_path / "run", make_config(64)
+    run(config, info, folder, one_device)
+    for path in (folder / "checkpoints").iterdir():
+        path.write_bytes(path.read_bytes()[:1000])
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    newest = max((folder / "checkpoints").iterdir())
+    with pytest.raises(UserError, match=f"{newest}: expected a checkpoint.*a damaged file"):
+        train(config, info, str(folder), one_device)
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_finished_run_is_left_alone(finished, info, one_device):
     folder, images_shown = finished
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*") if path.is_file()}
