@@ -116,9 +116,9 @@ def build_discriminator(
     x = make.from_rgb(stage.resolution, images)
     for resolution in reversed(list(_resolutions_above_lowest(stage))):
         name = _level(resolution)
-        x = make.activation(
-            make.conv(f"{name}_conv0", config.num_discriminator_maps(resolution))(x)
-        )
+        conv = make.conv(f"{name}_conv0", config.num_discriminator_maps(resolution))
+        x = make.activation(conv(make.noisy(x, conv.name)))
+        x = make.noisy(x, f"{name}_conv1")
         filters = config.num_discriminator_maps(resolution // 2)
         if config.fused_scale:
             x = make.activation(make.conv(f"{name}_conv1", filters, resample="down")(x))
@@ -133,7 +133,9 @@ def build_discriminator(
         x = MinibatchStdDev(config.mbstd_group_size, name="4x4_mbstd", dtype=precision)(x)
     if config.minibatch_discrimination:
         x = make.minibatch_discrimination("4x4_minibatch_discrimination")(x)
+    x = make.noisy(x, "4x4_conv")
     x = make.activation(make.conv("4x4_conv", config.num_discriminator_maps(4))(x))
+    x = make.noisy(x, "4x4_dense0")
     x = make.activation(make.dense("4x4_dense0", config.num_discriminator_maps(2))(x))
     # In float32 whatever the precision: losses are computed from it.
     outputs = make.dense("4x4_dense1", 1 + config.label_size, gain=1.0, dtype="float32")(x)
@@ -203,14 +205,17 @@ class _LayerMaker:
         return EqualizedDense(units, **self._options(name) | options)
 
     def activation(self, x: Any, *, normalize: bool = True) -> Any:
-        """What follows a layer: normalization and noise where asked for, and a ReLU."""
+        """What follows a layer: normalization where asked for, and a ReLU."""
         layer = x._keras_history.operation.name
         if normalize:
             x = self._normalize(x, layer)
         name = f"{layer}_activation"
         slope = 0.2 if self.leaky_relu else 0.0
-        x = Rectifier(slope, name=name, dtype=self.precision)(x)
-        return x if self.noise is None else self.noise(x, place=zlib.crc32(name.encode()))
+        return Rectifier(slope, name=name, dtype=self.precision)(x)
+
+    def noisy(self, x: Any, layer: str) -> Any:
+        """The input of a layer that table 2 calls Conv 3x3 or Conv 4x4: with noise (appendix B)."""
+        return x if self.noise is None else self.noise(x, place=zlib.crc32(layer.encode()))
 
     def _normalize(self, x: Any, layer: str) -> Any:
         """As Gulrajani et al. (2017): rows (a) to (c) of table 1."""

@@ -17,6 +17,8 @@ _MOMENTUM = 0.9
 class ScoreNoise(keras.layers.Layer):
     """Multiplies features by Gaussian noise around 1 (paper, appendix B).
 
+    It is on the input of each 3x3 and 4x4 convolution: see `networks.build_discriminator`.
+
     Its standard deviation is strength * max(0, d - 0.5)² * sqrt(channels), where d is a moving
     average of the discriminator's scores of fakes: LSGAN wants them at 0, and 1 is a real's.
     One layer serves all places of a discriminator, which differ by `place`.

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pgan_tf.config import NetworkConfig
 from pgan_tf.growth import carry_weights, named_variables
@@ -120,13 +121,23 @@ def test_minibatch_discrimination_stands_where_the_standard_deviation_would():
     assert discriminator.get_layer("4x4_conv").kernel.shape[2] == 8 + 100
 
 
-def test_noise_follows_every_activation_of_the_discriminator():
-    discriminator = build_discriminator(STAGE, with_options(discriminator_noise=0.2))
+def test_noise_is_on_the_input_of_each_3x3_and_4x4_convolution_of_the_discriminator():
+    """Paper, appendix B; not of the 1x1 convolutions and the last, dense layer of table 2."""
+    fading = Stage(1, 16, "fade_in", 0, 1)
+    discriminator = build_discriminator(fading, with_options(discriminator_noise=0.2))
     quiet = discriminator(images())[0].numpy()
-    np.testing.assert_array_equal(quiet, build_discriminator(STAGE, PLAIN)(images())[0])
+    np.testing.assert_array_equal(quiet, build_discriminator(fading, PLAIN)(images())[0])
     noise = discriminator.get_layer("score_noise")
-    activations = [layer for layer in discriminator.layers if layer.name.endswith("_activation")]
-    assert len(noise._inbound_nodes) == len(activations)
+    fed_by_noise = {
+        layer.name
+        for layer in discriminator.layers
+        for tensor in tf.nest.flatten(layer.input)
+        if tensor._keras_history.operation is noise
+    }
+    assert fed_by_noise == {
+        *("16x16_conv0", "16x16_conv1", "8x8_conv0", "8x8_conv1", "4x4_conv", "4x4_dense0")
+    }
+    assert len(noise._inbound_nodes) == 6
     noise.score_average.assign(1.5)
     assert not (discriminator(images())[0].numpy() == quiet).any()
 

@@ -281,3 +281,14 @@ def test_labels_cost_cross_entropy_whatever_the_loss(name):
 
     expected = 2 * (cross_entropy(REALS) + cross_entropy(FAKES))
     np.testing.assert_allclose(with_labels.loss - without.loss, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_generator_pays_for_labels_whatever_the_loss(name):
+    costs = [
+        losses.generator_loss(
+            with_labels, FAKES, LABELS, LossConfig(name=name, label_weight=weight)
+        ).numpy()
+        for weight in (0.5, 0.0)
+    ]
+    assert_close(costs[0] - costs[1], 0.5 * cross_entropy(FAKES), 1e-3)
