@@ -227,6 +227,7 @@ def test_the_command_lists_everything_with_its_flags(tmp_path):
         assert f"{one.name}: {one.title} ({one.where})" in result.stdout
         assert one.command in result.stdout
         assert (ROOT / one.flags[0].removeprefix("--flagfile=")).is_file()
+    assert result.stdout.count("--data=lsun:FOLDER_OF_BEDROOM_LMDB") == 9  # table 1's rows
     assert len(choose(["all"])) == len(EXPERIMENTS)
 
 

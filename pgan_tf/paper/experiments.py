@@ -52,6 +52,7 @@ class Experiment:
         title: what it tries.
         flags: of train.py at the paper's scale, the data but for; the first is the preset.
         data: what to give as `--data` at the paper's scale.
+        other_data: other pictures that the paper trains alike.
         small: flags that follow and bring it to 32 px or less and minutes on two cores.
         metrics: what is measured of it: evaluate.py's, or `MODE_METRIC`, the mode test's.
         published: figures of the paper, name and value.
@@ -69,6 +70,7 @@ class Experiment:
     published: tuple[tuple[str, str], ...] = ()
     source: str = "paper"
     curve: bool = False
+    other_data: str = ""
 
     @property
     def command(self) -> str:
@@ -100,6 +102,7 @@ def _table_1() -> list[Experiment]:
             title=title,
             flags=(f"--flagfile=presets/table1_{row}.flags",),
             data="celeba:FOLDER",
+            other_data="lsun:FOLDER_OF_BEDROOM_LMDB",
             small=(*_SMALL, *more),
             published=(("SWD x10³", swd), ("MS-SSIM", ms_ssim)),
             source=f"CelebA at 128 px, {_SECONDARY}",

@@ -94,12 +94,13 @@ def describe(experiments: Iterable[Experiment], measured: Mapping[str, Measured]
         published = ", ".join(f"{name} {value}" for name, value in one.published)
         published = f"{published} ({one.source})" if published else "pictures only"
         found = measured.get(one.name)
+        other = f"  or with    --data={one.other_data}\n" if one.other_data else ""
         result = f"no; python -m pgan_tf.paper --run={one.name}"
         if found:
             result = f"{_figures(found, ', ')} ({found.scale}; {_time(found)})"
         blocks.append(
             f"{one.name}: {one.title} ({one.where})\n"
-            f"  command    {one.command}\n"
+            f"  command    {one.command}\n{other}"
             f"  published  {published}\n"
             f"  measured   {result}"
         )
