@@ -302,14 +302,23 @@ def test_two_devices_draw_the_same_noise_as_one(one_device, two_devices):
         np.testing.assert_allclose(weights(two)[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("name", ["lsgan", "non_saturating"])
-def test_other_losses_train_both_networks(one_device, name):
-    config = make_config(loss=LossConfig(name=name))
+@pytest.mark.parametrize("loss", ["lsgan", "non_saturating"])
+def test_other_losses_train_both_networks_with_classes(one_device, loss):
+    config = make_config(
+        loss=LossConfig(name=loss), network=dataclasses.replace(NETWORK, label_size=3)
+    )
     trained, metrics = run_steps(one_device, config)
     assert np.isfinite(metrics).all()
     start = weights(state.build_state(STAGE, config, one_device))
     for name, value in weights(trained).items():
         assert not np.array_equal(value, start[name]), f"{name} did not train"
+    # AC-GAN: what asks for a class in G, and what tells it in D, has trained too.
+    for name, part in (
+        ("generator/4x4_dense", np.s_[8:]),
+        ("discriminator/4x4_dense1", np.s_[:, 1:]),
+    ):
+        moved = weights(trained)[f"{name}/kernel"] != start[f"{name}/kernel"]
+        assert moved[part].any(), name
 
 
 def test_statistics_of_batch_normalization_reach_the_average(one_device):
