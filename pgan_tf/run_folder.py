@@ -2,7 +2,7 @@
 
 - `flags.txt`: usable as --flagfile
 - `config.json`: the configuration
-- `metrics.jsonl`: one object per tick, and scores, which have a `kind`; see `metrics.score`
+- `metrics.jsonl`: one object per tick, and scores, which have a `kind`; see `metrics_file`
 - `events.out.tfevents…`: the same for TensorBoard, with the sample sheets
 - `scores/`, `scores.txt`, `metrics.png`: scores, if there are any; see `metrics.score_log`
 - `checkpoints/`: see `checkpoint`
@@ -12,16 +12,12 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from pgan_tf import sampling
 from pgan_tf.config import CHANGEABLE, TrainingConfig, differences
 from tfrecords.errors import UserError
 
@@ -153,96 +149,3 @@ def readable_errors(path: str) -> Iterator[None]:
 
 def _write(path: str, text: str) -> None:
     write_file(path, text.encode())
-
-
-def read_rows(run_dir: str) -> list[str]:
-    """Returns the lines of a run's `metrics.jsonl`, without one that was cut off.
-
-    Raises:
-        UserError: one of them is damaged.
-    """
-    path = posixpath.join(run_dir, "metrics.jsonl")
-    if not tf.io.gfile.exists(path):
-        return []
-    with tf.io.gfile.GFile(path, "rb") as file:
-        lines = file.read().decode(errors="replace").split("\n")[:-1]
-    for number, line in enumerate(lines, start=1):
-        if line.strip() and not _is_row(line):
-            raise UserError(
-                f"{path}: expected a JSON object with images_shown in line {number}, got "
-                f"{line[:40]!r}: remove that line"
-            )
-    return [line + "\n" for line in lines if line.strip()]
-
-
-def _is_row(line: str) -> bool:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return False
-    return isinstance(row, dict) and "images_shown" in row
-
-
-class RunLog:
-    """Writes the metrics and sample sheets of ticks, to files and for TensorBoard.
-
-    Attributes:
-        seconds: of training until the last one that was there when the log was opened.
-    """
-
-    def __init__(self, run_dir: str, images_shown: int) -> None:
-        """Opens the log where a run begins or goes on.
-
-        Ticks later than `images_shown` are dropped: they will come again. So are scores.
-        """
-        self._run_dir = run_dir
-        self._metrics_path = posixpath.join(run_dir, "metrics.jsonl")
-        self._events = posixpath.join(run_dir, "events.out.tfevents…")
-        kept = [
-            line for line in read_rows(run_dir) if json.loads(line)["images_shown"] <= images_shown
-        ]
-        if tf.io.gfile.exists(self._metrics_path):
-            with readable_errors(self._metrics_path):
-                _write(self._metrics_path, "".join(kept))
-        ticks = [row for row in map(json.loads, kept) if "kind" not in row]
-        self.seconds = ticks[-1]["seconds"] if ticks else 0.0
-        with readable_errors(self._events):
-            self._writer = tf.summary.create_file_writer(run_dir)
-
-    def write_text(self, name: str, text: str) -> None:
-        """Writes a file of the run folder."""
-        path = posixpath.join(self._run_dir, name)
-        with readable_errors(path):
-            _write(path, text)
-
-    def write_metrics(self, metrics: dict[str, Any]) -> None:
-        """Appends one tick's metrics; `images_shown` is among them."""
-        with (
-            readable_errors(self._metrics_path),
-            tf.io.gfile.GFile(self._metrics_path, "a") as file,
-        ):
-            file.write(json.dumps(metrics) + "\n")
-        with readable_errors(self._events), self._writer.as_default(step=metrics["images_shown"]):
-            for name, value in metrics.items():
-                if isinstance(value, int | float):
-                    tf.summary.scalar(name, value)
-            self._writer.flush()
-
-    def write_fakes(self, images_shown: int, sheet: np.ndarray) -> str:
-        """Writes `samples/fakes-<kimg>.png` and returns its path."""
-        # Sorts by time, also when ticks are shorter than a thousand images.
-        name = f"fakes-{images_shown / 1000:09.3f}.png"
-        return self._write_sheet(name, "fakes", images_shown, sheet)
-
-    def write_reals(self, sheet: np.ndarray) -> str:
-        """Writes `samples/reals.png` and returns its path."""
-        return self._write_sheet("reals.png", "reals", 0, sheet)
-
-    def _write_sheet(self, name: str, tag: str, images_shown: int, sheet: np.ndarray) -> str:
-        path = posixpath.join(self._run_dir, "samples", name)
-        with readable_errors(path):
-            sampling.write_png(path, sheet)
-        with readable_errors(self._events), self._writer.as_default(step=images_shown):
-            tf.summary.image(tag, sheet[None])
-            self._writer.flush()
-        return path

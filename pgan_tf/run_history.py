@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import posixpath
 import re
 from typing import Any
 
 import tensorflow as tf
 
+from pgan_tf.metrics_file import read_ticks
 from tfrecords.errors import UserError
 
 _SHEET_NAME = re.compile(r"fakes-(\d+\.\d{3})\.png")
@@ -38,38 +38,6 @@ def read_metrics(run_dir: str) -> list[dict[str, Any]]:
     if not rows:
         raise UserError(f"--run_dir: expected a run with a tick at least, got none in {run_dir!r}")
     return rows
-
-
-def read_ticks(run_dir: str) -> list[dict[str, Any]]:
-    """Returns the same, or nothing where there are none yet.
-
-    Raises:
-        UserError: there is no such file.
-    """
-    return [row for row in _read_rows(run_dir) if "kind" not in row]
-
-
-def read_scores(run_dir: str) -> list[dict[str, Any]]:
-    """Returns the lines of metrics.jsonl whose `kind` is `score`.
-
-    Raises:
-        UserError: there is no such file.
-    """
-    return [row for row in _read_rows(run_dir) if row.get("kind") == "score"]
-
-
-def _read_rows(run_dir: str) -> list[dict[str, Any]]:
-    path = posixpath.join(run_dir, "metrics.jsonl")
-    try:
-        with tf.io.gfile.GFile(path) as file:
-            lines = file.read().splitlines(keepends=True)
-        # A run that goes on may be writing its last line.
-        return [json.loads(line) for line in lines if line.endswith("\n") and line.strip()]
-    except (tf.errors.OpError, ValueError) as error:
-        reason = getattr(error, "message", None) or str(error)
-        raise UserError(
-            f"--run_dir: expected a run folder with metrics.jsonl, got {run_dir!r} ({reason})"
-        ) from None
 
 
 def list_sheets(run_dir: str) -> list[Sheet]:

@@ -21,7 +21,8 @@ from pgan_tf.init_from import Weights, describe, initialize
 from pgan_tf.interruption import stop_on_signals
 from pgan_tf.preemption import StopTogether, stopped
 from pgan_tf.progress import Progress
-from pgan_tf.run_folder import RunLog, check_same_run, checkpoint_folder
+from pgan_tf.run_folder import check_same_run, checkpoint_folder
+from pgan_tf.run_log import RunLog
 from pgan_tf.schedule import Position, make_stages, position_at, stage_at
 from pgan_tf.state import TrainingState, build_state, grow_state
 from pgan_tf.tick import Tick

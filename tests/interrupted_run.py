@@ -26,7 +26,8 @@ from pgan_tf.metrics.by_name import make_metrics
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures
 from pgan_tf.metrics.in_training import Plan, Scorer
 from pgan_tf.per_resolution import PerResolution
-from pgan_tf.run_folder import RunLog, open_run
+from pgan_tf.run_folder import open_run
+from pgan_tf.run_log import RunLog
 from pgan_tf.tick import Tick
 from tfrecords.dataset_info import read_dataset_info
 

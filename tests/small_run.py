@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from pgan_tf import checkpoint, run_folder
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.run_log import RunLog
 from pgan_tf.schedule import make_stages
 from pgan_tf.state import build_state
 
@@ -25,7 +26,7 @@ def make_small_run(run_dir):
         for variable in state.generator.trainable_variables:
             variable.assign(variable + 0.3)
         checkpoint.save(run_folder.checkpoint_folder(run_dir), state, images_shown, config)
-        log = run_folder.RunLog(run_dir, images_shown - 1)
+        log = RunLog(run_dir, images_shown - 1)
         names = ("discriminator_loss", "generator_loss", "real_score", "fake_score")
         log.write_metrics(
             {

@@ -14,7 +14,7 @@ from pgan_tf import checkpoint, trained
 from pgan_tf.config import TrainingConfig
 from pgan_tf.exporting.description import describe, model_card
 from pgan_tf.metrics.score import Score
-from pgan_tf.run_folder import RunLog
+from pgan_tf.run_log import RunLog
 from pgan_tf.schedule import make_stages
 from pgan_tf.state import build_state
 

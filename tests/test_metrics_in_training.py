@@ -15,7 +15,8 @@ from pgan_tf.metrics.in_training import Plan, Scorer
 from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.metrics.score_log import read_scores
-from pgan_tf.run_folder import RunLog, checkpoint_folder, open_run
+from pgan_tf.run_folder import checkpoint_folder, open_run
+from pgan_tf.run_log import RunLog
 from pgan_tf.schedule import make_stages
 from pgan_tf.state import build_state
 from tfrecords.errors import UserError

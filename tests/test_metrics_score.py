@@ -8,7 +8,7 @@ from pgan_tf.config import ScheduleConfig
 from pgan_tf.metrics import score_log
 from pgan_tf.metrics.chart import draw_chart, round_ticks
 from pgan_tf.metrics.score import Score, best_score, comparable_scores, scores_in
-from pgan_tf.run_folder import RunLog
+from pgan_tf.run_log import RunLog
 
 SCHEDULE = ScheduleConfig(resolution=8, stabilize_kimg=1, fade_in_kimg=1, total_kimg=4)
 
@@ -36,22 +36,23 @@ def score(**changes):
     return Score(**{**fields, **changes})
 
 
-def lines(*scores):
-    return [json.dumps(one.to_row()) + "\n" for one in scores]
+def rows(*scores):
+    """Scores as they are read again."""
+    return [json.loads(json.dumps(one.to_row())) for one in scores]
 
 
 def test_a_line_holds_the_whole_score():
-    assert scores_in(lines(score())) == [score()]
+    assert scores_in(rows(score())) == [score()]
 
 
 def test_of_a_checkpoint_scored_twice_in_the_same_way_the_last_score_stays():
     again, other = score(values={"swd": 1.0}), score(num_images=128)
-    assert scores_in(lines(score(), other, again)) == [other, again]
+    assert scores_in(rows(score(), other, again)) == [other, again]
 
 
 def test_scores_come_by_images_shown_whatever_was_scored_first():
     early, late = score(images_shown=1000), score(images_shown=2000)
-    assert scores_in(lines(late, early)) == [early, late]
+    assert scores_in(rows(late, early)) == [early, late]
 
 
 @pytest.mark.parametrize(

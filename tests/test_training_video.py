@@ -71,5 +71,5 @@ def test_folders_that_are_no_runs_are_named(tmp_path):
         with pytest.raises(UserError, match="--run_dir"):
             read(str(tmp_path))
     (tmp_path / "metrics.jsonl").write_text("no json\n")
-    with pytest.raises(UserError, match="--run_dir"):
+    with pytest.raises(UserError, match=r"metrics\.jsonl: expected a JSON object .* in line 1"):
         run_history.read_metrics(str(tmp_path))

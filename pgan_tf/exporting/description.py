@@ -10,7 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from pgan_tf import run_history
+from pgan_tf.metrics.score_log import read_scores
+from pgan_tf.metrics_file import read_ticks
 from pgan_tf.train_step import METRICS
 from pgan_tf.trained import Trained
 
@@ -143,15 +144,11 @@ def _measured(trained: Trained) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     folder, name = posixpath.split(trained.source)
     run_dir = posixpath.dirname(folder)
     # A checkpoint may have been taken out of its run.
-    if (
-        posixpath.basename(folder) != "checkpoints"
-        or trained.kimg is None
-        or not tf.io.gfile.exists(posixpath.join(run_dir, "metrics.jsonl"))
-    ):
+    if posixpath.basename(folder) != "checkpoints" or trained.kimg is None:
         return {}, []
     images_shown = round(trained.kimg * 1000)
-    ticks = [row for row in run_history.read_ticks(run_dir) if row["images_shown"] <= images_shown]
-    scores = [row for row in run_history.read_scores(run_dir) if row.get("checkpoint") == name]
+    ticks = [row for row in read_ticks(run_dir) if row["images_shown"] <= images_shown]
+    scores = [score.to_row() for score in read_scores(run_dir) if score.checkpoint == name]
     return (ticks[-1] if ticks else {}), scores
 
 

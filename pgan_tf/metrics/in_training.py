@@ -7,7 +7,6 @@ scoring too, catches up and goes on as if it had not been.
 from __future__ import annotations
 
 import dataclasses
-import json
 import posixpath
 from collections.abc import Callable, Sequence
 
@@ -19,7 +18,8 @@ from pgan_tf.metrics.evaluation import Evaluation, RealPictures, read_generated
 from pgan_tf.metrics.metric import Inception, Metric
 from pgan_tf.metrics.score import Score, best_score
 from pgan_tf.metrics.score_log import append_scores, draw_scores, read_scores
-from pgan_tf.run_folder import read_rows, readable_errors
+from pgan_tf.metrics_file import metrics_path, read_ticks
+from pgan_tf.run_folder import readable_errors
 from tfrecords.errors import UserError
 
 _NETWORK = "average_generator"
@@ -99,7 +99,7 @@ class Scorer:
             except _BrokenOffError:
                 return
             scores = [score for score in found if score.metric in missing]
-            with readable_errors(posixpath.join(self._run_dir, "metrics.jsonl")):
+            with readable_errors(metrics_path(self._run_dir)):
                 append_scores(self._run_dir, scores)
                 draw_scores(self._run_dir, self._schedule)
             for score in scores:
@@ -108,8 +108,7 @@ class Scorer:
             self._keep_best(path, images_shown, say)
 
     def _is_due(self, images_shown: int) -> bool:
-        rows = [json.loads(line) for line in read_rows(self._run_dir)]
-        ticks = [row["images_shown"] for row in rows if "kind" not in row]
+        ticks = [row["images_shown"] for row in read_ticks(self._run_dir)]
         if images_shown not in ticks:  # stopped between two of them
             return False
         number = ticks.index(images_shown) + 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -90,15 +89,14 @@ class Score:
         return {"kind": KIND, "kimg": self.kimg, **dataclasses.asdict(self)}
 
 
-def scores_in(lines: Iterable[str]) -> list[Score]:
-    """Returns the scores among the lines of a metrics.jsonl, by images shown.
+def scores_in(rows: Iterable[dict[str, Any]]) -> list[Score]:
+    """Returns the scores among the rows of a metrics.jsonl, by images shown.
 
     Of several scores of the same checkpoint, measured in the same way, the last one stays.
     """
     fields = [field.name for field in dataclasses.fields(Score)]
     found: list[Score] = []
-    for line in lines:
-        row = json.loads(line)
+    for row in rows:
         if row.get("kind") == KIND:
             score = Score(**{name: row[name] for name in fields if name in row})
             found = [

@@ -8,7 +8,6 @@ The table and the chart are drawn anew from `metrics.jsonl`, which holds everyth
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Sequence
 
@@ -17,7 +16,8 @@ import tensorflow as tf
 from pgan_tf.config import ScheduleConfig
 from pgan_tf.metrics.chart import draw_chart
 from pgan_tf.metrics.score import Score, comparable_scores, scores_in
-from pgan_tf.run_folder import read_rows, write_file
+from pgan_tf.metrics_file import append_rows, read_rows
+from pgan_tf.run_folder import write_file
 from pgan_tf.sampling import encode_png
 
 TABLE, CHART = "scores.txt", "metrics.png"
@@ -30,12 +30,7 @@ def read_scores(run_dir: str) -> list[Score]:
 
 def append_scores(run_dir: str, scores: Sequence[Score]) -> None:
     """Adds scores to a run's `metrics.jsonl` and to TensorBoard's curves."""
-    path = posixpath.join(run_dir, "metrics.jsonl")
-    whole = "".join(read_rows(run_dir)).encode()
-    if tf.io.gfile.exists(path) and tf.io.gfile.stat(path).length > len(whole):
-        write_file(path, whole)  # without a line that was cut off
-    with tf.io.gfile.GFile(path, "a") as file:
-        file.write("".join(json.dumps(score.to_row()) + "\n" for score in scores))
+    append_rows(run_dir, (score.to_row() for score in scores))
     writer = tf.summary.create_file_writer(posixpath.join(run_dir, "scores"))
     for score in scores:
         write_curves(writer, score)
