@@ -72,8 +72,8 @@ def cut(where, at):
         original = Tick.add
         seen = [0]
 
-        def add(self, metrics, images):
-            original(self, metrics, images)
+        def add(self, metrics, images, compiled=False):
+            original(self, metrics, images, compiled)
             seen[0] = max(seen[0], self.first_image) + images
             if seen[0] >= at:
                 end(number)

@@ -1,7 +1,7 @@
 """train.py on a real disk that fills while it trains: a small one in memory.
 
 The disk is mounted in a name space of its own, so that nothing is left of it. Where that is not
-allowed, the test is skipped; tests/test_checkpoint.py and tests/test_run_folder.py put an error,
+allowed, the test is skipped; tests/test_checkpoint.py and tests/test_run_log.py put an error,
 and /dev/full, in the disk's place.
 """
 
