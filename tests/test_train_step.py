@@ -16,6 +16,10 @@ from pgan_tf.train_step import METRICS, make_train_step
 STAGE = Stage(1, 8, "fade_in", 1, 1000)
 NETWORK = NetworkConfig(resolution=8, fmap_base=32, fmap_max=8, latent_size=8, mbstd_group_size=0)
 BATCH = 8
+LSGAN = {
+    "network": dataclasses.replace(NETWORK, discriminator_noise=0.2),
+    "loss": LossConfig(name="lsgan"),
+}
 
 
 def make_config(**changes):
@@ -36,6 +40,7 @@ def run_steps(
     alpha=0.5,
     learning_rate=0.01,
     d_rate=None,
+    images_shown=1,
 ):
     """Trains on fixed reals and returns the state and the last metrics."""
     trained = state.build_state(STAGE, config, strategy)
@@ -59,7 +64,6 @@ def run_steps(
     dataset = dataset.batch(BATCH, drop_remainder=True)
     batches = iter(strategy.experimental_distribute_dataset(dataset))
     step = make_train_step(trained, config, strategy, BATCH)
-    images_shown = 1
     for _ in range(calls):
         metrics = step(
             batches,
@@ -118,13 +122,15 @@ def test_devices_stay_in_step(two_devices):
         np.testing.assert_array_equal(first, second, err_msg=name)
 
 
-def test_same_seed_and_position_give_the_same_step(one_device):
+def test_same_seed_and_position_give_the_same_step_and_others_another(one_device):
     one, _ = run_steps(one_device, make_config(), sgd)
     again, _ = run_steps(one_device, make_config(), sgd)
     other, _ = run_steps(one_device, make_config(seed=1), sgd)
+    later, _ = run_steps(one_device, make_config(), sgd, images_shown=1 + 2 * BATCH)
     name = "generator/8x8_conv0/kernel"
     np.testing.assert_allclose(weights(one)[name], weights(again)[name], atol=1e-6)
-    assert not np.allclose(weights(one)[name], weights(other)[name])
+    for different in (other, later):
+        assert not np.allclose(weights(one)[name], weights(different)[name])
 
 
 def test_average_moves_before_the_generator_does(one_device):
@@ -229,26 +235,30 @@ def test_a_changed_alpha_recompiles_nothing(one_device):
     assert step.experimental_get_tracing_count() == 1
 
 
-@pytest.mark.parametrize("devices", ["one_device", "two_devices"])
-def test_nan_on_one_replica_changes_nothing_on_any(devices, request):
-    """Only the first example is NaN: the second of two devices has good gradients."""
+@pytest.mark.parametrize(
+    ("devices", "spoilt", "noisy"),
+    [("one_device", 0, True), ("two_devices", 0, False), ("two_devices", BATCH - 1, False)],
+)
+def test_nan_on_one_replica_changes_nothing_on_any(devices, spoilt, noisy, request):
+    """One example is NaN: the other one of two devices, whichever it is, has good gradients.
+
+    After a good iteration, so that the average is not the generator, nor the moments 0.
+    """
     strategy = request.getfixturevalue(devices)
-    config = make_config(minibatch_repeats=1)
+    config = make_config(minibatch_repeats=1, **(LSGAN if noisy else {}))
     trained = state.build_state(STAGE, config, strategy)
-    before = {name: variable.numpy() for name, variable in everything(trained).items()}
-    reals = np.zeros((BATCH, 8, 8, 3), np.float32)
-    reals[0, 0, 0, 0] = np.nan
-    dataset = tf.data.Dataset.from_tensors((reals, np.zeros((BATCH, 0), np.float32))).repeat()
     step = make_train_step(trained, config, strategy, BATCH)
-    metrics = step(
-        iter(strategy.experimental_distribute_dataset(dataset)),
-        tf.constant(1, tf.int64),
-        tf.constant(0.5),
-        tf.constant(0.01),
-        tf.constant(0.01),
-    ).numpy()
-    assert np.isnan(metrics).any()
+    reals = np.random.default_rng(0).uniform(-1, 1, (2, BATCH, 8, 8, 3)).astype(np.float32)
+    reals[1, spoilt, 0, 0, 0] = np.nan
+    dataset = tf.data.Dataset.from_tensor_slices((reals, np.zeros((2, BATCH, 0), np.float32)))
+    batches = iter(strategy.experimental_distribute_dataset(dataset))
+    others = (tf.constant(0.5), tf.constant(0.01), tf.constant(0.01))
+    assert np.isfinite(step(batches, tf.constant(1, tf.int64), *others)).all()
+    before = {name: variable.numpy() for name, variable in everything(trained).items()}
+    assert np.isnan(step(batches, tf.constant(1 + BATCH, tf.int64), *others)).any()
     for name, variable in everything(trained).items():
+        if name.endswith("/noise_seed"):  # a function of the position
+            continue
         for value in strategy.experimental_local_results(variable.value):
             np.testing.assert_array_equal(value.numpy(), before[name], err_msg=name)
 
@@ -270,12 +280,6 @@ def test_simultaneous_updates_train_the_generator_against_the_discriminator_from
         np.testing.assert_allclose(value, weights(like)[name], rtol=1e-5, atol=1e-6, err_msg=name)
     name = "generator/8x8_conv0/kernel"
     assert not np.allclose(weights(at_once)[name], weights(after)[name], rtol=1e-5, atol=1e-6)
-
-
-LSGAN = {
-    "network": dataclasses.replace(NETWORK, discriminator_noise=0.2),
-    "loss": LossConfig(name="lsgan"),
-}
 
 
 def noise_of(trained):
@@ -334,7 +338,7 @@ def local_values(strategy, variable):
     return [float(value) for value in strategy.experimental_local_results(variable)]
 
 
-def run_in_float16(strategy, first_reals_times, scale):
+def run_in_float16(strategy, half_of_reals_times, scale, first=True):
     """One iteration in float16; returns the state, its variables before, and the metrics."""
     config = make_config(minibatch_repeats=1, precision="mixed_float16")
     trained = state.build_state(STAGE, config, strategy)
@@ -342,7 +346,8 @@ def run_in_float16(strategy, first_reals_times, scale):
         one.scale.assign(scale)
     before = {name: variable.numpy() for name, variable in everything(trained).items()}
     reals = np.random.default_rng(0).uniform(-1, 1, (BATCH, 8, 8, 3)).astype(np.float32)
-    reals[: BATCH // 2] *= first_reals_times
+    reals[: BATCH // 2] *= half_of_reals_times if first else 1.0
+    reals[BATCH // 2 :] *= 1.0 if first else half_of_reals_times
     dataset = tf.data.Dataset.from_tensors((reals, np.zeros((BATCH, 0), np.float32))).repeat()
     metrics = make_train_step(trained, config, strategy, BATCH)(
         iter(strategy.experimental_distribute_dataset(dataset)),
@@ -354,11 +359,13 @@ def run_in_float16(strategy, first_reals_times, scale):
     return trained, before, metrics.numpy()
 
 
-@pytest.mark.parametrize("devices", ["one_device", "two_devices"])
-def test_an_overflow_on_one_replica_skips_on_all_and_halves_the_scale(devices, request):
-    """Reals of a thousand on the first replica: float16 holds them, but not their gradients."""
+@pytest.mark.parametrize(
+    ("devices", "first"), [("one_device", True), ("two_devices", True), ("two_devices", False)]
+)
+def test_an_overflow_on_one_replica_skips_on_all_and_halves_the_scale(devices, first, request):
+    """Reals of a thousand on one replica: float16 holds them, but not their gradients."""
     strategy = request.getfixturevalue(devices)
-    trained, before, metrics = run_in_float16(strategy, 1000.0, 2.0**10)
+    trained, before, metrics = run_in_float16(strategy, 1000.0, 2.0**10, first)
     for name, variable in everything(trained).items():
         for value in strategy.experimental_local_results(variable.value):
             np.testing.assert_array_equal(value.numpy(), before[name], err_msg=name)
@@ -369,6 +376,8 @@ def test_an_overflow_on_one_replica_skips_on_all_and_halves_the_scale(devices, r
     assert set(local_values(strategy, trained.generator_loss_scale.good_steps)) == {1}
     assert np.isinf(metrics).any() and not np.isnan(metrics).any()
 
+    if not first:
+        return
     # The scale was too high for those reals only: with usual ones the same step trains.
     trained, before, metrics = run_in_float16(strategy, 1.0, 2.0**10)
     assert np.isfinite(metrics).all()

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 
@@ -240,6 +241,28 @@ def test_iterations_of_nan_are_skipped_counted_and_said(info, one_device, tmp_pa
     # Adam counts its steps: eight iterations less the two.
     assert arrays["discriminator_optimizer/iterations"] == 6
     assert arrays["generator_optimizer/iterations"] == 6
+
+
+def test_no_checkpoint_is_written_while_iterations_are_skipped(info, one_device, tmp_path, poison):
+    """Else good ones would have to make room. A call is 16 images, ticks end as told here."""
+    poison(3, 6)
+    folder, config = tmp_path / "run", make_config(128)
+    run_folder.open_run(str(folder), config, "")
+    train(config, info, str(folder), one_device, Tolerance(max_bad_steps=8, keep_checkpoints=9))
+    rows = {row["images_shown"]: row["skipped_iterations"] for row in read_metrics(folder)}
+    assert rows == {32: 0, 64: 2, 80: 2, 112: 4, 128: 0}
+    saved = {int(path.name.split("-")[1]) for path in (folder / "checkpoints").iterdir()}
+    assert saved == {32, 128}
+
+
+def test_rows_of_skipped_iterations_go_on_over_ticks(info, one_device, tmp_path, poison, capsys):
+    poison(3, 6)  # the same, which is one more than allowed
+    folder, config = tmp_path / "run", make_config(128)
+    run_folder.open_run(str(folder), config, "")
+    assert train(config, info, str(folder), one_device, Tolerance(max_bad_steps=7)) == 128
+    errors = capsys.readouterr().err
+    assert re.search("8 iterations in a row.*going back to .*images-0000000032", errors)
+    assert [row["skipped_iterations"] for row in read_metrics(folder)] == [0] * 5
 
 
 def test_a_run_goes_back_once_and_goes_on(info, one_device, tmp_path, poison, capsys):
