@@ -178,7 +178,7 @@ def read(path: str) -> Checkpoint:
 
     Raises:
         DamagedError: it is damaged, or none of ours.
-        UserError: it cannot be read at all.
+        UserError: it cannot be read at all, or is another version's.
     """
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
@@ -194,6 +194,11 @@ def read(path: str) -> Checkpoint:
         stage = make_stages(config.schedule)[stage_index]
     except tf.errors.OpError as error:
         raise UserError(f"{path}: expected a checkpoint, got {error.message}") from None
+    except UserError as error:  # of the configuration, which the archive's checksums have passed
+        raise UserError(
+            f"{path}: expected a checkpoint of this version of pgan-tf, got another one's "
+            f"({error}): use the version that wrote it"
+        ) from None
     except _DAMAGED as error:
         raise DamagedError(
             f"{path}: expected a checkpoint of pgan-tf, got a damaged file ({error}): train.py "

@@ -1,5 +1,6 @@
 import dataclasses
 import io
+import json
 import pathlib
 import zipfile
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 from pgan_tf import checkpoint
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.distribution import make_strategy
+from pgan_tf.fallback import read_newest
 from pgan_tf.loss_scale import INITIAL_SCALE
 from pgan_tf.networks import set_alpha
 from pgan_tf.schedule import make_stages
@@ -230,6 +232,17 @@ def test_a_file_of_something_else_is_an_error(tmp_path, contents):
     path = tmp_path / "images-0000000005-stage-00.npz"
     path.write_bytes(contents)
     assert_damaged(path)
+
+
+def test_a_checkpoint_of_a_later_version_is_refused_and_not_called_damaged(tmp_path):
+    """A damaged one a run sets aside, and goes on from the one before."""
+    later = json.loads(CONFIG.to_json()) | {"a_setting_of_tomorrow": 1}
+    path = tmp_path / "images-0000000005-stage-00.npz"
+    path.write_bytes(npz(images_shown=5, stage_index=0, config=json.dumps(later)))
+    with pytest.raises(UserError, match=r"this version.*a_setting_of_tomorrow") as caught:
+        read_newest(str(tmp_path))
+    assert not isinstance(caught.value, checkpoint.DamagedError)
+    assert str(path) in str(caught.value)
 
 
 def test_a_checkpoint_never_runs_a_pickle(tmp_path):

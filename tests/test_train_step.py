@@ -339,11 +339,17 @@ def local_values(strategy, variable):
 
 
 def run_in_float16(strategy, half_of_reals_times, scale, first=True):
-    """One iteration in float16; returns the state, its variables before, and the metrics."""
+    """One iteration in float16; returns the state, its variables before, and the metrics.
+
+    The scale is both networks', or each one's by its name.
+    """
     config = make_config(minibatch_repeats=1, precision="mixed_float16")
     trained = state.build_state(STAGE, config, strategy)
-    for one in (trained.generator_loss_scale, trained.discriminator_loss_scale):
-        one.scale.assign(scale)
+    scales = (
+        scale if isinstance(scale, dict) else dict.fromkeys(("generator", "discriminator"), scale)
+    )
+    for name, value in scales.items():
+        trained.loss_scales()[f"loss_scale/{name}/scale"].assign(value)
     before = {name: variable.numpy() for name, variable in everything(trained).items()}
     reals = np.random.default_rng(0).uniform(-1, 1, (BATCH, 8, 8, 3)).astype(np.float32)
     reals[: BATCH // 2] *= half_of_reals_times if first else 1.0
@@ -384,6 +390,21 @@ def test_an_overflow_on_one_replica_skips_on_all_and_halves_the_scale(devices, f
     assert set(local_values(strategy, trained.discriminator_loss_scale.scale)) == {2.0**10}
     name = "discriminator/8x8_conv0/kernel"
     assert not np.array_equal(trained.weights()[name].numpy(), before[name])
+
+
+def test_an_overflow_of_the_generators_gradients_alone_skips_its_step_alone(one_device):
+    """The discriminator has made its own, which was good."""
+    trained, before, metrics = run_in_float16(
+        one_device, 1.0, {"generator": 2.0**24, "discriminator": 2.0**10}
+    )
+    assert np.isinf(metrics).any() and not np.isnan(metrics).any()
+    for name, variable in everything(trained).items():
+        if name.startswith(("generator/", "generator_optimizer/")):
+            np.testing.assert_array_equal(variable.numpy(), before[name], err_msg=name)
+    name = "discriminator/8x8_conv0/kernel"
+    assert not np.array_equal(trained.weights()[name].numpy(), before[name])
+    assert trained.generator_loss_scale.scale.numpy() == 2.0**23
+    assert trained.discriminator_loss_scale.scale.numpy() == 2.0**10
 
 
 def test_at_the_lowest_scale_an_iteration_is_bad(one_device):
