@@ -1,0 +1,71 @@
+"""Which way of convolving is faster, layer by layer: what `cost.winograd_pays` goes by.
+
+    python benchmarks/convolutions.py [--batch_size=16] [--layers=4:512:512,8:512:512:down,…]
+
+A layer is SIDE:IN:OUT, or with :up or :down; the side is of the pictures convolved. Times are of
+the way forwards and both ways back (by inputs, by kernel), the best of some.
+"""
+
+import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+
+import time
+
+import tensorflow as tf
+from absl import flags
+
+from pgan_tf.convolution import Direct
+from pgan_tf.winograd import Winograd
+from tfrecords.command_line import run
+
+LAYERS = flags.DEFINE_list(
+    "layers",
+    "4:512:512,8:512:512,8:512:512:down,8:512:512:up,16:256:256,16:256:512:down,16:512:256:up,"
+    "32:128:128,32:128:256:down,32:256:128:up,64:64:64,64:64:128:down,64:128:64:up",
+    "See above.",
+)
+BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Pictures.", lower_bound=1)
+_ROUNDS = 5
+
+
+def milliseconds(way: Direct | Winograd, layer: tuple[int, int, int], dtype: str) -> float:
+    """Times one layer."""
+    side, maps_in, maps_out = layer
+    up = way.resample == "up"
+    side = side // 2 if up else side
+    inputs = tf.cast(tf.random.normal((BATCH_SIZE.value, side, side, maps_in)), dtype)
+    kernel = tf.random.normal((3, 3, *((maps_out, maps_in) if up else (maps_in, maps_out))))
+    kernel = way.transform_kernel(kernel, 1.0, tf.as_dtype(dtype))
+    gradient = tf.random.normal(way.convolve(inputs, kernel).shape)
+
+    @tf.function
+    def there_and_back(x: tf.Tensor, w: tf.Tensor) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch((x, w))
+            y = way.convolve(x, w)
+        return tape.gradient(y, (x, w), output_gradients=tf.cast(gradient, y.dtype))
+
+    times = []
+    for _ in range(_ROUNDS):
+        begin = time.perf_counter()
+        for one in there_and_back(inputs, kernel):
+            one.numpy()
+        times.append(time.perf_counter() - begin)
+    return 1e3 * min(times)
+
+
+def main() -> None:
+    """Prints a row for each layer."""
+    print("layer                 ms: Winograd, plain; in bfloat16: Winograd, plain")
+    for words in LAYERS.value:
+        side, maps_in, maps_out, *rest = words.split(":")
+        layer = int(side), int(maps_in), int(maps_out)
+        resample = rest[0] if rest else None
+        ways = Winograd(2 if layer[0] == 4 else 4, resample), Direct(resample)
+        times = [
+            milliseconds(way, layer, dtype) for dtype in ("float32", "bfloat16") for way in ways
+        ]
+        print(f"{words:20}", *(f"{time_:8.1f}" for time_ in times), flush=True)
+
+
+if __name__ == "__main__":
+    run(main)

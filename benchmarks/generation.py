@@ -1,0 +1,69 @@
+"""How many pictures a second a generator draws: while it trains, folded, and exported.
+
+python benchmarks/generation.py [--resolution=128] [--fmap_base=2048] [--batch_size=8]
+"""
+
+import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+
+import tempfile
+import time
+from collections.abc import Callable
+
+import tensorflow as tf
+from absl import flags
+
+from pgan_tf.config import NetworkConfig
+from pgan_tf.exporting.inference import fold
+from pgan_tf.flops import generation_flops
+from pgan_tf.networks import build_generator
+from pgan_tf.schedule import Stage
+from pgan_tf.stage_benchmark import matrix_product_gflops
+from tfrecords.command_line import run
+
+RESOLUTION = flags.DEFINE_integer("resolution", 128, "In pixels.")
+FMAP_BASE = flags.DEFINE_integer("fmap_base", 2048, "As of train.py.", lower_bound=1)
+BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Pictures drawn together.", lower_bound=1)
+SECONDS = flags.DEFINE_float("seconds", 4.0, "For each way of drawing.", 0.0)
+
+
+def images_per_second(draw: Callable[[tf.Tensor], tf.Tensor], latents: tf.Tensor) -> float:
+    """Draws batches for a while; the first one, which compiles, does not count."""
+    draw(latents).numpy()
+    batches, begin = 0, time.monotonic()
+    while time.monotonic() - begin < SECONDS.value:
+        draw(latents).numpy()
+        batches += 1
+    return batches * len(latents) / (time.monotonic() - begin)
+
+
+def main() -> None:
+    """Prints images a second of each, beside a matrix product."""
+    network = NetworkConfig(resolution=RESOLUTION.value, fmap_base=FMAP_BASE.value)
+    stage = Stage(0, network.resolution, "stabilize", 0, 1)
+    generator = build_generator(stage, network)
+    folded = fold(generator, network)
+    latents = tf.random.stateless_normal((BATCH_SIZE.value, network.latent_size), (0, 0))
+    labels = tf.zeros((BATCH_SIZE.value, 0))
+    as_trained = tf.function(lambda one: generator([one, labels], training=False))
+    as_folded = tf.function(lambda one: folded([one, labels]))
+    gflops = generation_flops(stage, network) / 1e9
+    product = matrix_product_gflops("float32")
+    print(f"matrix product {product:.0f} GFLOP/s; {gflops:.2f} GFLOP a picture")
+    with tempfile.TemporaryDirectory() as folder:
+        module = tf.Module()
+        module.variables_kept = folded.variables
+        signature = as_folded.get_concrete_function(tf.TensorSpec(latents.shape, tf.float32))
+        tf.saved_model.save(module, folder, signatures={"serving_default": signature})
+        loaded = tf.saved_model.load(folder).signatures["serving_default"]
+        exported = lambda one: next(iter(loaded(one).values()))  # noqa: E731
+        for name, draw in (
+            ("as trained", as_trained),
+            ("folded", as_folded),
+            ("exported", exported),
+        ):
+            speed = images_per_second(draw, latents)
+            print(f"{name}: {speed:.1f} images/s, {100 * speed * gflops / product:.0f}% of it")
+
+
+if __name__ == "__main__":
+    run(main)
