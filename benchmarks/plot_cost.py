@@ -47,28 +47,30 @@ def main(_: Sequence[str]) -> None:
         ticks = [cost["resolution"] for cost in some]
         panels[0].plot(ticks, milliseconds(some), "o-", label=precision)
         least = [1e3 * cost["gflops_per_image"] / cost["product_gflops"] for cost in some]
-        label = f"at the matrix product's speed in {precision}"
+        label = "  its matrix product's speed"
         panels[0].plot(ticks, least, ":", color=panels[0].lines[-1].get_color(), label=label)
-    panels[0].set(xlabel="resolution, pixels", ylabel="ms for each image", xticks=ticks)
-    panels[0].legend(fontsize=7)
+    panels[0].set(xlabel="resolution, pixels", ylabel="ms for each image")
+    panels[0].legend(fontsize=8)
 
     costs = sorted(read(BATCH.value), key=lambda cost: cost["batch_size"])
-    ticks = [cost["batch_size"] for cost in costs]
-    panels[1].plot(ticks, milliseconds(costs), "o-")
+    sizes = [cost["batch_size"] for cost in costs]
+    panels[1].plot(sizes, milliseconds(costs), "o-")
     size = costs[0]["resolution"]
-    panels[1].set(xlabel=f"batch size at {size} pixels, float32", xticks=ticks)
+    panels[1].set(xlabel=f"batch size at {size} pixels, float32")
 
     pairs = sorted((int(base), path) for base, path in (pair.split(":") for pair in WIDTH.value))
-    costs, ticks = read([path for _, path in pairs]), [base for base, _ in pairs]
-    panels[2].plot(ticks, milliseconds(costs), "o-")
+    costs, bases = read([path for _, path in pairs]), [base for base, _ in pairs]
+    panels[2].plot(bases, milliseconds(costs), "o-")
     panels[2].set(xlabel=f"--fmap_base at {size} pixels, float32", xticks=ticks)
     for panel in panels:
         panel.set_xscale("log", base=2)
-        panel.set_xticks(panel.get_xticks(), [f"{tick:g}" for tick in panel.get_xticks()])
+        ticks = panel.lines[0].get_xdata()
+        panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         panel.grid(color="#d0d4da")
-        panel.set_ylim(bottom=0)
-    panels[0].set(yscale="log", ylim=None)
-    panels[2].set(yscale="log", ylim=None)
+    for panel in (panels[0], panels[2]):
+        panel.set_yscale("log")
+        panel.yaxis.set_major_formatter("{x:g}")
+    panels[1].set_ylim(bottom=0)
     figure.savefig(OUTPUT.value, dpi=100)
 
 
