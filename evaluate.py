@@ -34,7 +34,8 @@ from pgan_tf.metrics.score_log import (
     read_scores,
 )
 from pgan_tf.run_data import RunData, find_data
-from pgan_tf.run_folder import checkpoint_folder, read_config, readable_errors, write_file
+from pgan_tf.run_folder import checkpoint_folder, read_config, readable_errors
+from pgan_tf.whole_file import write_file
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError

@@ -33,6 +33,7 @@ from pgan_tf.growth import named_variables
 from pgan_tf.networks import build_generator, set_alpha
 from pgan_tf.schedule import Stage, make_stages
 from pgan_tf.state import TrainingState
+from pgan_tf.whole_file import write_file
 from tfrecords.errors import UserError
 from tfrecords.in_words import size_in_words
 
@@ -136,12 +137,8 @@ def save(
     path = posixpath.join(folder, _name(images_shown, state.stage.index))
     try:
         tf.io.gfile.makedirs(folder)
-        with tf.io.gfile.GFile(path + ".partial", "wb") as file:
-            file.write(contents.getvalue())
-        tf.io.gfile.rename(path + ".partial", path, overwrite=True)
+        write_file(path, contents.getvalue())
     except tf.errors.OpError as error:
-        if tf.io.gfile.exists(path + ".partial"):
-            tf.io.gfile.remove(path + ".partial")
         raise UserError(
             f"{path}: expected {size_in_words(len(contents.getvalue()))} to be written, got "
             f"{error.message}: make room; the same command goes on from {latest(folder)}"

@@ -13,7 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from pgan_tf.run_folder import readable_errors, write_file
+from pgan_tf.run_folder import readable_errors
+from pgan_tf.whole_file import write_file
 from tfrecords.errors import UserError
 
 

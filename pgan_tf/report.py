@@ -19,6 +19,7 @@ from pgan_tf.metrics.score import comparable_scores
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.reporting.growth_strip import draw_growth
 from pgan_tf.reporting.page import Report, write_page
+from pgan_tf.whole_file import write_file
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
 from tfrecords.in_words import size_in_words
@@ -64,9 +65,7 @@ def main() -> None:
         )
     )
     with writing(path):
-        with tf.io.gfile.GFile(path + ".partial", "w") as file:
-            file.write(page)
-        tf.io.gfile.rename(path + ".partial", path, overwrite=True)
+        write_file(path, page.encode())
     print(f"Wrote {path}: {size_in_words(len(page))}; open it in a browser")
 
 

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 import tensorflow as tf
 
 from pgan_tf.config import CHANGEABLE, TrainingConfig, differences
+from pgan_tf.whole_file import write_file
 from tfrecords.errors import UserError
 
 # What an opening that was broken off may leave: not somebody else's files.
@@ -121,18 +122,6 @@ def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tu
 
 def _list(folder: str) -> list[str]:
     return [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
-
-
-def write_file(path: str, contents: bytes) -> None:
-    """Writes a file whole or not at all."""
-    try:
-        with tf.io.gfile.GFile(path + ".partial", "wb") as file:
-            file.write(contents)
-        tf.io.gfile.rename(path + ".partial", path, overwrite=True)
-    except tf.errors.OpError:
-        if tf.io.gfile.exists(path + ".partial"):
-            tf.io.gfile.remove(path + ".partial")
-        raise
 
 
 @contextmanager

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from pgan_tf import sampling
 from pgan_tf.metrics_file import append_rows, drop_rows_after, read_ticks
-from pgan_tf.run_folder import readable_errors, write_file
+from pgan_tf.run_folder import readable_errors
+from pgan_tf.whole_file import write_file
 
 
 class RunLog:

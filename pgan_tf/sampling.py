@@ -11,6 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from pgan_tf.config import NetworkConfig
+from pgan_tf.whole_file import write_file
 
 # A sheet of samples is about this large, in pixels.
 _SHEET_WIDTH, _SHEET_HEIGHT = 1024, 512
@@ -116,6 +117,4 @@ def encode_png(picture: np.ndarray) -> bytes:
 
 def write_png(path: str, picture: np.ndarray) -> None:
     """Writes a `(height, width, 1 or 3)` uint8 picture, whole or not at all."""
-    with tf.io.gfile.GFile(path + ".partial", "wb") as file:
-        file.write(encode_png(picture))
-    tf.io.gfile.rename(path + ".partial", path, overwrite=True)
+    write_file(path, encode_png(picture))

@@ -17,8 +17,8 @@ from pgan_tf.config import ScheduleConfig
 from pgan_tf.metrics.chart import draw_chart
 from pgan_tf.metrics.score import Score, comparable_scores, scores_in
 from pgan_tf.metrics_file import append_rows, read_rows
-from pgan_tf.run_folder import write_file
 from pgan_tf.sampling import encode_png
+from pgan_tf.whole_file import write_file
 
 TABLE, CHART = "scores.txt", "metrics.png"
 
