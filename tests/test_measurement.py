@@ -1,6 +1,8 @@
 """Iterations of one stage by themselves."""
 
 import dataclasses
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -72,3 +74,17 @@ def test_at_least_one_iteration_is_timed(slow_step, one_device):
 
 def test_a_real_iteration_is_measured_in_a_fade_in(one_device):
     assert 0 < measurement.measure_step(CONFIG, STAGES[1], one_device, 0.0) < 10
+
+
+def test_a_step_for_each_stage_is_no_reason_to_warn():
+    """TensorFlow counts functions that one place in the code makes, and warns of the sixth."""
+    code = (
+        "import tfrecords.tensorflow_setup, tensorflow as tf\n"
+        "def make(number): return tf.function(lambda: tf.constant(number))\n"
+        "print([int(make(number)()) for number in range(12)])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert result.stdout.startswith("[0, 1, 2")
+    assert not result.stderr

@@ -48,6 +48,15 @@ def test_preset_makes_a_valid_configuration(path, train):
     assert final.first_image < config.schedule.total_kimg * 1000, "ends before it is grown"
 
 
+def test_cifar10_is_as_in_appendix_d(train):
+    """128 maps at most, as many latents, D and G updated together, target 750."""
+    config = config_of(train, f"--flagfile={ROOT}/presets/cifar10.flags")
+    assert (config.network.resolution, config.network.fmap_max) == (32, 128)
+    assert config.network.latent_size == 128
+    assert config.simultaneous_updates
+    assert config.loss.gradient_target == 750
+
+
 @pytest.mark.parametrize("name", ["v1-1gpu", "v2-1gpu", "v2-8gpus"])
 def test_published_preset_is_the_published_schedule(name, train):
     reference = json.loads((GOLDEN / "schedule.json").read_text())[f"preset-{name}"]

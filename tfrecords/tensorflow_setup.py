@@ -37,3 +37,7 @@ def _import_quietly() -> None:
 _import_quietly()
 # What TensorFlow and absl tell of their inner workings is no news to a command's user.
 logging.getLogger("tensorflow").setLevel(logging.WARNING)
+# Each stage compiles a step of its own, on purpose: no mistake, as TensorFlow has it.
+logging.getLogger("tensorflow").addFilter(
+    lambda record: "triggered tf.function retracing" not in record.getMessage()
+)
