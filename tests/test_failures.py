@@ -244,3 +244,16 @@ def test_the_trial_is_made_by_default_where_there_is_a_gpu(
         flags.FLAGS(["train.py", *arguments, "--batch_size=4", *flag])
         train_command.main()
     assert len(train_command.trials) == tried
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_determinism_is_asked_of_tensorflow(info, tmp_path, monkeypatch, train_command, flag):
+    """A run cannot tell where the device's operations are deterministic anyway."""
+    asked = []
+    experimental = tf.config.experimental
+    monkeypatch.setattr(experimental, "enable_op_determinism", lambda: asked.append(True))
+    with flagsaver.flagsaver():
+        arguments = [f"--data={info.folder}", f"--run_dir={tmp_path}/run", "--resolution=16"]
+        flags.FLAGS(["train.py", *arguments, "--batch_size=4", *["--deterministic"] * flag])
+        train_command.main()
+    assert asked == [True] * flag

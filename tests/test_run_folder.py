@@ -6,6 +6,7 @@ import pytest
 
 from pgan_tf import run_lock
 from pgan_tf.config import (
+    CHANGEABLE,
     LossConfig,
     NetworkConfig,
     ScheduleConfig,
@@ -130,6 +131,12 @@ def test_a_value_that_is_written_in_another_way_is_no_other_configuration(tmp_pa
     open_run(str(tmp_path), begun, "")
     assert check_same_run(begun, again, str(tmp_path)) == ()
     open_run(str(tmp_path), again, "")
+
+
+def test_only_what_is_said_may_change():
+    """In docs/reliability.md; and the names of classes, which no step depends on."""
+    lengths_and_batches = {f"schedule.{name}" for name in ("total_kimg", "tick_kimg", "batch_size")}
+    assert lengths_and_batches | {"label_names"} == CHANGEABLE
 
 
 def test_all_fields_that_differ_are_named(tmp_path):
