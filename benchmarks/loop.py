@@ -105,6 +105,7 @@ def print_growth(strategy: tf.distribute.Strategy) -> None:
         if state is None:
             state = build_state(stage, config, strategy)
         else:
+            once = None
             state, _ = grow_state(state, stage, config, strategy)
         once = call(state, stage, config, strategy)
         changed = time.monotonic() - begin

@@ -135,9 +135,9 @@ def _train(
             position = position_at(config.schedule, stages, images_shown)
 
             if position.stage != state.stage:
+                step = batches = None  # or growing could not let go of them
                 state, carried = grow_state(state, position.stage, config, strategy)
                 progress.print(_describe_growth(position, carried.new))
-                step = None
             compiles = step is None
             if compiles:
                 step = make_train_step(state, config, strategy, position.batch_size)
