@@ -6,7 +6,7 @@
     python benchmarks/plot_cost.py --output=cost.png --resolution=resolution.json
         --batch=batch-4.json,… --width=512:width-512.json,…
 
-Needs matplotlib, which nothing else here does: pip install matplotlib.
+Needs matplotlib, of requirements-dev.txt.
 """
 
 import json

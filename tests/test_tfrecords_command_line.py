@@ -174,7 +174,13 @@ def test_create_interrupted_goes_on(tmp_path):
     command = [sys.executable, "-m", "tfrecords.create", "shapes", out, "--resolution=256"]
     command = [*map(str, command), "--encoding=raw", "--processes=2"]
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Shells leave SIGINT ignored in what they start in the background, these tests maybe.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     journal = tmp_path / "out.partial" / "journal.jsonl"
     for _ in range(200):
