@@ -32,7 +32,6 @@ from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.network_flags import RESOLUTION
 from pgan_tf.per_resolution import check_resolution
 from pgan_tf.run_folder import join_run, open_run
-from pgan_tf.run_lock import locked
 from pgan_tf.together import chief_first, ends_together
 from pgan_tf.tolerance import Tolerance
 from pgan_tf.training_loop import train
@@ -42,8 +41,11 @@ from tfrecords.cache import prepare
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
+from tfrecords.locking import locked
 
 flags.adopt_module_key_flags(given)
+
+IN_USE = "--run_dir: another process is training {}: wait until it has ended, or name another"
 
 
 def main() -> None:
@@ -102,7 +104,7 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
     with contextlib.ExitStack() as until_the_end:
         with chief_first(strategy, workers):
             if workers.is_chief:
-                until_the_end.enter_context(locked(run_dir))
+                until_the_end.enter_context(locked(run_dir, IN_USE.format(run_dir)))
                 open_run(run_dir, config, flags_text(run_dir))
             else:
                 join_run(run_dir, config)

@@ -4,7 +4,6 @@ import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlo
 
 import os
 import posixpath
-import tempfile
 
 import tensorflow as tf
 from absl import flags
@@ -23,6 +22,7 @@ from pgan_tf.whole_file import write_file
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
 from tfrecords.in_words import size_in_words
+from tfrecords.temporary import temporary_folder
 
 RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of a run of train.py.")
 OUTPUT = flags.DEFINE_string("output", None, "HTML file. Default: report.html in the run folder.")
@@ -77,7 +77,7 @@ def _draw_clip(run_dir: str, seconds: float) -> bytes:
     walk = walk_video.random_walk(painter, 0, classes, _CLIP_PICTURES, num_frames, num_keyframes)
     scale = max(1, _CLIP_HEIGHT // painter.resolution)
     frames = walk_video.draw_walk(painter, walk, _CLIP_PICTURES, scale)
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         path = os.path.join(folder, "clip.webp")
         bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
         write_video(path, bar, num_frames, _CLIP_FPS)

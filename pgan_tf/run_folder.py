@@ -21,6 +21,7 @@ import tensorflow as tf
 from pgan_tf.config import CHANGEABLE, TrainingConfig, differences
 from pgan_tf.whole_file import write_file
 from tfrecords.errors import UserError
+from tfrecords.files import remove_partial_files
 
 # What an opening that was broken off may leave: not somebody else's files.
 _OWN_NAMES = frozenset({"samples", "flags.txt", "flags.txt.partial", "config.json.partial"})
@@ -53,6 +54,8 @@ def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
                 f"holds other files: name another"
             )
         tf.io.gfile.makedirs(posixpath.join(run_dir, "samples"))
+        for folder in ("", "samples", "scores", "checkpoints"):
+            remove_partial_files(posixpath.join(run_dir, folder))
         _write(posixpath.join(run_dir, "flags.txt"), flags)
         _write(config_path, config.to_json())
     except tf.errors.OpError as error:

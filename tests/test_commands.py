@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pgan_tf.run_lock import locked
+from tfrecords.locking import locked
 
 ROOT = pathlib.Path(__file__).parent.parent
 SMALL = (
@@ -255,7 +255,7 @@ def test_a_run_that_another_process_trains_is_refused_and_left_alone(trained, pi
     cwd, _ = trained
     before = {path: path.read_bytes() for path in (cwd / "runs/a").rglob("*") if path.is_file()}
     command = [f"--data={pictures}", "--run_dir=runs/a", *SMALL, "--total_kimg=9"]
-    with locked(str(cwd / "runs/a")):
+    with locked(str(cwd / "runs/a"), "busy"):
         result = run("train.py", *command, cwd=cwd)
     assert_one_line_error(result, "--run_dir", "another process is training runs/a")
     assert before == {path: path.read_bytes() for path in before}

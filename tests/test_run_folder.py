@@ -1,10 +1,10 @@
 import dataclasses
 import errno
 import json
+import os
 
 import pytest
 
-from pgan_tf import run_lock
 from pgan_tf.config import (
     CHANGEABLE,
     LossConfig,
@@ -19,8 +19,10 @@ from pgan_tf.run_folder import (
     join_run,
     open_run,
 )
-from pgan_tf.run_lock import locked
+from tfrecords import files as files_module
+from tfrecords import locking
 from tfrecords.errors import UserError
+from tfrecords.locking import locked
 
 CONFIG = TrainingConfig(
     dataset="noise",
@@ -194,29 +196,29 @@ def test_a_damaged_configuration_is_an_error(tmp_path):
 def test_a_folder_is_locked_as_long_as_somebody_writes_it(tmp_path):
     folder = str(tmp_path / "runs/mine")
     for _ in range(2):
-        with locked(folder):
-            words = rf"another process is training {folder}: wait"
-            with pytest.raises(UserError, match=words), locked(folder):
+        with locked(folder, "busy"):
+            with pytest.raises(UserError, match=r"^busy$"), locked(folder, "busy"):
                 pytest.fail("locked twice")
-            with locked(folder + "-2"):
+            with locked(folder + "-2", "busy"):
                 pass
+            assert os.path.isdir(folder)
+        assert not os.path.exists(folder)  # nothing came into it
     assert files(tmp_path) == {}
 
 
 def test_what_cannot_be_locked_is_left_to_who_writes_it(tmp_path, monkeypatch):
     """A file in its place; a folder elsewhere; a file system that knows no locks."""
 
-    def no_locks(*_):
+    def no_locks(*_, blocking):
         raise OSError(errno.ENOLCK, "No locks available")
 
     (tmp_path / "file").write_text("text")
-    monkeypatch.setattr(run_lock.fcntl, "flock", no_locks)
+    monkeypatch.setattr(locking, "lock_descriptor", no_locks)
     monkeypatch.chdir(tmp_path)
     for folder in ("file", "gs://bucket/run", "new"):
-        with locked(folder):
-            pass
+        with locked(folder, "busy"):
+            assert os.path.exists(folder) or "://" in folder
     assert files(tmp_path) == {"file": b"text"}
-    assert (tmp_path / "new").is_dir()
     assert not (tmp_path / "gs:").exists()
 
 
@@ -232,8 +234,11 @@ def test_an_opening_that_was_broken_off_does_not_stand_in_the_way(tmp_path):
 # A full disk: /dev/full has no room for anything
 
 
-@pytest.mark.parametrize("name", ["flags.txt.partial", "config.json.partial"])
-def test_a_disk_that_is_full_when_a_run_is_opened_is_one_line(tmp_path, name):
-    (tmp_path / name).symlink_to("/dev/full")
+@pytest.mark.parametrize("name", ["flags.txt", "config.json"])
+def test_a_disk_that_is_full_when_a_run_is_opened_is_one_line(tmp_path, name, monkeypatch):
+    def open_on_full_disk(path, mode):
+        return open("/dev/full" if path.endswith(f"{name}.partial") else path, mode)
+
+    monkeypatch.setattr(files_module, "open", open_on_full_disk, raising=False)
     with pytest.raises(UserError, match=r"--run_dir: .*No space left"):
         open_run(str(tmp_path), CONFIG, "--seed=1\n")

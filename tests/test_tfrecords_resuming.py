@@ -117,7 +117,7 @@ def test_an_end_between_the_last_steps_is_made_good(tmp_path, monkeypatch, step,
     write_dataset(source, options(16), str(undisturbed), shard_bytes=2000)
     with monkeypatch.context() as patch:
         if step == "rename":
-            patch.setattr(out_folder, "put_in_place", lambda *_: 1 / 0)
+            patch.setattr(writer, "put_in_place", lambda *_: 1 / 0)
         else:
             patch.setattr(writer.os, "remove", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):

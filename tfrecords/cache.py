@@ -10,11 +10,11 @@ from tfrecords.dataset_info import DatasetInfo, is_dataset_folder, read_dataset_
 from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME, parse_details
 from tfrecords.errors import UserError
 from tfrecords.in_words import size_in_words
+from tfrecords.locking import BusyError
 from tfrecords.remote import read_bytes
 from tfrecords.settling import settle_options
 from tfrecords.source import PictureOptions, Source, compute_fingerprint
 from tfrecords.sources.by_name import open_source
-from tfrecords.writing.journal import BusyError
 from tfrecords.writing.writer import estimate_bytes, write_dataset
 
 _WAIT_SECONDS = 1.0

@@ -35,7 +35,7 @@ def list_names(folder: str) -> list[str]:
             return []
         names = load_gfile().listdir(folder) if is_remote(folder) else os.listdir(folder)
     except Exception as error:  # TensorFlow has errors of its own
-        raise UserError(f"{folder}: cannot be read: {_reason(error)}") from error
+        raise UserError(f"{folder}: cannot be read: {reason(error)}") from error
     return sorted(name.rstrip("/") for name in names)
 
 
@@ -48,8 +48,9 @@ def size(path: str) -> int:
     try:
         return load_gfile().stat(path).length if is_remote(path) else os.path.getsize(path)
     except Exception as error:  # as above
-        raise UserError(f"{path}: cannot be read: {_reason(error)}") from error
+        raise UserError(f"{path}: cannot be read: {reason(error)}") from error
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Returns what an error of a local or a remote file system says."""
     return getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
 
 import google_crc32c
 import numpy as np
@@ -67,6 +68,7 @@ class RecordFile:
         """
         self.path = path
         self._remote = "://" in path
+        self._turns = threading.Lock()
         try:
             if self._remote:
                 import tensorflow as tf
@@ -135,9 +137,10 @@ class RecordFile:
         )
 
     def _read(self, position: int, length: int) -> bytes:
-        if self._remote:
-            self._file.seek(position)
-            return self._file.read(length)
+        if self._remote or not hasattr(os, "pread"):  # Windows knows none
+            with self._turns:
+                self._file.seek(position)
+                return self._file.read(length)
         return os.pread(self._file.fileno(), length, position)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import shlex
-import tempfile
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,6 +15,7 @@ from pgan_tf.exporting.extras import check_pictures, import_extras
 from pgan_tf.exporting.inference import InferenceGenerator, fold
 from pgan_tf.exporting.saved_model import next_version, save
 from pgan_tf.trained import Trained
+from tfrecords.temporary import temporary_folder
 
 MODEL_FILE = "model.tflite"
 _SIGNATURE = "serving_default"
@@ -60,7 +60,7 @@ def write_litert(trained: Trained, options: ExportOptions) -> Exported:
 
 def _convert(generator: InferenceGenerator) -> bytes:
     """Returns the contents of a .tflite file."""
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         save(generator, folder)
         return tf.lite.TFLiteConverter.from_saved_model(
             folder, signature_keys=[_SIGNATURE]

@@ -6,15 +6,15 @@ import contextlib
 import itertools
 import os
 import posixpath
-import tempfile
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from pgan_tf.generating.output import make_folder_of, writing
+from pgan_tf.whole_file import copy_file
 from tfrecords.errors import UserError
+from tfrecords.temporary import temporary_folder
 
 FORMATS = (".mp4", ".gif", ".webp")
 
@@ -54,7 +54,7 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
     ending = check_format(path, fps)
     writer = {".mp4": _write_mp4, ".gif": _write_gif, ".webp": _write_webp}[ending]
     make_folder_of(path)
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         local = os.path.join(folder, f"video{ending}")
         try:
             writer(local, iter(frames), num_frames, fps)
@@ -64,8 +64,7 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
                 f"--output: expected room for a video in {folder!r}, got an error ({reason})"
             ) from None
         with writing(path):
-            tf.io.gfile.copy(local, path + ".partial", overwrite=True)
-            tf.io.gfile.rename(path + ".partial", path, overwrite=True)
+            copy_file(local, path)
 
 
 def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:

@@ -20,6 +20,7 @@ from pgan_tf.metrics.score import Score, best_score
 from pgan_tf.metrics.score_log import append_scores, draw_scores, read_scores
 from pgan_tf.metrics_file import metrics_path, read_ticks
 from pgan_tf.run_folder import readable_errors
+from pgan_tf.whole_file import copy_file
 from tfrecords.errors import UserError
 
 _NETWORK = "average_generator"
@@ -153,6 +154,5 @@ class Scorer:
             if tf.io.gfile.exists(kept) or not tf.io.gfile.exists(path):
                 return
         with readable_errors(kept):
-            tf.io.gfile.copy(path, kept + ".partial", overwrite=True)
-            tf.io.gfile.rename(kept + ".partial", kept, overwrite=True)
+            copy_file(path, kept)
         say(f"The best {name} until now: kept as {kept}")

@@ -21,6 +21,8 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfrecords.errors import UserError
+from tfrecords.files import whole_file
+from tfrecords.locking import locked
 
 GRAPH_NAME = "classify_image_graph_def.pb"
 URL = f"https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/{GRAPH_NAME}"
@@ -84,37 +86,34 @@ def fetch(url: str, sha256: str, path: str) -> None:
         UserError: it cannot be fetched or written, or it is another file.
     """
     instead = "give the file that you have by --inception=PATH"
-    partial = f"{path}.{os.getpid()}.partial"
+    folder = posixpath.dirname(path) or "."
+    busy = f"Inception: another process is fetching it into {folder}: wait until it has ended"
     digest = hashlib.sha256()
     try:
-        try:
-            with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response:
-                tf.io.gfile.makedirs(posixpath.dirname(path) or ".")
-                total = int(response.headers.get("Content-Length", 0)) or None
-                with (
-                    tf.io.gfile.GFile(partial, "wb") as file,
-                    tqdm(
-                        total=total, desc="Fetching Inception", unit="B", unit_scale=True
-                    ) as progress,
-                ):
-                    while chunk := response.read(_CHUNK_BYTES):
-                        file.write(chunk)
-                        digest.update(chunk)
-                        progress.update(len(chunk))
-        except (OSError, http.client.HTTPException, tf.errors.OpError) as error:
-            reason = getattr(error, "reason", None) or getattr(error, "message", None) or error
-            raise UserError(
-                f"Inception: cannot fetch {url} ({' '.join(str(reason).split())}): {instead}"
-            ) from error
-        if digest.hexdigest() != sha256:
-            raise UserError(
-                f"Inception: expected a file with sha256 {sha256} at {url}, got one with "
-                f"{digest.hexdigest()}: try again, or {instead}"
-            )
-        tf.io.gfile.rename(partial, path, overwrite=True)
-    finally:
-        if tf.io.gfile.exists(partial):
-            tf.io.gfile.remove(partial)
+        with (
+            urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response,
+            locked(folder, busy),
+        ):
+            tf.io.gfile.makedirs(folder)
+            total = int(response.headers.get("Content-Length", 0)) or None
+            with (
+                whole_file(path) as file,
+                tqdm(total=total, desc="Fetching Inception", unit="B", unit_scale=True) as progress,
+            ):
+                while chunk := response.read(_CHUNK_BYTES):
+                    file.write(chunk)
+                    digest.update(chunk)
+                    progress.update(len(chunk))
+                if digest.hexdigest() != sha256:
+                    raise UserError(
+                        f"Inception: expected a file with sha256 {sha256} at {url}, got one with "
+                        f"{digest.hexdigest()}: try again, or {instead}"
+                    )
+    except (OSError, http.client.HTTPException, tf.errors.OpError) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "message", None) or error
+        raise UserError(
+            f"Inception: cannot fetch {url} ({' '.join(str(reason).split())}): {instead}"
+        ) from error
 
 
 def _graph_in(contents: bytes, path: str) -> bytes:

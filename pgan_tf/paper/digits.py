@@ -12,7 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecords.errors import UserError
+from tfrecords.files import copy_file
 from tfrecords.source import Source
+from tfrecords.temporary import temporary_folder
 
 _VERSION = 1  # raised when what follows changes, so that kept classifiers are trained again
 _IMAGES_SHOWN = 180_000
@@ -62,9 +64,9 @@ def load_classifier(source: Source, cache_dir: str) -> DigitClassifier:
     else:
         model = _train(pictures[~held_out], digits[~held_out])
         os.makedirs(cache_dir, exist_ok=True)
-        partial = posixpath.join(cache_dir, f"partial-{os.getpid()}-{name}")
-        model.save(partial)
-        os.rename(partial, path)
+        with temporary_folder() as folder:
+            model.save(f"{folder}/{name}")
+            copy_file(f"{folder}/{name}", path)
     read = DigitClassifier(model, 0.0)(pictures[held_out])
     return DigitClassifier(model, float(np.mean(read == digits[held_out])))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pgan_tf.paper.experiments import EXPERIMENTS, Experiment
 from tfrecords.errors import UserError
+from tfrecords.files import write_file
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
@@ -168,7 +169,4 @@ def _time(found: Measured) -> str:
 
 
 def _write(path: str, text: str) -> None:
-    partial = f"{path}.partial"
-    with open(partial, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(partial, path)
+    write_file(path, text.encode())

@@ -16,6 +16,7 @@ from pgan_tf.paper.digit_files import packaged_digits, write_idx
 from pgan_tf.paper.experiments import MODE_METRIC, Experiment
 from pgan_tf.paper.measured import Measured
 from tfrecords.errors import StoppedError, UserError
+from tfrecords.processors import count_processors
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -128,7 +129,7 @@ def summarize(
         command=command,
         scale=f"{network['resolution']} px, at most {network['fmap_max']} maps, "
         f"{ticks[-1]['kimg']:.3g} kimg of {data}",
-        cores=len(os.sched_getaffinity(0)),
+        cores=count_processors(),
         seconds=round(ticks[-1]["seconds"], 1),
         figures=figures,
         reals=reals,

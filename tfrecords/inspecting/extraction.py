@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import re
@@ -12,7 +13,9 @@ from PIL import Image
 
 from tfrecords.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.errors import UserError
+from tfrecords.files import whole_folder
 from tfrecords.inspecting.inspection import Pictures, class_names, map_in_threads, picture_classes
+from tfrecords.paths import reason
 
 # What some file systems do not take in a name.
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
@@ -51,30 +54,23 @@ def extract(
     folders = _class_folders(info) if by_class else [""] * info.num_images
     digits = max(6, len(str(info.num_images - 1)))  # so that names sort like numbers
     out_dir = out_dir.rstrip("/") if "://" in out_dir else os.path.abspath(out_dir)
-    partial_dir = f"{out_dir}.partial-{os.getpid()}"
 
-    def write(position: int) -> None:
+    def write(partial_dir: str, position: int) -> None:
         index = chosen[position]
         path = tf.io.gfile.join(partial_dir, folders[index], f"{index:0{digits}}.png")
         with tf.io.gfile.GFile(path, "wb") as file:
             file.write(encode_png(pictures.read(index)))
 
     try:
-        try:
+        with whole_folder(out_dir) as partial_dir:
             for name in {folders[index] for index in chosen}:
                 tf.io.gfile.makedirs(tf.io.gfile.join(partial_dir, name))
-            for _ in map_in_threads(write, len(chosen), pictures.shape[0], "extract"):
+            write_one = functools.partial(write, partial_dir)
+            for _ in map_in_threads(write_one, len(chosen), pictures.shape[0], "extract"):
                 pass
             _check_out_dir(out_dir)  # another process may have made it meanwhile
-            if tf.io.gfile.exists(out_dir):
-                tf.io.gfile.rmtree(out_dir)
-            tf.io.gfile.rename(partial_dir, out_dir)
-        except BaseException:
-            if tf.io.gfile.exists(partial_dir):
-                tf.io.gfile.rmtree(partial_dir)
-            raise
-    except tf.errors.OpError as error:
-        raise UserError(f"{out_dir}: cannot be written: {error.message}") from error
+    except (tf.errors.OpError, OSError) as error:
+        raise UserError(f"{out_dir}: cannot be written: {reason(error)}") from error
     finally:
         pictures.close()
     return len(chosen)

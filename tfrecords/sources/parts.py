@@ -1,11 +1,11 @@
 """Pictures as parts of one file, which any process reads by their places in it."""
 
+import contextlib
 import os
 import shutil
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -14,6 +14,7 @@ import numpy as np
 from tfrecords.errors import UserError
 from tfrecords.in_words import size_in_words
 from tfrecords.source import Reader
+from tfrecords.temporary import temporary_folder
 
 
 class TemporaryPath:
@@ -22,9 +23,15 @@ class TemporaryPath:
     Pickled it is a plain string: the processes that read the file do not own it.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._finalizer = weakref.finalize(self, _remove, path, os.getpid())
+    def __init__(self) -> None:
+        """Makes its folder.
+
+        Raises:
+            OSError: that can't be made.
+        """
+        lifetime = contextlib.ExitStack()
+        self._path = os.path.join(lifetime.enter_context(temporary_folder()), "pictures")
+        weakref.finalize(self, lifetime.close)
 
     def __fspath__(self) -> str:
         return self._path
@@ -36,12 +43,7 @@ class TemporaryPath:
         return str, (self._path,)
 
 
-def _remove(path: str, owner: int) -> None:
-    if os.getpid() == owner and os.path.exists(path):  # a forked process is no owner
-        os.remove(path)
-
-
-@contextmanager
+@contextlib.contextmanager
 def new_temporary_file() -> Iterator[tuple[BinaryIO, TemporaryPath]]:
     """Gives a temporary file to write, and the path it has from then on.
 
@@ -49,9 +51,8 @@ def new_temporary_file() -> Iterator[tuple[BinaryIO, TemporaryPath]]:
         UserError: it cannot be written, as the disk may be full.
     """
     try:
-        descriptor, path = tempfile.mkstemp(prefix="tfrecords-")
-        temporary = TemporaryPath(path)  # before anything can fail, so that it is removed
-        with os.fdopen(descriptor, "wb") as file:
+        temporary = TemporaryPath()
+        with open(temporary, "wb") as file:
             yield file, temporary
     except OSError as error:
         folder = tempfile.gettempdir()

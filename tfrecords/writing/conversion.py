@@ -13,8 +13,8 @@ import numpy as np
 import PIL
 
 from tfrecords.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME
+from tfrecords.files import whole_file, write_file
 from tfrecords.source import PictureOptions, Source, compute_fingerprint
-from tfrecords.writing.journal import write_all
 
 # The published converter shuffles with this seed; the same gives the same files.
 _SHUFFLE_SEED = 123
@@ -132,10 +132,8 @@ def _count_classes(labels: np.ndarray) -> list[int]:
 
 def _write_labels(folder: str, name: str, labels: np.ndarray) -> dict[str, Any]:
     path = os.path.join(folder, name)
-    with open(path, "wb") as file:
+    with whole_file(path) as file:
         np.save(file, labels)
-        file.flush()
-        os.fsync(file.fileno())
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(_HASH_BLOCK_BYTES):
@@ -144,10 +142,5 @@ def _write_labels(folder: str, name: str, labels: np.ndarray) -> dict[str, Any]:
 
 
 def _write_file(path: str, text: str) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-    try:
-        # File names need not be text: what is none comes back as it was.
-        write_all(file, text.encode("utf-8", "surrogateescape"))
-        os.fsync(file)
-    finally:
-        os.close(file)
+    # File names need not be text: what is none comes back as it was.
+    write_file(path, text.encode("utf-8", "surrogateescape"))

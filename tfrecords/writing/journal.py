@@ -2,25 +2,21 @@
 
 The first line is the key of the conversion, all that decides the files' bytes. Each other
 line tells what one more chunk of pictures added. A line counts when it is whole, and what
-it tells of was on the disk before it was written. The file is locked while somebody writes,
-so that no two write at once; the lock ends with the process, however that ends.
+it tells of was on the disk before it was written. The folder is locked while somebody writes,
+so that no two write at once.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
+import contextlib
 import json
 import os
 from typing import Any
 
 from tfrecords.errors import UserError
+from tfrecords.locking import locked
 
 JOURNAL_NAME = "journal.jsonl"
-
-
-class BusyError(UserError):
-    """Another process is converting into the same folder."""
 
 
 class Journal:
@@ -57,19 +53,25 @@ class Journal:
                 f"{folder}: expected an unfinished conversion, found {foreign[0]}: "
                 "move it away or take another name for the data set"
             )
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        try:
-            _lock(self._file, folder)
+        with contextlib.ExitStack() as stack:
+            busy = "another process is converting into it: wait for it, or take another name"
+            stack.enter_context(locked(folder, f"{folder}: {busy}"))
+            self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            stack.callback(self.close)
             self._read()
-        except BaseException:
-            os.close(self._file)
-            raise
+            self._until_the_end = stack.pop_all()
 
     def __enter__(self) -> Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._file)
+        self._until_the_end.close()
+
+    def close(self) -> None:
+        """Closes the file, but keeps the lock: some systems move no folder with an open file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
     def append(
         self,
@@ -152,20 +154,3 @@ def write_all(file: int, data: bytes) -> None:
 
 def _encode(line: dict[str, Any]) -> bytes:
     return json.dumps(line, sort_keys=True).encode() + b"\n"
-
-
-def _lock(file: int, folder: str) -> None:
-    busy = f"{folder}: another process is converting into it: wait for it, or take another name"
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-            raise BusyError(busy) from error
-        raise
-    # Whoever had the lock may have finished, and put the folder in its place, meanwhile.
-    try:
-        same = os.path.samestat(os.fstat(file), os.stat(os.path.join(folder, JOURNAL_NAME)))
-    except FileNotFoundError:
-        same = False
-    if not same:
-        raise BusyError(busy)

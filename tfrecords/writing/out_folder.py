@@ -42,17 +42,11 @@ def check_out_dir(out_dir: str) -> None:
         )
 
 
-def put_in_place(partial: str, out_dir: str) -> None:
-    """Renames a complete folder, at once and for good."""
-    _sync(partial)
-    os.rename(partial, out_dir)
-    _sync(os.path.dirname(out_dir))
-
-
 def staging_folder(out_dir: str) -> str:
     """Returns the local folder, always the same, where a remote one is made."""
+    user = os.getuid() if hasattr(os, "getuid") else 0  # Windows gives each its own folder
     digest = hashlib.sha256(out_dir.encode()).hexdigest()[:16]
-    return os.path.join(tempfile.gettempdir(), f"pgan-tf-{os.getuid()}-{digest}", "dataset")
+    return os.path.join(tempfile.gettempdir(), f"pgan-tf-{user}-{digest}", "dataset")
 
 
 def upload(staged: str, out_dir: str) -> None:
@@ -78,12 +72,3 @@ def upload(staged: str, out_dir: str) -> None:
             f"{out_dir}: cannot be written: {reason}: give the same command again to go on"
         ) from error
     shutil.rmtree(os.path.dirname(staged))
-
-
-def _sync(folder: str) -> None:
-    """Waits until a folder's names are on the disk."""
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

@@ -19,7 +19,9 @@ from tqdm import tqdm
 from tfrecords import pyramid
 from tfrecords.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.errors import UserError
+from tfrecords.files import put_in_place
 from tfrecords.in_words import size_in_words
+from tfrecords.processors import count_processors
 from tfrecords.record import ENCODINGS
 from tfrecords.remote import is_remote
 from tfrecords.source import FITS, PictureOptions, Source
@@ -80,7 +82,7 @@ def write_dataset(
     conversion = Conversion(
         source, options, name or out_dir.split("/")[-1], shuffle, encoding, shard_bytes
     )
-    processes = processes or len(os.sched_getaffinity(0))
+    processes = processes or count_processors()
     if not is_remote(out_dir):
         _write_local(conversion, out_dir, processes, strict)
         return read_dataset_info(out_dir)
@@ -158,8 +160,10 @@ def _convert_and_finish(
             ]
             conversion.write_rest(partial, files, journal.rejected)
             out_folder.check_out_dir(out_dir)  # another process may have made it meanwhile
-            out_folder.put_in_place(partial, out_dir)
-            os.remove(os.path.join(out_dir, JOURNAL_NAME))
+            journal.close()
+            put_in_place(partial, out_dir)
+            with contextlib.suppress(FileNotFoundError):  # the same command has found it meanwhile
+                os.remove(os.path.join(out_dir, JOURNAL_NAME))
     finally:
         for one in shards.values():
             one.close()
