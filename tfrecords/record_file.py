@@ -15,6 +15,7 @@ import google_crc32c
 import numpy as np
 
 from tfrecords.errors import UserError
+from tfrecords.regular_file import check_regular_file
 
 _HEADER_BYTES = 12
 _FOOTER_BYTES = 4
@@ -67,6 +68,7 @@ class RecordFile:
         """
         self.path = path
         self._remote = "://" in path
+        check_regular_file(path)
         try:
             if self._remote:
                 import tensorflow as tf

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tfrecords.errors import UserError
+from tfrecords.regular_file import check_regular_file
 from tfrecords.sources.listing import printable
 
 
@@ -27,8 +28,9 @@ def read_bytes(path: str, limit: int = -1) -> bytes:
         limit: how many bytes at most; -1 reads all of them.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, or is a pipe or a device.
     """
+    check_regular_file(path)
     try:
         with load_gfile().GFile(path, "rb") if is_remote(path) else open(path, "rb") as file:
             return file.read(limit)
