@@ -139,7 +139,8 @@ class Arrays:
     def __call__(self) -> Reader:
         """Maps the file into memory; processes share it."""
         try:
-            pictures = np.memmap(self.path, np.uint8, "r", self.offset, self.shape)
+            # NumPy takes text or a pathlib path, and asks others for what only that one has.
+            pictures = np.memmap(os.fspath(self.path), np.uint8, "r", self.offset, self.shape)
         except (OSError, ValueError) as error:
             raise UserError(f"{self.name}: cannot be opened: {error}") from error
 
