@@ -13,11 +13,13 @@ import numpy as np
 from tfrecords import safe_pickle
 from tfrecords.errors import UserError
 from tfrecords.pickle_pieces import plain, printable
+from tfrecords.remote import read_whole
 from tfrecords.source import Source, one_hot
 from tfrecords.sources.archive import ARCHIVE_ERRORS, is_archive
 from tfrecords.sources.label_files import own_labels
 from tfrecords.sources.listing import split_option
 from tfrecords.sources.parts import Arrays, file_identity, new_temporary_file
+from tfrecords.sources.tar import open_tar, read_member, read_members
 
 _SHAPE = (3, 32, 32)
 # The largest, CIFAR-100's training pictures, takes a quarter of each.
@@ -125,19 +127,22 @@ def _read_files(
     try:
         if is_archive(path):
             identity = [file_identity(path)]
-            with tarfile.open(path, "r|*") as archive:
-                for member in archive:
+            with open_tar(path) as archive:
+                for member in read_members(archive):
                     name = os.path.basename(member.name)
                     if member.isreg() and name in wanted:
-                        files[name] = archive.extractfile(member).read()
+                        if member.issparse() or member.size > _MOST_BYTES:
+                            raise tarfile.ReadError(f"{name} has {member.size} bytes")
+                        files[name] = read_member(archive, member)
         else:
             inside = os.path.join(path, folder)
             root = inside if os.path.isdir(inside) else path
             for name in wanted:
                 if os.path.isfile(file := os.path.join(root, name)):
-                    with open(file, "rb") as opened:
-                        files[name] = opened.read()
+                    files[name] = read_whole(file, _MOST_BYTES)
             identity = [file_identity(os.path.join(root, name)) for name in files]
+    except UserError:
+        raise
     except ARCHIVE_ERRORS as error:
         raise UserError(f"{kind}: {path}: cannot be read: {error}") from error
     missing = [name for name in wanted if name not in files]
