@@ -16,6 +16,7 @@ import google_crc32c
 import numpy as np
 
 from tfrecords.errors import UserError
+from tfrecords.regular_file import check_regular_file
 
 _HEADER_BYTES = 12
 _FOOTER_BYTES = 4
@@ -69,6 +70,7 @@ class RecordFile:
         self.path = path
         self._remote = "://" in path
         self._turns = threading.Lock()
+        check_regular_file(path)
         try:
             if self._remote:
                 import tensorflow as tf

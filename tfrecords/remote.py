@@ -3,6 +3,8 @@
 from typing import Any
 
 from tfrecords.errors import UserError
+from tfrecords.in_words import size_in_words
+from tfrecords.regular_file import check_regular_file
 from tfrecords.sources.listing import printable
 
 
@@ -27,11 +29,31 @@ def read_bytes(path: str, limit: int = -1) -> bytes:
         limit: how many bytes at most; -1 reads all of them.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, or is a pipe or a device.
     """
+    check_regular_file(path)
     try:
         with load_gfile().GFile(path, "rb") if is_remote(path) else open(path, "rb") as file:
             return file.read(limit)
     except Exception as error:  # TensorFlow has errors of its own
         reason = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
         raise UserError(f"{printable(path)}: cannot be read: {reason}") from error
+
+
+def read_whole(path: str, most_bytes: int) -> bytes:
+    """Reads a whole file, local or remote, unless it is too large to be what was asked for.
+
+    Args:
+        path: of the file.
+        most_bytes: that it may have.
+
+    Raises:
+        UserError: it cannot be read, is a pipe or a device, or has more bytes.
+    """
+    data = read_bytes(path, most_bytes + 1)
+    if len(data) > most_bytes:
+        raise UserError(
+            f"{printable(path)}: expected at most {size_in_words(most_bytes)}, got more: is it "
+            "the right file?"
+        )
+    return data
