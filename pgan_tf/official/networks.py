@@ -7,7 +7,6 @@ import math
 from typing import Any, Literal
 
 import numpy as np
-import tensorflow as tf
 
 from pgan_tf.config import NetworkConfig
 from pgan_tf.layer_shapes import discriminator_layers, generator_layers
@@ -19,8 +18,12 @@ from pgan_tf.official.names import (
 )
 from pgan_tf.official.theano import convert, is_theano
 from pgan_tf.official.unpickler import SavedNetwork, load, plain, printable
+from pgan_tf.run_files import read_file
 from pgan_tf.schedule import Stage
 from tfrecords.errors import UserError
+
+# The largest that was published has a tenth of it.
+_MOST_BYTES = 2**32
 
 Kind = Literal["generator", "discriminator"]
 
@@ -123,11 +126,7 @@ def read(path: str) -> OfficialNetworks:
     Raises:
         UserError: it is not there, is none, is damaged, or holds other networks than the paper's.
     """
-    try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            data = file.read()
-    except tf.errors.OpError as error:
-        raise UserError(f"{path}: expected a pickle of networks, got {error.message}") from None
+    data = read_file(path, _MOST_BYTES)
     saved = load(data, path)
     if (
         not isinstance(saved, (tuple, list))
@@ -159,7 +158,8 @@ def _read_network(state: dict[str, Any]) -> OfficialNetwork:
     function = state["build_func_name"]
     if function not in _FUNCTIONS:
         raise UserError(
-            f"expected G_paper or D_paper, got {printable(function)}: other networks are not known"
+            f"expected G_paper or D_paper, got {printable(function)}: other networks, such as "
+            f"StyleGAN's, are not known"
         )
     kind = _FUNCTIONS[function]
     config = _make_config({name: plain(value) for name, value in state["static_kwargs"].items()})

@@ -37,6 +37,12 @@ _OPERATIONS = frozenset(
 # tuples within tuples, a million deep.)
 _MOST_OPERATIONS = 50_000
 
+# Modules and functions of StyleGAN, 2, 2-ADA and 3, in TensorFlow and in PyTorch.
+_STYLEGAN = (
+    *(b"dnnlib", b"torch_utils.persistence", b"training.networks", b"networks_stylegan"),
+    *(b"G_style", b"G_mapping", b"G_synthesis", b"D_stylegan"),
+)
+
 # What unpickling bytes that make no sense comes to.
 _DAMAGED = (
     pickle.UnpicklingError,
@@ -170,6 +176,8 @@ def load(data: bytes, source: str) -> Any:
         _look_through(data)
         return _Unpickler(io.BytesIO(data), encoding="latin1").load()
     except UserError as error:
+        if words := _other_program(data):
+            raise UserError(f"{source}: {words}") from None
         raise UserError(f"{source}: {error}") from None
     except _DAMAGED as error:
         raise UserError(
@@ -200,6 +208,18 @@ def _look_through(data: bytes) -> None:
         # Memory is reserved for all places up to it.
         if operation.name.endswith("PUT") and not 0 <= argument <= position:
             raise _refusal(f"wants {argument} values remembered")
+
+
+def _other_program(data: bytes) -> str | None:
+    """Returns a message about a pickle that was refused, if StyleGAN's modules are named in it."""
+    names = [name for name in _STYLEGAN if name in data]
+    if not names:
+        return None
+    return (
+        f"expected a pickle of Progressive GAN's networks, got one of StyleGAN (it asks for "
+        f"{names[0].decode()}), whose networks are others: use the program that wrote it; refused, "
+        f"and nothing in it was run"
+    )
 
 
 class _Unpickler(pickle.Unpickler):
