@@ -32,6 +32,7 @@ from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.network_flags import RESOLUTION
 from pgan_tf.per_resolution import check_resolution
 from pgan_tf.run_folder import join_run, open_run
+from pgan_tf.schedule import describe_end
 from pgan_tf.together import chief_first, ends_together
 from pgan_tf.tolerance import Tolerance
 from pgan_tf.training_loop import train
@@ -128,11 +129,13 @@ def train_in_folder(
         if not has_gpu() and days > 2:
             print(f"Without a GPU this takes about {days:.0f} days: try presets/laptop.flags")
         print(f"Training {resolution} px on {info.num_images} pictures of {info.name}", flush=True)
+        if too_short := describe_end(config.schedule):
+            print(too_short, flush=True)
     preflight = given.PREFLIGHT.value
     if has_gpu() if preflight is None else preflight:
         stage = try_heaviest_stage(config, info, strategy, given.MAX_BAD_RECORDS.value)
         if workers.is_chief:
-            print(f"Preflight: one iteration of stage {stage.index + 1} ({stage}) fits", flush=True)
+            print(f"Preflight: one iteration of stage {stage.number} ({stage}) fits", flush=True)
     images_shown = train(
         config,
         info,

@@ -16,46 +16,50 @@ seed and of images_shown.
 from __future__ import annotations
 
 import dataclasses
-import io
+import math
 import posixpath
-import re
-import struct
-import tokenize
-import zipfile
-import zlib
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from pgan_tf.checkpoint_checks import NETWORKS, check_weights, whole_number
+from pgan_tf.checkpoint_file import DAMAGED, ArrayFile, open_arrays, write_arrays
+from pgan_tf.checkpoint_names import last_of_stages, latest, list_checkpoints, name_of, prune
 from pgan_tf.config import TrainingConfig
 from pgan_tf.growth import named_variables
 from pgan_tf.networks import build_generator, set_alpha
 from pgan_tf.schedule import Stage, make_stages
 from pgan_tf.state import TrainingState
-from pgan_tf.whole_file import write_file
+from pgan_tf.train_step import METRICS
+from pgan_tf.write_errors import what_to_do
 from tfrecords.errors import UserError
 from tfrecords.in_words import size_in_words
 
-# What reading bytes that are no archive of ours comes to, by where they go wrong.
-_DAMAGED = (
-    ValueError,
-    TypeError,
-    LookupError,
-    EOFError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    struct.error,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+__all__ = [
+    "NETWORKS",
+    "Checkpoint",
+    "DamagedError",
+    "assign_all",
+    "last_of_stages",
+    "latest",
+    "list_checkpoints",
+    "load_generator",
+    "prune",
+    "read",
+    "read_run",
+    "restore",
+    "save",
+]
 
+# What a checkpoint holds beside the variables.
+_BESIDE = (
+    *("images_shown", "stage_index", "config", "tick_metrics", "tick_first_image"),
+    *("bad_records", "num_devices"),
+)
 _NO_METRICS = np.zeros((0, 0), np.float32)
 _NO_RECORDS = np.zeros((0, 2), np.int64)
-
-_NAME = re.compile(r"images-(\d{10})-stage-(\d{2})\.npz$")
 
 
 class DamagedError(UserError):
@@ -71,7 +75,7 @@ class Checkpoint:
         images_shown: real images shown until then.
         stage: the stage that they were shown in.
         config: the run's configuration.
-        arrays: every variable's value by name.
+        arrays: the variables' values by name: all of them, or of some networks only.
         tick_metrics: `(steps, metrics)` float32, of the steps since the last tick.
         tick_first_image: images shown until that tick.
         bad_records: `(n, 2)` int64, the damaged records met until then; see `bad_records`.
@@ -91,7 +95,7 @@ class Checkpoint:
     @property
     def alpha(self) -> float:
         """How far the stage's new layers have faded in, 0 to 1."""
-        return min(1.0, self.stage.alpha(self.images_shown))
+        return max(0.0, min(1.0, self.stage.alpha(self.images_shown)))
 
 
 def save(
@@ -121,89 +125,101 @@ def save(
     Raises:
         UserError: it can't be written, such as on a full disk; older ones stay as they are.
     """
-    arrays = {name: variable.numpy() for name, variable in _variables(state).items()}
-    contents = io.BytesIO()
-    np.savez(
-        contents,
-        images_shown=images_shown,
-        stage_index=state.stage.index,
-        config=config.to_json(),
-        tick_metrics=_NO_METRICS if tick_metrics is None else tick_metrics,
-        tick_first_image=images_shown if tick_first_image is None else tick_first_image,
-        bad_records=bad_records,
-        num_devices=num_devices,
-        **arrays,
-    )
-    path = posixpath.join(folder, _name(images_shown, state.stage.index))
+    beside = {
+        "images_shown": images_shown,
+        "stage_index": state.stage.index,
+        "config": config.to_json(),
+        "tick_metrics": _NO_METRICS if tick_metrics is None else tick_metrics,
+        "tick_first_image": images_shown if tick_first_image is None else tick_first_image,
+        "bad_records": bad_records,
+        "num_devices": num_devices,
+    }
+    variables = _variables(state)
+
+    def arrays() -> Iterator[tuple[str, np.ndarray]]:
+        for name, value in beside.items():
+            yield name, np.asarray(value)
+        for name, variable in variables.items():
+            yield name, variable.numpy()
+
+    path = posixpath.join(folder, name_of(images_shown, state.stage, config))
     try:
         tf.io.gfile.makedirs(folder)
-        write_file(path, contents.getvalue())
+        write_arrays(path, arrays())
     except tf.errors.OpError as error:
+        size = sum(math.prod(one.shape) * one.numpy().itemsize for one in variables.values())
         raise UserError(
-            f"{path}: expected {size_in_words(len(contents.getvalue()))} to be written, got "
-            f"{error.message}: make room; the same command goes on from {latest(folder)}"
+            f"{path}: expected {size_in_words(size)} to be written, got "
+            f"{error.message}: {what_to_do(error)}; the same command goes on from {latest(folder)}"
         ) from None
     return path
 
 
-def latest(folder: str) -> str | None:
-    """Returns the path of the checkpoint with the most images shown, or None."""
-    paths = list_checkpoints(folder)
-    return paths[-1] if paths else None
-
-
-def last_of_stages(folder: str) -> list[str]:
-    """Returns the path of each stage's last checkpoint, in the order of stages."""
-    return list({_NAME.search(path)[2]: path for path in list_checkpoints(folder)}.values())
-
-
-def prune(folder: str, keep: int) -> None:
-    """Removes old checkpoints: all but the last `keep`, and the last one of each stage.
-
-    What a process that was killed left half-written goes, too.
-    """
-    for name in tf.io.gfile.listdir(folder):
-        if name.endswith(".partial") and _NAME.fullmatch(name.removesuffix(".partial")):
-            tf.io.gfile.remove(posixpath.join(folder, name))
-    paths = list_checkpoints(folder)
-    for path in set(paths) - set(paths[-keep:]) - set(last_of_stages(folder)):
-        tf.io.gfile.remove(path)
-
-
-def read(path: str) -> Checkpoint:
+def read(path: str, networks: Sequence[str] | None = None) -> Checkpoint:
     """Reads a checkpoint.
+
+    Args:
+        path: the file.
+        networks: those of `NETWORKS` whose weights are read, and nothing else of what trains;
+            None reads all there is.
 
     Raises:
         DamagedError: it is damaged, or none of ours.
         UserError: it cannot be read at all, or is another version's.
     """
     try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            arrays = dict(np.load(io.BytesIO(file.read()), allow_pickle=False))
-        images_shown = int(arrays.pop("images_shown"))
-        stage_index = int(arrays.pop("stage_index"))
-        # Version 0.1.0 saved at ticks only.
-        tick_metrics = arrays.pop("tick_metrics", _NO_METRICS)
-        tick_first_image = int(arrays.pop("tick_first_image", images_shown))
-        bad_records = arrays.pop("bad_records", _NO_RECORDS).reshape(-1, 2)
-        num_devices = int(arrays.pop("num_devices", 0))
-        config = TrainingConfig.from_json(str(arrays.pop("config")))
-        stage = make_stages(config.schedule)[stage_index]
+        with open_arrays(path) as file:
+            return _read(path, file, networks)
     except tf.errors.OpError as error:
         raise UserError(f"{path}: expected a checkpoint, got {error.message}") from None
-    except UserError as error:  # of the configuration, which the archive's checksums have passed
+    except UserError:
+        raise
+    except DAMAGED as error:
+        words = ascii(str(error))[1:-1][:200]  # some of it is the file's
+        raise DamagedError(
+            f"{path}: expected a checkpoint of pgan-tf, got a damaged file ({words}): train.py "
+            f"goes on from the one before, if there is one"
+        ) from None
+
+
+def _read(path: str, file: ArrayFile, networks: Sequence[str] | None) -> Checkpoint:
+    """Reads an open checkpoint; see `read`. What is damaged is a ValueError or the like."""
+    # Version 0.1.0 saved at ticks only.
+    beside = {"tick_metrics": _NO_METRICS, "bad_records": _NO_RECORDS, "num_devices": np.int64(0)}
+    beside |= {name: file.read(name) for name in _BESIDE if name in file.names}
+    images_shown = whole_number(beside["images_shown"], 2**53)
+    tick_first_image = whole_number(beside.get("tick_first_image", images_shown), 2**53)
+    tick_metrics, bad_records = beside["tick_metrics"], beside["bad_records"]
+    if tick_metrics.dtype != np.float32 or tick_metrics.size % len(METRICS):
+        raise ValueError(f"metrics of the shape {tick_metrics.shape}, {tick_metrics.dtype}")
+    if bad_records.dtype != np.int64:
+        raise ValueError(f"numbers of records in {bad_records.dtype}")
+    try:
+        config = TrainingConfig.from_json(str(beside["config"]))
+    except UserError as error:  # the archive's checksums have passed it
         raise UserError(
             f"{path}: expected a checkpoint of this version of pgan-tf, got another one's "
             f"({error}): use the version that wrote it"
         ) from None
-    except _DAMAGED as error:
-        raise DamagedError(
-            f"{path}: expected a checkpoint of pgan-tf, got a damaged file ({error}): train.py "
-            f"goes on from the one before, if there is one"
-        ) from None
-    since_tick = tick_metrics, tick_first_image
+    stages = make_stages(config.schedule)
+    stage = stages[whole_number(beside["stage_index"], len(stages) - 1)]
+    wanted = [
+        name
+        for name in file.names
+        if name not in _BESIDE and (networks is None or name.split("/")[0] in networks)
+    ]
+    arrays = {name: file.read(name) for name in wanted}
+    check_weights(arrays, stage, config.network, NETWORKS if networks is None else networks)
     return Checkpoint(
-        path, images_shown, stage, config, arrays, *since_tick, bad_records, num_devices
+        path=path,
+        images_shown=images_shown,
+        stage=stage,
+        config=config,
+        arrays=arrays,
+        tick_metrics=tick_metrics,
+        tick_first_image=tick_first_image,
+        bad_records=bad_records.reshape(-1, 2),
+        num_devices=whole_number(beside["num_devices"], 2**31),
     )
 
 
@@ -263,8 +279,8 @@ def load_generator(
     return model
 
 
-def read_run(run_dir: str) -> Checkpoint:
-    """Reads the last checkpoint of a run folder.
+def read_run(run_dir: str, networks: Sequence[str] | None = None) -> Checkpoint:
+    """Reads the last checkpoint of a run folder; see `read`.
 
     Raises:
         UserError: there is none.
@@ -275,20 +291,8 @@ def read_run(run_dir: str) -> Checkpoint:
             f"--run_dir: expected a run folder with checkpoints, got {run_dir!r}: name the "
             f"--run_dir that train.py printed"
         )
-    return read(path)
+    return read(path, networks)
 
 
 def _variables(state: TrainingState) -> dict[str, keras.Variable]:
     return state.weights() | state.optimizer_state() | state.loss_scales()
-
-
-def _name(images_shown: int, stage_index: int) -> str:
-    return f"images-{images_shown:010d}-stage-{stage_index:02d}.npz"
-
-
-def list_checkpoints(folder: str) -> list[str]:
-    """Returns the paths of all checkpoints, by images shown."""
-    if not tf.io.gfile.isdir(folder):
-        return []
-    names = sorted(name for name in tf.io.gfile.listdir(folder) if _NAME.fullmatch(name))
-    return [posixpath.join(folder, name) for name in names]

@@ -30,6 +30,10 @@ __all__ = [
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
+# What reading JSON that is no configuration comes to; RecursionError: one that is too deep.
+_MISFITS = (*(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError),)
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
     """Everything that decides what a run computes.
@@ -121,7 +125,7 @@ class TrainingConfig:
                 label_names=tuple(fields.pop("label_names", ())),
                 **fields,
             )
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
+        except _MISFITS as error:
             raise UserError(f"config.json: expected a pgan-tf configuration: {error}") from None
 
 

@@ -14,7 +14,7 @@ from pgan_tf.cost import multiplications
 from pgan_tf.failures import readable_memory_errors
 from pgan_tf.measurement import measure_step
 from pgan_tf.sampling import sheet_shape
-from pgan_tf.schedule import Position, Stage, make_stages, position_at
+from pgan_tf.schedule import Position, Stage, describe_end, make_stages, position_at
 from pgan_tf.sizes import disk_bytes, memory_bytes, parameters
 from tfrecords.in_words import duration_in_words, size_in_words
 
@@ -115,7 +115,7 @@ def describe(
         position = position_at(risen, (stage,), stage.first_image)
         rows.append(
             (
-                str(stage.index + 1),
+                str(stage.number),
                 str(stage),
                 stage.phase,
                 f"{taken.images:,}",
@@ -137,6 +137,7 @@ def describe(
             f"Training {config.schedule.total_kimg:g} thousand images takes about "
             f"{duration_in_words(total)}, by iterations measured here"
             + (" (~: by arithmetic from those, to save time)." if guessed else "."),
+            *filter(None, [describe_end(config.schedule)]),
             "Memory is estimated, and does not count what TensorFlow itself takes.",
             f"Disk: {size_in_words(disk.checkpoints)} of checkpoints, up to "
             f"{size_in_words(disk.samples)} of samples (TensorBoard's included).",

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import tensorflow as tf
 
-from pgan_tf.config import TrainingConfig
+from pgan_tf.config import NetworkConfig, TrainingConfig
 from pgan_tf.per_resolution import PerResolution
 from pgan_tf.schedule import Stage
+from pgan_tf.sizes import memory_bytes
 from tfrecords.errors import UserError
+
+_PAPERS = NetworkConfig()
 
 
 @contextmanager
@@ -35,14 +40,47 @@ def readable_memory_errors(
             raise
         stage = current_stage()
         batch_size = int(config.schedule.batch_size.at(stage.resolution))
-        smaller = smaller_batch_size(config, stage.resolution, num_replicas)
-        what = "begin another run with a smaller --fmap_max or --fmap_base"
-        if smaller is not None:
-            what = f"give --batch_size={smaller}, with which this run goes on, or {what}"
+        what = what_takes_less_memory(config, stage, num_replicas)
         raise UserError(
-            f"out of memory in stage {stage.index + 1} ({stage}, {stage.phase}) at batch size "
+            f"out of memory in stage {stage.number} ({stage}, {stage.phase}) at batch size "
             f"{batch_size}: {what}; the last checkpoint, if there is one, is whole"
         ) from error
+
+
+def what_takes_less_memory(config: TrainingConfig, stage: Stage, num_replicas: int) -> str:
+    """Returns advice for a stage that takes too much memory, by what takes most of it.
+
+    A smaller batch comes first, with which a run goes on; but not where the networks themselves
+    take so much that half a batch would save less than a tenth.
+    """
+
+    def share_saved(smaller: TrainingConfig) -> float:
+        needed = memory_bytes(stage, config, num_replicas)
+        return 1 - memory_bytes(stage, smaller, num_replicas) / needed
+
+    savings = {
+        name: share_saved(dataclasses.replace(config, network=network))
+        for name, network in _smaller_networks(config.network)
+    }
+    # Of several that save about as much, what is largest beside the paper's.
+    helpful = [name for name, share in savings.items() if share > 0.8 * max(savings.values())]
+    sizes = {name: getattr(config.network, name) / getattr(_PAPERS, name) for name in helpful}
+    names = [f"--{name}" for name in helpful if sizes[name] == max(sizes.values())]
+    what = f"begin another run with a smaller {' or '.join(names)}"
+    smaller = smaller_batch_size(config, stage.resolution, num_replicas)
+    if smaller is None:
+        return what
+    schedule = dataclasses.replace(config.schedule, batch_size=smaller)
+    if share_saved(dataclasses.replace(config, schedule=schedule)) < 0.1:
+        return f"{what}: the networks alone take most of it"
+    return f"give --batch_size={smaller}, with which this run goes on, or {what}"
+
+
+def _smaller_networks(network: NetworkConfig) -> Iterator[tuple[str, NetworkConfig]]:
+    for name in ("latent_size", "fmap_max", "fmap_base"):
+        with contextlib.suppress(UserError):  # too few feature maps
+            half = max(1, getattr(network, name) // 2)
+            yield name, dataclasses.replace(network, **{name: half})
 
 
 def smaller_batch_size(

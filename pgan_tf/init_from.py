@@ -15,13 +15,12 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf import checkpoint, official
+from pgan_tf.checkpoint import NETWORKS
 from pgan_tf.config import NetworkConfig, TrainingConfig
 from pgan_tf.growth import named_variables
 from pgan_tf.run_folder import checkpoint_folder, read_config
 from pgan_tf.state import TrainingState
 from tfrecords.errors import UserError
-
-NETWORKS = ("generator", "discriminator", "average_generator")
 
 # Where these differ, the same weights make another network.
 _MUST_AGREE = (
@@ -79,11 +78,10 @@ def read_weights(path: str) -> Weights:
             f"--init_from: expected a run folder with checkpoints or a pickle of the published "
             f"implementation, got {path!r}: name the --run_dir of a run of train.py, or the file"
         )
-    saved = checkpoint.read(newest)
-    arrays = {name: array for name, array in saved.arrays.items() if name.split("/")[0] in NETWORKS}
+    saved = checkpoint.read(newest, NETWORKS)
     # What fades in is not ready: the resolution below is.
     resolution = saved.stage.resolution if saved.alpha == 1 else saved.stage.resolution // 2
-    return Weights(newest, saved.config.network, resolution, arrays)
+    return Weights(newest, saved.config.network, resolution, saved.arrays)
 
 
 def _read_pickle(path: str) -> Weights:
@@ -129,6 +127,11 @@ def first_resolution(weights: Weights | None, run_dir: str, resolution: int) -> 
     opened = read_config(run_dir)
     if opened is not None:
         return opened.schedule.initial_resolution
+    if weights is None:
+        raise UserError(
+            f"--run_dir: expected config.json beside the checkpoints, got none in {run_dir!r}: put "
+            f"it back (each checkpoint holds it, as `config`), or name another --run_dir"
+        )
     return min(weights.resolution, resolution)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from pgan_tf.run_files import is_count, is_number, read_file
 from pgan_tf.run_folder import readable_errors
 from pgan_tf.whole_file import write_file
 from tfrecords.errors import UserError
@@ -76,22 +77,45 @@ def _whole_lines(path: str) -> list[tuple[int, str]]:
     """Returns the lines that are not blank, without their ends, by their numbers from 1."""
     if not tf.io.gfile.exists(path):
         return []
-    with tf.io.gfile.GFile(path, "rb") as file:
-        lines = file.read().decode(errors="replace").split("\n")[:-1]
+    lines = read_file(path).decode(errors="replace").split("\n")[:-1]
     return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
 def _parse(line: str, path: str, number: int) -> dict[str, Any]:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         row = None
-    if not isinstance(row, dict) or "images_shown" not in row:
+    if not isinstance(row, dict) or not is_count(row.get("images_shown")):
         raise UserError(
             f"{path}: expected a JSON object with images_shown in line {number}, got "
             f"{line[:40]!r}: remove that line"
         )
+    if "kind" not in row and (name := _misfit(row)):
+        raise UserError(
+            f"{path}: expected {name} of a tick in line {number}, got "
+            f"{str(row[name])[:40]!r}: remove that line"
+        )
     return row
+
+
+def _misfit(row: dict[str, Any]) -> str | None:
+    """Returns the name of a tick's field that can't be what it holds, None where all can.
+
+    Numbers may be missing, or NaN; where the run stood may not.
+    """
+    for name, value in row.items():
+        if name == "phase":
+            fits = value in ("fade_in", "stabilize")
+        elif name in ("stage", "resolution"):
+            fits = is_count(value)
+        elif name in ("kimg", "alpha", "seconds"):
+            fits = is_number(value)
+        else:
+            fits = value is None or isinstance(value, float) or is_number(value)
+        if not fits:
+            return name
+    return None
 
 
 def _ends_in_a_whole_line(path: str) -> bool:

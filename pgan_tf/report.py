@@ -18,6 +18,7 @@ from pgan_tf.metrics.score import comparable_scores
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.reporting.growth_strip import draw_growth
 from pgan_tf.reporting.page import Report, write_page
+from pgan_tf.run_files import read_file
 from pgan_tf.whole_file import write_file
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
@@ -59,8 +60,8 @@ def main() -> None:
             metrics=metrics,
             scores=[score.to_row() for score in scores],
             growth=draw_growth(run_dir),
-            sheet=_read(sheets[-1].path),
-            reals=_read(reals) if tf.io.gfile.exists(reals) else None,
+            sheet=run_history.read_sheet(sheets[-1].path)[0],
+            reals=run_history.read_sheet(reals)[0] if tf.io.gfile.exists(reals) else None,
             clip=_draw_clip(run_dir, CLIP_SECONDS.value) if CLIP_SECONDS.value else None,
         )
     )
@@ -81,12 +82,7 @@ def _draw_clip(run_dir: str, seconds: float) -> bytes:
         path = os.path.join(folder, "clip.webp")
         bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
         write_video(path, bar, num_frames, _CLIP_FPS)
-        return _read(path)
-
-
-def _read(path: str) -> bytes:
-    with tf.io.gfile.GFile(path, "rb") as file:
-        return file.read()
+        return read_file(path)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ from contextlib import contextmanager
 import tensorflow as tf
 
 from pgan_tf.config import CHANGEABLE, TrainingConfig, differences
+from pgan_tf.run_files import read_text
 from pgan_tf.whole_file import write_file
+from pgan_tf.write_errors import what_to_do
 from tfrecords.errors import UserError
 from tfrecords.files import remove_partial_files
 
@@ -97,8 +99,14 @@ def read_config(run_dir: str) -> TrainingConfig | None:
     path = posixpath.join(run_dir, "config.json")
     if not tf.io.gfile.exists(path):
         return None
-    with tf.io.gfile.GFile(path) as file:
-        return TrainingConfig.from_json(file.read())
+    text = read_text(path, most_bytes=2**24)
+    try:
+        return TrainingConfig.from_json(text)
+    except UserError as error:
+        raise UserError(
+            f"{run_dir.rstrip('/')}/{error}: put back the one that train.py wrote; each "
+            f"checkpoint holds it, as `config`"
+        ) from None
 
 
 def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tuple[str, ...]:
@@ -135,7 +143,8 @@ def readable_errors(path: str) -> Iterator[None]:
     except tf.errors.OpError as error:
         raise UserError(
             f"{path}: expected a file that can be written, got {error.message.splitlines()[0]}: "
-            f"make room; the same command goes on from the last checkpoint, which is whole"
+            f"{what_to_do(error)}; the same command goes on from the last checkpoint, which is "
+            f"whole"
         ) from None
 
 

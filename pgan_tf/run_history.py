@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import posixpath
 import re
+import struct
+import warnings
+import zlib
 from typing import Any
 
 import tensorflow as tf
+from PIL import Image
 
-from pgan_tf.metrics_file import read_ticks
+from pgan_tf.metrics_file import metrics_path, read_ticks
+from pgan_tf.run_files import read_file
 from tfrecords.errors import UserError
 
-_SHEET_NAME = re.compile(r"fakes-(\d+\.\d{3})\.png")
+# What decoding bytes that are no picture comes to.
+_NO_PICTURE = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, MemoryError)
+_SHEET_NAME = re.compile(r"fakes-(\d{1,12}\.\d{3})\.png", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,9 +40,16 @@ def read_metrics(run_dir: str) -> list[dict[str, Any]]:
     """Returns the ticks of metrics.jsonl; lines of another `kind` are left out.
 
     Raises:
-        UserError: there are none.
+        UserError: there are none, or one does not say where the run stood.
     """
     rows = read_ticks(run_dir)
+    for row in rows:
+        for name in ("kimg", "resolution", "phase", "alpha"):
+            if name not in row:
+                raise UserError(
+                    f"{metrics_path(run_dir)}: expected {name} in each tick, got none in that of "
+                    f"{row['images_shown']} images: remove that line"
+                )
     if not rows:
         raise UserError(f"--run_dir: expected a run with a tick at least, got none in {run_dir!r}")
     return rows
@@ -55,6 +70,23 @@ def list_sheets(run_dir: str) -> list[Sheet]:
         Sheet(posixpath.join(folder, match[0]), round(float(match[1]) * 1000)) for match in matches
     ]
     return sorted(sheets, key=lambda sheet: sheet.images_shown)
+
+
+def read_sheet(path: str) -> tuple[bytes, Image.Image]:
+    """Returns a sheet's PNG file, and its picture in RGB.
+
+    Raises:
+        UserError: it can't be read, or decoded.
+    """
+    contents = read_file(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return contents, Image.open(io.BytesIO(contents), formats=["PNG"]).convert("RGB")
+    except (*_NO_PICTURE, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise UserError(
+            f"{path}: expected a sheet of samples, got {ascii(str(error))[1:-1][:120]}: remove it"
+        ) from None
 
 
 def describe_stage(row: dict[str, Any]) -> str:

@@ -30,7 +30,7 @@ class RunLog:
         self._events = posixpath.join(run_dir, "events.out.tfevents…")
         drop_rows_after(run_dir, images_shown)
         ticks = read_ticks(run_dir)
-        self.seconds = ticks[-1]["seconds"] if ticks else 0.0
+        self.seconds = ticks[-1].get("seconds", 0.0) if ticks else 0.0
         with readable_errors(self._events):
             self._writer = tf.summary.create_file_writer(run_dir)
 
@@ -46,7 +46,8 @@ class RunLog:
         with readable_errors(self._events), self._writer.as_default(step=metrics["images_shown"]):
             for name, value in metrics.items():
                 if isinstance(value, int | float):
-                    tf.summary.scalar(name, value)
+                    # People see the stage's number there; the file has its index.
+                    tf.summary.scalar(name, value + (name == "stage"))
             self._writer.flush()
 
     def write_fakes(self, images_shown: int, sheet: np.ndarray) -> str:

@@ -20,7 +20,7 @@ class Stage:
     """One part of training during which the networks keep their shape.
 
     Attributes:
-        index: 0 for the first.
+        index: 0 for the first; people see `number`.
         resolution: of the networks' pictures, in pixels.
         phase: `fade_in` while the newest layer pair is blended in, else `stabilize`.
         first_image: the images shown at which the stage begins.
@@ -34,6 +34,11 @@ class Stage:
     phase: Literal["fade_in", "stabilize"]
     first_image: int
     last_image: int
+
+    @property
+    def number(self) -> int:
+        """What people call the stage: 1 for the first."""
+        return self.index + 1
 
     @property
     def fades_in(self) -> bool:
@@ -84,6 +89,22 @@ def make_stages(config: ScheduleConfig) -> tuple[Stage, ...]:
 def stage_at(stages: tuple[Stage, ...], images_shown: int) -> Stage:
     """Returns the stage that holds after so many images; the last one never ends."""
     return next((stage for stage in stages if images_shown <= stage.last_image), stages[-1])
+
+
+def describe_end(config: ScheduleConfig) -> str | None:
+    """Returns a line about a run that is too short for all stages; None where it is not."""
+    stages = make_stages(config)
+    total_images = round(config.total_kimg * 1000)
+    if total_images > stages[-1].first_image:
+        return None
+    stage = stage_at(stages, total_images - 1)
+    fading = f", at alpha {stage.alpha(total_images):.2f}" if stage.fades_in else ""
+    return (
+        f"Too short for {config.resolution} px: {config.total_kimg:g} kimg end in stage "
+        f"{stage.number} of {len(stages)} ({stage}{fading}); {config.resolution} px are reached "
+        f"after {stages[-1].first_image / 1000:g} kimg: give --total_kimg=MORE, or shorter "
+        f"--stabilize_kimg and --fade_in_kimg"
+    )
 
 
 @dataclasses.dataclass(frozen=True)

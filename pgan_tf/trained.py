@@ -59,7 +59,7 @@ def from_run(run_dir: str, weights: Weights = "average_generator") -> Trained:
     Raises:
         UserError: there is no checkpoint, or it is damaged.
     """
-    return _from_checkpoint(checkpoint.read_run(run_dir), weights)
+    return _from_checkpoint(checkpoint.read_run(run_dir, [weights]), weights)
 
 
 def from_checkpoint(path: str, weights: Weights = "average_generator") -> Trained:
@@ -72,7 +72,7 @@ def from_checkpoint(path: str, weights: Weights = "average_generator") -> Traine
     Raises:
         UserError: it is not there, damaged, or none of ours.
     """
-    return _from_checkpoint(checkpoint.read(path), weights)
+    return _from_checkpoint(checkpoint.read(path, [weights]), weights)
 
 
 def from_official(path: str, weights: Weights = "average_generator") -> Trained:

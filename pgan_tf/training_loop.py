@@ -174,15 +174,17 @@ def _train(
                 check_records(len(bad), tolerance)
                 if log:
                     log.write_metrics(summary)
-                if (
-                    log and not tick.skipped_at_end()
-                ):  # else good checkpoints would have to make room
+                skipped = tick.skipped_at_end() > 0
+                # Skipped iterations change nothing: what they leave behind is safe to save, but
+                # good checkpoints shall not have to make room for it.
+                if log and (not skipped or images_shown >= total_images):
                     log.write_fakes(images_shown, _sheet_of_fakes(config, state))
                     beside = {"bad_records": bad, "num_devices": num_devices}
                     path = checkpoint.save(checkpoints, state, images_shown, config, **beside)
                     at_once = functools.partial(stop_together.at_once, stop)
                     after_checkpoint(path, images_shown, progress.print, at_once)
-                    checkpoint.prune(checkpoints, tolerance.keep_checkpoints)
+                    if not skipped:
+                        checkpoint.prune(checkpoints, tolerance.keep_checkpoints)
                 tick = Tick(images_shown, tick.seconds(), skipped_before=tick.skipped_at_end())
             if stop_together.due(stop):
                 bad = gather_pairs(strategy, workers, bad_records.met(images_shown))
@@ -277,7 +279,7 @@ def _describe_growth(position: Position, new: tuple[str, ...]) -> str:
     begins = f"fades in {stage}" if stage.fades_in else f"stabilizes at {stage}"
     layers = sorted({"/".join(name.split("/")[:2]) for name in new if "average" not in name})
     added = f", new layers: {', '.join(layers)}" if layers else ""
-    return f"Stage {stage.index + 1} {begins} (batch size {position.batch_size}){added}"
+    return f"Stage {stage.number} {begins} (batch size {position.batch_size}){added}"
 
 
 def _sheet_of_reals(config: TrainingConfig, info: DatasetInfo, tolerance: Tolerance) -> np.ndarray:

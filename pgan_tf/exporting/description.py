@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from pgan_tf.metrics.evaluation import weights_sha256
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.metrics_file import read_ticks
 from pgan_tf.train_step import METRICS
@@ -141,14 +142,16 @@ def model_card(description: dict[str, Any], usage: str) -> str:
 
 
 def _measured(trained: Trained) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    folder, name = posixpath.split(trained.source)
+    folder = posixpath.dirname(trained.source)
     run_dir = posixpath.dirname(folder)
     # A checkpoint may have been taken out of its run.
     if posixpath.basename(folder) != "checkpoints" or trained.kimg is None:
         return {}, []
     images_shown = round(trained.kimg * 1000)
     ticks = [row for row in read_ticks(run_dir) if row["images_shown"] <= images_shown]
-    scores = [score.to_row() for score in read_scores(run_dir) if score.checkpoint == name]
+    # By content: the best checkpoint is a copy under another name.
+    weights = weights_sha256(trained.generator)
+    scores = [score.to_row() for score in read_scores(run_dir) if score.weights_sha256 == weights]
     return (ticks[-1] if ticks else {}), scores
 
 

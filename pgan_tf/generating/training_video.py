@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
-from pgan_tf.run_history import Sheet, describe_stage
-from tfrecords.errors import UserError
+from pgan_tf.run_history import Sheet, describe_stage, read_sheet
 from tfrecords.in_words import duration_in_words
 
 _SHEET_WIDTH = 1024
@@ -40,7 +37,7 @@ def draw_training(
         UserError: a sheet can't be read.
     """
     rows = {row["images_shown"]: row for row in metrics}
-    width, height = _read(sheets[-1]).size
+    width, height = read_sheet(sheets[-1].path)[1].size
     scale = scale or max(1, _SHEET_WIDTH // width)
     size = (scale * width, scale * height)
     last, frame = None, None
@@ -48,7 +45,7 @@ def draw_training(
         sheet = sheets[i * len(sheets) // num_frames]
         if sheet is not last:
             row = _row_of(rows, sheet)
-            last, frame = sheet, _draw(_read(sheet), caption(sheet, row), size)
+            last, frame = sheet, _draw(read_sheet(sheet.path)[1], caption(sheet, row), size)
         yield frame
 
 
@@ -77,11 +74,3 @@ def _draw(picture: Image.Image, text: str, size: tuple[int, int]) -> np.ndarray:
         font = ImageFont.load_default(max(6, _FONT_SIZE * (width - 16) / longest))
     draw.text((8, height + _CAPTION_HEIGHT // 2), text, "white", font, anchor="lm")
     return np.asarray(frame)
-
-
-def _read(sheet: Sheet) -> Image.Image:
-    try:
-        with tf.io.gfile.GFile(sheet.path, "rb") as file:
-            return Image.open(io.BytesIO(file.read())).convert("RGB")
-    except (tf.errors.OpError, OSError) as error:
-        raise UserError(f"{sheet.path}: expected a sheet of samples, got {error}") from None

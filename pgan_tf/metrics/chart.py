@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pgan_tf.config import ScheduleConfig
 from pgan_tf.metrics.score import Score
+from pgan_tf.run_files import is_number
 from pgan_tf.schedule import Stage, make_stages
 
 _WIDTH, _PANEL_HEIGHT = 960, 260
@@ -47,7 +48,7 @@ class _Panel:
         self._canvas = ImageDraw.Draw(image)
         self._scores, self._stages = scores, make_stages(schedule)
         last = scores[-1]
-        self._floor = last.floor_value
+        self._floor = last.floor_value if is_number(last.floor_value) else None
         values = [score.value for score in scores]
         if self._floor is not None:
             values.append(self._floor)

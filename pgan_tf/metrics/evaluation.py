@@ -69,7 +69,7 @@ def read_generated(path: str, network: str) -> Generated:
     Raises:
         UserError: it is not there, damaged, or none of ours.
     """
-    saved = checkpoint.read(path)
+    saved = checkpoint.read(path, [network])
     model = checkpoint.load_generator(saved, network)
     return Generated(
         # Not folded: of a run that goes on each generator is drawn with once only.

@@ -6,6 +6,9 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
+from pgan_tf.run_files import is_count, is_number
+from tfrecords.errors import UserError
+
 KIND = "score"
 
 _SAME_WAY = (
@@ -93,12 +96,14 @@ def scores_in(rows: Iterable[dict[str, Any]]) -> list[Score]:
     """Returns the scores among the rows of a metrics.jsonl, by images shown.
 
     Of several scores of the same checkpoint, measured in the same way, the last one stays.
+
+    Raises:
+        UserError: one lacks a field, or holds something else in it.
     """
-    fields = [field.name for field in dataclasses.fields(Score)]
     found: list[Score] = []
     for row in rows:
         if row.get("kind") == KIND:
-            score = Score(**{name: row[name] for name in fields if name in row})
+            score = _read(row)
             found = [
                 one
                 for one in found
@@ -106,6 +111,33 @@ def scores_in(rows: Iterable[dict[str, Any]]) -> list[Score]:
             ]
             found.append(score)
     return sorted(found, key=lambda score: score.images_shown)
+
+
+def _read(row: dict[str, Any]) -> Score:
+    for field in dataclasses.fields(Score):
+        value = row.get(field.name, field.default)
+        if field.type == "int":
+            fits = is_count(value)
+        elif field.type == "str":
+            fits = isinstance(value, str)
+        else:
+            numbers = value.values() if isinstance(value, dict) else [value]
+            fits = all(isinstance(one, float) or is_number(one) for one in numbers)
+            fits = fits and isinstance(value, dict) and row.get("headline") in value
+            fits = fits or (value is None and field.name == "floor")
+        if not fits:
+            got = "none" if value is dataclasses.MISSING else repr(value)[:40]
+            raise UserError(
+                f"metrics.jsonl: expected a score with {field.name}, got {got} at "
+                f"{row['images_shown']} images: remove that line"
+            )
+    if row["better"] not in ("lower", "higher", "neither"):
+        raise UserError(
+            f"metrics.jsonl: expected a score of which lower, higher or neither is better, got "
+            f"{row['better'][:40]!r} at {row['images_shown']} images: remove that line"
+        )
+    fields = [field.name for field in dataclasses.fields(Score)]
+    return Score(**{name: row[name] for name in fields if name in row})
 
 
 def comparable_scores(scores: Iterable[Score], metric: str) -> list[Score]:

@@ -8,6 +8,7 @@ The table and the chart are drawn anew from `metrics.jsonl`, which holds everyth
 
 from __future__ import annotations
 
+import math
 import posixpath
 from collections.abc import Sequence
 
@@ -17,6 +18,7 @@ from pgan_tf.config import ScheduleConfig
 from pgan_tf.metrics.chart import draw_chart
 from pgan_tf.metrics.score import Score, comparable_scores, scores_in
 from pgan_tf.metrics_file import append_rows, read_rows
+from pgan_tf.run_files import is_number
 from pgan_tf.sampling import encode_png
 from pgan_tf.whole_file import write_file
 
@@ -48,7 +50,10 @@ def draw_scores(run_dir: str, schedule: ScheduleConfig) -> None:
     """Writes the table and the chart of all scores of a run."""
     scores = read_scores(run_dir)
     write_file(posixpath.join(run_dir, TABLE), describe_scores(scores).encode())
-    curves = [comparable_scores(scores, name) for name in _metrics_of(scores)]
+    drawable = [score for score in scores if is_number(score.value)]  # others are in the table
+    curves = [comparable_scores(drawable, name) for name in _metrics_of(drawable)]
+    if not curves:
+        return
     write_file(posixpath.join(run_dir, CHART), encode_png(draw_chart(curves, schedule)))
 
 
@@ -83,7 +88,7 @@ def _describe_group(group: Sequence[Score]) -> list[str]:
         f"{'kimg':>10}" + "".join(f"{name:>{width}}" for name in names) + "  weights   checkpoint",
         *(
             f"{score.kimg:10g}"
-            + "".join(f"{score.values[name]:{width}.4g}" for name in names)
+            + "".join(f"{score.values.get(name, math.nan):{width}.4g}" for name in names)
             + f"  {score.weights_sha256[:8]}  {score.checkpoint}"
             for score in group
         ),

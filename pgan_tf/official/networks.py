@@ -157,7 +157,8 @@ def _read_network(state: dict[str, Any]) -> OfficialNetwork:
     function = state["build_func_name"]
     if function not in _FUNCTIONS:
         raise UserError(
-            f"expected G_paper or D_paper, got {printable(function)}: other networks are not known"
+            f"expected G_paper or D_paper, got {printable(function)}: other networks, such as "
+            "StyleGAN's, are not known"
         )
     kind = _FUNCTIONS[function]
     config = _make_config({name: plain(value) for name, value in state["static_kwargs"].items()})

@@ -6,10 +6,17 @@ import pickle
 from typing import Any
 
 from tfrecords import safe_pickle
+from tfrecords.errors import UserError
 from tfrecords.pickle_pieces import Piece
 
 # Ten times as many as networks of 1024 px take.
 _MOST_OPERATIONS = 50_000
+
+# Modules and functions of StyleGAN, 2, 2-ADA and 3, in TensorFlow and in PyTorch.
+_STYLEGAN = (
+    *(b"dnnlib", b"torch_utils.persistence", b"training.networks", b"networks_stylegan"),
+    *(b"G_style", b"G_mapping", b"G_synthesis", b"D_stylegan"),
+)
 
 
 class SavedNetwork(Piece):
@@ -47,4 +54,14 @@ def load(data: bytes, source: str) -> Any:
     Raises:
         UserError: it is no pickle, cut off, or holds anything else.
     """
-    return safe_pickle.load(data, source, "networks", _MOST_OPERATIONS, _CLASSES)
+    try:
+        return safe_pickle.load(data, source, "networks", _MOST_OPERATIONS, _CLASSES)
+    except UserError:
+        for name in _STYLEGAN:
+            if name in data:
+                raise UserError(
+                    f"{source}: expected a pickle of Progressive GAN's networks, got one of "
+                    f"StyleGAN (it asks for {name.decode()}), whose networks are others: use the "
+                    "program that wrote it; refused, and nothing in it was run"
+                ) from None
+        raise

@@ -39,7 +39,7 @@ def measure_modes(run_dir: str, digits: Source, cache_dir: str, num_samples: int
     Raises:
         UserError: the run's pictures are not of 32x32 in colour.
     """
-    saved = checkpoint.read_run(run_dir)
+    saved = checkpoint.read_run(run_dir, [])
     network = saved.config.network
     if (network.resolution, network.num_channels) != (32, 3):
         raise UserError(

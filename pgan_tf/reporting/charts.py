@@ -18,7 +18,7 @@ class Line:
 
     Attributes:
         name: for people.
-        points: (kimg, value); None, or what is not finite, leaves a gap.
+        points: (kimg, value); None, NaN, or what is endless or nearly so, leaves a gap.
         dashed: for what is compared with.
     """
 
@@ -132,7 +132,7 @@ def _draw_band(band: Band, begin: float, end: float) -> str:
 
 
 def _clean(points: Sequence[tuple[float, float | None]]) -> list[tuple[float, float | None]]:
-    return [(k, v if v is not None and math.isfinite(v) else None) for k, v in points]
+    return [(k, v if v is not None and abs(v) < 1e100 else None) for k, v in points]
 
 
 def _runs(

@@ -41,7 +41,7 @@ def draw_growth(run_dir: str) -> list[Growth]:
     drawn = []
     for path in checkpoint.last_of_stages(checkpoint_folder(run_dir)):
         one = trained.from_checkpoint(path)
-        latents, labels = sampling.sheet_inputs(one.network, checkpoint.read(path).config.seed)
+        latents, labels = sampling.sheet_inputs(one.network, checkpoint.read(path, []).config.seed)
         columns, _ = sampling.sheet_shape(one.network.resolution)
         count = min(_PICTURES, columns)
         # Eight pictures of each are not worth compiling.
@@ -49,5 +49,5 @@ def draw_growth(run_dir: str) -> list[Growth]:
         pictures = sampling.generate(folded, latents[:count], labels[:count])
         side = max(_SMALLEST, one.network.resolution)
         row = sampling.make_grid(pictures, count, side)
-        drawn.append(Growth(str(one.stage), one.kimg, row))
+        drawn.append(Growth(f"Stage {one.stage.number}: {one.stage}", one.kimg, row))
     return drawn

@@ -1,0 +1,41 @@
+"""Reads small files of a run folder, which may hold anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfrecords.errors import UserError
+from tfrecords.remote import read_whole
+
+# Of a year's lines of metrics.jsonl a tenth; no sheet of samples comes near it.
+_MOST_BYTES = 2**28
+
+
+def read_file(path: str, most_bytes: int = _MOST_BYTES) -> bytes:
+    """Reads a file, local or remote.
+
+    Raises:
+        UserError: it can't be read, is no file but a folder or a pipe, or too large.
+    """
+    return read_whole(path, most_bytes)
+
+
+def read_text(path: str, most_bytes: int = _MOST_BYTES) -> str:
+    """Reads a text in UTF-8; see `read_file`."""
+    try:
+        return read_file(path, most_bytes).decode()
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}: expected text in UTF-8, got another byte at {error.start}: put back the file "
+            f"that train.py wrote"
+        ) from None
+
+
+def is_number(value: Any) -> bool:
+    """Says whether a value of JSON is a number to reckon with: no bool, NaN or infinity."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e100
+
+
+def is_count(value: Any) -> bool:
+    """Says whether a value of JSON is a whole number of images, steps or pixels."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
