@@ -1,5 +1,7 @@
 """A .zip or .tar archive of picture files as a source."""
 
+import functools
+import io
 import lzma
 import os
 import posixpath
@@ -9,10 +11,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import IO, cast
 
 import numpy as np
 
 from tfrecords.errors import UserError
+from tfrecords.picture_kinds import HEAD_BYTES
 from tfrecords.source import Reader, Source
 from tfrecords.sources.label_files import find_labels
 from tfrecords.sources.listing import (
@@ -21,6 +25,7 @@ from tfrecords.sources.listing import (
     no_pictures,
     printable,
     sample_read_sides,
+    why_left_out,
 )
 from tfrecords.sources.parts import Parts, file_identity, new_temporary_file
 
@@ -48,10 +53,11 @@ def is_archive(path: str) -> bool:
 def open_archive(file: str, labels: str | None = None) -> Source:
     """Finds the pictures in a local archive, in order of their paths.
 
-    Hidden entries, macOS's `__MACOSX` and other files are left out. What is named like a
-    picture but is no file, such as a link, is rejected. Of entries of one name the last
-    counts. The pictures of a compressed tar are copied to a temporary file, as only that
-    can be read in any order.
+    Hidden entries, macOS's `__MACOSX` and files that neither are named like a picture nor
+    begin like one are left out. Pictures of a kind that is not read here are rejected, and
+    so is what is named like a picture but is no file, such as a link. Of entries of one
+    name the last counts. The pictures of a compressed tar are copied to a temporary file,
+    as only that can be read in any order.
 
     Args:
         file: .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz or .txz.
@@ -63,7 +69,7 @@ def open_archive(file: str, labels: str | None = None) -> Source:
     entries = _open_zip(file) if file.lower().endswith(".zip") else _open_tar(file)
     paths = entries.paths
     if not paths:
-        raise no_pictures(file)
+        raise no_pictures(file, entries.rejected)
     inside = _without_common_folder(paths) if labels == "folders" else paths
     rows, names = find_labels(labels, inside, file, (path for path, _ in entries.rejected))
 
@@ -77,6 +83,7 @@ def open_archive(file: str, labels: str | None = None) -> Source:
         open=entries.open,
         identity=[file_identity(file), entries.identity],
         picture_name=picture_name,
+        opens_fast=True,
         sample_sides=lambda: sample_read_sides(len(paths), entries.open, picture_name, file),
         labels=rows,
         label_names=names,
@@ -129,24 +136,39 @@ def _damaged(file: str, error: Exception) -> UserError:
 
 
 def _open_zip(file: str) -> _Entries:
-    with _load_zip(file) as archive:
-        infos = archive.infolist()
     found: dict[str, int] = {}
     rejected = {}
-    for position, info in enumerate(infos):
-        path = _clean_path(info.filename)
-        if info.is_dir() or not has_picture_name(path) or is_hidden(path):
-            continue
-        if info.flag_bits & 1:
-            raise UserError(f"{file}: {printable(path)} is encrypted: unpack the archive first")
-        if stat.S_ISLNK(info.external_attr >> 16):
-            rejected[path] = "a link"
-        else:
-            found[path] = position
+    with _load_zip(file) as archive:
+        infos = archive.infolist()
+        for position, info in enumerate(infos):
+            path = _clean_path(info.filename)
+            if info.is_dir() or is_hidden(path):
+                continue
+            named = has_picture_name(path)
+            if named and info.flag_bits & 1:
+                raise UserError(f"{file}: {printable(path)} is encrypted: unpack the archive first")
+            if stat.S_ISLNK(info.external_attr >> 16):
+                why = "a link" if named else None
+            else:
+                why = why_left_out(path, functools.partial(_zip_head, archive, info))
+            found.pop(path, None)
+            rejected.pop(path, None)
+            if why == "":
+                found[path] = position
+            elif why:
+                rejected[path] = why
     paths = sorted(found)
     identity = [[path, infos[found[path]].file_size, infos[found[path]].CRC] for path in paths]
     positions = np.array([found[path] for path in paths], np.int64)
     return _Entries(_OpenZip(file, positions), paths, identity, sorted(rejected.items()))
+
+
+def _zip_head(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    try:
+        with archive.open(info) as member:
+            return member.read(HEAD_BYTES)
+    except ARCHIVE_ERRORS:  # encrypted or broken: nothing says that it is a picture
+        return b""
 
 
 def _open_tar(file: str) -> _Entries:
@@ -160,7 +182,7 @@ def _index_tar(file: str) -> _Entries:
     rejected: dict[str, str] = {}
     try:
         with tarfile.open(file, "r:") as archive:
-            for path, member in _members(archive):
+            for path, member, _ in _members(archive, rejected):
                 if member.isreg() and not member.issparse():
                     places[path] = (member.offset_data, member.size, int(member.mtime))
                 else:
@@ -176,10 +198,10 @@ def _spool_tar(file: str) -> _Entries:
     with new_temporary_file() as (spool, temporary):
         try:
             with tarfile.open(file, "r|*") as archive:
-                for path, member in _members(archive):
-                    if member.isreg():
+                for path, member, opened in _members(archive, rejected):
+                    if opened:
                         places[path] = (spool.tell(), member.size, int(member.mtime))
-                        data = _extract(archive, member)
+                        data = _extract(opened)
                         spool.write(data)
                     else:
                         _add_link(path, member, places, rejected)
@@ -188,20 +210,43 @@ def _spool_tar(file: str) -> _Entries:
     return _tar_entries(file, temporary, places, rejected)
 
 
-def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+def _extract(opened: IO[bytes]) -> bytes:
     try:
-        return archive.extractfile(member).read()  # type: ignore[union-attr]
+        return opened.read()
     except OSError as error:  # the archive's; that of writing tells of the disk
         raise tarfile.ReadError(str(error)) from error
 
 
-def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, tarfile.TarInfo]]:
-    """Gives what is named like a picture, and its path."""
+def _members(
+    archive: tarfile.TarFile, rejected: dict[str, str]
+) -> Iterator[tuple[str, tarfile.TarInfo, io.BufferedReader | None]]:
+    """Gives the path of each picture and of links, and the file that reads it.
+
+    What is not read here is added to `rejected`.
+    """
     while (member := archive.next()) is not None:
         archive.members = []  # tarfile would keep 1 kB for each
         path = _clean_path(member.name)
-        if has_picture_name(path) and not is_hidden(path) and not member.isdir():
-            yield path, member
+        if is_hidden(path) or member.isdir():
+            continue
+        if not member.isreg():
+            if member.islnk() or has_picture_name(path):
+                yield path, member, None
+            continue
+        # One file for a look and for reading: a compressed archive does not go backwards.
+        opened = cast(io.BufferedReader, archive.extractfile(member))
+        why = why_left_out(path, functools.partial(_tar_head, opened))
+        if why == "":
+            yield path, member, opened
+        elif why:
+            rejected[path] = why
+
+
+def _tar_head(opened: io.BufferedReader) -> bytes:
+    try:
+        return opened.peek(HEAD_BYTES)
+    except OSError as error:
+        raise tarfile.ReadError(str(error)) from error
 
 
 def _add_link(
@@ -214,7 +259,7 @@ def _add_link(
     target = _clean_path(member.linkname)
     if member.islnk() and target in places:
         places[path] = places[target]
-    else:
+    elif has_picture_name(path):
         rejected[path] = "a link" if member.islnk() or member.issym() else "no regular file"
 
 
