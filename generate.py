@@ -21,6 +21,7 @@ from tqdm import tqdm
 from pgan_tf import run_history
 from pgan_tf import trained_flags as given
 from pgan_tf.generating import neighbours, requests, walk_video
+from pgan_tf.generating.output import check_folder_name
 from pgan_tf.generating.painter import Painter, open_saved_model, painter_of, truncated
 from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
 from pgan_tf.generating.training_video import draw_training
@@ -32,6 +33,7 @@ from pgan_tf.run_folder import read_config
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
+from tfrecords.picture_file import FORMATS, check_picture_name
 from tfrecords.source import PictureOptions
 
 flags.adopt_module_key_flags(given)
@@ -91,7 +93,10 @@ INCEPTION = flags.DEFINE_string(
 
 # Where to
 OUTPUT = flags.DEFINE_string(
-    "output", None, "A folder for PNG files; with --grid a PNG file, with --video .mp4, .webp, .gif"
+    "output",
+    None,
+    "A folder for PNG files; with --grid, or for one seed, a .png, .jpg or .webp file; with "
+    "--video .mp4, .webp or .gif.",
 )
 SCALE = flags.DEFINE_integer(
     "scale", None, "Each pixel so many times. Default: 1, for videos up to 256 px.", 1, 64
@@ -121,6 +126,8 @@ def main() -> None:
     if VIDEO.value:
         path = OUTPUT.value or f"{VIDEO.value}.mp4"
         check_format(path, FPS.value)
+    else:
+        path = check_output(len(seeds))
     if VIDEO.value == "training":
         write_training(path)
         return
@@ -130,18 +137,32 @@ def main() -> None:
         painter = truncated(painter, TRUNCATION.value, TRUNCATION_SEED.value)
 
     if NEIGHBOURS.value:
-        write_neighbours(painter, seeds[0], classes, (columns, rows))
+        write_neighbours(painter, seeds[0], classes, (columns, rows), path)
     elif VIDEO.value:
         write_walk(painter, seeds, classes, (columns, rows), path)
-    elif GRID.value:
-        path = OUTPUT.value or "grid.png"
+    elif posixpath.splitext(path)[1].lower() in FORMATS:
         seeds = requests.parse_seeds(f"{seeds[0]}-{seeds[0] + columns * rows - 1}")
         write_grid(painter, seeds, classes, columns, path, SCALE.value or 1)
         print(f"Wrote {path}: {len(seeds)} pictures of {painter.resolution} px")
     else:
-        path = OUTPUT.value or "pictures"
         write_pictures(painter, seeds, classes, path, SCALE.value or 1)
         print(f"Wrote {path}: {len(seeds)} pictures of {painter.resolution} px")
+
+
+def check_output(num_seeds: int) -> str:
+    """Returns where pictures go.
+
+    Raises:
+        UserError: the name does not suit what is to be drawn.
+    """
+    if NEIGHBOURS.value or GRID.value:
+        path = OUTPUT.value or ("neighbours.png" if NEIGHBOURS.value else "grid.png")
+        check_picture_name(path, "--output")
+        return path
+    path = OUTPUT.value or "pictures"
+    if num_seeds > 1 or posixpath.splitext(path)[1].lower() not in FORMATS:
+        check_folder_name(path)
+    return path
 
 
 def write_training(path: str) -> None:
@@ -209,10 +230,9 @@ def find_training_pictures(painter: Painter) -> tuple[DatasetInfo, bool]:
 
 
 def write_neighbours(
-    painter: Painter, first_seed: int, classes: list[int], grid: tuple[int, int]
+    painter: Painter, first_seed: int, classes: list[int], grid: tuple[int, int], path: str
 ) -> None:
     """Writes a sheet of samples beside their nearest training pictures, and prints which."""
-    path = OUTPUT.value or "neighbours.png"
     columns, rows = grid
     seeds = requests.parse_seeds(f"{first_seed}-{first_seed + columns * rows - 1}")
     info, mirrored = find_training_pictures(painter)

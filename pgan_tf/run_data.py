@@ -86,6 +86,7 @@ def read_run_data(run_dir: str) -> RunData | None:
             background=parse_background(flags.get("background", "#ffffff")),
             fit=flags.get("fit", defaults.fit),
             allow_upscaling=given[-1] if given else None,
+            white_level=float(flags["white_level"]) if flags.get("white_level") else None,
         ),
         flags.get("labels"),
         flags.get("tfds_data_dir"),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from pgan_tf.config import NetworkConfig
 from pgan_tf.whole_file import write_file
+from tfrecords.picture_file import encode_picture
 
 # A sheet of samples is about this large, in pixels.
 _SHEET_WIDTH, _SHEET_HEIGHT = 1024, 512
@@ -110,9 +109,7 @@ def make_grid(pictures: np.ndarray, columns: int, resolution: int) -> np.ndarray
 
 def encode_png(picture: np.ndarray) -> bytes:
     """Returns a `(height, width, 1 or 3)` uint8 picture as a PNG file."""
-    file = io.BytesIO()
-    Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(file, "PNG")
-    return file.getvalue()
+    return encode_picture(picture)
 
 
 def write_png(path: str, picture: np.ndarray) -> None:

@@ -35,6 +35,9 @@ def test_pictures_and_videos_from_runs_checkpoints_and_exports(folder):
         "b": ("--saved_model=export", "--grid=3x2", "--output=b.png"),
         "c": ("--run_dir=run", "--grid=3x2", "--output=c.png", "--network=generator"),
         "d": (f"--checkpoint={first}", "--grid=3x2", "--output=d.png", "--scale=2"),
+        "j": ("--run_dir=run", "--grid=3x2", "--output=j.JPG"),
+        "k": ("--run_dir=run", "--grid=3x2", "--output=k.webp"),
+        "l": ("--run_dir=run", "--seeds=0", "--output=l.jpeg"),
         "e": ("--run_dir=run", "--seeds=5,1-2", "--labels=1", "--output=e"),
         "f": ("--run_dir=run", "--grid=3x2", "--output=f.png", "--truncation=0", "--labels=0"),
         "g": ("--run_dir=run", "--video=walk", "--seconds=1", "--grid=2x1", "--output=g.webp"),
@@ -52,6 +55,11 @@ def test_pictures_and_videos_from_runs_checkpoints_and_exports(folder):
     assert np.abs(average - pixels(folder / "c.png")).max() > 10
     assert pixels(folder / "d.png").shape == (16, 24, 3)  # of 4 px, twice
     assert len(list((folder / "e").iterdir())) == 3
+    formats = {name: Image.open(folder / name).format for name in ("j.JPG", "k.webp", "l.jpeg")}
+    assert formats == {"j.JPG": "JPEG", "k.webp": "WEBP", "l.jpeg": "JPEG"}
+    assert (pixels(folder / "k.webp") == average).all()
+    assert np.abs(pixels(folder / "j.JPG") - average).mean() < 8
+    assert np.abs(pixels(folder / "l.jpeg") - average[:8, :8]).mean() < 8
     cells = pixels(folder / "f.png").reshape(2, 8, 3, 8, 3).swapaxes(1, 2)
     assert np.abs(cells - cells[0, 0]).max() <= 1
     walk = Image.open(folder / "g.webp")
@@ -121,6 +129,11 @@ def test_every_mistake_is_one_line_and_leaves_nothing(folder):
         ("--saved_model=empty",): ["--saved_model", "empty"],
         ("--saved_model=export", "--network=generator"): ["--network"],
         (run, "--labels=2"): ["--labels", "0 to 1"],
+        (run, "--output=x.jpg"): ["--output", "folder", "--grid", "x.jpg"],
+        (run, "--output=x.txt", "--seeds=1"): ["--output", "x.txt"],
+        (run, "--output=x.txt", "--grid=2x2"): ["--output", ".png or", ".jpg or", "x.txt"],
+        (run, "--output=sheet", "--grid=2x2"): ["--output", ".webp", "sheet"],
+        (run, "--output=x.gif", "--neighbours=1"): ["--output", ".webp", "x.gif"],
         (run, "--truncation=1.5"): ["--truncation", "1.5"],
         (run, "--video=walk", "--output=walk.avi"): ["--output", ".mp4", "walk.avi"],
         (run, "--video=walk", "--output=x.gif", "--fps=60"): ["--fps", "50"],

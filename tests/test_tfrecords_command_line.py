@@ -111,9 +111,10 @@ def test_create_converts_a_folder(tmp_path):
     flags = ["--channels=gray", "--background=black", "--noshuffle", "--encoding=raw"]
     done = create(pictures, out, *flags, "--fit=letterbox", "--processes=1", "--shard_mib=1")
     assert (done.returncode, done.stderr) == (0, "")
-    chosen, estimate, summary, rejected = done.stdout.splitlines()
+    chosen, estimate, left_out, summary, rejected = done.stdout.splitlines()
     assert chosen.startswith("Taking 32 px, the largest power of two that half of the pictures")
     assert re.fullmatch(r"5 pictures, about [\d.]+ KiB", estimate)
+    assert left_out.startswith(f"Left out: 1 {pictures}/torn.png: cannot be read: not a picture")
     assert summary.startswith(f"{out}: 4 pictures, 1 rejected, 4 to 32 px, gray, ")
     assert re.search(r", [\d.]+ KiB in 4 files, \d+ s$", summary)
     assert rejected == f"{out}/rejected.jsonl says why each was rejected"

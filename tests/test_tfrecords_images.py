@@ -10,6 +10,7 @@ from PIL import Image
 
 from tfrecords.errors import UserError
 from tfrecords.images import MAX_PIXELS, parse_background, prepare_picture, smaller_side
+from tfrecords.picture_kinds import decoders
 
 
 def prepare(picture, resolution, num_channels=3, name="picture", **fields):
@@ -170,16 +171,23 @@ def test_what_counts_as_too_small_depends_on_the_fit():
         prepare(data, 32, fit="letterbox")
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
+@pytest.mark.parametrize("kind", decoders())
 def test_every_format_is_read(kind):
-    settings = {"JPEG": {"quality": 100}, "WEBP": {"lossless": True}}.get(kind, {})
-    data = encode(np.full((8, 8, 3), (200, 100, 50), np.uint8), kind, **settings)
+    if kind == "HEIF":
+        pytest.importorskip("pillow_heif")
+    settings = {
+        "JPEG": {"quality": 100},
+        "WEBP": {"lossless": True},
+        "AVIF": {"quality": 100},
+        "HEIF": {"quality": 100, "chroma": 444},
+    }.get(kind, {})
+    data = encode(np.full((64, 64, 3), (200, 100, 50), np.uint8), kind, **settings)
     assert np.abs(prepare(data, 8).astype(int) - (200, 100, 50)).max() <= 2
 
 
 def test_other_formats_are_not_tried():
-    with pytest.raises(UserError, match="not a picture: expected PNG, JPEG, WebP, BMP, GIF or TI"):
-        prepare(encode(noise(8, 8), "PPM"), 8)
+    with pytest.raises(UserError, match="not a picture: expected PNG, JPEG, WebP, BMP, GIF, TIFF"):
+        prepare(encode(noise(8, 8), "PCX"), 8)
 
 
 def test_of_an_animation_the_first_picture_is_read():

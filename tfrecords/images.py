@@ -4,36 +4,44 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageColor, ImageOps
 
+from tfrecords import depth
+from tfrecords.color import to_srgb
 from tfrecords.errors import UserError
+from tfrecords.picture_kinds import KINDS, decoders, sniff
 from tfrecords.source import PictureOptions
-
-# What Pillow may try: fewer decoders are fewer ways to crash.
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 
 # 2^27, 134 million: 11,585 px squared, 400 MiB of RGB. A small file can claim any size, and
 # is refused by its header, before memory is taken. Pillow itself refuses above 179 million.
 MAX_PIXELS = 2**27
 
 
+_DNG_VERSION = 50706  # tag of a camera raw file that looks like a TIFF
+
+
 def prepare_picture(
-    picture: bytes | np.ndarray, options: PictureOptions, name: str = "picture"
+    picture: bytes | np.ndarray,
+    options: PictureOptions,
+    name: str = "picture",
+    say: Callable[[str], None] = lambda note: None,
 ) -> np.ndarray:
-    """Brings a picture into shape: upright, on a solid background, square, and resized.
+    """Brings a picture into shape: upright, in sRGB, opaque, square, and resized.
 
     Resizing is with Lanczos' filter, which averages over all the pixels that a smaller
-    picture's pixel covers. Of an animation the first picture is read. Grey values of 16
-    bits are scaled down to 8.
+    picture's pixel covers. Of an animation, or of several pages, the first picture is
+    read. More than 8 bits are scaled down to 8, see `depth`.
 
     Args:
-        picture: the bytes of a PNG, JPEG, WebP, BMP, GIF or TIFF file, in any colour mode
-            with 8 or 16 bits; or uint8 pixels, (height, width) or (height, width, 1, 3 or
-            4), in grey, RGB or RGBA.
+        picture: the bytes of a file of a kind that `picture_kinds` reads, in any colour
+            mode; or uint8 pixels, (height, width) or (height, width, 1, 3 or 4), in grey,
+            RGB or RGBA.
         options: settled.
         name: what errors call the picture.
+        say: told what is doubtful about the picture, to be read after a number of them.
 
     Returns:
         (resolution, resolution, num_channels) uint8.
@@ -50,11 +58,10 @@ def prepare_picture(
             # Pillow warns of sizes that are allowed here, and of odd metadata.
             warnings.simplefilter("ignore")
             with _open(picture) as opened:
-                image = ImageOps.exif_transpose(opened)
-                image = _crop_square(image) if options.fit == "crop" else image
+                image = to_srgb(_read_upright(opened, picture, options, say), say)
                 image = _make_opaque(image, options.background)
     except Exception as error:  # broken files make Pillow's decoders raise all sorts
-        raise _unreadable(name, error) from error
+        raise _unreadable(picture, name, error) from error
     _check_size(image, options, name)
     image = image.convert("L" if num_channels == 1 else "RGB")
     if options.fit == "letterbox":
@@ -78,10 +85,30 @@ def smaller_side(picture: bytes | str, name: str = "picture") -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
-            with Image.open(file, formats=FORMATS) as image:
+            with Image.open(file, formats=decoders()) as image:
                 return min(image.size)
     except Exception as error:  # as above
-        raise _unreadable(name, error) from error
+        raise _unreadable(picture, name, error) from error
+
+
+def brightest_number(picture: bytes | np.ndarray) -> tuple[float, bool] | None:
+    """Returns the largest number of a picture of more than 8 bits, and whether it is a float.
+
+    Returns:
+        None for other pictures, for files that tell their range, and for what cannot be
+        read.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with _open(picture) as opened:
+                if not depth.is_deep(opened):
+                    return None
+                floating = opened.mode == "F"
+                number = depth.brightest_number(opened, lambda: _open(picture))
+                return None if number is None else (number, floating)
+    except Exception:  # the conversion meets it again, and rejects it with the reason
+        return None
 
 
 def parse_background(text: str) -> tuple[int, int, int]:
@@ -104,12 +131,31 @@ def _open(picture: bytes | np.ndarray) -> Image.Image:
             raise ValueError(f"expected uint8 pixels, got {picture.dtype} of shape {picture.shape}")
         grey = picture.ndim == 3 and picture.shape[2] == 1
         return Image.fromarray(picture[:, :, 0] if grey else picture)
-    image = Image.open(io.BytesIO(picture), formats=FORMATS)
+    image = Image.open(io.BytesIO(picture), formats=decoders())
+    if _DNG_VERSION in getattr(image, "tag_v2", ()):
+        raise ValueError("a camera raw file: develop it and save it as PNG or JPEG")
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(
             f"{image.width} x {image.height} px are too many, expected at most {MAX_PIXELS:,}"
         )
     return image
+
+
+def _read_upright(
+    opened: Image.Image,
+    picture: bytes | np.ndarray,
+    options: PictureOptions,
+    say: Callable[[str], None],
+) -> Image.Image:
+    """Returns the picture in 8 bits, as it is to be looked at, cut if it is to be."""
+
+    def shape(image: Image.Image) -> Image.Image:
+        image = ImageOps.exif_transpose(image)
+        return _crop_square(image) if options.fit == "crop" else image
+
+    if depth.is_deep(opened):
+        return depth.to_8_bits(opened, lambda: _open(picture), shape, options.white_level, say)
+    return shape(opened)
 
 
 def _check_size(image: Image.Image, options: PictureOptions, name: str) -> None:
@@ -146,26 +192,21 @@ def _letterbox(
 
 def _make_opaque(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
     """Returns the picture in RGB, 8 bits, over the background where it is transparent."""
-    if image.mode == "F":
-        raise ValueError("pictures of floating point numbers have no known range")
-    if image.mode.startswith("I"):  # 16 bits, which Pillow's own conversion would clip
-        return Image.fromarray(_high_byte(np.asarray(image))).convert("RGB")
     if image.has_transparency_data:
         below = Image.new("RGBA", image.size, (*background, 255))
         image = Image.alpha_composite(below, image.convert("RGBA"))
     return image.convert("RGB")
 
 
-def _high_byte(image: np.ndarray) -> np.ndarray:
-    """Scales 0 to 65535 down to 0 to 255."""
-    return np.rint(np.clip(image.astype(np.float64), 0, 65535) / 257).astype(np.uint8)
-
-
-def _unreadable(name: str, error: Exception) -> UserError:
+def _unreadable(picture: bytes | np.ndarray | str, name: str, error: Exception) -> UserError:
+    kind = sniff(picture) if isinstance(picture, bytes) else None
+    if kind is not None and not kind.is_read():
+        return UserError(f"{name}: {kind.reason()}")
     if isinstance(error, Image.DecompressionBombError):  # beyond Pillow's own limit
         reason = f"the header claims too many pixels, expected at most {MAX_PIXELS:,}"
     elif isinstance(error, Image.UnidentifiedImageError):  # Pillow prints a BytesIO's address
-        reason = "not a picture: expected PNG, JPEG, WebP, BMP, GIF or TIFF"
+        known = ", ".join(kind.name for kind in KINDS if kind.is_read())
+        reason = f"a broken {kind.name} file" if kind else f"not a picture: expected {known}"
     else:
         reason = " ".join(str(error).split()) or type(error).__name__
     return UserError(f"{name}: cannot be read: {reason}; mend it or leave it out")

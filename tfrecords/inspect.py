@@ -5,7 +5,8 @@ verify FOLDER        Reads all of it and reports everything that is damaged, mis
                      not what the largest pictures give; exits with 2 if something is.
 extract FOLDER OUT   Pictures as PNG files in the new folder OUT; for example
                      --indices=0-99,150 --resolution=64 --by_class.
-show FOLDER OUT.png  A sheet of pictures, one row for each class. --resolution, --count.
+show FOLDER OUT.png  A sheet of pictures, one row for each class; .jpg and .webp are written
+                     too. --resolution, --count.
 compare A B          Whether two datasets hold the same pictures in the same order with
                      the same labels, however they are stored; exits with 0 if they do,
                      1 if they differ, 2 after an error.

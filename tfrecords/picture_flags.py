@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from absl import flags
 
+from tfrecords.errors import UserError
 from tfrecords.source import FITS, PictureOptions
 
 CHANNELS = flags.DEFINE_enum("channels", "rgb", ["rgb", "gray"], "Colour or grey.")
@@ -20,6 +21,12 @@ ALLOW_UPSCALING = flags.DEFINE_bool(
     "allow_upscaling",
     None,
     "Enlarge pictures smaller than the resolution. Default: only without --resolution.",
+)
+WHITE_LEVEL = flags.DEFINE_float(
+    "white_level",
+    None,
+    "The number that becomes white in pictures of more than 8 bits a channel, such as 4095 for 12 "
+    "bits. Default: found by the pictures, and told.",
 )
 LABELS = flags.DEFINE_string(
     "labels",
@@ -45,7 +52,7 @@ def picture_options(resolution: int | None) -> PictureOptions:
         resolution: in pixels, None to choose by the pictures.
 
     Raises:
-        UserError: --background is no colour.
+        UserError: --background is no colour, or --white_level is no number above 0.
     """
     from tfrecords.images import parse_background  # slow to import, for --help
 
@@ -55,4 +62,15 @@ def picture_options(resolution: int | None) -> PictureOptions:
         background=parse_background(BACKGROUND.value),
         fit=FIT.value,
         allow_upscaling=ALLOW_UPSCALING.value,
+        white_level=_white_level(),
     )
+
+
+def _white_level() -> float | None:
+    level = WHITE_LEVEL.value
+    if level is not None and not 0 < level < 2**32:  # NaN is neither
+        raise UserError(
+            f"white_level: expected a number above 0 and below 2^32, got {level:g}: give such as "
+            "4095 for 12 bits"
+        )
+    return level

@@ -1,23 +1,28 @@
-"""The resolution of a dataset, where nobody asks for one."""
+"""The resolution and the white level of a dataset, where nobody asks for one."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
 
+from tfrecords.depth import choose_white_level
 from tfrecords.errors import UserError
-from tfrecords.images import smaller_side
+from tfrecords.images import brightest_number, smaller_side
 from tfrecords.source import PictureOptions, Source, choose_resolution
 
 _SAMPLED_PICTURES = 1000
+
+# Looked at for a white level: a few tell whether there are more than 8 bits, more tell how many.
+_FEW_PICTURES, _DEEP_PICTURES = 32, 256
 
 
 def settle_options(source: Source, options: PictureOptions) -> PictureOptions:
     """Returns the options with no choice left, and says what was chosen and why.
 
     Raises:
-        UserError: no picture tells its size.
+        UserError: no picture tells its size, or their numbers are of several ranges.
     """
 
     def choose() -> int:
@@ -38,14 +43,51 @@ def settle_options(source: Source, options: PictureOptions) -> PictureOptions:
         print(f"Taking {resolution} px, {why}", flush=True)
         return resolution
 
-    return options.settled(choose)
+    def find_white_level() -> float | None:
+        found = _find_brightest(source) if source.opens_fast else []
+        if not found:
+            return None
+        whole = [number for number, floating in found if not floating]
+        level = choose_white_level(whole, [number for number, floating in found if floating])
+        print(
+            f"Taking {level:,g} for white in pictures of more than 8 bits: of {len(found):,} "
+            f"looked at the brightest has {max(found)[0]:,g}; --white_level decides otherwise",
+            flush=True,
+        )
+        return level
+
+    if options.white_level:
+        print(
+            f"Taking {options.white_level:,g} for white in pictures of more than 8 bits, as "
+            "--white_level says",
+            flush=True,
+        )
+    return options.settled(choose, find_white_level)
+
+
+def _find_brightest(source: Source) -> list[tuple[float, bool]]:
+    """Returns the brightest number of some pictures of more than 8 bits; see `images`."""
+    read = source.open()
+    found: list[tuple[float, bool]] = []
+    for count in (_FEW_PICTURES, _DEEP_PICTURES):
+        if count == _FEW_PICTURES or found:
+            found = []
+            for index in _spread(source.num_pictures, count):
+                with contextlib.suppress(UserError):  # rejected later
+                    number = brightest_number(read(index))
+                    found += [number] if number else []
+    return found
+
+
+def _spread(num_pictures: int, limit: int) -> range:
+    return range(0, num_pictures, -(-num_pictures // limit) or 1)
 
 
 def _read_sides(source: Source) -> Sequence[int]:
     """Returns the smaller sides, in pixels, of up to 1000 pictures spread over all."""
     read = source.open()
     sides = []
-    for index in range(0, source.num_pictures, -(-source.num_pictures // _SAMPLED_PICTURES) or 1):
+    for index in _spread(source.num_pictures, _SAMPLED_PICTURES):
         try:
             picture = read(index)
             is_array = isinstance(picture, np.ndarray)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 WHITE = (255, 255, 255)
+_ALL_OF_16_BITS = 65535
 
 # Gives picture i: the bytes of a picture file, or its pixels, uint8, (height, width) or
 # (height, width, channels), in grey, RGB or RGBA.
@@ -33,6 +34,8 @@ class PictureOptions:
             cut out (`crop`), bars are added (`letterbox`), or they are stretched.
         allow_upscaling: whether smaller pictures are enlarged or rejected; None enlarges
             them when the resolution was chosen by the pictures, where half may be smaller.
+        white_level: the number that becomes white in pictures of more than 8 bits; None
+            chooses by the pictures, and stays where there are none of them.
     """
 
     resolution: int | None = None
@@ -40,17 +43,37 @@ class PictureOptions:
     background: tuple[int, int, int] = WHITE
     fit: str = "crop"
     allow_upscaling: bool | None = None
+    white_level: float | None = None
 
-    def settled(self, choose: Callable[[], int]) -> PictureOptions:
-        """Returns the options with no choice left; `choose` gives the resolution."""
+    def settled(
+        self,
+        choose: Callable[[], int],
+        find_white_level: Callable[[], float | None] = lambda: None,
+    ) -> PictureOptions:
+        """Returns the options with no choice left.
+
+        Args:
+            choose: gives the resolution.
+            find_white_level: gives it, or None where no picture needs one.
+        """
         allow = self.resolution is None if self.allow_upscaling is None else self.allow_upscaling
-        return PictureOptions(
-            self.resolution or choose(), self.num_channels, self.background, self.fit, allow
+        return replace(
+            self,
+            resolution=self.resolution or choose(),
+            allow_upscaling=allow,
+            white_level=self.white_level or find_white_level(),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the options as values for JSON."""
-        return {**asdict(self), "background": list(self.background)}
+        """Returns the options as values for JSON.
+
+        A white level of 65535, which means all of 16 bits, is left out as none is: so data
+        sets from before there were white levels keep their fingerprint.
+        """
+        values = {**asdict(self), "background": list(self.background)}
+        if self.white_level in (None, _ALL_OF_16_BITS):
+            del values["white_level"]
+        return values
 
 
 @dataclass(frozen=True)
@@ -71,6 +94,8 @@ class Source:
             to 1000 spread over all.
         labels: float32 (num_pictures, label_size), one-hot rows or vectors, or None.
         label_names: the classes; empty when there are none, or they have no names.
+        opens_fast: whether `open` reads next to nothing, so that some pictures may be looked
+            at before it is known whether there is anything to convert.
         rejected: pictures that opening the source already found unreadable or unfit:
             (name, reason); they are not among `num_pictures`.
     """
@@ -84,6 +109,7 @@ class Source:
     sample_sides: Callable[[], Sequence[int]] | None = None
     labels: np.ndarray | None = None
     label_names: tuple[str, ...] = ()
+    opens_fast: bool = False
     rejected: tuple[tuple[str, str], ...] = field(default=())
 
 

@@ -9,9 +9,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from pgan_tf import sampling
 from pgan_tf.generating.nearest import Nearest, NearestSearch
-from pgan_tf.generating.output import make_folder_of, writing
+from pgan_tf.generating.output import make_folder_of, write_picture
 from pgan_tf.generating.pictures import enlarge
 from pgan_tf.records import find_records
 from tfrecords.dataset_info import DatasetInfo
@@ -183,11 +182,10 @@ def describe(seeds: Sequence[int], found: Sequence[Neighbours]) -> str:
 
 
 def write_sheet(path: str, sheet: np.ndarray) -> None:
-    """Writes a sheet as a PNG file.
+    """Writes a sheet as a PNG, JPEG or WebP file.
 
     Raises:
         UserError: it can't be written.
     """
     make_folder_of(path)
-    with writing(path):
-        sampling.write_png(path, sheet)
+    write_picture(path, sheet)

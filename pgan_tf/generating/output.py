@@ -6,9 +6,12 @@ import contextlib
 import posixpath
 from collections.abc import Iterator
 
+import numpy as np
 import tensorflow as tf
 
+from pgan_tf.whole_file import write_file
 from tfrecords.errors import UserError
+from tfrecords.picture_file import encode_picture, is_file_name
 
 
 def make_folder_of(path: str) -> None:
@@ -20,6 +23,34 @@ def make_folder_of(path: str) -> None:
     with writing(path):
         if posixpath.dirname(path):
             tf.io.gfile.makedirs(posixpath.dirname(path))
+
+
+def check_folder_name(path: str) -> None:
+    """Refuses a file's name for a folder of pictures.
+
+    Raises:
+        UserError: it is one, and no such folder exists.
+    """
+    if is_file_name(path) and not tf.io.gfile.isdir(path):
+        raise UserError(
+            f"--output: expected a folder for a file of each seed, got {path!r}: give --grid=8x4 "
+            f"for one sheet, one seed for one picture, or {path + '/'!r} for a folder of that name"
+        )
+
+
+def write_picture(path: str, picture: np.ndarray) -> None:
+    """Writes a picture, whole or not at all; its ending says how.
+
+    Args:
+        path: of the PNG, JPEG or WebP file.
+        picture: `(height, width, 1 or 3)` uint8.
+
+    Raises:
+        UserError: it can't be written.
+    """
+    data = encode_picture(picture, path)
+    with writing(path):
+        write_file(path, data)
 
 
 @contextlib.contextmanager

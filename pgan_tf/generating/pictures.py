@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pgan_tf import sampling
-from pgan_tf.generating.output import make_folder_of, writing
+from pgan_tf.generating.output import make_folder_of, write_picture
 from pgan_tf.generating.painter import BATCH_SIZE, Painter
 
 
@@ -52,8 +52,7 @@ def write_pictures(
     pictures = tqdm(draw_seeds(painter, seeds, classes), "Drawing", len(seeds), disable=None)
     for seed, picture in zip(seeds, pictures, strict=True):
         path = posixpath.join(folder, f"seed-{seed:06d}.png")
-        with writing(path):
-            sampling.write_png(path, enlarge(picture, scale))
+        write_picture(path, enlarge(picture, scale))
 
 
 def write_grid(
@@ -71,7 +70,7 @@ def write_grid(
         seeds: see `draw_seeds`; row by row.
         classes: see `draw_seeds`.
         columns: pictures in a row.
-        path: of the PNG file.
+        path: of the PNG, JPEG or WebP file.
         scale: how often each pixel is repeated, each way.
 
     Raises:
@@ -80,8 +79,7 @@ def write_grid(
     make_folder_of(path)
     pictures = tqdm(draw_seeds(painter, seeds, classes), "Drawing", len(seeds), disable=None)
     sheet = sampling.make_grid(np.stack(list(pictures)), columns, painter.resolution * scale)
-    with writing(path):
-        sampling.write_png(path, sheet)
+    write_picture(path, sheet)
 
 
 def enlarge(picture: np.ndarray, scale: int) -> np.ndarray:

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tfrecords.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.errors import UserError
-from tfrecords.inspecting.extraction import encode_png
 from tfrecords.inspecting.inspection import Pictures, class_names, picture_classes
+from tfrecords.picture_file import check_picture_name, encode_picture
 
 MAX_CLASSES = 32
 
@@ -44,13 +44,13 @@ class Row:
 
 
 def show(folder: str, path: str, resolution: int | None = None, count: int | None = None) -> str:
-    """Draws pictures that are spread over a dataset into one PNG file.
+    """Draws pictures that are spread over a dataset into one picture file.
 
     With classes each row is one of the first 32 classes.
 
     Args:
         folder: of the dataset, local or remote.
-        path: of the PNG to make, which must not exist.
+        path: of the PNG, JPEG or WebP to make, which must not exist.
         resolution: of the pictures, in pixels; None is the largest that fits into a
             sheet about 1000 px wide. Smaller pictures are enlarged.
         count: how many pictures, of each class where there are classes; None is 64, or
@@ -62,8 +62,7 @@ def show(folder: str, path: str, resolution: int | None = None, count: int | Non
     Raises:
         UserError: there is no such dataset or resolution, or the file exists.
     """
-    if not path.lower().endswith(".png"):
-        raise UserError(f"out: expected a file to make, NAME.png, got {path!r}")
+    check_picture_name(path, "out")
     if tf.io.gfile.exists(path):
         raise UserError(f"{path}: expected no such file yet: remove it or take another name")
     info = read_dataset_info(folder)
@@ -71,12 +70,13 @@ def show(folder: str, path: str, resolution: int | None = None, count: int | Non
     resolution, scale = _fit(info, resolution, columns, len(rows), label_width)
     title = f"{_in_ascii(info.name) or 'data set'}: {info.num_images:,} pictures, {resolution} px"
     sheet = _draw(info, rows, columns, resolution, scale, label_width, title)
+    data = encode_picture(np.asarray(sheet), path)
     parent = path.rpartition("/")[0]
     try:
         if parent:
             tf.io.gfile.makedirs(parent)
         with tf.io.gfile.GFile(path, "wb") as file:
-            file.write(encode_png(np.asarray(sheet)))
+            file.write(data)
     except tf.errors.OpError as error:
         raise UserError(f"{path}: cannot be written: {error.message}") from error
     shown = sum(len(row.indices) for row in rows)

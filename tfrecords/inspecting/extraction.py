@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import functools
-import io
 import os
 import re
 
-import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from tfrecords.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.errors import UserError
 from tfrecords.files import whole_folder
 from tfrecords.inspecting.inspection import Pictures, class_names, map_in_threads, picture_classes
 from tfrecords.paths import reason
+from tfrecords.picture_file import encode_picture
 
 # What some file systems do not take in a name.
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
@@ -59,7 +57,7 @@ def extract(
         index = chosen[position]
         path = tf.io.gfile.join(partial_dir, folders[index], f"{index:0{digits}}.png")
         with tf.io.gfile.GFile(path, "wb") as file:
-            file.write(encode_png(pictures.read(index)))
+            file.write(encode_picture(pictures.read(index)))
 
     try:
         with whole_folder(out_dir) as partial_dir:
@@ -96,13 +94,6 @@ def parse_indices(text: str | None, count: int) -> list[int]:
             raise UserError(f"indices: expected numbers from 0 to {count - 1}, got {last}")
         chosen.update(range(first, last + 1))
     return sorted(chosen)
-
-
-def encode_png(image: np.ndarray) -> bytes:
-    """Returns a (height, width, 1 or 3) uint8 picture as a PNG file."""
-    file = io.BytesIO()
-    Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(file, "PNG")
-    return file.getvalue()
 
 
 def _check_out_dir(out_dir: str) -> None:

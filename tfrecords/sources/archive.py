@@ -1,5 +1,7 @@
 """A .zip or .tar archive of picture files as a source."""
 
+import functools
+import io
 import os
 import posixpath
 import stat
@@ -8,11 +10,13 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from tfrecords import limits
 from tfrecords.errors import UserError
+from tfrecords.picture_kinds import HEAD_BYTES
 from tfrecords.regular_file import check_regular_file
 from tfrecords.source import Reader, Source
 from tfrecords.sources.label_files import find_labels
@@ -22,6 +26,7 @@ from tfrecords.sources.listing import (
     no_pictures,
     printable,
     sample_read_sides,
+    why_left_out,
 )
 from tfrecords.sources.parts import Parts, file_identity, new_temporary_file
 from tfrecords.sources.tar import TAR_ERRORS, is_compressed, open_tar, read_member, read_members
@@ -69,7 +74,7 @@ def open_archive(file: str, labels: str | None = None) -> Source:
         raise _damaged(file, error) from error
     paths = entries.paths
     if not paths:
-        raise no_pictures(file)
+        raise no_pictures(file, entries.rejected)
     inside = _without_common_folder(paths) if labels == "folders" else paths
     rows, names = find_labels(labels, inside, file, (path for path, _ in entries.rejected))
 
@@ -83,6 +88,7 @@ def open_archive(file: str, labels: str | None = None) -> Source:
         open=entries.open,
         identity=[file_identity(file), entries.identity],
         picture_name=picture_name,
+        opens_fast=True,
         sample_sides=lambda: sample_read_sides(len(paths), entries.open, picture_name, file),
         labels=rows,
         label_names=names,
@@ -135,30 +141,44 @@ def _damaged(file: str, error: Exception) -> UserError:
 
 
 def _open_zip(file: str) -> _Entries:
-    with _load_zip(file) as archive:
-        infos = archive.infolist()
     found: dict[str, int] = {}
     rejected = {}
     unpacked = 0
-    for position, info in enumerate(infos):
-        path = _clean_path(info.filename)
-        if info.is_dir() or not has_picture_name(path) or is_hidden(path):
-            continue
-        if info.flag_bits & 1:
-            raise UserError(f"{file}: {printable(path)} is encrypted: unpack the archive first")
-        too_large = limits.picture_too_large(info.file_size)
-        if stat.S_ISLNK(info.external_attr >> 16):
-            rejected[path] = "a link"
-        elif too_large:
-            rejected[path] = too_large
-        else:
-            unpacked += info.file_size
-            found[path] = position
+    with _load_zip(file) as archive:
+        infos = archive.infolist()
+        for position, info in enumerate(infos):
+            path = _clean_path(info.filename)
+            if info.is_dir() or is_hidden(path):
+                continue
+            named = has_picture_name(path)
+            if named and info.flag_bits & 1:
+                raise UserError(f"{file}: {printable(path)} is encrypted: unpack the archive first")
+            if stat.S_ISLNK(info.external_attr >> 16):
+                why = "a link" if named else None
+            else:
+                why = why_left_out(path, functools.partial(_zip_head, archive, info))
+            if why == "":
+                why = limits.picture_too_large(info.file_size) or ""
+            found.pop(path, None)
+            rejected.pop(path, None)
+            if why == "":
+                unpacked += info.file_size
+                found[path] = position
+            elif why:
+                rejected[path] = why
     limits.check_expansion(unpacked, os.path.getsize(file), file)
     paths = sorted(found)
     identity = [[path, infos[found[path]].file_size, infos[found[path]].CRC] for path in paths]
     positions = np.array([found[path] for path in paths], np.int64)
     return _Entries(_OpenZip(file, positions), paths, identity, sorted(rejected.items()))
+
+
+def _zip_head(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    try:
+        with archive.open(info) as member:
+            return member.read(HEAD_BYTES)
+    except ARCHIVE_ERRORS:  # encrypted or broken: nothing says that it is a picture
+        return b""
 
 
 def _open_tar(file: str) -> _Entries:
@@ -169,9 +189,11 @@ def _index_tar(file: str) -> _Entries:
     places: dict[str, tuple[int, int, int]] = {}
     rejected: dict[str, str] = {}
     with open_tar(file) as archive:
-        for path, member in _picture_members(archive):
-            if _is_picture(path, member, places, rejected):
+        for path, member, opened in _members(archive, rejected):
+            if opened:
                 places[path] = (member.offset_data, member.size, int(member.mtime))
+            else:
+                _add_link(path, member, places, rejected)
     return _tar_entries(file, file, places, rejected)
 
 
@@ -181,10 +203,12 @@ def _spool_tar(file: str) -> _Entries:
     with new_temporary_file() as (spool, temporary):
         try:
             with open_tar(file) as archive:
-                for path, member in _picture_members(archive):
-                    if _is_picture(path, member, places, rejected):
+                for path, member, opened in _members(archive, rejected):
+                    if opened:
                         places[path] = (spool.tell(), member.size, int(member.mtime))
-                        spool.write(read_member(archive, member))
+                        spool.write(read_member(opened))
+                    else:
+                        _add_link(path, member, places, rejected)
         except UserError:
             raise
         except TAR_ERRORS as error:  # an OSError is the disk's
@@ -192,31 +216,37 @@ def _spool_tar(file: str) -> _Entries:
     return _tar_entries(file, temporary, places, rejected)
 
 
-def _picture_members(archive: tarfile.TarFile) -> Iterator[tuple[str, tarfile.TarInfo]]:
-    """Gives what is named like a picture, and its path."""
+def _members(
+    archive: tarfile.TarFile, rejected: dict[str, str]
+) -> Iterator[tuple[str, tarfile.TarInfo, io.BufferedReader | None]]:
+    """Gives the path of each picture and of links, and the file that reads it.
+
+    What is not read here is added to `rejected`.
+    """
     for member in read_members(archive):
         path = _clean_path(member.name)
-        if has_picture_name(path) and not is_hidden(path) and not member.isdir():
-            yield path, member
+        if is_hidden(path) or member.isdir():
+            continue
+        if not member.isreg() or member.issparse():
+            if member.islnk() or has_picture_name(path):
+                yield path, member, None
+            continue
+        # One file for a look and for reading: a compressed archive does not go backwards.
+        opened = cast(io.BufferedReader, archive.extractfile(member))
+        why = why_left_out(path, functools.partial(_tar_head, opened))
+        if why == "":
+            why = limits.picture_too_large(member.size) or ""
+        if why == "":
+            yield path, member, opened
+        elif why:
+            rejected[path] = why
 
 
-def _is_picture(
-    path: str,
-    member: tarfile.TarInfo,
-    places: dict[str, tuple[int, int, int]],
-    rejected: dict[str, str],
-) -> bool:
-    """Says whether a member is to be read; else adds it to what it is."""
-    too_large = limits.picture_too_large(member.size)
-    if member.issparse():
-        rejected[path] = "no regular file"
-    elif member.isreg() and too_large:
-        rejected[path] = too_large
-    elif member.isreg():
-        return True
-    else:
-        _add_link(path, member, places, rejected)
-    return False
+def _tar_head(opened: io.BufferedReader) -> bytes:
+    try:
+        return opened.peek(HEAD_BYTES)
+    except OSError as error:
+        raise tarfile.ReadError(str(error)) from error
 
 
 def _add_link(
@@ -229,7 +259,7 @@ def _add_link(
     target = _clean_path(member.linkname)
     if member.islnk() and target in places:
         places[path] = places[target]
-    else:
+    elif has_picture_name(path):
         rejected[path] = "a link" if member.islnk() or member.issym() else "no regular file"
 
 

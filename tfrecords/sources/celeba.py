@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from tfrecords.errors import UserError
-from tfrecords.images import FORMATS
+from tfrecords.picture_kinds import decoders
 from tfrecords.source import Reader, Source
 from tfrecords.sources.archive import is_archive, open_archive
 from tfrecords.sources.folder import open_folder
@@ -60,7 +60,7 @@ class _OpenCropped:
         def read_cropped(index: int) -> np.ndarray:
             data = read(index)
             try:
-                with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                with Image.open(io.BytesIO(data), formats=decoders()) as image:
                     size = image.size
                     if size == ALIGNED_SIZE:  # others are not decoded: they may be huge
                         picture = np.asarray(image.convert("RGB"))

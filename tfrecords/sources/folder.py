@@ -1,5 +1,6 @@
 """A folder of picture files as a source."""
 
+import concurrent.futures
 import functools
 import os
 import stat
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from tfrecords.errors import UserError
 from tfrecords.images import smaller_side
 from tfrecords.limits import MOST_PICTURE_BYTES
+from tfrecords.picture_kinds import HEAD_BYTES
 from tfrecords.remote import is_remote, load_gfile, read_bytes, read_whole
 from tfrecords.source import Reader, Source
 from tfrecords.sources.label_files import find_labels
@@ -18,9 +20,11 @@ from tfrecords.sources.listing import (
     no_pictures,
     printable,
     sample_sides,
+    why_left_out,
 )
 
 _HEADER_BYTES = 2**18  # of a remote picture: most tell their size within these
+_REMOTE_THREADS = 32  # that ask for files at a time: each waits for its answer
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,8 @@ class Listing:
         paths: of the pictures, relative to the folder, with slashes, sorted.
         sizes: in bytes.
         times: of the last change, in nanoseconds.
-        rejected: (path, reason) of what is named like a picture and is none.
+        rejected: (path, reason) of what is a picture that is not read here, or is named
+            like a picture and is none.
     """
 
     paths: list[str]
@@ -43,9 +48,10 @@ class Listing:
 def open_folder(folder: str, labels: str | None = None) -> Source:
     """Finds the pictures in a folder and its sub-folders, in order of their paths.
 
-    Hidden files and folders and files with other endings are left out. Links are
-    followed, but for those to a folder that they lie in. What is named like a picture
-    but is no file (a dangling link, a folder that holds no picture, a pipe) is rejected.
+    Hidden files and folders are left out, and files that neither are named like a picture
+    nor begin like one. Links are followed, but for those to a folder that they lie in.
+    Pictures of a kind that is not read here are rejected, and so is what is named like a
+    picture but is no file (a dangling link, a folder that holds no picture, a pipe).
 
     Args:
         folder: local or remote (`gs://…`).
@@ -58,7 +64,7 @@ def open_folder(folder: str, labels: str | None = None) -> Source:
     listing = _list_remote(folder) if remote else list_folder(folder)
     paths = listing.paths
     if not paths:
-        raise no_pictures(folder)
+        raise no_pictures(folder, listing.rejected)
     rows, names = find_labels(labels, paths, folder, (path for path, _ in listing.rejected))
     identity = [list(seen) for seen in zip(paths, listing.sizes, listing.times, strict=True)]
 
@@ -76,6 +82,7 @@ def open_folder(folder: str, labels: str | None = None) -> Source:
         open=functools.partial(_open_reader, folder, paths),
         identity=identity,
         picture_name=picture_name,
+        opens_fast=True,
         sample_sides=lambda: sample_sides(len(paths), find_side, folder),
         labels=rows,
         label_names=names,
@@ -116,8 +123,6 @@ def _walk(
         named = has_picture_name(entry.name)
         try:
             is_dir = entry.is_dir()
-            if not (is_dir or named):
-                continue
             status = entry.stat()
         except OSError as error:
             if named:
@@ -125,10 +130,14 @@ def _walk(
                 rejected.append((path, dangling))
             continue
         if not is_dir:
-            if stat.S_ISREG(status.st_mode):
-                yield path, status.st_size, status.st_mtime_ns
+            if not stat.S_ISREG(status.st_mode):  # pipes and devices are never opened
+                reason = "no regular file" if named else None
             else:
-                rejected.append((path, "no regular file"))
+                reason = why_left_out(path, functools.partial(_local_head, folder, path))
+            if reason == "":
+                yield path, status.st_size, status.st_mtime_ns
+            elif reason:
+                rejected.append((path, reason))
             continue
         key = (status.st_dev, status.st_ino)
         if key in ancestors:
@@ -150,16 +159,31 @@ def _list_remote(folder: str) -> Listing:
     if not gfile.isdir(folder):
         raise UserError(f"source: expected a folder, got {folder!r}: no such folder")
     root = folder.rstrip("/")
-    paths = []
-    for directory, _, files in gfile.walk(root):
+    files = []
+    for directory, _, names in gfile.walk(root):
         relative = directory[len(root) :].strip("/")
-        found = (f"{relative}/{file}" if relative else file for file in files)
-        paths += [path for path in found if has_picture_name(path) and not is_hidden(path)]
-    paths.sort()
-    stats = [gfile.stat(_join(folder, path)) for path in paths]
+        found = (f"{relative}/{name}" if relative else name for name in names)
+        files += [path for path in found if not is_hidden(path)]
+    files.sort()
+    with concurrent.futures.ThreadPoolExecutor(_REMOTE_THREADS) as threads:
+        reasons = list(threads.map(functools.partial(_why_not_remote, folder), files))
+        paths = [path for path, why in zip(files, reasons, strict=True) if why == ""]
+        stats = list(threads.map(gfile.stat, (_join(folder, path) for path in paths)))
     return Listing(
-        paths, [status.length for status in stats], [status.mtime_nsec for status in stats], []
+        paths,
+        [status.length for status in stats],
+        [status.mtime_nsec for status in stats],
+        [(path, why) for path, why in zip(files, reasons, strict=True) if why],
     )
+
+
+def _why_not_remote(folder: str, path: str) -> str | None:
+    return why_left_out(path, lambda: read_bytes(_join(folder, path), HEAD_BYTES))
+
+
+def _local_head(folder: str, path: str) -> bytes:
+    with open(os.path.join(folder, path), "rb", buffering=0) as file:
+        return file.read(HEAD_BYTES)
 
 
 def _remote_side(path: str) -> int:

@@ -1,4 +1,4 @@
-"""What folders and archives have in common: which of their files are pictures."""
+"""What folders and archives have in common."""
 
 import importlib
 import posixpath
@@ -7,15 +7,32 @@ from typing import Any
 
 from tfrecords.errors import UserError
 from tfrecords.images import smaller_side
-
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+from tfrecords.picture_kinds import KINDS, find_kind, kind_by_ending
 
 _SAMPLED_PICTURES = 1000
 
 
 def has_picture_name(path: str) -> bool:
-    """Says whether a file's ending is that of a picture."""
-    return path.lower().endswith(EXTENSIONS)
+    """Says whether a file's ending is that of a picture, of a kind that is read or not."""
+    return kind_by_ending(path) is not None
+
+
+def why_left_out(path: str, read_head: Callable[[], bytes]) -> str | None:
+    """Returns "" for a picture, why it is rejected, or None for what is no picture.
+
+    Args:
+        path: of the file, for its ending.
+        read_head: reads its first `HEAD_BYTES`; called where the ending does not tell.
+    """
+    try:
+        kind = find_kind(path, read_head)
+    except UserError as error:
+        return str(error)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if kind is None:
+        return None
+    return "" if kind.is_read() else kind.reason()
 
 
 def is_hidden(path: str) -> bool:
@@ -82,9 +99,16 @@ def sample_read_sides(
     return sample_sides(num_pictures, find_side, description)
 
 
-def no_pictures(description: str) -> UserError:
-    """Returns the error about a source without pictures."""
-    return UserError(f"{description}: expected pictures ({' '.join(EXTENSIONS)}), found none in it")
+def no_pictures(description: str, rejected: Sequence[tuple[str, str]] = ()) -> UserError:
+    """Returns the error about a source without pictures.
+
+    Args:
+        description: the source.
+        rejected: (name, reason) of what is left out.
+    """
+    known = ", ".join(kind.name for kind in KINDS if kind.is_read())
+    why = f"; left out: {rejected[0][0]}: {rejected[0][1]}" if rejected else ""
+    return UserError(f"{description}: expected pictures ({known}), found none in it{why}")
 
 
 def split_option(rest: str, choices: Sequence[str]) -> tuple[str, str]:

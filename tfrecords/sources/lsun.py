@@ -49,5 +49,6 @@ def open_lsun(folder: str, labels: str | None = None) -> Source:
         open=pictures,
         identity=["lsun", identity, num_pictures],
         picture_name=picture_name,
+        opens_fast=True,
         sample_sides=lambda: sample_read_sides(num_pictures, pictures, picture_name, folder),
     )

@@ -110,14 +110,14 @@ def read_members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         yield member
 
 
-def read_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    """Returns a regular member's bytes; the caller has looked at its size.
+def read_member(opened: IO[bytes]) -> bytes:
+    """Returns an open member's bytes; the caller has looked at its size.
 
     Raises:
         UserError, or one of `TAR_ERRORS`: see `open_tar`.
     """
     try:
-        return archive.extractfile(member).read()  # type: ignore[union-attr]
+        return opened.read()
     except OSError as error:  # as above
         raise tarfile.ReadError(str(error)) from error
 

@@ -19,6 +19,9 @@ from tfrecords.source import PictureOptions, Source, compute_fingerprint
 # The published converter shuffles with this seed; the same gives the same files.
 _SHUFFLE_SEED = 123
 
+# Changes when the same picture becomes other pixels: no data set is half of one, half of another.
+_PIXELS = 2
+
 _HASH_BLOCK_BYTES = 2**22
 
 
@@ -55,6 +58,7 @@ class Conversion:
             **self._details(),
             "num_pictures": self.source.num_pictures,
             "pillow": PIL.__version__,
+            "pixels": _PIXELS,
         }
 
     def made(self, folder: str) -> bool:

@@ -54,26 +54,31 @@ class Chunk:
         task: what it was made from.
         frames: resolution to the records, as they stand in a file, in order.
         rejected: the pictures without records: (index in the source, name, reason).
+        notes: what is doubtful about others: (name, note).
     """
 
     task: Task
     frames: dict[int, list[bytes]]
     rejected: list[tuple[int, str, str]]
+    notes: list[tuple[str, str]]
 
 
 def convert_task(read: Reader, options: PictureOptions, encoding: str, task: Task) -> Chunk:
     """Reads and converts the pictures of one chunk, in order."""
     frames: dict[int, list[bytes]] = {}
     rejected = []
+    notes: list[tuple[str, str]] = []
     for index, name in zip(task.indices, task.names, strict=True):
         try:
-            image = prepare_picture(read(index), options, name)
+            said: list[str] = []
+            image = prepare_picture(read(index), options, name, said.append)
         except UserError as error:
             rejected.append((index, name, str(error).removeprefix(f"{name}: ")))
             continue
+        notes += [(name, note) for note in said]
         for resolution, level in build_pyramid(image).items():
             frames.setdefault(resolution, []).append(frame(encode_image(level, encoding)))
-    return Chunk(task, frames, rejected)
+    return Chunk(task, frames, rejected, notes)
 
 
 def convert_all(

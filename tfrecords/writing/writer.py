@@ -29,6 +29,7 @@ from tfrecords.writing import out_folder
 from tfrecords.writing.conversion import Conversion
 from tfrecords.writing.convert import Chunk, Task, convert_all
 from tfrecords.writing.journal import JOURNAL_NAME, Journal
+from tfrecords.writing.remarks import Remarks, describe_notes, describe_rejected
 from tfrecords.writing.shards import Shards, undo_finish
 
 SHARD_BYTES = 2**27
@@ -147,8 +148,11 @@ def _convert_and_finish(
         elif journal.position:
             print(f"{partial}: going on after {journal.position:,} pictures", flush=True)
         _refuse(conversion, journal, partial, strict)
+        notes = Remarks()
         with contextlib.closing(_convert(conversion, journal.position, processes)) as chunks:
             for chunk in chunks:
+                for name, note in chunk.notes:
+                    notes.add(name, note)
                 with _writing(out_dir, partial):
                     _write_chunk(chunk, shards, journal)
                 _refuse(conversion, journal, partial, strict)
@@ -164,6 +168,9 @@ def _convert_and_finish(
             put_in_place(partial, out_dir)
             with contextlib.suppress(FileNotFoundError):  # the same command has found it meanwhile
                 os.remove(os.path.join(out_dir, JOURNAL_NAME))
+        rejected = ((name, reason) for _, name, reason in journal.rejected)
+        lines = describe_rejected([*conversion.source.rejected, *rejected])
+        print("".join(f"{line}\n" for line in [*describe_notes(notes), *lines]), end="", flush=True)
     finally:
         for one in shards.values():
             one.close()
