@@ -20,6 +20,7 @@ from absl import flags
 from tqdm import tqdm
 
 from pgan_tf import checkpoint, metric_flags, train_flags
+from pgan_tf.flags_file import located_flags
 from pgan_tf.metrics.by_name import NAMES, make_metrics, need_inception, parse_names
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures, default_num_images, read_generated
 from pgan_tf.metrics.exported import read_exported
@@ -33,8 +34,7 @@ from pgan_tf.metrics.score_log import (
     draw_scores,
     read_scores,
 )
-from pgan_tf.run_data import RunData, find_data
-from pgan_tf.run_files import read_text
+from pgan_tf.run_data import RunData, find_data, read_run_data
 from pgan_tf.run_folder import checkpoint_folder, read_config, readable_errors
 from pgan_tf.whole_file import write_file
 from tfrecords.command_line import run
@@ -164,14 +164,20 @@ def read_reals(resolution: int, num_channels: int, label_size: int) -> DatasetIn
     options = train_flags.picture_options()
     if not train_flags.RUN_DIR.value:
         options = dataclasses.replace(options, resolution=options.resolution or resolution)
+    run_dir = train_flags.RUN_DIR.value
+    recorded = read_run_data(run_dir) if run_dir else None
+    # The run's flags.txt gives it once.
+    chosen = flags.FLAGS["data"].present > (recorded is not None)
     wanted = RunData(
         train_flags.DATA.value or "",
         train_flags.DATA_CACHE.value,
         options,
         train_flags.LABELS.value,
         train_flags.TFDS_DATA_DIR.value,
+        recorded.looked_for if recorded and not chosen else (),
     )
-    return find_data(wanted, num_channels, label_size)
+    begun = read_config(run_dir) if run_dir else None
+    return find_data(wanted, num_channels, label_size, begun, chosen=chosen)
 
 
 def with_flags_of_run(arguments: list[str]) -> list[str]:
@@ -180,12 +186,7 @@ def with_flags_of_run(arguments: list[str]) -> list[str]:
     pairs = zip(arguments, [*arguments[1:], ""], strict=True)
     found = [re.fullmatch(r"--?run_dir(?:=(.*))?", one) and (one, after) for one, after in pairs]
     given = [one.split("=", 1)[1] if "=" in one else after for one, after in filter(None, found)]
-    path = posixpath.join(given[-1], "flags.txt") if given else ""
-    if not path or not tf.io.gfile.exists(path):
-        return arguments
-    # Other lines may be of another program's, or lead to other files.
-    lines = read_text(path, most_bytes=2**20).splitlines()
-    return [*(line for line in lines if not line.startswith("--flagfile")), *arguments]
+    return [*located_flags(given[-1]), *arguments] if given and given[-1] else arguments
 
 
 if __name__ == "__main__":

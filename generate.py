@@ -219,13 +219,16 @@ def find_training_pictures(painter: Painter) -> tuple[DatasetInfo, bool]:
         options = PictureOptions(painter.resolution, painter.num_channels)
         wanted = RunData("", "datasets", options)
     changes = {"data": DATA.value, "data_cache": DATA_CACHE.value}
-    wanted = dataclasses.replace(wanted, **{k: v for k, v in changes.items() if v})
+    changes |= {"looked_for": ()} if DATA.value else {}
+    wanted = dataclasses.replace(wanted, **{k: v for k, v in changes.items() if v is not None})
     if not wanted.data:
         raise UserError(
             "--data: expected the pictures that the generator was trained on, got none: only run "
             "folders know theirs"
         )
-    info = find_data(wanted, painter.num_channels, config.network.label_size if config else 0)
+    label_size = config.network.label_size if config else 0
+    chosen = bool(DATA.value)
+    info = find_data(wanted, painter.num_channels, label_size, config, chosen=chosen)
     return info, config is not None and config.mirror_augment
 
 

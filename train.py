@@ -8,6 +8,8 @@ goes on. Where TF_CONFIG names several workers, the same command on each trains 
 import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import contextlib
+import dataclasses
+import functools
 import os
 import pathlib
 import posixpath
@@ -17,7 +19,7 @@ import sys
 import tensorflow as tf
 from absl import flags
 
-from pgan_tf import metric_flags
+from pgan_tf import flags_file, metric_flags
 from pgan_tf import train_flags as given
 from pgan_tf.config import TrainingConfig
 from pgan_tf.cost import cpu_days
@@ -31,7 +33,8 @@ from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.network_flags import RESOLUTION
 from pgan_tf.per_resolution import check_resolution
-from pgan_tf.run_folder import join_run, open_run
+from pgan_tf.records import check_resolutions
+from pgan_tf.run_folder import check_folder, join_run, open_run
 from pgan_tf.schedule import describe_end
 from pgan_tf.together import chief_first, ends_together
 from pgan_tf.tolerance import Tolerance
@@ -42,6 +45,7 @@ from tfrecords.cache import prepare
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
+from tfrecords.identity import identify, in_words
 from tfrecords.locking import locked
 
 flags.adopt_module_key_flags(given)
@@ -83,10 +87,10 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
     resolution = RESOLUTION.value or info.resolution
     run_dir = given.RUN_DIR.value or f"runs/{info.name}-{resolution}px"
     run_dir = run_dir.rstrip("/") or "/"
+    text = flags_text(run_dir)
     weights = weights_to_begin_with(given.INIT_FROM.value, run_dir)
     config = given.make_config(
-        # The folder's name: where pictures were converted, it changes when they do.
-        f"{posixpath.basename(info.folder)}, {info.num_images} pictures",
+        in_words(info),
         resolution,
         info.num_channels,
         info.label_size if given.CONDITIONAL.value else 0,
@@ -95,21 +99,27 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
         else first_resolution(weights, run_dir, resolution),
         info.label_names,
     )
+    check_resolutions(info, config.schedule.initial_resolution, resolution)
     if given.DRY_RUN.value:
         print_dry_run(config, strategy)
         return
 
     check_batch_sizes(config, strategy.num_replicas_in_sync)
     with chief_first(strategy, workers):
+        with_labels = config.network.label_size > 0
+        data = identify(info, resolution, given.DATA_CACHE.value, with_labels=with_labels)
+        config = dataclasses.replace(config, data=data)
         scorer = make_scorer(config, info, run_dir)
     with contextlib.ExitStack() as until_the_end:
         with chief_first(strategy, workers):
             if workers.is_chief:
                 until_the_end.enter_context(locked(run_dir, IN_USE.format(run_dir)))
-                open_run(run_dir, config, flags_text(run_dir))
+                check_folder(run_dir, config)
+                if workers.number > 1:  # the others compare their flags with what is in it
+                    open_run(run_dir, config, text)
             else:
                 join_run(run_dir, config)
-        train_in_folder(config, info, run_dir, strategy, weights, workers, scorer)
+        train_in_folder(config, info, run_dir, strategy, weights, workers, scorer, text)
 
 
 def train_in_folder(
@@ -120,8 +130,9 @@ def train_in_folder(
     weights: Weights | None,
     workers: Workers,
     scorer: Scorer | None,
+    text: str,
 ) -> None:
-    """Trains, when the run folder is open."""
+    """Trains, when the run folder is locked; `text` is for its flags.txt."""
     resolution = config.network.resolution
     print(f"Devices: {describe(strategy, given.STRATEGY.value, workers)}. Run folder: {run_dir}")
     if workers.is_chief:
@@ -136,6 +147,7 @@ def train_in_folder(
         stage = try_heaviest_stage(config, info, strategy, given.MAX_BAD_RECORDS.value)
         if workers.is_chief:
             print(f"Preflight: one iteration of stage {stage.number} ({stage}) fits", flush=True)
+    opening = functools.partial(open_run, run_dir, config, text)
     images_shown = train(
         config,
         info,
@@ -147,6 +159,7 @@ def train_in_folder(
         weights,
         workers,
         **({"after_checkpoint": scorer} if scorer else {}),
+        **({"before_writing": opening} if workers.number == 1 else {}),
     )
     if workers.is_chief:
         print_what_next(run_dir, images_shown)
@@ -195,13 +208,7 @@ def flags_text(run_dir: str) -> str:
         for flag in flags.FLAGS.get_key_flags_for_module(given)
         if flag.name != "dry_run"
     }
-    lines = []
-    for name, value in sorted(values.items()):
-        if isinstance(value, bool):
-            lines.append(f"--{name}" if value else f"--no{name}")
-        elif value is not None:
-            lines.append(f"--{name}={value}")
-    return "\n".join(lines) + "\n"
+    return flags_file.flags_text(values)
 
 
 def print_what_next(run_dir: str, images_shown: int) -> None:
@@ -222,11 +229,12 @@ def print_what_next(run_dir: str, images_shown: int) -> None:
 def with_default_preset(arguments: list[str]) -> list[str]:
     """Puts the shapes preset before the arguments, unless they choose data or a preset."""
     preset = pathlib.Path(__file__).parent / "presets" / "shapes.flags"
-    # "--data shapes" is "--data=shapes".
-    words = " ".join(arguments).replace("-data ", "-data=").split(" ")
-    chosen = [word.lstrip("-") for word in words if word.startswith("-")]
-    if any(name.split("=")[0] in ("data", "flagfile") for name in chosen if name != "data=shapes"):
-        return arguments
+    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
+        name, equals, value = word.lstrip("-").partition("=")
+        # "--data shapes" is "--data=shapes".
+        other_data = name == "data" and (value if equals else after) != "shapes"
+        if word.startswith("-") and (other_data or name == "flagfile"):
+            return arguments
     return [f"--flagfile={preset}", *arguments]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from typing import Any
 
 from pgan_tf.checks import require
@@ -15,10 +16,12 @@ from pgan_tf.network_config import NetworkConfig
 from pgan_tf.per_resolution import PerResolution
 from pgan_tf.schedule_config import ScheduleConfig
 from tfrecords.errors import UserError
+from tfrecords.identity import DataIdentity
 
 __all__ = [
     "CHANGEABLE",
     "PRECISIONS",
+    "DataIdentity",
     "LossConfig",
     "NetworkConfig",
     "ScheduleConfig",
@@ -39,7 +42,8 @@ class TrainingConfig:
     """Everything that decides what a run computes.
 
     Attributes:
-        dataset: name of the data set.
+        dataset: the data set, as people call it.
+        data: what it holds; nothing in runs of before that was recorded.
         label_names: of the classes, in order; empty where there are none, or no names.
         network: the two networks.
         schedule: when they grow.
@@ -60,6 +64,7 @@ class TrainingConfig:
     """
 
     dataset: str = ""
+    data: DataIdentity = DataIdentity()
     label_names: tuple[str, ...] = ()
     network: NetworkConfig = NetworkConfig()
     schedule: ScheduleConfig = ScheduleConfig()
@@ -121,7 +126,8 @@ class TrainingConfig:
                 network=NetworkConfig(**fields.pop("network")),
                 schedule=ScheduleConfig(**schedule),
                 loss=LossConfig(**fields.pop("loss")),
-                # Runs of before there was such a field have none.
+                # Runs of before there were such fields have none.
+                data=DataIdentity(**fields.pop("data", {})),
                 label_names=tuple(fields.pop("label_names", ())),
                 **fields,
             )
@@ -131,8 +137,14 @@ class TrainingConfig:
 
 # What may change between the parts of a run without making it another run.
 CHANGEABLE = frozenset(
-    {"schedule.total_kimg", "schedule.tick_kimg", "schedule.batch_size", "label_names"}
+    {
+        *("schedule.total_kimg", "schedule.tick_kimg", "schedule.batch_size", "label_names"),
+        "order of the pictures",
+    }
 )
+
+# What a name of pictures that were converted ended with, as long as it told of their times.
+_CACHED = re.compile(r"-\d+px-[0-9a-f]{8}(?=, )")
 
 
 def differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[Any, Any]]:
@@ -144,11 +156,38 @@ def differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[Any
     first = max(schedule.initial_resolution for schedule in both)
     last = max(first, min(schedule.resolution for schedule in both))
     after = dict(_flatten(new))
-    return {
+    return data_differences(old, new) | {
         name: (value, after[name])
         for name, value in _flatten(old)
-        if _between(value, first, last) != _between(after[name], first, last)
+        if name not in ("dataset", "data")
+        and _between(value, first, last) != _between(after[name], first, last)
     }
+
+
+def data_differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[str, str]]:
+    """Returns in what two configurations' data differ, as `differences` does.
+
+    What they hold decides, or their names and number where one of the two knows no more.
+    """
+    was, now = old.data, new.data
+    of_networks = ("resolution", "num_channels", "label_size")
+    if any(getattr(old.network, name) != getattr(new.network, name) for name in of_networks):
+        return {}  # which networks want other data is said of the networks
+    if not (was.files and now.files):
+        names = tuple(_CACHED.sub("", config.dataset) for config in (old, new))
+        return {} if names[0] == names[1] else {"dataset": names}
+    if (was.files, was.labels) == (now.files, now.labels):
+        return {}
+    if was.same_in_another_order(now):
+        return {"order of the pictures": (f"{was.files[:8]}…", f"{now.files[:8]}…")}
+    if was.files == now.files:
+        return {"labels of the data": (_short(was.labels), _short(now.labels))}
+    words = (f"{one.dataset} (SHA-256 {one.data.files[:8]}…)" for one in (old, new))
+    return {"dataset": tuple(words)}
+
+
+def _short(digest: str) -> str:
+    return f"SHA-256 {digest[:8]}…" if digest else "none"
 
 
 def _between(value: Any, first: int, last: int) -> Any:
@@ -159,7 +198,7 @@ def _flatten(config: Any, prefix: str = "") -> list[tuple[str, Any]]:
     pairs = []
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value) and not isinstance(value, PerResolution):
+        if dataclasses.is_dataclass(value) and not isinstance(value, (PerResolution, DataIdentity)):
             pairs += _flatten(value, f"{prefix}{field.name}.")
         else:
             pairs.append((prefix + field.name, value))

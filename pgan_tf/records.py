@@ -42,6 +42,26 @@ class Records:
         return int((self.ends - self.begins).sum())
 
 
+def check_resolutions(info: DatasetInfo, first: int, last: int) -> None:
+    """Checks that a data set has what networks want that grow from one resolution to another.
+
+    Raises:
+        UserError: it has not.
+    """
+    found = ", ".join(map(str, info.files))
+    if last not in info.files:
+        raise UserError(
+            f"--resolution: expected one of the TFRecords in {info.name}, {found} px, got {last}: "
+            f"choose one of these, or convert the pictures again"
+        )
+    if first not in info.files:
+        raise UserError(
+            f"--initial_resolution: expected one of the TFRecords in {info.name}, {found} px, got "
+            f"{first}, at which the networks begin: give --initial_resolution={min(info.files)}, "
+            f"or convert the pictures again"
+        )
+
+
 def find_records(info: DatasetInfo, resolution: int) -> Records:
     """Finds the records of a resolution.
 

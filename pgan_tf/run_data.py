@@ -6,12 +6,13 @@ import dataclasses
 import posixpath
 import re
 
-import tensorflow as tf
-
-from pgan_tf.run_files import read_text
+from pgan_tf.config import CHANGEABLE, TrainingConfig, data_differences
+from pgan_tf.flags_file import find_path, read_flags
 from tfrecords.cache import prepare
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
+from tfrecords.identity import identify
+from tfrecords.identity import in_words as name_in_words
 from tfrecords.images import parse_background
 from tfrecords.source import PictureOptions
 
@@ -26,6 +27,7 @@ class RunData:
         options: what becomes of each picture.
         labels: where labels come from; None for the data's own.
         tfds_data_dir: where TensorFlow Datasets keeps its files; None for its own place.
+        looked_for: where the data are not, though they should be.
     """
 
     data: str
@@ -33,21 +35,37 @@ class RunData:
     options: PictureOptions
     labels: str | None = None
     tfds_data_dir: str | None = None
+    looked_for: tuple[str, ...] = ()
 
 
-def find_data(wanted: RunData, num_channels: int, label_size: int) -> DatasetInfo:
+def find_data(
+    wanted: RunData,
+    num_channels: int,
+    label_size: int,
+    begun: TrainingConfig | None = None,
+    *,
+    chosen: bool = True,
+) -> DatasetInfo:
     """Returns the data set that a generator was trained on.
 
     Args:
         wanted: where it is.
         num_channels: of the generator's pictures.
         label_size: the generator's classes; 0 for any.
+        begun: the run's configuration, which tells of its data; None where there is no run.
+        chosen: whether somebody asked for just these data: that they are others than the
+            run's is no error then, and a line says so.
 
     Raises:
         UserError: it is not there, or another one.
     """
     if not wanted.data:
         raise UserError("--data: expected the pictures that it was trained on, got none")
+    if wanted.looked_for:
+        raise UserError(
+            f"--data: expected the pictures that the run was trained on, found nothing at "
+            f"{' or '.join(wanted.looked_for)}: give --data= where they are now"
+        )
     info = prepare(
         wanted.data,
         wanted.data_cache,
@@ -60,12 +78,32 @@ def find_data(wanted: RunData, num_channels: int, label_size: int) -> DatasetInf
             f"--data: expected pictures with {num_channels} channels and {label_size} classes, as "
             f"it was trained on, got {info.num_channels} and {info.label_size}"
         )
+    if begun is not None and (words := _describe_other(begun, info, wanted.data_cache)):
+        if not chosen:
+            raise UserError(
+                f"--data: expected the pictures that the run was trained on, {wanted.data} holds "
+                f"others ({words}): give --data= where they are now, or, to take these all the "
+                f"same, --data={wanted.data}"
+            )
+        print(f"--data: not the pictures that the run was trained on ({words})", flush=True)
     return info
+
+
+def _describe_other(begun: TrainingConfig, info: DatasetInfo, data_cache: str) -> str:
+    """Says in what data are others than a run's; "" where they are not, or in order only."""
+    resolution, with_labels = begun.network.resolution, begun.network.label_size > 0
+    data = identify(info, resolution, data_cache, with_labels=with_labels)
+    found = dataclasses.replace(begun, dataset=name_in_words(info), data=data)
+    return ", ".join(
+        f"{name} was {was} and is {now}"
+        for name, (was, now) in data_differences(begun, found).items()
+        if name not in CHANGEABLE
+    )
 
 
 def read_run_data(run_dir: str) -> RunData | None:
     """Reads what a run was trained on from its flags.txt; None without one that says so."""
-    flags = _read_flags(posixpath.join(run_dir, "flags.txt"))
+    flags = read_flags(run_dir)
     if not flags.get("data"):
         return None
     resolution = flags.get("resolution", "")
@@ -74,12 +112,18 @@ def read_run_data(run_dir: str) -> RunData | None:
             f"{posixpath.join(run_dir, 'flags.txt')}: expected --resolution to be a number of "
             f"pixels, got {resolution[:40]!r}: put back the file that train.py wrote"
         )
+
+    def find(name: str, default: str | None = None) -> str | None:
+        value = flags.get(name, default)
+        return value and find_path(name, value, run_dir, flags.get("run_dir", ""))[0]
+
+    _, looked_for = find_path("data", flags["data"], run_dir, flags.get("run_dir", ""))
     upscaling = {"allow_upscaling": True, "noallow_upscaling": False}
     given = [value for name, value in upscaling.items() if name in flags]
     defaults = PictureOptions()
     return RunData(
-        flags["data"],
-        flags.get("data_cache", "datasets"),
+        find("data"),
+        find("data_cache", "datasets"),
         PictureOptions(
             resolution=int(resolution) if resolution else None,
             num_channels=1 if flags.get("channels") == "gray" else 3,
@@ -88,15 +132,7 @@ def read_run_data(run_dir: str) -> RunData | None:
             allow_upscaling=given[-1] if given else None,
             white_level=float(flags["white_level"]) if flags.get("white_level") else None,
         ),
-        flags.get("labels"),
-        flags.get("tfds_data_dir"),
+        find("labels"),
+        find("tfds_data_dir"),
+        tuple(looked_for),
     )
-
-
-def _read_flags(path: str) -> dict[str, str]:
-    """Returns the values of lines like `--name=value`, and "" for those like `--name`."""
-    if not tf.io.gfile.exists(path):
-        return {}
-    lines = read_text(path, most_bytes=2**20).splitlines()
-    pairs = [line.strip()[2:].partition("=") for line in lines if line.startswith("--")]
-    return {name: value for name, _, value in pairs}

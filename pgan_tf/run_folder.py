@@ -28,6 +28,9 @@ from tfrecords.files import remove_partial_files
 # What an opening that was broken off may leave: not somebody else's files.
 _OWN_NAMES = frozenset({"samples", "flags.txt", "flags.txt.partial", "config.json.partial"})
 
+# Of `config.differences`: what other pictures change, and no flag.
+_OF_THE_DATA = frozenset({"dataset", "labels of the data"})
+
 
 def checkpoint_folder(run_dir: str) -> str:
     """Returns where a run's checkpoints are."""
@@ -43,28 +46,36 @@ def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
         flags: the contents of flags.txt.
 
     Raises:
-        UserError: it can't be written, holds something else, or another configuration.
+        UserError: it can't be written, or as `check_folder` does.
     """
-    config_path = posixpath.join(run_dir, "config.json")
     try:
-        begun = read_config(run_dir)
-        if begun is not None:
-            check_same_run(begun, config, run_dir)
-        elif tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(_list(run_dir)):
-            raise UserError(
-                f"--run_dir: expected a new folder or one of train.py's, got {run_dir!r} which "
-                f"holds other files: name another"
-            )
+        check_folder(run_dir, config)
         tf.io.gfile.makedirs(posixpath.join(run_dir, "samples"))
         for folder in ("", "samples", "scores", "checkpoints"):
             remove_partial_files(posixpath.join(run_dir, folder))
         _write(posixpath.join(run_dir, "flags.txt"), flags)
-        _write(config_path, config.to_json())
+        _write(posixpath.join(run_dir, "config.json"), config.to_json())
     except tf.errors.OpError as error:
         raise UserError(
             f"--run_dir: expected a folder that can be written, got {run_dir!r} ({error.message}): "
             f"name another"
         ) from None
+
+
+def check_folder(run_dir: str, config: TrainingConfig) -> None:
+    """Checks that a folder can be a run's: it is new, empty, or of the same run.
+
+    Raises:
+        UserError: it holds something else, or another configuration.
+    """
+    begun = read_config(run_dir)
+    if begun is not None:
+        check_same_run(begun, config, run_dir)
+    elif tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(_list(run_dir)):
+        raise UserError(
+            f"--run_dir: expected a new folder or one of train.py's, got {run_dir!r} which "
+            f"holds other files: name another"
+        )
 
 
 def join_run(run_dir: str, config: TrainingConfig) -> None:
@@ -122,13 +133,29 @@ def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tu
         name: f"{name} was {before} and is {now}"
         for name, (before, now) in differences(old, new).items()
     }
-    refused = [words for name, words in different.items() if name not in CHANGEABLE]
-    if refused:
+    refused = {name: words for name, words in different.items() if name not in CHANGEABLE}
+    if not refused:
+        return tuple(different.values())
+    if not refused.keys() & _OF_THE_DATA:
         raise UserError(
-            f"--run_dir: {run_dir} was begun with another configuration ({', '.join(refused)}): go "
-            f"on with --flagfile={posixpath.join(run_dir, 'flags.txt')}, or name another --run_dir"
+            f"--run_dir: {run_dir} was begun with another configuration "
+            f"({', '.join(refused.values())}): go on with "
+            f"--flagfile={posixpath.join(run_dir, 'flags.txt')}, or name another --run_dir"
         )
-    return tuple(different.values())
+    new_run = (
+        f"--run_dir=ANOTHER --init_from={run_dir}" if _has_begun(run_dir) else "another --run_dir"
+    )
+    raise UserError(
+        f"--run_dir: {run_dir} was begun with other data ({', '.join(refused.values())}): give "
+        f"the --data= that it was begun with, wherever it is now, or begin a run with these: "
+        f"{new_run}"
+    )
+
+
+def _has_begun(run_dir: str) -> bool:
+    """Says whether there are checkpoints, with which another run may begin."""
+    folder = checkpoint_folder(run_dir)
+    return tf.io.gfile.isdir(folder) and any(name.endswith(".npz") for name in _list(folder))
 
 
 def _list(folder: str) -> list[str]:

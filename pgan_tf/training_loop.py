@@ -49,19 +49,21 @@ def train(
     weights: Weights | None = None,
     workers: Workers = ALONE,
     after_checkpoint: AfterCheckpoint = lambda *_: None,
+    before_writing: Callable[[], None] = lambda: None,
 ) -> int:
     """Trains until `total_kimg`, from the run folder's last checkpoint on if there is one.
 
     Args:
         config: what to compute; see `distribution.check_batch_sizes`.
         info: the TFRecords.
-        run_dir: a folder opened with `run_folder.open_run`.
+        run_dir: a folder opened with `run_folder.open_run`, now or by `before_writing`.
         strategy: the devices.
         tolerance: what the run keeps and bears.
         weights: what a run without a checkpoint begins with, in place of initial values.
         workers: the processes that train together; only the chief writes.
         after_checkpoint: called after each tick's checkpoint, and with the one that the run
             goes on from: it was cut off before that call, or in it.
+        before_writing: called when all was checked, before anything is written.
 
     Returns:
         The real images shown in all.
@@ -72,16 +74,16 @@ def train(
         StoppedError: SIGINT or SIGTERM came, and a checkpoint was written.
     """
     stop_together = StopTogether(strategy, workers)
-    parts = config, info, run_dir, strategy, tolerance, weights, workers
+    parts = config, info, run_dir, strategy, tolerance, weights, workers, stop_together
     try:
-        return _train(*parts, stop_together, after_checkpoint)
+        return _train(*parts, after_checkpoint, before_writing)
     except DivergedError as diverged:
         path = checkpoint.latest(checkpoint_folder(run_dir))
         if path is None:
             raise UserError(f"{diverged}, before the first checkpoint: {_WHAT_TO_DO}") from None
         print(f"{diverged}: going back to {path}, once", file=sys.stderr, flush=True)
     try:
-        return _train(*parts, stop_together, after_checkpoint)
+        return _train(*parts, after_checkpoint, before_writing)
     except DivergedError as diverged:
         raise UserError(
             f"{diverged}, again after going back to {path}, which is whole: {_WHAT_TO_DO}"
@@ -98,24 +100,24 @@ def _train(
     workers: Workers,
     stop_together: StopTogether,
     after_checkpoint: AfterCheckpoint,
+    before_writing: Callable[[], None],
 ) -> int:
     """Trains from the last checkpoint on; see `train`."""
-    stages = make_stages(config.schedule)
+    stages, checkpoints = make_stages(config.schedule), checkpoint_folder(run_dir)
     total_images = round(config.schedule.total_kimg * 1000)
-    checkpoints = checkpoint_folder(run_dir)
-
     begun = _begin(config, run_dir, strategy, weights, workers)
-    state, images_shown = begun.state, begun.images_shown
-    saved = begun.saved
+    state, images_shown, saved = begun.state, begun.images_shown, begun.saved
+    draws = workers.is_chief and not images_shown
+    reals = _sheet_of_reals(config, info, tolerance) if draws else None
+    before_writing()
     if saved and workers.is_chief:
         after_checkpoint(saved.path, images_shown, print, lambda: False)
     if images_shown >= total_images:
         return images_shown
     log = RunLog(run_dir, images_shown) if workers.is_chief else None
-    if log and images_shown == 0:
-        log.write_reals(_sheet_of_reals(config, info, tolerance))
-    quiet = not workers.is_chief
-    progress = Progress(stages, config.network, total_images, images_shown, quiet)
+    if log and draws:
+        log.write_reals(reals)
+    progress = Progress(stages, config.network, total_images, images_shown, not workers.is_chief)
     if images_shown:
         progress.print(f"Going on from {images_shown / 1000:g} kimg")
     for words in begun.changed:

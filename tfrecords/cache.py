@@ -9,11 +9,12 @@ from tfrecords import paths
 from tfrecords.dataset_info import DatasetInfo, is_dataset_folder, read_dataset_info
 from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME, parse_details
 from tfrecords.errors import UserError
+from tfrecords.fingerprint import compute_fingerprint
 from tfrecords.in_words import size_in_words
 from tfrecords.locking import BusyError
 from tfrecords.remote import read_bytes
 from tfrecords.settling import settle_options
-from tfrecords.source import PictureOptions, Source, compute_fingerprint
+from tfrecords.source import PictureOptions, Source
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing.writer import estimate_bytes, write_dataset
 
@@ -34,7 +35,7 @@ def prepare(
     A folder of TFRecords is used as it is, if it has the resolution, channels and
     labels asked for. Anything else is converted on first use into
     `<cache_dir>/<name>-<resolution>px-<fingerprint>`, and found there as long as neither
-    the pictures nor the options change. A conversion that was interrupted goes on; one
+    the pictures' bytes nor the options change. A conversion that was interrupted goes on; one
     that another process is at is waited for. Lines on stdout say what happens.
 
     Args:
@@ -66,7 +67,7 @@ def prepare(
 def _convert_once(
     source: Source, options: PictureOptions, data: str, cache_dir: str, encoding: str
 ) -> DatasetInfo:
-    fingerprint = compute_fingerprint(source, options)
+    fingerprint = compute_fingerprint(source, options, cache_dir)
     folder = f"{source.name}-{options.resolution}px-{fingerprint[:8]}"
     cached = paths.join(cache_dir, folder)
     waiting = False
@@ -79,7 +80,14 @@ def _convert_once(
                 flush=True,
             )
         try:
-            info = write_dataset(source, options, cached, name=source.name, encoding=encoding)
+            info = write_dataset(
+                source,
+                options,
+                cached,
+                name=source.name,
+                encoding=encoding,
+                fingerprint=fingerprint,
+            )
         except BusyError:
             if not waiting:
                 print("Waiting for another process that is converting them", flush=True)

@@ -5,6 +5,8 @@ It holds:
     version, name, encoding, num_images, num_rejected, num_channels, resolutions,
     label_names, label_counts       of the pictures
     options, source, fingerprint    what they were made of, and how
+    content                         pictures, labelled: see `content.digest_in_any_order`; not
+                                    in those of earlier versions
     files                           of each file: file, resolution, records, bytes, sha256;
                                     for the labels: file, bytes, sha256
 """

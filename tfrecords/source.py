@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -77,6 +75,23 @@ class PictureOptions:
 
 
 @dataclass(frozen=True)
+class SourceFile:
+    """A file that pictures are made from. It counts by its bytes, wherever it lies.
+
+    A remote one, which would have to be fetched twice for that, counts by the other values.
+
+    Attributes:
+        path: of the file, local or remote.
+        size: in bytes.
+        time: of the last change, in nanoseconds.
+    """
+
+    path: str
+    size: int
+    time: int
+
+
+@dataclass(frozen=True)
 class Source:
     """Pictures as they are found, of any size, before they are converted.
 
@@ -88,7 +103,8 @@ class Source:
             on the way there: a function of a module, a `functools.partial` of one, or a
             frozen dataclass with `__call__`. It should not need TensorFlow where it can
             do without. The reader raises UserError for a picture that cannot be read.
-        identity: values for JSON that differ when the pictures do: paths, sizes, times.
+        identity: `SourceFile`s, in the order of their pictures, and values for JSON, that
+            together differ when the pictures do.
         picture_name: what to call picture i in messages, such as its path.
         sample_sides: gives the smaller sides, in pixels, of some pictures; None reads up
             to 1000 spread over all.
@@ -111,19 +127,6 @@ class Source:
     label_names: tuple[str, ...] = ()
     opens_fast: bool = False
     rejected: tuple[tuple[str, str], ...] = field(default=())
-
-
-def compute_fingerprint(source: Source, options: PictureOptions) -> str:
-    """Hashes what decides a dataset into 16 hexadecimal digits.
-
-    Args:
-        source: its identity and labels count.
-        options: settled.
-    """
-    labels = None if source.labels is None else hashlib.sha256(source.labels.tobytes()).hexdigest()
-    values = [list(source.identity), options.to_json(), list(source.label_names), labels]
-    text = json.dumps(values, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def one_hot(indices: Iterable[int], num_classes: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The sources by the names that users give them."""
 
+import functools
 import os
 from collections.abc import Callable
 
@@ -17,6 +18,18 @@ from tfrecords.sources.idx import is_idx_folder, open_mnist, open_mnist_rgb
 from tfrecords.sources.lsun import is_lmdb_folder, open_lsun
 from tfrecords.sources.svhn import open_svhn
 from tfrecords.sources.tfds import open_tfds
+
+# To add a kind of source, write `open_…(rest, labels) -> Source` and name it here.
+_KINDS: dict[str, Callable[[str, str | None], Source]] = {
+    "mnist": open_mnist,
+    "mnist_rgb": open_mnist_rgb,
+    "svhn": open_svhn,
+    "lsun": open_lsun,
+    "celeba": open_celeba,
+    "hdf5": open_hdf5,
+    "cifar10": functools.partial(open_cifar, "cifar10"),
+    "cifar100": functools.partial(open_cifar, "cifar100"),
+}
 
 SOURCES_HELP = (
     "a folder of pictures, a .zip or .tar of them, 'tfds:NAME[:SPLIT]', 'shapes', or a copy of "
@@ -69,20 +82,22 @@ def open_source(
         return shapes.open_shapes(resolution, labels)
     if kind == "tfds":
         return open_tfds(rest, labels, tfds_data_dir)
-    if kind in ("cifar10", "cifar100"):
-        return open_cifar(kind, rest, labels)
-    # To add a kind of source, write `open_…(rest, labels) -> Source` and name it here.
-    kinds: dict[str, Callable[[str, str | None], Source]] = {
-        "mnist": open_mnist,
-        "mnist_rgb": open_mnist_rgb,
-        "svhn": open_svhn,
-        "lsun": open_lsun,
-        "celeba": open_celeba,
-        "hdf5": open_hdf5,
-    }
-    if rest and kind in kinds:
-        return kinds[kind](rest, labels)
+    if rest and kind in _KINDS:
+        return _KINDS[kind](rest, labels)
     return _open_path(source, labels, folder_labels)
+
+
+def split_kind(source: str) -> tuple[str, str]:
+    """Splits a source, as for `open_source`, into its kind with the colon and what has a path.
+
+    Returns:
+        Such as `mnist:` and `digits:test`; a bare path has no kind, `shapes` and `tfds:NAME`
+        no path: "".
+    """
+    kind, colon, rest = source.partition(":")
+    if source == "shapes" or kind == "tfds":
+        return source, ""
+    return (kind + colon, rest) if rest and kind in _KINDS else ("", source)
 
 
 def _open_path(path: str, labels: str | None, folder_labels: str | None) -> Source:

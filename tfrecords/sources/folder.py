@@ -12,7 +12,7 @@ from tfrecords.images import smaller_side
 from tfrecords.limits import MOST_PICTURE_BYTES
 from tfrecords.picture_kinds import HEAD_BYTES
 from tfrecords.remote import is_remote, load_gfile, read_bytes, read_whole
-from tfrecords.source import Reader, Source
+from tfrecords.source import Reader, Source, SourceFile
 from tfrecords.sources.label_files import find_labels
 from tfrecords.sources.listing import (
     has_picture_name,
@@ -66,7 +66,10 @@ def open_folder(folder: str, labels: str | None = None) -> Source:
     if not paths:
         raise no_pictures(folder, listing.rejected)
     rows, names = find_labels(labels, paths, folder, (path for path, _ in listing.rejected))
-    identity = [list(seen) for seen in zip(paths, listing.sizes, listing.times, strict=True)]
+    identity = [
+        SourceFile(_join(folder, path), size, time)
+        for path, size, time in zip(paths, listing.sizes, listing.times, strict=True)
+    ]
 
     def picture_name(index: int) -> str:
         return printable(_join(folder, paths[index]))

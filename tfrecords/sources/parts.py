@@ -14,7 +14,7 @@ import numpy as np
 from tfrecords.errors import UserError
 from tfrecords.in_words import size_in_words
 from tfrecords.limits import picture_too_large
-from tfrecords.source import Reader
+from tfrecords.source import Reader, SourceFile
 from tfrecords.temporary import temporary_folder
 
 
@@ -163,8 +163,8 @@ class Arrays:
         return min(self.shape[-2:]) + 2 * self.padding
 
 
-def file_identity(path: str) -> list[str | int]:
-    """Returns [name, size in bytes, time of the last change in ns] of a local file.
+def file_identity(path: str) -> SourceFile:
+    """Returns a local file as a part of a source's identity.
 
     Raises:
         UserError: there is no such file.
@@ -173,4 +173,4 @@ def file_identity(path: str) -> list[str | int]:
         status = os.stat(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    return [os.path.basename(path), status.st_size, status.st_mtime_ns]
+    return SourceFile(path, status.st_size, status.st_mtime_ns)

@@ -202,11 +202,13 @@ def _open_image_folder(folder: str, name: str, split: str, labels: str | None) -
         inside = (entry.strip("/") for entry in gfile.listdir(f"{folder}/{each}"))
         classes |= {entry for entry in inside if gfile.isdir(f"{folder}/{each}/{entry}")}
     names = tuple(sorted(entry for entry in classes if not entry.startswith(".")))
-    source = open_folder(os.path.join(folder, split))
+    inside = os.path.join(folder, split)
+    source = open_folder(inside)
     array = None
     if labels is None and len(names) > 1:
         indices = {entry: index for index, entry in enumerate(names)}
-        first = (str(seen[0]).split("/")[0] for seen in source.identity)
+        paths = (file.path.removeprefix(f"{inside}/") for file in source.identity)
+        first = (path.split("/")[0] for path in paths)
         array = one_hot((indices.get(entry, -1) for entry in first), len(names))
     array, names = own_labels(labels, array, names, f"tfds:{name}")
     return replace(source, labels=array, label_names=names)

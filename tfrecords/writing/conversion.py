@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import PIL
 
+from tfrecords.content import digest_in_any_order
 from tfrecords.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME
 from tfrecords.files import whole_file, write_file
-from tfrecords.source import PictureOptions, Source, compute_fingerprint
+from tfrecords.source import PictureOptions, Source
 
 # The published converter shuffles with this seed; the same gives the same files.
 _SHUFFLE_SEED = 123
@@ -36,6 +37,7 @@ class Conversion:
         shuffle: whether the pictures come in a random order, always the same.
         encoding: `png` or `raw`.
         shard_bytes: above this a file is followed by another.
+        fingerprint: of source and options, see `compute_fingerprint`.
     """
 
     source: Source
@@ -44,6 +46,7 @@ class Conversion:
     shuffle: bool
     encoding: str
     shard_bytes: int
+    fingerprint: str
 
     def order(self) -> np.ndarray:
         """Returns the source's indices in the data set's order, (num_pictures,) int64."""
@@ -88,7 +91,13 @@ class Conversion:
         """
         order = self.order()
         kept = order[~np.isin(order, [index for index, _, _ in rejected])]
+        largest = [
+            os.path.join(folder, one["file"])
+            for one in files
+            if one["resolution"] == self.options.resolution
+        ]
         counts: list[int] = []
+        labels = None
         if self.source.labels is not None:
             labels = self.source.labels[kept].astype(np.float32)
             counts = _count_classes(labels)
@@ -109,6 +118,7 @@ class Conversion:
             "label_names": list(self.source.label_names),
             "label_counts": counts,
             "source": self.source.description,
+            "content": digest_in_any_order(largest, labels),
             "files": files,
         }
         text = json.dumps(details, indent=2, ensure_ascii=False) + "\n"
@@ -124,7 +134,7 @@ class Conversion:
                 "shuffle": self.shuffle,
                 "shard_bytes": self.shard_bytes,
             },
-            "fingerprint": compute_fingerprint(self.source, self.options),
+            "fingerprint": self.fingerprint,
         }
 
 

@@ -20,6 +20,7 @@ from tfrecords import pyramid
 from tfrecords.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.errors import UserError
 from tfrecords.files import put_in_place
+from tfrecords.fingerprint import compute_fingerprint
 from tfrecords.in_words import size_in_words
 from tfrecords.processors import count_processors
 from tfrecords.record import ENCODINGS
@@ -52,6 +53,7 @@ def write_dataset(
     shard_bytes: int = SHARD_BYTES,
     processes: int | None = None,
     strict: bool = False,
+    fingerprint: str | None = None,
 ) -> DatasetInfo:
     """Converts a source: TFRecords of each resolution, labels, and `dataset.json`.
 
@@ -71,6 +73,7 @@ def write_dataset(
         processes: how many convert, by default as many as there are processors; 1
             converts in this process.
         strict: whether the first picture that has to be left out is an error instead.
+        fingerprint: of `compute_fingerprint`, where it is known.
 
     Raises:
         UserError: an argument is none of these; `out_dir` is not empty or cannot be
@@ -80,9 +83,9 @@ def write_dataset(
     """
     _check(source, options, encoding, shard_bytes, processes)
     out_dir = out_folder.normalize(out_dir)
-    conversion = Conversion(
-        source, options, name or out_dir.split("/")[-1], shuffle, encoding, shard_bytes
-    )
+    name = name or out_dir.split("/")[-1]
+    fingerprint = fingerprint or compute_fingerprint(source, options)
+    conversion = Conversion(source, options, name, shuffle, encoding, shard_bytes, fingerprint)
     processes = processes or count_processors()
     if not is_remote(out_dir):
         _write_local(conversion, out_dir, processes, strict)
