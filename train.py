@@ -40,7 +40,7 @@ from pgan_tf.trial import try_heaviest_stage
 from pgan_tf.workers import ALONE, Workers, read_workers
 from tfrecords.cache import prepare
 from tfrecords.command_line import run
-from tfrecords.dataset_info import DatasetInfo
+from tfrecords.dataset_info import DatasetInfo, describe_labels
 from tfrecords.errors import UserError
 
 flags.adopt_module_key_flags(given)
@@ -49,6 +49,8 @@ flags.adopt_module_key_flags(given)
 def main() -> None:
     """Trains, or says what it would do."""
     num_channels = 3 if given.CHANNELS.value == "rgb" else 1
+    if given.CONDITIONAL.value and given.LABELS.value == "none":
+        raise UserError("--conditional: expected labels, got --labels=none: leave one of them out")
     if RESOLUTION.value is not None:
         check_resolution(RESOLUTION.value, "--resolution")
         if given.DRY_RUN.value:
@@ -77,6 +79,9 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
             labels=given.LABELS.value or ("wanted" if given.CONDITIONAL.value else None),
             tfds_data_dir=given.TFDS_DATA_DIR.value,
         )
+        if workers.is_chief and (given.CONDITIONAL.value or given.LABELS.value):
+            unused = "" if given.CONDITIONAL.value else " (not used: train with --conditional)"
+            print(f"{describe_labels(info)}{unused}", flush=True)
     resolution = RESOLUTION.value or info.resolution
     run_dir = given.RUN_DIR.value or f"runs/{info.name}-{resolution}px"
     run_dir = run_dir.rstrip("/") or "/"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfrecords.dataset_json import JSON_NAME
 from tfrecords.errors import UserError
 from tfrecords.source import Reader, Source
 from tfrecords.sources.label_files import find_labels
@@ -24,6 +25,7 @@ from tfrecords.sources.listing import (
 )
 from tfrecords.sources.parts import Parts, file_identity, new_temporary_file
 
+_JSON_BYTES = 2**27  # of labels, at most: three million pictures
 _TAR_ENDINGS = (".tar",)
 _COMPRESSED_ENDINGS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
@@ -64,8 +66,8 @@ def open_archive(file: str, labels: str | None = None) -> Source:
     paths = entries.paths
     if not paths:
         raise no_pictures(file)
-    inside = _without_common_folder(paths) if labels == "folders" else paths
-    rows, names = find_labels(labels, inside, file, (path for path, _ in entries.rejected))
+    rejected = (path for path, _ in entries.rejected)
+    found = find_labels(labels, paths, file, rejected, entries.texts.get)
 
     def picture_name(index: int) -> str:
         return printable(f"{file}/{paths[index]}")
@@ -78,20 +80,25 @@ def open_archive(file: str, labels: str | None = None) -> Source:
         identity=[file_identity(file), entries.identity],
         picture_name=picture_name,
         sample_sides=lambda: sample_read_sides(len(paths), entries.open, picture_name, file),
-        labels=rows,
-        label_names=names,
+        labels=found.rows,
+        label_names=found.names,
+        notes=found.notes,
         rejected=tuple((printable(f"{file}/{path}"), why) for path, why in entries.rejected),
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Entries:
-    """The pictures in an archive: how to open them, their paths, and what is none."""
+    """The pictures in an archive: how to open them, their paths, and what is none.
+
+    `texts` holds each `dataset.json`, by its path.
+    """
 
     open: Callable[[], Reader]
     paths: Sequence[str]
     identity: Sequence[Sequence[str | int]]
     rejected: Sequence[tuple[str, str]]
+    texts: dict[str, bytes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +138,14 @@ def _damaged(file: str, error: Exception) -> UserError:
 def _open_zip(file: str) -> _Entries:
     with _load_zip(file) as archive:
         infos = archive.infolist()
+        try:
+            texts = {
+                _clean_path(info.filename): archive.read(info)
+                for info in infos
+                if _holds_labels(_clean_path(info.filename), info.file_size)
+            }
+        except ARCHIVE_ERRORS as error:
+            raise _damaged(file, error) from error
     found: dict[str, int] = {}
     rejected = {}
     for position, info in enumerate(infos):
@@ -146,7 +161,7 @@ def _open_zip(file: str) -> _Entries:
     paths = sorted(found)
     identity = [[path, infos[found[path]].file_size, infos[found[path]].CRC] for path in paths]
     positions = np.array([found[path] for path in paths], np.int64)
-    return _Entries(_OpenZip(file, positions), paths, identity, sorted(rejected.items()))
+    return _Entries(_OpenZip(file, positions), paths, identity, sorted(rejected.items()), texts)
 
 
 def _open_tar(file: str) -> _Entries:
@@ -158,25 +173,27 @@ def _open_tar(file: str) -> _Entries:
 def _index_tar(file: str) -> _Entries:
     places: dict[str, tuple[int, int, int]] = {}
     rejected: dict[str, str] = {}
+    texts: dict[str, bytes] = {}
     try:
         with tarfile.open(file, "r:") as archive:
-            for path, member in _members(archive):
+            for path, member in _members(archive, texts):
                 if member.isreg() and not member.issparse():
                     places[path] = (member.offset_data, member.size, int(member.mtime))
                 else:
                     _add_link(path, member, places, rejected)
     except ARCHIVE_ERRORS as error:
         raise _damaged(file, error) from error
-    return _tar_entries(file, file, places, rejected)
+    return _tar_entries(file, file, places, rejected, texts)
 
 
 def _spool_tar(file: str) -> _Entries:
     places: dict[str, tuple[int, int, int]] = {}
     rejected: dict[str, str] = {}
+    texts: dict[str, bytes] = {}
     with new_temporary_file() as (spool, temporary):
         try:
             with tarfile.open(file, "r|*") as archive:
-                for path, member in _members(archive):
+                for path, member in _members(archive, texts):
                     if member.isreg():
                         places[path] = (spool.tell(), member.size, int(member.mtime))
                         data = _extract(archive, member)
@@ -185,7 +202,7 @@ def _spool_tar(file: str) -> _Entries:
                         _add_link(path, member, places, rejected)
         except (EOFError, ValueError, zlib.error, tarfile.TarError) as error:
             raise _damaged(file, error) from error
-    return _tar_entries(file, temporary, places, rejected)
+    return _tar_entries(file, temporary, places, rejected, texts)
 
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
@@ -195,13 +212,17 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
         raise tarfile.ReadError(str(error)) from error
 
 
-def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, tarfile.TarInfo]]:
-    """Gives what is named like a picture, and its path."""
+def _members(
+    archive: tarfile.TarFile, texts: dict[str, bytes]
+) -> Iterator[tuple[str, tarfile.TarInfo]]:
+    """Gives what is named like a picture, and its path; adds to `texts`."""
     while (member := archive.next()) is not None:
         archive.members = []  # tarfile would keep 1 kB for each
         path = _clean_path(member.name)
         if has_picture_name(path) and not is_hidden(path) and not member.isdir():
             yield path, member
+        elif member.isreg() and _holds_labels(path, member.size):
+            texts[path] = _extract(archive, member)
 
 
 def _add_link(
@@ -223,6 +244,7 @@ def _tar_entries(
     spool: object,
     places: dict[str, tuple[int, int, int]],
     rejected: dict[str, str],
+    texts: dict[str, bytes],
 ) -> _Entries:
     paths = sorted(places)
     table = np.array([places[path] for path in paths], np.int64).reshape(-1, 3)
@@ -230,17 +252,13 @@ def _tar_entries(
         [path, int(size), int(time)] for path, (_, size, time) in zip(paths, table, strict=True)
     ]
     parts = Parts(spool, table[:, 0].copy(), table[:, 1].copy(), file)
-    return _Entries(parts, paths, identity, sorted(rejected.items()))
+    return _Entries(parts, paths, identity, sorted(rejected.items()), texts)
+
+
+def _holds_labels(path: str, size: int) -> bool:
+    """Says whether an entry may hold the labels: in the folder that holds all pictures."""
+    return path.count("/") <= 2 and posixpath.basename(path) == JSON_NAME and size <= _JSON_BYTES
 
 
 def _clean_path(path: str) -> str:
     return posixpath.normpath(path.replace("\\", "/")).lstrip("/")
-
-
-def _without_common_folder(paths: Sequence[str]) -> Sequence[str]:
-    """Removes the folders that hold everything, as archives often have one."""
-    common = posixpath.commonpath([posixpath.dirname(path) for path in paths])
-    if not common:
-        return paths
-    inside = [path[len(common) + 1 :] for path in paths]
-    return inside if all("/" in path for path in inside) else paths

@@ -58,7 +58,8 @@ def open_folder(folder: str, labels: str | None = None) -> Source:
     paths = listing.paths
     if not paths:
         raise no_pictures(folder)
-    rows, names = find_labels(labels, paths, folder, (path for path, _ in listing.rejected))
+    rejected = (path for path, _ in listing.rejected)
+    found = find_labels(labels, paths, folder, rejected, functools.partial(_read_if_there, folder))
     identity = [list(seen) for seen in zip(paths, listing.sizes, listing.times, strict=True)]
 
     def picture_name(index: int) -> str:
@@ -76,8 +77,9 @@ def open_folder(folder: str, labels: str | None = None) -> Source:
         identity=identity,
         picture_name=picture_name,
         sample_sides=lambda: sample_sides(len(paths), find_side, folder),
-        labels=rows,
-        label_names=names,
+        labels=found.rows,
+        label_names=found.names,
+        notes=found.notes,
         rejected=tuple(
             (printable(_join(folder, path)), reason) for path, reason in listing.rejected
         ),
@@ -170,6 +172,12 @@ def _remote_side(path: str) -> int:
 
 def _open_reader(folder: str, paths: Sequence[str]) -> Reader:
     return lambda index: read_bytes(_join(folder, paths[index]))
+
+
+def _read_if_there(folder: str, path: str) -> bytes | None:
+    file = _join(folder, path)
+    there = load_gfile().exists(file) if is_remote(folder) else os.path.isfile(file)
+    return read_bytes(file) if there else None
 
 
 def _join(folder: str, path: str) -> str:

@@ -20,6 +20,7 @@ from tfrecords.sources.listing import load_package
 from tfrecords.sources.parts import file_identity
 
 ENDINGS = (".h5", ".hdf5")
+_MOST_CLASSES = 2**20
 
 
 def open_hdf5(file: str, labels: str | None = None) -> Source:
@@ -124,7 +125,8 @@ def _find_labels(archive: Any, file: str) -> tuple[np.ndarray | None, str | None
 def _check_labels(labels: np.ndarray, num_pictures: int, file: str) -> np.ndarray:
     """Returns float32 rows."""
     whole = np.issubdtype(labels.dtype, np.integer)
-    if labels.ndim == 1 and len(labels) == num_pictures and whole and labels.min() >= 0:
+    flat = labels.ndim == 1 and len(labels) == num_pictures and whole
+    if flat and labels.min() >= 0 and labels.max() < _MOST_CLASSES:
         return one_hot(labels.astype(np.int64), int(labels.max()) + 1)
     number = whole or np.issubdtype(labels.dtype, np.floating)
     if labels.ndim != 2 or len(labels) != num_pictures or not labels.shape[1] or not number:

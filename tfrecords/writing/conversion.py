@@ -13,7 +13,7 @@ import numpy as np
 import PIL
 
 from tfrecords.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME
-from tfrecords.source import PictureOptions, Source, compute_fingerprint
+from tfrecords.source import OneHot, PictureOptions, Source, compute_fingerprint, row_blocks
 from tfrecords.writing.journal import write_all
 
 # The published converter shuffles with this seed; the same gives the same files.
@@ -86,9 +86,9 @@ class Conversion:
         kept = order[~np.isin(order, [index for index, _, _ in rejected])]
         counts: list[int] = []
         if self.source.labels is not None:
-            labels = self.source.labels[kept].astype(np.float32)
-            counts = _count_classes(labels)
-            files = [*files, _write_labels(folder, f"{self.name}-rxx.labels", labels)]
+            counts = _count_classes(self.source.labels, kept)
+            name = f"{self.name}-rxx.labels"
+            files = [*files, _write_labels(folder, name, self.source.labels, kept)]
         lines = [*self.source.rejected, *((name, reason) for _, name, reason in rejected)]
         if lines:
             text = "".join(
@@ -124,16 +124,24 @@ class Conversion:
         }
 
 
-def _count_classes(labels: np.ndarray) -> list[int]:
+def _count_classes(labels: OneHot | np.ndarray, kept: np.ndarray) -> list[int]:
     """Counts the pictures of each class; nothing for labels that are no one-hot rows."""
+    if isinstance(labels, OneHot):
+        return OneHot(labels.classes[kept], labels.num_classes).counts().tolist()
+    labels = labels[kept]
     one_hot = ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) <= 1).all()
     return labels.sum(axis=0, dtype=np.float64).astype(int).tolist() if one_hot else []
 
 
-def _write_labels(folder: str, name: str, labels: np.ndarray) -> dict[str, Any]:
+def _write_labels(
+    folder: str, name: str, labels: OneHot | np.ndarray, kept: np.ndarray
+) -> dict[str, Any]:
     path = os.path.join(folder, name)
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(kept), labels.shape[1])}
     with open(path, "wb") as file:
-        np.save(file, labels)
+        np.lib.format.write_array_header_1_0(file, header)  # as np.save writes it
+        for block in row_blocks(labels, kept):
+            file.write(block)
         file.flush()
         os.fsync(file.fileno())
     digest = hashlib.sha256()
