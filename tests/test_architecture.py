@@ -15,7 +15,7 @@ LAYERS = (
     ("pgan_tf.network_config", "pgan_tf.schedule_config", "pgan_tf.loss_config"),
     ("pgan_tf.config",),
     ("pgan_tf.schedule", "pgan_tf.winograd"),
-    ("pgan_tf.cost",),
+    ("pgan_tf.cost", "pgan_tf.class_weights"),
     ("pgan_tf.failures", "pgan_tf.convolution", "pgan_tf.layer_shapes"),
     ("pgan_tf.sizes", "pgan_tf.official.unpickler", "pgan_tf.official.names"),
     ("pgan_tf.official.theano",),

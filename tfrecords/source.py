@@ -18,7 +18,7 @@ WHITE = (255, 255, 255)
 # (height, width, channels), in grey, RGB or RGBA.
 Reader = Callable[[int], bytes | np.ndarray]
 
-_BLOCK_BYTES = 2**24
+_BLOCK_BYTES = 2**22
 
 FITS = ("crop", "letterbox", "stretch")
 
@@ -150,7 +150,7 @@ def one_hot(indices: Iterable[int], num_classes: int) -> OneHot:
 def row_blocks(
     labels: OneHot | np.ndarray, order: np.ndarray | None = None
 ) -> Iterator[np.ndarray]:
-    """Gives labels in float32 blocks of rows, about 16 MiB each.
+    """Gives labels in float32 blocks of rows, about 4 MiB each.
 
     Args:
         labels: (pictures, label_size).
