@@ -43,7 +43,7 @@ from pgan_tf.trial import try_heaviest_stage
 from pgan_tf.workers import ALONE, Workers, read_workers
 from tfrecords.cache import prepare
 from tfrecords.command_line import run
-from tfrecords.dataset_info import DatasetInfo
+from tfrecords.dataset_info import DatasetInfo, describe_labels
 from tfrecords.errors import UserError
 from tfrecords.identity import identify, in_words
 from tfrecords.locking import locked
@@ -56,6 +56,8 @@ IN_USE = "--run_dir: another process is training {}: wait until it has ended, or
 def main() -> None:
     """Trains, or says what it would do."""
     num_channels = 3 if given.CHANNELS.value == "rgb" else 1
+    if given.CONDITIONAL.value and given.LABELS.value == "none":
+        raise UserError("--conditional: expected labels, got --labels=none: leave one of them out")
     if RESOLUTION.value is not None:
         check_resolution(RESOLUTION.value, "--resolution")
         if given.DRY_RUN.value:
@@ -84,6 +86,9 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
             labels=given.LABELS.value or ("wanted" if given.CONDITIONAL.value else None),
             tfds_data_dir=given.TFDS_DATA_DIR.value,
         )
+        if workers.is_chief and (given.CONDITIONAL.value or given.LABELS.value):
+            unused = "" if given.CONDITIONAL.value else " (not used: train with --conditional)"
+            print(f"{describe_labels(info)}{unused}", flush=True)
     resolution = RESOLUTION.value or info.resolution
     run_dir = given.RUN_DIR.value or f"runs/{info.name}-{resolution}px"
     run_dir = run_dir.rstrip("/") or "/"

@@ -6,7 +6,7 @@ reads just the pictures that its own devices train on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from pgan_tf.bad_records import BadRecords, note
 from pgan_tf.order import flips_at, pictures_at
 from pgan_tf.reals import mirror, to_float
 from pgan_tf.records import MEMORY_BYTES, Records, find_records, load_records, make_file_reader
-from tfrecords.dataset_info import DatasetInfo, read_labels
+from tfrecords.dataset_info import DatasetInfo, read_classes, read_labels
 from tfrecords.errors import UserError
 from tfrecords.record import parse_images
 
@@ -66,7 +66,7 @@ def make_dataset(
         raise UserError(
             f"data: expected labels of {label_size} classes in {info.name}, got {info.label_size}"
         )
-    labels = tf.constant(read_labels(info)[:, :label_size])
+    labels_of = _make_label_lookup(info, label_size)
     size = global_batch_size // num_replicas
     firsts = tf.constant(list(replicas), tf.int64)
 
@@ -83,7 +83,7 @@ def make_dataset(
         images = tf.ensure_shape(images, (size, *images.shape[1:]))
         if mirror_augment:
             images = mirror(images, flips_at(positions, seed))
-        return to_float(images), tf.ensure_shape(tf.gather(labels, pictures), (size, label_size))
+        return to_float(images), tf.ensure_shape(labels_of(pictures), (size, label_size))
 
     positions = tf.data.Dataset.counter(dtype=tf.int64).map(positions_of)
     met = None if bad_records is None else bad_records.first_positions(resolution, info.num_images)
@@ -93,6 +93,16 @@ def make_dataset(
         most = 0 if bad_records is None else bad_records.most
         found = _from_files(records, positions, size, info.num_images, seed, most, met)
     return found.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)
+
+
+def _make_label_lookup(info: DatasetInfo, label_size: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns what gives pictures, by number, their labels, `(n, label_size)` float32."""
+    classes = read_classes(info) if label_size else None
+    if classes is not None:  # rows of many classes would not fit into memory
+        numbers = tf.constant(classes, tf.int32)
+        return lambda pictures: tf.one_hot(tf.gather(numbers, pictures), label_size)
+    labels = tf.constant(read_labels(info)[:, :label_size], tf.float32)
+    return lambda pictures: tf.gather(labels, pictures)
 
 
 def distribute(

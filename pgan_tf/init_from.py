@@ -16,6 +16,13 @@ import tensorflow as tf
 
 from pgan_tf import checkpoint, official
 from pgan_tf.checkpoint import NETWORKS
+from pgan_tf.class_weights import (
+    DISCRIMINATOR_LAYER,
+    GENERATOR_LAYER,
+    ClassMap,
+    carry_classes,
+    map_classes,
+)
 from pgan_tf.config import NetworkConfig, TrainingConfig
 from pgan_tf.growth import named_variables
 from pgan_tf.run_folder import checkpoint_folder, read_config
@@ -40,12 +47,19 @@ class Weights:
         resolution: the highest one that has faded in, in pixels.
         arrays: by `network/layer/variable`, such as `generator/8x8_conv0/kernel`, as in
             checkpoints; for the three networks of `NETWORKS`.
+        label_names: of its classes, in order; empty where they have none, or it is unknown.
     """
 
     source: str
     network: NetworkConfig
     resolution: int
     arrays: dict[str, np.ndarray]
+    label_names: tuple[str, ...] = ()
+
+    def classes_in(self, config: TrainingConfig) -> ClassMap:
+        """Returns which of a run's classes are which of these."""
+        size = self.network.label_size
+        return map_classes(self.label_names, size, config.label_names, config.network.label_size)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +69,8 @@ class Origin:
     Attributes:
         network: of `NETWORKS`.
         layer: its name, such as `8x8_conv0`.
-        words: `carried`; `new`, with the reason where a namesake does not fit; or `left`:
-            the source has it and these networks have not.
+        words: `carried`, perhaps but for some classes; `new`, with the reason where a namesake
+            does not fit; or `left`: the source has it and these networks have not.
     """
 
     network: str
@@ -81,7 +95,7 @@ def read_weights(path: str) -> Weights:
     saved = checkpoint.read(newest, NETWORKS)
     # What fades in is not ready: the resolution below is.
     resolution = saved.stage.resolution if saved.alpha == 1 else saved.stage.resolution // 2
-    return Weights(newest, saved.config.network, resolution, saved.arrays)
+    return Weights(newest, saved.config.network, resolution, saved.arrays, saved.config.label_names)
 
 
 def _read_pickle(path: str) -> Weights:
@@ -138,7 +152,8 @@ def first_resolution(weights: Weights | None, run_dir: str, resolution: int) -> 
 def initialize(state: TrainingState, weights: Weights, config: TrainingConfig) -> list[Origin]:
     """Gives a fresh state's layers the weights of their namesakes, where they fit.
 
-    A layer takes all of its variables or none. Nothing is changed if it raises.
+    A layer takes all of its variables or none; what stands for a class follows the class's name.
+    Nothing is changed if it raises.
 
     Returns:
         What happened to each layer of the state, and of the source.
@@ -147,7 +162,14 @@ def initialize(state: TrainingState, weights: Weights, config: TrainingConfig) -
         UserError: the same weights would make another network, or none of them fits.
     """
     _check_same_arithmetic(weights, config.network)
-    arrays = _as_stored(weights, config.network)
+    classes = weights.classes_in(config)
+    arrays = carry_classes(
+        _as_stored(weights, config.network),
+        {name: variable.numpy() for name, variable in _of_classes(state).items()},
+        classes,
+        weights.network,
+        config.network,
+    )
     origins, taken = [], {}
     for model in (state.generator, state.discriminator, state.average_generator):
         for layer, variables in _by_layer(named_variables(model)).items():
@@ -160,7 +182,8 @@ def initialize(state: TrainingState, weights: Weights, config: TrainingConfig) -
             if misfit:
                 words = f"new ({misfit[0]})"
             elif names and all(full in arrays for full in names.values()):
-                words = "carried"
+                of_classes = f"{model.name}/{layer}/kernel" in _of_classes(state)
+                words = "carried but for classes" if of_classes and classes.has_new else "carried"
                 taken |= {full: variables[name] for name, full in names.items()}
             else:
                 words = "new"
@@ -178,8 +201,17 @@ def initialize(state: TrainingState, weights: Weights, config: TrainingConfig) -
     return origins + [Origin(*one, "left") for one in left if one not in here]
 
 
-def describe(origins: list[Origin], weights: Weights, first_resolution: int) -> str:
-    """Returns a table, a row a layer and a column a network, with what it means above."""
+def describe(
+    origins: list[Origin], weights: Weights, first_resolution: int, classes: str = ""
+) -> str:
+    """Returns a table, a row a layer and a column a network, with what it means above.
+
+    Args:
+        origins: from `initialize`.
+        weights: the source.
+        first_resolution: in pixels.
+        classes: what became of the classes, a line.
+    """
     counts = {
         word: len({origin.layer for origin in origins if origin.words.split(" ")[0] == word})
         for word in ("carried", "new", "left")
@@ -189,6 +221,7 @@ def describe(origins: list[Origin], weights: Weights, first_resolution: int) -> 
         f"{first_resolution} px: {counts['carried']} layers carried, {counts['new']} new, "
         f"{counts['left']} left"
     ]
+    lines += [classes] if classes else []
     words = {(origin.network, origin.layer): origin.words for origin in origins}
     layers = sorted({origin.layer for origin in origins}, key=_place)
     cells = [("layer", *NETWORKS)]
@@ -220,6 +253,16 @@ def _as_stored(weights: Weights, network: NetworkConfig) -> dict[str, np.ndarray
     return {
         name: array[::-1, ::-1].swapaxes(2, 3) if _upscales(name) else array
         for name, array in weights.arrays.items()
+    }
+
+
+def _of_classes(state: TrainingState) -> dict[str, keras.Variable]:
+    """Returns the variables with numbers for each class, by their names in checkpoints."""
+    layers = (f"/{GENERATOR_LAYER}/kernel", f"/{DISCRIMINATOR_LAYER}/")
+    return {
+        name: variable
+        for name, variable in state.weights().items()
+        if any(layer in name for layer in layers)
     }
 
 

@@ -39,7 +39,8 @@ def one_hot_labels(classes: Sequence[int], label_size: int) -> np.ndarray:
     """Returns `(n, label_size)` float32 for class numbers; they repeat beyond label_size."""
     if label_size == 0:
         return np.zeros((len(classes), 0), np.float32)
-    return np.eye(label_size, dtype=np.float32)[np.asarray(classes, int) % label_size]
+    numbers = np.asarray(classes, int) % label_size
+    return (np.arange(label_size) == numbers[:, None]).astype(np.float32)
 
 
 def generate(

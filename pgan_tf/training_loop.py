@@ -235,7 +235,8 @@ def _begin(
         if weights is None:
             return _Begun(state, 0)
         origins = initialize(state, weights, config)
-        return _Begun(state, 0, origins=describe(origins, weights, stages[0].resolution))
+        classes = weights.classes_in(config).words
+        return _Begun(state, 0, origins=describe(origins, weights, stage.resolution, classes))
     if saved.num_devices not in (0, strategy.num_replicas_in_sync):
         devices = f"number of devices was {saved.num_devices} and is "
         changed = (*changed, f"{devices}{strategy.num_replicas_in_sync}")

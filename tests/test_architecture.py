@@ -15,7 +15,7 @@ LAYERS = (
     ("pgan_tf.network_config", "pgan_tf.schedule_config", "pgan_tf.loss_config"),
     ("pgan_tf.config",),
     ("pgan_tf.schedule", "pgan_tf.winograd"),
-    ("pgan_tf.cost",),
+    ("pgan_tf.cost", "pgan_tf.class_weights"),
     ("pgan_tf.convolution", "pgan_tf.layer_shapes"),
     ("pgan_tf.whole_file", "pgan_tf.write_errors", "pgan_tf.run_files"),
     ("pgan_tf.checkpoint_checks", "pgan_tf.checkpoint_file", "pgan_tf.checkpoint_names"),

@@ -1,6 +1,7 @@
 """A new run with another run's weights: what is carried, what is new, what is refused."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -252,3 +253,108 @@ def test_training_begins_with_the_weights_and_goes_on_without(
     assert "carried" in (tmp_path / "b/init_from.txt").read_text()
     assert weights_to_begin_with(saved_run, folder) is None
     assert weights_to_begin_with("/no/longer/there", folder) is None
+
+
+# Classes
+
+
+def named(*names, **changes):
+    return dataclasses.replace(
+        CONFIG,
+        network=dataclasses.replace(NETWORK, label_size=len(names), **changes),
+        label_names=names,
+        seed=9,
+    )
+
+
+def carried_from(there, here, device, known=True):
+    """A state of the configuration `here` that began with one of `there`, and both of them."""
+    original, state = build_state(EIGHT, there, device), build_state(EIGHT, here, device)
+    random = np.random.default_rng(4)
+    for variable in original.weights().values():
+        variable.assign(random.standard_normal(variable.shape).astype(np.float32))
+    weights = dataclasses.replace(
+        weights_of(original, there.network), label_names=there.label_names if known else ()
+    )
+    initial = {name: variable.numpy() for name, variable in state.weights().items()}
+    origins = initialize(state, weights, here)
+    text = describe(origins, weights, 8, weights.classes_in(here).words)
+    arrays = {name: variable.numpy() for name, variable in state.weights().items()}
+    return original, state, initial, arrays, text
+
+
+def drawn(state, index, size, network="generator"):
+    """What a state makes of a class: pictures, and how sure the discriminator is of it."""
+    random = np.random.default_rng(2)
+    latents = random.standard_normal((4, 6)).astype(np.float32)
+    images = random.uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32)
+    labels = np.tile(np.eye(size, dtype=np.float32)[index], (4, 1))
+    pictures = getattr(state, network)([latents, labels]).numpy()
+    scores, logits = state.discriminator(images)
+    return pictures, scores.numpy(), logits.numpy()[:, index]
+
+
+@pytest.mark.parametrize("changes", [{}, {"normalize_latents": False}, {"equalized": False}])
+def test_a_class_is_what_it_was_under_its_name(one_device, changes):
+    there, here = named("cat", "dog", **changes), named("ant", "dog", "eel", **changes)
+    original, state, initial, arrays, text = carried_from(there, here, one_device)
+    for network in ("generator", "average_generator"):
+        for ours, theirs in zip(
+            drawn(state, 1, 3, network), drawn(original, 1, 2, network), strict=True
+        ):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+        kernel = f"{network}/4x4_dense/kernel"
+        np.testing.assert_array_equal(arrays[kernel][[6, 8]], initial[kernel][[6, 8]])
+    for name in ("kernel", "bias"):
+        name = f"discriminator/4x4_dense1/{name}"
+        np.testing.assert_array_equal(arrays[name][..., [1, 3]], initial[name][..., [1, 3]])
+    assert "Classes by name: carried dog; new ant, eel; left cat" in text
+    assert re.search(r"4x4_dense +carried but for classes +carried +carried but for classes", text)
+    assert re.search(r"4x4_dense1 +- +carried but for classes", text)
+
+
+def test_the_same_classes_in_another_order_follow_their_names(one_device):
+    there, here = named("cat", "dog", "eel"), named("eel", "cat", "dog")
+    original, state, *_, text = carried_from(there, here, one_device)
+    for index, before in ((0, 2), (1, 0), (2, 1)):
+        for ours, theirs in zip(drawn(state, index, 3), drawn(original, before, 3), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+    assert "Classes by name: carried eel, cat, dog" in text
+    assert "but for classes" not in text
+
+
+@pytest.mark.parametrize("known", [(True, False), (False, True), (False, False)])
+def test_classes_begin_new_where_a_side_has_no_names(one_device, known):
+    there, here = named("cat", "dog"), named("cat", "dog")
+    if not known[1]:
+        here = dataclasses.replace(here, label_names=())
+    _, _, initial, arrays, text = carried_from(there, here, one_device, known[0])
+    for name in ("generator/4x4_dense/kernel", "average_generator/4x4_dense/kernel"):
+        np.testing.assert_array_equal(arrays[name][6:], initial[name][6:])
+        assert (arrays[name][:6] != initial[name][:6]).any(axis=1).all()
+    name = "discriminator/4x4_dense1/kernel"
+    np.testing.assert_array_equal(arrays[name][:, 1:], initial[name][:, 1:])
+    assert "Classes: all new, as their names are not known on both sides" in text
+
+
+def test_runs_with_and_without_classes_begin_with_each_other(one_device):
+    """The rest of the layers is carried: the score is the same to the bit."""
+    for there, here, words in (
+        (named(), named("cat", "dog"), "Classes: 2 new"),
+        (named("cat", "dog"), named(), "Classes: 2 left"),
+    ):
+        original, state, *_, text = carried_from(there, here, one_device)
+        images = np.random.default_rng(2).uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32)
+        np.testing.assert_allclose(
+            state.discriminator(images)[0], original.discriminator(images)[0], rtol=1e-5
+        )
+        assert words in text
+        assert " 0 new" in text
+
+
+def test_latents_never_become_classes(one_device):
+    """5 latents and 3 classes make a kernel as large as 6 and 2."""
+    there, here = named("a", "b", "c", latent_size=5), named("a", "b")
+    _, _, initial, arrays, _ = carried_from(there, here, one_device)
+    name = "generator/4x4_dense/kernel"
+    np.testing.assert_array_equal(arrays[name], initial[name])

@@ -56,7 +56,7 @@ def test_cifar(tmp_path, kind, protocol, as_bytes, packed):
     for index in (9, 0, 5):
         np.testing.assert_array_equal(read(index), picture(index + 2, (32, 32)))
     assert source.label_names == tuple(f"n{i}" for i in range(10))
-    np.testing.assert_array_equal(source.labels.argmax(axis=1), [*range(2, 10), 0, 1])
+    np.testing.assert_array_equal(source.labels.classes, [*range(2, 10), 0, 1])
     assert list(source.sample_sides()) == [32]
     test = open_source(f"{kind}:{path}:test")
     assert test.num_pictures == 1

@@ -54,12 +54,19 @@ def prepare(
     data = os.path.expanduser(data)  # the shell leaves --data=~/pictures as it is
     wants_labels = labels not in (None, "none")
     if is_dataset_folder(data):
+        if labels not in (None, "none", "wanted"):
+            print(f"{data} holds TFRecords: their own labels are taken, not --labels={labels}")
         return _check_fits(read_dataset_info(data), data, options, wants_labels)
     source = open_source(
         data, resolution=options.resolution, labels=labels, tfds_data_dir=tfds_data_dir
     )
     if wants_labels and source.labels is None:
-        raise UserError(f"{data}: expected class labels, found none: do without them")
+        raise UserError(
+            f"{data}: expected class labels, found none: give --labels=FILE, or leave "
+            "--conditional out"
+        )
+    for note in source.notes:
+        print(note, flush=True)
     options = settle_options(source, options)
     return _convert_once(source, options, data, os.path.expanduser(cache_dir), encoding)
 
@@ -128,8 +135,8 @@ def _check_fits(
         )
     if wants_labels and not info.label_size:
         raise UserError(
-            f"{data}: expected TFRecords with labels, found none beside them: do without them "
-            "or convert the pictures again"
+            f"{data}: expected TFRecords with labels, found none beside them: leave --conditional "
+            "out, or convert the pictures again with --labels"
         )
     return info
 

@@ -45,6 +45,7 @@ def main(source_name: str, out_dir: str) -> None:
     from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME
     from tfrecords.in_words import size_in_words
     from tfrecords.settling import settle_options
+    from tfrecords.source import label_line
     from tfrecords.sources.by_name import open_source
     from tfrecords.writing.out_folder import check_out_dir
     from tfrecords.writing.writer import estimate_bytes, write_dataset
@@ -61,6 +62,10 @@ def main(source_name: str, out_dir: str) -> None:
     options = settle_options(source, options)
     size = estimate_bytes(source.num_pictures, options, _ENCODING.value)
     print(f"{source.num_pictures:,} pictures, about {size_in_words(size)}", flush=True)
+    for note in source.notes:
+        print(note, flush=True)
+    if source.labels is not None:
+        print(label_line(source.labels, source.label_names), flush=True)
     info = write_dataset(
         source,
         options,
@@ -73,10 +78,9 @@ def main(source_name: str, out_dir: str) -> None:
     )
     files = [path for its_files in info.files.values() for path in its_files]
     size = sum(map(paths.size, files))
-    classes = f", {info.label_size} classes" if info.label_size else ""
     print(
         f"{out_dir}: {info.num_images:,} pictures, {info.num_rejected:,} rejected, "
-        f"{min(info.files)} to {info.resolution} px, {picture_flags.CHANNELS.value}{classes}, "
+        f"{min(info.files)} to {info.resolution} px, {picture_flags.CHANNELS.value}, "
         f"{size_in_words(size)} in {len(files)} files, {time.monotonic() - started:.0f} s"
     )
     if info.num_rejected:

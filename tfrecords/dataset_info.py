@@ -10,7 +10,6 @@ on. Folders that `writer.py` made also hold `dataset.json`, and `rejected.jsonl`
 pictures were left out.
 """
 
-import io
 import os
 import re
 from collections.abc import Iterable
@@ -22,9 +21,11 @@ import numpy as np
 from tfrecords import paths
 from tfrecords.dataset_json import JSON_NAME, parse_details
 from tfrecords.errors import UserError
+from tfrecords.label_array import class_numbers, load_labels
 from tfrecords.record import read_shape
 from tfrecords.record_file import FRAME_BYTES, BadRecordError, RecordFile, read_first_record
 from tfrecords.remote import read_bytes
+from tfrecords.source import OneHot, label_line
 from tfrecords.writing.journal import JOURNAL_NAME
 
 _FILE_PATTERN = re.compile(
@@ -113,7 +114,7 @@ def read_dataset_info(folder: str) -> DatasetInfo:
     labels_path, label_size = None, 0
     if f"{name}-rxx.labels" in names:
         labels_path = paths.join(folder, f"{name}-rxx.labels")
-        label_size = _load_labels(labels_path, num_images).shape[1]
+        label_size = load_labels(labels_path, num_images).shape[1]
     return DatasetInfo(
         name=details.get("name", name),
         num_images=num_images,
@@ -130,18 +131,41 @@ def read_dataset_info(folder: str) -> DatasetInfo:
 
 
 def read_labels(info: DatasetInfo) -> np.ndarray:
-    """Reads the one-hot labels.
+    """Reads the labels; those of a local file come from the disk when they are looked at.
 
     Returns:
-        (num_images, label_size) float32, in the order of the pictures in the files;
-        (num_images, 0) without labels.
+        (num_images, label_size) numbers, float32 as a rule, in the order of the pictures in the
+        files; (num_images, 0) without labels.
 
     Raises:
         UserError: the file holds something else.
     """
     if info.labels_path is None:
         return np.zeros((info.num_images, 0), np.float32)
-    return _load_labels(info.labels_path, info.num_images)
+    return load_labels(info.labels_path, info.num_images)
+
+
+def read_classes(info: DatasetInfo) -> np.ndarray | None:
+    """Reads each picture's class, int64 (num_images,); -1 for a picture without one.
+
+    Returns:
+        None when there are no labels, or they are vectors and not one-hot rows.
+
+    Raises:
+        UserError: see `read_labels`.
+    """
+    return class_numbers(read_labels(info))
+
+
+def describe_labels(info: DatasetInfo) -> str:
+    """Returns a line on the labels: the classes and their pictures, or what there is instead.
+
+    Raises:
+        UserError: see `read_labels`.
+    """
+    classes = read_classes(info)
+    labels = read_labels(info) if classes is None else OneHot(classes, info.label_size)
+    return label_line(labels, info.label_names)
 
 
 def _group_files(folder: str, names: Iterable[str]) -> tuple[str, dict[int, tuple[str, ...]]]:
@@ -261,26 +285,6 @@ def _check_counts(
                 f"got {count}: make the dataset again"
             )
     return expected
-
-
-def _load_labels(path: str, num_images: int) -> np.ndarray:
-    data = read_bytes(path)
-    try:
-        labels = np.load(io.BytesIO(data), allow_pickle=False)
-    except Exception as error:  # a damaged header raises all sorts
-        raise UserError(
-            f"{path}: expected a .npy file of numbers, got {error}: copy it or make the dataset "
-            "again"
-        ) from error
-    if labels.ndim != 2 or labels.dtype.kind not in "fiub":
-        raise UserError(
-            f"{path}: expected one-hot rows, got {labels.dtype} of shape {labels.shape}"
-        )
-    if len(labels) != num_images:
-        raise UserError(
-            f"{path}: expected a row for each of {num_images} pictures, got {len(labels)}"
-        )
-    return labels.astype(np.float32)
 
 
 def _read_json(folder: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tfrecords.content import digest_files
 from tfrecords.remote import is_remote
-from tfrecords.source import PictureOptions, Source, SourceFile
+from tfrecords.source import PictureOptions, Source, SourceFile, hash_rows
 
 
 def compute_fingerprint(source: Source, options: PictureOptions, memory: str | None = None) -> str:
@@ -21,7 +21,7 @@ def compute_fingerprint(source: Source, options: PictureOptions, memory: str | N
         options: settled.
         memory: see `digest_files`; it saves reading all files again.
     """
-    labels = None if source.labels is None else hashlib.sha256(source.labels.tobytes()).hexdigest()
+    labels = None if source.labels is None else hash_rows(source.labels)
     local = [
         one.path
         for one in source.identity

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+
+from tfrecords.classes import describe_classes
 
 WHITE = (255, 255, 255)
 _ALL_OF_16_BITS = 65535
@@ -14,6 +17,8 @@ _ALL_OF_16_BITS = 65535
 # Gives picture i: the bytes of a picture file, or its pixels, uint8, (height, width) or
 # (height, width, channels), in grey, RGB or RGBA.
 Reader = Callable[[int], bytes | np.ndarray]
+
+_BLOCK_BYTES = 2**22
 
 FITS = ("crop", "letterbox", "stretch")
 
@@ -112,6 +117,7 @@ class Source:
         label_names: the classes; empty when there are none, or they have no names.
         opens_fast: whether `open` reads next to nothing, so that some pictures may be looked
             at before it is known whether there is anything to convert.
+        notes: lines for the user, on what was decided for them.
         rejected: pictures that opening the source already found unreadable or unfit:
             (name, reason); they are not among `num_pictures`.
     """
@@ -123,19 +129,86 @@ class Source:
     identity: Sequence[Any]
     picture_name: Callable[[int], str]
     sample_sides: Callable[[], Sequence[int]] | None = None
-    labels: np.ndarray | None = None
+    labels: OneHot | np.ndarray | None = None
     label_names: tuple[str, ...] = ()
     opens_fast: bool = False
+    notes: tuple[str, ...] = ()
     rejected: tuple[tuple[str, str], ...] = field(default=())
 
 
-def one_hot(indices: Iterable[int], num_classes: int) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class OneHot:
+    """One-hot rows, kept as class numbers: a class for each of many pictures takes no memory.
+
+    An index or a slice gives float32 rows, (…, num_classes), as of an array of that shape.
+
+    Attributes:
+        classes: int64 (pictures,); -1 for a row of zeros.
+        num_classes: how wide the rows are.
+    """
+
+    classes: np.ndarray
+    num_classes: int
+
+    dtype = np.dtype(np.float32)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of rows, and their width."""
+        return len(self.classes), self.num_classes
+
+    def counts(self) -> np.ndarray:
+        """Returns how many pictures each class has, int64 (num_classes,)."""
+        return np.bincount(self.classes[self.classes >= 0], minlength=self.num_classes)
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        classes = self.classes[index]
+        return (np.arange(self.num_classes) == classes[..., None]).astype(np.float32)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+
+def one_hot(indices: Iterable[int], num_classes: int) -> OneHot:
     """Returns one-hot rows, (pictures, num_classes) float32; a row of zeros for -1."""
-    indices = np.asarray(list(indices), np.int64)
-    rows = np.zeros((len(indices), num_classes), np.float32)
-    known = indices >= 0
-    rows[np.flatnonzero(known), indices[known]] = 1
-    return rows
+    return OneHot(np.fromiter(indices, np.int64), num_classes)
+
+
+def row_blocks(
+    labels: OneHot | np.ndarray, order: np.ndarray | None = None
+) -> Iterator[np.ndarray]:
+    """Gives labels in float32 blocks of rows, about 4 MiB each.
+
+    Args:
+        labels: (pictures, label_size).
+        order: indices of rows; all of them in order when absent.
+    """
+    rows = max(1, _BLOCK_BYTES // max(1, 4 * labels.shape[1]))
+    for start in range(0, len(labels) if order is None else len(order), rows):
+        part = slice(start, start + rows)
+        yield np.ascontiguousarray(labels[part if order is None else order[part]], np.float32)
+
+
+def label_line(labels: OneHot | np.ndarray | None, names: Sequence[str]) -> str:
+    """Returns a line on labels: the classes and their pictures, or what there is instead."""
+    if labels is None or not labels.shape[1]:
+        return "No labels"
+    if not isinstance(labels, OneHot):
+        return f"Labels: vectors of {labels.shape[1]:,} numbers"
+    without = int((labels.classes < 0).sum())
+    more = f"; {without:,} pictures have none" if without else ""
+    return describe_classes(names, labels.counts()) + more
+
+
+def hash_rows(labels: OneHot | np.ndarray) -> str:
+    """Returns the SHA-256 of labels, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    for block in row_blocks(labels):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def choose_resolution(sides: Sequence[int]) -> int:

@@ -151,7 +151,7 @@ class RealPictures:
         """Returns `(num_images, label_size)` float32, so that fakes have the same classes."""
         positions = tf.range(self.num_images, dtype=tf.int64)
         pictures = pictures_at(positions, self.info.num_images, self.seed).numpy()
-        return read_labels(self.info)[pictures, :label_size]
+        return read_labels(self.info)[pictures, :label_size].astype(np.float32)
 
 
 def default_num_images(info: DatasetInfo) -> int:

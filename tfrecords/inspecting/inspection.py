@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfrecords.dataset_info import DatasetInfo, read_dataset_info, read_labels
+from tfrecords.dataset_info import DatasetInfo, read_classes, read_dataset_info
 from tfrecords.dataset_json import JSON_NAME, parse_details
 from tfrecords.errors import UserError
 from tfrecords.in_words import size_in_words
@@ -166,12 +166,7 @@ def picture_classes(info: DatasetInfo) -> np.ndarray | None:
     Returns:
         None when there are no labels, or they are vectors and not one-hot rows.
     """
-    labels = read_labels(info)
-    is_one = labels == 1
-    one_hot = np.all(is_one | (labels == 0)) and np.all(is_one.sum(axis=1) <= 1)
-    if labels.shape[1] == 0 or not one_hot:
-        return None
-    return np.where(is_one.any(axis=1), is_one.argmax(axis=1), -1)
+    return read_classes(info)
 
 
 def summarize(folder: str) -> dict[str, Any]:
@@ -184,6 +179,7 @@ def summarize(folder: str) -> dict[str, Any]:
     details = read_details(folder)
     classes = picture_classes(info)
     names = () if classes is None else class_names(info)
+    counts = () if classes is None else np.bincount(classes[classes >= 0], minlength=len(names))
     resolutions = [
         {"resolution": resolution, "files": len(paths), "bytes": sum(map(file_size, paths))}
         for resolution, paths in info.files.items()
@@ -200,8 +196,8 @@ def summarize(folder: str) -> dict[str, Any]:
         "resolutions": resolutions,
         "label_size": info.label_size,
         "classes": [
-            {"name": name, "pictures": int(np.sum(classes == index))}
-            for index, name in enumerate(names)
+            {"name": name, "pictures": int(count)}
+            for name, count in zip(names, counts, strict=False)
         ],
     }
 

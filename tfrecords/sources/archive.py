@@ -1,53 +1,23 @@
 """A .zip or .tar archive of picture files as a source."""
 
-import functools
-import io
 import os
-import posixpath
-import stat
-import struct
-import tarfile
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import cast
 
-import numpy as np
-
-from tfrecords import limits
 from tfrecords.errors import UserError
-from tfrecords.picture_kinds import HEAD_BYTES
 from tfrecords.regular_file import check_regular_file
-from tfrecords.source import Reader, Source
+from tfrecords.source import Source
+from tfrecords.sources.entries import ARCHIVE_ERRORS, damaged
 from tfrecords.sources.label_files import find_labels
-from tfrecords.sources.listing import (
-    has_picture_name,
-    is_hidden,
-    no_pictures,
-    printable,
-    sample_read_sides,
-    why_left_out,
-)
-from tfrecords.sources.parts import Parts, file_identity, new_temporary_file
-from tfrecords.sources.tar import TAR_ERRORS, is_compressed, open_tar, read_member, read_members
-from tfrecords.sources.zip_entry import read_entry
+from tfrecords.sources.listing import no_pictures, printable, sample_read_sides
+from tfrecords.sources.parts import file_identity
+from tfrecords.sources.tar_archive import find_in_tar
+from tfrecords.sources.zip_archive import open_zip
 
-_TAR_ENDINGS = (".tar",)
-_COMPRESSED_ENDINGS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-
-# What broken archives make zipfile and tarfile raise.
-ARCHIVE_ERRORS = (
-    *TAR_ERRORS,
-    OSError,
-    RuntimeError,  # encryption, and NotImplementedError of rare compressions
-    struct.error,
-    zipfile.BadZipFile,
-)
+_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 
 def is_archive(path: str) -> bool:
     """Says whether a file's ending is that of an archive."""
-    return path.lower().endswith((".zip", *_TAR_ENDINGS, *_COMPRESSED_ENDINGS))
+    return path.lower().endswith(_ENDINGS)
 
 
 def open_archive(file: str, labels: str | None = None) -> Source:
@@ -67,16 +37,16 @@ def open_archive(file: str, labels: str | None = None) -> Source:
     """
     check_regular_file(file)
     try:
-        entries = _open_zip(file) if file.lower().endswith(".zip") else _open_tar(file)
+        entries = open_zip(file) if file.lower().endswith(".zip") else find_in_tar(file)
     except UserError:
         raise
     except ARCHIVE_ERRORS as error:
-        raise _damaged(file, error) from error
+        raise damaged(file, error) from error
     paths = entries.paths
     if not paths:
         raise no_pictures(file, entries.rejected)
-    inside = _without_common_folder(paths) if labels == "folders" else paths
-    rows, names = find_labels(labels, inside, file, (path for path, _ in entries.rejected))
+    rejected = (path for path, _ in entries.rejected)
+    found = find_labels(labels, paths, file, rejected, entries.texts.get)
 
     def picture_name(index: int) -> str:
         return printable(f"{file}/{paths[index]}")
@@ -90,202 +60,8 @@ def open_archive(file: str, labels: str | None = None) -> Source:
         picture_name=picture_name,
         opens_fast=True,
         sample_sides=lambda: sample_read_sides(len(paths), entries.open, picture_name, file),
-        labels=rows,
-        label_names=names,
+        labels=found.rows,
+        label_names=found.names,
+        notes=found.notes,
         rejected=tuple((printable(f"{file}/{path}"), why) for path, why in entries.rejected),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Entries:
-    """The pictures in an archive: how to open them, their paths, and what is none."""
-
-    open: Callable[[], Reader]
-    paths: Sequence[str]
-    identity: Sequence[Sequence[str | int]]
-    rejected: Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True, eq=False)
-class _OpenZip:
-    """Opens a zip; `positions` are those of the pictures in its list of entries."""
-
-    file: str
-    positions: np.ndarray
-
-    def __call__(self) -> Reader:
-        archive = _load_zip(self.file)
-        infos = archive.infolist()
-
-        def read(index: int) -> bytes:
-            info = infos[self.positions[index]]
-            try:
-                return read_entry(archive, info)
-            except ARCHIVE_ERRORS as error:
-                name = printable(f"{self.file}/{info.filename}")
-                raise UserError(f"{name}: cannot be read: {error}") from error
-
-        return read
-
-
-def _load_zip(file: str) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(file)
-    except ARCHIVE_ERRORS as error:
-        raise _damaged(file, error) from error
-
-
-def _damaged(file: str, error: Exception) -> UserError:
-    reason = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
-    return UserError(f"{file}: cannot be read, {reason}: is the archive complete?")
-
-
-def _open_zip(file: str) -> _Entries:
-    found: dict[str, int] = {}
-    rejected = {}
-    unpacked = 0
-    with _load_zip(file) as archive:
-        infos = archive.infolist()
-        for position, info in enumerate(infos):
-            path = _clean_path(info.filename)
-            if info.is_dir() or is_hidden(path):
-                continue
-            named = has_picture_name(path)
-            if named and info.flag_bits & 1:
-                raise UserError(f"{file}: {printable(path)} is encrypted: unpack the archive first")
-            if stat.S_ISLNK(info.external_attr >> 16):
-                why = "a link" if named else None
-            else:
-                why = why_left_out(path, functools.partial(_zip_head, archive, info))
-            if why == "":
-                why = limits.picture_too_large(info.file_size) or ""
-            found.pop(path, None)
-            rejected.pop(path, None)
-            if why == "":
-                unpacked += info.file_size
-                found[path] = position
-            elif why:
-                rejected[path] = why
-    limits.check_expansion(unpacked, os.path.getsize(file), file)
-    paths = sorted(found)
-    identity = [[path, infos[found[path]].file_size, infos[found[path]].CRC] for path in paths]
-    positions = np.array([found[path] for path in paths], np.int64)
-    return _Entries(_OpenZip(file, positions), paths, identity, sorted(rejected.items()))
-
-
-def _zip_head(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    try:
-        with archive.open(info) as member:
-            return member.read(HEAD_BYTES)
-    except ARCHIVE_ERRORS:  # encrypted or broken: nothing says that it is a picture
-        return b""
-
-
-def _open_tar(file: str) -> _Entries:
-    return _spool_tar(file) if is_compressed(file) else _index_tar(file)
-
-
-def _index_tar(file: str) -> _Entries:
-    places: dict[str, tuple[int, int, int]] = {}
-    rejected: dict[str, str] = {}
-    with open_tar(file) as archive:
-        for path, member, opened in _members(archive, rejected):
-            if opened:
-                places[path] = (member.offset_data, member.size, int(member.mtime))
-            else:
-                _add_link(path, member, places, rejected)
-    return _tar_entries(file, file, places, rejected)
-
-
-def _spool_tar(file: str) -> _Entries:
-    places: dict[str, tuple[int, int, int]] = {}
-    rejected: dict[str, str] = {}
-    with new_temporary_file() as (spool, temporary):
-        try:
-            with open_tar(file) as archive:
-                for path, member, opened in _members(archive, rejected):
-                    if opened:
-                        places[path] = (spool.tell(), member.size, int(member.mtime))
-                        spool.write(read_member(opened))
-                    else:
-                        _add_link(path, member, places, rejected)
-        except UserError:
-            raise
-        except TAR_ERRORS as error:  # an OSError is the disk's
-            raise _damaged(file, error) from error
-    return _tar_entries(file, temporary, places, rejected)
-
-
-def _members(
-    archive: tarfile.TarFile, rejected: dict[str, str]
-) -> Iterator[tuple[str, tarfile.TarInfo, io.BufferedReader | None]]:
-    """Gives the path of each picture and of links, and the file that reads it.
-
-    What is not read here is added to `rejected`.
-    """
-    for member in read_members(archive):
-        path = _clean_path(member.name)
-        if is_hidden(path) or member.isdir():
-            continue
-        if not member.isreg() or member.issparse():
-            if member.islnk() or has_picture_name(path):
-                yield path, member, None
-            continue
-        # One file for a look and for reading: a compressed archive does not go backwards.
-        opened = cast(io.BufferedReader, archive.extractfile(member))
-        why = why_left_out(path, functools.partial(_tar_head, opened))
-        if why == "":
-            why = limits.picture_too_large(member.size) or ""
-        if why == "":
-            yield path, member, opened
-        elif why:
-            rejected[path] = why
-
-
-def _tar_head(opened: io.BufferedReader) -> bytes:
-    try:
-        return opened.peek(HEAD_BYTES)
-    except OSError as error:
-        raise tarfile.ReadError(str(error)) from error
-
-
-def _add_link(
-    path: str,
-    member: tarfile.TarInfo,
-    places: dict[str, tuple[int, int, int]],
-    rejected: dict[str, str],
-) -> None:
-    """Adds a second name of a picture before it (tar writes hard links so)."""
-    target = _clean_path(member.linkname)
-    if member.islnk() and target in places:
-        places[path] = places[target]
-    elif has_picture_name(path):
-        rejected[path] = "a link" if member.islnk() or member.issym() else "no regular file"
-
-
-def _tar_entries(
-    file: str,
-    spool: object,
-    places: dict[str, tuple[int, int, int]],
-    rejected: dict[str, str],
-) -> _Entries:
-    paths = sorted(places)
-    table = np.array([places[path] for path in paths], np.int64).reshape(-1, 3)
-    identity = [
-        [path, int(size), int(time)] for path, (_, size, time) in zip(paths, table, strict=True)
-    ]
-    parts = Parts(spool, table[:, 0].copy(), table[:, 1].copy(), file)
-    return _Entries(parts, paths, identity, sorted(rejected.items()))
-
-
-def _clean_path(path: str) -> str:
-    return posixpath.normpath(path.replace("\\", "/")).lstrip("/")
-
-
-def _without_common_folder(paths: Sequence[str]) -> Sequence[str]:
-    """Removes the folders that hold everything, as archives often have one."""
-    common = posixpath.commonpath([posixpath.dirname(path) for path in paths])
-    if not common:
-        return paths
-    inside = [path[len(common) + 1 :] for path in paths]
-    return inside if all("/" in path for path in inside) else paths

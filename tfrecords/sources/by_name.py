@@ -60,9 +60,9 @@ def open_source(
             - `lsun:FOLDER`: LMDB. `celeba:FOLDER_OR_ZIP`: the aligned pictures.
             - `hdf5:FILE.h5`: the archives of the first release.
         resolution: of `shapes`, in pixels, a power of two; the others have their own.
-        labels: None for the source's own, where it has some for sure, which folders and
-            archives have not; `none`; `folders`: first sub-folders are classes; `wanted`:
-            the source's own, or of a folder or archive the sub-folders; or the path of a
+        labels: None for the source's own, where it has some for sure, folders and archives
+            in a `dataset.json`; `none`; `folders`: first sub-folders are classes; `wanted`:
+            the source's own, or else of a folder or archive the sub-folders; or the path of a
             CSV or JSON file, see `label_files.read_label_file`.
         tfds_data_dir: where TensorFlow Datasets keeps its files.
 
@@ -76,7 +76,7 @@ def open_source(
     labels = labels and os.path.expanduser(labels)
     kind, _, rest = source.partition(":")
     rest = os.path.expanduser(rest)
-    folder_labels = "folders" if labels == "wanted" else labels
+    folder_labels = labels
     labels = None if labels == "wanted" else labels
     if source == "shapes":
         return shapes.open_shapes(resolution, labels)

@@ -65,7 +65,8 @@ def open_folder(folder: str, labels: str | None = None) -> Source:
     paths = listing.paths
     if not paths:
         raise no_pictures(folder, listing.rejected)
-    rows, names = find_labels(labels, paths, folder, (path for path, _ in listing.rejected))
+    rejected = (path for path, _ in listing.rejected)
+    found = find_labels(labels, paths, folder, rejected, functools.partial(_read_if_there, folder))
     identity = [
         SourceFile(_join(folder, path), size, time)
         for path, size, time in zip(paths, listing.sizes, listing.times, strict=True)
@@ -87,8 +88,9 @@ def open_folder(folder: str, labels: str | None = None) -> Source:
         picture_name=picture_name,
         opens_fast=True,
         sample_sides=lambda: sample_sides(len(paths), find_side, folder),
-        labels=rows,
-        label_names=names,
+        labels=found.rows,
+        label_names=found.names,
+        notes=found.notes,
         rejected=tuple(
             (printable(_join(folder, path)), reason) for path, reason in listing.rejected
         ),
@@ -198,6 +200,12 @@ def _remote_side(path: str) -> int:
 
 def _open_reader(folder: str, paths: Sequence[str]) -> Reader:
     return lambda index: read_whole(_join(folder, paths[index]), MOST_PICTURE_BYTES)
+
+
+def _read_if_there(folder: str, path: str) -> bytes | None:
+    file = _join(folder, path)
+    there = load_gfile().exists(file) if is_remote(folder) else os.path.isfile(file)
+    return read_bytes(file) if there else None
 
 
 def _join(folder: str, path: str) -> str:

@@ -26,6 +26,7 @@ from tfrecords.sources.listing import load_package, printable
 from tfrecords.sources.parts import file_identity
 
 ENDINGS = (".h5", ".hdf5")
+_MOST_CLASSES = 2**20
 
 # How values may be packed, by HDF5's numbers: gzip, shuffle, Fletcher's checksum, szip and LZF.
 _FILTERS = frozenset((1, 2, 3, 4, 32000))
@@ -177,7 +178,8 @@ def _find_labels(archive: Any, file: str) -> tuple[np.ndarray | None, str | None
 def _check_labels(labels: np.ndarray, num_pictures: int, file: str) -> np.ndarray:
     """Returns float32 rows."""
     whole = np.issubdtype(labels.dtype, np.integer)
-    if labels.ndim == 1 and len(labels) == num_pictures and whole and labels.min() >= 0:
+    flat = labels.ndim == 1 and len(labels) == num_pictures and whole
+    if flat and labels.min() >= 0 and labels.max() < _MOST_CLASSES:
         return one_hot(labels.astype(np.int64), int(labels.max()) + 1)
     number = whole or np.issubdtype(labels.dtype, np.floating)
     if labels.ndim != 2 or len(labels) != num_pictures or not labels.shape[1] or not number:

@@ -1,58 +1,83 @@
-"""Labels by the sub-folders that pictures lie in, or from a CSV or JSON file."""
+"""Labels of pictures that have paths: by their folders, or from a CSV or JSON file."""
 
-import csv
-import io
-import json
-import math
+import contextlib
 import os
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from tfrecords.classes import list_names, readable_name
+from tfrecords.dataset_json import JSON_NAME
 from tfrecords.errors import UserError
 from tfrecords.remote import read_bytes
-from tfrecords.source import one_hot
+from tfrecords.source import OneHot, one_hot
+from tfrecords.sources.label_folders import folder_classes
+from tfrecords.sources.label_paths import match_paths
+from tfrecords.sources.label_rows import ENDINGS, parse_json, read_rows
 from tfrecords.sources.listing import has_picture_name, printable
 
 LABELS_HELP = "'none', 'folders' or the path of a CSV or JSON file"
 
-_DELIMITERS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
 
-Labels = tuple[np.ndarray | None, tuple[str, ...]]
-_NO_LABELS: Labels = (None, ())
+@dataclass(frozen=True)
+class Labels:
+    """The labels of some pictures.
+
+    Attributes:
+        rows: float32 (pictures, label size), one-hot rows or vectors, or None.
+        names: of the classes, sorted; none for vectors.
+        notes: lines for the user, on what was decided for them.
+    """
+
+    rows: OneHot | np.ndarray | None = None
+    names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def find_labels(
-    labels: str | None, paths: Sequence[str], where: str, rejected: Iterable[str] = ()
+    labels: str | None,
+    paths: Sequence[str],
+    where: str,
+    rejected: Iterable[str] = (),
+    read_own: Callable[[str], bytes | None] = lambda path: None,
 ) -> Labels:
     """Returns the labels of pictures that have paths.
 
     Args:
-        labels: None or `none` for none; `folders`: the first sub-folders are the
-            classes; else the path of a CSV or JSON file, see `read_label_file`.
+        labels: None for the source's own, in a `dataset.json` such as StyleGAN2-ADA's, or none;
+            `none`; `folders`: the first sub-folders are the classes; `wanted`: the source's own,
+            or else its sub-folders; or the path of a CSV or JSON file, see `read_label_file`.
         paths: of the pictures, relative to the source, with slashes.
         where: the source, for errors.
         rejected: paths that a label file may name although they are no pictures.
-
-    Returns:
-        float32 (pictures, label size), one-hot rows or vectors, or None, and the names
-        of the classes, sorted; none for vectors.
+        read_own: gives what another file of the source holds, by its path, or None.
 
     Raises:
         UserError: the labels do not fit the pictures.
     """
-    if labels is None or labels == "none":
-        return _NO_LABELS
-    if labels == "folders":
-        return _folder_labels(paths, where)
+    if labels == "none":
+        return Labels()
+    if labels in (None, "wanted"):
+        try:
+            own = _own_file(paths, where, rejected, read_own)
+        except UserError as error:
+            if labels:
+                raise
+            return Labels(notes=(f"{error}. Going on without labels",))
+        if own or not labels:
+            return own or Labels()
+    if labels in ("folders", "wanted"):
+        classes, notes = folder_classes(paths, where, insist=labels == "folders")
+        return replace(_class_labels(list(map(readable_name, classes)), where), notes=notes)
     return read_label_file(labels, paths, where, rejected)
 
 
 def own_labels(
-    labels: str | None, array: np.ndarray | None, names: Sequence[str], where: str
-) -> Labels:
+    labels: str | None, array: OneHot | np.ndarray | None, names: Sequence[str], where: str
+) -> tuple[OneHot | np.ndarray | None, tuple[str, ...]]:
     """Returns the labels of pictures without paths: their own, or none if asked.
 
     Raises:
@@ -61,7 +86,7 @@ def own_labels(
     if labels is None:
         return array, tuple(names) if array is not None else ()
     if labels == "none":
-        return _NO_LABELS
+        return None, ()
     raise UserError(
         f"labels: its pictures have no paths, so {where} takes its own labels or 'none', "
         f"got {labels!r}"
@@ -73,12 +98,12 @@ def read_label_file(
 ) -> Labels:
     """Reads the labels of the pictures from a file.
 
-    CSV (`.csv`, `.txt`; `.tsv` with tabs), with or without a header: the picture's path
-    and the name of its class, or the path and two numbers or more, a vector. JSON:
-    `{"path": class, …}`, `{"path": [numbers], …}`, or
+    CSV (`.csv`, `.txt`; `.tsv` with tabs; or with semicolons), UTF-8 or UTF-16: the picture's
+    path and the name of its class, in the order that a header names, or the path and two numbers
+    or more, a vector. JSON: `{"path": class, …}`, `{"path": [numbers], …}`, or
     `{"labels": [["path", class or [numbers]], …]}`. Classes may be numbers; where all are
-    whole numbers they are sorted as such, else as text. Paths are relative to the source, or
-    to the folder in it that holds all pictures.
+    whole numbers they are sorted as such, else as text. Paths are relative to the source; see
+    `label_paths.match_paths` for those that are written otherwise.
 
     Args:
         file: local or remote (`gs://…`).
@@ -86,64 +111,137 @@ def read_label_file(
         where: the source, for errors.
         rejected: paths that may have a label although they are no pictures.
 
-    Returns:
-        See `find_labels`.
-
     Raises:
         UserError: the file cannot be read, does not label just the pictures, mixes classes
             with vectors, has one class only, or a vector holds values that are not finite.
     """
-    ending = os.path.splitext(file)[1].lower()
-    if ending not in (".json", *_DELIMITERS):
+    if os.path.splitext(file)[1].lower() not in ENDINGS:
         raise UserError(f"labels: expected {LABELS_HELP}, got {file!r}")
-    text = _read_text(file)
-    pairs = _read_json(text, file) if ending == ".json" else _read_csv(text, file, ending, paths)
-    by_path: dict[str, Any] = {}
-    for path, value in pairs:
-        path = posixpath.normpath(path)
-        if path in by_path and by_path[path] != value:
-            raise UserError(f"{file}: {printable(path)} has two labels: leave one of them out")
-        by_path[path] = value
-    by_path = _below_common_folder(by_path, paths)
-    _check_paths(by_path, paths, file, where, rejected)
-    values = [by_path[path] for path in paths]
+    try:
+        data = read_bytes(file)
+    except UserError as error:
+        reason = printable(str(error))
+        raise UserError(f"labels: expected {LABELS_HELP}, got {file!r}: {reason}") from error
+    return _read_labels(data, file, paths, where, rejected)
+
+
+def _own_file(
+    paths: Sequence[str],
+    where: str,
+    rejected: Iterable[str],
+    read_own: Callable[[str], bytes | None],
+) -> Labels | None:
+    """Reads the source's own `dataset.json`, if it has one with labels."""
+    common = posixpath.commonpath([posixpath.dirname(path) for path in paths])
+    for folder in dict.fromkeys(("", common)):
+        path = posixpath.join(folder, JSON_NAME)
+        data = read_own(path)
+        pairs = None
+        if data is not None:
+            with contextlib.suppress(UserError, UnicodeDecodeError):  # it is about something else
+                pairs = parse_json(data.decode("utf-8-sig"), path, only_labels=True)
+        if pairs:
+            file = f"{where}: its {path}"
+            labels = _read_labels(data, file, paths, where, rejected, own=True)
+            if labels.rows is None:
+                return None
+            return replace(labels, notes=(f"{file} has the labels that are taken", *labels.notes))
+    return None
+
+
+def _read_labels(
+    data: bytes,
+    file: str,
+    paths: Sequence[str],
+    where: str,
+    rejected: Iterable[str],
+    own: bool = False,
+) -> Labels:
+    known = [*paths, *rejected]
+    stems = {posixpath.splitext(path)[0] for path in known}.union(known)
+
+    def is_picture(cell: str) -> bool:
+        return has_picture_name(cell) or posixpath.normpath(cell) in stems
+
+    rows = list(read_rows(data, file, is_picture))
+    matches = match_paths([path for path, _ in rows], known)
+    labels: dict[int, tuple[str, Any]] = {}
+    extra = []
+    for (path, label), picture in zip(rows, matches.pictures, strict=True):
+        if picture < 0:
+            extra.append(path)
+            continue
+        before, its_label = labels.setdefault(picture, (path, label))
+        if its_label != label:
+            also = f" and {printable(path)}" if path != before else ""
+            raise UserError(
+                f"{file}: {printable(before)}{also} has two labels, {_short(its_label)} and "
+                f"{_short(label)}: leave one of them out"
+            )
+    if rows and not labels:
+        raise UserError(
+            f"{file}: expected the paths of pictures in {where}, relative to it: the file's first "
+            f"path is {printable(rows[0][0])}, the source's is {printable(paths[0])}"
+        )
+    values = [labels.get(index, ("", None))[1] for index in range(len(paths))]
+    missing = [path for path, value in zip(paths, values, strict=True) if value is None]
+    if own and len(missing) == len(paths):
+        return Labels()
+    if missing:
+        raise UserError(
+            f"{file}: expected a label for every picture, {len(missing)} of {len(paths)} have "
+            f"none, the first is {printable(missing[0])}: add them"
+            + (" or give --labels=FILE or none" if own else "")
+        )
+    if extra and not own:
+        raise UserError(
+            f"{file}: expected labels of pictures in {where}, {len(extra)} name none, the first "
+            f"is {printable(extra[0])}: leave those lines out"
+        )
+    notes = []
+    if extra:
+        notes.append(f"{file} names {len(extra):,} files that are not there")
+    if matches.loose:
+        first = matches.loose[0]
+        notes.append(
+            f"{file}: {len(matches.loose):,} of {len(rows):,} paths differ in "
+            f"{', '.join(matches.differences)} and fit one picture: {printable(rows[first][0])} is "
+            f"taken for {printable(known[matches.pictures[first]])}"
+        )
     vectors = sum(isinstance(value, tuple) for value in values)
-    if not vectors:
-        return _class_labels(values, file)
-    if vectors < len(values):
+    if vectors and vectors < len(values):
         raise UserError(f"{file}: expected classes or vectors, got {vectors} vectors and classes")
-    return _vector_labels(values, paths, file), ()
-
-
-def _folder_labels(paths: Sequence[str], where: str) -> Labels:
-    loose = next((path for path in paths if "/" not in path), None)
-    if loose is not None:
-        raise UserError(
-            f"{where}: labels need every picture in a sub-folder named after its class, "
-            f"{printable(loose)} is in none: move it or turn labels off"
-        )
-    classes = [path.split("/")[0] for path in paths]
-    names = tuple(sorted(set(classes)))
-    if len(names) < 2:
-        raise UserError(
-            f"{where}: labels need two sub-folders or more, named after the classes, "
-            f"got {printable(names[0])} only: turn labels off"
-        )
-    return _one_hot_by_name(classes, names)
-
-
-def _one_hot_by_name(classes: Sequence[str], names: tuple[str, ...]) -> Labels:
-    indices = {name: index for index, name in enumerate(names)}
-    return one_hot((indices[name] for name in classes), len(names)), names
+    found = Labels(_vector_labels(values, paths, file)) if vectors else _class_labels(values, file)
+    return replace(found, notes=(*notes, *found.notes))
 
 
 def _class_labels(values: Sequence[str], file: str) -> Labels:
     names = set(values)
     if len(names) < 2:
-        raise UserError(f"{file}: expected two classes or more, got {values[0]!r} only")
-    if all(name.removeprefix("-").isdecimal() for name in names):
-        return _one_hot_by_name(values, tuple(sorted(names, key=lambda name: (int(name), name))))
-    return _one_hot_by_name(values, tuple(sorted(names)))
+        raise UserError(f"{file}: expected two classes or more, got {_short(values[0])} only")
+    broken = next((name for name in names if readable_name(name) != name), None)
+    if broken is not None:
+        raise UserError(f"{file}: expected the names of classes as text, got {_short(broken)}")
+    notes: tuple[str, ...] = ()
+    if all(name.removeprefix("-").isdecimal() and len(name) < 20 for name in names):
+        ordered = sorted(names, key=lambda name: (int(name), name))
+        missing = _missing_numbers(set(map(int, names)))
+        if missing:
+            notes = (f"{file}: no picture has the class {missing}: left out",)
+    else:
+        ordered = sorted(names)
+    indices = {name: index for index, name in enumerate(ordered)}
+    rows = one_hot((indices[name] for name in values), len(ordered))
+    return Labels(rows, tuple(ordered), notes)
+
+
+def _missing_numbers(numbers: set[int]) -> str:
+    """Returns the numbers between the least, or 0, and the largest that are missing."""
+    first, last = min(0, *numbers), max(numbers)
+    if last - first > 1000 * len(numbers):
+        return ""  # they are no class numbers, but names such as years
+    missing = [str(number) for number in range(first, last) if number not in numbers]
+    return list_names(missing)
 
 
 def _vector_labels(
@@ -167,104 +265,5 @@ def _vector_labels(
     return labels
 
 
-def _below_common_folder(by_path: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
-    """Adds the folder that holds all pictures, as archives often have one, where it lacks."""
-    common = posixpath.commonpath([posixpath.dirname(path) for path in paths])
-    if not common or any(path.startswith(f"{common}/") for path in by_path):
-        return by_path
-    below = {f"{common}/{path}": value for path, value in by_path.items()}
-    return below if any(path in below for path in paths) else by_path
-
-
-def _check_paths(
-    by_path: dict[str, Any],
-    paths: Sequence[str],
-    file: str,
-    where: str,
-    rejected: Iterable[str],
-) -> None:
-    missing = [path for path in paths if by_path.get(path) is None]
-    if missing:
-        raise UserError(
-            f"{file}: expected a label for every picture, {len(missing)} of {len(paths)} have "
-            f"none, the first is {printable(missing[0])}: add them or leave the pictures out"
-        )
-    known = {*paths, *rejected}
-    extra = [path for path in by_path if path not in known]
-    if extra:
-        raise UserError(
-            f"{file}: expected labels of pictures in {where}, {len(extra)} name none, "
-            f"the first is {printable(extra[0])}: paths are relative to the source"
-        )
-
-
-def _read_text(file: str) -> str:
-    try:
-        return read_bytes(file).decode("utf-8-sig")
-    except ValueError as error:  # a UserError, or no UTF-8
-        reason = printable(str(error))
-        raise UserError(f"labels: expected {LABELS_HELP}, got {file!r}: {reason}") from error
-
-
-def _read_csv(
-    text: str, file: str, ending: str, paths: Sequence[str]
-) -> Iterable[tuple[str, str | tuple[float, ...]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_DELIMITERS[ending])
-    try:
-        rows = [
-            (reader.line_num, [cell.strip() for cell in row])
-            for row in reader
-            if any(cell.strip() for cell in row)
-        ]
-    except csv.Error as error:
-        raise UserError(f"{file}: cannot be read, line {reader.line_num}: {error}") from error
-    if rows and not has_picture_name(rows[0][1][0]) and rows[0][1][0] not in set(paths):
-        del rows[0]  # a header
-    width = len(rows[0][1]) if rows else 2
-    if width < 2:
-        raise UserError(f"{file}: expected a picture's path and its class or numbers in each line")
-    for line, row in rows:
-        if len(row) != width:
-            raise UserError(f"{file}, line {line}: expected {width} columns, got {len(row)}")
-        if width > 2:
-            try:
-                yield row[0], tuple(float(cell) for cell in row[1:])
-            except ValueError as error:
-                raise UserError(f"{file}, line {line}: expected numbers: {error}") from error
-        elif row[1]:
-            yield row[0], row[1]
-
-
-def _read_json(text: str, file: str) -> Iterable[tuple[str, str | tuple[float, ...] | None]]:
-    try:
-        # Pairs, as a path that occurs twice would go unnoticed in a dictionary.
-        content = json.loads(text, object_pairs_hook=lambda pairs: ("object", pairs))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{file}: cannot be read as JSON: {error}") from error
-    pairs = content[1] if isinstance(content, tuple) else None
-    if pairs is not None and len(pairs) == 1 and pairs[0][0] == "labels":
-        pairs = pairs[0][1]
-    if not isinstance(pairs, list):
-        raise UserError(
-            f'{file}: expected {{"path": label, …}} or {{"labels": [["path", label], …]}}'
-        )
-    for pair in pairs:
-        if not (isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str)):
-            raise UserError(f"{file}: expected a path and its label, got {json.dumps(pair)[:80]}")
-        yield pair[0], _json_label(pair[1], pair[0], file)
-
-
-def _json_label(value: Any, path: str, file: str) -> str | tuple[float, ...] | None:
-    if isinstance(value, list) and all(isinstance(number, int | float) for number in value):
-        try:
-            return tuple(float(number) for number in value)
-        except OverflowError:
-            return (math.inf,) * len(value)
-    if value is None or isinstance(value, str):
-        return value or None
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
-        return str(value)
-    raise UserError(
-        f"{file}: expected a class or finite numbers for {printable(path)}, "
-        f"got {json.dumps(value)[:80]}"
-    )
+def _short(label: Any) -> str:
+    return ascii(label)[:80] if not str(label).isprintable() else repr(label)[:80]

@@ -15,7 +15,7 @@ import PIL
 from tfrecords.content import digest_in_any_order
 from tfrecords.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME
 from tfrecords.files import whole_file, write_file
-from tfrecords.source import PictureOptions, Source
+from tfrecords.source import OneHot, PictureOptions, Source, row_blocks
 
 # The published converter shuffles with this seed; the same gives the same files.
 _SHUFFLE_SEED = 123
@@ -99,9 +99,9 @@ class Conversion:
         counts: list[int] = []
         labels = None
         if self.source.labels is not None:
-            labels = self.source.labels[kept].astype(np.float32)
-            counts = _count_classes(labels)
-            files = [*files, _write_labels(folder, f"{self.name}-rxx.labels", labels)]
+            counts = _count_classes(self.source.labels, kept)
+            name = f"{self.name}-rxx.labels"
+            files = [*files, _write_labels(folder, name, self.source.labels, kept)]
         lines = [*self.source.rejected, *((name, reason) for _, name, reason in rejected)]
         if lines:
             text = "".join(
@@ -138,16 +138,24 @@ class Conversion:
         }
 
 
-def _count_classes(labels: np.ndarray) -> list[int]:
+def _count_classes(labels: OneHot | np.ndarray, kept: np.ndarray) -> list[int]:
     """Counts the pictures of each class; nothing for labels that are no one-hot rows."""
+    if isinstance(labels, OneHot):
+        return OneHot(labels.classes[kept], labels.num_classes).counts().tolist()
+    labels = labels[kept]
     one_hot = ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) <= 1).all()
     return labels.sum(axis=0, dtype=np.float64).astype(int).tolist() if one_hot else []
 
 
-def _write_labels(folder: str, name: str, labels: np.ndarray) -> dict[str, Any]:
+def _write_labels(
+    folder: str, name: str, labels: OneHot | np.ndarray, kept: np.ndarray
+) -> dict[str, Any]:
     path = os.path.join(folder, name)
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(kept), labels.shape[1])}
     with whole_file(path) as file:
-        np.save(file, labels)
+        np.lib.format.write_array_header_1_0(file, header)  # as np.save writes it
+        for block in row_blocks(labels, kept):
+            file.write(block)
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(_HASH_BLOCK_BYTES):

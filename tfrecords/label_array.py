@@ -1,0 +1,63 @@
+"""The file of labels beside TFRecords, `.npy`, as large as classes times pictures."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from tfrecords.errors import UserError
+from tfrecords.remote import is_remote, read_bytes
+from tfrecords.source import row_blocks
+
+
+def load_labels(path: str, num_images: int) -> np.ndarray:
+    """Reads a file of labels; of a local one what is looked at.
+
+    Returns:
+        (num_images, label_size) numbers.
+
+    Raises:
+        UserError: the file holds something else.
+    """
+    try:
+        if is_remote(path):
+            labels = np.load(io.BytesIO(read_bytes(path)), allow_pickle=False)
+        else:  # not read before somebody looks at it: a class for each picture makes it large
+            labels = np.load(path, mmap_mode="r", allow_pickle=False)
+    except UserError:
+        raise
+    except Exception as error:  # a damaged header raises all sorts
+        raise UserError(
+            f"{path}: expected a .npy file of numbers, got {error}: copy it or make the dataset "
+            "again"
+        ) from error
+    if labels.ndim != 2 or labels.dtype.kind not in "fiub":
+        raise UserError(
+            f"{path}: expected one-hot rows, got {labels.dtype} of shape {labels.shape}"
+        )
+    if len(labels) != num_images:
+        raise UserError(
+            f"{path}: expected a row for each of {num_images} pictures, got {len(labels)}"
+        )
+    return labels
+
+
+def class_numbers(labels: np.ndarray) -> np.ndarray | None:
+    """Returns each picture's class, int64 (pictures,); -1 for a picture without one.
+
+    Args:
+        labels: (pictures, label_size).
+
+    Returns:
+        None when there are no labels, or they are vectors and not one-hot rows.
+    """
+    if not labels.shape[1]:
+        return None
+    classes = []
+    for block in row_blocks(labels):
+        is_one = block == 1
+        if not (is_one | (block == 0)).all() or (is_one.sum(axis=1) > 1).any():
+            return None
+        classes.append(np.where(is_one.any(axis=1), is_one.argmax(axis=1), -1))
+    return np.concatenate(classes)

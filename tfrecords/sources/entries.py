@@ -1,0 +1,53 @@
+"""What opening a .zip and a .tar archive of pictures have in common."""
+
+import posixpath
+import struct
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tfrecords.dataset_json import JSON_NAME
+from tfrecords.errors import UserError
+from tfrecords.source import Reader
+from tfrecords.sources.listing import printable
+from tfrecords.sources.tar import TAR_ERRORS
+
+_JSON_BYTES = 2**27  # of labels, at most: three million pictures
+
+ARCHIVE_ERRORS = (
+    *TAR_ERRORS,
+    OSError,
+    RuntimeError,  # encryption, and NotImplementedError of rare compressions
+    struct.error,
+    zipfile.BadZipFile,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """The pictures in an archive: how to open them, their paths, and what is none.
+
+    `texts` holds each `dataset.json`, by its path.
+    """
+
+    open: Callable[[], Reader]
+    paths: Sequence[str]
+    identity: Sequence[Sequence[str | int]]
+    rejected: Sequence[tuple[str, str]]
+    texts: dict[str, bytes]
+
+
+def damaged(file: str, error: Exception) -> UserError:
+    """Returns the error about an archive that cannot be read."""
+    reason = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    return UserError(f"{file}: cannot be read, {reason}: is the archive complete?")
+
+
+def clean_path(path: str) -> str:
+    """Returns an entry's path with slashes, below the archive."""
+    return posixpath.normpath(path.replace("\\", "/")).lstrip("/")
+
+
+def holds_labels(path: str, size: int) -> bool:
+    """Says whether an entry may hold the labels: in the folder that holds all pictures."""
+    return path.count("/") <= 2 and posixpath.basename(path) == JSON_NAME and size <= _JSON_BYTES
