@@ -210,7 +210,9 @@ def _unreadable(picture: bytes | np.ndarray | str, name: str, error: Exception) 
         reason = f"the header claims too many pixels, expected at most {MAX_PIXELS:,}"
     elif isinstance(error, Image.UnidentifiedImageError):  # Pillow prints a BytesIO's address
         known = ", ".join(kind.name for kind in KINDS if kind.is_read())
-        reason = f"a broken or rare {kind.name} file" if kind else f"not a picture: expected {known}"
+        reason = (
+            f"a broken or rare {kind.name} file" if kind else f"not a picture: expected {known}"
+        )
     else:
         reason = " ".join(str(error).split()) or type(error).__name__
     return UserError(f"{name}: cannot be read: {reason}; mend it or leave it out")
