@@ -115,10 +115,11 @@ def test_what_was_left_out_is_counted_by_kind(tmp_path, capsys, monkeypatch):
         (folder / f"cut{number}.jpg").write_bytes(encode(PICTURE, "JPEG")[: 200 + number])
     info = write_dataset(open_source(str(folder)), options(4), str(tmp_path / "out"), processes=1)
     lines = capsys.readouterr().out.splitlines()
-    heic = f"Left out: 9 such as {folder}/IMG_0.HEIC: HEIC/HEIF needs another package: pip install "
-    assert any(line.startswith(heic) for line in lines)
-    assert any(line.startswith(f"Left out: 9 such as {folder}/cut") for line in lines)
-    assert any(line.startswith("Left out: 2 ") and "JPEG XL" in line for line in lines)
+    such_as = f"pictures, such as {folder}"
+    heic = f"{such_as}/IMG_0.HEIC: HEIC/HEIF needs another package: pip install pillow-heif"
+    assert f"Left out 9 {heic}" in lines
+    assert any(line.startswith(f"Left out 9 {such_as}/cut") for line in lines)
+    assert any(line.startswith(f"Left out 2 {such_as}/p.jxl: JPEG XL") for line in lines)
     listed = [json.loads(line) for line in (tmp_path / "out/rejected.jsonl").open()]
     assert info.num_rejected == len(listed) == 18 + len(NOT_READ)
     assert sum("pip install pillow-heif" in one["reason"] for one in listed) == 9

@@ -63,7 +63,10 @@ def read_numbers(
         low = np.asarray(shape(again))
     if kind == "LA":
         return low.view(">u2").astype(np.uint16)
-    return np.asarray(shape(opened)).astype(np.uint16) << 8 | low
+    numbers = np.asarray(shape(opened)).astype(np.uint16)
+    numbers <<= 8
+    numbers |= low
+    return numbers
 
 
 def to_8_bits(
