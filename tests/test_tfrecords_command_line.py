@@ -114,7 +114,7 @@ def test_create_converts_a_folder(tmp_path):
     chosen, estimate, left_out, summary, rejected = done.stdout.splitlines()
     assert chosen.startswith("Taking 32 px, the largest power of two that half of the pictures")
     assert re.fullmatch(r"5 pictures, about [\d.]+ KiB", estimate)
-    assert left_out.startswith(f"Left out: 1 {pictures}/torn.png: cannot be read: not a picture")
+    assert left_out.startswith(f"Left out 1 picture, {pictures}/torn.png: cannot be read: not")
     assert summary.startswith(f"{out}: 4 pictures, 1 rejected, 4 to 32 px, gray, ")
     assert re.search(r", [\d.]+ KiB in 4 files, \d+ s$", summary)
     assert rejected == f"{out}/rejected.jsonl says why each was rejected"

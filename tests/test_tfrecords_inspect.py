@@ -562,8 +562,8 @@ def test_sheets_never_overwrite(tmp_path):
     (tmp_path / "a.png").write_text("mine")
     with pytest.raises(UserError, match="expected no such file yet"):
         show(str(GOLDEN / "shuffle0"), str(tmp_path / "a.png"))
-    with pytest.raises(UserError, match=r"expected a file to make, NAME\.png"):
-        show(str(GOLDEN / "shuffle0"), str(tmp_path / "a.jpg"))
+    with pytest.raises(UserError, match=r"expected a picture to make, NAME\.png"):
+        show(str(GOLDEN / "shuffle0"), str(tmp_path / "a.gif"))
 
 
 # --- compare

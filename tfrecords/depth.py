@@ -63,7 +63,10 @@ def read_numbers(
         low = np.asarray(shape(again))
     if kind == "LA":
         return low.view(">u2").astype(np.uint16)
-    return np.asarray(shape(opened)).astype(np.uint16) << 8 | low
+    numbers = np.asarray(shape(opened)).astype(np.uint16)
+    numbers <<= 8
+    numbers |= low
+    return numbers
 
 
 def to_8_bits(
@@ -96,7 +99,10 @@ def to_8_bits(
     info = {key: opened.info[key] for key in ("icc_profile", "gamma", "srgb") if key in opened.info}
     in_color = opened.mode in ("RGB", "RGBA")
     if in_color and clear is None and level == DEFAULT_WHITE:
-        return shape(opened)  # the upper bytes are all it takes
+        image = shape(opened)  # the upper bytes are all it takes
+        if white_level is None and 0 < np.max(np.asarray(image)[..., :3]) < 64:
+            say(DARK)
+        return image
     if opened.mode == "F" and not (known or white_level):
         raise ValueError("floating point numbers of an unknown range: give --white_level")
     inverted = getattr(opened, "tag_v2", {}).get(_PHOTOMETRIC) == 0

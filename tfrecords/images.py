@@ -134,6 +134,10 @@ def _open(picture: bytes | np.ndarray) -> Image.Image:
     image = Image.open(io.BytesIO(picture), formats=decoders())
     if _DNG_VERSION in getattr(image, "tag_v2", ()):
         raise ValueError("a camera raw file: develop it and save it as PNG or JPEG")
+    clear = image.info.get("transparency")
+    if image.format == "PNG" and image.mode == "L" and isinstance(clear, int):
+        # Pillow scales gray of 2 and 4 bits to 8, but not the gray that is transparent.
+        image.info["transparency"] = clear * {"L;2": 85, "L;4": 17}.get(image.tile[0].args, 1)
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(
             f"{image.width} x {image.height} px are too many, expected at most {MAX_PIXELS:,}"
@@ -206,7 +210,9 @@ def _unreadable(picture: bytes | np.ndarray | str, name: str, error: Exception) 
         reason = f"the header claims too many pixels, expected at most {MAX_PIXELS:,}"
     elif isinstance(error, Image.UnidentifiedImageError):  # Pillow prints a BytesIO's address
         known = ", ".join(kind.name for kind in KINDS if kind.is_read())
-        reason = f"a broken {kind.name} file" if kind else f"not a picture: expected {known}"
+        reason = (
+            f"a broken or rare {kind.name} file" if kind else f"not a picture: expected {known}"
+        )
     else:
         reason = " ".join(str(error).split()) or type(error).__name__
     return UserError(f"{name}: cannot be read: {reason}; mend it or leave it out")

@@ -39,11 +39,13 @@ def describe_rejected(rejected: Iterable[tuple[str, str]]) -> list[str]:
     for name, reason in rejected:
         remarks.add(name, reason)
     lines = [
-        f"Left out: {count:,} {'such as ' if count > 1 else ''}{name}: {reason}"
+        f"Left out {count:,} picture{'s, such as' if count > 1 else ','} {name}: {reason}"
         for count, name, reason in remarks.lines()
     ]
     more = len(lines) - _MOST_LINES
-    return lines[:_MOST_LINES] + ([f"Left out: {more:,} more kinds"] if more > 0 else [])
+    if more > 0:
+        lines[_MOST_LINES:] = [f"Left out for {more:,} more reasons, see the list"]
+    return lines
 
 
 def describe_notes(notes: Remarks) -> list[str]:

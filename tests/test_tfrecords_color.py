@@ -1,0 +1,129 @@
+import io
+
+import numpy as np
+import pytest
+from made_source import encode, options
+from picture_files import ADOBE, P3, PROPHOTO, cmyk_profile, gray_profile, rgb_profile
+from PIL import Image, ImageCms
+
+from tfrecords import color
+from tfrecords.images import prepare_picture
+
+GREEN = (60, 180, 60)
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def prepare(picture, **fields):
+    notes = []
+    return prepare_picture(picture, options(8, **fields), "x", notes.append)[0, 0], notes
+
+
+def by_little_cms(image, profile):
+    """What the library makes of a picture: the value that is right."""
+    opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    to = ImageCms.createProfile("sRGB")
+    return ImageCms.profileToProfile(image, opened, to, outputMode="RGB").getpixel((0, 0))
+
+
+@pytest.mark.parametrize(
+    ("primaries", "expected"),
+    [(P3, (0, 185, 22)), (ADOBE, (0, 181, 42)), (PROPHOTO, (0, 198, 0))],
+)
+def test_an_embedded_profile_is_converted_to_srgb(primaries, expected):
+    image = Image.new("RGB", (8, 8), GREEN)
+    pixel, notes = prepare(encode(image, icc_profile=rgb_profile(primaries)))
+    assert by_little_cms(image, rgb_profile(primaries)) == expected
+    assert tuple(pixel) == expected
+    assert notes == []
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "AVIF", "HEIF"])
+def test_each_format_that_holds_profiles_is_converted(kind):
+    if kind == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    data = encode(Image.new("RGB", (64, 64), GREEN), kind, quality=100, icc_profile=rgb_profile(P3))
+    pixel, _ = prepare(data)
+    assert np.abs(pixel.astype(int) - (0, 185, 22)).max() <= 4
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_cmyk_goes_through_its_profile(kind):
+    image = Image.new("CMYK", (8, 8), (55, 155, 205, 20))
+    expected = by_little_cms(image, cmyk_profile())
+    pixel, notes = prepare(encode(image, kind, quality=100, icc_profile=cmyk_profile()))
+    assert np.abs(pixel.astype(int) - expected).max() <= 2
+    plain, _ = prepare(encode(image, kind, quality=100))
+    assert np.abs(plain.astype(int) - expected).max() > 20
+    assert notes == []
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_gray_goes_through_its_profile(deep):
+    gray = Image.new("L", (8, 8), 100)
+    expected = by_little_cms(gray, gray_profile(1.0))
+    assert expected[0] > 150
+    picture = Image.fromarray(np.full((8, 8), 100 * 257, np.uint16)) if deep else gray
+    for channels in (3, 1):
+        pixel, _ = prepare(encode(picture, icc_profile=gray_profile(1.0)), num_channels=channels)
+        assert set(pixel) == {expected[0]}
+
+
+def test_transparency_and_palettes_live_through_the_conversion():
+    half = Image.new("RGBA", (8, 8), (*GREEN, 128))
+    pixel, _ = prepare(encode(half, icc_profile=rgb_profile(P3)))
+    expected = np.array((0, 185, 22)) * 128 / 255 + 255 * 127 / 255
+    assert np.abs(pixel - expected).max() <= 1
+    palette = Image.new("P", (8, 8), 1)
+    palette.putpalette([0, 0, 0, *GREEN])
+    assert tuple(prepare(encode(palette, icc_profile=rgb_profile(P3)))[0]) == (0, 185, 22)
+    clear, _ = prepare(encode(palette, icc_profile=rgb_profile(P3), transparency=1))
+    assert tuple(clear) == (255, 255, 255)
+
+
+def test_a_profile_that_is_srgb_changes_nothing_and_costs_nothing(monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    data = encode(Image.fromarray(pixels), icc_profile=SRGB)
+    np.testing.assert_array_equal(prepare_picture(data, options(8)), pixels)
+    monkeypatch.setattr(ImageCms, "applyTransform", None)
+    np.testing.assert_array_equal(prepare_picture(data, options(8)), pixels)
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        b"no profile" * 30,
+        rgb_profile(P3)[:200],
+        gray_profile(1.0),
+        cmyk_profile(),
+        rgb_profile(P3) + bytes(color.MAX_PROFILE_BYTES),
+    ],
+    ids=["junk", "cut", "of gray", "of inks", "too large"],
+)
+def test_a_profile_that_cannot_be_used_is_told_and_the_picture_kept(profile):
+    data = encode(Image.new("RGB", (8, 8), GREEN), "TIFF", icc_profile=profile)
+    pixel, notes = prepare(data)
+    assert tuple(pixel) == GREEN
+    assert notes == [color.DAMAGED]
+
+
+def test_a_png_gamma_without_a_profile_is_told():
+    from PIL.PngImagePlugin import PngInfo
+
+    def notes(gamma, also=b""):
+        chunks = PngInfo()
+        chunks.add(b"gAMA", round(gamma * 100_000).to_bytes(4, "big"))
+        if also:
+            chunks.add(b"sRGB", also)
+        return prepare(encode(Image.new("RGB", (8, 8), GREEN), pnginfo=chunks))[1]
+
+    assert notes(1.0) == [color.GAMMA]
+    assert notes(0.45455) == []
+    assert notes(1.0, also=b"\0") == []  # which wins, as the format says
+
+
+def test_the_way_from_a_profile_is_built_once():
+    color._find_transform.cache_clear()
+    for gray in range(5):
+        image = Image.new("RGB", (8, 8), (gray, 0, 0))
+        prepare(encode(image, icc_profile=rgb_profile(P3)))
+    assert color._find_transform.cache_info().misses == 1
