@@ -34,7 +34,6 @@ from pgan_tf.metrics.score_log import (
     read_scores,
 )
 from pgan_tf.run_data import RunData, find_data
-from pgan_tf.run_files import read_text
 from pgan_tf.run_folder import checkpoint_folder, read_config, readable_errors
 from pgan_tf.whole_file import write_file
 from tfrecords.command_line import run
@@ -183,9 +182,8 @@ def with_flags_of_run(arguments: list[str]) -> list[str]:
     path = posixpath.join(given[-1], "flags.txt") if given else ""
     if not path or not tf.io.gfile.exists(path):
         return arguments
-    # Other lines may be of another program's, or lead to other files.
-    lines = read_text(path, most_bytes=2**20).splitlines()
-    return [*(line for line in lines if not line.startswith("--flagfile")), *arguments]
+    with tf.io.gfile.GFile(path) as file:
+        return [*file.read().splitlines(), *arguments]
 
 
 if __name__ == "__main__":

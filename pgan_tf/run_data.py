@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import posixpath
-import re
 
 import tensorflow as tf
 
-from pgan_tf.run_files import read_text
 from tfrecords.cache import prepare
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
@@ -68,12 +66,7 @@ def read_run_data(run_dir: str) -> RunData | None:
     flags = _read_flags(posixpath.join(run_dir, "flags.txt"))
     if not flags.get("data"):
         return None
-    resolution = flags.get("resolution", "")
-    if resolution and not re.fullmatch(r"\d{1,4}", resolution, re.ASCII):
-        raise UserError(
-            f"{posixpath.join(run_dir, 'flags.txt')}: expected --resolution to be a number of "
-            f"pixels, got {resolution[:40]!r}: put back the file that train.py wrote"
-        )
+    resolution = flags.get("resolution")
     upscaling = {"allow_upscaling": True, "noallow_upscaling": False}
     given = [value for name, value in upscaling.items() if name in flags]
     defaults = PictureOptions()
@@ -96,6 +89,6 @@ def _read_flags(path: str) -> dict[str, str]:
     """Returns the values of lines like `--name=value`, and "" for those like `--name`."""
     if not tf.io.gfile.exists(path):
         return {}
-    lines = read_text(path, most_bytes=2**20).splitlines()
-    pairs = [line.strip()[2:].partition("=") for line in lines if line.startswith("--")]
+    with tf.io.gfile.GFile(path) as file:
+        pairs = [line.strip()[2:].partition("=") for line in file if line.startswith("--")]
     return {name: value for name, _, value in pairs}
