@@ -51,7 +51,8 @@ def parse_details(text: str | bytes, path: str) -> dict[str, Any]:
         raise UserError(
             f"{path}: expected JSON of a dataset, got {reason}: make the dataset again"
         ) from error
-    if version not in (1, JSON_VERSION):  # version 1 told nothing of the files
+    # Version 1 told nothing of the files.
+    if not _is_number(version) or version not in (1, JSON_VERSION):
         raise UserError(
             f"{path}: expected version {JSON_VERSION}, got {version!r:.40}: "
             "make the dataset again, or use a newer pgan-tf"
