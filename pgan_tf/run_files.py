@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import tensorflow as tf
-
 from tfrecords.errors import UserError
-from tfrecords.in_words import size_in_words
-from tfrecords.regular_file import check_regular_file
-from tfrecords.remote import read_bytes
+from tfrecords.remote import read_whole
 
 # Of a year's lines of metrics.jsonl a tenth; no sheet of samples comes near it.
 _MOST_BYTES = 2**28
@@ -21,17 +17,7 @@ def read_file(path: str, most_bytes: int = _MOST_BYTES) -> bytes:
     Raises:
         UserError: it can't be read, is no file but a folder or a pipe, or too large.
     """
-    check_regular_file(path)
-    try:
-        size = tf.io.gfile.stat(path).length
-    except tf.errors.OpError as error:
-        raise UserError(f"{path}: cannot be read: {error.message}") from None
-    if size > most_bytes:
-        raise UserError(
-            f"{path}: expected at most {size_in_words(most_bytes)}, got {size_in_words(size)}: it "
-            f"is none of ours"
-        )
-    return read_bytes(path)
+    return read_whole(path, most_bytes)
 
 
 def read_text(path: str, most_bytes: int = _MOST_BYTES) -> str:

@@ -10,7 +10,6 @@ on. Folders that `writer.py` made also hold `dataset.json`, and `rejected.jsonl`
 pictures were left out.
 """
 
-import io
 import os
 import re
 from collections.abc import Iterable
@@ -20,11 +19,12 @@ from typing import Any
 import numpy as np
 
 from tfrecords import paths
-from tfrecords.dataset_json import JSON_NAME, parse_details
+from tfrecords.dataset_json import JSON_NAME, read_details_file
 from tfrecords.errors import UserError
+from tfrecords.label_rows import load_label_rows
+from tfrecords.names import as_text, is_file_name
 from tfrecords.record import read_shape
 from tfrecords.record_file import FRAME_BYTES, BadRecordError, RecordFile, read_first_record
-from tfrecords.remote import read_bytes
 from tfrecords.writing.journal import JOURNAL_NAME
 
 _FILE_PATTERN = re.compile(
@@ -113,7 +113,13 @@ def read_dataset_info(folder: str) -> DatasetInfo:
     labels_path, label_size = None, 0
     if f"{name}-rxx.labels" in names:
         labels_path = paths.join(folder, f"{name}-rxx.labels")
-        label_size = _load_labels(labels_path, num_images).shape[1]
+        label_size = load_label_rows(labels_path, num_images).shape[1]
+    label_names = tuple(details.get("label_names", ()))
+    if label_names and labels_path and len(label_names) != label_size:
+        raise UserError(
+            f"{folder}: expected labels of {len(label_names)} classes, as {JSON_NAME} names them, "
+            f"got {label_size}: make the dataset again"
+        )
     return DatasetInfo(
         name=details.get("name", name),
         num_images=num_images,
@@ -121,7 +127,7 @@ def read_dataset_info(folder: str) -> DatasetInfo:
         num_channels=num_channels,
         files=files,
         label_size=label_size,
-        label_names=tuple(details.get("label_names", ())),
+        label_names=label_names,
         labels_path=labels_path,
         encoding=encoding,
         num_records=num_records,
@@ -141,7 +147,7 @@ def read_labels(info: DatasetInfo) -> np.ndarray:
     """
     if info.labels_path is None:
         return np.zeros((info.num_images, 0), np.float32)
-    return _load_labels(info.labels_path, info.num_images)
+    return load_label_rows(info.labels_path, info.num_images)
 
 
 def _group_files(folder: str, names: Iterable[str]) -> tuple[str, dict[int, tuple[str, ...]]]:
@@ -157,6 +163,11 @@ def _group_files(folder: str, names: Iterable[str]) -> tuple[str, dict[int, tupl
         raise UserError(
             f"{folder}: expected one dataset, found {' and '.join(datasets)}: "
             "move them into folders of their own"
+        )
+    if not is_file_name(datasets[0]):
+        raise UserError(
+            f"{as_text(folder)}: expected a name in UTF-8 without control characters, got "
+            f"{as_text(datasets[0])!r}: rename the files"
         )
     logs = sorted({int(match["log2"]) for match in matches})
     for log2 in range(logs[0], logs[-1]):
@@ -263,26 +274,5 @@ def _check_counts(
     return expected
 
 
-def _load_labels(path: str, num_images: int) -> np.ndarray:
-    data = read_bytes(path)
-    try:
-        labels = np.load(io.BytesIO(data), allow_pickle=False)
-    except Exception as error:  # a damaged header raises all sorts
-        raise UserError(
-            f"{path}: expected a .npy file of numbers, got {error}: copy it or make the dataset "
-            "again"
-        ) from error
-    if labels.ndim != 2 or labels.dtype.kind not in "fiub":
-        raise UserError(
-            f"{path}: expected one-hot rows, got {labels.dtype} of shape {labels.shape}"
-        )
-    if len(labels) != num_images:
-        raise UserError(
-            f"{path}: expected a row for each of {num_images} pictures, got {len(labels)}"
-        )
-    return labels.astype(np.float32)
-
-
 def _read_json(folder: str) -> dict[str, Any]:
-    path = paths.join(folder, JSON_NAME)
-    return parse_details(read_bytes(path), path)
+    return read_details_file(paths.join(folder, JSON_NAME))

@@ -1,8 +1,11 @@
 """Files that only TensorFlow can reach, such as `gs://…`; it is loaded when one is asked for."""
 
+import contextlib
+import os
 from typing import Any
 
 from tfrecords.errors import UserError
+from tfrecords.in_words import size_in_words
 from tfrecords.regular_file import check_regular_file
 from tfrecords.sources.listing import printable
 
@@ -37,3 +40,25 @@ def read_bytes(path: str, limit: int = -1) -> bytes:
     except Exception as error:  # TensorFlow has errors of its own
         reason = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
         raise UserError(f"{printable(path)}: cannot be read: {reason}") from error
+
+
+def read_whole(path: str, most_bytes: int) -> bytes:
+    """Reads a whole file, local or remote, unless it is too large to be what was asked for.
+
+    Args:
+        path: of the file.
+        most_bytes: that it may have.
+
+    Raises:
+        UserError: it cannot be read, is a pipe or a device, or has more bytes.
+    """
+    check_regular_file(path)
+    size = 0
+    with contextlib.suppress(Exception):  # reading it tells why
+        size = load_gfile().stat(path).length if is_remote(path) else os.stat(path).st_size
+    if size > most_bytes:
+        raise UserError(
+            f"{printable(path)}: expected at most {size_in_words(most_bytes)}, got "
+            f"{size_in_words(size)}: is it the right file?"
+        )
+    return read_bytes(path)

@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from tfrecords.errors import UserError
+from tfrecords.names import as_file_name, as_text
+
 WHITE = (255, 255, 255)
 
 # Gives picture i: the bytes of a picture file, or its pixels, uint8, (height, width) or
@@ -85,6 +88,20 @@ class Source:
     labels: np.ndarray | None = None
     label_names: tuple[str, ...] = ()
     rejected: tuple[tuple[str, str], ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        """Makes text of what is written: names of files and folders may be any bytes.
+
+        Raises:
+            UserError: two classes have the same name then.
+        """
+        object.__setattr__(self, "name", as_file_name(self.name))
+        object.__setattr__(self, "description", as_text(self.description))
+        object.__setattr__(self, "label_names", tuple(map(as_text, self.label_names)))
+        if len(set(self.label_names)) < len(self.label_names):
+            raise UserError(
+                f"{self.description}: expected classes of different names, got two alike"
+            )
 
 
 def compute_fingerprint(source: Source, options: PictureOptions) -> str:

@@ -17,13 +17,11 @@ from pgan_tf.official.names import (
     to_our_layout,
 )
 from pgan_tf.official.theano import convert, is_theano
-from pgan_tf.official.unpickler import SavedNetwork, load, plain, printable
-from pgan_tf.run_files import read_file
+from pgan_tf.official.unpickler import SavedNetwork, load
 from pgan_tf.schedule import Stage
 from tfrecords.errors import UserError
-
-# The largest that was published has a tenth of it.
-_MOST_BYTES = 2**32
+from tfrecords.pickle_pieces import plain, printable
+from tfrecords.remote import read_whole
 
 Kind = Literal["generator", "discriminator"]
 
@@ -44,6 +42,8 @@ _DEFAULTS = {
     "fused_scale": True,
     "mbstd_group_size": 4,
 }
+# Of the file; the networks of 1024 px take 277 MB.
+_MOST_BYTES = 2**31
 # Settings that both networks have, and have to agree on.
 _SHARED = (
     *("resolution", "num_channels", "label_size", "fmap_base", "fmap_decay", "fmap_max"),
@@ -126,8 +126,7 @@ def read(path: str) -> OfficialNetworks:
     Raises:
         UserError: it is not there, is none, is damaged, or holds other networks than the paper's.
     """
-    data = read_file(path, _MOST_BYTES)
-    saved = load(data, path)
+    saved = load(read_whole(path, _MOST_BYTES), path)
     if (
         not isinstance(saved, (tuple, list))
         or len(saved) != 3

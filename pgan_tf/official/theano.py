@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from pgan_tf.official.unpickler import plain, printable
 from tfrecords.errors import UserError
+from tfrecords.pickle_pieces import plain, printable
 
 _FUNCTIONS = {
     "G_paper": "G_paper",

@@ -1,18 +1,19 @@
 """A .zip or .tar archive of picture files as a source."""
 
-import lzma
 import os
 import posixpath
 import stat
+import struct
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from tfrecords import limits
 from tfrecords.errors import UserError
+from tfrecords.regular_file import check_regular_file
 from tfrecords.source import Reader, Source
 from tfrecords.sources.label_files import find_labels
 from tfrecords.sources.listing import (
@@ -23,19 +24,18 @@ from tfrecords.sources.listing import (
     sample_read_sides,
 )
 from tfrecords.sources.parts import Parts, file_identity, new_temporary_file
+from tfrecords.sources.tar import TAR_ERRORS, is_compressed, open_tar, read_member, read_members
+from tfrecords.sources.zip_entry import read_entry
 
 _TAR_ENDINGS = (".tar",)
 _COMPRESSED_ENDINGS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 # What broken archives make zipfile and tarfile raise.
 ARCHIVE_ERRORS = (
+    *TAR_ERRORS,
     OSError,
-    EOFError,
-    ValueError,
     RuntimeError,  # encryption, and NotImplementedError of rare compressions
-    zlib.error,
-    lzma.LZMAError,
-    tarfile.TarError,
+    struct.error,
     zipfile.BadZipFile,
 )
 
@@ -60,7 +60,13 @@ def open_archive(file: str, labels: str | None = None) -> Source:
     Raises:
         UserError: it is damaged or encrypted, or holds no picture, or the labels do not fit.
     """
-    entries = _open_zip(file) if file.lower().endswith(".zip") else _open_tar(file)
+    check_regular_file(file)
+    try:
+        entries = _open_zip(file) if file.lower().endswith(".zip") else _open_tar(file)
+    except UserError:
+        raise
+    except ARCHIVE_ERRORS as error:
+        raise _damaged(file, error) from error
     paths = entries.paths
     if not paths:
         raise no_pictures(file)
@@ -108,7 +114,7 @@ class _OpenZip:
         def read(index: int) -> bytes:
             info = infos[self.positions[index]]
             try:
-                return archive.read(info)
+                return read_entry(archive, info)
             except ARCHIVE_ERRORS as error:
                 name = printable(f"{self.file}/{info.filename}")
                 raise UserError(f"{name}: cannot be read: {error}") from error
@@ -133,16 +139,22 @@ def _open_zip(file: str) -> _Entries:
         infos = archive.infolist()
     found: dict[str, int] = {}
     rejected = {}
+    unpacked = 0
     for position, info in enumerate(infos):
         path = _clean_path(info.filename)
         if info.is_dir() or not has_picture_name(path) or is_hidden(path):
             continue
         if info.flag_bits & 1:
             raise UserError(f"{file}: {printable(path)} is encrypted: unpack the archive first")
+        too_large = limits.picture_too_large(info.file_size)
         if stat.S_ISLNK(info.external_attr >> 16):
             rejected[path] = "a link"
+        elif too_large:
+            rejected[path] = too_large
         else:
+            unpacked += info.file_size
             found[path] = position
+    limits.check_expansion(unpacked, os.path.getsize(file), file)
     paths = sorted(found)
     identity = [[path, infos[found[path]].file_size, infos[found[path]].CRC] for path in paths]
     positions = np.array([found[path] for path in paths], np.int64)
@@ -150,23 +162,16 @@ def _open_zip(file: str) -> _Entries:
 
 
 def _open_tar(file: str) -> _Entries:
-    if file.lower().endswith(_TAR_ENDINGS):
-        return _index_tar(file)
-    return _spool_tar(file)
+    return _spool_tar(file) if is_compressed(file) else _index_tar(file)
 
 
 def _index_tar(file: str) -> _Entries:
     places: dict[str, tuple[int, int, int]] = {}
     rejected: dict[str, str] = {}
-    try:
-        with tarfile.open(file, "r:") as archive:
-            for path, member in _members(archive):
-                if member.isreg() and not member.issparse():
-                    places[path] = (member.offset_data, member.size, int(member.mtime))
-                else:
-                    _add_link(path, member, places, rejected)
-    except ARCHIVE_ERRORS as error:
-        raise _damaged(file, error) from error
+    with open_tar(file) as archive:
+        for path, member in _picture_members(archive):
+            if _is_picture(path, member, places, rejected):
+                places[path] = (member.offset_data, member.size, int(member.mtime))
     return _tar_entries(file, file, places, rejected)
 
 
@@ -175,33 +180,43 @@ def _spool_tar(file: str) -> _Entries:
     rejected: dict[str, str] = {}
     with new_temporary_file() as (spool, temporary):
         try:
-            with tarfile.open(file, "r|*") as archive:
-                for path, member in _members(archive):
-                    if member.isreg():
+            with open_tar(file) as archive:
+                for path, member in _picture_members(archive):
+                    if _is_picture(path, member, places, rejected):
                         places[path] = (spool.tell(), member.size, int(member.mtime))
-                        data = _extract(archive, member)
-                        spool.write(data)
-                    else:
-                        _add_link(path, member, places, rejected)
-        except (EOFError, ValueError, zlib.error, tarfile.TarError) as error:
+                        spool.write(read_member(archive, member))
+        except UserError:
+            raise
+        except TAR_ERRORS as error:  # an OSError is the disk's
             raise _damaged(file, error) from error
     return _tar_entries(file, temporary, places, rejected)
 
 
-def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    try:
-        return archive.extractfile(member).read()  # type: ignore[union-attr]
-    except OSError as error:  # the archive's; that of writing tells of the disk
-        raise tarfile.ReadError(str(error)) from error
-
-
-def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, tarfile.TarInfo]]:
+def _picture_members(archive: tarfile.TarFile) -> Iterator[tuple[str, tarfile.TarInfo]]:
     """Gives what is named like a picture, and its path."""
-    while (member := archive.next()) is not None:
-        archive.members = []  # tarfile would keep 1 kB for each
+    for member in read_members(archive):
         path = _clean_path(member.name)
         if has_picture_name(path) and not is_hidden(path) and not member.isdir():
             yield path, member
+
+
+def _is_picture(
+    path: str,
+    member: tarfile.TarInfo,
+    places: dict[str, tuple[int, int, int]],
+    rejected: dict[str, str],
+) -> bool:
+    """Says whether a member is to be read; else adds it to what it is."""
+    too_large = limits.picture_too_large(member.size)
+    if member.issparse():
+        rejected[path] = "no regular file"
+    elif member.isreg() and too_large:
+        rejected[path] = too_large
+    elif member.isreg():
+        return True
+    else:
+        _add_link(path, member, places, rejected)
+    return False
 
 
 def _add_link(

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from tfrecords.errors import UserError
+from tfrecords.images import FORMATS
 from tfrecords.source import Reader, Source
 from tfrecords.sources.archive import is_archive, open_archive
 from tfrecords.sources.folder import open_folder
@@ -59,8 +60,10 @@ class _OpenCropped:
         def read_cropped(index: int) -> np.ndarray:
             data = read(index)
             try:
-                with Image.open(io.BytesIO(data)) as image:
-                    size, picture = image.size, np.asarray(image.convert("RGB"))
+                with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                    size = image.size
+                    if size == ALIGNED_SIZE:  # others are not decoded: they may be huge
+                        picture = np.asarray(image.convert("RGB"))
             except Exception as error:  # broken files make Pillow's decoders raise all sorts
                 reason = str(error).split(" <")[0]  # Pillow prints a BytesIO's address
                 raise UserError(f"cannot be read: {reason}") from error

@@ -3,23 +3,28 @@
 The batches are pickles, which can hold any code; they are read so that none of it runs.
 """
 
-import io
 import os
-import pickle
 import tarfile
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from tfrecords import safe_pickle
 from tfrecords.errors import UserError
+from tfrecords.pickle_pieces import plain, printable
+from tfrecords.remote import read_whole
 from tfrecords.source import Source, one_hot
 from tfrecords.sources.archive import ARCHIVE_ERRORS, is_archive
 from tfrecords.sources.label_files import own_labels
 from tfrecords.sources.listing import split_option
 from tfrecords.sources.parts import Arrays, file_identity, new_temporary_file
+from tfrecords.sources.tar import open_tar, read_member, read_members
 
 _SHAPE = (3, 32, 32)
+# The largest, CIFAR-100's training pictures, takes a quarter of each.
+_MOST_OPERATIONS = 1_000_000
+_MOST_BYTES = 2**29
 
 
 @dataclass(frozen=True)
@@ -122,19 +127,22 @@ def _read_files(
     try:
         if is_archive(path):
             identity = [file_identity(path)]
-            with tarfile.open(path, "r|*") as archive:
-                for member in archive:
+            with open_tar(path) as archive:
+                for member in read_members(archive):
                     name = os.path.basename(member.name)
                     if member.isreg() and name in wanted:
-                        files[name] = archive.extractfile(member).read()
+                        if member.issparse() or member.size > _MOST_BYTES:
+                            raise tarfile.ReadError(f"{name} has {member.size} bytes")
+                        files[name] = read_member(archive, member)
         else:
             inside = os.path.join(path, folder)
             root = inside if os.path.isdir(inside) else path
             for name in wanted:
                 if os.path.isfile(file := os.path.join(root, name)):
-                    with open(file, "rb") as opened:
-                        files[name] = opened.read()
+                    files[name] = read_whole(file, _MOST_BYTES)
             identity = [file_identity(os.path.join(root, name)) for name in files]
+    except UserError:
+        raise
     except ARCHIVE_ERRORS as error:
         raise UserError(f"{kind}: {path}: cannot be read: {error}") from error
     missing = [name for name in wanted if name not in files]
@@ -143,41 +151,11 @@ def _read_files(
     return files, identity
 
 
-class _Unpickler(pickle.Unpickler):
-    """Knows what arrays are made of, and nothing else that a pickle may name."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Returns one of the few functions that arrays need.
-
-        Raises:
-            pickle.UnpicklingError: for all others.
-        """
-        if module.startswith("numpy._core."):  # NumPy 2 has moved them
-            module = module.replace("numpy._core.", "numpy.core.", 1)
-        if (module, name) == ("numpy", "ndarray"):
-            return np.ndarray
-        if (module, name) == ("numpy", "dtype"):
-            return np.dtype
-        if (module, name) == ("numpy.core.multiarray", "_reconstruct"):
-            return np._core.multiarray._reconstruct
-        if (module, name) == ("numpy.core.numeric", "_frombuffer"):
-            return np._core.numeric._frombuffer
-        if (module, name) == ("_codecs", "encode"):
-            return lambda text, encoding: text.encode("latin1")  # bytes, in protocol 2
-        raise pickle.UnpicklingError(f"it names {module}.{name}")
-
-
 def _load(data: bytes, name: str) -> dict[str, Any]:
-    try:
-        content = _Unpickler(io.BytesIO(data), encoding="latin1").load()
-        if not isinstance(content, dict):
-            raise pickle.UnpicklingError(f"it holds a {type(content).__name__}")
-    except Exception as error:  # damaged pickles raise all sorts
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UserError(
-            f"{name}: expected a pickle of arrays, lists and text only, {reason}: refused"
-        ) from error
-    return {_text(key): value for key, value in content.items()}
+    content = safe_pickle.load(data, name, "arrays, lists and text", _MOST_OPERATIONS)
+    if not isinstance(content, dict):
+        raise UserError(f"{name}: expected a pickle of a dict, it holds {printable(content)}")
+    return {_text(key): plain(value) for key, value in content.items()}
 
 
 def _text(value: Any) -> str:

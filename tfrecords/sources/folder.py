@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from tfrecords.errors import UserError
 from tfrecords.images import smaller_side
-from tfrecords.remote import is_remote, load_gfile, read_bytes
+from tfrecords.limits import MOST_PICTURE_BYTES
+from tfrecords.remote import is_remote, load_gfile, read_bytes, read_whole
 from tfrecords.source import Reader, Source
 from tfrecords.sources.label_files import find_labels
 from tfrecords.sources.listing import (
@@ -165,11 +166,11 @@ def _remote_side(path: str) -> int:
     try:
         return smaller_side(read_bytes(path, _HEADER_BYTES), path)
     except UserError:  # some formats need the whole file, or hold large metadata first
-        return smaller_side(read_bytes(path), path)
+        return smaller_side(read_whole(path, MOST_PICTURE_BYTES), path)
 
 
 def _open_reader(folder: str, paths: Sequence[str]) -> Reader:
-    return lambda index: read_bytes(_join(folder, paths[index]))
+    return lambda index: read_whole(_join(folder, paths[index]), MOST_PICTURE_BYTES)
 
 
 def _join(folder: str, path: str) -> str:

@@ -6,20 +6,29 @@ width); the largest is taken. Labels are a dataset `labels` in the file or, besi
 or any vector, or one whole number, the class, for each picture.
 """
 
+import math
 import os
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from tfrecords.errors import UserError
+from tfrecords.limits import check_expansion, picture_too_large
+from tfrecords.npy import parse_npy
+from tfrecords.regular_file import check_regular_file
+from tfrecords.remote import read_bytes
 from tfrecords.source import Reader, Source, one_hot
 from tfrecords.sources.label_files import own_labels
-from tfrecords.sources.listing import load_package
+from tfrecords.sources.listing import load_package, printable
 from tfrecords.sources.parts import file_identity
 
 ENDINGS = (".h5", ".hdf5")
+
+# How values may be packed, by HDF5's numbers: gzip, shuffle, Fletcher's checksum, szip and LZF.
+_FILTERS = frozenset((1, 2, 3, 4, 32000))
 
 
 def open_hdf5(file: str, labels: str | None = None) -> Source:
@@ -33,13 +42,18 @@ def open_hdf5(file: str, labels: str | None = None) -> Source:
         UserError: h5py is not installed, or the file is missing, damaged or another.
     """
     identity = [file_identity(file)]
+    array = None
     with _open(file) as archive:
-        dataset = _find_largest(archive, file)
-        name, num_pictures, side = dataset.name, dataset.shape[0], dataset.shape[2]
-        array = None
-        if labels is None:
-            array, label_file = _find_labels(archive, file)
-            identity += [file_identity(label_file)] if label_file else []
+        try:
+            dataset = _find_largest(archive, file)
+            name, num_pictures, side = dataset.name, dataset.shape[0], dataset.shape[2]
+            if labels is None:
+                array, label_file = _find_labels(archive, file)
+                identity += [file_identity(label_file)] if label_file else []
+        except UserError:
+            raise
+        except Exception as error:  # as below
+            raise _unreadable(file, error) from error
     if array is not None:
         array = _check_labels(array, num_pictures, file)
     array, names = own_labels(labels, array, (), f"hdf5:{file}")
@@ -68,7 +82,8 @@ class _OpenDataset:
             try:
                 picture = dataset[index]
             except Exception as error:  # damaged files raise all sorts
-                raise UserError(f"{self.file}: picture {index} cannot be read: {error}") from error
+                reason = " ".join(str(error).split())
+                raise UserError(f"{self.file}: picture {index} cannot be read: {reason}") from error
             if len(picture) == 1:
                 return picture[0]
             return np.ascontiguousarray(picture.transpose(1, 2, 0))
@@ -78,45 +93,83 @@ class _OpenDataset:
 
 def _open(file: str) -> Any:
     h5py = load_package("h5py", "h5py", "hdf5")
+    check_regular_file(file)
     try:
         return h5py.File(file, "r")
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read as an HDF5 file: {error}") from error
+    except Exception as error:  # damaged files raise all sorts
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: str, error: Exception) -> UserError:
+    return UserError(f"{file}: cannot be read as an HDF5 file: {' '.join(str(error).split())}")
 
 
 def _find_largest(archive: Any, file: str) -> Any:
     found = {}
     for key in archive:
-        match = re.fullmatch(r"data(\d+)x\1", key)
+        match = re.fullmatch(r"data(\d{1,4})x\1", key)
         if match:
-            found[int(match[1])] = archive[key]
+            found[int(match[1])] = key
     if not found:
-        raise UserError(
-            f"{file}: expected datasets data4x4, data8x8, …, found {', '.join(archive) or 'none'}"
-        )
+        words = ", ".join(map(printable, islice(archive, 10))) or "none"
+        raise UserError(f"{file}: expected datasets data4x4, data8x8, …, found {words:.300}")
     side = max(found)
-    dataset = found[side]
-    shape = getattr(dataset, "shape", ())
-    if len(shape) != 4 or dataset.dtype != np.uint8 or shape[1] not in (1, 3):
+    dataset = _own_dataset(archive, found[side], file)
+    shape = dataset.shape
+    if dataset.dtype != np.uint8 or shape[1:] not in ((1, side, side), (3, side, side)):
         raise UserError(
             f"{file}: expected data{side}x{side} to be uint8 (pictures, 1 or 3, {side}, {side}), "
-            f"got {getattr(dataset, 'dtype', 'a group')} {shape}"
+            f"got {dataset.dtype} {shape}"
         )
     if not shape[0]:
         raise UserError(f"{file}: expected pictures, found none")
     return dataset
 
 
+def _own_dataset(archive: Any, key: str, file: str) -> Any:
+    """Returns a dataset whose values lie in this file, packed in a way that is known.
+
+    An HDF5 file may take values from any other file that its reader can open.
+
+    Raises:
+        UserError: it is none, or its sizes make no sense.
+    """
+    h5py = load_package("h5py", "h5py", "hdf5")
+    if not isinstance(archive.get(key, getlink=True), h5py.HardLink):
+        raise UserError(f"{file}: expected {key} in the file itself, it is a link: refused")
+    dataset = archive[key]
+    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
+        raise UserError(f"{file}: expected {key} to be a dataset, it is something else")
+    properties = dataset.id.get_create_plist()
+    if dataset.is_virtual or properties.get_external_count():
+        raise UserError(
+            f"{file}: expected the values of {key} in the file itself, they are in others: refused"
+        )
+    filters = {properties.get_filter(i)[0] for i in range(properties.get_nfilters())}
+    if not filters <= _FILTERS:
+        raise UserError(f"{file}: {key} is packed in a way that is not known here: refused")
+    if dataset.dtype.kind not in "fiub":
+        raise UserError(f"{file}: expected numbers in {key}, got {dataset.dtype}")
+    size = math.prod(dataset.shape) * dataset.dtype.itemsize
+    check_expansion(size, os.path.getsize(file), f"{file}: {key}")
+    block = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
+    if too_large := picture_too_large(block):
+        raise UserError(f"{file}: {key} is packed in blocks like {too_large}")
+    return dataset
+
+
 def _find_labels(archive: Any, file: str) -> tuple[np.ndarray | None, str | None]:
     """Returns the labels, and the file they are from when it is another."""
     if "labels" in archive:
-        return np.asarray(archive["labels"]), None
+        return np.asarray(_own_dataset(archive, "labels", file)), None
     stem = os.path.splitext(file)[0]
     for label_file in (f"{stem}-labels.npy", f"{stem}.labels"):
         if os.path.isfile(label_file):
             try:
-                return np.load(label_file, allow_pickle=False), label_file
-            except (OSError, ValueError, EOFError) as error:
+                return parse_npy(read_bytes(label_file)), label_file
+            except UserError:
+                raise
+            except ValueError as error:
                 raise UserError(f"{label_file}: cannot be read as a NumPy file: {error}") from error
     return None, None
 

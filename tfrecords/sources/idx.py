@@ -1,9 +1,9 @@
 """MNIST, Fashion-MNIST and their like as IDX files, and three of their digits as colours."""
 
 import gzip
+import math
 import os
 import re
-import shutil
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tfrecords.errors import UserError
+from tfrecords.limits import check_expansion
+from tfrecords.regular_file import check_regular_file
 from tfrecords.source import Reader, Source, one_hot
 from tfrecords.sources.label_files import own_labels
 from tfrecords.sources.listing import split_option
@@ -20,6 +22,7 @@ from tfrecords.sources.parts import Arrays, file_identity, new_temporary_file
 DEFAULT_RGB_PICTURES = 200_000
 
 _RGB_SEED = 123
+_BLOCK_BYTES = 2**20
 _PADDING = 2  # pixels on each side, so that 28 px become 32, as in the published dataset
 _IMAGES_MAGIC, _LABELS_MAGIC = 2051, 2049
 _FASHION_NAMES = (
@@ -96,8 +99,10 @@ def open_mnist_rgb(folder_and_count: str, labels: str | None = None) -> Source:
     folder, _, last = folder_and_count.rpartition(":")
     if not (folder and last.isdecimal()):
         folder, last = folder_and_count, str(DEFAULT_RGB_PICTURES)
-    if int(last) < 1:
-        raise UserError(f"mnist_rgb: expected a number of pictures, 1 or more, got {last}")
+    if len(last) > 9 or int(last) < 1:  # in order they are kept in memory
+        raise UserError(
+            f"mnist_rgb: expected a number of pictures, below 10^9 and 1 or more, got {last:.40}"
+        )
     own_labels(labels, None, (), "mnist_rgb")
     digits = open_mnist(folder, "none")
     return replace(
@@ -158,14 +163,19 @@ def _open_images(path: str) -> Arrays:
     magic, *shape = (int.from_bytes(header[at : at + 4]) for at in (0, 4, 8, 12))
     if len(header) < 16 or magic != _IMAGES_MAGIC or 0 in shape:
         raise UserError(f"{path}: expected an IDX file of pictures: is it damaged?")
+    num_bytes = 16 + math.prod(shape)
     raw = path
     if path.endswith(".gz"):
+        check_expansion(num_bytes, os.path.getsize(path), path)
         with new_temporary_file() as (file, raw), gzip.open(path) as packed:
             try:
-                shutil.copyfileobj(packed, file)
+                left = num_bytes + 1  # what is more is enough to tell
+                while left and (block := packed.read(min(left, _BLOCK_BYTES))):
+                    file.write(block)
+                    left -= len(block)
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
                 raise UserError(f"{path}: cannot be read: {error}") from error
-    if os.path.getsize(raw) != 16 + int(np.prod(shape)):
+    if os.path.getsize(raw) != num_bytes:
         raise UserError(
             f"{path}: expected {shape[0]} pictures of {shape[1]}x{shape[2]}, got "
             f"{os.path.getsize(raw) - 16} bytes: is it damaged?"
@@ -174,7 +184,7 @@ def _open_images(path: str) -> Arrays:
 
 
 def _read_labels(path: str, num_pictures: int) -> np.ndarray:
-    data = _read(path)
+    data = _read(path, 8 + num_pictures + 1)
     classes = np.frombuffer(data[8:], np.uint8)
     count = int.from_bytes(data[4:8])
     if int.from_bytes(data[:4]) != _LABELS_MAGIC or not count == len(classes) == num_pictures:
@@ -185,7 +195,8 @@ def _read_labels(path: str, num_pictures: int) -> np.ndarray:
     return classes
 
 
-def _read(path: str, size: int = -1) -> bytes:
+def _read(path: str, size: int) -> bytes:
+    check_regular_file(path)
     try:
         with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
             return file.read(size)

@@ -13,6 +13,7 @@ import numpy as np
 
 from tfrecords.errors import UserError
 from tfrecords.in_words import size_in_words
+from tfrecords.limits import picture_too_large
 from tfrecords.source import Reader
 
 
@@ -87,6 +88,8 @@ class Parts:
 
         def read(index: int) -> bytes:
             start, size = int(self.starts[index]), int(self.sizes[index])
+            if too_large := picture_too_large(size):
+                raise UserError(f"{self.name} picture {index}: {too_large}")
             try:
                 file.seek(start)
                 data = file.read(size)
@@ -139,7 +142,8 @@ class Arrays:
     def __call__(self) -> Reader:
         """Maps the file into memory; processes share it."""
         try:
-            pictures = np.memmap(self.path, np.uint8, "r", self.offset, self.shape)
+            # NumPy takes text or a pathlib path, and asks others for what only that one has.
+            pictures = np.memmap(os.fspath(self.path), np.uint8, "r", self.offset, self.shape)
         except (OSError, ValueError) as error:
             raise UserError(f"{self.name}: cannot be opened: {error}") from error
 

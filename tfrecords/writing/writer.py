@@ -20,6 +20,7 @@ from tfrecords import pyramid
 from tfrecords.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.errors import UserError
 from tfrecords.in_words import size_in_words
+from tfrecords.names import as_file_name
 from tfrecords.record import ENCODINGS
 from tfrecords.remote import is_remote
 from tfrecords.source import FITS, PictureOptions, Source
@@ -78,7 +79,12 @@ def write_dataset(
     _check(source, options, encoding, shard_bytes, processes)
     out_dir = out_folder.normalize(out_dir)
     conversion = Conversion(
-        source, options, name or out_dir.split("/")[-1], shuffle, encoding, shard_bytes
+        source,
+        options,
+        as_file_name(name or out_dir.split("/")[-1]),
+        shuffle,
+        encoding,
+        shard_bytes,
     )
     processes = processes or len(os.sched_getaffinity(0))
     if not is_remote(out_dir):
