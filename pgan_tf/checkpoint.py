@@ -216,7 +216,7 @@ def _read(path: str, file: ArrayFile, networks: Sequence[str] | None) -> Checkpo
         stage=stage,
         config=config,
         arrays=arrays,
-        tick_metrics=tick_metrics,
+        tick_metrics=tick_metrics.reshape(-1, len(METRICS)),
         tick_first_image=tick_first_image,
         bad_records=bad_records.reshape(-1, 2),
         num_devices=whole_number(beside["num_devices"], 2**31),

@@ -16,7 +16,8 @@ _ADVICE = (
 
 def what_to_do(error: Exception) -> str:
     """Returns advice for an error of the file system, local or remote, by its message."""
-    text = str(error).lower()
+    # Before it stands the path, whose names may be any.
+    text = str(getattr(error, "message", error)).rpartition(";")[2].lower()
     for reasons, advice in _ADVICE:
         if any(reason in text for reason in reasons):
             return advice

@@ -84,6 +84,7 @@ LAYERS = (
     ("pgan_tf.generating.training_video", "pgan_tf.reporting.charts"),
     ("pgan_tf.reporting.growth_strip",),
     ("pgan_tf.reporting.page",),
+    ("pgan_tf.reporting.report_file",),
     ("pgan_tf.report",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -4,10 +4,12 @@ import io
 import json
 import os
 import pathlib
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pgan_tf import checkpoint
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
@@ -301,6 +303,31 @@ def test_the_latest_is_the_one_of_the_most_images(tmp_path):
     assert checkpoint.latest(str(tmp_path)) == latest
 
 
+def test_names_count_stages_from_1_and_tell_how_many_there_are(tmp_path):
+    paths = [save_at(tmp_path, 100 + one.index, stage=one)[0] for one in (LOWEST, FADING, FINISHED)]
+    assert [pathlib.Path(path).name for path in paths] == [
+        "images-0000000100-stage-01-of-03.npz",
+        "images-0000000101-stage-02-of-03.npz",
+        "images-0000000102-stage-03-of-03.npz",
+    ]
+
+
+def test_checkpoints_of_the_first_versions_whose_names_counted_from_0_are_read(tmp_path):
+    """One run may hold both: `stage-01` was the second stage, `stage-01-of-03` is the first."""
+    first, second = save_at(tmp_path, 100, 200, stage=LOWEST)
+    (third,) = save_at(tmp_path, 1100, stage=FADING)
+    old_first = tmp_path / "images-0000000100-stage-00.npz"
+    old_third = tmp_path / "images-0000001100-stage-01.npz"
+    pathlib.Path(first).rename(old_first)
+    pathlib.Path(third).rename(old_third)
+    assert checkpoint.list_checkpoints(str(tmp_path)) == [str(old_first), second, str(old_third)]
+    assert checkpoint.last_of_stages(str(tmp_path)) == [second, str(old_third)]
+    assert checkpoint.read(str(old_first)).stage == LOWEST
+    (fourth,) = save_at(tmp_path, 1200, stage=FADING)
+    checkpoint.prune(str(tmp_path), keep=1)
+    assert checkpoint.list_checkpoints(str(tmp_path)) == [second, fourth]
+
+
 def test_pruning_keeps_the_last_ones_and_one_of_each_stage(tmp_path):
     first = save_at(tmp_path, 100, 200, 1000, stage=LOWEST)
     second = save_at(tmp_path, 1100, 2000, stage=FADING)
@@ -357,6 +384,78 @@ def test_a_full_disk_is_one_line_and_leaves_what_was_there(tmp_path, monkeypatch
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == [pathlib.Path(first).name]
     assert pathlib.Path(first).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("No space left on device", "make room"),
+        ("Disk quota exceeded", "make room"),
+        ("Permission denied", "get the right to write there"),
+        ("Read-only file system", "on a disk that can be written"),
+        ("Is a directory", "move away what stands in its place"),
+        ("File name too long", "choose a shorter name"),
+        ("Input/output error", "see that files can be written there"),
+    ],
+)
+def test_make_room_is_said_of_a_full_disk_only(tmp_path, monkeypatch, reason, advice):
+    def fail(*_):
+        raise tf.errors.UnknownError(None, None, reason)
+
+    monkeypatch.setattr(checkpoint, "write_arrays", fail)
+    with pytest.raises(UserError, match=f"{reason}: .*{advice}") as caught:
+        save_at(tmp_path, 200, stage=LOWEST)
+    assert ("make room" in str(caught.value)) == (advice == "make room")
+
+
+def test_a_place_that_cannot_be_written_is_no_full_disk(tmp_path):
+    """The file system's own words, of a folder in the file's place and a name that is too long."""
+    (tmp_path / "images-0000000200-stage-01-of-03.npz").mkdir()
+    for folder in (tmp_path, tmp_path / ("a" * 300)):
+        with pytest.raises(UserError) as caught:
+            save_at(folder, 200, stage=LOWEST)
+        assert "make room" not in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+# Memory
+
+
+WIDE = dataclasses.replace(
+    CONFIG, network=dataclasses.replace(CONFIG.network, fmap_base=1024, fmap_max=256)
+)
+
+
+def peak_of(work, *args):
+    """Bytes of memory that NumPy and Python took meanwhile."""
+    tracemalloc.start()
+    try:
+        work(*args)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_checkpoint_is_never_in_memory_as_a_whole(tmp_path):
+    """It was there three times when it was written, and once more when somebody drew with it."""
+    state = make_state(LOWEST, WIDE)
+    paths = []
+    written = peak_of(lambda: paths.append(checkpoint.save(str(tmp_path), state, 500, WIDE)))
+    size = pathlib.Path(paths[0]).stat().st_size
+    assert size > 2**24
+    assert written < size / 3
+    assert peak_of(checkpoint.read, paths[0], ["average_generator"]) < size / 3
+    assert peak_of(checkpoint.read, paths[0], []) < size / 100
+    assert peak_of(checkpoint.read, paths[0]) < 1.2 * size
+
+
+def test_one_networks_weights_are_read_and_nothing_else(saved):
+    _, path = saved
+    arrays = checkpoint.read(path, ["generator"]).arrays
+    expected = checkpoint.read(path).arrays
+    assert arrays
+    assert arrays.keys() == {name for name in expected if name.startswith("generator/")}
+    assert all(np.array_equal(array, expected[name]) for name, array in arrays.items())
 
 
 # Generators

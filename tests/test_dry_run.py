@@ -85,5 +85,6 @@ def test_the_table_says_all_that_was_promised(one_device):
         r"1 +4 px +stabilize +1,001 +16 +0.001, 0.001 +[\d,]+, [\d,]+ +[\d.]+ KiB", first
     )
     assert re.search(r"2 +4→8 px +fade_in +999 +16 ", second)
+    assert "Too short for 16 px: 2 kimg end in stage 2 of 5 (4→8 px" in text
     assert re.match(r"Training 2 thousand images takes about [\d:]+, by iterations meas", rest[0])
     assert re.search(r"Disk: [\d.]+ [KM]iB of checkpoints, up to [\d.]+ [KM]iB of samples", rest[2])

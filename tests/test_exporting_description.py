@@ -13,6 +13,7 @@ from small_run import make_small_run
 from pgan_tf import checkpoint, trained
 from pgan_tf.config import TrainingConfig
 from pgan_tf.exporting.description import describe, model_card
+from pgan_tf.metrics.evaluation import weights_sha256
 from pgan_tf.metrics.score import Score
 from pgan_tf.run_log import RunLog
 from pgan_tf.schedule import make_stages
@@ -26,9 +27,10 @@ def run_dir(tmp_path_factory):
     make_small_run(str(folder))
     name = max(path.name for path in (folder / "checkpoints").iterdir())
     values = {"a": 3.5, "average": 7.25}
+    weights = weights_sha256(trained.from_run(str(folder)).generator)
     score = Score(
         *("swd", values, {"a": 1.0, "average": 2.125}, "average", "lower", 32, 2, 8, 8, 1, 64),
-        *("box", 0, "made up", "average_generator", name, "0" * 64),
+        *("box", 0, "made up", "average_generator", name, weights),
     )
     RunLog(str(folder), 32).write_metrics(score.to_row())
     return folder
@@ -62,6 +64,18 @@ def test_the_last_checkpoint_has_the_last_tick_and_its_scores(run_dir):
     # small_run: the i-th metric of the tick at 32 images is 32 i.
     assert "| fake score | 96 |" in card and "| gradient norm | 1 |" in card
     assert "seconds" not in card
+
+
+def test_the_best_checkpoint_has_the_scores_of_the_one_that_it_is_a_copy_of(run_dir):
+    """`--keep_best` calls it otherwise; other weights of the same file have none of its scores."""
+    last = max((run_dir / "checkpoints").glob("images-*"))
+    best = run_dir / "checkpoints" / "best-swd.npz"
+    best.write_bytes(last.read_bytes())
+    known = describe(trained.from_checkpoint(str(best)), "saved_model")
+    assert known["checkpoint"] == "best-swd.npz"
+    assert [score["values"]["average"] for score in known["scores"]] == [7.25]
+    best.unlink()
+    assert describe(trained.from_checkpoint(str(last), "generator"), "saved_model")["scores"] == []
 
 
 def test_an_earlier_checkpoint_has_its_own_tick_and_no_later_score(run_dir):

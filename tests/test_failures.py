@@ -96,6 +96,31 @@ def test_out_of_memory_is_said_with_stage_batch_size_and_flag(error):
         raise error
 
 
+@pytest.mark.parametrize(
+    ("settings", "batch_size", "advice"),
+    [
+        ({"latent_size": 2**20}, "16", "begin another run with a smaller --latent_size: the netw"),
+        ({"fmap_max": 8192, "fmap_base": 2**17}, "16", "begin another run with a smaller --fmap_m"),
+        ({}, "1024", "give --batch_size=512, with which this run goes on, or begin another run"),
+        ({}, "4", "begin another run with a smaller --fmap_max: the networks alone"),
+    ],
+    ids=["latents", "feature maps", "a large batch", "the paper's network and a small batch"],
+)
+def test_out_of_memory_names_what_takes_it(settings, batch_size, advice):
+    """Half a batch would save nothing where a million latents' kernel fills the memory."""
+    config = TrainingConfig(network=NetworkConfig(**settings))
+    schedule = dataclasses.replace(
+        config.schedule, batch_size=PerResolution.parse(batch_size, "--batch_size")
+    )
+    config = dataclasses.replace(config, schedule=schedule)
+    with (
+        pytest.raises(UserError, match=f"out of memory in stage 1 .*: {advice}") as caught,
+        readable_memory_errors(config, lambda: make_stages(schedule)[0], 1),
+    ):
+        raise MemoryError
+    assert ("--batch_size" in str(caught.value)) == advice.startswith("give")
+
+
 def test_other_errors_stay_what_they_are():
     with (
         pytest.raises(tf.errors.InternalError, match="cable"),

@@ -227,6 +227,16 @@ def test_where_a_run_begins(saved_run, tmp_path):
         weights_to_begin_with(str(tmp_path / "new") + "/", str(tmp_path / "new"))
 
 
+def test_checkpoints_without_a_configuration_are_one_line(tmp_path, one_device):
+    run_dir = str(tmp_path / "run")
+    state = build_state(EIGHT, CONFIG, one_device)
+    checkpoint.save(f"{run_dir}/checkpoints", state, 9000, CONFIG)
+    weights = weights_to_begin_with(str(tmp_path / "other"), run_dir)
+    assert weights is None  # the run goes on
+    with pytest.raises(UserError, match=r"expected config\.json beside the checkp"):
+        first_resolution(weights, run_dir, 8)
+
+
 def test_training_begins_with_the_weights_and_goes_on_without(
     saved_run, source, one_device, tmp_path
 ):

@@ -67,6 +67,23 @@ def test_hostile_pickles_are_refused_and_nothing_runs(words, protocol, tmp_path,
     assert [path.name for path in tmp_path.iterdir()] == ["file.pkl"]
 
 
+STYLEGANS = {
+    "1 and 2": Call(Global("dnnlib.tflib.network", "Network"), [], {"version": 4}),
+    "2-ADA and 3": Call(Global("torch_utils.persistence", "_reconstruct_persistent_obj"), [{}]),
+    "options first": {"kwargs": Call(Global("dnnlib.util", "EasyDict"), [])},
+}
+
+
+@pytest.mark.parametrize("networks", STYLEGANS.values(), ids=STYLEGANS)
+@pytest.mark.parametrize("protocol", [2, 3, 4])
+@pytest.mark.parametrize("padding", [0, 60_000])
+def test_a_pickle_of_stylegan_is_called_one(networks, protocol, padding, tmp_path):
+    """Also where it takes so many operations that it is refused for these."""
+    contents = (networks, [1] * padding)
+    with pytest.raises(UserError, match=r"got one of StyleGAN .*nothing in it was run"):
+        read_bytes(tmp_path, official_pickles.dump_calls(contents, protocol))
+
+
 def test_what_is_refused_would_have_run(tmp_path, monkeypatch):
     """Else the test above would say nothing."""
     monkeypatch.chdir(tmp_path)

@@ -8,7 +8,7 @@ import pytest
 
 from pgan_tf.config import ScheduleConfig
 from pgan_tf.per_resolution import PerResolution
-from pgan_tf.schedule import Stage, make_stages, position_at, stage_at
+from pgan_tf.schedule import Stage, describe_end, make_stages, position_at, stage_at
 
 GOLDEN = json.loads((pathlib.Path(__file__).parent / "golden" / "schedule.json").read_text())
 RESOLUTIONS = [2**level for level in range(2, 11)]
@@ -195,6 +195,24 @@ def test_a_run_that_is_too_short_ends_before_the_last_stage():
     last = stage_at(stages, 350)
     assert (last.resolution, last.phase) == (16, "fade_in")
     assert last.alpha(350) == 0.5
+
+
+def test_a_run_that_is_too_short_for_its_resolution_says_which_one_it_reaches():
+    short = ScheduleConfig(resolution=16, stabilize_kimg=1, fade_in_kimg=1, total_kimg=3.5)
+    assert describe_end(short).startswith(
+        "Too short for 16 px: 3.5 kimg end in stage 4 of 5 (8→16 px, at alpha 0.50); 16 px are "
+        "reached after 4 kimg: give --total_kimg=MORE"
+    )
+    shorter = dataclasses.replace(short, total_kimg=2.5)
+    assert "end in stage 3 of 5 (8 px);" in describe_end(shorter)
+    assert describe_end(dataclasses.replace(short, total_kimg=4)) is not None
+    assert describe_end(dataclasses.replace(short, total_kimg=4.001)) is None
+    assert describe_end(dataclasses.replace(short, initial_resolution=16)) is None
+
+
+def test_people_count_stages_from_1():
+    stages = make_stages(ScheduleConfig(resolution=8))
+    assert [(stage.index, stage.number) for stage in stages] == [(0, 1), (1, 2), (2, 3)]
 
 
 def test_a_longer_run_changes_no_stage_but_the_last():

@@ -255,6 +255,25 @@ def test_no_checkpoint_is_written_while_iterations_are_skipped(info, one_device,
     assert saved == {32, 128}
 
 
+def test_the_last_image_shown_has_a_checkpoint_also_where_the_end_was_skipped(
+    info, one_device, tmp_path, poison
+):
+    """Going on then trains nothing twice, and the good checkpoints are all there still."""
+    poison(4, 9)
+    folder, config = tmp_path / "run", make_config(96)
+    run_folder.open_run(str(folder), config, "")
+    tolerance = Tolerance(max_bad_steps=9, keep_checkpoints=1)
+    assert train(config, info, str(folder), one_device, tolerance) == 96
+    last = checkpoint.read_run(str(folder))
+    assert last.images_shown == 96
+    assert (folder / "samples" / "fakes-00000.096.png").exists()
+    before = checkpoint.list_checkpoints(f"{folder}/checkpoints")[0]
+    assert checkpoint.read(before).images_shown < 96
+    files = {path: path.stat().st_mtime_ns for path in folder.rglob("*.npz")}
+    assert train(config, info, str(folder), one_device, tolerance) == 96
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.npz")} == files
+
+
 def test_rows_of_skipped_iterations_go_on_over_ticks(info, one_device, tmp_path, poison, capsys):
     poison(3, 6)  # the same, which is one more than allowed
     folder, config = tmp_path / "run", make_config(128)

@@ -7,12 +7,11 @@ import time
 
 from tfrecords import paths
 from tfrecords.dataset_info import DatasetInfo, is_dataset_folder, read_dataset_info
-from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME, parse_details
+from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME, read_details_file
 from tfrecords.errors import UserError
 from tfrecords.fingerprint import compute_fingerprint
 from tfrecords.in_words import size_in_words
 from tfrecords.locking import BusyError
-from tfrecords.remote import read_bytes
 from tfrecords.settling import settle_options
 from tfrecords.source import PictureOptions, Source
 from tfrecords.sources.by_name import open_source
@@ -146,4 +145,4 @@ def _holds(folder: str, fingerprint: str) -> bool:
     path = paths.join(folder, JSON_NAME)
     if not paths.exists(path):
         return False
-    return parse_details(read_bytes(path), path).get("fingerprint") == fingerprint
+    return read_details_file(path).get("fingerprint") == fingerprint

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from absl import app, flags, logging
 
 from tfrecords.errors import StoppedError, UserError
+from tfrecords.names import as_text, is_text
 
 # The names of the arguments that are not flags; or those of each sub-command by its name.
 Positional = Sequence[str] | Mapping[str, Sequence[str]]
@@ -40,8 +41,11 @@ def run(main: Callable[..., None], positional: Positional = ()) -> None:
     def call_main(argv: list[str]) -> None:
         if not flags.FLAGS["verbosity"].present:  # Keras raises it when imported
             logging.set_verbosity(logging.WARNING)
+        # Names of files may be any bytes, and telling of one is no reason to end.
+        sys.stdout.reconfigure(errors="backslashreplace")
         try:
             _check_arguments(argv[1:], positional)
+            _check_flags()
             main(*argv[1:])
         except UserError as error:
             _fail(str(error))
@@ -78,6 +82,18 @@ def _check_count(arguments: Sequence[str], positional: Sequence[str], command: s
     usage = f"usage: {command} {' '.join(positional)} [--flags]"
     plural = "s" * (len(positional) > 1)
     raise UserError(f"expected {len(positional)} argument{plural}, got {got}; {usage}")
+
+
+def _check_flags() -> None:
+    """Checks that flags are text: they are written to files, and TensorFlow takes no other."""
+    for name in flags.FLAGS:
+        value = flags.FLAGS[name].value
+        values = value if isinstance(value, list) else [value]
+        for value in values:
+            if isinstance(value, str) and not is_text(value):
+                raise UserError(
+                    f"--{name}: expected a name in UTF-8, got {as_text(value)}: rename it"
+                )
 
 
 def _fail(message: str) -> None:

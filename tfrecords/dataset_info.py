@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 
 from tfrecords import paths
-from tfrecords.dataset_json import JSON_NAME, parse_details
+from tfrecords.dataset_json import JSON_NAME, read_details_file
 from tfrecords.errors import UserError
 from tfrecords.label_array import class_numbers, load_labels
+from tfrecords.names import as_text, is_file_name
 from tfrecords.record import read_shape
 from tfrecords.record_file import FRAME_BYTES, BadRecordError, RecordFile, read_first_record
-from tfrecords.remote import read_bytes
 from tfrecords.source import OneHot, label_line
 from tfrecords.writing.journal import JOURNAL_NAME
 
@@ -115,6 +115,12 @@ def read_dataset_info(folder: str) -> DatasetInfo:
     if f"{name}-rxx.labels" in names:
         labels_path = paths.join(folder, f"{name}-rxx.labels")
         label_size = load_labels(labels_path, num_images).shape[1]
+    label_names = tuple(details.get("label_names", ()))
+    if label_names and labels_path and len(label_names) != label_size:
+        raise UserError(
+            f"{folder}: expected labels of {len(label_names)} classes, as {JSON_NAME} names them, "
+            f"got {label_size}: make the dataset again"
+        )
     return DatasetInfo(
         name=details.get("name", name),
         num_images=num_images,
@@ -122,7 +128,7 @@ def read_dataset_info(folder: str) -> DatasetInfo:
         num_channels=num_channels,
         files=files,
         label_size=label_size,
-        label_names=tuple(details.get("label_names", ())),
+        label_names=label_names,
         labels_path=labels_path,
         encoding=encoding,
         num_records=num_records,
@@ -181,6 +187,11 @@ def _group_files(folder: str, names: Iterable[str]) -> tuple[str, dict[int, tupl
         raise UserError(
             f"{folder}: expected one dataset, found {' and '.join(datasets)}: "
             "move them into folders of their own"
+        )
+    if not is_file_name(datasets[0]):
+        raise UserError(
+            f"{as_text(folder)}: expected a name in UTF-8 without control characters, got "
+            f"{as_text(datasets[0])!r}: rename the files"
         )
     logs = sorted({int(match["log2"]) for match in matches})
     for log2 in range(logs[0], logs[-1]):
@@ -288,5 +299,4 @@ def _check_counts(
 
 
 def _read_json(folder: str) -> dict[str, Any]:
-    path = paths.join(folder, JSON_NAME)
-    return parse_details(read_bytes(path), path)
+    return read_details_file(paths.join(folder, JSON_NAME))

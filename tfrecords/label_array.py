@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 
 from tfrecords.errors import UserError
+from tfrecords.npy import parse_npy
+from tfrecords.regular_file import check_regular_file
 from tfrecords.remote import is_remote, read_bytes
 from tfrecords.source import row_blocks
 
@@ -20,9 +20,10 @@ def load_labels(path: str, num_images: int) -> np.ndarray:
     Raises:
         UserError: the file holds something else.
     """
+    check_regular_file(path)
     try:
         if is_remote(path):
-            labels = np.load(io.BytesIO(read_bytes(path)), allow_pickle=False)
+            labels = parse_npy(read_bytes(path))
         else:  # not read before somebody looks at it: a class for each picture makes it large
             labels = np.load(path, mmap_mode="r", allow_pickle=False)
     except UserError:

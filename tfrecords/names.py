@@ -2,9 +2,11 @@
 
 import re
 
-_MOST_LETTERS = 200
+_MOST_LETTERS = 255
 
 _NO_TEXT = re.compile("[\ud800-\udfff]")
+# Slashes of both kinds, and what steers a terminal.
+_NO_NAME = re.compile("[\ud800-\udfff/\\\\\x00-\x1f\x7f-\x9f]")
 
 
 def as_text(name: str) -> str:
@@ -13,18 +15,18 @@ def as_text(name: str) -> str:
 
 
 def as_file_name(name: str) -> str:
-    """Returns a name, of whatever bytes, as one that any file can have."""
-    name = "".join(char if char.isprintable() and char not in "/\\" else "_" for char in name)
-    return name[:_MOST_LETTERS].strip() or "_"
+    """Returns a name, of whatever bytes, as one that a file in a folder can have."""
+    name = _NO_NAME.sub("_", name)
+    return "_" if name in ("", ".", "..") else name
 
 
-def is_file_name(name: str) -> bool:
-    """Says whether a name that a file tells of names a file in a folder, and nowhere else."""
+def is_file_name(name: object) -> bool:
+    """Says whether a value from a file names a file in a folder, and nowhere else."""
     return (
-        0 < len(name) <= 255
+        isinstance(name, str)
+        and 0 < len(name) <= _MOST_LETTERS
         and name not in (".", "..")
-        and not set(name) & set("/\\\0\r\n")
-        and not _NO_TEXT.search(name)
+        and not _NO_NAME.search(name)
     )
 
 

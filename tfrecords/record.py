@@ -14,6 +14,7 @@ and stay small. The messages' bytes are the protocol buffer library's own (a tes
 from __future__ import annotations
 
 import io
+import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,8 +83,14 @@ def parse_images(
     parsed = tf.io.parse_example(serialized, {feature: tf.io.FixedLenFeature([], tf.string)})
     shape = (resolution, resolution, num_channels)
     if encoding == "png":
+        # A PNG's header: its pixels might take gigabytes before their shape is looked at.
+        size = struct.pack(">II", resolution, resolution)
 
         def decode(png: tf.Tensor) -> tf.Tensor:
+            same = tf.equal(tf.strings.substr(png, 16, 8), size)
+            checked = tf.debugging.Assert(same, ["a PNG of another size"])
+            with tf.control_dependencies([checked] if checked is not None else []):
+                png = tf.identity(png)
             return tf.ensure_shape(tf.io.decode_png(png, channels=num_channels), shape)
 
         return tf.map_fn(
@@ -120,6 +127,8 @@ def decode_record(serialized: bytes) -> tuple[str, np.ndarray]:
         return encoding, np.frombuffer(data, np.uint8).reshape(shape).transpose(1, 2, 0)
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as opened:
+            if opened.size != (shape[2], shape[1]):  # its pixels might take gigabytes
+                raise ValueError(f"one of {opened.width}x{opened.height} for the shape {shape}")
             image = np.asarray(opened)
     except Exception as error:  # broken files make Pillow's decoders raise all sorts
         raise ValueError(f"a PNG that cannot be read: {error}") from error

@@ -1,5 +1,7 @@
 """Files that only TensorFlow can reach, such as `gs://…`; it is loaded when one is asked for."""
 
+import contextlib
+import os
 from typing import Any
 
 from tfrecords.errors import UserError
@@ -50,10 +52,13 @@ def read_whole(path: str, most_bytes: int) -> bytes:
     Raises:
         UserError: it cannot be read, is a pipe or a device, or has more bytes.
     """
-    data = read_bytes(path, most_bytes + 1)
-    if len(data) > most_bytes:
+    check_regular_file(path)
+    size = 0
+    with contextlib.suppress(Exception):  # reading it tells why
+        size = load_gfile().stat(path).length if is_remote(path) else os.stat(path).st_size
+    if size > most_bytes:
         raise UserError(
-            f"{printable(path)}: expected at most {size_in_words(most_bytes)}, got more: is it "
-            "the right file?"
+            f"{printable(path)}: expected at most {size_in_words(most_bytes)}, got "
+            f"{size_in_words(size)}: is it the right file?"
         )
-    return data
+    return read_bytes(path)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from tfrecords.classes import describe_classes
+from tfrecords.errors import UserError
+from tfrecords.names import as_file_name, as_text
 
 WHITE = (255, 255, 255)
 _ALL_OF_16_BITS = 65535
@@ -134,6 +136,20 @@ class Source:
     opens_fast: bool = False
     notes: tuple[str, ...] = ()
     rejected: tuple[tuple[str, str], ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        """Makes text of what is written: names of files and folders may be any bytes.
+
+        Raises:
+            UserError: two classes have the same name then.
+        """
+        object.__setattr__(self, "name", as_file_name(self.name))
+        object.__setattr__(self, "description", as_text(self.description))
+        object.__setattr__(self, "label_names", tuple(map(as_text, self.label_names)))
+        if len(set(self.label_names)) < len(self.label_names):
+            raise UserError(
+                f"{self.description}: expected classes of different names, got two alike"
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,8 +60,8 @@ def load(data: bytes, source: str) -> Any:
         for name in _STYLEGAN:
             if name in data:
                 raise UserError(
-                    f"{source}: expected a pickle of Progressive GAN's networks, got one of "
-                    f"StyleGAN (it asks for {name.decode()}), whose networks are others: use the "
-                    "program that wrote it; refused, and nothing in it was run"
+                    f"{source}: expected a pickle of networks, those of Progressive GAN, got one "
+                    f"of StyleGAN (it asks for {name.decode()}), whose networks are others: use "
+                    f"the program that wrote it; refused, and nothing in it was run"
                 ) from None
         raise

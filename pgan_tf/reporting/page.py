@@ -92,7 +92,7 @@ def write_page(report: Report) -> str:
     last = report.metrics[-1]
     summary = (
         f"{describe_stage(last)}, {last['kimg']:.1f} kimg, "
-        f"{duration_in_words(last['seconds'])} of training, on {report.config.dataset}"
+        f"{duration_in_words(last.get('seconds', 0.0))} of training, on {report.config.dataset}"
     )
     parts = [
         f"<h1>{html.escape(report.name)}</h1><p>{html.escape(summary)}</p>",
@@ -127,8 +127,8 @@ def stage_bands(metrics: list[dict[str, Any]]) -> list[Band]:
     bands: list[Band] = []
     begin = 0.0
     for i, row in enumerate(metrics):
-        following = metrics[i + 1]["stage"] if i + 1 < len(metrics) else None
-        if row["stage"] != following:
+        following = metrics[i + 1] if i + 1 < len(metrics) else {}
+        if any(row[name] != following.get(name) for name in ("resolution", "phase")):
             name = describe_stage(row).partition(",")[0]
             bands.append(Band(name, begin, row["kimg"], row["phase"] == "fade_in"))
             begin = row["kimg"]

@@ -18,7 +18,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfrecords.dataset_info import DatasetInfo, read_classes, read_dataset_info
-from tfrecords.dataset_json import JSON_NAME, parse_details
+from tfrecords.dataset_json import JSON_NAME, read_details_file
 from tfrecords.errors import UserError
 from tfrecords.in_words import size_in_words
 from tfrecords.record import decode_record
@@ -150,8 +150,7 @@ def read_details(folder: str) -> dict[str, Any]:
     path = tf.io.gfile.join(folder, JSON_NAME)
     if not tf.io.gfile.exists(path):
         return {}
-    with tf.io.gfile.GFile(path, "rb") as file:
-        return parse_details(file.read(), path)
+    return read_details_file(path)
 
 
 def class_names(info: DatasetInfo) -> tuple[str, ...]:

@@ -162,11 +162,6 @@ def _check_labels(info: DatasetInfo, details: dict[str, Any]) -> Iterator[str]:
     labels = read_labels(info)
     for row in np.flatnonzero(~np.isfinite(labels).all(axis=1)):
         yield f"{info.labels_path}: row {row}: expected numbers, got {labels[row].tolist()}"
-    if info.label_names and len(info.label_names) != info.label_size:
-        yield (
-            f"{info.labels_path}: expected {len(info.label_names)} columns, one for each class "
-            f"in {JSON_NAME}, got {info.label_size}"
-        )
     classes, expected = picture_classes(info), details.get("label_counts")
     if classes is not None and expected:
         counts = np.bincount(classes[classes >= 0], minlength=info.label_size).tolist()

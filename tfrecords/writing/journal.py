@@ -15,6 +15,8 @@ from typing import Any
 
 from tfrecords.errors import UserError
 from tfrecords.locking import locked
+from tfrecords.names import is_file_name
+from tfrecords.regular_file import check_regular_file
 
 JOURNAL_NAME = "journal.jsonl"
 
@@ -47,6 +49,7 @@ class Journal:
         self._key = key
         os.makedirs(folder, exist_ok=True)
         path = os.path.join(folder, JOURNAL_NAME)
+        check_regular_file(path)
         foreign = sorted(os.listdir(folder))
         if foreign and not os.path.exists(path):
             raise UserError(
@@ -118,7 +121,7 @@ class Journal:
         lines, num_bytes = read_lines(self._folder)
         if not lines:
             self.restart("")
-        elif lines[0].get("key") != self._key:
+        elif lines[0] != {"key": self._key}:
             self.restart("it was left by a conversion of other pictures or with other options")
         else:
             os.ftruncate(self._file, num_bytes)
@@ -129,20 +132,45 @@ class Journal:
 def read_lines(folder: str) -> tuple[list[dict[str, Any]], int]:
     """Reads the whole lines of a folder's journal, and how many bytes they are.
 
-    A line that was cut while it was written, and all after it, does not count.
+    A line that was cut while it was written, or is damaged, and all after it, does not count.
+
+    Raises:
+        UserError: it is a pipe or a device.
     """
-    with open(os.path.join(folder, JOURNAL_NAME), "rb") as file:
-        lines, num_bytes = [], 0
+    path = os.path.join(folder, JOURNAL_NAME)
+    check_regular_file(path)
+    with open(path, "rb") as file:
+        lines, num_bytes, position = [], 0, 0
         for line in file:
             try:
-                lines.append(json.loads(line))
-            except ValueError:
+                content = json.loads(line)
+                if lines:
+                    _check_line(content, position)
+                    position = content["next"]
+                elif not isinstance(content, dict):
+                    break
+            except (ValueError, LookupError, TypeError, RecursionError):
                 break
             if not line.endswith(b"\n"):
-                lines.pop()
                 break
+            lines.append(content)
             num_bytes += len(line)
     return lines, num_bytes
+
+
+def _check_line(line: dict[str, Any], position: int) -> None:
+    """Raises something if a line does not tell of a chunk after `position`."""
+    numbers = [line["next"] - position]
+    for name, (num_bytes, num_records) in line["files"].items():
+        if not is_file_name(name):
+            raise ValueError(name)
+        numbers += [num_bytes, num_records]
+    for index, name, reason in line["rejected"]:
+        if not isinstance(name, str) or not isinstance(reason, str):
+            raise TypeError(name)
+        numbers.append(index)
+    if not all(type(number) is int and 0 <= number < 2**63 for number in numbers):
+        raise ValueError(numbers)
 
 
 def write_all(file: int, data: bytes) -> None:

@@ -9,12 +9,19 @@ import tempfile
 
 from tfrecords.dataset_json import JSON_NAME
 from tfrecords.errors import UserError
+from tfrecords.names import as_text, is_text
 from tfrecords.remote import is_remote, load_gfile
 from tfrecords.writing.journal import JOURNAL_NAME
 
 
 def normalize(out_dir: str) -> str:
-    """Returns a folder's whole path, without a slash at its end."""
+    """Returns a folder's whole path, without a slash at its end.
+
+    Raises:
+        UserError: its name is no text: TensorFlow could not open what is in it.
+    """
+    if not is_text(out_dir):
+        raise UserError(f"{as_text(out_dir)}: expected a name in UTF-8: take another name")
     return out_dir.rstrip("/") if is_remote(out_dir) else os.path.abspath(out_dir)
 
 
@@ -26,6 +33,7 @@ def check_out_dir(out_dir: str) -> None:
     """
     if not out_dir:
         raise UserError("out: expected a folder to make, got an empty name")
+    normalize(out_dir)
     if is_remote(out_dir):
         files = load_gfile()
         exists, isdir, listdir = files.exists, files.isdir, files.listdir

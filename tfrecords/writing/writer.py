@@ -22,6 +22,7 @@ from tfrecords.errors import UserError
 from tfrecords.files import put_in_place
 from tfrecords.fingerprint import compute_fingerprint
 from tfrecords.in_words import size_in_words
+from tfrecords.names import as_file_name
 from tfrecords.processors import count_processors
 from tfrecords.record import ENCODINGS
 from tfrecords.remote import is_remote
@@ -83,7 +84,7 @@ def write_dataset(
     """
     _check(source, options, encoding, shard_bytes, processes)
     out_dir = out_folder.normalize(out_dir)
-    name = name or out_dir.split("/")[-1]
+    name = as_file_name(name or out_dir.split("/")[-1])
     fingerprint = fingerprint or compute_fingerprint(source, options)
     conversion = Conversion(source, options, name, shuffle, encoding, shard_bytes, fingerprint)
     processes = processes or count_processors()
