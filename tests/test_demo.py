@@ -16,7 +16,8 @@ from PIL import Image
 
 from pgan_tf import sampling
 from pgan_tf.exporting.export import ExportOptions
-from pgan_tf.exporting.tfjs import PAGE, write_tfjs
+from pgan_tf.exporting.page_files import PAGE
+from pgan_tf.exporting.tfjs import write_tfjs
 from pgan_tf.generating.interpolation import slerp
 
 DEMO = pathlib.Path(__file__).parent.parent / "demo"
@@ -47,14 +48,13 @@ def test_the_page_is_small_and_has_one_wasm_file():
     assert len([path for path in files if path.suffix == ".wasm"]) == 1
 
 
-def test_an_export_brings_the_page_and_takes_an_older_one_away(tmp_path):
-    (tmp_path / "assets").mkdir()
-    (tmp_path / "assets" / "index-old.js").write_text("")
+def test_an_export_brings_the_page(tmp_path):
     write_tfjs(make_trained(), ExportOptions(str(tmp_path), name="a"))
     written = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
     page = {path.relative_to(PAGE) for path in PAGE.rglob("*") if path.is_file()}
+    others = ("models", "models.json", "pgan-export.json")
     assert page - {pathlib.Path("built.json")} == {
-        path for path in written if path.parts[0] not in ("models", "models.json")
+        path for path in written if path.parts[0] not in others
     }
     assert pathlib.Path("models/a/1/preview.png") in written
 
