@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 # Later rows may import earlier ones, never the other way round.
 LAYERS = (
     ("tfrecords.errors",),
-    ("pgan_tf.interruption", "pgan_tf.workers", "pgan_tf.whole_file"),
+    ("pgan_tf.interruption", "pgan_tf.workers", "pgan_tf.unseen_gpu", "pgan_tf.whole_file"),
     ("pgan_tf.preemption", "pgan_tf.together"),
     ("pgan_tf.per_resolution",),
     ("pgan_tf.checks",),
