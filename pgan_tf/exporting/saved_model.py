@@ -10,7 +10,7 @@ import tensorflow as tf
 from pgan_tf.exporting.description import write_description
 from pgan_tf.exporting.export import Exported, ExportOptions, next_version, whole_version
 from pgan_tf.exporting.inference import InferenceGenerator, fold
-from pgan_tf.exporting.signatures import make_signatures
+from pgan_tf.exporting.signatures import keras_endpoint, make_signatures
 from pgan_tf.exporting.warmup import write_warmup
 from pgan_tf.trained import Trained
 
@@ -53,12 +53,14 @@ def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
 
 
 def save(generator: InferenceGenerator, folder: str) -> None:
-    """Writes a SavedModel with the signatures of `make_signatures`."""
+    """Writes a SavedModel with the signatures of `make_signatures`, and one for Keras."""
+    signatures = make_signatures(generator)
     module = tf.Module()
     # Nothing but plain variables, the model in closures: what a Keras model or a list of layers
     # adds can be loaded from Python, but not by the C++ loader of TensorFlow Serving.
     module.exported = generator.variables
-    tf.saved_model.save(module, folder, signatures=make_signatures(generator))
+    module.serve = keras_endpoint(signatures["serving_default"])
+    tf.saved_model.save(module, folder, signatures=signatures)
 
 
 def _usage(generator: InferenceGenerator) -> str:
