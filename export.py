@@ -36,6 +36,8 @@ def main() -> None:
     exported = FORMATS[FORMAT.value](trained, options)
     if given.OFFICIAL_PKL.value:
         print(TERMS)
+    for path in exported.kept:
+        print(f"Kept {path}: it was changed since it was exported, or is not of an export")
     print(f"Wrote {exported.path} from {trained.source}. Look at it, and use it:\n")
     for line in exported.what_next:
         print(f"  {line}")

@@ -40,6 +40,7 @@ from pgan_tf.together import chief_first, ends_together
 from pgan_tf.tolerance import Tolerance
 from pgan_tf.training_loop import train
 from pgan_tf.trial import try_heaviest_stage
+from pgan_tf.unseen_gpu import warn_of_unseen_gpu
 from pgan_tf.workers import ALONE, Workers, read_workers
 from tfrecords.cache import prepare
 from tfrecords.command_line import run
@@ -55,6 +56,7 @@ IN_USE = "--run_dir: another process is training {}: wait until it has ended, or
 
 def main() -> None:
     """Trains, or says what it would do."""
+    warn_of_unseen_gpu()
     num_channels = 3 if given.CHANNELS.value == "rgb" else 1
     if given.CONDITIONAL.value and given.LABELS.value == "none":
         raise UserError("--conditional: expected labels, got --labels=none: leave one of them out")

@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 # Later rows may import earlier ones, never the other way round.
 LAYERS = (
     ("tfrecords.errors",),
-    ("pgan_tf.interruption", "pgan_tf.workers", "pgan_tf.whole_file"),
+    ("pgan_tf.interruption", "pgan_tf.workers", "pgan_tf.unseen_gpu", "pgan_tf.whole_file"),
     ("pgan_tf.preemption", "pgan_tf.together"),
     ("pgan_tf.per_resolution",),
     ("pgan_tf.checks",),
@@ -71,7 +71,10 @@ LAYERS = (
     ("pgan_tf.train_flags", "pgan_tf.trained_flags"),
     ("pgan_tf.run_history", "pgan_tf.flags_file", "pgan_tf.generating.nearest"),
     ("pgan_tf.run_data",),
-    ("pgan_tf.exporting.export", "pgan_tf.exporting.warmup", "pgan_tf.exporting.description"),
+    ("pgan_tf.exporting.warmup", "pgan_tf.exporting.description"),
+    ("pgan_tf.exporting.manifest",),
+    ("pgan_tf.exporting.export", "pgan_tf.exporting.gallery"),
+    ("pgan_tf.exporting.page_files",),
     ("pgan_tf.exporting.saved_model", "pgan_tf.exporting.tfjs_graph", "pgan_tf.exporting.extras"),
     ("pgan_tf.exporting.tfjs", "pgan_tf.exporting.onnx_model", "pgan_tf.exporting.litert"),
     ("pgan_tf.exporting.formats",),

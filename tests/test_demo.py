@@ -16,7 +16,8 @@ from PIL import Image
 
 from pgan_tf import sampling
 from pgan_tf.exporting.export import ExportOptions
-from pgan_tf.exporting.tfjs import PAGE, write_tfjs
+from pgan_tf.exporting.page_files import PAGE
+from pgan_tf.exporting.tfjs import write_tfjs
 from pgan_tf.generating.interpolation import slerp
 
 DEMO = pathlib.Path(__file__).parent.parent / "demo"
@@ -47,14 +48,13 @@ def test_the_page_is_small_and_has_one_wasm_file():
     assert len([path for path in files if path.suffix == ".wasm"]) == 1
 
 
-def test_an_export_brings_the_page_and_takes_an_older_one_away(tmp_path):
-    (tmp_path / "assets").mkdir()
-    (tmp_path / "assets" / "index-old.js").write_text("")
+def test_an_export_brings_the_page(tmp_path):
     write_tfjs(make_trained(), ExportOptions(str(tmp_path), name="a"))
     written = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
     page = {path.relative_to(PAGE) for path in PAGE.rglob("*") if path.is_file()}
+    others = ("models", "models.json", "pgan-export.json")
     assert page - {pathlib.Path("built.json")} == {
-        path for path in written if path.parts[0] not in ("models", "models.json")
+        path for path in written if path.parts[0] not in others
     }
     assert pathlib.Path("models/a/1/preview.png") in written
 
@@ -114,13 +114,19 @@ def browser():
 
 @pytest.fixture
 def page(browser, site):
-    """A tab; whatever a test does in it, no script fails and no request leaves the host."""
+    """A tab; no script fails in it or writes to the console, and no request leaves the host.
+
+    A test that breaks something says what the console is to tell of that: `page.console_may_say`.
+    """
     page = browser.new_page(viewport={"width": 900, "height": 900})
-    failures, requests = [], []
+    page.console_may_say = r"(?!)"
+    failures, messages, requests = [], [], []
     page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
     page.on("request", lambda request: requests.append(request.url))
     yield page
     assert failures == []
+    assert [one for one in messages if not re.search(page.console_may_say, one)] == []
     here = (site[0], "data:", "blob:", f"file://{PAGE}/")
     assert [url for url in requests if not url.startswith(here)] == []
     assert requests
@@ -441,6 +447,7 @@ def test_loading_shows_how_far_it_is(site, page):
     ],
 )
 def test_missing_and_damaged_files_are_named(file, answer, said, site, page):
+    page.console_may_say = r"^error: Failed to load resource"  # the browser does
     page.route(f"**/{file}", lambda route: route.fulfill(**answer) if answer else route.abort())
     page.goto(f"{site[0]}#{WASM}")
     page.wait_for_selector("#error:visible")
@@ -469,6 +476,7 @@ def test_what_cannot_work_is_said_in_words(site, page):
         "This browser can compute with neither WebGPU nor WebGL nor WebAssembly"
         in page.inner_text("#error")
     )
+    page.console_may_say = r"^error: (Access to .* 'file:|Failed to load resource)"  # the browser
     page.goto(f"file://{PAGE}/index.html")
     assert "python -m http.server" in page.inner_text("#error")
 
@@ -528,6 +536,7 @@ def test_another_backend_goes_on_with_the_same_picture(backend, site, page):
 @pytest.mark.parametrize("name", ["plain", "small"])
 def test_where_webgl_computes_with_halves_pictures_have_numbers(name, site, page):
     """As on some phones: 1e-8 is 0 there, and so are the squares of small features."""
+    page.console_may_say = r"feature override from URL WEBGL_FORCE_F16_TEXTURES|GL Driver Message"
     address, generators = site
     trained = generators[name]
     visit(page, f"{address}?tfjsflags=WEBGL_FORCE_F16_TEXTURES:true", "backend=webgl", name)

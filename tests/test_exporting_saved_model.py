@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sysconfig
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -52,6 +53,20 @@ def test_signatures_equal_the_keras_model(label_size, num_channels, tmp_path):
     seeds = {"seeds": tf.range(5, dtype=tf.int64), "labels": tf.constant(labels)}
     drawn = signatures["from_seed"](**{k: seeds[k] for k in seeds if label_size or k == "seeds"})
     np.testing.assert_allclose(drawn["images"], expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("label_size", [0, 3])
+def test_keras_draws_with_it_as_docs_serving_says(label_size, tmp_path):
+    trained = make_trained(label_size)
+    layer = keras.layers.TFSMLayer(write(trained, tmp_path))
+    latents, labels = make_inputs(trained)
+    expected = np.clip(trained.generator([latents, labels]).numpy(), -1, 1)
+    inputs = {"latents": latents, "labels": labels} if label_size else latents
+    np.testing.assert_allclose(layer(inputs)["images"], expected, rtol=0, atol=1e-6)
+    # And as a part of a model.
+    given = keras.tree.map_structure(lambda one: keras.Input(one.shape[1:]), inputs)
+    model = keras.Model(given, layer(given)["images"])
+    np.testing.assert_allclose(model(inputs), expected, rtol=0, atol=1e-6)
 
 
 def test_each_variable_is_stored_once(tmp_path):

@@ -12,8 +12,9 @@ from exports import make_inputs, make_trained
 from google.protobuf import json_format
 
 from pgan_tf.exporting.export import ExportOptions
+from pgan_tf.exporting.gallery import default_name
 from pgan_tf.exporting.inference import fold
-from pgan_tf.exporting.tfjs import BROWSER_FORM, default_name, write_tfjs
+from pgan_tf.exporting.tfjs import BROWSER_FORM, write_tfjs
 from tfrecords.errors import UserError
 
 
@@ -177,7 +178,9 @@ def test_mistakes_are_named(tmp_path):
         write(make_trained(), tmp_path / "file")
     with pytest.raises(UserError, match=r"--name.*a/b"):
         write(make_trained(), tmp_path, name="a/b")
-    (tmp_path / "models.json").write_text("[{")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    folder = write(make_trained(), tmp_path / "web")
+    (tmp_path / "web/models.json").write_text("[{")
     with pytest.raises(UserError, match=r"models\.json"):
-        write(make_trained(), tmp_path)
-    assert not (tmp_path / "models").exists()
+        write(make_trained(), tmp_path / "web")
+    assert folder.exists()

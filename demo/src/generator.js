@@ -2,6 +2,10 @@
 
 import * as tf from '@tensorflow/tfjs';
 
+// TensorFlow.js looks at this flag whenever a model draws. The module that registers it, for its
+// own debugging, does not come with the parts that this page imports.
+tf.env().registerFlag('KEEP_INTERMEDIATE_TENSORS', () => false);
+
 const BYTES = { float32: 4, float16: 2, int32: 4 };
 
 const incomplete = (url, why) =>

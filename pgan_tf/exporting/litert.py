@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.exporting.description import write_description
-from pgan_tf.exporting.export import Exported, ExportOptions, whole_folder
+from pgan_tf.exporting.export import Exported, ExportOptions, next_version, whole_version
 from pgan_tf.exporting.extras import check_pictures, import_extras
 from pgan_tf.exporting.inference import InferenceGenerator, fold
-from pgan_tf.exporting.saved_model import next_version, save
+from pgan_tf.exporting.saved_model import save
 from pgan_tf.trained import Trained
 from tfrecords.temporary import temporary_folder
 
@@ -34,7 +34,6 @@ def write_litert(trained: Trained, options: ExportOptions) -> Exported:
         UserError: a package is missing, its pictures are others, or it can't be written.
     """
     (litert,) = import_extras("litert", "ai-edge-litert", "ai_edge_litert.interpreter")
-    path = next_version(options.export_dir)
     contents = _convert(fold(trained.generator, trained.network))
     # The result is a view of memory that the next call writes to.
     runner = litert.Interpreter(model_content=contents).get_signature_runner(_SIGNATURE)
@@ -49,8 +48,10 @@ def write_litert(trained: Trained, options: ExportOptions) -> Exported:
         labels=f" and `labels` float32 (batch, {labels})" if labels else "",
         fed=", labels=labels" if labels else "",
     )
-    with whole_folder(path) as folder:
-        tf.io.gfile.makedirs(folder)
+    with (
+        next_version(options.export_dir) as path,
+        whole_version(path, trained) as folder,
+    ):
         with tf.io.gfile.GFile(posixpath.join(folder, MODEL_FILE), "wb") as file:
             file.write(contents)
         write_description(folder, trained, "litert", usage)

@@ -11,10 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.exporting.description import write_description
-from pgan_tf.exporting.export import Exported, ExportOptions, whole_folder
+from pgan_tf.exporting.export import Exported, ExportOptions, next_version, whole_version
 from pgan_tf.exporting.extras import check_pictures, import_extras
 from pgan_tf.exporting.inference import fold
-from pgan_tf.exporting.saved_model import next_version
 from pgan_tf.exporting.signatures import make_signatures
 from pgan_tf.trained import Trained
 
@@ -36,7 +35,6 @@ def write_onnx(trained: Trained, options: ExportOptions) -> Exported:
         UserError: packages are missing, its pictures are others, or it can't be written.
     """
     tf2onnx, onnxruntime = import_extras("onnx", _PACKAGES, "tf2onnx", "onnxruntime")
-    path = next_version(options.export_dir)
     signature = make_signatures(fold(trained.generator, trained.network))["serving_default"]
     model, _ = tf2onnx.convert.from_function(
         signature, input_signature=signature.input_signature, opset=_OPSET
@@ -56,8 +54,10 @@ def write_onnx(trained: Trained, options: ExportOptions) -> Exported:
         labels=f" and `labels` float32 (batch, {labels})" if labels else "",
         fed=', "labels": labels' if labels else "",
     )
-    with whole_folder(path) as folder:
-        tf.io.gfile.makedirs(folder)
+    with (
+        next_version(options.export_dir) as path,
+        whole_version(path, trained) as folder,
+    ):
         with tf.io.gfile.GFile(posixpath.join(folder, MODEL_FILE), "wb") as file:
             file.write(contents)
         write_description(folder, trained, "onnx", usage)

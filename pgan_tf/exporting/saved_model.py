@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import posixpath
 import shlex
 
 import tensorflow as tf
 
 from pgan_tf.exporting.description import write_description
-from pgan_tf.exporting.export import Exported, ExportOptions, whole_folder
+from pgan_tf.exporting.export import Exported, ExportOptions, next_version, whole_version
 from pgan_tf.exporting.inference import InferenceGenerator, fold
-from pgan_tf.exporting.signatures import make_signatures
+from pgan_tf.exporting.signatures import keras_endpoint, make_signatures
 from pgan_tf.exporting.warmup import write_warmup
 from pgan_tf.trained import Trained
-from tfrecords.errors import UserError
 
 _USAGE = """A SavedModel for TensorFlow Serving, and for `tf.saved_model.load(FOLDER).signatures`.
 
@@ -32,9 +30,11 @@ def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
     Raises:
         UserError: it can't be written.
     """
-    path = next_version(options.export_dir)
     # A server loads a version as soon as it sees its folder: it appears whole.
-    with whole_folder(path) as folder:
+    with (
+        next_version(options.export_dir) as path,
+        whole_version(path, trained) as folder,
+    ):
         generator = fold(trained.generator, trained.network)
         save(generator, folder)
         write_warmup(folder, make_signatures(generator), trained.network)
@@ -53,12 +53,14 @@ def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
 
 
 def save(generator: InferenceGenerator, folder: str) -> None:
-    """Writes a SavedModel with the signatures of `make_signatures`."""
+    """Writes a SavedModel with the signatures of `make_signatures`, and one for Keras."""
+    signatures = make_signatures(generator)
     module = tf.Module()
     # Nothing but plain variables, the model in closures: what a Keras model or a list of layers
     # adds can be loaded from Python, but not by the C++ loader of TensorFlow Serving.
     module.exported = generator.variables
-    tf.saved_model.save(module, folder, signatures=make_signatures(generator))
+    module.serve = keras_endpoint(signatures["serving_default"])
+    tf.saved_model.save(module, folder, signatures=signatures)
 
 
 def _usage(generator: InferenceGenerator) -> str:
@@ -69,19 +71,3 @@ def _usage(generator: InferenceGenerator) -> str:
         size=generator.resolution,
         channels=config.num_channels,
     )
-
-
-def next_version(export_dir: str) -> str:
-    """Returns the first free version below a folder, `<export_dir>/1` or a later one.
-
-    Raises:
-        UserError: the folder can't be read.
-    """
-    try:
-        names = tf.io.gfile.listdir(export_dir) if tf.io.gfile.exists(export_dir) else []
-    except tf.errors.OpError as error:
-        raise UserError(
-            f"--export_dir: expected a folder, got {export_dir!r} ({error.message}): name another"
-        ) from None
-    versions = [int(name) for name in (name.rstrip("/") for name in names) if name.isdigit()]
-    return posixpath.join(export_dir, str(1 + max(versions, default=0)))

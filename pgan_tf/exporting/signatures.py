@@ -42,6 +42,21 @@ def make_signatures(generator: InferenceGenerator) -> dict[str, Callable]:
     }
 
 
+def keras_endpoint(function: Callable) -> Callable:
+    """Returns one of `make_signatures` as `keras.layers.TFSMLayer` calls it: of one argument.
+
+    That is the one input, or with classes a dict of both by their names.
+    """
+    specs = {spec.name: spec for spec in function.input_signature}
+    if len(specs) == 1:
+        return function
+
+    def of_dict(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return function(*(inputs[name] for name in specs))
+
+    return tf.function(of_dict, input_signature=[specs])
+
+
 def _signature(function: Callable, first: tf.TensorSpec, label_size: int, output: str) -> Callable:
     """Makes a function of two tensors one of named inputs and outputs, labels only with classes."""
     if label_size:

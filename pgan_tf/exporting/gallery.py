@@ -1,0 +1,148 @@
+"""The generators that a web page shows: their names, and which run has which place.
+
+`models.json` lists them, `models/<name>/<version>/` holds them.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+import unicodedata
+from typing import Any
+
+import tensorflow as tf
+
+from pgan_tf.exporting.description import describe
+from pgan_tf.exporting.manifest import list_folder, read_description, read_manifest, source_of
+from pgan_tf.trained import Trained
+from pgan_tf.whole_file import write_file
+from tfrecords.errors import UserError
+
+LIST = "models.json"
+# File systems take 255 bytes.
+_MOST_BYTES = 200
+# Of `describe`: what tells an older export's run where no manifest does.
+_OF_A_RUN = ("training_data", "network")
+
+
+def default_name(trained: Trained) -> str:
+    """Returns the name of the run or file that a generator comes from, fit for an address."""
+    parts = trained.source.split("/")
+    # RUN/checkpoints/FILE
+    if parts[-2:-1] == ["checkpoints"] and len(parts) > 2:
+        name = parts[-3]
+    else:
+        name = re.sub(r"\.(pkl|npz)$", "", parts[-1])
+    name = unicodedata.normalize("NFC", name).replace(".", "-")
+    name = "".join(one if _is_allowed(one) else "-" for one in name)
+    name = re.sub("--+", "-", name).strip("-")
+    return name.encode()[:_MOST_BYTES].decode(errors="ignore") or "generator"
+
+
+def is_name(name: str) -> bool:
+    """Says whether a name is fit for an address and for a folder of any system.
+
+    Letters and digits of any script are, and `.`, `_` and `-` between them.
+    """
+    return (
+        all(map(_is_allowed, name))
+        and bool(name.strip(".-"))
+        and not name.startswith(".")
+        and not name.endswith(".")
+        and unicodedata.is_normalized("NFC", name)
+        and len(name.encode()) <= _MOST_BYTES
+    )
+
+
+def check_place(
+    export_dir: str, listed: list[dict[str, str]], name: str, trained: Trained, *, chosen: bool
+) -> None:
+    """Checks that a generator does not take another one's place without a word.
+
+    Args:
+        export_dir: the page's folder.
+        listed: see `read_list`.
+        name: of the place.
+        trained: the generator.
+        chosen: whether the user gave the name, and so means this place.
+
+    Raises:
+        UserError: another run has it, or one of the same letters, small or capital.
+    """
+    taken = {model["name"] for model in listed}
+    models = posixpath.join(export_dir, "models")
+    if tf.io.gfile.isdir(models):
+        taken |= set(list_folder(models))
+    for other in taken - {name}:
+        if _folded(other) == _folded(name):
+            raise UserError(
+                f"--name: expected one that is told from {other!r}, which is in {export_dir}, on "
+                f"every file system, got {name!r}: give --name"
+            )
+    if chosen or name not in taken:
+        return
+    paths = {model["name"]: model["path"] for model in listed}
+    path = paths.get(name) or _newest(posixpath.join(models, name))
+    if not path or _is_of_run(posixpath.join(export_dir, path), trained):
+        return
+    raise UserError(
+        f"--name: expected a place that is free, got {name!r}, where {export_dir} has another "
+        f"run's generator: give --name=OTHER to keep both, or --name={name} to replace it"
+    )
+
+
+def read_list(export_dir: str) -> list[dict[str, str]]:
+    """Reads `models.json`: names and paths; empty where there is none.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    path = posixpath.join(export_dir, LIST)
+    try:
+        if not tf.io.gfile.exists(path):
+            return []
+        with tf.io.gfile.GFile(path, "rb") as file:
+            models = json.loads(file.read())
+        models = [{"name": model["name"], "path": model["path"]} for model in models]
+        if not all(isinstance(text, str) for model in models for text in model.values()):
+            raise TypeError("text")
+        return models
+    except (tf.errors.OpError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise UserError(
+            f"{path}: expected a list of names and paths ({error!r}): mend it or remove it"
+        ) from None
+
+
+def write_list(export_dir: str, models: list[dict[str, str]], entry: dict[str, str]) -> None:
+    """Writes the list with a model in it, in the place of an older version or at the end."""
+    names = [model["name"] for model in models]
+    at = names.index(entry["name"]) if entry["name"] in names else len(names)
+    models = [*models[:at], entry, *models[at + 1 :]]
+    text = json.dumps(models, indent=2, ensure_ascii=False) + "\n"
+    write_file(posixpath.join(export_dir, LIST), text.encode())
+
+
+def _is_of_run(folder: str, trained: Trained) -> bool:
+    manifest = read_manifest(folder, "version")
+    if manifest:
+        return manifest.source == source_of(trained)
+    known: dict[str, Any] = read_description(folder)
+    # As JSON gives it back, with lists for tuples.
+    this = json.loads(json.dumps(describe(trained, "tfjs")))
+    return all(key in known and known[key] == this[key] for key in _OF_A_RUN)
+
+
+def _newest(folder: str) -> str:
+    """Returns the path of the newest version in a folder, empty if there is none."""
+    versions = [int(name) for name in list_folder(folder) if re.fullmatch("[0-9]+", name)]
+    return f"models/{posixpath.basename(folder)}/{max(versions)}" if versions else ""
+
+
+def _is_allowed(character: str) -> bool:
+    """Letters, the marks that belong to them, and digits, of any script."""
+    return character in "._-" or unicodedata.category(character)[0] in "LMN"
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

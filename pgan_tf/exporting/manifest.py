@@ -1,0 +1,241 @@
+"""What an export wrote: a later one replaces and removes these files, and no others.
+
+`pgan-export.json` stands in every version's folder, and beside the page of `tfjs`. It holds the
+SHA-256 of each file, so that what was changed since is known, too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import posixpath
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from pgan_tf.exporting.description import CARD_FILE, JSON_FILE
+from pgan_tf.trained import Trained
+from pgan_tf.whole_file import write_file
+from tfrecords import files
+from tfrecords.errors import UserError
+
+MANIFEST = "pgan-export.json"
+_BLOCK_BYTES = 2**20
+# What is in a version's folder, whatever its format. Exports of before there were manifests, and
+# those that were broken off, are known by it.
+_OF_A_VERSION = re.compile(
+    r"(saved_model\.pb|fingerprint\.pb|variables|assets|assets\.extra|model\.(onnx|tflite|json)"
+    r"|group1-shard\d+of\d+\.bin|preview\.png|pgan\.json|model_card\.md|pgan-export\.json)"
+    r"(\.partial)?"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What an export wrote into a folder.
+
+    Attributes:
+        kind: `version` or `page`.
+        files: path in the folder to the SHA-256 that it may have, more than one while a page is
+            replaced.
+        source: see `source_of`; empty for a page.
+    """
+
+    kind: str
+    files: Mapping[str, tuple[str, ...]]
+    source: str = ""
+
+
+def source_of(trained: Trained) -> str:
+    """Returns what tells runs apart, a digest of where the run or file is.
+
+    An export may be published; the path itself is nobody's business.
+    """
+    path = trained.source
+    folder = posixpath.dirname(path)
+    if posixpath.basename(folder) == "checkpoints":  # of a run, all its checkpoints are one
+        path = posixpath.dirname(folder)
+    path = path if "://" in path else os.path.realpath(path)
+    return hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def write_manifest(folder: str, manifest: Manifest) -> None:
+    """Writes it into its folder."""
+    contents = {
+        "made_by": "pgan-tf",
+        "kind": manifest.kind,
+        "source": manifest.source,
+        "files": {name: list(manifest.files[name]) for name in sorted(manifest.files)},
+    }
+    text = json.dumps(contents, indent=1, ensure_ascii=False) + "\n"
+    write_file(posixpath.join(folder, MANIFEST), text.encode("utf-8", "surrogateescape"))
+
+
+def read_manifest(folder: str, kind: str) -> Manifest | None:
+    """Reads it; None where there is none that an export of this kind wrote."""
+    try:
+        with tf.io.gfile.GFile(posixpath.join(folder, MANIFEST), "rb") as file:
+            known = json.loads(file.read())
+        listed = {name: tuple(map(str, digests)) for name, digests in known["files"].items()}
+        if (known["made_by"], known["kind"]) != ("pgan-tf", kind) or not all(map(_inside, listed)):
+            return None
+        return Manifest(kind, listed, str(known["source"]))
+    except (tf.errors.OpError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def manifest_of(folder: str, source: str) -> Manifest:
+    """Returns what is in a version's folder that is being written."""
+    listed = {}
+    for parent, _, names in tf.io.gfile.walk(folder):
+        for name in names:
+            path = posixpath.join(parent, name)
+            listed[posixpath.relpath(path, folder)] = (digest_of(path),)
+    return Manifest("version", listed, source)
+
+
+def digest_of(path: str) -> str:
+    """Returns the SHA-256 of a file, 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with tf.io.gfile.GFile(path, "rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def remove_unchanged(folder: str, listed: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Removes files that are as they were written, and folders that are empty then.
+
+    Returns:
+        The paths of those that were changed, which stay.
+    """
+    kept = []
+    for name, digests in listed.items():
+        path = posixpath.join(folder, name)
+        if not tf.io.gfile.exists(path):
+            continue
+        if digest_of(path) in digests:
+            tf.io.gfile.remove(path)
+            _remove_empty(posixpath.dirname(path), folder)
+        else:
+            kept.append(path)
+    return kept
+
+
+def remove_version(folder: str) -> list[str]:
+    """Removes a version's folder, but what was changed or added since it was exported.
+
+    Returns:
+        The paths of what stays.
+    """
+    manifest = read_manifest(folder, "version")
+    if manifest:
+        listed = dict(manifest.files)
+    else:  # of before there were manifests: but nobody knows whether its card was changed
+        names = [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
+        paths = {name: posixpath.join(folder, name) for name in names if name != CARD_FILE}
+        listed = {
+            name: (digest_of(path),)
+            for name, path in paths.items()
+            if _OF_A_VERSION.fullmatch(name) and not tf.io.gfile.isdir(path)
+        }
+    remove_unchanged(folder, listed)
+    if manifest:
+        tf.io.gfile.remove(posixpath.join(folder, MANIFEST))
+    _remove_empty(folder, posixpath.dirname(folder))
+    return [
+        posixpath.join(parent, name)
+        for parent, _, names in (tf.io.gfile.walk(folder) if tf.io.gfile.exists(folder) else ())
+        for name in names
+    ]
+
+
+def free_version(folder: str) -> str:
+    """Returns the first free version below a folder, `<folder>/1` or a later one.
+
+    What killed processes left of exports is removed. Who calls has locked the folder.
+
+    Raises:
+        UserError: the folder can't be read, or holds what no export wrote.
+    """
+    left_over = [name for name in list_folder(folder) if _is_left_over(folder, name)]
+    visible = [name for name in visible_names(folder) if name not in left_over]
+    versions = [name for name in visible if re.fullmatch("[0-9]+", name)]
+    foreign = [name for name in versions if not is_version(posixpath.join(folder, name))]
+    if not versions:
+        foreign = visible
+    if foreign:
+        raise UserError(
+            f"--export_dir: expected a new folder or one of earlier exports, got {folder!r} with "
+            f"{foreign[0]!r}, which no export wrote: name another"
+        )
+    remove_left_over(folder)
+    return posixpath.join(folder, str(1 + max(map(int, versions), default=0)))
+
+
+def remove_left_over(folder: str) -> None:
+    """Removes what killed processes left below a folder, which the caller has locked."""
+    for name in list_folder(folder):
+        if _is_left_over(folder, name):
+            files.remove(posixpath.join(folder, name))
+
+
+def visible_names(folder: str) -> list[str]:
+    """Returns the names in a folder that are not hidden: an export sees and touches no others."""
+    return [name for name in list_folder(folder) if not name.startswith(".")]
+
+
+def list_folder(folder: str) -> list[str]:
+    """Returns the names in a folder, none if it is not there.
+
+    Raises:
+        UserError: the folder can't be read.
+    """
+    try:
+        names = tf.io.gfile.listdir(folder) if tf.io.gfile.exists(folder) else []
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"--export_dir: expected a folder, got {folder!r} ({error.message}): name another"
+        ) from None
+    return sorted(name.rstrip("/") for name in names)
+
+
+def is_version(folder: str) -> bool:
+    """Says whether an export of this project says that it wrote a folder."""
+    return bool(read_manifest(folder, "version") or read_description(folder))
+
+
+def read_description(folder: str) -> dict[str, Any]:
+    """Returns an export's `pgan.json`, see `description`; empty where there is none."""
+    try:
+        with tf.io.gfile.GFile(posixpath.join(folder, JSON_FILE), "rb") as file:
+            known = json.loads(file.read())
+        return known if known["made_by"] == "pgan-tf" else {}
+    except (tf.errors.OpError, ValueError, TypeError, KeyError, RecursionError):
+        return {}
+
+
+def _is_left_over(parent: str, name: str) -> bool:
+    """Says whether a folder is what a killed export left, with nothing else in it."""
+    folder = posixpath.join(parent, name)
+    return (
+        re.fullmatch("partial-[0-9]+", name) is not None
+        and tf.io.gfile.isdir(folder)
+        and all(_OF_A_VERSION.fullmatch(one) for one in list_folder(folder))
+    )
+
+
+def _inside(path: str) -> bool:
+    """Says whether a path leads to nowhere else."""
+    return not {"", ".", ".."} & set(path.split("/")) and not re.search(r"[\\:]", path)
+
+
+def _remove_empty(folder: str, top: str) -> None:
+    """Removes a folder, and those above it but not the top one, as far as they are empty."""
+    while folder.startswith(f"{top}/") and not tf.io.gfile.listdir(folder):
+        tf.io.gfile.rmtree(folder)
+        folder = posixpath.dirname(folder)
