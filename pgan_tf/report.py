@@ -7,7 +7,6 @@ import posixpath
 import tempfile
 
 import tensorflow as tf
-from absl import flags
 from tqdm import tqdm
 
 from pgan_tf import run_folder, run_history, trained
@@ -20,14 +19,16 @@ from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.reporting.growth_strip import draw_growth
 from pgan_tf.reporting.page import Report, write_page
 from pgan_tf.whole_file import write_file
+from tfrecords.bounds import Bounds
+from tfrecords.checked_flags import define_number, define_path
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
 from tfrecords.in_words import size_in_words
 
-RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of a run of train.py.")
-OUTPUT = flags.DEFINE_string("output", None, "HTML file. Default: report.html in the run folder.")
-CLIP_SECONDS = flags.DEFINE_float(
-    "clip_seconds", 5.0, "Of the interpolation clip; 0 leaves it out.", 0.0, 120.0
+RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py.")
+OUTPUT = define_path("output", None, "HTML file. Default: report.html in the run folder.")
+CLIP_SECONDS = define_number(
+    "clip_seconds", 5.0, "Of the interpolation clip; 0 leaves it out.", Bounds(0, 120)
 )
 
 _CLIP_FPS = 20

@@ -38,9 +38,7 @@ class ScheduleConfig:
     total_kimg: float = setting(15000.0, Bounds(0, _KIMG.upper, above=True))
     batch_size: PerResolution = setting(PerResolution(((4, 16),)), BATCH_SIZES)
     generator_learning_rate: PerResolution = setting(PerResolution(((4, 0.001),)), _RATES)
-    discriminator_learning_rate: PerResolution = setting(
-        PerResolution(((4, 0.001),)), _RATES
-    )
+    discriminator_learning_rate: PerResolution = setting(PerResolution(((4, 0.001),)), _RATES)
     tick_kimg: PerResolution = setting(
         PerResolution(
             (

@@ -5,12 +5,13 @@ Every number of every command, and every path, is read here; see `bounds`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import flags
 
 from tfrecords.bounds import Bounds, shown
+from tfrecords.errors import UserError
 
 # Flags belong to the module that calls, not to this one.
 flags.disclaim_key_flags()
@@ -48,9 +49,7 @@ def define_read(
     return flags.DEFINE(parser, name, default, help, serializer=serializer)
 
 
-def define_number(
-    name: str, default: float | None, help: str, bounds: Bounds
-) -> flags.FlagHolder:
+def define_number(name: str, default: float | None, help: str, bounds: Bounds) -> flags.FlagHolder:
     """Defines a flag that takes a number within bounds."""
     text = None if default is None else str(default)
     holder = define_read(name, text, help, bounds.read, str(bounds))
@@ -63,9 +62,58 @@ def define_path(name: str, default: str | None, help: str) -> flags.FlagHolder:
     return define_read(name, default, help, read_path)
 
 
-def define_text(name: str, default: str | None, help: str) -> flags.FlagHolder:
-    """Defines a flag that takes words, which may not be none."""
-    return define_read(name, default, help, read_text)
+def define_text(
+    name: str, default: str | None, help: str, check: Callable[[str], Any] | None = None
+) -> flags.FlagHolder:
+    """Defines a flag that takes words, which may not be none.
+
+    Args:
+        name: of the flag.
+        default: its value without one.
+        help: for --help.
+        check: raises a ValueError, or a UserError, for other words than it wants.
+    """
+
+    def read(text: str) -> str:
+        read_text(text)
+        if check is not None:
+            check(text)
+        return text
+
+    return define_read(name, default, help, read)
+
+
+def only_with(names: Sequence[str], other: flags.FlagHolder, *values: str) -> None:
+    """Refuses flags that do nothing without another one.
+
+    Args:
+        names: of flags.
+        other: the one that they belong to.
+        values: of it, with which they do something; none for any.
+
+    Raises:
+        UserError: one of the flags is not as by default, and the other is not as it must be.
+    """
+    if other.value and (not values or other.value in values):
+        return
+    wanted = f"--{other.name}" + f"={' or '.join(values)}" * bool(values)
+    for name in names:
+        if flags.FLAGS[name].value != flags.FLAGS[name].default:
+            got = f"--{other.name}={other.value}" if other.value else "it alone"
+            raise UserError(f"--{name}: expected {wanted} with it, got {got}: leave it out")
+
+
+def not_with(names: Sequence[str], other: flags.FlagHolder) -> None:
+    """Refuses flags that do nothing with another one.
+
+    Raises:
+        UserError: one of the flags is not as by default, and the other one is given.
+    """
+    for name in names:
+        if other.value and flags.FLAGS[name].value != flags.FLAGS[name].default:
+            raise UserError(
+                f"--{name}: expected it without --{other.name}, got both: leave one of them out"
+            )
 
 
 def read_text(text: str) -> str:

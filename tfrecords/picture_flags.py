@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from absl import flags
 
+from tfrecords.checked_flags import define_path, define_text
 from tfrecords.source import FITS, PictureOptions
 
 CHANNELS = flags.DEFINE_enum("channels", "rgb", ["rgb", "gray"], "Colour or grey.")
-BACKGROUND = flags.DEFINE_string(
+BACKGROUND = define_text(
     "background", "#ffffff", "Colour that shows through transparent pixels and fills bars."
 )
 FIT = flags.DEFINE_enum(
@@ -21,16 +22,14 @@ ALLOW_UPSCALING = flags.DEFINE_bool(
     None,
     "Enlarge pictures smaller than the resolution. Default: only without --resolution.",
 )
-LABELS = flags.DEFINE_string(
+LABELS = define_path(
     "labels",
     None,
     "none; folders, whose first sub-folders are the classes; or the path of a CSV or JSON file of "
     "labels. Default: those that the source has of its own; of a folder, with train.py "
     "--conditional, its sub-folders.",
 )
-TFDS_DATA_DIR = flags.DEFINE_string(
-    "tfds_data_dir", None, "Where TensorFlow Datasets keeps its files."
-)
+TFDS_DATA_DIR = define_path("tfds_data_dir", None, "Where TensorFlow Datasets keeps its files.")
 
 
 def num_channels() -> int:
