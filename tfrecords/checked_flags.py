@@ -5,6 +5,7 @@ Every number of every command, and every path, is read here; see `bounds`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from tfrecords.errors import UserError
 flags.disclaim_key_flags()
 
 _LONGEST_PATH = 4096
+_LONGEST_TEXT = 1000
 _LONGEST_NAME = 255  # bytes; of a file or folder, nearly everywhere
 
 
@@ -59,7 +61,7 @@ def define_number(name: str, default: float | None, help: str, bounds: Bounds) -
 
 def define_path(name: str, default: str | None, help: str) -> flags.FlagHolder:
     """Defines a flag that names a file, a folder, or what else pictures come from."""
-    return define_read(name, default, help, read_path)
+    return define_read(name, default, help, read_path, "a path")
 
 
 def define_text(
@@ -80,7 +82,7 @@ def define_text(
             check(text)
         return text
 
-    return define_read(name, default, help, read)
+    return define_read(name, default, help, read, "a text")
 
 
 def only_with(names: Sequence[str], other: flags.FlagHolder, *values: str) -> None:
@@ -116,16 +118,16 @@ def not_with(names: Sequence[str], other: flags.FlagHolder) -> None:
             )
 
 
-def read_text(text: str) -> str:
-    """Returns a text that is not empty, of one line, and can be written to a file.
+def read_text(text: str, longest: int = _LONGEST_TEXT) -> str:
+    """Returns a text that is not empty, of one line, not too long, and in UTF-8.
 
     Raises:
         ValueError: it is not.
     """
     if not text.strip():
         raise ValueError(f"expected a value, got {text!r}: give one, or leave the flag out")
-    if any(ord(letter) < 32 for letter in text):
-        raise ValueError(f"expected one line of letters, got {shown(text)}")
+    if len(text) > longest or any(ord(letter) < 32 for letter in text):
+        raise ValueError(f"expected one line of at most {longest} characters, got {shown(text)}")
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -134,16 +136,16 @@ def read_text(text: str) -> str:
 
 
 def read_path(text: str) -> str:
-    """Returns a path that a file system may have.
+    """Returns a path that a file system may have, of what is no device.
 
     Raises:
-        ValueError: none has it.
+        ValueError: none has it, or a device or a pipe is there, which may never end.
     """
-    read_text(text)
-    names = text.split("/")
-    if len(text) > _LONGEST_PATH or any(len(name.encode()) > _LONGEST_NAME for name in names):
+    read_text(text, _LONGEST_PATH)
+    if any(len(name.encode()) > _LONGEST_NAME for name in text.split("/")):
         raise ValueError(
-            f"expected a path of at most {_LONGEST_PATH} characters, {_LONGEST_NAME} in a name, "
-            f"got {shown(text)}"
+            f"expected a path with at most {_LONGEST_NAME} bytes in a name, got {shown(text)}"
         )
+    if os.path.exists(text) and not (os.path.isfile(text) or os.path.isdir(text)):
+        raise ValueError(f"expected a file or a folder, got {text!r}, a device or a pipe")
     return text
