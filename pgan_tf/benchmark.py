@@ -20,10 +20,18 @@ from pgan_tf.per_resolution import PerResolution
 from pgan_tf.schedule_config import BATCH_SIZES
 from pgan_tf.setting_flags import define_per_resolution, define_setting
 from pgan_tf.stage_benchmark import StageCost, measure_stage
-from tfrecords.bounds import RESOLUTIONS, Bounds
+from tfrecords.bounds import RESOLUTIONS, Bounds, shown
 from tfrecords.checked_flags import define_number, define_path, define_read
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
+
+
+def _read_precisions(text: str) -> list[str]:
+    names = text.split(",")
+    if not set(names) <= set(PRECISIONS):
+        raise ValueError(f"expected some of {', '.join(PRECISIONS)}, got {shown(text)}")
+    return names
+
 
 RESOLUTION = define_read(
     "resolution",
@@ -38,7 +46,12 @@ BATCH_SIZE = define_per_resolution(
     "Global, one or by resolution: 4:16,128:8.",
     BATCH_SIZES,
 )
-PRECISION = flags.DEFINE_list("precision", "float32", f"Some of {', '.join(PRECISIONS)}.")
+PRECISION = define_read(
+    "precision",
+    "float32",
+    f"Some of {', '.join(PRECISIONS)}.",
+    _read_precisions,
+)
 FMAP_BASE = define_setting(NetworkConfig, "fmap_base", "As of train.py.", default=2048)
 FMAP_MAX = define_setting(NetworkConfig, "fmap_max", "As of train.py.")
 JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "Compile with XLA, as of train.py.")

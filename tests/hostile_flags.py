@@ -45,6 +45,7 @@ COMMANDS = {
 POSITIONAL = {"tfrecords.create": ("SOURCE", "OUT")}
 # Flags that go with another sub-command, or nothing without another flag.
 BESIDE = {
+    ("train.py", "labels"): ("--data=pictures", *COMMANDS["train.py"][1:]),
     ("tfrecords.inspect", "count"): ("show", "data", "new.png"),
     ("generate.py", "saved_model"): ("--grid=2x1", "--output=new.png"),
     ("generate.py", "checkpoint"): ("--grid=2x1", "--output=new.png"),
@@ -55,7 +56,10 @@ BESIDE = {
     ("evaluate.py", "saved_model"): ("--data=data",),
 }
 # Places that the calls above have no use for: any path will do that a file system may have.
-UNUSED_PLACES = {"data_cache", "inception", "tfds_data_dir", "mnist", "cache", "runs_dir"}
+UNUSED_PLACES = {
+    *("data_cache", "inception", "tfds_data_dir", "mnist", "cache", "runs_dir"),
+    *(("pgan_tf.paper.__main__", "data"), ("pgan_tf.paper.mode_test", "run_dir")),
+}
 
 NEVER_NUMBERS = (
     *("", " ", "nan", "NaN", "-nan", "inf", "-inf", "infinity", "1e300", "-1e300", "1e99999"),
@@ -63,13 +67,25 @@ NEVER_NUMBERS = (
     *("1_000", "\N{ARABIC-INDIC DIGIT THREE}", "1e", "--1", "1,5", "true", "None", "1/2", "5%"),
 )
 NEVER_BY_RESOLUTION = ("4:", ":4", "4:1,4:2", "5:1", "4:nan", "4:1,8", "2048:1", "4:1:2", "4;1")
+NEVER_LISTS = (
+    "3-1",
+    "1-",
+    "-1",
+    "1,,2",
+    "0-1000000000000",
+    "0-2147483648",
+    "1x",
+    "0x0",
+    "9999x9999",
+)
+LISTS = (" 5 ", "5\n", "1,5")  # which some of the flags that take lists allow
 NEVER_TEXTS = ("", " ", "a\nb", "a\tb", "\udcff", "x" * 5000)
 NEVER_PATHS = (*NEVER_TEXTS, "x" * 300, "a/" + "y" * 256 + "/b", "fifo", "/dev/full", "/dev/zero")
 WRONG_PLACES = ("file/below", "/proc/none/below")
 NEVER_SWITCHES = ("maybe", "", "2", "-1", "nan")
 
 
-def hostile_values(flag):
+def hostile_values(command, flag):
     """Returns texts that must be refused by a flag, whatever comes with them."""
     parser, bounds = flag.parser, getattr(flag, "bounds", None)
     if isinstance(parser, flags.BooleanParser):
@@ -85,11 +101,11 @@ def hostile_values(flag):
         by_resolution = "by resolution" in parser.syntactic_help
         return [*NEVER_NUMBERS, *beyond, *(NEVER_BY_RESOLUTION if by_resolution else ())]
     if parser.syntactic_help == "a path":
-        unused = flag.name in UNUSED_PLACES
+        unused = not UNUSED_PLACES.isdisjoint({flag.name, (command, flag.name)})
         return NEVER_PATHS if unused else (*NEVER_PATHS, *WRONG_PLACES)
     if parser.syntactic_help == "a text":
         return NEVER_TEXTS
-    return (*NEVER_TEXTS, *NEVER_NUMBERS, "3-1", "1-", "0-1000000000000", "1x", "0x0", "9999x9999")
+    return (*NEVER_LISTS, *(value for value in NEVER_TEXTS + NEVER_NUMBERS if value not in LISTS))
 
 
 def extreme_values(flag):
@@ -170,7 +186,7 @@ def try_command(command):
     before, calls, found = snapshot(), 0, []
     for flag in flags.FLAGS.get_key_flags_for_module(module):
         beside = BESIDE.get((command, flag.name), COMMANDS[command])
-        for value in hostile_values(flag):
+        for value in hostile_values(command, flag):
             status, err = call(module.main, positional, [*beside, f"--{flag.name}={value}"])
             calls += 1
             if problem := wrong(status, err, flag.name, value, before):

@@ -22,8 +22,11 @@ def parse_seeds(text: str) -> list[int]:
     """
     try:
         ranges = [
-            range(int(SEEDS.read(first.strip())), int(SEEDS.read((last or first).strip())) + 1)
-            for first, _, last in (part.partition("-") for part in text.split(","))
+            range(
+                int(SEEDS.read(first.strip())),
+                int(SEEDS.read((last if dash else first).strip())) + 1,
+            )
+            for first, dash, last in (part.partition("-") for part in text.split(","))
         ]
     except ValueError:
         ranges = []

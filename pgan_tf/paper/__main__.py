@@ -47,6 +47,9 @@ def main() -> None:
     """Lists, or runs."""
     chosen = choose(RUN.value)
     measured = read_measured(RESULTS.value)
+    folder = os.path.dirname(RESULTS.value) or "."
+    if not os.path.isdir(folder):  # known before hours of training, not after
+        raise UserError(f"--results: expected a file in a folder that is there, got {folder!r}")
     if LIST.value:
         print(describe(EXPERIMENTS, measured))
     elif not chosen:
