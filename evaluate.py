@@ -37,22 +37,24 @@ from pgan_tf.metrics.score_log import (
 from pgan_tf.run_data import RunData, find_data, read_run_data
 from pgan_tf.run_folder import checkpoint_folder, read_config, readable_errors
 from pgan_tf.whole_file import write_file
+from tfrecords.checked_flags import define_path, define_text
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
 
-METRICS = flags.DEFINE_string(
+METRICS = define_text(
     "metrics",
     None,
     f"Some of {', '.join(NAMES)}; docs/metrics.md. Default: the run's --eval_metrics, or swd.",
+    lambda text: parse_names(text, "--metrics"),
 )
-CHECKPOINT = flags.DEFINE_string(
+CHECKPOINT = define_path(
     "checkpoint", "last", "last, all of those that the run kept, or the name of one of its files."
 )
 NETWORK = flags.DEFINE_enum(
     "network", "average_generator", ["average_generator", "generator"], "Which weights."
 )
-SAVED_MODEL = flags.DEFINE_string(
+SAVED_MODEL = define_path(
     "saved_model", None, "In place of --run_dir, a folder that export.py wrote."
 )
 for name in ("run_dir", "data", "data_cache", "num_images", "eval_seed", "inception"):
@@ -183,7 +185,7 @@ def read_reals(resolution: int, num_channels: int, label_size: int) -> DatasetIn
 def with_flags_of_run(arguments: list[str]) -> list[str]:
     """Puts the lines of the run's flags.txt before the arguments, which win."""
     # "--run_dir RUN" is "--run_dir=RUN".
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    pairs = zip(arguments, [*arguments, ""][1:], strict=True)
     found = [re.fullmatch(r"--?run_dir(?:=(.*))?", one) and (one, after) for one, after in pairs]
     given = [one.split("=", 1)[1] if "=" in one else after for one, after in filter(None, found)]
     return [*located_flags(given[-1]), *arguments] if given and given[-1] else arguments

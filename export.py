@@ -8,15 +8,16 @@ from pgan_tf import trained_flags as given
 from pgan_tf.exporting.description import TERMS
 from pgan_tf.exporting.export import ExportOptions
 from pgan_tf.exporting.formats import FORMATS
+from tfrecords.checked_flags import define_path, define_text
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
 
 flags.adopt_module_key_flags(given)
 
-EXPORT_DIR = flags.DEFINE_string("export_dir", None, "Folder to write to.")
+EXPORT_DIR = define_path("export_dir", None, "Folder to write to.")
 FORMAT = flags.DEFINE_enum("format", "saved_model", sorted(FORMATS), "What to write.")
 QUANTIZE = flags.DEFINE_enum("quantize", "", ["", "float16"], "tfjs: store weights as halves.")
-NAME = flags.DEFINE_string("name", "", "tfjs: of the generator on the page; else its run's.")
+NAME = define_text("name", None, "tfjs: of the generator on the page; else its run's.")
 
 
 def main() -> None:
@@ -32,7 +33,7 @@ def main() -> None:
             f"{trained.source} is fading in, {trained.stage}: exported as it is, at alpha "
             f"{trained.alpha:.3f}"
         )
-    options = ExportOptions(EXPORT_DIR.value, QUANTIZE.value, NAME.value)
+    options = ExportOptions(EXPORT_DIR.value, QUANTIZE.value, NAME.value or "")
     exported = FORMATS[FORMAT.value](trained, options)
     if given.OFFICIAL_PKL.value:
         print(TERMS)

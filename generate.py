@@ -30,6 +30,9 @@ from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.run_data import RunData, find_data, read_run_data
 from pgan_tf.run_folder import read_config
+from tfrecords import bounds, checked_flags
+from tfrecords.bounds import Bounds
+from tfrecords.checked_flags import define_number, define_path, define_read, define_text
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
@@ -38,22 +41,21 @@ from tfrecords.source import PictureOptions
 
 flags.adopt_module_key_flags(given)
 
-SAVED_MODEL = flags.DEFINE_string(
-    "saved_model", None, "In place of --run_dir, a folder that export.py wrote."
-)
+SAVED_MODEL = define_path("saved_model", None, "In place of --run_dir, an export.")
 
 # What to draw
-SEEDS = flags.DEFINE_string(
-    "seeds", None, "Latents: seeds and ranges, such as 3,7,100-199. Default: 0-31, a slerp's 0-7."
+SEEDS = define_read(
+    "seeds",
+    None,
+    "Latents: seeds and ranges, such as 3,7,100-199. Default: 0-31, a slerp's 0-7.",
+    requests.parse_seeds,
 )
-LABELS = flags.DEFINE_string("labels", "", "Class numbers such as 0,3; pictures take turns.")
-TRUNCATION = flags.DEFINE_float(
-    "truncation", 1.0, "0 to 1: how far from --truncation_seed latents go.", 0.0, 1.0
+LABELS = define_text("labels", None, "Class numbers such as 0,3; pictures take turns.")
+TRUNCATION = define_number("truncation", 1.0, "Latents' way from --truncation_seed.", Bounds(0, 1))
+TRUNCATION_SEED = define_number("truncation_seed", 0, "The centre of --truncation.", bounds.SEEDS)
+GRID = define_read(
+    "grid", None, "COLUMNSxROWS: one sheet, of the seeds or from one on.", requests.parse_grid
 )
-TRUNCATION_SEED = flags.DEFINE_integer(
-    "truncation_seed", 0, "The centre of --truncation.", 0, requests.LARGEST_SEED
-)
-GRID = flags.DEFINE_string("grid", None, "COLUMNSxROWS: one sheet, from the first seed on.")
 VIDEO = flags.DEFINE_enum(
     "video",
     None,
@@ -61,30 +63,35 @@ VIDEO = flags.DEFINE_enum(
     "A loop: walk wanders among random latents, slerp goes from seed to seed. Or the run's "
     "training, from its sheets of samples.",
 )
-SECONDS = flags.DEFINE_float(
-    "seconds", None, "Of a video. Default: 10, a slerp's one for each seed.", 0.1, 36_000.0
+SECONDS = define_number(
+    "seconds",
+    None,
+    "Of a video. Default: 10, a slerp's one for each seed.",
+    Bounds(0.1, 36_000),
 )
-FPS = flags.DEFINE_float("fps", 30.0, "Frames a second of a video.", 1.0, 120.0)
-SMOOTHING = flags.DEFINE_float(
-    "smoothing", 1.0, "Of a walk: seconds from one random picture to the next.", 0.05, 600.0
+FPS = define_number("fps", 30.0, "Frames a second of a video.", Bounds(1, 120))
+SMOOTHING = define_number(
+    "smoothing",
+    1.0,
+    "Of a walk: seconds from one random picture to the next.",
+    Bounds(0.05, 600),
 )
 
 # Nearest neighbours
-NEIGHBOURS = flags.DEFINE_integer(
+NEIGHBOURS = define_number(
     "neighbours",
     None,
     "A sheet: each sample beside so many training pictures, those nearest to it. With --grid=1x8 "
     "(the default) a row for each of 8 samples.",
-    1,
-    100,
+    Bounds(1, 100, whole=True),
 )
-DATA = flags.DEFINE_string(
+DATA = define_path(
     "data", None, "Of --neighbours: the training pictures, as for train.py. Default: the run's."
 )
-DATA_CACHE = flags.DEFINE_string(
+DATA_CACHE = define_path(
     "data_cache", None, "Of --neighbours: where they are kept as TFRecords. Default: the run's."
 )
-INCEPTION = flags.DEFINE_string(
+INCEPTION = define_path(
     "inception",
     None,
     "Of --neighbours: frozen Inception graph of 2015 (.pb or .tgz); neighbours in its features "
@@ -92,14 +99,17 @@ INCEPTION = flags.DEFINE_string(
 )
 
 # Where to
-OUTPUT = flags.DEFINE_string(
+OUTPUT = define_path(
     "output",
     None,
     "A folder for PNG files; with --grid, or for one seed, a .png, .jpg or .webp file; with "
     "--video .mp4, .webp or .gif.",
 )
-SCALE = flags.DEFINE_integer(
-    "scale", None, "Each pixel so many times. Default: 1, for videos up to 256 px.", 1, 64
+SCALE = define_number(
+    "scale",
+    None,
+    "Each pixel so many times. Default: 1, for videos up to 256 px.",
+    Bounds(1, 64, whole=True),
 )
 
 
@@ -119,10 +129,10 @@ def open_painter() -> Painter:
 
 def main() -> None:
     """Draws a file for each seed, a grid or a video."""
-    seeds = requests.parse_seeds(SEEDS.value or ("0-7" if VIDEO.value == "slerp" else "0-31"))
-    columns, rows = requests.parse_grid(GRID.value or ("1x8" if NEIGHBOURS.value else "1x1"))
-    if NEIGHBOURS.value and VIDEO.value:
-        raise UserError("--neighbours: expected it without --video, got both: a sheet or a video")
+    check_flags_together()
+    columns, rows = GRID.value or ((1, 8) if NEIGHBOURS.value else (1, 1))
+    default_seeds = 1 if GRID.value else 8 if VIDEO.value == "slerp" else 32
+    seeds = SEEDS.value or list(range(default_seeds))
     if VIDEO.value:
         path = OUTPUT.value or f"{VIDEO.value}.mp4"
         check_format(path, FPS.value)
@@ -132,19 +142,21 @@ def main() -> None:
         write_training(path)
         return
     painter = open_painter()
-    classes = requests.parse_classes(LABELS.value, painter.label_size)
+    classes = requests.parse_classes(LABELS.value or "", painter.label_size)
     if TRUNCATION.value != 1:
         painter = truncated(painter, TRUNCATION.value, TRUNCATION_SEED.value)
 
     if NEIGHBOURS.value:
-        write_neighbours(painter, seeds[0], classes, (columns, rows), path)
+        write_neighbours(painter, seeds, classes, (columns, rows), path)
     elif VIDEO.value:
         write_walk(painter, seeds, classes, (columns, rows), path)
     elif posixpath.splitext(path)[1].lower() in FORMATS:
-        seeds = requests.parse_seeds(f"{seeds[0]}-{seeds[0] + columns * rows - 1}")
+        seeds = requests.seeds_of_sheet(seeds, columns * rows)
+        check_size(painter, columns, rows)
         write_grid(painter, seeds, classes, columns, path, SCALE.value or 1)
         print(f"Wrote {path}: {len(seeds)} pictures of {painter.resolution} px")
     else:
+        check_size(painter, 1, 1)
         write_pictures(painter, seeds, classes, path, SCALE.value or 1)
         print(f"Wrote {path}: {len(seeds)} pictures of {painter.resolution} px")
 
@@ -163,6 +175,31 @@ def check_output(num_seeds: int) -> str:
     if num_seeds > 1 or posixpath.splitext(path)[1].lower() not in FORMATS:
         check_folder_name(path)
     return path
+
+
+def check_flags_together() -> None:
+    """Checks that no flag is given that would do nothing beside the others.
+
+    Raises:
+        UserError: one is.
+    """
+    checked_flags.not_with(["neighbours"], VIDEO)
+    checked_flags.only_with(["fps", "seconds"], VIDEO)
+    checked_flags.only_with(["smoothing"], VIDEO, "walk")
+    checked_flags.only_with(["data", "data_cache", "inception"], NEIGHBOURS)
+    if TRUNCATION_SEED.value and TRUNCATION.value == 1:
+        raise UserError("--truncation_seed: expected --truncation below 1 with it, got 1")
+    if VIDEO.value == "training":
+        drawing = ["seeds", "labels", "truncation", "truncation_seed", "grid", "network"]
+        checked_flags.not_with(drawing, VIDEO)
+    if VIDEO.value == "walk" and len(SEEDS.value or [0]) > 1:
+        raise UserError("--seeds: expected one with --video=walk, got several: which is the first?")
+
+
+def check_size(painter: Painter, columns: int, rows: int) -> None:
+    """Checks that a sheet of so many pictures, scaled, is not too large."""
+    side = painter.resolution * (SCALE.value or 1)
+    requests.check_pixels(columns * side, rows * side)
 
 
 def write_training(path: str) -> None:
@@ -185,9 +222,11 @@ def write_walk(
     """Writes a video of a walk through the space of latents."""
     columns, rows = grid
     scale = SCALE.value or max(1, 256 // (rows * painter.resolution))
+    side = painter.resolution * scale
+    requests.check_pixels(columns * side, rows * side, requests.MOST_FRAME_PIXELS)
     if VIDEO.value == "slerp":
         if len(set(seeds)) < 2:
-            raise UserError(f"--seeds: expected at least two for a slerp, got {SEEDS.value}")
+            raise UserError(f"--seeds: expected at least two for a slerp, got {seeds}")
         num_frames = max(2, round((SECONDS.value or len(seeds)) * FPS.value))
         walk = walk_video.walk_between(painter, seeds, classes, columns * rows, num_frames)
     else:
@@ -233,11 +272,12 @@ def find_training_pictures(painter: Painter) -> tuple[DatasetInfo, bool]:
 
 
 def write_neighbours(
-    painter: Painter, first_seed: int, classes: list[int], grid: tuple[int, int], path: str
+    painter: Painter, seeds: list[int], classes: list[int], grid: tuple[int, int], path: str
 ) -> None:
     """Writes a sheet of samples beside their nearest training pictures, and prints which."""
     columns, rows = grid
-    seeds = requests.parse_seeds(f"{first_seed}-{first_seed + columns * rows - 1}")
+    seeds = requests.seeds_of_sheet(seeds, columns * rows)
+    check_size(painter, columns * (1 + NEIGHBOURS.value * (2 if INCEPTION.value else 1)), rows)
     info, mirrored = find_training_pictures(painter)
     measures = {"in pixels (root mean square, of 255)": neighbours.in_pixels}
     if INCEPTION.value:

@@ -26,13 +26,13 @@ from pgan_tf.cost import cpu_days
 from pgan_tf.distribution import check_batch_sizes, describe, has_gpu, make_strategy
 from pgan_tf.dry_run import describe_run
 from pgan_tf.init_from import Weights, first_resolution, weights_to_begin_with
+from pgan_tf.limits import check_memory, check_ticks, physical_memory
 from pgan_tf.metrics.by_name import make_metrics, need_inception, parse_names
 from pgan_tf.metrics.evaluation import RealPictures, default_num_images
 from pgan_tf.metrics.in_training import Plan, Scorer
 from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.network_flags import RESOLUTION
-from pgan_tf.per_resolution import check_resolution
 from pgan_tf.records import check_resolutions
 from pgan_tf.run_folder import check_folder, join_run, open_run
 from pgan_tf.schedule import describe_end
@@ -43,11 +43,13 @@ from pgan_tf.trial import try_heaviest_stage
 from pgan_tf.unseen_gpu import warn_of_unseen_gpu
 from pgan_tf.workers import ALONE, Workers, read_workers
 from tfrecords.cache import prepare
+from tfrecords.checked_flags import only_with
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo, describe_labels
 from tfrecords.errors import UserError
 from tfrecords.identity import identify, in_words
 from tfrecords.locking import locked
+from tfrecords.picture_flags import num_channels
 
 flags.adopt_module_key_flags(given)
 
@@ -57,15 +59,12 @@ IN_USE = "--run_dir: another process is training {}: wait until it has ended, or
 def main() -> None:
     """Trains, or says what it would do."""
     warn_of_unseen_gpu()
-    num_channels = 3 if given.CHANNELS.value == "rgb" else 1
     if given.CONDITIONAL.value and given.LABELS.value == "none":
         raise UserError("--conditional: expected labels, got --labels=none: leave one of them out")
-    if RESOLUTION.value is not None:
-        check_resolution(RESOLUTION.value, "--resolution")
-        if given.DRY_RUN.value:
-            config = given.make_config(given.DATA.value, RESOLUTION.value, num_channels, 0)
-            print_dry_run(config, make_strategy(given.STRATEGY.value))
-            return
+    if RESOLUTION.value is not None and given.DRY_RUN.value:
+        config = given.make_config(given.DATA.value, RESOLUTION.value, num_channels(), 0)
+        print_dry_run(config, make_strategy(given.STRATEGY.value))
+        return
 
     if not given.DATA.value:
         raise UserError("--data: expected pictures, TFRecords, tfds:NAME or shapes, got none")
@@ -74,8 +73,37 @@ def main() -> None:
     workers = ALONE if given.DRY_RUN.value else read_workers(os.environ)
     # Before anything else that uses TensorFlow's devices: several workers need that.
     strategy = make_strategy(given.STRATEGY.value, workers)
+    check_flags(strategy)
     with ends_together(workers):
         train_together(strategy, workers)
+
+
+def check_flags(strategy: tf.distribute.Strategy) -> None:
+    """Checks all that can be checked of the flags before the data is looked at.
+
+    Raises:
+        UserError: they make no run, or none that this machine bears.
+    """
+    only_with(["every", "keep_best"], metric_flags.EVAL_METRICS)
+    first = given.INITIAL_RESOLUTION.value
+    if first is None and not given.INIT_FROM.value:
+        first = given.SCHEDULE.initial_resolution
+    resolution = RESOLUTION.value or first
+    if resolution is not None:  # else --init_from will say
+        config = given.make_config("", resolution, num_channels(), 0, first or resolution)
+        check_config(config, strategy)
+
+
+def check_config(config: TrainingConfig, strategy: tf.distribute.Strategy) -> None:
+    """Checks that a run can be split over the devices and is none too large for them.
+
+    Raises:
+        UserError: it is not so.
+    """
+    check_batch_sizes(config, strategy.num_replicas_in_sync)
+    check_ticks(config)
+    if not has_gpu():  # a GPU's memory is its own: --preflight tries
+        check_memory(config, strategy.num_replicas_in_sync, physical_memory())
 
 
 def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
@@ -111,7 +139,7 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
         print_dry_run(config, strategy)
         return
 
-    check_batch_sizes(config, strategy.num_replicas_in_sync)
+    check_config(config, strategy)
     with chief_first(strategy, workers):
         with_labels = config.network.label_size > 0
         data = identify(info, resolution, given.DATA_CACHE.value, with_labels=with_labels)
@@ -179,9 +207,6 @@ def make_scorer(config: TrainingConfig, info: DatasetInfo, run_dir: str) -> Scor
         UserError: the metrics are unknown, or not for such pictures.
     """
     if not metric_flags.EVAL_METRICS.value:
-        for flag in (metric_flags.EVERY, metric_flags.KEEP_BEST):
-            if flag.value:
-                raise UserError(f"--{flag.name}: expected --eval_metrics too, got none")
         return None
     names = parse_names(metric_flags.EVAL_METRICS.value, "--eval_metrics")
     num_images = metric_flags.NUM_IMAGES.value or default_num_images(info)
@@ -202,7 +227,7 @@ def make_scorer(config: TrainingConfig, info: DatasetInfo, run_dir: str) -> Scor
 
 def print_dry_run(config: TrainingConfig, strategy: tf.distribute.Strategy) -> None:
     """Prints what the run would take."""
-    check_batch_sizes(config, strategy.num_replicas_in_sync)
+    check_config(config, strategy)
     print(f"Devices: {describe(strategy, given.STRATEGY.value, ALONE)}")
     kept = given.KEEP_CHECKPOINTS.value + (metric_flags.KEEP_BEST.value is not None)
     print(describe_run(config, strategy, kept))

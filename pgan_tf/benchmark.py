@@ -9,27 +9,57 @@ import json
 import multiprocessing
 from collections.abc import Sequence
 
+import tensorflow as tf
 from absl import flags
 from tqdm import tqdm
 
 from pgan_tf.config import PRECISIONS, NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.distribution import STRATEGIES, check_batch_sizes
+from pgan_tf.limits import check_memory, physical_memory
 from pgan_tf.per_resolution import PerResolution
+from pgan_tf.schedule_config import BATCH_SIZES
+from pgan_tf.setting_flags import define_per_resolution, define_setting
 from pgan_tf.stage_benchmark import StageCost, measure_stage
+from tfrecords.bounds import RESOLUTIONS, Bounds, shown
+from tfrecords.checked_flags import define_number, define_path, define_read
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
 
-RESOLUTION = flags.DEFINE_list("resolution", "4,8,16,32,64,128", "Of the stages, in pixels.")
-BATCH_SIZE = flags.DEFINE_string(
-    "batch_size", "4:16,128:8,256:4,512:2", "Global, one or by resolution: 4:16,128:8."
+
+def _read_precisions(text: str) -> list[str]:
+    names = text.split(",")
+    if not set(names) <= set(PRECISIONS):
+        raise ValueError(f"expected some of {', '.join(PRECISIONS)}, got {shown(text)}")
+    return names
+
+
+RESOLUTION = define_read(
+    "resolution",
+    "4,8,16,32,64,128",
+    "Of the stages, in pixels.",
+    lambda text: [RESOLUTIONS.read(part) for part in text.split(",")],
+    f"{RESOLUTIONS}, or some of them: 4,8,16",
 )
-PRECISION = flags.DEFINE_list("precision", "float32", f"Some of {', '.join(PRECISIONS)}.")
-FMAP_BASE = flags.DEFINE_integer("fmap_base", 2048, "As of train.py.", lower_bound=1)
-FMAP_MAX = flags.DEFINE_integer("fmap_max", 512, "As of train.py.", lower_bound=1)
+BATCH_SIZE = define_per_resolution(
+    "batch_size",
+    "4:16,128:8,256:4,512:2",
+    "Global, one or by resolution: 4:16,128:8.",
+    BATCH_SIZES,
+)
+PRECISION = define_read(
+    "precision",
+    "float32",
+    f"Some of {', '.join(PRECISIONS)}.",
+    _read_precisions,
+)
+FMAP_BASE = define_setting(NetworkConfig, "fmap_base", "As of train.py.", default=2048)
+FMAP_MAX = define_setting(NetworkConfig, "fmap_max", "As of train.py.")
 JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "Compile with XLA, as of train.py.")
 STRATEGY = flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Devices.")
-SECONDS = flags.DEFINE_float("seconds", 4.0, "For the iterations of a stage that are timed.", 0.0)
-JSON = flags.DEFINE_string("json", None, "File to write the figures to, too.")
+SECONDS = define_number(
+    "seconds", 4.0, "For the iterations of a stage that are timed.", Bounds(0, 3600)
+)
+JSON = define_path("json", None, "File to write the figures to, too.")
 
 _COLUMNS = (
     ("px", "resolution", "d"),
@@ -75,19 +105,14 @@ def to_table(costs: Sequence[StageCost]) -> str:
 
 def main() -> None:
     """Measures each stage in a process of its own."""
-    batch_size = PerResolution.parse(BATCH_SIZE.value, "--batch_size")
-    try:
-        resolutions = [int(resolution) for resolution in RESOLUTION.value]
-    except ValueError:
-        raise UserError(
-            f"--resolution: expected numbers such as 4,8,16, got {','.join(RESOLUTION.value)}"
-        ) from None
     configs = [
-        make_config(resolution, batch_size, precision, JIT_COMPILE.value)
-        for precision, resolution in itertools.product(PRECISION.value, resolutions)
+        make_config(resolution, BATCH_SIZE.value, precision, JIT_COMPILE.value)
+        for precision, resolution in itertools.product(PRECISION.value, RESOLUTION.value)
     ]
     for config in configs:
         check_batch_sizes(config, 1)  # devices are the measuring processes', not this one's
+        if not tf.config.list_physical_devices("GPU"):
+            check_memory(config, 1, physical_memory())
     if JSON.value:
         _write(JSON.value, [])  # a place that cannot be written to is known before, not after
     costs = []

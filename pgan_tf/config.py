@@ -10,11 +10,12 @@ import json
 import re
 from typing import Any
 
-from pgan_tf.checks import require
+from pgan_tf.checks import check_settings, require, setting
 from pgan_tf.loss_config import LossConfig
 from pgan_tf.network_config import NetworkConfig
 from pgan_tf.per_resolution import PerResolution
 from pgan_tf.schedule_config import ScheduleConfig
+from tfrecords.bounds import SEEDS, Bounds
 from tfrecords.errors import UserError
 from tfrecords.identity import DataIdentity
 
@@ -31,6 +32,8 @@ __all__ = [
 
 # Keras' dtype policies. Weights, statistics, norms, losses and optimizers are float32 in all.
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+_DECAYS = Bounds(0, 1, below=True)
+_REPEATS = Bounds(1, 1000, whole=True)
 
 
 # What reading JSON that is no configuration comes to; RecursionError: one that is too deep.
@@ -69,20 +72,21 @@ class TrainingConfig:
     network: NetworkConfig = NetworkConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     loss: LossConfig = LossConfig()
-    adam_beta_1: float = 0.0
-    adam_beta_2: float = 0.99
-    adam_epsilon: float = 1e-8
-    average_decay: float = 0.999
-    discriminator_repeats: int = 1
+    adam_beta_1: float = setting(0.0, _DECAYS)
+    adam_beta_2: float = setting(0.99, _DECAYS)
+    adam_epsilon: float = setting(1e-8, Bounds(0, 1, above=True))
+    average_decay: float = setting(0.999, _DECAYS)
+    discriminator_repeats: int = setting(1, _REPEATS)
     simultaneous_updates: bool = False
-    minibatch_repeats: int = 4
+    minibatch_repeats: int = setting(4, _REPEATS)
     keep_optimizer_state: bool = False
     mirror_augment: bool = False
-    precision: str = "float32"
+    precision: str = setting("float32", choices=PRECISIONS)
     jit_compile: bool = False
-    seed: int = 1000
+    seed: int = setting(1000, SEEDS)
 
     def __post_init__(self) -> None:
+        check_settings(self)
         require(
             self.network.resolution == self.schedule.resolution,
             "resolution",
@@ -93,15 +97,6 @@ class TrainingConfig:
             given = len(self.label_names)
             expected = f"{self.network.label_size}, one for each class"
             require(given == self.network.label_size, "label_names", expected, given)
-        for name in ("adam_beta_1", "adam_beta_2", "average_decay"):
-            value = getattr(self, name)
-            require(0 <= value < 1, name, "0 or more and less than 1", value)
-        require(self.adam_epsilon > 0, "adam_epsilon", "more than 0", self.adam_epsilon)
-        for name in ("discriminator_repeats", "minibatch_repeats"):
-            require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        names = " or ".join(PRECISIONS)
-        require(self.precision in PRECISIONS, "precision", names, self.precision)
-        require(0 <= self.seed < 2**31, "seed", "0 to 2147483647", self.seed)
 
     def to_json(self) -> str:
         """Returns the configuration as indented JSON."""

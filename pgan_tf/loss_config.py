@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
-from pgan_tf.checks import require
+from pgan_tf.checks import check_settings, setting
+from tfrecords.bounds import Bounds
 
 LOSSES = ("wgan_gp", "lsgan", "non_saturating")
+_WEIGHTS = Bounds(0, 10**9)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,22 +25,12 @@ class LossConfig:
             resolution, as the published implementation does, or of the `stage`.
     """
 
-    name: str = "wgan_gp"
-    gradient_penalty_weight: float = 10.0
-    gradient_target: float = 1.0
-    drift_weight: float = 0.001
-    label_weight: float = 1.0
-    penalty_pixels: str = "final"
+    name: str = setting("wgan_gp", choices=LOSSES, name="loss")
+    gradient_penalty_weight: float = setting(10.0, _WEIGHTS)
+    gradient_target: float = setting(1.0, Bounds(0, 10**9, above=True))
+    drift_weight: float = setting(0.001, _WEIGHTS)
+    label_weight: float = setting(1.0, _WEIGHTS)
+    penalty_pixels: str = setting("final", choices=("final", "stage"))
 
     def __post_init__(self) -> None:
-        require(self.name in LOSSES, "loss", " or ".join(LOSSES), self.name)
-        require(
-            self.penalty_pixels in ("final", "stage"),
-            "penalty_pixels",
-            "final or stage",
-            self.penalty_pixels,
-        )
-        target = self.gradient_target
-        require(0 < target < math.inf, "gradient_target", "a number above 0", target)
-        for name in ("gradient_penalty_weight", "drift_weight", "label_weight"):
-            require(0 <= getattr(self, name) < math.inf, name, "0 or more", getattr(self, name))
+        check_settings(self)

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from absl import flags
 
-from pgan_tf.metrics.by_name import NAMES
+from pgan_tf.metrics.by_name import NAMES, parse_names
+from tfrecords.bounds import COUNTS, SEEDS, Bounds
+from tfrecords.checked_flags import define_number, define_path, define_text
 
-EVAL_METRICS = flags.DEFINE_string(
-    "eval_metrics", None, f"Score while training: some of {', '.join(NAMES)}; docs/metrics.md."
+EVAL_METRICS = define_text(
+    "eval_metrics",
+    None,
+    f"Score while training: some of {', '.join(NAMES)}; docs/metrics.md.",
+    lambda text: parse_names(text, "--eval_metrics"),
 )
-EVERY = flags.DEFINE_integer(
-    "every", None, "Ticks from score to score. Default: 10; the last tick always.", lower_bound=1
+EVERY = define_number(
+    "every", None, "Ticks from score to score. Default: 10; the last tick always.", COUNTS
 )
-KEEP_BEST = flags.DEFINE_string(
-    "keep_best", None, "One of --eval_metrics: its best checkpoint stays as best-METRIC.npz."
+KEEP_BEST = flags.DEFINE_enum(
+    "keep_best", None, NAMES, "One of --eval_metrics: its best checkpoint stays as best-METRIC.npz."
 )
-NUM_IMAGES = flags.DEFINE_integer(
+NUM_IMAGES = define_number(
     "num_images",
     None,
     "Pictures in each set to score. Default: 2048, or half of the data.",
-    lower_bound=2,
+    Bounds(2, COUNTS.upper, whole=True),
 )
-EVAL_SEED = flags.DEFINE_integer(
-    "eval_seed", 0, "Of the choice of reals, latents, patches and directions.", lower_bound=0
+EVAL_SEED = define_number(
+    "eval_seed", 0, "Of the choice of reals, latents, patches and directions.", SEEDS
 )
-INCEPTION = flags.DEFINE_string(
+INCEPTION = define_path(
     "inception",
     None,
     "Frozen Inception graph of 2015 (.pb or .tgz) for fid, kid, is, pr. Default: it is fetched.",

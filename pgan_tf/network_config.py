@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from pgan_tf.checks import require
-from pgan_tf.per_resolution import check_resolution
+from pgan_tf.checks import check_settings, require, setting
+from tfrecords.bounds import COUNTS, COUNTS_OR_NONE, RESOLUTIONS, Bounds
+
+# Components of a vector, feature maps: memory sets a bound of its own, see `memory`.
+_WIDTHS = Bounds(1, 2**20, whole=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,53 +42,35 @@ class NetworkConfig:
             mode test of appendix E: 2 and 4).
     """
 
-    resolution: int = 1024
-    num_channels: int = 3
-    label_size: int = 0
-    latent_size: int = 512
-    fmap_base: int = 8192
-    fmap_decay: float = 1.0
-    fmap_max: int = 512
+    resolution: int = setting(1024, RESOLUTIONS)
+    num_channels: int = setting(3, Bounds(1, 3, whole=True))
+    label_size: int = setting(0, Bounds(0, 10**6, whole=True))
+    latent_size: int = setting(512, _WIDTHS)
+    fmap_base: int = setting(8192, COUNTS)
+    fmap_decay: float = setting(1.0, Bounds(0, 10))
+    fmap_max: int = setting(512, _WIDTHS)
     normalize_latents: bool = True
     equalized: bool = True
     pixel_norm: bool = True
     generator_leaky_relu: bool = True
     discriminator_leaky_relu: bool = True
     fused_scale: bool = True
-    mbstd_group_size: int = 4
+    mbstd_group_size: int = setting(4, COUNTS_OR_NONE)
     minibatch_discrimination: bool = False
     generator_batch_norm: bool = False
     discriminator_layer_norm: bool = False
     tanh: bool = False
-    discriminator_noise: float = 0.0
-    discriminator_fmap_divisor: int = 1
+    discriminator_noise: float = setting(0.0, Bounds(0, 1000))
+    discriminator_fmap_divisor: int = setting(1, _WIDTHS)
 
     def __post_init__(self) -> None:
-        check_resolution(self.resolution, "resolution")
+        check_settings(self)
         require(self.num_channels in (1, 3), "num_channels", "1 or 3", self.num_channels)
-        require(self.label_size >= 0, "label_size", "0 or more", self.label_size)
-        for name in ("fmap_base", "fmap_max", "latent_size"):
-            require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        require(0 <= self.fmap_decay <= 10, "fmap_decay", "0 to 10", self.fmap_decay)
-        require(self.mbstd_group_size >= 0, "mbstd_group_size", "0 or more", self.mbstd_group_size)
         require(
             self.num_feature_maps(self.resolution) >= 1,
             "fmap_base",
             f"enough for one feature map at {self.resolution} px",
             self.fmap_base,
-        )
-
-        require(
-            0 <= self.discriminator_noise < math.inf,
-            "discriminator_noise",
-            "0 or more",
-            self.discriminator_noise,
-        )
-        require(
-            self.discriminator_fmap_divisor >= 1,
-            "discriminator_fmap_divisor",
-            "at least 1",
-            self.discriminator_fmap_divisor,
         )
 
     def num_feature_maps(self, resolution: int) -> int:

@@ -5,17 +5,22 @@ from __future__ import annotations
 from absl import flags
 
 from pgan_tf.config import NetworkConfig
+from pgan_tf.setting_flags import define_setting
 
 NETWORK = NetworkConfig()
 LSGAN_NOISE = 0.2  # paper, appendix B
 
-RESOLUTION = flags.DEFINE_integer("resolution", None, "Final resolution. Default: the data's.")
-FMAP_BASE = flags.DEFINE_integer("fmap_base", NETWORK.fmap_base, "Feature maps, overall.")
-FMAP_MAX = flags.DEFINE_integer("fmap_max", NETWORK.fmap_max, "Most feature maps of a layer.")
-FMAP_DECAY = flags.DEFINE_float("fmap_decay", NETWORK.fmap_decay, "How they fall with resolution.")
-LATENT_SIZE = flags.DEFINE_integer("latent_size", None, "Latent components. Default: fmap_max.")
-MBSTD_GROUP_SIZE = flags.DEFINE_integer(
-    "mbstd_group_size", NETWORK.mbstd_group_size, "Minibatch stddev group; 0: no such layer."
+RESOLUTION = define_setting(
+    NetworkConfig, "resolution", "Final resolution. Default: the data's.", default=None
+)
+FMAP_BASE = define_setting(NetworkConfig, "fmap_base", "Feature maps, overall.")
+FMAP_MAX = define_setting(NetworkConfig, "fmap_max", "Most feature maps of a layer.")
+FMAP_DECAY = define_setting(NetworkConfig, "fmap_decay", "How they fall with resolution.")
+LATENT_SIZE = define_setting(
+    NetworkConfig, "latent_size", "Latent components. Default: fmap_max.", default=None
+)
+MBSTD_GROUP_SIZE = define_setting(
+    NetworkConfig, "mbstd_group_size", "Minibatch stddev group; 0: no such layer."
 )
 EQUALIZED = flags.DEFINE_bool("equalized", NETWORK.equalized, "Equalized learning rate.")
 PIXEL_NORM = flags.DEFINE_bool("pixel_norm", NETWORK.pixel_norm, "Pixel norm in the generator.")
@@ -43,15 +48,16 @@ DISCRIMINATOR_LAYER_NORM = flags.DEFINE_bool(
     "Layer normalization in the discriminator.",
 )
 TANH = flags.DEFINE_bool("tanh", NETWORK.tanh, "End the generator in a tanh, or linear.")
-DISCRIMINATOR_NOISE = flags.DEFINE_float(
+DISCRIMINATOR_NOISE = define_setting(
+    NetworkConfig,
     "discriminator_noise",
-    None,
     "Strength of the noise in the discriminator that follows the fakes' scores. Default: "
     f"{LSGAN_NOISE} with --loss=lsgan, else none.",
+    default=None,
 )
-DISCRIMINATOR_FMAP_DIVISOR = flags.DEFINE_integer(
+DISCRIMINATOR_FMAP_DIVISOR = define_setting(
+    NetworkConfig,
     "discriminator_fmap_divisor",
-    NETWORK.discriminator_fmap_divisor,
     "Divides the discriminator's feature maps.",
 )
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
+from tfrecords.bounds import RESOLUTIONS, Bounds, shown
 from tfrecords.errors import UserError
 
 LOWEST_RESOLUTION = 4
-HIGHEST_RESOLUTION = 1024
+POSITIVE = Bounds(0, 10**9, above=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,29 +38,48 @@ class PerResolution:
         later = (step for step in self.steps if first < step[0] <= last)
         return PerResolution(((first, self.at(first)), *later))
 
+    def check(self, bounds: Bounds, argument: str) -> None:
+        """Checks that there are values, by rising resolutions, and all within bounds.
+
+        Raises:
+            UserError: there are none, or one is not; the message begins with `argument`.
+        """
+        if not self.steps:
+            raise UserError(f"{argument}: expected at least one value, got none")
+        for resolution, value in self.steps:
+            check_resolution(resolution, argument)
+            bounds.check(value, argument)
+        resolutions = [resolution for resolution, _ in self.steps]
+        if resolutions != sorted(set(resolutions)):
+            raise UserError(f"{argument}: expected rising resolutions, got {resolutions}")
+
     @classmethod
-    def parse(cls, text: str, argument: str) -> PerResolution:
+    def parse(cls, text: str, argument: str, bounds: Bounds = POSITIVE) -> PerResolution:
         """Reads `16` or `4:128,8:128,16:64`.
 
         Raises:
             UserError: the text is neither; `argument` names the flag it came from.
         """
-        try:
-            if ":" not in text:
-                steps = [(LOWEST_RESOLUTION, _number(text))]
-            else:
-                pairs = [part.split(":") for part in text.split(",")]
-                steps = sorted((int(resolution), _number(value)) for resolution, value in pairs)
-        except ValueError:
+        pairs = [part.rpartition(":") for part in text.split(",")]
+        if len(pairs) > 1 and not all(colon for _, colon, _ in pairs):
             raise UserError(
-                f"{argument}: expected one positive number or RESOLUTION:NUMBER pairs such as "
-                f"4:128,8:64, got {text!r}"
-            ) from None
-        resolutions = [resolution for resolution, _ in steps]
-        for resolution in resolutions:
-            check_resolution(resolution, argument)
-        if len(set(resolutions)) < len(resolutions):
-            raise UserError(f"{argument}: a resolution is listed twice in {text!r}: keep one")
+                f"{argument}: expected one number or RESOLUTION:NUMBER pairs such as 4:128,8:64, "
+                f"got {shown(text)}"
+            )
+        try:
+            steps = sorted(
+                (
+                    RESOLUTIONS.read(resolution) if colon else LOWEST_RESOLUTION,
+                    _without_point(bounds.read(value)),
+                )
+                for resolution, colon, value in pairs
+            )
+        except ValueError as error:
+            raise UserError(f"{argument}: {error}") from None
+        if len({resolution for resolution, _ in steps}) < len(steps):
+            raise UserError(
+                f"{argument}: expected each resolution once, got {shown(text)}: keep one of a kind"
+            )
         return cls(tuple(steps))
 
     def __str__(self) -> str:
@@ -69,20 +88,10 @@ class PerResolution:
         return ",".join(f"{resolution}:{value}" for resolution, value in self.steps)
 
 
-def _number(text: str) -> float:
-    value = float(text)
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(text)
+def _without_point(value: float) -> float:
     return int(value) if value == int(value) else value
 
 
 def check_resolution(resolution: int, argument: str) -> None:
     """Raises UserError unless `resolution` is a power of two from 4 to 1024 pixels."""
-    if (
-        resolution not in range(LOWEST_RESOLUTION, HIGHEST_RESOLUTION + 1)
-        or resolution & (resolution - 1) != 0
-    ):
-        raise UserError(
-            f"{argument}: expected a power of two from {LOWEST_RESOLUTION} to "
-            f"{HIGHEST_RESOLUTION} pixels, got {resolution}"
-        )
+    RESOLUTIONS.check(resolution, argument)

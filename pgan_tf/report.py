@@ -4,17 +4,17 @@ import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlo
 
 import posixpath
 
-from absl import flags
-
 from pgan_tf.reporting.report_file import write_report
+from tfrecords.bounds import Bounds
+from tfrecords.checked_flags import define_number, define_path
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
 from tfrecords.in_words import size_in_words
 
-RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of a run of train.py.")
-OUTPUT = flags.DEFINE_string("output", None, "HTML file. Default: report.html in the run folder.")
-CLIP_SECONDS = flags.DEFINE_float(
-    "clip_seconds", 5.0, "Of the interpolation clip; 0 leaves it out.", 0.0, 120.0
+RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py.")
+OUTPUT = define_path("output", None, "HTML file. Default: report.html in the run folder.")
+CLIP_SECONDS = define_number(
+    "clip_seconds", 5.0, "Of the interpolation clip; 0 leaves it out.", Bounds(0, 120)
 )
 
 

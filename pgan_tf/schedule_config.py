@@ -5,8 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from pgan_tf.checks import require
-from pgan_tf.per_resolution import PerResolution, check_resolution
+from pgan_tf.checks import check_settings, require, setting
+from pgan_tf.per_resolution import PerResolution
+from tfrecords.bounds import RESOLUTIONS, Bounds
+
+_KIMG = Bounds(0, 10**9)
+_RATES = Bounds(0, 1000, above=True)
+BATCH_SIZES = Bounds(1, 2**20, whole=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,25 +31,27 @@ class ScheduleConfig:
         rampup_kimg: thousands of real images over which the learning rates rise to those.
     """
 
-    resolution: int = 1024
-    initial_resolution: int = 4
-    stabilize_kimg: float = 600.0
-    fade_in_kimg: float = 600.0
-    total_kimg: float = 15000.0
-    batch_size: PerResolution = PerResolution(((4, 16),))
-    generator_learning_rate: PerResolution = PerResolution(((4, 0.001),))
-    discriminator_learning_rate: PerResolution = PerResolution(((4, 0.001),))
-    tick_kimg: PerResolution = PerResolution(
-        (
-            *((4, 160), (8, 140), (16, 120), (32, 100), (64, 80), (128, 60), (256, 40)),
-            *((512, 20), (1024, 10)),
-        )
+    resolution: int = setting(1024, RESOLUTIONS)
+    initial_resolution: int = setting(4, RESOLUTIONS)
+    stabilize_kimg: float = setting(600.0, _KIMG)
+    fade_in_kimg: float = setting(600.0, _KIMG)
+    total_kimg: float = setting(15000.0, Bounds(0, _KIMG.upper, above=True))
+    batch_size: PerResolution = setting(PerResolution(((4, 16),)), BATCH_SIZES)
+    generator_learning_rate: PerResolution = setting(PerResolution(((4, 0.001),)), _RATES)
+    discriminator_learning_rate: PerResolution = setting(PerResolution(((4, 0.001),)), _RATES)
+    tick_kimg: PerResolution = setting(
+        PerResolution(
+            (
+                *((4, 160), (8, 140), (16, 120), (32, 100), (64, 80), (128, 60), (256, 40)),
+                *((512, 20), (1024, 10)),
+            )
+        ),
+        Bounds(0.001, _KIMG.upper),
     )
-    rampup_kimg: float = 0.0
+    rampup_kimg: float = setting(0.0, _KIMG)
 
     def __post_init__(self) -> None:
-        check_resolution(self.resolution, "resolution")
-        check_resolution(self.initial_resolution, "initial_resolution")
+        check_settings(self)
         require(
             self.initial_resolution <= self.resolution,
             "initial_resolution",
@@ -54,14 +61,11 @@ class ScheduleConfig:
         for name in ("stabilize_kimg", "fade_in_kimg", "total_kimg", "rampup_kimg"):
             value = getattr(self, name)
             require(
-                math.isfinite(value)
-                and value >= 0
-                and math.isclose(value * 1000, round(value * 1000), rel_tol=1e-12),
+                math.isclose(value * 1000, round(value * 1000), rel_tol=1e-12),
                 name,
                 "a whole number of images, 0 or more (in thousands)",
                 value,
             )
-        require(self.total_kimg > 0, "total_kimg", "more than 0", self.total_kimg)
         require(
             self.stabilize_kimg + self.fade_in_kimg > 0
             or self.initial_resolution == self.resolution,
@@ -82,5 +86,3 @@ class ScheduleConfig:
                 f"a value for {self.initial_resolution} px or below, the first resolution trained",
                 str(getattr(self, name)),
             )
-        for _, size in self.batch_size.steps:
-            require(size == int(size), "batch_size", "whole numbers", str(self.batch_size))

@@ -129,8 +129,10 @@ def _at_points(
     of_kernels = of_inputs = 0.0
     for layer in layers:
         name, kernel = layer.variables[0]
+        if name != "kernel":  # the scores' noise, layer normalization
+            continue
         side = int(layer.name.split("x")[0])
-        if name == "kernel" and winograd_pays(
+        if winograd_pays(
             kernel,
             side,
             resamples=config.network.fused_scale and layer.name.endswith(resampling),

@@ -8,8 +8,10 @@ from pgan_tf import metric_flags, network_flags
 from pgan_tf.config import PRECISIONS, LossConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.distribution import STRATEGIES
 from pgan_tf.loss_config import LOSSES
-from pgan_tf.per_resolution import PerResolution
+from pgan_tf.setting_flags import define_setting
 from tfrecords import picture_flags
+from tfrecords.bounds import COUNTS, COUNTS_OR_NONE
+from tfrecords.checked_flags import define_number, define_path
 from tfrecords.source import PictureOptions
 
 flags.adopt_module_key_flags(network_flags)
@@ -19,90 +21,92 @@ flags.adopt_module_key_flags(picture_flags)
 SCHEDULE, LOSS, TRAINING = ScheduleConfig(), LossConfig(), TrainingConfig()
 
 # What to train on, and where to
-DATA = flags.DEFINE_string(
+DATA = define_path(
     "data",
     None,
     "Folder or archive of pictures, folder of TFRecords, tfds:NAME, shapes (built in), and all "
     "else that python -m tfrecords.create takes.",
 )
-RUN_DIR = flags.DEFINE_string(
+RUN_DIR = define_path(
     "run_dir", None, "Folder of the run; an existing one goes on. Default: runs/DATA-RESOLUTIONpx."
 )
-INIT_FROM = flags.DEFINE_string(
+INIT_FROM = define_path(
     "init_from",
     None,
     "Folder of another run, or a pickle of the published implementation: a new run begins with "
     "its weights.",
 )
-DATA_CACHE = flags.DEFINE_string("data_cache", "datasets", "Where pictures are kept as TFRecords.")
+DATA_CACHE = define_path("data_cache", "datasets", "Where pictures are kept as TFRecords.")
 CHANNELS, LABELS = picture_flags.CHANNELS, picture_flags.LABELS
 TFDS_DATA_DIR = picture_flags.TFDS_DATA_DIR
 CONDITIONAL = flags.DEFINE_bool("conditional", False, "Train with the data's class labels.")
 MIRROR_AUGMENT = flags.DEFINE_bool("mirror_augment", False, "Flip half of the real images.")
 
 # Schedule
-INITIAL_RESOLUTION = flags.DEFINE_integer(
+INITIAL_RESOLUTION = define_setting(
+    ScheduleConfig,
     "initial_resolution",
-    None,
     f"First resolution. Default: {SCHEDULE.initial_resolution}; with --init_from, the one that its "
     "weights had reached.",
+    default=None,
 )
-STABILIZE_KIMG = flags.DEFINE_float(
-    "stabilize_kimg", SCHEDULE.stabilize_kimg, "Thousands of images at a resolution."
+STABILIZE_KIMG = define_setting(
+    ScheduleConfig, "stabilize_kimg", "Thousands of images at a resolution."
 )
-FADE_IN_KIMG = flags.DEFINE_float(
-    "fade_in_kimg", SCHEDULE.fade_in_kimg, "Thousands of images while the next one fades in."
+FADE_IN_KIMG = define_setting(
+    ScheduleConfig, "fade_in_kimg", "Thousands of images while the next one fades in."
 )
-TOTAL_KIMG = flags.DEFINE_float(
-    "total_kimg", SCHEDULE.total_kimg, "Thousands of images in all; may change when going on."
+TOTAL_KIMG = define_setting(
+    ScheduleConfig, "total_kimg", "Thousands of images in all; may change when going on."
 )
-BATCH_SIZE = flags.DEFINE_string(
-    "batch_size", str(SCHEDULE.batch_size), "Over all devices: 16, or 4:128,8:128,16:64."
+BATCH_SIZE = define_setting(
+    ScheduleConfig, "batch_size", "Over all devices: 16, or 4:128,8:128,16:64."
 )
-LEARNING_RATE = flags.DEFINE_string(
-    "learning_rate", str(SCHEDULE.generator_learning_rate), "0.001, or 4:0.001,1024:0.0015."
+LEARNING_RATE = define_setting(
+    ScheduleConfig,
+    "generator_learning_rate",
+    "0.001, or 4:0.001,1024:0.0015.",
+    flag="learning_rate",
 )
-DISCRIMINATOR_LEARNING_RATE = flags.DEFINE_string(
-    "discriminator_learning_rate", None, "Default: as --learning_rate."
+DISCRIMINATOR_LEARNING_RATE = define_setting(
+    ScheduleConfig, "discriminator_learning_rate", "Default: as --learning_rate.", default=None
 )
-RAMPUP_KIMG = flags.DEFINE_float(
-    "rampup_kimg", SCHEDULE.rampup_kimg, "Thousands of images over which learning rates rise."
+RAMPUP_KIMG = define_setting(
+    ScheduleConfig, "rampup_kimg", "Thousands of images over which learning rates rise."
 )
-ADAM_BETA_1 = flags.DEFINE_float("adam_beta_1", TRAINING.adam_beta_1, "Adam's first decay.")
-ADAM_BETA_2 = flags.DEFINE_float("adam_beta_2", TRAINING.adam_beta_2, "Adam's second decay.")
-TICK_KIMG = flags.DEFINE_string(
-    "tick_kimg", str(SCHEDULE.tick_kimg), "Thousands of images between reports."
-)
-DISCRIMINATOR_REPEATS = flags.DEFINE_integer(
-    "discriminator_repeats", TRAINING.discriminator_repeats, "D steps for each G step."
+ADAM_BETA_1 = define_setting(TrainingConfig, "adam_beta_1", "Adam's first decay.")
+ADAM_BETA_2 = define_setting(TrainingConfig, "adam_beta_2", "Adam's second decay.")
+TICK_KIMG = define_setting(ScheduleConfig, "tick_kimg", "Thousands of images between reports.")
+DISCRIMINATOR_REPEATS = define_setting(
+    TrainingConfig, "discriminator_repeats", "D steps for each G step."
 )
 SIMULTANEOUS_UPDATES = flags.DEFINE_bool(
     "simultaneous_updates",
     TRAINING.simultaneous_updates,
     "Compute the G step with the discriminator from before the D step.",
 )
-MINIBATCH_REPEATS = flags.DEFINE_integer(
-    "minibatch_repeats", TRAINING.minibatch_repeats, "Iterations between looks at the schedule."
+MINIBATCH_REPEATS = define_setting(
+    TrainingConfig, "minibatch_repeats", "Iterations between looks at the schedule."
 )
 
 # Loss and optimizer
 LOSS_NAME = flags.DEFINE_enum("loss", LOSS.name, LOSSES, "Loss.")
-GRADIENT_PENALTY_WEIGHT = flags.DEFINE_float(
-    "gradient_penalty_weight", LOSS.gradient_penalty_weight, "Lambda; of non_saturating R1's gamma."
+GRADIENT_PENALTY_WEIGHT = define_setting(
+    LossConfig, "gradient_penalty_weight", "Lambda; of non_saturating R1's gamma."
 )
-GRADIENT_TARGET = flags.DEFINE_float(
-    "gradient_target", LOSS.gradient_target, "Gradient norm wanted; 750 for CIFAR-10."
+GRADIENT_TARGET = define_setting(
+    LossConfig, "gradient_target", "Gradient norm wanted; 750 for CIFAR-10."
 )
-DRIFT_WEIGHT = flags.DEFINE_float("drift_weight", LOSS.drift_weight, "On squared real scores.")
-LABEL_WEIGHT = flags.DEFINE_float("label_weight", LOSS.label_weight, "AC-GAN, if conditional.")
+DRIFT_WEIGHT = define_setting(LossConfig, "drift_weight", "On squared real scores.")
+LABEL_WEIGHT = define_setting(LossConfig, "label_weight", "AC-GAN, if conditional.")
 PENALTY_PIXELS = flags.DEFINE_enum(
     "penalty_pixels",
     LOSS.penalty_pixels,
     ["final", "stage"],
     "Measure the gradient in pixels of the final resolution, as published, or of the stage.",
 )
-AVERAGE_DECAY = flags.DEFINE_float(
-    "average_decay", TRAINING.average_decay, "Of the average generator, per D step."
+AVERAGE_DECAY = define_setting(
+    TrainingConfig, "average_decay", "Of the average generator, per D step."
 )
 KEEP_OPTIMIZER_STATE = flags.DEFINE_bool(
     "keep_optimizer_state", TRAINING.keep_optimizer_state, "Carry Adam's state through growth."
@@ -119,18 +123,18 @@ JIT_COMPILE = flags.DEFINE_bool(
     "jit_compile", TRAINING.jit_compile, "Compile with XLA: for GPUs, where it fuses kernels."
 )
 STRATEGY = flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Devices.")
-SEED = flags.DEFINE_integer("seed", TRAINING.seed, "Of everything random.")
-KEEP_CHECKPOINTS = flags.DEFINE_integer(
-    "keep_checkpoints", 3, "Newest checkpoints that stay, besides one per stage.", lower_bound=1
+SEED = define_setting(TrainingConfig, "seed", "Of everything random.")
+KEEP_CHECKPOINTS = define_number(
+    "keep_checkpoints", 3, "Newest checkpoints that stay, besides one per stage.", COUNTS
 )
-MAX_BAD_RECORDS = flags.DEFINE_integer(
-    "max_bad_records", 0, "Damaged records that may be left out.", lower_bound=0
+MAX_BAD_RECORDS = define_number(
+    "max_bad_records", 0, "Damaged records that may be left out.", COUNTS_OR_NONE
 )
-MAX_BAD_STEPS = flags.DEFINE_integer(
+MAX_BAD_STEPS = define_number(
     "max_bad_steps",
     100,
     "Iterations in a row that may be skipped since their numbers are not finite.",
-    lower_bound=0,
+    COUNTS_OR_NONE,
 )
 DETERMINISTIC = flags.DEFINE_bool(
     "deterministic", False, "The same bits every time, interrupted or not; can be slower."
@@ -155,7 +159,6 @@ def make_config(
 
     `first_resolution` holds unless --initial_resolution says otherwise.
     """
-    generator_learning_rate = PerResolution.parse(LEARNING_RATE.value, "--learning_rate")
     return TrainingConfig(
         dataset=dataset,
         # Numbers that are no classes may have other names, or a few.
@@ -171,14 +174,10 @@ def make_config(
             stabilize_kimg=STABILIZE_KIMG.value,
             fade_in_kimg=FADE_IN_KIMG.value,
             total_kimg=TOTAL_KIMG.value,
-            batch_size=PerResolution.parse(BATCH_SIZE.value, "--batch_size"),
-            generator_learning_rate=generator_learning_rate,
-            discriminator_learning_rate=generator_learning_rate
-            if DISCRIMINATOR_LEARNING_RATE.value is None
-            else PerResolution.parse(
-                DISCRIMINATOR_LEARNING_RATE.value, "--discriminator_learning_rate"
-            ),
-            tick_kimg=PerResolution.parse(TICK_KIMG.value, "--tick_kimg"),
+            batch_size=BATCH_SIZE.value,
+            generator_learning_rate=LEARNING_RATE.value,
+            discriminator_learning_rate=DISCRIMINATOR_LEARNING_RATE.value or LEARNING_RATE.value,
+            tick_kimg=TICK_KIMG.value,
             rampup_kimg=RAMPUP_KIMG.value,
         ),
         loss=LossConfig(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from absl import flags
 
 from pgan_tf import trained
+from tfrecords.checked_flags import define_path
 from tfrecords.errors import UserError
 
-RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of a run of train.py: its last checkpoint.")
-CHECKPOINT = flags.DEFINE_string("checkpoint", None, "In place of --run_dir, one checkpoint file.")
-OFFICIAL_PKL = flags.DEFINE_string(
+RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py: its last checkpoint.")
+CHECKPOINT = define_path("checkpoint", None, "In place of --run_dir, one checkpoint file.")
+OFFICIAL_PKL = define_path(
     "official_pkl", None, "In place of --run_dir, a pickle of the published implementation."
 )
 NETWORK = flags.DEFINE_enum(

@@ -10,17 +10,16 @@ from pgan_tf.bad_records import BadRecords
 from pgan_tf.config import TrainingConfig
 from pgan_tf.dataset import distribute
 from pgan_tf.failures import readable_data_errors, readable_memory_errors
+from pgan_tf.limits import reached_stages
 from pgan_tf.measurement import make_iteration
-from pgan_tf.schedule import Stage, make_stages
+from pgan_tf.schedule import Stage
 from pgan_tf.sizes import memory_bytes
 from tfrecords.dataset_info import DatasetInfo
 
 
 def heaviest_stage(config: TrainingConfig, num_replicas: int) -> Stage:
     """Returns the stage of a run that takes most memory, as far as arithmetic tells."""
-    total_images = round(config.schedule.total_kimg * 1000)
-    stages = [stage for stage in make_stages(config.schedule) if stage.first_image < total_images]
-    return max(stages, key=lambda stage: memory_bytes(stage, config, num_replicas))
+    return max(reached_stages(config), key=lambda stage: memory_bytes(stage, config, num_replicas))
 
 
 def try_heaviest_stage(

@@ -8,6 +8,8 @@ ROOT = pathlib.Path(__file__).parent.parent
 # Later rows may import earlier ones, never the other way round.
 LAYERS = (
     ("tfrecords.errors",),
+    ("tfrecords.bounds",),
+    ("tfrecords.checked_flags", "tfrecords.flag_errors"),
     ("pgan_tf.interruption", "pgan_tf.workers", "pgan_tf.unseen_gpu", "pgan_tf.whole_file"),
     ("pgan_tf.preemption", "pgan_tf.together"),
     ("pgan_tf.per_resolution",),
@@ -17,10 +19,11 @@ LAYERS = (
     ("pgan_tf.schedule", "pgan_tf.winograd"),
     ("pgan_tf.cost", "pgan_tf.class_weights"),
     ("pgan_tf.convolution", "pgan_tf.layer_shapes"),
+    ("pgan_tf.setting_flags",),
     ("pgan_tf.whole_file", "pgan_tf.write_errors", "pgan_tf.run_files"),
     ("pgan_tf.checkpoint_checks", "pgan_tf.checkpoint_file", "pgan_tf.checkpoint_names"),
     ("pgan_tf.sizes", "pgan_tf.official.unpickler", "pgan_tf.official.names"),
-    ("pgan_tf.failures",),
+    ("pgan_tf.failures", "pgan_tf.limits"),
     ("pgan_tf.official.theano",),
     ("pgan_tf.official.networks",),
     ("pgan_tf.equalized", "pgan_tf.fused_adam"),
@@ -93,7 +96,7 @@ LAYERS = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 PURE = (
     *("per_resolution", "checks", "network_config", "schedule_config", "loss_config", "config"),
-    *("schedule", "cost", "flops", "workers", "layer_shapes", "sizes"),
+    *("schedule", "cost", "flops", "workers", "layer_shapes", "sizes", "limits"),
 )
 
 
@@ -137,6 +140,9 @@ def test_pure_modules_need_no_tensorflow():
 def test_flags_are_read_in_command_line_files_only():
     allowed = {"tfrecords.command_line", "tfrecords.create", "tfrecords.inspect"} | {
         "tfrecords.picture_flags",
+        "tfrecords.checked_flags",
+        "tfrecords.flag_errors",
+        "pgan_tf.setting_flags",
         "pgan_tf.train_flags",
         "pgan_tf.network_flags",
         "pgan_tf.metric_flags",

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from absl import app, flags, logging
 
 from tfrecords.errors import StoppedError, UserError
+from tfrecords.flag_errors import check_flag_files, in_words
 from tfrecords.names import as_text, is_text
 
 # The names of the arguments that are not flags; or those of each sub-command by its name.
@@ -32,9 +33,10 @@ def run(main: Callable[..., None], positional: Positional = ()) -> None:
 
     def parse_flags(argv: list[str]) -> list[str]:
         try:
+            check_flag_files(argv[1:])
             return flags.FLAGS(argv)
-        except flags.Error as error:
-            _fail(str(error))
+        except (flags.Error, UserError) as error:
+            _fail(in_words(error))
         except SystemExit:  # after --help and its sisters, which absl ends with 1
             sys.exit(0)
 

@@ -12,24 +12,32 @@ import time
 from absl import flags
 
 from tfrecords import command_line, picture_flags
-from tfrecords.errors import UserError
+from tfrecords.bounds import RESOLUTIONS, Bounds
+from tfrecords.checked_flags import define_number
 
 flags.adopt_module_key_flags(picture_flags)
 
-_RESOLUTION = flags.DEFINE_integer(
+_RESOLUTION = define_number(
     "resolution",
     None,
     "Pixels, a power of two up to 1024; by default what half of the pictures reach.",
+    RESOLUTIONS,
 )
 _SHUFFLE = flags.DEFINE_bool("shuffle", True, "Put the pictures into a fixed random order.")
 _ENCODING = flags.DEFINE_enum(
     "encoding", "png", ["png", "raw"], "How pictures are stored: smaller, or as first published."
 )
-_SHARD_MIB = flags.DEFINE_integer(
-    "shard_mib", 128, "Size above which a file is followed by another, in MiB.", lower_bound=1
+_SHARD_MIB = define_number(
+    "shard_mib",
+    128,
+    "Size above which a file is followed by another, in MiB.",
+    Bounds(1, 2**20, whole=True),
 )
-_PROCESSES = flags.DEFINE_integer(
-    "processes", None, "How many convert; by default one for each processor.", lower_bound=1
+_PROCESSES = define_number(
+    "processes",
+    None,
+    "How many convert; by default one for each processor.",
+    Bounds(1, 1024, whole=True),
 )
 _STRICT = flags.DEFINE_bool(
     "strict", False, "Stop at the first picture that cannot be used, and keep nothing."
@@ -39,7 +47,6 @@ _STRICT = flags.DEFINE_bool(
 def main(source_name: str, out_dir: str) -> None:
     """Converts `source_name` into `out_dir` as the flags say."""
     started = time.monotonic()
-    _check_resolution(_RESOLUTION.value)
     # Imported here so that --help and mistaken flags answer at once.
     from tfrecords import paths
     from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME
@@ -85,13 +92,6 @@ def main(source_name: str, out_dir: str) -> None:
     )
     if info.num_rejected:
         print(f"{paths.join(info.folder, REJECTED_NAME)} says why each was rejected")
-
-
-def _check_resolution(resolution: int | None) -> None:
-    if resolution is not None and (not 4 <= resolution <= 1024 or resolution & (resolution - 1)):
-        raise UserError(
-            f"resolution: expected a power of two from 4 to 1024, got {resolution}: give such a one"
-        )
 
 
 if __name__ == "__main__":

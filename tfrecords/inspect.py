@@ -19,24 +19,26 @@ import sys
 from absl import flags
 
 from tfrecords import command_line
+from tfrecords.bounds import RESOLUTIONS, Bounds
+from tfrecords.checked_flags import define_number, define_text
 from tfrecords.errors import UserError
 
 _JSON = flags.DEFINE_bool("json", False, "summary: print JSON.")
-_RESOLUTION = flags.DEFINE_integer(
+_RESOLUTION = define_number(
     "resolution",
     None,
     "extract, show: of the pictures, in pixels. By default the largest, or what fits a sheet.",
-    lower_bound=1,
+    RESOLUTIONS,
 )
-_INDICES = flags.DEFINE_string(
+_INDICES = define_text(
     "indices", None, "extract: which pictures, such as 0-99,150. By default all."
 )
 _BY_CLASS = flags.DEFINE_bool("by_class", False, "extract: a sub-folder for each class.")
-_COUNT = flags.DEFINE_integer(
+_COUNT = define_number(
     "count",
     None,
     "show: how many pictures, of each class if there are classes. By default 64, or 10 of each.",
-    lower_bound=1,
+    Bounds(1, 10_000, whole=True),
 )
 
 _ARGUMENTS = {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from absl import flags
 
-from tfrecords.errors import UserError
+from tfrecords.bounds import Bounds
+from tfrecords.checked_flags import define_number, define_path, define_text
 from tfrecords.source import FITS, PictureOptions
 
 CHANNELS = flags.DEFINE_enum("channels", "rgb", ["rgb", "gray"], "Colour or grey.")
-BACKGROUND = flags.DEFINE_string(
+BACKGROUND = define_text(
     "background", "#ffffff", "Colour that shows through transparent pixels and fills bars."
 )
 FIT = flags.DEFINE_enum(
@@ -22,22 +23,21 @@ ALLOW_UPSCALING = flags.DEFINE_bool(
     None,
     "Enlarge pictures smaller than the resolution. Default: only without --resolution.",
 )
-WHITE_LEVEL = flags.DEFINE_float(
+WHITE_LEVEL = define_number(
     "white_level",
     None,
     "The number that becomes white in pictures of more than 8 bits a channel, such as 4095 for 12 "
     "bits. Default: found by the pictures, and told.",
+    Bounds(0, 2**32, above=True),
 )
-LABELS = flags.DEFINE_string(
+LABELS = define_path(
     "labels",
     None,
     "none; folders, whose first sub-folders are the classes; or the path of a CSV or JSON file of "
     "labels. Default: those that the source has of its own; of a folder, with train.py "
     "--conditional, its sub-folders.",
 )
-TFDS_DATA_DIR = flags.DEFINE_string(
-    "tfds_data_dir", None, "Where TensorFlow Datasets keeps its files."
-)
+TFDS_DATA_DIR = define_path("tfds_data_dir", None, "Where TensorFlow Datasets keeps its files.")
 
 
 def num_channels() -> int:
@@ -52,7 +52,7 @@ def picture_options(resolution: int | None) -> PictureOptions:
         resolution: in pixels, None to choose by the pictures.
 
     Raises:
-        UserError: --background is no colour, or --white_level is no number above 0.
+        UserError: --background is no colour.
     """
     from tfrecords.images import parse_background  # slow to import, for --help
 
@@ -62,15 +62,5 @@ def picture_options(resolution: int | None) -> PictureOptions:
         background=parse_background(BACKGROUND.value),
         fit=FIT.value,
         allow_upscaling=ALLOW_UPSCALING.value,
-        white_level=_white_level(),
+        white_level=WHITE_LEVEL.value,
     )
-
-
-def _white_level() -> float | None:
-    level = WHITE_LEVEL.value
-    if level is not None and not 0 < level < 2**32:  # NaN is neither
-        raise UserError(
-            f"white_level: expected a number above 0 and below 2^32, got {level:g}: give such as "
-            "4095 for 12 bits"
-        )
-    return level

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+from tfrecords.bounds import SEEDS, Bounds, shown
 from tfrecords.errors import UserError
 
-LARGEST_SEED = 2**31 - 1
+LARGEST_SEED = int(SEEDS.upper)
 MOST_SEEDS = 100_000
+# Of a sheet and of a video's frame: what memory has room for, and readers of pictures take.
+MOST_PIXELS = 2**28
+MOST_FRAME_PIXELS = 2**25
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -16,15 +20,21 @@ def parse_seeds(text: str) -> list[int]:
     Raises:
         UserError: it is not such a list.
     """
-    parts = [re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip()) for part in text.split(",")]
-    if all(parts):
-        ranges = [range(int(part[1]), int(part[2] or part[1]) + 1) for part in parts]
-        rising = all(seeds and seeds[-1] <= LARGEST_SEED for seeds in ranges)
-        if rising and sum(map(len, ranges)) <= MOST_SEEDS:
-            return [seed for seeds in ranges for seed in seeds]
+    try:
+        ranges = [
+            range(
+                int(SEEDS.read(first.strip())),
+                int(SEEDS.read((last if dash else first).strip())) + 1,
+            )
+            for first, dash, last in (part.partition("-") for part in text.split(","))
+        ]
+    except ValueError:
+        ranges = []
+    if ranges and all(ranges) and sum(map(len, ranges)) <= MOST_SEEDS:
+        return [seed for seeds in ranges for seed in seeds]
     raise UserError(
         f"--seeds: expected numbers up to {LARGEST_SEED} and rising ranges such as 3,7,100-199, "
-        f"at most {MOST_SEEDS} in all, got {text!r}"
+        f"at most {MOST_SEEDS} in all, got {shown(text)}"
     )
 
 
@@ -34,10 +44,46 @@ def parse_grid(text: str) -> tuple[int, int]:
     Raises:
         UserError: it is not two numbers.
     """
-    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
-    if not match or int(match[1]) * int(match[2]) > MOST_SEEDS:
-        raise UserError(f"--grid: expected COLUMNSxROWS such as 8x4, got {text!r}")
-    return int(match[1]), int(match[2])
+    bounds = Bounds(1, MOST_SEEDS, whole=True)
+    try:
+        columns, rows = (int(bounds.read(part)) for part in text.split("x"))
+    except ValueError:
+        columns = rows = MOST_SEEDS
+    if columns * rows > MOST_SEEDS:
+        raise UserError(
+            f"--grid: expected COLUMNSxROWS such as 8x4, at most {MOST_SEEDS} in all, got "
+            f"{shown(text)}"
+        )
+    return columns, rows
+
+
+def seeds_of_sheet(seeds: list[int], count: int) -> list[int]:
+    """Returns as many seeds as a sheet has pictures: those given, or from the only one on.
+
+    Raises:
+        UserError: there are too few.
+    """
+    if len(seeds) >= count:
+        return seeds[:count]
+    if len(seeds) > 1 or seeds[0] + count - 1 > LARGEST_SEED:
+        raise UserError(
+            f"--seeds: expected one, which others up to {LARGEST_SEED} follow, or one for each of "
+            f"the {count} pictures of --grid, got {len(seeds)}, the first {seeds[0]}"
+        )
+    return list(range(seeds[0], seeds[0] + count))
+
+
+def check_pixels(width: int, height: int, most: int = MOST_PIXELS) -> None:
+    """Checks the size of a sheet or of a frame before anything is drawn.
+
+    Raises:
+        UserError: it is too large.
+    """
+    if width * height > most:
+        raise UserError(
+            f"--grid, --scale: expected at most {most:,} pixels in a picture, got "
+            f"{width:,} x {height:,}: give a smaller one of them"
+        )
 
 
 def parse_classes(text: str, label_size: int) -> list[int]:

@@ -11,8 +11,10 @@ from pgan_tf import sampling
 from pgan_tf.generating.interpolation import mix_straight, walk_smoothly, walk_straight
 from pgan_tf.generating.painter import BATCH_SIZE, Painter
 from pgan_tf.generating.requests import LARGEST_SEED
+from tfrecords.errors import UserError
 
 FEWEST_KEYFRAMES = 3
+_MOST_NUMBERS = 2**26
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +51,7 @@ def random_walk(
         num_keyframes: in the loop, at least 3.
     """
     count = num_keyframes * num_pictures
+    _check_latents(count * painter.latent_size)
     seeds = [(first_seed + i) % (LARGEST_SEED + 1) for i in range(count)]
     keyframes = sampling.latents_from_seeds(seeds, painter.latent_size)
     keyframes = keyframes.reshape(num_pictures, num_keyframes, -1).swapaxes(0, 1)
@@ -78,6 +81,7 @@ def walk_between(
         num_pictures: side by side; each is one seed ahead of the one before.
         num_frames: in the loop.
     """
+    _check_latents(len(seeds) * num_pictures * painter.latent_size)
     latents = sampling.latents_from_seeds(seeds, painter.latent_size)
     turns = [classes[i % len(classes)] for i in range(len(seeds))]
     labels = sampling.one_hot_labels(turns, painter.label_size)
@@ -91,6 +95,15 @@ def walk_between(
         lambda position: mix_straight(labels, position),
         num_frames,
     )
+
+
+def _check_latents(numbers: int) -> None:
+    """Checks how many numbers the latents of a walk's keyframes have."""
+    if numbers > _MOST_NUMBERS:
+        raise UserError(
+            f"--grid, --seconds, --smoothing, --seeds: expected a video whose latents have at most "
+            f"{_MOST_NUMBERS:,} numbers, got {numbers:,}: fewer pictures, or a shorter video"
+        )
 
 
 def draw_walk(painter: Painter, walk: Walk, columns: int, scale: int) -> Iterator[np.ndarray]:

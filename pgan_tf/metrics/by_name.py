@@ -12,6 +12,7 @@ from pgan_tf.metrics.ms_ssim import make_ms_ssim
 from pgan_tf.metrics.precision_recall import make_pr
 from pgan_tf.metrics.shape_modes import make_modes
 from pgan_tf.metrics.sliced_wasserstein import make_swd
+from tfrecords.bounds import shown
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
 
@@ -29,7 +30,7 @@ def parse_names(text: str, flag: str) -> tuple[str, ...]:
     if not set(names) <= set(NAMES) or len(set(names)) < len(names):
         raise UserError(
             f"{flag}: expected some of {', '.join(NAMES)}, each once, separated by commas, got "
-            f"{text!r}"
+            f"{shown(text)}"
         )
     return names
 

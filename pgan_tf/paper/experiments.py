@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from tfrecords.bounds import shown
 from tfrecords.errors import UserError
 
 _SECONDARY = "from secondary sources: the paper's table could not be read"
@@ -222,5 +223,5 @@ def choose(names: Sequence[str]) -> list[Experiment]:
     for name in names:
         if find(name) is None:
             known = ", ".join(one.name for one in EXPERIMENTS)
-            raise UserError(f"--run: expected all or some of {known}, got {name!r}")
+            raise UserError(f"--run: expected all or some of {known}, got {shown(name)}")
     return [one for one in EXPERIMENTS if one.name in names]

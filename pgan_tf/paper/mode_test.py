@@ -6,19 +6,19 @@ The figures are appended to the run's metrics.jsonl, beside those of evaluate.py
 
 import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
-from absl import flags
-
 from pgan_tf.metrics.score_log import append_scores
 from pgan_tf.paper.mode_score import measure_modes
 from pgan_tf.paper.modes import NUM_SAMPLES
+from tfrecords.bounds import COUNTS
+from tfrecords.checked_flags import define_number, define_path
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
 from tfrecords.sources.idx import open_mnist
 
-RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of a run of train.py on mnist_rgb:FOLDER.")
-DIGITS = flags.DEFINE_string("digits", None, "Folder of MNIST's IDX files, for the classifier.")
-CACHE = flags.DEFINE_string("cache", "datasets", "Where the classifier is kept.")
-SAMPLES = flags.DEFINE_integer("samples", NUM_SAMPLES, "Pictures drawn.", lower_bound=1)
+RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py on mnist_rgb:FOLDER.")
+DIGITS = define_path("digits", None, "Folder of MNIST's IDX files, for the classifier.")
+CACHE = define_path("cache", "datasets", "Where the classifier is kept.")
+SAMPLES = define_number("samples", NUM_SAMPLES, "Pictures drawn.", COUNTS)
 
 
 def main() -> None:
