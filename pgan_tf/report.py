@@ -44,6 +44,8 @@ def main() -> None:
     if config is None:
         raise UserError(f"--run_dir: expected a run folder with config.json, got {run_dir!r}")
     path = OUTPUT.value or posixpath.join(run_dir, "report.html")
+    if not path.lower().endswith((".html", ".htm")):
+        raise UserError(f"--output: expected NAME.html, got {path!r}: a page is written")
     metrics = run_history.read_metrics(run_dir)
     sheets = run_history.list_sheets(run_dir)
     # A curve holds what compares; see `metrics.score`.

@@ -81,7 +81,9 @@ def test_compressed_and_inverted_tiffs_are_read_as_they_are_meant():
 def test_files_that_tell_their_range_go_by_it():
     gray = b"P5 8 8 4095\n" + RAMP.astype(">u2").tobytes()
     rgb = b"P6 8 8 4095\n" + COLORS.astype(">u2").tobytes()
+    packed = deep_tiff(RAMP.astype("u2"), packed=True)
     for level in (None, 1023):
+        np.testing.assert_array_equal(prepare(packed, white_level=level)[0][..., 0], EIGHT_BITS)
         np.testing.assert_array_equal(prepare(gray, white_level=level)[0][..., 0], EIGHT_BITS)
         assert np.abs(prepare(rgb, white_level=level)[0] - COLORS / 4095 * 255).max() <= 1
 
