@@ -13,6 +13,7 @@ from tfrecords.errors import UserError
 from tfrecords.images import prepare_picture
 from tfrecords.settling import settle_options
 from tfrecords.source import compute_fingerprint
+from tfrecords.writing.writer import write_dataset
 
 RAMP = np.arange(64).reshape(8, 8) * 65  # 0 to 4095
 EIGHT_BITS = np.rint(RAMP / 4095 * 255)
@@ -128,6 +129,14 @@ def test_the_white_level_is_that_of_all_pictures_and_told(pixels, level, capsys)
     # The dark one stays a seventh as bright as the other.
     bright, dark = (prepare_picture(one, settled).max() for one in (deep_tiff(pixels), darker))
     assert abs(bright / 7 - dark) <= 1
+
+
+def test_the_white_level_is_kept_with_the_data_set(tmp_path, capsys):
+    source = _fast(make_source([deep_png(COLORS), deep_png(COLORS // 2)]))
+    write_dataset(source, settle_options(source, options(8)), str(tmp_path / "out"))
+    details = json.loads((tmp_path / "out/dataset.json").read_text())
+    assert details["options"]["white_level"] == 4095
+    assert capsys.readouterr().out.count("\n") == 1
 
 
 def test_colors_are_looked_at_in_all_their_bits(capsys):
