@@ -24,6 +24,8 @@ def main() -> None:
     if not run_dir:
         raise UserError("--run_dir: expected the folder of a run of train.py, got none: name one")
     path = OUTPUT.value or posixpath.join(run_dir, "report.html")
+    if not path.lower().endswith((".html", ".htm")):
+        raise UserError(f"--output: expected NAME.html, got {path!r}: a page is written")
     size = write_report(run_dir, path, CLIP_SECONDS.value)
     print(f"Wrote {path}: {size_in_words(size)}; open it in a browser")
 

@@ -39,12 +39,19 @@ def deep_png(pixels, bits=16, clear=None):
     )
 
 
-def deep_tiff(pixels, order="<", white_is_zero=False, orientation=1):
-    """A TIFF of numbers of any type, (height, width) or (height, width, 3)."""
+def deep_tiff(pixels, order="<", white_is_zero=False, orientation=1, packed=False):
+    """A TIFF of numbers of any type, (height, width) or (height, width, 3).
+
+    Packed, two numbers of 12 bits take three bytes.
+    """
     height, width = pixels.shape[:2]
     channels = 1 if pixels.ndim == 2 else 3
     bits, form = pixels.dtype.itemsize * 8, {"u": 1, "i": 2, "f": 3}[pixels.dtype.kind]
     data = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
+    if packed:
+        first, second = pixels.reshape(-1, 2).astype(int).T
+        data = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], -1)
+        bits, data = 12, data.astype(np.uint8).tobytes()
     photometric = 2 if channels == 3 else int(not white_is_zero)
     after = 8 + 2 + 12 * 11 + 4
     lists = b""

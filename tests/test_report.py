@@ -142,12 +142,16 @@ def test_everything_is_in_the_file(folder):
 def test_mistakes_are_one_line(folder):
     (folder / "empty").mkdir()
     calls = [[], ["--run_dir=empty"], ["--run_dir=a <run>", "--output=new/report.html/x.html"]]
+    calls.append(["--run_dir=a <run>", "--output=report.txt"])
     results = run_calls("pgan_tf/report.py", calls, folder)
-    for flag, (status, _, err) in zip(("run_dir", "run_dir", "output"), results, strict=True):
+    for flag, (status, _, err) in zip(
+        ("run_dir", "run_dir", "output", "output"), results, strict=True
+    ):
         assert status == 2, err
         assert len(err.strip().splitlines()) == 1
         assert f"--{flag}" in err
     assert list((folder / "empty").iterdir()) == []
+    assert not (folder / "report.txt").exists()
 
 
 @pytest.mark.browser

@@ -2,12 +2,13 @@ import io
 
 import numpy as np
 import pytest
-from made_source import encode, options
+from made_source import encode, make_source, options
 from picture_files import ADOBE, P3, PROPHOTO, cmyk_profile, gray_profile, rgb_profile
 from PIL import Image, ImageCms
 
 from tfrecords import color
 from tfrecords.images import prepare_picture
+from tfrecords.writing.writer import write_dataset
 
 GREEN = (60, 180, 60)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -104,6 +105,15 @@ def test_a_profile_that_cannot_be_used_is_told_and_the_picture_kept(profile):
     pixel, notes = prepare(data)
     assert tuple(pixel) == GREEN
     assert notes == [color.DAMAGED]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_pictures_with_an_unusable_profile_are_counted_in_a_line(processes, tmp_path, capsys):
+    image = Image.new("RGB", (8, 8), GREEN)
+    pictures = [encode(image), encode(image, icc_profile=b"a"), encode(image, icc_profile=b"b")]
+    out = str(tmp_path / "out")
+    write_dataset(make_source(pictures), options(8), out, shuffle=False, processes=processes)
+    assert capsys.readouterr().out == f"2 pictures, such as 1.png, {color.DAMAGED}\n"
 
 
 def test_a_png_gamma_without_a_profile_is_told():

@@ -13,6 +13,7 @@ from tfrecords.errors import UserError
 from tfrecords.images import prepare_picture
 from tfrecords.settling import settle_options
 from tfrecords.source import compute_fingerprint
+from tfrecords.writing.writer import write_dataset
 
 RAMP = np.arange(64).reshape(8, 8) * 65  # 0 to 4095
 EIGHT_BITS = np.rint(RAMP / 4095 * 255)
@@ -81,7 +82,9 @@ def test_compressed_and_inverted_tiffs_are_read_as_they_are_meant():
 def test_files_that_tell_their_range_go_by_it():
     gray = b"P5 8 8 4095\n" + RAMP.astype(">u2").tobytes()
     rgb = b"P6 8 8 4095\n" + COLORS.astype(">u2").tobytes()
+    packed = deep_tiff(RAMP.astype("u2"), packed=True)
     for level in (None, 1023):
+        np.testing.assert_array_equal(prepare(packed, white_level=level)[0][..., 0], EIGHT_BITS)
         np.testing.assert_array_equal(prepare(gray, white_level=level)[0][..., 0], EIGHT_BITS)
         assert np.abs(prepare(rgb, white_level=level)[0] - COLORS / 4095 * 255).max() <= 1
 
@@ -126,6 +129,14 @@ def test_the_white_level_is_that_of_all_pictures_and_told(pixels, level, capsys)
     # The dark one stays a seventh as bright as the other.
     bright, dark = (prepare_picture(one, settled).max() for one in (deep_tiff(pixels), darker))
     assert abs(bright / 7 - dark) <= 1
+
+
+def test_the_white_level_is_kept_with_the_data_set(tmp_path, capsys):
+    source = _fast(make_source([deep_png(COLORS), deep_png(COLORS // 2)]))
+    write_dataset(source, settle_options(source, options(8)), str(tmp_path / "out"))
+    details = json.loads((tmp_path / "out/dataset.json").read_text())
+    assert details["options"]["white_level"] == 4095
+    assert capsys.readouterr().out.count("\n") == 1
 
 
 def test_colors_are_looked_at_in_all_their_bits(capsys):
