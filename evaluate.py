@@ -36,10 +36,11 @@ from pgan_tf.metrics.score_log import (
 from pgan_tf.run_data import RunData, find_data
 from pgan_tf.run_folder import checkpoint_folder, read_config, readable_errors
 from pgan_tf.whole_file import write_file
-from tfrecords.checked_flags import define_path, define_text
+from tfrecords.checked_flags import define_path, define_text, read_path
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
+from tfrecords.remote import is_remote
 
 METRICS = define_text(
     "metrics",
@@ -181,10 +182,16 @@ def with_flags_of_run(arguments: list[str]) -> list[str]:
     pairs = zip(arguments, [*arguments, ""][1:], strict=True)
     found = [re.fullmatch(r"--?run_dir(?:=(.*))?", one) and (one, after) for one, after in pairs]
     given = [one.split("=", 1)[1] if "=" in one else after for one, after in filter(None, found)]
-    path = posixpath.join(given[-1], "flags.txt") if given else ""
+    try:
+        path = posixpath.join(read_path(given[-1]), "flags.txt") if given else ""
+    except ValueError:  # the flag itself will say so
+        return arguments
     if not path or not tf.io.gfile.exists(path):
         return arguments
-    return [f"--flagfile={path}", *arguments]
+    if not is_remote(path):
+        return [f"--flagfile={path}", *arguments]
+    with tf.io.gfile.GFile(path) as file:
+        return [*file.read().splitlines(), *arguments]
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from absl import app, flags, logging
 
+from tfrecords.bounds import shown
+from tfrecords.checked_flags import read_path
 from tfrecords.errors import StoppedError, UserError
 from tfrecords.flag_errors import check_flag_files, in_words
 
@@ -63,7 +65,7 @@ def _check_arguments(arguments: Sequence[str], positional: Positional) -> None:
         if command not in positional:
             *names, last = positional
             raise UserError(
-                f"expected a command, {', '.join(names)} or {last}, got {command}; "
+                f"expected a command, {', '.join(names)} or {last}, got {_cut(command)}; "
                 f"usage: {_command_line()} COMMAND … [--flags]"
             )
         _check_count(rest, positional[command], f"{_command_line()} {command}")
@@ -73,13 +75,22 @@ def _check_arguments(arguments: Sequence[str], positional: Positional) -> None:
 
 def _check_count(arguments: Sequence[str], positional: Sequence[str], command: str) -> None:
     if len(arguments) == len(positional):
+        for name, argument in zip(positional, arguments, strict=True):
+            try:
+                read_path(argument)
+            except ValueError as error:
+                raise UserError(f"{name}: {error}") from None
         return
-    got = " ".join(arguments) or "none"
+    got = _cut(" ".join(arguments)) or "none"
     if not positional:
         raise UserError(f"expected flags only (--name=value), got the argument {got}")
     usage = f"usage: {command} {' '.join(positional)} [--flags]"
     plural = "s" * (len(positional) > 1)
     raise UserError(f"expected {len(positional)} argument{plural}, got {got}; {usage}")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 100 and text.isprintable() else shown(text)
 
 
 def _fail(message: str) -> None:
