@@ -11,7 +11,6 @@ import dataclasses
 import json
 import posixpath
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -37,7 +36,7 @@ from pgan_tf.metrics.score_log import (
 from pgan_tf.run_data import RunData, find_data, read_run_data
 from pgan_tf.run_folder import checkpoint_folder, read_config, readable_errors
 from pgan_tf.whole_file import write_file
-from tfrecords.checked_flags import define_path, define_text
+from tfrecords.checked_flags import define_path, define_text, read_path
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
@@ -188,9 +187,12 @@ def with_flags_of_run(arguments: list[str]) -> list[str]:
     pairs = zip(arguments, [*arguments, ""][1:], strict=True)
     found = [re.fullmatch(r"--?run_dir(?:=(.*))?", one) and (one, after) for one, after in pairs]
     given = [one.split("=", 1)[1] if "=" in one else after for one, after in filter(None, found)]
-    return [*located_flags(given[-1]), *arguments] if given and given[-1] else arguments
+    try:
+        run_dir = read_path(given[-1]) if given else ""
+    except ValueError:  # the flag itself will say so
+        return arguments
+    return [*located_flags(run_dir), *arguments] if run_dir else arguments
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = with_flags_of_run(sys.argv[1:])
-    run(main)
+    run(main, complete=with_flags_of_run)

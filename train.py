@@ -14,7 +14,6 @@ import os
 import pathlib
 import posixpath
 import shlex
-import sys
 
 import tensorflow as tf
 from absl import flags
@@ -271,5 +270,4 @@ def with_default_preset(arguments: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = with_default_preset(sys.argv[1:])
-    run(main)
+    run(main, complete=with_default_preset)

@@ -43,6 +43,10 @@ COMMANDS = {
     "tfrecords.inspect": ("extract", "data", "new"),
 }
 POSITIONAL = {"tfrecords.create": ("SOURCE", "OUT")}
+SUB_COMMANDS = (
+    *(("summary", "data"), ("verify", "data"), ("show", "data", "new.png")),
+    ("compare", "data", "data"),
+)
 # Flags that go with another sub-command, or nothing without another flag.
 BESIDE = {
     ("train.py", "labels"): ("--data=pictures", *COMMANDS["train.py"][1:]),
@@ -158,7 +162,7 @@ def wrong(status, err, name, value, before):
         return f"not one line: {err!r}"
     if len(err) > 1000:
         return f"a line of {len(err)} characters"
-    if f"--{name}" not in err and (not value or value not in err):
+    if name and f"--{name}" not in err and (not value or value not in err):
         return f"names neither flag nor value: {err!r}"
     return None if snapshot() == before else f"files changed: {sorted(snapshot())}"
 
@@ -200,6 +204,21 @@ def try_command(command):
             calls += 1
             if status not in (0, 2) or err.count("\n") > 1 or snapshot() != before:
                 found.append(f"{command} --dry_run --{flag.name}={value}: {status} {err!r}")
+    arguments = COMMANDS[command]
+    places = (arguments, *SUB_COMMANDS) if command == "tfrecords.inspect" else (arguments,)
+    for given in places:
+        for position in (i for i, one in enumerate(given) if not one.startswith("-")):
+            for value in (*NEVER_PATHS, *WRONG_PLACES):
+                changed = [*given[:position], value, *given[position + 1 :]]
+                status, err = call(module.main, positional, changed)
+                calls += 1
+                if problem := wrong(status, err, "", value, before):
+                    found.append(f"{command} {changed}: {problem}"[:1000])
+    for stray in ("--no_such_flag", "--no_such_flag=1", "one more", "x" * 5000):
+        status, err = call(module.main, positional, [*arguments, stray])
+        calls += 1
+        if problem := wrong(status, err, "", "", before):
+            found.append(f"{command} {stray[:40]!r}: {problem}")
     return calls, found
 
 

@@ -319,6 +319,34 @@ def test_a_bad_value_is_a_one_line_error_naming_its_field(make, name, value):
     assert "got" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, -math.inf, 10**400, -1e300, True, "1", None, [1], {}, 1j]
+)
+@pytest.mark.parametrize("make", [NetworkConfig, ScheduleConfig, LossConfig, TrainingConfig])
+def test_no_number_takes_what_is_none(make, value):
+    for field in dataclasses.fields(make):
+        if field.metadata.get("bounds"):
+            with pytest.raises(UserError, match=rf"^{field.name}: expected ") as caught:
+                make(**{field.name: value})
+            assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("value", [1, 0.5, "true", None, [], "half"])
+@pytest.mark.parametrize("make", [NetworkConfig, ScheduleConfig, LossConfig, TrainingConfig])
+def test_no_switch_choice_or_group_takes_another_type(make, value):
+    for field in dataclasses.fields(make):
+        if field.name != "dataset" and not field.metadata.get("bounds"):
+            with pytest.raises(UserError, match="expected "):
+                make(**{field.name: value})
+
+
+def test_every_number_of_the_settings_has_bounds():
+    for make in (NetworkConfig, ScheduleConfig, LossConfig, TrainingConfig):
+        for field in dataclasses.fields(make):
+            if type(field.default) in (int, float, PerResolution):
+                assert field.metadata["bounds"], field.name
+
+
 def test_an_unknown_loss_is_an_error():
     with pytest.raises(
         UserError, match=r"^loss: expected wgan_gp or lsgan or non_saturating, got 'hinge'$"

@@ -146,6 +146,18 @@ def test_every_mistake_is_one_line_and_leaves_nothing(folder):
         (run, "--neighbours=3", "--data=nowhere"): ["nowhere"],
         (run, "--neighbours=3", "--video=walk"): ["--neighbours", "--video"],
         (run, "--neighbours=0"): ["--neighbours"],
+        # Flags that would do nothing, and pictures that no memory holds.
+        (run, "--fps=20"): ["--fps", "--video"],
+        (run, "--video=slerp", "--smoothing=2"): ["--smoothing", "--video=walk"],
+        (run, "--data=faces"): ["--data", "--neighbours"],
+        (run, "--truncation_seed=3"): ["--truncation_seed", "--truncation"],
+        (run, "--video=training", "--labels=1"): ["--labels", "--video"],
+        (run, "--video=walk", "--seeds=1,2"): ["--seeds", "several"],
+        (run, "--grid=2x2", "--seeds=1,2,3"): ["--seeds", "3"],
+        (run, "--grid=100x100", "--scale=64"): ["--scale", "51,200 x 51,200"],
+        (run, "--grid=100x100", "--scale=64", "--video=walk"): ["--scale", "51,200 x 51,200"],
+        (run, "--neighbours=100", "--grid=100x100", "--scale=9"): ["--scale"],
+        (run, "--grid=300x300", "--video=walk", "--smoothing=0.05", "--seconds=9000"): ["--grid"],
     }
     before = sorted(folder.iterdir())
     results = run_calls("generate.py", mistakes, folder)

@@ -12,15 +12,20 @@ from collections.abc import Callable, Mapping, Sequence
 
 from absl import app, flags, logging
 
+from tfrecords.bounds import shown
+from tfrecords.checked_flags import read_path
 from tfrecords.errors import StoppedError, UserError
 from tfrecords.flag_errors import check_flag_files, in_words
-from tfrecords.names import as_text, is_text
 
 # The names of the arguments that are not flags; or those of each sub-command by its name.
 Positional = Sequence[str] | Mapping[str, Sequence[str]]
 
 
-def run(main: Callable[..., None], positional: Positional = ()) -> None:
+def run(
+    main: Callable[..., None],
+    positional: Positional = (),
+    complete: Callable[[list[str]], list[str]] = list,
+) -> None:
     """Parses the flags, calls `main` and exits; never returns.
 
     Args:
@@ -29,12 +34,14 @@ def run(main: Callable[..., None], positional: Positional = ()) -> None:
         positional: names of the arguments that are not flags, such as
             ("SOURCE", "OUT"), as the usage message shows them. With sub-commands, the
             first argument, such a tuple for each: {"show": ("FOLDER",)}.
+        complete: gives the arguments with those that go before them, such as a preset.
     """
 
     def parse_flags(argv: list[str]) -> list[str]:
         try:
-            check_flag_files(argv[1:])
-            return flags.FLAGS(argv)
+            arguments = complete(argv[1:])
+            check_flag_files(arguments)
+            return flags.FLAGS([argv[0], *arguments])
         except (flags.Error, UserError) as error:
             _fail(in_words(error))
         except SystemExit:  # after --help and its sisters, which absl ends with 1
@@ -47,7 +54,6 @@ def run(main: Callable[..., None], positional: Positional = ()) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
         try:
             _check_arguments(argv[1:], positional)
-            _check_flags()
             main(*argv[1:])
         except UserError as error:
             _fail(str(error))
@@ -67,7 +73,7 @@ def _check_arguments(arguments: Sequence[str], positional: Positional) -> None:
         if command not in positional:
             *names, last = positional
             raise UserError(
-                f"expected a command, {', '.join(names)} or {last}, got {command}; "
+                f"expected a command, {', '.join(names)} or {last}, got {_cut(command)}; "
                 f"usage: {_command_line()} COMMAND … [--flags]"
             )
         _check_count(rest, positional[command], f"{_command_line()} {command}")
@@ -77,8 +83,13 @@ def _check_arguments(arguments: Sequence[str], positional: Positional) -> None:
 
 def _check_count(arguments: Sequence[str], positional: Sequence[str], command: str) -> None:
     if len(arguments) == len(positional):
+        for name, argument in zip(positional, arguments, strict=True):
+            try:
+                read_path(argument)
+            except ValueError as error:
+                raise UserError(f"{name}: {error}") from None
         return
-    got = " ".join(arguments) or "none"
+    got = _cut(" ".join(arguments)) or "none"
     if not positional:
         raise UserError(f"expected flags only (--name=value), got the argument {got}")
     usage = f"usage: {command} {' '.join(positional)} [--flags]"
@@ -86,16 +97,8 @@ def _check_count(arguments: Sequence[str], positional: Sequence[str], command: s
     raise UserError(f"expected {len(positional)} argument{plural}, got {got}; {usage}")
 
 
-def _check_flags() -> None:
-    """Checks that flags are text: they are written to files, and TensorFlow takes no other."""
-    for name in flags.FLAGS:
-        value = flags.FLAGS[name].value
-        values = value if isinstance(value, list) else [value]
-        for value in values:
-            if isinstance(value, str) and not is_text(value):
-                raise UserError(
-                    f"--{name}: expected a name in UTF-8, got {as_text(value)}: rename it"
-                )
+def _cut(text: str) -> str:
+    return text if len(text) <= 100 and text.isprintable() else shown(text)
 
 
 def _fail(message: str) -> None:
