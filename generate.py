@@ -44,7 +44,9 @@ SAVED_MODEL = flags.DEFINE_string(
 SEEDS = flags.DEFINE_string(
     "seeds", None, "Latents: seeds and ranges, such as 3,7,100-199. Default: 0-31, a slerp's 0-7."
 )
-LABELS = flags.DEFINE_string("labels", "", "Class numbers such as 0,3; pictures take turns.")
+LABELS = flags.DEFINE_string(
+    "labels", "", "Names or numbers of classes, such as dog,3; pictures take turns."
+)
 TRUNCATION = flags.DEFINE_float(
     "truncation", 1.0, "0 to 1: how far from --truncation_seed latents go.", 0.0, 1.0
 )
@@ -125,7 +127,7 @@ def main() -> None:
         write_training(path)
         return
     painter = open_painter()
-    classes = requests.parse_classes(LABELS.value, painter.label_size)
+    classes = requests.parse_classes(LABELS.value, painter.label_size, painter.label_names)
     if TRUNCATION.value != 1:
         painter = truncated(painter, TRUNCATION.value, TRUNCATION_SEED.value)
 

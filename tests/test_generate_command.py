@@ -36,6 +36,8 @@ def test_pictures_and_videos_from_runs_checkpoints_and_exports(folder):
         "c": ("--run_dir=run", "--grid=3x2", "--output=c.png", "--network=generator"),
         "d": (f"--checkpoint={first}", "--grid=3x2", "--output=d.png", "--scale=2"),
         "e": ("--run_dir=run", "--seeds=5,1-2", "--labels=1", "--output=e"),
+        "j": ("--run_dir=run", "--seeds=5,1-2", "--labels=dog", "--output=j"),
+        "k": ("--saved_model=export", "--seeds=5,1-2", "--labels=dog", "--output=k"),
         "f": ("--run_dir=run", "--grid=3x2", "--output=f.png", "--truncation=0", "--labels=0"),
         "g": ("--run_dir=run", "--video=walk", "--seconds=1", "--grid=2x1", "--output=g.webp"),
         "i": ("--run_dir=run", "--video=training", "--seconds=1", "--output=i.gif"),
@@ -52,6 +54,9 @@ def test_pictures_and_videos_from_runs_checkpoints_and_exports(folder):
     assert np.abs(average - pixels(folder / "c.png")).max() > 10
     assert pixels(folder / "d.png").shape == (16, 24, 3)  # of 4 px, twice
     assert len(list((folder / "e").iterdir())) == 3
+    for path in (folder / "e").iterdir():  # the class 1 is dog
+        for other in ("j", "k"):
+            assert np.abs(pixels(path) - pixels(folder / other / path.name)).max() <= 1
     cells = pixels(folder / "f.png").reshape(2, 8, 3, 8, 3).swapaxes(1, 2)
     assert np.abs(cells - cells[0, 0]).max() <= 1
     walk = Image.open(folder / "g.webp")
