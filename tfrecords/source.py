@@ -100,7 +100,7 @@ def compute_fingerprint(source: Source, options: PictureOptions) -> str:
         source: its identity and labels count.
         options: settled.
     """
-    labels = None if source.labels is None else _hash_rows(source.labels)
+    labels = None if source.labels is None else hash_rows(source.labels)
     values = [list(source.identity), options.to_json(), list(source.label_names), labels]
     text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -173,7 +173,8 @@ def label_line(labels: OneHot | np.ndarray | None, names: Sequence[str]) -> str:
     return describe_classes(names, labels.counts()) + more
 
 
-def _hash_rows(labels: OneHot | np.ndarray) -> str:
+def hash_rows(labels: OneHot | np.ndarray) -> str:
+    """Returns the SHA-256 of labels' bytes as float32 rows, in hexadecimal digits."""
     digest = hashlib.sha256()
     for block in row_blocks(labels):
         digest.update(block)
