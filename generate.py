@@ -50,7 +50,7 @@ SEEDS = define_read(
     "Latents: seeds and ranges, such as 3,7,100-199. Default: 0-31, a slerp's 0-7.",
     requests.parse_seeds,
 )
-LABELS = define_text("labels", None, "Class numbers such as 0,3; pictures take turns.")
+LABELS = define_text("labels", None, "Names or numbers of classes, such as dog,3; in turns.")
 TRUNCATION = define_number("truncation", 1.0, "Latents' way from --truncation_seed.", Bounds(0, 1))
 TRUNCATION_SEED = define_number("truncation_seed", 0, "The centre of --truncation.", bounds.SEEDS)
 GRID = define_read(
@@ -142,7 +142,7 @@ def main() -> None:
         write_training(path)
         return
     painter = open_painter()
-    classes = requests.parse_classes(LABELS.value or "", painter.label_size)
+    classes = requests.parse_classes(LABELS.value or "", painter.label_size, painter.label_names)
     if TRUNCATION.value != 1:
         painter = truncated(painter, TRUNCATION.value, TRUNCATION_SEED.value)
 

@@ -18,6 +18,7 @@ def make_small_run(run_dir):
             resolution=8, stabilize_kimg=0.008, fade_in_kimg=0.008, total_kimg=0.032
         ),
         dataset="made up & <b>small</b>",
+        label_names=("cat", "dog"),
     )
     run_folder.open_run(run_dir, config, "")
     stages = make_stages(config.schedule)

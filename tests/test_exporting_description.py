@@ -58,7 +58,8 @@ def test_the_last_checkpoint_has_the_last_tick_and_its_scores(run_dir):
     card = model_card(known, "How to use it.")
     assert "| swd | 7.25 | 2.125 |" in card
     assert "made up &amp; &lt;b&gt;small&lt;/b&gt;" in card and "<b>" not in card
-    assert "| classes | 2: `labels`, one-hot |" in card
+    assert "| classes | 2: `labels`, one-hot, in this order: cat, dog |" in card
+    assert "`labels` that draw dog: `tf.one_hot([1], 2)`" in card
     assert "| trained on | 0.032 thousand images |" in card
     assert "How to use it." in card
     # small_run: the i-th metric of the tick at 32 images is 32 i.

@@ -39,6 +39,8 @@ def test_pictures_and_videos_from_runs_checkpoints_and_exports(folder):
         "k": ("--run_dir=run", "--grid=3x2", "--output=k.webp"),
         "l": ("--run_dir=run", "--seeds=0", "--output=l.jpeg"),
         "e": ("--run_dir=run", "--seeds=5,1-2", "--labels=1", "--output=e"),
+        "m": ("--run_dir=run", "--seeds=5,1-2", "--labels=dog", "--output=m"),
+        "n": ("--saved_model=export", "--seeds=5,1-2", "--labels=dog", "--output=n"),
         "f": ("--run_dir=run", "--grid=3x2", "--output=f.png", "--truncation=0", "--labels=0"),
         "g": ("--run_dir=run", "--video=walk", "--seconds=1", "--grid=2x1", "--output=g.webp"),
         "i": ("--run_dir=run", "--video=training", "--seconds=1", "--output=i.gif"),
@@ -60,6 +62,9 @@ def test_pictures_and_videos_from_runs_checkpoints_and_exports(folder):
     assert (pixels(folder / "k.webp") == average).all()
     assert np.abs(pixels(folder / "j.JPG") - average).mean() < 8
     assert np.abs(pixels(folder / "l.jpeg") - average[:8, :8]).mean() < 8
+    for path in (folder / "e").iterdir():  # the class 1 is dog
+        for other in ("m", "n"):
+            assert np.abs(pixels(path) - pixels(folder / other / path.name)).max() <= 1
     cells = pixels(folder / "f.png").reshape(2, 8, 3, 8, 3).swapaxes(1, 2)
     assert np.abs(cells - cells[0, 0]).max() <= 1
     walk = Image.open(folder / "g.webp")

@@ -35,6 +35,40 @@ def test_seeds_grids_and_classes_are_read():
     assert requests.parse_classes("", 0) == [0]
 
 
+def test_classes_are_named():
+    """A name that is one counts as such, whatever else it may be."""
+    names = ("cat", "dog", "1", "red, small", "red", "café")
+    for text, classes in {
+        "dog": [1],
+        "cat,dog": [0, 1],
+        " dog , 0": [1, 0],
+        "1": [2],
+        "4": [4],
+        "red, small,dog": [3, 1],
+        "red,dog": [4, 1],
+        "cafe\u0301": [5],
+    }.items():
+        assert requests.parse_classes(text, 6, names) == classes, text
+
+
+def test_an_unknown_class_lists_the_known_ones():
+    names = [f"breed-{i}" for i in range(1000)]
+    for text, near in (
+        ("breed-77x", "breed-77"),
+        ("dog", None),
+        ("1000", None),
+        ("9" * 5000, None),
+    ):
+        with pytest.raises(UserError) as caught:
+            requests.parse_classes(text, 1000, names)
+        line = str(caught.value)
+        assert "breed-0, breed-1, " in line
+        assert "1,000 in all" in line
+        assert "numbers from 0 to 999" in line
+        assert near is None or f"do you mean {near!r}" in line
+        assert len(line) < 400
+
+
 @pytest.mark.parametrize(
     ("parse", "arguments", "flag"),
     [

@@ -220,6 +220,11 @@ def test_what_fits_two_pictures_is_not_matched(tmp_path):
         read_csv(tmp_path / "b", "1.png,x\n", "x/1.png", "y/1.png")
 
 
+def test_a_first_row_without_an_ending_is_no_header(tmp_path):
+    source = read_csv(tmp_path, "IMG_1,cat\nIMG_2,dog\n", "x/img_1.png", "x/img_2.png")
+    assert source.label_names == ("cat", "dog")
+
+
 def test_two_rows_that_disagree_on_a_picture_are_refused_with_both(tmp_path):
     rows = "train/0.png,cat\ntest/0.png,dog\n1.png,dog\n"
     with pytest.raises(UserError, match=r"train/0\.png and test/0\.png.*'cat' and 'dog'"):

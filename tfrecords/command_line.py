@@ -6,6 +6,7 @@ shells count), and with 1 and a traceback after a bug of ours.
 Commands that answer a question may exit with 1 for no.
 """
 
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -51,7 +52,8 @@ def run(
         if not flags.FLAGS["verbosity"].present:  # Keras raises it when imported
             logging.set_verbosity(logging.WARNING)
         # Names of files may be any bytes, and telling of one is no reason to end.
-        sys.stdout.reconfigure(errors="backslashreplace")
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             _check_arguments(argv[1:], positional)
             main(*argv[1:])

@@ -34,8 +34,8 @@ LABELS = define_path(
     "labels",
     None,
     "none; folders, whose first sub-folders are the classes; or the path of a CSV or JSON file of "
-    "labels. Default: those that the source has of its own; of a folder, with train.py "
-    "--conditional, its sub-folders.",
+    "labels. Default: those that the source has of its own, such as in a dataset.json; else, with "
+    "train.py --conditional, a folder's sub-folders.",
 )
 TFDS_DATA_DIR = define_path("tfds_data_dir", None, "Where TensorFlow Datasets keeps its files.")
 

@@ -220,7 +220,7 @@ def label_line(labels: OneHot | np.ndarray | None, names: Sequence[str]) -> str:
 
 
 def hash_rows(labels: OneHot | np.ndarray) -> str:
-    """Returns the SHA-256 of labels, as hexadecimal digits."""
+    """Returns the SHA-256 of labels' bytes as float32 rows, in hexadecimal digits."""
     digest = hashlib.sha256()
     for block in row_blocks(labels):
         digest.update(block)

@@ -132,6 +132,7 @@ def model_card(description: dict[str, Any], usage: str) -> str:
             "",
             usage,
             "",
+            *_class_usage(known),
             "## Measured",
             "",
             *_measurements(known),
@@ -161,6 +162,19 @@ def _classes(known: dict[str, Any]) -> str:
         return "none"
     listed = [*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])]
     return f"{count}: `labels`, one-hot{', in this order: ' if names else ''}{', '.join(listed)}"
+
+
+def _class_usage(known: dict[str, Any]) -> list[str]:
+    """Says how a class is asked for by its name."""
+    count, names = known["label_size"], known["label_names"]
+    if not names:
+        return []
+    return [
+        f"`labels` that draw {_escape(names[-1])}: `tf.one_hot([{count - 1}], {count})`; the order "
+        f"of the classes is that of `label_names` in `{JSON_FILE}`. `generate.py --labels=NAME` "
+        "knows them by name.",
+        "",
+    ]
 
 
 def _growth(known: dict[str, Any]) -> str:

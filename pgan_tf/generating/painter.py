@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import posixpath
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
 
+from pgan_tf.exporting.description import JSON_FILE
 from pgan_tf.exporting.inference import fold
 from pgan_tf.generating.interpolation import truncate
 from pgan_tf.sampling import latents_from_seeds, to_uint8
@@ -30,6 +32,7 @@ class Painter:
         label_size: number of its classes, 0 without.
         images: from `(batch, latent_size)` and `(batch, label_size)` float32 to
             `(batch, resolution, resolution, num_channels)` float32, about in [-1, 1].
+        label_names: of its classes, in order; empty where they are not known.
     """
 
     source: str
@@ -38,6 +41,7 @@ class Painter:
     latent_size: int
     label_size: int
     images: Callable[[np.ndarray, np.ndarray], tf.Tensor]
+    label_names: tuple[str, ...] = ()
 
     def draw(self, latents: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
         """Yields a picture for each latent vector, `(resolution, resolution, channels)` uint8.
@@ -69,6 +73,7 @@ def painter_of(trained: Trained) -> Painter:
         network.latent_size,
         network.label_size,
         compiled,
+        trained.label_names,
     )
 
 
@@ -102,7 +107,19 @@ def open_saved_model(path: str) -> Painter:
         # The signature alone would not keep the variables alive.
         return loaded.signatures["serving_default"](**given)["images"]
 
-    return Painter(folder, int(shape[1]), int(shape[3]), latent_size, label_size, images)
+    names = _read_names(folder, label_size)
+    return Painter(folder, int(shape[1]), int(shape[3]), latent_size, label_size, images, names)
+
+
+def _read_names(folder: str, label_size: int) -> tuple[str, ...]:
+    """Returns the names of an export's classes; none where it does not tell them."""
+    try:
+        with tf.io.gfile.GFile(posixpath.join(folder, JSON_FILE)) as file:
+            names = json.loads(file.read())["label_names"]
+    except (tf.errors.OpError, ValueError, LookupError, TypeError, RecursionError):
+        return ()
+    fits = isinstance(names, list) and len(names) == label_size
+    return tuple(names) if fits and all(isinstance(name, str) for name in names) else ()
 
 
 def truncated(painter: Painter, truncation: float, seed: int) -> Painter:

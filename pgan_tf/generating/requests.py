@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+import unicodedata
+from collections.abc import Sequence
 
 from tfrecords.bounds import SEEDS, Bounds, shown
+from tfrecords.classes import list_names
 from tfrecords.errors import UserError
 
 LARGEST_SEED = int(SEEDS.upper)
@@ -86,12 +90,13 @@ def check_pixels(width: int, height: int, most: int = MOST_PIXELS) -> None:
         )
 
 
-def parse_classes(text: str, label_size: int) -> list[int]:
-    """Reads `0,3`; nothing stands for all classes, in turns.
+def parse_classes(text: str, label_size: int, names: Sequence[str] = ()) -> list[int]:
+    """Reads `dog,3`; nothing stands for all classes, in turns.
 
     Args:
-        text: class numbers.
+        text: names and numbers of classes. What is a name is one, numbers and commas or not.
         label_size: how many classes there are, 0 for a generator without.
+        names: of the classes, in order; empty where they are not known.
 
     Returns:
         At least one; [0] without classes.
@@ -103,9 +108,31 @@ def parse_classes(text: str, label_size: int) -> list[int]:
         return list(range(max(1, label_size)))
     if not label_size:
         raise UserError("--labels: expected a generator with classes, got one without: leave it")
-    numbers = [part.strip() for part in text.split(",")]
-    if any(not re.fullmatch(r"\d+", part) or int(part) >= label_size for part in numbers):
-        raise UserError(
-            f"--labels: expected class numbers from 0 to {label_size - 1}, got {text!r}"
-        )
-    return [int(part) for part in numbers]
+    known = {unicodedata.normalize("NFC", name): index for index, name in enumerate(names)}
+    most_commas = max((name.count(",") for name in known), default=0)
+    parts = unicodedata.normalize("NFC", text).split(",")
+    classes = []
+    while parts:
+        # A name may hold commas: the longest that fits.
+        joined = (",".join(parts[:count]) for count in range(1 + most_commas, 0, -1))
+        fitting = (name for one in joined for name in (one, one.strip()) if name in known)
+        name = next(fitting, None)
+        if name is not None:
+            classes.append(known[name])
+            del parts[: 1 + name.count(",")]
+            continue
+        part = parts.pop(0).strip()
+        number = int(part) if re.fullmatch(r"[0-9]{1,9}", part) else label_size
+        if number >= label_size:
+            raise _unknown_class(part, label_size, names)
+        classes.append(number)
+    return classes
+
+
+def _unknown_class(part: str, label_size: int, names: Sequence[str]) -> UserError:
+    near = difflib.get_close_matches(part[:80], names, 1)
+    meant = f": do you mean {near[0]!r}?" if near else ""
+    known = f"classes, {list_names(names)}, or their numbers" if names else "numbers of classes"
+    return UserError(
+        f"--labels: expected {known} from 0 to {label_size - 1}, got {part[:80]!r}{meant}"
+    )

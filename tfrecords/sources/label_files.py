@@ -158,10 +158,10 @@ def _read_labels(
     own: bool = False,
 ) -> Labels:
     known = [*paths, *rejected]
-    stems = {posixpath.splitext(path)[0] for path in known}.union(known)
+    stems = {_stem(path) for path in known}
 
     def is_picture(cell: str) -> bool:
-        return has_picture_name(cell) or posixpath.normpath(cell) in stems
+        return has_picture_name(cell) or _stem(cell) in stems
 
     rows = list(read_rows(data, file, is_picture))
     matches = match_paths([path for path, _ in rows], known)
@@ -263,6 +263,10 @@ def _vector_labels(
             f"the first is {printable(paths[bad[0]])}: mend them"
         )
     return labels
+
+
+def _stem(path: str) -> str:
+    return posixpath.splitext(path.replace("\\", "/").rpartition("/")[2])[0].casefold()
 
 
 def _short(label: Any) -> str:
