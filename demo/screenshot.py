@@ -15,7 +15,7 @@ from pages import chromium, served
 VIEWS = (("light", "view=grid&seed=4"), ("dark", "view=picture&seed=8"))
 # The first pictures are slow, and the time that is shown is a median of nine.
 SEEDS_ON = 9
-SIZE = {"width": 520, "height": 960}
+SIZE = {"width": 520, "height": 880}
 
 
 def main(folder: str, output: str) -> None:
