@@ -1,5 +1,7 @@
 """Files that only TensorFlow can reach, such as `gs://…`; it is loaded when one is asked for."""
 
+import os
+from collections.abc import Callable
 from typing import Any
 
 from tfrecords.errors import UserError
@@ -31,13 +33,7 @@ def read_bytes(path: str, limit: int = -1) -> bytes:
     Raises:
         UserError: it cannot be read, or is a pipe or a device.
     """
-    check_regular_file(path)
-    try:
-        with load_gfile().GFile(path, "rb") if is_remote(path) else open(path, "rb") as file:
-            return file.read(limit)
-    except Exception as error:  # TensorFlow has errors of its own
-        reason = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
-        raise UserError(f"{printable(path)}: cannot be read: {reason}") from error
+    return _read(path, lambda file: file.read(limit))
 
 
 def read_whole(path: str, most_bytes: int) -> bytes:
@@ -50,10 +46,27 @@ def read_whole(path: str, most_bytes: int) -> bytes:
     Raises:
         UserError: it cannot be read, is a pipe or a device, or has more bytes.
     """
-    data = read_bytes(path, most_bytes + 1)
-    if len(data) > most_bytes:
-        raise UserError(
-            f"{printable(path)}: expected at most {size_in_words(most_bytes)}, got more: is it "
-            "the right file?"
-        )
-    return data
+
+    def read(file: Any) -> bytes:
+        # To read "at most so many" would take memory for as many.
+        size = file.size() if is_remote(path) else os.fstat(file.fileno()).st_size
+        if size > most_bytes:
+            raise UserError(
+                f"{printable(path)}: expected at most {size_in_words(most_bytes)}, got "
+                f"{size_in_words(size)}: is it the right file?"
+            )
+        return file.read(size)
+
+    return _read(path, read)
+
+
+def _read(path: str, read: Callable[[Any], bytes]) -> bytes:
+    check_regular_file(path)
+    try:
+        with load_gfile().GFile(path, "rb") if is_remote(path) else open(path, "rb") as file:
+            return read(file)
+    except UserError:
+        raise
+    except Exception as error:  # TensorFlow has errors of its own
+        reason = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
+        raise UserError(f"{printable(path)}: cannot be read: {reason}") from error
