@@ -28,7 +28,8 @@ def _unpack_bzip2(file: str | None, info: zipfile.ZipInfo) -> bytes:
         packed.seek(info.header_offset)
         sizes = struct.unpack("<26xHH", packed.read(30))  # of the name and what follows it
         packed.seek(sum(sizes), os.SEEK_CUR)
-        data = bz2.BZ2Decompressor().decompress(packed.read(info.compress_size), info.file_size)
+        size = min(info.compress_size, os.fstat(packed.fileno()).st_size)
+        data = bz2.BZ2Decompressor().decompress(packed.read(size), info.file_size)
     if zlib.crc32(data) != info.CRC:
         raise zipfile.BadZipFile("other bytes than were written")
     return data

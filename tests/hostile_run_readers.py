@@ -1,0 +1,82 @@
+"""The readers of hostile_readers.py that need TensorFlow: networks, and what is in a run folder."""
+
+import os
+
+from hostile_readers import Reader, as_it_is, as_text, write
+
+
+def load_pgan():
+    import golden_cases
+    import official_pickles
+    import small_run
+
+    return golden_cases, official_pickles, small_run
+
+
+def make_official(folder):
+    import official_pickles
+
+    whole = official_pickles.pickle_of_case("wide_group")
+    write(folder, {"a.pkl": whole, "b.pkl": official_pickles.pickle_of_case("wide_group", 0.5, 2)})
+    theano = os.path.join(os.path.dirname(__file__), "golden", "theano_plain.pkl")
+    with open(theano, "rb") as file:
+        write(folder, {"c.pkl": file.read()})
+
+
+def read_official(folder):
+    from pgan_tf.official.networks import read
+    from tfrecords.errors import UserError
+
+    errors = []
+    for name in sorted(os.listdir(folder)):
+        try:
+            _ = read(os.path.join(folder, name)).config
+        except UserError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+def make_run(folder):
+    import small_run
+
+    small_run.make_small_run(folder)
+    flags = "--data=photos\n--resolution=16\n--background=white\n--fit=crop\n--channels=rgb\n"
+    write(folder, {"flags.txt": flags.encode()})
+
+
+def read_checkpoints(folder):
+    from pgan_tf import checkpoint, run_folder
+
+    for path in checkpoint.list_checkpoints(run_folder.checkpoint_folder(folder)):
+        checkpoint.read(path)
+
+
+def read_run_config(folder):
+    from pgan_tf import run_folder
+
+    run_folder.read_config(folder)
+
+
+def read_figures(folder):
+    from pgan_tf.metrics.score_log import read_scores
+    from pgan_tf.run_history import describe_stage, read_metrics
+
+    read_scores(folder)
+    for row in read_metrics(folder):
+        describe_stage(row)
+
+
+def read_flags(folder):
+    from pgan_tf.run_data import read_run_data
+
+    read_run_data(folder)
+
+
+RUN_READERS = (
+    Reader("official", make_official, read_official, {".pkl": (as_it_is,)}, load_pgan),
+    Reader("checkpoint", make_run, read_checkpoints, {".npz": (as_it_is,)}, load_pgan),
+    Reader("config", make_run, read_run_config, {"config.json": (as_text, as_it_is)}, load_pgan),
+    Reader("figures", make_run, read_figures, {"metrics.jsonl": (as_text, as_it_is)}, load_pgan),
+    Reader("flags", make_run, read_flags, {"flags.txt": (as_text, as_it_is)}, load_pgan),
+)

@@ -1,0 +1,103 @@
+"""Files that are nearly right: whole ones with a few bytes changed, always the same ones."""
+
+import re
+
+import numpy as np
+
+_NUMBERS = (
+    0,
+    1,
+    0x7F,
+    0x80,
+    0xFF,
+    0x7FFF,
+    0xFFFF,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+    2**63 - 1,
+    2**64 - 1,
+)
+_TOKENS = (
+    *("null", "true", "-1", "1e999", "NaN", "-0", "9" * 5000, '"\\ud800"', '"../../x"', '""', "[]"),
+    *("{}", "[" * 5000, '{"a":' * 5000, '"' + "a" * 100_000 + '"', '"\\u001b[2J"', "[[[[[]]]]]"),
+)
+
+
+def mutate(data, random, text=False):
+    """Returns bytes with one to three changes; `text` prefers those that hurt text.
+
+    Args:
+        data: a good file.
+        random: a `np.random.Generator`, which decides all.
+        text: whether it is JSON or the like.
+    """
+    kinds = [cut, flip, overwrite, number, number, delete, repeat, move]
+    if text:
+        kinds += [token] * 8
+    for _ in range(random.integers(1, 4)):
+        data = kinds[random.integers(len(kinds))](data, random)
+    return data
+
+
+def cut(data, random):
+    return data[: _place(data, random)]
+
+
+def flip(data, random):
+    """One bit."""
+    changed = bytearray(data)
+    if changed:
+        changed[_place(data, random) % len(data)] ^= 1 << random.integers(8)
+    return bytes(changed)
+
+
+def overwrite(data, random):
+    """A run of bytes, all alike or random."""
+    at, size = _place(data, random), int(random.integers(1, 16))
+    run = random.bytes(size) if random.integers(2) else bytes([random.choice((0, 255))]) * size
+    return data[:at] + run + data[at + size :]
+
+
+def number(data, random):
+    """What may be a size becomes one that makes no sense."""
+    at, size = _place(data, random), int(random.choice((1, 2, 4, 8)))
+    value = int(random.choice(np.array(_NUMBERS, object))) % 2 ** (8 * size)
+    order = ("little", "big")[random.integers(2)]
+    return data[:at] + value.to_bytes(size, order) + data[at + size :]
+
+
+def delete(data, random):
+    at = _place(data, random)
+    return data[:at] + data[at + int(random.integers(1, 64)) :]
+
+
+def repeat(data, random):
+    """A part comes many times: what is in it is nested or used again."""
+    at, size = _place(data, random), int(random.integers(1, 64))
+    return (
+        data[:at] + data[at : at + size] * int(random.choice((2, 3, 50, 2000))) + data[at + size :]
+    )
+
+
+def move(data, random):
+    """A part comes from somewhere else in the file."""
+    start, end, size = _place(data, random), _place(data, random), int(random.integers(1, 64))
+    return data[:end] + data[start : start + size] + data[end + size :]
+
+
+def token(data, random):
+    """A value in JSON becomes another."""
+    words = list(re.finditer(rb'"[^"]*"|-?\d+(\.\d+)?|true|false|null|\[|\]|\{|\}', data))
+    if not words:
+        return data
+    word = words[random.integers(len(words))]
+    new = str(random.choice(np.array(_TOKENS, object))).encode()
+    return data[: word.start()] + new + data[word.end() :]
+
+
+def _place(data, random):
+    """Mostly in the first or last kilobyte, where headers and indices are."""
+    size = len(data)
+    near = int(random.integers(min(size, 1024) + 1))
+    return (near, near, size - near, int(random.integers(size + 1)))[random.integers(4)]
