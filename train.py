@@ -10,6 +10,7 @@ import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlo
 import contextlib
 import dataclasses
 import functools
+import itertools
 import os
 import pathlib
 import posixpath
@@ -260,7 +261,7 @@ def print_what_next(run_dir: str, images_shown: int) -> None:
 def with_default_preset(arguments: list[str]) -> list[str]:
     """Puts the shapes preset before the arguments, unless they choose data or a preset."""
     preset = pathlib.Path(__file__).parent / "presets" / "shapes.flags"
-    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, after in itertools.pairwise([*arguments, ""]):
         name, equals, value = word.lstrip("-").partition("=")
         # "--data shapes" is "--data=shapes".
         other_data = name == "data" and (value if equals else after) != "shapes"

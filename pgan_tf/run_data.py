@@ -78,7 +78,9 @@ def find_data(
             f"--data: expected pictures with {num_channels} channels and {label_size} classes, as "
             f"it was trained on, got {info.num_channels} and {info.label_size}"
         )
-    if begun is not None and (words := _describe_other(begun, info, wanted.data_cache)):
+    # Runs of before do not know what theirs held.
+    knows = begun is not None and begun.data.files
+    if knows and (words := _describe_other(begun, info, wanted.data_cache)):
         if not chosen:
             raise UserError(
                 f"--data: expected the pictures that the run was trained on, {wanted.data} holds "

@@ -82,7 +82,7 @@ def test_flags_of_a_run_are_a_flagfile_that_makes_the_same_run(train, tmp_path):
         config = train.given.make_config("x", 1024, 3, 0)
     (tmp_path / "flags.txt").write_text(text)
     assert config_of(train, f"--flagfile={tmp_path}/flags.txt") == config
-    assert "--run_dir=runs/x" in text.splitlines()
+    assert f"--run_dir={pathlib.Path.cwd()}/runs/x" in text.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,10 @@ def test_flags_of_a_run_are_a_flagfile_that_makes_the_same_run(train, tmp_path):
         (["-data=pictures"], False),
         (["--flagfile=x"], False),
         (["--data_cache=/tmp"], True),
+        (["--run_dir=runs/my-data --data=photos"], True),
+        (["--run_dir=runs/my-data", "--data=photos"], False),
+        (["--run_dir", "runs/my-data", "--data", "photos"], False),
+        (["--run_dir=runs/my-data", "--data=shapes"], True),
     ],
 )
 def test_shapes_preset_stands_in_for_missing_data(arguments, is_preset, train):
