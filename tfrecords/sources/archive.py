@@ -1,5 +1,6 @@
 """A .zip or .tar archive of picture files as a source."""
 
+import functools
 import lzma
 import os
 import posixpath
@@ -12,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfrecords.dataset_json import JSON_NAME
 from tfrecords.errors import UserError
 from tfrecords.source import Reader, Source
+from tfrecords.sources.archive_text import read_text
 from tfrecords.sources.label_files import find_labels
 from tfrecords.sources.listing import (
     has_picture_name,
@@ -25,7 +26,6 @@ from tfrecords.sources.listing import (
 )
 from tfrecords.sources.parts import Parts, file_identity, new_temporary_file
 
-_JSON_BYTES = 2**27  # of labels, at most: three million pictures
 _TAR_ENDINGS = (".tar",)
 _COMPRESSED_ENDINGS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
@@ -67,7 +67,7 @@ def open_archive(file: str, labels: str | None = None) -> Source:
     if not paths:
         raise no_pictures(file)
     rejected = (path for path, _ in entries.rejected)
-    found = find_labels(labels, paths, file, rejected, entries.texts.get)
+    found = find_labels(labels, paths, file, rejected, functools.partial(read_text, file))
 
     def picture_name(index: int) -> str:
         return printable(f"{file}/{paths[index]}")
@@ -89,16 +89,12 @@ def open_archive(file: str, labels: str | None = None) -> Source:
 
 @dataclass(frozen=True, eq=False)
 class _Entries:
-    """The pictures in an archive: how to open them, their paths, and what is none.
-
-    `texts` holds each `dataset.json`, by its path.
-    """
+    """The pictures in an archive: how to open them, their paths, and what is none."""
 
     open: Callable[[], Reader]
     paths: Sequence[str]
     identity: Sequence[Sequence[str | int]]
     rejected: Sequence[tuple[str, str]]
-    texts: dict[str, bytes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,14 +134,6 @@ def _damaged(file: str, error: Exception) -> UserError:
 def _open_zip(file: str) -> _Entries:
     with _load_zip(file) as archive:
         infos = archive.infolist()
-        try:
-            texts = {
-                _clean_path(info.filename): archive.read(info)
-                for info in infos
-                if _holds_labels(_clean_path(info.filename), info.file_size)
-            }
-        except ARCHIVE_ERRORS as error:
-            raise _damaged(file, error) from error
     found: dict[str, int] = {}
     rejected = {}
     for position, info in enumerate(infos):
@@ -161,7 +149,7 @@ def _open_zip(file: str) -> _Entries:
     paths = sorted(found)
     identity = [[path, infos[found[path]].file_size, infos[found[path]].CRC] for path in paths]
     positions = np.array([found[path] for path in paths], np.int64)
-    return _Entries(_OpenZip(file, positions), paths, identity, sorted(rejected.items()), texts)
+    return _Entries(_OpenZip(file, positions), paths, identity, sorted(rejected.items()))
 
 
 def _open_tar(file: str) -> _Entries:
@@ -173,27 +161,25 @@ def _open_tar(file: str) -> _Entries:
 def _index_tar(file: str) -> _Entries:
     places: dict[str, tuple[int, int, int]] = {}
     rejected: dict[str, str] = {}
-    texts: dict[str, bytes] = {}
     try:
         with tarfile.open(file, "r:") as archive:
-            for path, member in _members(archive, texts):
+            for path, member in _members(archive):
                 if member.isreg() and not member.issparse():
                     places[path] = (member.offset_data, member.size, int(member.mtime))
                 else:
                     _add_link(path, member, places, rejected)
     except ARCHIVE_ERRORS as error:
         raise _damaged(file, error) from error
-    return _tar_entries(file, file, places, rejected, texts)
+    return _tar_entries(file, file, places, rejected)
 
 
 def _spool_tar(file: str) -> _Entries:
     places: dict[str, tuple[int, int, int]] = {}
     rejected: dict[str, str] = {}
-    texts: dict[str, bytes] = {}
     with new_temporary_file() as (spool, temporary):
         try:
             with tarfile.open(file, "r|*") as archive:
-                for path, member in _members(archive, texts):
+                for path, member in _members(archive):
                     if member.isreg():
                         places[path] = (spool.tell(), member.size, int(member.mtime))
                         data = _extract(archive, member)
@@ -202,7 +188,7 @@ def _spool_tar(file: str) -> _Entries:
                         _add_link(path, member, places, rejected)
         except (EOFError, ValueError, zlib.error, tarfile.TarError) as error:
             raise _damaged(file, error) from error
-    return _tar_entries(file, temporary, places, rejected, texts)
+    return _tar_entries(file, temporary, places, rejected)
 
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
@@ -212,17 +198,13 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
         raise tarfile.ReadError(str(error)) from error
 
 
-def _members(
-    archive: tarfile.TarFile, texts: dict[str, bytes]
-) -> Iterator[tuple[str, tarfile.TarInfo]]:
-    """Gives what is named like a picture, and its path; adds to `texts`."""
+def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, tarfile.TarInfo]]:
+    """Gives what is named like a picture, and its path."""
     while (member := archive.next()) is not None:
         archive.members = []  # tarfile would keep 1 kB for each
         path = _clean_path(member.name)
         if has_picture_name(path) and not is_hidden(path) and not member.isdir():
             yield path, member
-        elif member.isreg() and _holds_labels(path, member.size):
-            texts[path] = _extract(archive, member)
 
 
 def _add_link(
@@ -244,7 +226,6 @@ def _tar_entries(
     spool: object,
     places: dict[str, tuple[int, int, int]],
     rejected: dict[str, str],
-    texts: dict[str, bytes],
 ) -> _Entries:
     paths = sorted(places)
     table = np.array([places[path] for path in paths], np.int64).reshape(-1, 3)
@@ -252,12 +233,7 @@ def _tar_entries(
         [path, int(size), int(time)] for path, (_, size, time) in zip(paths, table, strict=True)
     ]
     parts = Parts(spool, table[:, 0].copy(), table[:, 1].copy(), file)
-    return _Entries(parts, paths, identity, sorted(rejected.items()), texts)
-
-
-def _holds_labels(path: str, size: int) -> bool:
-    """Says whether an entry may hold the labels: in the folder that holds all pictures."""
-    return path.count("/") <= 2 and posixpath.basename(path) == JSON_NAME and size <= _JSON_BYTES
+    return _Entries(parts, paths, identity, sorted(rejected.items()))
 
 
 def _clean_path(path: str) -> str:
