@@ -1,9 +1,11 @@
 """An export behind TensorFlow Serving's protocol, and docs/serving.md run as it stands."""
 
+import dataclasses
 import io
 import json
 import pathlib
 import re
+import textwrap
 import urllib.error
 import urllib.request
 
@@ -268,3 +270,15 @@ def test_the_pages_batching_sizes_end_with_the_largest():
     sizes = [int(value) for name, value in values if name == "allowed_batch_sizes"]
     assert sizes == sorted(sizes) and sizes[-1] == int(dict(values)["max_batch_size"])
     assert len(values) == len(block.splitlines())
+
+
+def test_the_pages_code_draws_a_class_by_its_name(trained, tmp_path, monkeypatch):
+    names = ("circle", "square", "triangle", "star", "cross", "ring")
+    named = dataclasses.replace(trained, label_names=names)
+    write_saved_model(named, ExportOptions(str(tmp_path / "exports/shapes")))
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"\n(    import json\n(?:    .*\n|\n)*?    images = .*\n)", PAGE)
+    known = {}
+    exec(textwrap.dedent(code), known)
+    expected = draw(trained, sampling.latents_from_seeds([7], 64), np.eye(6, dtype="f")[[3]])
+    np.testing.assert_allclose(known["images"], expected, rtol=0, atol=1e-6)

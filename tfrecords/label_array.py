@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+
 import numpy as np
 
 from tfrecords.errors import UserError
@@ -61,4 +63,12 @@ def class_numbers(labels: np.ndarray) -> np.ndarray | None:
         if not (is_one | (block == 0)).all() or (is_one.sum(axis=1) > 1).any():
             return None
         classes.append(np.where(is_one.any(axis=1), is_one.argmax(axis=1), -1))
+        _forget(labels)
     return np.concatenate(classes)
+
+
+def _forget(labels: np.ndarray) -> None:
+    """Gives back the memory of what was read of a file so far, where the system lets us."""
+    mapped = getattr(labels, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)

@@ -1,10 +1,12 @@
 """A .zip or .tar archive of picture files as a source."""
 
+import functools
 import os
 
 from tfrecords.errors import UserError
 from tfrecords.regular_file import check_regular_file
 from tfrecords.source import Source
+from tfrecords.sources.archive_text import read_text
 from tfrecords.sources.entries import ARCHIVE_ERRORS, damaged
 from tfrecords.sources.label_files import find_labels
 from tfrecords.sources.listing import no_pictures, printable, sample_read_sides
@@ -46,7 +48,7 @@ def open_archive(file: str, labels: str | None = None) -> Source:
     if not paths:
         raise no_pictures(file, entries.rejected)
     rejected = (path for path, _ in entries.rejected)
-    found = find_labels(labels, paths, file, rejected, entries.texts.get)
+    found = find_labels(labels, paths, file, rejected, functools.partial(read_text, file))
 
     def picture_name(index: int) -> str:
         return printable(f"{file}/{paths[index]}")

@@ -6,13 +6,10 @@ import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tfrecords.dataset_json import JSON_NAME
 from tfrecords.errors import UserError
 from tfrecords.source import Reader
 from tfrecords.sources.listing import printable
 from tfrecords.sources.tar import TAR_ERRORS
-
-_JSON_BYTES = 2**27  # of labels, at most: three million pictures
 
 ARCHIVE_ERRORS = (
     *TAR_ERRORS,
@@ -25,16 +22,12 @@ ARCHIVE_ERRORS = (
 
 @dataclass(frozen=True, eq=False)
 class Entries:
-    """The pictures in an archive: how to open them, their paths, and what is none.
-
-    `texts` holds each `dataset.json`, by its path.
-    """
+    """The pictures in an archive: how to open them, their paths, and what is none."""
 
     open: Callable[[], Reader]
     paths: Sequence[str]
     identity: Sequence[Sequence[str | int]]
     rejected: Sequence[tuple[str, str]]
-    texts: dict[str, bytes]
 
 
 def damaged(file: str, error: Exception) -> UserError:
@@ -46,8 +39,3 @@ def damaged(file: str, error: Exception) -> UserError:
 def clean_path(path: str) -> str:
     """Returns an entry's path with slashes, below the archive."""
     return posixpath.normpath(path.replace("\\", "/")).lstrip("/")
-
-
-def holds_labels(path: str, size: int) -> bool:
-    """Says whether an entry may hold the labels: in the folder that holds all pictures."""
-    return path.count("/") <= 2 and posixpath.basename(path) == JSON_NAME and size <= _JSON_BYTES

@@ -26,6 +26,8 @@ from tfrecords.sources.listing import (
 _HEADER_BYTES = 2**18  # of a remote picture: most tell their size within these
 _REMOTE_THREADS = 32  # that ask for files at a time: each waits for its answer
 
+_TEXT_BYTES = 2**27  # of labels: of three million pictures
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -205,7 +207,7 @@ def _open_reader(folder: str, paths: Sequence[str]) -> Reader:
 def _read_if_there(folder: str, path: str) -> bytes | None:
     file = _join(folder, path)
     there = load_gfile().exists(file) if is_remote(folder) else os.path.isfile(file)
-    return read_bytes(file) if there else None
+    return read_bytes(file, _TEXT_BYTES) if there else None
 
 
 def _join(folder: str, path: str) -> str:

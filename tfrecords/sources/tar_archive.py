@@ -11,7 +11,7 @@ import numpy as np
 from tfrecords import limits
 from tfrecords.errors import UserError
 from tfrecords.picture_kinds import HEAD_BYTES
-from tfrecords.sources.entries import Entries, clean_path, damaged, holds_labels
+from tfrecords.sources.entries import Entries, clean_path, damaged
 from tfrecords.sources.listing import has_picture_name, is_hidden, why_left_out
 from tfrecords.sources.parts import Parts, new_temporary_file
 from tfrecords.sources.tar import TAR_ERRORS, is_compressed, open_tar, read_member, read_members
@@ -25,24 +25,22 @@ def find_in_tar(file: str) -> Entries:
 def _index_tar(file: str) -> Entries:
     places: dict[str, tuple[int, int, int]] = {}
     rejected: dict[str, str] = {}
-    texts: dict[str, bytes] = {}
     with open_tar(file) as archive:
-        for path, member, opened in _members(archive, rejected, texts):
+        for path, member, opened in _members(archive, rejected):
             if opened:
                 places[path] = (member.offset_data, member.size, int(member.mtime))
             else:
                 _add_link(path, member, places, rejected)
-    return _tar_entries(file, file, places, rejected, texts)
+    return _tar_entries(file, file, places, rejected)
 
 
 def _spool_tar(file: str) -> Entries:
     places: dict[str, tuple[int, int, int]] = {}
     rejected: dict[str, str] = {}
-    texts: dict[str, bytes] = {}
     with new_temporary_file() as (spool, temporary):
         try:
             with open_tar(file) as archive:
-                for path, member, opened in _members(archive, rejected, texts):
+                for path, member, opened in _members(archive, rejected):
                     if opened:
                         places[path] = (spool.tell(), member.size, int(member.mtime))
                         spool.write(read_member(opened))
@@ -52,15 +50,15 @@ def _spool_tar(file: str) -> Entries:
             raise
         except TAR_ERRORS as error:  # an OSError is the disk's
             raise damaged(file, error) from error
-    return _tar_entries(file, temporary, places, rejected, texts)
+    return _tar_entries(file, temporary, places, rejected)
 
 
 def _members(
-    archive: tarfile.TarFile, rejected: dict[str, str], texts: dict[str, bytes]
+    archive: tarfile.TarFile, rejected: dict[str, str]
 ) -> Iterator[tuple[str, tarfile.TarInfo, io.BufferedReader | None]]:
     """Gives the path of each picture and of links, and the file that reads it.
 
-    What is not read here is added to `rejected`, files of labels to `texts`.
+    What is not read here is added to `rejected`.
     """
     for member in read_members(archive):
         path = clean_path(member.name)
@@ -72,9 +70,6 @@ def _members(
             continue
         # One file for a look and for reading: a compressed archive does not go backwards.
         opened = cast(io.BufferedReader, archive.extractfile(member))
-        if holds_labels(path, member.size):
-            texts[path] = read_member(opened)
-            continue
         why = why_left_out(path, functools.partial(_tar_head, opened))
         if why == "":
             why = limits.picture_too_large(member.size) or ""
@@ -110,7 +105,6 @@ def _tar_entries(
     spool: object,
     places: dict[str, tuple[int, int, int]],
     rejected: dict[str, str],
-    texts: dict[str, bytes],
 ) -> Entries:
     paths = sorted(places)
     table = np.array([places[path] for path in paths], np.int64).reshape(-1, 3)
@@ -118,4 +112,4 @@ def _tar_entries(
         [path, int(size), int(time)] for path, (_, size, time) in zip(paths, table, strict=True)
     ]
     parts = Parts(spool, table[:, 0].copy(), table[:, 1].copy(), file)
-    return Entries(parts, paths, identity, sorted(rejected.items()), texts)
+    return Entries(parts, paths, identity, sorted(rejected.items()))

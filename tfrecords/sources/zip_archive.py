@@ -12,7 +12,7 @@ from tfrecords import limits
 from tfrecords.errors import UserError
 from tfrecords.picture_kinds import HEAD_BYTES
 from tfrecords.source import Reader
-from tfrecords.sources.entries import ARCHIVE_ERRORS, Entries, clean_path, damaged, holds_labels
+from tfrecords.sources.entries import ARCHIVE_ERRORS, Entries, clean_path, damaged
 from tfrecords.sources.listing import has_picture_name, is_hidden, printable, why_left_out
 from tfrecords.sources.zip_entry import read_entry
 
@@ -50,16 +50,12 @@ def open_zip(file: str) -> Entries:
     """Finds the pictures in a zip; see `archive.open_archive`."""
     found: dict[str, int] = {}
     rejected = {}
-    texts = {}
     unpacked = 0
     with _load_zip(file) as archive:
         infos = archive.infolist()
         for position, info in enumerate(infos):
             path = clean_path(info.filename)
             if info.is_dir() or is_hidden(path):
-                continue
-            if holds_labels(path, info.file_size):
-                texts[path] = read_entry(archive, info)
                 continue
             named = has_picture_name(path)
             if named and info.flag_bits & 1:
@@ -81,7 +77,7 @@ def open_zip(file: str) -> Entries:
     paths = sorted(found)
     identity = [[path, infos[found[path]].file_size, infos[found[path]].CRC] for path in paths]
     positions = np.array([found[path] for path in paths], np.int64)
-    return Entries(_OpenZip(file, positions), paths, identity, sorted(rejected.items()), texts)
+    return Entries(_OpenZip(file, positions), paths, identity, sorted(rejected.items()))
 
 
 def _zip_head(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
