@@ -37,7 +37,9 @@ from tfrecords.source import PictureOptions
 flags.adopt_module_key_flags(given)
 
 SAVED_MODEL = flags.DEFINE_string(
-    "saved_model", None, "In place of --run_dir, a folder that export.py wrote."
+    "saved_model",
+    None,
+    "In place of --run_dir, a folder that export.py wrote. It is a program: docs/security.md.",
 )
 
 # What to draw

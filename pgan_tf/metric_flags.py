@@ -27,7 +27,8 @@ EVAL_SEED = flags.DEFINE_integer(
 INCEPTION = flags.DEFINE_string(
     "inception",
     None,
-    "Frozen Inception graph of 2015 (.pb or .tgz) for fid, kid, is, pr. Default: it is fetched.",
+    "Frozen Inception graph of 2015 (.pb or .tgz) for fid, kid, is, pr. Default: it is fetched. "
+    "Another one is a program: docs/security.md.",
 )
 
 DEFAULT_EVERY = 10

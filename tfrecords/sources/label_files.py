@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from tfrecords.errors import UserError
-from tfrecords.remote import read_bytes
+from tfrecords.remote import read_whole
 from tfrecords.source import one_hot
 from tfrecords.sources.listing import has_picture_name, printable
 
 LABELS_HELP = "'none', 'folders' or the path of a CSV or JSON file"
 
+_MOST_BYTES = 2**30
 _DELIMITERS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
 
 Labels = tuple[np.ndarray | None, tuple[str, ...]]
@@ -200,7 +201,7 @@ def _check_paths(
 
 def _read_text(file: str) -> str:
     try:
-        return read_bytes(file).decode("utf-8-sig")
+        return read_whole(file, _MOST_BYTES).decode("utf-8-sig")
     except ValueError as error:  # a UserError, or no UTF-8
         reason = printable(str(error))
         raise UserError(f"labels: expected {LABELS_HELP}, got {file!r}: {reason}") from error
