@@ -117,7 +117,8 @@ class _OpenZip:
                 return read_entry(archive, info)
             except ARCHIVE_ERRORS as error:
                 name = printable(f"{self.file}/{info.filename}")
-                raise UserError(f"{name}: cannot be read: {error}") from error
+                reason = printable(str(error))[:200]  # it may tell a name of any length
+                raise UserError(f"{name}: cannot be read: {reason}") from error
 
         return read
 
@@ -130,7 +131,7 @@ def _load_zip(file: str) -> zipfile.ZipFile:
 
 
 def _damaged(file: str, error: Exception) -> UserError:
-    reason = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    reason = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)[:200]
     return UserError(f"{file}: cannot be read, {reason}: is the archive complete?")
 
 
