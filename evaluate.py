@@ -54,7 +54,9 @@ NETWORK = flags.DEFINE_enum(
     "network", "average_generator", ["average_generator", "generator"], "Which weights."
 )
 SAVED_MODEL = define_path(
-    "saved_model", None, "In place of --run_dir, a folder that export.py wrote."
+    "saved_model",
+    None,
+    "In place of --run_dir, a folder that export.py wrote. It is a program: docs/security.md.",
 )
 for name in ("run_dir", "data", "data_cache", "num_images", "eval_seed", "inception"):
     flags.declare_key_flag(name)

@@ -41,7 +41,9 @@ from tfrecords.source import PictureOptions
 
 flags.adopt_module_key_flags(given)
 
-SAVED_MODEL = define_path("saved_model", None, "In place of --run_dir, an export.")
+SAVED_MODEL = define_path(
+    "saved_model", None, "In place of --run_dir, an export. It is a program: docs/security.md."
+)
 
 # What to draw
 SEEDS = define_read(

@@ -32,7 +32,8 @@ EVAL_SEED = define_number(
 INCEPTION = define_path(
     "inception",
     None,
-    "Frozen Inception graph of 2015 (.pb or .tgz) for fid, kid, is, pr. Default: it is fetched.",
+    "Frozen Inception graph of 2015 (.pb or .tgz) for fid, kid, is, pr. Default: it is fetched. "
+    "Another one is a program: docs/security.md.",
 )
 
 DEFAULT_EVERY = 10

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import posixpath
+import sys
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -16,8 +17,10 @@ from pgan_tf.generating.interpolation import truncate
 from pgan_tf.sampling import latents_from_seeds, to_uint8
 from pgan_tf.trained import Trained
 from tfrecords.errors import UserError
+from tfrecords.remote import read_whole
 
 BATCH_SIZE = 16
+_MOST_JSON_BYTES = 2**26
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,10 +83,20 @@ def painter_of(trained: Trained) -> Painter:
 def open_saved_model(path: str) -> Painter:
     """Opens what `export.py` wrote: the folder of a version, or the one of all versions.
 
+    A SavedModel is a program. One that says of itself that it is another's is opened all the
+    same, after a line on stderr: `pgan.json` beside it can be forged, and proves nothing.
+
     Raises:
         UserError: there is no such SavedModel.
     """
     folder = _newest_version(path)
+    if not _says_it_is_ours(folder):
+        print(
+            f"--saved_model: {folder} does not look like an export of pgan-tf: a SavedModel is a "
+            "program, open those alone whose makers you trust (docs/security.md)",
+            file=sys.stderr,
+            flush=True,
+        )
     try:
         loaded = tf.saved_model.load(folder)
         signature = loaded.signatures["serving_default"]
@@ -131,6 +144,14 @@ def truncated(painter: Painter, truncation: float, seed: int) -> Painter:
             truncate(latents, center, truncation), labels
         ),
     )
+
+
+def _says_it_is_ours(folder: str) -> bool:
+    try:
+        known = json.loads(read_whole(posixpath.join(folder, JSON_FILE), _MOST_JSON_BYTES))
+    except (ValueError, RecursionError):  # a UserError, too
+        return False
+    return isinstance(known, dict) and known.get("made_by") == "pgan-tf"
 
 
 def _newest_version(path: str) -> str:

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from tfrecords.errors import UserError
 from tfrecords.files import whole_file
 from tfrecords.locking import locked
+from tfrecords.regular_file import check_regular_file
 
 GRAPH_NAME = "classify_image_graph_def.pb"
 URL = f"https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/{GRAPH_NAME}"
@@ -30,6 +31,7 @@ SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
 
 _CACHED_NAME = "inception-2015-12-05.pb"
 _CHUNK_BYTES = 2**20
+_MOST_BYTES = 2**30  # the published one has 96 MB
 _TIMEOUT_SECONDS = 30
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -73,7 +75,8 @@ def read_inception_file(path: str | None, cache_dir: str) -> InceptionFile:
     if found.sha256 != SHA256:
         print(
             f"--inception: {path} is not the published graph (its sha256 is {found.sha256[:8]}…, "
-            f"not {SHA256[:8]}…): scores compare only with those of the same file",
+            f"not {SHA256[:8]}…): scores compare only with those of the same file, and a graph is "
+            "a program, use one alone whose maker you trust (docs/security.md)",
             flush=True,
         )
     return found
@@ -124,6 +127,8 @@ def _graph_in(contents: bytes, path: str) -> bytes:
         with tarfile.open(fileobj=io.BytesIO(contents), mode="r:gz") as archive:
             for member in archive:
                 if member.isfile() and posixpath.basename(member.name) == GRAPH_NAME:
+                    if member.issparse() or member.size > _MOST_BYTES:
+                        raise tarfile.ReadError(f"{GRAPH_NAME} has {member.size} bytes")
                     return archive.extractfile(member).read()
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise UserError(
@@ -136,6 +141,7 @@ def _graph_in(contents: bytes, path: str) -> bytes:
 
 
 def _read(path: str) -> bytes:
+    check_regular_file(path)
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
             return file.read()

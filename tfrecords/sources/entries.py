@@ -32,7 +32,8 @@ class Entries:
 
 def damaged(file: str, error: Exception) -> UserError:
     """Returns the error about an archive that cannot be read."""
-    reason = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    reason = printable(reason)[:200]
     return UserError(f"{file}: cannot be read, {reason}: is the archive complete?")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from tfrecords.classes import list_names, readable_name
 from tfrecords.dataset_json import JSON_NAME
 from tfrecords.errors import UserError
-from tfrecords.remote import read_bytes
+from tfrecords.remote import read_whole
 from tfrecords.source import OneHot, one_hot
 from tfrecords.sources.label_folders import folder_classes
 from tfrecords.sources.label_paths import match_paths
@@ -20,6 +20,8 @@ from tfrecords.sources.label_rows import ENDINGS, parse_json, read_rows
 from tfrecords.sources.listing import has_picture_name, printable
 
 LABELS_HELP = "'none', 'folders' or the path of a CSV or JSON file"
+
+_MOST_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def read_label_file(
     if os.path.splitext(file)[1].lower() not in ENDINGS:
         raise UserError(f"labels: expected {LABELS_HELP}, got {file!r}")
     try:
-        data = read_bytes(file)
+        data = read_whole(file, _MOST_BYTES)
     except UserError as error:
         reason = printable(str(error))
         raise UserError(f"labels: expected {LABELS_HELP}, got {file!r}: {reason}") from error

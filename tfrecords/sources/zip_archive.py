@@ -34,7 +34,8 @@ class _OpenZip:
                 return read_entry(archive, info)
             except ARCHIVE_ERRORS as error:
                 name = printable(f"{self.file}/{info.filename}")
-                raise UserError(f"{name}: cannot be read: {error}") from error
+                reason = printable(str(error))[:200]  # it may tell a name of any length
+                raise UserError(f"{name}: cannot be read: {reason}") from error
 
         return read
 
