@@ -10,9 +10,9 @@ from PIL import Image
 
 from tfrecords import depth
 from tfrecords.errors import UserError
+from tfrecords.fingerprint import compute_fingerprint
 from tfrecords.images import prepare_picture
 from tfrecords.settling import settle_options
-from tfrecords.source import compute_fingerprint
 from tfrecords.writing.writer import write_dataset
 
 RAMP = np.arange(64).reshape(8, 8) * 65  # 0 to 4095

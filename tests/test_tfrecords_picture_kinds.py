@@ -2,6 +2,8 @@ import json
 import os
 import pathlib
 import tarfile
+import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
@@ -150,6 +152,20 @@ def test_text_and_noise_are_no_pictures():
     assert sniff(np.random.default_rng(0).bytes(512)) is None
     assert kind_by_ending("a.png.txt") is None
     assert kind_by_ending("png") is None
+
+
+def test_a_look_at_what_a_zip_holds_unpacks_little_of_it(tmp_path):
+    kinds = {"deflate": zipfile.ZIP_DEFLATED, "bzip2": zipfile.ZIP_BZIP2}
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, kind in kinds.items():
+            archive.writestr(name, bytes(2**25), kind)
+            archive.writestr(f"{name} picture", encode(PICTURE), kind)
+    tracemalloc.start()
+    source = open_source(str(tmp_path / "a.zip"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert source.num_pictures == 2
+    assert peak < 2**22
 
 
 def test_a_hard_link_in_a_tar_needs_no_ending(tmp_path):

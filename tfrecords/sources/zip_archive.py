@@ -14,7 +14,7 @@ from tfrecords.picture_kinds import HEAD_BYTES
 from tfrecords.source import Reader
 from tfrecords.sources.entries import ARCHIVE_ERRORS, Entries, clean_path, damaged
 from tfrecords.sources.listing import has_picture_name, is_hidden, printable, why_left_out
-from tfrecords.sources.zip_entry import read_entry
+from tfrecords.sources.zip_entry import read_entry, read_head
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,6 @@ def open_zip(file: str) -> Entries:
 
 def _zip_head(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
-        with archive.open(info) as member:
-            return member.read(HEAD_BYTES)
+        return read_head(archive, info, HEAD_BYTES)
     except ARCHIVE_ERRORS:  # encrypted or broken: nothing says that it is a picture
         return b""

@@ -22,14 +22,23 @@ def read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _unpack_bzip2(file: str | None, info: zipfile.ZipInfo) -> bytes:
+def read_head(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> bytes:
+    """Returns an entry's first bytes, and unpacks little more."""
+    if info.compress_type == zipfile.ZIP_BZIP2:
+        return _unpack_bzip2(archive.filename, info, size)
+    with archive.open(info) as entry:
+        return entry.read(size)
+
+
+def _unpack_bzip2(file: str | None, info: zipfile.ZipInfo, most: int | None = None) -> bytes:
     """Does what zipfile does, which knows no limit: 4 KiB may come to gigabytes."""
     with open(file, "rb") as packed:
         packed.seek(info.header_offset)
         sizes = struct.unpack("<26xHH", packed.read(30))  # of the name and what follows it
         packed.seek(sum(sizes), os.SEEK_CUR)
         size = min(info.compress_size, os.fstat(packed.fileno()).st_size)
-        data = bz2.BZ2Decompressor().decompress(packed.read(size), info.file_size)
-    if zlib.crc32(data) != info.CRC:
+        wanted = info.file_size if most is None else most
+        data = bz2.BZ2Decompressor().decompress(packed.read(size), wanted)
+    if most is None and zlib.crc32(data) != info.CRC:
         raise zipfile.BadZipFile("other bytes than were written")
     return data
