@@ -80,7 +80,7 @@ def write_dataset(
     conversion = Conversion(
         source, options, name or out_dir.split("/")[-1], shuffle, encoding, shard_bytes
     )
-    processes = processes or len(os.sched_getaffinity(0))
+    processes = min(processes or len(os.sched_getaffinity(0)), max(1, source.num_pictures))
     if not is_remote(out_dir):
         _write_local(conversion, out_dir, processes, strict)
         return read_dataset_info(out_dir)
