@@ -36,7 +36,7 @@ from pgan_tf.metrics.score_log import (
 from pgan_tf.run_data import RunData, find_data, read_run_data
 from pgan_tf.run_folder import checkpoint_folder, read_config, readable_errors
 from pgan_tf.whole_file import write_file
-from tfrecords.checked_flags import define_path, define_text, read_path
+from tfrecords.checked_flags import define_path, define_text, not_with, read_path
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
@@ -71,6 +71,7 @@ def main() -> None:
         raise UserError(
             f"--run_dir or --saved_model: expected one of them, got {got}: name what to score"
         )
+    not_with(["checkpoint", "network"], SAVED_MODEL)
     names = parse_names(METRICS.value or metric_flags.EVAL_METRICS.value or "swd", "--metrics")
     if SAVED_MODEL.value:
         score_saved_model(names)

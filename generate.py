@@ -87,9 +87,7 @@ NEIGHBOURS = define_number(
     "(the default) a row for each of 8 samples.",
     Bounds(1, 100, whole=True),
 )
-DATA = define_path(
-    "data", None, "Of --neighbours: the training pictures, as for train.py. Default: the run's."
-)
+DATA = define_path("data", None, "Of --neighbours: the training pictures. Default: the run's.")
 DATA_CACHE = define_path(
     "data_cache", None, "Of --neighbours: where they are kept as TFRecords. Default: the run's."
 )

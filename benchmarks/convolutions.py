@@ -15,6 +15,8 @@ from absl import flags
 
 from pgan_tf.convolution import Direct
 from pgan_tf.winograd import Winograd
+from tfrecords.bounds import COUNTS
+from tfrecords.checked_flags import define_number
 from tfrecords.command_line import run
 
 LAYERS = flags.DEFINE_list(
@@ -23,7 +25,7 @@ LAYERS = flags.DEFINE_list(
     "32:128:128,32:128:256:down,32:256:128:up,64:64:64,64:64:128:down,64:128:64:up",
     "See above.",
 )
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Pictures.", lower_bound=1)
+BATCH_SIZE = define_number("batch_size", 16, "Pictures.", COUNTS)
 _ROUNDS = 5
 
 

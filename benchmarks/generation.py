@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 
 import tensorflow as tf
-from absl import flags
 
 from pgan_tf.config import NetworkConfig
 from pgan_tf.exporting.inference import fold
@@ -18,12 +17,14 @@ from pgan_tf.flops import generation_flops
 from pgan_tf.networks import build_generator
 from pgan_tf.schedule import Stage
 from pgan_tf.stage_benchmark import matrix_product_gflops
+from tfrecords.bounds import COUNTS, RESOLUTIONS, Bounds
+from tfrecords.checked_flags import define_number
 from tfrecords.command_line import run
 
-RESOLUTION = flags.DEFINE_integer("resolution", 128, "In pixels.")
-FMAP_BASE = flags.DEFINE_integer("fmap_base", 2048, "As of train.py.", lower_bound=1)
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Pictures drawn together.", lower_bound=1)
-SECONDS = flags.DEFINE_float("seconds", 4.0, "For each way of drawing.", 0.0)
+RESOLUTION = define_number("resolution", 128, "In pixels.", RESOLUTIONS)
+FMAP_BASE = define_number("fmap_base", 2048, "As of train.py.", COUNTS)
+BATCH_SIZE = define_number("batch_size", 8, "Pictures drawn together.", COUNTS)
+SECONDS = define_number("seconds", 4.0, "For each way of drawing.", Bounds(0, 3600))
 
 
 def images_per_second(draw: Callable[[tf.Tensor], tf.Tensor], latents: tf.Tensor) -> float:

@@ -13,15 +13,17 @@ import time
 import keras
 import numpy as np
 import tensorflow as tf
-from absl import app, flags
+from absl import app
 
 from pgan_tf.metrics.frechet_distance import make_fid
 from pgan_tf.metrics.inception_graph import Seen
 from pgan_tf.metrics.inception_score import make_is
 from pgan_tf.metrics.kernel_distance import make_kid
 from pgan_tf.metrics.precision_recall import make_pr
+from tfrecords.bounds import COUNTS
+from tfrecords.checked_flags import define_number
 
-PICTURES = flags.DEFINE_integer("pictures", 2048, "In each of the two sets.")
+PICTURES = define_number("pictures", 2048, "In each of the two sets.", COUNTS)
 BATCH_SIZE, FEATURES, CLASSES = 64, 2048, 1008
 SECONDS = 15
 

@@ -22,7 +22,6 @@ import tempfile
 import time
 
 import tensorflow as tf
-from absl import flags
 
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.distribution import make_strategy
@@ -33,14 +32,18 @@ from pgan_tf.schedule import Stage, make_stages, position_at
 from pgan_tf.state import TrainingState, build_state, grow_state
 from pgan_tf.train_step import make_train_step
 from pgan_tf.training_loop import train
+from tfrecords.bounds import COUNTS, RESOLUTIONS, Bounds
 from tfrecords.cache import prepare
+from tfrecords.checked_flags import define_number
 from tfrecords.command_line import run
 from tfrecords.source import PictureOptions
 
-FMAP_BASE = flags.DEFINE_integer("fmap_base", 2048, "As of train.py.", lower_bound=1)
-RESOLUTION = flags.DEFINE_integer("resolution", 64, "Of the last stage, in pixels.")
-CALLS = flags.DEFINE_integer("calls", 40, "Of the step, to time the loop with.", lower_bound=2)
-ROUNDS = flags.DEFINE_integer("rounds", 3, "Of the loop and the step by turns.", lower_bound=1)
+FMAP_BASE = define_number("fmap_base", 2048, "As of train.py.", COUNTS)
+RESOLUTION = define_number("resolution", 64, "Of the last stage, in pixels.", RESOLUTIONS)
+CALLS = define_number(
+    "calls", 40, "Of the step, to time the loop with.", Bounds(2, 10**6, whole=True)
+)
+ROUNDS = define_number("rounds", 3, "Of the loop and the step by turns.", COUNTS)
 
 BATCH_SIZE = 16
 ROOT = pathlib.Path(__file__).parent.parent

@@ -17,16 +17,18 @@ from absl import app, flags
 from PIL import Image, ImageFilter
 
 from pgan_tf.dataset import make_dataset
+from tfrecords.bounds import COUNTS, RESOLUTIONS, Bounds
+from tfrecords.checked_flags import define_number
 from tfrecords.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.source import PictureOptions, Source
 from tfrecords.writing.writer import write_dataset
 
 DATA = flags.DEFINE_string("data", None, "A folder of TFRecords.")
-RESOLUTION = flags.DEFINE_integer("resolution", 32, "In pixels.")
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Pictures in a batch.")
+RESOLUTION = define_number("resolution", 32, "In pixels.", RESOLUTIONS)
+BATCH_SIZE = define_number("batch_size", 16, "Pictures in a batch.", COUNTS)
 ENCODING = flags.DEFINE_enum("encoding", "png", ["png", "raw"], "Of the records.")
-PICTURES = flags.DEFINE_integer("pictures", 2000, "In the data set.")
-SECONDS = flags.DEFINE_float("seconds", 5.0, "To measure for.")
+PICTURES = define_number("pictures", 2000, "In the data set.", COUNTS)
+SECONDS = define_number("seconds", 5.0, "To measure for.", Bounds(0, 3600))
 
 
 def _picture(resolution: int, index: int) -> np.ndarray:

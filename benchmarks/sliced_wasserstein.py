@@ -9,12 +9,14 @@ of all processors together tells what other work on the machine added to the fir
 import time
 
 import numpy as np
-from absl import app, flags
+from absl import app
 
 from pgan_tf.metrics.sliced_wasserstein import make_swd
+from tfrecords.bounds import COUNTS, RESOLUTIONS
+from tfrecords.checked_flags import define_number
 
-PICTURES = flags.DEFINE_integer("pictures", 2048, "In each of the two sets.")
-RESOLUTION = flags.DEFINE_integer("resolution", 64, "In pixels.")
+PICTURES = define_number("pictures", 2048, "In each of the two sets.", COUNTS)
+RESOLUTION = define_number("resolution", 64, "In pixels.", RESOLUTIONS)
 BATCH_SIZE = 64
 
 

@@ -21,11 +21,13 @@ from PIL import Image
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from tfrecords import command_line
+from tfrecords.bounds import COUNTS, RESOLUTIONS
+from tfrecords.checked_flags import define_number
 
-_PICTURES = flags.DEFINE_integer("pictures", 100_000, "How many.", lower_bound=1)
-_DISTINCT = flags.DEFINE_integer("distinct", 4_000, "How many of them differ.", lower_bound=1)
-_RESOLUTION = flags.DEFINE_integer("resolution", 64, "Pixels, of pictures and dataset.")
-_PROCESSES = flags.DEFINE_integer("processes", None, "How many convert.", lower_bound=1)
+_PICTURES = define_number("pictures", 100_000, "How many.", COUNTS)
+_DISTINCT = define_number("distinct", 4_000, "How many of them differ.", COUNTS)
+_RESOLUTION = define_number("resolution", 64, "Pixels, of pictures and dataset.", RESOLUTIONS)
+_PROCESSES = define_number("processes", None, "How many convert.", COUNTS)
 _ENCODING = flags.DEFINE_enum("encoding", "png", ["png", "raw"], "How pictures are stored.")
 
 _PRODUCT_SIZE = 4096

@@ -33,7 +33,7 @@ __all__ = [
 # Keras' dtype policies. Weights, statistics, norms, losses and optimizers are float32 in all.
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 _DECAYS = Bounds(0, 1, below=True)
-_REPEATS = Bounds(1, 1000, whole=True)
+_REPEATS = Bounds(1, 10_000, whole=True)
 
 
 # What reading JSON that is no configuration comes to; RecursionError: one that is too deep.

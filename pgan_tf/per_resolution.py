@@ -69,8 +69,8 @@ class PerResolution:
         try:
             steps = sorted(
                 (
-                    RESOLUTIONS.read(resolution) if colon else LOWEST_RESOLUTION,
-                    _without_point(bounds.read(value)),
+                    RESOLUTIONS.read(resolution.strip()) if colon else LOWEST_RESOLUTION,
+                    _without_point(bounds.read(value.strip())),
                 )
                 for resolution, colon, value in pairs
             )

@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import importlib.util
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -85,6 +86,12 @@ NEVER_LISTS = (
 LISTS = (" 5 ", "5\n", "1,5")  # which some of the flags that take lists allow
 NEVER_TEXTS = ("", " ", "a\nb", "a\tb", "\udcff", "x" * 5000)
 NEVER_PATHS = (*NEVER_TEXTS, "x" * 300, "a/" + "y" * 256 + "/b", "fifo", "/dev/full", "/dev/zero")
+# What looks at arguments before the flags are read bears these, and leaves them as they are.
+BEFORE_FLAGS = (
+    *([], ["--run_dir"], ["--run_dir="], ["--run_dir=\udcff"], ["-run_dir", "x" * 5000]),
+    *(["--run_dir", "fifo"], ["--run_dir=latin"], ["--run_dir=odd"], ["--data"], ["--data="]),
+    *(["-"], ["--"], [""], ["--flagfile"], ["--flagfile=\udcff"]),
+)
 WRONG_PLACES = ("file/below", "/proc/none/below")
 NEVER_SWITCHES = ("maybe", "", "2", "-1", "nan")
 
@@ -102,8 +109,10 @@ def hostile_values(command, flag):
         beyond = [f"{bounds.lower - 1:.17g}", f"{bounds.upper + 1:.17g}"]
         beyond += [f"{bounds.lower:.17g}"] * bounds.above + [f"{bounds.upper:.17g}"] * bounds.below
         beyond += ["1.5"] * bounds.whole + ["48"] * bounds.power_of_two
-        by_resolution = "by resolution" in parser.syntactic_help
-        return [*NEVER_NUMBERS, *beyond, *(NEVER_BY_RESOLUTION if by_resolution else ())]
+        if "by resolution" not in parser.syntactic_help:
+            return [*NEVER_NUMBERS, *beyond]
+        never = [value for value in NEVER_NUMBERS if value.strip() != "5"]
+        return [*never, *beyond, *NEVER_BY_RESOLUTION]
     if parser.syntactic_help == "a path":
         unused = not UNUSED_PLACES.isdisjoint({flag.name, (command, flag.name)})
         return NEVER_PATHS if unused else (*NEVER_PATHS, *WRONG_PLACES)
@@ -167,6 +176,15 @@ def wrong(status, err, name, value, before):
     return None if snapshot() == before else f"files changed: {sorted(snapshot())}"
 
 
+def bears(look, arguments):
+    """Says whether a look at arguments raises nothing, and leaves them at the end."""
+    try:
+        seen = look(arguments)
+    except Exception:
+        return False
+    return seen[len(seen) - len(arguments) :] == arguments
+
+
 def load(command):
     """Imports a command and puts the long work that would follow good flags out of its way."""
     if command.endswith(".py"):
@@ -214,6 +232,14 @@ def try_command(command):
                 calls += 1
                 if problem := wrong(status, err, "", value, before):
                     found.append(f"{command} {changed}: {problem}"[:1000])
+    looks = [look for name, look in vars(module).items() if name.startswith("with_")]
+    for look, arguments in itertools.product(looks, BEFORE_FLAGS):
+        calls += 1
+        if not bears(look, arguments):
+            found.append(f"{command}: {look.__name__}({arguments})"[:1000])
+    status, err = call(module.main, positional, [])  # nobody's mistake, or one line
+    if status != 2 and not str(status).startswith("went on"):
+        found.append(f"{command} without arguments: {status} {err!r}")
     for stray in ("--no_such_flag", "--no_such_flag=1", "one more", "x" * 5000):
         status, err = call(module.main, positional, [*arguments, stray])
         calls += 1
@@ -261,6 +287,9 @@ def make_files():
     make_small_run("run")
     pathlib.Path("file").write_text("a file")
     os.mkfifo("fifo")
+    os.makedirs("odd/flags.txt")
+    os.mkdir("latin")
+    pathlib.Path("latin/flags.txt").write_bytes(b"--data=caf\xe9")
 
 
 def _main():

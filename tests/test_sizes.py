@@ -111,3 +111,12 @@ def test_memory_is_as_measured(shape):
     config = peak_memory.make_config(*shape)
     estimate = memory_bytes(make_stages(config.schedule)[-1], config, 1, winograd=True)
     assert 1.0 < estimate / measured < 1.4
+
+
+def test_noise_in_the_scores_and_layer_norms_have_no_kernels_at_points():
+    for changes in ({"discriminator_noise": 0.2}, {"discriminator_layer_norm": True}):
+        network = dataclasses.replace(CONFIG.network, **changes)
+        config = dataclasses.replace(CONFIG, network=network)
+        plain = memory_bytes(STAGES[-1], config, 1)
+        added = memory_bytes(STAGES[-1], CONFIG, 1, True) - memory_bytes(STAGES[-1], CONFIG, 1)
+        assert memory_bytes(STAGES[-1], config, 1, winograd=True) == plain + added

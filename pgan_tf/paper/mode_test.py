@@ -9,7 +9,7 @@ import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlo
 from pgan_tf.metrics.score_log import append_scores
 from pgan_tf.paper.mode_score import measure_modes
 from pgan_tf.paper.modes import NUM_SAMPLES
-from tfrecords.bounds import COUNTS
+from tfrecords.bounds import Bounds
 from tfrecords.checked_flags import define_number, define_path
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
@@ -18,7 +18,7 @@ from tfrecords.sources.idx import open_mnist
 RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py on mnist_rgb:FOLDER.")
 DIGITS = define_path("digits", None, "Folder of MNIST's IDX files, for the classifier.")
 CACHE = define_path("cache", "datasets", "Where the classifier is kept.")
-SAMPLES = define_number("samples", NUM_SAMPLES, "Pictures drawn.", COUNTS)
+SAMPLES = define_number("samples", NUM_SAMPLES, "Pictures drawn.", Bounds(1, 10**7, whole=True))
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from tfrecords.picture_file import check_picture_name, encode_picture
 MAX_CLASSES = 32
 
 _WIDTH, _HEIGHT = 1000, 1600  # about that many pixels; more classes make it higher
+_MOST_PIXELS = 2**28  # what memory has room for
 _MARGIN, _GAP = 20, 6
 _TITLE_SIZE, _LABEL_SIZE, _NOTE_SIZE = 20, 15, 12
 _MAX_LABEL_WIDTH = 180
@@ -141,6 +142,11 @@ def _draw(
     title_width = math.ceil(_font(_TITLE_SIZE).getlength(title))
     width = max(label_width + columns * (cell + _GAP) - _GAP, title_width) + 2 * _MARGIN
     height = top + len(rows) * pitch - _GAP + _MARGIN
+    if width * height > _MOST_PIXELS:
+        raise UserError(
+            f"--count, --resolution: expected a sheet of at most {_MOST_PIXELS:,} pixels, got "
+            f"{width:,} x {height:,}: give a smaller one of them"
+        )
     sheet = Image.new("RGB", (width, height), _BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     draw.text((_MARGIN, _MARGIN - 4), title, _INK, _font(_TITLE_SIZE))

@@ -87,7 +87,7 @@ def write_dataset(
     name = as_file_name(name or out_dir.split("/")[-1])
     fingerprint = fingerprint or compute_fingerprint(source, options)
     conversion = Conversion(source, options, name, shuffle, encoding, shard_bytes, fingerprint)
-    processes = processes or count_processors()
+    processes = min(processes or count_processors(), max(1, source.num_pictures))
     if not is_remote(out_dir):
         _write_local(conversion, out_dir, processes, strict)
         return read_dataset_info(out_dir)
