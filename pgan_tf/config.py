@@ -36,6 +36,12 @@ _DECAYS = Bounds(0, 1, below=True)
 _REPEATS = Bounds(1, 10_000, whole=True)
 
 
+def _whole_number(text: str) -> int:
+    if len(text) > 40:
+        raise ValueError(f"a number of {len(text):,} digits")
+    return int(text)
+
+
 # What reading JSON that is no configuration comes to; RecursionError: one that is too deep.
 _MISFITS = (*(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError),)
 
@@ -110,7 +116,7 @@ class TrainingConfig:
             UserError: it is not such a configuration.
         """
         try:
-            fields = json.loads(text)
+            fields = json.loads(text, parse_int=_whole_number)
             schedule = {
                 name: PerResolution(tuple((int(r), v) for r, v in value["steps"]))
                 if isinstance(value, dict)

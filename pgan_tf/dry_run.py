@@ -137,10 +137,10 @@ def describe(
             f"Training {config.schedule.total_kimg:g} thousand images takes about "
             f"{duration_in_words(total)}, by iterations measured here"
             + (" (~: by arithmetic from those, to save time)." if guessed else "."),
-            *filter(None, [describe_end(config.schedule)]),
             "Memory is estimated, and does not count what TensorFlow itself takes.",
             f"Disk: {size_in_words(disk.checkpoints)} of checkpoints, up to "
             f"{size_in_words(disk.samples)} of samples (TensorBoard's included).",
+            *filter(None, [describe_end(config.schedule)]),
         ]
     )
 

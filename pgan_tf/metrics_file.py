@@ -17,7 +17,6 @@ from pgan_tf.run_files import is_count, is_number, read_file
 from pgan_tf.run_folder import readable_errors
 from pgan_tf.whole_file import write_file
 from tfrecords.errors import UserError
-from tfrecords.regular_file import check_regular_file
 
 
 def metrics_path(run_dir: str) -> str:
@@ -49,7 +48,6 @@ def append_rows(run_dir: str, rows: Iterable[dict[str, Any]]) -> None:
         UserError: the disk is full.
     """
     path = metrics_path(run_dir)
-    check_regular_file(path)
     with readable_errors(path):
         if tf.io.gfile.exists(path) and not _ends_in_a_whole_line(path):
             _write_lines(path, (line for _, line in _whole_lines(path)))

@@ -44,7 +44,8 @@ def read_metrics(run_dir: str) -> list[dict[str, Any]]:
     """
     rows = read_ticks(run_dir)
     for row in rows:
-        for name in ("kimg", "resolution", "phase", "alpha"):
+        row.setdefault("kimg", row["images_shown"] / 1000)
+        for name in ("resolution", "phase", "alpha"):
             if name not in row:
                 raise UserError(
                     f"{metrics_path(run_dir)}: expected {name} in each tick, got none in that of "

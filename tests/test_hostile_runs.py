@@ -118,7 +118,7 @@ def replaced(name, value):
     return change
 
 
-@pytest.mark.parametrize("name", ["images_shown", "kimg", "resolution", "phase", "alpha"])
+@pytest.mark.parametrize("name", ["images_shown", "resolution", "phase", "alpha"])
 def test_a_tick_that_lacks_what_a_report_needs_is_one_line(run_dir, name):
     change_rows(run_dir, replaced(name, ...))
     for read in (read_metrics, report):

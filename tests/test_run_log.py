@@ -121,7 +121,7 @@ def test_tensorboard_gets_every_number_at_its_image(run_dir):
     assert got[100, "loss"] == 0.25
     assert got[200, "loss"] == 0.5
     assert got[200, "seconds"] == 2.5
-    assert got[100, "stage"] == 3
+    assert got[100, "stage"] == 4  # as people count: from 1
     assert (100, "phase") not in got
 
 

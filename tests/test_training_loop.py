@@ -124,8 +124,8 @@ def test_all_networks_learn_through_growth(finished):
 
 def test_every_stage_keeps_a_checkpoint(finished):
     folder, _ = finished
-    stages = {path.stem.split("-")[-1] for path in (folder / "checkpoints").iterdir()}
-    assert stages == {"00", "01", "02", "03", "04"}
+    stages = {path.stem.partition("-stage-")[2] for path in (folder / "checkpoints").iterdir()}
+    assert stages == {f"0{number}-of-05" for number in range(1, 6)}
 
 
 def test_interrupted_run_goes_on_like_an_uninterrupted_one(finished, info, one_device, tmp_path):
