@@ -251,7 +251,7 @@ def test_mistakes_over_rest(ports, body, model, status):
 
 def test_the_pages_clients_write_png_files(ports, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    clients = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    *clients, _ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     assert len(clients) == 2
     for client in clients:
         client = client.replace("localhost:8500", f"localhost:{ports[0]}")
@@ -262,6 +262,17 @@ def test_the_pages_clients_write_png_files(ports, tmp_path, monkeypatch):
         assert Image.open(name).size == (16, 16)
     first = np.asarray(Image.open("picture-0.png")).astype(int)
     assert np.abs(first - np.asarray(Image.open("picture-1.png"))).max() > 10
+
+
+def test_the_pages_keras_code_draws(trained, path, tmp_path, monkeypatch):
+    (tmp_path / "exports/shapes").mkdir(parents=True)
+    (tmp_path / "exports/shapes/1").symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    *_, code = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    names = {}
+    exec(code, names)
+    expected = draw(trained, names["latents"].numpy(), np.eye(6, dtype=np.float32))
+    np.testing.assert_allclose(names["images"], expected, rtol=0, atol=1e-6)
 
 
 def test_the_pages_batching_sizes_end_with_the_largest():
