@@ -61,16 +61,14 @@ def train(
         tolerance: what the run keeps and bears.
         weights: what a run without a checkpoint begins with, in place of initial values.
         workers: the processes that train together; only the chief writes.
-        after_checkpoint: called after each tick's checkpoint, and with the one that the run
-            goes on from: it was cut off before that call, or in it.
-        before_writing: called when all was checked, before anything is written.
+        after_checkpoint: called after each checkpoint of a tick, and that of the beginning.
+        before_writing: called before anything is written, when all was checked.
 
     Returns:
         The real images shown in all.
 
     Raises:
-        UserError: the data, the checkpoint or the weights do not fit the configuration, or
-            the disk is full, or a file of the data is gone or damaged.
+        UserError: data, checkpoint or weights do not fit, are damaged, or the disk is full.
         StoppedError: SIGINT or SIGTERM came, and a checkpoint was written.
     """
     stop_together = StopTogether(strategy, workers)

@@ -133,7 +133,7 @@ def _read_files(
                     if member.isreg() and name in wanted:
                         if member.issparse() or member.size > _MOST_BYTES:
                             raise tarfile.ReadError(f"{name} has {member.size} bytes")
-                        files[name] = read_member(archive, member)
+                        files[name] = read_member(archive.extractfile(member))
         else:
             inside = os.path.join(path, folder)
             root = inside if os.path.isdir(inside) else path
