@@ -33,8 +33,7 @@ from pgan_tf.workers import ALONE, Workers
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
 
-# Is told a checkpoint's path, the images shown, who takes lines for people, and who knows whether
-# to break off.
+# Is told a checkpoint's path, the images shown, who takes lines, and who knows when to break off.
 AfterCheckpoint = Callable[[str, int, Callable[[str], None], Callable[[], bool]], None]
 
 _WHAT_TO_DO = "try a lower --learning_rate, or --precision=float32"

@@ -16,7 +16,7 @@ from tfrecords.source import one_hot
 from tfrecords.sources import shapes
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing import writer
-from tfrecords.writing.writer import estimate_bytes
+from tfrecords.writing.disk_space import estimate_bytes
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 

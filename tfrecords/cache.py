@@ -15,7 +15,8 @@ from tfrecords.locking import BusyError
 from tfrecords.settling import settle_options
 from tfrecords.source import PictureOptions, Source
 from tfrecords.sources.by_name import open_source
-from tfrecords.writing.writer import estimate_bytes, write_dataset
+from tfrecords.writing.disk_space import estimate_bytes
+from tfrecords.writing.writer import write_dataset
 
 _WAIT_SECONDS = 1.0
 

@@ -4,10 +4,8 @@ The published layout, `<name>` usually being the folder's own name:
 
     <name>-r02.tfrecords … <name>-r05.tfrecords   pictures of 2^2 … 2^5 px
     <name>-rxx.labels                             .npy, float32 one-hot rows, if any
-
-A resolution may be split into shards, `<name>-r05-00000-of-00016.tfrecords` and so
-on. Folders that `writer.py` made also hold `dataset.json`, and `rejected.jsonl` where
-pictures were left out.
+A resolution may be split into shards, `<name>-r05-00000-of-00016.tfrecords` and so on.
+Our own also hold `dataset.json`, and `rejected.jsonl` where pictures were left out.
 """
 
 import os
@@ -48,7 +46,7 @@ class DatasetInfo:
         labels_path: the file of labels, or None.
         encoding: of the pictures, `raw` or `png`.
         num_records: resolution to how many pictures each of its `files` holds.
-        num_rejected: how many pictures were left out, as far as is known.
+        num_rejected: how many pictures were left out.
     """
 
     name: str

@@ -21,7 +21,6 @@ from tfrecords.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.errors import UserError
 from tfrecords.files import put_in_place
 from tfrecords.fingerprint import compute_fingerprint
-from tfrecords.in_words import size_in_words
 from tfrecords.names import as_file_name
 from tfrecords.processors import count_processors
 from tfrecords.record import ENCODINGS
@@ -30,6 +29,7 @@ from tfrecords.source import FITS, PictureOptions, Source
 from tfrecords.writing import out_folder
 from tfrecords.writing.conversion import Conversion
 from tfrecords.writing.convert import Chunk, Task, convert_all
+from tfrecords.writing.disk_space import check_free_disk, record_bytes
 from tfrecords.writing.journal import JOURNAL_NAME, Journal
 from tfrecords.writing.remarks import Remarks, describe_notes, describe_rejected
 from tfrecords.writing.shards import Shards, undo_finish
@@ -100,18 +100,6 @@ def write_dataset(
     return read_dataset_info(out_dir)
 
 
-def estimate_bytes(num_pictures: int, options: PictureOptions, encoding: str) -> int:
-    """Estimates the size of a data set's TFRecords in bytes.
-
-    Uncompressed ones are exact but for the frames; a PNG takes 0.7 of that, which is what
-    photographs take, drawings less and noise more, and 100 bytes for its headers.
-    """
-    size = _picture_bytes(options)
-    if encoding == "png":
-        size = 0.7 * size + 100 * len(pyramid.resolutions(options.resolution))
-    return round(num_pictures * size)
-
-
 def _write_local(conversion: Conversion, out_dir: str, processes: int, strict: bool) -> None:
     partial = f"{out_dir}.partial"
     left_over = os.path.join(out_dir, JOURNAL_NAME)
@@ -121,7 +109,7 @@ def _write_local(conversion: Conversion, out_dir: str, processes: int, strict: b
     if conversion.made(out_dir):
         return  # the same command again: there is nothing to do
     out_folder.check_out_dir(out_dir)
-    _check_free_disk(conversion, out_dir, partial)
+    check_free_disk(conversion, out_dir, partial)
     with _writing(out_dir, partial):
         journal = Journal(partial, conversion.key())
     with journal:
@@ -199,7 +187,7 @@ def _open_shards(conversion: Conversion, journal: Journal, partial: str) -> dict
 def _convert(conversion: Conversion, start: int, processes: int) -> Iterator[Chunk]:
     """Converts the pictures from a position on, chunk by chunk, and shows progress."""
     source, order = conversion.source, conversion.order()
-    size = max(1, min(_CHUNK_PICTURES, _CHUNK_BYTES // _picture_bytes(conversion.options)))
+    size = max(1, min(_CHUNK_PICTURES, _CHUNK_BYTES // record_bytes(conversion.options)))
 
     def tasks() -> Iterator[Task]:
         for position in range(start, len(order), size):
@@ -243,15 +231,6 @@ def _refuse(conversion: Conversion, journal: Journal, partial: str, strict: bool
         )
 
 
-def _picture_bytes(options: PictureOptions) -> int:
-    """Returns how many bytes the uncompressed records of a picture take, from above."""
-    overhead = 64  # of a frame and a message
-    return sum(
-        options.num_channels * resolution**2 + overhead
-        for resolution in pyramid.resolutions(options.resolution)
-    )
-
-
 def _check(
     source: Source,
     options: PictureOptions,
@@ -276,21 +255,6 @@ def _check(
     for name, expected, got, right in checks:
         if not right:
             raise UserError(f"{name}: expected {expected}, got {got}: give such a value")
-
-
-def _check_free_disk(conversion: Conversion, out_dir: str, partial: str) -> None:
-    needed = estimate_bytes(conversion.source.num_pictures, conversion.options, conversion.encoding)
-    if os.path.isdir(partial):  # what is there need not be written again
-        needed -= sum(entry.stat().st_size for entry in os.scandir(partial))
-    folder = out_dir
-    while not os.path.exists(folder):
-        folder = os.path.dirname(folder)
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise UserError(
-            f"{out_dir}: expected {size_in_words(needed)} of free disk, got "
-            f"{size_in_words(free)}: make room or take a lower resolution"
-        )
 
 
 @contextlib.contextmanager
