@@ -33,8 +33,10 @@ def test_pictures_equal_the_keras_model(name, upsampling):
     inputs = make_inputs(trained)
     expected = trained.generator(inputs).numpy()
     folded = fold(trained.generator, trained.network, Form(upsampling))
-    # A folded batch normalization adds up in another order: more rounding.
-    bound = 1e-5 if trained.network.generator_batch_norm else 1e-6
+    # Folded, these add up in another order: more rounding. Of separate scaling the Keras model
+    # is 1.9e-6 off what float64 computes, the folded one 1.1e-6.
+    bound = 1e-6 if trained.network.fused_scale else 3e-6
+    bound = 1e-5 if trained.network.generator_batch_norm else bound
     np.testing.assert_allclose(folded(inputs), expected, rtol=bound, atol=bound)
 
 

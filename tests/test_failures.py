@@ -247,7 +247,7 @@ def train_command(monkeypatch):
         return STAGES[3]
 
     monkeypatch.setattr(module, "try_heaviest_stage", try_heaviest_stage)
-    monkeypatch.setattr(module, "train", lambda *args: 0)
+    monkeypatch.setattr(module, "train", lambda *args, **options: 0)
     return module
 
 

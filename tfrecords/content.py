@@ -30,6 +30,7 @@ from tfrecords import paths
 from tfrecords.errors import UserError
 from tfrecords.record_file import RecordFile
 from tfrecords.remote import is_remote, load_gfile, read_bytes
+from tfrecords.source import OneHot
 from tfrecords.sources.listing import printable
 
 _BLOCK_BYTES = 2**22
@@ -70,7 +71,7 @@ def digest_files(
     return found
 
 
-def digest_in_any_order(files: Sequence[str], labels: np.ndarray | None) -> dict[str, str]:
+def digest_in_any_order(files: Sequence[str], labels: OneHot | np.ndarray | None) -> dict[str, str]:
     """Returns what is the same for the same pictures in whatever order.
 
     It is the sum of the records' SHA-256, which tells accidents from each other, and needs no

@@ -193,19 +193,11 @@ def one_hot(indices: Iterable[int], num_classes: int) -> OneHot:
     return OneHot(np.fromiter(indices, np.int64), num_classes)
 
 
-def row_blocks(
-    labels: OneHot | np.ndarray, order: np.ndarray | None = None
-) -> Iterator[np.ndarray]:
-    """Gives labels in float32 blocks of rows, about 4 MiB each.
-
-    Args:
-        labels: (pictures, label_size).
-        order: indices of rows; all of them in order when absent.
-    """
+def row_blocks(labels: OneHot | np.ndarray) -> Iterator[np.ndarray]:
+    """Gives labels, (pictures, label_size), in float32 blocks of rows, about 4 MiB each."""
     rows = max(1, _BLOCK_BYTES // max(1, 4 * labels.shape[1]))
-    for start in range(0, len(labels) if order is None else len(order), rows):
-        part = slice(start, start + rows)
-        yield np.ascontiguousarray(labels[part if order is None else order[part]], np.float32)
+    for start in range(0, len(labels), rows):
+        yield np.ascontiguousarray(labels[start : start + rows], np.float32)
 
 
 def label_line(labels: OneHot | np.ndarray | None, names: Sequence[str]) -> str:

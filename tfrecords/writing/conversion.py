@@ -97,11 +97,10 @@ class Conversion:
             if one["resolution"] == self.options.resolution
         ]
         counts: list[int] = []
-        labels = None
-        if self.source.labels is not None:
-            counts = _count_classes(self.source.labels, kept)
-            name = f"{self.name}-rxx.labels"
-            files = [*files, _write_labels(folder, name, self.source.labels, kept)]
+        labels = None if self.source.labels is None else _rows_of(self.source.labels, kept)
+        if labels is not None:
+            counts = _count_classes(labels)
+            files = [*files, _write_labels(folder, f"{self.name}-rxx.labels", labels)]
         lines = [*self.source.rejected, *((name, reason) for _, name, reason in rejected)]
         if lines:
             text = "".join(
@@ -138,23 +137,26 @@ class Conversion:
         }
 
 
-def _count_classes(labels: OneHot | np.ndarray, kept: np.ndarray) -> list[int]:
+def _rows_of(labels: OneHot | np.ndarray, kept: np.ndarray) -> OneHot | np.ndarray:
+    if isinstance(labels, OneHot):
+        return OneHot(labels.classes[kept], labels.num_classes)
+    return labels[kept].astype(np.float32)
+
+
+def _count_classes(labels: OneHot | np.ndarray) -> list[int]:
     """Counts the pictures of each class; nothing for labels that are no one-hot rows."""
     if isinstance(labels, OneHot):
-        return OneHot(labels.classes[kept], labels.num_classes).counts().tolist()
-    labels = labels[kept]
+        return labels.counts().tolist()
     one_hot = ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) <= 1).all()
     return labels.sum(axis=0, dtype=np.float64).astype(int).tolist() if one_hot else []
 
 
-def _write_labels(
-    folder: str, name: str, labels: OneHot | np.ndarray, kept: np.ndarray
-) -> dict[str, Any]:
+def _write_labels(folder: str, name: str, labels: OneHot | np.ndarray) -> dict[str, Any]:
     path = os.path.join(folder, name)
-    header = {"descr": "<f4", "fortran_order": False, "shape": (len(kept), labels.shape[1])}
+    header = {"descr": "<f4", "fortran_order": False, "shape": labels.shape}
     with whole_file(path) as file:
         np.lib.format.write_array_header_1_0(file, header)  # as np.save writes it
-        for block in row_blocks(labels, kept):
+        for block in row_blocks(labels):
             file.write(block)
     digest = hashlib.sha256()
     with open(path, "rb") as file:
