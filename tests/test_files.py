@@ -19,6 +19,7 @@ from pgan_tf.exporting.export import ExportOptions
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.tfjs import write_tfjs
 from pgan_tf.run_folder import open_run
+from pgan_tf.whole_file import write_file as write_file_of_run
 from tfrecords import files, locking, temporary
 from tfrecords.locking import BusyError, locked
 from tfrecords.temporary import temporary_folder
