@@ -34,7 +34,7 @@ from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.network_flags import RESOLUTION
 from pgan_tf.records import check_resolutions
-from pgan_tf.run_folder import check_folder, join_run, open_run
+from pgan_tf.run_folder import check_folder, check_place, join_run, open_run
 from pgan_tf.schedule import describe_end
 from pgan_tf.together import chief_first, ends_together
 from pgan_tf.tolerance import Tolerance
@@ -108,7 +108,13 @@ def check_config(config: TrainingConfig, strategy: tf.distribute.Strategy) -> No
 
 def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
     """Trains, this process alone or as one of several workers, of which the first one writes."""
+    inception, begins = None, not given.DRY_RUN.value
     with chief_first(strategy, workers):
+        if begins:  # before pictures are converted, which writes files and takes time
+            if workers.is_chief and given.RUN_DIR.value:
+                check_place(given.RUN_DIR.value)
+            inception = read_inception()
+        weights = read_early_weights() if begins else None
         info = prepare(
             given.DATA.value,
             given.DATA_CACHE.value,
@@ -123,7 +129,7 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
     run_dir = given.RUN_DIR.value or f"runs/{info.name}-{resolution}px"
     run_dir = run_dir.rstrip("/") or "/"
     text = flags_text(run_dir)
-    weights = weights_to_begin_with(given.INIT_FROM.value, run_dir)
+    weights = weights or weights_to_begin_with(given.INIT_FROM.value, run_dir)
     config = given.make_config(
         in_words(info),
         resolution,
@@ -144,7 +150,7 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
         with_labels = config.network.label_size > 0
         data = identify(info, resolution, given.DATA_CACHE.value, with_labels=with_labels)
         config = dataclasses.replace(config, data=data)
-        scorer = make_scorer(config, info, run_dir)
+        scorer = make_scorer(config, info, run_dir, inception)
     with contextlib.ExitStack() as until_the_end:
         with chief_first(strategy, workers):
             if workers.is_chief:
@@ -200,7 +206,28 @@ def train_in_folder(
         print_what_next(run_dir, images_shown)
 
 
-def make_scorer(config: TrainingConfig, info: DatasetInfo, run_dir: str) -> Scorer | None:
+def read_early_weights() -> Weights | None:
+    """Returns what a run begins with that --run_dir names; None if only its data will name it."""
+    run_dir = given.RUN_DIR.value
+    return weights_to_begin_with(given.INIT_FROM.value, run_dir) if run_dir else None
+
+
+def read_inception() -> InceptionGraph | None:
+    """Returns the graph that --eval_metrics needs, None without.
+
+    Raises:
+        UserError: the metrics are unknown, or it can't be read.
+    """
+    wanted = metric_flags.EVAL_METRICS.value
+    if not wanted or not need_inception(parse_names(wanted, "--eval_metrics")):
+        return None
+    cache = given.DATA_CACHE.value
+    return InceptionGraph(read_inception_file(metric_flags.INCEPTION.value, cache))
+
+
+def make_scorer(
+    config: TrainingConfig, info: DatasetInfo, run_dir: str, inception: InceptionGraph | None
+) -> Scorer | None:
     """Returns what scores the run as --eval_metrics wants it, None without.
 
     Raises:
@@ -214,10 +241,6 @@ def make_scorer(config: TrainingConfig, info: DatasetInfo, run_dir: str) -> Scor
     reals = RealPictures(
         info, config.network.resolution, num_images, seed, given.MAX_BAD_RECORDS.value
     )
-    inception = None
-    if need_inception(names):
-        file = read_inception_file(metric_flags.INCEPTION.value, given.DATA_CACHE.value)
-        inception = InceptionGraph(file)
     checksum = inception.sha256 if inception else ""
     metrics = make_metrics(names, info, reals.resolution, num_images, seed, checksum)
     every = metric_flags.EVERY.value or metric_flags.DEFAULT_EVERY

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from pgan_tf.whole_file import write_file
 from pgan_tf.write_errors import what_to_do
 from tfrecords.errors import UserError
 from tfrecords.files import remove_partial_files
+from tfrecords.remote import is_remote
 
 # What an opening that was broken off may leave: not somebody else's files.
 _OWN_NAMES = frozenset({"samples", "flags.txt", "flags.txt.partial", "config.json.partial"})
@@ -71,10 +73,32 @@ def check_folder(run_dir: str, config: TrainingConfig) -> None:
     begun = read_config(run_dir)
     if begun is not None:
         check_same_run(begun, config, run_dir)
-    elif tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(_list(run_dir)):
+    else:
+        check_place(run_dir)
+
+
+def check_place(run_dir: str) -> None:
+    """Checks that a folder is new, empty, or a run's, of whatever configuration.
+
+    Raises:
+        UserError: it holds something else, or can't be written.
+    """
+    if tf.io.gfile.exists(posixpath.join(run_dir, "config.json")):
+        return
+    if tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(_list(run_dir)):
         raise UserError(
             f"--run_dir: expected a new folder or one of train.py's, got {run_dir!r} which "
             f"holds other files: name another"
+        )
+    if is_remote(run_dir):
+        return
+    place = os.path.abspath(run_dir)
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place) or not os.access(place, os.W_OK):
+        raise UserError(
+            f"--run_dir: expected a folder that can be written, got {run_dir!r} ({place} is "
+            f"{'read-only' if os.path.isdir(place) else 'no folder'}): name another"
         )
 
 

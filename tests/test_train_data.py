@@ -28,9 +28,23 @@ SMALL = (
 )
 
 
+CHANGED = ("init_from", "data_cache", "eval_metrics", "inception")
+
+
 def make_pictures(folder, seed):
     for number in range(4):
         save(folder / f"{number}.png", (8, 8), seed + number)
+
+
+# What is wrong before pictures are looked at: none may be converted.
+BEFORE_THE_DATA = {
+    "a folder of other files": ("--run_dir=photos",),
+    "below a file": ("--run_dir=photos/0.png/run",),
+    "weights of nothing": ("--run_dir=new/e", "--init_from=photos"),
+    "a graph that is none": (
+        *("--run_dir=new/f", "--eval_metrics=fid", "--inception=photos/0.png"),
+    ),
+}
 
 
 def load_train():
@@ -45,7 +59,7 @@ def call(main, *arguments):
     """Returns what was printed, and the error."""
     out = io.StringIO()
     with flagsaver.flagsaver(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        for flag in ("run_dir", "data", "init_from", "initial_resolution"):
+        for flag in (*CHANGED, "run_dir", "data", "initial_resolution"):
             flags.FLAGS[flag].unparse()
         flags.FLAGS(["train.py", *SMALL, *arguments])
         try:
@@ -89,6 +103,10 @@ def results(tmp_path_factory):
             "--tanh",
             "--total_kimg=0.004",
         ),
+        **{
+            name: ("--data=others/photos", "--data_cache=unused", "--total_kimg=0.004", *flags)
+            for name, flags in BEFORE_THE_DATA.items()
+        },
         "largest advice": (
             *("--data=largest", "--run_dir=runs/c", "--total_kimg=0.004"),
             "--initial_resolution=8",
@@ -127,6 +145,13 @@ def test_other_pictures_are_refused_with_what_differs_and_two_ways_on(results):
 
 def test_tfrecords_of_one_resolution_only_name_the_flag(results):
     assert "give --initial_resolution=8" in error_of(results, "largest")
+
+
+@pytest.mark.parametrize("name", BEFORE_THE_DATA)
+def test_no_picture_is_converted_for_a_run_that_cannot_be(results, name):
+    flag = BEFORE_THE_DATA[name][-1].split("=")[0]
+    assert error_of(results, name).startswith(f"{flag}: expected a")
+    assert not (results[0] / "unused").exists()
 
 
 def test_nothing_is_left_of_what_was_refused(results):
