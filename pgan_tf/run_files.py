@@ -8,7 +8,7 @@ from typing import Any
 from tfrecords.errors import UserError
 from tfrecords.remote import read_whole
 
-# Of a year's lines of metrics.jsonl a tenth; no sheet of samples comes near it.
+# No sheet of samples comes near it.
 _MOST_BYTES = 2**28
 # Objects in memory are twenty times as large as the least text that makes them.
 _MOST_JSON_BYTES = 2**24
