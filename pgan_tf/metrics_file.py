@@ -6,6 +6,7 @@ A line without `kind` is a tick's (`tick.Tick.summary`). Others, such as scores
 
 from __future__ import annotations
 
+import io
 import json
 import posixpath
 from collections.abc import Iterable
@@ -17,6 +18,9 @@ from pgan_tf.run_files import is_count, is_number, read_file
 from pgan_tf.run_folder import readable_errors
 from pgan_tf.whole_file import write_file
 from tfrecords.errors import UserError
+
+# Two years of ticks.
+_MOST_BYTES = 2**26
 
 
 def metrics_path(run_dir: str) -> str:
@@ -77,8 +81,12 @@ def _whole_lines(path: str) -> list[tuple[int, str]]:
     """Returns the lines that are not blank, without their ends, by their numbers from 1."""
     if not tf.io.gfile.exists(path):
         return []
-    lines = read_file(path).decode(errors="replace").split("\n")[:-1]
-    return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    text = read_file(path, _MOST_BYTES).decode(errors="replace")
+    return [
+        (number, line[:-1])
+        for number, line in enumerate(io.StringIO(text, newline="\n"), start=1)
+        if line.endswith("\n") and line.strip()
+    ]
 
 
 def _parse(line: str, path: str, number: int) -> dict[str, Any]:

@@ -1,14 +1,17 @@
-"""Reads small files of a run folder, which may hold anything."""
+"""Reads small files of a run folder or an export, which may hold anything."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tfrecords.errors import UserError
 from tfrecords.remote import read_whole
 
-# Of a year's lines of metrics.jsonl a tenth; no sheet of samples comes near it.
+# No sheet of samples comes near it.
 _MOST_BYTES = 2**28
+# Objects in memory are twenty times as large as the least text that makes them.
+_MOST_JSON_BYTES = 2**24
 
 
 def read_file(path: str, most_bytes: int = _MOST_BYTES) -> bytes:
@@ -29,6 +32,20 @@ def read_text(path: str, most_bytes: int = _MOST_BYTES) -> str:
             f"{path}: expected text in UTF-8, got another byte at {error.start}: put back the file "
             f"that train.py wrote"
         ) from None
+
+
+def read_json(path: str, most_bytes: int = _MOST_JSON_BYTES) -> Any:
+    """Reads a file of JSON; see `read_file`.
+
+    Raises:
+        UserError: it is none, or as `read_file` does.
+    """
+    try:
+        return json.loads(read_file(path, most_bytes))
+    except UserError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: expected JSON, got {error}") from None
 
 
 def is_number(value: Any) -> bool:

@@ -23,7 +23,7 @@ JSON_NAME = "dataset.json"
 REJECTED_NAME = "rejected.jsonl"
 JSON_VERSION = 2
 
-_MOST_BYTES = 2**26
+_MOST_BYTES = 2**25
 _MOST_PICTURES = 2**48
 _NEEDED = ("name", "num_images", "label_names", "files")
 

@@ -10,8 +10,7 @@ from typing import Any
 from tfrecords import paths
 from tfrecords.content import combine, digest_files, is_digest
 from tfrecords.dataset_info import DatasetInfo
-from tfrecords.dataset_json import JSON_NAME, parse_details
-from tfrecords.remote import read_bytes
+from tfrecords.dataset_json import JSON_NAME, read_details_file
 
 
 @dataclass(frozen=True)
@@ -84,4 +83,4 @@ def _combine_known(files: list[str], known: dict[Any, Any]) -> str:
 
 def _read_details(folder: str) -> dict[str, Any]:
     path = paths.join(folder, JSON_NAME)
-    return parse_details(read_bytes(path), path) if paths.exists(path) else {}
+    return read_details_file(path) if paths.exists(path) else {}

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from pgan_tf.exporting.description import describe
 from pgan_tf.exporting.manifest import list_folder, read_description, read_manifest, source_of
+from pgan_tf.run_files import read_json
 from pgan_tf.trained import Trained
 from pgan_tf.whole_file import write_file
 from tfrecords.errors import UserError
@@ -102,15 +103,14 @@ def read_list(export_dir: str) -> list[dict[str, str]]:
     try:
         if not tf.io.gfile.exists(path):
             return []
-        with tf.io.gfile.GFile(path, "rb") as file:
-            models = json.loads(file.read())
+        models = read_json(path)
         models = [{"name": model["name"], "path": model["path"]} for model in models]
         if not all(isinstance(text, str) for model in models for text in model.values()):
             raise TypeError("text")
         return models
-    except (tf.errors.OpError, ValueError, TypeError, KeyError, RecursionError) as error:
+    except (TypeError, LookupError):
         raise UserError(
-            f"{path}: expected a list of names and paths ({error!r}): mend it or remove it"
+            f"{path}: expected a list of names and paths, got others: mend it or remove it"
         ) from None
 
 

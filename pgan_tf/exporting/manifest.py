@@ -18,6 +18,7 @@ from typing import Any
 import tensorflow as tf
 
 from pgan_tf.exporting.description import CARD_FILE, JSON_FILE
+from pgan_tf.run_files import read_json
 from pgan_tf.trained import Trained
 from pgan_tf.whole_file import write_file
 from tfrecords import files
@@ -78,13 +79,12 @@ def write_manifest(folder: str, manifest: Manifest) -> None:
 def read_manifest(folder: str, kind: str) -> Manifest | None:
     """Reads it; None where there is none that an export of this kind wrote."""
     try:
-        with tf.io.gfile.GFile(posixpath.join(folder, MANIFEST), "rb") as file:
-            known = json.loads(file.read())
+        known = read_json(posixpath.join(folder, MANIFEST))
         listed = {name: tuple(map(str, digests)) for name, digests in known["files"].items()}
         if (known["made_by"], known["kind"]) != ("pgan-tf", kind) or not all(map(_inside, listed)):
             return None
         return Manifest(kind, listed, str(known["source"]))
-    except (tf.errors.OpError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError):  # a UserError is a ValueError
         return None
 
 
@@ -212,11 +212,10 @@ def is_version(folder: str) -> bool:
 def read_description(folder: str) -> dict[str, Any]:
     """Returns an export's `pgan.json`, see `description`; empty where there is none."""
     try:
-        with tf.io.gfile.GFile(posixpath.join(folder, JSON_FILE), "rb") as file:
-            known = json.loads(file.read())
-        return known if known["made_by"] == "pgan-tf" else {}
-    except (tf.errors.OpError, ValueError, TypeError, KeyError, RecursionError):
+        known = read_json(posixpath.join(folder, JSON_FILE))
+    except UserError:
         return {}
+    return known if isinstance(known, dict) and known.get("made_by") == "pgan-tf" else {}
 
 
 def _is_left_over(parent: str, name: str) -> bool:

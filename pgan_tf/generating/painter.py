@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import posixpath
+import re
 import sys
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.exporting.description import JSON_FILE
 from pgan_tf.exporting.inference import fold
+from pgan_tf.exporting.manifest import read_description
 from pgan_tf.generating.interpolation import truncate
 from pgan_tf.sampling import latents_from_seeds, to_uint8
 from pgan_tf.trained import Trained
 from tfrecords.errors import UserError
-from tfrecords.remote import read_whole
 
 BATCH_SIZE = 16
-_MOST_JSON_BYTES = 2**26
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +88,7 @@ def open_saved_model(path: str) -> Painter:
         UserError: there is no such SavedModel.
     """
     folder = _newest_version(path)
-    if not _says_it_is_ours(folder):
+    if not read_description(folder):
         print(
             f"--saved_model: {folder} does not look like an export of pgan-tf: a SavedModel is a "
             "program, open those alone whose makers you trust (docs/security.md)",
@@ -101,12 +99,12 @@ def open_saved_model(path: str) -> Painter:
         loaded = tf.saved_model.load(folder)
         signature = loaded.signatures["serving_default"]
         inputs = signature.structured_input_signature[1]
-        shape = signature.structured_outputs["images"].shape
+        _, height, width, channels = signature.structured_outputs["images"].shape
         latent_size = inputs["latents"].shape[1]
         label_size = inputs["labels"].shape[1] if "labels" in inputs else 0
-        if None in (*shape[1:], latent_size, label_size):
-            raise ValueError(f"sizes that are not fixed, {shape}")
-    except (tf.errors.OpError, OSError, LookupError, AttributeError, ValueError) as error:
+        if None in (height, width, channels, latent_size, label_size):
+            raise ValueError("sizes that are not fixed")
+    except Exception as error:  # what is no SavedModel, or a damaged one, raises all sorts
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
             f"--saved_model: expected the folder of a SavedModel of export.py, got {path!r} "
@@ -121,16 +119,12 @@ def open_saved_model(path: str) -> Painter:
         return loaded.signatures["serving_default"](**given)["images"]
 
     names = _read_names(folder, label_size)
-    return Painter(folder, int(shape[1]), int(shape[3]), latent_size, label_size, images, names)
+    return Painter(folder, height, channels, latent_size, label_size, images, names)
 
 
 def _read_names(folder: str, label_size: int) -> tuple[str, ...]:
     """Returns the names of an export's classes; none where it does not tell them."""
-    try:
-        with tf.io.gfile.GFile(posixpath.join(folder, JSON_FILE)) as file:
-            names = json.loads(file.read())["label_names"]
-    except (tf.errors.OpError, ValueError, LookupError, TypeError, RecursionError):
-        return ()
+    names = read_description(folder).get("label_names")
     fits = isinstance(names, list) and len(names) == label_size
     return tuple(names) if fits and all(isinstance(name, str) for name in names) else ()
 
@@ -146,19 +140,11 @@ def truncated(painter: Painter, truncation: float, seed: int) -> Painter:
     )
 
 
-def _says_it_is_ours(folder: str) -> bool:
-    try:
-        known = json.loads(read_whole(posixpath.join(folder, JSON_FILE), _MOST_JSON_BYTES))
-    except (ValueError, RecursionError):  # a UserError, too
-        return False
-    return isinstance(known, dict) and known.get("made_by") == "pgan-tf"
-
-
 def _newest_version(path: str) -> str:
     if not tf.io.gfile.isdir(path):
         return path
     names = [name.rstrip("/") for name in tf.io.gfile.listdir(path)]
-    versions = [name for name in names if name.isdigit()]
+    versions = [name for name in names if re.fullmatch("[0-9]+", name)]
     if "saved_model.pb" in names or not versions:
         return path
     return posixpath.join(path, max(versions, key=int))

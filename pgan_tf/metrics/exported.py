@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import posixpath
 from typing import Any
 
@@ -12,6 +11,7 @@ import tensorflow as tf
 from pgan_tf.exporting.description import JSON_FILE
 from pgan_tf.generating.painter import Painter, open_saved_model
 from pgan_tf.metrics.evaluation import Generated
+from pgan_tf.run_files import is_count, is_number, read_json
 from tfrecords.errors import UserError
 
 
@@ -46,14 +46,25 @@ def read_exported(path: str) -> tuple[Painter, Generated]:
 def _read_description(folder: str) -> dict[str, Any]:
     path = posixpath.join(folder, JSON_FILE)
     try:
-        with tf.io.gfile.GFile(path) as file:
-            known = json.loads(file.read())
-        return {name: known[name] for name in ("kimg", "stage", "weights", "checkpoint")}
-    except (tf.errors.OpError, ValueError, LookupError, TypeError) as error:
-        reason = getattr(error, "message", None) or str(error)
+        known = read_json(path)
+    except UserError as error:
         raise UserError(
-            f"--saved_model: expected {path}, which export.py writes, got {reason}: export it again"
+            f"--saved_model: expected {path}, which export.py writes, got {error}: export it again"
         ) from None
+    checks = {
+        "kimg": lambda value: value is None or (is_number(value) and value >= 0),
+        "stage": is_count,
+        "weights": lambda value: isinstance(value, str),
+        "checkpoint": lambda value: isinstance(value, str),
+    }
+    for name, is_right in checks.items():
+        value = known.get(name, ...) if isinstance(known, dict) else known
+        if not is_right(value):
+            got = "none" if value is ... else ascii(value)[:40]
+            raise UserError(
+                f"--saved_model: expected {name} of an export in {path}, got {got}: export it again"
+            )
+    return known
 
 
 def _variables_sha256(folder: str) -> str:

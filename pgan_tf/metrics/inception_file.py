@@ -15,7 +15,6 @@ import os
 import posixpath
 import tarfile
 import urllib.request
-import zlib
 
 import tensorflow as tf
 from tqdm import tqdm
@@ -23,7 +22,8 @@ from tqdm import tqdm
 from tfrecords.errors import UserError
 from tfrecords.files import whole_file
 from tfrecords.locking import locked
-from tfrecords.regular_file import check_regular_file
+from tfrecords.remote import read_whole
+from tfrecords.sources.tar import TAR_ERRORS, open_tar_file, read_member, read_members
 
 GRAPH_NAME = "classify_image_graph_def.pb"
 URL = f"https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/{GRAPH_NAME}"
@@ -124,13 +124,15 @@ def _graph_in(contents: bytes, path: str) -> bytes:
     if not contents.startswith(_GZIP_MAGIC):
         return contents
     try:
-        with tarfile.open(fileobj=io.BytesIO(contents), mode="r:gz") as archive:
-            for member in archive:
+        with open_tar_file(io.BytesIO(contents), path) as archive:
+            for member in read_members(archive):
                 if member.isfile() and posixpath.basename(member.name) == GRAPH_NAME:
                     if member.issparse() or member.size > _MOST_BYTES:
                         raise tarfile.ReadError(f"{GRAPH_NAME} has {member.size} bytes")
-                    return archive.extractfile(member).read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+                    return read_member(archive.extractfile(member))
+    except UserError:
+        raise
+    except (*TAR_ERRORS, OSError) as error:
         raise UserError(
             f"--inception: {path} is damaged ({error}): give another copy of the archive"
         ) from error
@@ -141,14 +143,10 @@ def _graph_in(contents: bytes, path: str) -> bytes:
 
 
 def _read(path: str) -> bytes:
-    check_regular_file(path)
     try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            return file.read()
-    except tf.errors.OpError as error:
-        raise UserError(
-            f"--inception: cannot read {path} ({error.message}): give a frozen graph"
-        ) from error
+        return read_whole(path, _MOST_BYTES)
+    except UserError as error:
+        raise UserError(f"--inception: expected a frozen graph, got {error}") from None
 
 
 def _sha256(contents: bytes) -> str:

@@ -123,7 +123,7 @@ def _read(row: dict[str, Any]) -> Score:
         else:
             numbers = value.values() if isinstance(value, dict) else [value]
             fits = all(isinstance(one, float) or is_number(one) for one in numbers)
-            fits = fits and isinstance(value, dict) and row.get("headline") in value
+            fits = fits and isinstance(value, dict) and row.get("headline") in list(value)
             fits = fits or (value is None and field.name == "floor")
         if not fits:
             got = "none" if value is dataclasses.MISSING else repr(value)[:40]

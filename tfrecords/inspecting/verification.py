@@ -24,8 +24,11 @@ from tfrecords.inspecting.inspection import (
 )
 from tfrecords.pyramid import build_pyramid
 from tfrecords.record_file import BadRecordError, RecordFile
+from tfrecords.regular_file import check_regular_file
+from tfrecords.remote import read_whole
 
 _READ_BYTES = 2**22
+_MOST_REJECTED_BYTES = 2**29  # lines on five million pictures
 
 
 def find_problems(folder: str) -> Iterator[str]:
@@ -125,6 +128,7 @@ def _check_records(path: str) -> Iterator[str]:
 
 
 def _sha256(path: str, bar: tqdm) -> str:
+    check_regular_file(path)
     digest = hashlib.sha256()
     with tf.io.gfile.GFile(path, "rb") as file:
         while data := file.read(_READ_BYTES):
@@ -148,8 +152,7 @@ def _check_details(info: DatasetInfo, details: dict[str, Any]) -> Iterator[str]:
             yield f"{path}: {name} is {expected}, the files hold {value}"
     path, count = tf.io.gfile.join(info.folder, REJECTED_NAME), 0
     if tf.io.gfile.exists(path):
-        with tf.io.gfile.GFile(path, "rb") as file:
-            count = file.read().count(b"\n")
+        count = read_whole(path, _MOST_REJECTED_BYTES).count(b"\n")
     if count != details.get("num_rejected", count):
         yield f"{path}: expected {details['num_rejected']:,} lines, got {count:,}"
 

@@ -137,6 +137,10 @@ def _read_json(text: str, file: str) -> Rows:
         yield pair[0], _json_label(pair[1], pair[0], file)
 
 
+# Lists and objects of JSON: each takes a hundred bytes, an empty one of the file only two.
+_MOST_PARTS = 2**21
+
+
 class _Object(list):
     """A JSON object's pairs: a path that occurs twice would go unnoticed in a dictionary."""
 
@@ -152,6 +156,12 @@ def parse_json(text: str, file: str, only_labels: bool = False) -> list[Any] | N
     Raises:
         UserError: it is no JSON.
     """
+    parts = text.count("[") + text.count("{")
+    if parts > _MOST_PARTS:
+        raise UserError(
+            f"{file}: expected at most {_MOST_PARTS:,} lists and objects, got {parts:,}: is it the "
+            "right file? A CSV file has no such limit"
+        )
     try:
         content = json.loads(text, object_pairs_hook=_Object)
     except (ValueError, RecursionError) as error:

@@ -34,6 +34,10 @@ def open_lsun(folder: str, labels: str | None = None) -> Source:
         places = np.fromiter(find_values(file), np.dtype((np.int64, 2)))
     except (DamagedError, OSError) as error:
         raise UserError(f"lsun:{folder}: cannot be read as an LMDB database: {error}") from error
+    if places[:, 1].sum(dtype=np.float64) > os.path.getsize(file):
+        raise UserError(
+            f"lsun:{folder}: expected pictures of their own places, got some that share"
+        )
     if not len(places):
         raise UserError(f"lsun:{folder}: expected pictures, found none")
     pictures = Parts(file, places[:, 0].copy(), places[:, 1].copy(), f"lsun:{folder}")

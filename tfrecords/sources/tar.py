@@ -30,6 +30,8 @@ _OPENERS = (
 TAR_ERRORS = (
     *(EOFError, ValueError, LookupError, ArithmeticError, zlib.error, lzma.LZMAError),
     tarfile.TarError,
+    MemoryError,  # LZMA's header says how much it wants
+    RecursionError,  # one long name after another
 )
 
 
@@ -82,17 +84,24 @@ def open_tar(path: str) -> Iterator[tarfile.TarFile]:
         OSError, or one of `TAR_ERRORS`: it is none, or damaged.
     """
     check_regular_file(path)
-    with open(path, "rb") as packed:
-        opener = _find_opener(packed.read(6))
-        packed.seek(0)
-        if opener is None:
-            with tarfile.open(path, "r:", fileobj=packed, tarinfo=_Info) as archive:
-                yield archive
-            return
-        with opener(packed) as file:
-            unpacked = _Unpacked(file, os.path.getsize(path), path)
-            with tarfile.open(path, "r|", fileobj=unpacked, tarinfo=_Info) as archive:
-                yield archive
+    with open(path, "rb") as packed, open_tar_file(packed, path) as archive:
+        yield archive
+
+
+@contextmanager
+def open_tar_file(packed: IO[bytes], path: str) -> Iterator[tarfile.TarFile]:
+    """Does what `open_tar` does with a file that is open; errors call it `path`."""
+    opener = _find_opener(packed.read(6))
+    size = packed.seek(0, os.SEEK_END)
+    packed.seek(0)
+    if opener is None:
+        with tarfile.open(path, "r:", fileobj=packed, tarinfo=_Info) as archive:
+            yield archive
+        return
+    with opener(packed) as file:
+        unpacked = _Unpacked(file, size, path)
+        with tarfile.open(path, "r|", fileobj=unpacked, tarinfo=_Info) as archive:
+            yield archive
 
 
 def read_members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:

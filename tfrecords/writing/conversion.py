@@ -13,7 +13,8 @@ import numpy as np
 import PIL
 
 from tfrecords.content import digest_in_any_order
-from tfrecords.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME
+from tfrecords.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME, read_details_file
+from tfrecords.errors import UserError
 from tfrecords.files import whole_file, write_file
 from tfrecords.source import OneHot, PictureOptions, Source, row_blocks
 
@@ -67,14 +68,10 @@ class Conversion:
     def made(self, folder: str) -> bool:
         """Says whether a finished data set, in a local folder, is of this conversion."""
         try:
-            with open(os.path.join(folder, JSON_NAME), encoding="utf-8") as file:
-                details = json.load(file)
-        except (OSError, ValueError):
+            details = read_details_file(os.path.join(folder, JSON_NAME))
+        except UserError:
             return False
-        expected = self._details()
-        return isinstance(details, dict) and all(
-            details.get(name) == value for name, value in expected.items()
-        )
+        return all(details.get(name) == value for name, value in self._details().items())
 
     def write_rest(
         self,

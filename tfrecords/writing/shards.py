@@ -50,6 +50,11 @@ class Shards:
             self._bytes.append(num_bytes)
             self._records.append(num_records)
 
+    @property
+    def num_records(self) -> int:
+        """How many records all files have."""
+        return sum(self._records)
+
     def write(self, frames: list[bytes]) -> None:
         """Appends records, as they stand in a file."""
         waiting: list[bytes] = []

@@ -172,10 +172,17 @@ def _open_shards(conversion: Conversion, journal: Journal, partial: str) -> dict
     undo_finish(partial)
 
     def open_all() -> dict[int, Shards]:
-        return {
+        shards = {
             resolution: Shards(partial, resolution, conversion.shard_bytes, journal.files)
             for resolution in pyramid.resolutions(conversion.options.resolution)
         }
+        counts = {one.num_records for one in shards.values()}
+        end = conversion.source.num_pictures
+        if journal.position > end or counts != {journal.position - len(journal.rejected)}:
+            for one in shards.values():
+                one.close()
+            raise ValueError("its journal tells of other pictures than its files hold")
+        return shards
 
     try:
         return open_all()
