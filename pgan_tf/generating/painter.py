@@ -88,7 +88,9 @@ def open_saved_model(path: str) -> Painter:
         UserError: there is no such SavedModel.
     """
     folder = _newest_version(path)
-    if not read_description(folder):
+    files = ("saved_model.pb", "saved_model.pbtxt")
+    there = any(tf.io.gfile.exists(posixpath.join(folder, name)) for name in files)
+    if there and not read_description(folder):
         print(
             f"--saved_model: {folder} does not look like an export of pgan-tf: a SavedModel is a "
             "program, open those alone whose makers you trust (docs/security.md)",
