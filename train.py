@@ -50,6 +50,7 @@ from tfrecords.errors import UserError
 from tfrecords.identity import identify, in_words
 from tfrecords.locking import locked
 from tfrecords.picture_flags import num_channels
+from tfrecords.remote import is_remote
 
 flags.adopt_module_key_flags(given)
 
@@ -155,6 +156,11 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
         with chief_first(strategy, workers):
             if workers.is_chief:
                 until_the_end.enter_context(locked(run_dir, IN_USE.format(run_dir)))
+                if not tf.io.gfile.isdir(run_dir) and not is_remote(run_dir):
+                    raise UserError(
+                        f"--run_dir: expected a folder that can be made, got {run_dir!r}: name "
+                        "another"
+                    )
                 check_folder(run_dir, config)
                 if workers.number > 1:  # the others compare their flags with what is in it
                     open_run(run_dir, config, text)
