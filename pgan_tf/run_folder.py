@@ -24,6 +24,7 @@ from pgan_tf.whole_file import write_file
 from pgan_tf.write_errors import what_to_do
 from tfrecords.errors import UserError
 from tfrecords.files import remove_partial_files
+from tfrecords.paths import list_names
 
 # What an opening that was broken off may leave: not somebody else's files.
 _OWN_NAMES = frozenset({"samples", "flags.txt", "flags.txt.partial", "config.json.partial"})
@@ -71,7 +72,7 @@ def check_folder(run_dir: str, config: TrainingConfig) -> None:
     begun = read_config(run_dir)
     if begun is not None:
         check_same_run(begun, config, run_dir)
-    elif tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(_list(run_dir)):
+    elif tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(list_names(run_dir)):
         raise UserError(
             f"--run_dir: expected a new folder or one of train.py's, got {run_dir!r} which "
             f"holds other files: name another"
@@ -154,12 +155,7 @@ def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tu
 
 def _has_begun(run_dir: str) -> bool:
     """Says whether there are checkpoints, with which another run may begin."""
-    folder = checkpoint_folder(run_dir)
-    return tf.io.gfile.isdir(folder) and any(name.endswith(".npz") for name in _list(folder))
-
-
-def _list(folder: str) -> list[str]:
-    return [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
+    return any(name.endswith(".npz") for name in list_names(checkpoint_folder(run_dir)))
 
 
 @contextmanager
