@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from pgan_tf.config import TrainingConfig
 from pgan_tf.schedule import Stage, make_stages
+from tfrecords.paths import list_names
 
 # The first versions counted stages from 0: `images-0000001000-stage-00.npz`.
 _NAME = re.compile(r"images-(\d{10,})-stage-(\d{2})(-of-\d{2})?\.npz", re.ASCII)
@@ -28,9 +29,7 @@ def _stage_number(path: str) -> int:
 
 def list_checkpoints(folder: str) -> list[str]:
     """Returns the paths of all checkpoints, by images shown."""
-    if not tf.io.gfile.isdir(folder):
-        return []
-    matches = filter(None, map(_NAME.fullmatch, tf.io.gfile.listdir(folder)))
+    matches = filter(None, map(_NAME.fullmatch, list_names(folder)))
     found = sorted((int(match[1]), match[0]) for match in matches)
     return [posixpath.join(folder, name) for _, name in found]
 
@@ -51,7 +50,7 @@ def prune(folder: str, keep: int) -> None:
 
     What a process that was killed left half-written goes, too.
     """
-    for name in tf.io.gfile.listdir(folder):
+    for name in list_names(folder):
         if name.endswith(".partial") and _NAME.fullmatch(name.removesuffix(".partial")):
             tf.io.gfile.remove(posixpath.join(folder, name))
     paths = list_checkpoints(folder)

@@ -133,7 +133,9 @@ class TrainingConfig:
                 **fields,
             )
         except _MISFITS as error:
-            raise UserError(f"config.json: expected a pgan-tf configuration: {error}") from None
+            raise UserError(
+                f"config.json: expected a pgan-tf configuration: {error!s:.200}"
+            ) from None
 
 
 # What may change between the parts of a run without making it another run.

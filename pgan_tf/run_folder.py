@@ -25,6 +25,7 @@ from pgan_tf.whole_file import write_file
 from pgan_tf.write_errors import what_to_do
 from tfrecords.errors import UserError
 from tfrecords.files import remove_partial_files
+from tfrecords.paths import list_names
 from tfrecords.remote import is_remote
 
 # What an opening that was broken off may leave: not somebody else's files.
@@ -85,7 +86,7 @@ def check_place(run_dir: str) -> None:
     """
     if tf.io.gfile.exists(posixpath.join(run_dir, "config.json")):
         return
-    if tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(_list(run_dir)):
+    if tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(list_names(run_dir)):
         raise UserError(
             f"--run_dir: expected a new folder or one of train.py's, got {run_dir!r} which "
             f"holds other files: name another"
@@ -178,12 +179,7 @@ def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tu
 
 def _has_begun(run_dir: str) -> bool:
     """Says whether there are checkpoints, with which another run may begin."""
-    folder = checkpoint_folder(run_dir)
-    return tf.io.gfile.isdir(folder) and any(name.endswith(".npz") for name in _list(folder))
-
-
-def _list(folder: str) -> list[str]:
-    return [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
+    return any(name.endswith(".npz") for name in list_names(checkpoint_folder(run_dir)))
 
 
 @contextmanager

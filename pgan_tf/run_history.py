@@ -11,12 +11,12 @@ import warnings
 import zlib
 from typing import Any
 
-import tensorflow as tf
 from PIL import Image
 
 from pgan_tf.metrics_file import metrics_path, read_ticks
 from pgan_tf.run_files import read_file
 from tfrecords.errors import UserError
+from tfrecords.paths import list_names
 
 # What decoding bytes that are no picture comes to.
 _NO_PICTURE = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, MemoryError)
@@ -63,8 +63,7 @@ def list_sheets(run_dir: str) -> list[Sheet]:
         UserError: there are none.
     """
     folder = posixpath.join(run_dir, "samples")
-    names = tf.io.gfile.listdir(folder) if tf.io.gfile.isdir(folder) else []
-    matches = [match for match in map(_SHEET_NAME.fullmatch, names) if match]
+    matches = [match for match in map(_SHEET_NAME.fullmatch, list_names(folder)) if match]
     if not matches:
         raise UserError(f"--run_dir: expected a run folder with samples, got {run_dir!r}")
     sheets = [

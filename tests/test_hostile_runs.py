@@ -1,11 +1,13 @@
 """Run folders that hold anything: one line each, in a bounded time and memory."""
 
+import gzip
 import io
 import json
 import os
 import pathlib
 import shutil
 import struct
+import tarfile
 import time
 import tracemalloc
 import zipfile
@@ -16,7 +18,12 @@ from small_run import make_small_run
 
 from pgan_tf import checkpoint, trained
 from pgan_tf.checkpoint_file import write_arrays
+from pgan_tf.exporting.gallery import read_list
+from pgan_tf.exporting.manifest import read_description, read_manifest
 from pgan_tf.fallback import read_newest
+from pgan_tf.generating.painter import open_saved_model
+from pgan_tf.metrics.exported import _read_description as read_description_to_score
+from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.reporting.report_file import write_report
 from pgan_tf.run_folder import read_config
@@ -195,7 +202,13 @@ SCORE = {
         *({name: ...} for name in SCORE if name not in ("kind", "images_shown")),
         *({"values": value} for value in (None, 5, {}, {"average": "low"}, {"other": 1.0})),
         *({"floor": value} for value in (1, {"other": 1.0}, {"average": [1]})),
-        *({"better": "larger"}, {"headline": "best"}, {"seed": "0"}, {"resolution": 1.5}),
+        *(
+            {"better": "larger"},
+            {"headline": "best"},
+            {"headline": []},
+            {"seed": "0"},
+            {"resolution": 1.5},
+        ),
     ],
     ids=str,
 )
@@ -420,3 +433,59 @@ def test_writing_takes_the_memory_of_one_array(tmp_path):
     assert os.path.getsize(path) > 48 * 2**20
     assert peak < 8 * 2**20, f"{peak / 2**20:.0f} MiB"
     assert arrays_of(path)["generator/47/kernel"][5] == 47
+
+
+# What exports say of themselves
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"kimg": "many"}, {"kimg": 10**400}, {"stage": []}, {"weights": 5}, {"checkpoint": ...}],
+    ids=str,
+)
+def test_an_export_that_says_something_else_of_itself_is_one_line(tmp_path, change):
+    known = {"kimg": 1.5, "stage": 0, "weights": "generator", "checkpoint": "a.npz"}
+    known = {name: value for name, value in (known | change).items() if value is not ...}
+    (tmp_path / "pgan.json").write_text(json.dumps(known))
+    assert_one_line(read_description_to_score, str(tmp_path), words=next(iter(change)))
+
+
+@pytest.mark.parametrize("name", ["pgan.json", "pgan-export.json", "models.json"])
+def test_pipes_in_an_export_are_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    folder = str(tmp_path)
+    assert read_description(folder) == {}
+    assert read_manifest(folder, "version") is None
+    for read in (open_saved_model, *([read_list] if name == "models.json" else [])):
+        assert_one_line(read, folder)
+
+
+def test_a_folder_whose_name_is_a_digit_of_another_kind_is_no_version(tmp_path):
+    (tmp_path / "²").mkdir()
+    assert_one_line(open_saved_model, str(tmp_path), words="--saved_model")
+
+
+# Inception's file
+
+
+def test_an_archive_of_a_graph_that_unpacks_to_gigabytes_is_one_line(tmp_path):
+    path = tmp_path / "graph.tgz"
+    head = tarfile.TarInfo("other")
+    head.size = 2**33
+    with gzip.open(path, "wb", 1) as file:
+        file.write(head.tobuf())
+        for _ in range(2048):
+            file.write(bytes(2**20))
+    assert_one_line(read_inception_file, str(path), str(tmp_path), words="unpack to")
+
+
+# Messages
+
+
+def test_messages_hold_nothing_that_steers_a_terminal_and_do_not_grow():
+    assert str(UserError("a\x1b[2J\ud800\udce9")) == r"a\x1b[2J\ud800\xe9"
+    assert str(UserError("日本語　é")) == "日本語　é"
+    long = str(UserError("begin" + "a" * 10**6 + "end"))
+    assert len(long) == 2000
+    assert long.startswith("begin")
+    assert long.endswith("end")

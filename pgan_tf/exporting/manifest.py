@@ -12,7 +12,7 @@ import json
 import os
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -21,7 +21,7 @@ from pgan_tf.exporting.description import CARD_FILE, JSON_FILE
 from pgan_tf.run_files import read_json
 from pgan_tf.trained import Trained
 from pgan_tf.whole_file import write_file
-from tfrecords import files
+from tfrecords import files, paths
 from tfrecords.errors import UserError
 
 MANIFEST = "pgan-export.json"
@@ -136,22 +136,18 @@ def remove_version(folder: str) -> list[str]:
     if manifest:
         listed = dict(manifest.files)
     else:  # of before there were manifests: but nobody knows whether its card was changed
-        names = [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
-        paths = {name: posixpath.join(folder, name) for name in names if name != CARD_FILE}
         listed = {
-            name: (digest_of(path),)
-            for name, path in paths.items()
-            if _OF_A_VERSION.fullmatch(name) and not tf.io.gfile.isdir(path)
+            name: (digest_of(posixpath.join(folder, name)),)
+            for name in list_folder(folder)
+            if name != CARD_FILE
+            and _OF_A_VERSION.fullmatch(name)
+            and not paths.is_folder(posixpath.join(folder, name))
         }
     remove_unchanged(folder, listed)
     if manifest:
         tf.io.gfile.remove(posixpath.join(folder, MANIFEST))
     _remove_empty(folder, posixpath.dirname(folder))
-    return [
-        posixpath.join(parent, name)
-        for parent, _, names in (tf.io.gfile.walk(folder) if tf.io.gfile.exists(folder) else ())
-        for name in names
-    ]
+    return list(_files_below(folder))
 
 
 def free_version(folder: str) -> str:
@@ -196,12 +192,23 @@ def list_folder(folder: str) -> list[str]:
         UserError: the folder can't be read.
     """
     try:
-        names = tf.io.gfile.listdir(folder) if tf.io.gfile.exists(folder) else []
-    except tf.errors.OpError as error:
+        if paths.exists(folder) and not paths.is_folder(folder):
+            raise UserError("a file")
+        return paths.list_names(folder)
+    except UserError as error:
         raise UserError(
-            f"--export_dir: expected a folder, got {folder!r} ({error.message}): name another"
+            f"--export_dir: expected a folder, got {folder!r} ({error}): name another"
         ) from None
-    return sorted(name.rstrip("/") for name in names)
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    """Gives the paths of all files, whose names may be any bytes."""
+    for name in list_folder(folder):
+        path = posixpath.join(folder, name)
+        if paths.is_folder(path):
+            yield from _files_below(path)
+        else:
+            yield path
 
 
 def is_version(folder: str) -> bool:
@@ -235,6 +242,6 @@ def _inside(path: str) -> bool:
 
 def _remove_empty(folder: str, top: str) -> None:
     """Removes a folder, and those above it but not the top one, as far as they are empty."""
-    while folder.startswith(f"{top}/") and not tf.io.gfile.listdir(folder):
+    while folder.startswith(f"{top}/") and not list_folder(folder):
         tf.io.gfile.rmtree(folder)
         folder = posixpath.dirname(folder)

@@ -17,6 +17,7 @@ from pgan_tf.generating.interpolation import truncate
 from pgan_tf.sampling import latents_from_seeds, to_uint8
 from pgan_tf.trained import Trained
 from tfrecords.errors import UserError
+from tfrecords.paths import list_names
 
 BATCH_SIZE = 16
 
@@ -145,7 +146,7 @@ def truncated(painter: Painter, truncation: float, seed: int) -> Painter:
 def _newest_version(path: str) -> str:
     if not tf.io.gfile.isdir(path):
         return path
-    names = [name.rstrip("/") for name in tf.io.gfile.listdir(path)]
+    names = list_names(path)
     versions = [name for name in names if re.fullmatch("[0-9]+", name)]
     if "saved_model.pb" in names or not versions:
         return path

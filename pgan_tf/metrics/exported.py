@@ -13,6 +13,7 @@ from pgan_tf.generating.painter import Painter, open_saved_model
 from pgan_tf.metrics.evaluation import Generated
 from pgan_tf.run_files import is_count, is_number, read_json
 from tfrecords.errors import UserError
+from tfrecords.paths import list_names
 
 
 def read_exported(path: str) -> tuple[Painter, Generated]:
@@ -70,7 +71,7 @@ def _read_description(folder: str) -> dict[str, Any]:
 def _variables_sha256(folder: str) -> str:
     digest = hashlib.sha256()
     variables = posixpath.join(folder, "variables")
-    for name in sorted(tf.io.gfile.listdir(variables)):
+    for name in list_names(variables):
         with tf.io.gfile.GFile(posixpath.join(variables, name), "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()

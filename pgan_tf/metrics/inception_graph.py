@@ -66,15 +66,15 @@ class InceptionGraph:
             pictures = tf.compat.v1.placeholder(tf.float32, (None, None, None, 3))
             try:
                 tf.import_graph_def(definition, {f"{_PICTURES}:0": pictures}, name="")
-            except ValueError as error:
+                features = graph.get_tensor_by_name(f"{_FEATURES}:0")
+                weights = graph.get_operation_by_name(_LOGITS).inputs[1]
+                features = tf.reshape(features, (-1, weights.shape[0]))
+                self._fetched = features, tf.nn.softmax(features @ weights)
+            except Exception as error:  # a graph of something else raises all sorts
                 raise UserError(
                     f"--inception: {file.name} cannot be built ({str(error).splitlines()[0]}): "
                     "give classify_image_graph_def.pb"
                 ) from error
-            features = graph.get_tensor_by_name(f"{_FEATURES}:0")
-            weights = graph.get_operation_by_name(_LOGITS).inputs[1]
-            features = tf.reshape(features, (-1, weights.shape[0]))
-            self._fetched = features, tf.nn.softmax(features @ weights)
         self._pictures = pictures
         config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
         config.gpu_options.allow_growth = True

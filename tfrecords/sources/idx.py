@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tfrecords.errors import UserError
+from tfrecords.images import MAX_PIXELS
 from tfrecords.limits import check_expansion
 from tfrecords.regular_file import check_regular_file
 from tfrecords.source import Reader, Source, one_hot
@@ -161,7 +162,12 @@ def _only_file(folder: str, split: str, what: str, dims: int) -> str:
 def _open_images(path: str) -> Arrays:
     header = _read(path, 16)
     magic, *shape = (int.from_bytes(header[at : at + 4]) for at in (0, 4, 8, 12))
-    if len(header) < 16 or magic != _IMAGES_MAGIC or 0 in shape:
+    if (
+        len(header) < 16
+        or magic != _IMAGES_MAGIC
+        or 0 in shape
+        or math.prod(shape[1:]) > MAX_PIXELS
+    ):
         raise UserError(f"{path}: expected an IDX file of pictures: is it damaged?")
     num_bytes = 16 + math.prod(shape)
     raw = path

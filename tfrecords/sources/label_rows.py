@@ -58,6 +58,8 @@ def _read_csv(text: str, file: str, is_picture: Callable[[str], bool]) -> Rows:
         raise UserError(
             f"{file}: expected text in UTF-8, or UTF-16 with its mark: save it as UTF-8"
         )
+    if text.count("\n") > _MOST_LINES:
+        raise UserError(f"{file}: expected at most {_MOST_LINES:,} lines: is it the right file?")
     lines = _cells(text, file)
     if not lines:
         return
@@ -139,6 +141,7 @@ def _read_json(text: str, file: str) -> Rows:
 
 # Lists and objects of JSON: each takes a hundred bytes, an empty one of the file only two.
 _MOST_PARTS = 2**21
+_MOST_LINES = 2**23
 
 
 class _Object(list):

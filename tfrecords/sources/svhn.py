@@ -1,24 +1,20 @@
 """SVHN's cropped digits, a MATLAB file, as a source."""
 
 import os
+import struct
 import zlib
-from typing import Any
 
 import numpy as np
 
 from tfrecords.errors import UserError
-from tfrecords.limits import check_expansion
 from tfrecords.regular_file import check_regular_file
 from tfrecords.source import Source, one_hot
 from tfrecords.sources.label_files import own_labels
-from tfrecords.sources.listing import load_package, split_option
+from tfrecords.sources.listing import split_option
+from tfrecords.sources.mat_file import read_arrays
 from tfrecords.sources.parts import Arrays, file_identity, new_temporary_file
 
 _BLOCK = 1000  # pictures
-
-# Of MATLAB's format 5: before its parts, and the kind of one that is compressed.
-_HEADER_BYTES, _COMPRESSED = 128, 15
-_BYTES = 2**20
 
 
 def open_svhn(path_and_split: str, labels: str | None = None) -> Source:
@@ -32,7 +28,7 @@ def open_svhn(path_and_split: str, labels: str | None = None) -> Source:
         labels: None for the digits, `none` for none.
 
     Raises:
-        UserError: SciPy is not installed, or the file is missing, damaged or another.
+        UserError: the file is missing, damaged or another.
     """
     file, split = split_option(path_and_split, ("train", "test", "extra"))
     if os.path.isdir(file):
@@ -61,19 +57,14 @@ def open_svhn(path_and_split: str, labels: str | None = None) -> Source:
 
 def _load(file: str) -> tuple[np.ndarray, np.ndarray]:
     """Returns the pictures, (height, width, 3, pictures) uint8, and the digits, 0 to 9."""
-    scipy_io: Any = load_package("scipy.io", "scipy", "svhn")
     check_regular_file(file)
-    _check_expansion(file)
     try:
-        kinds = {name: (shape, kind) for name, shape, kind in scipy_io.whosmat(file)}
-        for name, dimensions in (("X", 4), ("y", 2)):
-            shape, kind = kinds.get(name, ((), "none"))
-            if len(shape) != dimensions or not kind.startswith(("uint", "int", "double")):
-                raise ValueError(f"expected numbers of {dimensions} dimensions in {name}")
-        content = scipy_io.loadmat(file, variable_names=("X", "y"))
-    except Exception as error:  # damaged files raise all sorts
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UserError(f"{file}: cannot be read as a MATLAB file: {reason}") from error
+        with open(file, "rb") as opened:
+            content = read_arrays(opened, os.path.getsize(file), file, ("X", "y"))
+    except UserError:
+        raise
+    except (OSError, ValueError, struct.error, zlib.error) as error:
+        raise UserError(f"{file}: cannot be read as a MATLAB file: {error}") from error
     pictures, digits = content.get("X"), content.get("y")
     good = (
         isinstance(pictures, np.ndarray)
@@ -91,25 +82,3 @@ def _load(file: str) -> tuple[np.ndarray, np.ndarray]:
     if digits.min() < 0 or digits.max() > 10:
         raise UserError(f"{file}: expected digits from 1 to 10, which is 0, got others")
     return pictures, digits % 10  # 10 stands for 0
-
-
-def _check_expansion(file: str) -> None:
-    """Refuses a file whose compressed parts come to far more than its size."""
-    packed, unpacked = os.path.getsize(file), 0
-    with open(file, "rb") as opened:
-        order = "big" if opened.read(_HEADER_BYTES)[-2:] == b"MI" else "little"
-        while len(tag := opened.read(8)) == 8:
-            kind, left = (int.from_bytes(tag[at : at + 4], order) for at in (0, 4))
-            if kind != _COMPRESSED:
-                opened.seek(left, os.SEEK_CUR)
-                continue
-            unpacker, end = zlib.decompressobj(), opened.tell() + left
-            try:
-                while not unpacker.eof and opened.tell() < end and (data := opened.read(_BYTES)):
-                    while data:
-                        unpacked += len(unpacker.decompress(data, _BYTES))
-                        check_expansion(unpacked, packed, file)
-                        data = unpacker.unconsumed_tail
-            except zlib.error:
-                return  # SciPy says what is wrong
-            opened.seek(end)
