@@ -85,6 +85,8 @@ def check_place(run_dir: str) -> None:
     """
     if tf.io.gfile.exists(posixpath.join(run_dir, "config.json")):
         return
+    if _has_begun(run_dir):
+        raise lost_config(run_dir)
     if tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(_list(run_dir)):
         raise UserError(
             f"--run_dir: expected a new folder or one of train.py's, got {run_dir!r} which "
@@ -100,6 +102,14 @@ def check_place(run_dir: str) -> None:
             f"--run_dir: expected a folder that can be written, got {run_dir!r} ({place} is "
             f"{'read-only' if os.path.isdir(place) else 'no folder'}): name another"
         )
+
+
+def lost_config(run_dir: str) -> UserError:
+    """Returns the error of a run folder with checkpoints and without config.json."""
+    return UserError(
+        f"--run_dir: expected config.json beside the checkpoints, got none in {run_dir!r}: put "
+        f"it back (each checkpoint holds it, as `config`), or name another --run_dir"
+    )
 
 
 def join_run(run_dir: str, config: TrainingConfig) -> None:
