@@ -27,7 +27,7 @@ from pgan_tf.distribution import check_batch_sizes, describe, has_gpu, make_stra
 from pgan_tf.dry_run import describe_run
 from pgan_tf.init_from import Weights, first_resolution, weights_to_begin_with
 from pgan_tf.limits import check_memory, check_ticks, physical_memory
-from pgan_tf.metrics.by_name import make_metrics, need_inception, parse_names
+from pgan_tf.metrics.by_name import check_resolution, make_metrics, need_inception, parse_names
 from pgan_tf.metrics.evaluation import RealPictures, default_num_images
 from pgan_tf.metrics.in_training import Plan, Scorer
 from pgan_tf.metrics.inception_file import read_inception_file
@@ -85,6 +85,8 @@ def check_flags(strategy: tf.distribute.Strategy) -> None:
         UserError: they make no run, or none that this machine bears.
     """
     only_with(["every", "keep_best"], metric_flags.EVAL_METRICS)
+    if (metrics := metric_flags.EVAL_METRICS.value) and RESOLUTION.value:
+        check_resolution(parse_names(metrics, "--eval_metrics"), RESOLUTION.value)
     first = given.INITIAL_RESOLUTION.value
     if first is None and not given.INIT_FROM.value:
         first = given.SCHEDULE.initial_resolution
@@ -108,13 +110,16 @@ def check_config(config: TrainingConfig, strategy: tf.distribute.Strategy) -> No
 
 def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
     """Trains, this process alone or as one of several workers, of which the first one writes."""
-    inception, begins = None, not given.DRY_RUN.value
+    inception = weights = None
     with chief_first(strategy, workers):
-        if begins:  # before pictures are converted, which writes files and takes time
+        if (
+            not given.DRY_RUN.value
+        ):  # before pictures are converted, which writes files and takes time
             if workers.is_chief and given.RUN_DIR.value:
                 check_place(given.RUN_DIR.value)
             inception = read_inception()
-        weights = read_early_weights() if begins else None
+            if given.RUN_DIR.value:
+                weights = weights_to_begin_with(given.INIT_FROM.value, given.RUN_DIR.value)
         info = prepare(
             given.DATA.value,
             given.DATA_CACHE.value,
@@ -204,12 +209,6 @@ def train_in_folder(
     )
     if workers.is_chief:
         print_what_next(run_dir, images_shown)
-
-
-def read_early_weights() -> Weights | None:
-    """Returns what a run begins with that --run_dir names; None if only its data will name it."""
-    run_dir = given.RUN_DIR.value
-    return weights_to_begin_with(given.INIT_FROM.value, run_dir) if run_dir else None
 
 
 def read_inception() -> InceptionGraph | None:
