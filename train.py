@@ -27,14 +27,14 @@ from pgan_tf.distribution import check_batch_sizes, describe, has_gpu, make_stra
 from pgan_tf.dry_run import describe_run
 from pgan_tf.init_from import Weights, first_resolution, weights_to_begin_with
 from pgan_tf.limits import check_memory, check_ticks, physical_memory
-from pgan_tf.metrics.by_name import make_metrics, need_inception, parse_names
+from pgan_tf.metrics.by_name import check_resolution, make_metrics, need_inception, parse_names
 from pgan_tf.metrics.evaluation import RealPictures, default_num_images
 from pgan_tf.metrics.in_training import Plan, Scorer
 from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.network_flags import RESOLUTION
 from pgan_tf.records import check_resolutions
-from pgan_tf.run_folder import check_folder, check_place, join_run, open_run
+from pgan_tf.run_folder import check_folder, check_place, join_run, locked_run, open_run
 from pgan_tf.schedule import describe_end
 from pgan_tf.together import chief_first, ends_together
 from pgan_tf.tolerance import Tolerance
@@ -48,13 +48,9 @@ from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo, describe_labels
 from tfrecords.errors import UserError
 from tfrecords.identity import identify, in_words
-from tfrecords.locking import locked
 from tfrecords.picture_flags import num_channels
-from tfrecords.remote import is_remote
 
 flags.adopt_module_key_flags(given)
-
-IN_USE = "--run_dir: another process is training {}: wait until it has ended, or name another"
 
 
 def main() -> None:
@@ -86,6 +82,8 @@ def check_flags(strategy: tf.distribute.Strategy) -> None:
         UserError: they make no run, or none that this machine bears.
     """
     only_with(["every", "keep_best"], metric_flags.EVAL_METRICS)
+    if (metrics := metric_flags.EVAL_METRICS.value) and RESOLUTION.value:
+        check_resolution(parse_names(metrics, "--eval_metrics"), RESOLUTION.value)
     first = given.INITIAL_RESOLUTION.value
     if first is None and not given.INIT_FROM.value:
         first = given.SCHEDULE.initial_resolution
@@ -109,13 +107,15 @@ def check_config(config: TrainingConfig, strategy: tf.distribute.Strategy) -> No
 
 def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
     """Trains, this process alone or as one of several workers, of which the first one writes."""
-    inception, begins = None, not given.DRY_RUN.value
+    inception = weights = None
     with chief_first(strategy, workers):
-        if begins:  # before pictures are converted, which writes files and takes time
+        if not given.DRY_RUN.value:
+            # Before pictures are converted, which writes files and takes time.
             if workers.is_chief and given.RUN_DIR.value:
                 check_place(given.RUN_DIR.value)
             inception = read_inception()
-        weights = read_early_weights() if begins else None
+            if given.RUN_DIR.value:
+                weights = weights_to_begin_with(given.INIT_FROM.value, given.RUN_DIR.value)
         info = prepare(
             given.DATA.value,
             given.DATA_CACHE.value,
@@ -155,12 +155,7 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
     with contextlib.ExitStack() as until_the_end:
         with chief_first(strategy, workers):
             if workers.is_chief:
-                until_the_end.enter_context(locked(run_dir, IN_USE.format(run_dir)))
-                if not tf.io.gfile.isdir(run_dir) and not is_remote(run_dir):
-                    raise UserError(
-                        f"--run_dir: expected a folder that can be made, got {run_dir!r}: name "
-                        "another"
-                    )
+                until_the_end.enter_context(locked_run(run_dir))
                 check_folder(run_dir, config)
                 if workers.number > 1:  # the others compare their flags with what is in it
                     open_run(run_dir, config, text)
@@ -210,12 +205,6 @@ def train_in_folder(
     )
     if workers.is_chief:
         print_what_next(run_dir, images_shown)
-
-
-def read_early_weights() -> Weights | None:
-    """Returns what a run begins with that --run_dir names; None if only its data will name it."""
-    run_dir = given.RUN_DIR.value
-    return weights_to_begin_with(given.INIT_FROM.value, run_dir) if run_dir else None
 
 
 def read_inception() -> InceptionGraph | None:

@@ -25,7 +25,7 @@ from pgan_tf.class_weights import (
 )
 from pgan_tf.config import NetworkConfig, TrainingConfig
 from pgan_tf.growth import named_variables
-from pgan_tf.run_folder import checkpoint_folder, read_config
+from pgan_tf.run_folder import checkpoint_folder, lost_config, read_config
 from pgan_tf.state import TrainingState
 from tfrecords.errors import UserError
 
@@ -142,10 +142,7 @@ def first_resolution(weights: Weights | None, run_dir: str, resolution: int) -> 
     if opened is not None:
         return opened.schedule.initial_resolution
     if weights is None:
-        raise UserError(
-            f"--run_dir: expected config.json beside the checkpoints, got none in {run_dir!r}: put "
-            f"it back (each checkpoint holds it, as `config`), or name another --run_dir"
-        )
+        raise lost_config(run_dir)
     return min(weights.resolution, resolution)
 
 

@@ -25,6 +25,7 @@ from pgan_tf.whole_file import write_file
 from pgan_tf.write_errors import what_to_do
 from tfrecords.errors import UserError
 from tfrecords.files import remove_partial_files
+from tfrecords.locking import locked
 from tfrecords.paths import list_names
 from tfrecords.remote import is_remote
 
@@ -86,6 +87,8 @@ def check_place(run_dir: str) -> None:
     """
     if tf.io.gfile.exists(posixpath.join(run_dir, "config.json")):
         return
+    if _has_begun(run_dir):
+        raise lost_config(run_dir)
     if tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(list_names(run_dir)):
         raise UserError(
             f"--run_dir: expected a new folder or one of train.py's, got {run_dir!r} which "
@@ -101,6 +104,33 @@ def check_place(run_dir: str) -> None:
             f"--run_dir: expected a folder that can be written, got {run_dir!r} ({place} is "
             f"{'read-only' if os.path.isdir(place) else 'no folder'}): name another"
         )
+
+
+def lost_config(run_dir: str) -> UserError:
+    """Returns the error of a run folder with checkpoints and without config.json."""
+    return UserError(
+        f"--run_dir: expected config.json beside the checkpoints, got none in {run_dir!r}: put "
+        f"it back (each checkpoint holds it, as `config`), or name another --run_dir"
+    )
+
+
+@contextmanager
+def locked_run(run_dir: str) -> Iterator[None]:
+    """Keeps other processes from a run folder, which is made if need be; see `locking.locked`.
+
+    Raises:
+        UserError: another process trains it, or it can't be made.
+    """
+    busy = (
+        f"--run_dir: another process is training {run_dir}: wait until it has ended, or name "
+        "another"
+    )
+    with locked(run_dir, busy):
+        if not is_remote(run_dir) and not os.path.isdir(run_dir):
+            raise UserError(
+                f"--run_dir: expected a folder that can be made, got {run_dir!r}: name another"
+            )
+        yield
 
 
 def join_run(run_dir: str, config: TrainingConfig) -> None:

@@ -5,6 +5,7 @@ import importlib
 import io
 import os
 import pathlib
+import re
 import shutil
 import sys
 
@@ -41,6 +42,7 @@ BEFORE_THE_DATA = {
     "a folder of other files": ("--run_dir=photos",),
     "below a file": ("--run_dir=photos/0.png/run",),
     "weights of nothing": ("--run_dir=new/e", "--init_from=photos"),
+    "a metric of larger pictures": ("--run_dir=new/g", "--eval_metrics=swd"),
     "a graph that is none": (
         *("--run_dir=new/f", "--eval_metrics=fid", "--inception=photos/0.png"),
     ),
@@ -95,6 +97,11 @@ def results(tmp_path_factory):
             *("--data=others/photos", "--run_dir=runs/b", "--init_from=runs/a"),
             "--total_kimg=0.004",
         ),
+        "no config": ("--data=photos", "--run_dir=lost", "--total_kimg=0.004"),
+        "no config, weights": (
+            *("--data=photos", "--run_dir=lost", "--init_from=runs/a"),
+            "--total_kimg=0.004",
+        ),
         "largest": ("--data=largest", "--run_dir=new/c", "--total_kimg=0.004"),
         "misfit": (
             "--data=photos",
@@ -112,6 +119,8 @@ def results(tmp_path_factory):
             "--initial_resolution=8",
         ),
     }
+    (cwd / "lost" / "checkpoints").mkdir(parents=True)
+    (cwd / "lost" / "checkpoints" / "images-0000000004-stage-01-of-01.npz").touch()
     main = load_train().main
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(cwd)
@@ -147,10 +156,17 @@ def test_tfrecords_of_one_resolution_only_name_the_flag(results):
     assert "give --initial_resolution=8" in error_of(results, "largest")
 
 
+@pytest.mark.parametrize("name", ["no config", "no config, weights"])
+def test_a_lost_config_is_called_lost(results, name):
+    assert "expected config.json beside the checkpoints" in error_of(results, name)
+
+
 @pytest.mark.parametrize("name", BEFORE_THE_DATA)
 def test_no_picture_is_converted_for_a_run_that_cannot_be(results, name):
-    flag = BEFORE_THE_DATA[name][-1].split("=")[0]
-    assert error_of(results, name).startswith(f"{flag}: expected a")
+    flag, _, value = BEFORE_THE_DATA[name][-1].partition("=")
+    assert re.match(
+        rf"({flag}|{value}): expected (a|pictures of at least)", error_of(results, name)
+    )
     assert not (results[0] / "unused").exists()
 
 
@@ -158,4 +174,4 @@ def test_nothing_is_left_of_what_was_refused(results):
     error_of(results, "misfit")
     assert not (results[0] / "new").exists()
     left = {path.name for path in pathlib.Path(results[0]).iterdir()}
-    assert left == {"photos", "others", "moved", "datasets", "largest", "runs"}
+    assert left == {"photos", "others", "moved", "datasets", "largest", "runs", "lost"}

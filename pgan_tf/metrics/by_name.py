@@ -40,6 +40,18 @@ def need_inception(names: Sequence[str]) -> bool:
     return not set(names).isdisjoint(_OF_INCEPTION)
 
 
+def check_resolution(names: Sequence[str], resolution: int) -> None:
+    """Checks that metrics are for pictures of a resolution, before there are any.
+
+    Raises:
+        UserError: one is for larger ones.
+    """
+    if "swd" in names:
+        make_swd(num_images=1, resolution=resolution, num_channels=3, seed=0)
+    if "ms_ssim" in names:
+        make_ms_ssim(resolution)
+
+
 def make_metrics(
     names: Sequence[str],
     info: DatasetInfo,
