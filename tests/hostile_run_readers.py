@@ -1,5 +1,6 @@
 """The readers of hostile_readers.py that need TensorFlow: networks, and what is in a run folder."""
 
+import json
 import os
 
 from hostile_readers import Reader, as_it_is, as_text, write
@@ -73,10 +74,31 @@ def read_flags(folder):
     read_run_data(folder)
 
 
+def make_export(folder):
+    known = {"made_by": "pgan-tf", "kimg": 1.5, "stage": 0, "weights": "generator"}
+    known |= {"checkpoint": "a.npz", "label_names": ["cat", "dog"]}
+    manifest = {"made_by": "pgan-tf", "kind": "version", "source": "", "files": {"a": ["00"]}}
+    models = [{"name": "a", "path": "models/a/1"}]
+    files = {"pgan.json": known, "pgan-export.json": manifest, "models.json": models}
+    write(folder, {name: json.dumps(content).encode() for name, content in files.items()})
+
+
+def read_export(folder):
+    from pgan_tf.exporting.gallery import read_list
+    from pgan_tf.exporting.manifest import read_description, read_manifest
+    from pgan_tf.metrics.exported import _read_description
+
+    read_description(folder)
+    read_manifest(folder, "version")
+    read_list(folder)
+    _read_description(folder)
+
+
 RUN_READERS = (
     Reader("official", make_official, read_official, {".pkl": (as_it_is,)}, load_pgan),
     Reader("checkpoint", make_run, read_checkpoints, {".npz": (as_it_is,)}, load_pgan),
     Reader("config", make_run, read_run_config, {"config.json": (as_text, as_it_is)}, load_pgan),
     Reader("figures", make_run, read_figures, {"metrics.jsonl": (as_text, as_it_is)}, load_pgan),
+    Reader("export", make_export, read_export, {".json": (as_text, as_it_is)}, load_pgan),
     Reader("flags", make_run, read_flags, {"flags.txt": (as_text, as_it_is)}, load_pgan),
 )

@@ -22,7 +22,7 @@ GROUPS = {
     "pictures and archives": ("pictures", "zip", "tar", "labels"),
     "data sets": ("data set", "journal", "idx", "cifar", "hdf5", "mat", "lmdb"),
     "networks": ("official", "checkpoint"),
-    "run folders": ("config", "figures", "flags"),
+    "run folders": ("config", "figures", "flags", "export"),
 }
 
 

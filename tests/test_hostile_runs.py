@@ -465,6 +465,14 @@ def test_a_folder_whose_name_is_a_digit_of_another_kind_is_no_version(tmp_path):
     assert_one_line(open_saved_model, str(tmp_path), words="--saved_model")
 
 
+def test_names_that_are_not_utf8_beside_what_a_run_wrote_are_passed_over(run_dir):
+    for folder in ("", "checkpoints", "samples"):
+        with open(os.fsencode(run_dir / folder) + b"/caf\xe9", "wb"):
+            pass
+    assert checkpoint.read_run(str(run_dir)).images_shown == 32
+    report(str(run_dir))
+
+
 # Inception's file
 
 
@@ -472,10 +480,7 @@ def test_an_archive_of_a_graph_that_unpacks_to_gigabytes_is_one_line(tmp_path):
     path = tmp_path / "graph.tgz"
     head = tarfile.TarInfo("other")
     head.size = 2**33
-    with gzip.open(path, "wb", 1) as file:
-        file.write(head.tobuf())
-        for _ in range(2048):
-            file.write(bytes(2**20))
+    path.write_bytes(gzip.compress(head.tobuf()) + gzip.compress(bytes(2**26)) * 25)
     assert_one_line(read_inception_file, str(path), str(tmp_path), words="unpack to")
 
 

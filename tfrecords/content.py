@@ -169,8 +169,8 @@ def _key(files: Sequence[str]) -> str | None:
 
 def _recall(place: str) -> str | None:
     try:
-        found = json.loads(read_bytes(place))["sha256"] if paths.exists(place) else None
-    except (UserError, ValueError, LookupError, TypeError):
+        found = json.loads(read_bytes(place, 1000))["sha256"] if paths.exists(place) else None
+    except (UserError, ValueError, LookupError, TypeError, RecursionError):
         return None
     return found if is_digest(found) else None
 

@@ -207,7 +207,7 @@ def _open_reader(folder: str, paths: Sequence[str]) -> Reader:
 def _read_if_there(folder: str, path: str) -> bytes | None:
     file = _join(folder, path)
     there = load_gfile().exists(file) if is_remote(folder) else os.path.isfile(file)
-    return read_bytes(file, _TEXT_BYTES) if there else None
+    return read_whole(file, _TEXT_BYTES) if there else None
 
 
 def _join(folder: str, path: str) -> str:

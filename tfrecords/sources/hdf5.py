@@ -19,7 +19,7 @@ from tfrecords.errors import UserError
 from tfrecords.limits import check_expansion, picture_too_large
 from tfrecords.npy import parse_npy
 from tfrecords.regular_file import check_regular_file
-from tfrecords.remote import read_bytes
+from tfrecords.remote import read_whole
 from tfrecords.source import Reader, Source, one_hot
 from tfrecords.sources.label_files import own_labels
 from tfrecords.sources.listing import load_package, printable
@@ -27,6 +27,7 @@ from tfrecords.sources.parts import file_identity
 
 ENDINGS = (".h5", ".hdf5")
 _MOST_CLASSES = 2**20
+_MOST_LABEL_BYTES = 2**29
 
 # How values may be packed, by HDF5's numbers: gzip, shuffle, Fletcher's checksum, szip and LZF.
 _FILTERS = frozenset((1, 2, 3, 4, 32000))
@@ -146,6 +147,8 @@ def _own_dataset(archive: Any, key: str, file: str) -> Any:
         raise UserError(
             f"{file}: expected the values of {key} in the file itself, they are in others: refused"
         )
+    if dataset.size and not dataset.id.get_storage_size():
+        raise UserError(f"{file}: expected values in {key}, none were ever written")
     filters = {properties.get_filter(i)[0] for i in range(properties.get_nfilters())}
     if not filters <= _FILTERS:
         raise UserError(f"{file}: {key} is packed in a way that is not known here: refused")
@@ -167,7 +170,7 @@ def _find_labels(archive: Any, file: str) -> tuple[np.ndarray | None, str | None
     for label_file in (f"{stem}-labels.npy", f"{stem}.labels"):
         if os.path.isfile(label_file):
             try:
-                return parse_npy(read_bytes(label_file)), label_file
+                return parse_npy(read_whole(label_file, _MOST_LABEL_BYTES)), label_file
             except UserError:
                 raise
             except ValueError as error:

@@ -78,7 +78,6 @@ def _load(file: str) -> tuple[np.ndarray, np.ndarray]:
         raise UserError(
             f"{file}: expected X, uint8 (height, width, 3, pictures), and y, their digits"
         )
-    digits = digits.reshape(-1).astype(np.int64)
-    if digits.min() < 0 or digits.max() > 10:
+    if not ((digits >= 0) & (digits <= 10)).all():  # NaN is neither
         raise UserError(f"{file}: expected digits from 1 to 10, which is 0, got others")
-    return pictures, digits % 10  # 10 stands for 0
+    return pictures, digits.reshape(-1).astype(np.int64) % 10  # 10 stands for 0
