@@ -80,6 +80,9 @@ def test_an_archive_that_claims_more_than_it_holds_is_refused(archive_with):
     huge = (2**45, 3, 8, 8)
 
     def chunked(archive):
+        archive.create_dataset("data8x8", huge, np.uint8, chunks=(1, 3, 8, 8))[0] = 1
+
+    def unwritten(archive):
         archive.create_dataset("data8x8", huge, np.uint8, chunks=(1, 3, 8, 8))
 
     def large_chunk(archive):
@@ -95,6 +98,7 @@ def test_an_archive_that_claims_more_than_it_holds_is_refused(archive_with):
 
     for words, fill in (
         ("unpack to", chunked),
+        ("none were ever written", unwritten),
         ("in blocks like a file of 384 MiB", large_chunk),
         ("labels: .* unpack to", labels),
         ("to be uint8", no_square),

@@ -16,6 +16,8 @@ from tfrecords.regular_file import check_regular_file
 # Of what stands before a member: its long name, or its further attributes.
 _MOST_HEADER_BYTES = 2**18
 
+_BLOCK_BYTES = 2**20  # read at once: passing over a member takes many
+
 _HEADERS = (
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
     *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
@@ -100,7 +102,9 @@ def open_tar_file(packed: IO[bytes], path: str) -> Iterator[tarfile.TarFile]:
         return
     with opener(packed) as file:
         unpacked = _Unpacked(file, size, path)
-        with tarfile.open(path, "r|", fileobj=unpacked, tarinfo=_Info) as archive:
+        with tarfile.open(
+            path, "r|", fileobj=unpacked, tarinfo=_Info, bufsize=_BLOCK_BYTES
+        ) as archive:
             yield archive
 
 
