@@ -80,10 +80,10 @@ def test_an_archive_that_claims_more_than_it_holds_is_refused(archive_with):
     huge = (2**45, 3, 8, 8)
 
     def chunked(archive):
-        archive.create_dataset("data8x8", huge, np.uint8, chunks=(1, 3, 8, 8))[0] = 1
+        archive.create_dataset("data8x8", huge, np.uint8, chunks=(1, 3, 8, 8))
 
     def unwritten(archive):
-        archive.create_dataset("data8x8", huge, np.uint8, chunks=(1, 3, 8, 8))
+        archive.create_dataset("data8x8", (4, 3, 8, 8), np.uint8)
 
     def large_chunk(archive):
         options = {"chunks": (2**21, 3, 8, 8), "compression": "gzip"}

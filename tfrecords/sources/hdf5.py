@@ -147,8 +147,6 @@ def _own_dataset(archive: Any, key: str, file: str) -> Any:
         raise UserError(
             f"{file}: expected the values of {key} in the file itself, they are in others: refused"
         )
-    if dataset.size and not dataset.id.get_storage_size():
-        raise UserError(f"{file}: expected values in {key}, none were ever written")
     filters = {properties.get_filter(i)[0] for i in range(properties.get_nfilters())}
     if not filters <= _FILTERS:
         raise UserError(f"{file}: {key} is packed in a way that is not known here: refused")
@@ -159,6 +157,8 @@ def _own_dataset(archive: Any, key: str, file: str) -> Any:
     block = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
     if too_large := picture_too_large(block):
         raise UserError(f"{file}: {key} is packed in blocks like {too_large}")
+    if dataset.size and not dataset.id.get_storage_size():
+        raise UserError(f"{file}: expected values in {key}, none were ever written")
     return dataset
 
 

@@ -16,7 +16,7 @@ from tfrecords.regular_file import check_regular_file
 # Of what stands before a member: its long name, or its further attributes.
 _MOST_HEADER_BYTES = 2**18
 
-_BLOCK_BYTES = 2**20  # read at once: passing over a member takes many
+_BLOCK_BYTES = 2**18  # read at once: passing over a member takes many
 
 _HEADERS = (
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
