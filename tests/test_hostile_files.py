@@ -16,7 +16,7 @@ from hostile_run_readers import RUN_READERS
 TESTS = pathlib.Path(__file__).parent
 
 # Of each reader; the slow test gives other files than the fast one, and more of them.
-FEW, MANY = 80, 500
+FEW, MANY = 25, 300
 
 GROUPS = {
     "pictures and archives": ("pictures", "zip", "tar", "labels"),

@@ -197,6 +197,7 @@ def test_finished_run_is_left_alone(finished, info, one_device):
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
+@pytest.mark.slow
 def test_two_devices_go_the_same_way(info, two_devices, finished, tmp_path):
     _, images_shown = finished
     folder = tmp_path / "run"
