@@ -99,7 +99,7 @@ def test_graph_is_found_in_the_published_archive(tmp_path, capsys, name):
         (make_archive("other.pb", make_graph()), f"an archive with {GRAPH_NAME}"),
         (make_archive(GRAPH_NAME, make_graph())[:400], "is damaged"),
         (b"\x1f\x8b nothing", "is damaged"),
-        (None, "cannot read"),
+        (None, "cannot be read"),
     ],
 )
 def test_files_that_cannot_be_read_are_one_line(tmp_path, contents, words):
