@@ -75,7 +75,8 @@ class PerResolution:
                 for resolution, colon, value in pairs
             )
         except ValueError as error:
-            raise UserError(f"{argument}: {error}") from None
+            whole = f" in {shown(text)}" if ":" in text else ""
+            raise UserError(f"{argument}: {error}{whole}") from None
         if len({resolution for resolution, _ in steps}) < len(steps):
             raise UserError(
                 f"{argument}: expected each resolution once, got {shown(text)}: keep one of a kind"
