@@ -174,9 +174,9 @@ def data_differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tupl
     """
     was, now = old.data, new.data
     of_networks = ("resolution", "num_channels", "label_size")
-    if any(getattr(old.network, name) != getattr(new.network, name) for name in of_networks):
-        return {}  # which networks want other data is said of the networks
-    if not (was.files and now.files):
+    # Other networks want other files of the same data.
+    other = any(getattr(old.network, name) != getattr(new.network, name) for name in of_networks)
+    if other or not (was.files and now.files):
         names = tuple(_CACHED.sub("", config.dataset) for config in (old, new))
         return {} if names[0] == names[1] else {"dataset": names}
     if (was.files, was.labels) == (now.files, now.labels):

@@ -80,33 +80,33 @@ def cut(where, at):
 
         Tick.add = add
     elif where == "write":
-        original_file, writes = tf.io.gfile.GFile, []
+        original_write, writes = checkpoint.write_arrays, []
 
-        class HalfWritten(original_file):
-            def write(self, contents):
-                if self.name.endswith(".npz.partial"):
-                    writes.append(1)
-                    if len(writes) == at:
-                        super().write(contents[: len(contents) // 2])
-                        self.flush()
+        def write_arrays(path, arrays):
+            def until_the_end():
+                for number, one in enumerate(arrays):
+                    if len(writes) == at and number == 10:
                         end()
-                super().write(contents)
+                    yield one
 
-        checkpoint.tf.io.gfile.GFile = HalfWritten
+            writes.append(path)
+            original_write(path, until_the_end())
+
+        checkpoint.write_arrays = write_arrays
     elif where == "score":
         Evaluation.score = cut_after(Evaluation.score, at)
     elif where in ("rename", "best"):
-        original_rename, renames = tf.io.gfile.rename, []
+        original_replace, renames = os.replace, []
         name = "/images-" if where == "rename" else "/best-"
 
-        def rename(source, target, overwrite=False):
+        def replace(source, target):
             if source.endswith(".npz.partial") and name in source:
                 renames.append(1)
                 if len(renames) == at:
                     end()
-            original_rename(source, target, overwrite)
+            original_replace(source, target)
 
-        checkpoint.tf.io.gfile.rename = rename
+        os.replace = replace
     else:
         RunLog.write_metrics = cut_after(RunLog.write_metrics, at)
 
