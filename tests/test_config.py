@@ -424,6 +424,6 @@ def test_every_field_can_differ():
     found = differences(UNUSUAL, TrainingConfig())
     names = {name.split(".")[-1] for name in found}
     expected = {name for name, _ in all_fields(TrainingConfig())} - {"name"}
-    # That networks want other data is said of the networks; see test_data_identity.
-    assert names == expected - {"dataset", "files", "labels", "pictures"}
+    # Other networks want other files of the same data: its name and number tell.
+    assert names == expected - {"files", "labels", "pictures"}
     assert {"network.resolution", "schedule.resolution"} <= set(found)
