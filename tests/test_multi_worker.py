@@ -114,7 +114,7 @@ def test_only_the_chief_writes_and_talks(two):
     shown = [row["images_shown"] for row in read_metrics(folder)]
     assert shown == sorted(set(shown))
     assert not list(folder.rglob("*.partial"))
-    assert len(list(folder.parent.glob("data/*"))) == 1
+    assert len(list(folder.parent.glob("data/[!.]*"))) == 1
 
 
 def test_killed_and_preempted_workers_end_with_a_line_and_go_on_bit_for_bit(two, cwd):
