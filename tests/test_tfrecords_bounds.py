@@ -3,6 +3,7 @@ import math
 import pytest
 
 from tfrecords.bounds import RESOLUTIONS, Bounds, shown
+from tfrecords.checked_flags import read_path
 from tfrecords.errors import UserError
 
 SHARE = Bounds(0, 1, below=True)
@@ -85,3 +86,11 @@ def test_long_values_are_cut_where_they_are_shown():
     assert shown("short") == "'short'"
     assert shown("x" * 5000) == f"'{'x' * 40}'… (5,000 characters)"
     assert shown(10**5000) == "a number of more than 40 digits"
+
+
+def test_a_path_in_the_home_folder_is_there_and_not_in_a_folder_called_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert read_path("~/runs/a") == str(tmp_path / "runs/a")
+    (tmp_path / "~/runs/b").mkdir(parents=True)  # as commands of before made them
+    assert read_path("~/runs/b") == "~/runs/b"

@@ -138,6 +138,8 @@ def read_text(text: str, longest: int = _LONGEST_TEXT) -> str:
 def read_path(text: str) -> str:
     """Returns a path that a file system may have, of what is no device.
 
+    `~` is the home folder: shells leave it as it is after `--flag=`.
+
     Raises:
         ValueError: none has it, or a device or a pipe is there, which may never end.
     """
@@ -146,6 +148,8 @@ def read_path(text: str) -> str:
         raise ValueError(
             f"expected a path with at most {_LONGEST_NAME} bytes in a name, got {shown(text)}"
         )
+    if not os.path.exists(text):  # else it is a folder whose name is `~`
+        text = os.path.expanduser(text)
     if os.path.exists(text) and not (os.path.isfile(text) or os.path.isdir(text)):
         raise ValueError(f"expected a file or a folder, got {text!r}, a device or a pipe")
     return text
