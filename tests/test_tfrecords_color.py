@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -67,6 +69,23 @@ def test_gray_goes_through_its_profile(deep):
     for channels in (3, 1):
         pixel, _ = prepare(encode(picture, icc_profile=gray_profile(1.0)), num_channels=channels)
         assert set(pixel) == {expected[0]}
+
+
+@pytest.mark.parametrize("linear", [False, True])
+def test_gray_of_16_bits_with_alpha_goes_through_its_profile(linear):
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 4, 0, 0, 0))]
+    if linear:
+        chunks.append((b"iCCP", b"gray\0\0" + zlib.compress(gray_profile(1.0))))
+    rows = (b"\0" + struct.pack(">HH", 100 * 257, 65535) * 8) * 8
+    chunks += [(b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    file = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+    gray = Image.new("L", (8, 8), 100)
+    expected = by_little_cms(gray, gray_profile(1.0))[0] if linear else 100
+    pixel, notes = prepare(file)
+    assert (set(pixel), notes) == ({expected}, [])
 
 
 def test_transparency_and_palettes_live_through_the_conversion():

@@ -97,7 +97,8 @@ def to_8_bits(
     level = known or white_level or DEFAULT_WHITE
     clear = opened.info.get("transparency")
     info = {key: opened.info[key] for key in ("icc_profile", "gamma", "srgb") if key in opened.info}
-    in_color = opened.mode in ("RGB", "RGBA")
+    # Gray with alpha opens as RGBA, too.
+    in_color = opened.mode in ("RGB", "RGBA") and not _raw_mode(opened).startswith("LA")
     if in_color and clear is None and level == DEFAULT_WHITE:
         image = shape(opened)  # the upper bytes are all it takes
         if white_level is None and 0 < np.max(np.asarray(image)[..., :3]) < 64:
