@@ -20,7 +20,13 @@ from tqdm import tqdm
 
 from pgan_tf import checkpoint, metric_flags, train_flags
 from pgan_tf.flags_file import located_flags
-from pgan_tf.metrics.by_name import NAMES, make_metrics, need_inception, parse_names
+from pgan_tf.metrics.by_name import (
+    NAMES,
+    check_resolution,
+    make_metrics,
+    need_inception,
+    parse_names,
+)
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures, default_num_images, read_generated
 from pgan_tf.metrics.exported import read_exported
 from pgan_tf.metrics.inception_file import read_inception_file
@@ -86,6 +92,7 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
         raise UserError(f"--run_dir: expected a folder of a run of train.py, got {run_dir!r}")
     paths = chosen_checkpoints(run_dir)
     network = config.network
+    check_resolution(names, network.resolution)  # before pictures are converted
     info = read_reals(network.resolution, network.num_channels, network.label_size)
     before = len(read_scores(run_dir))
     with evaluating(names, info, network.resolution, len(paths)) as (evaluation, report):
@@ -103,6 +110,7 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
 def score_saved_model(names: Sequence[str]) -> None:
     """Scores what export.py wrote."""
     painter, generated = read_exported(SAVED_MODEL.value)
+    check_resolution(names, painter.resolution)
     info = read_reals(painter.resolution, painter.num_channels, painter.label_size)
     with evaluating(names, info, painter.resolution, 1) as (evaluation, report):
         scores = evaluation.score(generated, report)

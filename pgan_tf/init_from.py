@@ -84,6 +84,11 @@ def read_weights(path: str) -> Weights:
     Raises:
         UserError: there is none, or it is damaged.
     """
+    if path.endswith(".npz"):
+        raise UserError(
+            f"--init_from: expected a run folder or a pickle, got a checkpoint, {path!r}: name the "
+            f"folder of its run"
+        )
     if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
         return _read_pickle(path)
     newest = checkpoint.latest(checkpoint_folder(path))

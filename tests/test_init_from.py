@@ -9,6 +9,7 @@ from golden_cases import GOLDEN
 from tests_data import prepare_shapes
 
 from pgan_tf import checkpoint, official
+from pgan_tf.class_weights import map_classes
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.init_from import (
     Weights,
@@ -237,6 +238,11 @@ def test_checkpoints_without_a_configuration_are_one_line(tmp_path, one_device):
         first_resolution(weights, run_dir, 8)
 
 
+def test_a_checkpoint_in_place_of_its_run_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"--init_from: .* got a checkpoint, .*folder of its run"):
+        read_weights(str(tmp_path / "run/checkpoints/images-0000000512-stage-02.npz"))
+
+
 def test_training_begins_with_the_weights_and_goes_on_without(
     saved_run, source, one_device, tmp_path
 ):
@@ -331,6 +337,13 @@ def test_the_same_classes_in_another_order_follow_their_names(one_device):
             np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
     assert "Classes by name: carried eel, cat, dog" in text
     assert "but for classes" not in text
+
+
+def test_accents_in_another_unicode_form_are_the_same_class():
+    there, here = ("caf\u00e9", "dog"), ("cat", "cafe\u0301")
+    classes = map_classes(there, 2, here, 2)
+    assert classes.origins == (-1, 0)
+    assert classes.words == "Classes by name: carried cafe\u0301; new cat; left dog"
 
 
 @pytest.mark.parametrize("known", [(True, False), (False, True), (False, False)])

@@ -165,14 +165,17 @@ def test_damaged_records_are_borne_as_far_as_is_said(trained, tmp_path):
     [
         (["--run_dir=runs/a", "--checkpoint=best-fid.npz"], ["best-fid.npz"]),
         (["--run_dir=nowhere"], ["--run_dir", "nowhere"]),
+        (["--run_dir=runs/a", "--metrics=swd"], ["swd", "16 px"]),
         (["--run_dir", "runs/a", "--metrics=fame"], ["--metrics", "fame", "swd"]),
     ],
 )
 def test_mistakes_are_one_line(trained, arguments, words):
     cwd = trained[0]
     before = (cwd / "runs/a/metrics.jsonl").read_bytes()
-    assert_one_line_error(run("evaluate.py", *arguments, cwd=cwd), *words)
+    result = run("evaluate.py", *arguments, "--data_cache=unused", cwd=cwd)
+    assert_one_line_error(result, *words)
     assert (cwd / "runs/a/metrics.jsonl").read_bytes() == before
+    assert not (cwd / "unused").exists()
 
 
 @pytest.mark.parametrize(
