@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgan_tf.config import NetworkConfig
-from tfrecords.classes import list_names
+from tfrecords.classes import find_classes, list_names
 
 GENERATOR_LAYER, DISCRIMINATOR_LAYER = "4x4_dense", "4x4_dense1"
 
@@ -54,15 +54,14 @@ def map_classes(
         return ClassMap(
             (-1,) * here_size, "Classes: all new, as their names are not known on both sides"
         )
-    known = {name: index for index, name in enumerate(there)}
-    origins = tuple(known.get(name, -1) for name in here)
+    origins = tuple(find_classes(here, there))
     if origins == tuple(range(there_size)):
         return ClassMap(origins, "")
-    kept = set(here)
+    kept = set(origins)
     parts = {
-        "carried": [name for name in here if name in known],
-        "new": [name for name in here if name not in known],
-        "left": [name for name in there if name not in kept],
+        "carried": [name for name, origin in zip(here, origins, strict=True) if origin >= 0],
+        "new": [name for name, origin in zip(here, origins, strict=True) if origin < 0],
+        "left": [name for index, name in enumerate(there) if index not in kept],
     }
     listed = (f"{words} {list_names(names)}" for words, names in parts.items() if names)
     return ClassMap(origins, f"Classes by name: {'; '.join(listed)}")

@@ -49,6 +49,8 @@ def test_classes_are_named():
         "cafe\u0301": [5],
     }.items():
         assert requests.parse_classes(text, 6, names) == classes, text
+    both = ("caf\u00e9", "cafe\u0301")
+    assert [requests.parse_classes(name, 2, both) for name in both] == [[0], [1]]
 
 
 def test_an_unknown_class_lists_the_known_ones():

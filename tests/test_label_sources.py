@@ -228,6 +228,13 @@ def test_accents_in_another_unicode_form_are_matched(tmp_path, there, here):
     assert "accents" in source.notes[0]
 
 
+def test_two_classes_that_look_alike_are_said(tmp_path):
+    folder = folder_of(tmp_path, "caf\u00e9/0.png", "cafe\u0301/1.png")
+    source = open_source(folder, labels="folders")
+    assert len(source.label_names) == 2
+    assert any("two classes are called 'caf\u00e9'" in note for note in source.notes)
+
+
 def test_what_fits_two_pictures_is_not_matched(tmp_path):
     with pytest.raises(UserError, match=r"first path is ab\.png, the source's is Ab\.png"):
         read_csv(tmp_path, "ab.png,x\n", "Ab.png", "aB.png")

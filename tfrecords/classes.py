@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,26 @@ def readable_name(name: str) -> str:
     return re.sub(
         "[\ud800-\udfff]", lambda match: ascii(match[0])[1:-1].replace("\\udc", "\\x"), name
     )
+
+
+def find_classes(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Returns for each name the index of its class, or -1.
+
+    Accents may be in another Unicode form, as other systems write them.
+    """
+    known = {_composed(name): index for index, name in enumerate(names)}
+    known |= {name: index for index, name in enumerate(names)}  # what is written so comes first
+    return [known.get(name, known.get(_composed(name), -1)) for name in wanted]
+
+
+def find_alike(names: Sequence[str]) -> str | None:
+    """Returns a name that another one differs from in the Unicode form of its accents only."""
+    known: set[str] = set()
+    for name in map(_composed, names):
+        if name in known:
+            return name
+        known.add(name)
+    return None
 
 
 def list_names(names: Sequence[str], most: int = _MOST_NAMES) -> str:
@@ -40,6 +61,10 @@ def describe_classes(names: Sequence[str], counts: Sequence[int] | np.ndarray) -
     ]
     more = [f"… {len(counts):,} classes"] if len(counts) > _MOST_NAMES else []
     return f"Classes: {len(counts):,}, {', '.join([*shown, *more])}"
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _short(name: str) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-import unicodedata
 from collections.abc import Sequence
 
 from tfrecords.bounds import SEEDS, Bounds, shown
-from tfrecords.classes import list_names
+from tfrecords.classes import find_classes, list_names
 from tfrecords.errors import UserError
 
 LARGEST_SEED = int(SEEDS.upper)
@@ -108,17 +107,17 @@ def parse_classes(text: str, label_size: int, names: Sequence[str] = ()) -> list
         return list(range(max(1, label_size)))
     if not label_size:
         raise UserError("--labels: expected a generator with classes, got one without: leave it")
-    known = {unicodedata.normalize("NFC", name): index for index, name in enumerate(names)}
-    most_commas = max((name.count(",") for name in known), default=0)
-    parts = unicodedata.normalize("NFC", text).split(",")
+    most_commas = max((name.count(",") for name in names), default=0)
+    parts = text.split(",")
     classes = []
     while parts:
         # A name may hold commas: the longest that fits.
-        joined = (",".join(parts[:count]) for count in range(1 + most_commas, 0, -1))
-        fitting = (name for one in joined for name in (one, one.strip()) if name in known)
-        name = next(fitting, None)
-        if name is not None:
-            classes.append(known[name])
+        joined = [",".join(parts[:count]) for count in range(1 + most_commas, 0, -1)]
+        written = [name for one in joined for name in (one, one.strip())]
+        found = zip(written, find_classes(written, names), strict=True)
+        name, index = next((pair for pair in found if pair[1] >= 0), ("", -1))
+        if index >= 0:
+            classes.append(index)
             del parts[: 1 + name.count(",")]
             continue
         part = parts.pop(0).strip()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tfrecords.classes import list_names, readable_name
+from tfrecords.classes import find_alike, list_names, readable_name
 from tfrecords.dataset_json import JSON_NAME
 from tfrecords.errors import UserError
 from tfrecords.remote import read_whole
@@ -73,7 +73,8 @@ def find_labels(
             return own or Labels()
     if labels in ("folders", "wanted"):
         classes, notes = folder_classes(paths, where, insist=labels == "folders")
-        return replace(_class_labels(list(map(readable_name, classes)), where), notes=notes)
+        found = _class_labels(list(map(readable_name, classes)), where)
+        return replace(found, notes=(*notes, *found.notes))
     return read_label_file(labels, paths, where, rejected)
 
 
@@ -232,6 +233,11 @@ def _class_labels(values: Sequence[str], file: str) -> Labels:
             notes = (f"{file}: no picture has the class {missing}: left out",)
     else:
         ordered = sorted(names)
+    if alike := find_alike(ordered):
+        notes += (
+            f"{file}: two classes are called {alike!r}, with the accents in two Unicode forms: "
+            "rename one if they are the same",
+        )
     indices = {name: index for index, name in enumerate(ordered)}
     rows = one_hot((indices[name] for name in values), len(ordered))
     return Labels(rows, tuple(ordered), notes)
