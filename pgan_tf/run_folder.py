@@ -62,7 +62,7 @@ def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
     except tf.errors.OpError as error:
         raise UserError(
             f"--run_dir: expected a folder that can be written, got {run_dir!r} ({error.message}): "
-            f"name another"
+            f"{what_to_do(error)}"
         ) from None
 
 

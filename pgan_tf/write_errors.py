@@ -9,7 +9,7 @@ _ADVICE = (
     (("is a directory", "not a directory"), "move away what stands in its place"),
     (("name too long",), "choose a shorter name"),
     (("too large",), "name a place on a disk that takes files of that size"),
-    (("no such file",), "see that nobody removes the folder meanwhile"),
+    (("no such file",), "see that the folder is there, and that nobody removes it meanwhile"),
     (("too many open files",), "close other programs, or raise the limit (ulimit -n)"),
 )
 

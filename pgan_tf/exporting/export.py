@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from pgan_tf.exporting.manifest import free_version, manifest_of, source_of, write_manifest
 from pgan_tf.trained import Trained
+from pgan_tf.write_errors import what_to_do
 from tfrecords.errors import UserError
 from tfrecords.files import whole_folder
 from tfrecords.locking import locked
@@ -101,5 +102,5 @@ def writing(export_dir: str) -> Iterator[None]:
     except (tf.errors.OpError, OSError) as error:
         raise UserError(
             f"--export_dir: expected a folder that can be written, got {export_dir!r} "
-            f"({str(error).splitlines()[0]}): name another"
+            f"({str(error).splitlines()[0]}): {what_to_do(error)}"
         ) from None

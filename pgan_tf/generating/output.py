@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.whole_file import write_file
+from pgan_tf.write_errors import what_to_do
 from tfrecords.errors import UserError
 from tfrecords.picture_file import encode_picture, is_file_name
 
@@ -65,5 +66,6 @@ def writing(path: str) -> Iterator[None]:
     except (tf.errors.OpError, OSError) as error:
         reason = getattr(error, "message", None) or str(error).splitlines()[0]
         raise UserError(
-            f"--output: expected a place that can be written, got {path!r} ({reason})"
+            f"--output: expected a place that can be written, got {path!r} ({reason}): "
+            f"{what_to_do(error)}"
         ) from None
