@@ -300,6 +300,32 @@ def test_two_runs_never_share_a_place_unless_name_says_so(tmp_path):
     assert_refused(web, "another run's", trained=of_run("a/run"))
 
 
+def test_what_somebody_added_to_the_list_stays(web):
+    path = web / "models.json"
+    (ours,) = json.loads(path.read_text())
+    theirs = {"name": "far", "path": "https://example.org/far", "by": ["somebody"]}
+    path.write_text(json.dumps([theirs, ours | {"title": "The first"}]))
+    export(web, of_run("runs/one"))
+    export(web, of_run("runs/two"))
+    assert json.loads(path.read_text()) == [
+        theirs,
+        {"name": "one", "path": "models/one/2", "title": "The first"},
+        {"name": "two", "path": "models/two/1"},
+    ]
+    assert_refused(web, "another run's generator", trained=of_run("runs/far"))
+
+
+def test_a_list_that_cannot_be_written_again_is_refused_before_anything_is(web):
+    (web / "models.json").write_text(r'[{"name": "a", "path": "b", "more": "\ud800"}]')
+    assert_refused(web, "models.json: ", trained=of_run("runs/two"))
+
+
+def test_a_place_that_somebody_emptied_is_free(web):
+    shutil.rmtree(web / "models/one")
+    export(web, of_run("runs/one"))
+    assert is_version(str(web / json.loads((web / "models.json").read_text())[0]["path"]))
+
+
 def test_a_place_of_before_there_were_manifests_is_known_by_what_it_was_trained_on(web):
     pathlib.Path(web / "models/one/1" / MANIFEST).unlink()
     stranger = dataclasses.replace(of_run("elsewhere/one"), training_data="other pictures")

@@ -57,7 +57,7 @@ def is_name(name: str) -> bool:
 
 
 def check_place(
-    export_dir: str, listed: list[dict[str, str]], name: str, trained: Trained, *, chosen: bool
+    export_dir: str, listed: list[dict[str, Any]], name: str, trained: Trained, *, chosen: bool
 ) -> None:
     """Checks that a generator does not take another one's place without a word.
 
@@ -85,7 +85,10 @@ def check_place(
         return
     paths = {model["name"]: model["path"] for model in listed}
     path = paths.get(name) or _newest(posixpath.join(models, name))
-    if not path or _is_of_run(posixpath.join(export_dir, path), trained):
+    place = posixpath.join(export_dir, path)
+    # What somebody removed is in nobody's way; a place elsewhere is somebody's own entry.
+    gone = path.startswith(f"models/{name}/") and not tf.io.gfile.exists(place)
+    if not path or gone or _is_of_run(place, trained):
         return
     raise UserError(
         f"--name: expected a place that is free, got {name!r}, where {export_dir} has another "
@@ -93,8 +96,8 @@ def check_place(
     )
 
 
-def read_list(export_dir: str) -> list[dict[str, str]]:
-    """Reads `models.json`: names and paths; empty where there is none.
+def read_list(export_dir: str) -> list[dict[str, Any]]:
+    """Reads `models.json`: names and paths, and what somebody added; empty where there is none.
 
     Raises:
         UserError: it is damaged.
@@ -104,23 +107,27 @@ def read_list(export_dir: str) -> list[dict[str, str]]:
         if not tf.io.gfile.exists(path):
             return []
         models = read_json(path)
-        models = [{"name": model["name"], "path": model["path"]} for model in models]
-        if not all(isinstance(text, str) for model in models for text in model.values()):
+        if not all(isinstance(model[key], str) for model in models for key in ("name", "path")):
             raise TypeError("text")
-        return models
-    except (TypeError, LookupError):
+        _as_text(list(models))  # what cannot be written again is refused before anything is
+        return list(models)
+    except (TypeError, LookupError, UnicodeError, RecursionError):
         raise UserError(
             f"{path}: expected a list of names and paths, got others: mend it or remove it"
         ) from None
 
 
-def write_list(export_dir: str, models: list[dict[str, str]], entry: dict[str, str]) -> None:
+def write_list(export_dir: str, models: list[dict[str, Any]], entry: dict[str, str]) -> None:
     """Writes the list with a model in it, in the place of an older version or at the end."""
     names = [model["name"] for model in models]
     at = names.index(entry["name"]) if entry["name"] in names else len(names)
-    models = [*models[:at], entry, *models[at + 1 :]]
-    text = json.dumps(models, indent=2, ensure_ascii=False) + "\n"
-    write_file(posixpath.join(export_dir, LIST), text.encode())
+    before = models[at] if at < len(models) else {}
+    models = [*models[:at], before | entry, *models[at + 1 :]]
+    write_file(posixpath.join(export_dir, LIST), _as_text(models))
+
+
+def _as_text(models: list[dict[str, Any]]) -> bytes:
+    return (json.dumps(models, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _is_of_run(folder: str, trained: Trained) -> bool:
