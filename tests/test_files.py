@@ -160,6 +160,15 @@ def test_a_folder_that_was_left_half_written_is_begun_anew(tmp_path):
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "new"]
 
 
+def test_a_folder_that_cannot_be_made_says_why(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with (
+        pytest.raises(NotADirectoryError),
+        files.whole_folder(str(tmp_path / "file" / "1")),
+    ):
+        pass
+
+
 def test_a_run_that_is_opened_again_removes_what_was_left_half_written(tmp_path):
     open_a_run(tmp_path)
     for name in ("flags.txt", "samples/fakes-000001.png", "checkpoints/images-1.npz", "scores/a"):

@@ -89,6 +89,7 @@ def whole_folder(path: str) -> Iterator[str]:
                 yield partial
                 load_gfile().rename(partial, path)
             else:
+                os.makedirs(partial, exist_ok=True)  # says why, where the lock could not
                 for name in os.listdir(partial):
                     remove(os.path.join(partial, name))
                 yield partial
