@@ -34,7 +34,8 @@ SECONDS = 20  # for one call
 # Each with arguments that make a whole call of it, but for the flag that is tried.
 COMMANDS = {
     "train.py": ("--data=data", "--run_dir=new", "--data_cache=cache", "--resolution=8"),
-    "evaluate.py": ("--run_dir=run", "--data=data"),
+    # A metric of pictures of 8 px, as this run draws.
+    "evaluate.py": ("--run_dir=run", "--data=data", "--metrics=modes"),
     "generate.py": ("--run_dir=run", "--grid=2x1", "--output=new.png"),
     "export.py": ("--run_dir=run", "--export_dir=new"),
     "pgan_tf.report": ("--run_dir=run", "--output=new.html"),
