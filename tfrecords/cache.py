@@ -91,7 +91,6 @@ def _convert_once(
                 source,
                 options,
                 cached,
-                name=source.name,
                 encoding=encoding,
                 fingerprint=fingerprint,
             )

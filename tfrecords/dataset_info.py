@@ -1,6 +1,6 @@
 """A finished dataset folder: what is in it, and whether it is whole.
 
-The published layout, `<name>` usually being the folder's own name:
+The published layout, `<name>` being the source's name in ours, the folder's as a rule elsewhere:
 
     <name>-r02.tfrecords … <name>-r05.tfrecords   pictures of 2^2 … 2^5 px
     <name>-rxx.labels                             .npy, float32 one-hot rows, if any
@@ -20,7 +20,7 @@ from tfrecords import paths
 from tfrecords.dataset_json import JSON_NAME, read_details_file
 from tfrecords.errors import UserError
 from tfrecords.label_array import class_numbers, load_labels
-from tfrecords.names import as_text, is_file_name
+from tfrecords.names import as_file_name, as_text, is_file_name
 from tfrecords.record import read_shape
 from tfrecords.record_file import FRAME_BYTES, BadRecordError, RecordFile, read_first_record
 from tfrecords.source import OneHot, label_line
@@ -36,7 +36,7 @@ class DatasetInfo:
     """What a dataset folder holds.
 
     Attributes:
-        name: of the dataset.
+        name: of the dataset: its folder's, and where others wrote it that of its files.
         num_images: how many pictures each resolution has.
         resolution: the largest, in pixels.
         num_channels: 1 for grey, 3 for RGB.
@@ -120,7 +120,7 @@ def read_dataset_info(folder: str) -> DatasetInfo:
             f"got {label_size}: make the dataset again"
         )
     return DatasetInfo(
-        name=details.get("name", name),
+        name=as_file_name(paths.dataset_name(folder)) if details else name,
         num_images=num_images,
         resolution=max(files),
         num_channels=num_channels,
