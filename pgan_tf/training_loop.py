@@ -58,7 +58,7 @@ def train(
         run_dir: a folder opened with `run_folder.open_run`, now or by `before_writing`.
         strategy: the devices.
         tolerance: what the run keeps and bears.
-        weights: what a run without a checkpoint begins with, in place of initial values.
+        weights: what a run without a checkpoint begins with, checked; None for initial values.
         workers: the processes that train together; only the chief writes.
         after_checkpoint: called after each checkpoint of a tick, and that of the beginning.
         before_writing: called before anything is written, when all was checked.

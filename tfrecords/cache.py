@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 from tfrecords import paths
 from tfrecords.dataset_info import DatasetInfo, is_dataset_folder, read_dataset_info
@@ -29,6 +30,7 @@ def prepare(
     labels: str | None = None,
     tfds_data_dir: str | None = None,
     encoding: str = "png",
+    before_converting: Callable[[DatasetInfo], None] = lambda _: None,
 ) -> DatasetInfo:
     """Returns a dataset: `data` itself, or `data` converted, once, into the cache.
 
@@ -46,6 +48,8 @@ def prepare(
         tfds_data_dir: where TensorFlow Datasets keeps its files.
         encoding: of what is converted now, `png` or `raw`; what was converted before
             holds the same pictures in either.
+        before_converting: told of what will be converted, without its files, and with the
+            pictures that may yet be rejected; what it raises comes before anything is written.
 
     Raises:
         UserError: as `read_dataset_info`, `open_source` and `write_dataset` do, or
@@ -68,6 +72,7 @@ def prepare(
     for note in source.notes:
         print(note, flush=True)
     options = settle_options(source, options)
+    before_converting(_info_before(source, options, encoding))
     return _convert_once(source, options, data, os.path.expanduser(cache_dir), encoding)
 
 
@@ -117,6 +122,21 @@ def _convert_once(
         if not waiting:
             print(f"Using {cached}, converted from {data} before", flush=True)
     return read_dataset_info(cached)
+
+
+def _info_before(source: Source, options: PictureOptions, encoding: str) -> DatasetInfo:
+    return DatasetInfo(
+        name=source.name,
+        num_images=source.num_pictures,
+        resolution=options.resolution,
+        num_channels=options.num_channels,
+        files={},
+        label_size=0 if source.labels is None else source.labels.shape[1],
+        label_names=source.label_names,
+        labels_path=None,
+        encoding=encoding,
+        num_records={},
+    )
 
 
 def _check_fits(
