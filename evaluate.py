@@ -40,6 +40,7 @@ from tfrecords.checked_flags import define_path, define_text, not_with, read_pat
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
+from tfrecords.files import check_file_place
 
 METRICS = define_text(
     "metrics",
@@ -84,6 +85,7 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
     config = read_config(run_dir)
     if config is None:
         raise UserError(f"--run_dir: expected a folder of a run of train.py, got {run_dir!r}")
+    check_file_place(posixpath.join(run_dir, "metrics.jsonl"), "--run_dir")
     paths = chosen_checkpoints(run_dir)
     network = config.network
     info = read_reals(network.resolution, network.num_channels, network.label_size)
@@ -103,10 +105,11 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
 def score_saved_model(names: Sequence[str]) -> None:
     """Scores what export.py wrote."""
     painter, generated = read_exported(SAVED_MODEL.value)
+    path = posixpath.join(painter.source, "scores.jsonl")
+    check_file_place(path, "--saved_model")
     info = read_reals(painter.resolution, painter.num_channels, painter.label_size)
     with evaluating(names, info, painter.resolution, 1) as (evaluation, report):
         scores = evaluation.score(generated, report)
-    path = posixpath.join(painter.source, "scores.jsonl")
     with readable_errors(path):
         write_file(path, "".join(json.dumps(one.to_row()) + "\n" for one in scores).encode())
     print(f"{describe_scores(scores)}\n{len(scores)} scores in {path}")
