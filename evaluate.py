@@ -41,6 +41,7 @@ from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
 from tfrecords.files import check_file_place
+from tfrecords.in_words import counted
 
 METRICS = define_text(
     "metrics",
@@ -99,7 +100,8 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
     wanted = [score for score in scores if score.metric in names]
     print(describe_scores(wanted), end="")
     table, chart = (posixpath.join(run_dir, name) for name in (TABLE, CHART))
-    print(f"\n{len(scores)} scores ({before} before) in {run_dir}/metrics.jsonl; {table}, {chart}")
+    number = f"{counted(len(scores), 'score')} ({before} before)"
+    print(f"\n{number} in {run_dir}/metrics.jsonl; {table}, {chart}")
 
 
 def score_saved_model(names: Sequence[str]) -> None:
@@ -112,7 +114,7 @@ def score_saved_model(names: Sequence[str]) -> None:
         scores = evaluation.score(generated, report)
     with readable_errors(path):
         write_file(path, "".join(json.dumps(one.to_row()) + "\n" for one in scores).encode())
-    print(f"{describe_scores(scores)}\n{len(scores)} scores in {path}")
+    print(f"{describe_scores(scores)}\n{counted(len(scores), 'score')} in {path}")
 
 
 @contextmanager

@@ -36,6 +36,7 @@ from tfrecords.checked_flags import define_number, define_path, define_read, def
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
+from tfrecords.in_words import counted
 from tfrecords.picture_file import FORMATS, check_picture_name
 from tfrecords.source import PictureOptions
 
@@ -154,11 +155,11 @@ def main() -> None:
         seeds = requests.seeds_of_sheet(seeds, columns * rows)
         check_size(painter, columns, rows)
         write_grid(painter, seeds, classes, columns, path, SCALE.value or 1)
-        print(f"Wrote {path}: {len(seeds)} pictures of {painter.resolution} px")
+        print(f"Wrote {path}: {counted(len(seeds), 'picture')} of {painter.resolution} px")
     else:
         check_size(painter, 1, 1)
         write_pictures(painter, seeds, classes, path, SCALE.value or 1)
-        print(f"Wrote {path}: {len(seeds)} pictures of {painter.resolution} px")
+        print(f"Wrote {path}: {counted(len(seeds), 'picture')} of {painter.resolution} px")
 
 
 def check_output(num_seeds: int) -> str:
@@ -292,7 +293,8 @@ def write_neighbours(
     print(neighbours.describe(seeds, found))
     print(
         f"Wrote {path}: {len(seeds)} samples of {painter.resolution} px, the nearest of "
-        f"{info.num_images} pictures{' and their mirror images' if mirrored else ''} beside each"
+        f"{counted(info.num_images, 'picture')}{' and their mirror images' if mirrored else ''} "
+        "beside each"
     )
 
 

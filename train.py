@@ -56,6 +56,7 @@ from tfrecords.cache import prepare
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo, describe_labels
 from tfrecords.errors import UserError
+from tfrecords.in_words import counted
 from tfrecords.identity import identify, in_words
 from tfrecords.picture_flags import num_channels
 
@@ -157,7 +158,8 @@ def train_in_folder(
         days = cpu_days(config)
         if not has_gpu() and days > 2:
             print(f"Without a GPU this takes about {days:.0f} days: try presets/laptop.flags")
-        print(f"Training {resolution} px on {info.num_images} pictures of {info.name}", flush=True)
+        pictures = counted(info.num_images, "picture")
+        print(f"Training {resolution} px on {pictures} of {info.name}", flush=True)
         if too_short := describe_end(config.schedule):
             print(too_short, flush=True)
     preflight = given.PREFLIGHT.value

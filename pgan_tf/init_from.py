@@ -17,6 +17,7 @@ from pgan_tf.config import TrainingConfig
 from pgan_tf.given_weights import Weights, as_stored, is_of_classes
 from pgan_tf.growth import named_variables
 from pgan_tf.state import TrainingState
+from tfrecords.in_words import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,8 +99,8 @@ def describe(
     }
     lines = [
         f"Weights from {weights.source} ({weights.resolution} px), into networks of "
-        f"{first_resolution} px: {counts['carried']} layers carried, {counts['new']} new, "
-        f"{counts['left']} left"
+        f"{first_resolution} px: {counted(counts['carried'], 'layer')} carried, "
+        f"{counts['new']} new, {counts['left']} left"
     ]
     lines += [classes] if classes else []
     words = {(origin.network, origin.layer): origin.words for origin in origins}

@@ -11,7 +11,7 @@ from tfrecords.dataset_info import DatasetInfo, is_dataset_folder, read_dataset_
 from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME, read_details_file
 from tfrecords.errors import UserError
 from tfrecords.fingerprint import compute_fingerprint
-from tfrecords.in_words import size_in_words
+from tfrecords.in_words import counted, size_in_words
 from tfrecords.locking import BusyError
 from tfrecords.settling import settle_options
 from tfrecords.source import PictureOptions, Source
@@ -87,8 +87,8 @@ def _convert_once(
         if not waiting:
             size = estimate_bytes(source.num_pictures, options, encoding)
             print(
-                f"Converting {source.num_pictures:,} pictures of {data} to {cached}, once, "
-                f"about {size_in_words(size)}",
+                f"Converting {counted(source.num_pictures, 'picture')} of {data} to {cached}, "
+                f"once, about {size_in_words(size)}",
                 flush=True,
             )
         try:
@@ -114,7 +114,7 @@ def _convert_once(
                 listed = paths.join(cached, REJECTED_NAME)
                 total = info.num_images + info.num_rejected
                 print(
-                    f"Left out {info.num_rejected:,} of {total:,} pictures, see {listed}",
+                    f"Left out {info.num_rejected:,} of {counted(total, 'picture')}, see {listed}",
                     flush=True,
                 )
             return info
@@ -149,7 +149,7 @@ def _check_fits(
         )
     if options.num_channels != info.num_channels:
         raise UserError(
-            f"{data}: expected TFRecords with {options.num_channels} channels, found "
+            f"{data}: expected TFRecords with {counted(options.num_channels, 'channel')}, found "
             f"{info.num_channels}: give --channels={'gray' if info.num_channels == 1 else 'rgb'}"
         )
     if wants_labels and not info.label_size:

@@ -21,8 +21,8 @@ _GAMMA = 1 / 2.2  # of a PNG whose numbers are about sRGB's
 _GAMMA_TOLERANCE = 0.05
 
 # What `say` is told, after the number of pictures.
-DAMAGED = "hold a color profile that is damaged or not of their kind: taken as sRGB"
-GAMMA = "hold a PNG gamma that is not sRGB's and no color profile: taken as sRGB"
+DAMAGED = "with a color profile that is damaged or of another kind: taken as sRGB"
+GAMMA = "with a PNG gamma that is not sRGB's and no color profile: taken as sRGB"
 
 
 def to_srgb(image: Image.Image, say: Callable[[str], None]) -> Image.Image:

@@ -19,6 +19,7 @@ import numpy as np
 from tfrecords import paths
 from tfrecords.dataset_json import JSON_NAME, read_details_file
 from tfrecords.errors import UserError
+from tfrecords.in_words import counted
 from tfrecords.label_array import class_numbers, load_labels
 from tfrecords.names import as_file_name, as_text, is_file_name
 from tfrecords.record import read_shape
@@ -99,7 +100,7 @@ def read_dataset_info(folder: str) -> DatasetInfo:
             "same command again"
         )
     name, files = _group_files(folder, names)
-    details = _read_json(folder) if JSON_NAME in names else {}
+    details = read_details_file(paths.join(folder, JSON_NAME)) if JSON_NAME in names else {}
     if "files" in details:
         num_records = _check_sizes(folder, files, details)
     else:
@@ -211,7 +212,7 @@ def _check_shards(folder: str, shards: list[re.Match]) -> None:
     expected = int(shards[0]["shards"] or 1)
     if [int(shard["shard"] or 0) for shard in shards] != list(range(expected)):
         raise UserError(
-            f"{folder}: expected {expected} file(s) of {2 ** int(shards[0]['log2'])} px, "
+            f"{folder}: expected {counted(expected, 'file')} of {2 ** int(shards[0]['log2'])} px, "
             f"found {', '.join(shard[0] for shard in shards)}: make the dataset again"
         )
 
@@ -290,11 +291,7 @@ def _check_counts(
         expected = count if expected is None else expected
         if count != expected:
             raise UserError(
-                f"{folder}: expected {expected} pictures of {resolution} px, "
+                f"{folder}: expected {counted(expected, 'picture')} of {resolution} px, "
                 f"got {count}: make the dataset again"
             )
     return expected
-
-
-def _read_json(folder: str) -> dict[str, Any]:
-    return read_details_file(paths.join(folder, JSON_NAME))

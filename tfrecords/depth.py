@@ -13,9 +13,9 @@ from tfrecords.errors import UserError
 DEFAULT_WHITE = 65535
 
 # What `say` is told, after the number of pictures.
-BRIGHTER = "are brighter in places than the white level, and are cut there: see --white_level"
+BRIGHTER = "with places brighter than the white level, which are cut there: see --white_level"
 DARK = (
-    "use less than a quarter of their range of 16 bits, and were not among those looked at: "
+    "with less than a quarter of the range of 16 bits in use, and not among those looked at: "
     "--white_level=N makes N white"
 )
 

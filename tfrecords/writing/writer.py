@@ -21,6 +21,7 @@ from tfrecords.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.errors import UserError
 from tfrecords.files import put_in_place
 from tfrecords.fingerprint import compute_fingerprint
+from tfrecords.in_words import counted
 from tfrecords.processors import count_processors
 from tfrecords.record import ENCODINGS
 from tfrecords.remote import is_remote
@@ -113,8 +114,8 @@ def _write_local(conversion: Conversion, out_dir: str, processes: int, strict: b
             _convert_and_finish(conversion, journal, out_dir, partial, processes, strict)
         except KeyboardInterrupt:
             print(
-                f"\n{journal.position:,} of {conversion.source.num_pictures:,} pictures are in "
-                f"{partial}: give the same command again to go on",
+                f"\n{journal.position:,} of {counted(conversion.source.num_pictures, 'picture')} "
+                f"are in {partial}: give the same command again to go on",
                 file=sys.stderr,
             )
             raise
@@ -134,7 +135,7 @@ def _convert_and_finish(
         if journal.restarted:
             print(f"{partial}: {journal.restarted}: starting afresh", flush=True)
         elif journal.position:
-            print(f"{partial}: going on after {journal.position:,} pictures", flush=True)
+            print(f"{partial}: going on after {counted(journal.position, 'picture')}", flush=True)
         _refuse(conversion, journal, partial, strict)
         notes = Remarks()
         with contextlib.closing(_convert(conversion, journal.position, processes)) as chunks:
