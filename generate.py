@@ -24,7 +24,7 @@ from pgan_tf.generating import neighbours, requests, walk_video
 from pgan_tf.generating.output import check_folder_name
 from pgan_tf.generating.painter import Painter, open_saved_model, painter_of, truncated
 from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
-from pgan_tf.generating.training_video import draw_training
+from pgan_tf.generating.training_video import draw_training, training_size
 from pgan_tf.generating.video import check_format, write_video
 from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
@@ -211,6 +211,7 @@ def write_training(path: str) -> None:
     sheets = run_history.list_sheets(given.RUN_DIR.value)
     metrics = run_history.read_metrics(given.RUN_DIR.value)
     num_frames = max(2, round((SECONDS.value or 10.0) * FPS.value))
+    requests.check_video(*training_size(sheets, SCALE.value), num_frames)
     frames = draw_training(sheets, metrics, num_frames, SCALE.value)
     bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
     write_video(path, bar, num_frames, FPS.value)
@@ -224,15 +225,16 @@ def write_walk(
     columns, rows = grid
     scale = SCALE.value or max(1, 256 // (rows * painter.resolution))
     side = painter.resolution * scale
-    requests.check_pixels(columns * side, rows * side, requests.MOST_FRAME_PIXELS)
     if VIDEO.value == "slerp":
         if len(set(seeds)) < 2:
             raise UserError(f"--seeds: expected at least two for a slerp, got {seeds}")
         num_frames = max(2, round((SECONDS.value or len(seeds)) * FPS.value))
+        requests.check_video(columns * side, rows * side, num_frames)
         walk = walk_video.walk_between(painter, seeds, classes, columns * rows, num_frames)
     else:
         seconds = SECONDS.value or 10.0
         num_frames = max(2, round(seconds * FPS.value))
+        requests.check_video(columns * side, rows * side, num_frames)
         num_keyframes = walk_video.num_keyframes(seconds, SMOOTHING.value)
         walk = walk_video.random_walk(
             painter, seeds[0], classes, columns * rows, num_frames, num_keyframes

@@ -1,5 +1,6 @@
 """Amounts in words."""
 
+import numpy as np
 import pytest
 
 from tfrecords.in_words import counted, duration_in_words, size_in_words
@@ -46,7 +47,7 @@ def test_durations_are_clocks_up_to_a_day(seconds, words):
     [
         (0, "score", "0 scores"),
         (1, "picture", "1 picture"),
-        (3888, "picture", "3,888 pictures"),
+        (np.int64(3888), "picture", "3,888 pictures"),
         (1, "class", "1 class"),
         (2, "class", "2 classes"),
         (2, "smaller resolution", "2 smaller resolutions"),

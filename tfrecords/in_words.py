@@ -9,7 +9,7 @@ def counted(count: int, noun: str) -> str:
         noun: of one; its last word gets the ending.
     """
     ending = "es" if noun.endswith("s") else "s"
-    return f"{count:,} {noun}{ending * (count != 1)}"
+    return f"{count:,} {noun}{'' if count == 1 else ending}"
 
 
 def size_in_words(num_bytes: float) -> str:

@@ -6,11 +6,13 @@ width); the largest is taken. Labels are a dataset `labels` in the file or, besi
 or any vector, or one whole number, the class, for each picture.
 """
 
+import itertools
 import math
 import os
 import re
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,8 @@ _MOST_LABEL_BYTES = 2**29
 
 # How values may be packed, by HDF5's numbers: gzip, shuffle, Fletcher's checksum, szip and LZF.
 _FILTERS = frozenset((1, 2, 3, 4, 32000))
+_GZIP = 1
+_CHECKSUM_BYTES = 4  # Fletcher's, which may be packed with the values
 
 
 def open_hdf5(file: str, labels: str | None = None) -> Source:
@@ -79,9 +83,15 @@ class _OpenDataset:
 
     def __call__(self) -> Reader:
         dataset = _open(self.file)[self.name]
+        looked_at: set[tuple[int, ...]] = set()  # of the last picture, which the next may share
 
         def read(index: int) -> np.ndarray:
             try:
+                blocks = {*_blocks_of(dataset, index)}
+                for offset in blocks - looked_at:
+                    _check_block(dataset, offset)
+                looked_at.clear()
+                looked_at.update(blocks)
                 picture = dataset[index]
             except Exception as error:  # damaged files raise all sorts
                 reason = " ".join(str(error).split())
@@ -91,6 +101,35 @@ class _OpenDataset:
             return np.ascontiguousarray(picture.transpose(1, 2, 0))
 
         return read
+
+
+def _blocks_of(dataset: Any, index: int) -> Iterator[tuple[int, ...]]:
+    """Gives where the blocks begin in which a picture is stored; none if it is not in blocks."""
+    if dataset.chunks:
+        first, *others = dataset.chunks
+        starts = [
+            range(0, size, step) for size, step in zip(dataset.shape[1:], others, strict=True)
+        ]
+        yield from itertools.product([index // first * first], *starts)
+
+
+def _check_block(dataset: Any, offset: tuple[int, ...]) -> None:
+    """Unpacks a block as far as its declared size: HDF5 unpacks all that there is.
+
+    Raises:
+        ValueError: there is more.
+    """
+    properties = dataset.id.get_create_plist()
+    kinds = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
+    stored = dataset.id.get_chunk_info_by_coord(offset)
+    if _GZIP not in kinds or stored.byte_offset is None:
+        return
+    block = math.prod(dataset.chunks) * dataset.dtype.itemsize
+    skipped, packed = dataset.id.read_direct_chunk(offset)
+    if not skipped & 1 << kinds.index(_GZIP):
+        unpacked = zlib.decompressobj().decompress(packed, block + _CHECKSUM_BYTES + 1)
+        if len(unpacked) > block + _CHECKSUM_BYTES:
+            raise ValueError(f"a block unpacks to more than its {block:,} bytes")
 
 
 def _open(file: str) -> Any:
@@ -113,7 +152,7 @@ def _find_largest(archive: Any, file: str) -> Any:
         if match:
             found[int(match[1])] = key
     if not found:
-        words = ", ".join(map(printable, islice(archive, 10))) or "none"
+        words = ", ".join(map(printable, itertools.islice(archive, 10))) or "none"
         raise UserError(f"{file}: expected datasets data4x4, data8x8, …, found {words:.300}")
     side = max(found)
     dataset = _own_dataset(archive, found[side], file)
@@ -148,7 +187,7 @@ def _own_dataset(archive: Any, key: str, file: str) -> Any:
             f"{file}: expected the values of {key} in the file itself, they are in others: refused"
         )
     filters = {properties.get_filter(i)[0] for i in range(properties.get_nfilters())}
-    if not filters <= _FILTERS:
+    if not filters <= _FILTERS or len(filters) < properties.get_nfilters():
         raise UserError(f"{file}: {key} is packed in a way that is not known here: refused")
     if dataset.dtype.kind not in "fiub":
         raise UserError(f"{file}: expected numbers in {key}, got {dataset.dtype}")
@@ -165,7 +204,16 @@ def _own_dataset(archive: Any, key: str, file: str) -> Any:
 def _find_labels(archive: Any, file: str) -> tuple[np.ndarray | None, str | None]:
     """Returns the labels, and the file they are from when it is another."""
     if "labels" in archive:
-        return np.asarray(_own_dataset(archive, "labels", file)), None
+        labels = _own_dataset(archive, "labels", file)
+        if labels.chunks:
+            for offset in itertools.product(
+                *(
+                    range(0, size, step)
+                    for size, step in zip(labels.shape, labels.chunks, strict=True)
+                )
+            ):
+                _check_block(labels, offset)
+        return np.asarray(labels), None
     stem = os.path.splitext(file)[0]
     for label_file in (f"{stem}-labels.npy", f"{stem}.labels"):
         if os.path.isfile(label_file):
