@@ -225,24 +225,21 @@ def write_walk(
     columns, rows = grid
     scale = SCALE.value or max(1, 256 // (rows * painter.resolution))
     side = painter.resolution * scale
+    seconds = SECONDS.value or (len(seeds) if VIDEO.value == "slerp" else 10.0)
+    num_frames = max(2, round(seconds * FPS.value))
+    requests.check_video(columns * side, rows * side, num_frames)
     if VIDEO.value == "slerp":
         if len(set(seeds)) < 2:
             raise UserError(f"--seeds: expected at least two for a slerp, got {seeds}")
-        num_frames = max(2, round((SECONDS.value or len(seeds)) * FPS.value))
-        requests.check_video(columns * side, rows * side, num_frames)
         walk = walk_video.walk_between(painter, seeds, classes, columns * rows, num_frames)
     else:
-        seconds = SECONDS.value or 10.0
-        num_frames = max(2, round(seconds * FPS.value))
-        requests.check_video(columns * side, rows * side, num_frames)
-        num_keyframes = walk_video.num_keyframes(seconds, SMOOTHING.value)
-        walk = walk_video.random_walk(
-            painter, seeds[0], classes, columns * rows, num_frames, num_keyframes
-        )
+        keyframes = walk_video.num_keyframes(seconds, SMOOTHING.value)
+        count = columns * rows
+        walk = walk_video.random_walk(painter, seeds[0], classes, count, num_frames, keyframes)
     frames = walk_video.draw_walk(painter, walk, columns, scale)
     bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
     write_video(path, bar, num_frames, FPS.value)
-    size = f"{columns * painter.resolution * scale} x {rows * painter.resolution * scale} px"
+    size = f"{columns * side} x {rows * side} px"
     print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {size}")
 
 
@@ -293,11 +290,9 @@ def write_neighbours(
     sheet = neighbours.make_sheet(samples, found, columns, SCALE.value or 1)
     neighbours.write_sheet(path, sheet)
     print(neighbours.describe(seeds, found))
-    print(
-        f"Wrote {path}: {len(seeds)} samples of {painter.resolution} px, the nearest of "
-        f"{counted(info.num_images, 'picture')}{' and their mirror images' if mirrored else ''} "
-        "beside each"
-    )
+    seen = counted(info.num_images, "picture") + " and their mirror images" * mirrored
+    samples_of = f"{counted(len(seeds), 'sample')} of {painter.resolution} px"
+    print(f"Wrote {path}: {samples_of}, the nearest of {seen} beside each")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ DARK = (
     "--white_level=N makes N white"
 )
 
+_OF_COLOR = ("icc_profile", "gamma", "chromaticity", "srgb")
 _PHOTOMETRIC, _BITS = 262, 258  # tags of a TIFF
 _ROWS = 256  # converted at a time, so that large pictures need no copy in float64
 
@@ -96,7 +97,7 @@ def to_8_bits(
     known = _known_range(opened)
     level = known or white_level or DEFAULT_WHITE
     clear = opened.info.get("transparency")
-    info = {key: opened.info[key] for key in ("icc_profile", "gamma", "srgb") if key in opened.info}
+    info = {key: opened.info[key] for key in _OF_COLOR if key in opened.info}
     in_color = opened.mode in ("RGB", "RGBA")
     if in_color and clear is None and level == DEFAULT_WHITE:
         image = shape(opened)  # the upper bytes are all it takes

@@ -34,6 +34,7 @@ _MOST_LABEL_BYTES = 2**29
 # How values may be packed, by HDF5's numbers: gzip, shuffle, Fletcher's checksum, szip and LZF.
 _FILTERS = frozenset((1, 2, 3, 4, 32000))
 _GZIP = 1
+_MOST_BLOCKS = 2**16  # of a picture, or of labels
 _CHECKSUM_BYTES = 4  # Fletcher's, which may be packed with the values
 
 
@@ -104,13 +105,11 @@ class _OpenDataset:
 
 
 def _blocks_of(dataset: Any, index: int) -> Iterator[tuple[int, ...]]:
-    """Gives where the blocks begin in which a picture is stored; none if it is not in blocks."""
+    """Gives where the blocks begin in which a row is stored; none if it is not in blocks."""
     if dataset.chunks:
-        first, *others = dataset.chunks
-        starts = [
-            range(0, size, step) for size, step in zip(dataset.shape[1:], others, strict=True)
-        ]
-        yield from itertools.product([index // first * first], *starts)
+        first = index // dataset.chunks[0] * dataset.chunks[0]
+        sides = zip(dataset.shape[1:], dataset.chunks[1:], strict=True)
+        yield from itertools.product([first], *(range(0, side, step) for side, step in sides))
 
 
 def _check_block(dataset: Any, offset: tuple[int, ...]) -> None:
@@ -196,6 +195,11 @@ def _own_dataset(archive: Any, key: str, file: str) -> Any:
     block = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
     if too_large := picture_too_large(block):
         raise UserError(f"{file}: {key} is packed in blocks like {too_large}")
+    sides = zip(dataset.shape, dataset.chunks or dataset.shape, strict=True)
+    blocks = [-(-side // step) for side, step in sides if step]
+    count = math.prod(blocks[1:] if len(blocks) == 4 else blocks)
+    if count > _MOST_BLOCKS:
+        raise UserError(f"{file}: expected {key} in few blocks, got {count:,}: refused")
     if dataset.size and not dataset.id.get_storage_size():
         raise UserError(f"{file}: expected values in {key}, none were ever written")
     return dataset
@@ -206,13 +210,9 @@ def _find_labels(archive: Any, file: str) -> tuple[np.ndarray | None, str | None
     if "labels" in archive:
         labels = _own_dataset(archive, "labels", file)
         if labels.chunks:
-            for offset in itertools.product(
-                *(
-                    range(0, size, step)
-                    for size, step in zip(labels.shape, labels.chunks, strict=True)
-                )
-            ):
-                _check_block(labels, offset)
+            for index in range(0, len(labels), labels.chunks[0]):
+                for offset in _blocks_of(labels, index):
+                    _check_block(labels, offset)
         return np.asarray(labels), None
     stem = os.path.splitext(file)[0]
     for label_file in (f"{stem}-labels.npy", f"{stem}.labels"):
