@@ -162,8 +162,8 @@ def join_run(run_dir: str, config: TrainingConfig) -> None:
     begun = read_config(run_dir, _SHOWN)
     if begun is None:
         raise UserError(
-            f"--run_dir: expected {run_dir}, which the chief has opened, got no such folder: it "
-            f"must be on a disk that all workers share"
+            f"--run_dir: expected {run_dir} to be the chief's, got a folder without its "
+            f"{_SHOWN}: name the same one, on a disk that all workers share"
         )
     if different := check_same_run(begun, config, run_dir):
         raise UserError(
