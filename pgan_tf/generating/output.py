@@ -16,7 +16,7 @@ from tfrecords.picture_file import encode_picture, is_file_name
 
 
 def make_folder_of(path: str) -> None:
-    """Makes the folder that a file goes to, before the work that the file needs.
+    """Makes the folder that a file, or `FOLDER/`, goes to, before the work that it needs.
 
     Raises:
         UserError: it can't be made, or the file not be written.
@@ -24,7 +24,8 @@ def make_folder_of(path: str) -> None:
     with writing(path):
         if posixpath.dirname(path):
             tf.io.gfile.makedirs(posixpath.dirname(path))
-    check_file_place(path, "--output")
+    if posixpath.basename(path):
+        check_file_place(path, "--output")
 
 
 def check_folder_name(path: str) -> None:
