@@ -15,6 +15,7 @@ import os
 import pathlib
 import posixpath
 import shlex
+import sys
 
 import tensorflow as tf
 from absl import flags
@@ -91,9 +92,11 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
     read_weights = functools.cache(weights_to_begin_with)
 
     def check_before_converting(info: DatasetInfo) -> None:
-        if not given.DRY_RUN.value:
-            run = plan_run(info, "", read_weights)
-            check_run(run, info, strategy, inception, writes=workers.is_chief)
+        run = plan_run(info, "", read_weights)
+        if given.DRY_RUN.value:
+            print_dry_run(run.config, strategy)
+            sys.exit()
+        check_run(run, info, strategy, inception, writes=workers.is_chief)
 
     with chief_first(strategy, workers):
         if not given.DRY_RUN.value:

@@ -15,7 +15,7 @@ from absl import flags
 from absl.testing import flagsaver
 from source_helpers import save
 
-from pgan_tf import training_loop
+from pgan_tf import dry_run, training_loop
 from pgan_tf.train_step import METRICS
 from tfrecords.cache import prepare
 from tfrecords.errors import UserError
@@ -99,6 +99,8 @@ def call(main, *arguments, small=SMALL):
             main()
         except UserError as error:
             return out.getvalue(), str(error)
+        except SystemExit as end:
+            return out.getvalue(), end.code or ""
     return out.getvalue(), ""
 
 
@@ -160,6 +162,8 @@ def results(tmp_path_factory):
         of_others = ("--data=others/photos", "--data_cache=unused", "--total_kimg=0.004")
         for name, (arguments, _) in BEFORE_CONVERTING.items():
             done[name] = call(main, *of_others, *arguments, small=SMALL[1:])
+        patch.setattr(dry_run, "measure_step", lambda *_: 0.001)
+        done["dry run"] = call(main, *of_others, "--dry_run", small=SMALL[1:])
         return cwd, done
 
 
@@ -208,6 +212,13 @@ def test_no_picture_is_converted_for_a_run_that_cannot_be(results, name):
 @pytest.mark.parametrize("name", BEFORE_CONVERTING)
 def test_no_picture_is_converted_where_a_look_at_them_tells_enough(results, name):
     assert re.match(BEFORE_CONVERTING[name][1], error_of(results, name))
+    assert not (results[0] / "unused").exists()
+
+
+def test_a_dry_run_looks_at_pictures_and_converts_none(results):
+    out, error = results[1]["dry run"]
+    assert error == ""
+    assert "Training 0.004 thousand images takes" in out
     assert not (results[0] / "unused").exists()
 
 
