@@ -108,8 +108,8 @@ def check_video(width: int, height: int, num_frames: int) -> None:
     if width * height * num_frames > MOST_VIDEO_PIXELS:
         most = MOST_VIDEO_PIXELS // (width * height)
         raise UserError(
-            f"--seconds, --fps: expected at most {most:,} frames of {width:,} x {height:,} px, got "
-            f"{num_frames:,}: give a shorter or a smaller video"
+            f"--grid, --seconds, --fps: expected at most {most:,} frames of {width:,} x "
+            f"{height:,} px, got {num_frames:,}: give a shorter or a smaller video"
         )
 
 
