@@ -46,6 +46,8 @@ from tfrecords.checked_flags import define_path, define_text, not_with, read_pat
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
+from tfrecords.files import check_file_place
+from tfrecords.in_words import counted
 
 METRICS = define_text(
     "metrics",
@@ -90,6 +92,7 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
     config = read_config(run_dir)
     if config is None:
         raise UserError(f"--run_dir: expected a folder of a run of train.py, got {run_dir!r}")
+    check_file_place(posixpath.join(run_dir, "metrics.jsonl"), "--run_dir")
     paths = chosen_checkpoints(run_dir)
     network = config.network
     check_resolution(names, network.resolution)  # before pictures are converted
@@ -104,20 +107,22 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
     wanted = [score for score in scores if score.metric in names]
     print(describe_scores(wanted), end="")
     table, chart = (posixpath.join(run_dir, name) for name in (TABLE, CHART))
-    print(f"\n{len(scores)} scores ({before} before) in {run_dir}/metrics.jsonl; {table}, {chart}")
+    number = f"{counted(len(scores), 'score')} ({before} before)"
+    print(f"\n{number} in {run_dir}/metrics.jsonl; {table}, {chart}")
 
 
 def score_saved_model(names: Sequence[str]) -> None:
     """Scores what export.py wrote."""
     painter, generated = read_exported(SAVED_MODEL.value)
     check_resolution(names, painter.resolution)
+    path = posixpath.join(painter.source, "scores.jsonl")
+    check_file_place(path, "--saved_model")
     info = read_reals(painter.resolution, painter.num_channels, painter.label_size)
     with evaluating(names, info, painter.resolution, 1) as (evaluation, report):
         scores = evaluation.score(generated, report)
-    path = posixpath.join(painter.source, "scores.jsonl")
     with readable_errors(path):
         write_file(path, "".join(json.dumps(one.to_row()) + "\n" for one in scores).encode())
-    print(f"{describe_scores(scores)}\n{len(scores)} scores in {path}")
+    print(f"{describe_scores(scores)}\n{counted(len(scores), 'score')} in {path}")
 
 
 @contextmanager

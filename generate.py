@@ -24,7 +24,7 @@ from pgan_tf.generating import neighbours, requests, walk_video
 from pgan_tf.generating.output import check_folder_name
 from pgan_tf.generating.painter import Painter, open_saved_model, painter_of, truncated
 from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
-from pgan_tf.generating.training_video import draw_training
+from pgan_tf.generating.training_video import draw_training, training_size
 from pgan_tf.generating.video import check_format, write_video
 from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
@@ -36,6 +36,7 @@ from tfrecords.checked_flags import define_number, define_path, define_read, def
 from tfrecords.command_line import run
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
+from tfrecords.in_words import counted
 from tfrecords.picture_file import FORMATS, check_picture_name
 from tfrecords.source import PictureOptions
 
@@ -154,11 +155,11 @@ def main() -> None:
         seeds = requests.seeds_of_sheet(seeds, columns * rows)
         check_size(painter, columns, rows)
         write_grid(painter, seeds, classes, columns, path, SCALE.value or 1)
-        print(f"Wrote {path}: {len(seeds)} pictures of {painter.resolution} px")
+        print(f"Wrote {path}: {counted(len(seeds), 'picture')} of {painter.resolution} px")
     else:
         check_size(painter, 1, 1)
         write_pictures(painter, seeds, classes, path, SCALE.value or 1)
-        print(f"Wrote {path}: {len(seeds)} pictures of {painter.resolution} px")
+        print(f"Wrote {path}: {counted(len(seeds), 'picture')} of {painter.resolution} px")
 
 
 def check_output(num_seeds: int) -> str:
@@ -210,6 +211,7 @@ def write_training(path: str) -> None:
     sheets = run_history.list_sheets(given.RUN_DIR.value)
     metrics = run_history.read_metrics(given.RUN_DIR.value)
     num_frames = max(2, round((SECONDS.value or 10.0) * FPS.value))
+    requests.check_video(*training_size(sheets, SCALE.value), num_frames)
     frames = draw_training(sheets, metrics, num_frames, SCALE.value)
     bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
     write_video(path, bar, num_frames, FPS.value)
@@ -223,23 +225,21 @@ def write_walk(
     columns, rows = grid
     scale = SCALE.value or max(1, 256 // (rows * painter.resolution))
     side = painter.resolution * scale
-    requests.check_pixels(columns * side, rows * side, requests.MOST_FRAME_PIXELS)
+    seconds = SECONDS.value or (len(seeds) if VIDEO.value == "slerp" else 10.0)
+    num_frames = max(2, round(seconds * FPS.value))
+    requests.check_video(columns * side, rows * side, num_frames)
     if VIDEO.value == "slerp":
         if len(set(seeds)) < 2:
             raise UserError(f"--seeds: expected at least two for a slerp, got {seeds}")
-        num_frames = max(2, round((SECONDS.value or len(seeds)) * FPS.value))
         walk = walk_video.walk_between(painter, seeds, classes, columns * rows, num_frames)
     else:
-        seconds = SECONDS.value or 10.0
-        num_frames = max(2, round(seconds * FPS.value))
-        num_keyframes = walk_video.num_keyframes(seconds, SMOOTHING.value)
-        walk = walk_video.random_walk(
-            painter, seeds[0], classes, columns * rows, num_frames, num_keyframes
-        )
+        keyframes = walk_video.num_keyframes(seconds, SMOOTHING.value)
+        count = columns * rows
+        walk = walk_video.random_walk(painter, seeds[0], classes, count, num_frames, keyframes)
     frames = walk_video.draw_walk(painter, walk, columns, scale)
     bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
     write_video(path, bar, num_frames, FPS.value)
-    size = f"{columns * painter.resolution * scale} x {rows * painter.resolution * scale} px"
+    size = f"{columns * side} x {rows * side} px"
     print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {size}")
 
 
@@ -290,10 +290,9 @@ def write_neighbours(
     sheet = neighbours.make_sheet(samples, found, columns, SCALE.value or 1)
     neighbours.write_sheet(path, sheet)
     print(neighbours.describe(seeds, found))
-    print(
-        f"Wrote {path}: {len(seeds)} samples of {painter.resolution} px, the nearest of "
-        f"{info.num_images} pictures{' and their mirror images' if mirrored else ''} beside each"
-    )
+    seen = counted(info.num_images, "picture") + " and their mirror images" * mirrored
+    samples_of = f"{counted(len(seeds), 'sample')} of {painter.resolution} px"
+    print(f"Wrote {path}: {samples_of}, the nearest of {seen} beside each")
 
 
 if __name__ == "__main__":

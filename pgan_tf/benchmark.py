@@ -20,10 +20,13 @@ from pgan_tf.per_resolution import PerResolution
 from pgan_tf.schedule_config import BATCH_SIZES
 from pgan_tf.setting_flags import define_per_resolution, define_setting
 from pgan_tf.stage_benchmark import StageCost, measure_stage
+from pgan_tf.whole_file import write_file
+from pgan_tf.write_errors import what_to_do
 from tfrecords.bounds import RESOLUTIONS, Bounds, shown
 from tfrecords.checked_flags import define_number, define_path, define_read
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
+from tfrecords.files import check_file_place
 
 
 def _read_precisions(text: str) -> list[str]:
@@ -114,7 +117,7 @@ def main() -> None:
         if not tf.config.list_physical_devices("GPU"):
             check_memory(config, 1, physical_memory())
     if JSON.value:
-        _write(JSON.value, [])  # a place that cannot be written to is known before, not after
+        check_file_place(JSON.value, "--json")  # before minutes of measuring
     costs = []
     with tqdm(configs, "Measuring", unit=" stages", disable=None) as bar:
         for config in bar:
@@ -129,11 +132,11 @@ def main() -> None:
 def _write(path: str, costs: Sequence[StageCost]) -> None:
     text = json.dumps([dataclasses.asdict(cost) for cost in costs], indent=2) + "\n"
     try:
-        with open(path, "w") as file:
-            file.write(text)
-    except OSError as error:
+        write_file(path, text.encode())
+    except tf.errors.OpError as error:
         raise UserError(
-            f"--json: expected a file to write, got {path!r}: {error.strerror}"
+            f"--json: expected a file that can be written, got {path!r} ({error.message}): "
+            f"{what_to_do(error)}"
         ) from None
 
 

@@ -13,6 +13,7 @@ from pgan_tf.config import TrainingConfig
 from pgan_tf.schedule import make_stages
 from pgan_tf.workers import ALONE, Workers
 from tfrecords.errors import UserError
+from tfrecords.in_words import counted
 
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 
@@ -70,7 +71,7 @@ def describe(strategy: tf.distribute.Strategy, asked: str, workers: Workers = AL
     """
     kind = "GPU" if has_gpu() else "CPU"
     each = strategy.num_replicas_in_sync // workers.number
-    devices = f"{each} {kind}{'s' * (each > 1)}"
+    devices = f"{counted(each, kind)}"
     if workers.number > 1:
         picked, reason = "multi_worker", f"TF_CONFIG names {workers.number} workers"
         devices = f"{workers.number} workers of {devices}, this is {workers}"

@@ -8,58 +8,16 @@ begin afresh.
 from __future__ import annotations
 
 import dataclasses
-import posixpath
 
 import keras
-import numpy as np
-import tensorflow as tf
 
-from pgan_tf import checkpoint, official
 from pgan_tf.checkpoint import NETWORKS
-from pgan_tf.class_weights import (
-    DISCRIMINATOR_LAYER,
-    GENERATOR_LAYER,
-    ClassMap,
-    carry_classes,
-    map_classes,
-)
-from pgan_tf.config import NetworkConfig, TrainingConfig
+from pgan_tf.class_weights import carry_classes
+from pgan_tf.config import TrainingConfig
+from pgan_tf.given_weights import Weights, as_stored, is_of_classes
 from pgan_tf.growth import named_variables
-from pgan_tf.run_folder import checkpoint_folder, lost_config, read_config
 from pgan_tf.state import TrainingState
-from tfrecords.errors import UserError
-
-# Where these differ, the same weights make another network.
-_MUST_AGREE = (
-    *("normalize_latents", "equalized", "pixel_norm"),
-    *("generator_leaky_relu", "discriminator_leaky_relu"),
-    *("generator_batch_norm", "discriminator_layer_norm", "tanh"),
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Weights:
-    """The weights of networks that have been trained before.
-
-    Attributes:
-        source: what messages call them, such as a path.
-        network: the networks they are of.
-        resolution: the highest one that has faded in, in pixels.
-        arrays: by `network/layer/variable`, such as `generator/8x8_conv0/kernel`, as in
-            checkpoints; for the three networks of `NETWORKS`.
-        label_names: of its classes, in order; empty where they have none, or it is unknown.
-    """
-
-    source: str
-    network: NetworkConfig
-    resolution: int
-    arrays: dict[str, np.ndarray]
-    label_names: tuple[str, ...] = ()
-
-    def classes_in(self, config: TrainingConfig) -> ClassMap:
-        """Returns which of a run's classes are which of these."""
-        size = self.network.label_size
-        return map_classes(self.label_names, size, config.label_names, config.network.label_size)
+from tfrecords.in_words import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,95 +36,22 @@ class Origin:
     words: str
 
 
-def read_weights(path: str) -> Weights:
-    """Reads the last checkpoint of a run folder, or a pickle of the published implementation.
-
-    Raises:
-        UserError: there is none, or it is damaged.
-    """
-    if path.endswith(".npz"):
-        raise UserError(
-            f"--init_from: expected a run folder or a pickle, got a checkpoint, {path!r}: name the "
-            f"folder of its run"
-        )
-    if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
-        return _read_pickle(path)
-    newest = checkpoint.latest(checkpoint_folder(path))
-    if newest is None:
-        raise UserError(
-            f"--init_from: expected a run folder with checkpoints or a pickle of the published "
-            f"implementation, got {path!r}: name the --run_dir of a run of train.py, or the file"
-        )
-    saved = checkpoint.read(newest, NETWORKS)
-    # What fades in is not ready: the resolution below is.
-    resolution = saved.stage.resolution if saved.alpha == 1 else saved.stage.resolution // 2
-    return Weights(newest, saved.config.network, resolution, saved.arrays, saved.config.label_names)
-
-
-def _read_pickle(path: str) -> Weights:
-    saved = official.read(path)
-    networks = {name: getattr(saved, name) for name in NETWORKS}
-    ready = [
-        one.stage.resolution if one.alpha == 1 else one.stage.resolution // 2
-        for one in networks.values()
-    ]
-    arrays = {
-        f"{network}/{name}": array
-        for network, one in networks.items()
-        for name, array in one.arrays.items()
-    }
-    return Weights(path, saved.config, min(ready), arrays)
-
-
-def weights_to_begin_with(init_from: str | None, run_dir: str) -> Weights | None:
-    """Returns what a run begins with; None for initial values, and where it goes on.
-
-    Args:
-        init_from: what `read_weights` takes, or None.
-        run_dir: the run; once it has a checkpoint, that holds everything.
-    """
-    if not init_from or checkpoint.latest(checkpoint_folder(run_dir)):
-        return None
-    if posixpath.normpath(init_from) == posixpath.normpath(run_dir):
-        raise UserError(
-            f"--init_from: expected another run than --run_dir, got {run_dir!r} for both: name "
-            f"another --run_dir"
-        )
-    return read_weights(init_from)
-
-
-def first_resolution(weights: Weights | None, run_dir: str, resolution: int) -> int:
-    """Returns where a run with --init_from begins if nobody says so, in pixels.
-
-    Args:
-        weights: from `weights_to_begin_with`.
-        run_dir: the run; what it was opened with holds, whatever became of its source.
-        resolution: the run's last one, in pixels.
-    """
-    opened = read_config(run_dir)
-    if opened is not None:
-        return opened.schedule.initial_resolution
-    if weights is None:
-        raise lost_config(run_dir)
-    return min(weights.resolution, resolution)
-
-
 def initialize(state: TrainingState, weights: Weights, config: TrainingConfig) -> list[Origin]:
     """Gives a fresh state's layers the weights of their namesakes, where they fit.
 
     A layer takes all of its variables or none; what stands for a class follows the class's name.
-    Nothing is changed if it raises.
+
+    Args:
+        state: of the run's first stage.
+        weights: those of `check_weights`.
+        config: of the run.
 
     Returns:
         What happened to each layer of the state, and of the source.
-
-    Raises:
-        UserError: the same weights would make another network, or none of them fits.
     """
-    _check_same_arithmetic(weights, config.network)
     classes = weights.classes_in(config)
     arrays = carry_classes(
-        _as_stored(weights, config.network),
+        as_stored(weights, config.network),
         {name: variable.numpy() for name, variable in _of_classes(state).items()},
         classes,
         weights.network,
@@ -190,12 +75,6 @@ def initialize(state: TrainingState, weights: Weights, config: TrainingConfig) -
             else:
                 words = "new"
             origins.append(Origin(model.name, layer, words))
-    for network in ("generator", "discriminator"):
-        if not any(name.startswith(f"{network}/") for name in taken):
-            raise UserError(
-                f"--init_from: expected a {network} like this run's, got {weights.source} of "
-                f"which no layer fits: choose the same --fmap_base, --fmap_max and --latent_size"
-            )
     for name, variable in taken.items():
         variable.assign(arrays[name])
     here = {(origin.network, origin.layer) for origin in origins}
@@ -220,8 +99,8 @@ def describe(
     }
     lines = [
         f"Weights from {weights.source} ({weights.resolution} px), into networks of "
-        f"{first_resolution} px: {counts['carried']} layers carried, {counts['new']} new, "
-        f"{counts['left']} left"
+        f"{first_resolution} px: {counted(counts['carried'], 'layer')} carried, "
+        f"{counts['new']} new, {counts['left']} left"
     ]
     lines += [classes] if classes else []
     words = {(origin.network, origin.layer): origin.words for origin in origins}
@@ -235,41 +114,9 @@ def describe(
     return "\n".join(lines) + "\n"
 
 
-def _check_same_arithmetic(weights: Weights, network: NetworkConfig) -> None:
-    for name in _MUST_AGREE:
-        there, here = getattr(weights.network, name), getattr(network, name)
-        if there != here:
-            raise UserError(
-                f"--init_from: expected networks with {name}={here} as in this run, got "
-                f"{weights.source} with {there}: give --{'' if there else 'no'}{name}"
-            )
-
-
-def _as_stored(weights: Weights, network: NetworkConfig) -> dict[str, np.ndarray]:
-    """Returns the arrays as this run's layers keep them.
-
-    A fused upscaling convolution keeps its kernel transposed and rotated; see `layers`.
-    """
-    if weights.network.fused_scale == network.fused_scale:
-        return weights.arrays
-    return {
-        name: array[::-1, ::-1].swapaxes(2, 3) if _upscales(name) else array
-        for name, array in weights.arrays.items()
-    }
-
-
 def _of_classes(state: TrainingState) -> dict[str, keras.Variable]:
     """Returns the variables with numbers for each class, by their names in checkpoints."""
-    layers = (f"/{GENERATOR_LAYER}/kernel", f"/{DISCRIMINATOR_LAYER}/")
-    return {
-        name: variable
-        for name, variable in state.weights().items()
-        if any(layer in name for layer in layers)
-    }
-
-
-def _upscales(name: str) -> bool:
-    return "generator/" in name and name.endswith("_conv0/kernel")
+    return {name: one for name, one in state.weights().items() if is_of_classes(name)}
 
 
 def _by_layer(variables: dict[str, keras.Variable]) -> dict[str, dict[str, keras.Variable]]:

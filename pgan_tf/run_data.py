@@ -14,6 +14,7 @@ from tfrecords.errors import UserError
 from tfrecords.identity import identify
 from tfrecords.identity import in_words as name_in_words
 from tfrecords.images import parse_background
+from tfrecords.in_words import counted
 from tfrecords.source import PictureOptions
 
 
@@ -75,8 +76,9 @@ def find_data(
     )
     if info.num_channels != num_channels or label_size not in (0, info.label_size):
         raise UserError(
-            f"--data: expected pictures with {num_channels} channels and {label_size} classes, as "
-            f"it was trained on, got {info.num_channels} and {info.label_size}"
+            f"--data: expected pictures with {counted(num_channels, 'channel')} and "
+            f"{counted(label_size, 'class')}, as it was trained on, got {info.num_channels} and "
+            f"{info.label_size}"
         )
     # Runs of before do not know what theirs held.
     knows = begun is not None and begun.data.files

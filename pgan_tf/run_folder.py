@@ -32,6 +32,9 @@ from tfrecords.remote import is_remote
 # What an opening that was broken off may leave: not somebody else's files.
 _OWN_NAMES = frozenset({"samples", "flags.txt", "flags.txt.partial", "config.json.partial"})
 
+# What the chief shows to other workers before anything stays; of a killed one it goes as the rest.
+_SHOWN = "config.json.partial"
+
 # Of `config.differences`: what other pictures change, and no flag.
 _OF_THE_DATA = frozenset({"dataset", "labels of the data"})
 
@@ -52,18 +55,13 @@ def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
     Raises:
         UserError: it can't be written, or as `check_folder` does.
     """
-    try:
+    with _readable_place(run_dir):
         check_folder(run_dir, config)
         tf.io.gfile.makedirs(posixpath.join(run_dir, "samples"))
         for folder in ("", "samples", "scores", "checkpoints"):
             remove_partial_files(posixpath.join(run_dir, folder))
         _write(posixpath.join(run_dir, "flags.txt"), flags)
         _write(posixpath.join(run_dir, "config.json"), config.to_json())
-    except tf.errors.OpError as error:
-        raise UserError(
-            f"--run_dir: expected a folder that can be written, got {run_dir!r} ({error.message}): "
-            f"{what_to_do(error)}"
-        ) from None
 
 
 def check_folder(run_dir: str, config: TrainingConfig) -> None:
@@ -133,8 +131,26 @@ def locked_run(run_dir: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def shown_to_workers(run_dir: str, config: TrainingConfig) -> Iterator[None]:
+    """Shows a run to the other workers, for `join_run`, in a file that goes again.
+
+    Raises:
+        UserError: it can't be written.
+    """
+    path = posixpath.join(run_dir, _SHOWN)
+    with _readable_place(run_dir):
+        tf.io.gfile.makedirs(run_dir)
+        with tf.io.gfile.GFile(path, "w") as file:
+            file.write(config.to_json())
+    try:
+        yield
+    finally:
+        tf.io.gfile.remove(path)
+
+
 def join_run(run_dir: str, config: TrainingConfig) -> None:
-    """Checks that the chief has opened this run folder, for the same run.
+    """Checks that the chief shows this run in this folder.
 
     Args:
         run_dir: the folder.
@@ -143,11 +159,11 @@ def join_run(run_dir: str, config: TrainingConfig) -> None:
     Raises:
         UserError: it is not here, or this worker's flags are others.
     """
-    begun = read_config(run_dir)
+    begun = read_config(run_dir, _SHOWN)
     if begun is None:
         raise UserError(
-            f"--run_dir: expected {run_dir}, which the chief has opened, got no such folder: it "
-            f"must be on a disk that all workers share"
+            f"--run_dir: expected {run_dir} to be the chief's, got a folder without its "
+            f"{_SHOWN}: name the same one, on a disk that all workers share"
         )
     if different := check_same_run(begun, config, run_dir):
         raise UserError(
@@ -156,13 +172,17 @@ def join_run(run_dir: str, config: TrainingConfig) -> None:
         )
 
 
-def read_config(run_dir: str) -> TrainingConfig | None:
+def read_config(run_dir: str, name: str = "config.json") -> TrainingConfig | None:
     """Returns the configuration that a run folder was opened with last, None of a new one.
+
+    Args:
+        run_dir: the folder.
+        name: of the file in it.
 
     Raises:
         UserError: it is damaged.
     """
-    path = posixpath.join(run_dir, "config.json")
+    path = posixpath.join(run_dir, name)
     if not tf.io.gfile.exists(path):
         return None
     text = read_text(path, most_bytes=2**24)
@@ -222,6 +242,18 @@ def readable_errors(path: str) -> Iterator[None]:
             f"{path}: expected a file that can be written, got {error.message.splitlines()[0]}: "
             f"{what_to_do(error)}; the same command goes on from the last checkpoint, which is "
             f"whole"
+        ) from None
+
+
+@contextmanager
+def _readable_place(run_dir: str) -> Iterator[None]:
+    """Turns an error of opening a run folder into one line."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"--run_dir: expected a folder that can be written, got {run_dir!r} ({error.message}): "
+            f"{what_to_do(error)}"
         ) from None
 
 

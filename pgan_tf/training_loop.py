@@ -32,6 +32,7 @@ from pgan_tf.train_step import make_train_step
 from pgan_tf.workers import ALONE, Workers
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
+from tfrecords.in_words import counted
 
 # Is told a checkpoint's path, the images shown, who takes lines, and who knows when to break off.
 AfterCheckpoint = Callable[[str, int, Callable[[str], None], Callable[[], bool]], None]
@@ -58,7 +59,7 @@ def train(
         run_dir: a folder opened with `run_folder.open_run`, now or by `before_writing`.
         strategy: the devices.
         tolerance: what the run keeps and bears.
-        weights: what a run without a checkpoint begins with, in place of initial values.
+        weights: what a run without a checkpoint begins with, checked; None for initial values.
         workers: the processes that train together; only the chief writes.
         after_checkpoint: called after each checkpoint of a tick, and that of the beginning.
         before_writing: called before anything is written, when all was checked.
@@ -162,11 +163,9 @@ def _train(
             ):
                 summary = tick.summary(position, images_shown)
                 check_iterations(tick, images_shown, tolerance)
-                if summary["skipped_iterations"]:
-                    progress.print(
-                        f"Skipped {summary['skipped_iterations']} iterations, whose numbers were "
-                        f"not finite"
-                    )
+                if count := summary["skipped_iterations"]:
+                    words = counted(count, "iteration")
+                    progress.print(f"Skipped {words}, whose numbers were not finite")
                 bad = gather_pairs(strategy, workers, bad_records.met(images_shown))
                 summary["bad_records"] = len(bad)
                 summary |= _loss_scales(state, tick)

@@ -21,7 +21,7 @@ import tensorflow as tf
 from pgan_tf import checkpoint, training_loop
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.distribution import make_strategy
-from pgan_tf.init_from import weights_to_begin_with
+from pgan_tf.given_weights import weights_to_begin_with
 from pgan_tf.metrics.by_name import make_metrics
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures
 from pgan_tf.metrics.in_training import Plan, Scorer

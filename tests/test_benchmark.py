@@ -26,6 +26,7 @@ def benchmark(*arguments):
 
 def test_the_figures_of_a_stage_agree_with_each_other(tmp_path):
     path = tmp_path / "costs.json"
+    path.write_text("an earlier one's")
     result = benchmark(
         *("--resolution=4", "--batch_size=8", "--fmap_base=32", "--fmap_max=8"),
         *("--seconds=0.2", f"--json={path}"),
@@ -47,6 +48,28 @@ def test_the_figures_of_a_stage_agree_with_each_other(tmp_path):
     for title in ("images/s", "ms/D step", "ms/G step", "GFLOP/image", "% of product", "peak MiB"):
         assert title in header
     assert row.split()[:3] == ["4", "8", "float32"]
+
+
+STOPPED = """
+from absl import flags
+from pgan_tf import benchmark
+flags.FLAGS([*"{}".split()])
+benchmark._in_a_process_of_its_own = lambda _: 1 / 0
+benchmark.main()
+"""
+
+
+def test_a_file_stays_as_it_was_until_all_is_measured(tmp_path):
+    path = tmp_path / "costs.json"
+    path.write_text("an earlier one's")
+    program = STOPPED.format(f"benchmark --resolution=4 --json={path}")
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=200, cwd=ROOT
+    )
+    assert "ZeroDivisionError" in result.stderr
+    assert {one.name: one.read_text() for one in tmp_path.iterdir()} == {
+        "costs.json": "an earlier one's"
+    }
 
 
 @pytest.mark.parametrize(

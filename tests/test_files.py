@@ -21,6 +21,8 @@ from pgan_tf.exporting.tfjs import write_tfjs
 from pgan_tf.run_folder import open_run
 from pgan_tf.whole_file import write_file as write_file_of_run
 from tfrecords import files, locking, temporary
+from tfrecords.errors import UserError
+from tfrecords.files import check_file_place
 from tfrecords.locking import BusyError, locked
 from tfrecords.temporary import temporary_folder
 from tfrecords.writing.writer import write_dataset
@@ -243,3 +245,17 @@ def test_a_lock_of_a_folder_that_was_put_elsewhere_is_none(tmp_path):
         patch.setattr(locking, "lock_descriptor", moved_meanwhile)
         with pytest.raises(BusyError), locked(folder, "busy"):
             pytest.fail("locked")
+
+
+def test_a_place_for_a_file_is_checked_without_a_trace(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "there").write_text("before")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("there", "new"):
+        check_file_place(str(tmp_path / name), "--json")
+    wrong = {"no/file": "is no folder", "there/file": "is no folder", "folder": "got a folder"}
+    for name, words in {**wrong, "pipe": "got a pipe"}.items():
+        with pytest.raises(UserError, match=f"^--json: .*{words}"):
+            check_file_place(str(tmp_path / name), "--json")
+    assert {path.name for path in tmp_path.iterdir()} == {"folder", "there", "pipe"}
+    assert (tmp_path / "there").read_text() == "before"

@@ -161,6 +161,11 @@ def test_every_mistake_is_one_line_and_leaves_nothing(folder):
         (run, "--grid=2x2", "--seeds=1,2,3"): ["--seeds", "3"],
         (run, "--grid=100x100", "--scale=64"): ["--scale", "51,200 x 51,200"],
         (run, "--grid=100x100", "--scale=64", "--video=walk"): ["--scale", "51,200 x 51,200"],
+        (run, "--grid=4000x1", "--scale=1", "--video=walk"): ["--scale", "px a side of a video"],
+        (run, "--video=walk", "--seconds=36000", "--fps=120", "--scale=64"): [
+            "--seconds",
+            "frames",
+        ],
         (run, "--neighbours=100", "--grid=100x100", "--scale=9"): ["--scale"],
         (run, "--grid=300x300", "--video=walk", "--smoothing=0.05", "--seconds=9000"): ["--grid"],
     }

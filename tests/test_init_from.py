@@ -11,14 +11,14 @@ from tests_data import prepare_shapes
 from pgan_tf import checkpoint, official
 from pgan_tf.class_weights import map_classes
 from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.init_from import (
+from pgan_tf.given_weights import (
     Weights,
-    describe,
+    check_weights,
     first_resolution,
-    initialize,
     read_weights,
     weights_to_begin_with,
 )
+from pgan_tf.init_from import describe, initialize
 from pgan_tf.networks import set_alpha
 from pgan_tf.per_resolution import PerResolution
 from pgan_tf.run_folder import open_run
@@ -157,17 +157,15 @@ def test_what_grows_on_top_is_new_and_what_is_not_needed_is_left(source, one_dev
     ],
     ids=str,
 )
-def test_networks_that_do_not_fit_are_refused_and_nothing_changes(
-    source, one_device, changes, words
-):
-    config = with_network(**changes)
-    state = build_state(EIGHT, config, one_device)
-    before = {name: variable.numpy() for name, variable in state.weights().items()}
+def test_networks_that_do_not_fit_are_refused_before_any_is_built(source, changes, words):
     with pytest.raises(UserError, match=words) as caught:
-        initialize(state, weights_of(source), config)
+        check_weights(weights_of(source), with_network(**changes))
     assert str(caught.value).startswith("--init_from: ")
-    for name, variable in state.weights().items():
-        np.testing.assert_array_equal(variable.numpy(), before[name])
+
+
+@pytest.mark.parametrize("changes", [{}, {"fmap_base": 32}, {"label_size": 3}, {"latent_size": 5}])
+def test_networks_of_which_a_layer_fits_are_not_refused(source, changes):
+    check_weights(weights_of(source), with_network(**changes))
 
 
 @pytest.mark.parametrize("name", ["separate_scale", "base"])

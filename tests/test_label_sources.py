@@ -363,7 +363,7 @@ def test_many_classes_of_many_pictures_take_little_memory(tmp_path):
     assert peak < 20e6
     batches = make_dataset(info, 4, global_batch_size=8, label_size=size, seed=0)
     _, labels = next(iter(batches))
-    assert line.startswith("Classes: 20,000, 0 (1 pictures), 1 (0)")
+    assert line.startswith("Classes: 20,000, 0 (1 picture), 1 (0)")
     assert labels.shape == (8, size)
     assert (labels.numpy().sum(axis=1) == 1).all()
     expected = np.zeros((count, size), np.float32)

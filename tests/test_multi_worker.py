@@ -158,11 +158,13 @@ def test_workers_with_other_flags_are_refused(two, cwd):
     assert (chief_status, status) == (2, 2)
     assert_one_line_error(stderr, "seed was 1000 and is 5")
     assert_one_line_error(chief, "worker 1 of 2: lost another worker")
+    assert not (cwd / "flags").exists()
 
 
 def test_workers_that_do_not_share_a_folder_are_refused(two, cwd):
     processes = start_workers([*RUN, "--run_dir=apart"], cwd, others=["--run_dir=two"])
-    for status, _, stderr in finish(processes):
-        assert status == 2, stderr
-        assert_one_line_error(stderr, f"got checkpoints of 0, {TOTAL_IMAGES} images")
-    assert not (cwd / "apart/metrics.jsonl").exists()
+    (chief_status, _, chief), (status, _, stderr) = finish(processes)
+    assert (chief_status, status) == (2, 2)
+    assert_one_line_error(stderr, "expected two to be the chief's", "a disk that all workers share")
+    assert_one_line_error(chief, "worker 1 of 2: lost another worker")
+    assert not (cwd / "apart").exists()

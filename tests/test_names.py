@@ -45,8 +45,8 @@ def test_folders_whose_names_are_no_utf8_are_read_back(latin_folder, tmp_path):
 def test_a_data_set_is_called_by_what_any_file_can_be_called(latin_folder, tmp_path):
     source = open_source(latin_folder)
     assert source.name == "caf_"
-    info = write_dataset(source, options(16), str(tmp_path / "out"), name=LATIN, processes=1)
-    assert info.name == "caf_"
+    info = write_dataset(source, options(16), str(tmp_path / "out"), processes=1)
+    assert os.path.basename(info.files[16][0]) == "caf_-r04.tfrecords"
 
 
 def test_a_folder_to_make_has_a_name_that_tensorflow_can_open(tmp_path):
@@ -151,7 +151,7 @@ def npy(shape="(4, 2)", kind="<f4", data=bytes(32)):
 
 
 def test_labels_take_memory_for_the_bytes_that_are_there(data_set):
-    path = data_set / "out-rxx.labels"
+    path = data_set / "in-rxx.labels"
     json_path = data_set / "dataset.json"
     whole, text = path.read_bytes(), json_path.read_text()
     json_path.rename(data_set / "aside")  # it holds the size of the file
@@ -171,7 +171,7 @@ def test_labels_take_memory_for_the_bytes_that_are_there(data_set):
             b"",
         ):
             path.write_bytes(bad)
-            with pytest.raises(UserError, match=r"out-rxx\.labels: expected") as caught:
+            with pytest.raises(UserError, match=r"in-rxx\.labels: expected") as caught:
                 read_dataset_info(str(data_set))
             assert "\n" not in str(caught.value)
         path.write_bytes(npy())
@@ -181,3 +181,12 @@ def test_labels_take_memory_for_the_bytes_that_are_there(data_set):
         (data_set / "aside").unlink()
         json_path.write_text(text)
     np.testing.assert_array_equal(np.load(path).sum(axis=0), [2, 2])
+
+
+def test_a_source_of_any_name_gives_files_that_fit_their_folder(tmp_path):
+    folder = tmp_path / ("猫" * 80 + "abc")
+    save(folder / "0.png")
+    info = write_dataset(
+        open_source(str(folder)), options(16), str(tmp_path / "out"), processes=1, shard_bytes=1
+    )
+    assert (info.name, info.num_images) == ("out", 1)

@@ -102,7 +102,7 @@ def test_what_cannot_be_compared_is_told(info, pictures):
     measure = {"in pixels": in_pixels}
     with pytest.raises(UserError, match="16 px"):
         find_neighbours(np.zeros((1, 16, 16, 3), np.uint8), info, 1, False, measure)
-    with pytest.raises(UserError, match="channels"):
+    with pytest.raises(UserError, match="with 1 channel, as the generator draws, got 3"):
         find_neighbours(pictures[:1, ..., :1], info, 1, False, measure)
     with pytest.raises(UserError, match="--neighbours"):
         find_neighbours(pictures[:1], info, info.num_images + 1, False, measure)

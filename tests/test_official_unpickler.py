@@ -6,6 +6,7 @@ import golden_cases
 import numpy as np
 import official_pickles
 import pytest
+from made_source import encode
 from official_pickles import Call, Global, read_bytes
 
 from pgan_tf import official
@@ -82,6 +83,11 @@ def test_a_pickle_of_stylegan_is_called_one(networks, protocol, padding, tmp_pat
     contents = (networks, [1] * padding)
     with pytest.raises(UserError, match=r"got one of StyleGAN .*nothing in it was run"):
         read_bytes(tmp_path, official_pickles.dump_calls(contents, protocol))
+
+
+def test_a_picture_is_called_one(tmp_path):
+    with pytest.raises(UserError, match=r"expected a pickle of networks, got a picture \(PNG\)"):
+        read_bytes(tmp_path, encode(np.zeros((4, 4, 3), np.uint8)))
 
 
 def test_what_is_refused_would_have_run(tmp_path, monkeypatch):

@@ -17,7 +17,9 @@ from pgan_tf.run_folder import (
     check_same_run,
     checkpoint_folder,
     join_run,
+    locked_run,
     open_run,
+    shown_to_workers,
 )
 from tfrecords import files as files_module
 from tfrecords import locking
@@ -63,20 +65,19 @@ def test_a_new_folder_gets_flags_configuration_and_a_place_for_samples(tmp_path,
     assert checkpoint_folder(str(run_dir)) == str(run_dir / "checkpoints")
 
 
-def test_another_worker_joins_a_folder_that_the_chief_has_opened(tmp_path):
+def test_another_worker_joins_a_run_that_the_chief_shows_and_nothing_stays(tmp_path):
     with pytest.raises(UserError, match="a disk that all workers share"):
         join_run(str(tmp_path / "run"), CONFIG)
     assert not (tmp_path / "run").exists()
-    open_run(str(tmp_path / "run"), CONFIG, "--seed=1\n")
-    before = files(tmp_path)
-    join_run(str(tmp_path / "run"), CONFIG)
-    with pytest.raises(UserError, match="seed was 1000 and is 2"):
-        join_run(str(tmp_path / "run"), dataclasses.replace(CONFIG, seed=2))
-    # What may change from one part of a run to the next must not from one worker to another.
-    longer = dataclasses.replace(CONFIG.schedule, total_kimg=20)
-    with pytest.raises(UserError, match="expected the chief's flags on all workers, got others"):
-        join_run(str(tmp_path / "run"), dataclasses.replace(CONFIG, schedule=longer))
-    assert files(tmp_path) == before
+    with locked_run(str(tmp_path / "run")), shown_to_workers(str(tmp_path / "run"), CONFIG):
+        join_run(str(tmp_path / "run"), CONFIG)
+        with pytest.raises(UserError, match="seed was 1000 and is 2"):
+            join_run(str(tmp_path / "run"), dataclasses.replace(CONFIG, seed=2))
+        # What may change from one part of a run to the next must not from a worker to another.
+        longer = dataclasses.replace(CONFIG.schedule, total_kimg=20)
+        with pytest.raises(UserError, match="expected the chief's flags on all workers, got"):
+            join_run(str(tmp_path / "run"), dataclasses.replace(CONFIG, schedule=longer))
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_empty_folder_is_as_good_as_a_new_one(tmp_path):

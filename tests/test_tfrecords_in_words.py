@@ -1,8 +1,9 @@
 """Amounts in words."""
 
+import numpy as np
 import pytest
 
-from tfrecords.in_words import duration_in_words, size_in_words
+from tfrecords.in_words import counted, duration_in_words, size_in_words
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,18 @@ def test_sizes_have_units_that_fit_them(num_bytes, words):
 )
 def test_durations_are_clocks_up_to_a_day(seconds, words):
     assert duration_in_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "words"),
+    [
+        (0, "score", "0 scores"),
+        (1, "picture", "1 picture"),
+        (np.int64(3888), "picture", "3,888 pictures"),
+        (1, "class", "1 class"),
+        (2, "class", "2 classes"),
+        (2, "smaller resolution", "2 smaller resolutions"),
+    ],
+)
+def test_one_of_a_thing_is_singular(count, noun, words):
+    assert counted(count, noun) == words

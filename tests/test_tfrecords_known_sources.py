@@ -6,6 +6,7 @@ import os
 import struct
 import sys
 import zipfile
+import zlib
 
 import h5py
 import lmdb
@@ -233,6 +234,42 @@ def test_hdf5(tmp_path, channels):
     np.testing.assert_array_equal(
         open_source(file).labels, [[0, 0, 1], [1, 0, 0], [0, 1, 0], [1, 0, 0]]
     )
+
+
+@pytest.mark.parametrize("chunks", [(1, 3, 8, 8), (2, 1, 4, 8), (4, 3, 8, 8)])
+def test_hdf5_in_blocks_that_are_packed(tmp_path, chunks):
+    file = str(tmp_path / "a.h5")
+    pictures = np.stack([picture(i, (8, 8)).transpose(2, 0, 1) for i in range(5)])
+    with h5py.File(file, "w") as archive:
+        packed = {"compression": "gzip", "shuffle": True, "fletcher32": True, "chunks": chunks}
+        archive.create_dataset("data8x8", data=pictures, **packed)
+        archive.create_dataset("labels", data=[0, 1, 2, 1, 0], compression="gzip")
+    source = open_source(file)
+    read = open_elsewhere(source)
+    for index in (4, 0, 1):
+        np.testing.assert_array_equal(read(index), picture(index, (8, 8)))
+    assert source.labels.classes.tolist() == [0, 1, 2, 1, 0]
+
+
+def test_an_hdf5_block_that_unpacks_to_more_than_it_says_is_refused(tmp_path):
+    file = str(tmp_path / "a.h5")
+    bomb = zlib.compress(bytes(2**25))
+    with h5py.File(file, "w") as archive:
+        one = archive.create_dataset(
+            "data8x8", (2, 3, 8, 8), np.uint8, compression="gzip", chunks=(1, 3, 8, 8)
+        )
+        one[:] = 7
+        one.id.write_direct_chunk((1, 0, 0, 0), bomb)
+    read = open_elsewhere(open_source(file))
+    assert read(0).tolist() == np.full((8, 8, 3), 7).tolist()
+    with pytest.raises(UserError, match="picture 1 cannot be read: a block unpacks to more than"):
+        read(1)
+    del read  # it keeps the file open
+    with h5py.File(file, "a") as archive:
+        labels = archive.create_dataset("labels", (2,), np.int64, compression="gzip", chunks=(2,))
+        labels.id.write_direct_chunk((0,), bomb)
+    with pytest.raises(UserError, match="a block unpacks to more than its 16 bytes"):
+        open_source(file)
 
 
 def test_errors_of_hdf5(tmp_path):

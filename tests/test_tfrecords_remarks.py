@@ -20,5 +20,9 @@ def test_many_reasons_take_few_lines():
 def test_notes_say_how_many_and_which_is_the_first():
     notes = Remarks()
     for name in ("a.png", "b.png"):
-        notes.add(name, "hold a damaged profile")
-    assert describe_notes(notes) == ["2 pictures, such as a.png, hold a damaged profile"]
+        notes.add(name, "with a damaged profile")
+    notes.add("c.png", "with a gamma")
+    assert describe_notes(notes) == [
+        "2 pictures, such as a.png, with a damaged profile",
+        "1 picture, c.png, with a gamma",
+    ]

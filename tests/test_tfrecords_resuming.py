@@ -195,3 +195,19 @@ def test_a_remote_folder_is_made_by_way_of_a_local_one(tmp_path, monkeypatch):
     assert list((tmp_path / "tmp").iterdir()) == []
     with pytest.raises(UserError, match="it holds files"):
         write_dataset(source, options(16), f"file://{out}")
+
+
+def test_what_was_converted_when_files_were_called_as_their_folder_stays(
+    tmp_path, small_chunks, capsys
+):
+    images, out = list(noise(10, 16)), tmp_path / "out"
+    with pytest.raises(RuntimeError):
+        write_dataset(make_source([*images, RuntimeError()], name="out"), options(16), str(out))
+    capsys.readouterr()
+    whole = dataclasses.replace(make_source([*images, "torn"]), name="pictures")
+    info = write_dataset(whole, options(16), str(out))
+    assert "going on after 8 pictures" in capsys.readouterr().out
+    assert info.name == "out"
+    before = contents(out)
+    assert write_dataset(dataclasses.replace(whole, name="other"), options(16), str(out)) == info
+    assert contents(out) == before

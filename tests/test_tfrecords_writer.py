@@ -66,14 +66,15 @@ def pictures(info, resolution):
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_a_folder_gives_the_files_of_the_published_converter(tmp_path, shuffle):
     out = tmp_path / f"shuffle{int(shuffle)}"
-    source = open_source(str(GOLDEN / "images"))
+    source = dataclasses.replace(open_source(str(GOLDEN / "images")), name=out.name)
     write_dataset(source, options(32), str(out), shuffle=shuffle, encoding="raw")
     assert_same_files(out, GOLDEN / "tfrecords" / out.name)
 
 
 def test_grey_pictures_with_labels_give_the_files_of_the_published_converter(tmp_path):
     golden = np.load(GOLDEN / "gray_labels_source.npz")
-    source = make_source(golden["images"], labels=golden["labels"], label_names=tuple("abcd"))
+    labels = {"labels": golden["labels"], "label_names": tuple("abcd")}
+    source = make_source(golden["images"], name="gray_labels", **labels)
     info = write_dataset(source, options(16, 1), str(tmp_path / "gray_labels"), encoding="raw")
     assert_same_files(tmp_path / "gray_labels", GOLDEN / "tfrecords" / "gray_labels")
     assert info.label_names == tuple("abcd")
@@ -97,7 +98,7 @@ def test_pictures_and_labels_stay_together_without_the_rejected(tmp_path, encodi
 def test_dataset_json_says_where_it_came_from_and_what_the_files_hold(tmp_path):
     source = open_source("shapes", resolution=4)
     out = tmp_path / "out"
-    write_dataset(source, options(4), str(out), name="figures")
+    write_dataset(source, options(4), str(out))
     details = json.loads((out / "dataset.json").read_text())
     assert (details["source"], details["num_images"], details["num_rejected"]) == (
         "shapes",
@@ -109,8 +110,8 @@ def test_dataset_json_says_where_it_came_from_and_what_the_files_hold(tmp_path):
     assert details["options"]["shuffle"] is True
     assert details["options"]["fit"] == "crop"
     assert [entry["file"] for entry in details["files"]] == [
-        "figures-r02.tfrecords",
-        "figures-rxx.labels",
+        "shapes-r02.tfrecords",
+        "shapes-rxx.labels",
     ]
     for entry in details["files"]:
         data = (out / entry["file"]).read_bytes()
@@ -131,14 +132,14 @@ def test_shards_hold_no_more_than_asked_for_and_the_same_pictures(tmp_path, smal
     one = write_dataset(source, options(16), str(tmp_path / "one"))
     out = tmp_path / "many"
     info = write_dataset(source, options(16), str(out), shard_bytes=3000)
-    assert [pathlib.Path(path).name for path in one.files[4]] == ["one-r02.tfrecords"]
+    assert [pathlib.Path(path).name for path in one.files[4]] == ["made-r02.tfrecords"]
     assert len(info.files[16]) > len(info.files[8]) > len(info.files[4]) >= 1
     for resolution, paths in info.files.items():
         total = len(paths)
         for i, path in enumerate(paths):
             shard = f"-{i:05}-of-{total:05}" if total > 1 else ""
             log2 = resolution.bit_length() - 1
-            assert pathlib.Path(path).name == f"many-r{log2:02}{shard}.tfrecords"
+            assert pathlib.Path(path).name == f"made-r{log2:02}{shard}.tfrecords"
             count = info.num_records[resolution][i]
             assert len(pictures(dataclasses.replace(info, files={4: (path,)}), 4)) == count
             assert pathlib.Path(path).stat().st_size <= 3000

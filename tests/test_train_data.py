@@ -15,7 +15,7 @@ from absl import flags
 from absl.testing import flagsaver
 from source_helpers import save
 
-from pgan_tf import training_loop
+from pgan_tf import dry_run, training_loop
 from pgan_tf.train_step import METRICS
 from tfrecords.cache import prepare
 from tfrecords.errors import UserError
@@ -49,6 +49,37 @@ BEFORE_THE_DATA = {
 }
 
 
+# The same of what is known when they were looked at, without --resolution: what is said.
+BEFORE_CONVERTING = {
+    "weights of nothing, default folder": (
+        ("--init_from=photos",),
+        "--init_from: expected a run folder with checkpoints",
+    ),
+    "weights of other networks": (
+        ("--run_dir=new/h", "--init_from=runs/a", "--tanh"),
+        "--init_from: expected networks with tanh=True",
+    ),
+    "weights of which no layer fits": (
+        ("--run_dir=new/i", "--init_from=runs/a", "--fmap_max=3", "--latent_size=3"),
+        "--init_from: expected a generator like this run's",
+    ),
+    "a metric of larger pictures than these": (
+        ("--eval_metrics=swd",),
+        "swd: expected pictures of at least 16 px",
+    ),
+    "a metric of the shapes": (("--eval_metrics=modes",), "modes: expected the built-in shapes"),
+    "more pictures to score than there are": (
+        ("--eval_metrics=ms_ssim", "--num_images=5"),
+        "--num_images: expected 2 to 4, the pictures of photos, got 5",
+    ),
+    "a batch by resolution": (("--batch_size=16:4",), "batch_size: expected a value for 4 px"),
+    "other flags than the run's": (
+        ("--run_dir=runs/a", "--seed=5"),
+        r"--run_dir: runs/a was begun with another configuration \(seed was 1000 and is 5\)",
+    ),
+}
+
+
 def load_train():
     sys.path.insert(0, str(ROOT))
     try:
@@ -57,17 +88,19 @@ def load_train():
         sys.path.remove(str(ROOT))
 
 
-def call(main, *arguments):
+def call(main, *arguments, small=SMALL):
     """Returns what was printed, and the error."""
     out = io.StringIO()
     with flagsaver.flagsaver(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        for flag in (*CHANGED, "run_dir", "data", "initial_resolution"):
+        for flag in (*CHANGED, "run_dir", "data", "initial_resolution", "resolution"):
             flags.FLAGS[flag].unparse()
-        flags.FLAGS(["train.py", *SMALL, *arguments])
+        flags.FLAGS(["train.py", *small, *arguments])
         try:
             main()
         except UserError as error:
             return out.getvalue(), str(error)
+        except SystemExit as end:
+            return out.getvalue(), end.code or ""
     return out.getvalue(), ""
 
 
@@ -125,7 +158,13 @@ def results(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(cwd)
         patch.setattr(training_loop, "make_train_step", make_idle_step)
-        return cwd, {name: call(main, *arguments) for name, arguments in calls.items()}
+        done = {name: call(main, *arguments) for name, arguments in calls.items()}
+        of_others = ("--data=others/photos", "--data_cache=unused", "--total_kimg=0.004")
+        for name, (arguments, _) in BEFORE_CONVERTING.items():
+            done[name] = call(main, *of_others, *arguments, small=SMALL[1:])
+        patch.setattr(dry_run, "measure_step", lambda *_: 0.001)
+        done["dry run"] = call(main, *of_others, "--dry_run", small=SMALL[1:])
+        return cwd, done
 
 
 def error_of(results, name):
@@ -167,6 +206,19 @@ def test_no_picture_is_converted_for_a_run_that_cannot_be(results, name):
     assert re.match(
         rf"({flag}|{value}): expected (a|pictures of at least)", error_of(results, name)
     )
+    assert not (results[0] / "unused").exists()
+
+
+@pytest.mark.parametrize("name", BEFORE_CONVERTING)
+def test_no_picture_is_converted_where_a_look_at_them_tells_enough(results, name):
+    assert re.match(BEFORE_CONVERTING[name][1], error_of(results, name))
+    assert not (results[0] / "unused").exists()
+
+
+def test_a_dry_run_looks_at_pictures_and_converts_none(results):
+    out, error = results[1]["dry run"]
+    assert error == ""
+    assert "Training 0.004 thousand images takes" in out
     assert not (results[0] / "unused").exists()
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 from tfrecords import paths
 from tfrecords.dataset_info import DatasetInfo, is_dataset_folder, read_dataset_info
 from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME, read_details_file
 from tfrecords.errors import UserError
 from tfrecords.fingerprint import compute_fingerprint
-from tfrecords.in_words import size_in_words
+from tfrecords.in_words import counted, size_in_words
 from tfrecords.locking import BusyError
 from tfrecords.settling import settle_options
 from tfrecords.source import PictureOptions, Source
@@ -29,6 +30,7 @@ def prepare(
     labels: str | None = None,
     tfds_data_dir: str | None = None,
     encoding: str = "png",
+    before_converting: Callable[[DatasetInfo], None] = lambda _: None,
 ) -> DatasetInfo:
     """Returns a dataset: `data` itself, or `data` converted, once, into the cache.
 
@@ -46,6 +48,8 @@ def prepare(
         tfds_data_dir: where TensorFlow Datasets keeps its files.
         encoding: of what is converted now, `png` or `raw`; what was converted before
             holds the same pictures in either.
+        before_converting: told of what will be converted, without its files, and with the
+            pictures that may yet be rejected; what it raises comes before anything is written.
 
     Raises:
         UserError: as `read_dataset_info`, `open_source` and `write_dataset` do, or
@@ -68,6 +72,7 @@ def prepare(
     for note in source.notes:
         print(note, flush=True)
     options = settle_options(source, options)
+    before_converting(_info_before(source, options, encoding))
     return _convert_once(source, options, data, os.path.expanduser(cache_dir), encoding)
 
 
@@ -82,8 +87,8 @@ def _convert_once(
         if not waiting:
             size = estimate_bytes(source.num_pictures, options, encoding)
             print(
-                f"Converting {source.num_pictures:,} pictures of {data} to {cached}, once, "
-                f"about {size_in_words(size)}",
+                f"Converting {counted(source.num_pictures, 'picture')} of {data} to {cached}, "
+                f"once, about {size_in_words(size)}",
                 flush=True,
             )
         try:
@@ -91,7 +96,6 @@ def _convert_once(
                 source,
                 options,
                 cached,
-                name=source.name,
                 encoding=encoding,
                 fingerprint=fingerprint,
             )
@@ -110,7 +114,7 @@ def _convert_once(
                 listed = paths.join(cached, REJECTED_NAME)
                 total = info.num_images + info.num_rejected
                 print(
-                    f"Left out {info.num_rejected:,} of {total:,} pictures, see {listed}",
+                    f"Left out {info.num_rejected:,} of {counted(total, 'picture')}, see {listed}",
                     flush=True,
                 )
             return info
@@ -118,6 +122,21 @@ def _convert_once(
         if not waiting:
             print(f"Using {cached}, converted from {data} before", flush=True)
     return read_dataset_info(cached)
+
+
+def _info_before(source: Source, options: PictureOptions, encoding: str) -> DatasetInfo:
+    return DatasetInfo(
+        name=source.name,
+        num_images=source.num_pictures,
+        resolution=options.resolution,
+        num_channels=options.num_channels,
+        files={},
+        label_size=0 if source.labels is None else source.labels.shape[1],
+        label_names=source.label_names,
+        labels_path=None,
+        encoding=encoding,
+        num_records={},
+    )
 
 
 def _check_fits(
@@ -130,7 +149,7 @@ def _check_fits(
         )
     if options.num_channels != info.num_channels:
         raise UserError(
-            f"{data}: expected TFRecords with {options.num_channels} channels, found "
+            f"{data}: expected TFRecords with {counted(options.num_channels, 'channel')}, found "
             f"{info.num_channels}: give --channels={'gray' if info.num_channels == 1 else 'rgb'}"
         )
     if wants_labels and not info.label_size:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfrecords.in_words import counted
+
 _MOST_NAMES = 12
 _LONGEST_NAME = 40
 
@@ -56,7 +58,8 @@ def describe_classes(names: Sequence[str], counts: Sequence[int] | np.ndarray) -
         counts: how many pictures each has.
     """
     shown = [
-        f"{_short(names[index]) if names else index} ({count:,}{'' if index else ' pictures'})"
+        f"{_short(names[index]) if names else index} "
+        f"({f'{count:,}' if index else counted(count, 'picture')})"
         for index, count in enumerate(counts[:_MOST_NAMES])
     ]
     more = [f"… {len(counts):,} classes"] if len(counts) > _MOST_NAMES else []

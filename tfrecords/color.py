@@ -19,17 +19,24 @@ _SAME = 1  # of 255
 
 _GAMMA = 1 / 2.2  # of a PNG whose numbers are about sRGB's
 _GAMMA_TOLERANCE = 0.05
+_GAMMAS = (0.1, 10)  # of files that mean it
+_ROWS = 256  # converted at a time
+
+# x and y of sRGB's white, red, green and blue, as in a PNG's cHRM.
+_CHROMATICITIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+# From XYZ to the cones of the eye, in which one white is adapted to another (Bradford).
+_CONES = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 # What `say` is told, after the number of pictures.
-DAMAGED = "hold a color profile that is damaged or not of their kind: taken as sRGB"
-GAMMA = "hold a PNG gamma that is not sRGB's and no color profile: taken as sRGB"
+DAMAGED = "with a color profile that is damaged or of another kind: taken as sRGB"
 
 
 def to_srgb(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
     """Converts a picture to sRGB by the profile that its file holds, if it holds one.
 
-    As `ImageCms.profileToProfile` does: with the perceptual intent. Without a profile a
-    picture is taken as sRGB. CMYK without one goes through Pillow's plain formula.
+    As `ImageCms.profileToProfile` does: with the perceptual intent. A PNG without one may tell
+    the same by a gamma and the colors of its channels. Without either a picture is taken as
+    sRGB. CMYK without a profile goes through Pillow's plain formula.
 
     Args:
         image: 8 bits a channel, any mode, with the file's `info`.
@@ -40,10 +47,7 @@ def to_srgb(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
     """
     profile = image.info.get("icc_profile")
     if not profile:
-        gamma = image.info.get("gamma")
-        if gamma and "srgb" not in image.info and abs(gamma - _GAMMA) > _GAMMA_TOLERANCE:
-            say(GAMMA)
-        return image
+        return image if "srgb" in image.info else _from_png(image, say)
     found = _find_transform(profile) if len(profile) <= MAX_PROFILE_BYTES else None
     if found is None:
         say(DAMAGED)
@@ -67,6 +71,71 @@ def to_srgb(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
     return converted
 
 
+def _from_png(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
+    """Converts a picture by its PNG's gAMA and cHRM, if there are any and they say something."""
+    gamma, colors = image.info.get("gamma"), image.info.get("chromaticity")
+    if gamma is None and colors is None:
+        return image
+    try:
+        convert = _find_way(gamma, colors)
+    except (ValueError, ArithmeticError, np.linalg.LinAlgError):
+        say(DAMAGED)
+        return image
+    if convert is None:
+        return image
+    pixels = np.array(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+    for row in range(0, len(pixels), _ROWS):
+        pixels[row : row + _ROWS, :, :3] = convert(pixels[row : row + _ROWS, :, :3])
+    return Image.fromarray(pixels)
+
+
+@functools.lru_cache(_KEPT_TRANSFORMS)
+def _find_way(
+    gamma: float | None, colors: tuple[float, ...] | None
+) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Returns the way of a PNG's pixels, uint8 (…, 3), to sRGB; None where it changes nothing.
+
+    Raises:
+        ValueError, ArithmeticError, LinAlgError: no picture has such values.
+    """
+    levels = np.arange(256) / 255
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    if gamma is not None and abs(gamma - _GAMMA) > _GAMMA_TOLERANCE:
+        if not _GAMMAS[0] <= gamma <= _GAMMAS[1]:
+            raise ValueError(gamma)
+        linear = levels ** (1 / gamma)
+    matrix = np.linalg.inv(_to_xyz(_CHROMATICITIES)) @ _to_xyz(colors or _CHROMATICITIES)
+    if not np.isfinite(matrix).all():
+        raise ValueError(colors)
+
+    def convert(pixels: np.ndarray) -> np.ndarray:
+        light = np.clip(linear[pixels] @ matrix.T, 0, 1)
+        encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+        return np.rint(255 * encoded).astype(np.uint8)
+
+    probe = _all_colors(15)
+    return None if np.abs(convert(probe).astype(int) - probe).max() <= _SAME else convert
+
+
+def _to_xyz(colors: tuple[float, ...]) -> np.ndarray:
+    """Returns the matrix from linear RGB with such colors to XYZ with sRGB's white."""
+    with np.errstate(all="raise"):
+        white, *channels = (
+            np.array([x / y, 1, (1 - x - y) / y]) for x, y in np.reshape(colors, (4, 2))
+        )
+        channels = np.transpose(channels)
+        x, y = _CHROMATICITIES[:2]
+        adapted = (_CONES @ [x / y, 1, (1 - x - y) / y]) / (_CONES @ white)
+        matrix = channels * np.linalg.solve(channels, white)
+        return np.linalg.solve(_CONES, adapted[:, None] * (_CONES @ matrix))
+
+
+def _all_colors(step: int) -> np.ndarray:
+    """Returns colors over the whole cube, `step` apart, uint8 (1, colors, 3)."""
+    steps = np.arange(0, 256, step, np.uint8)
+    return np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
+
+
 @functools.lru_cache(_KEPT_TRANSFORMS)
 def _find_transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None] | None:
     """Returns a profile's kind of color and its way to sRGB, None where that changes nothing.
@@ -83,10 +152,9 @@ def _find_transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | N
         return None
     if space == "CMYK":
         return space, transform
-    steps = np.arange(0, 256, 15 if space == "RGB" else 1, np.uint8)
-    probe = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
+    probe = _all_colors(15)
     if space == "GRAY":
-        probe = np.repeat(steps[None, :, None], 3, axis=2)
+        probe = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     given = Image.fromarray(probe).convert(mode)
     moved = np.asarray(ImageCms.applyTransform(given, transform)).astype(int) - probe
     return space, None if np.abs(moved).max() <= _SAME else transform

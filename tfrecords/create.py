@@ -14,6 +14,7 @@ from absl import flags
 from tfrecords import command_line, picture_flags
 from tfrecords.bounds import RESOLUTIONS, Bounds
 from tfrecords.checked_flags import define_number
+from tfrecords.in_words import counted
 
 flags.adopt_module_key_flags(picture_flags)
 
@@ -69,7 +70,7 @@ def main(source_name: str, out_dir: str) -> None:
     )
     options = settle_options(source, options)
     size = estimate_bytes(source.num_pictures, options, _ENCODING.value)
-    print(f"{source.num_pictures:,} pictures, about {size_in_words(size)}", flush=True)
+    print(f"{counted(source.num_pictures, 'picture')}, about {size_in_words(size)}", flush=True)
     for note in source.notes:
         print(note, flush=True)
     if source.labels is not None:
@@ -87,9 +88,10 @@ def main(source_name: str, out_dir: str) -> None:
     files = [path for its_files in info.files.values() for path in its_files]
     size = sum(map(paths.size, files))
     print(
-        f"{out_dir}: {info.num_images:,} pictures, {info.num_rejected:,} rejected, "
+        f"{out_dir}: {counted(info.num_images, 'picture')}, {info.num_rejected:,} rejected, "
         f"{min(info.files)} to {info.resolution} px, {picture_flags.CHANNELS.value}, "
-        f"{size_in_words(size)} in {len(files)} files, {time.monotonic() - started:.0f} s"
+        f"{size_in_words(size)} in {counted(len(files), 'file')}, "
+        f"{time.monotonic() - started:.0f} s"
     )
     if info.num_rejected:
         print(f"{paths.join(info.folder, REJECTED_NAME)} says why each was rejected")

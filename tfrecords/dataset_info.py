@@ -1,6 +1,6 @@
 """A finished dataset folder: what is in it, and whether it is whole.
 
-The published layout, `<name>` usually being the folder's own name:
+The published layout, `<name>` being the source's name in ours, the folder's as a rule elsewhere:
 
     <name>-r02.tfrecords … <name>-r05.tfrecords   pictures of 2^2 … 2^5 px
     <name>-rxx.labels                             .npy, float32 one-hot rows, if any
@@ -19,8 +19,9 @@ import numpy as np
 from tfrecords import paths
 from tfrecords.dataset_json import JSON_NAME, read_details_file
 from tfrecords.errors import UserError
+from tfrecords.in_words import counted
 from tfrecords.label_array import class_numbers, load_labels
-from tfrecords.names import as_text, is_file_name
+from tfrecords.names import as_file_name, as_text, is_file_name
 from tfrecords.record import read_shape
 from tfrecords.record_file import FRAME_BYTES, BadRecordError, RecordFile, read_first_record
 from tfrecords.source import OneHot, label_line
@@ -36,7 +37,7 @@ class DatasetInfo:
     """What a dataset folder holds.
 
     Attributes:
-        name: of the dataset.
+        name: of the dataset: its folder's, and where others wrote it that of its files.
         num_images: how many pictures each resolution has.
         resolution: the largest, in pixels.
         num_channels: 1 for grey, 3 for RGB.
@@ -99,7 +100,7 @@ def read_dataset_info(folder: str) -> DatasetInfo:
             "same command again"
         )
     name, files = _group_files(folder, names)
-    details = _read_json(folder) if JSON_NAME in names else {}
+    details = read_details_file(paths.join(folder, JSON_NAME)) if JSON_NAME in names else {}
     if "files" in details:
         num_records = _check_sizes(folder, files, details)
     else:
@@ -120,7 +121,7 @@ def read_dataset_info(folder: str) -> DatasetInfo:
             f"got {label_size}: make the dataset again"
         )
     return DatasetInfo(
-        name=details.get("name", name),
+        name=as_file_name(paths.dataset_name(folder)) if details else name,
         num_images=num_images,
         resolution=max(files),
         num_channels=num_channels,
@@ -211,7 +212,7 @@ def _check_shards(folder: str, shards: list[re.Match]) -> None:
     expected = int(shards[0]["shards"] or 1)
     if [int(shard["shard"] or 0) for shard in shards] != list(range(expected)):
         raise UserError(
-            f"{folder}: expected {expected} file(s) of {2 ** int(shards[0]['log2'])} px, "
+            f"{folder}: expected {counted(expected, 'file')} of {2 ** int(shards[0]['log2'])} px, "
             f"found {', '.join(shard[0] for shard in shards)}: make the dataset again"
         )
 
@@ -290,11 +291,7 @@ def _check_counts(
         expected = count if expected is None else expected
         if count != expected:
             raise UserError(
-                f"{folder}: expected {expected} pictures of {resolution} px, "
+                f"{folder}: expected {counted(expected, 'picture')} of {resolution} px, "
                 f"got {count}: make the dataset again"
             )
     return expected
-
-
-def _read_json(folder: str) -> dict[str, Any]:
-    return read_details_file(paths.join(folder, JSON_NAME))

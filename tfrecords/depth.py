@@ -13,12 +13,13 @@ from tfrecords.errors import UserError
 DEFAULT_WHITE = 65535
 
 # What `say` is told, after the number of pictures.
-BRIGHTER = "are brighter in places than the white level, and are cut there: see --white_level"
+BRIGHTER = "with places brighter than the white level, which are cut there: see --white_level"
 DARK = (
-    "use less than a quarter of their range of 16 bits, and were not among those looked at: "
+    "with less than a quarter of the range of 16 bits in use, and not among those looked at: "
     "--white_level=N makes N white"
 )
 
+_OF_COLOR = ("icc_profile", "gamma", "chromaticity", "srgb")
 _PHOTOMETRIC, _BITS = 262, 258  # tags of a TIFF
 _ROWS = 256  # converted at a time, so that large pictures need no copy in float64
 
@@ -96,7 +97,7 @@ def to_8_bits(
     known = _known_range(opened)
     level = known or white_level or DEFAULT_WHITE
     clear = opened.info.get("transparency")
-    info = {key: opened.info[key] for key in ("icc_profile", "gamma", "srgb") if key in opened.info}
+    info = {key: opened.info[key] for key in _OF_COLOR if key in opened.info}
     # Gray with alpha opens as RGBA, too.
     in_color = opened.mode in ("RGB", "RGBA") and not _raw_mode(opened).startswith("LA")
     if in_color and clear is None and level == DEFAULT_WHITE:

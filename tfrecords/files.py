@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from tfrecords import paths
+from tfrecords.errors import UserError
 from tfrecords.locking import locked
+from tfrecords.regular_file import check_regular_file
 from tfrecords.remote import is_remote, load_gfile
 
 _ENDING = ".partial"
@@ -51,6 +53,31 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
     except BaseException:
         remove(partial)
         raise
+
+
+def check_file_place(path: str, argument: str) -> None:
+    """Checks, before the work that a file needs, that it can be written; writes nothing.
+
+    Args:
+        path: of the file, local or remote, of which nothing is known before.
+        argument: what errors call it.
+
+    Raises:
+        UserError: its folder is not there or read-only, or it is a folder, a pipe or a device.
+    """
+    if is_remote(path):
+        return
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        reason = "read-only" if os.path.isdir(folder) else "no folder"
+        raise UserError(
+            f"{argument}: expected a file that can be written, got {path!r} ({folder} is "
+            f"{reason}): name another"
+        )
+    try:
+        check_regular_file(path)
+    except UserError as error:
+        raise UserError(f"{argument}: {error}") from None
 
 
 def write_file(path: str, contents: bytes) -> None:

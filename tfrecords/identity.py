@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,9 +69,7 @@ def identify(info: DatasetInfo, resolution: int, memory: str, *, with_labels: bo
 
 def in_words(info: DatasetInfo) -> str:
     """Returns what people call a dataset: `name, 12 pictures`."""
-    # Without what the cache adds to the names of folders.
-    name = re.sub(r"-\d+px-[0-9a-f]{8}$", "", os.path.basename(info.folder))
-    return f"{name}, {info.num_images} pictures"
+    return f"{paths.dataset_name(info.folder)}, {info.num_images} pictures"
 
 
 def _combine_known(files: list[str], known: dict[Any, Any]) -> str:

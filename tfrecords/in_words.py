@@ -1,4 +1,15 @@
-"""Amounts as people read them: bytes and seconds."""
+"""Amounts as people read them: counts, bytes and seconds."""
+
+
+def counted(count: int, noun: str) -> str:
+    """Returns a count of things, such as `1 picture`, `3,888 pictures` or `2 classes`.
+
+    Args:
+        count: how many.
+        noun: of one; its last word gets the ending.
+    """
+    ending = "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}{'' if count == 1 else ending}"
 
 
 def size_in_words(num_bytes: float) -> str:

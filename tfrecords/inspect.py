@@ -22,6 +22,7 @@ from tfrecords import command_line
 from tfrecords.bounds import RESOLUTIONS, Bounds
 from tfrecords.checked_flags import define_number, define_text
 from tfrecords.errors import UserError
+from tfrecords.in_words import counted
 
 _JSON = flags.DEFINE_bool("json", False, "summary: print JSON.")
 _RESOLUTION = define_number(
@@ -102,14 +103,14 @@ def _verify(folder: str) -> None:
         print(f"… and {more:,} more")
     if count:
         raise UserError(
-            f"{folder}: expected a whole dataset, found {count + more:,} problem"
-            f"{'s' * (count + more > 1)}: copy it or make it again"
+            f"{folder}: expected a whole dataset, found "
+            f"{counted(count + more, 'problem')}: copy it or make it again"
         )
     info = read_dataset_info(folder)
     print(
-        f"{folder} is whole: {info.num_images:,} pictures at {info.resolution} px and "
-        f"{len(info.files) - 1} smaller resolutions"
-        + (f", {info.label_size:,} classes" if info.label_size else "")
+        f"{folder} is whole: {counted(info.num_images, 'picture')} at {info.resolution} px and "
+        f"{counted(len(info.files) - 1, 'smaller resolution')}"
+        + (f", {counted(info.label_size, 'class')}" if info.label_size else "")
     )
 
 
@@ -123,7 +124,7 @@ def _extract(folder: str, out_dir: str) -> None:
         indices=_INDICES.value,
         by_class=_BY_CLASS.value,
     )
-    print(f"{out_dir}: {count:,} pictures")
+    print(f"{out_dir}: {counted(count, 'picture')}")
 
 
 def _show(folder: str, path: str) -> None:
@@ -142,7 +143,8 @@ def _compare(folder_a: str, folder_b: str) -> None:
             print(f"the {found.num_images:,} pictures that both have are the same")
         sys.exit(1)
     files = "the files hold the same bytes" if found.equal_files else "stored differently"
-    print(f"{folder_a} and {folder_b} hold the same {found.num_images:,} pictures; {files}")
+    pictures = counted(found.num_images, "picture")
+    print(f"{folder_a} and {folder_b} hold the same {pictures}; {files}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 import re
 
 _MOST_LETTERS = 255
+# Of a name's UTF-8: file systems take 255, and files of a data set add theirs.
+_MOST_BYTES = 220
 
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 # Slashes of both kinds, and what steers a terminal.
@@ -16,7 +18,7 @@ def as_text(name: str) -> str:
 
 def as_file_name(name: str) -> str:
     """Returns a name, of whatever bytes, as one that a file in a folder can have."""
-    name = _NO_NAME.sub("_", name)
+    name = _NO_NAME.sub("_", name).encode()[:_MOST_BYTES].decode(errors="ignore")
     return "_" if name in ("", ".", "..") else name
 
 

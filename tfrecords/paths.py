@@ -4,6 +4,7 @@ TensorFlow, which takes seconds to load, is asked only about remote ones.
 """
 
 import os
+import re
 
 from tfrecords.errors import UserError
 from tfrecords.remote import is_remote, load_gfile
@@ -54,3 +55,9 @@ def size(path: str) -> int:
 def reason(error: Exception) -> str:
     """Returns what an error of a local or a remote file system says."""
     return getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
+
+
+def dataset_name(folder: str) -> str:
+    """Returns the name of a dataset's folder, without what the cache adds to it."""
+    whole = folder.rstrip("/") if is_remote(folder) else os.path.abspath(folder)
+    return re.sub(r"-\d+px-[0-9a-f]{8}$", "", os.path.basename(whole))

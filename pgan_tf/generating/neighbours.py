@@ -15,6 +15,7 @@ from pgan_tf.generating.pictures import enlarge
 from pgan_tf.records import find_records
 from tfrecords.dataset_info import DatasetInfo
 from tfrecords.errors import UserError
+from tfrecords.in_words import counted
 from tfrecords.record import decode_record, parse_images
 from tfrecords.record_file import RecordFile
 
@@ -75,8 +76,8 @@ def find_neighbours(
         )
     if samples.shape[-1] != info.num_channels:
         raise UserError(
-            f"--data: expected pictures with {samples.shape[-1]} channels, as the generator "
-            f"draws, got {info.num_channels}"
+            f"--data: expected pictures with {counted(samples.shape[-1], 'channel')}, as the "
+            f"generator draws, got {info.num_channels}"
         )
     # A picture's mirror image is as far from a sample as the picture from the sample's.
     views = [samples, samples[:, :, ::-1]] if mirrored else [samples]

@@ -12,18 +12,21 @@ import tensorflow as tf
 from pgan_tf.whole_file import write_file
 from pgan_tf.write_errors import what_to_do
 from tfrecords.errors import UserError
+from tfrecords.files import check_file_place
 from tfrecords.picture_file import encode_picture, is_file_name
 
 
 def make_folder_of(path: str) -> None:
-    """Makes the folder that a file goes to, before the work that the file needs.
+    """Makes the folder that a file, or `FOLDER/`, goes to, before the work that it needs.
 
     Raises:
-        UserError: it can't be made.
+        UserError: it can't be made, or the file not be written.
     """
     with writing(path):
         if posixpath.dirname(path):
             tf.io.gfile.makedirs(posixpath.dirname(path))
+    if posixpath.basename(path):
+        check_file_place(path, "--output")
 
 
 def check_folder_name(path: str) -> None:

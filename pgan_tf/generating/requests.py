@@ -15,6 +15,9 @@ MOST_SEEDS = 100_000
 # Of a sheet and of a video's frame: what memory has room for, and readers of pictures take.
 MOST_PIXELS = 2**28
 MOST_FRAME_PIXELS = 2**25
+# Of a video: a side, which WebP's format ends at; all frames together, about a day of work.
+MOST_FRAME_SIDE = 16_383
+MOST_VIDEO_PIXELS = 2**40
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -86,6 +89,26 @@ def check_pixels(width: int, height: int, most: int = MOST_PIXELS) -> None:
         raise UserError(
             f"--grid, --scale: expected at most {most:,} pixels in a picture, got "
             f"{width:,} x {height:,}: give a smaller one of them"
+        )
+
+
+def check_video(width: int, height: int, num_frames: int) -> None:
+    """Checks the size of a video before anything is drawn.
+
+    Raises:
+        UserError: it is too large, or too long for its size.
+    """
+    check_pixels(width, height, MOST_FRAME_PIXELS)
+    if max(width, height) > MOST_FRAME_SIDE:
+        raise UserError(
+            f"--grid, --scale: expected at most {MOST_FRAME_SIDE:,} px a side of a video, got "
+            f"{width:,} x {height:,}: give a smaller one of them"
+        )
+    if width * height * num_frames > MOST_VIDEO_PIXELS:
+        most = MOST_VIDEO_PIXELS // (width * height)
+        raise UserError(
+            f"--grid, --seconds, --fps: expected at most {most:,} frames of {width:,} x "
+            f"{height:,} px, got {num_frames:,}: give a shorter or a smaller video"
         )
 
 

@@ -16,6 +16,12 @@ _CAPTION_HEIGHT = 40
 _FONT_SIZE = 22
 
 
+def training_size(sheets: list[Sheet], scale: int | None = None) -> tuple[int, int]:
+    """Returns the width and the height of `draw_training`'s frames, in pixels."""
+    width, height = _sheet_size(sheets, scale)
+    return width + width % 2, height + height % 2 + _CAPTION_HEIGHT
+
+
 def draw_training(
     sheets: list[Sheet], metrics: list[dict[str, Any]], num_frames: int, scale: int | None = None
 ) -> Iterator[np.ndarray]:
@@ -37,9 +43,7 @@ def draw_training(
         UserError: a sheet can't be read.
     """
     rows = {row["images_shown"]: row for row in metrics}
-    width, height = read_sheet(sheets[-1].path)[1].size
-    scale = scale or max(1, _SHEET_WIDTH // width)
-    size = (scale * width, scale * height)
+    size = _sheet_size(sheets, scale)
     last, frame = None, None
     for i in range(num_frames):
         sheet = sheets[i * len(sheets) // num_frames]
@@ -56,6 +60,12 @@ def caption(sheet: Sheet, row: dict[str, Any] | None) -> str:
         return kimg
     stage = describe_stage(row).replace("→", " to ")  # which Pillow's font does not have
     return f"{stage}   {kimg}   {duration_in_words(row['seconds'])}"
+
+
+def _sheet_size(sheets: list[Sheet], scale: int | None) -> tuple[int, int]:
+    width, height = read_sheet(sheets[-1].path)[1].size
+    scale = scale or max(1, _SHEET_WIDTH // width)
+    return scale * width, scale * height
 
 
 def _row_of(rows: dict[int, dict[str, Any]], sheet: Sheet) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from pgan_tf.config import ScheduleConfig
 from pgan_tf.metrics.score import Score
 from pgan_tf.run_files import is_number
 from pgan_tf.schedule import Stage, make_stages
+from tfrecords.in_words import counted
 
 _WIDTH, _PANEL_HEIGHT = 960, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 20, 46, 42
@@ -76,7 +77,7 @@ class _Panel:
             self._x0,
             self._y0 - 40,
             f"{last.headline}: {last.value:.4g} at {last.kimg:g} kimg ({goal}; "
-            f"{last.num_images} pictures of {last.resolution} px)",
+            f"{counted(last.num_images, 'picture')} of {last.resolution} px)",
             "lt",
             14,
         )

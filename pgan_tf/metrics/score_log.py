@@ -21,6 +21,7 @@ from pgan_tf.metrics_file import append_rows, read_rows
 from pgan_tf.run_files import is_number
 from pgan_tf.sampling import encode_png
 from pgan_tf.whole_file import write_file
+from tfrecords.in_words import counted
 
 TABLE, CHART = "scores.txt", "metrics.png"
 
@@ -83,8 +84,8 @@ def _describe_group(group: Sequence[Score]) -> list[str]:
     looks_with = first.metric_weights_sha256 and f" {first.metric_weights_sha256[:8]}"
     return [
         f"{first.metric} version {first.metric_version} ({first.headline}: {goal}): "
-        f"{first.num_images} pictures of {first.resolution} px, {first.filter}{looks_with}, seed "
-        f"{first.seed}, {first.network}; reals: {first.data}",
+        f"{counted(first.num_images, 'picture')} of {first.resolution} px, {first.filter}"
+        f"{looks_with}, seed {first.seed}, {first.network}; reals: {first.data}",
         f"{'kimg':>10}" + "".join(f"{name:>{width}}" for name in names) + "  weights   checkpoint",
         *(
             f"{score.kimg:10g}"

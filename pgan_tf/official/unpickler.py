@@ -8,6 +8,7 @@ from typing import Any
 from tfrecords import safe_pickle
 from tfrecords.errors import UserError
 from tfrecords.pickle_pieces import Piece
+from tfrecords.picture_kinds import sniff
 
 # Ten times as many as networks of 1024 px take.
 _MOST_OPERATIONS = 50_000
@@ -57,6 +58,11 @@ def load(data: bytes, source: str) -> Any:
     try:
         return safe_pickle.load(data, source, "networks", _MOST_OPERATIONS, _CLASSES)
     except UserError:
+        if kind := sniff(data):
+            raise UserError(
+                f"{source}: expected a pickle of networks, got a picture ({kind.name}): name the "
+                f"pickle"
+            ) from None
         for name in _STYLEGAN:
             if name in data:
                 raise UserError(

@@ -26,6 +26,7 @@ from tfrecords.bounds import SEEDS
 from tfrecords.checked_flags import define_number, define_path
 from tfrecords.command_line import run
 from tfrecords.errors import UserError
+from tfrecords.files import check_file_place
 
 LIST = flags.DEFINE_bool("list", False, "Print every experiment, its figures and its command.")
 RUN = flags.DEFINE_list("run", [], "Names of experiments to run here, or all.")
@@ -47,9 +48,7 @@ def main() -> None:
     """Lists, or runs."""
     chosen = choose(RUN.value)
     measured = read_measured(RESULTS.value)
-    folder = os.path.dirname(RESULTS.value) or "."
-    if not os.path.isdir(folder):  # known before hours of training, not after
-        raise UserError(f"--results: expected a file in a folder that is there, got {folder!r}")
+    check_file_place(RESULTS.value, "--results")  # before hours of training, not after
     if LIST.value:
         print(describe(EXPERIMENTS, measured))
     elif not chosen:

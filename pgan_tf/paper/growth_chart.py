@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
 from pgan_tf.metrics.chart import round_ticks
 from pgan_tf.paper.measured import Measured
+from tfrecords.files import write_file
 
 _WIDTH, _HEIGHT = 480, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 20, 40, 46
@@ -43,7 +45,9 @@ def write_growth_chart(path: str, growing: Measured, whole: Measured) -> None:
     for index, panel in enumerate(panels):
         _draw(canvas, panel, index * _WIDTH)
     reduced = image.resize((size[0] // _SCALE, size[1] // _SCALE), Image.Resampling.BOX)
-    reduced.save(path, "PNG", optimize=True)
+    file = io.BytesIO()
+    reduced.save(file, "PNG", optimize=True)
+    write_file(path, file.getvalue())
 
 
 def _draw(canvas: ImageDraw.ImageDraw, panel: _Panel, offset: int) -> None:

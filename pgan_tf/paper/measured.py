@@ -11,6 +11,7 @@ from typing import Any
 from pgan_tf.paper.experiments import EXPERIMENTS, Experiment
 from tfrecords.errors import UserError
 from tfrecords.files import write_file
+from tfrecords.in_words import counted
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
@@ -165,7 +166,7 @@ def _figures(found: Measured, separator: str) -> str:
 
 
 def _time(found: Measured) -> str:
-    return f"{found.seconds:.0f} s on {found.cores} core{'s' * (found.cores > 1)}"
+    return f"{found.seconds:.0f} s on {counted(found.cores, 'core')}"
 
 
 def _write(path: str, text: str) -> None:

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tfrecords.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.errors import UserError
+from tfrecords.in_words import counted
 from tfrecords.inspecting.inspection import Pictures, class_names, picture_classes
 from tfrecords.picture_file import check_picture_name, encode_picture
 
@@ -69,7 +70,8 @@ def show(folder: str, path: str, resolution: int | None = None, count: int | Non
     info = read_dataset_info(folder)
     rows, label_width, columns = _plan(info, count)
     resolution, scale = _fit(info, resolution, columns, len(rows), label_width)
-    title = f"{_in_ascii(info.name) or 'data set'}: {info.num_images:,} pictures, {resolution} px"
+    pictures = counted(info.num_images, "picture")
+    title = f"{_in_ascii(info.name) or 'data set'}: {pictures}, {resolution} px"
     sheet = _draw(info, rows, columns, resolution, scale, label_width, title)
     data = encode_picture(np.asarray(sheet), path)
     parent = path.rpartition("/")[0]
@@ -83,9 +85,9 @@ def show(folder: str, path: str, resolution: int | None = None, count: int | Non
     shown = sum(len(row.indices) for row in rows)
     classes = ""
     if rows[0].label is not None:
-        classes = f", {len(rows)} of {info.label_size} classes"
+        classes = f", {len(rows)} of {counted(info.label_size, 'class')}"
     return (
-        f"{shown:,} of {info.num_images:,} pictures of {resolution} px{classes}, "
+        f"{shown:,} of {counted(info.num_images, 'picture')} of {resolution} px{classes}, "
         f"{sheet.width} x {sheet.height} px"
     )
 

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from tfrecords.dataset_info import DatasetInfo, read_classes, read_dataset_info
 from tfrecords.dataset_json import JSON_NAME, read_details_file
 from tfrecords.errors import UserError
-from tfrecords.in_words import size_in_words
+from tfrecords.in_words import counted, size_in_words
 from tfrecords.record import decode_record
 from tfrecords.record_file import BadRecordError, RecordFile
 
@@ -213,7 +213,7 @@ def format_summary(summary: dict[str, Any]) -> str:
         ("rejected", "unknown" if rejected is None else f"{rejected:,}"),
         ("channels", f"{summary['num_channels']} ({colour})"),
         ("encoding", summary["encoding"]),
-        ("size", f"{size_in_words(summary['bytes'])} in {files:,} file{'s' * (files != 1)}"),
+        ("size", f"{size_in_words(summary['bytes'])} in {counted(files, 'file')}"),
         ("labels", _describe_labels(summary)),
     ]
     text = "\n".join(f"{name:10}{value}" for name, value in lines)

@@ -6,11 +6,13 @@ width); the largest is taken. Labels are a dataset `labels` in the file or, besi
 or any vector, or one whole number, the class, for each picture.
 """
 
+import itertools
 import math
 import os
 import re
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,9 @@ _MOST_LABEL_BYTES = 2**29
 
 # How values may be packed, by HDF5's numbers: gzip, shuffle, Fletcher's checksum, szip and LZF.
 _FILTERS = frozenset((1, 2, 3, 4, 32000))
+_GZIP = 1
+_MOST_BLOCKS = 2**16  # of a picture, or of labels
+_CHECKSUM_BYTES = 4  # Fletcher's, which may be packed with the values
 
 
 def open_hdf5(file: str, labels: str | None = None) -> Source:
@@ -79,9 +84,15 @@ class _OpenDataset:
 
     def __call__(self) -> Reader:
         dataset = _open(self.file)[self.name]
+        looked_at: set[tuple[int, ...]] = set()  # of the last picture, which the next may share
 
         def read(index: int) -> np.ndarray:
             try:
+                blocks = {*_blocks_of(dataset, index)}
+                for offset in blocks - looked_at:
+                    _check_block(dataset, offset)
+                looked_at.clear()
+                looked_at.update(blocks)
                 picture = dataset[index]
             except Exception as error:  # damaged files raise all sorts
                 reason = " ".join(str(error).split())
@@ -91,6 +102,33 @@ class _OpenDataset:
             return np.ascontiguousarray(picture.transpose(1, 2, 0))
 
         return read
+
+
+def _blocks_of(dataset: Any, index: int) -> Iterator[tuple[int, ...]]:
+    """Gives where the blocks begin in which a row is stored; none if it is not in blocks."""
+    if dataset.chunks:
+        first = index // dataset.chunks[0] * dataset.chunks[0]
+        sides = zip(dataset.shape[1:], dataset.chunks[1:], strict=True)
+        yield from itertools.product([first], *(range(0, side, step) for side, step in sides))
+
+
+def _check_block(dataset: Any, offset: tuple[int, ...]) -> None:
+    """Unpacks a block as far as its declared size: HDF5 unpacks all that there is.
+
+    Raises:
+        ValueError: there is more.
+    """
+    properties = dataset.id.get_create_plist()
+    kinds = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
+    stored = dataset.id.get_chunk_info_by_coord(offset)
+    if _GZIP not in kinds or stored.byte_offset is None:
+        return
+    block = math.prod(dataset.chunks) * dataset.dtype.itemsize
+    skipped, packed = dataset.id.read_direct_chunk(offset)
+    if not skipped & 1 << kinds.index(_GZIP):
+        unpacked = zlib.decompressobj().decompress(packed, block + _CHECKSUM_BYTES + 1)
+        if len(unpacked) > block + _CHECKSUM_BYTES:
+            raise ValueError(f"a block unpacks to more than its {block:,} bytes")
 
 
 def _open(file: str) -> Any:
@@ -113,7 +151,7 @@ def _find_largest(archive: Any, file: str) -> Any:
         if match:
             found[int(match[1])] = key
     if not found:
-        words = ", ".join(map(printable, islice(archive, 10))) or "none"
+        words = ", ".join(map(printable, itertools.islice(archive, 10))) or "none"
         raise UserError(f"{file}: expected datasets data4x4, data8x8, …, found {words:.300}")
     side = max(found)
     dataset = _own_dataset(archive, found[side], file)
@@ -148,7 +186,7 @@ def _own_dataset(archive: Any, key: str, file: str) -> Any:
             f"{file}: expected the values of {key} in the file itself, they are in others: refused"
         )
     filters = {properties.get_filter(i)[0] for i in range(properties.get_nfilters())}
-    if not filters <= _FILTERS:
+    if not filters <= _FILTERS or len(filters) < properties.get_nfilters():
         raise UserError(f"{file}: {key} is packed in a way that is not known here: refused")
     if dataset.dtype.kind not in "fiub":
         raise UserError(f"{file}: expected numbers in {key}, got {dataset.dtype}")
@@ -157,6 +195,11 @@ def _own_dataset(archive: Any, key: str, file: str) -> Any:
     block = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
     if too_large := picture_too_large(block):
         raise UserError(f"{file}: {key} is packed in blocks like {too_large}")
+    sides = zip(dataset.shape, dataset.chunks or dataset.shape, strict=True)
+    blocks = [-(-side // step) for side, step in sides if step]
+    count = math.prod(blocks[1:] if len(blocks) == 4 else blocks)
+    if count > _MOST_BLOCKS:
+        raise UserError(f"{file}: expected {key} in few blocks, got {count:,}: refused")
     if dataset.size and not dataset.id.get_storage_size():
         raise UserError(f"{file}: expected values in {key}, none were ever written")
     return dataset
@@ -165,7 +208,12 @@ def _own_dataset(archive: Any, key: str, file: str) -> Any:
 def _find_labels(archive: Any, file: str) -> tuple[np.ndarray | None, str | None]:
     """Returns the labels, and the file they are from when it is another."""
     if "labels" in archive:
-        return np.asarray(_own_dataset(archive, "labels", file)), None
+        labels = _own_dataset(archive, "labels", file)
+        if labels.chunks:
+            for index in range(0, len(labels), labels.chunks[0]):
+                for offset in _blocks_of(labels, index):
+                    _check_block(labels, offset)
+        return np.asarray(labels), None
     stem = os.path.splitext(file)[0]
     for label_file in (f"{stem}-labels.npy", f"{stem}.labels"):
         if os.path.isfile(label_file):

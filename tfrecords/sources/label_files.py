@@ -12,6 +12,7 @@ import numpy as np
 from tfrecords.classes import find_alike, list_names, readable_name
 from tfrecords.dataset_json import JSON_NAME
 from tfrecords.errors import UserError
+from tfrecords.in_words import counted
 from tfrecords.remote import read_whole
 from tfrecords.source import OneHot, one_hot
 from tfrecords.sources.label_folders import folder_classes
@@ -203,7 +204,8 @@ def _read_labels(
         )
     notes = []
     if extra:
-        notes.append(f"{file} names {len(extra):,} files that are not there")
+        are = "are" if len(extra) > 1 else "is"
+        notes.append(f"{file} names {counted(len(extra), 'file')} that {are} not there")
     if matches.loose:
         first = matches.loose[0]
         notes.append(

@@ -34,7 +34,6 @@ class Conversion:
     Attributes:
         source: the pictures.
         options: settled.
-        name: of the data set.
         shuffle: whether the pictures come in a random order, always the same.
         encoding: `png` or `raw`.
         shard_bytes: above this a file is followed by another.
@@ -43,7 +42,6 @@ class Conversion:
 
     source: Source
     options: PictureOptions
-    name: str
     shuffle: bool
     encoding: str
     shard_bytes: int
@@ -97,7 +95,7 @@ class Conversion:
         labels = None if self.source.labels is None else _rows_of(self.source.labels, kept)
         if labels is not None:
             counts = _count_classes(labels)
-            files = [*files, _write_labels(folder, f"{self.name}-rxx.labels", labels)]
+            files = [*files, _write_labels(folder, f"{self.source.name}-rxx.labels", labels)]
         lines = [*self.source.rejected, *((name, reason) for _, name, reason in rejected)]
         if lines:
             text = "".join(
@@ -107,6 +105,7 @@ class Conversion:
             _write_file(os.path.join(folder, REJECTED_NAME), text)
         details = {
             **self._details(),
+            "name": self.source.name,
             "num_images": len(kept),
             "num_rejected": len(lines),
             "resolutions": sorted({one["resolution"] for one in files if "resolution" in one}),
@@ -123,7 +122,6 @@ class Conversion:
     def _details(self) -> dict[str, Any]:
         return {
             "version": JSON_VERSION,
-            "name": self.name,
             "encoding": self.encoding,
             "options": {
                 **self.options.to_json(),

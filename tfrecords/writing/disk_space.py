@@ -43,9 +43,9 @@ def check_free_disk(conversion: Conversion, out_dir: str, partial: str) -> None:
     folder = out_dir
     while not os.path.exists(folder):
         folder = os.path.dirname(folder)
-    free = shutil.disk_usage(folder).free
-    if free < needed:
+    disk = shutil.disk_usage(folder)
+    if disk.free < needed and disk.total:  # else it is none, such as /proc
         raise UserError(
             f"{out_dir}: expected {size_in_words(needed)} of free disk, got "
-            f"{size_in_words(free)}: make room or take a lower resolution"
+            f"{size_in_words(disk.free)}: make room or take a lower resolution"
         )

@@ -121,12 +121,17 @@ class Journal:
         lines, num_bytes = read_lines(self._folder)
         if not lines:
             self.restart("")
-        elif lines[0] != {"key": self._key}:
+        elif _without_name(lines[0].get("key")) != _without_name(self._key):
             self.restart("it was left by a conversion of other pictures or with other options")
         else:
             os.ftruncate(self._file, num_bytes)
             for line in lines[1:]:
                 self._add(line)
+
+
+def _without_name(key: Any) -> Any:
+    """Returns a key without the data set's name, which was in it when it was OUT's."""
+    return {**key, "name": None} if isinstance(key, dict) else key
 
 
 def read_lines(folder: str) -> tuple[list[dict[str, Any]], int]:

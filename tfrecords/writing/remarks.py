@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from tfrecords.in_words import counted
+
 # More kinds are in the list of rejected pictures.
 _MOST_LINES = 6
 
@@ -39,15 +41,18 @@ def describe_rejected(rejected: Iterable[tuple[str, str]]) -> list[str]:
     for name, reason in rejected:
         remarks.add(name, reason)
     lines = [
-        f"Left out {count:,} picture{'s, such as' if count > 1 else ','} {name}: {reason}"
-        for count, name, reason in remarks.lines()
+        f"Left out {_such_as(count, name)}: {reason}" for count, name, reason in remarks.lines()
     ]
     more = len(lines) - _MOST_LINES
     if more > 0:
-        lines[_MOST_LINES:] = [f"Left out for {more:,} more reasons, see the list"]
+        lines[_MOST_LINES:] = [f"Left out for {counted(more, 'more reason')}, see the list"]
     return lines
 
 
 def describe_notes(notes: Remarks) -> list[str]:
     """Returns lines that say what is doubtful about pictures that were not left out."""
-    return [f"{count:,} pictures, such as {name}, {note}" for count, name, note in notes.lines()]
+    return [f"{_such_as(count, name)}, {note}" for count, name, note in notes.lines()]
+
+
+def _such_as(count: int, name: str) -> str:
+    return f"{counted(count, 'picture')}, {'such as ' * (count > 1)}{name}"

@@ -21,7 +21,7 @@ from tfrecords.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.errors import UserError
 from tfrecords.files import put_in_place
 from tfrecords.fingerprint import compute_fingerprint
-from tfrecords.names import as_file_name
+from tfrecords.in_words import counted
 from tfrecords.processors import count_processors
 from tfrecords.record import ENCODINGS
 from tfrecords.remote import is_remote
@@ -49,7 +49,6 @@ def write_dataset(
     out_dir: str,
     *,
     shuffle: bool = True,
-    name: str | None = None,
     encoding: str = "png",
     shard_bytes: int = SHARD_BYTES,
     processes: int | None = None,
@@ -68,7 +67,6 @@ def write_dataset(
             data set, which is left as it is.
         shuffle: whether the pictures are put into a random order, always the same;
             training wants it wherever the source is sorted.
-        name: what the files are called; `out_dir`'s last part when absent.
         encoding: `png` or `raw`, see `record`.
         shard_bytes: a record that would make a file larger begins the next.
         processes: how many convert, by default as many as there are processors; 1
@@ -84,9 +82,8 @@ def write_dataset(
     """
     _check(source, options, encoding, shard_bytes, processes)
     out_dir = out_folder.normalize(out_dir)
-    name = as_file_name(name or out_dir.split("/")[-1])
     fingerprint = fingerprint or compute_fingerprint(source, options)
-    conversion = Conversion(source, options, name, shuffle, encoding, shard_bytes, fingerprint)
+    conversion = Conversion(source, options, shuffle, encoding, shard_bytes, fingerprint)
     processes = min(processes or count_processors(), max(1, source.num_pictures))
     if not is_remote(out_dir):
         _write_local(conversion, out_dir, processes, strict)
@@ -117,8 +114,8 @@ def _write_local(conversion: Conversion, out_dir: str, processes: int, strict: b
             _convert_and_finish(conversion, journal, out_dir, partial, processes, strict)
         except KeyboardInterrupt:
             print(
-                f"\n{journal.position:,} of {conversion.source.num_pictures:,} pictures are in "
-                f"{partial}: give the same command again to go on",
+                f"\n{journal.position:,} of {counted(conversion.source.num_pictures, 'picture')} "
+                f"are in {partial}: give the same command again to go on",
                 file=sys.stderr,
             )
             raise
@@ -138,7 +135,7 @@ def _convert_and_finish(
         if journal.restarted:
             print(f"{partial}: {journal.restarted}: starting afresh", flush=True)
         elif journal.position:
-            print(f"{partial}: going on after {journal.position:,} pictures", flush=True)
+            print(f"{partial}: going on after {counted(journal.position, 'picture')}", flush=True)
         _refuse(conversion, journal, partial, strict)
         notes = Remarks()
         with contextlib.closing(_convert(conversion, journal.position, processes)) as chunks:
@@ -152,7 +149,7 @@ def _convert_and_finish(
             files = [
                 entry
                 for resolution in sorted(shards)
-                for entry in shards[resolution].finish(conversion.name)
+                for entry in shards[resolution].finish(conversion.source.name)
             ]
             conversion.write_rest(partial, files, journal.rejected)
             out_folder.check_out_dir(out_dir)  # another process may have made it meanwhile
@@ -204,9 +201,7 @@ def _convert(conversion: Conversion, start: int, processes: int) -> Iterator[Chu
     processes = min(processes, max(1, -(-(len(order) - start) // size)))
     chunks = convert_all(source.open, conversion.options, conversion.encoding, tasks(), processes)
     # disable=None: no bar where nobody looks, in logs and pipes.
-    bar = tqdm(
-        total=len(order), initial=start, desc=conversion.name, unit=" pictures", disable=None
-    )
+    bar = tqdm(total=len(order), initial=start, desc=source.name, unit=" pictures", disable=None)
     with bar, contextlib.closing(chunks):
         for chunk in chunks:
             yield chunk
