@@ -6,18 +6,18 @@ A layer is SIDE:IN:OUT, or with :up or :down; the side is of the pictures convol
 the way forwards and both ways back (by inputs, by kernel), the best of some.
 """
 
-import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import time
 
 import tensorflow as tf
 from absl import flags
 
-from pgan_tf.convolution import Direct
-from pgan_tf.winograd import Winograd
-from tfrecords.bounds import COUNTS
-from tfrecords.checked_flags import define_number
-from tfrecords.command_line import run
+from pgan_tf.networks.layers.convolution import Direct
+from pgan_tf.networks.layers.winograd import Winograd
+from tfrecords.common.bounds import COUNTS
+from tfrecords.common.checked_flags import define_number
+from tfrecords.common.command_line import run
 
 LAYERS = flags.DEFINE_list(
     "layers",

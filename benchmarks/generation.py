@@ -3,7 +3,7 @@
 python benchmarks/generation.py [--resolution=128] [--fmap_base=2048] [--batch_size=8]
 """
 
-import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import tempfile
 import time
@@ -11,15 +11,15 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from pgan_tf.config import NetworkConfig
-from pgan_tf.exporting.inference import fold
-from pgan_tf.flops import generation_flops
-from pgan_tf.networks import build_generator
-from pgan_tf.schedule import Stage
-from pgan_tf.stage_benchmark import matrix_product_gflops
-from tfrecords.bounds import COUNTS, RESOLUTIONS, Bounds
-from tfrecords.checked_flags import define_number
-from tfrecords.command_line import run
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.networks.folded import fold
+from pgan_tf.planning.flops import generation_flops
+from pgan_tf.networks.networks import build_generator
+from pgan_tf.config.schedule import Stage
+from pgan_tf.planning.stage_cost import matrix_product_gflops
+from tfrecords.common.bounds import COUNTS, RESOLUTIONS, Bounds
+from tfrecords.common.checked_flags import define_number
+from tfrecords.common.command_line import run
 
 RESOLUTION = define_number("resolution", 128, "In pixels.", RESOLUTIONS)
 FMAP_BASE = define_number("fmap_base", 2048, "As of train.py.", COUNTS)

@@ -6,7 +6,7 @@ Looks with Keras' InceptionV3, which has the same layers, with random weights: h
 takes does not depend on them. Compares two sets of random features.
 """
 
-import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import time
 
@@ -20,8 +20,8 @@ from pgan_tf.metrics.inception_graph import Seen
 from pgan_tf.metrics.inception_score import make_is
 from pgan_tf.metrics.kernel_distance import make_kid
 from pgan_tf.metrics.precision_recall import make_pr
-from tfrecords.bounds import COUNTS
-from tfrecords.checked_flags import define_number
+from tfrecords.common.bounds import COUNTS
+from tfrecords.common.checked_flags import define_number
 
 PICTURES = define_number("pictures", 2048, "In each of the two sets.", COUNTS)
 BATCH_SIZE, FEATURES, CLASSES = 64, 2048, 1008

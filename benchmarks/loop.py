@@ -10,7 +10,7 @@
   shortest, against the same compiled step called with batches that cost nothing. Both take turns.
 """
 
-import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import dataclasses
 import json
@@ -23,20 +23,20 @@ import time
 
 import tensorflow as tf
 
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.distribution import make_strategy
-from pgan_tf.measurement import noise_batches
-from pgan_tf.per_resolution import PerResolution
-from pgan_tf.run_folder import open_run
-from pgan_tf.schedule import Stage, make_stages, position_at
-from pgan_tf.state import TrainingState, build_state, grow_state
-from pgan_tf.train_step import make_train_step
-from pgan_tf.training_loop import train
-from tfrecords.bounds import COUNTS, RESOLUTIONS, Bounds
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.devices.strategy import make_strategy
+from pgan_tf.planning.measurement import noise_batches
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.runs.folder import open_run
+from pgan_tf.config.schedule import Stage, make_stages, position_at
+from pgan_tf.training.state import TrainingState, build_state, grow_state
+from pgan_tf.training.step import make_train_step
+from pgan_tf.training.loop import train
+from tfrecords.common.bounds import COUNTS, RESOLUTIONS, Bounds
 from tfrecords.cache import prepare
-from tfrecords.checked_flags import define_number
-from tfrecords.command_line import run
-from tfrecords.source import PictureOptions
+from tfrecords.common.checked_flags import define_number
+from tfrecords.common.command_line import run
+from tfrecords.pictures.source import PictureOptions
 
 FMAP_BASE = define_number("fmap_base", 2048, "As of train.py.", COUNTS)
 RESOLUTION = define_number("resolution", 64, "Of the last stage, in pixels.", RESOLUTIONS)

@@ -6,7 +6,7 @@ Reads TFRecords both ways: kept in memory, and record by record from the files. 
 it makes some first, of blurred noise with grain, which is harder to decode than photographs.
 """
 
-import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import functools
 import tempfile
@@ -16,11 +16,11 @@ import numpy as np
 from absl import app, flags
 from PIL import Image, ImageFilter
 
-from pgan_tf.dataset import make_dataset
-from tfrecords.bounds import COUNTS, RESOLUTIONS, Bounds
-from tfrecords.checked_flags import define_number
-from tfrecords.dataset_info import DatasetInfo, read_dataset_info
-from tfrecords.source import PictureOptions, Source
+from pgan_tf.data.dataset import make_dataset
+from tfrecords.common.bounds import COUNTS, RESOLUTIONS, Bounds
+from tfrecords.common.checked_flags import define_number
+from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info
+from tfrecords.pictures.source import PictureOptions, Source
 from tfrecords.writing.writer import write_dataset
 
 DATA = flags.DEFINE_string("data", None, "A folder of TFRecords.")

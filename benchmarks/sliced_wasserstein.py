@@ -12,8 +12,8 @@ import numpy as np
 from absl import app
 
 from pgan_tf.metrics.sliced_wasserstein import make_swd
-from tfrecords.bounds import COUNTS, RESOLUTIONS
-from tfrecords.checked_flags import define_number
+from tfrecords.common.bounds import COUNTS, RESOLUTIONS
+from tfrecords.common.checked_flags import define_number
 
 PICTURES = define_number("pictures", 2048, "In each of the two sets.", COUNTS)
 RESOLUTION = define_number("resolution", 64, "In pixels.", RESOLUTIONS)

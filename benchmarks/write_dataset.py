@@ -20,9 +20,9 @@ from PIL import Image
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from tfrecords import command_line
-from tfrecords.bounds import COUNTS, RESOLUTIONS
-from tfrecords.checked_flags import define_number
+from tfrecords.common import command_line
+from tfrecords.common.bounds import COUNTS, RESOLUTIONS
+from tfrecords.common.checked_flags import define_number
 
 _PICTURES = define_number("pictures", 100_000, "How many.", COUNTS)
 _DISTINCT = define_number("distinct", 4_000, "How many of them differ.", COUNTS)
@@ -36,7 +36,7 @@ _PRODUCT_ROUNDS = 5
 
 def main() -> None:
     """Makes pictures, converts them, and prints what that took."""
-    from tfrecords.source import PictureOptions
+    from tfrecords.pictures.source import PictureOptions
     from tfrecords.sources.by_name import open_source
     from tfrecords.writing.writer import write_dataset
 

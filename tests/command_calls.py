@@ -40,7 +40,7 @@ def _main():
     from absl import flags
     from absl.testing import flagsaver
 
-    from tfrecords.command_line import run
+    from tfrecords.common.command_line import run
 
     results = []
     for arguments in json.load(sys.stdin):

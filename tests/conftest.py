@@ -1,13 +1,13 @@
 """Sets TensorFlow up once for all tests: two logical CPUs stand for two devices."""
 
-import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 import functools
 
 import pytest
 import tensorflow as tf
 from PIL import ImageDraw
 
-from pgan_tf.distribution import make_strategy
+from pgan_tf.devices.strategy import make_strategy
 
 
 def pytest_configure(config):

@@ -6,7 +6,7 @@ With one device it does so twice, without a MirroredStrategy and with one. Names
 `STRATEGY/OPTIMIZER/…`, and `start/…` for what SGD begins with.
 """
 
-import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import dataclasses
 import sys
@@ -15,13 +15,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.dataset import distribute
-from pgan_tf.distribution import make_strategy
-from pgan_tf.schedule import Stage
-from pgan_tf.state import build_state
-from pgan_tf.train_step import make_train_step
-from tfrecords.dataset_info import read_dataset_info
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.data.dataset import distribute
+from pgan_tf.devices.strategy import make_strategy
+from pgan_tf.config.schedule import Stage
+from pgan_tf.training.state import build_state
+from pgan_tf.training.step import make_train_step
+from tfrecords.format.dataset_info import read_dataset_info
 
 # In a fade-in: all kinds of layers are there. Groups of 4 lie within one replica of four.
 STAGE = Stage(1, 8, "fade_in", 0, 1000)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from pgan_tf import networks, sampling
-from pgan_tf.config import NetworkConfig
-from pgan_tf.schedule import Stage
-from pgan_tf.trained import Trained
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.networks import networks, sampling
+from pgan_tf.runs.trained import Trained
 
 
 def make_trained(label_size=0, alpha=0.4, num_channels=3, phase="fade_in", small=False, **options):

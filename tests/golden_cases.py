@@ -7,9 +7,9 @@ import pathlib
 
 import numpy as np
 
-from pgan_tf import networks
-from pgan_tf.config import LossConfig, NetworkConfig
-from pgan_tf.official import names
+from pgan_tf.config.training import LossConfig, NetworkConfig
+from pgan_tf.networks import networks
+from pgan_tf.networks.official import names
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 CASES = ("base", "conditional", "separate_scale", "ablated", "wide_group")

@@ -6,7 +6,7 @@ The flags and their bounds are absl's own registry: a new flag is tried without 
 TensorFlow is loaded once; each command, whose flags have the names of others', is a forked child.
 """
 
-import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import contextlib
 import importlib
@@ -24,9 +24,10 @@ from absl import flags
 from absl.testing import flagsaver
 from PIL import Image
 
-from pgan_tf import dry_run, training_loop  # noqa: F401  (their imports are shared)
-from tfrecords.errors import UserError
-from tfrecords.command_line import run
+from pgan_tf.planning import dry_run
+from pgan_tf.training import loop as training_loop  # noqa: F401  (their imports are shared)
+from tfrecords.common.errors import UserError
+from tfrecords.common.command_line import run
 
 ROOT = pathlib.Path(__file__).parent.parent
 SECONDS = 20  # for one call
@@ -38,10 +39,10 @@ COMMANDS = {
     "evaluate.py": ("--run_dir=run", "--data=data", "--metrics=modes"),
     "generate.py": ("--run_dir=run", "--grid=2x1", "--output=new.png"),
     "export.py": ("--run_dir=run", "--export_dir=new"),
-    "pgan_tf.report": ("--run_dir=run", "--output=new.html"),
-    "pgan_tf.benchmark": ("--resolution=4", "--json=new.json"),
-    "pgan_tf.paper.__main__": ("--run=all", "--results=new.json", "--runs_dir=new"),
-    "pgan_tf.paper.mode_test": ("--run_dir=run", "--digits=pictures"),
+    "pgan_tf.commands.report": ("--run_dir=run", "--output=new.html"),
+    "pgan_tf.commands.benchmark": ("--resolution=4", "--json=new.json"),
+    "paper.__main__": ("--run=all", "--results=new.json", "--runs_dir=new"),
+    "paper.mode_test": ("--run_dir=run", "--digits=pictures"),
     "tfrecords.create": ("pictures", "new"),
     "tfrecords.inspect": ("extract", "data", "new"),
 }
@@ -65,7 +66,7 @@ BESIDE = {
 # Places that the calls above have no use for: any path will do that a file system may have.
 UNUSED_PLACES = {
     *("data_cache", "inception", "tfds_data_dir", "mnist", "cache", "runs_dir"),
-    *(("pgan_tf.paper.__main__", "data"), ("pgan_tf.paper.mode_test", "run_dir")),
+    *(("paper.__main__", "data"), ("paper.mode_test", "run_dir")),
 }
 
 NEVER_NUMBERS = (
@@ -280,7 +281,7 @@ def make_files():
     """Makes pictures, a data set of them, a run and what is no file."""
     from small_run import make_small_run
 
-    from tfrecords.source import PictureOptions
+    from tfrecords.pictures.source import PictureOptions
     from tfrecords.sources.by_name import open_source
     from tfrecords.writing.writer import write_dataset
 

@@ -23,7 +23,7 @@ import zlib
 import numpy as np
 from mutations import mutate
 
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 
 # Over what the process has when it begins. The largest things that are admitted, a picture of
 # 2^27 pixels for one, take less.

@@ -20,9 +20,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageCms
 
-from tfrecords.errors import UserError
-from tfrecords.images import prepare_picture, smaller_side
-from tfrecords.source import PictureOptions
+from tfrecords.common.errors import UserError
+from tfrecords.pictures.images import prepare_picture, smaller_side
+from tfrecords.pictures.source import PictureOptions
 
 OPTIONS = PictureOptions(16, 3, allow_upscaling=True)
 PIXELS = np.random.default_rng(3).integers(0, 256, (4, 16, 16, 3), np.uint8)
@@ -241,9 +241,9 @@ def make_data_set(folder):
 
 
 def read_data_sets(folder):
-    from tfrecords.dataset_info import read_dataset_info, read_labels
-    from tfrecords.record import decode_record
-    from tfrecords.record_file import BadRecordError, RecordFile
+    from tfrecords.format.dataset_info import read_dataset_info, read_labels
+    from tfrecords.format.record import decode_record
+    from tfrecords.format.record_file import BadRecordError, RecordFile
 
     errors = []
     for encoding in ("png", "raw"):
@@ -264,7 +264,7 @@ def read_data_sets(folder):
 
 
 def records_with_checksums(data, random, mutate):
-    from tfrecords.record_file import frame
+    from tfrecords.format.record_file import frame
 
     records, at = [], 0
     while at < len(data):

@@ -25,8 +25,8 @@ def make_official(folder):
 
 
 def read_official(folder):
-    from pgan_tf.official.networks import read
-    from tfrecords.errors import UserError
+    from pgan_tf.networks.official.networks import read
+    from tfrecords.common.errors import UserError
 
     errors = []
     for name in sorted(os.listdir(folder)):
@@ -47,21 +47,22 @@ def make_run(folder):
 
 
 def read_checkpoints(folder):
-    from pgan_tf import checkpoint, run_folder
+    from pgan_tf.runs import checkpoint
+    from pgan_tf.runs import folder as run_folder
 
     for path in checkpoint.list_checkpoints(run_folder.checkpoint_folder(folder)):
         checkpoint.read(path)
 
 
 def read_run_config(folder):
-    from pgan_tf import run_folder
+    from pgan_tf.runs import folder as run_folder
 
     run_folder.read_config(folder)
 
 
 def read_figures(folder):
     from pgan_tf.metrics.score_log import read_scores
-    from pgan_tf.run_history import describe_stage, read_metrics
+    from pgan_tf.runs.history import describe_stage, read_metrics
 
     read_scores(folder)
     for row in read_metrics(folder):
@@ -69,7 +70,7 @@ def read_figures(folder):
 
 
 def read_flags(folder):
-    from pgan_tf.run_data import read_run_data
+    from pgan_tf.runs.data import read_run_data
 
     read_run_data(folder)
 
@@ -86,7 +87,7 @@ def make_export(folder):
 def read_export(folder):
     from pgan_tf.exporting.gallery import read_list
     from pgan_tf.exporting.manifest import read_description, read_manifest
-    from pgan_tf.metrics.exported import _read_description
+    from pgan_tf.generating.exported import _read_description
 
     read_description(folder)
     read_manifest(folder, "version")

@@ -10,7 +10,7 @@ name) or `sigterm` (as `step`, but asking to stop); `never` is as none. INIT_FRO
 is another run's folder, to begin with its weights.
 """
 
-import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import os
 import signal
@@ -18,18 +18,19 @@ import sys
 
 import tensorflow as tf
 
-from pgan_tf import checkpoint, training_loop
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.distribution import make_strategy
-from pgan_tf.given_weights import weights_to_begin_with
+from pgan_tf.runs import checkpoint
+from pgan_tf.training import loop as training_loop
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.devices.strategy import make_strategy
+from pgan_tf.training.given_weights import weights_to_begin_with
 from pgan_tf.metrics.by_name import make_metrics
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures
 from pgan_tf.metrics.in_training import Plan, Scorer
-from pgan_tf.per_resolution import PerResolution
-from pgan_tf.run_folder import open_run
-from pgan_tf.run_log import RunLog
-from pgan_tf.tick import Tick
-from tfrecords.dataset_info import read_dataset_info
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.runs.folder import open_run
+from pgan_tf.runs.log import RunLog
+from pgan_tf.training.tick import Tick
+from tfrecords.format.dataset_info import read_dataset_info
 
 STAGE_IMAGES = 96
 CONFIG = TrainingConfig(

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from tfrecords.errors import UserError
-from tfrecords.source import PictureOptions, Source
+from tfrecords.common.errors import UserError
+from tfrecords.pictures.source import PictureOptions, Source
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import types
 import golden_cases
 import numpy as np
 
-from pgan_tf import official
+from pgan_tf.networks import official
 
 
 class _Network:

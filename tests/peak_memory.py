@@ -8,18 +8,18 @@ TensorFlow likes) the peak is a matter of luck, some 20% higher, and never twice
 only: the process's peak is /proc's, since getrusage's begins at what the parent process had.
 """
 
-import tfrecords.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import re
 import sys
 
 import tensorflow as tf
 
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.distribution import make_strategy
-from pgan_tf.measurement import make_iteration, noise_batches
-from pgan_tf.per_resolution import PerResolution
-from pgan_tf.schedule import make_stages
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.devices.strategy import make_strategy
+from pgan_tf.planning.measurement import make_iteration, noise_batches
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.schedule import make_stages
 
 
 def make_config(resolution, batch_size, fmap_base, fmap_max):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf.config import NetworkConfig
-from pgan_tf.growth import carry_weights, named_variables
-from pgan_tf.networks import build_discriminator, build_generator
-from pgan_tf.schedule import Stage
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.networks.growth import carry_weights, named_variables
+from pgan_tf.networks.networks import build_discriminator, build_generator
 
 PLAIN = NetworkConfig(
     resolution=16,

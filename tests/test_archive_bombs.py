@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfrecords import limits
-from tfrecords.errors import UserError
+from tfrecords.common import limits
+from tfrecords.common.errors import UserError
 from tfrecords.sources.by_name import open_source
 
 MIB = 2**20

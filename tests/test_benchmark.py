@@ -1,4 +1,4 @@
-"""python -m pgan_tf.benchmark: what it prints and writes."""
+"""python -m pgan_tf.commands.benchmark: what it prints and writes."""
 
 import json
 import pathlib
@@ -7,16 +7,16 @@ import sys
 
 import pytest
 
-from pgan_tf.config import NetworkConfig
-from pgan_tf.flops import step_flops
-from pgan_tf.schedule import Stage
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.planning.flops import step_flops
 
 ROOT = pathlib.Path(__file__).parent.parent
 
 
 def benchmark(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "pgan_tf.benchmark", *arguments],
+        [sys.executable, "-m", "pgan_tf.commands.benchmark", *arguments],
         capture_output=True,
         text=True,
         timeout=200,

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf import checkpoint
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.distribution import make_strategy
-from pgan_tf.fallback import read_newest
-from pgan_tf.loss_scale import INITIAL_SCALE
-from pgan_tf.networks import set_alpha
-from pgan_tf.schedule import make_stages
-from pgan_tf.state import build_state, grow_state
-from tfrecords.errors import UserError
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.devices.strategy import make_strategy
+from pgan_tf.networks.networks import set_alpha
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs.fallback import read_newest
+from pgan_tf.training.loss_scale import INITIAL_SCALE
+from pgan_tf.training.state import build_state, grow_state
+from tfrecords.common.errors import UserError
 
 CONFIG = TrainingConfig(
     dataset="noise",

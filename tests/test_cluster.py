@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from pgan_tf.workers import Workers, read_workers
+from pgan_tf.devices.workers import Workers, read_workers
 
 ROOT = pathlib.Path(__file__).parent.parent
 # The same as these do on a cluster of nodes a and b, one after another.

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfrecords.locking import locked
+from tfrecords.common.locking import locked
 
 ROOT = pathlib.Path(__file__).parent.parent
 SMALL = (

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from pgan_tf.config import (
+from pgan_tf.config.per_resolution import PerResolution, check_resolution
+from pgan_tf.config.training import (
     DataIdentity,
     LossConfig,
     NetworkConfig,
@@ -12,8 +13,7 @@ from pgan_tf.config import (
     TrainingConfig,
     differences,
 )
-from pgan_tf.per_resolution import PerResolution, check_resolution
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 
 UNUSUAL = TrainingConfig(
     dataset="faces",

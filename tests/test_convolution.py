@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf import cost
-from pgan_tf.config import NetworkConfig
-from pgan_tf.convolution import Direct, choose_algorithm
-from pgan_tf.equalized import EqualizedConv2D, EqualizedDense, shared_kernels
-from pgan_tf.networks import build_discriminator
-from pgan_tf.schedule import Stage
-from pgan_tf.winograd import Winograd
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.networks import cost
+from pgan_tf.networks.layers.convolution import Direct, choose_algorithm
+from pgan_tf.networks.layers.equalized import EqualizedConv2D, EqualizedDense, shared_kernels
+from pgan_tf.networks.layers.winograd import Winograd
+from pgan_tf.networks.networks import build_discriminator
 
 MULTIPLIER = 0.3
 BATCH, INPUTS, OUTPUTS = 2, 5, 3

@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 from source_helpers import save
 
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig, data_differences
-from pgan_tf.run_folder import check_same_run, open_run
-from tfrecords import content
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig, data_differences
+from pgan_tf.runs.folder import check_same_run, open_run
 from tfrecords.cache import prepare
-from tfrecords.content import digest_files
-from tfrecords.dataset_info import read_dataset_info
-from tfrecords.errors import UserError
-from tfrecords.identity import DataIdentity, identify, in_words
-from tfrecords.source import PictureOptions
+from tfrecords.common.errors import UserError
+from tfrecords.format import content
+from tfrecords.format.content import digest_files
+from tfrecords.format.dataset_info import read_dataset_info
+from tfrecords.format.identity import DataIdentity, identify, in_words
+from tfrecords.pictures.source import PictureOptions
 
 OLD = 10**9  # seconds: a time of files that tests do not wait for
 

@@ -6,15 +6,15 @@ import tensorflow as tf
 from PIL import Image
 from tests_data import prepare_shapes
 
-from pgan_tf.bad_records import BadRecords
-from pgan_tf.dataset import distribute, make_dataset
-from pgan_tf.failures import readable_data_errors
-from pgan_tf.order import flips_at, pictures_at
-from pgan_tf.reals import fade_reals, to_float
-from tfrecords.dataset_info import read_dataset_info, read_labels
-from tfrecords.errors import UserError
-from tfrecords.record import parse_image
-from tfrecords.source import PictureOptions, Source, one_hot
+from pgan_tf.data.bad_records import BadRecords
+from pgan_tf.data.dataset import distribute, make_dataset
+from pgan_tf.data.order import flips_at, pictures_at
+from pgan_tf.data.reals import fade_reals, to_float
+from pgan_tf.devices.failures import readable_data_errors
+from tfrecords.common.errors import UserError
+from tfrecords.format.dataset_info import read_dataset_info, read_labels
+from tfrecords.format.record import parse_image
+from tfrecords.pictures.source import PictureOptions, Source, one_hot
 from tfrecords.writing.writer import write_dataset
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pgan_tf import checkpoint, sampling
+from pgan_tf.networks import sampling
+from pgan_tf.runs import checkpoint
 from tfrecords.sources import shapes
 
 ROOT = pathlib.Path(__file__).parent.parent

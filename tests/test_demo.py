@@ -14,11 +14,11 @@ from exports import make_inputs, make_trained
 from pages import chromium, served
 from PIL import Image
 
-from pgan_tf import sampling
-from pgan_tf.exporting.export import ExportOptions
 from pgan_tf.exporting.page_files import PAGE
 from pgan_tf.exporting.tfjs import write_tfjs
+from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.generating.interpolation import slerp
+from pgan_tf.networks import sampling
 
 DEMO = pathlib.Path(__file__).parent.parent / "demo"
 CANVAS = "document.querySelector('#canvas').toDataURL()"

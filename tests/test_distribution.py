@@ -8,12 +8,12 @@ import pytest
 import tensorflow as tf
 from two_workers import tf_config
 
-from pgan_tf.distribution import describe, make_strategy
-from pgan_tf.interruption import StopRequest
-from pgan_tf.preemption import StopTogether, stopped
-from pgan_tf.together import chief_first, ends_together
-from pgan_tf.workers import ALONE, Workers, read_workers
-from tfrecords.errors import UserError
+from pgan_tf.devices.agreement import chief_first, ends_together
+from pgan_tf.devices.interruption import StopRequest
+from pgan_tf.devices.preemption import StopTogether, stopped
+from pgan_tf.devices.strategy import describe, make_strategy
+from pgan_tf.devices.workers import ALONE, Workers, read_workers
+from tfrecords.common.errors import UserError
 
 A, B, C = "10.0.0.1:2222", "10.0.0.2:2222", "[::1]:2222"
 TWO = Workers((A, B), 1)

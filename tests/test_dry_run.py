@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.cost import multiplications
-from pgan_tf.dry_run import describe, describe_run, time_stages
-from pgan_tf.per_resolution import PerResolution
-from pgan_tf.schedule import make_stages
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.networks.cost import multiplications
+from pgan_tf.planning.dry_run import describe, describe_run, time_stages
 
 CONFIG = TrainingConfig(
     network=NetworkConfig(resolution=16, fmap_base=64, fmap_max=8, latent_size=8),

@@ -10,12 +10,12 @@ from command_calls import run_calls
 from small_run import make_small_run
 from test_tfjs import read
 
-from pgan_tf import checkpoint, trained
-from pgan_tf.config import TrainingConfig
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import TrainingConfig
 from pgan_tf.exporting.formats import FORMATS
-from pgan_tf.sampling import latents_from_seeds, one_hot_labels
-from pgan_tf.schedule import make_stages
-from pgan_tf.state import build_state
+from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
+from pgan_tf.runs import checkpoint, trained
+from pgan_tf.training.state import build_state
 
 RUN = "--run_dir=run"
 

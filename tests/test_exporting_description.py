@@ -10,14 +10,14 @@ from exports import make_trained
 from golden_cases import GOLDEN
 from small_run import make_small_run
 
-from pgan_tf import checkpoint, trained
-from pgan_tf.config import TrainingConfig
-from pgan_tf.exporting.description import describe, model_card
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import TrainingConfig
+from pgan_tf.exporting.model_card import describe, model_card
 from pgan_tf.metrics.evaluation import weights_sha256
 from pgan_tf.metrics.score import Score
-from pgan_tf.run_log import RunLog
-from pgan_tf.schedule import make_stages
-from pgan_tf.state import build_state
+from pgan_tf.runs import checkpoint, trained
+from pgan_tf.runs.log import RunLog
+from pgan_tf.training.state import build_state
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from exports import make_inputs, make_trained
 
-from pgan_tf.exporting.inference import Form, fold
+from pgan_tf.networks.folded import Form, fold
 
 OPTIONS = {
     "as_published": {},

@@ -11,12 +11,12 @@ import pytest
 from exports import make_trained
 
 from pgan_tf.exporting import gallery, page_files
-from pgan_tf.exporting.export import ExportOptions, next_version
 from pgan_tf.exporting.manifest import MANIFEST, is_version, read_manifest
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.tfjs import write_tfjs
-from tfrecords.errors import UserError
-from tfrecords.locking import BusyError, locked
+from pgan_tf.exporting.writer import ExportOptions, next_version
+from tfrecords.common.errors import UserError
+from tfrecords.common.locking import BusyError, locked
 
 TRAINED = make_trained()
 

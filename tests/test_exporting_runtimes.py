@@ -11,11 +11,11 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from exports import make_inputs, make_trained
 
-from pgan_tf.exporting import extras
-from pgan_tf.exporting.export import ExportOptions
+from pgan_tf.exporting import runtime_check as extras
 from pgan_tf.exporting.litert import write_litert
 from pgan_tf.exporting.onnx_model import write_onnx
-from tfrecords.errors import UserError
+from pgan_tf.exporting.writer import ExportOptions
+from tfrecords.common.errors import UserError
 
 WRITERS = {"onnx": write_onnx, "litert": write_litert}
 

@@ -16,10 +16,10 @@ from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from pgan_tf import sampling
-from pgan_tf.exporting.export import ExportOptions
 from pgan_tf.exporting.saved_model import write_saved_model
-from tfrecords.errors import UserError
+from pgan_tf.exporting.writer import ExportOptions
+from pgan_tf.networks import sampling
+from tfrecords.common.errors import UserError
 
 
 def write(trained, folder):

@@ -11,15 +11,18 @@ from absl import flags
 from absl.testing import flagsaver
 from tests_data import prepare_shapes
 
-from pgan_tf import checkpoint, measurement, run_folder, training_loop
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.distribution import check_batch_sizes
-from pgan_tf.failures import readable_memory_errors, smaller_batch_size
-from pgan_tf.per_resolution import PerResolution
-from pgan_tf.schedule import make_stages
-from pgan_tf.training_loop import train
-from pgan_tf.trial import heaviest_stage, try_heaviest_stage
-from tfrecords.errors import UserError
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.devices.failures import readable_memory_errors, smaller_batch_size
+from pgan_tf.devices.strategy import check_batch_sizes
+from pgan_tf.planning import measurement
+from pgan_tf.planning.trial import heaviest_stage, try_heaviest_stage
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs import folder as run_folder
+from pgan_tf.training import loop as training_loop
+from pgan_tf.training.loop import train
+from tfrecords.common.errors import UserError
 
 CONFIG = TrainingConfig(
     dataset="shapes",

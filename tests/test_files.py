@@ -13,18 +13,18 @@ import tensorflow as tf
 from exports import make_trained
 from made_source import make_source, noise, options
 
-from pgan_tf.checkpoint_file import write_arrays
-from pgan_tf.config import TrainingConfig
-from pgan_tf.exporting.export import ExportOptions
+from pgan_tf.config.training import TrainingConfig
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.tfjs import write_tfjs
-from pgan_tf.run_folder import open_run
-from pgan_tf.whole_file import write_file as write_file_of_run
-from tfrecords import files, locking, temporary
-from tfrecords.errors import UserError
-from tfrecords.files import check_file_place
-from tfrecords.locking import BusyError, locked
-from tfrecords.temporary import temporary_folder
+from pgan_tf.exporting.writer import ExportOptions
+from pgan_tf.runs.checkpoint_file import write_arrays
+from pgan_tf.runs.files import write_file as write_file_of_run
+from pgan_tf.runs.folder import open_run
+from tfrecords.common import files, locking, temporary
+from tfrecords.common.errors import UserError
+from tfrecords.common.files import check_file_place
+from tfrecords.common.locking import BusyError, locked
+from tfrecords.common.temporary import temporary_folder
 from tfrecords.writing.writer import write_dataset
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -185,7 +185,7 @@ def test_a_run_that_is_opened_again_removes_what_was_left_half_written(tmp_path)
 
 KILLED = """
 import os, signal, sys
-from tfrecords.locking import locked
+from tfrecords.common.locking import locked
 from tfrecords.sources.parts import new_temporary_file
 with locked(sys.argv[1], "busy"):
     with new_temporary_file() as (file, path):

@@ -7,14 +7,14 @@ import shutil
 import pytest
 from source_helpers import save
 
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.flags_file import flags_text, located_flags
-from pgan_tf.run_data import find_data, read_run_data
-from pgan_tf.run_folder import open_run
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.runs.data import find_data, read_run_data
+from pgan_tf.runs.flags_file import flags_text, located_flags
+from pgan_tf.runs.folder import open_run
 from tfrecords.cache import prepare
-from tfrecords.errors import UserError
-from tfrecords.identity import identify, in_words
-from tfrecords.source import PictureOptions
+from tfrecords.common.errors import UserError
+from tfrecords.format.identity import identify, in_words
+from tfrecords.pictures.source import PictureOptions
 
 CONFIG = TrainingConfig(
     network=NetworkConfig(resolution=8, fmap_base=16, latent_size=4),

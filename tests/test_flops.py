@@ -5,12 +5,17 @@ import dataclasses
 import pytest
 import tensorflow as tf
 
-from pgan_tf.config import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.flops import discriminator_layers, generation_flops, generator_layers, step_flops
-from pgan_tf.networks import build_discriminator, build_generator
-from pgan_tf.schedule import Stage
-from pgan_tf.state import build_state
-from pgan_tf.train_step import discriminator_gradients, generator_gradients
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.networks.networks import build_discriminator, build_generator
+from pgan_tf.planning.flops import (
+    discriminator_layers,
+    generation_flops,
+    generator_layers,
+    step_flops,
+)
+from pgan_tf.training.state import build_state
+from pgan_tf.training.step import discriminator_gradients, generator_gradients
 
 FOUR, FADING = Stage(0, 4, "stabilize", 0, 99), Stage(1, 8, "fade_in", 1, 99)
 # 3 latents, 2 feature maps everywhere.

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import pytest
 
-from pgan_tf import checkpoint
+from pgan_tf.runs import checkpoint
 
 ROOT = pathlib.Path(__file__).parent.parent
 OWN_DISKS = ("unshare", "--map-root-user", "--mount")

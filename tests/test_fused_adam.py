@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf.fused_adam import FusedAdam
+from pgan_tf.training.adam import FusedAdam
 
 SHAPES = ((7, 5), (5,), (1,))
 

@@ -9,9 +9,9 @@ from PIL import Image
 from small_inception import make_graph
 from small_run import make_small_run
 
-from pgan_tf import trained
-from pgan_tf.exporting.export import ExportOptions
 from pgan_tf.exporting.saved_model import write_saved_model
+from pgan_tf.exporting.writer import ExportOptions
+from pgan_tf.runs import trained
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,15 @@ import tensorflow as tf
 from exports import make_trained
 from PIL import Image
 
-from pgan_tf import sampling
-from pgan_tf.exporting import export
-from pgan_tf.exporting.export import ExportOptions
+from pgan_tf.exporting import writer as export
 from pgan_tf.exporting.saved_model import write_saved_model
-from pgan_tf.generating import output, requests, video, walk_video
+from pgan_tf.exporting.writer import ExportOptions
+from pgan_tf.generating import output, video, walk_video
+from pgan_tf.generating import parsing as requests
 from pgan_tf.generating.painter import open_saved_model, painter_of
 from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
-from tfrecords.errors import UserError
+from pgan_tf.networks import sampling
+from tfrecords.common.errors import UserError
 
 
 @pytest.fixture(scope="module")

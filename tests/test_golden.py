@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf import cost, losses, networks, state, train_step
-from pgan_tf.config import ScheduleConfig, TrainingConfig
-from pgan_tf.growth import named_variables
-from pgan_tf.official import names
+from pgan_tf.config.training import ScheduleConfig, TrainingConfig
+from pgan_tf.networks import cost, networks
+from pgan_tf.networks.growth import named_variables
+from pgan_tf.networks.official import names
+from pgan_tf.training import losses, state
+from pgan_tf.training import step as train_step
 
 EVERY_LOD = [
     (name, lod)

@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.distribution import make_strategy
-from pgan_tf.growth import carry_weights, named_variables, optimizer_variables
-from pgan_tf.networks import build_discriminator, build_generator
-from pgan_tf.schedule import Stage
-from pgan_tf.state import build_state, grow_state
-from tfrecords.errors import UserError
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.devices.strategy import make_strategy
+from pgan_tf.networks.growth import carry_weights, named_variables, optimizer_variables
+from pgan_tf.networks.networks import build_discriminator, build_generator
+from pgan_tf.training.state import build_state, grow_state
+from tfrecords.common.errors import UserError
 
 CONFIG = TrainingConfig(
     network=NetworkConfig(resolution=8, latent_size=5, fmap_base=32, fmap_max=6),

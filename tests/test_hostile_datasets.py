@@ -13,8 +13,8 @@ import pytest
 from source_helpers import open_elsewhere
 from test_regular_file import make_no_files
 
-from tfrecords import limits
-from tfrecords.errors import UserError
+from tfrecords.common import limits
+from tfrecords.common.errors import UserError
 from tfrecords.sources.by_name import open_source
 
 MIB = 2**20

@@ -85,7 +85,7 @@ def test_what_a_reader_does_wrong_is_found(tmp_path, monkeypatch):
         (pathlib.Path(folder) / "b").write_bytes(b"")
 
     def speaks(folder):
-        from tfrecords.errors import UserError
+        from tfrecords.common.errors import UserError
 
         raise UserError("two\nlines")
 

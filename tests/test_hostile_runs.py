@@ -16,20 +16,20 @@ import numpy as np
 import pytest
 from small_run import make_small_run
 
-from pgan_tf import checkpoint, trained
-from pgan_tf.checkpoint_file import write_arrays
 from pgan_tf.exporting.gallery import read_list
 from pgan_tf.exporting.manifest import read_description, read_manifest
-from pgan_tf.fallback import read_newest
+from pgan_tf.generating.exported import _read_description as read_description_to_score
 from pgan_tf.generating.painter import open_saved_model
-from pgan_tf.metrics.exported import _read_description as read_description_to_score
+from pgan_tf.generating.report.report_file import write_report
 from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.score_log import read_scores
-from pgan_tf.reporting.report_file import write_report
-from pgan_tf.run_folder import read_config
-from pgan_tf.run_history import list_sheets, read_metrics, read_sheet
-from pgan_tf.run_log import RunLog
-from tfrecords.errors import UserError
+from pgan_tf.runs import checkpoint, trained
+from pgan_tf.runs.checkpoint_file import write_arrays
+from pgan_tf.runs.fallback import read_newest
+from pgan_tf.runs.folder import read_config
+from pgan_tf.runs.history import list_sheets, read_metrics, read_sheet
+from pgan_tf.runs.log import RunLog
+from tfrecords.common.errors import UserError
 
 SECONDS, BYTES = 10.0, 64 * 2**20
 

@@ -13,7 +13,7 @@ from small_inception import CLASSES, FEATURES, expected_features, make_graph, we
 from pgan_tf.metrics import inception_file
 from pgan_tf.metrics.inception_file import GRAPH_NAME, fetch, read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 
 CONTENTS = bytes(range(256)) * 5000
 SHA256 = hashlib.sha256(CONTENTS).hexdigest()

@@ -13,7 +13,7 @@ from pgan_tf.metrics.inception_graph import Seen
 from pgan_tf.metrics.inception_score import ScoreCollector
 from pgan_tf.metrics.kernel_distance import kernel_distance, mean_within
 from pgan_tf.metrics.precision_recall import Manifold, compare_manifolds, make_pr
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 
 RANDOM = np.random.default_rng(0)
 

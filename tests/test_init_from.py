@@ -8,24 +8,25 @@ import pytest
 from golden_cases import GOLDEN
 from tests_data import prepare_shapes
 
-from pgan_tf import checkpoint, official
-from pgan_tf.class_weights import map_classes
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.given_weights import (
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.networks import official
+from pgan_tf.networks.networks import set_alpha
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs.folder import open_run
+from pgan_tf.training.class_weights import map_classes
+from pgan_tf.training.given_weights import (
     Weights,
     check_weights,
     first_resolution,
     read_weights,
     weights_to_begin_with,
 )
-from pgan_tf.init_from import describe, initialize
-from pgan_tf.networks import set_alpha
-from pgan_tf.per_resolution import PerResolution
-from pgan_tf.run_folder import open_run
-from pgan_tf.schedule import Stage
-from pgan_tf.state import build_state
-from pgan_tf.training_loop import train
-from tfrecords.errors import UserError
+from pgan_tf.training.init_from import describe, initialize
+from pgan_tf.training.loop import train
+from pgan_tf.training.state import build_state
+from tfrecords.common.errors import UserError
 
 NETWORK = NetworkConfig(resolution=8, fmap_base=16, fmap_max=8, latent_size=6)
 SCHEDULE = ScheduleConfig(resolution=8, stabilize_kimg=1, fade_in_kimg=1, total_kimg=9)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from exports import make_trained
 
-from pgan_tf import sampling
 from pgan_tf.generating.interpolation import (
     mix_straight,
     slerp,
@@ -13,6 +12,7 @@ from pgan_tf.generating.interpolation import (
     walk_straight,
 )
 from pgan_tf.generating.painter import painter_of, truncated
+from pgan_tf.networks import sampling
 
 
 def angle(a, b):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tests_data import prepare_shapes
 
-from pgan_tf import checkpoint
+from pgan_tf.runs import checkpoint
 
 ROOT = pathlib.Path(__file__).parent.parent
 TIMES = ("seconds", "images_per_second")

@@ -13,12 +13,12 @@ import pytest
 from made_source import make_source
 from source_helpers import save
 
-from pgan_tf.dataset import make_dataset
+from pgan_tf.data.dataset import make_dataset
 from tfrecords.cache import prepare
-from tfrecords.classes import describe_classes
-from tfrecords.dataset_info import describe_labels
-from tfrecords.errors import UserError
-from tfrecords.source import PictureOptions, one_hot
+from tfrecords.common.classes import describe_classes
+from tfrecords.common.errors import UserError
+from tfrecords.format.dataset_info import describe_labels
+from tfrecords.pictures.source import PictureOptions, one_hot
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing.writer import write_dataset
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from pgan_tf.config import NetworkConfig
-from pgan_tf.growth import named_variables
-from pgan_tf.layer_shapes import discriminator_layers, generator_layers
-from pgan_tf.networks import build_discriminator, build_generator
-from pgan_tf.schedule import Stage
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.networks.growth import named_variables
+from pgan_tf.networks.layer_shapes import discriminator_layers, generator_layers
+from pgan_tf.networks.networks import build_discriminator, build_generator
 
 SMALL = {"resolution": 16, "fmap_base": 64, "fmap_max": 12, "latent_size": 9}
 STAGES = [

@@ -5,17 +5,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf import networks
-from pgan_tf.config import NetworkConfig
-from pgan_tf.convolution import spread_kernel
-from pgan_tf.layers import (
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.networks import networks
+from pgan_tf.networks.layers.convolution import spread_kernel
+from pgan_tf.networks.layers.plain import (
     EqualizedConv2D,
     EqualizedDense,
     MinibatchStdDev,
     PixelNorm,
     WeightedSum,
 )
-from pgan_tf.schedule import Stage
 
 
 def normal(*shape, seed=0):

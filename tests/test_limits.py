@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.limits import check_memory, check_ticks, physical_memory
-from pgan_tf.per_resolution import PerResolution
-from pgan_tf.schedule import make_stages
-from pgan_tf.sizes import memory_bytes
-from tfrecords.errors import UserError
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.planning.limits import check_memory, check_ticks, physical_memory
+from pgan_tf.planning.memory_and_disk import memory_bytes
+from tfrecords.common.errors import UserError
 
 GIB = 2**30
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf import loss_scale, losses
-from pgan_tf.config import LossConfig
+from pgan_tf.config.training import LossConfig
+from pgan_tf.training import loss_scale, losses
 
 
 def after(*finite, start=loss_scale.INITIAL_SCALE, good_steps=3):

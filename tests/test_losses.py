@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf import losses
-from pgan_tf.config import LossConfig
-from pgan_tf.loss_config import LOSSES
+from pgan_tf.config.losses import LOSSES
+from pgan_tf.config.training import LossConfig
+from pgan_tf.training import losses
 
 BATCH, SHAPE = 5, (4, 6, 3)
 NO_LABELS = np.zeros((BATCH, 0), np.float32)

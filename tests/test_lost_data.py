@@ -9,14 +9,16 @@ import pytest
 import tensorflow as tf
 from tests_data import prepare_shapes
 
-from pgan_tf import checkpoint, run_folder, training_loop
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.dataset import distribute
-from pgan_tf.per_resolution import PerResolution
-from pgan_tf.tolerance import Tolerance
-from tfrecords.dataset_info import read_dataset_info
-from tfrecords.errors import UserError
-from tfrecords.record_file import FRAME_BYTES, RecordFile, frame
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.data.dataset import distribute
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs import folder as run_folder
+from pgan_tf.training import loop as training_loop
+from pgan_tf.training.tolerance import Tolerance
+from tfrecords.common.errors import UserError
+from tfrecords.format.dataset_info import read_dataset_info
+from tfrecords.format.record_file import FRAME_BYTES, RecordFile, frame
 
 
 def make_config(stage_images, total_images):

@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 from tests_data import prepare_shapes
 
-from pgan_tf import measurement
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.dataset import distribute
-from pgan_tf.per_resolution import PerResolution
-from pgan_tf.schedule import make_stages
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.data.dataset import distribute
+from pgan_tf.planning import measurement
 
 CONFIG = TrainingConfig(
     network=NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=8, label_size=6),
@@ -79,7 +79,7 @@ def test_a_real_iteration_is_measured_in_a_fade_in(one_device):
 def test_a_step_for_each_stage_is_no_reason_to_warn():
     """TensorFlow counts functions that one place in the code makes, and warns of the sixth."""
     code = (
-        "import tfrecords.tensorflow_setup, tensorflow as tf\n"
+        "import tfrecords.common.tensorflow_setup, tensorflow as tf\n"
         "def make(number): return tf.function(lambda: tf.constant(number))\n"
         "print([int(make(number)()) for number in range(12)])"
     )

@@ -14,9 +14,9 @@ from command_calls import run_calls
 from small_inception import make_graph
 from test_commands import SMALL, assert_one_line_error
 
-from pgan_tf import checkpoint
-from pgan_tf.trained import from_run
-from tfrecords.record_file import RecordFile
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs.trained import from_run
+from tfrecords.format.record_file import RecordFile
 from tfrecords.sources import shapes
 
 ROOT = pathlib.Path(__file__).parent.parent

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from tests_data import prepare_shapes
 
-from pgan_tf.config import NetworkConfig
-from pgan_tf.dataset import make_dataset
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.data.dataset import make_dataset
 from pgan_tf.metrics import evaluation
 from pgan_tf.metrics.by_name import NAMES, make_metrics, parse_names
 from pgan_tf.metrics.evaluation import (
@@ -19,9 +20,8 @@ from pgan_tf.metrics.evaluation import (
     weights_sha256,
 )
 from pgan_tf.metrics.shape_modes import nearest_modes
-from pgan_tf.networks import build_generator
-from pgan_tf.schedule import Stage
-from tfrecords.errors import UserError
+from pgan_tf.networks.networks import build_generator
+from tfrecords.common.errors import UserError
 from tfrecords.sources import shapes
 
 NETWORK = NetworkConfig(resolution=16, fmap_base=32, fmap_max=4, latent_size=4, label_size=6)

@@ -9,7 +9,7 @@ from golden_cases import GOLDEN
 from pgan_tf.metrics.laplacian import enlarge, laplacian_pyramid
 from pgan_tf.metrics.ms_ssim import make_ms_ssim, ms_ssim
 from pgan_tf.metrics.sliced_wasserstein import Descriptors, make_swd, sliced_wasserstein
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 
 
 @functools.cache

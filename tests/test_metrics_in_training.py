@@ -6,20 +6,20 @@ import pytest
 from small_inception import make_graph
 from tests_data import prepare_shapes
 
-from pgan_tf import checkpoint
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.distribution import make_strategy
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.devices.strategy import make_strategy
 from pgan_tf.metrics.by_name import make_metrics
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures, read_generated
 from pgan_tf.metrics.in_training import Plan, Scorer
 from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.metrics.score_log import read_scores
-from pgan_tf.run_folder import checkpoint_folder, open_run
-from pgan_tf.run_log import RunLog
-from pgan_tf.schedule import make_stages
-from pgan_tf.state import build_state
-from tfrecords.errors import UserError
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs.folder import checkpoint_folder, open_run
+from pgan_tf.runs.log import RunLog
+from pgan_tf.training.state import build_state
+from tfrecords.common.errors import UserError
 
 CONFIG = TrainingConfig(
     network=NetworkConfig(resolution=8, fmap_base=32, fmap_max=4, latent_size=4),

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf.config import ScheduleConfig
+from pgan_tf.config.training import ScheduleConfig
 from pgan_tf.metrics import score_log
 from pgan_tf.metrics.chart import draw_chart, round_ticks
 from pgan_tf.metrics.score import Score, best_score, comparable_scores, scores_in
-from pgan_tf.run_log import RunLog
+from pgan_tf.runs.log import RunLog
 
 SCHEDULE = ScheduleConfig(resolution=8, stabilize_kimg=1, fade_in_kimg=1, total_kimg=4)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pgan_tf.metrics.shape_modes import ModeCollector, make_modes, nearest_modes
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 from tfrecords.sources import shapes
 
 

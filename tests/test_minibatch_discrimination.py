@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf.minibatch_discrimination import MinibatchDiscrimination
+from pgan_tf.networks.layers.minibatch_discrimination import MinibatchDiscrimination
 
 
 def by_hand(features, tensor):

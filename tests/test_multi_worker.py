@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from two_workers import finish, start_train, start_workers
 
-from pgan_tf import checkpoint
+from pgan_tf.runs import checkpoint
 
 pytestmark = pytest.mark.slow
 

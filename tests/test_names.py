@@ -8,10 +8,10 @@ import pytest
 from made_source import options
 from source_helpers import picture, save
 
-from tfrecords import names
-from tfrecords.dataset_info import read_dataset_info
-from tfrecords.errors import UserError
-from tfrecords.source import Source
+from tfrecords.common import names
+from tfrecords.common.errors import UserError
+from tfrecords.format.dataset_info import read_dataset_info
+from tfrecords.pictures.source import Source
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing.out_folder import check_out_dir
 from tfrecords.writing.writer import write_dataset

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from tests_data import prepare_shapes
 
-from pgan_tf import run_data
 from pgan_tf.generating.nearest import NearestSearch
 from pgan_tf.generating.neighbours import (
     describe,
@@ -16,7 +15,8 @@ from pgan_tf.generating.neighbours import (
     make_sheet,
     read_in_order,
 )
-from tfrecords.errors import UserError
+from pgan_tf.runs import data as run_data
+from tfrecords.common.errors import UserError
 
 
 def search(queries, vectors, count, batch):

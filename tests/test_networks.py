@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.distribution import make_strategy
-from pgan_tf.growth import carry_weights, named_variables
-from pgan_tf.networks import build_discriminator, build_generator, set_alpha
-from pgan_tf.schedule import Stage
-from pgan_tf.state import build_state, grow_state
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.devices.strategy import make_strategy
+from pgan_tf.networks.growth import carry_weights, named_variables
+from pgan_tf.networks.networks import build_discriminator, build_generator, set_alpha
+from pgan_tf.training.state import build_state, grow_state
 
 SMALL = NetworkConfig(resolution=16, latent_size=6, fmap_base=64, fmap_max=12)
 WITH_LABELS = dataclasses.replace(SMALL, label_size=3)

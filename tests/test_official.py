@@ -6,9 +6,9 @@ import official_pickles
 import pytest
 from official_pickles import read_bytes
 
-from pgan_tf import official
-from pgan_tf.official import names
-from tfrecords.errors import UserError
+from pgan_tf.networks import official
+from pgan_tf.networks.official import names
+from tfrecords.common.errors import UserError
 
 EVERY_LOD = [
     (name, lod)

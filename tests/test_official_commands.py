@@ -13,8 +13,8 @@ from test_commands import assert_one_line_error, run
 from test_exporting_runtimes import draw
 from test_tfjs import read
 
-from pgan_tf import official, sampling
 from pgan_tf.exporting.formats import FORMATS
+from pgan_tf.networks import official, sampling
 
 
 def images_of(network, seeds, label_size=0):

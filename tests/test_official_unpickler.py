@@ -9,8 +9,8 @@ import pytest
 from made_source import encode
 from official_pickles import Call, Global, read_bytes
 
-from pgan_tf import official
-from tfrecords.errors import UserError
+from pgan_tf.networks import official
+from tfrecords.common.errors import UserError
 
 
 @pytest.mark.parametrize("protocol", [3, 4, 5])

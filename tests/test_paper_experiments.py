@@ -18,11 +18,10 @@ from source_helpers import save
 from test_commands import assert_one_line_error
 from test_presets import ROOT, config_of, train  # noqa: F401
 
-from pgan_tf.config import differences
-from pgan_tf.paper import digit_files, running
-from pgan_tf.paper.experiments import EXPERIMENTS, MODE_METRIC, choose, find
-from pgan_tf.paper.growth_chart import write_growth_chart
-from pgan_tf.paper.measured import (
+from paper import digit_files, running
+from paper.experiments import EXPERIMENTS, MODE_METRIC, choose, find
+from paper.growth_chart import write_growth_chart
+from paper.measured import (
     Measured,
     add_seed,
     describe,
@@ -31,9 +30,10 @@ from pgan_tf.paper.measured import (
     with_speedup,
     write_measured,
 )
-from pgan_tf.schedule import make_stages
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import differences
 from tfrecords.cache import prepare
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 from tfrecords.sources.idx import open_mnist
 
 # Besides the scale: what growth_off, row (h) and presets for many GPUs may have otherwise.
@@ -54,7 +54,7 @@ def flags_of(one):
 
 def run(*arguments, cwd):
     return subprocess.run(
-        [sys.executable, "-m", "pgan_tf.paper", *arguments],
+        [sys.executable, "-m", "paper", *arguments],
         capture_output=True,
         text=True,
         timeout=60,
@@ -113,7 +113,7 @@ def test_the_mode_tests_forms_add_one_thing_each(train):  # noqa: F811
 
 def measured(**changes):
     fields = {
-        "command": "python -m pgan_tf.paper --run=x",
+        "command": "python -m paper --run=x",
         "scale": "16 px",
         "cores": 2,
         "seconds": 120.0,
@@ -242,7 +242,7 @@ def test_the_command_lists_everything_with_its_flags(tmp_path):
 def test_mistakes_are_one_line(arguments, words, tmp_path):
     result = run(*arguments, cwd=tmp_path)
     assert_one_line_error(result, *words)
-    assert result.stderr.startswith("pgan_tf.paper: error:")
+    assert result.stderr.startswith("paper: error:")
 
 
 def celeba(folder):
@@ -286,7 +286,7 @@ def test_an_experiment_trains_and_is_measured(tmp_path, monkeypatch):
     assert set(found.figures) == {"SWD x10³", "MS-SSIM", "modes of 144", "reverse KL"}
     assert found.scale == "16 px, at most 4 maps, 0.384 kimg of shapes"
     assert found.reals["SWD x10³"] < found.figures["SWD x10³"]
-    assert found.command == "python -m pgan_tf.paper --run=table1_g"
+    assert found.command == "python -m paper --run=table1_g"
     # Once more trains nothing.
     assert running.run_experiment(one, places).seconds == found.seconds
     other = running.run_experiment(one, places, seed=1)

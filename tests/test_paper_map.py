@@ -4,8 +4,8 @@ import ast
 import pathlib
 import re
 
-from pgan_tf.paper.experiments import EXPERIMENTS
-from pgan_tf.paper.measured import read_measured, replace_table, to_markdown
+from paper.experiments import EXPERIMENTS
+from paper.measured import read_measured, replace_table, to_markdown
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "paper.md").read_text()

@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf import checkpoint, run_folder
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.paper import mode_score
-from pgan_tf.paper.digits import DigitClassifier, load_classifier
-from pgan_tf.paper.modes import NUM_MODES, count_modes, expected_coverage, mode_coverage
-from pgan_tf.schedule import make_stages
-from pgan_tf.state import build_state
-from tfrecords.errors import UserError
-from tfrecords.source import Source, one_hot
+from paper import mode_score
+from paper.digits import DigitClassifier, load_classifier
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.metrics.mode_coverage import NUM_MODES, count_modes, expected_coverage, mode_coverage
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs import folder as run_folder
+from pgan_tf.training.state import build_state
+from tfrecords.common.errors import UserError
+from tfrecords.pictures.source import Source, one_hot
 
 
 def picture_of(number):
@@ -85,11 +86,11 @@ def source_of_bars(num_pictures=600, **changes):
 
 
 def test_a_classifier_learns_and_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr("pgan_tf.paper.digits._IMAGES_SHOWN", 6000)
+    monkeypatch.setattr("paper.digits._IMAGES_SHOWN", 6000)
     first = load_classifier(source_of_bars(), str(tmp_path))
     assert first.accuracy > 0.9
     [kept] = tmp_path.glob("digits-*.keras")
-    monkeypatch.setattr("pgan_tf.paper.digits._train", None)  # would fail if it was called
+    monkeypatch.setattr("paper.digits._train", None)  # would fail if it was called
     again = load_classifier(source_of_bars(), str(tmp_path))
     assert again.accuracy == first.accuracy
     pictures = np.stack([bars(index) for index in range(10)])

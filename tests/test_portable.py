@@ -7,7 +7,7 @@ import sys
 
 from made_source import contents, encode, noise
 
-from tfrecords import processors
+from tfrecords.common import processors
 
 ROOT = pathlib.Path(__file__).parent.parent
 # macOS knows no sched_getaffinity; Windows none of these, and opens no folders.
@@ -38,15 +38,15 @@ for package in (pgan_tf, tfrecords):
 
 from tfrecords.cache import prepare
 from tfrecords.inspecting.extraction import extract
-from tfrecords.record_file import RecordFile
-from tfrecords.source import PictureOptions
+from tfrecords.format.record_file import RecordFile
+from tfrecords.pictures.source import PictureOptions
 for data in ("pictures", "pictures.tgz"):
     info = prepare(data, "cache", PictureOptions(None), labels=None, tfds_data_dir=None)
     assert info.num_images == 4, info
     assert len(RecordFile(info.files[16][0]).read(2)) > 9
     assert extract(info.folder, f"out-{data}") == 4
-from pgan_tf.run_folder import open_run
-from pgan_tf.config import TrainingConfig
+from pgan_tf.runs.folder import open_run
+from pgan_tf.config.training import TrainingConfig
 open_run("run", TrainingConfig(), "")
 print("fine")
 """

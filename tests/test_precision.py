@@ -5,12 +5,13 @@ import json
 import pytest
 from tests_data import prepare_shapes
 
-from pgan_tf import checkpoint, run_folder
-from pgan_tf.config import PRECISIONS, NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.training import PRECISIONS, NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.metrics.by_name import make_metrics
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures, read_generated
-from pgan_tf.per_resolution import PerResolution
-from pgan_tf.training_loop import train
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs import folder as run_folder
+from pgan_tf.training.loop import train
 
 TOTAL_KIMG, TICK_KIMG = 2.8, 0.6
 

@@ -10,9 +10,9 @@ from absl import flags
 from absl.testing import flagsaver
 from golden_cases import GOLDEN
 
-from pgan_tf.config import NetworkConfig, differences
-from pgan_tf.distribution import check_batch_sizes
-from pgan_tf.schedule import make_stages, position_at
+from pgan_tf.config.schedule import make_stages, position_at
+from pgan_tf.config.training import NetworkConfig, differences
+from pgan_tf.devices.strategy import check_batch_sizes
 
 ROOT = pathlib.Path(__file__).parent.parent
 PRESETS = sorted((ROOT / "presets").glob("*.flags"))

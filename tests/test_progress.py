@@ -4,13 +4,13 @@ import math
 
 import pytest
 
-from pgan_tf import progress as progress_module
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.cost import cpu_days, multiplications
-from pgan_tf.growth import named_variables
-from pgan_tf.networks import build_discriminator, build_generator
-from pgan_tf.progress import Progress
-from pgan_tf.schedule import Stage, make_stages, stage_at
+from pgan_tf.config.schedule import Stage, make_stages, stage_at
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.networks.cost import cpu_days, multiplications
+from pgan_tf.networks.growth import named_variables
+from pgan_tf.networks.networks import build_discriminator, build_generator
+from pgan_tf.training import progress as progress_module
+from pgan_tf.training.progress import Progress
 
 NETWORK = NetworkConfig(resolution=16, latent_size=6, fmap_base=64, fmap_max=12)
 SCHEDULE = ScheduleConfig(resolution=16, stabilize_kimg=1, fade_in_kimg=1, total_kimg=10)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf.rectifiers import Rectifier
+from pgan_tf.networks.layers.rectifier import Rectifier
 
 X = np.array([[-3.0, -0.5, 0.5, 2.0]], np.float32)
 

@@ -5,10 +5,10 @@ import socket
 
 import pytest
 
-from tfrecords.errors import UserError
-from tfrecords.record_file import RecordFile
-from tfrecords.regular_file import check_regular_file
-from tfrecords.remote import read_bytes
+from tfrecords.common.errors import UserError
+from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.remote import read_bytes
+from tfrecords.format.record_file import RecordFile
 
 
 def make_no_files(folder):

@@ -10,10 +10,10 @@ from pages import chromium
 from PIL import Image
 from small_run import make_small_run
 
+from pgan_tf.generating.report.charts import Band, Line, draw_chart, nice_ticks
+from pgan_tf.generating.report.page import stage_bands
 from pgan_tf.metrics.score import Score
 from pgan_tf.metrics.score_log import append_scores
-from pgan_tf.reporting.charts import Band, Line, draw_chart, nice_ticks
-from pgan_tf.reporting.page import stage_bands
 
 # Charts
 
@@ -105,7 +105,7 @@ def folder(tmp_path_factory):
         scores = [make_score(kimg, value, count)]
         append_scores(str(folder / "a <run>"), scores)
     call = ["--run_dir=a <run>", "--output=new/report.html", "--clip_seconds=0.5"]
-    ((status, out, err),) = run_calls("pgan_tf/report.py", [call], folder)
+    ((status, out, err),) = run_calls("pgan_tf/commands/report.py", [call], folder)
     assert (status, err) == (0, "")
     assert "Wrote new/report.html" in out
     return folder
@@ -143,7 +143,7 @@ def test_mistakes_are_one_line(folder):
     (folder / "empty").mkdir()
     calls = [[], ["--run_dir=empty"], ["--run_dir=a <run>", "--output=new/report.html/x.html"]]
     calls.append(["--run_dir=a <run>", "--output=report.txt"])
-    results = run_calls("pgan_tf/report.py", calls, folder)
+    results = run_calls("pgan_tf/commands/report.py", calls, folder)
     for flag, (status, _, err) in zip(
         ("run_dir", "run_dir", "output", "output"), results, strict=True
     ):

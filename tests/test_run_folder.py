@@ -5,15 +5,15 @@ import os
 
 import pytest
 
-from pgan_tf.config import (
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.training import (
     CHANGEABLE,
     LossConfig,
     NetworkConfig,
     ScheduleConfig,
     TrainingConfig,
 )
-from pgan_tf.per_resolution import PerResolution
-from pgan_tf.run_folder import (
+from pgan_tf.runs.folder import (
     check_same_run,
     checkpoint_folder,
     join_run,
@@ -21,10 +21,10 @@ from pgan_tf.run_folder import (
     open_run,
     shown_to_workers,
 )
-from tfrecords import files as files_module
-from tfrecords import locking
-from tfrecords.errors import UserError
-from tfrecords.locking import locked
+from tfrecords.common import files as files_module
+from tfrecords.common import locking
+from tfrecords.common.errors import UserError
+from tfrecords.common.locking import locked
 
 CONFIG = TrainingConfig(
     dataset="noise",

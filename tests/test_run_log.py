@@ -8,11 +8,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pgan_tf.config import TrainingConfig
-from pgan_tf.metrics_file import append_rows, read_rows, read_ticks
-from pgan_tf.run_folder import open_run
-from pgan_tf.run_log import RunLog
-from tfrecords.errors import UserError
+from pgan_tf.config.training import TrainingConfig
+from pgan_tf.runs.folder import open_run
+from pgan_tf.runs.log import RunLog
+from pgan_tf.runs.metrics_file import append_rows, read_rows, read_ticks
+from tfrecords.common.errors import UserError
 
 
 def tick(images_shown, seconds=1.0, **values):

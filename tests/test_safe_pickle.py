@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from tfrecords import safe_pickle
-from tfrecords.errors import UserError
-from tfrecords.pickle_pieces import plain
+from tfrecords.common.errors import UserError
+from tfrecords.pickles import safe_pickle
+from tfrecords.pickles.pieces import plain
 from tfrecords.sources.by_name import open_source
 
 START = b"\x80\x02"

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pgan_tf import sampling
-from pgan_tf.config import NetworkConfig
-from pgan_tf.networks import build_generator
-from pgan_tf.reals import to_float
-from pgan_tf.schedule import Stage
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.data.reals import to_float
+from pgan_tf.networks import sampling
+from pgan_tf.networks.networks import build_generator
 
 SMALL = NetworkConfig(resolution=8, latent_size=6, label_size=3, fmap_base=32, fmap_max=6)
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from pgan_tf.generating import painter
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 
 FORGED = {"made_by": "pgan-tf"}
 

@@ -6,9 +6,9 @@ import pathlib
 
 import pytest
 
-from pgan_tf.config import ScheduleConfig
-from pgan_tf.per_resolution import PerResolution
-from pgan_tf.schedule import Stage, describe_end, make_stages, position_at, stage_at
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.schedule import Stage, describe_end, make_stages, position_at, stage_at
+from pgan_tf.config.training import ScheduleConfig
 
 GOLDEN = json.loads((pathlib.Path(__file__).parent / "golden" / "schedule.json").read_text())
 RESOLUTIONS = [2**level for level in range(2, 11)]

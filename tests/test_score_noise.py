@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from pgan_tf.score_noise import NOISE, ScoreNoise, follow_scores, set_noise_seed
+from pgan_tf.networks.layers.score_noise import NOISE, ScoreNoise, follow_scores, set_noise_seed
 
 CHANNELS = 16
 

@@ -24,9 +24,9 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from pgan_tf import sampling
-from pgan_tf.exporting.export import ExportOptions
 from pgan_tf.exporting.saved_model import write_saved_model
+from pgan_tf.exporting.writer import ExportOptions
+from pgan_tf.networks import sampling
 
 PAGE = (pathlib.Path(__file__).parent.parent / "docs/serving.md").read_text()
 ONE_CLASS = [1, 0, 0, 0, 0, 0]

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from pgan_tf.interruption import SIGNALS, stop_on_signals
+from pgan_tf.devices.interruption import SIGNALS, stop_on_signals
 
 ROOT = pathlib.Path(__file__).parent.parent
 BUSY = """
 import hashlib
-from pgan_tf.interruption import stop_on_signals
+from pgan_tf.devices.interruption import stop_on_signals
 
 with stop_on_signals(lambda words: print(words, flush=True)):
     print("begun", flush=True)

@@ -9,17 +9,17 @@ import sys
 import peak_memory
 import pytest
 
-from pgan_tf import checkpoint
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.per_resolution import PerResolution
-from pgan_tf.schedule import make_stages
-from pgan_tf.sizes import (
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.planning.memory_and_disk import (
     checkpoint_bytes,
     disk_bytes,
     memory_bytes,
     parameters,
 )
-from pgan_tf.state import build_state
+from pgan_tf.runs import checkpoint
+from pgan_tf.training.state import build_state
 
 ROOT = pathlib.Path(__file__).parent.parent
 SCHEDULE = ScheduleConfig(

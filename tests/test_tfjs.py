@@ -11,11 +11,11 @@ import tensorflow as tf
 from exports import make_inputs, make_trained
 from google.protobuf import json_format
 
-from pgan_tf.exporting.export import ExportOptions
 from pgan_tf.exporting.gallery import default_name
-from pgan_tf.exporting.inference import fold
 from pgan_tf.exporting.tfjs import BROWSER_FORM, write_tfjs
-from tfrecords.errors import UserError
+from pgan_tf.exporting.writer import ExportOptions
+from pgan_tf.networks.folded import fold
+from tfrecords.common.errors import UserError
 
 
 def write(trained, folder, **options):

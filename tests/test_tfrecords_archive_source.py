@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from source_helpers import open_elsewhere, picture
 
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 from tfrecords.sources.by_name import open_source
 
 ENDINGS = ("zip", "tar", "tar.gz", "tgz", "tar.bz2", "tar.xz")

@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from tfrecords.bounds import RESOLUTIONS, Bounds, shown
-from tfrecords.checked_flags import read_path
-from tfrecords.errors import UserError
+from tfrecords.common.bounds import RESOLUTIONS, Bounds, shown
+from tfrecords.common.checked_flags import read_path
+from tfrecords.common.errors import UserError
 
 SHARE = Bounds(0, 1, below=True)
 RATE = Bounds(0, 5, above=True)

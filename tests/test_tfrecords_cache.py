@@ -10,10 +10,10 @@ from PIL import Image
 
 from tfrecords import cache
 from tfrecords.cache import prepare
-from tfrecords.errors import UserError
-from tfrecords.images import prepare_picture
-from tfrecords.settling import settle_options
-from tfrecords.source import PictureOptions
+from tfrecords.common.errors import UserError
+from tfrecords.pictures.images import prepare_picture
+from tfrecords.pictures.settling import settle_options
+from tfrecords.pictures.source import PictureOptions
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing import writer
 from tfrecords.writing.journal import Journal

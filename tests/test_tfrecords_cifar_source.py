@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from source_helpers import open_elsewhere, picture
 
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 from tfrecords.sources.by_name import open_source
 
 

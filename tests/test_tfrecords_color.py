@@ -8,8 +8,8 @@ from made_source import encode, make_source, options
 from picture_files import ADOBE, P3, PROPHOTO, cmyk_profile, gray_profile, rgb_profile
 from PIL import Image, ImageCms
 
-from tfrecords import color
-from tfrecords.images import prepare_picture
+from tfrecords.pictures import color
+from tfrecords.pictures.images import prepare_picture
 from tfrecords.writing.writer import write_dataset
 
 GREEN = (60, 180, 60)

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfrecords.dataset_info import read_dataset_info
+from tfrecords.format.dataset_info import read_dataset_info
 
 ROOT = pathlib.Path(__file__).parent.parent
 
 SCRIPT = """
 from absl import flags
 from tfrecords import command_line
-from tfrecords.bounds import Bounds
-from tfrecords.checked_flags import define_number
-from tfrecords.errors import UserError
+from tfrecords.common.bounds import Bounds
+from tfrecords.common.checked_flags import define_number
+from tfrecords.common.errors import UserError
 
 COUNT = define_number("count", 1, "How many.", Bounds(0, 9, whole=True))
 COLOUR = flags.DEFINE_enum("colour", "red", ["red", "blue"], "Which.")

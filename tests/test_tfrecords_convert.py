@@ -7,7 +7,7 @@ import sys
 import pytest
 from made_source import contents, make_source, noise, options
 
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 from tfrecords.writing import writer
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
@@ -44,7 +44,7 @@ def test_processes_do_not_load_tensorflow(tmp_path, small_chunks):
 SCRIPT = """
 import pathlib, sys
 from tfrecords.writing import writer
-from tfrecords.source import PictureOptions
+from tfrecords.pictures.source import PictureOptions
 from tfrecords.sources.by_name import open_source
 
 pathlib.Path(__file__).with_name(__name__).touch()

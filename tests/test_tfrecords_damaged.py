@@ -11,7 +11,7 @@ import tensorflow as tf
 from made_source import encode, options
 from PIL import Image
 
-from tfrecords.record import decode_record
+from tfrecords.format.record import decode_record
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing.writer import write_dataset
 

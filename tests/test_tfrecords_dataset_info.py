@@ -7,11 +7,11 @@ import pytest
 import tensorflow as tf
 from made_source import make_source, noise, options
 
-from tfrecords.dataset_info import is_dataset_folder, read_dataset_info, read_labels
-from tfrecords.errors import UserError
-from tfrecords.record import encode_image
-from tfrecords.record_file import RecordFile
-from tfrecords.source import one_hot
+from tfrecords.common.errors import UserError
+from tfrecords.format.dataset_info import is_dataset_folder, read_dataset_info, read_labels
+from tfrecords.format.record import encode_image
+from tfrecords.format.record_file import RecordFile
+from tfrecords.pictures.source import one_hot
 from tfrecords.writing.writer import write_dataset
 
 GOLDEN = pathlib.Path(__file__).parent / "golden" / "tfrecords"
@@ -263,7 +263,7 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path, monkeypatch):
     def refuse(folder):
         raise PermissionError(13, "not yours")
 
-    monkeypatch.setattr("tfrecords.paths.os.listdir", refuse)
+    monkeypatch.setattr("tfrecords.common.paths.os.listdir", refuse)
     for function in (read_dataset_info, is_dataset_folder):
         with pytest.raises(UserError, match="cannot be read: not yours"):
             function(str(tmp_path))

@@ -8,11 +8,11 @@ from made_source import encode, make_source, options
 from picture_files import deep_png, deep_tiff
 from PIL import Image
 
-from tfrecords import depth
-from tfrecords.errors import UserError
-from tfrecords.fingerprint import compute_fingerprint
-from tfrecords.images import prepare_picture
-from tfrecords.settling import settle_options
+from tfrecords.common.errors import UserError
+from tfrecords.format.fingerprint import compute_fingerprint
+from tfrecords.pictures import depth
+from tfrecords.pictures.images import prepare_picture
+from tfrecords.pictures.settling import settle_options
 from tfrecords.writing.writer import write_dataset
 
 RAMP = np.arange(64).reshape(8, 8) * 65  # 0 to 4095

@@ -8,9 +8,9 @@ import pytest
 from made_source import encode, options
 from PIL import Image
 
-from tfrecords.errors import UserError
-from tfrecords.images import MAX_PIXELS, parse_background, prepare_picture, smaller_side
-from tfrecords.picture_kinds import decoders
+from tfrecords.common.errors import UserError
+from tfrecords.pictures.images import MAX_PIXELS, parse_background, prepare_picture, smaller_side
+from tfrecords.pictures.kinds import decoders
 
 
 def prepare(picture, resolution, num_channels=3, name="picture", **fields):

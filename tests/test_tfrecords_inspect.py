@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfrecords.dataset_info import read_dataset_info
-from tfrecords.dataset_json import JSON_VERSION
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
+from tfrecords.format.dataset_info import read_dataset_info
+from tfrecords.format.dataset_json import JSON_VERSION
+from tfrecords.format.record import encode_image
+from tfrecords.format.record_file import RecordFile, frame
 from tfrecords.inspecting import contact_sheet
 from tfrecords.inspecting.comparison import compare_datasets
 from tfrecords.inspecting.contact_sheet import show, spread
 from tfrecords.inspecting.extraction import extract, parse_indices
 from tfrecords.inspecting.inspection import Pictures, format_summary, map_in_threads, summarize
 from tfrecords.inspecting.verification import find_problems
-from tfrecords.pyramid import build_pyramid
-from tfrecords.record import encode_image
-from tfrecords.record_file import RecordFile, frame
+from tfrecords.pictures.pyramid import build_pyramid
 
 ROOT = pathlib.Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden" / "tfrecords"

@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 SCRIPT = """
 import sys
 from tfrecords.writing import writer
-from tfrecords.source import PictureOptions
+from tfrecords.pictures.source import PictureOptions
 from tfrecords.sources.by_name import open_source
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from PIL import Image
 from scipy import io as scipy_io
 from source_helpers import open_elsewhere, picture
 
-from tfrecords.errors import UserError
-from tfrecords.source import choose_resolution
+from tfrecords.common.errors import UserError
+from tfrecords.pictures.source import choose_resolution
 from tfrecords.sources.by_name import open_source
 from tfrecords.sources.idx import choose_digits
 

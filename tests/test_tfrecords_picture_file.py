@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 from tfrecords.inspecting.contact_sheet import show
-from tfrecords.picture_file import check_picture_name, encode_picture, is_file_name
+from tfrecords.pictures.picture_file import check_picture_name, encode_picture, is_file_name
 
 GOLDEN = str(pathlib.Path(__file__).parent / "golden" / "tfrecords" / "shuffle0")
 SMOOTH = np.add.outer(np.arange(40), np.arange(30))[..., None].repeat(3, -1).astype(np.uint8)

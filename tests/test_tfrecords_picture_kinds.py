@@ -12,10 +12,10 @@ from picture_files import HEIC_HEAD, JPEG_XL_HEAD
 from PIL import Image
 from test_tfrecords_archive_source import write_archive
 
-from tfrecords import picture_kinds
-from tfrecords.errors import UserError
-from tfrecords.images import prepare_picture
-from tfrecords.picture_kinds import KINDS, find_kind, kind_by_ending, sniff
+from tfrecords.common.errors import UserError
+from tfrecords.pictures import kinds as picture_kinds
+from tfrecords.pictures.images import prepare_picture
+from tfrecords.pictures.kinds import KINDS, find_kind, kind_by_ending, sniff
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing.writer import write_dataset
 

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrecords.record import decode_record, encode_image, parse_image, parse_images, read_shape
+from tfrecords.format.record import (
+    decode_record,
+    encode_image,
+    parse_image,
+    parse_images,
+    read_shape,
+)
 
 
 @pytest.mark.parametrize("encoding", ["png", "raw"])

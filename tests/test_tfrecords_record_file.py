@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrecords.errors import UserError
-from tfrecords.record_file import BadRecordError, RecordFile, frame, read_first_record
+from tfrecords.common.errors import UserError
+from tfrecords.format.record_file import BadRecordError, RecordFile, frame, read_first_record
 
 RECORDS = [b"a" * n for n in (5, 0, 300, 5, 5, 7)]
 

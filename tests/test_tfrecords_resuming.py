@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from made_source import contents, make_source, noise, options
 
-from tfrecords.dataset_info import is_dataset_folder, read_dataset_info
-from tfrecords.errors import UserError
-from tfrecords.source import one_hot
+from tfrecords.common.errors import UserError
+from tfrecords.format.dataset_info import is_dataset_folder, read_dataset_info
+from tfrecords.pictures.source import one_hot
 from tfrecords.writing import journal, out_folder, shards, writer
 
 

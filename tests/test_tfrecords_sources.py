@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 from source_helpers import open_elsewhere, save
 
-from tfrecords.errors import UserError
-from tfrecords.fingerprint import compute_fingerprint
-from tfrecords.source import PictureOptions, SourceFile, choose_resolution, one_hot
+from tfrecords.common.errors import UserError
+from tfrecords.format.fingerprint import compute_fingerprint
+from tfrecords.pictures.source import PictureOptions, SourceFile, choose_resolution, one_hot
 from tfrecords.sources import shapes
 from tfrecords.sources.by_name import SOURCES_HELP, open_source
 from tfrecords.sources.folder import list_folder

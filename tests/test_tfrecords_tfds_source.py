@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from source_helpers import open_elsewhere, picture, save
 
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 from tfrecords.sources.by_name import open_source
 
 ROOT = os.path.dirname(os.path.dirname(__file__))

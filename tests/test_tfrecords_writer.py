@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 from made_source import contents, make_source, noise, options
 
-from tfrecords.dataset_info import read_labels
-from tfrecords.errors import UserError
-from tfrecords.record import decode_record
-from tfrecords.source import one_hot
+from tfrecords.common.errors import UserError
+from tfrecords.format.dataset_info import read_labels
+from tfrecords.format.record import decode_record
+from tfrecords.pictures.source import one_hot
 from tfrecords.sources import shapes
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing import writer

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf import tick as tick_module
-from pgan_tf.schedule import Position, Stage
-from pgan_tf.tick import Tick
-from pgan_tf.train_step import METRICS
+from pgan_tf.config.schedule import Position, Stage
+from pgan_tf.training import tick as tick_module
+from pgan_tf.training.step import METRICS
+from pgan_tf.training.tick import Tick
 
 GOOD, BAD, OVERFLOW = 1.0, np.nan, np.inf
 POSITION = Position(Stage(0, 4, "stabilize", 0, 100), 1.0, 8, 0.001, 0.001, 100)

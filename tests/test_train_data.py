@@ -15,11 +15,12 @@ from absl import flags
 from absl.testing import flagsaver
 from source_helpers import save
 
-from pgan_tf import dry_run, training_loop
-from pgan_tf.train_step import METRICS
+from pgan_tf.planning import dry_run
+from pgan_tf.training import loop as training_loop
+from pgan_tf.training.step import METRICS
 from tfrecords.cache import prepare
-from tfrecords.errors import UserError
-from tfrecords.source import PictureOptions
+from tfrecords.common.errors import UserError
+from tfrecords.pictures.source import PictureOptions
 
 ROOT = pathlib.Path(__file__).parent.parent
 

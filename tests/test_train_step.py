@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf import state
-from pgan_tf.config import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.loss_config import LOSSES
-from pgan_tf.schedule import Stage
-from pgan_tf.train_step import METRICS, make_train_step
+from pgan_tf.config.losses import LOSSES
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.training import state
+from pgan_tf.training.step import METRICS, make_train_step
 
 STAGE = Stage(1, 8, "fade_in", 1, 1000)
 NETWORK = NetworkConfig(resolution=8, fmap_base=32, fmap_max=8, latent_size=8, mbstd_group_size=0)

@@ -14,14 +14,17 @@ import pytest
 import tensorflow as tf
 from tests_data import prepare_shapes
 
-from pgan_tf import checkpoint, loss_scale, run_folder, training_loop
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.per_resolution import PerResolution
-from pgan_tf.tolerance import Tolerance
-from pgan_tf.training_loop import train
-from tfrecords.dataset_info import read_dataset_info
-from tfrecords.errors import StoppedError, UserError
-from tfrecords.record_file import RecordFile
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs import folder as run_folder
+from pgan_tf.training import loop as training_loop
+from pgan_tf.training import loss_scale
+from pgan_tf.training.loop import train
+from pgan_tf.training.tolerance import Tolerance
+from tfrecords.common.errors import StoppedError, UserError
+from tfrecords.format.dataset_info import read_dataset_info
+from tfrecords.format.record_file import RecordFile
 
 STAGE_IMAGES = 64
 
@@ -61,7 +64,7 @@ def read_metrics(folder):
 @pytest.fixture(scope="module")
 def finished(info, tmp_path_factory):
     """A run through all five stages, on one device."""
-    from pgan_tf.distribution import make_strategy
+    from pgan_tf.devices.strategy import make_strategy
 
     folder = tmp_path_factory.mktemp("runs") / "whole"
     images_shown = run(make_config(5 * STAGE_IMAGES), info, folder, make_strategy("one_device"))
@@ -110,9 +113,9 @@ def test_tensorboard_gets_scalars_and_pictures(finished):
 
 def test_all_networks_learn_through_growth(finished):
     """Every variable of the last stage differs from its initial value, the average's too."""
-    from pgan_tf.distribution import make_strategy
-    from pgan_tf.schedule import make_stages
-    from pgan_tf.state import build_state
+    from pgan_tf.config.schedule import make_stages
+    from pgan_tf.devices.strategy import make_strategy
+    from pgan_tf.training.state import build_state
 
     folder, _ = finished
     config = make_config(5 * STAGE_IMAGES)

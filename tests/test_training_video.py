@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pgan_tf import run_history
 from pgan_tf.generating.training_video import caption, draw_training
-from tfrecords.errors import UserError
+from pgan_tf.runs import history as run_history
+from tfrecords.common.errors import UserError
 
 COLORS = [(200, 0, 0), (0, 200, 0), (0, 0, 200)]
 

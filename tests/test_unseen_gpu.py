@@ -7,7 +7,7 @@ import tomllib
 import pytest
 import tensorflow as tf
 
-from pgan_tf import unseen_gpu
+from pgan_tf.devices import unseen_gpu
 
 ROOT = pathlib.Path(__file__).parent.parent
 

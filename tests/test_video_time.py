@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from pgan_tf import checkpoint, run_folder
-from pgan_tf.config import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.schedule import make_stages
-from pgan_tf.state import build_state
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs import folder as run_folder
+from pgan_tf.training.state import build_state
 
 ROOT = Path(__file__).parent.parent
 

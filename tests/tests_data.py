@@ -1,7 +1,7 @@
 """Data sets for tests, made in a moment."""
 
 from tfrecords.cache import prepare
-from tfrecords.source import PictureOptions
+from tfrecords.pictures.source import PictureOptions
 
 
 def prepare_shapes(folder, resolution, **options):

@@ -6,15 +6,15 @@ import os
 import time
 from collections.abc import Callable
 
-from tfrecords import paths
-from tfrecords.dataset_info import DatasetInfo, is_dataset_folder, read_dataset_info
-from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME, read_details_file
-from tfrecords.errors import UserError
-from tfrecords.fingerprint import compute_fingerprint
-from tfrecords.in_words import counted, size_in_words
-from tfrecords.locking import BusyError
-from tfrecords.settling import settle_options
-from tfrecords.source import PictureOptions, Source
+from tfrecords.common import paths
+from tfrecords.common.errors import UserError
+from tfrecords.common.in_words import counted, size_in_words
+from tfrecords.common.locking import BusyError
+from tfrecords.format.dataset_info import DatasetInfo, is_dataset_folder, read_dataset_info
+from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME, read_details_file
+from tfrecords.format.fingerprint import compute_fingerprint
+from tfrecords.pictures.settling import settle_options
+from tfrecords.pictures.source import PictureOptions, Source
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing.disk_space import estimate_bytes
 from tfrecords.writing.writer import write_dataset

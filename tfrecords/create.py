@@ -11,10 +11,11 @@ import time
 
 from absl import flags
 
-from tfrecords import command_line, picture_flags
-from tfrecords.bounds import RESOLUTIONS, Bounds
-from tfrecords.checked_flags import define_number
-from tfrecords.in_words import counted
+from tfrecords.common import command_line
+from tfrecords.common.bounds import RESOLUTIONS, Bounds
+from tfrecords.common.checked_flags import define_number
+from tfrecords.common.in_words import counted
+from tfrecords.pictures import flags as picture_flags
 
 flags.adopt_module_key_flags(picture_flags)
 
@@ -49,11 +50,11 @@ def main(source_name: str, out_dir: str) -> None:
     """Converts `source_name` into `out_dir` as the flags say."""
     started = time.monotonic()
     # Imported here so that --help and mistaken flags answer at once.
-    from tfrecords import paths
-    from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME
-    from tfrecords.in_words import size_in_words
-    from tfrecords.settling import settle_options
-    from tfrecords.source import label_line
+    from tfrecords.common import paths
+    from tfrecords.common.in_words import size_in_words
+    from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME
+    from tfrecords.pictures.settling import settle_options
+    from tfrecords.pictures.source import label_line
     from tfrecords.sources.by_name import open_source
     from tfrecords.writing.disk_space import estimate_bytes
     from tfrecords.writing.out_folder import check_out_dir

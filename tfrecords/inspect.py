@@ -18,11 +18,11 @@ import sys
 
 from absl import flags
 
-from tfrecords import command_line
-from tfrecords.bounds import RESOLUTIONS, Bounds
-from tfrecords.checked_flags import define_number, define_text
-from tfrecords.errors import UserError
-from tfrecords.in_words import counted
+from tfrecords.common import command_line
+from tfrecords.common.bounds import RESOLUTIONS, Bounds
+from tfrecords.common.checked_flags import define_number, define_text
+from tfrecords.common.errors import UserError
+from tfrecords.common.in_words import counted
 
 _JSON = flags.DEFINE_bool("json", False, "summary: print JSON.")
 _RESOLUTION = define_number(
@@ -66,7 +66,7 @@ def main(command: str, *arguments: str) -> None:
             raise UserError(f"--{flag}: {command} has no such flag, {' and '.join(commands)} has")
     # Imported here so that --help and mistakes answer at once: TensorFlow takes seconds
     # to load. This comes first: it sets TensorFlow up.
-    import tfrecords.tensorflow_setup  # noqa: F401
+    import tfrecords.common.tensorflow_setup  # noqa: F401
 
     {
         "summary": _summary,
@@ -90,7 +90,7 @@ def _summary(folder: str) -> None:
 def _verify(folder: str) -> None:
     from tqdm import tqdm
 
-    from tfrecords.dataset_info import read_dataset_info
+    from tfrecords.format.dataset_info import read_dataset_info
     from tfrecords.inspecting.verification import find_problems
 
     problems = find_problems(folder)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pgan_tf.exporting.export import Writer
 from pgan_tf.exporting.litert import write_litert
 from pgan_tf.exporting.onnx_model import write_onnx
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.tfjs import write_tfjs
+from pgan_tf.exporting.writer import Writer
 
 FORMATS: dict[str, Writer] = {
     "saved_model": write_saved_model,

@@ -13,12 +13,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from pgan_tf.exporting.description import describe
 from pgan_tf.exporting.manifest import list_folder, read_description, read_manifest, source_of
-from pgan_tf.run_files import read_json
-from pgan_tf.trained import Trained
-from pgan_tf.whole_file import write_file
-from tfrecords.errors import UserError
+from pgan_tf.exporting.model_card import describe
+from pgan_tf.runs.files import write_file
+from pgan_tf.runs.small_files import read_json
+from pgan_tf.runs.trained import Trained
+from tfrecords.common.errors import UserError
 
 LIST = "models.json"
 # File systems take 255 bytes.

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.exporting.description import write_description
-from pgan_tf.exporting.export import Exported, ExportOptions, next_version, whole_version
-from pgan_tf.exporting.extras import check_pictures, import_extras
-from pgan_tf.exporting.inference import InferenceGenerator, fold
+from pgan_tf.exporting.model_card import write_description
+from pgan_tf.exporting.runtime_check import check_pictures, import_extras
 from pgan_tf.exporting.saved_model import save
-from pgan_tf.trained import Trained
-from tfrecords.temporary import temporary_folder
+from pgan_tf.exporting.writer import Exported, ExportOptions, next_version, whole_version
+from pgan_tf.networks.folded import InferenceGenerator, fold
+from pgan_tf.runs.trained import Trained
+from tfrecords.common.temporary import temporary_folder
 
 MODEL_FILE = "model.tflite"
 _SIGNATURE = "serving_default"

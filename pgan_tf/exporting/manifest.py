@@ -17,12 +17,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from pgan_tf.exporting.description import CARD_FILE, JSON_FILE
-from pgan_tf.run_files import read_json
-from pgan_tf.trained import Trained
-from pgan_tf.whole_file import write_file
-from tfrecords import files, paths
-from tfrecords.errors import UserError
+from pgan_tf.exporting.model_card import CARD_FILE, JSON_FILE
+from pgan_tf.runs.files import write_file
+from pgan_tf.runs.small_files import read_json
+from pgan_tf.runs.trained import Trained
+from tfrecords.common import files, paths
+from tfrecords.common.errors import UserError
 
 MANIFEST = "pgan-export.json"
 _BLOCK_BYTES = 2**20

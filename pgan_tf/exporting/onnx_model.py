@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.exporting.description import write_description
-from pgan_tf.exporting.export import Exported, ExportOptions, next_version, whole_version
-from pgan_tf.exporting.extras import check_pictures, import_extras
-from pgan_tf.exporting.inference import fold
+from pgan_tf.exporting.model_card import write_description
+from pgan_tf.exporting.runtime_check import check_pictures, import_extras
 from pgan_tf.exporting.signatures import make_signatures
-from pgan_tf.trained import Trained
+from pgan_tf.exporting.writer import Exported, ExportOptions, next_version, whole_version
+from pgan_tf.networks.folded import fold
+from pgan_tf.runs.trained import Trained
 
 MODEL_FILE = "model.onnx"
 _PACKAGES = "tf2onnx onnxruntime"

@@ -21,9 +21,9 @@ from pgan_tf.exporting.manifest import (
     visible_names,
     write_manifest,
 )
-from pgan_tf.whole_file import write_file
-from tfrecords import files
-from tfrecords.errors import UserError
+from pgan_tf.runs.files import write_file
+from tfrecords.common import files
+from tfrecords.common.errors import UserError
 
 # Built from demo/ by Vite.
 PAGE = pathlib.Path(__file__).parent / "page"

@@ -7,12 +7,12 @@ import shlex
 
 import tensorflow as tf
 
-from pgan_tf.exporting.description import write_description
-from pgan_tf.exporting.export import Exported, ExportOptions, next_version, whole_version
-from pgan_tf.exporting.inference import InferenceGenerator, fold
+from pgan_tf.exporting.model_card import write_description
 from pgan_tf.exporting.signatures import keras_endpoint, make_signatures
 from pgan_tf.exporting.warmup import write_warmup
-from pgan_tf.trained import Trained
+from pgan_tf.exporting.writer import Exported, ExportOptions, next_version, whole_version
+from pgan_tf.networks.folded import InferenceGenerator, fold
+from pgan_tf.runs.trained import Trained
 
 _USAGE = """A SavedModel for TensorFlow Serving, and for `tf.saved_model.load(FOLDER).signatures`.
 

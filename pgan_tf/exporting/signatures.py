@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from pgan_tf.exporting.inference import InferenceGenerator
-from pgan_tf.sampling import latents_of_seeds
+from pgan_tf.networks.folded import InferenceGenerator
+from pgan_tf.networks.sampling import latents_of_seeds
 
 
 def make_signatures(generator: InferenceGenerator) -> dict[str, Callable]:

@@ -14,15 +14,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from pgan_tf import sampling
-from pgan_tf.exporting.description import describe, write_description
-from pgan_tf.exporting.export import (
-    Exported,
-    ExportOptions,
-    exporting_into,
-    whole_version,
-    writing,
-)
 from pgan_tf.exporting.gallery import (
     check_place,
     default_name,
@@ -30,12 +21,21 @@ from pgan_tf.exporting.gallery import (
     read_list,
     write_list,
 )
-from pgan_tf.exporting.inference import Form, InferenceGenerator, fold
 from pgan_tf.exporting.manifest import free_version, list_folder, remove_version
+from pgan_tf.exporting.model_card import describe, write_description
 from pgan_tf.exporting.page_files import begin_page, read_page, write_page
 from pgan_tf.exporting.tfjs_graph import graph_model
-from pgan_tf.trained import Trained
-from tfrecords.errors import UserError
+from pgan_tf.exporting.writer import (
+    Exported,
+    ExportOptions,
+    exporting_into,
+    whole_version,
+    writing,
+)
+from pgan_tf.networks import sampling
+from pgan_tf.networks.folded import Form, InferenceGenerator, fold
+from pgan_tf.runs.trained import Trained
+from tfrecords.common.errors import UserError
 
 # Transposed convolutions, the least arithmetic, are slow in browsers.
 BROWSER_FORM = Form(upsampling="resize")

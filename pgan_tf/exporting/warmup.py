@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.config import NetworkConfig
-from pgan_tf.sampling import latents_from_seeds, one_hot_labels
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 # What a request calls the model; a server that warms up does not look at it.

@@ -9,15 +9,15 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from pgan_tf.data.records import find_records
 from pgan_tf.generating.nearest import Nearest, NearestSearch
 from pgan_tf.generating.output import make_folder_of, write_picture
 from pgan_tf.generating.pictures import enlarge
-from pgan_tf.records import find_records
-from tfrecords.dataset_info import DatasetInfo
-from tfrecords.errors import UserError
-from tfrecords.in_words import counted
-from tfrecords.record import decode_record, parse_images
-from tfrecords.record_file import RecordFile
+from tfrecords.common.errors import UserError
+from tfrecords.common.in_words import counted
+from tfrecords.format.dataset_info import DatasetInfo
+from tfrecords.format.record import decode_record, parse_images
+from tfrecords.format.record_file import RecordFile
 
 # Of larger pictures fewer at a time: as many pixels as 256 of 128 px have; 100 MB in float64.
 _LARGEST_BATCH, _BATCH_PIXELS = 256, 2**22

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.whole_file import write_file
-from pgan_tf.write_errors import what_to_do
-from tfrecords.errors import UserError
-from tfrecords.files import check_file_place
-from tfrecords.picture_file import encode_picture, is_file_name
+from pgan_tf.runs.files import write_file
+from pgan_tf.runs.write_errors import what_to_do
+from tfrecords.common.errors import UserError
+from tfrecords.common.files import check_file_place
+from tfrecords.pictures.picture_file import encode_picture, is_file_name
 
 
 def make_folder_of(path: str) -> None:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.exporting.inference import fold
 from pgan_tf.exporting.manifest import read_description
 from pgan_tf.generating.interpolation import truncate
-from pgan_tf.sampling import latents_from_seeds, to_uint8
-from pgan_tf.trained import Trained
-from tfrecords.errors import UserError
-from tfrecords.paths import list_names
+from pgan_tf.networks.folded import fold
+from pgan_tf.networks.sampling import latents_from_seeds, to_uint8
+from pgan_tf.runs.trained import Trained
+from tfrecords.common.errors import UserError
+from tfrecords.common.paths import list_names
 
 BATCH_SIZE = 16
 

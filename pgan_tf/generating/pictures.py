@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from pgan_tf import sampling
 from pgan_tf.generating.output import make_folder_of, write_picture
 from pgan_tf.generating.painter import BATCH_SIZE, Painter
+from pgan_tf.networks import sampling
 
 
 def draw_seeds(

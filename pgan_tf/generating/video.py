@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from pgan_tf.generating.output import make_folder_of, writing
-from pgan_tf.whole_file import copy_file
-from tfrecords.errors import UserError
-from tfrecords.temporary import temporary_folder
+from pgan_tf.runs.files import copy_file
+from tfrecords.common.errors import UserError
+from tfrecords.common.temporary import temporary_folder
 
 FORMATS = (".mp4", ".gif", ".webp")
 

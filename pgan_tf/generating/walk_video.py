@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from pgan_tf import sampling
 from pgan_tf.generating.interpolation import mix_straight, walk_smoothly, walk_straight
 from pgan_tf.generating.painter import BATCH_SIZE, Painter
-from pgan_tf.generating.requests import LARGEST_SEED
-from tfrecords.errors import UserError
+from pgan_tf.generating.parsing import LARGEST_SEED
+from pgan_tf.networks import sampling
+from tfrecords.common.errors import UserError
 
 FEWEST_KEYFRAMES = 3
 _MOST_NUMBERS = 2**26

@@ -12,9 +12,9 @@ from pgan_tf.metrics.ms_ssim import make_ms_ssim
 from pgan_tf.metrics.precision_recall import make_pr
 from pgan_tf.metrics.shape_modes import make_modes
 from pgan_tf.metrics.sliced_wasserstein import make_swd
-from tfrecords.bounds import shown
-from tfrecords.dataset_info import DatasetInfo
-from tfrecords.errors import UserError
+from tfrecords.common.bounds import shown
+from tfrecords.common.errors import UserError
+from tfrecords.format.dataset_info import DatasetInfo
 
 _OF_INCEPTION = ("fid", "kid", "is", "pr")
 NAMES = ("swd", "ms_ssim", "modes", *_OF_INCEPTION)

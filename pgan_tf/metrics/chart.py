@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pgan_tf.config import ScheduleConfig
+from pgan_tf.config.schedule import Stage, make_stages
+from pgan_tf.config.training import ScheduleConfig
 from pgan_tf.metrics.score import Score
-from pgan_tf.run_files import is_number
-from pgan_tf.schedule import Stage, make_stages
-from tfrecords.in_words import counted
+from pgan_tf.runs.small_files import is_number
+from tfrecords.common.in_words import counted
 
 _WIDTH, _PANEL_HEIGHT = 960, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 20, 46, 42

@@ -12,17 +12,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf import checkpoint, sampling
-from pgan_tf.bad_records import BadRecords
-from pgan_tf.dataset import make_dataset
-from pgan_tf.failures import readable_data_errors
-from pgan_tf.growth import named_variables
+from pgan_tf.data.bad_records import BadRecords
+from pgan_tf.data.dataset import make_dataset
+from pgan_tf.data.order import pictures_at
+from pgan_tf.devices.failures import readable_data_errors
 from pgan_tf.metrics.metric import Inception, Metric
 from pgan_tf.metrics.score import Score
-from pgan_tf.order import pictures_at
-from pgan_tf.tolerance import Tolerance, check_records
-from tfrecords.dataset_info import DatasetInfo, read_labels
-from tfrecords.errors import UserError
+from pgan_tf.networks import sampling
+from pgan_tf.networks.growth import named_variables
+from pgan_tf.runs import checkpoint
+from pgan_tf.training.tolerance import Tolerance, check_records
+from tfrecords.common.errors import UserError
+from tfrecords.format.dataset_info import DatasetInfo, read_labels
 
 _LARGEST_BATCH = 64
 # Of larger pictures fewer at a time: as many pixels as 64 of 256 px have.

@@ -13,15 +13,15 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 from tqdm import tqdm
 
-from pgan_tf.config import TrainingConfig
+from pgan_tf.config.training import TrainingConfig
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures, read_generated
 from pgan_tf.metrics.metric import Inception, Metric
 from pgan_tf.metrics.score import Score, best_score
 from pgan_tf.metrics.score_log import append_scores, draw_scores, read_scores
-from pgan_tf.metrics_file import metrics_path, read_ticks
-from pgan_tf.run_folder import readable_errors
-from pgan_tf.whole_file import copy_file
-from tfrecords.errors import UserError
+from pgan_tf.runs.files import copy_file
+from pgan_tf.runs.folder import readable_errors
+from pgan_tf.runs.metrics_file import metrics_path, read_ticks
+from tfrecords.common.errors import UserError
 
 _NETWORK = "average_generator"
 

@@ -19,11 +19,11 @@ import urllib.request
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfrecords.errors import UserError
-from tfrecords.files import whole_file
-from tfrecords.locking import locked
-from tfrecords.remote import read_whole
-from tfrecords.sources.tar import TAR_ERRORS, open_tar_file, read_member, read_members
+from tfrecords.common.errors import UserError
+from tfrecords.common.files import whole_file
+from tfrecords.common.locking import locked
+from tfrecords.common.remote import read_whole
+from tfrecords.sources.archives.tar import TAR_ERRORS, open_tar_file, read_member, read_members
 
 GRAPH_NAME = "classify_image_graph_def.pb"
 URL = f"https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/{GRAPH_NAME}"

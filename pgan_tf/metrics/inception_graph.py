@@ -9,7 +9,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from pgan_tf.metrics.inception_file import InceptionFile
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 
 # What the graph makes of one picture from its decoder; from there on it takes any batch.
 _PICTURES, _FEATURES, _LOGITS = "ExpandDims", "pool_3", "softmax/logits/MatMul"

@@ -15,7 +15,7 @@ import functools
 import numpy as np
 
 from pgan_tf.metrics.metric import Metric
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _WINDOW_SIDE, _WINDOW_DEVIATION = 11, 1.5

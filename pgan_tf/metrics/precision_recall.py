@@ -16,7 +16,7 @@ import numpy as np
 from pgan_tf.metrics.features import FeatureCollector, Features, blocks_of, count
 from pgan_tf.metrics.inception_graph import FILTER
 from pgan_tf.metrics.metric import Metric
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 
 NEIGHBOUR = 3
 

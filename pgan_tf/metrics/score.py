@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from pgan_tf.run_files import is_count, is_number
-from tfrecords.errors import UserError
+from pgan_tf.runs.small_files import is_count, is_number
+from tfrecords.common.errors import UserError
 
 KIND = "score"
 

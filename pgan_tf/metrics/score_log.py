@@ -14,14 +14,14 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from pgan_tf.config import ScheduleConfig
+from pgan_tf.config.training import ScheduleConfig
 from pgan_tf.metrics.chart import draw_chart
 from pgan_tf.metrics.score import Score, comparable_scores, scores_in
-from pgan_tf.metrics_file import append_rows, read_rows
-from pgan_tf.run_files import is_number
-from pgan_tf.sampling import encode_png
-from pgan_tf.whole_file import write_file
-from tfrecords.in_words import counted
+from pgan_tf.networks.sampling import encode_png
+from pgan_tf.runs.files import write_file
+from pgan_tf.runs.metrics_file import append_rows, read_rows
+from pgan_tf.runs.small_files import is_number
+from tfrecords.common.in_words import counted
 
 TABLE, CHART = "scores.txt", "metrics.png"
 

@@ -11,8 +11,8 @@ import functools
 import numpy as np
 
 from pgan_tf.metrics.metric import Metric
-from pgan_tf.paper.modes import ModeCoverage, mode_coverage
-from tfrecords.errors import UserError
+from pgan_tf.metrics.mode_coverage import ModeCoverage, mode_coverage
+from tfrecords.common.errors import UserError
 from tfrecords.sources import shapes
 
 # Larger pictures are reduced: their outlines are as far apart then.

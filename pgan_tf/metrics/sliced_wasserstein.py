@@ -18,7 +18,7 @@ import numpy as np
 
 from pgan_tf.metrics.laplacian import laplacian_pyramid
 from pgan_tf.metrics.metric import Metric
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
 
 LOWEST_LEVEL = 16
 PATCH_SIDE = 7

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from tfrecords.dataset_info import DatasetInfo, read_dataset_info, read_labels
-from tfrecords.errors import UserError
+from tfrecords.common.errors import UserError
+from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info, read_labels
+from tfrecords.format.record_file import BadRecordError
 from tfrecords.inspecting.inspection import Pictures, file_size, map_in_threads
-from tfrecords.record_file import BadRecordError
 
 _READ_BYTES = 2**22
 

@@ -8,12 +8,12 @@ import re
 
 import tensorflow as tf
 
-from tfrecords.dataset_info import DatasetInfo, read_dataset_info
-from tfrecords.errors import UserError
-from tfrecords.files import whole_folder
+from tfrecords.common.errors import UserError
+from tfrecords.common.files import whole_folder
+from tfrecords.common.paths import reason
+from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.inspecting.inspection import Pictures, class_names, map_in_threads, picture_classes
-from tfrecords.paths import reason
-from tfrecords.picture_file import encode_picture
+from tfrecords.pictures.picture_file import encode_picture
 
 # What some file systems do not take in a name.
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')

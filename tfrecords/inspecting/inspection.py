@@ -17,12 +17,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfrecords.dataset_info import DatasetInfo, read_classes, read_dataset_info
-from tfrecords.dataset_json import JSON_NAME, read_details_file
-from tfrecords.errors import UserError
-from tfrecords.in_words import counted, size_in_words
-from tfrecords.record import decode_record
-from tfrecords.record_file import BadRecordError, RecordFile
+from tfrecords.common.errors import UserError
+from tfrecords.common.in_words import counted, size_in_words
+from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info
+from tfrecords.format.dataset_json import JSON_NAME, read_details_file
+from tfrecords.format.record import decode_record
+from tfrecords.format.record_file import BadRecordError, RecordFile
 
 T = TypeVar("T")
 

@@ -11,10 +11,13 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfrecords import paths
-from tfrecords.dataset_info import DatasetInfo, read_dataset_info, read_labels
-from tfrecords.dataset_json import JSON_NAME, REJECTED_NAME
-from tfrecords.errors import UserError
+from tfrecords.common import paths
+from tfrecords.common.errors import UserError
+from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.remote import read_whole
+from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info, read_labels
+from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME
+from tfrecords.format.record_file import BadRecordError, RecordFile
 from tfrecords.inspecting.inspection import (
     Pictures,
     file_size,
@@ -22,10 +25,7 @@ from tfrecords.inspecting.inspection import (
     picture_classes,
     read_details,
 )
-from tfrecords.pyramid import build_pyramid
-from tfrecords.record_file import BadRecordError, RecordFile
-from tfrecords.regular_file import check_regular_file
-from tfrecords.remote import read_whole
+from tfrecords.pictures.pyramid import build_pyramid
 
 _READ_BYTES = 2**22
 _MOST_REJECTED_BYTES = 2**29  # lines on five million pictures

@@ -4,12 +4,12 @@ import functools
 import os
 from collections.abc import Callable
 
-from tfrecords import pyramid
-from tfrecords.errors import UserError
-from tfrecords.remote import is_remote
-from tfrecords.source import Source
+from tfrecords.common.errors import UserError
+from tfrecords.common.remote import is_remote
+from tfrecords.pictures import pyramid
+from tfrecords.pictures.source import Source
 from tfrecords.sources import shapes
-from tfrecords.sources.archive import is_archive, open_archive
+from tfrecords.sources.archives.archive import is_archive, open_archive
 from tfrecords.sources.celeba import open_celeba
 from tfrecords.sources.cifar import detect_cifar, open_cifar
 from tfrecords.sources.folder import open_folder

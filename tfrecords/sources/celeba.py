@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from tfrecords.errors import UserError
-from tfrecords.picture_kinds import decoders
-from tfrecords.source import Reader, Source
-from tfrecords.sources.archive import is_archive, open_archive
+from tfrecords.common.errors import UserError
+from tfrecords.pictures.kinds import decoders
+from tfrecords.pictures.source import Reader, Source
+from tfrecords.sources.archives.archive import is_archive, open_archive
 from tfrecords.sources.folder import open_folder
 
 ALIGNED_SIZE = (178, 218)  # width and height of a picture, in pixels

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from tfrecords import safe_pickle
-from tfrecords.errors import UserError
-from tfrecords.pickle_pieces import plain, printable
-from tfrecords.remote import read_whole
-from tfrecords.source import Source, one_hot
-from tfrecords.sources.archive import ARCHIVE_ERRORS, is_archive
-from tfrecords.sources.label_files import own_labels
+from tfrecords.common.errors import UserError
+from tfrecords.common.remote import read_whole
+from tfrecords.pickles import safe_pickle
+from tfrecords.pickles.pieces import plain, printable
+from tfrecords.pictures.source import Source, one_hot
+from tfrecords.sources.archives.archive import ARCHIVE_ERRORS, is_archive
+from tfrecords.sources.archives.tar import open_tar, read_member, read_members
+from tfrecords.sources.labels.files import own_labels
 from tfrecords.sources.listing import split_option
 from tfrecords.sources.parts import Arrays, file_identity, new_temporary_file
-from tfrecords.sources.tar import open_tar, read_member, read_members
 
 _SHAPE = (3, 32, 32)
 # The largest, CIFAR-100's training pictures, takes a quarter of each.

@@ -7,13 +7,13 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tfrecords.errors import UserError
-from tfrecords.images import smaller_side
-from tfrecords.limits import MOST_PICTURE_BYTES
-from tfrecords.picture_kinds import HEAD_BYTES
-from tfrecords.remote import is_remote, load_gfile, read_bytes, read_whole
-from tfrecords.source import Reader, Source, SourceFile
-from tfrecords.sources.label_files import find_labels
+from tfrecords.common.errors import UserError
+from tfrecords.common.limits import MOST_PICTURE_BYTES
+from tfrecords.common.remote import is_remote, load_gfile, read_bytes, read_whole
+from tfrecords.pictures.images import smaller_side
+from tfrecords.pictures.kinds import HEAD_BYTES
+from tfrecords.pictures.source import Reader, Source, SourceFile
+from tfrecords.sources.labels.files import find_labels
 from tfrecords.sources.listing import (
     has_picture_name,
     is_hidden,

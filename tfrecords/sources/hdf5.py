@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from tfrecords.errors import UserError
-from tfrecords.limits import check_expansion, picture_too_large
-from tfrecords.npy import parse_npy
-from tfrecords.regular_file import check_regular_file
-from tfrecords.remote import read_whole
-from tfrecords.source import Reader, Source, one_hot
-from tfrecords.sources.label_files import own_labels
+from tfrecords.common.errors import UserError
+from tfrecords.common.limits import check_expansion, picture_too_large
+from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.remote import read_whole
+from tfrecords.pickles.npy import parse_npy
+from tfrecords.pictures.source import Reader, Source, one_hot
+from tfrecords.sources.labels.files import own_labels
 from tfrecords.sources.listing import load_package, printable
 from tfrecords.sources.parts import file_identity
 

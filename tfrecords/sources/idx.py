@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tfrecords.errors import UserError
-from tfrecords.images import MAX_PIXELS
-from tfrecords.limits import check_expansion
-from tfrecords.regular_file import check_regular_file
-from tfrecords.source import Reader, Source, one_hot
-from tfrecords.sources.label_files import own_labels
+from tfrecords.common.errors import UserError
+from tfrecords.common.limits import check_expansion
+from tfrecords.common.regular_file import check_regular_file
+from tfrecords.pictures.images import MAX_PIXELS
+from tfrecords.pictures.source import Reader, Source, one_hot
+from tfrecords.sources.labels.files import own_labels
 from tfrecords.sources.listing import split_option
 from tfrecords.sources.parts import Arrays, file_identity, new_temporary_file
 

@@ -5,9 +5,9 @@ import posixpath
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tfrecords.errors import UserError
-from tfrecords.images import smaller_side
-from tfrecords.picture_kinds import KINDS, find_kind, kind_by_ending
+from tfrecords.common.errors import UserError
+from tfrecords.pictures.images import smaller_side
+from tfrecords.pictures.kinds import KINDS, find_kind, kind_by_ending
 
 _SAMPLED_PICTURES = 1000
 

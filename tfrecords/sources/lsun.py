@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 
-from tfrecords.errors import UserError
-from tfrecords.source import Source
-from tfrecords.sources.label_files import own_labels
+from tfrecords.common.errors import UserError
+from tfrecords.pictures.source import Source
+from tfrecords.sources.labels.files import own_labels
 from tfrecords.sources.listing import sample_read_sides
 from tfrecords.sources.lmdb_file import DamagedError, find_values
 from tfrecords.sources.parts import Parts, file_identity

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from tfrecords.limits import check_expansion
+from tfrecords.common.limits import check_expansion
 
 _HEADER_BYTES = 128
 _MATRIX, _COMPRESSED = 14, 15

@@ -11,11 +11,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from tfrecords.errors import UserError
-from tfrecords.in_words import size_in_words
-from tfrecords.limits import picture_too_large
-from tfrecords.source import Reader, SourceFile
-from tfrecords.temporary import temporary_folder
+from tfrecords.common.errors import UserError
+from tfrecords.common.in_words import size_in_words
+from tfrecords.common.limits import picture_too_large
+from tfrecords.common.temporary import temporary_folder
+from tfrecords.pictures.source import Reader, SourceFile
 
 
 class TemporaryPath:

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfrecords.errors import UserError
-from tfrecords.source import Reader, Source, one_hot
-from tfrecords.sources.label_files import own_labels
+from tfrecords.common.errors import UserError
+from tfrecords.pictures.source import Reader, Source, one_hot
+from tfrecords.sources.labels.files import own_labels
 
 LABEL_NAMES = ("circle", "square", "triangle", "star", "cross", "ring")
 

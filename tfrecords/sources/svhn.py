@@ -6,10 +6,10 @@ import zlib
 
 import numpy as np
 
-from tfrecords.errors import UserError
-from tfrecords.regular_file import check_regular_file
-from tfrecords.source import Source, one_hot
-from tfrecords.sources.label_files import own_labels
+from tfrecords.common.errors import UserError
+from tfrecords.common.regular_file import check_regular_file
+from tfrecords.pictures.source import Source, one_hot
+from tfrecords.sources.labels.files import own_labels
 from tfrecords.sources.listing import split_option
 from tfrecords.sources.mat_file import read_arrays
 from tfrecords.sources.parts import Arrays, file_identity, new_temporary_file

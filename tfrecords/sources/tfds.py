@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tfrecords.errors import UserError
-from tfrecords.images import smaller_side
-from tfrecords.remote import load_gfile
-from tfrecords.source import Reader, Source, one_hot
+from tfrecords.common.errors import UserError
+from tfrecords.common.remote import load_gfile
+from tfrecords.pictures.images import smaller_side
+from tfrecords.pictures.source import Reader, Source, one_hot
 from tfrecords.sources.folder import open_folder
-from tfrecords.sources.label_files import own_labels
+from tfrecords.sources.labels.files import own_labels
 from tfrecords.sources.listing import sample_sides
 from tfrecords.sources.parts import Parts, spool_parts
 

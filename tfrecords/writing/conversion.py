@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import PIL
 
-from tfrecords.content import digest_in_any_order
-from tfrecords.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME, read_details_file
-from tfrecords.errors import UserError
-from tfrecords.files import whole_file, write_file
-from tfrecords.source import OneHot, PictureOptions, Source, row_blocks
+from tfrecords.common.errors import UserError
+from tfrecords.common.files import whole_file, write_file
+from tfrecords.format.content import digest_in_any_order
+from tfrecords.format.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME, read_details_file
+from tfrecords.pictures.source import OneHot, PictureOptions, Source, row_blocks
 
 # The published converter shuffles with this seed; the same gives the same files.
 _SHUFFLE_SEED = 123

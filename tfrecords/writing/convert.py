@@ -20,12 +20,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from tfrecords.errors import UserError
-from tfrecords.images import prepare_picture
-from tfrecords.pyramid import build_pyramid
-from tfrecords.record import encode_image
-from tfrecords.record_file import frame
-from tfrecords.source import PictureOptions, Reader
+from tfrecords.common.errors import UserError
+from tfrecords.format.record import encode_image
+from tfrecords.format.record_file import frame
+from tfrecords.pictures.images import prepare_picture
+from tfrecords.pictures.pyramid import build_pyramid
+from tfrecords.pictures.source import PictureOptions, Reader
 
 # Chunks for each process that are being converted or wait for their turn to be written.
 _CHUNKS_IN_FLIGHT = 3

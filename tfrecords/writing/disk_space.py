@@ -3,10 +3,10 @@
 import os
 import shutil
 
-from tfrecords import pyramid
-from tfrecords.errors import UserError
-from tfrecords.in_words import size_in_words
-from tfrecords.source import PictureOptions
+from tfrecords.common.errors import UserError
+from tfrecords.common.in_words import size_in_words
+from tfrecords.pictures import pyramid
+from tfrecords.pictures.source import PictureOptions
 from tfrecords.writing.conversion import Conversion
 
 

@@ -13,10 +13,10 @@ import json
 import os
 from typing import Any
 
-from tfrecords.errors import UserError
-from tfrecords.locking import locked
-from tfrecords.names import is_file_name
-from tfrecords.regular_file import check_regular_file
+from tfrecords.common.errors import UserError
+from tfrecords.common.locking import locked
+from tfrecords.common.names import is_file_name
+from tfrecords.common.regular_file import check_regular_file
 
 JOURNAL_NAME = "journal.jsonl"
 

@@ -7,10 +7,10 @@ import os
 import shutil
 import tempfile
 
-from tfrecords.dataset_json import JSON_NAME
-from tfrecords.errors import UserError
-from tfrecords.names import as_text, is_text
-from tfrecords.remote import is_remote, load_gfile
+from tfrecords.common.errors import UserError
+from tfrecords.common.names import as_text, is_text
+from tfrecords.common.remote import is_remote, load_gfile
+from tfrecords.format.dataset_json import JSON_NAME
 from tfrecords.writing.journal import JOURNAL_NAME
 
 

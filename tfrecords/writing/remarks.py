@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from tfrecords.in_words import counted
+from tfrecords.common.in_words import counted
 
 # More kinds are in the list of rejected pictures.
 _MOST_LINES = 6

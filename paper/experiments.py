@@ -1,0 +1,227 @@
+"""The paper's experiments: commands, published figures, a scale for two cores. No TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from tfrecords.common.bounds import shown
+from tfrecords.common.errors import UserError
+
+_SECONDARY = "from secondary sources: the paper's table could not be read"
+
+# An eighth of the resolution, a quarter of the feature maps, 1/250 of the images; all else is as
+# the preset has it. The average forgets faster, since the run is shorter.
+_SMALL = (
+    *("--resolution=16", "--fmap_base=256", "--fmap_max=32", "--latent_size=32"),
+    *("--stabilize_kimg=4", "--fade_in_kimg=4", "--total_kimg=40", "--tick_kimg=8"),
+    "--average_decay=0.99",
+)
+# The same for presets made for several GPUs and 1024 px, whose batches shrink with resolution.
+_SMALL_BATCH = ("--batch_size=16", "--strategy=auto", "--learning_rate=0.001")
+# Wider, so that an image costs more than what surrounds it, such as building each stage.
+_SMALL_GROWTH = (
+    *("--resolution=32", "--fmap_base=1024", "--fmap_max=64", "--latent_size=64"),
+    *("--stabilize_kimg=2", "--fade_in_kimg=2", "--total_kimg=14", "--tick_kimg=2"),
+    *("--average_decay=0.99", "--keep_checkpoints=100"),
+)
+# At 32 px, as the paper: both experiments are small enough.
+_SMALL_MODES = (
+    *("--fmap_base=256", "--fmap_max=32", "--latent_size=32", "--stabilize_kimg=8"),
+    *("--fade_in_kimg=8", "--total_kimg=80", "--tick_kimg=16", "--average_decay=0.99"),
+)
+_SMALL_CIFAR = (
+    *("--fmap_base=256", "--fmap_max=32", "--latent_size=32", "--stabilize_kimg=4"),
+    *("--fade_in_kimg=4", "--total_kimg=48", "--tick_kimg=8", "--average_decay=0.99"),
+    "--rampup_kimg=1",
+)
+MODE_METRIC = "mnist_modes"
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One experiment of the paper.
+
+    Attributes:
+        name: for `--run`.
+        where: section, table or figure of the paper.
+        title: what it tries.
+        flags: of train.py at the paper's scale, the data but for; the first is the preset.
+        data: what to give as `--data` at the paper's scale.
+        other_data: other pictures that the paper trains alike.
+        small: flags that follow and bring it to 32 px or less and minutes on two cores.
+        metrics: what is measured of it: evaluate.py's, or `MODE_METRIC`, the mode test's.
+        published: figures of the paper, name and value.
+        source: where those are from.
+        curve: whether every checkpoint is measured, against time.
+    """
+
+    name: str
+    where: str
+    title: str
+    flags: tuple[str, ...]
+    data: str
+    small: tuple[str, ...]
+    metrics: tuple[str, ...] = ("swd", "ms_ssim")
+    published: tuple[tuple[str, str], ...] = ()
+    source: str = "paper"
+    curve: bool = False
+    other_data: str = ""
+
+    @property
+    def command(self) -> str:
+        """The command at the paper's scale."""
+        return " ".join(["python train.py", *self.flags, f"--data={self.data}"])
+
+
+def _table_1() -> list[Experiment]:
+    # The first row does not grow, at no scale; the last has larger networks and trains longer.
+    whole, converged = ("--initial_resolution=16",), ("--fmap_base=512", "--fmap_max=64")
+    rows = (
+        ("a", "Gulrajani et al. (2017)", "9.28", "0.2854", whole),
+        ("b", "+ growing", "4.28", "0.2838", ()),
+        ("c", "+ small minibatch", "46.23", "0.4065", ()),
+        ("d", "+ revised training parameters", "8.07", "0.3027", ()),
+        ("e_star", "+ minibatch discrimination", "9.84", "0.3057", ()),
+        ("e", "+ minibatch standard deviation", "7.04", "0.2950", ()),
+        ("f", "+ equalized learning rate", "4.39", "0.2902", ()),
+        ("g", "+ pixel norm", "3.56", "0.2845", ()),
+        (
+            *("h", "converged", "2.96", "0.2828"),
+            (*converged, "--latent_size=64", "--total_kimg=48", "--batch_size=16"),
+        ),
+    )
+    return [
+        Experiment(
+            name=f"table1_{row}",
+            where=f"§6.1, table 1 ({row.replace('_star', '*')})",
+            title=title,
+            flags=(f"--flagfile=presets/table1_{row}.flags",),
+            data="celeba:FOLDER",
+            other_data="lsun:FOLDER_OF_BEDROOM_LMDB",
+            small=(*_SMALL, *more),
+            published=(("SWD x10³", swd), ("MS-SSIM", ms_ssim)),
+            source=f"CelebA at 128 px, {_SECONDARY}",
+        )
+        for row, title, swd, ms_ssim, more in rows
+    ]
+
+
+def _growth() -> list[Experiment]:
+    forms = (
+        ("on", "Training with growing, against time", (), ()),
+        (
+            *("off", "Training without growing, against time", ("--initial_resolution=1024",)),
+            ("--initial_resolution=32",),
+        ),
+    )
+    return [
+        Experiment(
+            name=f"growth_{name}",
+            where="§6.2, figure 4",
+            title=title,
+            flags=("--flagfile=presets/celebahq-v1-1gpu.flags", *flags),
+            data="FOLDER_OF_CELEBAHQ",
+            small=(*_SMALL_GROWTH, *_SMALL_BATCH, "--mbstd_group_size=4", *small),
+            metrics=("swd",),
+            published=(("times as fast to 6.4 million images at 1024 px", "5.4"),)
+            if name == "on"
+            else (),
+            source="96 hours against about 520, which the paper extrapolates",
+            curve=True,
+        )
+        for name, title, flags, small in forms
+    ]
+
+
+def _mode_test() -> list[Experiment]:
+    whole = "--initial_resolution=32"
+    plain = ("--noequalized", "--nopixel_norm", "--nonormalize_latents")
+    forms = (
+        ("wgan_gp", "WGAN-GP", (whole, "--mbstd_group_size=0", *plain)),
+        ("normalization", "+ our normalization", (whole, "--mbstd_group_size=0")),
+        ("stddev", "+ minibatch standard deviation", (whole,)),
+        ("growing", "+ growing", ()),
+    )
+    modes = {4: ("640", "857", "881", "860"), 2: ("772", "887", "918", "920")}
+    return [
+        Experiment(
+            name=f"modes_k{divisor}_{name}",
+            where="appendix E, table 4",
+            title=f"Mode test, discriminator K/{divisor}: {title}",
+            flags=(
+                "--flagfile=presets/mnist_modes.flags",
+                f"--discriminator_fmap_divisor={divisor}",
+                *flags,
+            ),
+            data="mnist_rgb:FOLDER",
+            small=_SMALL_MODES,
+            metrics=(MODE_METRIC,),
+            published=(("modes of 1,000", count),),
+            source=_SECONDARY,
+        )
+        for divisor in (4, 2)
+        for (name, title, flags), count in zip(forms, modes[divisor], strict=True)
+    ]
+
+
+EXPERIMENTS = (
+    *_table_1(),
+    *_growth(),
+    Experiment(
+        name="celebahq",
+        where="§6.3, figure 5",
+        title="CelebA-HQ at 1024 px",
+        flags=("--flagfile=presets/celebahq-v2-8gpus.flags",),
+        data="FOLDER_OF_CELEBAHQ",
+        small=(*_SMALL, *_SMALL_BATCH),
+        published=(("training time", "4 days on 8 V100"),),
+    ),
+    Experiment(
+        name="celebahq_lsgan",
+        where="appendix B",
+        title="CelebA-HQ at 1024 px with LSGAN",
+        flags=("--flagfile=presets/celebahq-v1-1gpu.flags", "--loss=lsgan"),
+        data="FOLDER_OF_CELEBAHQ",
+        small=(*_SMALL, *_SMALL_BATCH, "--mbstd_group_size=4"),
+    ),
+    Experiment(
+        name="lsun",
+        where="§6.4, figures 6 and 7, appendix G",
+        title="LSUN categories at 256 px",
+        flags=("--flagfile=presets/lsun256.flags",),
+        data="lsun:FOLDER",
+        small=(*_SMALL, *_SMALL_BATCH),
+    ),
+    Experiment(
+        name="cifar10",
+        where="§6.5, table 3, appendix D",
+        title="CIFAR-10 without labels",
+        flags=("--flagfile=presets/cifar10.flags",),
+        data="tfds:cifar10:train",
+        small=_SMALL_CIFAR,
+        published=(("Inception score, best", "8.80"), ("mean", "8.56 ± 0.06")),
+        source=_SECONDARY,
+    ),
+    *_mode_test(),
+)
+
+
+def find(name: str) -> Experiment | None:
+    """Returns an experiment by its name, or None."""
+    return next((one for one in EXPERIMENTS if one.name == name), None)
+
+
+def choose(names: Sequence[str]) -> list[Experiment]:
+    """Returns the experiments of the names.
+
+    Raises:
+        UserError: a name is none of theirs.
+    """
+    if list(names) == ["all"]:
+        return list(EXPERIMENTS)
+    for name in names:
+        if find(name) is None:
+            known = ", ".join(one.name for one in EXPERIMENTS)
+            raise UserError(f"--run: expected all or some of {known}, got {shown(name)}")
+    return [one for one in EXPERIMENTS if one.name in names]

@@ -1,0 +1,41 @@
+"""The mode test of a run (paper, appendix E): `python -m paper.mode_test --run_dir=RUN`.
+
+Draws 25,600 pictures with the run's average generator, reads their digits and counts the modes.
+The figures are appended to the run's metrics.jsonl, beside those of evaluate.py.
+"""
+
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+
+from pgan_tf.metrics.score_log import append_scores
+from paper.mode_score import measure_modes
+from pgan_tf.metrics.mode_coverage import NUM_SAMPLES
+from tfrecords.common.bounds import Bounds
+from tfrecords.common.checked_flags import define_number, define_path
+from tfrecords.common.command_line import run
+from tfrecords.common.errors import UserError
+from tfrecords.sources.idx import open_mnist
+
+RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py on mnist_rgb:FOLDER.")
+DIGITS = define_path("digits", None, "Folder of MNIST's IDX files, for the classifier.")
+CACHE = define_path("cache", "datasets", "Where the classifier is kept.")
+SAMPLES = define_number("samples", NUM_SAMPLES, "Pictures drawn.", Bounds(1, 10**7, whole=True))
+
+
+def main() -> None:
+    """Counts and writes."""
+    run_dir, folder = RUN_DIR.value, DIGITS.value
+    if not run_dir:
+        raise UserError("--run_dir: expected the folder of a run of train.py, got none")
+    if not folder:
+        raise UserError("--digits: expected a folder of MNIST's IDX files, got none")
+    score = measure_modes(run_dir, open_mnist(folder), CACHE.value, SAMPLES.value)
+    append_scores(run_dir, [score])
+    print(
+        f"{score.values['modes']:.0f} of 1,000 modes in {score.num_images:,} pictures, reverse KL "
+        f"{score.values['reverse_kl']:.3f}; reals: {score.floor['modes']:.0f} and "
+        f"{score.floor['reverse_kl']:.3f}"
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,151 @@
+"""What training costs on this machine, stage by stage: `python -m pgan_tf.commands.benchmark`."""
+
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+
+import concurrent.futures
+import dataclasses
+import itertools
+import json
+import multiprocessing
+from collections.abc import Sequence
+
+import tensorflow as tf
+from absl import flags
+from tqdm import tqdm
+
+from pgan_tf.config.training import PRECISIONS, NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.devices.strategy import STRATEGIES, check_batch_sizes
+from pgan_tf.planning.limits import check_memory, physical_memory
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.schedule_config import BATCH_SIZES
+from pgan_tf.config.setting_flags import define_per_resolution, define_setting
+from pgan_tf.planning.stage_cost import StageCost, measure_stage
+from pgan_tf.runs.files import write_file
+from pgan_tf.runs.write_errors import what_to_do
+from tfrecords.common.bounds import RESOLUTIONS, Bounds, shown
+from tfrecords.common.checked_flags import define_number, define_path, define_read
+from tfrecords.common.command_line import run
+from tfrecords.common.errors import UserError
+from tfrecords.common.files import check_file_place
+
+
+def _read_precisions(text: str) -> list[str]:
+    names = text.split(",")
+    if not set(names) <= set(PRECISIONS):
+        raise ValueError(f"expected some of {', '.join(PRECISIONS)}, got {shown(text)}")
+    return names
+
+
+RESOLUTION = define_read(
+    "resolution",
+    "4,8,16,32,64,128",
+    "Of the stages, in pixels.",
+    lambda text: [RESOLUTIONS.read(part) for part in text.split(",")],
+    f"{RESOLUTIONS}, or some of them: 4,8,16",
+)
+BATCH_SIZE = define_per_resolution(
+    "batch_size",
+    "4:16,128:8,256:4,512:2",
+    "Global, one or by resolution: 4:16,128:8.",
+    BATCH_SIZES,
+)
+PRECISION = define_read(
+    "precision",
+    "float32",
+    f"Some of {', '.join(PRECISIONS)}.",
+    _read_precisions,
+)
+FMAP_BASE = define_setting(NetworkConfig, "fmap_base", "As of train.py.", default=2048)
+FMAP_MAX = define_setting(NetworkConfig, "fmap_max", "As of train.py.")
+JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "Compile with XLA, as of train.py.")
+STRATEGY = flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Devices.")
+SECONDS = define_number(
+    "seconds", 4.0, "For the iterations of a stage that are timed.", Bounds(0, 3600)
+)
+JSON = define_path("json", None, "File to write the figures to, too.")
+
+_COLUMNS = (
+    ("px", "resolution", "d"),
+    ("batch", "batch_size", "d"),
+    ("precision", "precision", "s"),
+    ("images/s", "images_per_second", ".2f"),
+    ("ms/iteration", "iteration_ms", ".1f"),
+    ("ms/D step", "discriminator_step_ms", ".1f"),
+    ("ms/G step", "generator_step_ms", ".1f"),
+    ("GFLOP/image", "gflops_per_image", ".2f"),
+    ("% of product", "percent_of_product", ".0f"),
+    ("product GFLOP/s", "product_gflops", ".0f"),
+    ("peak MiB", "peak_memory_mib", ".0f"),
+    ("compile s", "compile_seconds", ".1f"),
+)
+
+
+def make_config(
+    resolution: int, batch_size: PerResolution, precision: str, jit_compile: bool
+) -> TrainingConfig:
+    """Returns the configuration whose last stage is measured."""
+    network = NetworkConfig(
+        resolution=resolution, fmap_base=FMAP_BASE.value, fmap_max=FMAP_MAX.value
+    )
+    return TrainingConfig(
+        network=network,
+        schedule=ScheduleConfig(resolution=resolution, batch_size=batch_size),
+        precision=precision,
+        jit_compile=jit_compile,
+    )
+
+
+def to_table(costs: Sequence[StageCost]) -> str:
+    """Returns the measurements as aligned columns."""
+    rows = [[title for title, _, _ in _COLUMNS]]
+    rows += [[format(getattr(cost, name), form) for _, name, form in _COLUMNS] for cost in costs]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
+
+
+def main() -> None:
+    """Measures each stage in a process of its own."""
+    configs = [
+        make_config(resolution, BATCH_SIZE.value, precision, JIT_COMPILE.value)
+        for precision, resolution in itertools.product(PRECISION.value, RESOLUTION.value)
+    ]
+    for config in configs:
+        check_batch_sizes(config, 1)  # devices are the measuring processes', not this one's
+        if not tf.config.list_physical_devices("GPU"):
+            check_memory(config, 1, physical_memory())
+    if JSON.value:
+        check_file_place(JSON.value, "--json")  # before minutes of measuring
+    costs = []
+    with tqdm(configs, "Measuring", unit=" stages", disable=None) as bar:
+        for config in bar:
+            bar.set_postfix_str(f"{config.network.resolution} px, {config.precision}")
+            costs.append(_in_a_process_of_its_own(config))
+    print(to_table(costs))
+    if JSON.value:
+        _write(JSON.value, costs)
+        print(f"Wrote {JSON.value}")
+
+
+def _write(path: str, costs: Sequence[StageCost]) -> None:
+    text = json.dumps([dataclasses.asdict(cost) for cost in costs], indent=2) + "\n"
+    try:
+        write_file(path, text.encode())
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"--json: expected a file that can be written, got {path!r} ({error.message}): "
+            f"{what_to_do(error)}"
+        ) from None
+
+
+def _in_a_process_of_its_own(config: TrainingConfig) -> StageCost:
+    """So that each stage's peak of memory is its own; a process inherits none by being spawned."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(measure_stage, config, STRATEGY.value, SECONDS.value).result()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,48 @@
+"""Exports a trained generator: `python export.py --run_dir=RUN --export_dir=DIR`."""
+
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+
+from absl import flags
+
+from pgan_tf.commands import trained_flags as given
+from pgan_tf.exporting.model_card import TERMS
+from pgan_tf.exporting.writer import ExportOptions
+from pgan_tf.exporting.formats import FORMATS
+from tfrecords.common.checked_flags import define_path, define_text
+from tfrecords.common.command_line import run
+from tfrecords.common.errors import UserError
+
+flags.adopt_module_key_flags(given)
+
+EXPORT_DIR = define_path("export_dir", None, "Folder to write to.")
+FORMAT = flags.DEFINE_enum("format", "saved_model", sorted(FORMATS), "What to write.")
+QUANTIZE = flags.DEFINE_enum("quantize", "", ["", "float16"], "tfjs: store weights as halves.")
+NAME = define_text("name", None, "tfjs: of the generator on the page; else its run's.")
+
+
+def main() -> None:
+    """Exports the generator that the flags name."""
+    given.check_source()
+    if not EXPORT_DIR.value:
+        raise UserError("--export_dir: expected a folder, got none: name one")
+    if FORMAT.value != "tfjs" and (QUANTIZE.value or NAME.value):
+        raise UserError(f"--quantize, --name: expected --format=tfjs, got {FORMAT.value}")
+    trained = given.read_trained()
+    if trained.fading_in:
+        print(
+            f"{trained.source} is fading in, {trained.stage}: exported as it is, at alpha "
+            f"{trained.alpha:.3f}"
+        )
+    options = ExportOptions(EXPORT_DIR.value, QUANTIZE.value, NAME.value or "")
+    exported = FORMATS[FORMAT.value](trained, options)
+    if given.OFFICIAL_PKL.value:
+        print(TERMS)
+    for path in exported.kept:
+        print(f"Kept {path}: it was changed since it was exported, or is not of an export")
+    print(f"Wrote {exported.path} from {trained.source}. Look at it, and use it:\n")
+    for line in exported.what_next:
+        print(f"  {line}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,301 @@
+"""Draws with a trained generator: pictures, sheets and videos.
+
+    python generate.py --run_dir=RUN --grid=8x4
+    python generate.py --run_dir=RUN --seeds=0-99 --output=pictures
+    python generate.py --run_dir=RUN --video=walk --output=walk.mp4
+    python generate.py --run_dir=RUN --video=training --output=training.mp4
+    python generate.py --run_dir=RUN --neighbours=5 --grid=1x8 --output=neighbours.png
+
+The generator comes from a run folder, a checkpoint, a published pickle or what export.py wrote.
+"""
+
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+
+import dataclasses
+import posixpath
+
+import numpy as np
+from absl import flags
+from tqdm import tqdm
+
+from pgan_tf.runs import history as run_history
+from pgan_tf.commands import trained_flags as given
+from pgan_tf.generating import parsing as requests
+from pgan_tf.generating import neighbours, walk_video
+from pgan_tf.generating.output import check_folder_name
+from pgan_tf.generating.painter import Painter, open_saved_model, painter_of, truncated
+from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
+from pgan_tf.generating.training_video import draw_training, training_size
+from pgan_tf.generating.video import check_format, write_video
+from pgan_tf.metrics.inception_file import read_inception_file
+from pgan_tf.metrics.inception_graph import InceptionGraph
+from pgan_tf.runs.data import RunData, find_data, read_run_data
+from pgan_tf.runs.folder import read_config
+from tfrecords.common import bounds
+from tfrecords.common import checked_flags
+from tfrecords.common.bounds import Bounds
+from tfrecords.common.checked_flags import define_number, define_path, define_read, define_text
+from tfrecords.common.command_line import run
+from tfrecords.format.dataset_info import DatasetInfo
+from tfrecords.common.errors import UserError
+from tfrecords.common.in_words import counted
+from tfrecords.pictures.picture_file import FORMATS, check_picture_name
+from tfrecords.pictures.source import PictureOptions
+
+flags.adopt_module_key_flags(given)
+
+SAVED_MODEL = define_path(
+    "saved_model", None, "In place of --run_dir, an export. It is a program: docs/security.md."
+)
+
+# What to draw
+SEEDS = define_read(
+    "seeds",
+    None,
+    "Latents: seeds and ranges, such as 3,7,100-199. Default: 0-31, a slerp's 0-7.",
+    requests.parse_seeds,
+)
+LABELS = define_text("labels", None, "Names or numbers of classes, such as dog,3; in turns.")
+TRUNCATION = define_number("truncation", 1.0, "Latents' way from --truncation_seed.", Bounds(0, 1))
+TRUNCATION_SEED = define_number("truncation_seed", 0, "The centre of --truncation.", bounds.SEEDS)
+GRID = define_read(
+    "grid", None, "COLUMNSxROWS: one sheet, of the seeds or from one on.", requests.parse_grid
+)
+VIDEO = flags.DEFINE_enum(
+    "video",
+    None,
+    ["walk", "slerp", "training"],
+    "A loop: walk wanders among random latents, slerp goes from seed to seed. Or the run's "
+    "training, from its sheets of samples.",
+)
+SECONDS = define_number(
+    "seconds",
+    None,
+    "Of a video. Default: 10, a slerp's one for each seed.",
+    Bounds(0.1, 36_000),
+)
+FPS = define_number("fps", 30.0, "Frames a second of a video.", Bounds(1, 120))
+SMOOTHING = define_number(
+    "smoothing",
+    1.0,
+    "Of a walk: seconds from one random picture to the next.",
+    Bounds(0.05, 600),
+)
+
+# Nearest neighbours
+NEIGHBOURS = define_number(
+    "neighbours",
+    None,
+    "A sheet: each sample beside so many training pictures, those nearest to it. With --grid=1x8 "
+    "(the default) a row for each of 8 samples.",
+    Bounds(1, 100, whole=True),
+)
+DATA = define_path("data", None, "Of --neighbours: the training pictures. Default: the run's.")
+DATA_CACHE = define_path(
+    "data_cache", None, "Of --neighbours: where they are kept as TFRecords. Default: the run's."
+)
+INCEPTION = define_path(
+    "inception",
+    None,
+    "Of --neighbours: frozen Inception graph of 2015 (.pb or .tgz); neighbours in its features "
+    "stand beside those in pixels.",
+)
+
+# Where to
+OUTPUT = define_path(
+    "output",
+    None,
+    "A folder for PNG files; with --grid, or for one seed, a .png, .jpg or .webp file; with "
+    "--video .mp4, .webp or .gif.",
+)
+SCALE = define_number(
+    "scale",
+    None,
+    "Each pixel so many times. Default: 1, for videos up to 256 px.",
+    Bounds(1, 64, whole=True),
+)
+
+
+def open_painter() -> Painter:
+    """Opens the generator that was named.
+
+    Raises:
+        UserError: none was, or more than one, or it can't be read.
+    """
+    given.check_source(SAVED_MODEL)
+    if not SAVED_MODEL.value:
+        return painter_of(given.read_trained())
+    if given.NETWORK.value != "average_generator":
+        raise UserError("--network: expected --run_dir or --checkpoint: an export has one network")
+    return open_saved_model(SAVED_MODEL.value)
+
+
+def main() -> None:
+    """Draws a file for each seed, a grid or a video."""
+    check_flags_together()
+    columns, rows = GRID.value or ((1, 8) if NEIGHBOURS.value else (1, 1))
+    default_seeds = 1 if GRID.value else 8 if VIDEO.value == "slerp" else 32
+    seeds = SEEDS.value or list(range(default_seeds))
+    if VIDEO.value:
+        path = OUTPUT.value or f"{VIDEO.value}.mp4"
+        check_format(path, FPS.value)
+    else:
+        path = check_output(len(seeds))
+    if VIDEO.value == "training":
+        write_training(path)
+        return
+    painter = open_painter()
+    classes = requests.parse_classes(LABELS.value or "", painter.label_size, painter.label_names)
+    if TRUNCATION.value != 1:
+        painter = truncated(painter, TRUNCATION.value, TRUNCATION_SEED.value)
+
+    if NEIGHBOURS.value:
+        write_neighbours(painter, seeds, classes, (columns, rows), path)
+    elif VIDEO.value:
+        write_walk(painter, seeds, classes, (columns, rows), path)
+    elif posixpath.splitext(path)[1].lower() in FORMATS:
+        seeds = requests.seeds_of_sheet(seeds, columns * rows)
+        check_size(painter, columns, rows)
+        write_grid(painter, seeds, classes, columns, path, SCALE.value or 1)
+        print(f"Wrote {path}: {counted(len(seeds), 'picture')} of {painter.resolution} px")
+    else:
+        check_size(painter, 1, 1)
+        write_pictures(painter, seeds, classes, path, SCALE.value or 1)
+        print(f"Wrote {path}: {counted(len(seeds), 'picture')} of {painter.resolution} px")
+
+
+def check_output(num_seeds: int) -> str:
+    """Returns where pictures go.
+
+    Raises:
+        UserError: the name does not suit what is to be drawn.
+    """
+    if NEIGHBOURS.value or GRID.value:
+        path = OUTPUT.value or ("neighbours.png" if NEIGHBOURS.value else "grid.png")
+        check_picture_name(path, "--output")
+        return path
+    path = OUTPUT.value or "pictures"
+    if num_seeds > 1 or posixpath.splitext(path)[1].lower() not in FORMATS:
+        check_folder_name(path)
+    return path
+
+
+def check_flags_together() -> None:
+    """Checks that no flag is given that would do nothing beside the others.
+
+    Raises:
+        UserError: one is.
+    """
+    checked_flags.not_with(["neighbours"], VIDEO)
+    checked_flags.only_with(["fps", "seconds"], VIDEO)
+    checked_flags.only_with(["smoothing"], VIDEO, "walk")
+    checked_flags.only_with(["data", "data_cache", "inception"], NEIGHBOURS)
+    if TRUNCATION_SEED.value and TRUNCATION.value == 1:
+        raise UserError("--truncation_seed: expected --truncation below 1 with it, got 1")
+    if VIDEO.value == "training":
+        drawing = ["seeds", "labels", "truncation", "truncation_seed", "grid", "network"]
+        checked_flags.not_with(drawing, VIDEO)
+    if VIDEO.value == "walk" and len(SEEDS.value or [0]) > 1:
+        raise UserError("--seeds: expected one with --video=walk, got several: which is the first?")
+
+
+def check_size(painter: Painter, columns: int, rows: int) -> None:
+    """Checks that a sheet of so many pictures, scaled, is not too large."""
+    side = painter.resolution * (SCALE.value or 1)
+    requests.check_pixels(columns * side, rows * side)
+
+
+def write_training(path: str) -> None:
+    """Writes a video of a run's sheets of samples."""
+    given.check_source(SAVED_MODEL)
+    if not given.RUN_DIR.value:
+        raise UserError("--video=training: expected --run_dir alone, whose samples it shows")
+    sheets = run_history.list_sheets(given.RUN_DIR.value)
+    metrics = run_history.read_metrics(given.RUN_DIR.value)
+    num_frames = max(2, round((SECONDS.value or 10.0) * FPS.value))
+    requests.check_video(*training_size(sheets, SCALE.value), num_frames)
+    frames = draw_training(sheets, metrics, num_frames, SCALE.value)
+    bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
+    write_video(path, bar, num_frames, FPS.value)
+    print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {len(sheets)} sheets")
+
+
+def write_walk(
+    painter: Painter, seeds: list[int], classes: list[int], grid: tuple[int, int], path: str
+) -> None:
+    """Writes a video of a walk through the space of latents."""
+    columns, rows = grid
+    scale = SCALE.value or max(1, 256 // (rows * painter.resolution))
+    side = painter.resolution * scale
+    seconds = SECONDS.value or (len(seeds) if VIDEO.value == "slerp" else 10.0)
+    num_frames = max(2, round(seconds * FPS.value))
+    requests.check_video(columns * side, rows * side, num_frames)
+    if VIDEO.value == "slerp":
+        if len(set(seeds)) < 2:
+            raise UserError(f"--seeds: expected at least two for a slerp, got {seeds}")
+        walk = walk_video.walk_between(painter, seeds, classes, columns * rows, num_frames)
+    else:
+        keyframes = walk_video.num_keyframes(seconds, SMOOTHING.value)
+        count = columns * rows
+        walk = walk_video.random_walk(painter, seeds[0], classes, count, num_frames, keyframes)
+    frames = walk_video.draw_walk(painter, walk, columns, scale)
+    bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
+    write_video(path, bar, num_frames, FPS.value)
+    size = f"{columns * side} x {rows * side} px"
+    print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {size}")
+
+
+def find_training_pictures(painter: Painter) -> tuple[DatasetInfo, bool]:
+    """Returns what the generator was trained on, and whether it saw mirror images, too.
+
+    Raises:
+        UserError: it is not known, not there, or of other pictures.
+    """
+    run_dir = given.RUN_DIR.value or ""
+    if given.CHECKPOINT.value:
+        run_dir = posixpath.dirname(posixpath.dirname(given.CHECKPOINT.value)) or "."
+    config = read_config(run_dir) if run_dir else None
+    wanted = read_run_data(run_dir) if run_dir else None
+    if wanted is None:
+        options = PictureOptions(painter.resolution, painter.num_channels)
+        wanted = RunData("", "datasets", options)
+    changes = {"data": DATA.value, "data_cache": DATA_CACHE.value}
+    changes |= {"looked_for": ()} if DATA.value else {}
+    wanted = dataclasses.replace(wanted, **{k: v for k, v in changes.items() if v is not None})
+    if not wanted.data:
+        raise UserError(
+            "--data: expected the pictures that the generator was trained on, got none: only run "
+            "folders know theirs"
+        )
+    label_size = config.network.label_size if config else 0
+    chosen = bool(DATA.value)
+    info = find_data(wanted, painter.num_channels, label_size, config, chosen=chosen)
+    return info, config is not None and config.mirror_augment
+
+
+def write_neighbours(
+    painter: Painter, seeds: list[int], classes: list[int], grid: tuple[int, int], path: str
+) -> None:
+    """Writes a sheet of samples beside their nearest training pictures, and prints which."""
+    columns, rows = grid
+    seeds = requests.seeds_of_sheet(seeds, columns * rows)
+    check_size(painter, columns * (1 + NEIGHBOURS.value * (2 if INCEPTION.value else 1)), rows)
+    info, mirrored = find_training_pictures(painter)
+    measures = {"in pixels (root mean square, of 255)": neighbours.in_pixels}
+    if INCEPTION.value:
+        inception = InceptionGraph(read_inception_file(INCEPTION.value, ""))
+        measures["in Inception's features (root mean square)"] = lambda pictures: (
+            inception(pictures).features
+        )
+    samples = np.stack(list(draw_seeds(painter, seeds, classes)))
+    found = neighbours.find_neighbours(samples, info, NEIGHBOURS.value, mirrored, measures)
+    sheet = neighbours.make_sheet(samples, found, columns, SCALE.value or 1)
+    neighbours.write_sheet(path, sheet)
+    print(neighbours.describe(seeds, found))
+    seen = counted(info.num_images, "picture") + " and their mirror images" * mirrored
+    samples_of = f"{counted(len(seeds), 'sample')} of {painter.resolution} px"
+    print(f"Wrote {path}: {samples_of}, the nearest of {seen} beside each")
+
+
+if __name__ == "__main__":
+    run(main)

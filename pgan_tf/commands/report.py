@@ -1,0 +1,34 @@
+"""One HTML file about a run: `python -m pgan_tf.commands.report --run_dir=RUN`."""
+
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+
+import posixpath
+
+from pgan_tf.generating.report.report_file import write_report
+from tfrecords.common.bounds import Bounds
+from tfrecords.common.checked_flags import define_number, define_path
+from tfrecords.common.command_line import run
+from tfrecords.common.errors import UserError
+from tfrecords.common.in_words import size_in_words
+
+RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py.")
+OUTPUT = define_path("output", None, "HTML file. Default: report.html in the run folder.")
+CLIP_SECONDS = define_number(
+    "clip_seconds", 5.0, "Of the interpolation clip; 0 leaves it out.", Bounds(0, 120)
+)
+
+
+def main() -> None:
+    """Writes the page."""
+    run_dir = RUN_DIR.value
+    if not run_dir:
+        raise UserError("--run_dir: expected the folder of a run of train.py, got none: name one")
+    path = OUTPUT.value or posixpath.join(run_dir, "report.html")
+    if not path.lower().endswith((".html", ".htm")):
+        raise UserError(f"--output: expected NAME.html, got {path!r}: a page is written")
+    size = write_report(run_dir, path, CLIP_SECONDS.value)
+    print(f"Wrote {path}: {size_in_words(size)}; open it in a browser")
+
+
+if __name__ == "__main__":
+    run(main)

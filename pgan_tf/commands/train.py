@@ -1,0 +1,238 @@
+"""Trains a progressive GAN: `python train.py`, or `python train.py --data=FOLDER …`.
+
+Without --data it trains the built-in shapes with presets/shapes.flags. SIGINT (Ctrl-C) and
+SIGTERM let the step finish and save: the exit status is then 130 or 143, and the same command
+goes on. Where TF_CONFIG names several workers, the same command on each trains with all of them.
+"""
+
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+
+import contextlib
+import dataclasses
+import functools
+import itertools
+import os
+import pathlib
+import posixpath
+import shlex
+import sys
+
+import tensorflow as tf
+from absl import flags
+
+from pgan_tf.runs import flags_file
+from pgan_tf.commands import metric_flags
+from pgan_tf.commands import train_flags as given
+from pgan_tf.config.training import TrainingConfig
+from pgan_tf.networks.cost import cpu_days
+from pgan_tf.devices.strategy import describe, has_gpu, make_strategy
+from pgan_tf.planning.dry_run import describe_run
+from pgan_tf.training.given_weights import Weights, weights_to_begin_with
+from pgan_tf.metrics.in_training import Scorer
+from pgan_tf.config.network_flags import RESOLUTION
+from pgan_tf.data.records import check_resolutions
+from pgan_tf.runs.folder import (
+    check_folder,
+    check_place,
+    join_run,
+    locked_run,
+    open_run,
+    shown_to_workers,
+)
+from pgan_tf.config.schedule import describe_end
+from pgan_tf.devices.agreement import chief_first, ends_together, wait_for_all
+from pgan_tf.training.tolerance import Tolerance
+from pgan_tf.commands.train_checks import (
+    check_config,
+    check_flags,
+    check_run,
+    make_scorer,
+    plan_run,
+    read_inception,
+)
+from pgan_tf.training.loop import train
+from pgan_tf.planning.trial import try_heaviest_stage
+from pgan_tf.devices.unseen_gpu import warn_of_unseen_gpu
+from pgan_tf.devices.workers import ALONE, Workers, read_workers
+from tfrecords.cache import prepare
+from tfrecords.common.command_line import run
+from tfrecords.format.dataset_info import DatasetInfo, describe_labels
+from tfrecords.common.errors import UserError
+from tfrecords.common.in_words import counted
+from tfrecords.format.identity import identify, in_words
+from tfrecords.pictures.flags import num_channels
+
+flags.adopt_module_key_flags(given)
+
+
+def main() -> None:
+    """Trains, or says what it would do."""
+    warn_of_unseen_gpu()
+    if given.CONDITIONAL.value and given.LABELS.value == "none":
+        raise UserError("--conditional: expected labels, got --labels=none: leave one of them out")
+    if RESOLUTION.value is not None and given.DRY_RUN.value:
+        config = given.make_config(given.DATA.value, RESOLUTION.value, num_channels(), 0)
+        print_dry_run(config, make_strategy(given.STRATEGY.value))
+        return
+
+    if not given.DATA.value:
+        raise UserError("--data: expected pictures, TFRecords, tfds:NAME or shapes, got none")
+    if given.DETERMINISTIC.value:
+        tf.config.experimental.enable_op_determinism()
+    workers = ALONE if given.DRY_RUN.value else read_workers(os.environ)
+    # Before anything else that uses TensorFlow's devices: several workers need that.
+    strategy = make_strategy(given.STRATEGY.value, workers)
+    check_flags(strategy)
+    with ends_together(workers):
+        train_together(strategy, workers)
+
+
+def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
+    """Trains, this process alone or as one of several workers, of which the first one writes."""
+    inception = None
+    read_weights = functools.cache(weights_to_begin_with)
+
+    def check_before_converting(info: DatasetInfo) -> None:
+        run = plan_run(info, "", read_weights)
+        if given.DRY_RUN.value:
+            print_dry_run(run.config, strategy)
+            sys.exit()
+        check_run(run, info, strategy, inception, writes=workers.is_chief)
+
+    with chief_first(strategy, workers):
+        if not given.DRY_RUN.value:
+            # Before pictures are converted, which writes files and takes time.
+            if workers.is_chief and given.RUN_DIR.value:
+                check_place(given.RUN_DIR.value)
+            inception = read_inception()
+            if given.RUN_DIR.value:
+                read_weights(given.INIT_FROM.value, given.RUN_DIR.value.rstrip("/") or "/")
+        info = prepare(
+            given.DATA.value,
+            given.DATA_CACHE.value,
+            given.picture_options(),
+            labels=given.LABELS.value or ("wanted" if given.CONDITIONAL.value else None),
+            tfds_data_dir=given.TFDS_DATA_DIR.value,
+            before_converting=check_before_converting,
+        )
+        if workers.is_chief and (given.CONDITIONAL.value or given.LABELS.value):
+            unused = "" if given.CONDITIONAL.value else " (not used: train with --conditional)"
+            print(f"{describe_labels(info)}{unused}", flush=True)
+    run = plan_run(info, in_words(info), read_weights)
+    run_dir, config, weights = run.folder, run.config, run.weights
+    resolution = config.network.resolution
+    check_resolutions(info, config.schedule.initial_resolution, resolution)
+    if given.DRY_RUN.value:
+        print_dry_run(config, strategy)
+        return
+
+    check_run(run, info, strategy, inception, writes=workers.is_chief)
+    with chief_first(strategy, workers):
+        with_labels = config.network.label_size > 0
+        data = identify(info, resolution, given.DATA_CACHE.value, with_labels=with_labels)
+        config = dataclasses.replace(config, data=data)
+        scorer = make_scorer(config, info, run_dir, inception)
+    with contextlib.ExitStack() as until_the_end, contextlib.ExitStack() as until_compared:
+        with chief_first(strategy, workers):
+            if workers.is_chief:
+                until_the_end.enter_context(locked_run(run_dir))
+                check_folder(run_dir, config)
+                if workers.number > 1:
+                    until_compared.enter_context(shown_to_workers(run_dir, config))
+            else:
+                join_run(run_dir, config)
+        wait_for_all(strategy, workers)
+        until_compared.close()
+        train_in_folder(config, info, run_dir, strategy, weights, workers, scorer)
+
+
+def train_in_folder(
+    config: TrainingConfig,
+    info: DatasetInfo,
+    run_dir: str,
+    strategy: tf.distribute.Strategy,
+    weights: Weights | None,
+    workers: Workers,
+    scorer: Scorer | None,
+) -> None:
+    """Trains, when the run folder is locked."""
+    resolution = config.network.resolution
+    print(f"Devices: {describe(strategy, given.STRATEGY.value, workers)}. Run folder: {run_dir}")
+    if workers.is_chief:
+        days = cpu_days(config)
+        if not has_gpu() and days > 2:
+            print(f"Without a GPU this takes about {days:.0f} days: try presets/laptop.flags")
+        pictures = counted(info.num_images, "picture")
+        print(f"Training {resolution} px on {pictures} of {info.name}", flush=True)
+        if too_short := describe_end(config.schedule):
+            print(too_short, flush=True)
+    preflight = given.PREFLIGHT.value
+    if has_gpu() if preflight is None else preflight:
+        stage = try_heaviest_stage(config, info, strategy, given.MAX_BAD_RECORDS.value)
+        if workers.is_chief:
+            print(f"Preflight: one iteration of stage {stage.number} ({stage}) fits", flush=True)
+    opening = functools.partial(open_run, run_dir, config, flags_text(run_dir))
+    images_shown = train(
+        config,
+        info,
+        run_dir,
+        strategy,
+        Tolerance(
+            given.KEEP_CHECKPOINTS.value, given.MAX_BAD_RECORDS.value, given.MAX_BAD_STEPS.value
+        ),
+        weights,
+        workers,
+        **({"after_checkpoint": scorer} if scorer else {}),
+        **({"before_writing": opening} if workers.is_chief else {}),
+    )
+    if workers.is_chief:
+        print_what_next(run_dir, images_shown)
+
+
+def print_dry_run(config: TrainingConfig, strategy: tf.distribute.Strategy) -> None:
+    """Prints what the run would take."""
+    check_config(config, strategy)
+    print(f"Devices: {describe(strategy, given.STRATEGY.value, ALONE)}")
+    kept = given.KEEP_CHECKPOINTS.value + (metric_flags.KEEP_BEST.value is not None)
+    print(describe_run(config, strategy, kept))
+
+
+def flags_text(run_dir: str) -> str:
+    """Returns the flags as a --flagfile that does the same again."""
+    values = {
+        flag.name: flag.value if flag.name != "run_dir" else run_dir
+        for flag in flags.FLAGS.get_key_flags_for_module(given)
+        if flag.name != "dry_run"
+    }
+    return flags_file.flags_text(values)
+
+
+def print_what_next(run_dir: str, images_shown: int) -> None:
+    """Prints what one can do with a trained generator."""
+    run, name = shlex.quote(run_dir), shlex.quote(posixpath.basename(run_dir))
+    flagfile = shlex.quote(f"{run_dir}/flags.txt")
+    print(
+        f"""
+{run_dir} has been trained on {images_shown / 1000:g} thousand images: see {run_dir}/samples. Next:
+
+  go on      python train.py --flagfile={flagfile} --total_kimg=MORE
+  generate   python generate.py --run_dir={run} --grid=8x4 --output=grid.png
+  export     python export.py --run_dir={run} --export_dir=exports/{name}
+  watch      tensorboard --logdir={run}"""
+    )
+
+
+def with_default_preset(arguments: list[str]) -> list[str]:
+    """Puts the shapes preset before the arguments, unless they choose data or a preset."""
+    preset = pathlib.Path(__file__).parent / "presets" / "shapes.flags"
+    for word, after in itertools.pairwise([*arguments, ""]):
+        name, equals, value = word.lstrip("-").partition("=")
+        # "--data shapes" is "--data=shapes".
+        other_data = name == "data" and (value if equals else after) != "shapes"
+        if word.startswith("-") and (other_data or name == "flagfile"):
+            return arguments
+    return [f"--flagfile={preset}", *arguments]
+
+
+if __name__ == "__main__":
+    run(main, complete=with_default_preset)

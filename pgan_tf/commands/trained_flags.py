@@ -1,0 +1,51 @@
+"""The flags of commands that use a trained generator: where it comes from."""
+
+from __future__ import annotations
+
+from absl import flags
+
+from pgan_tf.runs import trained
+from tfrecords.common.checked_flags import define_path
+from tfrecords.common.errors import UserError
+
+RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py: its last checkpoint.")
+CHECKPOINT = define_path("checkpoint", None, "In place of --run_dir, one checkpoint file.")
+OFFICIAL_PKL = define_path(
+    "official_pkl", None, "In place of --run_dir, a pickle of the published implementation."
+)
+NETWORK = flags.DEFINE_enum(
+    "network", "average_generator", ["average_generator", "generator"], "Which weights."
+)
+
+_SOURCES = (RUN_DIR, CHECKPOINT, OFFICIAL_PKL)
+
+
+def check_source(*others: flags.FlagHolder) -> None:
+    """Checks that the flags name one generator.
+
+    Args:
+        others: flags of the command's own that name one, too.
+
+    Raises:
+        UserError: they name none, or more than one.
+    """
+    sources = [*_SOURCES, *others]
+    given = [f"--{flag.name}" for flag in sources if flag.value]
+    if len(given) != 1:
+        names = " or ".join(f"--{flag.name}" for flag in sources)
+        got = " and ".join(given) or "none"
+        raise UserError(f"{names}: expected one of them, got {got}: name the generator to use")
+
+
+def read_trained() -> trained.Trained:
+    """Reads the generator that the flags name.
+
+    Raises:
+        UserError: they name none, or more than one, or it cannot be read.
+    """
+    check_source()
+    if RUN_DIR.value:
+        return trained.from_run(RUN_DIR.value, NETWORK.value)
+    if OFFICIAL_PKL.value:
+        return trained.from_official(OFFICIAL_PKL.value, NETWORK.value)
+    return trained.from_checkpoint(CHECKPOINT.value, NETWORK.value)

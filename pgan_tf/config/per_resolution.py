@@ -1,0 +1,98 @@
+"""Resolutions, and numbers that depend on them. Pure Python."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tfrecords.common.bounds import RESOLUTIONS, Bounds, shown
+from tfrecords.common.errors import UserError
+
+LOWEST_RESOLUTION = 4
+POSITIVE = Bounds(0, 10**9, above=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class PerResolution:
+    """A number for each resolution; one that is not listed takes the next lower one's.
+
+    Two of these are equal where they give the same numbers, however they were written.
+
+    Attributes:
+        steps: pairs (resolution in pixels, value), by rising resolution; those that only
+            repeat the value before them are left out.
+    """
+
+    steps: tuple[tuple[int, float], ...]
+
+    def __post_init__(self) -> None:
+        before = [None, *(value for _, value in self.steps)]
+        steps = (step for step, last in zip(self.steps, before, strict=False) if step[1] != last)
+        object.__setattr__(self, "steps", tuple(steps))
+
+    def at(self, resolution: int) -> float:
+        """Returns the value at a resolution in pixels."""
+        return [value for lowest, value in self.steps if lowest <= resolution][-1]
+
+    def between(self, first: int, last: int) -> PerResolution:
+        """Returns what holds from one resolution to another, both included, in pixels."""
+        later = (step for step in self.steps if first < step[0] <= last)
+        return PerResolution(((first, self.at(first)), *later))
+
+    def check(self, bounds: Bounds, argument: str) -> None:
+        """Checks that there are values, by rising resolutions, and all within bounds.
+
+        Raises:
+            UserError: there are none, or one is not; the message begins with `argument`.
+        """
+        if not self.steps:
+            raise UserError(f"{argument}: expected at least one value, got none")
+        for resolution, value in self.steps:
+            check_resolution(resolution, argument)
+            bounds.check(value, argument)
+        resolutions = [resolution for resolution, _ in self.steps]
+        if resolutions != sorted(set(resolutions)):
+            raise UserError(f"{argument}: expected rising resolutions, got {resolutions}")
+
+    @classmethod
+    def parse(cls, text: str, argument: str, bounds: Bounds = POSITIVE) -> PerResolution:
+        """Reads `16` or `4:128,8:128,16:64`.
+
+        Raises:
+            UserError: the text is neither; `argument` names the flag it came from.
+        """
+        pairs = [part.rpartition(":") for part in text.split(",")]
+        if len(pairs) > 1 and not all(colon for _, colon, _ in pairs):
+            raise UserError(
+                f"{argument}: expected one number or RESOLUTION:NUMBER pairs such as 4:128,8:64, "
+                f"got {shown(text)}"
+            )
+        try:
+            steps = sorted(
+                (
+                    RESOLUTIONS.read(resolution.strip()) if colon else LOWEST_RESOLUTION,
+                    _without_point(bounds.read(value.strip())),
+                )
+                for resolution, colon, value in pairs
+            )
+        except ValueError as error:
+            whole = f" in {shown(text)}" if ":" in text else ""
+            raise UserError(f"{argument}: {error}{whole}") from None
+        if len({resolution for resolution, _ in steps}) < len(steps):
+            raise UserError(
+                f"{argument}: expected each resolution once, got {shown(text)}: keep one of a kind"
+            )
+        return cls(tuple(steps))
+
+    def __str__(self) -> str:
+        if len(self.steps) == 1 and self.steps[0][0] == LOWEST_RESOLUTION:
+            return f"{self.steps[0][1]}"
+        return ",".join(f"{resolution}:{value}" for resolution, value in self.steps)
+
+
+def _without_point(value: float) -> float:
+    return int(value) if value == int(value) else value
+
+
+def check_resolution(resolution: int, argument: str) -> None:
+    """Raises UserError unless `resolution` is a power of two from 4 to 1024 pixels."""
+    RESOLUTIONS.check(resolution, argument)

@@ -1,0 +1,208 @@
+"""What a run is made of: frozen values, checked once, stored as JSON. No TensorFlow.
+
+Defaults are the paper's (appendix A) as the published implementation has them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from typing import Any
+
+from pgan_tf.config.losses import LossConfig
+from pgan_tf.config.networks import NetworkConfig
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.schedule_config import ScheduleConfig
+from pgan_tf.config.setting import check_settings, require, setting
+from tfrecords.common.bounds import SEEDS, Bounds
+from tfrecords.common.errors import UserError
+from tfrecords.format.identity import DataIdentity
+
+__all__ = [
+    "CHANGEABLE",
+    "PRECISIONS",
+    "DataIdentity",
+    "LossConfig",
+    "NetworkConfig",
+    "ScheduleConfig",
+    "TrainingConfig",
+    "differences",
+]
+
+# Keras' dtype policies. Weights, statistics, norms, losses and optimizers are float32 in all.
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+_DECAYS = Bounds(0, 1, below=True)
+_REPEATS = Bounds(1, 10_000, whole=True)
+
+
+def _whole_number(text: str) -> int:
+    if len(text) > 40:
+        raise ValueError(f"a number of {len(text):,} digits")
+    return int(text)
+
+
+# What reading JSON that is no configuration comes to; RecursionError: one that is too deep.
+_MISFITS = (*(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError),)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that decides what a run computes.
+
+    Attributes:
+        dataset: the data set, as people call it.
+        data: what it holds; nothing in runs of before that was recorded.
+        label_names: of the classes, in order; empty where there are none, or no names.
+        network: the two networks.
+        schedule: when they grow.
+        loss: what they minimise.
+        adam_beta_1: decay of Adam's first moment (appendix A.1).
+        adam_beta_2: decay of Adam's second moment.
+        adam_epsilon: Adam's epsilon.
+        average_decay: of the exponential running average of the generator's weights.
+        discriminator_repeats: D steps for each G step.
+        simultaneous_updates: the G step sees the discriminator as it was before the last D
+            step (the CIFAR-10 configuration), or after it.
+        minibatch_repeats: iterations before the schedule is looked at again.
+        keep_optimizer_state: carry Adam's moments into the next stage instead of a fresh start.
+        mirror_augment: flip half of the real images left to right.
+        precision: one of `PRECISIONS`; float16 with dynamic loss scaling (`loss_scale`).
+        jit_compile: compile the networks and their gradients with XLA; pays on GPUs.
+        seed: of initial weights, latents, mixing factors and data order.
+    """
+
+    dataset: str = ""
+    data: DataIdentity = DataIdentity()
+    label_names: tuple[str, ...] = ()
+    network: NetworkConfig = NetworkConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    loss: LossConfig = LossConfig()
+    adam_beta_1: float = setting(0.0, _DECAYS)
+    adam_beta_2: float = setting(0.99, _DECAYS)
+    adam_epsilon: float = setting(1e-8, Bounds(0, 1, above=True))
+    average_decay: float = setting(0.999, _DECAYS)
+    discriminator_repeats: int = setting(1, _REPEATS)
+    simultaneous_updates: bool = False
+    minibatch_repeats: int = setting(4, _REPEATS)
+    keep_optimizer_state: bool = False
+    mirror_augment: bool = False
+    precision: str = setting("float32", choices=PRECISIONS)
+    jit_compile: bool = False
+    seed: int = setting(1000, SEEDS)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        require(
+            self.network.resolution == self.schedule.resolution,
+            "resolution",
+            f"the schedule's, {self.schedule.resolution}",
+            self.network.resolution,
+        )
+        if self.label_names:
+            given = len(self.label_names)
+            expected = f"{self.network.label_size}, one for each class"
+            require(given == self.network.label_size, "label_names", expected, given)
+
+    def to_json(self) -> str:
+        """Returns the configuration as indented JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=2, default=str) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> TrainingConfig:
+        """Reads what `to_json` wrote.
+
+        Raises:
+            UserError: it is not such a configuration.
+        """
+        try:
+            fields = json.loads(text, parse_int=_whole_number)
+            schedule = {
+                name: PerResolution(tuple((int(r), v) for r, v in value["steps"]))
+                if isinstance(value, dict)
+                else value
+                for name, value in fields.pop("schedule").items()
+            }
+            return cls(
+                network=NetworkConfig(**fields.pop("network")),
+                schedule=ScheduleConfig(**schedule),
+                loss=LossConfig(**fields.pop("loss")),
+                # Runs of before there were such fields have none.
+                data=DataIdentity(**fields.pop("data", {})),
+                label_names=tuple(fields.pop("label_names", ())),
+                **fields,
+            )
+        except _MISFITS as error:
+            raise UserError(
+                f"config.json: expected a pgan-tf configuration: {error!s:.200}"
+            ) from None
+
+
+# What may change between the parts of a run without making it another run.
+CHANGEABLE = frozenset(
+    {
+        *("schedule.total_kimg", "schedule.tick_kimg", "schedule.batch_size", "label_names"),
+        "order of the pictures",
+    }
+)
+
+# What a name of pictures that were converted ended with, as long as it told of their times.
+_CACHED = re.compile(r"-\d+px-[0-9a-f]{8}(?=, )")
+
+
+def differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[Any, Any]]:
+    """Returns the fields in which two configurations differ: dotted name to (old, new).
+
+    Numbers for resolutions that the two do not train make no difference.
+    """
+    both = [config.schedule for config in (old, new)]
+    first = max(schedule.initial_resolution for schedule in both)
+    last = max(first, min(schedule.resolution for schedule in both))
+    after = dict(_flatten(new))
+    return data_differences(old, new) | {
+        name: (value, after[name])
+        for name, value in _flatten(old)
+        if name not in ("dataset", "data")
+        and _between(value, first, last) != _between(after[name], first, last)
+    }
+
+
+def data_differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[str, str]]:
+    """Returns in what two configurations' data differ, as `differences` does.
+
+    What they hold decides, or their names and number where one of the two knows no more.
+    """
+    was, now = old.data, new.data
+    of_networks = ("resolution", "num_channels", "label_size")
+    # Other networks want other files of the same data.
+    other = any(getattr(old.network, name) != getattr(new.network, name) for name in of_networks)
+    if other or not (was.files and now.files):
+        names = tuple(_CACHED.sub("", config.dataset) for config in (old, new))
+        return {} if names[0] == names[1] else {"dataset": names}
+    if (was.files, was.labels) == (now.files, now.labels):
+        return {}
+    if was.same_in_another_order(now):
+        return {"order of the pictures": (f"{was.files[:8]}…", f"{now.files[:8]}…")}
+    if was.files == now.files:
+        return {"labels of the data": (_short(was.labels), _short(now.labels))}
+    words = (f"{one.dataset} (SHA-256 {one.data.files[:8]}…)" for one in (old, new))
+    return {"dataset": tuple(words)}
+
+
+def _short(digest: str) -> str:
+    return f"SHA-256 {digest[:8]}…" if digest else "none"
+
+
+def _between(value: Any, first: int, last: int) -> Any:
+    return value.between(first, last) if isinstance(value, PerResolution) else value
+
+
+def _flatten(config: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    pairs = []
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value) and not isinstance(value, (PerResolution, DataIdentity)):
+            pairs += _flatten(value, f"{prefix}{field.name}.")
+        else:
+            pairs.append((prefix + field.name, value))
+    return pairs

@@ -1,0 +1,158 @@
+"""The records of one resolution, by the picture's number: in memory, or from the files.
+
+Both ways read any record at once, and show the next good one in the place of a damaged one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from tfrecords.common.errors import UserError
+from tfrecords.format.dataset_info import DatasetInfo
+from tfrecords.format.record_file import BadRecordError, RecordFile
+
+# What is smaller is kept in memory: opening a file for each of many small records would take
+# longer than decoding them.
+MEMORY_BYTES = 2**30
+
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+    """Where each picture's record is.
+
+    Attributes:
+        paths: the files.
+        file_of: int64 (num_images,), each picture's file.
+        begins: int64 (num_images,), where its frame begins in the file, in bytes.
+        ends: int64 (num_images,), where it ends.
+    """
+
+    paths: tuple[str, ...]
+    file_of: np.ndarray
+    begins: np.ndarray
+    ends: np.ndarray
+
+    @property
+    def total_bytes(self) -> int:
+        """The size of all frames."""
+        return int((self.ends - self.begins).sum())
+
+
+def check_resolutions(info: DatasetInfo, first: int, last: int) -> None:
+    """Checks that a data set has what networks want that grow from one resolution to another.
+
+    Raises:
+        UserError: it has not.
+    """
+    found = ", ".join(map(str, info.files))
+    if last not in info.files:
+        raise UserError(
+            f"--resolution: expected one of the TFRecords in {info.name}, {found} px, got {last}: "
+            f"choose one of these, or convert the pictures again"
+        )
+    if first not in info.files:
+        raise UserError(
+            f"--initial_resolution: expected one of the TFRecords in {info.name}, {found} px, got "
+            f"{first}, at which the networks begin: give --initial_resolution={min(info.files)}, "
+            f"or convert the pictures again"
+        )
+
+
+def find_records(info: DatasetInfo, resolution: int) -> Records:
+    """Finds the records of a resolution.
+
+    Raises:
+        UserError: the data set lacks the resolution, or a file of it is missing or cut.
+    """
+    if resolution not in info.files:
+        raise UserError(
+            f"data: expected TFRecords of {resolution} px in {info.name}, got "
+            f"{sorted(info.files)}: choose another --resolution or convert the pictures again"
+        )
+    offsets = []
+    for path, count in zip(info.files[resolution], info.num_records[resolution], strict=True):
+        file = RecordFile(path, count)
+        offsets.append(file.offsets)
+        file.close()
+    counts = [len(one) - 1 for one in offsets]
+    if sum(counts) != info.num_images:
+        raise UserError(
+            f"data: expected {info.num_images} pictures of {resolution} px in {info.name}, "
+            f"got {sum(counts)}: convert the pictures again"
+        )
+    return Records(
+        paths=tuple(info.files[resolution]),
+        file_of=np.repeat(np.arange(len(counts)), counts),
+        begins=np.concatenate([one[:-1] for one in offsets]),
+        ends=np.concatenate([one[1:] for one in offsets]),
+    )
+
+
+def load_records(records: Records) -> tuple[list[bytes], np.ndarray, list[str]]:
+    """Reads all records into memory.
+
+    Returns:
+        The records; int64 (num_images,), which picture each one is: itself, or the next
+        good one where it is damaged; and what was wrong with the damaged ones.
+
+    Raises:
+        UserError: a file is gone, or no record of all can be read.
+    """
+    loaded: list[bytes | None] = []
+    problems = []
+    for index, path in enumerate(records.paths):
+        file = RecordFile(path, int((records.file_of == index).sum()))
+        for number in range(len(file)):
+            try:
+                loaded.append(file.read(number))
+            except BadRecordError as error:
+                loaded.append(None)
+                problems.append(str(error))
+        file.close()
+    good = np.array([number for number, record in enumerate(loaded) if record is not None])
+    if not len(good):
+        raise UserError(f"data: expected records, got none that is whole ({problems[0]})")
+    pictures = good[np.searchsorted(good, np.arange(len(loaded))) % len(good)]
+    return [loaded[number] for number in pictures], pictures, problems
+
+
+def make_file_reader(records: Records, most_damaged: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
+    """Returns what gives, of a picture's number, its record and whose it is: a data set of one.
+
+    That is the picture's own, or the next good one's where it is damaged, as in
+    `load_records`; TensorFlow checks the record's checksum. Where more than `most_damaged` in a
+    row are, it gives -1 for whose. A file that is gone is an error: `tf.errors.NotFoundError`.
+    """
+    paths, file_of = tf.constant(records.paths), tf.constant(records.file_of)
+    begins, ends = tf.constant(records.begins), tf.constant(records.ends)
+    num_pictures = len(records.file_of)
+
+    def read_own(picture: tf.Tensor) -> tf.data.Dataset:
+        path, begin = paths[file_of[picture]][None], begins[picture]
+        variant = tf.raw_ops.TFRecordDatasetV2(
+            filenames=path,
+            compression_type="",
+            buffer_size=ends[picture] - begin,
+            byte_offsets=begin[None],
+        )
+        record = tf.data.experimental.from_variant(variant, tf.TensorSpec((), tf.string)).take(1)
+        # In a map, which goes on after an error: a file's own data set would try to open one that
+        # is gone again and again, with ignore_errors for ever.
+        good = tf.data.Dataset.from_tensors(picture).map(lambda _: record.get_single_element())
+        # Asked for only if nothing good came: opens the file, and gives nothing.
+        there = tf.data.FixedLengthRecordDataset(path, record_bytes=1).take(1)
+        found = good.ignore_errors(log_warning=True).concatenate(there.filter(lambda _: False))
+        return found.map(lambda one: (one, picture))
+
+    none = tf.data.Dataset.from_tensors((tf.constant(""), tf.constant(-1, tf.int64)))
+
+    def read(picture: tf.Tensor) -> tf.data.Dataset:
+        tries = tf.data.Dataset.range(picture, picture + min(most_damaged + 1, num_pictures))
+        found = tries.flat_map(lambda number: read_own(number % num_pictures))
+        return found.concatenate(none).take(1)
+
+    return read

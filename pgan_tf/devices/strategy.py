@@ -1,0 +1,137 @@
+"""Which devices train, and how a batch is split over them."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import tensorflow as tf
+
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import TrainingConfig
+from pgan_tf.devices.workers import ALONE, Workers
+from tfrecords.common.errors import UserError
+from tfrecords.common.in_words import counted
+
+STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
+
+
+def make_strategy(name: str, workers: Workers = ALONE) -> tf.distribute.Strategy:
+    """Returns a distribution strategy.
+
+    With several workers this must come before anything else that uses TensorFlow's devices,
+    and returns when all of them are there.
+
+    Args:
+        name: `one_device`: the first GPU, or the CPU. `mirrored`: all GPUs of this
+            machine, or all its logical CPUs. `multi_worker`: all GPUs of all workers, or
+            the CPU of each. `auto`: multi_worker if there are several workers, else
+            mirrored if there are several GPUs, else one_device.
+        workers: read from the process's own TF_CONFIG, where TensorFlow looks too.
+
+    Raises:
+        UserError: it does not go with the workers, or they cannot be reached.
+    """
+    if name not in STRATEGIES:
+        raise UserError(f"--strategy: expected one of {', '.join(STRATEGIES)}, got {name!r}")
+    if workers.number > 1:
+        if name not in ("auto", "multi_worker"):
+            raise UserError(
+                f"--strategy: expected auto or multi_worker as TF_CONFIG names {workers.number} "
+                f"workers, got {name}, with which each would train alone and write the same files: "
+                f"leave it out, or unset TF_CONFIG"
+            )
+        return _connect(workers)
+    if name == "multi_worker":
+        raise UserError(
+            "--strategy=multi_worker: expected the environment variable TF_CONFIG to name at least "
+            "2 workers, got none or 1: docs/distributed.md shows how"
+        )
+    gpus = tf.config.list_logical_devices("GPU")
+    devices = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
+    if name == "mirrored" or (name == "auto" and len(gpus) > 1):
+        return tf.distribute.MirroredStrategy(devices)
+    return tf.distribute.OneDeviceStrategy(devices[0])
+
+
+def has_gpu() -> bool:
+    """Returns whether TensorFlow sees a GPU."""
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
+def describe(strategy: tf.distribute.Strategy, asked: str, workers: Workers = ALONE) -> str:
+    """Returns a few words on what trains, and why it was picked.
+
+    Args:
+        strategy: of `make_strategy`.
+        asked: the name that it was made by.
+        workers: all of them.
+    """
+    kind = "GPU" if has_gpu() else "CPU"
+    each = strategy.num_replicas_in_sync // workers.number
+    devices = f"{counted(each, kind)}"
+    if workers.number > 1:
+        picked, reason = "multi_worker", f"TF_CONFIG names {workers.number} workers"
+        devices = f"{workers.number} workers of {devices}, this is {workers}"
+    elif isinstance(strategy, tf.distribute.MirroredStrategy):
+        picked, reason = "mirrored", f"there are {each} {kind}s"
+    else:
+        picked, reason = "one_device", "there is one GPU" if kind == "GPU" else "there is no GPU"
+    return f"{devices} (--strategy={picked}{f', as {reason}' if asked == 'auto' else ''})"
+
+
+def check_batch_sizes(config: TrainingConfig, num_replicas: int) -> None:
+    """Checks that every stage's batch splits into replicas, and theirs into groups.
+
+    Raises:
+        UserError: one does not.
+    """
+    group = config.network.mbstd_group_size
+    for stage in make_stages(config.schedule):
+        batch_size = int(config.schedule.batch_size.at(stage.resolution))
+        replica_batch_size, rest = divmod(batch_size, num_replicas)
+        if rest or not replica_batch_size:
+            raise UserError(
+                f"--batch_size: expected a multiple of the {num_replicas} devices at "
+                f"{stage.resolution} px, got {batch_size}"
+            )
+        if group and replica_batch_size > group and replica_batch_size % group:
+            raise UserError(
+                f"--batch_size: expected a multiple of --mbstd_group_size={group} for each "
+                f"device at {stage.resolution} px, got {replica_batch_size} ({batch_size} over "
+                f"{num_replicas} devices)"
+            )
+
+
+def _connect(workers: Workers) -> tf.distribute.Strategy:
+    """Returns when all workers are there."""
+    print(f"Waiting for {workers.number} workers: {', '.join(workers.addresses)}", flush=True)
+    try:
+        with _ended_by_signals():
+            return tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.OpError as error:
+        first_line = error.message.strip().splitlines()[0]
+        raise UserError(
+            f"TF_CONFIG: expected all {workers.number} workers to be reached, got {first_line!r} "
+            f"on {workers}: see that {workers.addresses[workers.index]} is this machine's own "
+            f"address, that no other process has the port, and that the others were started"
+        ) from None
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Lets Ctrl-C end a call into TensorFlow that may take long, and SIGTERM what follows.
+
+    TensorFlow gives SIGTERM to its own handler, which only takes note of it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

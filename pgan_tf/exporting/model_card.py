@@ -1,0 +1,224 @@
+"""What there is to know about an exported generator: `pgan.json` for programs, `model_card.md`."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import json
+import posixpath
+from typing import Any
+
+import tensorflow as tf
+
+from pgan_tf.metrics.evaluation import weights_sha256
+from pgan_tf.metrics.score_log import read_scores
+from pgan_tf.runs.metrics_file import read_ticks
+from pgan_tf.runs.trained import Trained
+from pgan_tf.training.step import METRICS
+
+JSON_FILE, CARD_FILE = "pgan.json", "model_card.md"
+
+_WEIGHTS = {
+    "average_generator": "the running average of the generator's",
+    "generator": "the generator's as the last step left them",
+}
+# What goes with what is exported of a published network.
+TERMS = "The networks that the paper's authors published are under CC BY-NC 4.0, exported or not."
+_TRAINED_BY = {False: "pgan-tf", True: "the published implementation"}
+# Of more classes a card names the first ones; all are in pgan.json.
+_MOST_NAMES = 20
+_PAPER = "[Progressive Growing of GANs](https://arxiv.org/abs/1710.10196)"
+_LIMITS = """## Limits
+
+It draws what it was trained on, with all that is missing or common there. This card was written
+by a program that does not know where the pictures came from: whether people are in them, who
+owns them, and what for they may be used belongs here, by the hand of whoever publishes this.
+"""
+
+
+def describe(trained: Trained, export_format: str) -> dict[str, Any]:
+    """Returns what is known of a generator, as JSON can hold it.
+
+    Where it comes from a run, the run's `metrics.jsonl` tells `metrics`, the last tick until
+    then, and `scores`, those of the same checkpoint.
+
+    Args:
+        trained: the generator.
+        export_format: its name.
+    """
+    network, stage = trained.network, trained.stage
+    metrics, scores = _measured(trained)
+    return {
+        "made_by": "pgan-tf",
+        "trained_by": _TRAINED_BY[trained.published],
+        "terms": TERMS if trained.published else "",
+        "tensorflow": tf.__version__,
+        "format": export_format,
+        "resolution": stage.resolution,
+        "num_channels": network.num_channels,
+        "latent_size": network.latent_size,
+        "label_size": network.label_size,
+        "label_names": list(trained.label_names),
+        "training_data": trained.training_data,
+        "kimg": trained.kimg,
+        "weights": trained.weights,
+        "checkpoint": posixpath.basename(trained.source),
+        "stage": stage.index,
+        "phase": stage.phase,
+        "alpha": trained.alpha,
+        "is_blend": trained.fading_in,
+        "metrics": metrics,
+        "scores": scores,
+        "network": dataclasses.asdict(network),
+    }
+
+
+def write_description(folder: str, trained: Trained, export_format: str, usage: str) -> None:
+    """Writes both files.
+
+    Args:
+        folder: an export's.
+        trained: the generator.
+        export_format: its name.
+        usage: how to use the export, Markdown.
+    """
+    description = describe(trained, export_format)
+    texts = {
+        JSON_FILE: json.dumps(description, indent=2) + "\n",
+        CARD_FILE: model_card(description, usage),
+    }
+    for name, text in texts.items():
+        with tf.io.gfile.GFile(posixpath.join(folder, name), "w") as file:
+            file.write(text)
+
+
+def model_card(description: dict[str, Any], usage: str) -> str:
+    """Returns a page about a generator, Markdown.
+
+    Args:
+        description: see `describe`.
+        usage: how to use the export, Markdown.
+    """
+    known = description
+    size = known["resolution"]
+    data = known["training_data"]
+    published = known["trained_by"] == _TRAINED_BY[True]
+    unknown = "unknown: a published pickle does not say" if published else "unknown"
+    kimg = known["kimg"]
+    facts = {
+        "pictures": f"{size} x {size} px, {'RGB' if known['num_channels'] == 3 else 'gray'}",
+        "latents": f"{known['latent_size']} numbers, each N(0, 1)",
+        "classes": _classes(known),
+        "trained by": known["trained_by"],
+        "training data": data or unknown,
+        "trained on": unknown if kimg is None else f"{kimg:g} thousand images",
+        "weights": _WEIGHTS.get(known["weights"], "unknown"),
+        "growth": _growth(known),
+        "checkpoint": known["checkpoint"],
+    }
+    name = data or (known["checkpoint"] if published else "")
+    title = f"{name}, {size} px" if name else f"A generator of {size} px"
+    return "\n".join(
+        [
+            f"# {_escape(title)}",
+            "",
+            f"A generator trained by {known['trained_by']} as in {_PAPER} (Karras, Aila, Laine "
+            "and Lehtinen, ICLR 2018), and exported by pgan-tf.",
+            "",
+            *([known["terms"], ""] if known["terms"] else []),
+            *_table(("", ""), facts.items()),
+            "",
+            "## Use",
+            "",
+            usage,
+            "",
+            *_class_usage(known),
+            "## Measured",
+            "",
+            *_measurements(known),
+            "",
+            _LIMITS,
+        ]
+    )
+
+
+def _measured(trained: Trained) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    folder = posixpath.dirname(trained.source)
+    run_dir = posixpath.dirname(folder)
+    # A checkpoint may have been taken out of its run.
+    if posixpath.basename(folder) != "checkpoints" or trained.kimg is None:
+        return {}, []
+    images_shown = round(trained.kimg * 1000)
+    ticks = [row for row in read_ticks(run_dir) if row["images_shown"] <= images_shown]
+    # By content: the best checkpoint is a copy under another name.
+    weights = weights_sha256(trained.generator)
+    scores = [score.to_row() for score in read_scores(run_dir) if score.weights_sha256 == weights]
+    return (ticks[-1] if ticks else {}), scores
+
+
+def _classes(known: dict[str, Any]) -> str:
+    count, names = known["label_size"], known["label_names"]
+    if not count:
+        return "none"
+    listed = [*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])]
+    return f"{count}: `labels`, one-hot{', in this order: ' if names else ''}{', '.join(listed)}"
+
+
+def _class_usage(known: dict[str, Any]) -> list[str]:
+    """Says how a class is asked for by its name."""
+    count, names = known["label_size"], known["label_names"]
+    if not names:
+        return []
+    return [
+        f"`labels` that draw {_escape(names[-1])}: `tf.one_hot([{count - 1}], {count})`; the order "
+        f"of the classes is that of `label_names` in `{JSON_FILE}`. `generate.py --labels=NAME` "
+        "knows them by name.",
+        "",
+    ]
+
+
+def _growth(known: dict[str, Any]) -> str:
+    size, final = known["resolution"], known["network"]["resolution"]
+    if known["is_blend"]:
+        return (
+            f"fading in {size // 2}→{size} px: exported as it stood, a blend of both at alpha "
+            f"{known['alpha']:.3f}"
+        )
+    return "full" if size == final else f"to {size} px of {final}"
+
+
+def _measurements(known: dict[str, Any]) -> list[str]:
+    if not known["metrics"] and not known["scores"]:
+        return ["Nothing that is known here."]
+    lines = []
+    if known["scores"]:
+        rows = [(score["metric"], *_value_and_floor(score)) for score in known["scores"]]
+        lines += [*_table(("metric", "value", "of real pictures"), rows), ""]
+    numbers = {
+        name.replace("_", " "): f"{known['metrics'][name]:.4g}"
+        for name in METRICS
+        # Where all iterations of a tick were skipped there is no mean.
+        if known["metrics"].get(name) is not None
+    }
+    return [*lines, *_table(("last tick of training", "mean"), numbers.items())]
+
+
+def _value_and_floor(score: dict[str, Any]) -> tuple[str, str]:
+    """Returns the numbers that stand for a metric, of this generator and of real pictures."""
+    headline = score.get("headline", "")
+    values = (score.get(name) or {} for name in ("values", "floor"))
+    numbers = (value.get(headline) for value in values)
+    value, floor = ("" if number is None else f"{number:.4g}" for number in numbers)
+    return value, floor
+
+
+def _table(head: tuple[str, ...], rows: Any) -> list[str]:
+    return [
+        f"| {' | '.join(head)} |",
+        f"|{'---|' * len(head)}",
+        *(f"| {' | '.join(map(_escape, row))} |" for row in rows),
+    ]
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=False).replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,79 @@
+"""Carries weights from one stage's network into the next one's, by layer name (paper, §2)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+
+from pgan_tf.networks.networks import FADE
+from tfrecords.common.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Carried:
+    """What `carry_weights` did, as variable names such as `8x8_conv0/kernel`.
+
+    Attributes:
+        carried: took the source's value.
+        new: have no counterpart in the source, and keep their value.
+    """
+
+    carried: tuple[str, ...]
+    new: tuple[str, ...]
+
+
+def named_variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """Returns what a model has learned by `layer/variable`, such as `8x8_conv0/kernel`.
+
+    Statistics that do not train are among it, but not a fade's alpha, which follows from
+    the images shown.
+    """
+    return {
+        f"{layer.name}/{variable.name}": variable
+        for layer in model.layers
+        if layer.name != FADE
+        for variable in layer.variables
+    }
+
+
+def optimizer_variables(
+    optimizer: keras.optimizers.Optimizer, model: keras.Model
+) -> dict[str, keras.Variable]:
+    """Returns an Adam's state by `layer/variable/momentum|velocity`, and its `iterations`.
+
+    Args:
+        optimizer: a `keras.optimizers.Adam` built for the model's trainable variables.
+        model: the model.
+    """
+    names = {id(variable): name for name, variable in named_variables(model).items()}
+    state = {"iterations": optimizer.iterations}
+    slots = {"momentum": optimizer._momentums, "velocity": optimizer._velocities}
+    for slot, variables in slots.items():
+        for variable, value in zip(model.trainable_variables, variables, strict=True):
+            state[f"{names[id(variable)]}/{slot}"] = value
+    return state
+
+
+def carry_weights(source: dict[str, keras.Variable], target: dict[str, keras.Variable]) -> Carried:
+    """Gives each variable of `target` the value of its namesake in `source`, where there is one.
+
+    Nothing is changed unless all of it fits.
+
+    Args:
+        source: from `named_variables` or `optimizer_variables`.
+        target: the same of the network that takes over.
+
+    Raises:
+        UserError: a shape differs.
+    """
+    carried = tuple(name for name in target if name in source)
+    for name in carried:
+        if tuple(source[name].shape) != tuple(target[name].shape):
+            raise UserError(
+                f"{name}: expected shape {tuple(target[name].shape)}, got "
+                f"{tuple(source[name].shape)}: carry weights between networks of the same width"
+            )
+    for name in carried:
+        target[name].assign(source[name])
+    return Carried(carried, tuple(name for name in target if name not in source))

@@ -1,0 +1,140 @@
+"""The published networks of 2017, which Theano made, in the terms of the TensorFlow version.
+
+Such a network is saved as the name and the arguments of the function that built it, and its
+parameters in Lasagne's order: for each layer the kernel, the scale of its equalized learning
+rate, and the bias. Lasagne convolves as mathematics does, with the kernel turned round, and
+keeps kernels as (out, in, height, width).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tfrecords.common.errors import UserError
+from tfrecords.pickles.pieces import plain, printable
+
+_FUNCTIONS = {
+    "G_paper": "G_paper",
+    "G_progressive_8": "G_paper",
+    "D_paper": "D_paper",
+    "D_progressive_8": "D_paper",
+}
+# Where it differs from the TensorFlow version's.
+_DEFAULTS = {"fmap_base": 4096, "fmap_max": 256, "fused_scale": False}
+# What these networks cannot have here, or only so. (Labels: that generator brings the
+# latents alone to the hypersphere, ours latents and labels together.)
+_ONLY = {
+    "label_size": (0,),
+    "use_batchnorm": (False,),
+    "use_layernorm": (False,),
+    "mbdisc_kernels": (None, 0),
+    "mbstat_func": ("Tstdeps",),
+    "mbstat_avg": ("all", None),
+    "tanh_at_end": (None,),
+}
+# Its minibatch statistic is of the whole minibatch; as the TensorFlow version reads such files.
+_GROUP_SIZE = 16
+
+Layer = tuple[str, Callable[[np.ndarray], np.ndarray], float]
+
+
+def is_theano(state: dict[str, Any]) -> bool:
+    """Whether a saved network's fields are those of the Theano version."""
+    return "build_func_spec" in state
+
+
+def convert(state: dict[str, Any]) -> dict[str, Any]:
+    """Returns the fields that the TensorFlow version would have saved.
+
+    Raises:
+        UserError: it is another network than the paper's, or parameters are missing or too many.
+    """
+    options = {name: plain(value) for name, value in dict(state["build_func_spec"]).items()}
+    name = options.pop("func", None)
+    if not isinstance(name, str) or name not in _FUNCTIONS:
+        raise UserError(
+            f"expected G_paper or D_paper, got {printable(name)}: other networks are not known"
+        )
+    function = _FUNCTIONS[name]
+    for option, admitted in _ONLY.items():
+        if options.get(option, admitted[0]) not in admitted:
+            words = " or ".join(map(repr, admitted))
+            raise UserError(f"{name}: expected {option} {words}, got {printable(options[option])}")
+    options = _DEFAULTS | options
+    if function == "D_paper":
+        whole = options.pop("mbstat_avg", "all") == "all"
+        options["mbstd_group_size"] = _GROUP_SIZE if whole else 0
+    levels = int(math.log2(int(options.get("resolution", 32))))
+    layers = _generator_layers(levels) if function == "G_paper" else _discriminator_layers(levels)
+    parameters = iter([np.asarray(plain(value)) for value in state["param_values"]])
+    equalized = bool(options.get("use_wscale", True))
+    variables = []
+    try:
+        for layer, to_published, gain in layers:
+            weight = to_published(next(parameters))
+            if equalized:
+                # The constant that the layer will be multiplied by, see `equalized`.
+                he_constant = gain / math.sqrt(math.prod(weight.shape[:-1]))
+                weight = weight * (float(next(parameters)) / he_constant)
+            variables.append((f"{layer}/weight", weight.astype(np.float32)))
+            variables.append((f"{layer}/bias", next(parameters)))
+    except (StopIteration, ValueError, TypeError, LookupError):
+        raise UserError(
+            f"{name}: expected the parameters of {layer}, got others or no more of them"
+        ) from None
+    left = len(list(parameters))
+    if left:
+        raise UserError(f"{name}: expected no parameters after {layer}, got {left} more")
+    lod = plain(dict(state.get("toplevel_params", {})).get("cur_lod", 0.0))
+    return {
+        "build_func_name": function,
+        "static_kwargs": options,
+        "variables": [("lod", lod), *variables],
+    }
+
+
+def _generator_layers(levels: int) -> Iterator[Layer]:
+    relu = math.sqrt(2.0)
+    yield "4x4/Dense", _dense_of_full_convolution, relu / 4
+    yield "4x4/Conv", _convolution, relu
+    for level in range(3, levels + 1):
+        for name in ("Conv0", "Conv1"):
+            yield f"{2**level}x{2**level}/{name}", _convolution, relu
+    for lod in range(levels - 1):
+        yield f"ToRGB_lod{lod}", _pixelwise, 1.0
+
+
+def _discriminator_layers(levels: int) -> Iterator[Layer]:
+    relu = math.sqrt(2.0)
+    yield "FromRGB_lod0", _pixelwise, relu
+    for level in range(levels, 2, -1):
+        for name in ("Conv0", "Conv1"):
+            yield f"{2**level}x{2**level}/{name}", _convolution, relu
+        yield f"FromRGB_lod{levels - level + 1}", _pixelwise, relu
+    yield "4x4/Conv", _convolution, relu
+    yield "4x4/Dense0", _dense_of_valid_convolution, relu
+    yield "4x4/Dense1", np.asarray, 1.0
+
+
+def _convolution(kernel: np.ndarray) -> np.ndarray:
+    """(out, in, h, w), to be turned round → (h, w, in, out), as it is."""
+    return kernel[:, :, ::-1, ::-1].transpose(2, 3, 1, 0)
+
+
+def _pixelwise(kernel: np.ndarray) -> np.ndarray:
+    """(in, out) → (1, 1, in, out)."""
+    return kernel[None, None]
+
+
+def _dense_of_full_convolution(kernel: np.ndarray) -> np.ndarray:
+    """4x4 on one pixel, which lays the kernel out as it is: (out, in, 4, 4) → (in, out * 16)."""
+    return kernel.transpose(1, 0, 2, 3).reshape(kernel.shape[1], -1)
+
+
+def _dense_of_valid_convolution(kernel: np.ndarray) -> np.ndarray:
+    """4x4 on 4x4 pixels, to be turned round: (out, in, 4, 4) → (in * 16, out)."""
+    return kernel[:, :, ::-1, ::-1].reshape(kernel.shape[0], -1).T

@@ -1,1 +1,0 @@
-"""What `python -m pgan_tf.report` makes of a run: one HTML file."""

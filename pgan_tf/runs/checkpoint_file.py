@@ -1,0 +1,168 @@
+"""The file of a checkpoint: arrays by name, written and read one by one.
+
+It is an archive as `numpy.savez` writes it: a zip of .npy files, not compressed. So an array
+takes as much memory as it takes of the file: what the file says of shapes is never believed
+further than that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+import numpy as np
+import tensorflow as tf
+
+from pgan_tf.runs.files import whole_file
+from tfrecords.common.regular_file import check_regular_file
+
+# What reading bytes that are no archive of ours comes to, by where they go wrong.
+DAMAGED = (
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    OSError,
+    MemoryError,
+    RuntimeError,
+    SyntaxError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+_CHUNK = 2**20
+# Our archives' lists of members have a tenth of that. zipfile reads them at once.
+_LARGEST_READ = 2**22
+_ENDING = ".npy"
+
+
+def write_arrays(path: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
+    """Writes a file of arrays; it gets its name when it is complete.
+
+    Args:
+        path: where to.
+        arrays: each one and its name; they are asked for one after the other, so that no more
+            than one needs to be in memory.
+
+    Raises:
+        tf.errors.OpError: it can't be written, such as on a full disk.
+    """
+    with whole_file(path) as file, zipfile.ZipFile(_Output(file), "w") as archive:
+        for name, array in arrays:
+            with archive.open(name + _ENDING, "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+
+
+class ArrayFile:
+    """A file of arrays that is open; see `open_arrays`."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        """Reads the list of members, and checks that they have a place in the file.
+
+        Raises:
+            Exception: one of `DAMAGED`.
+        """
+        self._archive = zipfile.ZipFile(_Input(file, size))
+        members = self._archive.infolist()
+        self.names = [member.filename.removesuffix(_ENDING) for member in members]
+        if len(set(self.names)) < len(self.names):
+            raise ValueError("two arrays of the same name")
+        for member in members:
+            if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
+                raise ValueError(f"{member.filename[:80]!r} is compressed or encrypted")
+            if member.file_size != member.compress_size:
+                raise ValueError(f"{member.filename[:80]!r} has two sizes")
+        if sum(member.file_size for member in members) > size:
+            raise ValueError("arrays larger than the file")
+
+    def read(self, name: str) -> np.ndarray:
+        """Reads an array of numbers or text, and checks it against its checksum.
+
+        Raises:
+            Exception: one of `DAMAGED`; KeyError where there is no such array.
+        """
+        member = self._archive.getinfo(name + _ENDING)
+        with self._archive.open(member) as file:
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise ValueError(f"{name[:80]!r} is of an unknown version")
+            shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
+            left = member.file_size - file.tell()
+            if dtype.kind not in "fiuU" or not dtype.itemsize:
+                raise ValueError(f"{name[:80]!r} holds {dtype}")
+            if any(n < 0 for n in shape) or math.prod(shape) * dtype.itemsize != left:
+                raise ValueError(f"{name[:80]!r} has {left} bytes for another shape")
+            contents = np.empty(left, np.uint8)
+            for begin in range(0, left, _CHUNK):
+                end = min(begin + _CHUNK, left)
+                contents[begin:end] = np.frombuffer(file.read(end - begin), np.uint8)
+        return contents.view(dtype).reshape(shape, order="F" if by_columns else "C")
+
+
+@contextlib.contextmanager
+def open_arrays(path: str) -> Iterator[ArrayFile]:
+    """Opens a file of arrays, local or remote.
+
+    Raises:
+        UserError: it is no file but a folder, a pipe or a device.
+        tf.errors.OpError: it can't be opened.
+        Exception: one of `DAMAGED`.
+    """
+    check_regular_file(path)
+    size = tf.io.gfile.stat(path).length
+    with tf.io.gfile.GFile(path, "rb") as file:
+        yield ArrayFile(file, size)
+
+
+class _Output:
+    """A file that is only written to: zipfile then asks for nothing else."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.flush = file, file.flush
+
+    def write(self, contents: bytes) -> int:
+        self._file.write(contents)
+        return len(contents)
+
+
+class _Input:
+    """A file that is read in parts that it has, and that memory has room for."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._size, self._at = file, size, 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        if not 0 <= at <= self._size:
+            raise OSError("an offset outside of the file")
+        self._at = at
+        return at
+
+    def read(self, size: int = -1) -> bytes:
+        left = self._size - self._at
+        size = left if size < 0 else min(size, left)
+        if size > _LARGEST_READ:
+            raise zipfile.BadZipFile("a list of arrays that is too long")
+        self._file.seek(self._at)
+        contents = self._file.read(size)
+        self._at += len(contents)
+        return contents
+
+    def close(self) -> None:
+        """Leaves the file to who opened it."""

@@ -1,0 +1,142 @@
+"""The pictures that a run was trained on, found again by what its flags.txt says."""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+import re
+
+from pgan_tf.config.training import CHANGEABLE, TrainingConfig, data_differences
+from pgan_tf.runs.flags_file import find_path, read_flags
+from tfrecords.cache import prepare
+from tfrecords.common.errors import UserError
+from tfrecords.common.in_words import counted
+from tfrecords.format.dataset_info import DatasetInfo
+from tfrecords.format.identity import identify
+from tfrecords.format.identity import in_words as name_in_words
+from tfrecords.pictures.images import parse_background
+from tfrecords.pictures.source import PictureOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class RunData:
+    """Where pictures are and what becomes of them: as train.py's flags of the same names.
+
+    Attributes:
+        data: a folder of TFRecords, or what they are made from; empty where it is unknown.
+        data_cache: where what was made is kept.
+        options: what becomes of each picture.
+        labels: where labels come from; None for the data's own.
+        tfds_data_dir: where TensorFlow Datasets keeps its files; None for its own place.
+        looked_for: where the data are not, though they should be.
+    """
+
+    data: str
+    data_cache: str
+    options: PictureOptions
+    labels: str | None = None
+    tfds_data_dir: str | None = None
+    looked_for: tuple[str, ...] = ()
+
+
+def find_data(
+    wanted: RunData,
+    num_channels: int,
+    label_size: int,
+    begun: TrainingConfig | None = None,
+    *,
+    chosen: bool = True,
+) -> DatasetInfo:
+    """Returns the data set that a generator was trained on.
+
+    Args:
+        wanted: where it is.
+        num_channels: of the generator's pictures.
+        label_size: the generator's classes; 0 for any.
+        begun: the run's configuration, which tells of its data; None where there is no run.
+        chosen: whether somebody asked for just these data: that they are others than the
+            run's is no error then, and a line says so.
+
+    Raises:
+        UserError: it is not there, or another one.
+    """
+    if not wanted.data:
+        raise UserError("--data: expected the pictures that it was trained on, got none")
+    if wanted.looked_for:
+        raise UserError(
+            f"--data: expected the pictures that the run was trained on, found nothing at "
+            f"{' or '.join(wanted.looked_for)}: give --data= where they are now"
+        )
+    info = prepare(
+        wanted.data,
+        wanted.data_cache,
+        wanted.options,
+        labels=wanted.labels or ("wanted" if label_size else None),
+        tfds_data_dir=wanted.tfds_data_dir,
+    )
+    if info.num_channels != num_channels or label_size not in (0, info.label_size):
+        raise UserError(
+            f"--data: expected pictures with {counted(num_channels, 'channel')} and "
+            f"{counted(label_size, 'class')}, as it was trained on, got {info.num_channels} and "
+            f"{info.label_size}"
+        )
+    # Runs of before do not know what theirs held.
+    knows = begun is not None and begun.data.files
+    if knows and (words := _describe_other(begun, info, wanted.data_cache)):
+        if not chosen:
+            raise UserError(
+                f"--data: expected the pictures that the run was trained on, {wanted.data} holds "
+                f"others ({words}): give --data= where they are now, or, to take these all the "
+                f"same, --data={wanted.data}"
+            )
+        print(f"--data: not the pictures that the run was trained on ({words})", flush=True)
+    return info
+
+
+def _describe_other(begun: TrainingConfig, info: DatasetInfo, data_cache: str) -> str:
+    """Says in what data are others than a run's; "" where they are not, or in order only."""
+    resolution, with_labels = begun.network.resolution, begun.network.label_size > 0
+    data = identify(info, resolution, data_cache, with_labels=with_labels)
+    found = dataclasses.replace(begun, dataset=name_in_words(info), data=data)
+    return ", ".join(
+        f"{name} was {was} and is {now}"
+        for name, (was, now) in data_differences(begun, found).items()
+        if name not in CHANGEABLE
+    )
+
+
+def read_run_data(run_dir: str) -> RunData | None:
+    """Reads what a run was trained on from its flags.txt; None without one that says so."""
+    flags = read_flags(run_dir)
+    if not flags.get("data"):
+        return None
+    resolution = flags.get("resolution", "")
+    if resolution and not re.fullmatch(r"\d{1,4}", resolution, re.ASCII):
+        raise UserError(
+            f"{posixpath.join(run_dir, 'flags.txt')}: expected --resolution to be a number of "
+            f"pixels, got {resolution[:40]!r}: put back the file that train.py wrote"
+        )
+
+    def find(name: str, default: str | None = None) -> str | None:
+        value = flags.get(name, default)
+        return value and find_path(name, value, run_dir, flags.get("run_dir", ""))[0]
+
+    _, looked_for = find_path("data", flags["data"], run_dir, flags.get("run_dir", ""))
+    upscaling = {"allow_upscaling": True, "noallow_upscaling": False}
+    given = [value for name, value in upscaling.items() if name in flags]
+    defaults = PictureOptions()
+    return RunData(
+        find("data"),
+        find("data_cache", "datasets"),
+        PictureOptions(
+            resolution=int(resolution) if resolution else None,
+            num_channels=1 if flags.get("channels") == "gray" else 3,
+            background=parse_background(flags.get("background", "#ffffff")),
+            fit=flags.get("fit", defaults.fit),
+            allow_upscaling=given[-1] if given else None,
+            white_level=float(flags["white_level"]) if flags.get("white_level") else None,
+        ),
+        find("labels"),
+        find("tfds_data_dir"),
+        tuple(looked_for),
+    )

@@ -1,0 +1,261 @@
+"""The folder that a run leaves behind: what it was, how it went, what it looks like.
+
+- `flags.txt`: usable as --flagfile
+- `config.json`: the configuration
+- `metrics.jsonl`: one object per tick, and scores, which have a `kind`; see `metrics_file`
+- `events.out.tfevents…`: the same for TensorBoard, with the sample sheets
+- `scores/`, `scores.txt`, `metrics.png`: scores, if there are any; see `metrics.score_log`
+- `checkpoints/`: see `checkpoint`
+- `samples/reals.png`, `samples/fakes-<kimg>.png`
+- `init_from.txt`: what came from another run, see `init_from`
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import tensorflow as tf
+
+from pgan_tf.config.training import CHANGEABLE, TrainingConfig, differences
+from pgan_tf.runs.files import write_file
+from pgan_tf.runs.small_files import read_text
+from pgan_tf.runs.write_errors import what_to_do
+from tfrecords.common.errors import UserError
+from tfrecords.common.files import remove_partial_files
+from tfrecords.common.locking import locked
+from tfrecords.common.paths import list_names
+from tfrecords.common.remote import is_remote
+
+# What an opening that was broken off may leave: not somebody else's files.
+_OWN_NAMES = frozenset({"samples", "flags.txt", "flags.txt.partial", "config.json.partial"})
+
+# What the chief shows to other workers before anything stays; of a killed one it goes as the rest.
+_SHOWN = "config.json.partial"
+
+# Of `config.differences`: what other pictures change, and no flag.
+_OF_THE_DATA = frozenset({"dataset", "labels of the data"})
+
+
+def checkpoint_folder(run_dir: str) -> str:
+    """Returns where a run's checkpoints are."""
+    return posixpath.join(run_dir, "checkpoints")
+
+
+def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
+    """Makes a run folder, or checks that an existing one is of the same run.
+
+    Args:
+        run_dir: the folder.
+        config: what the run computes.
+        flags: the contents of flags.txt.
+
+    Raises:
+        UserError: it can't be written, or as `check_folder` does.
+    """
+    with _readable_place(run_dir):
+        check_folder(run_dir, config)
+        tf.io.gfile.makedirs(posixpath.join(run_dir, "samples"))
+        for folder in ("", "samples", "scores", "checkpoints"):
+            remove_partial_files(posixpath.join(run_dir, folder))
+        _write(posixpath.join(run_dir, "flags.txt"), flags)
+        _write(posixpath.join(run_dir, "config.json"), config.to_json())
+
+
+def check_folder(run_dir: str, config: TrainingConfig) -> None:
+    """Checks that a folder can be a run's: it is new, empty, or of the same run.
+
+    Raises:
+        UserError: it holds something else, or another configuration.
+    """
+    begun = read_config(run_dir)
+    if begun is not None:
+        check_same_run(begun, config, run_dir)
+    else:
+        check_place(run_dir)
+
+
+def check_place(run_dir: str) -> None:
+    """Checks that a folder is new, empty, or a run's, of whatever configuration.
+
+    Raises:
+        UserError: it holds something else, or can't be written.
+    """
+    if tf.io.gfile.exists(posixpath.join(run_dir, "config.json")):
+        return
+    if _has_begun(run_dir):
+        raise lost_config(run_dir)
+    if tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(list_names(run_dir)):
+        raise UserError(
+            f"--run_dir: expected a new folder or one of train.py's, got {run_dir!r} which "
+            f"holds other files: name another"
+        )
+    if is_remote(run_dir):
+        return
+    place = os.path.abspath(run_dir)
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place) or not os.access(place, os.W_OK):
+        raise UserError(
+            f"--run_dir: expected a folder that can be written, got {run_dir!r} ({place} is "
+            f"{'read-only' if os.path.isdir(place) else 'no folder'}): name another"
+        )
+
+
+def lost_config(run_dir: str) -> UserError:
+    """Returns the error of a run folder with checkpoints and without config.json."""
+    return UserError(
+        f"--run_dir: expected config.json beside the checkpoints, got none in {run_dir!r}: put "
+        f"it back (each checkpoint holds it, as `config`), or name another --run_dir"
+    )
+
+
+@contextmanager
+def locked_run(run_dir: str) -> Iterator[None]:
+    """Keeps other processes from a run folder, which is made if need be; see `locking.locked`.
+
+    Raises:
+        UserError: another process trains it, or it can't be made.
+    """
+    busy = (
+        f"--run_dir: another process is training {run_dir}: wait until it has ended, or name "
+        "another"
+    )
+    with locked(run_dir, busy):
+        if not is_remote(run_dir) and not os.path.isdir(run_dir):
+            raise UserError(
+                f"--run_dir: expected a folder that can be made, got {run_dir!r}: name another"
+            )
+        yield
+
+
+@contextmanager
+def shown_to_workers(run_dir: str, config: TrainingConfig) -> Iterator[None]:
+    """Shows a run to the other workers, for `join_run`, in a file that goes again.
+
+    Raises:
+        UserError: it can't be written.
+    """
+    path = posixpath.join(run_dir, _SHOWN)
+    with _readable_place(run_dir):
+        tf.io.gfile.makedirs(run_dir)
+        with tf.io.gfile.GFile(path, "w") as file:
+            file.write(config.to_json())
+    try:
+        yield
+    finally:
+        tf.io.gfile.remove(path)
+
+
+def join_run(run_dir: str, config: TrainingConfig) -> None:
+    """Checks that the chief shows this run in this folder.
+
+    Args:
+        run_dir: the folder.
+        config: what this worker computes.
+
+    Raises:
+        UserError: it is not here, or this worker's flags are others.
+    """
+    begun = read_config(run_dir, _SHOWN)
+    if begun is None:
+        raise UserError(
+            f"--run_dir: expected {run_dir} to be the chief's, got a folder without its "
+            f"{_SHOWN}: name the same one, on a disk that all workers share"
+        )
+    if different := check_same_run(begun, config, run_dir):
+        raise UserError(
+            f"expected the chief's flags on all workers, got others: {', '.join(different)} on "
+            f"this one"
+        )
+
+
+def read_config(run_dir: str, name: str = "config.json") -> TrainingConfig | None:
+    """Returns the configuration that a run folder was opened with last, None of a new one.
+
+    Args:
+        run_dir: the folder.
+        name: of the file in it.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    path = posixpath.join(run_dir, name)
+    if not tf.io.gfile.exists(path):
+        return None
+    text = read_text(path, most_bytes=2**24)
+    try:
+        return TrainingConfig.from_json(text)
+    except UserError as error:
+        raise UserError(
+            f"{run_dir.rstrip('/')}/{error}: put back the one that train.py wrote; each "
+            f"checkpoint holds it, as `config`"
+        ) from None
+
+
+def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tuple[str, ...]:
+    """Checks that two configurations are of one run; its length and batches may change.
+
+    Returns:
+        What has changed, a few words each.
+
+    Raises:
+        UserError: another field differs; all that do are named.
+    """
+    different = {
+        name: f"{name} was {before} and is {now}"
+        for name, (before, now) in differences(old, new).items()
+    }
+    refused = {name: words for name, words in different.items() if name not in CHANGEABLE}
+    if not refused:
+        return tuple(different.values())
+    if not refused.keys() & _OF_THE_DATA:
+        raise UserError(
+            f"--run_dir: {run_dir} was begun with another configuration "
+            f"({', '.join(refused.values())}): go on with "
+            f"--flagfile={posixpath.join(run_dir, 'flags.txt')}, or name another --run_dir"
+        )
+    new_run = (
+        f"--run_dir=ANOTHER --init_from={run_dir}" if _has_begun(run_dir) else "another --run_dir"
+    )
+    raise UserError(
+        f"--run_dir: {run_dir} was begun with other data ({', '.join(refused.values())}): give "
+        f"the --data= that it was begun with, wherever it is now, or begin a run with these: "
+        f"{new_run}"
+    )
+
+
+def _has_begun(run_dir: str) -> bool:
+    """Says whether there are checkpoints, with which another run may begin."""
+    return any(name.endswith(".npz") for name in list_names(checkpoint_folder(run_dir)))
+
+
+@contextmanager
+def readable_errors(path: str) -> Iterator[None]:
+    """Turns an error of writing, such as on a full disk, into one line."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"{path}: expected a file that can be written, got {error.message.splitlines()[0]}: "
+            f"{what_to_do(error)}; the same command goes on from the last checkpoint, which is "
+            f"whole"
+        ) from None
+
+
+@contextmanager
+def _readable_place(run_dir: str) -> Iterator[None]:
+    """Turns an error of opening a run folder into one line."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"--run_dir: expected a folder that can be written, got {run_dir!r} ({error.message}): "
+            f"{what_to_do(error)}"
+        ) from None
+
+
+def _write(path: str, text: str) -> None:
+    write_file(path, text.encode())

@@ -1,0 +1,139 @@
+"""`metrics.jsonl`: the figures of a run, one JSON object a line.
+
+A line without `kind` is a tick's (`tick.Tick.summary`). Others, such as scores
+(`metrics.score`), say what they are. All have `images_shown`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import posixpath
+from collections.abc import Iterable
+from typing import Any
+
+import tensorflow as tf
+
+from pgan_tf.runs.files import write_file
+from pgan_tf.runs.folder import readable_errors
+from pgan_tf.runs.small_files import is_count, is_number, read_file
+from tfrecords.common.errors import UserError
+
+# Two years of ticks.
+_MOST_BYTES = 2**26
+
+
+def metrics_path(run_dir: str) -> str:
+    """Returns where a run's figures are."""
+    return posixpath.join(run_dir, "metrics.jsonl")
+
+
+def read_rows(run_dir: str) -> list[dict[str, Any]]:
+    """Returns the lines of a run's figures, none where there is no file.
+
+    A last line that was cut off, or is being written, is left out.
+
+    Raises:
+        UserError: another line is damaged.
+    """
+    path = metrics_path(run_dir)
+    return [_parse(line, path, number) for number, line in _whole_lines(path)]
+
+
+def read_ticks(run_dir: str) -> list[dict[str, Any]]:
+    """Returns the lines of ticks, in the order of training; see `read_rows`."""
+    return [row for row in read_rows(run_dir) if "kind" not in row]
+
+
+def append_rows(run_dir: str, rows: Iterable[dict[str, Any]]) -> None:
+    """Adds lines; one that was cut off before them is dropped.
+
+    Raises:
+        UserError: the disk is full.
+    """
+    path = metrics_path(run_dir)
+    with readable_errors(path):
+        if tf.io.gfile.exists(path) and not _ends_in_a_whole_line(path):
+            _write_lines(path, (line for _, line in _whole_lines(path)))
+        with tf.io.gfile.GFile(path, "a") as file:
+            file.write("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def drop_rows_after(run_dir: str, images_shown: int) -> None:
+    """Drops the lines of more images than that: where a run goes on, they come again.
+
+    Raises:
+        UserError: a line is damaged, or the disk is full.
+    """
+    path = metrics_path(run_dir)
+    if not tf.io.gfile.exists(path):
+        return
+    kept = [
+        line
+        for number, line in _whole_lines(path)
+        if _parse(line, path, number)["images_shown"] <= images_shown
+    ]
+    with readable_errors(path):
+        _write_lines(path, kept)
+
+
+def _whole_lines(path: str) -> list[tuple[int, str]]:
+    """Returns the lines that are not blank, without their ends, by their numbers from 1."""
+    if not tf.io.gfile.exists(path):
+        return []
+    text = read_file(path, _MOST_BYTES).decode(errors="replace")
+    return [
+        (number, line[:-1])
+        for number, line in enumerate(io.StringIO(text, newline="\n"), start=1)
+        if line.endswith("\n") and line.strip()
+    ]
+
+
+def _parse(line: str, path: str, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        row = None
+    if not isinstance(row, dict) or not is_count(row.get("images_shown")):
+        raise UserError(
+            f"{path}: expected a JSON object with images_shown in line {number}, got "
+            f"{line[:40]!r}: remove that line"
+        )
+    if "kind" not in row and (name := _misfit(row)):
+        raise UserError(
+            f"{path}: expected {name} of a tick in line {number}, got "
+            f"{str(row[name])[:40]!r}: remove that line"
+        )
+    return row
+
+
+def _misfit(row: dict[str, Any]) -> str | None:
+    """Returns the name of a tick's field that can't be what it holds, None where all can.
+
+    Numbers may be missing, or NaN; where the run stood may not.
+    """
+    for name, value in row.items():
+        if name == "phase":
+            fits = value in ("fade_in", "stabilize")
+        elif name in ("stage", "resolution"):
+            fits = is_count(value)
+        elif name in ("kimg", "alpha", "seconds"):
+            fits = is_number(value)
+        else:
+            fits = value is None or isinstance(value, float) or is_number(value)
+        if not fits:
+            return name
+    return None
+
+
+def _ends_in_a_whole_line(path: str) -> bool:
+    size = tf.io.gfile.stat(path).length
+    if size == 0:
+        return True
+    with tf.io.gfile.GFile(path, "rb") as file:
+        file.seek(size - 1)
+        return file.read(1) == b"\n"
+
+
+def _write_lines(path: str, lines: Iterable[str]) -> None:
+    write_file(path, "".join(line + "\n" for line in lines).encode())

@@ -1,0 +1,174 @@
+"""What G and D minimise, with AC-GAN labels for each: per example, unreduced.
+
+- `wgan_gp`: the paper's (appendix A.1), with drift; Gulrajani et al., 2017.
+- `lsgan`: least squares (appendix B; Mao et al., 2017): reals to 1, fakes to 0. The
+  discriminator needs its noise: see `score_noise`.
+- `non_saturating`: Goodfellow et al., 2014, with the penalty R1 of Mescheder et al., 2018.
+
+Per example, because the mean over a global batch is the training step's business: on
+several devices it must divide by the global batch size, not by its own share.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from pgan_tf.config.training import LossConfig
+
+# Images to (scores, label logits): see `networks.build_discriminator`.
+Discriminator = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+# Inside the gradient norm's square root, whose derivative at zero is infinite.
+_NORM_EPSILON = 1e-12
+
+
+@dataclasses.dataclass(frozen=True)
+class DiscriminatorLoss:
+    """The discriminator's loss and what is worth plotting of it, each `(batch,)` float32.
+
+    Attributes:
+        loss: what is minimised.
+        real_scores: critic scores of the reals.
+        fake_scores: critic scores of the fakes.
+        gradient_norm: the norm that the gradient penalty saw; 0 where there is none.
+    """
+
+    loss: tf.Tensor
+    real_scores: tf.Tensor
+    fake_scores: tf.Tensor
+    gradient_norm: tf.Tensor
+
+
+def generator_loss(
+    discriminator: Discriminator, fakes: tf.Tensor, labels: tf.Tensor, config: LossConfig
+) -> tf.Tensor:
+    """Returns the generator's loss for each fake, with the AC-GAN term.
+
+    Of a score s: -s, or (s - 1)² (`lsgan`), or log(1 + exp(-s)) (`non_saturating`).
+
+    Args:
+        discriminator: the critic.
+        fakes: `(batch, height, width, channels)` float32 in [-1, 1].
+        labels: `(batch, label_size)` float32 one-hot, the classes asked for.
+        config: which loss, and its weights.
+
+    Returns:
+        `(batch,)` float32.
+    """
+    scores, label_logits = discriminator(fakes)
+    if config.name == "lsgan":
+        loss = tf.square(scores - 1.0)
+    elif config.name == "non_saturating":
+        loss = tf.nn.softplus(-scores)
+    else:
+        loss = -scores
+    return loss + config.label_weight * _label_penalty(labels, label_logits)
+
+
+def discriminator_loss(
+    discriminator: Discriminator,
+    reals: tf.Tensor,
+    fakes: tf.Tensor,
+    labels: tf.Tensor,
+    mixing: tf.Tensor,
+    config: LossConfig,
+    penalty_scale: float,
+    loss_scale: tf.Tensor | None = None,
+) -> DiscriminatorLoss:
+    """Returns the critic's loss for each pair of a real and a fake.
+
+    Of the scores r of a real and f of a fake, and the gradient norm n:
+
+    - `wgan_gp`: f - r + drift_weight * r²
+      + gradient_penalty_weight / target² * (n - target)², n between real and fake;
+    - `lsgan`: (r - 1)² + f²;
+    - `non_saturating`: log(1 + exp(-r)) + log(1 + exp(f))
+      + gradient_penalty_weight / 2 * n², n at the real;
+
+    and the AC-GAN term of both.
+
+    Args:
+        discriminator: the critic.
+        reals: `(batch, height, width, channels)` float32 in [-1, 1].
+        fakes: the same shape; their labels are the reals'.
+        labels: `(batch, label_size)` float32 one-hot.
+        mixing: `(batch,)` float32 in [0, 1]: where between real (0) and fake (1)
+            the gradient is taken.
+        config: weights and target.
+        penalty_scale: see `penalty_scale` below.
+        loss_scale: see `gradient_norm`.
+    """
+    real_scores, real_logits = discriminator(reals)
+    fake_scores, fake_logits = discriminator(fakes)
+    if config.name == "lsgan":
+        norm = tf.zeros_like(real_scores)
+        loss = tf.square(real_scores - 1.0) + tf.square(fake_scores)
+    elif config.name == "non_saturating":
+        norm = gradient_norm(discriminator, reals, reals, mixing, loss_scale) * penalty_scale
+        loss = tf.nn.softplus(-real_scores) + tf.nn.softplus(fake_scores)
+        loss += config.gradient_penalty_weight / 2 * tf.square(norm)
+    else:
+        norm = gradient_norm(discriminator, reals, fakes, mixing, loss_scale) * penalty_scale
+        target = config.gradient_target
+        loss = fake_scores - real_scores + config.drift_weight * tf.square(real_scores)
+        loss += config.gradient_penalty_weight / target**2 * tf.square(norm - target)
+    loss += config.label_weight * _label_penalty(labels, real_logits)
+    loss += config.label_weight * _label_penalty(labels, fake_logits)
+    return DiscriminatorLoss(loss, real_scores, fake_scores, norm)
+
+
+def gradient_norm(
+    discriminator: Discriminator,
+    reals: tf.Tensor,
+    fakes: tf.Tensor,
+    mixing: tf.Tensor,
+    loss_scale: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Returns the norm of the critic's gradient by the picture, between reals and fakes.
+
+    Gulrajani et al., 2017, equation 3. Shapes as in `discriminator_loss`; `(batch,)`.
+
+    In float16 this gradient is scaled as the loss's own is, and divided in float32 before
+    the norm. On the loss's way back through that division the two scales cancel, and what
+    arrives at the critic's weights is times one scale, as everything else.
+
+    Args:
+        discriminator: the critic.
+        reals: see `discriminator_loss`.
+        fakes: see `discriminator_loss`.
+        mixing: see `discriminator_loss`.
+        loss_scale: scalar float32, or None for no scaling; see `pgan_tf.training.loss_scale`.
+    """
+    mixed = reals + (fakes - reals) * mixing[:, None, None, None]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(mixed)
+        scores, _ = discriminator(mixed)
+        # Each score depends on its own picture, and through the minibatch standard
+        # deviation a little on its group's: as published, the sum covers both.
+        total = tf.reduce_sum(scores)
+    gradient = tf.cast(tape.gradient(total, mixed, output_gradients=loss_scale), tf.float32)
+    if loss_scale is not None:
+        gradient /= loss_scale
+    return tf.sqrt(tf.reduce_sum(tf.square(gradient), axis=(1, 2, 3)) + _NORM_EPSILON)
+
+
+def penalty_scale(config: LossConfig, stage_resolution: int, final_resolution: int) -> float:
+    """Returns what the gradient norm at a stage's resolution is multiplied by.
+
+    The published implementation feeds its critic pictures enlarged to the final
+    resolution: one pixel of the stage is (final / stage)² of those, each with that
+    share of its gradient, so that the norm it compares with the target is
+    stage / final of the stage's own. Differs from the paper, which does not say;
+    `penalty_pixels="stage"` takes the norm as it is.
+    """
+    return stage_resolution / final_resolution if config.penalty_pixels == "final" else 1.0
+
+
+def _label_penalty(labels: tf.Tensor, label_logits: tf.Tensor) -> tf.Tensor | float:
+    """Softmax cross-entropy (Odena et al., 2017), `(batch,)`; 0 without classes."""
+    if labels.shape[-1] == 0:
+        return 0.0
+    return tf.nn.softmax_cross_entropy_with_logits(labels, label_logits)

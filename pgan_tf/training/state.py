@@ -1,0 +1,137 @@
+"""The three networks and two optimizers that a stage trains: built, grown, named."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+
+import keras
+import tensorflow as tf
+
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import TrainingConfig
+from pgan_tf.networks.growth import Carried, carry_weights, named_variables, optimizer_variables
+from pgan_tf.networks.networks import build_discriminator, build_generator
+from pgan_tf.training.adam import FusedAdam
+from pgan_tf.training.loss_scale import LossScale, build_loss_scale
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingState:
+    """What training changes, with the shape of one stage.
+
+    Attributes:
+        stage: the stage.
+        generator: see `networks.build_generator`.
+        discriminator: see `networks.build_discriminator`.
+        average_generator: exponential running average of the generator's weights.
+        generator_optimizer: Adam.
+        discriminator_optimizer: Adam.
+        generator_loss_scale: in float16 only.
+        discriminator_loss_scale: in float16 only.
+    """
+
+    stage: Stage
+    generator: keras.Model
+    discriminator: keras.Model
+    average_generator: keras.Model
+    generator_optimizer: keras.optimizers.Adam
+    discriminator_optimizer: keras.optimizers.Adam
+    generator_loss_scale: LossScale | None = None
+    discriminator_loss_scale: LossScale | None = None
+
+    def weights(self) -> dict[str, keras.Variable]:
+        """Returns the networks' variables by `network/layer/variable`."""
+        return {
+            f"{model.name}/{name}": variable
+            for model in (self.generator, self.discriminator, self.average_generator)
+            for name, variable in named_variables(model).items()
+        }
+
+    def optimizer_state(self) -> dict[str, keras.Variable]:
+        """Returns the optimizers' variables by `optimizer/layer/variable/slot`."""
+        return {
+            f"{model.name}_optimizer/{name}": variable
+            for model, optimizer in (
+                (self.generator, self.generator_optimizer),
+                (self.discriminator, self.discriminator_optimizer),
+            )
+            for name, variable in optimizer_variables(optimizer, model).items()
+        }
+
+    def loss_scales(self) -> dict[str, tf.Variable]:
+        """Returns the loss scales' variables by `loss_scale/network/variable`; none but in float16.
+
+        They are carried through growth: what suited the last stage is near what suits the next.
+        """
+        scales = {
+            self.generator.name: self.generator_loss_scale,
+            self.discriminator.name: self.discriminator_loss_scale,
+        }
+        return {
+            f"loss_scale/{name}/{variable}": getattr(scale, variable)
+            for name, scale in scales.items()
+            if scale is not None
+            for variable in ("scale", "good_steps")
+        }
+
+
+def build_state(
+    stage: Stage, config: TrainingConfig, strategy: tf.distribute.Strategy
+) -> TrainingState:
+    """Builds a stage's networks with initial weights, and fresh optimizers.
+
+    The average generator starts equal to the generator.
+    """
+    options = {"seed": config.seed, "precision": config.precision}
+    with strategy.scope():
+        generator = build_generator(stage, config.network, **options)
+        average_generator = build_generator(stage, config.network, **options)
+        average_generator.name = "average_generator"
+        discriminator = build_discriminator(stage, config.network, **options)
+        scales = [None, None]
+        if config.precision == "mixed_float16":
+            scales = [build_loss_scale(), build_loss_scale()]
+        return TrainingState(
+            stage,
+            generator,
+            discriminator,
+            average_generator,
+            _build_adam(generator, config),
+            _build_adam(discriminator, config),
+            *scales,
+        )
+
+
+def grow_state(
+    previous: TrainingState,
+    stage: Stage,
+    config: TrainingConfig,
+    strategy: tf.distribute.Strategy,
+) -> tuple[TrainingState, Carried]:
+    """Builds the next stage's state and carries into it what the previous one has learned.
+
+    Adam starts afresh whenever layers appear or have faded in, as published,
+    unless `config.keep_optimizer_state`.
+    """
+    # Compiled steps are held by cycles: gigabytes, and what Python has to look through while it
+    # traces the next one, which took three times as long at 256 px.
+    gc.collect()
+    state = build_state(stage, config, strategy)
+    carried = carry_weights(previous.weights(), state.weights())
+    carry_weights(previous.loss_scales(), state.loss_scales())
+    if config.keep_optimizer_state:
+        carry_weights(previous.optimizer_state(), state.optimizer_state())
+    return state, carried
+
+
+def _build_adam(model: keras.Model, config: TrainingConfig) -> keras.optimizers.Adam:
+    optimizer = FusedAdam(
+        learning_rate=0.0,  # The training step sets it.
+        beta_1=config.adam_beta_1,
+        beta_2=config.adam_beta_2,
+        epsilon=config.adam_epsilon,
+    )
+    # Variables must exist before the step is compiled.
+    optimizer.build(model.trainable_variables)
+    return optimizer

@@ -1,0 +1,124 @@
+"""What every command has in common: flags, one-line errors, exit codes.
+
+A command exits with 0, with 2 after a mistake of its user (one line on stderr, no
+traceback), with 130 after Ctrl-C and 143 after SIGTERM (128 and the signal's number, as
+shells count), and with 1 and a traceback after a bug of ours.
+Commands that answer a question may exit with 1 for no.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from absl import app, flags, logging
+
+from tfrecords.common.bounds import shown
+from tfrecords.common.checked_flags import read_path
+from tfrecords.common.errors import StoppedError, UserError
+from tfrecords.common.flag_errors import check_flag_files, in_words
+
+# The names of the arguments that are not flags; or those of each sub-command by its name.
+Positional = Sequence[str] | Mapping[str, Sequence[str]]
+
+
+def run(
+    main: Callable[..., None],
+    positional: Positional = (),
+    complete: Callable[[list[str]], list[str]] = list,
+) -> None:
+    """Parses the flags, calls `main` and exits; never returns.
+
+    Args:
+        main: called without arguments, or with one string for each of `positional`;
+            with sub-commands, with the name of one and its arguments.
+        positional: names of the arguments that are not flags, such as
+            ("SOURCE", "OUT"), as the usage message shows them. With sub-commands, the
+            first argument, such a tuple for each: {"show": ("FOLDER",)}.
+        complete: gives the arguments with those that go before them, such as a preset.
+    """
+
+    def parse_flags(argv: list[str]) -> list[str]:
+        try:
+            arguments = complete(argv[1:])
+            check_flag_files(arguments)
+            return flags.FLAGS([argv[0], *arguments])
+        except (flags.Error, UserError) as error:
+            _fail(in_words(error))
+        except SystemExit:  # after --help and its sisters, which absl ends with 1
+            sys.exit(0)
+
+    def call_main(argv: list[str]) -> None:
+        if not flags.FLAGS["verbosity"].present:  # Keras raises it when imported
+            logging.set_verbosity(logging.WARNING)
+        # Names of files may be any bytes, and telling of one is no reason to end.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        try:
+            _check_arguments(argv[1:], positional)
+            main(*argv[1:])
+        except UserError as error:
+            _fail(str(error))
+        except StoppedError as stopped:
+            print(f"{_command_name()}: {stopped}", file=sys.stderr)
+            sys.exit(stopped.status)
+        except KeyboardInterrupt:
+            print(f"{_command_name()}: interrupted", file=sys.stderr)
+            sys.exit(130)
+
+    app.run(call_main, flags_parser=parse_flags)
+
+
+def _check_arguments(arguments: Sequence[str], positional: Positional) -> None:
+    if isinstance(positional, Mapping):
+        command, *rest = arguments or ("none",)
+        if command not in positional:
+            *names, last = positional
+            raise UserError(
+                f"expected a command, {', '.join(names)} or {last}, got {_cut(command)}; "
+                f"usage: {_command_line()} COMMAND … [--flags]"
+            )
+        _check_count(rest, positional[command], f"{_command_line()} {command}")
+    else:
+        _check_count(arguments, positional, _command_line())
+
+
+def _check_count(arguments: Sequence[str], positional: Sequence[str], command: str) -> None:
+    if len(arguments) == len(positional):
+        for name, argument in zip(positional, arguments, strict=True):
+            try:
+                read_path(argument)
+            except ValueError as error:
+                raise UserError(f"{name}: {error}") from None
+        return
+    got = _cut(" ".join(arguments)) or "none"
+    if not positional:
+        raise UserError(f"expected flags only (--name=value), got the argument {got}")
+    usage = f"usage: {command} {' '.join(positional)} [--flags]"
+    plural = "s" * (len(positional) > 1)
+    raise UserError(f"expected {len(positional)} argument{plural}, got {got}; {usage}")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 100 and text.isprintable() else shown(text)
+
+
+def _fail(message: str) -> None:
+    lines = (line.strip() for line in message.splitlines())
+    print(f"{_command_name()}: error: {'; '.join(filter(None, lines))}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _module_name() -> str | None:
+    """The dotted name after `python -m`, or None for a script."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name.removesuffix(".__main__") if spec else None
+
+
+def _command_name() -> str:
+    return _module_name() or os.path.basename(sys.argv[0])
+
+
+def _command_line() -> str:
+    module = _module_name()
+    return f"python -m {module}" if module else f"python {os.path.basename(sys.argv[0])}"

@@ -1,0 +1,297 @@
+"""A finished dataset folder: what is in it, and whether it is whole.
+
+The published layout, `<name>` being the source's name in ours, the folder's as a rule elsewhere:
+
+    <name>-r02.tfrecords … <name>-r05.tfrecords   pictures of 2^2 … 2^5 px
+    <name>-rxx.labels                             .npy, float32 one-hot rows, if any
+A resolution may be split into shards, `<name>-r05-00000-of-00016.tfrecords` and so on.
+Our own also hold `dataset.json`, and `rejected.jsonl` where pictures were left out.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfrecords.common import paths
+from tfrecords.common.errors import UserError
+from tfrecords.common.in_words import counted
+from tfrecords.common.names import as_file_name, as_text, is_file_name
+from tfrecords.format.dataset_json import JSON_NAME, read_details_file
+from tfrecords.format.label_array import class_numbers, load_labels
+from tfrecords.format.record import read_shape
+from tfrecords.format.record_file import FRAME_BYTES, BadRecordError, RecordFile, read_first_record
+from tfrecords.pictures.source import OneHot, label_line
+from tfrecords.writing.journal import JOURNAL_NAME
+
+_FILE_PATTERN = re.compile(
+    r"(?P<name>.+)-r(?P<log2>\d\d)(?:-(?P<shard>\d{5})-of-(?P<shards>\d{5}))?\.tfrecords"
+)
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What a dataset folder holds.
+
+    Attributes:
+        name: of the dataset: its folder's, and where others wrote it that of its files.
+        num_images: how many pictures each resolution has.
+        resolution: the largest, in pixels.
+        num_channels: 1 for grey, 3 for RGB.
+        files: resolution to its files, in order; smallest resolution first.
+        label_size: how many classes; 0 without labels.
+        label_names: of the classes; empty when unknown.
+        labels_path: the file of labels, or None.
+        encoding: of the pictures, `raw` or `png`.
+        num_records: resolution to how many pictures each of its `files` holds.
+        num_rejected: how many pictures were left out.
+    """
+
+    name: str
+    num_images: int
+    resolution: int
+    num_channels: int
+    files: dict[int, tuple[str, ...]]
+    label_size: int
+    label_names: tuple[str, ...]
+    labels_path: str | None
+    encoding: str
+    num_records: dict[int, tuple[int, ...]]
+    num_rejected: int = 0
+
+    @property
+    def folder(self) -> str:
+        """The folder that holds the files."""
+        return os.path.dirname(self.files[self.resolution][0])
+
+
+def is_dataset_folder(folder: str) -> bool:
+    """Says whether a folder, local or remote, holds TFRecords of a dataset, even unfinished.
+
+    Raises:
+        UserError: the folder cannot be read.
+    """
+    names = paths.list_names(folder)
+    return JOURNAL_NAME in names or any(_FILE_PATTERN.fullmatch(name) for name in names)
+
+
+def read_dataset_info(folder: str) -> DatasetInfo:
+    """Looks through a dataset folder, ours or of the published layout.
+
+    Where `dataset.json` tells of the files, they are checked by their sizes; others are
+    counted. `python -m tfrecords.inspect verify` checks every byte.
+
+    Args:
+        folder: local or remote (`gs://…`).
+
+    Raises:
+        UserError: there is no dataset in it, or something is missing, cut short, or
+            disagrees with the rest; or the folder cannot be read.
+    """
+    names = paths.list_names(folder)
+    if not names and not paths.is_folder(folder):
+        raise UserError(f"{folder}: expected a folder of TFRecords, found no such folder")
+    if JOURNAL_NAME in names and JSON_NAME not in names:
+        raise UserError(
+            f"{folder}: expected a finished dataset, its conversion has not ended: give the "
+            "same command again"
+        )
+    name, files = _group_files(folder, names)
+    details = read_details_file(paths.join(folder, JSON_NAME)) if JSON_NAME in names else {}
+    if "files" in details:
+        num_records = _check_sizes(folder, files, details)
+    else:
+        num_records = {
+            resolution: tuple(_count_records(path) for path in its_paths)
+            for resolution, its_paths in files.items()
+        }
+    num_channels, encoding = _check_shapes(files)
+    num_images = _check_counts(folder, num_records, details.get("num_images"))
+    labels_path, label_size = None, 0
+    if f"{name}-rxx.labels" in names:
+        labels_path = paths.join(folder, f"{name}-rxx.labels")
+        label_size = load_labels(labels_path, num_images).shape[1]
+    label_names = tuple(details.get("label_names", ()))
+    if label_names and labels_path and len(label_names) != label_size:
+        raise UserError(
+            f"{folder}: expected labels of {len(label_names)} classes, as {JSON_NAME} names them, "
+            f"got {label_size}: make the dataset again"
+        )
+    return DatasetInfo(
+        name=as_file_name(paths.dataset_name(folder)) if details else name,
+        num_images=num_images,
+        resolution=max(files),
+        num_channels=num_channels,
+        files=files,
+        label_size=label_size,
+        label_names=label_names,
+        labels_path=labels_path,
+        encoding=encoding,
+        num_records=num_records,
+        num_rejected=details.get("num_rejected", 0),
+    )
+
+
+def read_labels(info: DatasetInfo) -> np.ndarray:
+    """Reads the labels; those of a local file come from the disk when they are looked at.
+
+    Returns:
+        (num_images, label_size) numbers, float32 as a rule, in the order of the pictures in the
+        files; (num_images, 0) without labels.
+
+    Raises:
+        UserError: the file holds something else.
+    """
+    if info.labels_path is None:
+        return np.zeros((info.num_images, 0), np.float32)
+    return load_labels(info.labels_path, info.num_images)
+
+
+def read_classes(info: DatasetInfo) -> np.ndarray | None:
+    """Reads each picture's class, int64 (num_images,); -1 for a picture without one.
+
+    Returns:
+        None when there are no labels, or they are vectors and not one-hot rows.
+
+    Raises:
+        UserError: see `read_labels`.
+    """
+    return class_numbers(read_labels(info))
+
+
+def describe_labels(info: DatasetInfo) -> str:
+    """Returns a line on the labels: the classes and their pictures, or what there is instead.
+
+    Raises:
+        UserError: see `read_labels`.
+    """
+    classes = read_classes(info)
+    labels = read_labels(info) if classes is None else OneHot(classes, info.label_size)
+    return label_line(labels, info.label_names)
+
+
+def _group_files(folder: str, names: Iterable[str]) -> tuple[str, dict[int, tuple[str, ...]]]:
+    """Sorts the TFRecords by resolution, and finds the dataset's name."""
+    matches = [match for name in names if (match := _FILE_PATTERN.fullmatch(name))]
+    if not matches:
+        raise UserError(
+            f"{folder}: expected files like NAME-r05.tfrecords, found none: "
+            "make them with python -m tfrecords.create"
+        )
+    datasets = sorted({match["name"] for match in matches})
+    if len(datasets) > 1:
+        raise UserError(
+            f"{folder}: expected one dataset, found {' and '.join(datasets)}: "
+            "move them into folders of their own"
+        )
+    if not is_file_name(datasets[0]):
+        raise UserError(
+            f"{as_text(folder)}: expected a name in UTF-8 without control characters, got "
+            f"{as_text(datasets[0])!r}: rename the files"
+        )
+    logs = sorted({int(match["log2"]) for match in matches})
+    for log2 in range(logs[0], logs[-1]):
+        if log2 not in logs:
+            raise UserError(
+                f"{folder}: expected every resolution from {2 ** logs[0]} to {2 ** logs[-1]} px, "
+                f"{datasets[0]}-r{log2:02}.tfrecords is missing: make the dataset again"
+            )
+    files = {}
+    for log2 in logs:
+        shards = [match for match in matches if int(match["log2"]) == log2]
+        _check_shards(folder, shards)
+        files[2**log2] = tuple(paths.join(folder, shard[0]) for shard in shards)
+    return datasets[0], files
+
+
+def _check_shards(folder: str, shards: list[re.Match]) -> None:
+    """Checks that the shards of one resolution, in order, are 0 to n - 1 of n."""
+    expected = int(shards[0]["shards"] or 1)
+    if [int(shard["shard"] or 0) for shard in shards] != list(range(expected)):
+        raise UserError(
+            f"{folder}: expected {counted(expected, 'file')} of {2 ** int(shards[0]['log2'])} px, "
+            f"found {', '.join(shard[0] for shard in shards)}: make the dataset again"
+        )
+
+
+def _check_sizes(
+    folder: str, files: dict[int, tuple[str, ...]], details: dict[str, Any]
+) -> dict[int, tuple[int, ...]]:
+    """Compares the files with `dataset.json`, and returns what that says they hold."""
+    listed = {entry["file"]: entry for entry in details["files"]}
+    found = {path.rsplit("/", 1)[1] for its_paths in files.values() for path in its_paths}
+    for name, entry in listed.items():
+        if "records" in entry and name not in found:
+            raise UserError(
+                f"{paths.join(folder, name)}: missing, {JSON_NAME} tells of it: copy it or make "
+                "the dataset again"
+            )
+    num_records = {}
+    for resolution, its_paths in files.items():
+        counts = []
+        for path in its_paths:
+            entry = listed.get(path.rsplit("/", 1)[1])
+            if entry is None:
+                raise UserError(f"{path}: {JSON_NAME} does not tell of it: move it away")
+            size = paths.size(path)
+            if size != entry["bytes"]:
+                raise UserError(
+                    f"{path}: expected {entry['bytes']:,} bytes, got {size:,}: copy it or make "
+                    "the dataset again"
+                )
+            counts.append(entry["records"])
+        num_records[resolution] = tuple(counts)
+    return num_records
+
+
+def _count_records(path: str) -> int:
+    """Counts a file's records: by its size where all are as long as the first."""
+    frame_bytes = len(read_first_record(path)) + FRAME_BYTES
+    count, rest = divmod(paths.size(path), frame_bytes)
+    file = RecordFile(path, None if rest else count)
+    try:
+        file.read(len(file) - 1)
+    except BadRecordError:  # its length only happens to be a multiple of the first's
+        file.close()
+        file = RecordFile(path)
+    file.close()
+    return len(file)
+
+
+def _check_shapes(files: dict[int, tuple[str, ...]]) -> tuple[int, str]:
+    """Checks the first picture of each file; returns the number of channels and encoding."""
+    num_channels, encoding = None, None
+    for resolution, its_paths in files.items():
+        for path in its_paths:
+            try:
+                shape, its_encoding = read_shape(read_first_record(path))
+            except ValueError as error:
+                raise UserError(
+                    f"{path}: expected records of this format, got {error}: make the dataset again"
+                ) from error
+            num_channels, encoding = num_channels or shape[0], encoding or its_encoding
+            expected = (num_channels, resolution, resolution)
+            if (shape, its_encoding) != (expected, encoding):
+                raise UserError(
+                    f"{path}: expected pictures of shape {expected}, {encoding}, got {shape}, "
+                    f"{its_encoding}: make the dataset again"
+                )
+    return num_channels, encoding
+
+
+def _check_counts(
+    folder: str, num_records: dict[int, tuple[int, ...]], expected: int | None
+) -> int:
+    """Checks that the resolutions have as many pictures, and returns how many."""
+    for resolution, counts in num_records.items():
+        count = sum(counts)
+        expected = count if expected is None else expected
+        if count != expected:
+            raise UserError(
+                f"{folder}: expected {counted(expected, 'picture')} of {resolution} px, "
+                f"got {count}: make the dataset again"
+            )
+    return expected

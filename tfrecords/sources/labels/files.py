@@ -1,0 +1,283 @@
+"""Labels of pictures that have paths: by their folders, or from a CSV or JSON file."""
+
+import contextlib
+import os
+import posixpath
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from tfrecords.common.classes import find_alike, list_names, readable_name
+from tfrecords.common.errors import UserError
+from tfrecords.common.in_words import counted
+from tfrecords.common.remote import read_whole
+from tfrecords.format.dataset_json import JSON_NAME
+from tfrecords.pictures.source import OneHot, one_hot
+from tfrecords.sources.labels.folders import folder_classes
+from tfrecords.sources.labels.paths import match_paths
+from tfrecords.sources.labels.rows import ENDINGS, parse_json, read_rows
+from tfrecords.sources.listing import has_picture_name, printable
+
+LABELS_HELP = "'none', 'folders' or the path of a CSV or JSON file"
+
+_MOST_BYTES = 2**30
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of some pictures.
+
+    Attributes:
+        rows: float32 (pictures, label size), one-hot rows or vectors, or None.
+        names: of the classes, sorted; none for vectors.
+        notes: lines for the user, on what was decided for them.
+    """
+
+    rows: OneHot | np.ndarray | None = None
+    names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def find_labels(
+    labels: str | None,
+    paths: Sequence[str],
+    where: str,
+    rejected: Iterable[str] = (),
+    read_own: Callable[[str], bytes | None] = lambda path: None,
+) -> Labels:
+    """Returns the labels of pictures that have paths.
+
+    Args:
+        labels: None for the source's own, in a `dataset.json` such as StyleGAN2-ADA's, or none;
+            `none`; `folders`: the first sub-folders are the classes; `wanted`: the source's own,
+            or else its sub-folders; or the path of a CSV or JSON file, see `read_label_file`.
+        paths: of the pictures, relative to the source, with slashes.
+        where: the source, for errors.
+        rejected: paths that a label file may name although they are no pictures.
+        read_own: gives what another file of the source holds, by its path, or None.
+
+    Raises:
+        UserError: the labels do not fit the pictures.
+    """
+    if labels == "none":
+        return Labels()
+    if labels in (None, "wanted"):
+        try:
+            own = _own_file(paths, where, rejected, read_own)
+        except UserError as error:
+            if labels:
+                raise
+            return Labels(notes=(f"{error}. Going on without labels",))
+        if own or not labels:
+            return own or Labels()
+    if labels in ("folders", "wanted"):
+        classes, notes = folder_classes(paths, where, insist=labels == "folders")
+        found = _class_labels(list(map(readable_name, classes)), where)
+        return replace(found, notes=(*notes, *found.notes))
+    return read_label_file(labels, paths, where, rejected)
+
+
+def own_labels(
+    labels: str | None, array: OneHot | np.ndarray | None, names: Sequence[str], where: str
+) -> tuple[OneHot | np.ndarray | None, tuple[str, ...]]:
+    """Returns the labels of pictures without paths: their own, or none if asked.
+
+    Raises:
+        UserError: the user asked for folders or a file.
+    """
+    if labels is None:
+        return array, tuple(names) if array is not None else ()
+    if labels == "none":
+        return None, ()
+    raise UserError(
+        f"labels: its pictures have no paths, so {where} takes its own labels or 'none', "
+        f"got {labels!r}"
+    )
+
+
+def read_label_file(
+    file: str, paths: Sequence[str], where: str, rejected: Iterable[str] = ()
+) -> Labels:
+    """Reads the labels of the pictures from a file.
+
+    CSV (`.csv`, `.txt`; `.tsv` with tabs; or with semicolons), UTF-8 or UTF-16: the picture's
+    path and the name of its class, in the order that a header names, or the path and two numbers
+    or more, a vector. JSON: `{"path": class, …}`, `{"path": [numbers], …}`, or
+    `{"labels": [["path", class or [numbers]], …]}`. Classes may be numbers; where all are
+    whole numbers they are sorted as such, else as text. Paths are relative to the source; see
+    `label_paths.match_paths` for those that are written otherwise.
+
+    Args:
+        file: local or remote (`gs://…`).
+        paths: see `find_labels`, as is the rest.
+        where: the source, for errors.
+        rejected: paths that may have a label although they are no pictures.
+
+    Raises:
+        UserError: the file cannot be read, does not label just the pictures, mixes classes
+            with vectors, has one class only, or a vector holds values that are not finite.
+    """
+    if os.path.splitext(file)[1].lower() not in ENDINGS:
+        raise UserError(f"labels: expected {LABELS_HELP}, got {file!r}")
+    try:
+        data = read_whole(file, _MOST_BYTES)
+    except UserError as error:
+        reason = printable(str(error))
+        raise UserError(f"labels: expected {LABELS_HELP}, got {file!r}: {reason}") from error
+    return _read_labels(data, file, paths, where, rejected)
+
+
+def _own_file(
+    paths: Sequence[str],
+    where: str,
+    rejected: Iterable[str],
+    read_own: Callable[[str], bytes | None],
+) -> Labels | None:
+    """Reads the source's own `dataset.json`, if it has one with labels."""
+    common = posixpath.commonpath([posixpath.dirname(path) for path in paths])
+    for folder in dict.fromkeys(("", common)):
+        path = posixpath.join(folder, JSON_NAME)
+        data = read_own(path)
+        pairs = None
+        if data is not None:
+            with contextlib.suppress(UserError, UnicodeDecodeError):  # it is about something else
+                pairs = parse_json(data.decode("utf-8-sig"), path, only_labels=True)
+        if pairs:
+            file = f"{where}: its {path}"
+            labels = _read_labels(data, file, paths, where, rejected, own=True)
+            if labels.rows is None:
+                return None
+            return replace(labels, notes=(f"{file} has the labels that are taken", *labels.notes))
+    return None
+
+
+def _read_labels(
+    data: bytes,
+    file: str,
+    paths: Sequence[str],
+    where: str,
+    rejected: Iterable[str],
+    own: bool = False,
+) -> Labels:
+    known = [*paths, *rejected]
+    stems = {_stem(path) for path in known}
+
+    def is_picture(cell: str) -> bool:
+        return has_picture_name(cell) or _stem(cell) in stems
+
+    rows = list(read_rows(data, file, is_picture))
+    matches = match_paths([path for path, _ in rows], known)
+    labels: dict[int, tuple[str, Any]] = {}
+    extra = []
+    for (path, label), picture in zip(rows, matches.pictures, strict=True):
+        if picture < 0:
+            extra.append(path)
+            continue
+        before, its_label = labels.setdefault(picture, (path, label))
+        if its_label != label:
+            also = f" and {printable(path)}" if path != before else ""
+            raise UserError(
+                f"{file}: {printable(before)}{also} has two labels, {_short(its_label)} and "
+                f"{_short(label)}: leave one of them out"
+            )
+    if rows and not labels:
+        raise UserError(
+            f"{file}: expected the paths of pictures in {where}, relative to it: the file's first "
+            f"path is {printable(rows[0][0])}, the source's is {printable(paths[0])}"
+        )
+    values = [labels.get(index, ("", None))[1] for index in range(len(paths))]
+    missing = [path for path, value in zip(paths, values, strict=True) if value is None]
+    if own and len(missing) == len(paths):
+        return Labels()
+    if missing:
+        raise UserError(
+            f"{file}: expected a label for every picture, {len(missing)} of {len(paths)} have "
+            f"none, the first is {printable(missing[0])}: add them"
+            + (" or give --labels=FILE or none" if own else "")
+        )
+    if extra and not own:
+        raise UserError(
+            f"{file}: expected labels of pictures in {where}, {len(extra)} name none, the first "
+            f"is {printable(extra[0])}: leave those lines out"
+        )
+    notes = []
+    if extra:
+        are = "are" if len(extra) > 1 else "is"
+        notes.append(f"{file} names {counted(len(extra), 'file')} that {are} not there")
+    if matches.loose:
+        first = matches.loose[0]
+        notes.append(
+            f"{file}: {len(matches.loose):,} of {len(rows):,} paths differ in "
+            f"{', '.join(matches.differences)} and fit one picture: {printable(rows[first][0])} is "
+            f"taken for {printable(known[matches.pictures[first]])}"
+        )
+    vectors = sum(isinstance(value, tuple) for value in values)
+    if vectors and vectors < len(values):
+        raise UserError(f"{file}: expected classes or vectors, got {vectors} vectors and classes")
+    found = Labels(_vector_labels(values, paths, file)) if vectors else _class_labels(values, file)
+    return replace(found, notes=(*notes, *found.notes))
+
+
+def _class_labels(values: Sequence[str], file: str) -> Labels:
+    names = set(values)
+    if len(names) < 2:
+        raise UserError(f"{file}: expected two classes or more, got {_short(values[0])} only")
+    broken = next((name for name in names if readable_name(name) != name), None)
+    if broken is not None:
+        raise UserError(f"{file}: expected the names of classes as text, got {_short(broken)}")
+    notes: tuple[str, ...] = ()
+    if all(name.removeprefix("-").isdecimal() and len(name) < 20 for name in names):
+        ordered = sorted(names, key=lambda name: (int(name), name))
+        missing = _missing_numbers(set(map(int, names)))
+        if missing:
+            notes = (f"{file}: no picture has the class {missing}: left out",)
+    else:
+        ordered = sorted(names)
+    if alike := find_alike(ordered):
+        notes += (
+            f"{file}: two classes are called {alike!r}, with the accents in two Unicode forms: "
+            "rename one if they are the same",
+        )
+    indices = {name: index for index, name in enumerate(ordered)}
+    rows = one_hot((indices[name] for name in values), len(ordered))
+    return Labels(rows, tuple(ordered), notes)
+
+
+def _missing_numbers(numbers: set[int]) -> str:
+    """Returns the numbers between the least, or 0, and the largest that are missing."""
+    first, last = min(0, *numbers), max(numbers)
+    if last - first > 1000 * len(numbers):
+        return ""  # they are no class numbers, but names such as years
+    missing = [str(number) for number in range(first, last) if number not in numbers]
+    return list_names(missing)
+
+
+def _vector_labels(
+    values: Sequence[tuple[float, ...]], paths: Sequence[str], file: str
+) -> np.ndarray:
+    size = len(values[0])
+    for path, value in zip(paths, values, strict=True):
+        if len(value) != size or not size:
+            raise UserError(
+                f"{file}: expected vectors of one length, got {size} numbers for "
+                f"{printable(paths[0])} and {len(value)} for {printable(path)}"
+            )
+    with np.errstate(over="ignore"):  # what float32 cannot hold is reported below
+        labels = np.array(values, np.float32)
+    bad = np.flatnonzero(~np.isfinite(labels).all(axis=1))
+    if len(bad):
+        raise UserError(
+            f"{file}: expected finite numbers (float32), got others for {len(bad)} pictures, "
+            f"the first is {printable(paths[bad[0]])}: mend them"
+        )
+    return labels
+
+
+def _stem(path: str) -> str:
+    return posixpath.splitext(path.replace("\\", "/").rpartition("/")[2])[0].casefold()
+
+
+def _short(label: Any) -> str:
+    return ascii(label)[:80] if not str(label).isprintable() else repr(label)[:80]
