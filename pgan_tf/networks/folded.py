@@ -12,7 +12,6 @@ What training needs and pictures do not is worked into the weights once:
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -20,10 +19,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.config.per_resolution import LOWEST_RESOLUTION
 from pgan_tf.config.training import NetworkConfig
+from pgan_tf.networks.arithmetic import resolutions_above_lowest
+from pgan_tf.networks.layer_maker import FADE
 from pgan_tf.networks.layers.convolution import spread_kernel
-from pgan_tf.networks.networks import FADE
 
 _SLOPE = 0.2
 _EPSILON = 1e-8
@@ -137,7 +136,7 @@ def fold(
 
     def layer(name: str, factor: float = 1.0, upscales: bool = False) -> _Layer:
         trained = generator.get_layer(name)
-        kernel = tf.convert_to_tensor(trained.kernel) * trained.multiplier * factor
+        kernel = tf.convert_to_tensor(trained.kernel) * trained.constant * factor
         bias = tf.convert_to_tensor(trained.bias) * factor
         if config.generator_batch_norm and not name.endswith("to_rgb"):
             transposed = upscales and config.fused_scale
@@ -152,8 +151,8 @@ def fold(
         return _Layer(_variable(kernel, name), _variable(bias, name), upscales)
 
     convolutions = [layer("4x4_conv")]
-    for level in range(int(math.log2(LOWEST_RESOLUTION)) + 1, int(math.log2(resolution)) + 1):
-        name = f"{2**level}x{2**level}"
+    for level in resolutions_above_lowest(resolution):
+        name = f"{level}x{level}"
         convolutions += [layer(f"{name}_conv0", upscales=True), layer(f"{name}_conv1")]
     half, full = (f"{size}x{size}_to_rgb" for size in (resolution // 2, resolution))
     return InferenceGenerator(

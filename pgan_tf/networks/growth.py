@@ -1,12 +1,13 @@
-"""Carries weights from one stage's network into the next one's, by layer name (paper, §2)."""
+"""Growth: weights carried by layer name into the next stage, and the fade (paper, §2)."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import keras
 
-from pgan_tf.networks.networks import FADE
+from pgan_tf.networks.layer_maker import FADE
 from tfrecords.common.errors import UserError
 
 
@@ -77,3 +78,15 @@ def carry_weights(source: dict[str, keras.Variable], target: dict[str, keras.Var
     for name in carried:
         target[name].assign(source[name])
     return Carried(carried, tuple(name for name in target if name not in source))
+
+
+def set_alpha(model: keras.Model, alpha: Any) -> None:
+    """Sets how far the newest level has faded in; does nothing where nothing fades.
+
+    Args:
+        model: a generator or a discriminator.
+        alpha: a number or a scalar tensor, 0 to 1.
+    """
+    for layer in model.layers:
+        if layer.name == FADE:
+            layer.alpha.assign(alpha)

@@ -2,73 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from pgan_tf.networks.layers.convolution import choose_algorithm
+from pgan_tf.networks.layers.convolution import Resample, convolve, multiply
 
 HE_GAIN = math.sqrt(2.0)
-
-
-class _Shared(threading.local):
-    """What several calls have in common is computed once; each replica's thread has its own."""
-
-    def __init__(self) -> None:
-        self.values: dict[Any, tf.Tensor] | None = None
-
-    def get(self, key: Any, compute: Callable[[], tf.Tensor]) -> tf.Tensor:
-        """Returns what `compute` gives, or within `shared_kernels` gave before."""
-        if self.values is None:
-            return compute()
-        if key not in self.values:
-            self.values[key] = compute()
-        return self.values[key]
-
-
-@contextlib.contextmanager
-def shared_kernels(model: keras.Model) -> Iterator[None]:
-    """Within it each layer of a model computes its kernel for run time once, for all calls.
-
-    That is the stored one times He's constant, in the form that its algorithm needs. For calls
-    between which the weights do not change, as are the discriminator's in one step; with a
-    gradient tape, the context belongs inside it.
-    """
-    layers = [
-        layer for layer in model.layers if isinstance(layer, (EqualizedConv2D, EqualizedDense))
-    ]
-    for layer in layers:
-        layer.shared.values = {}
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.shared.values = None
 
 
 def _equalized_kernel(
     layer: keras.layers.Layer, shape: Sequence[int], fan_in: int, gain: float, seed: int | None
 ) -> float:
-    """Adds `layer.kernel` and returns the constant it is multiplied by at run time.
+    """Adds `layer.kernel` and returns the constant that it is multiplied by in each call.
 
     He's initializer (He et al., 2015) draws N(0, gain / sqrt(fan_in)). The equalized
     learning rate (§4.1) draws N(0, 1) and multiplies by that constant at run time, so
     that Adam's steps, which know no scale, change every layer at the same speed.
     """
     he_constant = gain / math.sqrt(fan_in)
-    stddev, multiplier = (1.0, he_constant) if layer.equalized else (he_constant, 1.0)
+    stddev, constant = (1.0, he_constant) if layer.equalized else (he_constant, 1.0)
     layer.kernel = layer.add_weight(
         name="kernel",
         shape=tuple(shape),
         initializer=keras.initializers.RandomNormal(stddev=stddev, seed=seed),
         autocast=False,
     )
-    return multiplier
+    return constant
 
 
 @keras.saving.register_keras_serializable(package="pgan_tf")
@@ -76,8 +39,7 @@ class EqualizedConv2D(keras.layers.Layer):
     """A convolution with equalized learning rate (paper, §4.1), stride 1, same padding.
 
     `resample="up"` is nearest-neighbour upsampling and then the convolution, `"down"` the
-    convolution and then a 2x2 average. The stored kernel stays 3x3, whatever it is made into to
-    save arithmetic: see `convolution`.
+    convolution and then a 2x2 average. The stored kernel stays 3x3 either way.
 
     Kernels are laid out (height, width, in, out); `"up"` is a transposed convolution, laid out
     (height, width, out, in) and rotated by 180 degrees as in `keras.layers.Conv2DTranspose`.
@@ -101,7 +63,7 @@ class EqualizedConv2D(keras.layers.Layer):
         *,
         gain: float = HE_GAIN,
         equalized: bool = True,
-        resample: Literal["up", "down"] | None = None,
+        resample: Resample = None,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -116,29 +78,22 @@ class EqualizedConv2D(keras.layers.Layer):
         self.equalized = equalized
         self.resample = resample
         self.seed = seed
-        self.shared = _Shared()
+        self.convolve = convolve  # `fast.speed_up` puts a faster one here.
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         """Creates the kernel and the bias."""
         channels, size = input_shape[-1], self.kernel_size
         in_out = (self.filters, channels) if self.resample == "up" else (channels, self.filters)
         fan_in = size * size * channels
-        self.multiplier = _equalized_kernel(
-            self, (size, size, *in_out), fan_in, self.gain, self.seed
-        )
+        self.constant = _equalized_kernel(self, (size, size, *in_out), fan_in, self.gain, self.seed)
         self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Convolves."""
-        stored = tf.convert_to_tensor(self.kernel)
-        algorithm = choose_algorithm(inputs, stored, self.resample)
-        kernel = self.shared.get(
-            algorithm, lambda: algorithm.transform_kernel(stored, self.multiplier, inputs.dtype)
-        )
-        outputs = algorithm.convolve(inputs, kernel)
-        return tf.nn.bias_add(outputs, tf.convert_to_tensor(self.bias))
+        kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
+        return self.convolve(inputs, kernel * self.constant, self.resample) + bias
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """Returns the shape of what `call` gives."""
         batch, height, width, _ = input_shape
         if self.resample == "up":
@@ -189,27 +144,22 @@ class EqualizedDense(keras.layers.Layer):
         self.gain = gain
         self.equalized = equalized
         self.seed = seed
-        self.shared = _Shared()
+        self.multiply = multiply  # `fast.speed_up` puts a faster one here.
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         """Creates the kernel and the bias."""
         fan_in = math.prod(input_shape[1:])
-        self.multiplier = _equalized_kernel(
-            self, (fan_in, math.prod(self.units)), fan_in, self.gain, self.seed
-        )
+        shape = (fan_in, math.prod(self.units))
+        self.constant = _equalized_kernel(self, shape, fan_in, self.gain, self.seed)
         self.bias = self.add_weight(name="bias", shape=(self.units[-1],), initializer="zeros")
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Multiplies and adds the bias."""
-        kernel = self.shared.get(
-            None,
-            lambda: tf.cast(tf.convert_to_tensor(self.kernel) * self.multiplier, inputs.dtype),
-        )
-        flat = tf.reshape(inputs, (-1, kernel.shape[0]))
-        outputs = tf.reshape(tf.linalg.matmul(flat, kernel), (-1, *self.units))
-        return outputs + tf.convert_to_tensor(self.bias)
+        kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
+        outputs = self.multiply(tf.reshape(inputs, (-1, kernel.shape[0])), kernel * self.constant)
+        return tf.reshape(outputs, (-1, *self.units)) + bias
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """Returns the shape of what `call` gives."""
         return (input_shape[0], *self.units)
 

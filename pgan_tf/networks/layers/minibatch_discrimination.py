@@ -45,7 +45,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
         self.kernel_size = kernel_size
         self.seed = seed
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         """Creates T, so that the components of M begin with the features' mean square."""
         fan_in = math.prod(input_shape[1:])
         self.kernel = self.add_weight(
@@ -68,7 +68,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
         maps = tf.tile(nearness[:, None, None, :], (1, *inputs.shape[1:3], 1))
         return tf.concat([inputs, tf.cast(maps, inputs.dtype)], axis=-1)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """Returns the shape of what `call` gives."""
         return (*input_shape[:-1], input_shape[-1] + self.num_kernels)
 

@@ -30,7 +30,7 @@ class Rectifier(keras.layers.Layer):
         """Multiplies what is negative by the slope."""
         return _rectify(inputs, self.slope)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """Returns the shape of what `call` gives."""
         return input_shape
 

@@ -44,22 +44,16 @@ class Winograd:
         tile: outputs of the 3x3 convolution that are computed together, along one side: 2 or 4.
             It divides the picture's sides (after upsampling, before averaging).
         resample: `"up"`: nearest upsampling first; `"down"`: a 2x2 average afterwards. As in
-            `layers.EqualizedConv2D` a kernel of `"up"` is (3, 3, out, in) and rotated.
+            `convolution.convolve` a kernel of `"up"` is (3, 3, out, in) and rotated.
     """
 
     tile: int
     resample: Literal["up", "down"] | None
 
-    def transform_kernel(
-        self, kernel: tf.Tensor, multiplier: float, dtype: tf.DType | None = None
-    ) -> tf.Tensor:
-        """Returns a (3, 3, a, b) kernel times a number at all points: (points², a, b).
-
-        In float32, whatever the type of inputs.
-        """
-        del dtype
+    def transform_kernel(self, kernel: tf.Tensor) -> tf.Tensor:
+        """Returns a (3, 3, a, b) kernel at all points: (points², a, b) float32."""
         a, b = kernel.shape[2:]
-        matrix = _kernel_matrix(self.tile, self.resample == "up") * np.float32(multiplier)
+        matrix = _kernel_matrix(self.tile, self.resample == "up")
         kernel = tf.reshape(tf.cast(kernel, tf.float32), (9, a * b))
         return tf.reshape(tf.linalg.matmul(matrix, kernel), (-1, a, b))
 
@@ -135,7 +129,7 @@ def _data_matrix(size: int, plan: Winograd) -> np.ndarray:
     """(points, tiles) x pixels: from a row of the layer's inputs to its values at the points."""
     upsampled = 2 * size if plan.resample == "up" else size
     points = plan.tile + 2
-    matrix = np.zeros((points, upsampled // plan.tile, upsampled + 2))
+    matrix: np.ndarray = np.zeros((points, upsampled // plan.tile, upsampled + 2))
     for tile in range(upsampled // plan.tile):
         matrix[:, tile, tile * plan.tile :][:, :points] = _evaluation(plan.tile)
     matrix = matrix[:, :, 1:-1].reshape(-1, upsampled)  # the border's zeros
@@ -149,7 +143,7 @@ def _inverse_matrix(size: int, plan: Winograd) -> np.ndarray:
     """Pixels x (points, tiles): from products at the points to a row of the layer's outputs."""
     convolved = 2 * size if plan.resample == "up" else size
     points, tiles = plan.tile + 2, convolved // plan.tile
-    matrix = np.zeros((tiles, plan.tile, points, tiles))
+    matrix: np.ndarray = np.zeros((tiles, plan.tile, points, tiles))
     for tile in range(tiles):
         matrix[tile, :, :, tile] = _interpolation(plan.tile)
     matrix = matrix.reshape(convolved, points * tiles)

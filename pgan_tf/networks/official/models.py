@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import keras
 
-from pgan_tf.networks.growth import named_variables
-from pgan_tf.networks.networks import build_discriminator, build_generator, set_alpha
+from pgan_tf.networks.discriminator import build_discriminator
+from pgan_tf.networks.generator import build_generator
+from pgan_tf.networks.growth import named_variables, set_alpha
 from pgan_tf.networks.official.names import alpha_at_lod, stage_at_lod
 from pgan_tf.networks.official.networks import OfficialNetwork
 
@@ -18,7 +19,7 @@ def build(network: OfficialNetwork, lod: float | None = None) -> keras.Model:
         lod: the level of detail; the file's if None.
 
     Returns:
-        See `pgan_tf.networks.networks`.
+        See `pgan_tf.networks.generator`.
     """
     lod = network.lod if lod is None else lod
     resolution = network.config.resolution

@@ -6,38 +6,38 @@ resolution, and its features are laid out channels first.
 
 from __future__ import annotations
 
+import functools
 import math
+from typing import Literal
 
 import numpy as np
 
 from pgan_tf.config.per_resolution import LOWEST_RESOLUTION
 from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.networks.arithmetic import Layer, discriminator_layers, generator_layers
 
 _VARIABLES = {"kernel": "weight", "bias": "bias"}
-_RGB = {"to_rgb": "ToRGB_lod", "from_rgb": "FromRGB_lod"}
-_RESAMPLING = {("generator", "conv0"): "_up", ("discriminator", "conv1"): "_down"}
+Kind = Literal["generator", "discriminator"]
 
 
-def published_layer(network: str, layer: str, resolution: int, fused_scale: bool) -> str:
-    """Returns what the published implementation calls one of our layers.
+@functools.cache
+def layers_of_all_stages(kind: Kind, config: NetworkConfig) -> dict[str, Layer]:
+    """Returns the layers that a network has at any resolution, by their names."""
+    layers_of = generator_layers if kind == "generator" else discriminator_layers
+    lods = range(int(math.log2(config.resolution)) - 1)
+    stages = (stage_at_lod(lod, config.resolution) for lod in lods)
+    return {layer.name: layer for stage in stages for layer in layers_of(stage, config)}
 
-    Args:
-        network: `generator` or `discriminator`.
-        layer: our name, such as `16x16_conv0`.
-        resolution: of the finished networks, in pixels.
-        fused_scale: see `NetworkConfig`.
+
+def published_variable(kind: Kind, variable: str, config: NetworkConfig) -> str:
+    """Returns what the published implementation calls one of our variables.
+
+    Such as `16x16/Conv0_up/weight` for `16x16_conv0/kernel`.
     """
-    level, kind = layer.split("_", 1)
-    if kind in _RGB:
-        return f"{_RGB[kind]}{int(math.log2(resolution // int(level.split('x')[0])))}"
-    suffix = _RESAMPLING.get((network, kind), "") if fused_scale else ""
-    return f"{level}/{kind.capitalize()}{suffix}"
-
-
-def published_variable(network: str, variable: str, resolution: int, fused_scale: bool) -> str:
-    """Returns the same for a variable: `16x16/Conv0_up/weight` for `16x16_conv0/kernel`."""
-    layer, kind = variable.split("/")
-    return f"{published_layer(network, layer, resolution, fused_scale)}/{_VARIABLES[kind]}"
+    layer, name = variable.split("/")
+    published = layers_of_all_stages(kind, config)[layer].published_name(config)
+    return f"{published}/{_VARIABLES[name]}"
 
 
 def to_our_layout(array: np.ndarray, network: str, variable: str) -> np.ndarray:

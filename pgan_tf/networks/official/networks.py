@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig
-from pgan_tf.networks.layer_shapes import discriminator_layers, generator_layers
 from pgan_tf.networks.official.names import (
+    Kind,
     alpha_at_lod,
+    layers_of_all_stages,
     published_variable,
     stage_at_lod,
     to_our_layout,
@@ -22,8 +22,6 @@ from pgan_tf.networks.official.unpickler import SavedNetwork, load
 from tfrecords.common.errors import UserError
 from tfrecords.common.remote import read_whole
 from tfrecords.pickles.pieces import plain, printable
-
-Kind = Literal["generator", "discriminator"]
 
 _FUNCTIONS: dict[str, Kind] = {"G_paper": "generator", "D_paper": "discriminator"}
 # What the published functions take where nothing else is given.
@@ -167,8 +165,10 @@ def _read_network(state: dict[str, Any]) -> OfficialNetwork:
     if not np.isfinite(lod):
         raise UserError(f"expected lod to be a number, got {lod}")
     arrays = {}
-    for variable, shape in _shapes(kind, config).items():
-        name = published_variable(kind, variable, config.resolution, config.fused_scale)
+    layers = layers_of_all_stages(kind, config).values()
+    shapes = {f"{one.name}/{name}": shape for one in layers for name, shape in one.variables}
+    for variable, shape in shapes.items():
+        name = published_variable(kind, variable, config)
         if name not in published:
             raise UserError(f"expected {name}, which is not there")
         array = to_our_layout(published[name], kind, variable)
@@ -180,9 +180,10 @@ def _read_network(state: dict[str, Any]) -> OfficialNetwork:
 
 def _make_config(options: dict[str, Any]) -> NetworkConfig:
     """Turns the published functions' arguments into ours; they leave out what is unknown."""
-    given = {name: options.get(name, default) for name, default in _DEFAULTS.items()}
+    given: dict[str, Any] = {name: options.get(name, one) for name, one in _DEFAULTS.items()}
     for name, value in given.items():
-        if not isinstance(value, (bool, int, float, np.number, np.bool_, type(None))):
+        is_number = isinstance(value, (bool, int, float, np.number, np.bool_))
+        if not is_number and not (name == "latent_size" and value is None):
             raise UserError(f"expected {name} to be a number, got {printable(value)}")
     epsilon = options.get("pixelnorm_epsilon", 1e-8)
     if epsilon != 1e-8:
@@ -205,13 +206,3 @@ def _make_config(options: dict[str, Any]) -> NetworkConfig:
         # Groups of one have no such layer.
         mbstd_group_size=group_size if group_size > 1 else 0,
     )
-
-
-def _shapes(kind: Kind, config: NetworkConfig) -> dict[str, tuple[int, ...]]:
-    """Returns the shape of every variable of every resolution, by our names."""
-    layers_of = generator_layers if kind == "generator" else discriminator_layers
-    shapes = {}
-    for lod in range(int(math.log2(config.resolution)) - 1):
-        for layer in layers_of(stage_at_lod(lod, config.resolution), config):
-            shapes |= {f"{layer.name}/{name}": shape for name, shape in layer.variables}
-    return shapes

@@ -1,0 +1,1 @@
+"""The generator and the discriminator, layer by layer, and how they grow."""

@@ -1,0 +1,77 @@
+"""The generator at one stage of growth (paper, figure 2 and table 2).
+
+A Keras functional model, built anew for each stage with only the layers of that stage. Layer
+names such as `16x16_conv0` and `16x16_to_rgb` never change: they are how weights find their
+way into the next stage and into checkpoints. At level r (a resolution) it has
+
+    r/2 px features ─ r x r_conv0 (upscales) ─ r x r_conv1 ─ r px features ─ r x r_to_rgb
+
+While the newest level fades in, `fade` blends its picture with the nearest-upsampled one of the
+level below.
+"""
+
+from __future__ import annotations
+
+import keras
+
+from pgan_tf.config.per_resolution import LOWEST_RESOLUTION
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.networks.arithmetic import resolutions_above_lowest
+from pgan_tf.networks.layer_maker import FADE, LayerMaker
+from pgan_tf.networks.layers import HE_GAIN, PixelNorm, WeightedSum
+
+
+def build_generator(
+    stage: Stage, config: NetworkConfig, *, seed: int = 0, precision: str = "float32"
+) -> keras.Model:
+    """Builds the generator of a stage, with initial weights.
+
+    Args:
+        stage: gives the resolution and whether it fades in.
+        config: the networks.
+        seed: a layer's initial weights depend on it and on the layer's name alone.
+        precision: a Keras dtype policy, one of `config.training.PRECISIONS`.
+
+    Returns:
+        A model from `[latents, labels]`, `(batch, latent_size)` and `(batch, label_size)`
+        float32, to pictures `(batch, resolution, resolution, num_channels)` float32, about
+        in [-1, 1] (linear: nothing clips them, unless `config.tanh`). Without classes labels
+        have width 0.
+    """
+    make = LayerMaker("generator", config, seed, precision)
+    latents = keras.Input((config.latent_size,), name="latents")
+    labels = keras.Input((config.label_size,), name="labels")
+
+    x = keras.layers.Concatenate(name="latents_and_labels")([latents, labels])
+    if config.normalize_latents:
+        x = PixelNorm(name="normalized_latents", dtype=precision)(x)
+    # A quarter of the gain: fan-in counts the 16 pixels of the "Conv 4x4" of table 2.
+    maps = config.num_feature_maps(LOWEST_RESOLUTION)
+    x = make.dense("4x4_dense", (4, 4, maps), gain=HE_GAIN / 4)(x)
+    x = make.finish("4x4_dense", x)
+    x = make.finish("4x4_conv", make.conv("4x4_conv", maps)(x))
+
+    below = x
+    for resolution in resolutions_above_lowest(stage.resolution):
+        below, maps = x, config.num_feature_maps(resolution)
+        conv0, conv1 = (f"{resolution}x{resolution}_conv{i}" for i in range(2))
+        if config.fused_scale:
+            x = make.conv(conv0, maps, resample="up")(x)
+        else:
+            x = make.conv(conv0, maps)(_upsample(f"{resolution}x{resolution}_upsample")(x))
+        x = make.finish(conv0, x)
+        x = make.finish(conv1, make.conv(conv1, maps)(x))
+
+    images = make.to_rgb(stage.resolution)(x)
+    if stage.fades_in:
+        old = _upsample("old_upsample")(make.to_rgb(stage.resolution // 2)(below))
+        images = WeightedSum(name=FADE, dtype="float32")([old, images])
+    if config.tanh:
+        images = keras.layers.Activation("tanh", name="tanh", dtype="float32")(images)
+    return keras.Model([latents, labels], images, name="generator")
+
+
+def _upsample(name: str) -> keras.layers.Layer:
+    """Nearest neighbour: repeats pixels, which has second derivatives where resizing has none."""
+    return keras.layers.UpSampling2D(2, interpolation="nearest", name=name)

@@ -1,0 +1,48 @@
+"""The fade between two resolutions (paper, §2, figure 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="pgan_tf")
+class WeightedSum(keras.layers.Layer):
+    """The fade (paper, §2, figure 2): (1 - alpha) * old + alpha * new.
+
+    Alpha is a variable, not a Python number, so that a changed alpha recompiles nothing.
+    It does not train; the training step assigns it from the images shown.
+
+    Call: `[old, new]`, two tensors of one shape → that shape.
+
+    Args:
+        alpha: its initial value: 0 shows only the old, 1 only the new.
+    """
+
+    def __init__(self, alpha: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.initial_alpha = alpha
+
+    def build(self, input_shape: Any) -> None:
+        """Creates alpha, in float32 also where the policy computes in less."""
+        self.alpha = self.add_weight(
+            name="alpha",
+            shape=(),
+            dtype="float32",
+            initializer=keras.initializers.Constant(self.initial_alpha),
+            trainable=False,
+            autocast=False,
+        )
+
+    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Blends."""
+        old, new = inputs
+        alpha = tf.cast(tf.convert_to_tensor(self.alpha), old.dtype)
+        return old + (new - old) * alpha
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that make this layer again."""
+        return {**super().get_config(), "alpha": self.initial_alpha}
