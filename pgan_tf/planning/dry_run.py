@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 from tqdm import tqdm
 
 from pgan_tf.config.schedule import Position, Stage, describe_end, make_stages, position_at
 from pgan_tf.config.training import TrainingConfig
-from pgan_tf.devices.failures import readable_memory_errors
-from pgan_tf.networks.cost import multiplications
-from pgan_tf.networks.sampling import sheet_shape
+from pgan_tf.devices.memory import memory_bytes
+from pgan_tf.devices.out_of_memory import readable_memory_errors
+from pgan_tf.networks.arithmetic import multiplications, parameters
+from pgan_tf.planning.disk import disk_bytes
 from pgan_tf.planning.measurement import measure_step
-from pgan_tf.planning.memory_and_disk import disk_bytes, memory_bytes, parameters
+from pgan_tf.runs.sheets import sheet_shape
 from tfrecords.common.in_words import duration_in_words, size_in_words
 
 # For measuring all stages, most of which is compiling.
@@ -90,7 +91,7 @@ def describe_run(
     num_replicas = strategy.num_replicas_in_sync
 
     def measure(stage: Stage) -> float:
-        with readable_memory_errors(config, lambda: stage, num_replicas):
+        with readable_memory_errors(config, stage, num_replicas):
             return measure_step(config, stage, strategy, _SECONDS_PER_STAGE)
 
     return describe(config, time_stages(config, measure), num_replicas, keep_checkpoints)
@@ -121,7 +122,7 @@ def describe(
                 f"{taken.images:,}",
                 str(position.batch_size),
                 _rates(position),
-                ", ".join(f"{count:,}" for count in parameters(stage, config)),
+                ", ".join(f"{count:,}" for count in parameters(stage, config.network)),
                 size_in_words(memory_bytes(stage, config, num_replicas, winograd)),
                 f"{'' if taken.measured else '~'}{duration_in_words(taken.seconds)}",
             )
@@ -149,7 +150,7 @@ def _rates(position: Position) -> str:
     return f"{position.generator_learning_rate:g}, {position.discriminator_learning_rate:g}"
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))

@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.schedule import Stage, make_stages
 from pgan_tf.config.training import TrainingConfig
-from pgan_tf.planning.memory_and_disk import memory_bytes
+from pgan_tf.devices.memory import memory_bytes
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import size_in_words
 
 MOST_TICKS = 1_000_000
 # The estimate of memory is up to 1.4 times what was measured: half of it is taken in any case.
 _SURELY_TAKEN = 0.5
+# Of control groups, version 2 and 1.
+_CONTAINER_LIMITS = (
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+)
 
 
 def physical_memory() -> int | None:
-    """Returns this machine's memory in bytes, None where it does not tell."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return None
+    """Returns the memory that this process may take, in bytes; None where that is not known.
+
+    The machine's, or less in a container or below `ulimit -v`.
+    """
+    found = []
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
+        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for path in _CONTAINER_LIMITS:
+        with contextlib.suppress(OSError, ValueError), open(path) as file:
+            found.append(int(file.read()))  # "max" where there is none
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        found += [limit] * (limit != resource.RLIM_INFINITY)
+    return min(found, default=None)
 
 
 def check_memory(config: TrainingConfig, num_replicas: int, memory: int | None) -> None:
@@ -71,8 +88,8 @@ def check_ticks(config: TrainingConfig) -> None:
     total_images = round(config.schedule.total_kimg * 1000)
     ticks = 0
     for stage in reached_stages(config):
-        call = config.minibatch_repeats * config.discriminator_repeats
-        call *= config.schedule.batch_size.at(stage.resolution)
+        calls = config.minibatch_repeats * config.discriminator_repeats
+        call = calls * config.schedule.batch_size.at(stage.resolution)
         tick_images = config.schedule.tick_kimg.at(stage.resolution) * 1000
         images = min(stage.last_image + 1, total_images) - stage.first_image
         ticks += round(images / max(tick_images, call))

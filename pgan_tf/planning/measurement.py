@@ -30,7 +30,7 @@ def make_iteration(
         strategy: the devices.
 
     Returns:
-        A function of batches (see `train_step.make_train_step`), done when it returns.
+        A function of batches (see `training.step.make_train_step`), done when it returns.
     """
     config = dataclasses.replace(config, minibatch_repeats=1)
     position = position_at(config.schedule, (stage,), stage.first_image)

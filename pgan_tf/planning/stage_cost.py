@@ -14,7 +14,7 @@ from pgan_tf.config.training import TrainingConfig
 from pgan_tf.devices.strategy import check_batch_sizes, make_strategy
 from pgan_tf.planning.flops import step_flops
 from pgan_tf.planning.measurement import make_iteration, noise_batches
-from pgan_tf.training import step as train_step
+from pgan_tf.training import gradients as gradients_of
 from pgan_tf.training.state import build_state
 
 _PRODUCT_SIZE = 4096
@@ -28,7 +28,7 @@ class StageCost:
     Attributes:
         resolution: in pixels.
         batch_size: global.
-        precision: see `config.PRECISIONS`.
+        precision: see `config.training.PRECISIONS`.
         jit_compile: whether XLA compiled it.
         images_per_second: real images, through whole iterations (D step, average, G step).
         iteration_ms: of one such iteration.
@@ -64,7 +64,7 @@ def measure_stage(config: TrainingConfig, strategy_name: str, budget_seconds: fl
 
     Args:
         config: the run.
-        strategy_name: see `distribution.make_strategy`.
+        strategy_name: see `devices.strategy.make_strategy`.
         budget_seconds: for the iterations that are timed; half as much for each of the steps.
 
     Raises:
@@ -137,7 +137,8 @@ def peak_memory_bytes() -> int:
         return tf.config.experimental.get_memory_info("GPU:0")["peak"]
     try:
         with open("/proc/self/status") as status:
-            return 1024 * int(re.search(r"^VmHWM:\s+(\d+)", status.read(), re.MULTILINE)[1])
+            found = re.search(r"^VmHWM:\s+(\d+)", status.read(), re.MULTILINE)
+            return 1024 * int(found[1]) if found else 0
     except OSError:
         return 0
 
@@ -153,18 +154,21 @@ def _make_steps(
     labels = tf.zeros((replica_batch_size, network.label_size))
     latents = tf.random.stateless_normal((replica_batch_size, network.latent_size), (0, 0))
     mixing = tf.fill((replica_batch_size,), 0.5)
-    options = {"config": config, "global_batch_size": batch_size}
     compiled = tf.function(jit_compile=True) if config.jit_compile else lambda function: function
 
     @compiled
     def discriminator_gradients() -> list[tf.Tensor]:
-        return train_step.discriminator_gradients(state, reals, labels, latents, mixing, **options)[
-            1
-        ]
+        _, gradients = gradients_of.discriminator_gradients(
+            state, reals, labels, latents, mixing, config=config, global_batch_size=batch_size
+        )
+        return gradients
 
     @compiled
     def generator_gradients() -> list[tf.Tensor]:
-        return train_step.generator_gradients(state, labels, latents, **options)[1]
+        _, gradients = gradients_of.generator_gradients(
+            state, labels, latents, config=config, global_batch_size=batch_size
+        )
+        return gradients
 
     def discriminator_step() -> None:
         state.discriminator_optimizer.apply(

@@ -10,10 +10,11 @@ from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.data.bad_records import BadRecords
 from pgan_tf.data.dataset import distribute
-from pgan_tf.devices.failures import readable_data_errors, readable_memory_errors
+from pgan_tf.data.errors import readable_data_errors
+from pgan_tf.devices.memory import memory_bytes
+from pgan_tf.devices.out_of_memory import readable_memory_errors
 from pgan_tf.planning.limits import reached_stages
 from pgan_tf.planning.measurement import make_iteration
-from pgan_tf.planning.memory_and_disk import memory_bytes
 from tfrecords.format.dataset_info import DatasetInfo
 
 
@@ -38,7 +39,7 @@ def try_heaviest_stage(
     """
     num_replicas = strategy.num_replicas_in_sync
     stage = heaviest_stage(config, num_replicas)
-    with readable_memory_errors(config, lambda: stage, num_replicas), readable_data_errors():
+    with readable_memory_errors(config, stage, num_replicas), readable_data_errors():
         iterate = make_iteration(config, stage, strategy)
         batches = iter(
             distribute(

@@ -26,14 +26,15 @@ import tensorflow as tf
 
 from pgan_tf.config.schedule import Stage, make_stages
 from pgan_tf.config.training import TrainingConfig
-from pgan_tf.networks.growth import named_variables
-from pgan_tf.networks.networks import build_generator, set_alpha
+from pgan_tf.devices.strategy import has_gpu
+from pgan_tf.networks.generator import build_generator
+from pgan_tf.networks.growth import named_variables, set_alpha
+from pgan_tf.networks.layers.fast import speed_up
 from pgan_tf.runs.checkpoint_checks import NETWORKS, check_weights, whole_number
 from pgan_tf.runs.checkpoint_file import DAMAGED, ArrayFile, open_arrays, write_arrays
 from pgan_tf.runs.checkpoint_names import last_of_stages, latest, list_checkpoints, name_of, prune
+from pgan_tf.runs.metrics_file import METRICS
 from pgan_tf.runs.write_errors import what_to_do
-from pgan_tf.training.state import TrainingState
-from pgan_tf.training.step import METRICS
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import size_in_words
 
@@ -58,8 +59,8 @@ _BESIDE = (
     *("images_shown", "stage_index", "config", "tick_metrics", "tick_first_image"),
     *("bad_records", "num_devices"),
 )
-_NO_METRICS = np.zeros((0, 0), np.float32)
-_NO_RECORDS = np.zeros((0, 2), np.int64)
+_NO_METRICS: np.ndarray = np.zeros((0, 0), np.float32)
+_NO_RECORDS: np.ndarray = np.zeros((0, 2), np.int64)
 
 
 class DamagedError(UserError):
@@ -100,7 +101,8 @@ class Checkpoint:
 
 def save(
     folder: str,
-    state: TrainingState,
+    stage: Stage,
+    variables: dict[str, keras.Variable],
     images_shown: int,
     config: TrainingConfig,
     tick_metrics: np.ndarray | None = None,
@@ -114,7 +116,8 @@ def save(
 
     Args:
         folder: where to.
-        state: the networks and optimizers.
+        stage: whose shape the networks have.
+        variables: of networks and optimizers, by name.
         images_shown: real images shown until now.
         config: the run.
         tick_metrics: see `Checkpoint`; absent at a tick.
@@ -127,14 +130,13 @@ def save(
     """
     beside = {
         "images_shown": images_shown,
-        "stage_index": state.stage.index,
+        "stage_index": stage.index,
         "config": config.to_json(),
         "tick_metrics": _NO_METRICS if tick_metrics is None else tick_metrics,
         "tick_first_image": images_shown if tick_first_image is None else tick_first_image,
         "bad_records": bad_records,
         "num_devices": num_devices,
     }
-    variables = _variables(state)
 
     def arrays() -> Iterator[tuple[str, np.ndarray]]:
         for name, value in beside.items():
@@ -142,7 +144,7 @@ def save(
         for name, variable in variables.items():
             yield name, variable.numpy()
 
-    path = posixpath.join(folder, name_of(images_shown, state.stage, config))
+    path = posixpath.join(folder, name_of(images_shown, stage, config))
     try:
         tf.io.gfile.makedirs(folder)
         write_arrays(path, arrays())
@@ -185,7 +187,7 @@ def read(path: str, networks: Sequence[str] | None = None) -> Checkpoint:
 def _read(path: str, file: ArrayFile, networks: Sequence[str] | None) -> Checkpoint:
     """Reads an open checkpoint; see `read`. What is damaged is a ValueError or the like."""
     # Version 0.1.0 saved at ticks only.
-    beside = {"tick_metrics": _NO_METRICS, "bad_records": _NO_RECORDS, "num_devices": np.int64(0)}
+    beside = {"tick_metrics": _NO_METRICS, "bad_records": _NO_RECORDS, "num_devices": np.array(0)}
     beside |= {name: file.read(name) for name in _BESIDE if name in file.names}
     images_shown = whole_number(beside["images_shown"], 2**53)
     tick_first_image = whole_number(beside.get("tick_first_image", images_shown), 2**53)
@@ -223,13 +225,13 @@ def _read(path: str, file: ArrayFile, networks: Sequence[str] | None) -> Checkpo
     )
 
 
-def restore(checkpoint: Checkpoint, state: TrainingState) -> None:
-    """Gives a state the values of a checkpoint: all of them, or none.
+def restore(checkpoint: Checkpoint, variables: dict[str, keras.Variable]) -> None:
+    """Gives variables the values of a checkpoint: all of them, or none.
 
     Raises:
-        UserError: names or shapes differ; the state is left as it was.
+        UserError: names or shapes differ; the variables are left as they were.
     """
-    assign_all(_variables(state), checkpoint.arrays, checkpoint.path)
+    assign_all(variables, checkpoint.arrays, checkpoint.path)
 
 
 def assign_all(
@@ -276,6 +278,7 @@ def load_generator(
     }
     assign_all(named_variables(model), arrays, checkpoint.path)
     set_alpha(model, checkpoint.alpha)
+    speed_up(model, winograd=not has_gpu())
     return model
 
 
@@ -292,7 +295,3 @@ def read_run(run_dir: str, networks: Sequence[str] | None = None) -> Checkpoint:
             f"--run_dir that train.py printed"
         )
     return read(path, networks)
-
-
-def _variables(state: TrainingState) -> dict[str, keras.Variable]:
-    return state.weights() | state.optimizer_state() | state.loss_scales()

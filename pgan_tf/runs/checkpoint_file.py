@@ -128,7 +128,7 @@ class _Output:
     """A file that is only written to: zipfile then asks for nothing else."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file, self.flush = file, file.flush
+        self._file, self.flush, self.close = file, file.flush, file.close
 
     def write(self, contents: bytes) -> int:
         self._file.write(contents)

@@ -23,8 +23,8 @@ def name_of(images_shown: int, stage: Stage, config: TrainingConfig) -> str:
 
 def _stage_number(path: str) -> int:
     """Returns the stage in a checkpoint's name, from 1; the first versions counted from 0."""
-    match = _NAME.fullmatch(posixpath.basename(path))
-    return int(match[2]) + (match[3] is None)
+    stage, *of = path.rsplit("-stage-", 1)[1].removesuffix(".npz").split("-of-")
+    return int(stage) + (not of)
 
 
 def list_checkpoints(folder: str) -> list[str]:

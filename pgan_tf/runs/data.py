@@ -81,8 +81,8 @@ def find_data(
             f"{info.label_size}"
         )
     # Runs of before do not know what theirs held.
-    knows = begun is not None and begun.data.files
-    if knows and (words := _describe_other(begun, info, wanted.data_cache)):
+    knows = begun if begun and begun.data.files else None
+    if knows and (words := _describe_other(knows, info, wanted.data_cache)):
         if not chosen:
             raise UserError(
                 f"--data: expected the pictures that the run was trained on, {wanted.data} holds "
@@ -117,17 +117,19 @@ def read_run_data(run_dir: str) -> RunData | None:
             f"pixels, got {resolution[:40]!r}: put back the file that train.py wrote"
         )
 
-    def find(name: str, default: str | None = None) -> str | None:
-        value = flags.get(name, default)
-        return value and find_path(name, value, run_dir, flags.get("run_dir", ""))[0]
-
+    given_paths = {"data_cache": "datasets", **flags}
+    found = {
+        name: value and find_path(name, value, run_dir, flags.get("run_dir", ""))[0]
+        for name, value in given_paths.items()
+        if name in ("data", "data_cache", "labels", "tfds_data_dir")
+    }
     _, looked_for = find_path("data", flags["data"], run_dir, flags.get("run_dir", ""))
     upscaling = {"allow_upscaling": True, "noallow_upscaling": False}
     given = [value for name, value in upscaling.items() if name in flags]
     defaults = PictureOptions()
     return RunData(
-        find("data"),
-        find("data_cache", "datasets"),
+        found["data"],
+        found["data_cache"],
         PictureOptions(
             resolution=int(resolution) if resolution else None,
             num_channels=1 if flags.get("channels") == "gray" else 3,
@@ -136,7 +138,7 @@ def read_run_data(run_dir: str) -> RunData | None:
             allow_upscaling=given[-1] if given else None,
             white_level=float(flags["white_level"]) if flags.get("white_level") else None,
         ),
-        find("labels"),
-        find("tfds_data_dir"),
+        found.get("labels"),
+        found.get("tfds_data_dir"),
         tuple(looked_for),
     )

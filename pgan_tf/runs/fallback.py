@@ -19,7 +19,7 @@ def read_newest(folder: str) -> tuple[Checkpoint | None, tuple[str, ...]]:
     Raises:
         UserError: all of them are damaged, or one cannot be read for another reason.
     """
-    damaged = {}
+    damaged: dict[str, DamagedError] = {}
     for path in reversed(list_checkpoints(folder)):
         try:
             return read(path), tuple(damaged)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.networks import sampling
+from pgan_tf.runs import sheets
 from pgan_tf.runs.files import write_file
 from pgan_tf.runs.folder import readable_errors
 from pgan_tf.runs.metrics_file import append_rows, drop_rows_after, read_ticks
@@ -63,7 +63,7 @@ class RunLog:
     def _write_sheet(self, name: str, tag: str, images_shown: int, sheet: np.ndarray) -> str:
         path = posixpath.join(self._run_dir, "samples", name)
         with readable_errors(path):
-            sampling.write_png(path, sheet)
+            sheets.write_png(path, sheet)
         with readable_errors(self._events), self._writer.as_default(step=images_shown):
             tf.summary.image(tag, sheet[None])
             self._writer.flush()

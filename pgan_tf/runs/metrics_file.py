@@ -1,6 +1,6 @@
 """`metrics.jsonl`: the figures of a run, one JSON object a line.
 
-A line without `kind` is a tick's (`tick.Tick.summary`). Others, such as scores
+A line without `kind` is a tick's (`training.tick.Tick.summary`). Others, such as scores
 (`metrics.score`), say what they are. All have `images_shown`.
 """
 
@@ -18,6 +18,15 @@ from pgan_tf.runs.files import write_file
 from pgan_tf.runs.folder import readable_errors
 from pgan_tf.runs.small_files import is_count, is_number, read_file
 from tfrecords.common.errors import UserError
+
+# What an iteration reports, each a mean over the global batch.
+METRICS = (
+    "discriminator_loss",
+    "generator_loss",
+    "real_score",
+    "fake_score",
+    "gradient_norm",
+)
 
 # Two years of ticks.
 _MOST_BYTES = 2**26

@@ -57,7 +57,8 @@ def initialize(state: TrainingState, weights: Weights, config: TrainingConfig) -
         weights.network,
         config.network,
     )
-    origins, taken = [], {}
+    origins: list[Origin] = []
+    taken: dict[str, keras.Variable] = {}
     for model in (state.generator, state.discriminator, state.average_generator):
         for layer, variables in _by_layer(named_variables(model)).items():
             names = {name: f"{model.name}/{layer}/{name}" for name in variables}
@@ -78,7 +79,7 @@ def initialize(state: TrainingState, weights: Weights, config: TrainingConfig) -
     for name, variable in taken.items():
         variable.assign(arrays[name])
     here = {(origin.network, origin.layer) for origin in origins}
-    left = dict.fromkeys(tuple(name.split("/")[:2]) for name in arrays)
+    left = dict.fromkeys((name.split("/")[0], name.split("/")[1]) for name in arrays)
     return origins + [Origin(*one, "left") for one in left if one not in here]
 
 
@@ -105,7 +106,7 @@ def describe(
     lines += [classes] if classes else []
     words = {(origin.network, origin.layer): origin.words for origin in origins}
     layers = sorted({origin.layer for origin in origins}, key=_place)
-    cells = [("layer", *NETWORKS)]
+    cells: list[tuple[str, ...]] = [("layer", *NETWORKS)]
     cells += [(layer, *(words.get((one, layer), "-") for one in NETWORKS)) for layer in layers]
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     for row in cells:

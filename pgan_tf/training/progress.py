@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from pgan_tf.config.schedule import Stage
+from pgan_tf.config.schedule import Position, Stage
 from pgan_tf.config.training import NetworkConfig
-from pgan_tf.networks.cost import multiplications
+from pgan_tf.networks.arithmetic import multiplications
 from tfrecords.common.in_words import duration_in_words
 
 # An iteration costs something however small the pictures; in parts of the 8x8 stage.
@@ -47,7 +48,8 @@ class Progress:
         self._cost = {stage: multiplications(stage, network) + fixed for stage in stages}
         self._stages = stages
         self._total_images = total_images
-        self._stage: Stage | None = None
+        self._stage = stages[0]
+        self._begun = False
         self._last_update, self._begin_seconds = time.monotonic(), 0.0
         self._bar = tqdm(
             total=total_images,
@@ -63,7 +65,8 @@ class Progress:
     def update(self, stage: Stage, alpha: float, images_shown: int) -> None:
         """Moves the bar."""
         now = time.monotonic()
-        if stage != self._stage:
+        if stage != self._stage or not self._begun:
+            self._begun = True
             # A stage's first call compiles: speed is measured from its end.
             self._stage, self._since, self._since_images = stage, now, images_shown
             self._begin_seconds = now - self._last_update
@@ -102,3 +105,17 @@ class Progress:
     def close(self) -> None:
         """Leaves the bar as it stands."""
         self._bar.close()
+
+
+def describe_growth(position: Position, new: Sequence[str]) -> str:
+    """Returns a line about the stage that begins.
+
+    Args:
+        position: where it begins.
+        new: names of its new variables.
+    """
+    stage = position.stage
+    begins = f"fades in {stage}" if stage.fades_in else f"stabilizes at {stage}"
+    layers = sorted({"/".join(name.split("/")[:2]) for name in new if "average" not in name})
+    added = f", new layers: {', '.join(layers)}" if layers else ""
+    return f"Stage {stage.number} {begins} (batch size {position.batch_size}){added}"

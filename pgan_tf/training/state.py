@@ -10,8 +10,11 @@ import tensorflow as tf
 
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import TrainingConfig
+from pgan_tf.devices.strategy import has_gpu
+from pgan_tf.networks.discriminator import build_discriminator
+from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.growth import Carried, carry_weights, named_variables, optimizer_variables
-from pgan_tf.networks.networks import build_discriminator, build_generator
+from pgan_tf.networks.layers.fast import speed_up
 from pgan_tf.training.adam import FusedAdam
 from pgan_tf.training.loss_scale import LossScale, build_loss_scale
 
@@ -39,6 +42,10 @@ class TrainingState:
     discriminator_optimizer: keras.optimizers.Adam
     generator_loss_scale: LossScale | None = None
     discriminator_loss_scale: LossScale | None = None
+
+    def variables(self) -> dict[str, keras.Variable]:
+        """Returns all that a checkpoint keeps, by name."""
+        return self.weights() | self.optimizer_state() | self.loss_scales()
 
     def weights(self) -> dict[str, keras.Variable]:
         """Returns the networks' variables by `network/layer/variable`."""
@@ -77,29 +84,37 @@ class TrainingState:
 
 
 def build_state(
-    stage: Stage, config: TrainingConfig, strategy: tf.distribute.Strategy
+    stage: Stage, config: TrainingConfig, strategy: tf.distribute.Strategy, *, fast: bool = True
 ) -> TrainingState:
     """Builds a stage's networks with initial weights, and fresh optimizers.
 
     The average generator starts equal to the generator.
+
+    Args:
+        stage: the stage.
+        config: the run.
+        strategy: the devices.
+        fast: whether convolutions and Adam are computed in faster ways; the numbers are the same.
     """
-    options = {"seed": config.seed, "precision": config.precision}
     with strategy.scope():
-        generator = build_generator(stage, config.network, **options)
-        average_generator = build_generator(stage, config.network, **options)
+        generator, average_generator, discriminator = (
+            build(stage, config.network, seed=config.seed, precision=config.precision)
+            for build in (build_generator, build_generator, build_discriminator)
+        )
         average_generator.name = "average_generator"
-        discriminator = build_discriminator(stage, config.network, **options)
-        scales = [None, None]
-        if config.precision == "mixed_float16":
-            scales = [build_loss_scale(), build_loss_scale()]
+        if fast:
+            for model in (generator, average_generator, discriminator):
+                speed_up(model, winograd=not has_gpu())
+        scaled = config.precision == "mixed_float16"
         return TrainingState(
             stage,
             generator,
             discriminator,
             average_generator,
-            _build_adam(generator, config),
-            _build_adam(discriminator, config),
-            *scales,
+            _build_adam(generator, config, fast),
+            _build_adam(discriminator, config, fast),
+            build_loss_scale() if scaled else None,
+            build_loss_scale() if scaled else None,
         )
 
 
@@ -125,8 +140,9 @@ def grow_state(
     return state, carried
 
 
-def _build_adam(model: keras.Model, config: TrainingConfig) -> keras.optimizers.Adam:
-    optimizer = FusedAdam(
+def _build_adam(model: keras.Model, config: TrainingConfig, fast: bool) -> keras.optimizers.Adam:
+    adam = FusedAdam if fast else keras.optimizers.Adam
+    optimizer = adam(
         learning_rate=0.0,  # The training step sets it.
         beta_1=config.adam_beta_1,
         beta_2=config.adam_beta_2,

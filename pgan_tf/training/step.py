@@ -1,122 +1,47 @@
 """The compiled training step: D step, average step, G step (paper, appendix A.1).
 
-One way through the code for one device and for many: `strategy.run` over replicas,
-each with its slice of the global batch.
+One way through the code for one device and for many: `strategy.run` over replicas, each with its
+slice of the global batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
-import keras
 import tensorflow as tf
 
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.data.reals import fade_reals
-from pgan_tf.networks.growth import named_variables
-from pgan_tf.networks.layers.equalized import shared_kernels
+from pgan_tf.networks.growth import set_alpha
 from pgan_tf.networks.layers.score_noise import follow_scores, set_noise_seed
-from pgan_tf.networks.networks import set_alpha
-from pgan_tf.training import loss_scale, losses
+from pgan_tf.runs.metrics_file import METRICS
+from pgan_tf.training import loss_scale
+from pgan_tf.training.gradients import average_step, discriminator_gradients, generator_gradients
 from pgan_tf.training.state import TrainingState
-
-# What an iteration reports, each a mean over the global batch.
-METRICS = (
-    "discriminator_loss",
-    "generator_loss",
-    "real_score",
-    "fake_score",
-    "gradient_norm",
-)
 
 TrainStep = Callable[..., tf.Tensor]
 
 
-def discriminator_gradients(
-    state: TrainingState,
-    reals: tf.Tensor,
-    labels: tf.Tensor,
-    latents: tf.Tensor,
-    mixing: tf.Tensor,
-    *,
-    config: TrainingConfig,
-    global_batch_size: int,
-) -> tuple[losses.DiscriminatorLoss, list[tf.Tensor]]:
-    """Computes what would train the discriminator once, in a replica.
+class _Critic(NamedTuple):
+    """What a D step reports: means over the global batch, scalars."""
 
-    Args:
-        state: the networks.
-        reals: `(replica_batch_size, resolution, resolution, channels)` float32, faded.
-        labels: `(replica_batch_size, label_size)` float32, of reals and fakes.
-        latents: `(replica_batch_size, latent_size)` float32.
-        mixing: `(replica_batch_size,)` float32 in [0, 1]; see `losses.discriminator_loss`.
-        config: the run.
-        global_batch_size: examples over all replicas.
-
-    Returns:
-        What is minimised, and the gradients of the discriminator's trainable variables.
-    """
-    penalty_scale = losses.penalty_scale(
-        config.loss, state.stage.resolution, config.network.resolution
-    )
-    scale = _value(state.discriminator_loss_scale)
-    fakes = state.generator([latents, labels], training=True)
-    with tf.GradientTape() as tape, shared_kernels(state.discriminator):
-        parts = losses.discriminator_loss(
-            state.discriminator, reals, fakes, labels, mixing, config.loss, penalty_scale, scale
-        )
-        # Optimizers add gradients up over replicas: each takes its share of the global mean.
-        loss = tf.reduce_sum(parts.loss) / global_batch_size
-    gradients = tape.gradient(loss, _values(state.discriminator), output_gradients=scale)
-    return parts, loss_scale.unscale(gradients, scale)
+    loss: tf.Tensor
+    real_score: tf.Tensor
+    fake_score: tf.Tensor
+    gradient_norm: tf.Tensor
 
 
-def generator_gradients(
-    state: TrainingState,
-    labels: tf.Tensor,
-    latents: tf.Tensor,
-    *,
-    config: TrainingConfig,
-    global_batch_size: int,
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Computes what would train the generator once, in a replica.
+class _Update(NamedTuple):
+    """What would train a network once.
 
-    Args:
-        state: the networks.
-        labels: `(replica_batch_size, label_size)` float32, the classes to generate.
-        latents: `(replica_batch_size, latent_size)` float32.
-        config: the run.
-        global_batch_size: examples over all replicas.
-
-    Returns:
-        The loss, `(replica_batch_size,)`, and the gradients of the generator's trainable
-        variables.
-    """
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(_values(state.generator))
-        fakes = state.generator([latents, labels], training=True)
-        per_example = losses.generator_loss(state.discriminator, fakes, labels, config.loss)
-        loss = tf.reduce_sum(per_example) / global_batch_size
-    scale = _value(state.generator_loss_scale)
-    gradients = tape.gradient(loss, _values(state.generator), output_gradients=scale)
-    return per_example, loss_scale.unscale(gradients, scale)
-
-
-def average_step(state: TrainingState, decay: float, strategy: tf.distribute.Strategy) -> None:
-    """Moves the average generator towards the generator: average ← lerp by 1 - decay.
-
-    In cross-replica context. As published it runs before the G step.
+    Attributes:
+        means: of what is reported, over the global batch; NaN where a gradient is not finite.
+        gradients: of the network's trainable variables, for each replica its own.
     """
 
-    def move(average: tf.Variable, current: tf.Tensor) -> None:
-        average.assign_add((current - average) * (1.0 - decay))
-
-    for average, current in zip(
-        named_variables(state.average_generator).values(),
-        named_variables(state.generator).values(),
-        strict=True,
-    ):
-        strategy.extended.update(average.value, move, args=(current.value,))
+    means: tf.Tensor
+    gradients: list[tf.Tensor]
 
 
 def make_train_step(
@@ -146,127 +71,156 @@ def make_train_step(
         and no NaN, one that was skipped since the loss scale was too high, and that is now
         halved. One alpha holds for the whole call.
     """
-    replica_batch_size = global_batch_size // strategy.num_replicas_in_sync
-    options = {"config": config, "global_batch_size": global_batch_size}
-    # Random numbers stay outside: XLA turns the same bits into slightly different ones.
-    compile_with_xla = tf.function(jit_compile=True) if config.jit_compile else lambda f: f
+    return tf.function(_Step(state, config, strategy, global_batch_size).train)
 
-    @compile_with_xla
-    def train_discriminator(*tensors: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        parts, gradients = discriminator_gradients(state, *tensors, **options)
-        measured = [parts.loss, parts.real_scores, parts.fake_scores, parts.gradient_norm]
-        return measured, gradients
 
-    @compile_with_xla
-    def train_generator(*tensors: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        return generator_gradients(state, *tensors, **options)
+class _Step:
+    """The step of a stage."""
 
-    def replica_slice(batch: tf.Tensor) -> tf.Tensor:
-        """A replica's part of random numbers drawn for all, as of `dataset.make_dataset`."""
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        part = batch[replica :: strategy.num_replicas_in_sync]
-        return tf.ensure_shape(part, (replica_batch_size, *batch.shape[1:]))
+    def __init__(
+        self,
+        state: TrainingState,
+        config: TrainingConfig,
+        strategy: tf.distribute.Strategy,
+        global_batch_size: int,
+    ) -> None:
+        self._state, self._config, self._strategy = state, config, strategy
+        self._global_batch_size = global_batch_size
+        # Random numbers stay outside: XLA turns the same bits into slightly different ones.
+        compile_with_xla = tf.function(jit_compile=True) if config.jit_compile else lambda f: f
+        self._discriminator_gradients = compile_with_xla(self._critic_and_gradients)
+        self._generator_gradients = compile_with_xla(self._loss_and_gradients)
 
-    def draw_latents(seed: tf.Tensor) -> tf.Tensor:
-        shape = (global_batch_size, config.network.latent_size)
-        return replica_slice(tf.random.stateless_normal(shape, seed))
-
-    def replica_discriminator(
-        reals: tf.Tensor, labels: tf.Tensor, alpha: tf.Tensor, images_shown: tf.Tensor
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        latents_seed, mixing_seed = _seeds(config.seed, 0, images_shown)
-        if state.stage.fades_in:
-            reals = fade_reals(reals, alpha)
-        mixing = tf.random.stateless_uniform((global_batch_size,), mixing_seed)
-        measured, gradients = train_discriminator(
-            reals, labels, draw_latents(latents_seed), replica_slice(mixing)
-        )
-        return _share(measured, global_batch_size, gradients), gradients
-
-    def replica_generator(
-        labels: tf.Tensor, images_shown: tf.Tensor
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        latents_seed, _ = _seeds(config.seed, 1, images_shown)
-        per_example, gradients = train_generator(labels, draw_latents(latents_seed))
-        return _share([per_example], global_batch_size, gradients), gradients
-
-    def apply_to_discriminator(gradients: list[tf.Tensor]) -> None:
-        state.discriminator_optimizer.apply(gradients, state.discriminator.trainable_variables)
-
-    def apply_to_generator(gradients: list[tf.Tensor]) -> None:
-        state.generator_optimizer.apply(gradients, state.generator.trainable_variables)
-
-    def over_replicas(
-        compute: Callable[..., tuple], *arguments: tf.Tensor
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        measured, gradients = strategy.run(compute, arguments)
-        return strategy.reduce("SUM", measured, axis=None), gradients
-
-    def judge(
-        measured: tf.Tensor, scale: loss_scale.LossScale | None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Whether all is finite, and what to report; sets the loss scale, where there is one."""
-        finite = tf.reduce_all(tf.math.is_finite(measured))
-        why = float("nan")
-        if scale is not None:
-            why = tf.where(scale.scale > 1.0, float("inf"), float("nan"))
-            loss_scale.update(scale, finite)
-        return finite, tf.where(finite, measured, why)
-
-    def iterate(
-        batches: Iterator, images_shown: tf.Tensor, alpha: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Trains D `discriminator_repeats` times and G once; returns METRICS and images shown."""
-        critic = tf.zeros((4,))
-        for left in reversed(range(config.discriminator_repeats)):
-            reals, labels = next(batches)
-            set_noise_seed(state.discriminator, _seeds(config.seed, 2, images_shown)[0])
-            measured, gradients = over_replicas(
-                replica_discriminator, reals, labels, alpha, images_shown
-            )
-            images_shown += global_batch_size
-            if config.simultaneous_updates and not left:
-                generator, for_generator = over_replicas(replica_generator, labels, images_shown)
-            finite, measured = judge(measured, state.discriminator_loss_scale)
-            if finite:
-                strategy.run(apply_to_discriminator, (gradients,))
-                follow_scores(state.discriminator, measured[2])
-                average_step(state, config.average_decay, strategy)
-            critic += measured
-            # The labels asked for are the last reals': the data's own distribution.
-            if not (config.simultaneous_updates or left):
-                generator, for_generator = over_replicas(replica_generator, labels, images_shown)
-        critic /= config.discriminator_repeats
-        _, generator = judge(generator, state.generator_loss_scale)
-        row = tf.concat([critic[:1], generator, critic[1:]], axis=0)
-        if tf.reduce_all(tf.math.is_finite(row)):
-            strategy.run(apply_to_generator, (for_generator,))
-        return row, images_shown
-
-    @tf.function
-    def train_step(
+    def train(
+        self,
         batches: Iterator,
         images_shown: tf.Tensor,
         alpha: tf.Tensor,
         generator_learning_rate: tf.Tensor,
         discriminator_learning_rate: tf.Tensor,
     ) -> tf.Tensor:
+        """Trains `minibatch_repeats` iterations; see `make_train_step`."""
+        state, repeats = self._state, self._config.minibatch_repeats
         for model in (state.generator, state.discriminator, state.average_generator):
             set_alpha(model, alpha)
         state.generator_optimizer.learning_rate.assign(generator_learning_rate)
         state.discriminator_optimizer.learning_rate.assign(discriminator_learning_rate)
 
-        rows = tf.TensorArray(tf.float32, config.minibatch_repeats, element_shape=(len(METRICS),))
-        for repeat in tf.range(config.minibatch_repeats):
-            row, images_shown = iterate(batches, images_shown, alpha)
+        rows = tf.TensorArray(tf.float32, repeats, element_shape=(len(METRICS),))
+        for repeat in tf.range(repeats):
+            row, images_shown = self._iterate(batches, images_shown, alpha)
             rows = rows.write(repeat, row)
         return rows.stack()
 
-    return train_step
+    def _iterate(
+        self, batches: Iterator, images_shown: tf.Tensor, alpha: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Trains D `discriminator_repeats` times and G once; returns METRICS and images shown."""
+        state, config = self._state, self._config
+        critic = tf.zeros((len(_Critic._fields),))
+        for left in reversed(range(config.discriminator_repeats)):
+            reals, labels = next(batches)
+            set_noise_seed(state.discriminator, _seeds(config.seed, 2, images_shown)[0])
+            update = self._over_replicas(
+                self._discriminator_update, reals, labels, alpha, images_shown
+            )
+            images_shown += self._global_batch_size
+            if config.simultaneous_updates and not left:
+                generator = self._over_replicas(self._generator_update, labels, images_shown)
+            finite, means = _judge(update.means, state.discriminator_loss_scale)
+            if finite:
+                self._strategy.run(self._apply_to_discriminator, (update.gradients,))
+                follow_scores(state.discriminator, _Critic(*tf.unstack(means)).fake_score)
+                average_step(state, config.average_decay, self._strategy)
+            critic += means
+            # The labels asked for are the last reals': the data's own distribution.
+            if not (config.simultaneous_updates or left):
+                generator = self._over_replicas(self._generator_update, labels, images_shown)
+        _, means = _judge(generator.means, state.generator_loss_scale)
+        (generator_loss,) = tf.unstack(means)
+        mean = _Critic(*tf.unstack(critic / config.discriminator_repeats))
+        row = tf.stack(
+            [mean.loss, generator_loss, mean.real_score, mean.fake_score, mean.gradient_norm]
+        )
+        if tf.reduce_all(tf.math.is_finite(row)):
+            self._strategy.run(self._apply_to_generator, (generator.gradients,))
+        return row, images_shown
+
+    def _over_replicas(self, compute: Callable[..., _Update], *arguments: tf.Tensor) -> _Update:
+        means, gradients = self._strategy.run(compute, arguments)
+        return _Update(self._strategy.reduce("SUM", means, axis=None), gradients)
+
+    # In a replica, with its part of the global batch
+
+    def _discriminator_update(
+        self, reals: tf.Tensor, labels: tf.Tensor, alpha: tf.Tensor, images_shown: tf.Tensor
+    ) -> _Update:
+        latents_seed, mixing_seed = _seeds(self._config.seed, 0, images_shown)
+        if self._state.stage.fades_in:
+            reals = fade_reals(reals, alpha)
+        mixing = tf.random.stateless_uniform((self._global_batch_size,), mixing_seed)
+        critic, gradients = self._discriminator_gradients(
+            reals, labels, self._draw_latents(latents_seed), self._own_part(mixing)
+        )
+        return _Update(_share(critic, self._global_batch_size, gradients), gradients)
+
+    def _generator_update(self, labels: tf.Tensor, images_shown: tf.Tensor) -> _Update:
+        latents_seed, _ = _seeds(self._config.seed, 1, images_shown)
+        loss, gradients = self._generator_gradients(labels, self._draw_latents(latents_seed))
+        return _Update(_share([loss], self._global_batch_size, gradients), gradients)
+
+    def _critic_and_gradients(
+        self, reals: tf.Tensor, labels: tf.Tensor, latents: tf.Tensor, mixing: tf.Tensor
+    ) -> tuple[_Critic, list[tf.Tensor]]:
+        """Compiled with XLA where that is asked for; each example's figures."""
+        parts, gradients = discriminator_gradients(
+            self._state,
+            reals,
+            labels,
+            latents,
+            mixing,
+            config=self._config,
+            global_batch_size=self._global_batch_size,
+        )
+        critic = _Critic(parts.loss, parts.real_scores, parts.fake_scores, parts.gradient_norm)
+        return critic, gradients
+
+    def _loss_and_gradients(
+        self, labels: tf.Tensor, latents: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Compiled with XLA where that is asked for; each example's loss."""
+        batch_size = self._global_batch_size
+        return generator_gradients(
+            self._state, labels, latents, config=self._config, global_batch_size=batch_size
+        )
+
+    def _draw_latents(self, seed: tf.Tensor) -> tf.Tensor:
+        shape = (self._global_batch_size, self._config.network.latent_size)
+        return self._own_part(tf.random.stateless_normal(shape, seed))
+
+    def _own_part(self, batch: tf.Tensor) -> tf.Tensor:
+        """A replica's part of random numbers drawn for all, as of `dataset.make_dataset`."""
+        replicas = self._strategy.num_replicas_in_sync
+        part = batch[tf.distribute.get_replica_context().replica_id_in_sync_group :: replicas]
+        return tf.ensure_shape(part, (self._global_batch_size // replicas, *batch.shape[1:]))
+
+    def _apply_to_discriminator(self, gradients: list[tf.Tensor]) -> None:
+        variables = self._state.discriminator.trainable_variables
+        self._state.discriminator_optimizer.apply(gradients, variables)
+
+    def _apply_to_generator(self, gradients: list[tf.Tensor]) -> None:
+        variables = self._state.generator.trainable_variables
+        self._state.generator_optimizer.apply(gradients, variables)
 
 
-def _values(model: keras.Model) -> list[tf.Variable]:
-    return [variable.value for variable in model.trainable_variables]
+def _judge(means: tf.Tensor, scale: loss_scale.LossScale | None) -> tuple[tf.Tensor, tf.Tensor]:
+    """Whether all is finite, and what to report; sets the loss scale, where there is one."""
+    finite = tf.reduce_all(tf.math.is_finite(means))
+    why = float("nan")
+    if scale is not None:
+        why = tf.where(scale.scale > 1.0, float("inf"), float("nan"))
+        loss_scale.update(scale, finite)
+    return finite, tf.where(finite, means, why)
 
 
 def _seeds(seed: int, purpose: int, images_shown: tf.Tensor) -> tf.Tensor:
@@ -277,7 +231,7 @@ def _seeds(seed: int, purpose: int, images_shown: tf.Tensor) -> tf.Tensor:
 
 
 def _share(
-    per_example: list[tf.Tensor], global_batch_size: int, gradients: list[tf.Tensor]
+    per_example: Sequence[tf.Tensor], global_batch_size: int, gradients: list[tf.Tensor]
 ) -> tf.Tensor:
     """A replica's share of the global batch's means; they add up over replicas.
 
@@ -286,7 +240,3 @@ def _share(
     share = tf.stack([tf.reduce_sum(values) for values in per_example]) / global_batch_size
     finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(one)) for one in gradients])
     return tf.where(finite, share, float("nan"))
-
-
-def _value(scale: loss_scale.LossScale | None) -> tf.Tensor | None:
-    return None if scale is None else tf.convert_to_tensor(scale.scale)

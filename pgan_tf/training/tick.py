@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from pgan_tf.config.schedule import Position
-from pgan_tf.training.step import METRICS
+from pgan_tf.runs.metrics_file import METRICS
 
 
 class Tick:
@@ -47,7 +48,7 @@ class Tick:
         """Takes what a call of the step gives.
 
         Args:
-            metrics: see `train_step`, a row an iteration.
+            metrics: see `make_train_step`, a row an iteration.
             images: real images that the call has shown.
             compiled: whether the call compiled the step first. Speed is measured from its end,
                 as `progress` does; what goes before, growing, does not count either.
@@ -85,11 +86,25 @@ class Tick:
         metrics = self.metrics()
         return int(np.sum(np.isinf(metrics).any(axis=1) & ~np.isnan(metrics).any(axis=1)))
 
+    def describe_loss_scales(self, scales: dict[str, tf.Variable]) -> dict[str, float | int]:
+        """Returns what metrics.jsonl says of float16's loss scales; nothing without them.
+
+        Args:
+            scales: see `TrainingState.loss_scales`.
+        """
+        if not scales:
+            return {}
+        described = {
+            f"{name}_loss_scale": float(scales[f"loss_scale/{name}/scale"].numpy())
+            for name in ("generator", "discriminator")
+        }
+        return described | {"overflowed_iterations": self.overflowed_iterations()}
+
     def seconds(self) -> float:
         """Seconds of training until now, over all parts of the run."""
         return self._seconds_before + time.monotonic() - self._begin
 
-    def summary(self, position: Position, images_shown: int) -> dict[str, float | int | str | None]:
+    def summary(self, position: Position, images_shown: int) -> dict[str, Any]:
         """Returns what is worth a line in metrics.jsonl."""
         rows = self.metrics().astype(np.float64)
         good = np.isfinite(rows).all(axis=1)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+from collections.abc import Callable
 
+from pgan_tf.runs.checkpoint_names import latest
 from pgan_tf.training.tick import Tick
 from tfrecords.common.errors import UserError
+
+_WHAT_TO_DO = "try a lower --learning_rate, or --precision=float32"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,3 +59,28 @@ def check_records(bad_records: int, tolerance: Tolerance) -> None:
             f"{bad_records}: make the data set again (python -m tfrecords.inspect verify "
             f"names them), or allow more with --max_bad_records"
         )
+
+
+def go_back_once(train: Callable[[], int], checkpoints: str) -> int:
+    """Trains, and where that diverges once more, from the last checkpoint on.
+
+    Args:
+        train: trains from the last checkpoint on, and returns the images shown.
+        checkpoints: the folder of checkpoints.
+
+    Raises:
+        UserError: it diverged again, or before the first checkpoint.
+    """
+    try:
+        return train()
+    except DivergedError as diverged:
+        path = latest(checkpoints)
+        if path is None:
+            raise UserError(f"{diverged}, before the first checkpoint: {_WHAT_TO_DO}") from None
+        print(f"{diverged}: going back to {path}, once", file=sys.stderr, flush=True)
+    try:
+        return train()
+    except DivergedError as diverged:
+        raise UserError(
+            f"{diverged}, again after going back to {path}, which is whole: {_WHAT_TO_DO}"
+        ) from None

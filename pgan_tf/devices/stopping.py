@@ -1,18 +1,94 @@
-"""Several workers stop after the same step, whichever of them was asked to."""
+"""Stopping a run: a signal asks, the step is finished and saved, all workers end together."""
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 import tempfile
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from types import FrameType
 
 import tensorflow as tf
 
-from pgan_tf.devices.interruption import StopRequest
 from pgan_tf.devices.workers import Workers
 from tfrecords.common.errors import StoppedError
 
+# Ctrl-C, and what schedulers send before they take a machine away.
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # What a worker ends with that was not asked to stop itself: 128 + SIGTERM.
 _STATUS = 143
+
+
+class StopRequest:
+    """Whether a signal has asked the run to stop.
+
+    Attributes:
+        signal: the first signal, None as long as there was none.
+    """
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether one has come."""
+        return self.signal is not None
+
+
+@contextmanager
+def stop_on_signals(say: Callable[[str], None]) -> Iterator[StopRequest]:
+    """Turns the first SIGINT or SIGTERM into a request; a second one ends the process at once.
+
+    A handler in Python runs only when TensorFlow has come back from what it computes or
+    compiles, which may be minutes, and once for all signals that came meanwhile. So a thread
+    listens, too: it answers the first signal, and ends the process at the second, with 128 and
+    the signal's number.
+
+    Signals can be taken by a process's main thread only; in others nothing changes.
+
+    Args:
+        say: is told, for the person who sent the signal, what happens; by the thread.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        request.signal = request.signal or signal.Signals(number)
+
+    def listen() -> None:
+        come = 0
+        # A byte for each signal, written when it comes, whatever the main thread is at.
+        while numbers := listener.recv(1):
+            number = int(numbers[0])
+            if number not in SIGNALS:
+                continue
+            come += 1
+            if come > 1:
+                os._exit(128 + number)
+            request.signal = request.signal or signal.Signals(number)
+            name = request.signal.name
+            say(f"{name}: finishing the step and saving; once more ends at once")
+
+    listener, sender = socket.socketpair()
+    sender.setblocking(False)
+    thread = threading.Thread(target=listen, name="signals", daemon=True)
+    with closing(listener), closing(sender):
+        thread.start()
+        woken_before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+        before = {one: signal.signal(one, receive) for one in SIGNALS}
+        try:
+            yield request
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+            signal.set_wakeup_fd(woken_before)
+            sender.shutdown(socket.SHUT_WR)
+            thread.join()
 
 
 class StopTogether:
@@ -93,7 +169,7 @@ def _keep_quiet() -> None:
     threading.excepthook = excepthook
 
 
-def stopped(request: StopRequest, images_shown: int, path: str) -> StoppedError:
+def stopped(request: StopRequest, images_shown: int, path: str | None) -> StoppedError:
     """Returns the exception with which a stopped run ends.
 
     Args:
@@ -101,10 +177,10 @@ def stopped(request: StopRequest, images_shown: int, path: str) -> StoppedError:
         images_shown: by the run until now.
         path: the checkpoint that was written.
     """
-    if not request.asked:
+    if request.signal is None:
         why, status = "stopped as another worker was asked to", _STATUS
-    else:
-        why, status = f"stopped by {request.signal.name}", request.status
+    else:  # as shells count: 130 or 143
+        why, status = f"stopped by {request.signal.name}", 128 + request.signal
     return StoppedError(
         f"{why} after {images_shown} images; the same command goes on from {path}", status
     )

@@ -1,11 +1,10 @@
-"""What can go wrong on the devices and in the data, in words for people."""
+"""Running out of memory, in words for people, with the flag to change."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import tensorflow as tf
@@ -13,7 +12,7 @@ import tensorflow as tf
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig, TrainingConfig
-from pgan_tf.planning.memory_and_disk import memory_bytes
+from pgan_tf.devices.memory import memory_bytes
 from tfrecords.common.errors import UserError
 
 _PAPERS = NetworkConfig()
@@ -21,13 +20,13 @@ _PAPERS = NetworkConfig()
 
 @contextmanager
 def readable_memory_errors(
-    config: TrainingConfig, current_stage: Callable[[], Stage], num_replicas: int
+    config: TrainingConfig, stage: Stage, num_replicas: int
 ) -> Iterator[None]:
     """Turns running out of memory into one line with the flag to change.
 
     Args:
         config: the run.
-        current_stage: returns where it stands.
+        stage: where it stands.
         num_replicas: devices, over which a batch is split.
 
     Raises:
@@ -38,7 +37,6 @@ def readable_memory_errors(
     except (tf.errors.ResourceExhaustedError, tf.errors.InternalError, MemoryError) as error:
         if isinstance(error, tf.errors.InternalError) and not _out_of_memory(error):
             raise
-        stage = current_stage()
         batch_size = int(config.schedule.batch_size.at(stage.resolution))
         what = what_takes_less_memory(config, stage, num_replicas)
         raise UserError(
@@ -110,54 +108,6 @@ def smaller_batch_size(
     return PerResolution(tuple(changes))
 
 
-@contextmanager
-def readable_data_errors() -> Iterator[None]:
-    """Turns a step's errors that come from the data into one line.
-
-    Raises:
-        UserError: a file of the data is gone or damaged.
-    """
-    try:
-        yield
-    except (
-        tf.errors.NotFoundError,
-        tf.errors.DataLossError,
-        tf.errors.PermissionDeniedError,
-        tf.errors.UnknownError,
-    ) as error:
-        if isinstance(error, tf.errors.UnknownError) and ".tfrecord" not in error.message:
-            raise
-        raise UserError(
-            f"data: a file of the data set is gone or damaged ({_telling_line(error)}); put it "
-            f"back or make the data set again; the last checkpoint is whole"
-        ) from error
-    except tf.errors.InvalidArgumentError as error:
-        if found := re.search(r"data: expected at most \d+ damaged records.*row", str(error)):
-            raise UserError(
-                f"{found[0]}: make the data set again (python -m tfrecords.inspect verify names "
-                f"them), or allow more with --max_bad_records; the last checkpoint is whole"
-            ) from error
-        # Only the data's own functions run in iterators of tf.data.
-        if "Iterator::" not in str(error):
-            raise
-        raise UserError(
-            f"data: a record cannot be decoded ({_telling_line(error)}): make the data set again; "
-            f"the last checkpoint is whole"
-        ) from error
-
-
 def _out_of_memory(error: tf.errors.OpError) -> bool:
     """Libraries of GPUs have errors of their own for it."""
     return "out of memory" in error.message.lower() or "OUT_OF_MEMORY" in error.message
-
-
-def _telling_line(error: tf.errors.OpError) -> str:
-    """Returns the line of an error in a graph that tells what happened.
-
-    Around it stand where the graph was made, line by line, and the names of nodes.
-    """
-    lines = [line.strip() for line in error.message.splitlines()]
-    where = ("Graph execution error", "Detected at node", "File ", "<stdin>", "[[")
-    telling = [line for line in lines if line and not line.startswith(where)]
-    of_files = [line for line in telling if ".tfrecord" in line]
-    return re.sub(r"\{\{.*?\}\} ?", "", (of_files or telling or lines or [""])[0])[:300]

@@ -1,0 +1,1 @@
+"""TFRecords to batches at one resolution."""

@@ -1,0 +1,78 @@
+"""The memory that a stage takes, by arithmetic. No TensorFlow."""
+
+from __future__ import annotations
+
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import TrainingConfig
+from pgan_tf.networks.arithmetic import (
+    Layer,
+    discriminator_layers,
+    generator_layers,
+    winograd_pays,
+)
+
+FLOAT = 4  # bytes
+# These four are measured: tests/planning/test_sizes.py. Tensors kept for each number that a layer
+# computes, on the way through a network; copies of the weights in use within a step: scaled,
+# spread, their gradients; and Winograd's: ways through the discriminator whose inputs are kept
+# at its points at one time, and copies of the kernels at these points.
+_KEPT_PER_OUTPUT = 1.5
+_WEIGHT_COPIES = 3.0
+_WINOGRAD_WAYS = 2.0
+_WINOGRAD_KERNEL_COPIES = 2.0
+
+
+def memory_bytes(
+    stage: Stage, config: TrainingConfig, num_replicas: int, winograd: bool = False
+) -> int:
+    """Estimates the memory that a stage's tensors take on each device.
+
+    Networks, average and Adam's moments; and of the larger of the two steps what is kept
+    from the way through the networks for the way back: the D step goes through the
+    discriminator with reals, fakes, what is between them, and back, of which all is kept for
+    the second derivative. What TensorFlow itself takes, and workspaces of cuDNN, come to it.
+    """
+    generator = generator_layers(stage, config.network)
+    discriminator = discriminator_layers(stage, config.network)
+    batch_size = int(config.schedule.batch_size.at(stage.resolution)) // num_replicas
+    weights: float = _values(generator) * 4 + _values(discriminator) * 3
+    weights += _WEIGHT_COPIES * (_values(generator) + _values(discriminator))
+    ways = 2 if config.loss.name == "lsgan" else 4
+    for_discriminator = ways * _outputs(discriminator) + _outputs(generator) / _KEPT_PER_OUTPUT
+    for_generator = _outputs(discriminator) + 2 * _outputs(generator)  # with pixel norms
+    kept = _KEPT_PER_OUTPUT * max(for_discriminator, for_generator)
+    size = FLOAT if config.precision == "float32" else 2
+    total = FLOAT * weights + size * batch_size * kept
+    if winograd:  # in float32 always
+        of_kernels, of_inputs = _at_points(discriminator, config)
+        of_kernels += _at_points(generator, config)[0]
+        total += FLOAT * _WINOGRAD_KERNEL_COPIES * of_kernels
+        total += FLOAT * _WINOGRAD_WAYS * batch_size * of_inputs
+    return round(total)
+
+
+def _values(layers: list[Layer]) -> int:
+    return sum(layer.values for layer in layers)
+
+
+def _outputs(layers: list[Layer]) -> int:
+    return sum(layer.outputs for layer in layers)
+
+
+def _at_points(layers: list[Layer], config: TrainingConfig) -> tuple[float, float]:
+    """Numbers that kernels, and the inputs of one picture, have at Winograd's points.
+
+    F(m, 3) takes (m + 2)² points for 9 taps, and for each m² pixels; m is 2 at 4x4 pixels, else 4.
+    """
+    of_kernels = of_inputs = 0.0
+    for layer in layers:
+        if winograd_pays(
+            layer.kernel,
+            layer.side if len(layer.kernel) == 4 else 0,
+            resamples=config.network.fused_scale and layer.resample is not None,
+            bfloat16=config.precision == "mixed_bfloat16",
+        ):
+            tile = 2 if layer.side == 4 else 4
+            of_kernels += (tile + 2) ** 2 * layer.kernel[2] * layer.kernel[3]
+            of_inputs += (tile + 2) ** 2 / tile**2 * layer.side**2 * layer.kernel[2]
+    return of_kernels, of_inputs

@@ -1,0 +1,107 @@
+"""What trains each network once: its loss and gradients, in one replica (paper, appendix A.1)."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from pgan_tf.config.training import TrainingConfig
+from pgan_tf.networks.growth import named_variables
+from pgan_tf.networks.layers.fast import shared_kernels
+from pgan_tf.training import loss_scale, losses
+from pgan_tf.training.state import TrainingState
+
+
+def discriminator_gradients(
+    state: TrainingState,
+    reals: tf.Tensor,
+    labels: tf.Tensor,
+    latents: tf.Tensor,
+    mixing: tf.Tensor,
+    *,
+    config: TrainingConfig,
+    global_batch_size: int,
+) -> tuple[losses.DiscriminatorLoss, list[tf.Tensor]]:
+    """Computes what would train the discriminator once, in a replica.
+
+    Args:
+        state: the networks.
+        reals: `(replica_batch_size, resolution, resolution, channels)` float32, faded.
+        labels: `(replica_batch_size, label_size)` float32, of reals and fakes.
+        latents: `(replica_batch_size, latent_size)` float32.
+        mixing: `(replica_batch_size,)` float32 in [0, 1]; see `losses.discriminator_loss`.
+        config: the run.
+        global_batch_size: examples over all replicas.
+
+    Returns:
+        What is minimised, and the gradients of the discriminator's trainable variables.
+    """
+    penalty_scale = losses.penalty_scale(
+        config.loss, state.stage.resolution, config.network.resolution
+    )
+    scale = _value(state.discriminator_loss_scale)
+    fakes = state.generator([latents, labels], training=True)
+    with tf.GradientTape() as tape, shared_kernels(state.discriminator):
+        parts = losses.discriminator_loss(
+            state.discriminator, reals, fakes, labels, mixing, config.loss, penalty_scale, scale
+        )
+        # Optimizers add gradients up over replicas: each takes its share of the global mean.
+        loss = tf.reduce_sum(parts.loss) / global_batch_size
+    gradients = tape.gradient(loss, _values(state.discriminator), output_gradients=scale)
+    return parts, loss_scale.unscale(gradients, scale)
+
+
+def generator_gradients(
+    state: TrainingState,
+    labels: tf.Tensor,
+    latents: tf.Tensor,
+    *,
+    config: TrainingConfig,
+    global_batch_size: int,
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Computes what would train the generator once, in a replica.
+
+    Args:
+        state: the networks.
+        labels: `(replica_batch_size, label_size)` float32, the classes to generate.
+        latents: `(replica_batch_size, latent_size)` float32.
+        config: the run.
+        global_batch_size: examples over all replicas.
+
+    Returns:
+        The loss, `(replica_batch_size,)`, and the gradients of the generator's trainable
+        variables.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(_values(state.generator))
+        fakes = state.generator([latents, labels], training=True)
+        per_example = losses.generator_loss(state.discriminator, fakes, labels, config.loss)
+        loss = tf.reduce_sum(per_example) / global_batch_size
+    scale = _value(state.generator_loss_scale)
+    gradients = tape.gradient(loss, _values(state.generator), output_gradients=scale)
+    return per_example, loss_scale.unscale(gradients, scale)
+
+
+def average_step(state: TrainingState, decay: float, strategy: tf.distribute.Strategy) -> None:
+    """Moves the average generator towards the generator: average ← lerp by 1 - decay.
+
+    In cross-replica context. As published it runs before the G step.
+    """
+
+    def move(average: tf.Variable, current: tf.Tensor) -> None:
+        average.assign_add((current - average) * (1.0 - decay))
+
+    for average, current in zip(
+        named_variables(state.average_generator).values(),
+        named_variables(state.generator).values(),
+        strict=True,
+    ):
+        strategy.extended.update(average.value, move, args=(current.value,))
+
+
+def _values(model: keras.Model) -> list[tf.Variable]:
+    return [variable.value for variable in model.trainable_variables]
+
+
+def _value(scale: loss_scale.LossScale | None) -> tf.Tensor | None:
+    return None if scale is None else tf.convert_to_tensor(scale.scale)

@@ -1,0 +1,115 @@
+"""What a run is, from its first image to its last: a value that does not change."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from pgan_tf.config.schedule import Position, Stage, make_stages
+from pgan_tf.config.training import TrainingConfig
+from pgan_tf.data.bad_records import BadRecords
+from pgan_tf.data.dataset import distribute
+from pgan_tf.devices.agreement import gather_pairs
+from pgan_tf.devices.workers import ALONE, Workers
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs.folder import checkpoint_folder
+from pgan_tf.training.state import TrainingState
+from pgan_tf.training.tolerance import Tolerance
+from tfrecords.format.dataset_info import DatasetInfo
+
+# Is told a checkpoint's path, the images shown, who takes lines, and who knows when to break off.
+AfterCheckpoint = Callable[[str, int, Callable[[str], None], Callable[[], bool]], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run.
+
+    Attributes:
+        config: what to compute; see `devices.strategy.check_batch_sizes`.
+        info: the TFRecords.
+        folder: the run folder.
+        strategy: the devices.
+        tolerance: what the run keeps, and which faults it tolerates.
+        workers: the processes that train together; only the chief writes.
+        after_checkpoint: called after each checkpoint of a tick, and that of the beginning.
+    """
+
+    config: TrainingConfig
+    info: DatasetInfo
+    folder: str
+    strategy: tf.distribute.Strategy
+    tolerance: Tolerance = Tolerance()
+    workers: Workers = ALONE
+    after_checkpoint: AfterCheckpoint = lambda *_: None
+
+    @functools.cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of growth."""
+        return make_stages(self.config.schedule)
+
+    @property
+    def total_images(self) -> int:
+        """Real images that it shows in all."""
+        return round(self.config.schedule.total_kimg * 1000)
+
+    @property
+    def num_devices(self) -> int:
+        """Devices that train, over all workers."""
+        return self.strategy.num_replicas_in_sync
+
+    @property
+    def checkpoints(self) -> str:
+        """The folder of its checkpoints."""
+        return checkpoint_folder(self.folder)
+
+    def images_per_step(self, position: Position) -> int:
+        """Returns how many real images a call of the training step shows."""
+        repeats = self.config.minibatch_repeats * self.config.discriminator_repeats
+        return repeats * position.batch_size
+
+    def batches(
+        self, position: Position, images_shown: int, bad_records: BadRecords
+    ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """Returns a stage's batches of images and labels, from an image on."""
+        dataset = distribute(
+            self.strategy,
+            self.info,
+            position.stage.resolution,
+            global_batch_size=position.batch_size,
+            label_size=self.config.network.label_size,
+            seed=self.config.seed,
+            images_shown=images_shown,
+            mirror_augment=self.config.mirror_augment,
+            bad_records=bad_records,
+        )
+        return iter(dataset)
+
+    def damaged_records(self, bad_records: BadRecords, images_shown: int) -> np.ndarray:
+        """Returns those that any worker has met until then; see `BadRecords.met`."""
+        return gather_pairs(self.strategy, self.workers, bad_records.met(images_shown))
+
+    def save(
+        self,
+        state: TrainingState,
+        images_shown: int,
+        bad_records: np.ndarray,
+        tick_metrics: np.ndarray | None = None,
+        tick_first_image: int | None = None,
+    ) -> str:
+        """Writes a checkpoint and returns its path; see `checkpoint.save`."""
+        return checkpoint.save(
+            self.checkpoints,
+            state.stage,
+            state.variables(),
+            images_shown,
+            self.config,
+            tick_metrics,
+            tick_first_image,
+            bad_records,
+            self.num_devices,
+        )
