@@ -13,12 +13,12 @@ import tensorflow as tf
 from absl import flags
 from tqdm import tqdm
 
+from pgan_tf.config.flags import define_flag, define_per_resolution
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.schedule import BATCH_SIZES
 from pgan_tf.config.training import PRECISIONS, NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.devices.strategy import STRATEGIES, check_batch_sizes
 from pgan_tf.planning.limits import check_memory, physical_memory
-from pgan_tf.config.per_resolution import PerResolution
-from pgan_tf.config.schedule_config import BATCH_SIZES
-from pgan_tf.config.setting_flags import define_per_resolution, define_setting
 from pgan_tf.planning.stage_cost import StageCost, measure_stage
 from pgan_tf.runs.files import write_file
 from pgan_tf.runs.write_errors import what_to_do
@@ -55,8 +55,8 @@ PRECISION = define_read(
     f"Some of {', '.join(PRECISIONS)}.",
     _read_precisions,
 )
-FMAP_BASE = define_setting(NetworkConfig, "fmap_base", "As of train.py.", default=2048)
-FMAP_MAX = define_setting(NetworkConfig, "fmap_max", "As of train.py.")
+FMAP_BASE = define_flag(NetworkConfig, "fmap_base", 2048)
+FMAP_MAX = define_flag(NetworkConfig, "fmap_max")
 JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "Compile with XLA, as of train.py.")
 STRATEGY = flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Devices.")
 SECONDS = define_number(
@@ -147,5 +147,10 @@ def _in_a_process_of_its_own(config: TrainingConfig) -> StageCost:
         return pool.submit(measure_stage, config, STRATEGY.value, SECONDS.value).result()
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Runs the command with the flags of the command line."""
     run(main)
+
+
+if __name__ == "__main__":
+    start()

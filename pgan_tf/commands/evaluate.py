@@ -18,10 +18,8 @@ import tensorflow as tf
 from absl import flags
 from tqdm import tqdm
 
-from pgan_tf.runs import checkpoint
-from pgan_tf.commands import metric_flags
-from pgan_tf.commands import train_flags
-from pgan_tf.runs.flags_file import located_flags
+from pgan_tf.commands import metric_flags, run_flags
+from pgan_tf.generating.exported import read_exported
 from pgan_tf.metrics.by_name import (
     NAMES,
     check_resolution,
@@ -30,7 +28,6 @@ from pgan_tf.metrics.by_name import (
     parse_names,
 )
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures, default_num_images, read_generated
-from pgan_tf.generating.exported import read_exported
 from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.metrics.score_log import (
@@ -41,15 +38,17 @@ from pgan_tf.metrics.score_log import (
     draw_scores,
     read_scores,
 )
+from pgan_tf.runs import checkpoint
 from pgan_tf.runs.data import RunData, find_data, read_run_data
-from pgan_tf.runs.folder import checkpoint_folder, read_config, readable_errors
 from pgan_tf.runs.files import write_file
+from pgan_tf.runs.flags_file import located_flags
+from pgan_tf.runs.folder import checkpoint_folder, read_config, readable_errors
 from tfrecords.common.checked_flags import define_path, define_text, not_with, read_path
 from tfrecords.common.command_line import run
-from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place
 from tfrecords.common.in_words import counted
+from tfrecords.format.dataset_info import DatasetInfo
 
 METRICS = define_text(
     "metrics",
@@ -75,7 +74,7 @@ flags.declare_key_flag("max_bad_records")
 
 def main() -> None:
     """Scores, and writes the scores to the run folder or beside the SavedModel."""
-    run_dir = train_flags.RUN_DIR.value
+    run_dir = run_flags.RUN_DIR.value
     if bool(run_dir) == bool(SAVED_MODEL.value):
         got = "both" if run_dir else "none"
         raise UserError(
@@ -143,11 +142,11 @@ def evaluating(
         The evaluation, and what moves the bar.
     """
     num_images = metric_flags.NUM_IMAGES.value or default_num_images(info)
-    bad_records = train_flags.MAX_BAD_RECORDS.value
+    bad_records = run_flags.MAX_BAD_RECORDS.value
     reals = RealPictures(info, resolution, num_images, metric_flags.EVAL_SEED.value, bad_records)
     inception = None
     if need_inception(names):
-        file = read_inception_file(metric_flags.INCEPTION.value, train_flags.DATA_CACHE.value)
+        file = read_inception_file(metric_flags.INCEPTION.value, run_flags.DATA_CACHE.value)
         inception = InceptionGraph(file)
     checksum = inception.sha256 if inception else ""
     metrics = make_metrics(names, info, resolution, num_images, reals.seed, checksum)
@@ -180,19 +179,19 @@ def read_reals(resolution: int, num_channels: int, label_size: int) -> DatasetIn
     Raises:
         UserError: it is not there, or another one.
     """
-    options = train_flags.picture_options()
-    if not train_flags.RUN_DIR.value:
+    options = run_flags.picture_options()
+    if not run_flags.RUN_DIR.value:
         options = dataclasses.replace(options, resolution=options.resolution or resolution)
-    run_dir = train_flags.RUN_DIR.value
+    run_dir = run_flags.RUN_DIR.value
     recorded = read_run_data(run_dir) if run_dir else None
     # The run's flags.txt gives it once.
     chosen = flags.FLAGS["data"].present > (recorded is not None)
     wanted = RunData(
-        train_flags.DATA.value or "",
-        train_flags.DATA_CACHE.value,
+        run_flags.DATA.value or "",
+        run_flags.DATA_CACHE.value,
         options,
-        train_flags.LABELS.value,
-        train_flags.TFDS_DATA_DIR.value,
+        run_flags.LABELS.value,
+        run_flags.TFDS_DATA_DIR.value,
         recorded.looked_for if recorded and not chosen else (),
     )
     begun = read_config(run_dir) if run_dir else None
@@ -212,5 +211,6 @@ def with_flags_of_run(arguments: list[str]) -> list[str]:
     return [*located_flags(run_dir), *arguments] if run_dir else arguments
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Runs the command with the flags of the command line."""
     run(main, complete=with_flags_of_run)

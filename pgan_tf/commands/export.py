@@ -5,9 +5,9 @@ import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets Te
 from absl import flags
 
 from pgan_tf.commands import trained_flags as given
+from pgan_tf.exporting.formats import FORMATS
 from pgan_tf.exporting.model_card import TERMS
 from pgan_tf.exporting.writer import ExportOptions
-from pgan_tf.exporting.formats import FORMATS
 from tfrecords.common.checked_flags import define_path, define_text
 from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
@@ -44,5 +44,6 @@ def main() -> None:
         print(f"  {line}")
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Runs the command with the flags of the command line."""
     run(main)

@@ -18,10 +18,9 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from pgan_tf.runs import history as run_history
 from pgan_tf.commands import trained_flags as given
-from pgan_tf.generating import parsing as requests
 from pgan_tf.generating import neighbours, walk_video
+from pgan_tf.generating import parsing as requests
 from pgan_tf.generating.output import check_folder_name
 from pgan_tf.generating.painter import Painter, open_saved_model, painter_of, truncated
 from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
@@ -29,16 +28,16 @@ from pgan_tf.generating.training_video import draw_training, training_size
 from pgan_tf.generating.video import check_format, write_video
 from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
+from pgan_tf.runs import history as run_history
 from pgan_tf.runs.data import RunData, find_data, read_run_data
 from pgan_tf.runs.folder import read_config
-from tfrecords.common import bounds
-from tfrecords.common import checked_flags
+from tfrecords.common import bounds, checked_flags
 from tfrecords.common.bounds import Bounds
 from tfrecords.common.checked_flags import define_number, define_path, define_read, define_text
 from tfrecords.common.command_line import run
-from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import counted
+from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.pictures.picture_file import FORMATS, check_picture_name
 from tfrecords.pictures.source import PictureOptions
 
@@ -69,17 +68,11 @@ VIDEO = flags.DEFINE_enum(
     "training, from its sheets of samples.",
 )
 SECONDS = define_number(
-    "seconds",
-    None,
-    "Of a video. Default: 10, a slerp's one for each seed.",
-    Bounds(0.1, 36_000),
+    "seconds", None, "Of a video. Default: 10, a slerp's one for each seed.", Bounds(0.1, 36_000)
 )
 FPS = define_number("fps", 30.0, "Frames a second of a video.", Bounds(1, 120))
 SMOOTHING = define_number(
-    "smoothing",
-    1.0,
-    "Of a walk: seconds from one random picture to the next.",
-    Bounds(0.05, 600),
+    "smoothing", 1.0, "Of a walk: seconds from one random picture to the next.", Bounds(0.05, 600)
 )
 
 # Nearest neighbours
@@ -297,5 +290,6 @@ def write_neighbours(
     print(f"Wrote {path}: {samples_of}, the nearest of {seen} beside each")
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Runs the command with the flags of the command line."""
     run(main)

@@ -1,4 +1,4 @@
-"""One HTML file about a run: `python -m pgan_tf.commands.report --run_dir=RUN`."""
+"""One HTML file about a run: `python report.py --run_dir=RUN`."""
 
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
@@ -30,5 +30,6 @@ def main() -> None:
     print(f"Wrote {path}: {size_in_words(size)}; open it in a browser")
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Runs the command with the flags of the command line."""
     run(main)

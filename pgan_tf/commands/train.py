@@ -1,6 +1,6 @@
 """Trains a progressive GAN: `python train.py`, or `python train.py --data=FOLDER …`.
 
-Without --data it trains the built-in shapes with presets/shapes.flags. SIGINT (Ctrl-C) and
+Without --data it trains the built-in shapes with --preset=shapes. SIGINT (Ctrl-C) and
 SIGTERM let the step finish and save: the exit status is then 130 or 143, and the same command
 goes on. Where TF_CONFIG names several workers, the same command on each trains with all of them.
 """
@@ -12,7 +12,6 @@ import dataclasses
 import functools
 import itertools
 import os
-import pathlib
 import posixpath
 import shlex
 import sys
@@ -20,28 +19,8 @@ import sys
 import tensorflow as tf
 from absl import flags
 
-from pgan_tf.runs import flags_file
 from pgan_tf.commands import metric_flags
-from pgan_tf.commands import train_flags as given
-from pgan_tf.config.training import TrainingConfig
-from pgan_tf.networks.cost import cpu_days
-from pgan_tf.devices.strategy import describe, has_gpu, make_strategy
-from pgan_tf.planning.dry_run import describe_run
-from pgan_tf.training.given_weights import Weights, weights_to_begin_with
-from pgan_tf.metrics.in_training import Scorer
-from pgan_tf.config.network_flags import RESOLUTION
-from pgan_tf.data.records import check_resolutions
-from pgan_tf.runs.folder import (
-    check_folder,
-    check_place,
-    join_run,
-    locked_run,
-    open_run,
-    shown_to_workers,
-)
-from pgan_tf.config.schedule import describe_end
-from pgan_tf.devices.agreement import chief_first, ends_together, wait_for_all
-from pgan_tf.training.tolerance import Tolerance
+from pgan_tf.commands import run_flags as given
 from pgan_tf.commands.train_checks import (
     check_config,
     check_flags,
@@ -50,28 +29,58 @@ from pgan_tf.commands.train_checks import (
     plan_run,
     read_inception,
 )
-from pgan_tf.training.loop import train
-from pgan_tf.planning.trial import try_heaviest_stage
+from pgan_tf.config.flags import read_training_flags
+from pgan_tf.config.preset_files import expand_presets, find_preset, preset_names
+from pgan_tf.config.schedule import describe_end
+from pgan_tf.config.training import TrainingConfig
+from pgan_tf.data.records import check_resolutions
+from pgan_tf.devices.agreement import chief_first, ends_together, wait_for_all
+from pgan_tf.devices.strategy import describe, has_gpu, make_strategy
 from pgan_tf.devices.unseen_gpu import warn_of_unseen_gpu
 from pgan_tf.devices.workers import ALONE, Workers, read_workers
+from pgan_tf.metrics.in_training import Scorer
+from pgan_tf.planning.dry_run import describe_run
+from pgan_tf.planning.flops import cpu_days
+from pgan_tf.planning.trial import try_heaviest_stage
+from pgan_tf.runs import flags_file
+from pgan_tf.runs.folder import (
+    check_folder,
+    check_place,
+    join_run,
+    locked_run,
+    open_run,
+    shown_to_workers,
+)
+from pgan_tf.training.given_weights import Weights, weights_to_begin_with
+from pgan_tf.training.loop import train
+from pgan_tf.training.run import Run
+from pgan_tf.training.tolerance import Tolerance
 from tfrecords.cache import prepare
+from tfrecords.common.checked_flags import define_read
 from tfrecords.common.command_line import run
-from tfrecords.format.dataset_info import DatasetInfo, describe_labels
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import counted
+from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.identity import identify, in_words
 from tfrecords.pictures.flags import num_channels
 
 flags.adopt_module_key_flags(given)
 
+PRESET = define_read(
+    "preset", None, f"Settings by name: {', '.join(preset_names())}.", find_preset, "a name"
+)
+
 
 def main() -> None:
     """Trains, or says what it would do."""
     warn_of_unseen_gpu()
+    if PRESET.value:  # `with_default_preset` has put others' flags in their place
+        raise UserError("--preset: expected on the command line, got it in a flag file")
     if given.CONDITIONAL.value and given.LABELS.value == "none":
         raise UserError("--conditional: expected labels, got --labels=none: leave one of them out")
-    if RESOLUTION.value is not None and given.DRY_RUN.value:
-        config = given.make_config(given.DATA.value, RESOLUTION.value, num_channels(), 0)
+    resolution = flags.FLAGS["resolution"].value
+    if resolution is not None and given.DRY_RUN.value:
+        config = read_training_flags(given.DATA.value, resolution, num_channels(), 0)
         print_dry_run(config, make_strategy(given.STRATEGY.value))
         return
 
@@ -89,7 +98,9 @@ def main() -> None:
 
 def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
     """Trains, this process alone or as one of several workers, of which the first one writes."""
-    inception = None
+    inception = labels_note = None
+    if workers.is_chief and (given.CONDITIONAL.value or given.LABELS.value):
+        labels_note = "" if given.CONDITIONAL.value else " (not used: train with --conditional)"
     read_weights = functools.cache(weights_to_begin_with)
 
     def check_before_converting(info: DatasetInfo) -> None:
@@ -113,11 +124,9 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
             given.picture_options(),
             labels=given.LABELS.value or ("wanted" if given.CONDITIONAL.value else None),
             tfds_data_dir=given.TFDS_DATA_DIR.value,
+            labels_note=labels_note,
             before_converting=check_before_converting,
         )
-        if workers.is_chief and (given.CONDITIONAL.value or given.LABELS.value):
-            unused = "" if given.CONDITIONAL.value else " (not used: train with --conditional)"
-            print(f"{describe_labels(info)}{unused}", flush=True)
     run = plan_run(info, in_words(info), read_weights)
     run_dir, config, weights = run.folder, run.config, run.weights
     resolution = config.network.resolution
@@ -161,7 +170,7 @@ def train_in_folder(
     if workers.is_chief:
         days = cpu_days(config)
         if not has_gpu() and days > 2:
-            print(f"Without a GPU this takes about {days:.0f} days: try presets/laptop.flags")
+            print(f"Without a GPU this takes about {days:.0f} days: try --preset=laptop")
         pictures = counted(info.num_images, "picture")
         print(f"Training {resolution} px on {pictures} of {info.name}", flush=True)
         if too_short := describe_end(config.schedule):
@@ -171,20 +180,14 @@ def train_in_folder(
         stage = try_heaviest_stage(config, info, strategy, given.MAX_BAD_RECORDS.value)
         if workers.is_chief:
             print(f"Preflight: one iteration of stage {stage.number} ({stage}) fits", flush=True)
-    opening = functools.partial(open_run, run_dir, config, flags_text(run_dir))
-    images_shown = train(
-        config,
-        info,
-        run_dir,
-        strategy,
-        Tolerance(
-            given.KEEP_CHECKPOINTS.value, given.MAX_BAD_RECORDS.value, given.MAX_BAD_STEPS.value
-        ),
-        weights,
-        workers,
-        **({"after_checkpoint": scorer} if scorer else {}),
-        **({"before_writing": opening} if workers.is_chief else {}),
+    tolerance = Tolerance(
+        given.KEEP_CHECKPOINTS.value, given.MAX_BAD_RECORDS.value, given.MAX_BAD_STEPS.value
     )
+    to_train = Run(config, info, run_dir, strategy, tolerance, workers)
+    if scorer:
+        to_train = dataclasses.replace(to_train, after_checkpoint=scorer)
+    opening = functools.partial(open_run, run_dir, config, flags_text(run_dir))
+    images_shown = train(to_train, weights, opening if workers.is_chief else lambda: None)
     if workers.is_chief:
         print_what_next(run_dir, images_shown)
 
@@ -224,15 +227,15 @@ def print_what_next(run_dir: str, images_shown: int) -> None:
 
 def with_default_preset(arguments: list[str]) -> list[str]:
     """Puts the shapes preset before the arguments, unless they choose data or a preset."""
-    preset = pathlib.Path(__file__).parent / "presets" / "shapes.flags"
     for word, after in itertools.pairwise([*arguments, ""]):
         name, equals, value = word.lstrip("-").partition("=")
         # "--data shapes" is "--data=shapes".
         other_data = name == "data" and (value if equals else after) != "shapes"
-        if word.startswith("-") and (other_data or name == "flagfile"):
-            return arguments
-    return [f"--flagfile={preset}", *arguments]
+        if word.startswith("-") and (other_data or name in ("flagfile", "preset")):
+            return expand_presets(arguments)
+    return expand_presets(["--preset=shapes", *arguments])
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Runs the command with the flags of the command line."""
     run(main, complete=with_default_preset)

@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Callable
 
 import tensorflow as tf
+from absl import flags
 
 from pgan_tf.commands import metric_flags
-from pgan_tf.commands import train_flags as given
-from pgan_tf.config.network_flags import RESOLUTION
-from pgan_tf.config.training import TrainingConfig
+from pgan_tf.commands import run_flags as given
+from pgan_tf.config.flags import read_training_flags
+from pgan_tf.config.training import ScheduleConfig, TrainingConfig
 from pgan_tf.devices.strategy import check_batch_sizes, has_gpu
 from pgan_tf.metrics.by_name import check_resolution, make_metrics, need_inception, parse_names
 from pgan_tf.metrics.evaluation import RealPictures, default_num_images
@@ -29,7 +30,7 @@ ReadWeights = Callable[[str | None, str], Weights | None]
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class PlannedRun:
     """A run as the flags and the data make it.
 
     Attributes:
@@ -43,7 +44,7 @@ class Run:
     weights: Weights | None
 
 
-def plan_run(info: DatasetInfo, data: str, read_weights: ReadWeights) -> Run:
+def plan_run(info: DatasetInfo, data: str, read_weights: ReadWeights) -> PlannedRun:
     """Returns the run on a dataset, which need not be there yet.
 
     Args:
@@ -54,25 +55,25 @@ def plan_run(info: DatasetInfo, data: str, read_weights: ReadWeights) -> Run:
     Raises:
         UserError: the flags do not make one.
     """
-    resolution = RESOLUTION.value or info.resolution
+    resolution = flags.FLAGS["resolution"].value or info.resolution
     folder = given.RUN_DIR.value or f"runs/{info.name}-{resolution}px"
     folder = folder.rstrip("/") or "/"
     weights = read_weights(given.INIT_FROM.value, folder)
-    config = given.make_config(
+    config = read_training_flags(
         data,
         resolution,
         info.num_channels,
         info.label_size if given.CONDITIONAL.value else 0,
-        given.SCHEDULE.initial_resolution
+        ScheduleConfig.initial_resolution
         if not given.INIT_FROM.value
         else first_resolution(weights, folder, resolution),
         info.label_names,
     )
-    return Run(folder, config, weights)
+    return PlannedRun(folder, config, weights)
 
 
 def check_run(
-    run: Run,
+    run: PlannedRun,
     info: DatasetInfo,
     strategy: tf.distribute.Strategy,
     inception: InceptionGraph | None,
@@ -99,8 +100,8 @@ def check_run(
     if begun is None and writes:
         check_place(run.folder)
     elif begun is not None:  # which data these are is not known yet
-        same_data = {"dataset": begun.dataset, "data": begun.data}
-        check_same_run(begun, dataclasses.replace(run.config, **same_data), run.folder)
+        with_its_data = dataclasses.replace(run.config, dataset=begun.dataset, data=begun.data)
+        check_same_run(begun, with_its_data, run.folder)
 
 
 def check_flags(strategy: tf.distribute.Strategy) -> None:
@@ -110,14 +111,14 @@ def check_flags(strategy: tf.distribute.Strategy) -> None:
         UserError: they make no run, or none that this machine bears.
     """
     only_with(["every", "keep_best"], metric_flags.EVAL_METRICS)
-    if (metrics := metric_flags.EVAL_METRICS.value) and RESOLUTION.value:
-        check_resolution(parse_names(metrics, "--eval_metrics"), RESOLUTION.value)
-    first = given.INITIAL_RESOLUTION.value
+    resolution, first = (flags.FLAGS[f"{one}resolution"].value for one in ("", "initial_"))
+    if (metrics := metric_flags.EVAL_METRICS.value) and resolution:
+        check_resolution(parse_names(metrics, "--eval_metrics"), resolution)
     if first is None and not given.INIT_FROM.value:
-        first = given.SCHEDULE.initial_resolution
-    resolution = RESOLUTION.value or first
+        first = ScheduleConfig.initial_resolution
+    resolution = resolution or first
     if resolution is not None:  # else --init_from will say
-        config = given.make_config("", resolution, num_channels(), 0, first or resolution)
+        config = read_training_flags("", resolution, num_channels(), 0, first or resolution)
         check_config(config, strategy)
 
 

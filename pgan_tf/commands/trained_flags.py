@@ -44,8 +44,9 @@ def read_trained() -> trained.Trained:
         UserError: they name none, or more than one, or it cannot be read.
     """
     check_source()
+    weights: trained.Weights = "generator" if NETWORK.value == "generator" else "average_generator"
     if RUN_DIR.value:
-        return trained.from_run(RUN_DIR.value, NETWORK.value)
+        return trained.from_run(RUN_DIR.value, weights)
     if OFFICIAL_PKL.value:
-        return trained.from_official(OFFICIAL_PKL.value, NETWORK.value)
-    return trained.from_checkpoint(CHECKPOINT.value, NETWORK.value)
+        return trained.from_official(OFFICIAL_PKL.value, weights)
+    return trained.from_checkpoint(CHECKPOINT.value, weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 
 from pgan_tf.config.setting import check_settings, require, setting
@@ -10,58 +11,64 @@ from tfrecords.common.bounds import COUNTS, COUNTS_OR_NONE, RESOLUTIONS, Bounds
 
 # Components of a vector, feature maps: memory sets a bound of its own, see `memory`.
 _WIDTHS = Bounds(1, 2**20, whole=True)
+CHANNELS, CLASSES = Bounds(1, 3, whole=True), Bounds(0, 10**6, whole=True)
+LSGAN_NOISE = 0.2  # paper, appendix B
+
+
+_setting = functools.partial(setting, group="networks")
 
 
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig:
-    """The two networks (paper, table 2).
+    """The two networks (paper, table 2)."""
 
-    Attributes:
-        resolution: of the finished networks, in pixels.
-        num_channels: of the pictures: 3 for RGB, 1 for grayscale.
-        label_size: number of classes; 0 trains without labels.
-        latent_size: components of a latent vector.
-        fmap_base: feature maps at a resolution are fmap_base divided by its pixels
-            to the power of fmap_decay (see `num_feature_maps`), at most fmap_max.
-        fmap_decay: see fmap_base.
-        fmap_max: most feature maps of a layer.
-        normalize_latents: bring latents to the hypersphere first (paper, appendix A.1).
-        equalized: equalized learning rate (§4.1).
-        pixel_norm: pixelwise feature vector normalization in the generator (§4.2).
-        generator_leaky_relu: leaky ReLU with slope 0.2, or plain ReLU.
-        discriminator_leaky_relu: the same for the discriminator.
-        fused_scale: one stride-2 kernel in place of up- or downscaling and a convolution.
-        mbstd_group_size: examples that share one minibatch standard deviation (§3); 0 for none.
-        minibatch_discrimination: minibatch discrimination (Salimans et al., 2016) as well.
-        generator_batch_norm: batch normalization in the generator, as Gulrajani et al. (2017).
-        discriminator_layer_norm: layer normalization in the discriminator, as they do.
-        tanh: the generator's pictures end in a tanh, or are linear.
-        discriminator_noise: strength of the noise that follows the fakes' scores (appendix
-            B, LSGAN: 0.2); 0 for none.
-        discriminator_fmap_divisor: the discriminator has the feature maps divided by it (the
-            mode test of appendix E: 2 and 4).
-    """
-
-    resolution: int = setting(1024, RESOLUTIONS)
-    num_channels: int = setting(3, Bounds(1, 3, whole=True))
-    label_size: int = setting(0, Bounds(0, 10**6, whole=True))
-    latent_size: int = setting(512, _WIDTHS)
-    fmap_base: int = setting(8192, COUNTS)
-    fmap_decay: float = setting(1.0, Bounds(0, 10))
-    fmap_max: int = setting(512, _WIDTHS)
-    normalize_latents: bool = True
-    equalized: bool = True
-    pixel_norm: bool = True
-    generator_leaky_relu: bool = True
-    discriminator_leaky_relu: bool = True
-    fused_scale: bool = True
-    mbstd_group_size: int = setting(4, COUNTS_OR_NONE)
-    minibatch_discrimination: bool = False
-    generator_batch_norm: bool = False
-    discriminator_layer_norm: bool = False
-    tanh: bool = False
-    discriminator_noise: float = setting(0.0, Bounds(0, 1000))
-    discriminator_fmap_divisor: int = setting(1, _WIDTHS)
+    resolution: int = _setting(
+        1024, "Final resolution, in pixels. Default: the data's.", RESOLUTIONS, optional=True
+    )
+    num_channels: int = _setting(3, "3 for RGB, 1 for gray.", CHANNELS, has_flag=False)
+    label_size: int = _setting(0, "Classes; 0: no labels.", CLASSES, has_flag=False)
+    latent_size: int = _setting(
+        512, "Components of a latent vector. Default: fmap_max.", _WIDTHS, optional=True
+    )
+    fmap_base: int = _setting(
+        8192,
+        "Feature maps at a resolution: fmap_base divided by its pixels along a side to the power "
+        "of fmap_decay, at most fmap_max.",
+        COUNTS,
+    )
+    fmap_decay: float = _setting(1.0, "How feature maps fall with resolution.", Bounds(0, 10))
+    fmap_max: int = _setting(512, "Most feature maps of a layer.", _WIDTHS)
+    normalize_latents: bool = _setting(True, "Bring latents to the hypersphere (appendix A.1).")
+    equalized: bool = _setting(True, "Equalized learning rate (§4.1).")
+    pixel_norm: bool = _setting(True, "Pixel norm in the generator (§4.2).")
+    generator_leaky_relu: bool = _setting(True, "Leaky ReLU with slope 0.2, or plain ReLU.")
+    discriminator_leaky_relu: bool = _setting(True, "Leaky ReLU with slope 0.2, or plain ReLU.")
+    fused_scale: bool = _setting(
+        True, "One kernel of stride 2 in place of up- or downscaling and a convolution."
+    )
+    mbstd_group_size: int = _setting(
+        4, "Examples that share one minibatch stddev (§3); 0: no such layer.", COUNTS_OR_NONE
+    )
+    minibatch_discrimination: bool = _setting(
+        False, "Minibatch discrimination, as Salimans et al. (2016)."
+    )
+    generator_batch_norm: bool = _setting(
+        False, "Batch normalization in the generator, as Gulrajani et al. (2017)."
+    )
+    discriminator_layer_norm: bool = _setting(
+        False, "Layer normalization in the discriminator, as Gulrajani et al. (2017)."
+    )
+    tanh: bool = _setting(False, "End the generator in a tanh, or linear.")
+    discriminator_noise: float = _setting(
+        0.0,
+        "Strength of the noise in the discriminator that follows the fakes' scores (appendix B). "
+        f"Default: {LSGAN_NOISE} with --loss=lsgan, else none.",
+        Bounds(0, 1000),
+        optional=True,
+    )
+    discriminator_fmap_divisor: int = _setting(
+        1, "Divides the discriminator's feature maps (appendix E: 2 and 4).", _WIDTHS
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)

@@ -69,7 +69,7 @@ class PerResolution:
         try:
             steps = sorted(
                 (
-                    RESOLUTIONS.read(resolution.strip()) if colon else LOWEST_RESOLUTION,
+                    int(RESOLUTIONS.read(resolution.strip())) if colon else LOWEST_RESOLUTION,
                     _without_point(bounds.read(value.strip())),
                 )
                 for resolution, colon, value in pairs

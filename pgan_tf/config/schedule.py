@@ -1,7 +1,7 @@
 """Where training stands after so many images: stage, alpha, batch size, learning rates.
 
 The number of real images shown is the only clock; everything here is derived
-from it. Pure Python. Paper, §2 and appendix A.1; the arithmetic equals the
+from it. No TensorFlow. Paper, §2 and appendix A.1; the arithmetic equals the
 published implementation's, whose level of detail is
 `log2(final resolution / resolution) + 1 - alpha`.
 """
@@ -9,10 +9,107 @@ published implementation's, whose level of detail is
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import Literal
 
-from pgan_tf.config.training import ScheduleConfig
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.setting import check_settings, require, setting
+from tfrecords.common.bounds import RESOLUTIONS, Bounds
+
+_KIMG = Bounds(0, 10**9)
+_RATES = Bounds(0, 1000, above=True)
+BATCH_SIZES = Bounds(1, 2**20, whole=True)
+_setting = functools.partial(setting, group="schedule")
+
+
+@dataclasses.dataclass(frozen=True)
+class ScheduleConfig:
+    """When the networks grow, and what is set by resolution (paper, appendix A.1)."""
+
+    resolution: int = _setting(1024, "The last one, in pixels.", RESOLUTIONS, has_flag=False)
+    initial_resolution: int = _setting(
+        4,
+        "First resolution, in pixels. Default: 4; with --init_from, the one that its weights had "
+        "reached.",
+        RESOLUTIONS,
+        optional=True,
+    )
+    stabilize_kimg: float = _setting(
+        600.0, "Thousands of real images at a resolution after its fade-in.", _KIMG
+    )
+    fade_in_kimg: float = _setting(
+        600.0, "Thousands of real images over which a new layer pair fades in.", _KIMG
+    )
+    total_kimg: float = _setting(
+        15000.0,
+        "Thousands of real images in all; may change when a run goes on.",
+        Bounds(0, _KIMG.upper, above=True),
+    )
+    batch_size: PerResolution = _setting(
+        PerResolution(((4, 16),)),
+        "Real images in a D step, over all devices: 16, or 4:128,8:128,16:64.",
+        BATCH_SIZES,
+    )
+    generator_learning_rate: PerResolution = _setting(
+        PerResolution(((4, 0.001),)),
+        "Adam's: 0.001, or 4:0.001,1024:0.0015.",
+        _RATES,
+        name="learning_rate",
+    )
+    discriminator_learning_rate: PerResolution = _setting(
+        PerResolution(((4, 0.001),)), "Default: as --learning_rate.", _RATES, optional=True
+    )
+    tick_kimg: PerResolution = _setting(
+        PerResolution(
+            (
+                *((4, 160), (8, 140), (16, 120), (32, 100), (64, 80), (128, 60), (256, 40)),
+                *((512, 20), (1024, 10)),
+            )
+        ),
+        "Thousands of real images between two reports.",
+        Bounds(0.001, _KIMG.upper),
+    )
+    rampup_kimg: float = _setting(
+        0.0, "Thousands of real images over which the learning rates rise.", _KIMG
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        require(
+            self.initial_resolution <= self.resolution,
+            "initial_resolution",
+            f"at most the resolution, {self.resolution}",
+            self.initial_resolution,
+        )
+        for name in ("stabilize_kimg", "fade_in_kimg", "total_kimg", "rampup_kimg"):
+            value = getattr(self, name)
+            require(
+                math.isclose(value * 1000, round(value * 1000), rel_tol=1e-12),
+                name,
+                "a whole number of images, 0 or more (in thousands)",
+                value,
+            )
+        require(
+            self.stabilize_kimg + self.fade_in_kimg > 0
+            or self.initial_resolution == self.resolution,
+            "stabilize_kimg",
+            "more than 0 when the networks grow (or initial_resolution equal to resolution)",
+            self.stabilize_kimg,
+        )
+        for name in (
+            "batch_size",
+            "generator_learning_rate",
+            "discriminator_learning_rate",
+            "tick_kimg",
+        ):
+            steps = getattr(self, name).steps
+            require(
+                steps[0][0] <= self.initial_resolution,
+                name,
+                f"a value for {self.initial_resolution} px or below, the first resolution trained",
+                str(getattr(self, name)),
+            )
 
 
 @dataclasses.dataclass(frozen=True)

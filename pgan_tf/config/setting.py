@@ -1,4 +1,4 @@
-"""Checks of settings, with errors for people."""
+"""A setting: written once as a field, from which its flag, its checks and --help follow."""
 
 from __future__ import annotations
 
@@ -18,17 +18,37 @@ def require(condition: bool, argument: str, expected: str, got: Any) -> None:
 
 
 def setting(
-    default: Any, bounds: Bounds | None = None, choices: Sequence[str] = (), name: str = ""
+    default: Any,
+    help: str,
+    bounds: Bounds | None = None,
+    choices: Sequence[str] = (),
+    *,
+    group: str = "",
+    name: str = "",
+    has_flag: bool = True,
+    optional: bool = False,
 ) -> Any:
-    """Returns the field of a frozen dataclass of settings, for `check_settings`.
+    """Returns the field of a frozen dataclass of settings.
 
     Args:
         default: as of any dataclass.
+        help: what it says, with units and the paper's section; also for --help.
         bounds: of a number, or of each number of a PerResolution.
         choices: of a text.
-        name: what messages call it, if not by the field's name.
+        group: what it belongs to, for --help.
+        name: of its flag, if not the field's; messages use it too.
+        has_flag: whether it has a flag; others follow from the data.
+        optional: whether a flag that is not given leaves the value to others; `help` says to whom.
     """
-    metadata = {"bounds": bounds, "choices": tuple(choices), "name": name}
+    metadata = {
+        "help": help,
+        "bounds": bounds,
+        "choices": tuple(choices),
+        "group": group,
+        "name": name,
+        "has_flag": has_flag,
+        "optional": optional,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 

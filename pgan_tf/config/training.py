@@ -6,6 +6,7 @@ Defaults are the paper's (appendix A) as the published implementation has them.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from pgan_tf.config.losses import LossConfig
 from pgan_tf.config.networks import NetworkConfig
 from pgan_tf.config.per_resolution import PerResolution
-from pgan_tf.config.schedule_config import ScheduleConfig
+from pgan_tf.config.schedule import ScheduleConfig
 from pgan_tf.config.setting import check_settings, require, setting
 from tfrecords.common.bounds import SEEDS, Bounds
 from tfrecords.common.errors import UserError
@@ -46,30 +47,20 @@ def _whole_number(text: str) -> int:
 _MISFITS = (*(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError),)
 
 
+_setting = functools.partial(setting, group="training")
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
     """Everything that decides what a run computes.
 
     Attributes:
-        dataset: the data set, as people call it.
+        dataset: the dataset, as people call it.
         data: what it holds; nothing in runs of before that was recorded.
         label_names: of the classes, in order; empty where there are none, or no names.
         network: the two networks.
         schedule: when they grow.
-        loss: what they minimise.
-        adam_beta_1: decay of Adam's first moment (appendix A.1).
-        adam_beta_2: decay of Adam's second moment.
-        adam_epsilon: Adam's epsilon.
-        average_decay: of the exponential running average of the generator's weights.
-        discriminator_repeats: D steps for each G step.
-        simultaneous_updates: the G step sees the discriminator as it was before the last D
-            step (the CIFAR-10 configuration), or after it.
-        minibatch_repeats: iterations before the schedule is looked at again.
-        keep_optimizer_state: carry Adam's moments into the next stage instead of a fresh start.
-        mirror_augment: flip half of the real images left to right.
-        precision: one of `PRECISIONS`; float16 with dynamic loss scaling (`loss_scale`).
-        jit_compile: compile the networks and their gradients with XLA; pays on GPUs.
-        seed: of initial weights, latents, mixing factors and data order.
+        loss: what they minimize.
     """
 
     dataset: str = ""
@@ -78,18 +69,33 @@ class TrainingConfig:
     network: NetworkConfig = NetworkConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     loss: LossConfig = LossConfig()
-    adam_beta_1: float = setting(0.0, _DECAYS)
-    adam_beta_2: float = setting(0.99, _DECAYS)
-    adam_epsilon: float = setting(1e-8, Bounds(0, 1, above=True))
-    average_decay: float = setting(0.999, _DECAYS)
-    discriminator_repeats: int = setting(1, _REPEATS)
-    simultaneous_updates: bool = False
-    minibatch_repeats: int = setting(4, _REPEATS)
-    keep_optimizer_state: bool = False
-    mirror_augment: bool = False
-    precision: str = setting("float32", choices=PRECISIONS)
-    jit_compile: bool = False
-    seed: int = setting(1000, SEEDS)
+    adam_beta_1: float = _setting(0.0, "Decay of Adam's first moment (appendix A.1).", _DECAYS)
+    adam_beta_2: float = _setting(0.99, "Decay of Adam's second moment.", _DECAYS)
+    adam_epsilon: float = _setting(
+        1e-8, "Adam's epsilon.", Bounds(0, 1, above=True), has_flag=False
+    )
+    average_decay: float = _setting(
+        0.999, "Of the running average of the generator's weights, per D step.", _DECAYS
+    )
+    discriminator_repeats: int = _setting(1, "D steps for each G step.", _REPEATS)
+    simultaneous_updates: bool = _setting(
+        False,
+        "Compute the G step with the discriminator from before the last D step (CIFAR-10).",
+    )
+    minibatch_repeats: int = _setting(
+        4, "Iterations before the schedule is looked at again.", _REPEATS
+    )
+    keep_optimizer_state: bool = _setting(False, "Carry Adam's moments into the next stage.")
+    mirror_augment: bool = _setting(False, "Flip half of the real images left to right.")
+    precision: str = _setting(
+        "float32",
+        "Of most of the arithmetic; mixed_float16 with dynamic loss scaling.",
+        choices=PRECISIONS,
+    )
+    jit_compile: bool = _setting(
+        False, "Compile networks and gradients with XLA: for GPUs, where it fuses kernels."
+    )
+    seed: int = _setting(1000, "Random seed for weights, latents and data order.", SEEDS)
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -117,7 +123,7 @@ class TrainingConfig:
         """
         try:
             fields = json.loads(text, parse_int=_whole_number)
-            schedule = {
+            schedule: dict[str, Any] = {
                 name: PerResolution(tuple((int(r), v) for r, v in value["steps"]))
                 if isinstance(value, dict)
                 else value
@@ -167,7 +173,7 @@ def differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[Any
     }
 
 
-def data_differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[str, str]]:
+def data_differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[str, ...]]:
     """Returns in what two configurations' data differ, as `differences` does.
 
     What they hold decides, or their names and number where one of the two knows no more.
