@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig
 from pgan_tf.networks.folded import fold
+from pgan_tf.networks.generator import build_generator
 from pgan_tf.planning.flops import generation_flops
-from pgan_tf.networks.networks import build_generator
-from pgan_tf.config.schedule import Stage
 from pgan_tf.planning.stage_cost import matrix_product_gflops
 from tfrecords.common.bounds import COUNTS, RESOLUTIONS, Bounds
 from tfrecords.common.checked_flags import define_number

@@ -23,17 +23,18 @@ import time
 
 import tensorflow as tf
 
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.schedule import Stage, make_stages, position_at
 from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.devices.strategy import make_strategy
 from pgan_tf.planning.measurement import noise_batches
-from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.runs.folder import open_run
-from pgan_tf.config.schedule import Stage, make_stages, position_at
+from pgan_tf.training.loop import train
+from pgan_tf.training.run import Run
 from pgan_tf.training.state import TrainingState, build_state, grow_state
 from pgan_tf.training.step import make_train_step
-from pgan_tf.training.loop import train
-from tfrecords.common.bounds import COUNTS, RESOLUTIONS, Bounds
 from tfrecords.cache import prepare
+from tfrecords.common.bounds import COUNTS, RESOLUTIONS, Bounds
 from tfrecords.common.checked_flags import define_number
 from tfrecords.common.command_line import run
 from tfrecords.pictures.source import PictureOptions
@@ -130,7 +131,7 @@ def images_per_second_of_loop(folder: str, strategy: tf.distribute.Strategy) -> 
     config = make_config(32, images / 1000)
     with tempfile.TemporaryDirectory(dir=folder) as run_dir:
         open_run(run_dir, config, "")
-        train(config, info, run_dir, strategy)
+        train(Run(config, info, run_dir, strategy))
         line = pathlib.Path(run_dir, "metrics.jsonl").read_text().splitlines()[-1]
     return json.loads(line)["images_per_second"]
 

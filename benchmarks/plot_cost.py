@@ -1,8 +1,8 @@
 """Draws how the cost of an image grows with resolution, batch and width, from benchmarks' JSON.
 
     python -m pgan_tf.commands.benchmark --precision=float32,mixed_bfloat16 --json=resolution.json
-    python -m pgan_tf.commands.benchmark --resolution=32 --batch_size=4 --json=batch-4.json      and so on
-    python -m pgan_tf.commands.benchmark --resolution=32 --fmap_base=512 --json=width-512.json   and so on
+    python -m pgan_tf.commands.benchmark --resolution=32 --batch_size=4 --json=batch-4.json  …
+    python -m pgan_tf.commands.benchmark --resolution=32 --fmap_base=512 --json=width-512.json   …
     python benchmarks/plot_cost.py --output=cost.png --resolution=resolution.json
         --batch=batch-4.json,… --width=512:width-512.json,…
 

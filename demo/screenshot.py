@@ -9,8 +9,8 @@ import sys
 
 from PIL import Image
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "tests"))
-from pages import chromium, served
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
+from tests.helpers.pages import chromium, served
 
 VIEWS = (("light", "view=grid&seed=4"), ("dark", "view=picture&seed=8"))
 # The first pictures are slow, and the time that is shown is a median of nine.

@@ -83,7 +83,9 @@ def read_all(source: Source) -> tuple[np.ndarray, np.ndarray]:
         raise UserError(
             f"{source.description}: expected digits of 32x32 pixels, got {pictures.shape[1:]}"
         )
-    return pictures, np.argmax(source.labels, axis=-1)
+    if source.labels is None:
+        raise UserError(f"{source.description}: expected digits with labels, got none")
+    return pictures, np.argmax(source.labels[:], axis=-1)
 
 
 def _train(pictures: np.ndarray, digits: np.ndarray) -> keras.Model:

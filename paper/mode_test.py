@@ -6,9 +6,9 @@ The figures are appended to the run's metrics.jsonl, beside those of evaluate.py
 
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
-from pgan_tf.metrics.score_log import append_scores
 from paper.mode_score import measure_modes
 from pgan_tf.metrics.mode_coverage import NUM_SAMPLES
+from pgan_tf.metrics.score_log import append_scores
 from tfrecords.common.bounds import Bounds
 from tfrecords.common.checked_flags import define_number, define_path
 from tfrecords.common.command_line import run
@@ -30,10 +30,11 @@ def main() -> None:
         raise UserError("--digits: expected a folder of MNIST's IDX files, got none")
     score = measure_modes(run_dir, open_mnist(folder), CACHE.value, SAMPLES.value)
     append_scores(run_dir, [score])
+    floor = score.floor or {}
     print(
         f"{score.values['modes']:.0f} of 1,000 modes in {score.num_images:,} pictures, reverse KL "
-        f"{score.values['reverse_kl']:.3f}; reals: {score.floor['modes']:.0f} and "
-        f"{score.floor['reverse_kl']:.3f}"
+        f"{score.values['reverse_kl']:.3f}; reals: {floor['modes']:.0f} and "
+        f"{floor['reverse_kl']:.3f}"
     )
 
 

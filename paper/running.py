@@ -18,7 +18,7 @@ from paper.measured import Measured
 from tfrecords.common.errors import StoppedError, UserError
 from tfrecords.common.processors import count_processors
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 SHAPES = "shapes"
 _MNIST_PICTURES = 20_000
@@ -91,9 +91,8 @@ def run_experiment(one: Experiment, places: Places, seed: int | None = None) -> 
 
 def train_arguments(one: Experiment, data: str, run_dir: str, data_cache: str) -> list[str]:
     """Returns the small scale's arguments of train.py."""
-    preset = one.flags[0].replace("presets/", f"{ROOT}/presets/")
     return [
-        *(preset, *one.flags[1:], *one.small),
+        *(*one.flags, *one.small),
         *(f"--data={data}", f"--run_dir={run_dir}", f"--data_cache={data_cache}"),
     ]
 

@@ -1,6 +1,7 @@
 """Progressive Growing of GANs (Karras, Aila, Laine, Lehtinen, ICLR 2018).
 
-Read the modules in the order in which data flows through them: `schedule` (when
-the networks grow), `layers`, `networks` (what they are), `growth` (how they
-grow), `dataset`, `losses`, `train_step`, `training_loop`.
+Read it in the order in which data flows: `config.schedule` (when the networks grow),
+`networks.layers`, `networks.generator` and `networks.discriminator` (what they are),
+`networks.growth` (how they grow), `data.dataset`, `training.losses`, `training.step`,
+`training.loop` (the story of a run).
 """

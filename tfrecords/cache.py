@@ -10,11 +10,16 @@ from tfrecords.common import paths
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import counted, size_in_words
 from tfrecords.common.locking import BusyError
-from tfrecords.format.dataset_info import DatasetInfo, is_dataset_folder, read_dataset_info
+from tfrecords.format.dataset_info import (
+    DatasetInfo,
+    describe_labels,
+    is_dataset_folder,
+    read_dataset_info,
+)
 from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME, read_details_file
 from tfrecords.format.fingerprint import compute_fingerprint
 from tfrecords.pictures.settling import settle_options
-from tfrecords.pictures.source import PictureOptions, Source
+from tfrecords.pictures.source import PictureOptions, Source, label_line
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing.disk_space import estimate_bytes
 from tfrecords.writing.writer import write_dataset
@@ -30,6 +35,7 @@ def prepare(
     labels: str | None = None,
     tfds_data_dir: str | None = None,
     encoding: str = "png",
+    labels_note: str | None = None,
     before_converting: Callable[[DatasetInfo], None] = lambda _: None,
 ) -> DatasetInfo:
     """Returns a dataset: `data` itself, or `data` converted, once, into the cache.
@@ -48,6 +54,7 @@ def prepare(
         tfds_data_dir: where TensorFlow Datasets keeps its files.
         encoding: of what is converted now, `png` or `raw`; what was converted before
             holds the same pictures in either.
+        labels_note: goes after the line on the labels, which is printed unless it is None.
         before_converting: told of what will be converted, without its files, and with the
             pictures that may yet be rejected; what it raises comes before anything is written.
 
@@ -60,7 +67,10 @@ def prepare(
     if is_dataset_folder(data):
         if labels not in (None, "none", "wanted"):
             print(f"{data} holds TFRecords: their own labels are taken, not --labels={labels}")
-        return _check_fits(read_dataset_info(data), data, options, wants_labels)
+        info = _check_fits(read_dataset_info(data), data, options, wants_labels)
+        if labels_note is not None:
+            print(f"{describe_labels(info)}{labels_note}", flush=True)
+        return info
     source = open_source(
         data, resolution=options.resolution, labels=labels, tfds_data_dir=tfds_data_dir
     )
@@ -71,6 +81,8 @@ def prepare(
         )
     for note in source.notes:
         print(note, flush=True)
+    if labels_note is not None:
+        print(f"{label_line(source.labels, source.label_names)}{labels_note}", flush=True)
     options = settle_options(source, options)
     before_converting(_info_before(source, options, encoding))
     return _convert_once(source, options, data, os.path.expanduser(cache_dir), encoding)
@@ -128,7 +140,7 @@ def _info_before(source: Source, options: PictureOptions, encoding: str) -> Data
     return DatasetInfo(
         name=source.name,
         num_images=source.num_pictures,
-        resolution=options.resolution,
+        resolution=options.side,
         num_channels=options.num_channels,
         files={},
         label_size=0 if source.labels is None else source.labels.shape[1],

@@ -15,6 +15,7 @@ compare A B          Whether two datasets hold the same pictures in the same ord
 import itertools
 import json
 import sys
+from collections.abc import Callable
 
 from absl import flags
 
@@ -68,13 +69,14 @@ def main(command: str, *arguments: str) -> None:
     # to load. This comes first: it sets TensorFlow up.
     import tfrecords.common.tensorflow_setup  # noqa: F401
 
-    {
+    functions: dict[str, Callable[..., None]] = {
         "summary": _summary,
         "verify": _verify,
         "extract": _extract,
         "show": _show,
         "compare": _compare,
-    }[command](*arguments)
+    }
+    functions[command](*arguments)
 
 
 def _summary(folder: str) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import posixpath
-import shlex
 from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.exporting.model_card import write_description
-from pgan_tf.exporting.runtime_check import check_pictures, import_extras
+from pgan_tf.exporting.runtime_check import import_extras, write_checked
 from pgan_tf.exporting.saved_model import save
-from pgan_tf.exporting.writer import Exported, ExportOptions, next_version, whole_version
+from pgan_tf.exporting.writer import Exported, ExportOptions
 from pgan_tf.networks.folded import InferenceGenerator, fold
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.temporary import temporary_folder
@@ -41,22 +38,8 @@ def write_litert(trained: Trained, options: ExportOptions) -> Exported:
     def draw(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         return np.array(runner(**inputs)["images"])
 
-    check_pictures(trained, "litert", draw)
-    labels = trained.network.label_size
-    usage = _USAGE.format(
-        latent_size=trained.network.latent_size,
-        labels=f" and `labels` float32 (batch, {labels})" if labels else "",
-        fed=", labels=labels" if labels else "",
-    )
-    with (
-        next_version(options.export_dir) as path,
-        whole_version(path, trained) as folder,
-    ):
-        with tf.io.gfile.GFile(posixpath.join(folder, MODEL_FILE), "wb") as file:
-            file.write(contents)
-        write_description(folder, trained, "litert", usage)
-    file = posixpath.join(path, MODEL_FILE)
-    return Exported(file, (f"less {shlex.quote(posixpath.join(path, 'model_card.md'))}",))
+    usage = _USAGE.replace("{fed}", ", labels=labels" if trained.network.label_size else "")
+    return write_checked(trained, options, "litert", MODEL_FILE, contents, draw, usage)
 
 
 def _convert(generator: InferenceGenerator) -> bytes:

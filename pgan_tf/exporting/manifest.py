@@ -217,7 +217,7 @@ def is_version(folder: str) -> bool:
 
 
 def read_description(folder: str) -> dict[str, Any]:
-    """Returns an export's `pgan.json`, see `description`; empty where there is none."""
+    """Returns an export's `pgan.json`, see `model_card`; empty where there is none."""
     try:
         known = read_json(posixpath.join(folder, JSON_FILE))
     except UserError:

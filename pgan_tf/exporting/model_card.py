@@ -12,9 +12,8 @@ import tensorflow as tf
 
 from pgan_tf.metrics.evaluation import weights_sha256
 from pgan_tf.metrics.score_log import read_scores
-from pgan_tf.runs.metrics_file import read_ticks
+from pgan_tf.runs.metrics_file import METRICS, read_ticks
 from pgan_tf.runs.trained import Trained
-from pgan_tf.training.step import METRICS
 
 JSON_FILE, CARD_FILE = "pgan.json", "model_card.md"
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import posixpath
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from pgan_tf.exporting.model_card import write_description
-from pgan_tf.exporting.runtime_check import check_pictures, import_extras
+from pgan_tf.exporting.runtime_check import import_extras, write_checked
 from pgan_tf.exporting.signatures import make_signatures
-from pgan_tf.exporting.writer import Exported, ExportOptions, next_version, whole_version
+from pgan_tf.exporting.writer import Exported, ExportOptions
 from pgan_tf.networks.folded import fold
 from pgan_tf.runs.trained import Trained
 
@@ -25,7 +21,7 @@ _USAGE = """An ONNX model, `model.onnx`: `latents` float32 (batch, {latent_size}
 `images` float32 (batch, height, width, channels) in [-1, 1].
 
     session = onnxruntime.InferenceSession("model.onnx")
-    (images,) = session.run(["images"], {{"latents": latents{fed}}})"""
+    (images,) = session.run(["images"], {"latents": latents{fed}})"""
 
 
 def write_onnx(trained: Trained, options: ExportOptions) -> Exported:
@@ -47,22 +43,8 @@ def write_onnx(trained: Trained, options: ExportOptions) -> Exported:
     def draw(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         return session.run(["images"], dict(inputs))[0]
 
-    check_pictures(trained, "onnx", draw)
-    labels = trained.network.label_size
-    usage = _USAGE.format(
-        latent_size=trained.network.latent_size,
-        labels=f" and `labels` float32 (batch, {labels})" if labels else "",
-        fed=', "labels": labels' if labels else "",
-    )
-    with (
-        next_version(options.export_dir) as path,
-        whole_version(path, trained) as folder,
-    ):
-        with tf.io.gfile.GFile(posixpath.join(folder, MODEL_FILE), "wb") as file:
-            file.write(contents)
-        write_description(folder, trained, "onnx", usage)
-    file = posixpath.join(path, MODEL_FILE)
-    return Exported(file, (f"less {shlex.quote(posixpath.join(path, 'model_card.md'))}",))
+    usage = _USAGE.replace("{fed}", ', "labels": labels' if trained.network.label_size else "")
+    return write_checked(trained, options, "onnx", MODEL_FILE, contents, draw, usage)
 
 
 def _tidy(graph: Any) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import posixpath
+import shlex
 from collections.abc import Callable, Mapping
 from types import ModuleType
 
 import numpy as np
+import tensorflow as tf
 
+from pgan_tf.exporting.model_card import write_description
+from pgan_tf.exporting.writer import Exported, ExportOptions, next_version, whole_version
 from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
@@ -15,6 +20,9 @@ from tfrecords.common.errors import UserError
 # Of the runtime's pictures from TensorFlow's, in [-1, 1].
 LARGEST_DIFFERENCE = 1e-4
 _BATCHES = (1, 2)
+
+# From `latents` and, with classes, `labels`, to pictures (batch, height, width, channels) float32.
+Draw = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 
 
 def import_extras(export_format: str, packages: str, *modules: str) -> list[ModuleType]:
@@ -37,16 +45,13 @@ def import_extras(export_format: str, packages: str, *modules: str) -> list[Modu
         ) from None
 
 
-def check_pictures(
-    trained: Trained, export_format: str, draw: Callable[[Mapping[str, np.ndarray]], np.ndarray]
-) -> None:
+def check_pictures(trained: Trained, export_format: str, draw: Draw) -> None:
     """Draws with the exported model, and compares with the generator it was made from.
 
     Args:
         trained: that generator.
         export_format: the format's name.
-        draw: from `latents` and, with classes, `labels`, to pictures (batch, height, width,
-            channels) float32.
+        draw: draws with the model.
 
     Raises:
         UserError: the pictures are others.
@@ -68,3 +73,39 @@ def check_pictures(
                 f"that are installed: nothing was written; --format=saved_model needs no other "
                 f"package"
             )
+
+
+def write_checked(
+    trained: Trained,
+    options: ExportOptions,
+    export_format: str,
+    file_name: str,
+    contents: bytes,
+    draw: Draw,
+    usage: str,
+) -> Exported:
+    """Writes a model of one file as `<export_dir>/<version>/<file_name>`, once it draws alike.
+
+    Args:
+        trained: the generator that it was made from.
+        options: where to.
+        export_format: the format's name.
+        file_name: of the model.
+        contents: the file.
+        draw: draws with it, see `check_pictures`.
+        usage: how, for the model card; {latent_size} and {labels} are filled in.
+
+    Raises:
+        UserError: its pictures are others, or it can't be written.
+    """
+    check_pictures(trained, export_format, draw)
+    labels = trained.network.label_size
+    words = f" and `labels` float32 (batch, {labels})" if labels else ""
+    usage = usage.replace("{latent_size}", str(trained.network.latent_size))
+    with next_version(options.export_dir) as path, whole_version(path, trained) as folder:
+        with tf.io.gfile.GFile(posixpath.join(folder, file_name), "wb") as file:
+            file.write(contents)
+        description = usage.replace("{labels}", words)
+        write_description(folder, trained, export_format, description)
+    card = shlex.quote(posixpath.join(path, "model_card.md"))
+    return Exported(posixpath.join(path, file_name), (f"less {card}",))

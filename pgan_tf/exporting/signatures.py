@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import tensorflow as tf
 
 from pgan_tf.networks.folded import InferenceGenerator
 from pgan_tf.networks.sampling import latents_of_seeds
 
+# What `tf.function` returns.
+TfFunction: TypeAlias = tf.types.experimental.PolymorphicFunction
 
-def make_signatures(generator: InferenceGenerator) -> dict[str, Callable]:
+
+def make_signatures(generator: InferenceGenerator) -> dict[str, TfFunction]:
     """Returns the functions of a SavedModel, all with a free batch dimension.
 
     - `serving_default`: `latents` float32 (batch, latent_size) → `images` float32
@@ -42,7 +46,7 @@ def make_signatures(generator: InferenceGenerator) -> dict[str, Callable]:
     }
 
 
-def keras_endpoint(function: Callable) -> Callable:
+def keras_endpoint(function: TfFunction) -> TfFunction:
     """Returns one of `make_signatures` as `keras.layers.TFSMLayer` calls it: of one argument.
 
     That is the one input, or with classes a dict of both by their names.
@@ -57,7 +61,9 @@ def keras_endpoint(function: Callable) -> Callable:
     return tf.function(of_dict, input_signature=[specs])
 
 
-def _signature(function: Callable, first: tf.TensorSpec, label_size: int, output: str) -> Callable:
+def _signature(
+    function: Callable, first: tf.TensorSpec, label_size: int, output: str
+) -> TfFunction:
     """Makes a function of two tensors one of named inputs and outputs, labels only with classes."""
     if label_size:
         labels = tf.TensorSpec((None, label_size), tf.float32, name="labels")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import posixpath
 import shlex
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -24,6 +23,7 @@ from pgan_tf.exporting.gallery import (
 from pgan_tf.exporting.manifest import free_version, list_folder, remove_version
 from pgan_tf.exporting.model_card import describe, write_description
 from pgan_tf.exporting.page_files import begin_page, read_page, write_page
+from pgan_tf.exporting.signatures import TfFunction
 from pgan_tf.exporting.tfjs_graph import graph_model
 from pgan_tf.exporting.writer import (
     Exported,
@@ -36,6 +36,7 @@ from pgan_tf.networks import sampling
 from pgan_tf.networks.folded import Form, InferenceGenerator, fold
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
+from tfrecords.pictures.picture_file import encode_picture
 
 # Transposed convolutions, the least arithmetic, are slow in browsers.
 BROWSER_FORM = Form(upsampling="resize")
@@ -105,7 +106,7 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
     )
 
 
-def browser_function(generator: InferenceGenerator) -> Callable:
+def browser_function(generator: InferenceGenerator) -> TfFunction:
     """Returns a generator as a `tf.function` for `tfjs_graph.graph_model`.
 
     Returns:
@@ -151,7 +152,7 @@ def _preview(generator: InferenceGenerator) -> bytes:
     config = generator.config
     latents = sampling.latents_from_seeds([0], config.latent_size)
     labels = sampling.one_hot_labels([0], config.label_size)
-    return sampling.encode_png(sampling.generate(generator, latents, labels)[0])
+    return encode_picture(sampling.generate(generator, latents, labels)[0])
 
 
 def _write(path: str, contents: bytes) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,15 @@ import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from pgan_tf.exporting.signatures import TfFunction
+
 # Pieces that browsers keep in their caches.
 _SHARD_BYTES = 4 * 2**20
 _ACTIVATIONS = ("LeakyRelu", "Relu")
 
 
 def graph_model(
-    function: Callable, *, float16: bool = False, metadata: Mapping[str, Any] | None = None
+    function: TfFunction, *, float16: bool = False, metadata: Mapping[str, Any] | None = None
 ) -> dict[str, bytes]:
     """Returns the files of a function as a TensorFlow.js graph model, by name.
 
@@ -119,7 +121,8 @@ def _without_identities(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.com
         node = nodes[name]
         return source(node.input[0]) if node.op == "Identity" and name not in kept else name
 
-    needed, waiting = Counter(), [*kept]
+    needed: Counter[str] = Counter()
+    waiting = [*kept]
     while waiting:
         name = waiting.pop()
         if not needed[name]:

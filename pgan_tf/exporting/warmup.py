@@ -9,12 +9,13 @@ message's class, tensorflow-serving-api, is not needed for anything else.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from pgan_tf.config.training import NetworkConfig
+from pgan_tf.exporting.signatures import TfFunction
 from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
@@ -22,7 +23,7 @@ WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _MODEL = "pgan"
 
 
-def write_warmup(folder: str, signatures: Mapping[str, Callable], network: NetworkConfig) -> None:
+def write_warmup(folder: str, signatures: Mapping[str, TfFunction], network: NetworkConfig) -> None:
     """Writes a request for one picture to each signature.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -51,7 +51,7 @@ def find_neighbours(
     info: DatasetInfo,
     count: int,
     mirrored: bool,
-    measures: dict[str, View],
+    measures: Mapping[str, View],
 ) -> list[Neighbours]:
     """Looks through a data set once, for the pictures nearest to samples.
 

@@ -58,7 +58,7 @@ class Painter:
 
 
 def painter_of(trained: Trained) -> Painter:
-    """Returns a painter with a trained generator, folded; see `exporting.inference`."""
+    """Returns a painter with a trained generator, folded; see `networks.folded`."""
     network = trained.network
     folded = fold(trained.generator, network)
     compiled = tf.function(
@@ -128,8 +128,9 @@ def open_saved_model(path: str) -> Painter:
 def _read_names(folder: str, label_size: int) -> tuple[str, ...]:
     """Returns the names of an export's classes; none where it does not tell them."""
     names = read_description(folder).get("label_names")
-    fits = isinstance(names, list) and len(names) == label_size
-    return tuple(names) if fits and all(isinstance(name, str) for name in names) else ()
+    if not isinstance(names, list) or len(names) != label_size:
+        return ()
+    return tuple(names) if all(isinstance(name, str) for name in names) else ()
 
 
 def truncated(painter: Painter, truncation: float, seed: int) -> Painter:

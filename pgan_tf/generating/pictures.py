@@ -11,6 +11,7 @@ from tqdm import tqdm
 from pgan_tf.generating.output import make_folder_of, write_picture
 from pgan_tf.generating.painter import BATCH_SIZE, Painter
 from pgan_tf.networks import sampling
+from pgan_tf.runs import sheets
 
 
 def draw_seeds(
@@ -78,7 +79,7 @@ def write_grid(
     """
     make_folder_of(path)
     pictures = tqdm(draw_seeds(painter, seeds, classes), "Drawing", len(seeds), disable=None)
-    sheet = sampling.make_grid(np.stack(list(pictures)), columns, painter.resolution * scale)
+    sheet = sheets.make_grid(np.stack(list(pictures)), columns, painter.resolution * scale)
     write_picture(path, sheet)
 
 

@@ -31,8 +31,8 @@ def draw_training(
     nearest neighbour.
 
     Args:
-        sheets: see `run_history.list_sheets`.
-        metrics: see `run_history.read_metrics`; a sheet that has no line shows its kimg alone.
+        sheets: see `runs.history.list_sheets`.
+        metrics: see `runs.history.read_metrics`; a sheet that has no line shows its kimg alone.
         num_frames: how many.
         scale: how often each pixel is repeated, each way; by default up to 1024 px.
 
@@ -47,7 +47,7 @@ def draw_training(
     last, frame = None, None
     for i in range(num_frames):
         sheet = sheets[i * len(sheets) // num_frames]
-        if sheet is not last:
+        if frame is None or sheet is not last:
             row = _row_of(rows, sheet)
             last, frame = sheet, _draw(read_sheet(sheet.path)[1], caption(sheet, row), size)
         yield frame

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import posixpath
+import types
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -136,7 +137,7 @@ def _in_rgb(frame: np.ndarray) -> np.ndarray:
     return frame if frame.shape[-1] == 3 else np.repeat(frame, 3, axis=-1)
 
 
-def _import_ffmpeg() -> object:
+def _import_ffmpeg() -> types.ModuleType:
     try:
         import imageio_ffmpeg
     except ImportError:

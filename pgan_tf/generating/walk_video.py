@@ -11,6 +11,7 @@ from pgan_tf.generating.interpolation import mix_straight, walk_smoothly, walk_s
 from pgan_tf.generating.painter import BATCH_SIZE, Painter
 from pgan_tf.generating.parsing import LARGEST_SEED
 from pgan_tf.networks import sampling
+from pgan_tf.runs import sheets
 from tfrecords.common.errors import UserError
 
 FEWEST_KEYFRAMES = 3
@@ -128,7 +129,7 @@ def draw_walk(painter: Painter, walk: Walk, columns: int, scale: int) -> Iterato
         pictures = np.stack(list(painter.draw(latents, labels)))
         for i in range(len(part)):
             frame = pictures[i * num_pictures : (i + 1) * num_pictures]
-            yield sampling.make_grid(frame, columns, painter.resolution * scale)
+            yield sheets.make_grid(frame, columns, painter.resolution * scale)
 
 
 def num_keyframes(seconds: float, smoothing: float) -> int:

@@ -130,7 +130,7 @@ class _Panel:
         self._canvas.text(where, text, fill=colour, font=self._font(size), anchor=anchor)
 
     @staticmethod
-    def _font(size: int) -> ImageFont.FreeTypeFont:
+    def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
         return ImageFont.load_default(size * _SCALE)
 
 

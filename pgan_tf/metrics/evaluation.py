@@ -14,8 +14,8 @@ import tensorflow as tf
 
 from pgan_tf.data.bad_records import BadRecords
 from pgan_tf.data.dataset import make_dataset
+from pgan_tf.data.errors import readable_data_errors
 from pgan_tf.data.order import pictures_at
-from pgan_tf.devices.failures import readable_data_errors
 from pgan_tf.metrics.metric import Inception, Metric
 from pgan_tf.metrics.score import Score
 from pgan_tf.networks import sampling
@@ -34,7 +34,7 @@ DEFAULT_NUM_IMAGES = 2048
 _REALS, _FAKES, _OTHER_REALS = range(3)
 
 # Tells a batch's size to whoever waits.
-Report = Callable[[int], None]
+Report = Callable[[int], object]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,7 +188,7 @@ class Evaluation:
         self._floors: list[dict[str, float] | None] = [None] * len(metrics)
         if reals.has_others:
             others = self._collect(_OTHER_REALS, reals.batches(others=True), report)
-            self._floors = self._compare(others)
+            self._floors = [*self._compare(others)]
         for index, metric in enumerate(metrics):
             if not metric.against_reals:
                 self._floors[index] = metric.compare(None, self._summaries[index])

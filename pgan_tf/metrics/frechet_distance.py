@@ -85,6 +85,8 @@ class MomentCollector:
 
     def summary(self) -> Moments:
         """Returns the mean and the scatter of all."""
+        if self._moments is None:
+            raise ValueError("no pictures came")
         return self._moments
 
 

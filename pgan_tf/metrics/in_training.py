@@ -56,7 +56,7 @@ class _BrokenOffError(Exception):
 
 
 class Scorer:
-    """Scores a run's checkpoints as they are written: `training_loop.AfterCheckpoint`."""
+    """Scores a run's checkpoints as they are written: `training.run.AfterCheckpoint`."""
 
     def __init__(
         self, plan: Plan, reals: RealPictures, run_dir: str, config: TrainingConfig

@@ -23,7 +23,13 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_file
 from tfrecords.common.locking import locked
 from tfrecords.common.remote import read_whole
-from tfrecords.sources.archives.tar import TAR_ERRORS, open_tar_file, read_member, read_members
+from tfrecords.sources.archives.tar import (
+    TAR_ERRORS,
+    open_member,
+    open_tar_file,
+    read_member,
+    read_members,
+)
 
 GRAPH_NAME = "classify_image_graph_def.pb"
 URL = f"https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/{GRAPH_NAME}"
@@ -129,7 +135,7 @@ def _graph_in(contents: bytes, path: str) -> bytes:
                 if member.isfile() and posixpath.basename(member.name) == GRAPH_NAME:
                     if member.issparse() or member.size > _MOST_BYTES:
                         raise tarfile.ReadError(f"{GRAPH_NAME} has {member.size} bytes")
-                    return read_member(archive.extractfile(member))
+                    return read_member(open_member(archive, member))
     except UserError:
         raise
     except (*TAR_ERRORS, OSError) as error:

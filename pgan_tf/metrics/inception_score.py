@@ -33,12 +33,12 @@ class ScoreCollector:
         self._counts = np.zeros(self._parts, np.int64)
         # Of p log p, and of p itself.
         self._negentropies = np.zeros(self._parts)
-        self._sums: np.ndarray | None = None
+        self._sums = np.zeros((self._parts, 0))
 
     def add(self, batch: Seen) -> None:
         """Takes what Inception makes of a batch."""
         probabilities = batch.probabilities.astype(np.float64)
-        if self._sums is None:
+        if not self._sums.size:
             self._sums = np.zeros((self._parts, probabilities.shape[1]))
         places = np.arange(self._count, self._count + len(probabilities))
         parts = np.searchsorted(self._ends, places, side="right")

@@ -17,11 +17,11 @@ import tensorflow as tf
 from pgan_tf.config.training import ScheduleConfig
 from pgan_tf.metrics.chart import draw_chart
 from pgan_tf.metrics.score import Score, comparable_scores, scores_in
-from pgan_tf.networks.sampling import encode_png
 from pgan_tf.runs.files import write_file
 from pgan_tf.runs.metrics_file import append_rows, read_rows
 from pgan_tf.runs.small_files import is_number
 from tfrecords.common.in_words import counted
+from tfrecords.pictures.picture_file import encode_picture
 
 TABLE, CHART = "scores.txt", "metrics.png"
 
@@ -55,7 +55,7 @@ def draw_scores(run_dir: str, schedule: ScheduleConfig) -> None:
     curves = [comparable_scores(drawable, name) for name in _metrics_of(drawable)]
     if not curves:
         return
-    write_file(posixpath.join(run_dir, CHART), encode_png(draw_chart(curves, schedule)))
+    write_file(posixpath.join(run_dir, CHART), encode_picture(draw_chart(curves, schedule)))
 
 
 def describe_scores(scores: Sequence[Score]) -> str:

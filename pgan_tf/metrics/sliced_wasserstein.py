@@ -100,7 +100,8 @@ class LevelOfSet:
             return sums.reshape(2, self._num_channels, -1).sum(axis=2)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            sums = sum(pool.map(finish, range(0, self._count, _PICTURES_AT_A_TIME)))
+            parts = pool.map(finish, range(0, self._count, _PICTURES_AT_A_TIME))
+            sums = sum(parts, np.zeros((2, self._num_channels)))
         mean, square = sums / (self._count * PATCHES_PER_PICTURE * PATCH_SIDE**2)
         variance = np.maximum(square - mean**2, 0)
         # A cloud of one colour has none: its patches are all equal, and become zeros.

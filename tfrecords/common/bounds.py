@@ -37,7 +37,8 @@ class Bounds:
 
     def __contains__(self, value: Any) -> bool:
         """Says whether it is a number within the bounds; a text or a bool is none."""
-        if isinstance(value, bool) or not isinstance(value, Integral if self.whole else Real):
+        kind: type[Any] = Integral if self.whole else Real
+        if isinstance(value, bool) or not isinstance(value, kind):
             return False
         # What is no whole number may be NaN, of which no comparison holds.
         if not (value > self.lower or (value == self.lower and not self.above)):

@@ -47,7 +47,7 @@ def define_read(
         syntax: what `read` takes, in words.
     """
     parser = _Parser(read, syntax)
-    serializer = flags.ArgumentSerializer()
+    serializer: flags.ArgumentSerializer[Any] = flags.ArgumentSerializer()
     return flags.DEFINE(parser, name, default, help, serializer=serializer)
 
 
@@ -55,7 +55,7 @@ def define_number(name: str, default: float | None, help: str, bounds: Bounds) -
     """Defines a flag that takes a number within bounds."""
     text = None if default is None else str(default)
     holder = define_read(name, text, help, bounds.read, str(bounds))
-    flags.FLAGS[name].bounds = bounds  # for the test that tries what lies outside
+    vars(flags.FLAGS[name])["bounds"] = bounds  # for the test that tries what lies outside
     return holder
 
 

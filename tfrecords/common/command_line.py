@@ -9,7 +9,9 @@ Commands that answer a question may exit with 1 for no.
 import io
 import os
 import sys
+import types
 from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
 
 from absl import app, flags, logging
 
@@ -66,7 +68,15 @@ def run(
             print(f"{_command_name()}: interrupted", file=sys.stderr)
             sys.exit(130)
 
+    _show_help_of(sys.modules[main.__module__])
     app.run(call_main, flags_parser=parse_flags)
+
+
+def _show_help_of(module: types.ModuleType) -> None:
+    """Has --help show a command that another file starts, such as train.py in the root."""
+    for flag in flags.FLAGS.get_key_flags_for_module(module):
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    sys.modules["__main__"].__doc__ = module.__doc__
 
 
 def _check_arguments(arguments: Sequence[str], positional: Positional) -> None:
@@ -103,7 +113,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= 100 and text.isprintable() else shown(text)
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     lines = (line.strip() for line in message.splitlines())
     print(f"{_command_name()}: error: {'; '.join(filter(None, lines))}", file=sys.stderr)
     sys.exit(2)

@@ -35,3 +35,12 @@ def is_file_name(name: object) -> bool:
 def is_text(value: object) -> bool:
     """Says whether a value from a file is text that can be written."""
     return isinstance(value, str) and not _NO_TEXT.search(value)
+
+
+def printable(text: str) -> str:
+    r"""Returns the text on one line; bytes that are no UTF-8 and the like become \x..."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else ascii(char)[1:-1].replace("\\udc", "\\x") for char in text
+    )

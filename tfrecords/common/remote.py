@@ -6,8 +6,8 @@ from typing import Any
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import size_in_words
+from tfrecords.common.names import printable
 from tfrecords.common.regular_file import check_regular_file
-from tfrecords.sources.listing import printable
 
 
 def is_remote(path: str) -> bool:

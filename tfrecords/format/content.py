@@ -21,17 +21,17 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO
+from typing import BinaryIO, TypeGuard
 
 import numpy as np
 from tqdm import tqdm
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
+from tfrecords.common.names import printable
 from tfrecords.common.remote import is_remote, load_gfile, read_bytes
 from tfrecords.format.record_file import RecordFile
 from tfrecords.pictures.source import OneHot
-from tfrecords.sources.listing import printable
 
 _BLOCK_BYTES = 2**22
 _SETTLED_NANOSECONDS = 2 * 10**9
@@ -98,7 +98,7 @@ def digest_in_any_order(files: Sequence[str], labels: OneHot | np.ndarray | None
     return {"pictures": f"{pictures % 2**256:064x}", "labelled": f"{labelled % 2**256:064x}"}
 
 
-def is_digest(value: object) -> bool:
+def is_digest(value: object) -> TypeGuard[str]:
     """Says whether a value is 64 hexadecimal digits."""
     return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
 

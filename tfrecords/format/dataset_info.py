@@ -20,12 +20,11 @@ from tfrecords.common import paths
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import counted
 from tfrecords.common.names import as_file_name, as_text, is_file_name
-from tfrecords.format.dataset_json import JSON_NAME, read_details_file
+from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME, read_details_file
 from tfrecords.format.label_array import class_numbers, load_labels
 from tfrecords.format.record import read_shape
 from tfrecords.format.record_file import FRAME_BYTES, BadRecordError, RecordFile, read_first_record
 from tfrecords.pictures.source import OneHot, label_line
-from tfrecords.writing.journal import JOURNAL_NAME
 
 _FILE_PATTERN = re.compile(
     r"(?P<name>.+)-r(?P<log2>\d\d)(?:-(?P<shard>\d{5})-of-(?P<shards>\d{5}))?\.tfrecords"
@@ -263,7 +262,7 @@ def _count_records(path: str) -> int:
 
 def _check_shapes(files: dict[int, tuple[str, ...]]) -> tuple[int, str]:
     """Checks the first picture of each file; returns the number of channels and encoding."""
-    num_channels, encoding = None, None
+    num_channels, encoding = 0, ""
     for resolution, its_paths in files.items():
         for path in its_paths:
             try:
@@ -286,9 +285,10 @@ def _check_counts(
     folder: str, num_records: dict[int, tuple[int, ...]], expected: int | None
 ) -> int:
     """Checks that the resolutions have as many pictures, and returns how many."""
+    if expected is None:
+        expected = sum(next(iter(num_records.values())))
     for resolution, counts in num_records.items():
         count = sum(counts)
-        expected = count if expected is None else expected
         if count != expected:
             raise UserError(
                 f"{folder}: expected {counted(expected, 'picture')} of {resolution} px, "

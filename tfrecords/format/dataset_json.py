@@ -20,6 +20,8 @@ from tfrecords.common.names import is_file_name, is_text
 from tfrecords.common.remote import read_whole
 
 JSON_NAME = "dataset.json"
+# Of a conversion that has not ended; see `writing.journal`.
+JOURNAL_NAME = "journal.jsonl"
 REJECTED_NAME = "rejected.jsonl"
 JSON_VERSION = 2
 

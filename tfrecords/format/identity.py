@@ -73,8 +73,9 @@ def in_words(info: DatasetInfo) -> str:
 
 
 def _combine_known(files: list[str], known: dict[Any, Any]) -> str:
-    digests = [known.get(path.rsplit("/", 1)[1]) for path in files]
-    return combine(digests) if all(map(is_digest, digests)) else ""
+    found = (known.get(path.rsplit("/", 1)[1]) for path in files)
+    digests = [digest for digest in found if is_digest(digest)]
+    return combine(digests) if len(digests) == len(files) else ""
 
 
 def _read_details(folder: str) -> dict[str, Any]:

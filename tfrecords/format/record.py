@@ -163,7 +163,8 @@ def _read_features(serialized: bytes) -> tuple[tuple[int, int, int], str, bytes]
         raise ValueError("not a tf.train.Example") from error
     if len(numbers) != 3 or len(data) != 1 or not isinstance(data[0], bytes):
         raise ValueError("no features 'shape' of 3 numbers and 'data' or 'png' of bytes")
-    return tuple(numbers), "png" if name == b"png" else "raw", data[0]
+    shape = numbers[0], numbers[1], numbers[2]
+    return shape, "png" if name == b"png" else "raw", data[0]
 
 
 def _numbers(message: bytes) -> list[int]:
@@ -182,6 +183,7 @@ def _numbers(message: bytes) -> list[int]:
 
 def _values(message: bytes, number: int) -> list[Any]:
     """Returns the values of a protocol buffer's field: bytes, or int."""
+    value: int | bytes
     values, position = [], 0
     while position < len(message):
         key, position = _read_varint(message, position)

@@ -123,7 +123,7 @@ def _compare_pictures(a: DatasetInfo, b: DatasetInfo, resolutions: list[int]) ->
             image_a, image_b = of_a.read(index), of_b.read(index)
             if not np.array_equal(image_a, image_b):
                 gaps = np.abs(image_a.astype(np.int16) - image_b)
-                return resolution, np.count_nonzero(gaps), int(gaps.max())
+                return resolution, int(np.count_nonzero(gaps)), int(gaps.max())
         return None
 
     first, num_different = None, 0

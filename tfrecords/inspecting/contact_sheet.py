@@ -113,7 +113,7 @@ def _plan(info: DatasetInfo, count: int | None) -> tuple[list[Row], int, int]:
         chosen = spread(members, count or _DEFAULT_COUNT_OF_CLASS)
         label = _shorten(_in_ascii(name) or f"class {index}")
         rows.append(Row(chosen, label, f"{len(members):,}"))
-    widest = max(_font(_LABEL_SIZE).getlength(row.label) for row in rows)
+    widest = max(_font(_LABEL_SIZE).getlength(row.label or "") for row in rows)
     return rows, math.ceil(widest) + 14, max(1, *(len(row.indices) for row in rows))
 
 
@@ -192,5 +192,5 @@ def _in_ascii(name: str) -> str:
     return text if any(c.isalnum() for c in text) else ""
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)

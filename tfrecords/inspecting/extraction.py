@@ -82,7 +82,7 @@ def parse_indices(text: str | None, count: int) -> list[int]:
     """
     if text is None:
         return list(range(count))
-    chosen = set()
+    chosen: set[int] = set()
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)

@@ -217,7 +217,7 @@ def format_summary(summary: dict[str, Any]) -> str:
         ("labels", _describe_labels(summary)),
     ]
     text = "\n".join(f"{name:10}{value}" for name, value in lines)
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (f"{row['resolution']} px", f"{row['files']:,}", size_in_words(row["bytes"]))
         for row in reversed(summary["resolutions"])
     ]

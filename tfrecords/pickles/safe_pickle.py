@@ -2,7 +2,7 @@
 
 A pickle is a program for a small machine: it may name any function of any module and have it
 called. Python's own machine is not used here. This one knows what such files consist of and
-refuses the rest. A name in the file stands for a class of `pickle_pieces`, or one that the caller
+refuses the rest. A name in the file stands for a class of `pickles.pieces`, or one that the caller
 adds, which keeps what it is given and checks it. Neither the classes that wrote the file nor
 NumPy's own are ever called. Work and memory are bounded by the size of the
 file: sizes that it claims are compared with the bytes that are there, and of parts that are used
@@ -103,6 +103,7 @@ class _Machine:
 
     def run(self, data: bytes) -> Any:
         """Returns the value that is left at the end."""
+        argument: Any  # of the kind that the operation takes
         for count, (operation, argument, _) in enumerate(pickletools.genops(data)):
             if count == self._most_operations:
                 raise _RefusedError(f"takes more than {count} operations")

@@ -60,12 +60,12 @@ def to_srgb(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
     if transform is None:
         return image
     if space == "CMYK":
-        return ImageCms.applyTransform(image, transform)
+        return transform.apply(image)
     alpha = None
     if image.has_transparency_data:
         image = image.convert("RGBA")
         alpha = image.getchannel("A")
-    converted = ImageCms.applyTransform(image.convert("L" if space == "GRAY" else "RGB"), transform)
+    converted = transform.apply(image.convert("L" if space == "GRAY" else "RGB"))
     if alpha is not None:
         converted.putalpha(alpha)
     return converted
@@ -120,10 +120,10 @@ def _find_way(
 def _to_xyz(colors: tuple[float, ...]) -> np.ndarray:
     """Returns the matrix from linear RGB with such colors to XYZ with sRGB's white."""
     with np.errstate(all="raise"):
-        white, *channels = (
+        white, *primaries = (
             np.array([x / y, 1, (1 - x - y) / y]) for x, y in np.reshape(colors, (4, 2))
         )
-        channels = np.transpose(channels)
+        channels = np.transpose(primaries)
         x, y = _CHROMATICITIES[:2]
         adapted = (_CONES @ [x / y, 1, (1 - x - y) / y]) / (_CONES @ white)
         matrix = channels * np.linalg.solve(channels, white)
@@ -132,7 +132,7 @@ def _to_xyz(colors: tuple[float, ...]) -> np.ndarray:
 
 def _all_colors(step: int) -> np.ndarray:
     """Returns colors over the whole cube, `step` apart, uint8 (1, colors, 3)."""
-    steps = np.arange(0, 256, step, np.uint8)
+    steps = np.arange(0, 256, step, dtype=np.uint8)
     return np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
 
 

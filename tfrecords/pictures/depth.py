@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from tfrecords.common.errors import UserError
 
@@ -97,6 +98,7 @@ def to_8_bits(
     known = _known_range(opened)
     level = known or white_level or DEFAULT_WHITE
     clear = opened.info.get("transparency")
+    info: dict[str | tuple[int, int], Any]
     info = {key: opened.info[key] for key in _OF_COLOR if key in opened.info}
     # Gray with alpha opens as RGBA, too.
     in_color = opened.mode in ("RGB", "RGBA") and not _raw_mode(opened).startswith("LA")
@@ -209,7 +211,8 @@ def _raw_mode(opened: Image.Image) -> str:
 
 
 def _set_raw_mode(opened: Image.Image, raw: str) -> None:
-    opened.tile = [
-        tile._replace(args=(raw, *tile.args[1:]) if isinstance(tile.args, tuple) else raw)
-        for tile in opened.tile
-    ]
+    if isinstance(opened, ImageFile.ImageFile):  # arrays are never deep
+        opened.tile = [
+            tile._replace(args=(raw, *tile.args[1:]) if isinstance(tile.args, tuple) else raw)
+            for tile in opened.tile
+        ]

@@ -36,7 +36,7 @@ def prepare_picture(
     read. More than 8 bits are scaled down to 8, see `depth`.
 
     Args:
-        picture: the bytes of a file of a kind that `picture_kinds` reads, in any colour
+        picture: the bytes of a file of a kind that `pictures.kinds` reads, in any colour
             mode; or uint8 pixels, (height, width) or (height, width, 1, 3 or 4), in grey,
             RGB or RGBA.
         options: settled.
@@ -50,7 +50,7 @@ def prepare_picture(
         UserError: the picture cannot be read, or has more than `MAX_PIXELS`, or is smaller
             than the resolution and may not be enlarged.
     """
-    resolution, num_channels = options.resolution, options.num_channels
+    resolution, num_channels = options.side, options.num_channels
     if num_channels not in (1, 3):
         raise UserError(f"channels: expected 1 (grey) or 3 (RGB), got {num_channels}")
     try:
@@ -137,7 +137,7 @@ def _open(picture: bytes | np.ndarray) -> Image.Image:
     clear = image.info.get("transparency")
     if image.format == "PNG" and image.mode == "L" and isinstance(clear, int):
         # Pillow scales gray of 2 and 4 bits to 8, but not the gray that is transparent.
-        image.info["transparency"] = clear * {"L;2": 85, "L;4": 17}.get(image.tile[0].args, 1)
+        image.info["transparency"] = clear * {"L;2": 85, "L;4": 17}.get(str(image.tile[0].args), 1)
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(
             f"{image.width} x {image.height} px are too many, expected at most {MAX_PIXELS:,}"
@@ -169,7 +169,7 @@ def _check_size(image: Image.Image, options: PictureOptions, name: str) -> None:
     which, side = ("smaller", min(image.size))
     if options.fit == "letterbox":
         which, side = ("longer", max(image.size))
-    if side < options.resolution:
+    if side < options.side:
         raise UserError(
             f"{name}: expected at least {options.resolution} px, its {which} side has {side}: "
             "take a lower resolution, leave the picture out or allow upscaling"
@@ -186,11 +186,11 @@ def _letterbox(
     image: Image.Image, resolution: int, background: tuple[int, int, int]
 ) -> Image.Image:
     scale = resolution / max(image.size)
-    size = tuple(max(1, round(side * scale)) for side in image.size)
-    if size != image.size:
-        image = image.resize(size, Image.Resampling.LANCZOS)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    if (width, height) != image.size:
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
     square = Image.new("RGB", (resolution, resolution), background).convert(image.mode)
-    square.paste(image, ((resolution - size[0]) // 2, (resolution - size[1]) // 2))
+    square.paste(image, ((resolution - width) // 2, (resolution - height) // 2))
     return square
 
 

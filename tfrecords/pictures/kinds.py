@@ -50,9 +50,16 @@ class Kind:
         return f"{self.name} cannot be read here: {self.advice}"
 
 
-def _kind(name: str, endings: str, magic: bytes | None, *args: str | None, **named: str) -> Kind:
+def _kind(
+    name: str,
+    endings: str,
+    magic: bytes | None,
+    decoder: str | None = None,
+    feature: str | None = None,
+    **named: str,
+) -> Kind:
     pattern = re.compile(magic, re.DOTALL) if magic else None
-    return Kind(name, tuple(endings.split()), pattern, *args, **named)
+    return Kind(name, tuple(endings.split()), pattern, decoder, feature, **named)
 
 
 _RAW_ADVICE = "develop it and save it as PNG or JPEG"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
-import numpy as np
-
 from tfrecords.common.errors import UserError
 from tfrecords.pictures.depth import choose_white_level
 from tfrecords.pictures.images import brightest_number, smaller_side
@@ -90,8 +88,10 @@ def _read_sides(source: Source) -> Sequence[int]:
     for index in _spread(source.num_pictures, _SAMPLED_PICTURES):
         try:
             picture = read(index)
-            is_array = isinstance(picture, np.ndarray)
-            sides.append(min(picture.shape[:2]) if is_array else smaller_side(picture))
+            if isinstance(picture, bytes):
+                sides.append(smaller_side(picture))
+            else:
+                sides.append(min(picture.shape[:2]))
         except UserError:  # what cannot be read has no say, and is rejected later
             continue
     return sides

@@ -19,6 +19,7 @@ _ALL_OF_16_BITS = 65535
 # Gives picture i: the bytes of a picture file, or its pixels, uint8, (height, width) or
 # (height, width, channels), in grey, RGB or RGBA.
 Reader = Callable[[int], bytes | np.ndarray]
+FileReader = Callable[[int], bytes]
 
 _BLOCK_BYTES = 2**22
 
@@ -49,6 +50,13 @@ class PictureOptions:
     fit: str = "crop"
     allow_upscaling: bool | None = None
     white_level: float | None = None
+
+    @property
+    def side(self) -> int:
+        """Returns the resolution, once it is chosen."""
+        if self.resolution is None:
+            raise ValueError("the resolution is not chosen yet")
+        return self.resolution
 
     def settled(
         self,
@@ -215,7 +223,7 @@ def hash_rows(labels: OneHot | np.ndarray) -> str:
     """Returns the SHA-256 of labels' bytes as float32 rows, in hexadecimal digits."""
     digest = hashlib.sha256()
     for block in row_blocks(labels):
-        digest.update(block)
+        digest.update(block.data)
     return digest.hexdigest()
 
 

@@ -63,7 +63,7 @@ def open_source(
         labels: None for the source's own, where it has some for sure, folders and archives
             in a `dataset.json`; `none`; `folders`: first sub-folders are classes; `wanted`:
             the source's own, or else of a folder or archive the sub-folders; or the path of a
-            CSV or JSON file, see `label_files.read_label_file`.
+            CSV or JSON file, see `labels.files.read_label_file`.
         tfds_data_dir: where TensorFlow Datasets keeps its files.
 
     Raises:

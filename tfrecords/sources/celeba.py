@@ -25,7 +25,7 @@ def open_celeba(path: str, labels: str | None = None) -> Source:
     Args:
         path: a folder, or img_align_celeba.zip. A folder `img_align_celeba` in it is
             taken alone, as others hold pictures that are not aligned.
-        labels: see `label_files.find_labels`.
+        labels: see `labels.files.find_labels`.
 
     Raises:
         UserError: as for folders and archives. The reader raises it for a picture of
@@ -60,7 +60,7 @@ class _OpenCropped:
         def read_cropped(index: int) -> np.ndarray:
             data = read(index)
             try:
-                with Image.open(io.BytesIO(data), formats=decoders()) as image:
+                with Image.open(io.BytesIO(bytes(data)), formats=decoders()) as image:
                     size = image.size
                     if size == ALIGNED_SIZE:  # others are not decoded: they may be huge
                         picture = np.asarray(image.convert("RGB"))

@@ -14,9 +14,9 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.remote import read_whole
 from tfrecords.pickles import safe_pickle
 from tfrecords.pickles.pieces import plain, printable
-from tfrecords.pictures.source import Source, one_hot
+from tfrecords.pictures.source import Source, SourceFile, one_hot
 from tfrecords.sources.archives.archive import ARCHIVE_ERRORS, is_archive
-from tfrecords.sources.archives.tar import open_tar, read_member, read_members
+from tfrecords.sources.archives.tar import open_member, open_tar, read_member, read_members
 from tfrecords.sources.labels.files import own_labels
 from tfrecords.sources.listing import split_option
 from tfrecords.sources.parts import Arrays, file_identity, new_temporary_file
@@ -101,7 +101,7 @@ def open_cifar(kind: str, path_and_split: str, labels: str | None = None) -> Sou
                 )
             if not all(isinstance(i, int) and 0 <= i < len(names) for i in indices):
                 raise UserError(f"{path}: expected labels from 0 to {len(names) - 1} in {name}")
-            spool.write(np.ascontiguousarray(pictures))
+            spool.write(np.ascontiguousarray(pictures).data)
             classes += indices
     if not classes:
         raise UserError(f"{path}: expected pictures, found none")
@@ -121,7 +121,7 @@ def open_cifar(kind: str, path_and_split: str, labels: str | None = None) -> Sou
 
 def _read_files(
     kind: str, path: str, folder: str, wanted: tuple[str, ...]
-) -> tuple[dict[str, bytes], list[list[str | int]]]:
+) -> tuple[dict[str, bytes], list[SourceFile]]:
     """Returns the bytes of the files by name, and what tells them from others."""
     files = {}
     try:
@@ -133,7 +133,7 @@ def _read_files(
                     if member.isreg() and name in wanted:
                         if member.issparse() or member.size > _MOST_BYTES:
                             raise tarfile.ReadError(f"{name} has {member.size} bytes")
-                        files[name] = read_member(archive.extractfile(member))
+                        files[name] = read_member(open_member(archive, member))
         else:
             inside = os.path.join(path, folder)
             root = inside if os.path.isdir(inside) else path

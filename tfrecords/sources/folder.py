@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import MOST_PICTURE_BYTES
+from tfrecords.common.names import printable
 from tfrecords.common.remote import is_remote, load_gfile, read_bytes, read_whole
 from tfrecords.pictures.images import smaller_side
 from tfrecords.pictures.kinds import HEAD_BYTES
@@ -18,7 +19,6 @@ from tfrecords.sources.listing import (
     has_picture_name,
     is_hidden,
     no_pictures,
-    printable,
     sample_sides,
     why_left_out,
 )
@@ -57,7 +57,7 @@ def open_folder(folder: str, labels: str | None = None) -> Source:
 
     Args:
         folder: local or remote (`gs://…`).
-        labels: see `label_files.find_labels`.
+        labels: see `labels.files.find_labels`.
 
     Raises:
         UserError: there is no such folder, or no picture in it, or the labels do not fit.
@@ -113,7 +113,12 @@ def list_folder(folder: str) -> Listing:
     rejected: list[tuple[str, str]] = []
     ancestors = frozenset([(status.st_dev, status.st_ino)])
     found = sorted(_walk(folder, "", ancestors, rejected))
-    return Listing(*([row[column] for row in found] for column in range(3)), sorted(rejected))
+    return Listing(
+        [path for path, _, _ in found],
+        [size for _, size, _ in found],
+        [time for _, _, time in found],
+        sorted(rejected),
+    )
 
 
 def _walk(
@@ -133,8 +138,8 @@ def _walk(
             status = entry.stat()
         except OSError as error:
             if named:
-                dangling = "a link that leads nowhere" if entry.is_symlink() else error.strerror
-                rejected.append((path, dangling))
+                why = error.strerror or str(error)
+                rejected.append((path, "a link that leads nowhere" if entry.is_symlink() else why))
             continue
         if not is_dir:
             if not stat.S_ISREG(status.st_mode):  # pipes and devices are never opened

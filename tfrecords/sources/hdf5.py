@@ -19,12 +19,13 @@ import numpy as np
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import check_expansion, picture_too_large
+from tfrecords.common.names import printable
 from tfrecords.common.regular_file import check_regular_file
 from tfrecords.common.remote import read_whole
 from tfrecords.pickles.npy import parse_npy
-from tfrecords.pictures.source import Reader, Source, one_hot
+from tfrecords.pictures.source import OneHot, Reader, Source, one_hot
 from tfrecords.sources.labels.files import own_labels
-from tfrecords.sources.listing import load_package, printable
+from tfrecords.sources.listing import load_package
 from tfrecords.sources.parts import file_identity
 
 ENDINGS = (".h5", ".hdf5")
@@ -61,9 +62,8 @@ def open_hdf5(file: str, labels: str | None = None) -> Source:
             raise
         except Exception as error:  # as below
             raise _unreadable(file, error) from error
-    if array is not None:
-        array = _check_labels(array, num_pictures, file)
-    array, names = own_labels(labels, array, (), f"hdf5:{file}")
+    rows = None if array is None else _check_labels(array, num_pictures, file)
+    rows, names = own_labels(labels, rows, (), f"hdf5:{file}")
     return Source(
         name=os.path.splitext(os.path.basename(file))[0],
         description=f"hdf5:{file}",
@@ -72,7 +72,7 @@ def open_hdf5(file: str, labels: str | None = None) -> Source:
         identity=["hdf5", *identity],
         picture_name=lambda index: f"{file} picture {index}",
         sample_sides=lambda: [side],
-        labels=array,
+        labels=rows,
         label_names=names,
     )
 
@@ -226,7 +226,7 @@ def _find_labels(archive: Any, file: str) -> tuple[np.ndarray | None, str | None
     return None, None
 
 
-def _check_labels(labels: np.ndarray, num_pictures: int, file: str) -> np.ndarray:
+def _check_labels(labels: np.ndarray, num_pictures: int, file: str) -> OneHot | np.ndarray:
     """Returns float32 rows."""
     whole = np.issubdtype(labels.dtype, np.integer)
     flat = labels.ndim == 1 and len(labels) == num_pictures and whole

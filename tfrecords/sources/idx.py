@@ -17,7 +17,7 @@ from tfrecords.pictures.images import MAX_PIXELS
 from tfrecords.pictures.source import Reader, Source, one_hot
 from tfrecords.sources.labels.files import own_labels
 from tfrecords.sources.listing import split_option
-from tfrecords.sources.parts import Arrays, file_identity, new_temporary_file
+from tfrecords.sources.parts import Arrays, TemporaryPath, file_identity, new_temporary_file
 
 # Sensible for a few hours of training; the published dataset has 1,000,000.
 DEFAULT_RGB_PICTURES = 200_000
@@ -61,7 +61,8 @@ def open_mnist(folder_and_split: str, labels: str | None = None) -> Source:
     folder, split = split_option(folder_and_split, ("train", "test"))
     images = _only_file(folder, split, "images", 3)
     pictures, identity = _open_images(images), [file_identity(images)]
-    array, names = None, ()
+    array = None
+    names: tuple[str, ...] = ()
     if labels is None:
         file = _only_file(folder, split, "labels", 1)
         classes = _read_labels(file, pictures.shape[0])
@@ -70,7 +71,7 @@ def open_mnist(folder_and_split: str, labels: str | None = None) -> Source:
         array = one_hot(classes, num_classes)
         fashion = "fashion" in os.path.abspath(folder).lower() and num_classes == 10
         names = _FASHION_NAMES if fashion else tuple(map(str, range(num_classes)))
-    array, names = own_labels(labels, array, names, f"mnist:{folder}")
+    rows, names = own_labels(labels, array, names, f"mnist:{folder}")
     return Source(
         name=f"{os.path.basename(os.path.abspath(folder))}-{split}",
         description=f"mnist:{folder}:{split}",
@@ -79,7 +80,7 @@ def open_mnist(folder_and_split: str, labels: str | None = None) -> Source:
         identity=["mnist", *identity],
         picture_name=lambda index: f"{images} picture {index}",
         sample_sides=lambda: [pictures.side],
-        labels=array,
+        labels=rows,
         label_names=names,
     )
 
@@ -170,7 +171,7 @@ def _open_images(path: str) -> Arrays:
     ):
         raise UserError(f"{path}: expected an IDX file of pictures: is it damaged?")
     num_bytes = 16 + math.prod(shape)
-    raw = path
+    raw: str | TemporaryPath = path
     if path.endswith(".gz"):
         check_expansion(num_bytes, os.path.getsize(path), path)
         with new_temporary_file() as (file, raw), gzip.open(path) as packed:

@@ -8,6 +8,7 @@ from typing import Any
 from tfrecords.common.errors import UserError
 from tfrecords.pictures.images import smaller_side
 from tfrecords.pictures.kinds import KINDS, find_kind, kind_by_ending
+from tfrecords.pictures.source import FileReader
 
 _SAMPLED_PICTURES = 1000
 
@@ -44,15 +45,6 @@ def is_hidden(path: str) -> bool:
     return any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in parts)
 
 
-def printable(text: str) -> str:
-    r"""Returns the text on one line; bytes that are no UTF-8 and the like become \x..."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else ascii(char)[1:-1].replace("\\udc", "\\x") for char in text
-    )
-
-
 def spread(num_pictures: int, limit: int = _SAMPLED_PICTURES) -> range:
     """Returns at most `limit` indices, evenly spread."""
     return range(0, num_pictures, max(1, -(-num_pictures // limit)))
@@ -86,7 +78,7 @@ def sample_sides(
 
 def sample_read_sides(
     num_pictures: int,
-    open_reader: Callable[[], Callable[[int], bytes]],
+    open_reader: Callable[[], FileReader],
     picture_name: Callable[[int], str],
     description: str,
 ) -> Sequence[int]:

@@ -82,7 +82,7 @@ def _find_value(data: mmap.mmap, page: bytes, start: int, offset: int) -> tuple[
 
 def _read_meta(data: mmap.mmap) -> tuple[int, int]:
     """Returns the pages' size and the number of the root's, by the newer of two."""
-    newest = None
+    changes = []
     page_bytes = 0
     for number in range(2):
         meta = data[number * page_bytes : number * page_bytes + 152]
@@ -93,6 +93,5 @@ def _read_meta(data: mmap.mmap) -> tuple[int, int]:
             raise DamagedError("no LMDB database of version 1, of a 64-bit machine")
         if page_bytes not in (2**power for power in range(9, 17)):
             raise DamagedError(f"pages of {page_bytes} bytes")
-        if newest is None or change > newest[0]:
-            newest = change, root
-    return page_bytes, newest[1]
+        changes.append((change, root))
+    return page_bytes, max(changes, key=lambda one: one[0])[1]

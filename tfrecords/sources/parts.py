@@ -15,7 +15,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import size_in_words
 from tfrecords.common.limits import picture_too_large
 from tfrecords.common.temporary import temporary_folder
-from tfrecords.pictures.source import Reader, SourceFile
+from tfrecords.pictures.source import FileReader, Reader, SourceFile
 
 
 class TemporaryPath:
@@ -80,7 +80,7 @@ class Parts:
     sizes: np.ndarray
     name: str
 
-    def __call__(self) -> Reader:
+    def __call__(self) -> FileReader:
         """Opens the file."""
         try:
             file = open(self.path, "rb")  # noqa: SIM115 - the reader keeps it
@@ -113,12 +113,12 @@ def spool_parts(pictures: Iterable[bytes], name: str) -> Parts:
     Raises:
         UserError: the file cannot be written.
     """
-    sizes = []
+    lengths = []
     with new_temporary_file() as (file, path):
         for picture in pictures:
             file.write(picture)
-            sizes.append(len(picture))
-    sizes = np.array(sizes, np.int64)
+            lengths.append(len(picture))
+    sizes = np.array(lengths, np.int64)
     return Parts(path, np.cumsum(sizes) - sizes, sizes, name)
 
 

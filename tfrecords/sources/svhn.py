@@ -39,7 +39,7 @@ def open_svhn(path_and_split: str, labels: str | None = None) -> Source:
     with new_temporary_file() as (spool, temporary):
         for start in range(0, num_pictures, _BLOCK):
             block = pictures[..., start : start + _BLOCK].transpose(3, 2, 0, 1)
-            spool.write(np.ascontiguousarray(block))
+            spool.write(np.ascontiguousarray(block).data)
     array, names = own_labels(labels, one_hot(digits, 10), tuple("0123456789"), f"svhn:{file}")
     arrays = Arrays(temporary, (num_pictures, 3, *pictures.shape[:2]), 0, 0, file)
     return Source(
@@ -66,15 +66,14 @@ def _load(file: str) -> tuple[np.ndarray, np.ndarray]:
     except (OSError, ValueError, struct.error, zlib.error) as error:
         raise UserError(f"{file}: cannot be read as a MATLAB file: {error}") from error
     pictures, digits = content.get("X"), content.get("y")
-    good = (
+    if not (
         isinstance(pictures, np.ndarray)
         and isinstance(digits, np.ndarray)
         and pictures.dtype == np.uint8
         and pictures.ndim == 4
         and pictures.shape[2] == 3
         and digits.size == pictures.shape[3] > 0
-    )
-    if not good:
+    ):
         raise UserError(
             f"{file}: expected X, uint8 (height, width, 3, pictures), and y, their digits"
         )

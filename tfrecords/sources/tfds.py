@@ -89,7 +89,7 @@ def open_tfds(
     if classes and labels is None:
         indices = _read_feature(tfds, builder, split, "label", encoded=False)
         array = one_hot(_values(indices, "label", description), len(classes))
-    array, names = own_labels(labels, array, classes, f"tfds:{name}")
+    rows, names = own_labels(labels, array, classes, f"tfds:{name}")
 
     def picture_name(index: int) -> str:
         return f"{description} picture {index}"
@@ -110,7 +110,7 @@ def open_tfds(
         identity=["tfds", builder.info.full_name, split, num_pictures],
         picture_name=picture_name,
         sample_sides=find_sides,
-        labels=array,
+        labels=rows,
         label_names=names,
     )
 
@@ -160,8 +160,9 @@ def _find_features(tfds: Any, builder: Any, name: str) -> tuple[str, tuple[str, 
         )
     image = "image" if "image" in images else images[0]
     label = kinds.get("label")
-    known = isinstance(label, tfds.features.ClassLabel) and label.num_classes
-    return image, tuple(label.names) if known else ()
+    if isinstance(label, tfds.features.ClassLabel) and label.num_classes:
+        return image, tuple(label.names)
+    return image, ()
 
 
 def _read_feature(tfds: Any, builder: Any, split: str, feature: str, encoded: bool) -> Any:
@@ -199,8 +200,8 @@ def _open_image_folder(folder: str, name: str, split: str, labels: str | None) -
     # The classes are those of all splits, as TFDS has it.
     classes = set()
     for each in splits:
-        inside = (entry.strip("/") for entry in gfile.listdir(f"{folder}/{each}"))
-        classes |= {entry for entry in inside if gfile.isdir(f"{folder}/{each}/{entry}")}
+        entries = (entry.strip("/") for entry in gfile.listdir(f"{folder}/{each}"))
+        classes |= {entry for entry in entries if gfile.isdir(f"{folder}/{each}/{entry}")}
     names = tuple(sorted(entry for entry in classes if not entry.startswith(".")))
     inside = os.path.join(folder, split)
     source = open_folder(inside)
@@ -210,5 +211,5 @@ def _open_image_folder(folder: str, name: str, split: str, labels: str | None) -
         paths = (file.path.removeprefix(f"{inside}/") for file in source.identity)
         first = (path.split("/")[0] for path in paths)
         array = one_hot((indices.get(entry, -1) for entry in first), len(names))
-    array, names = own_labels(labels, array, names, f"tfds:{name}")
-    return replace(source, labels=array, label_names=names)
+    rows, names = own_labels(labels, array, names, f"tfds:{name}")
+    return replace(source, labels=rows, label_names=names)

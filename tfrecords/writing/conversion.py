@@ -152,11 +152,11 @@ def _write_labels(folder: str, name: str, labels: OneHot | np.ndarray) -> dict[s
     with whole_file(path) as file:
         np.lib.format.write_array_header_1_0(file, header)  # as np.save writes it
         for block in row_blocks(labels):
-            file.write(block)
+            file.write(block.data)
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(_HASH_BLOCK_BYTES):
-            digest.update(block)
+    with open(path, "rb") as written:
+        while part := written.read(_HASH_BLOCK_BYTES):
+            digest.update(part)
     return {"file": name, "bytes": os.path.getsize(path), "sha256": digest.hexdigest()}
 
 

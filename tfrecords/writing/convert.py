@@ -15,10 +15,11 @@ import sys
 import traceback
 import types
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 
 from tfrecords.common.errors import UserError
 from tfrecords.format.record import encode_image
@@ -87,7 +88,7 @@ def convert_all(
     encoding: str,
     tasks: Iterable[Task],
     processes: int,
-) -> Iterator[Chunk]:
+) -> Generator[Chunk, None, None]:
     """Converts chunks and yields them in order; close it to end the processes.
 
     Args:
@@ -132,7 +133,7 @@ def convert_all(
             connection.close()
 
 
-def _start_worker(setup: bytes) -> tuple[multiprocessing.Process, Connection]:
+def _start_worker(setup: bytes) -> tuple[BaseProcess, Connection]:
     spawn = multiprocessing.get_context("spawn")
     connection, its_connection = spawn.Pipe()
     process = spawn.Process(target=_work, args=(its_connection, setup), daemon=True)
@@ -171,7 +172,7 @@ def _work(connection: Connection, setup: bytes) -> None:
                 if read is None:
                     open_reader, options, encoding = pickle.loads(setup)
                     read = open_reader()
-                answer = convert_task(read, options, encoding, task)
+                answer: Chunk | Exception = convert_task(read, options, encoding, task)
             except Exception as error:  # a bug's belongs to the parent, with its traceback
                 answer = error if isinstance(error, UserError) else _copy(error)
             connection.send(answer)

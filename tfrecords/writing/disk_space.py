@@ -16,9 +16,9 @@ def estimate_bytes(num_pictures: int, options: PictureOptions, encoding: str) ->
     Uncompressed ones are exact but for the frames; a PNG takes 0.7 of that, which is what
     photographs take, drawings less and noise more, and 100 bytes for its headers.
     """
-    size = record_bytes(options)
+    size: float = record_bytes(options)
     if encoding == "png":
-        size = 0.7 * size + 100 * len(pyramid.resolutions(options.resolution))
+        size = 0.7 * size + 100 * len(pyramid.resolutions(options.side))
     return round(num_pictures * size)
 
 
@@ -27,7 +27,7 @@ def record_bytes(options: PictureOptions) -> int:
     overhead = 64  # of a frame and a message
     return sum(
         options.num_channels * resolution**2 + overhead
-        for resolution in pyramid.resolutions(options.resolution)
+        for resolution in pyramid.resolutions(options.side)
     )
 
 

@@ -17,8 +17,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.locking import locked
 from tfrecords.common.names import is_file_name
 from tfrecords.common.regular_file import check_regular_file
-
-JOURNAL_NAME = "journal.jsonl"
+from tfrecords.format.dataset_json import JOURNAL_NAME
 
 
 class Journal:
@@ -30,6 +29,8 @@ class Journal:
         rejected: the pictures left out so far: (index in the source, name, reason).
         restarted: why what was there before cannot be used, or None.
     """
+
+    restarted: str | None
 
     def __init__(self, folder: str, key: dict[str, Any]) -> None:
         """Opens the journal of a folder, which is made if need be.
@@ -59,7 +60,7 @@ class Journal:
         with contextlib.ExitStack() as stack:
             busy = "another process is converting into it: wait for it, or take another name"
             stack.enter_context(locked(folder, f"{folder}: {busy}"))
-            self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
             stack.callback(self.close)
             self._read()
             self._until_the_end = stack.pop_all()
@@ -72,9 +73,9 @@ class Journal:
 
     def close(self) -> None:
         """Closes the file, but keeps the lock: some systems move no folder with an open file."""
-        if self._file is not None:
+        if self._file >= 0:
             os.close(self._file)
-            self._file = None
+            self._file = -1
 
     def append(
         self,
@@ -109,7 +110,7 @@ class Journal:
         self.position = 0
         self.files: dict[str, tuple[int, int]] = {}
         self.rejected: list[tuple[int, str, str]] = []
-        self.restarted: str | None = None
+        self.restarted = None
 
     def _add(self, line: dict[str, Any]) -> None:
         self.position = line["next"]
@@ -145,7 +146,8 @@ def read_lines(folder: str) -> tuple[list[dict[str, Any]], int]:
     path = os.path.join(folder, JOURNAL_NAME)
     check_regular_file(path)
     with open(path, "rb") as file:
-        lines, num_bytes, position = [], 0, 0
+        lines: list[dict[str, Any]] = []
+        num_bytes, position = 0, 0
         for line in file:
             try:
                 content = json.loads(line)

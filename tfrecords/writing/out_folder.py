@@ -10,8 +10,7 @@ import tempfile
 from tfrecords.common.errors import UserError
 from tfrecords.common.names import as_text, is_text
 from tfrecords.common.remote import is_remote, load_gfile
-from tfrecords.format.dataset_json import JSON_NAME
-from tfrecords.writing.journal import JOURNAL_NAME
+from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME
 
 
 def normalize(out_dir: str) -> str:

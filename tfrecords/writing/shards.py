@@ -35,7 +35,7 @@ class Shards:
         self._folder = folder
         self._log2 = resolution.bit_length() - 1
         self._shard_bytes = shard_bytes
-        self._file: int | None = None
+        self._file = -1  # none
         self._changed: set[int] = set()
         # Of each shard.
         self._bytes: list[int] = []
@@ -44,7 +44,7 @@ class Shards:
         self._hash = hashlib.sha256()
         while (name := self._name(len(self._bytes))) in found:
             num_bytes, num_records = found[name]
-            if self._file is not None:
+            if self._file >= 0:
                 self._close()
             self._reopen(name, num_bytes)
             self._bytes.append(num_bytes)
@@ -76,7 +76,7 @@ class Shards:
         Returns:
             Name to (bytes, records) of the files that changed since the last time.
         """
-        if self._file is not None and self._changed:
+        if self._file >= 0 and self._changed:
             os.fsync(self._file)
         changed = {self._name(i): (self._bytes[i], self._records[i]) for i in self._changed}
         self._changed.clear()
@@ -107,12 +107,12 @@ class Shards:
 
     def close(self) -> None:
         """Closes the file that is open, if one is."""
-        if self._file is not None:
+        if self._file >= 0:
             os.close(self._file)
-            self._file = None
+            self._file = -1
 
     def _begin(self) -> None:
-        if self._file is not None:
+        if self._file >= 0:
             self._close()
         path = os.path.join(self._folder, self._name(len(self._bytes)))
         # Nothing that the journal does not tell of may stay in it.
@@ -130,7 +130,7 @@ class Shards:
         self._changed.add(len(self._bytes) - 1)
 
     def _close(self) -> None:
-        if self._file is not None:
+        if self._file >= 0:
             os.fsync(self._file)
             self.close()
             self._digests.append(self._hash.hexdigest())

@@ -12,7 +12,7 @@ import errno
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from tqdm import tqdm
 
@@ -22,6 +22,7 @@ from tfrecords.common.in_words import counted
 from tfrecords.common.processors import count_processors
 from tfrecords.common.remote import is_remote
 from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info
+from tfrecords.format.dataset_json import JOURNAL_NAME
 from tfrecords.format.fingerprint import compute_fingerprint
 from tfrecords.format.record import ENCODINGS
 from tfrecords.pictures import pyramid
@@ -30,7 +31,7 @@ from tfrecords.writing import out_folder
 from tfrecords.writing.conversion import Conversion
 from tfrecords.writing.convert import Chunk, Task, convert_all
 from tfrecords.writing.disk_space import check_free_disk, record_bytes
-from tfrecords.writing.journal import JOURNAL_NAME, Journal
+from tfrecords.writing.journal import Journal
 from tfrecords.writing.remarks import Remarks, describe_notes, describe_rejected
 from tfrecords.writing.shards import Shards, undo_finish
 
@@ -171,7 +172,7 @@ def _open_shards(conversion: Conversion, journal: Journal, partial: str) -> dict
     def open_all() -> dict[int, Shards]:
         shards = {
             resolution: Shards(partial, resolution, conversion.shard_bytes, journal.files)
-            for resolution in pyramid.resolutions(conversion.options.resolution)
+            for resolution in pyramid.resolutions(conversion.options.side)
         }
         counts = {one.num_records for one in shards.values()}
         end = conversion.source.num_pictures
@@ -188,7 +189,7 @@ def _open_shards(conversion: Conversion, journal: Journal, partial: str) -> dict
         return open_all()
 
 
-def _convert(conversion: Conversion, start: int, processes: int) -> Iterator[Chunk]:
+def _convert(conversion: Conversion, start: int, processes: int) -> Generator[Chunk, None, None]:
     """Converts the pictures from a position on, chunk by chunk, and shows progress."""
     source, order = conversion.source, conversion.order()
     size = max(1, min(_CHUNK_PICTURES, _CHUNK_BYTES // record_bytes(conversion.options)))

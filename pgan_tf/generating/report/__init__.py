@@ -1,1 +1,1 @@
-"""What `python -m pgan_tf.commands.report` makes of a run: one HTML file."""
+"""The report: one HTML file about a run."""

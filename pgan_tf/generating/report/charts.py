@@ -53,7 +53,7 @@ def draw_chart(title: str, lines: Sequence[Line], bands: Sequence[Band] = ()) ->
         bands: stages.
     """
     lines = [dataclasses.replace(line, points=_clean(line.points)) for line in lines]
-    numbers = [point for line in lines for point in line.points if point[1] is not None]
+    numbers = [(k, v) for line in lines for k, v in line.points if v is not None]
     end = max([kimg for kimg, _ in numbers] + [band.end for band in bands] + [1e-3])
     low = min([value for _, value in numbers], default=0.0)
     high = max([value for _, value in numbers], default=1.0)

@@ -8,7 +8,7 @@ import numpy as np
 
 from pgan_tf.networks import sampling
 from pgan_tf.networks.folded import fold
-from pgan_tf.runs import checkpoint, trained
+from pgan_tf.runs import checkpoint, sheets, trained
 from pgan_tf.runs.folder import checkpoint_folder
 
 _PICTURES = 8
@@ -42,13 +42,15 @@ def draw_growth(run_dir: str) -> list[Growth]:
     drawn = []
     for path in checkpoint.last_of_stages(checkpoint_folder(run_dir)):
         one = trained.from_checkpoint(path)
-        latents, labels = sampling.sheet_inputs(one.network, checkpoint.read(path, []).config.seed)
-        columns, _ = sampling.sheet_shape(one.network.resolution)
+        saved = checkpoint.read(path, [])
+        latents, labels = sheets.sheet_inputs(one.network, saved.config.seed)
+        columns, _ = sheets.sheet_shape(one.network.resolution)
         count = min(_PICTURES, columns)
         # Eight pictures of each are not worth compiling.
         folded = fold(one.generator, one.network)
         pictures = sampling.generate(folded, latents[:count], labels[:count])
         side = max(_SMALLEST, one.network.resolution)
-        row = sampling.make_grid(pictures, count, side)
-        drawn.append(Growth(f"Stage {one.stage.number}: {one.stage}", one.kimg, row))
+        row = sheets.make_grid(pictures, count, side)
+        kimg = saved.images_shown / 1000
+        drawn.append(Growth(f"Stage {one.stage.number}: {one.stage}", kimg, row))
     return drawn

@@ -11,9 +11,9 @@ from typing import Any
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.generating.report.charts import Band, Line, draw_chart
 from pgan_tf.generating.report.growth_strip import Growth
-from pgan_tf.networks.sampling import encode_png
 from pgan_tf.runs.history import describe_stage
 from tfrecords.common.in_words import duration_in_words
+from tfrecords.pictures.picture_file import encode_picture
 
 _STYLE = """
 :root { color-scheme: light dark; --back: #fff; --ink: #1c1e21; --soft: #63686e; --rule: #dde0e4;
@@ -69,7 +69,7 @@ class Report:
     Attributes:
         name: of the run.
         config: of the run.
-        metrics: see `run_history.read_metrics`.
+        metrics: see `runs.history.read_metrics`.
         scores: rows of scores that compare, metric by metric; see `metrics.score`.
         growth: see `growth_strip.draw_growth`.
         sheet: the last sheet of samples, a PNG file.
@@ -160,7 +160,7 @@ def _draw_charts(metrics: list[dict[str, Any]], scores: list[dict[str, Any]]) ->
 
 
 def _draw_stage(growth: Growth) -> str:
-    picture = _image(encode_png(growth.row), "png", f"Pictures at {growth.name}")
+    picture = _image(encode_picture(growth.row), "png", f"Pictures at {growth.name}")
     name = html.escape(growth.name)
     return (
         f'<div class="stage"><div>{name} <span>{growth.kimg:.1f} kimg</span></div>{picture}</div>'

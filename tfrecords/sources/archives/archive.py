@@ -4,6 +4,7 @@ import functools
 import os
 
 from tfrecords.common.errors import UserError
+from tfrecords.common.names import printable
 from tfrecords.common.regular_file import check_regular_file
 from tfrecords.pictures.source import Source
 from tfrecords.sources.archives.archive_text import read_text
@@ -11,7 +12,7 @@ from tfrecords.sources.archives.entries import ARCHIVE_ERRORS, damaged
 from tfrecords.sources.archives.tar_archive import find_in_tar
 from tfrecords.sources.archives.zip_archive import open_zip
 from tfrecords.sources.labels.files import find_labels
-from tfrecords.sources.listing import no_pictures, printable, sample_read_sides
+from tfrecords.sources.listing import no_pictures, sample_read_sides
 from tfrecords.sources.parts import file_identity
 
 _ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -32,7 +33,7 @@ def open_archive(file: str, labels: str | None = None) -> Source:
 
     Args:
         file: .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz or .txz.
-        labels: see `label_files.find_labels`; a folder that holds everything is no class.
+        labels: see `labels.files.find_labels`; a folder that holds everything is no class.
 
     Raises:
         UserError: it is damaged or encrypted, or holds no picture, or the labels do not fit.

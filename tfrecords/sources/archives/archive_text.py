@@ -1,12 +1,10 @@
 """A text beside the pictures of an archive, such as their labels."""
 
-import io
 import zipfile
-from typing import cast
 
 from tfrecords.common.errors import UserError
 from tfrecords.sources.archives.entries import ARCHIVE_ERRORS, clean_path
-from tfrecords.sources.archives.tar import open_tar, read_member, read_members
+from tfrecords.sources.archives.tar import open_member, open_tar, read_member, read_members
 from tfrecords.sources.archives.zip_entry import read_entry
 
 _MOST_BYTES = 2**27  # three million pictures' labels
@@ -34,7 +32,7 @@ def read_text(file: str, path: str) -> bytes | None:
                 for member in read_members(tar):
                     if clean_path(member.name) == path and member.isreg():
                         _check_size(file, path, member.size)
-                        return read_member(cast(io.BufferedReader, tar.extractfile(member)))
+                        return read_member(open_member(tar, member))
     except UserError:
         raise
     except ARCHIVE_ERRORS:  # its pictures tell of it

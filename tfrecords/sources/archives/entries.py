@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tfrecords.common.errors import UserError
-from tfrecords.pictures.source import Reader
+from tfrecords.common.names import printable
+from tfrecords.pictures.source import FileReader
 from tfrecords.sources.archives.tar import TAR_ERRORS
-from tfrecords.sources.listing import printable
 
 ARCHIVE_ERRORS = (
     *TAR_ERRORS,
@@ -24,7 +24,7 @@ ARCHIVE_ERRORS = (
 class Entries:
     """The pictures in an archive: how to open them, their paths, and what is none."""
 
-    open: Callable[[], Reader]
+    open: Callable[[], FileReader]
     paths: Sequence[str]
     identity: Sequence[Sequence[str | int]]
     rejected: Sequence[tuple[str, str]]

@@ -2,13 +2,14 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import os
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any, Self
 
 from tfrecords.common.limits import check_expansion
 from tfrecords.common.regular_file import check_regular_file
@@ -22,7 +23,7 @@ _HEADERS = (
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
     *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
 )
-_OPENERS = (
+_OPENERS: tuple[tuple[bytes, Callable[[IO[bytes]], Any]], ...] = (
     (b"\x1f\x8b", gzip.open),
     (b"BZh", bz2.open),
     (b"\xfd7zXZ\x00", lzma.open),
@@ -41,7 +42,7 @@ class _Info(tarfile.TarInfo):
     """A member's header, refused where its size makes no sense."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> tarfile.TarInfo:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         info = super().frombuf(buf, encoding, errors)
         if info.size < 0 or (info.type in _HEADERS and info.size > _MOST_HEADER_BYTES):
             raise tarfile.ReadError(f"a header of {info.size} bytes")
@@ -102,7 +103,7 @@ def open_tar_file(packed: IO[bytes], path: str) -> Iterator[tarfile.TarFile]:
         return
     with opener(packed) as file:
         unpacked = _Unpacked(file, size, path)
-        with tarfile.open(
+        with tarfile.open(  # type: ignore[call-overload]  # of a stream it only reads
             path, "r|", fileobj=unpacked, tarinfo=_Info, bufsize=_BLOCK_BYTES
         ) as archive:
             yield archive
@@ -116,11 +117,20 @@ def read_members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """
     last = -1
     while (member := archive.next()) is not None:
-        archive.members = []  # tarfile would keep 1 kB for each
+        # tarfile would keep 1 kB for each; its stubs lack them.
+        archive.members = []  # type: ignore[attr-defined]
         if member.offset <= last or member.size < 0:
             raise tarfile.ReadError("a member that lies before another")
         last = member.offset
         yield member
+
+
+def open_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> io.BufferedReader:
+    """Returns what reads a regular file."""
+    opened = archive.extractfile(member)
+    if not isinstance(opened, io.BufferedReader):
+        raise tarfile.ReadError(f"{member.name} is no regular file")
+    return opened
 
 
 def read_member(opened: IO[bytes]) -> bytes:
@@ -135,5 +145,5 @@ def read_member(opened: IO[bytes]) -> bytes:
         raise tarfile.ReadError(str(error)) from error
 
 
-def _find_opener(start: bytes) -> Callable[[IO[bytes]], IO[bytes]] | None:
+def _find_opener(start: bytes) -> Callable[[IO[bytes]], Any] | None:
     return next((opener for magic, opener in _OPENERS if start.startswith(magic)), None)

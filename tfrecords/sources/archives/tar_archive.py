@@ -4,7 +4,6 @@ import functools
 import io
 import tarfile
 from collections.abc import Iterator
-from typing import cast
 
 import numpy as np
 
@@ -15,12 +14,13 @@ from tfrecords.sources.archives.entries import Entries, clean_path, damaged
 from tfrecords.sources.archives.tar import (
     TAR_ERRORS,
     is_compressed,
+    open_member,
     open_tar,
     read_member,
     read_members,
 )
 from tfrecords.sources.listing import has_picture_name, is_hidden, why_left_out
-from tfrecords.sources.parts import Parts, new_temporary_file
+from tfrecords.sources.parts import Parts, TemporaryPath, new_temporary_file
 
 
 def find_in_tar(file: str) -> Entries:
@@ -75,7 +75,7 @@ def _members(
                 yield path, member, None
             continue
         # One file for a look and for reading: a compressed archive does not go backwards.
-        opened = cast(io.BufferedReader, archive.extractfile(member))
+        opened = open_member(archive, member)
         why = why_left_out(path, functools.partial(_tar_head, opened))
         if why == "":
             why = limits.picture_too_large(member.size) or ""
@@ -108,13 +108,13 @@ def _add_link(
 
 def _tar_entries(
     file: str,
-    spool: object,
+    spool: str | TemporaryPath,
     places: dict[str, tuple[int, int, int]],
     rejected: dict[str, str],
 ) -> Entries:
     paths = sorted(places)
     table = np.array([places[path] for path in paths], np.int64).reshape(-1, 3)
-    identity = [
+    identity: list[list[str | int]] = [
         [path, int(size), int(time)] for path, (_, size, time) in zip(paths, table, strict=True)
     ]
     parts = Parts(spool, table[:, 0].copy(), table[:, 1].copy(), file)

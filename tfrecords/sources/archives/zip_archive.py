@@ -10,11 +10,12 @@ import numpy as np
 
 from tfrecords.common import limits
 from tfrecords.common.errors import UserError
+from tfrecords.common.names import printable
 from tfrecords.pictures.kinds import HEAD_BYTES
-from tfrecords.pictures.source import Reader
+from tfrecords.pictures.source import FileReader
 from tfrecords.sources.archives.entries import ARCHIVE_ERRORS, Entries, clean_path, damaged
 from tfrecords.sources.archives.zip_entry import read_entry, read_head
-from tfrecords.sources.listing import has_picture_name, is_hidden, printable, why_left_out
+from tfrecords.sources.listing import has_picture_name, is_hidden, why_left_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class _OpenZip:
     file: str
     positions: np.ndarray
 
-    def __call__(self) -> Reader:
+    def __call__(self) -> FileReader:
         archive = _load_zip(self.file)
         infos = archive.infolist()
 
@@ -50,7 +51,7 @@ def _load_zip(file: str) -> zipfile.ZipFile:
 def open_zip(file: str) -> Entries:
     """Finds the pictures in a zip; see `archive.open_archive`."""
     found: dict[str, int] = {}
-    rejected = {}
+    rejected: dict[str, str] = {}
     unpacked = 0
     with _load_zip(file) as archive:
         infos = archive.infolist()
@@ -76,7 +77,9 @@ def open_zip(file: str) -> Entries:
                 rejected[path] = why
     limits.check_expansion(unpacked, os.path.getsize(file), file)
     paths = sorted(found)
-    identity = [[path, infos[found[path]].file_size, infos[found[path]].CRC] for path in paths]
+    identity: list[list[str | int]] = [
+        [path, infos[found[path]].file_size, infos[found[path]].CRC] for path in paths
+    ]
     positions = np.array([found[path] for path in paths], np.int64)
     return Entries(_OpenZip(file, positions), paths, identity, sorted(rejected.items()))
 

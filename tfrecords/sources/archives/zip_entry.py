@@ -32,7 +32,7 @@ def read_head(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> byt
 
 def _unpack_bzip2(file: str | None, info: zipfile.ZipInfo, most: int | None = None) -> bytes:
     """Does what zipfile does, which knows no limit: 4 KiB may come to gigabytes."""
-    with open(file, "rb") as packed:
+    with open(file or "", "rb") as packed:
         packed.seek(info.header_offset)
         sizes = struct.unpack("<26xHH", packed.read(30))  # of the name and what follows it
         packed.seek(sum(sizes), os.SEEK_CUR)

@@ -12,13 +12,14 @@ import numpy as np
 from tfrecords.common.classes import find_alike, list_names, readable_name
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import counted
+from tfrecords.common.names import printable
 from tfrecords.common.remote import read_whole
 from tfrecords.format.dataset_json import JSON_NAME
 from tfrecords.pictures.source import OneHot, one_hot
 from tfrecords.sources.labels.folders import folder_classes
 from tfrecords.sources.labels.paths import match_paths
 from tfrecords.sources.labels.rows import ENDINGS, parse_json, read_rows
-from tfrecords.sources.listing import has_picture_name, printable
+from tfrecords.sources.listing import has_picture_name
 
 LABELS_HELP = "'none', 'folders' or the path of a CSV or JSON file"
 
@@ -107,7 +108,7 @@ def read_label_file(
     or more, a vector. JSON: `{"path": class, …}`, `{"path": [numbers], …}`, or
     `{"labels": [["path", class or [numbers]], …]}`. Classes may be numbers; where all are
     whole numbers they are sorted as such, else as text. Paths are relative to the source; see
-    `label_paths.match_paths` for those that are written otherwise.
+    `labels.paths.match_paths` for those that are written otherwise.
 
     Args:
         file: local or remote (`gs://…`).
@@ -144,7 +145,7 @@ def _own_file(
         if data is not None:
             with contextlib.suppress(UserError, UnicodeDecodeError):  # it is about something else
                 pairs = parse_json(data.decode("utf-8-sig"), path, only_labels=True)
-        if pairs:
+        if data is not None and pairs:
             file = f"{where}: its {path}"
             labels = _read_labels(data, file, paths, where, rejected, own=True)
             if labels.rows is None:

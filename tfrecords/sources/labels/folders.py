@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tfrecords.common.classes import list_names
 from tfrecords.common.errors import UserError
-from tfrecords.sources.listing import printable
+from tfrecords.common.names import printable
 
 _SPLITS = frozenset(
     ("train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval")

@@ -12,7 +12,8 @@ from typing import Any
 
 from tfrecords.common.classes import list_names
 from tfrecords.common.errors import UserError
-from tfrecords.sources.listing import has_picture_name, printable
+from tfrecords.common.names import printable
+from tfrecords.sources.listing import has_picture_name
 
 # A class, a vector, or None for a picture without a label.
 Label = str | tuple[float, ...] | None
@@ -27,7 +28,7 @@ _LABEL_COLUMN = re.compile(r"(label|class|category|target|tag)(es|s)?(name|id|la
 
 
 def read_rows(data: bytes, file: str, is_picture: Callable[[str], bool]) -> Rows:
-    """Gives the rows of a CSV, TSV or JSON file; see `label_files.read_label_file`.
+    """Gives the rows of a CSV, TSV or JSON file; see `labels.files.read_label_file`.
 
     Args:
         data: what the file holds.
@@ -70,7 +71,7 @@ def _read_csv(text: str, file: str, is_picture: Callable[[str], bool]) -> Rows:
     pictures = [cell for cell in header if has_picture_name(cell)] or filter(is_picture, header)
     picture = next(iter(pictures), None)
     named = picture is None
-    path_column = _find_path_column(header) if named else header.index(picture)
+    path_column = _find_path_column(header) if picture is None else header.index(picture)
     if named:
         del lines[0]
     for line, row in lines:

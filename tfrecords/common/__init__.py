@@ -1,0 +1,1 @@
+"""What all of this needs: errors, flags, files, words."""

@@ -1,0 +1,1 @@
+"""The dataset on disk: records, and what dataset.json says of them."""

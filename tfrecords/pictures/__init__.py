@@ -1,0 +1,1 @@
+"""One picture, from a file to a square array of bytes."""

@@ -1,0 +1,1 @@
+"""Labels, from folders, CSV and JSON files."""
