@@ -2,15 +2,20 @@
 
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 import functools
+import os
 
 import pytest
 import tensorflow as tf
 from PIL import ImageDraw
 
 from pgan_tf.devices.strategy import make_strategy
+from tests.helpers.places import ROOT
 
 
 def pytest_configure(config):
+    # The processes that tests start find the project, and what is in tests/.
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 

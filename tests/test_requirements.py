@@ -1,12 +1,11 @@
 """Whatever the code imports, a requirements file brings."""
 
 import ast
-import pathlib
 import re
 import sys
 from importlib.metadata import packages_distributions
 
-ROOT = pathlib.Path(__file__).parent.parent
+from tests.helpers.places import ROOT
 
 
 def imported_packages():

@@ -1,0 +1,82 @@
+"""One run on one, two and four devices: the same weights.
+
+Each number of devices has a process of its own: TensorFlow numbers the collective operations of
+a MirroredStrategy from the start again.
+"""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.helpers.device_run import ADAM_STEPS, LEARNING_RATE
+from tests.helpers.places import ROOT
+from tests.helpers.tests_data import prepare_shapes
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """What device_run.py wrote, by the number of devices."""
+    folder = tmp_path_factory.mktemp("devices")
+    data = prepare_shapes(folder / "data", 8).folder
+    arrays = {}
+    for devices in (1, 2, 4):
+        out = folder / f"{devices}.npz"
+        subprocess.run(
+            [sys.executable, "-m", "tests.helpers.device_run", data, str(devices), str(out)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            timeout=300,
+            check=True,
+        )
+        arrays[devices] = dict(np.load(out))
+    return arrays
+
+
+def of(arrays, prefix):
+    return {
+        name.removeprefix(prefix): value
+        for name, value in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+@pytest.mark.parametrize("devices", [1, 2, 4])
+def test_sgd_gives_the_same_weights_on_any_number_of_devices(runs, devices):
+    """Each variable within 1e-6 of its largest element, which it moves by 100 times that."""
+    one, many = of(runs[1], "one_device/sgd/"), of(runs[devices], "mirrored/sgd/")
+    start = of(runs[devices], "start/")
+    assert one.keys() == many.keys() == start.keys()
+    for name, value in one.items():
+        size = np.abs(value).max()
+        assert np.abs(many[name] - value).max() <= 1e-6 * size, name
+        moved = np.abs(value - start[name]).max()
+        assert moved > (0 if name.startswith("average") else 1e-4 * size), name
+
+
+@pytest.mark.parametrize("devices", [1, 2, 4])
+def test_adam_gives_nearly_the_same_weights_on_any_number_of_devices(runs, devices):
+    """Twenty steps: 99.9% of the elements within a hundredth of one step, all within two steps.
+
+    Sums of gradients round differently on other devices, by about 1e-6 of their size. Adam
+    without a first moment (beta_1 = 0) moves an element by its gradient over the root of the
+    mean of the squared ones: of a rounding error of 1e-6 of the gradients' usual size about
+    1e-6 of a step comes, over 20 steps and through networks that answer each other a few times
+    more. What weights near 1 can be told apart by, 1.2e-7, is a thousandth of a step. But in
+    the very first step that root is the gradient itself, so that an element moves by a whole
+    step whichever sign its gradient has: one that is 0 but for rounding may go up here and
+    down there, two steps apart.
+    """
+    one, many = of(runs[1], "one_device/adam/"), of(runs[devices], "mirrored/adam/")
+    assert one.keys() == many.keys()
+    step = LEARNING_RATE["adam"]
+    apart = np.concatenate([np.abs(many[name] - value).ravel() for name, value in one.items()])
+    assert np.quantile(apart, 0.999) <= 1e-2 * step
+    assert apart.max() <= 2 * step
+    # By far less than training moves them.
+    begun = of(runs[1], "start/")
+    kernel = "generator/8x8_conv0/kernel"
+    assert np.abs(one[kernel] - begun[kernel]).max() > ADAM_STEPS * step / 4

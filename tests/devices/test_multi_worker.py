@@ -1,0 +1,170 @@
+"""Two processes train one run over loopback: as one would, and they end and go on together."""
+
+import json
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from pgan_tf.runs import checkpoint
+from tests.helpers.two_workers import finish, start_train, start_workers
+
+pytestmark = pytest.mark.slow
+
+STEP = 0.0001  # Adam's: see device_run.py
+STAGE_IMAGES = 192
+TOTAL_IMAGES = 3 * STAGE_IMAGES
+RUN = (
+    "--data=shapes",
+    "--data_cache=data",
+    "--resolution=8",
+    "--fmap_base=64",
+    "--fmap_max=8",
+    "--latent_size=8",
+    "--batch_size=8",
+    f"--stabilize_kimg={STAGE_IMAGES / 1000}",
+    f"--fade_in_kimg={STAGE_IMAGES / 1000}",
+    f"--total_kimg={TOTAL_IMAGES / 1000}",
+    "--tick_kimg=0.032",
+    "--minibatch_repeats=1",
+    f"--learning_rate={STEP}",
+    "--conditional",
+    "--mirror_augment",
+    "--deterministic",
+)
+
+
+@pytest.fixture(scope="module")
+def cwd(tmp_path_factory):
+    return tmp_path_factory.mktemp("workers")
+
+
+@pytest.fixture(scope="module")
+def two(cwd):
+    """A run of two workers from 4 px through a fade-in to 8 px, and what each printed.
+
+    It is the first one: the chief converts the data set that both read.
+    """
+    results = finish(start_workers([*RUN, "--run_dir=two"], cwd))
+    assert [status for status, _, _ in results] == [0, 0], results
+    return cwd / "two", results
+
+
+def read_metrics(folder):
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    times = ("seconds", "images_per_second")
+    return [{name: row[name] for name in row if name not in times} for row in rows]
+
+
+def wait_for_lines(folder, number, processes):
+    deadline = time.monotonic() + 120
+    path = folder / "metrics.jsonl"
+    while not path.exists() or path.read_text().count("\n") < number:
+        assert time.monotonic() < deadline
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.02)
+
+
+def assert_one_line_error(stderr, *words):
+    """The last line; a progress bar may come before."""
+    *_, last = stderr.strip().splitlines()
+    assert "Traceback" not in stderr
+    assert "WARNING" not in stderr
+    for word in words:
+        assert word in last
+
+
+def test_two_workers_train_as_one_process_does(two, cwd):
+    """The same global batches; weights within a hundredth of one step of Adam's (test_devices)."""
+    folder, _ = two
+    ((status, _, stderr),) = finish([start_train([*RUN, "--run_dir=one"], cwd)])
+    assert status == 0, stderr
+    ours, theirs = checkpoint.read_run(str(folder)), checkpoint.read_run(str(cwd / "one"))
+    assert ours.images_shown == theirs.images_shown == TOTAL_IMAGES
+    assert ours.stage == theirs.stage
+    assert ours.arrays.keys() == theirs.arrays.keys()
+    weights = [name for name in theirs.arrays if "_optimizer/" not in name]
+    apart = [np.abs(ours.arrays[name] - theirs.arrays[name]).ravel() for name in weights]
+    apart = np.concatenate(apart)
+    assert np.quantile(apart, 0.999) <= 1e-2 * STEP
+    assert apart.max() <= 2 * STEP
+
+    for row, expected in zip(read_metrics(folder), read_metrics(cwd / "one"), strict=True):
+        assert row.keys() == expected.keys()
+        for name, value in expected.items():
+            if isinstance(value, float):
+                assert row[name] == pytest.approx(value, rel=1e-4, abs=1e-5), name
+            else:
+                assert row[name] == value, name
+
+
+def test_only_the_chief_writes_and_talks(two):
+    folder, results = two
+    (_, chief, _), (_, other, errors) = results
+    assert "Training 8 px" in chief
+    assert "2 workers of 1 CPU, this is worker 1 of 2 (--strategy=multi_worker, as TF" in chief
+    assert "python generate.py" in chief
+    assert "this is worker 2 of 2" in other
+    assert "Training 8 px" not in other
+    assert "python generate.py" not in other
+    assert errors == ""
+    # Each file once: a second writer would have its own file of events, and double lines.
+    assert len(list(folder.glob("events.*"))) == 1
+    shown = [row["images_shown"] for row in read_metrics(folder)]
+    assert shown == sorted(set(shown))
+    assert not list(folder.rglob("*.partial"))
+    assert len(list(folder.parent.glob("data/[!.]*"))) == 1
+
+
+def test_killed_and_preempted_workers_end_with_a_line_and_go_on_bit_for_bit(two, cwd):
+    folder, _ = two
+    arguments = [*RUN, "--run_dir=cut"]
+    # One is killed: the other says so and ends. First the chief, later not.
+    for lines, killed in ((2, 0), (8, 1)):
+        workers = start_workers(arguments, cwd)
+        wait_for_lines(cwd / "cut", lines, workers)
+        workers[killed].kill()
+        results = finish(workers)
+        assert results[killed][0] == -signal.SIGKILL
+        status, _, stderr = results[1 - killed]
+        assert status == 2, stderr
+        assert_one_line_error(stderr, f"worker {2 - killed} of 2: lost another worker")
+
+    # One is asked to stop: both finish the same step.
+    workers = start_workers(arguments, cwd)
+    wait_for_lines(cwd / "cut", 10, workers)
+    workers[1].send_signal(signal.SIGTERM)
+    (chief_status, _, chief), (other_status, _, other) = finish(workers)
+    assert (chief_status, other_status) == (143, 143), (chief, other)
+    saved = checkpoint.read_run(str(cwd / "cut"))
+    assert saved.images_shown < TOTAL_IMAGES
+    where = f"after {saved.images_shown} images"
+    assert_one_line_error(chief, f"stopped as another worker was asked to {where}")
+    assert_one_line_error(other, f"stopped by SIGTERM {where}")
+
+    results = finish(start_workers(arguments, cwd))
+    assert [status for status, _, _ in results] == [0, 0], results
+    ours, whole = checkpoint.read_run(str(cwd / "cut")), checkpoint.read_run(str(folder))
+    assert ours.images_shown == whole.images_shown
+    for name, array in whole.arrays.items():
+        np.testing.assert_array_equal(ours.arrays[name], array, err_msg=name)
+    assert read_metrics(cwd / "cut") == read_metrics(folder)
+
+
+def test_workers_with_other_flags_are_refused(two, cwd):
+    processes = start_workers([*RUN, "--run_dir=flags"], cwd, others=["--seed=5"])
+    (chief_status, _, chief), (status, _, stderr) = finish(processes)
+    assert (chief_status, status) == (2, 2)
+    assert_one_line_error(stderr, "seed was 1000 and is 5")
+    assert_one_line_error(chief, "worker 1 of 2: lost another worker")
+    assert not (cwd / "flags").exists()
+
+
+def test_workers_that_do_not_share_a_folder_are_refused(two, cwd):
+    processes = start_workers([*RUN, "--run_dir=apart"], cwd, others=["--run_dir=two"])
+    (chief_status, _, chief), (status, _, stderr) = finish(processes)
+    assert (chief_status, status) == (2, 2)
+    assert_one_line_error(stderr, "expected two to be the chief's", "a disk that all workers share")
+    assert_one_line_error(chief, "worker 1 of 2: lost another worker")
+    assert not (cwd / "apart").exists()

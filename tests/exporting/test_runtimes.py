@@ -1,0 +1,100 @@
+"""ONNX and LiteRT: what other runtimes draw is what the generator draws."""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from pgan_tf.exporting import runtime_check as extras
+from pgan_tf.exporting.litert import write_litert
+from pgan_tf.exporting.onnx_model import write_onnx
+from pgan_tf.exporting.writer import ExportOptions
+from tests.helpers.exports import make_inputs, make_trained
+from tfrecords.common.errors import UserError
+
+WRITERS = {"onnx": write_onnx, "litert": write_litert}
+
+
+def write(export_format, trained, folder):
+    return pathlib.Path(WRITERS[export_format](trained, ExportOptions(str(folder))).path)
+
+
+def draw(path, inputs):
+    if path.suffix == ".onnx":
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return session.run(["images"], inputs)[0]
+    runner = Interpreter(str(path)).get_signature_runner("serving_default")
+    return np.array(runner(**inputs)["images"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"label_size": 3, "phase": "stabilize", "alpha": 1.0},
+        {"num_channels": 1, "fused_scale": False, "tanh": True, "generator_leaky_relu": False},
+    ],
+    ids=["fading_in", "with_classes", "other_options"],
+)
+@pytest.mark.parametrize("export_format", WRITERS)
+def test_pictures_equal_the_keras_model(export_format, options, tmp_path):
+    trained = make_trained(**options)
+    latents, labels = make_inputs(trained)
+    expected = np.clip(trained.generator([latents, labels]).numpy(), -1, 1)
+    path = write(export_format, trained, tmp_path)
+    assert path.parent == tmp_path / "1"
+    for n in (5, 1, 3):  # the batch dimension is free
+        inputs = {"latents": latents[:n]} | ({"labels": labels[:n]} if labels.size else {})
+        np.testing.assert_allclose(draw(path, inputs), expected[:n], rtol=0, atol=1e-4)
+    known = json.loads((path.parent / "pgan.json").read_text())
+    assert known["format"] == export_format
+    assert path.name in (path.parent / "model_card.md").read_text()
+
+
+def test_onnx_is_valid_and_its_batch_has_a_name(tmp_path):
+    model = onnx.load(write("onnx", make_trained(), tmp_path))
+    onnx.checker.check_model(model, full_check=True)
+    for tensor in (*model.graph.input, *model.graph.output):
+        assert tensor.type.tensor_type.shape.dim[0].dim_param == "batch"
+    # Upsampling is one convolution; only the lower resolution of a fade is enlarged.
+    kinds = [node.op_type for node in model.graph.node]
+    assert kinds.count("ConvTranspose") == 2 and kinds.count("Resize") == 1
+
+
+@pytest.mark.parametrize(
+    ("export_format", "module", "packages"),
+    [
+        ("onnx", "tf2onnx", "pip install tf2onnx onnxruntime"),
+        ("onnx", "onnxruntime", "pip install tf2onnx onnxruntime"),
+        ("litert", "ai_edge_litert.interpreter", "pip install ai-edge-litert"),
+    ],
+)
+def test_a_package_that_is_missing_is_named(export_format, module, packages, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UserError, match=f"--format={export_format}.*{packages}"):
+        write(export_format, make_trained(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_pictures_are_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(extras, "LARGEST_DIFFERENCE", -1.0)
+    with pytest.raises(UserError, match="difference of"):
+        write("onnx", make_trained(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", [np.nan, 2.0, "shape"])
+def test_the_last_look_sees_numbers_that_are_none_and_other_shapes(wrong):
+    trained = make_trained()
+
+    def draw_wrong(inputs):
+        shape = (len(inputs["latents"]), 16, 16, 3)
+        return np.zeros((*shape, 1)) if wrong == "shape" else np.full(shape, wrong)
+
+    with pytest.raises(UserError, match="--format=onnx"):
+        extras.check_pictures(trained, "onnx", draw_wrong)

@@ -1,0 +1,131 @@
+"""A small deterministic run, in a process of its own, that kills itself where it is told to.
+
+    python -m tests.helpers.interrupted_run DATA RUN_DIR [WHERE AT [INIT_FROM]]
+
+WHERE is `step` (after the first step that ends at or after AT images), `write` (in the middle
+of writing the AT-th checkpoint of the process), `rename` (before it gets its name), `log`
+(after the AT-th line of metrics.jsonl, before its checkpoint), `score` (after the AT-th
+evaluation, before its score is written), `best` (before the AT-th best checkpoint gets its
+name) or `sigterm` (as `step`, but asking to stop); `never` is as none. INIT_FROM
+is another run's folder, to begin with its weights.
+"""
+
+import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+
+import os
+import signal
+import sys
+
+import tensorflow as tf
+
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.devices.strategy import make_strategy
+from pgan_tf.metrics.by_name import make_metrics
+from pgan_tf.metrics.evaluation import Evaluation, RealPictures
+from pgan_tf.metrics.in_training import Plan, Scorer
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs.folder import open_run
+from pgan_tf.runs.log import RunLog
+from pgan_tf.training import loop as training_loop
+from pgan_tf.training.given_weights import weights_to_begin_with
+from pgan_tf.training.run import Run
+from pgan_tf.training.tick import Tick
+from tfrecords.format.dataset_info import read_dataset_info
+
+STAGE_IMAGES = 96
+CONFIG = TrainingConfig(
+    dataset="shapes",
+    network=NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=8, label_size=6),
+    schedule=ScheduleConfig(
+        resolution=8,
+        stabilize_kimg=STAGE_IMAGES / 1000,
+        fade_in_kimg=STAGE_IMAGES / 1000,
+        total_kimg=3 * STAGE_IMAGES / 1000,
+        batch_size=PerResolution(((4, 8), (8, 4))),
+        tick_kimg=PerResolution(((4, 0.032),)),
+    ),
+    minibatch_repeats=2,
+    mirror_augment=True,
+)
+
+
+def end(number=signal.SIGKILL):
+    os.kill(os.getpid(), number)
+
+
+def cut_after(function, times, number=signal.SIGKILL):
+    """Wraps a function so that the process ends after its `times`-th call."""
+    calls = []
+
+    def wrapped(*args, **kwargs):
+        result = function(*args, **kwargs)
+        calls.append(1)
+        if len(calls) == times:
+            end(number)
+        return result
+
+    return wrapped
+
+
+def cut(where, at):
+    if where in ("step", "sigterm"):
+        number = signal.SIGKILL if where == "step" else signal.SIGTERM
+        original = Tick.add
+        seen = [0]
+
+        def add(self, metrics, images, compiled=False):
+            original(self, metrics, images, compiled)
+            seen[0] = max(seen[0], self.first_image) + images
+            if seen[0] >= at:
+                end(number)
+
+        Tick.add = add
+    elif where == "write":
+        original_write, writes = checkpoint.write_arrays, []
+
+        def write_arrays(path, arrays):
+            def until_the_end():
+                for number, one in enumerate(arrays):
+                    if len(writes) == at and number == 10:
+                        end()
+                    yield one
+
+            writes.append(path)
+            original_write(path, until_the_end())
+
+        checkpoint.write_arrays = write_arrays
+    elif where == "score":
+        Evaluation.score = cut_after(Evaluation.score, at)
+    elif where in ("rename", "best"):
+        original_replace, renames = os.replace, []
+        name = "/images-" if where == "rename" else "/best-"
+
+        def replace(source, target):
+            if source.endswith(".npz.partial") and name in source:
+                renames.append(1)
+                if len(renames) == at:
+                    end()
+            original_replace(source, target)
+
+        os.replace = replace
+    else:
+        RunLog.write_metrics = cut_after(RunLog.write_metrics, at)
+
+
+def main(data, run_dir, where="never", at=0, init_from=None):
+    tf.config.experimental.enable_op_determinism()
+    if where != "never":
+        cut(where, int(at))
+    open_run(run_dir, CONFIG, "")
+    info = read_dataset_info(data)
+    weights = weights_to_begin_with(init_from, run_dir)
+    reals = RealPictures(info, 8, num_images=36, seed=0)
+    plan = Plan(make_metrics(("modes",), info, 8, 36, seed=0), every=2, keep_best="modes")
+    scorer = Scorer(plan, reals, run_dir, CONFIG)
+    run = Run(CONFIG, info, run_dir, make_strategy("one_device"), after_checkpoint=scorer)
+    training_loop.train(run, weights)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,308 @@
+"""Gives every flag of every command every hostile value, and prints what went wrong.
+
+    python hostile_flags.py FOLDER [COMMAND …] > found.json
+
+The flags and their bounds are absl's own registry: a new flag is tried without a word here.
+TensorFlow is loaded once; each command, whose flags have the names of others', is a forked child.
+"""
+
+import contextlib
+import importlib
+import io
+import itertools
+import json
+import os
+import pathlib
+import signal
+import sys
+import traceback
+
+from absl import flags
+from absl.testing import flagsaver
+from PIL import Image
+
+import tfrecords.common.tensorflow_setup  # noqa: F401  (first: it sets TensorFlow up)
+from pgan_tf.planning import dry_run
+from pgan_tf.training import loop as training_loop  # noqa: F401  (their imports are shared)
+from tests.helpers.places import ROOT
+from tfrecords.common.command_line import run
+from tfrecords.common.errors import UserError
+
+SECONDS = 20  # for one call
+
+# Each with arguments that make a whole call of it, but for the flag that is tried.
+COMMANDS = {
+    "train.py": ("--data=data", "--run_dir=new", "--data_cache=cache", "--resolution=8"),
+    # A metric of pictures of 8 px, as this run draws.
+    "evaluate.py": ("--run_dir=run", "--data=data", "--metrics=modes"),
+    "generate.py": ("--run_dir=run", "--grid=2x1", "--output=new.png"),
+    "export.py": ("--run_dir=run", "--export_dir=new"),
+    "report.py": ("--run_dir=run", "--output=new.html"),
+    "pgan_tf.commands.benchmark": ("--resolution=4", "--json=new.json"),
+    "paper.__main__": ("--run=all", "--results=new.json", "--runs_dir=new"),
+    "paper.mode_test": ("--run_dir=run", "--digits=pictures"),
+    "tfrecords.create": ("pictures", "new"),
+    "tfrecords.inspect": ("extract", "data", "new"),
+}
+POSITIONAL = {"tfrecords.create": ("SOURCE", "OUT")}
+SUB_COMMANDS = (
+    *(("summary", "data"), ("verify", "data"), ("show", "data", "new.png")),
+    ("compare", "data", "data"),
+)
+# Flags that go with another sub-command, or nothing without another flag.
+BESIDE = {
+    ("train.py", "labels"): ("--data=pictures", *COMMANDS["train.py"][1:]),
+    ("tfrecords.inspect", "count"): ("show", "data", "new.png"),
+    ("generate.py", "saved_model"): ("--grid=2x1", "--output=new.png"),
+    ("generate.py", "checkpoint"): ("--grid=2x1", "--output=new.png"),
+    ("generate.py", "official_pkl"): ("--grid=2x1", "--output=new.png"),
+    ("generate.py", "data"): ("--run_dir=run", "--neighbours=1"),
+    ("export.py", "checkpoint"): ("--export_dir=new",),
+    ("export.py", "official_pkl"): ("--export_dir=new",),
+    ("evaluate.py", "saved_model"): ("--data=data",),
+}
+# Places that the calls above have no use for: any path will do that a file system may have.
+UNUSED_PLACES = {
+    *("data_cache", "inception", "tfds_data_dir", "mnist", "cache", "runs_dir"),
+    *(("paper.__main__", "data"), ("paper.mode_test", "run_dir")),
+}
+
+NEVER_NUMBERS = (
+    *("", " ", "nan", "NaN", "-nan", "inf", "-inf", "infinity", "1e300", "-1e300", "1e99999"),
+    *("9" * 5000, "-" + "9" * 5000, "0." + "0" * 5000 + "1", "abc", "0x10", "0b1", " 5 ", "5\n"),
+    *("1_000", "\N{ARABIC-INDIC DIGIT THREE}", "1e", "--1", "1,5", "true", "None", "1/2", "5%"),
+)
+NEVER_BY_RESOLUTION = ("4:", ":4", "4:1,4:2", "5:1", "4:nan", "4:1,8", "2048:1", "4:1:2", "4;1")
+NEVER_LISTS = (
+    "3-1",
+    "1-",
+    "-1",
+    "1,,2",
+    "0-1000000000000",
+    "0-2147483648",
+    "1x",
+    "0x0",
+    "9999x9999",
+)
+LISTS = (" 5 ", "5\n", "1,5")  # which some of the flags that take lists allow
+NEVER_TEXTS = ("", " ", "a\nb", "a\tb", "\udcff", "x" * 5000)
+NEVER_PATHS = (*NEVER_TEXTS, "x" * 300, "a/" + "y" * 256 + "/b", "fifo", "/dev/full", "/dev/zero")
+# What looks at arguments before the flags are read bears these, and leaves them as they are.
+BEFORE_FLAGS = (
+    *([], ["--run_dir"], ["--run_dir="], ["--run_dir=\udcff"], ["-run_dir", "x" * 5000]),
+    *(["--run_dir", "fifo"], ["--run_dir=latin"], ["--run_dir=odd"], ["--data"], ["--data="]),
+    *(["-"], ["--"], [""], ["--flagfile"], ["--flagfile=\udcff"]),
+)
+WRONG_PLACES = ("file/below", "/proc/none/below")
+NEVER_SWITCHES = ("maybe", "", "2", "-1", "nan")
+
+
+def hostile_values(command, flag):
+    """Returns texts that must be refused by a flag, whatever comes with them."""
+    parser, bounds = flag.parser, getattr(flag, "bounds", None)
+    if isinstance(parser, flags.BooleanParser):
+        return NEVER_SWITCHES
+    if isinstance(parser, flags.EnumParser):
+        known = set(parser.enum_values)
+        tried = [*(name.upper() for name in known), "", "x" * 5000, "\udcff", *NEVER_NUMBERS[2:5]]
+        return [value for value in tried if value not in known]
+    if bounds:
+        beyond = [f"{bounds.lower - 1:.17g}", f"{bounds.upper + 1:.17g}"]
+        beyond += [f"{bounds.lower:.17g}"] * bounds.above + [f"{bounds.upper:.17g}"] * bounds.below
+        beyond += ["1.5"] * bounds.whole + ["48"] * bounds.power_of_two
+        if "by resolution" not in parser.syntactic_help:
+            return [*NEVER_NUMBERS, *beyond]
+        never = [value for value in NEVER_NUMBERS if value.strip() != "5"]
+        return [*never, *beyond, *NEVER_BY_RESOLUTION]
+    if parser.syntactic_help == "a path":
+        unused = not UNUSED_PLACES.isdisjoint({flag.name, (command, flag.name)})
+        return NEVER_PATHS if unused else (*NEVER_PATHS, *WRONG_PLACES)
+    if parser.syntactic_help == "a text":
+        return NEVER_TEXTS
+    return (*NEVER_LISTS, *(value for value in NEVER_TEXTS + NEVER_NUMBERS if value not in LISTS))
+
+
+def extreme_values(flag):
+    """Returns the least and the largest number that a flag takes."""
+    bounds = getattr(flag, "bounds", None)
+    if not bounds:
+        return ()
+    step = 1 if bounds.whole else 1e-6
+    lower, upper = bounds.lower + step * bounds.above, bounds.upper - step * bounds.below
+    return (f"{lower:.17g}", f"{upper:.17g}")
+
+
+def snapshot():
+    found = {}
+    for path in pathlib.Path().rglob("*"):
+        state = path.stat()
+        found[str(path)] = (state.st_mode, state.st_size, state.st_mtime_ns)
+    return found
+
+
+def call(main, positional, arguments):
+    """Returns the exit status, or the error in place of it, and what went to stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    sys.argv = ["command", *arguments]
+    status = None
+    with (
+        flagsaver.flagsaver(),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        for name in flags.FLAGS:
+            flags.FLAGS[name].present = 0
+        signal.alarm(SECONDS)
+        try:
+            run(main, positional)
+        except SystemExit as end:
+            status = end.code or 0
+        except BaseException:
+            status = traceback.format_exc()[-1500:]
+        finally:
+            signal.alarm(0)
+    return status, err.getvalue()
+
+
+def wrong(status, err, name, value, before):
+    """Returns what is wrong with the answer to a hostile value; None if nothing is."""
+    if status != 2:
+        return f"status {status}"
+    if err.count("\n") != 1 or not err.endswith("\n"):
+        return f"not one line: {err!r}"
+    if len(err) > 1000:
+        return f"a line of {len(err)} characters"
+    if name and f"--{name}" not in err and (not value or value not in err):
+        return f"names neither flag nor value: {err!r}"
+    return None if snapshot() == before else f"files changed: {sorted(snapshot())}"
+
+
+def bears(look, arguments):
+    """Says whether a look at arguments ends in one line, or leaves them at the end."""
+    try:
+        seen = look(arguments)
+    except UserError as error:
+        return len(str(error).splitlines()) == 1
+    except Exception:
+        return False
+    return seen[len(seen) - len(arguments) :] == arguments
+
+
+def load(command):
+    """Imports a command and puts the long work that would follow good flags out of its way."""
+    if command.endswith(".py"):
+        command = f"pgan_tf.commands.{command[:-3]}"
+    module = importlib.import_module(command)
+    for name in ("train", "_in_a_process_of_its_own", "run_experiment", "measure_modes"):
+        if hasattr(module, name):
+            setattr(module, name, lambda *_, name=name, **__: sys.exit(f"went on to {name}"))
+    dry_run.measure_step = lambda *_: 0.001
+    return module
+
+
+def try_command(command):
+    """Returns the number of calls, and a line for each that went wrong."""
+    module = load(command)
+    positional = POSITIONAL.get(command) or getattr(module, "_ARGUMENTS", ())
+    before, calls, found = snapshot(), 0, []
+    for flag in flags.FLAGS.get_key_flags_for_module(module):
+        beside = BESIDE.get((command, flag.name), COMMANDS[command])
+        for value in hostile_values(command, flag):
+            status, err = call(module.main, positional, [*beside, f"--{flag.name}={value}"])
+            calls += 1
+            if problem := wrong(status, err, flag.name, value, before):
+                found.append(f"{command} --{flag.name}={value[:40]!r}: {problem}")
+                for path in set(snapshot()) - set(before):
+                    os.system(f"rm -rf '{path}'")
+                before = snapshot()
+        for value in extreme_values(flag) if command == "train.py" else ():
+            arguments = [*beside, "--dry_run", f"--{flag.name}={value}"]
+            status, err = call(module.main, positional, arguments)
+            calls += 1
+            if status not in (0, 2) or err.count("\n") > 1 or snapshot() != before:
+                found.append(f"{command} --dry_run --{flag.name}={value}: {status} {err!r}")
+    arguments = COMMANDS[command]
+    places = (arguments, *SUB_COMMANDS) if command == "tfrecords.inspect" else (arguments,)
+    for given in places:
+        for position in (i for i, one in enumerate(given) if not one.startswith("-")):
+            for value in (*NEVER_PATHS, *WRONG_PLACES):
+                changed = [*given[:position], value, *given[position + 1 :]]
+                status, err = call(module.main, positional, changed)
+                calls += 1
+                if problem := wrong(status, err, "", value, before):
+                    found.append(f"{command} {changed}: {problem}"[:1000])
+    names = ("with_default_preset", "with_flags_of_run")
+    looks = [getattr(module, name) for name in names if hasattr(module, name)]
+    for look, arguments in itertools.product(looks, BEFORE_FLAGS):
+        calls += 1
+        if not bears(look, arguments):
+            found.append(f"{command}: {look.__name__}({arguments})"[:1000])
+    status, err = call(module.main, positional, [])  # nobody's mistake, or one line
+    if status != 2 and not str(status).startswith("went on"):
+        found.append(f"{command} without arguments: {status} {err!r}")
+    for stray in ("--no_such_flag", "--no_such_flag=1", "one more", "x" * 5000):
+        status, err = call(module.main, positional, [*arguments, stray])
+        calls += 1
+        if problem := wrong(status, err, "", "", before):
+            found.append(f"{command} {stray[:40]!r}: {problem}")
+    return calls, found
+
+
+def in_a_child(work):
+    """Returns what `work` returns, which must go through JSON, in a forked process."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            os.close(reader)
+            with os.fdopen(writer, "w") as file:
+                json.dump(work(), file)
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    os.close(writer)
+    with os.fdopen(reader) as file:
+        text = file.read()
+    os.waitpid(child, 0)
+    assert text, "the child ended early"
+    return json.loads(text)
+
+
+def make_files():
+    """Makes pictures, a data set of them, a run and what is no file."""
+    from tests.helpers.small_run import make_small_run
+    from tfrecords.pictures.source import PictureOptions
+    from tfrecords.sources.by_name import open_source
+    from tfrecords.writing.writer import write_dataset
+
+    os.mkdir("pictures")
+    for number in range(8):
+        Image.new("RGB", (8, 8), (number, 0, 99)).save(f"pictures/{number}.png")
+    options = PictureOptions(8, allow_upscaling=True)
+    write_dataset(open_source("pictures"), options, "data", processes=1)
+    make_small_run("run")
+    pathlib.Path("file").write_text("a file")
+    os.mkfifo("fifo")
+    os.makedirs("odd/flags.txt")
+    os.mkdir("latin")
+    pathlib.Path("latin/flags.txt").write_bytes(b"--data=caf\xe9")
+
+
+def _main():
+    folder, *commands = sys.argv[1:]
+    sys.path.insert(0, str(ROOT))
+    os.makedirs(folder)
+    os.chdir(folder)
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    in_a_child(make_files)
+    results = {}
+    for command in commands or COMMANDS:
+        results[command] = in_a_child(lambda command=command: try_command(command))
+    json.dump(results, sys.stdout)
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,123 @@
+"""Reads mutated files with one reader after another, in a process of its own, within limits.
+
+    python tests/hostile/hostile_reader.py FOLDER COUNT READER…
+
+Each reader is given COUNT mutated files. A UserError of one line is right, and so is a file that
+can be read all the same. Anything else is a finding: another exception, more than a few seconds
+for a file, or memory above the limit; and whatever has been written beside the files. Findings are
+printed, one a line, and the mutated file stays in FOLDER.
+"""
+
+import gc
+import os
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+import zlib
+
+import numpy as np
+
+from tests.hostile.mutations import mutate
+from tfrecords.common.errors import UserError
+
+# Over what the process has when it begins. The largest things that are admitted, a picture of
+# 2^27 pixels for one, take less.
+MOST_MEMORY = 3 * 2**30
+MOST_SECONDS = 10
+
+
+class TooSlowError(BaseException):
+    """No Exception, so that no reader takes it for a damaged file."""
+
+
+def stop(*_):
+    raise TooSlowError
+
+
+def snapshot(folder):
+    return sorted(
+        (path, name, os.path.getsize(os.path.join(path, name)))
+        for path, _, names in os.walk(folder)
+        for name in names
+    )
+
+
+def try_one(read, folder):
+    """Returns what is wrong with how a reader took the files of a folder, or None."""
+    before = snapshot(folder)
+    signal.alarm(MOST_SECONDS)
+    try:
+        read(folder)
+    except UserError as error:
+        message = str(error)
+        if len(message.splitlines()) != 1 or len(message) > 2000:
+            return f"a message of {len(message)} letters: {message[:300]!r}"
+        if any(not char.isprintable() and char not in "\u200b\xa0" for char in message):
+            return f"a message that cannot be printed: {message[:300]!a}"
+    except TooSlowError:
+        return f"more than {MOST_SECONDS} s"
+    except BaseException as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        return f"{type(error).__name__}: {error!s:.200} ({at.filename}:{at.lineno})"
+    finally:
+        signal.alarm(0)
+    return None if snapshot(folder) == before else "files were written"
+
+
+def run(reader, folder, count):
+    good = os.path.join(folder, "good", reader.name)
+    os.makedirs(good)
+    reader.make(good)
+    if wrong := try_one(reader.read, good):
+        yield f"{reader.name}: the good file: {wrong}"
+        return
+    targets = reader.targets(good)
+    for number in range(count):
+        random = np.random.default_rng([number, zlib.crc32(reader.name.encode())])
+        name, layer = targets[number % len(targets)]
+        tried = os.path.join(folder, "tried")
+        shutil.rmtree(tried, ignore_errors=True)
+        shutil.copytree(good, tried)
+        path = os.path.join(tried, name)
+        with open(path, "rb") as file:
+            data = file.read()
+        with open(path, "wb") as file:
+            file.write(layer(data, random, mutate))
+        print(f"{reader.name} {number}", file=sys.stderr, flush=True)  # the last one, if it crashes
+        if wrong := try_one(reader.read, tried):
+            kept = os.path.join(folder, f"{reader.name}-{number}")
+            shutil.copytree(tried, kept)
+            yield f"{reader.name} {number}, {name}: {wrong} (kept in {kept})"
+
+
+def main(folder, count, *names):
+    from tests.hostile.hostile_readers import READERS
+    from tests.hostile.hostile_run_readers import RUN_READERS
+
+    warnings.simplefilter("ignore")
+    os.makedirs(os.path.join(folder, "temporary"))
+    tempfile.tempdir = os.path.join(folder, "temporary")
+    signal.signal(signal.SIGALRM, stop)
+    readers = {reader.name: reader for reader in (*READERS, *RUN_READERS)}
+    for name in names:
+        readers[name].prepare()
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + MOST_MEMORY,) * 2)
+    for name in names:
+        started = time.monotonic()
+        for finding in run(readers[name], folder, int(count)):
+            print(finding, flush=True)
+        gc.collect()
+        for left in os.listdir(tempfile.tempdir):
+            print(f"{name}: a temporary file is left, {left}", flush=True)
+        print(f"{name}: {time.monotonic() - started:.1f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

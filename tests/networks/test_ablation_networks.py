@@ -1,0 +1,150 @@
+"""The networks of the rows of table 1 that are not the paper's final ones."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.networks.discriminator import build_discriminator
+from pgan_tf.networks.generator import build_generator
+from pgan_tf.networks.growth import carry_weights, named_variables
+
+PLAIN = NetworkConfig(
+    resolution=16,
+    latent_size=8,
+    fmap_base=64,
+    fmap_max=8,
+    equalized=False,
+    pixel_norm=False,
+    generator_leaky_relu=False,
+    mbstd_group_size=0,
+)
+STAGE = Stage(0, 16, "stabilize", 0, 1)
+
+
+def with_options(**options):
+    return dataclasses.replace(PLAIN, **options)
+
+
+def latents(batch=4):
+    return np.random.default_rng(0).normal(size=(batch, 8)).astype(np.float32)
+
+
+def images(batch=4):
+    return np.random.default_rng(1).uniform(-1, 1, (batch, 16, 16, 3)).astype(np.float32)
+
+
+def test_batch_normalization_follows_every_layer_of_the_generator_but_the_last():
+    generator = build_generator(STAGE, with_options(generator_batch_norm=True))
+    normalized = {
+        layer.name.removesuffix("_batch_norm")
+        for layer in generator.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    }
+    learning = {layer.name for layer in generator.layers if "batch_norm" not in layer.name}
+    assert normalized == {
+        name for name in learning if name.endswith(("dense", "conv0", "conv1"))
+    } | {"4x4_conv"}
+
+
+def test_batch_normalization_normalizes_over_the_batch_in_training():
+    generator = build_generator(STAGE, with_options(generator_batch_norm=True))
+    layer = generator.get_layer("8x8_conv1_batch_norm")
+    probe = keras.Model(generator.inputs, layer.output)
+    values = probe([latents(64), np.zeros((64, 0), np.float32)], training=True).numpy()
+    np.testing.assert_allclose(values.mean(axis=(0, 1, 2)), 0, atol=1e-4)
+    np.testing.assert_allclose(values.std(axis=(0, 1, 2)), 1, atol=0.05)
+
+
+def test_statistics_move_on_into_the_next_stage():
+    config = with_options(generator_batch_norm=True)
+    small = build_generator(Stage(0, 8, "stabilize", 0, 1), config)
+    small([latents(), np.zeros((4, 0), np.float32)], training=True)
+    grown = build_generator(Stage(1, 16, "fade_in", 2, 3), config)
+    carry_weights(named_variables(small), named_variables(grown))
+    for name in ("moving_mean", "moving_variance"):
+        key = f"8x8_conv1_batch_norm/{name}"
+        value = named_variables(grown)[key].numpy()
+        np.testing.assert_array_equal(value, named_variables(small)[key].numpy())
+        assert not np.isin(value, (0.0, 1.0)).all()
+
+
+def test_layer_normalization_is_over_all_features_of_an_example():
+    config = with_options(discriminator_layer_norm=True)
+    discriminator = build_discriminator(STAGE, config)
+    normalized = [
+        layer.name.removesuffix("_layer_norm")
+        for layer in discriminator.layers
+        if isinstance(layer, keras.layers.LayerNormalization)
+    ]
+    assert normalized == [
+        *("16x16_conv0", "16x16_conv1", "8x8_conv0", "8x8_conv1", "4x4_conv", "4x4_dense0")
+    ]
+    output = discriminator.get_layer("8x8_conv0_layer_norm").output
+    values = keras.Model(discriminator.inputs[0], output)(images()).numpy()
+    np.testing.assert_allclose(values.mean(axis=(1, 2, 3)), 0, atol=1e-5)
+    np.testing.assert_allclose(values.std(axis=(1, 2, 3)), 1, atol=0.05)
+
+
+def test_scores_do_not_depend_on_the_rest_of_the_batch_with_layer_normalization():
+    discriminator = build_discriminator(STAGE, with_options(discriminator_layer_norm=True))
+    together = discriminator(images())[0].numpy()
+    alone = [discriminator(images()[i : i + 1])[0].numpy()[0] for i in range(4)]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_tanh_bounds_the_pictures():
+    plain = build_generator(STAGE, PLAIN, seed=1)
+    bounded = build_generator(STAGE, with_options(tanh=True), seed=1)
+    inputs = [latents() * 30, np.zeros((4, 0), np.float32)]
+    np.testing.assert_allclose(bounded(inputs), np.tanh(plain(inputs)), atol=1e-6)
+
+
+@pytest.mark.parametrize("divisor", [2, 4])
+def test_a_crippled_discriminator_has_a_fraction_of_the_feature_maps(divisor):
+    config = with_options(discriminator_fmap_divisor=divisor)
+    for layer in ("16x16_from_rgb", "16x16_conv0", "8x8_conv1", "4x4_conv", "4x4_dense0"):
+        full = build_discriminator(STAGE, PLAIN).get_layer(layer).bias.shape[0]
+        assert build_discriminator(STAGE, config).get_layer(layer).bias.shape[0] == full // divisor
+    generators = [build_generator(STAGE, one).count_params() for one in (PLAIN, config)]
+    assert generators[0] == generators[1]
+
+
+def test_minibatch_discrimination_stands_where_the_standard_deviation_would():
+    discriminator = build_discriminator(STAGE, with_options(minibatch_discrimination=True))
+    names = [layer.name for layer in discriminator.layers]
+    place = names.index("4x4_minibatch_discrimination")
+    assert names[place + 1] == "4x4_conv"
+    assert discriminator.get_layer("4x4_conv").kernel.shape[2] == 8 + 100
+
+
+def test_noise_is_on_the_input_of_each_3x3_and_4x4_convolution_of_the_discriminator():
+    """Paper, appendix B; not of the 1x1 convolutions and the last, dense layer of table 2."""
+    fading = Stage(1, 16, "fade_in", 0, 1)
+    discriminator = build_discriminator(fading, with_options(discriminator_noise=0.2))
+    quiet = discriminator(images())[0].numpy()
+    np.testing.assert_array_equal(quiet, build_discriminator(fading, PLAIN)(images())[0])
+    noise = discriminator.get_layer("score_noise")
+    fed_by_noise = {
+        layer.name
+        for layer in discriminator.layers
+        for tensor in tf.nest.flatten(layer.input)
+        if tensor._keras_history.operation is noise
+    }
+    assert fed_by_noise == {
+        *("16x16_conv0", "16x16_conv1", "8x8_conv0", "8x8_conv1", "4x4_conv", "4x4_dense0")
+    }
+    assert len(noise._inbound_nodes) == 6
+    noise.score_average.assign(1.5)
+    assert not (discriminator(images())[0].numpy() == quiet).any()
+
+
+def test_the_papers_networks_have_none_of_it():
+    final = NetworkConfig(resolution=16, fmap_max=8)
+    for build in (build_generator, build_discriminator):
+        names = " ".join(layer.name for layer in build(STAGE, final).layers)
+        assert not any(word in names for word in ("batch_norm", "layer_norm", "tanh", "noise"))

@@ -1,0 +1,160 @@
+"""The count of arithmetic, against counts by hand and TensorFlow's own of its graph."""
+
+import dataclasses
+
+import pytest
+import tensorflow as tf
+
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.networks.arithmetic import discriminator_layers, generator_layers
+from pgan_tf.networks.discriminator import build_discriminator
+from pgan_tf.networks.generator import build_generator
+from pgan_tf.planning.flops import flops, generation_flops, is_first, step_flops
+from pgan_tf.training.gradients import discriminator_gradients, generator_gradients
+from pgan_tf.training.state import build_state
+
+FOUR, FADING = Stage(0, 4, "stabilize", 0, 99), Stage(1, 8, "fade_in", 1, 99)
+# 3 latents, 2 feature maps everywhere.
+TINY = NetworkConfig(resolution=8, fmap_base=16, fmap_max=2, latent_size=3)
+
+
+def test_four_pixels_by_hand():
+    """Two operations a weight and pixel.
+
+    Generator: dense 3 to 32: 192. 3x3 convolution of 2 maps at 16 pixels: 2*16*9*4 = 1152. RGB:
+    2*16*2*3 = 192. Discriminator: RGB 192. Convolution of 2 maps and a statistic: 2*16*9*3*2 =
+    1728. Dense 32 to 2: 128. Dense 2 to 1: 4.
+    """
+    assert [flops(layer) for layer in generator_layers(FOUR, TINY)] == [192, 1152, 192]
+    assert [flops(layer) for layer in discriminator_layers(FOUR, TINY)] == [192, 1728, 128, 4]
+    steps = step_flops(FOUR, TINY)
+    # RGB: 2 + 2 for reals and fakes, 4 for the penalty, 1 back from the statistic by weights.
+    assert steps.discriminator_step == 1536 + 9 * 192 + 10 * (1728 + 128 + 4)
+    assert steps.generator_step == 2 * 192 + 3 * (1152 + 192) + 2 * (192 + 1728 + 128 + 4)
+    assert generation_flops(FOUR, TINY) == 1536
+
+
+def test_a_fade_by_hand():
+    """At 8 px: 4x4 taps meet the 16 lower pixels: 2*16*16*4 = 2048; 3x3 at 64: 2*64*9*4 = 4608."""
+    generator = {layer.name: flops(layer) for layer in generator_layers(FADING, TINY)}
+    assert generator == {
+        "4x4_dense": 192,
+        "4x4_conv": 1152,
+        "8x8_conv0": 2048,
+        "8x8_conv1": 4608,
+        "4x4_to_rgb": 192,
+        "8x8_to_rgb": 768,
+    }
+    discriminator = {layer.name: flops(layer) for layer in discriminator_layers(FADING, TINY)}
+    assert discriminator["8x8_conv0"] == 4608
+    assert discriminator["8x8_conv1"] == 2048
+    assert discriminator["4x4_from_rgb"] == 192
+    firsts = [layer.name for layer in discriminator_layers(FADING, TINY) if is_first(layer)]
+    assert firsts == ["4x4_from_rgb", "8x8_from_rgb"]
+
+
+def test_a_large_stage_takes_about_4_of_the_generator_and_14_of_the_discriminator():
+    network = NetworkConfig(resolution=128, fmap_base=2048)
+    stage = Stage(0, 128, "stabilize", 0, 99)
+    steps = step_flops(stage, network)
+    passes = 4 * sum(flops(layer) for layer in generator_layers(stage, network)) + 14 * sum(
+        flops(layer) for layer in discriminator_layers(stage, network)
+    )
+    assert steps.discriminator_step + steps.generator_step == pytest.approx(passes, rel=0.02)
+
+
+def test_losses_differ_by_their_penalties():
+    middle = next(
+        flops(one) for one in discriminator_layers(FADING, TINY) if "8x8_conv0" in one.name
+    )
+    first = sum(flops(one) for one in discriminator_layers(FADING, TINY) if is_first(one))
+    last = sum(flops(one) for one in discriminator_layers(FADING, TINY) if "4x4_c" in one.name)
+    last += sum(flops(one) for one in discriminator_layers(FADING, TINY) if "dense" in one.name)
+    below = middle + 2048
+    without, r1, wgan_gp = (
+        step_flops(FADING, TINY, loss).discriminator_step
+        for loss in ("lsgan", "non_saturating", "wgan_gp")
+    )
+    assert r1 - without == 3 * (first + below + last)
+    assert wgan_gp - without == 5 * first + 6 * below + 4 * last
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"mbstd_group_size": 0}, {"label_size": 4}, {"minibatch_discrimination": True}],
+    ids=str,
+)
+@pytest.mark.parametrize("stage", [FOUR, FADING, Stage(2, 16, "stabilize", 0, 99)], ids=str)
+def test_the_networks_have_these_layers_with_these_weights(stage, changes):
+    """A plain convolution's operations are 2 x weights x pixels: of every layer that is there."""
+    config = dataclasses.replace(TINY, resolution=16, fmap_base=64, fmap_max=6, **changes)
+    for build, layers in (
+        (build_generator, generator_layers(stage, config)),
+        (build_discriminator, discriminator_layers(stage, config)),
+    ):
+        model = build(stage, config)
+        with_kernels = {layer.name: layer for layer in model.layers if hasattr(layer, "kernel")}
+        assert with_kernels.keys() == {layer.name for layer in layers}
+        for layer in layers:
+            built = with_kernels[layer.name]
+            weights, resample = tf.size(built.kernel).numpy(), getattr(built, "resample", None)
+            side = 1 if "filters" not in built.get_config() else int(layer.name.split("x")[0])
+            if resample:  # 16 taps for 9, at the lower resolution
+                weights, side = weights // 9 * 16, side // 2
+            assert flops(layer) == 2 * weights * side**2, layer.name
+
+
+def operations_of(graph):
+    """Two for each product in the convolutions and matrix products that outputs depend on."""
+    waiting, used = [tensor.op for tensor in graph.outputs], {}
+    while waiting:
+        node = waiting.pop()
+        if node.name not in used:
+            used[node.name] = node
+            waiting += [tensor.op for tensor in node.inputs]
+    total = 0
+    for node in used.values():
+        if node.type == "MatMul":
+            a, product = node.inputs[0].shape, node.outputs[0].shape
+            if {9, 16} <= {*a, *node.inputs[1].shape}:
+                continue  # a kernel is spread: once, not for each picture
+            inner = a[0] if node.get_attr("transpose_a") else a[1]
+            total += 2 * product.num_elements() * inner
+        elif node.type.startswith("Conv2D"):
+            by_inputs, by_weights = "BackpropInput" in node.type, "BackpropFilter" in node.type
+            small = node.inputs[2] if by_inputs or by_weights else node.outputs[0]
+            kernel = node.outputs[0] if by_weights else node.inputs[1]
+            height, width, inputs, _ = kernel.shape
+            total += 2 * small.shape.num_elements() * height * width * inputs
+    return total
+
+
+@pytest.mark.parametrize("loss", ["wgan_gp", "lsgan"])
+@pytest.mark.parametrize("stage", [FOUR, FADING], ids=str)
+def test_the_step_does_that_and_no_more(stage, loss):
+    """But for the last layer: what a linear loss and the penalty do not ask of it is not done."""
+    batch, network = 4, dataclasses.replace(TINY, fmap_base=64, fmap_max=12, mbstd_group_size=2)
+    config = TrainingConfig(
+        network=network, schedule=ScheduleConfig(resolution=8), loss=LossConfig(name=loss)
+    )
+    state = build_state(stage, config, tf.distribute.get_strategy())
+    options = {"config": config, "global_batch_size": batch}
+    side = stage.resolution
+
+    def discriminator_step():
+        pictures, latents = tf.ones((batch, side, side, 3)), tf.ones((batch, 3))
+        labels, mixing = tf.ones((batch, 0)), tf.ones((batch,))
+        return discriminator_gradients(state, pictures, labels, latents, mixing, **options)[1]
+
+    def generator_step():
+        labels, latents = tf.ones((batch, 0)), tf.ones((batch, 3))
+        return generator_gradients(state, labels, latents, **options)[1]
+
+    least = step_flops(stage, network, loss)
+    for step, count in (
+        (discriminator_step, least.discriminator_step),
+        (generator_step, least.generator_step),
+    ):
+        done = operations_of(tf.function(step).get_concrete_function().graph) / batch
+        assert done / count == pytest.approx(1, abs=2e-4), step.__name__

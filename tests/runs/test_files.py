@@ -1,0 +1,260 @@
+"""Files and folders are there whole or not at all; what killed processes leave goes."""
+
+import errno
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pgan_tf.config.training import TrainingConfig
+from pgan_tf.exporting.saved_model import write_saved_model
+from pgan_tf.exporting.tfjs import write_tfjs
+from pgan_tf.exporting.writer import ExportOptions
+from pgan_tf.runs.checkpoint_file import write_arrays
+from pgan_tf.runs.files import write_file as write_file_of_run
+from pgan_tf.runs.folder import open_run
+from tests.helpers.exports import make_trained
+from tests.helpers.made_source import make_source, noise, options
+from tests.helpers.places import ROOT
+from tfrecords.common import files, locking, temporary
+from tfrecords.common.errors import UserError
+from tfrecords.common.files import check_file_place
+from tfrecords.common.locking import BusyError, locked
+from tfrecords.common.temporary import temporary_folder
+from tfrecords.writing.writer import write_dataset
+
+
+class Disk:
+    """What is on the disk for good, as far as the program asked for it.
+
+    Attributes:
+        synced: (device, number) of the files and folders that were brought to the disk since
+            they were changed last.
+        early: names that were given before what they name was on the disk.
+        named: the paths that got a name.
+    """
+
+    def __init__(self, patch):
+        self.synced, self.early, self.named = set(), [], []
+        fsync, replace, rename = os.fsync, os.replace, os.rename
+
+        def note_fsync(descriptor):
+            fsync(descriptor)
+            status = os.fstat(descriptor)
+            self.synced.add((status.st_dev, status.st_ino))
+
+        def noting(move):
+            def note(old, new):
+                if not all(map(self.has, (old, *pathlib.Path(old).rglob("*")))):
+                    self.early.append(str(new))
+                move(old, new)
+                self.named.append(str(new))
+                self.synced.discard(self._number(os.path.dirname(new) or "."))
+
+            return note
+
+        patch.setattr(os, "fsync", note_fsync)
+        patch.setattr(os, "replace", noting(replace))
+        patch.setattr(os, "rename", noting(rename))
+
+    def has(self, path):
+        return self._number(path) in self.synced
+
+    @staticmethod
+    def _number(path):
+        status = os.stat(path)
+        return status.st_dev, status.st_ino
+
+
+def write_checkpoint(folder):
+    write_arrays(f"{folder}/images-1.npz", [("weights", np.zeros(3))])
+
+
+def open_a_run(folder):
+    open_run(f"{folder}/run", TrainingConfig(), "--seed=1\n")
+
+
+def convert(folder):
+    write_dataset(make_source(noise(5)), options(), f"{folder}/data", processes=1)
+
+
+def export_saved_model(folder):
+    write_saved_model(make_trained(), ExportOptions(f"{folder}/served"))
+
+
+def export_page(folder):
+    write_tfjs(make_trained(), ExportOptions(f"{folder}/web", name="a"))
+
+
+WRITERS = {
+    write_checkpoint: ["images-1.npz"],
+    open_a_run: ["run/flags.txt", "run/config.json"],
+    convert: ["data"],
+    export_saved_model: ["served/1"],
+    export_page: ["web/index.html", "web/models.json", "web/models/a/1", "web/pgan-export.json"],
+}
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_what_is_written_is_on_the_disk_before_it_gets_its_name_and_then_the_name(write, tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        disk = Disk(patch)
+        write(tmp_path)
+    names = [f"{tmp_path}/{name}" for name in WRITERS[write]]
+    assert set(names) <= set(disk.named)
+    # Parts of a data set get their names inside a folder that has none yet.
+    assert [name for name in disk.early if ".partial/" not in name] == []
+    for name in names:
+        assert disk.has(os.path.dirname(name)), name
+
+
+def test_a_file_that_cannot_be_written_leaves_what_stood_there(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_text("before")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.write_file(str(path), b"after")
+    with pytest.raises(tf.errors.ResourceExhaustedError, match=r"file; No space left on device"):
+        write_file_of_run(str(path), b"after")
+    with pytest.raises(RuntimeError), files.whole_folder(str(tmp_path / "folder")) as folder:
+        (pathlib.Path(folder) / "part").write_text("")
+        raise RuntimeError
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+    assert path.read_text() == "before"
+
+
+def test_remote_files_and_folders_get_their_names_when_they_are_whole(tmp_path):
+    """`file://` is remote to TensorFlow as `gs://` is."""
+    files.write_file(f"file://{tmp_path}/a", b"one")
+    files.write_file(f"file://{tmp_path}/a", b"two")
+    files.copy_file(f"file://{tmp_path}/a", f"{tmp_path}/b")
+    with files.whole_folder(f"file://{tmp_path}/folder") as folder:
+        files.write_file(f"{folder}/c", b"three")
+        assert not (tmp_path / "folder").exists()
+    assert (tmp_path / "b").read_bytes() == b"two"
+    assert (tmp_path / "folder/c").read_bytes() == b"three"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["a", "b", "folder"]
+
+
+# What killed processes leave
+
+
+def test_a_folder_that_was_left_half_written_is_begun_anew(tmp_path):
+    left_over = tmp_path / "partial-out"
+    left_over.mkdir()
+    (left_over / "old").write_text("")
+    with files.whole_folder(str(tmp_path / "out")) as folder:
+        assert os.listdir(folder) == []
+        busy = pytest.raises(BusyError, match="another process is writing it")
+        with busy, files.whole_folder(str(tmp_path / "out")):
+            pytest.fail("two at once")
+        (pathlib.Path(folder) / "new").write_text("")
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "new"]
+
+
+def test_a_folder_that_cannot_be_made_says_why(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with (
+        pytest.raises(NotADirectoryError),
+        files.whole_folder(str(tmp_path / "file" / "1")),
+    ):
+        pass
+
+
+def test_a_run_that_is_opened_again_removes_what_was_left_half_written(tmp_path):
+    open_a_run(tmp_path)
+    for name in ("flags.txt", "samples/fakes-000001.png", "checkpoints/images-1.npz", "scores/a"):
+        path = tmp_path / f"run/{name}.partial"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("half")
+    (tmp_path / "run/samples/mine.png").write_text("")
+    open_a_run(tmp_path)
+    assert list(tmp_path.rglob("*.partial")) == []
+    assert (tmp_path / "run/samples/mine.png").exists()
+
+
+KILLED = """
+import os, signal, sys
+from tfrecords.common.locking import locked
+from tfrecords.sources.parts import new_temporary_file
+with locked(sys.argv[1], "busy"):
+    with new_temporary_file() as (file, path):
+        file.write(b"pictures")
+    print(path, flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+def test_the_lock_and_the_copies_of_a_process_end_with_it_however_it_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(temporary.tempfile, "tempdir", str(tmp_path))
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path / "run")],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        copy = pathlib.Path(process.stdout.readline().strip())
+        # Stopped, but alive: both are its own.
+        with pytest.raises(BusyError, match="busy"), locked(str(tmp_path / "run"), "busy"):
+            pytest.fail("two at once")
+        with temporary_folder() as ours:
+            assert copy.exists()
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert copy.exists()
+    assert not os.path.exists(ours)
+    with temporary_folder() as ours:
+        assert not copy.exists()
+        assert list(tmp_path.glob("pgan-tf-copy-*")) == [pathlib.Path(ours)]
+    with locked(str(tmp_path / "run"), "busy"):
+        pass
+    assert list(tmp_path.glob("*")) == [tmp_path / "run"]
+
+
+def test_a_lock_leaves_no_file_and_takes_a_folder_that_may_not_be_written(tmp_path):
+    folder = tmp_path / "read-only"
+    folder.mkdir(mode=0o555)
+    with locked(str(folder), "busy"):
+        assert os.listdir(folder) == []
+        with pytest.raises(BusyError), locked(str(folder), "busy"):
+            pytest.fail("two at once")
+    assert os.listdir(folder) == []
+
+
+def test_a_lock_of_a_folder_that_was_put_elsewhere_is_none(tmp_path):
+    """Whoever waits for a conversion must not take its finished folder for a new one."""
+    folder = str(tmp_path / "out.partial")
+
+    def moved_meanwhile(descriptor, blocking):
+        os.rename(folder, tmp_path / "out")
+        return True
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(locking, "lock_descriptor", moved_meanwhile)
+        with pytest.raises(BusyError), locked(folder, "busy"):
+            pytest.fail("locked")
+
+
+def test_a_place_for_a_file_is_checked_without_a_trace(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "there").write_text("before")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("there", "new"):
+        check_file_place(str(tmp_path / name), "--json")
+    wrong = {"no/file": "is no folder", "there/file": "is no folder", "folder": "got a folder"}
+    for name, words in {**wrong, "pipe": "got a pipe"}.items():
+        with pytest.raises(UserError, match=f"^--json: .*{words}"):
+            check_file_place(str(tmp_path / name), "--json")
+    assert {path.name for path in tmp_path.iterdir()} == {"folder", "there", "pipe"}
+    assert (tmp_path / "there").read_text() == "before"

@@ -1,0 +1,182 @@
+import dataclasses
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.helpers.made_source import encode, make_source, options
+from tests.helpers.picture_files import deep_png, deep_tiff
+from tfrecords.common.errors import UserError
+from tfrecords.format.fingerprint import compute_fingerprint
+from tfrecords.pictures import depth
+from tfrecords.pictures.images import prepare_picture
+from tfrecords.pictures.settling import settle_options
+from tfrecords.writing.writer import write_dataset
+
+RAMP = np.arange(64).reshape(8, 8) * 65  # 0 to 4095
+EIGHT_BITS = np.rint(RAMP / 4095 * 255)
+COLORS = np.stack([RAMP, RAMP[::-1], RAMP.T], -1)
+
+
+def prepare(picture, **fields):
+    notes = []
+    return prepare_picture(picture, options(8, **fields), "x", notes.append), notes
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_the_transparent_gray_of_a_png_counts_at_every_depth(bits):
+    top = 2**bits - 1
+    pixels = np.repeat([[top], [0]], 4, axis=0) * np.ones((1, 8), int)
+    image, _ = prepare(deep_png(pixels, bits, clear=top), background=(10, 200, 30))
+    assert (image[:4] == (10, 200, 30)).all()
+    assert (image[4:] == 0).all()
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_transparent_color_of_a_png_counts_in_all_its_bits(bits):
+    pixels = np.full((8, 8, 3), (2**bits - 1, 0, 7))
+    image, _ = prepare(deep_png(pixels, bits, clear=pixels[0, 0]), background=(10, 200, 30))
+    assert (image == (10, 200, 30)).all()
+    if bits == 16:  # the same upper bytes are another color
+        pixels[..., 2] = 8
+        image, _ = prepare(deep_png(pixels, bits, clear=(2**bits - 1, 0, 7)))
+        assert (image == (255, 0, 0)).all()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_12_bits_in_a_16_bit_png_fill_8(channels):
+    pixels = {1: RAMP, 3: COLORS}.get(channels)
+    if channels in (2, 4):
+        pixels = np.concatenate([COLORS[..., : channels - 1], np.full((8, 8, 1), 65535)], -1)
+    image, notes = prepare(deep_png(pixels), white_level=4095)
+    expected = np.rint(np.atleast_3d(pixels)[..., : 3 if channels > 2 else 1] / 4095 * 255)
+    np.testing.assert_array_equal(image, np.broadcast_to(expected, (8, 8, 3)))
+    assert notes == []
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", ["u2", "i2", "i4", "f4", "color", "turned"])
+def test_numbers_of_every_type_in_a_tiff_are_scaled_by_the_white_level(kind, order):
+    if kind == "color":
+        data, expected = deep_tiff(COLORS.astype("u2"), order), np.rint(COLORS / 4095 * 255)
+    elif kind == "turned":
+        data = deep_tiff(RAMP.astype("u2"), order, orientation=3)
+        expected = EIGHT_BITS[::-1, ::-1, None]
+    else:
+        data, expected = deep_tiff(RAMP.astype(kind), order), EIGHT_BITS[..., None]
+    image, notes = prepare(data, white_level=4095)
+    np.testing.assert_array_equal(image, np.broadcast_to(expected, (8, 8, 3)))
+    assert notes == []
+
+
+def test_compressed_and_inverted_tiffs_are_read_as_they_are_meant():
+    for compression in ("tiff_lzw", "tiff_deflate"):
+        data = encode(Image.fromarray(RAMP.astype(np.uint16)), "TIFF", compression=compression)
+        np.testing.assert_array_equal(prepare(data, white_level=4095)[0][..., 0], EIGHT_BITS)
+    data = deep_tiff(RAMP.astype("u2"), white_is_zero=True)
+    np.testing.assert_array_equal(prepare(data, white_level=4095)[0][..., 0], 255 - EIGHT_BITS)
+
+
+def test_files_that_tell_their_range_go_by_it():
+    gray = b"P5 8 8 4095\n" + RAMP.astype(">u2").tobytes()
+    rgb = b"P6 8 8 4095\n" + COLORS.astype(">u2").tobytes()
+    packed = deep_tiff(RAMP.astype("u2"), packed=True)
+    for level in (None, 1023):
+        np.testing.assert_array_equal(prepare(packed, white_level=level)[0][..., 0], EIGHT_BITS)
+        np.testing.assert_array_equal(prepare(gray, white_level=level)[0][..., 0], EIGHT_BITS)
+        assert np.abs(prepare(rgb, white_level=level)[0] - COLORS / 4095 * 255).max() <= 1
+
+
+def test_what_has_no_place_in_the_range_is_rejected_or_told():
+    for pixels, reason in (
+        (RAMP.astype("f4") * np.nan, "not finite"),
+        ((RAMP - 2000).astype("i2"), "go down to -2000, expected 0 to 4095"),
+    ):
+        with pytest.raises(UserError, match=rf"^x: cannot be read: .*{reason}"):
+            prepare(deep_tiff(pixels), white_level=4095)
+    with pytest.raises(UserError, match=r"floating point numbers .* give --white_level"):
+        prepare(deep_tiff(RAMP.astype("f4")))
+    image, notes = prepare(deep_tiff(RAMP.astype("u2")), white_level=1023)
+    assert image.max() == 255
+    assert notes == [depth.BRIGHTER]
+    for data in (deep_tiff(RAMP.astype("u2")), deep_png(COLORS)):
+        assert prepare(data)[1] == [depth.DARK]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "level"),
+    [
+        (RAMP.astype("u2") // 20, 255),
+        (RAMP.astype("u2") // 4, 1023),
+        (RAMP.astype("u2"), 4095),
+        (RAMP.astype("u2") * 3, 16383),
+        (RAMP.astype("u2") * 16, 65535),
+        (RAMP.astype("i4") * 100, 2**19 - 1),
+        (RAMP.astype("f4") / 4095, 1),
+        (RAMP.astype("f4"), 4095),
+    ],
+)
+def test_the_white_level_is_that_of_all_pictures_and_told(pixels, level, capsys):
+    darker = deep_tiff(pixels // 7 if pixels.dtype.kind != "f" else pixels / 7)
+    source = make_source([encode(np.zeros((8, 8, 3), np.uint8)), darker, deep_tiff(pixels)])
+    settled = settle_options(_fast(source), options(8))
+    assert settled.white_level == level
+    line = capsys.readouterr().out
+    assert line.startswith(f"Taking {level:,g} for white in pictures of more than 8 bits: of 2 ")
+    assert "--white_level" in line
+    # The dark one stays a seventh as bright as the other.
+    bright, dark = (prepare_picture(one, settled).max() for one in (deep_tiff(pixels), darker))
+    assert abs(bright / 7 - dark) <= 1
+
+
+def test_the_white_level_is_kept_with_the_data_set(tmp_path, capsys):
+    source = _fast(make_source([deep_png(COLORS), deep_png(COLORS // 2)]))
+    write_dataset(source, settle_options(source, options(8)), str(tmp_path / "out"))
+    details = json.loads((tmp_path / "out/dataset.json").read_text())
+    assert details["options"]["white_level"] == 4095
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_colors_are_looked_at_in_all_their_bits(capsys):
+    settled = settle_options(_fast(make_source([deep_png(COLORS)])), options(8))
+    assert settled.white_level == 4095
+
+
+def test_a_given_white_level_is_taken_and_told(capsys):
+    source = make_source([deep_png(COLORS)])
+    assert settle_options(source, options(8, white_level=1000.0)).white_level == 1000
+    assert capsys.readouterr().out.startswith("Taking 1,000 for white")
+
+
+def test_floating_and_whole_numbers_of_two_ranges_are_not_mixed():
+    pictures = [deep_tiff(RAMP.astype("u2")), deep_tiff(RAMP.astype("f4") / 4095)]
+    with pytest.raises(UserError, match=r"whole numbers up to 4,095 and floating .* up to 1: give"):
+        settle_options(_fast(make_source(pictures)), options(8))
+
+
+def test_8_bit_pictures_need_no_white_level_and_keep_their_fingerprint(capsys):
+    source = _fast(make_source([encode(np.zeros((8, 8, 3), np.uint8))]))
+    settled = settle_options(source, options(8))
+    assert settled.white_level is None
+    assert capsys.readouterr().out == ""
+    # What was found before there were white levels.
+    assert json.dumps(settled.to_json(), sort_keys=True) == (
+        '{"allow_upscaling": false, "background": [255, 255, 255], "fit": "crop", '
+        '"num_channels": 3, "resolution": 8}'
+    )
+    levels = (None, 65535, 4095)
+    prints = {one: compute_fingerprint(source, options(8, white_level=one)) for one in levels}
+    assert prints[None] == prints[65535] != prints[4095]
+
+
+def test_full_range_color_is_read_as_before():
+    pixels = np.random.default_rng(0).integers(0, 65536, (8, 8, 3))
+    expected = np.asarray(Image.open(io.BytesIO(deep_png(pixels))))
+    np.testing.assert_array_equal(prepare(deep_png(pixels))[0], expected)
+    np.testing.assert_array_equal(expected, pixels >> 8)
+
+
+def _fast(source):
+    return dataclasses.replace(source, opens_fast=True)
