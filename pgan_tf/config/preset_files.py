@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from tfrecords.common.bounds import shown
 from tfrecords.common.errors import UserError
 
-_FOLDER = pathlib.Path(__file__).parent / "presets"
+_FOLDER = pathlib.Path(__file__).parents[1] / "presets"
 # Where presets lay in a clone before they came with the package.
 _FORMER = re.compile(r"--?flagfile=((?:.*/)?presets/([\w-]+)\.flags)")
 

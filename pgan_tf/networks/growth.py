@@ -49,11 +49,16 @@ def optimizer_variables(
     """
     names = {id(variable): name for name, variable in named_variables(model).items()}
     state = {"iterations": optimizer.iterations}
-    slots = {"momentum": optimizer._momentums, "velocity": optimizer._velocities}
-    for slot, variables in slots.items():
-        for variable, value in zip(model.trainable_variables, variables, strict=True):
+    for slot in ("momentum", "velocity"):
+        values = slot_variables(optimizer, slot)
+        for variable, value in zip(model.trainable_variables, values, strict=True):
             state[f"{names[id(variable)]}/{slot}"] = value
     return state
+
+
+def slot_variables(optimizer: keras.optimizers.Optimizer, slot: str) -> list[keras.Variable]:
+    """Returns an optimizer's `momentum` or `velocity` of each variable, in their order."""
+    return [one for one in optimizer.variables if one.name.endswith(f"_{slot}")]
 
 
 def carry_weights(source: dict[str, keras.Variable], target: dict[str, keras.Variable]) -> Carried:

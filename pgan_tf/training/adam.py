@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from pgan_tf.networks.growth import slot_variables
+
 
 class FusedAdam(keras.optimizers.Adam):
     """Adam (Kingma and Ba, 2015), as Keras has it, with TensorFlow's own kernel for the update.
@@ -24,8 +26,8 @@ class FusedAdam(keras.optimizers.Adam):
         step = tf.cast(tf.convert_to_tensor(self.iterations) + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
-            m=self._momentums[index].value.handle,
-            v=self._velocities[index].value.handle,
+            m=slot_variables(self, "momentum")[index].value.handle,
+            v=slot_variables(self, "velocity")[index].value.handle,
             beta1_power=tf.pow(tf.cast(self.beta_1, variable.dtype), step),
             beta2_power=tf.pow(tf.cast(self.beta_2, variable.dtype), step),
             lr=tf.cast(learning_rate, variable.dtype),

@@ -17,7 +17,7 @@ from tests.helpers.golden_cases import GOLDEN
 from tests.helpers.places import ROOT
 from tfrecords.common.errors import UserError
 
-PRESETS_FOLDER = ROOT / "pgan_tf/config/presets"
+PRESETS_FOLDER = ROOT / "pgan_tf/presets"
 PRESETS = sorted(PRESETS_FOLDER.glob("*.flags"))
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pgan_tf.networks.growth import slot_variables
 from pgan_tf.training.adam import FusedAdam
 
 SHAPES = ((7, 5), (5,), (1,))
@@ -31,7 +32,8 @@ def train(optimizer_class, strategy, beta_1, steps=20):
             for shape in SHAPES
         ]
         step(gradients, tf.constant(0.01 / (1 + index)))
-    slots = [*variables, *optimizer._momentums, *optimizer._velocities, optimizer.iterations]
+    moments = [slot_variables(optimizer, slot) for slot in ("momentum", "velocity")]
+    slots = [*variables, *moments[0], *moments[1], optimizer.iterations]
     return [np.array(variable) for variable in slots]
 
 
