@@ -419,7 +419,8 @@ def test_loading_shows_how_far_it_is(site, page):
     page.route("**/*.bin", lambda route: waiting.append(route))
     page.goto(f"{site[0]}#model=gray&{WASM}")
     page.wait_for_selector("#progress:visible")
-    assert page.inner_text("#loading-text") == "Loading gray"
+    # The bar is there before the list of generators is, which has the name.
+    page.wait_for_function("document.querySelector('#loading-text').innerText === 'Loading gray'")
     value = "document.querySelector('#progress').value"
     while len(waiting) < 3:
         page.wait_for_timeout(20)
