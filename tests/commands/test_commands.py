@@ -186,7 +186,7 @@ def test_every_mistake_is_one_line(trained, pictures, tmp_path_factory):
         ],
         ("train.py", data, cache, *SMALL, "--conditional"): ["labels"],
         ("train.py", data, cache, *SMALL, "--init_from=nowhere"): ["--init_from", "nowhere"],
-        ("train.py", "--data=shapes", *SMALL, "--run_dir=runs/a"): ["dataset", "shapes"],
+        ("train.py", "--data=shapes", *SMALL, "--run_dir=runs/a"): ["--run_dir", "label_size"],
         ("train.py", "--preset=laptop"): ["--data"],
         ("train.py", *SMALL, "--gradient_penalty_weight=inf"): ["gradient_penalty_weight", "inf"],
         ("train.py", *SMALL, "--fmap_decay=1000"): ["fmap_decay", "1000"],
