@@ -14,7 +14,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import size_in_words
 
 MOST_TICKS = 1_000_000
-# The estimate of memory is up to 1.4 times what was measured: half of it is taken in any case.
+# The estimate of memory is up to 1.45 times what was measured: half of it is taken in any case.
 _SURELY_TAKEN = 0.5
 # Of control groups, version 2 and 1.
 _CONTAINER_LIMITS = (
