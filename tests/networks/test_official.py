@@ -79,6 +79,7 @@ def test_what_the_published_pickles_of_trained_networks_hold(name):
         ({"static_kwargs": {"resolution": 48}}, "G: resolution: expected .*48"),
         ({"static_kwargs": {"resolution": 2**40}}, "G: resolution: expected"),
         ({"static_kwargs": {"resolution": "32"}}, "resolution to be a number"),
+        ({"static_kwargs": {"fmap_base": None}}, "fmap_base to be a number, got None"),
         ({"static_kwargs": {"resolution": 64}}, "expected 64x64/Conv0_up/weight, which is not"),
         ({"static_kwargs": {"fmap_max": 8}}, "G: expected .* for the shape"),
         ({"static_kwargs": {"pixelnorm_epsilon": 1e-6}}, "pixelnorm_epsilon"),
