@@ -17,8 +17,7 @@ from typing import BinaryIO
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
 from tfrecords.common.locking import locked
-from tfrecords.common.regular_file import check_regular_file
-from tfrecords.common.remote import is_remote, load_gfile
+from tfrecords.common.paths import check_regular_file, is_remote, load_gfile
 
 _ENDING = ".partial"
 _PREFIX = "partial-"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from filelock import lock_descriptor
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.remote import is_remote
+from tfrecords.common.paths import is_remote
 
 
 class BusyError(UserError):

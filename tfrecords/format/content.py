@@ -29,7 +29,7 @@ from tqdm import tqdm
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
 from tfrecords.common.names import printable
-from tfrecords.common.remote import is_remote, load_gfile, read_bytes
+from tfrecords.common.paths import is_remote, load_gfile, read_bytes
 from tfrecords.format.record_file import RecordFile
 from tfrecords.pictures.source import OneHot
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.names import is_file_name, is_text
-from tfrecords.common.remote import read_whole
+from tfrecords.common.paths import read_whole
 
 JSON_NAME = "dataset.json"
 # Of a conversion that has not ended; see `writing.journal`.

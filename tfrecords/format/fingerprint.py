@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from tfrecords.common.remote import is_remote
+from tfrecords.common.paths import is_remote
 from tfrecords.format.content import digest_files
 from tfrecords.pictures.source import PictureOptions, Source, SourceFile, hash_rows
 

@@ -7,8 +7,7 @@ import mmap
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.regular_file import check_regular_file
-from tfrecords.common.remote import is_remote, read_bytes
+from tfrecords.common.paths import check_regular_file, is_remote, read_bytes
 from tfrecords.pickles.npy import parse_npy
 from tfrecords.pictures.source import row_blocks
 

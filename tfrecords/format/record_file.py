@@ -16,7 +16,7 @@ import google_crc32c
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.paths import check_regular_file
 
 _HEADER_BYTES = 12
 _FOOTER_BYTES = 4

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.remote import is_remote
+from tfrecords.common.paths import is_remote
 from tfrecords.pictures import pyramid
 from tfrecords.pictures.source import Source
 from tfrecords.sources import shapes

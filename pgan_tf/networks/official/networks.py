@@ -20,7 +20,7 @@ from pgan_tf.networks.official.names import (
 from pgan_tf.networks.official.theano import convert, is_theano
 from pgan_tf.networks.official.unpickler import SavedNetwork, load
 from tfrecords.common.errors import UserError
-from tfrecords.common.remote import read_whole
+from tfrecords.common.paths import read_whole
 from tfrecords.pickles.pieces import plain, printable
 
 _FUNCTIONS: dict[str, Kind] = {"G_paper": "generator", "D_paper": "discriminator"}

@@ -13,7 +13,7 @@ from tfrecords.common.classes import find_alike, list_names, readable_name
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import counted
 from tfrecords.common.names import printable
-from tfrecords.common.remote import read_whole
+from tfrecords.common.paths import read_whole
 from tfrecords.format.dataset_json import JSON_NAME
 from tfrecords.pictures.source import OneHot, one_hot
 from tfrecords.sources.labels.folders import folder_classes
