@@ -12,8 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import copy_file
-from tfrecords.common.temporary import temporary_folder
+from tfrecords.common.files import copy_file, temporary_folder
 from tfrecords.pictures.source import Source
 
 _VERSION = 1  # raised when what follows changes, so that kept classifiers are trained again

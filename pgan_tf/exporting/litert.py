@@ -12,7 +12,7 @@ from pgan_tf.exporting.saved_model import save
 from pgan_tf.exporting.writer import Exported, ExportOptions
 from pgan_tf.networks.folded import InferenceGenerator, fold
 from pgan_tf.runs.trained import Trained
-from tfrecords.common.temporary import temporary_folder
+from tfrecords.common.files import temporary_folder
 
 MODEL_FILE = "model.tflite"
 _SIGNATURE = "serving_default"

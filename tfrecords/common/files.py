@@ -11,16 +11,18 @@ import contextlib
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.locking import locked
+from tfrecords.common.locking import BusyError, locked
 from tfrecords.common.paths import check_regular_file, is_remote, load_gfile
 
 _ENDING = ".partial"
 _PREFIX = "partial-"
+_TEMPORARY = "pgan-tf-copy-"
 # Of file systems that bring no folders to the disk by request.
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
@@ -186,3 +188,43 @@ def remove(path: str) -> None:
     else:
         with contextlib.suppress(OSError):
             os.remove(path)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[str]:
+    """Gives a folder, below TMPDIR, that is removed when the block ends.
+
+    It is locked until then: what processes that were killed left behind is not, and goes now.
+
+    Raises:
+        OSError: it can't be made.
+    """
+    parent = tempfile.gettempdir()
+    for name in os.listdir(parent):
+        if name.startswith(_TEMPORARY):
+            _remove_left_over(os.path.join(parent, name))
+    with contextlib.ExitStack() as until_the_end:
+        yield _make_temporary(until_the_end)
+
+
+def _make_temporary(until_the_end: contextlib.ExitStack) -> str:
+    while True:
+        folder = tempfile.mkdtemp(prefix=_TEMPORARY)
+        with contextlib.suppress(BusyError), contextlib.ExitStack() as stack:
+            stack.enter_context(locked(folder, folder, make=False))
+            # Another process may have taken it for one that was left behind, before the lock.
+            if os.path.isdir(folder):
+                stack.callback(_remove_own, folder, os.getpid())
+                until_the_end.enter_context(stack.pop_all())
+                return folder
+
+
+def _remove_own(folder: str, owner: int) -> None:
+    if os.getpid() == owner:  # a forked process is none
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_left_over(folder: str) -> None:
+    # Another user's can't be opened, nor removed.
+    with contextlib.suppress(BusyError), locked(folder, folder, make=False):
+        shutil.rmtree(folder, ignore_errors=True)
