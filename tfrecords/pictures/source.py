@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tfrecords.common.classes import describe_classes
 from tfrecords.common.errors import UserError
-from tfrecords.common.names import as_file_name, as_text
+from tfrecords.common.names import as_file_name, as_text, describe_classes
 
 WHITE = (255, 255, 255)
 _ALL_OF_16_BITS = 65535
