@@ -23,7 +23,7 @@ from tfrecords.common.paths import is_remote
 from tfrecords.common.processors import count_processors
 from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.format.dataset_json import JOURNAL_NAME
-from tfrecords.format.fingerprint import compute_fingerprint
+from tfrecords.format.identity import compute_fingerprint
 from tfrecords.format.record import ENCODINGS
 from tfrecords.pictures import pyramid
 from tfrecords.pictures.source import FITS, PictureOptions, Source

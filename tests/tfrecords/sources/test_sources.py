@@ -9,7 +9,7 @@ from PIL import Image
 from tests.helpers.places import ROOT
 from tests.helpers.source_helpers import open_elsewhere, save
 from tfrecords.common.errors import UserError
-from tfrecords.format.fingerprint import compute_fingerprint
+from tfrecords.format.identity import compute_fingerprint
 from tfrecords.pictures.source import PictureOptions, SourceFile, choose_resolution, one_hot
 from tfrecords.sources import shapes
 from tfrecords.sources.by_name import SOURCES_HELP, open_source
