@@ -24,7 +24,7 @@ from tfrecords.inspecting.inspection import (
     picture_classes,
     read_details,
 )
-from tfrecords.pictures.pyramid import build_pyramid
+from tfrecords.pictures.images import build_pyramid
 
 _READ_BYTES = 2**22
 _MOST_REJECTED_BYTES = 2**29  # lines on five million pictures
