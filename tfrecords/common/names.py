@@ -67,10 +67,10 @@ def find_alike(names: Sequence[str]) -> str | None:
     return next((name for name, count in counts.items() if count > 1), None)
 
 
-def list_names(names: Sequence[str], most: int = _MOST_NAMES) -> str:
+def list_names(names: Sequence[str]) -> str:
     """Returns the first names on one line, and how many there are if that is not all."""
-    listed = ", ".join(_short(name) for name in names[:most])
-    return listed if len(names) <= most else f"{listed}, … ({len(names):,} in all)"
+    listed = ", ".join(_short(name) for name in names[:_MOST_NAMES])
+    return listed if len(names) <= _MOST_NAMES else f"{listed}, … ({len(names):,} in all)"
 
 
 def describe_classes(names: Sequence[str], counts: Sequence[int] | np.ndarray) -> str:

@@ -149,11 +149,11 @@ def _read_features(serialized: bytes) -> tuple[tuple[int, int, int], str, bytes]
         raise ValueError("not a tf.train.Example") from error
     features = {entry.key: entry.value for entry in example.features.feature}
     name, encoding = ("png", "png") if "png" in features else ("data", "raw")
-    shape = features["shape"].int64_list.value if "shape" in features else ()
-    data = features[name].bytes_list.value if name in features else ()
+    shape: list[int] = list(features["shape"].int64_list.value) if "shape" in features else []
+    data: list[bytes] = list(features[name].bytes_list.value) if name in features else []
     if len(shape) != 3 or len(data) != 1:
         raise ValueError("no features 'shape' of 3 numbers and 'data' or 'png' of bytes")
-    return tuple(shape), encoding, data[0]
+    return (shape[0], shape[1], shape[2]), encoding, data[0]
 
 
 def _encode_png(image: np.ndarray) -> bytes:

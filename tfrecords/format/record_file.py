@@ -74,16 +74,10 @@ class RecordFile:
             else:
                 self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - kept open
                 self._size = os.fstat(self._file.fileno()).st_size
-        first = self._frame_bytes(0)
-        if not find_all:
-            self.offsets = np.array([0, first], np.int64)
-        elif num_records is not None and self._size == first * num_records:
-            self.offsets = np.arange(num_records + 1, dtype=np.int64) * first
+        if find_all:
+            self.offsets = self._find_frames(num_records)
         else:
-            offsets = [0]
-            while offsets[-1] < self._size:
-                offsets.append(offsets[-1] + self._frame_bytes(offsets[-1]))
-            self.offsets = np.array(offsets, np.int64)
+            self.offsets = np.array([0, self._frame_bytes(0)], np.int64)
 
     def __len__(self) -> int:
         """The number of records."""
@@ -107,6 +101,15 @@ class RecordFile:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
+
+    def _find_frames(self, num_records: int | None) -> np.ndarray:
+        first = self._frame_bytes(0)
+        if num_records is not None and self._size == first * num_records:
+            return np.arange(num_records + 1, dtype=np.int64) * first
+        offsets = [0]
+        while offsets[-1] < self._size:
+            offsets.append(offsets[-1] + self._frame_bytes(offsets[-1]))
+        return np.array(offsets, np.int64)
 
     def _frame_bytes(self, position: int) -> int:
         if self._size == 0:
