@@ -135,13 +135,13 @@ def describe_labels(info: DatasetInfo) -> str:
     """Returns `label_line` of the labels. Raises as `read_labels` does."""
     labels = read_labels(info)
     classes = class_numbers(labels)
-    return label_line(
-        labels if classes is None else OneHot(classes, info.label_size), info.label_names
-    )
+    if classes is None:
+        return label_line(labels, info.label_names)
+    return label_line(OneHot(classes, info.label_size), info.label_names)
 
 
 def _group_files(folder: str, names: Iterable[str]) -> tuple[str, dict[int, tuple[str, ...]]]:
-    """Sorts the TFRecords by resolution, and finds the dataset's name."""
+    """Returns the dataset's name, and its files, all shards in order, by resolution."""
     matches = [match for name in names if (match := _FILE_PATTERN.fullmatch(name))]
     if not matches:
         raise UserError(
@@ -169,19 +169,14 @@ def _group_files(folder: str, names: Iterable[str]) -> tuple[str, dict[int, tupl
     files = {}
     for log2 in logs:
         shards = [match for match in matches if int(match["log2"]) == log2]
-        _check_shards(folder, shards)
+        expected = int(shards[0]["shards"] or 1)
+        if [int(shard["shard"] or 0) for shard in shards] != list(range(expected)):
+            raise UserError(
+                f"{folder}: expected {counted(expected, 'file')} of {2**log2} px, "
+                f"found {', '.join(shard[0] for shard in shards)}: make the dataset again"
+            )
         files[2**log2] = tuple(paths.join(folder, shard[0]) for shard in shards)
     return datasets[0], files
-
-
-def _check_shards(folder: str, shards: list[re.Match]) -> None:
-    """Checks that the shards of one resolution, in order, are 0 to n - 1 of n."""
-    expected = int(shards[0]["shards"] or 1)
-    if [int(shard["shard"] or 0) for shard in shards] != list(range(expected)):
-        raise UserError(
-            f"{folder}: expected {counted(expected, 'file')} of {2 ** int(shards[0]['log2'])} px, "
-            f"found {', '.join(shard[0] for shard in shards)}: make the dataset again"
-        )
 
 
 def _check_sizes(
