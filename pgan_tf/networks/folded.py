@@ -19,9 +19,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pgan_tf.config.networks import resolutions_above_lowest
 from pgan_tf.config.training import NetworkConfig
-from pgan_tf.networks.arithmetic import resolutions_above_lowest
-from pgan_tf.networks.layer_maker import FADE
+from pgan_tf.networks.layers import FADE
 from pgan_tf.networks.layers.convolution import spread_kernel
 
 _SLOPE = 0.2

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from pgan_tf.networks.layer_maker import FADE
+from pgan_tf.networks.layers import FADE
 from tfrecords.common.errors import UserError
 
 

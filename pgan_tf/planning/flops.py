@@ -26,14 +26,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from pgan_tf.config.schedule import Stage, make_stages
-from pgan_tf.config.training import NetworkConfig, TrainingConfig
-from pgan_tf.networks.arithmetic import (
+from pgan_tf.config.networks import (
     Layer,
     discriminator_layers,
     generator_layers,
     multiplications,
 )
+from pgan_tf.config.schedule import Stage, make_stages
+from pgan_tf.config.training import NetworkConfig, TrainingConfig
 
 # Of one picture's way through both networks, forwards and backwards in all steps: the D step
 # runs D three times and differentiates it, once twice; the G step both once.

@@ -8,17 +8,10 @@ from pgan_tf.networks.layers.minibatch_discrimination import MinibatchDiscrimina
 from pgan_tf.networks.layers.minibatch_stddev import MinibatchStdDev
 from pgan_tf.networks.layers.pixel_norm import PixelNorm
 from pgan_tf.networks.layers.rectifier import Rectifier
-from pgan_tf.networks.layers.score_noise import ScoreNoise
-from pgan_tf.networks.layers.weighted_sum import WeightedSum
+from pgan_tf.networks.layers.score_noise import NOISE, ScoreNoise
+from pgan_tf.networks.layers.weighted_sum import FADE, WeightedSum
 
 __all__ = [
-    "HE_GAIN",
-    "EqualizedConv2D",
-    "EqualizedDense",
-    "MinibatchDiscrimination",
-    "MinibatchStdDev",
-    "PixelNorm",
-    "Rectifier",
-    "ScoreNoise",
-    "WeightedSum",
+    *("FADE", "HE_GAIN", "NOISE", "EqualizedConv2D", "EqualizedDense", "MinibatchDiscrimination"),
+    *("MinibatchStdDev", "PixelNorm", "Rectifier", "ScoreNoise", "WeightedSum"),
 ]

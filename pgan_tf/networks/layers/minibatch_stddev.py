@@ -20,11 +20,8 @@ class MinibatchStdDev(keras.layers.Layer):
     implementation. Under `tf.distribute` a group lies within one replica.
 
     Call: `(batch, height, width, channels)` float → `(batch, height, width, channels + 1)`.
-
-    Args:
-        group_size: examples in a group; a smaller batch is one group. The
-            batch must be a multiple.
-        epsilon: inside the square root, for its gradient at zero.
+    The batch must be a multiple of `group_size`; a smaller one is one group. `epsilon` is inside
+    the square root, for its gradient at zero.
     """
 
     def __init__(self, group_size: int = 4, *, epsilon: float = 1e-8, **kwargs: Any) -> None:
@@ -36,10 +33,10 @@ class MinibatchStdDev(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Appends the feature map."""
-        shape = tf.shape(inputs)
-        group = tf.minimum(self.group_size, shape[0])
+        batch = tf.shape(inputs)[0]
+        group = tf.minimum(self.group_size, batch)
         members = tf.reshape(
-            tf.cast(inputs, tf.float32), (group, shape[0] // group, *inputs.shape[1:])
+            tf.cast(inputs, tf.float32), (group, batch // group, *inputs.shape[1:])
         )
         variance = tf.math.reduce_variance(members, axis=0)
         statistic = tf.reduce_mean(tf.sqrt(variance + self.epsilon), axis=(1, 2, 3), keepdims=True)

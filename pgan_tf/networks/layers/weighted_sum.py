@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+FADE = "fade"  # its name in both networks
+
 
 @keras.saving.register_keras_serializable(package="pgan_tf")
 class WeightedSum(keras.layers.Layer):
@@ -17,9 +19,6 @@ class WeightedSum(keras.layers.Layer):
     It does not train; the training step assigns it from the images shown.
 
     Call: `[old, new]`, two tensors of one shape → that shape.
-
-    Args:
-        alpha: its initial value: 0 shows only the old, 1 only the new.
     """
 
     def __init__(self, alpha: float = 0.0, **kwargs: Any) -> None:

@@ -12,12 +12,13 @@ from typing import Literal
 
 import numpy as np
 
+from pgan_tf.config.networks import Layer, discriminator_layers, generator_layers
 from pgan_tf.config.per_resolution import LOWEST_RESOLUTION
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig
-from pgan_tf.networks.arithmetic import Layer, discriminator_layers, generator_layers
 
 _VARIABLES = {"kernel": "weight", "bias": "bias"}
+_RGB = {"to_rgb": "ToRGB", "from_rgb": "FromRGB"}
 Kind = Literal["generator", "discriminator"]
 
 
@@ -31,13 +32,19 @@ def layers_of_all_stages(kind: Kind, config: NetworkConfig) -> dict[str, Layer]:
 
 
 def published_variable(kind: Kind, variable: str, config: NetworkConfig) -> str:
-    """Returns what the published implementation calls one of our variables.
+    """The published name of one of our variables.
 
-    Such as `16x16/Conv0_up/weight` for `16x16_conv0/kernel`.
+    Such as `16x16/Conv0_up/weight` for `16x16_conv0/kernel`, or `ToRGB_lod0/bias`.
     """
-    layer, name = variable.split("/")
-    published = layers_of_all_stages(kind, config)[layer].published_name(config)
-    return f"{published}/{_VARIABLES[name]}"
+    name, part = variable.split("/")
+    level, word = name.split("_", 1)
+    layer = layers_of_all_stages(kind, config)[name]
+    if word in _RGB:
+        published = f"{_RGB[word]}_lod{int(math.log2(config.resolution // layer.side))}"
+    else:
+        suffix = f"_{layer.resample}" if layer.resample and config.fused_scale else ""
+        published = f"{level}/{word.capitalize()}{suffix}"
+    return f"{published}/{_VARIABLES[part]}"
 
 
 def to_our_layout(array: np.ndarray, network: str, variable: str) -> np.ndarray:
