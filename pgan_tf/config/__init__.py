@@ -1,1 +1,1 @@
-"""Every setting, once, as a frozen value; the schedule and the layers that follow. No TensorFlow."""
+"""Every setting, once, as a frozen value, and what follows: schedule, layers. No TensorFlow."""

@@ -74,7 +74,8 @@ def build_discriminator(
 
 def _from_rgb(make: LayerMaker, resolution: int, images: Any) -> Any:
     """A 1x1 convolution of pictures. As published, what takes them is never normalized."""
-    name, maps = f"{resolution}x{resolution}_from_rgb", make.config.num_discriminator_maps(resolution)
+    name = f"{resolution}x{resolution}_from_rgb"
+    maps = make.config.num_discriminator_maps(resolution)
     return make.rectify(name, make.conv(name, maps, kernel_size=1)(images))
 
 

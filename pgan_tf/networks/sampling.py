@@ -42,17 +42,10 @@ def generate(
     labels: np.ndarray,
     batch_size: int = 16,
 ) -> np.ndarray:
-    """Generates pictures.
+    """Returns `(n, resolution, resolution, channels)` uint8 pictures, `batch_size` at once.
 
-    Args:
-        generator: from `[latents, labels]` to pictures; see `networks.generator` and
-            `networks.folded`.
-        latents: `(n, latent_size)` float32.
-        labels: `(n, label_size)` float32.
-        batch_size: pictures computed at once.
-
-    Returns:
-        `(n, resolution, resolution, channels)` uint8.
+    From `(n, latent_size)` and `(n, label_size)` float32; the generator is one of
+    `networks.generator` or `networks.folded`.
     """
     batches = [
         to_uint8(generator([latents[i : i + batch_size], labels[i : i + batch_size]]).numpy())

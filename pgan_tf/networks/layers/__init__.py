@@ -12,6 +12,15 @@ from pgan_tf.networks.layers.score_noise import NOISE, ScoreNoise
 from pgan_tf.networks.layers.weighted_sum import FADE, WeightedSum
 
 __all__ = [
-    *("FADE", "HE_GAIN", "NOISE", "EqualizedConv2D", "EqualizedDense", "MinibatchDiscrimination"),
-    *("MinibatchStdDev", "PixelNorm", "Rectifier", "ScoreNoise", "WeightedSum"),
+    "FADE",
+    "HE_GAIN",
+    "NOISE",
+    "EqualizedConv2D",
+    "EqualizedDense",
+    "MinibatchDiscrimination",
+    "MinibatchStdDev",
+    "PixelNorm",
+    "Rectifier",
+    "ScoreNoise",
+    "WeightedSum",
 ]

@@ -26,7 +26,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
     """
 
     def __init__(
-        self, num_kernels: int = 100, kernel_size: int = 5, *, seed: int | None = None, **kwargs: Any
+        self, num_kernels: int = 100, kernel_size: int = 5, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         for name, value in (("num_kernels", num_kernels), ("kernel_size", kernel_size)):
