@@ -4,10 +4,7 @@ Multiplications, memory, the shapes of checkpoints and the published names come 
 table; a test holds it to the networks themselves. No TensorFlow.
 """
 
-from __future__ import annotations
-
 import dataclasses
-import functools
 import math
 from collections.abc import Callable
 from typing import Literal
@@ -29,58 +26,56 @@ _TRAINABLE = frozenset({"kernel", "bias", "gamma", "beta"})
 _FEWEST_CHANNELS = 128
 _LARGEST_SIDE_OF_RESAMPLING_IN_BFLOAT16 = 8
 
-_setting = functools.partial(setting, group="networks")
-
 
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig:
     """The two networks (paper, table 2)."""
 
-    resolution: int = _setting(
+    resolution: int = setting(
         1024, "Final resolution, in pixels. Default: the data's.", RESOLUTIONS, optional=True
     )
-    num_channels: int = _setting(3, "3 for RGB, 1 for gray.", _CHANNELS, has_flag=False)
-    label_size: int = _setting(0, "Classes; 0: no labels.", _CLASSES, has_flag=False)
-    latent_size: int = _setting(
+    num_channels: int = setting(3, "3 for RGB, 1 for gray.", _CHANNELS, has_flag=False)
+    label_size: int = setting(0, "Classes; 0: no labels.", _CLASSES, has_flag=False)
+    latent_size: int = setting(
         512, "Components of a latent vector. Default: fmap_max.", _WIDTHS, optional=True
     )
-    fmap_base: int = _setting(
+    fmap_base: int = setting(
         8192,
         "Feature maps at a resolution: fmap_base divided by its pixels along a side to the power "
         "of fmap_decay, at most fmap_max.",
         COUNTS,
     )
-    fmap_decay: float = _setting(1.0, "How feature maps fall with resolution.", Bounds(0, 10))
-    fmap_max: int = _setting(512, "Most feature maps of a layer.", _WIDTHS)
-    normalize_latents: bool = _setting(True, "Bring latents to the hypersphere (appendix A.1).")
-    equalized: bool = _setting(True, "Equalized learning rate (§4.1).")
-    pixel_norm: bool = _setting(True, "Pixel norm in the generator (§4.2).")
-    generator_leaky_relu: bool = _setting(True, "Leaky ReLU with slope 0.2, or plain ReLU.")
-    discriminator_leaky_relu: bool = _setting(True, "Leaky ReLU with slope 0.2, or plain ReLU.")
-    fused_scale: bool = _setting(
+    fmap_decay: float = setting(1.0, "How feature maps fall with resolution.", Bounds(0, 10))
+    fmap_max: int = setting(512, "Most feature maps of a layer.", _WIDTHS)
+    normalize_latents: bool = setting(True, "Bring latents to the hypersphere (appendix A.1).")
+    equalized: bool = setting(True, "Equalized learning rate (§4.1).")
+    pixel_norm: bool = setting(True, "Pixel norm in the generator (§4.2).")
+    generator_leaky_relu: bool = setting(True, "Leaky ReLU with slope 0.2, or plain ReLU.")
+    discriminator_leaky_relu: bool = setting(True, "Leaky ReLU with slope 0.2, or plain ReLU.")
+    fused_scale: bool = setting(
         True, "One kernel of stride 2 in place of up- or downscaling and a convolution."
     )
-    mbstd_group_size: int = _setting(
+    mbstd_group_size: int = setting(
         4, "Examples that share one minibatch stddev (§3); 0: no such layer.", COUNTS_OR_NONE
     )
-    minibatch_discrimination: bool = _setting(
+    minibatch_discrimination: bool = setting(
         False, "Minibatch discrimination, as Salimans et al. (2016)."
     )
-    generator_batch_norm: bool = _setting(
+    generator_batch_norm: bool = setting(
         False, "Batch normalization in the generator, as Gulrajani et al. (2017)."
     )
-    discriminator_layer_norm: bool = _setting(
+    discriminator_layer_norm: bool = setting(
         False, "Layer normalization in the discriminator, as Gulrajani et al. (2017)."
     )
-    tanh: bool = _setting(False, "End the generator in a tanh, or linear.")
-    discriminator_noise: float = _setting(
+    tanh: bool = setting(False, "End the generator in a tanh, or linear.")
+    discriminator_noise: float = setting(
         0.0,
         "Strength of the noise in the discriminator that follows the fakes' scores (appendix B). "
         f"Default: {LSGAN_NOISE} with --loss=lsgan, else none.",
         Bounds(0, 1000),
         optional=True,
     )
-    discriminator_fmap_divisor: int = _setting(
+    discriminator_fmap_divisor: int = setting(
         1, "Divides the discriminator's feature maps (appendix E: 2 and 4).", _WIDTHS
     )
 

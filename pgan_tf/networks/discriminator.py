@@ -8,8 +8,6 @@ While the newest level fades in, `fade` blends its features with those that the 
 makes of the averaged-down picture.
 """
 
-from __future__ import annotations
-
 import zlib
 from typing import Any
 

@@ -9,8 +9,6 @@ What training needs and pictures do not is worked into the weights once:
 - a fade (§2) is worked into the two RGB layers; what has faded in fully leaves no trace.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from typing import Literal
@@ -22,9 +20,6 @@ import tensorflow as tf
 from pgan_tf.config.networks import NetworkConfig, resolutions_above_lowest
 from pgan_tf.networks.layers import FADE
 from pgan_tf.networks.layers.convolution import spread_kernel
-
-_SLOPE = 0.2
-_EPSILON = 1e-8
 
 # How upsampling is laid out; the pictures are the same. "fused" with the convolution that
 # follows is the least arithmetic; "resize" by nearest neighbor, then convolve, is for where
@@ -78,9 +73,9 @@ class InferenceGenerator:
             if layer.upscales and i == len(self.convolutions) - 2:
                 below = x
             x = self._finish(self._convolve(layer, x))
-        images = _to_rgb(self.to_rgb, x)
+        images = self._convolve(self.to_rgb, x)
         if self.to_rgb_below:
-            images += _enlarge(_to_rgb(self.to_rgb_below, below))
+            images += _enlarge(self._convolve(self.to_rgb_below, below))
         return tf.tanh(images) if self.config.tanh else images
 
     def _convolve(self, layer: _Layer, x: tf.Tensor) -> tf.Tensor:
@@ -93,13 +88,12 @@ class InferenceGenerator:
         return tf.nn.bias_add(x, layer.bias)
 
     def _finish(self, x: tf.Tensor) -> tf.Tensor:
-        leaky = self.config.generator_leaky_relu
-        x = tf.nn.leaky_relu(x, _SLOPE) if leaky else tf.nn.relu(x)
+        x = tf.nn.leaky_relu(x, 0.2) if self.config.generator_leaky_relu else tf.nn.relu(x)
         return self._normalize(x) if self.config.pixel_norm else x
 
     def _normalize(self, x: tf.Tensor) -> tf.Tensor:
         mean_square = tf.reduce_mean(tf.square(x), axis=-1, keepdims=True)
-        return x * tf.math.rsqrt(mean_square + _EPSILON)
+        return x * tf.math.rsqrt(mean_square + 1e-8)
 
 
 def fold(generator: keras.Model, config: NetworkConfig, form: Form = "fused") -> InferenceGenerator:
@@ -127,15 +121,11 @@ def fold(generator: keras.Model, config: NetworkConfig, form: Form = "fused") ->
     for level in resolutions_above_lowest(resolution):
         name = f"{level}x{level}"
         convolutions += [layer(f"{name}_conv0", upscales=True), layer(f"{name}_conv1")]
-    half, full = (f"{size}x{size}_to_rgb" for size in (resolution // 2, resolution))
+    dense, half = layer("4x4_dense"), resolution // 2
+    to_rgb = layer(f"{resolution}x{resolution}_to_rgb", alpha)
+    to_rgb_below = layer(f"{half}x{half}_to_rgb", 1 - alpha) if alpha < 1 else None
     return InferenceGenerator(
-        config,
-        resolution,
-        form,
-        layer("4x4_dense"),
-        tuple(convolutions),
-        layer(full, factor=alpha),
-        layer(half, factor=1 - alpha) if alpha < 1 else None,
+        config, resolution, form, dense, tuple(convolutions), to_rgb, to_rgb_below
     )
 
 
@@ -152,12 +142,7 @@ def _normalized(
 
 
 def _variable(value: tf.Tensor, name: str) -> tf.Variable:
-    value = np.asarray(value, np.float32)
-    return tf.Variable(value, trainable=False, name=name)
-
-
-def _to_rgb(layer: _Layer, x: tf.Tensor) -> tf.Tensor:
-    return tf.nn.bias_add(tf.nn.conv2d(x, layer.kernel, 1, "SAME"), layer.bias)
+    return tf.Variable(np.asarray(value, np.float32), trainable=False, name=name)
 
 
 def _enlarge(x: tf.Tensor) -> tf.Tensor:

@@ -10,8 +10,6 @@ While the newest level fades in, `fade` blends its picture with the nearest-upsa
 level below.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

@@ -1,7 +1,5 @@
 """Growth: weights carried by layer name into the next stage, and the fade (paper, §2)."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

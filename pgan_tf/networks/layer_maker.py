@@ -1,7 +1,5 @@
 """What the layers of a network have in common: options, and what follows each of them."""
 
-from __future__ import annotations
-
 import dataclasses
 import zlib
 from typing import Any, Literal

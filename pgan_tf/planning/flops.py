@@ -63,7 +63,7 @@ def step_flops(stage: Stage, config: NetworkConfig, loss: str = "wgan_gp") -> St
     Args:
         stage: gives the resolution and whether it fades in.
         config: the networks.
-        loss: see `config.losses.LOSSES`.
+        loss: see `config.training.LOSSES`.
     """
     generator = generator_layers(stage, config)
     discriminator = discriminator_layers(stage, config)

@@ -1,7 +1,5 @@
 """Convolutions as they are written, fused with the resampling around them."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Convolutions and dense layers with equalized learning rate (paper, §4.1)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -15,11 +13,12 @@ HE_GAIN = math.sqrt(2.0)
 
 
 class _Equalized(keras.layers.Layer):
-    """A layer with a kernel and a bias, and with equalized learning rate or without.
+    """A kernel and a bias, with equalized learning rate or (`equalized=False`) without.
 
-    He's initializer (He et al., 2015) draws N(0, gain / sqrt(fan_in)). The equalized
-    learning rate (§4.1) draws N(0, 1) and multiplies by that constant at run time, so
-    that Adam's steps, which know no scale, change every layer at the same speed.
+    He's initializer (He et al., 2015) draws N(0, gain / sqrt(fan_in)); the gain is sqrt(2) before
+    a ReLU, 1 for a linear output. The equalized learning rate (§4.1) draws N(0, 1) and multiplies
+    by that constant at run time, so that Adam's steps, which know no scale, change every layer at
+    the same speed.
     """
 
     def __init__(
@@ -44,10 +43,6 @@ class _Equalized(keras.layers.Layer):
         )
         self.bias = self.add_weight(name="bias", shape=(channels,), initializer="zeros")
 
-    def get_config(self) -> dict[str, Any]:
-        own = {"gain": self.gain, "equalized": self.equalized, "seed": self.seed}
-        return {**super().get_config(), **own}
-
 
 @keras.saving.register_keras_serializable(package="pgan_tf")
 class EqualizedConv2D(_Equalized):
@@ -62,13 +57,7 @@ class EqualizedConv2D(_Equalized):
     Call: `(batch, height, width, in)` float → `(batch, height', width', filters)`,
     where height' is height, twice or half of it.
 
-    Args:
-        filters: output feature maps.
-        kernel_size: taps along one side; 3 when resampling.
-        resample: `None`, `"up"` or `"down"`.
-        **kwargs: `gain` of He's initializer, sqrt(2) before a ReLU, 1 for a linear output;
-            `equalized=False` for a plain He initialization; `seed` of the initial kernel;
-            and what every Keras layer takes.
+    `kernel_size` is taps along one side; 3 when resampling.
     """
 
     def __init__(
@@ -95,27 +84,14 @@ class EqualizedConv2D(_Equalized):
         kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
         return self.convolve(inputs, kernel * self.constant, self.resample) + bias
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make this layer again."""
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "resample": self.resample,
-        }
-
 
 @keras.saving.register_keras_serializable(package="pgan_tf")
 class EqualizedDense(_Equalized):
     """A dense layer with equalized learning rate (paper, §4.1).
 
-    Call: `(batch, …)` float, flattened → `(batch, *units)`.
-
-    Args:
-        units: outputs: a number, or a shape whose last axis is channels. There is one
-            bias per channel, which makes `units=(4, 4, channels)` the "Conv 4x4" that
-            turns a latent vector into feature maps (table 2).
-        **kwargs: as for `EqualizedConv2D`.
+    Call: `(batch, …)` float, flattened → `(batch, *units)`. Units are a number, or a shape whose
+    last axis is channels. There is one bias per channel, which makes `units=(4, 4, channels)` the
+    "Conv 4x4" that turns a latent vector into feature maps (table 2).
     """
 
     def __init__(self, units: int | Sequence[int], **kwargs: Any) -> None:
@@ -133,7 +109,3 @@ class EqualizedDense(_Equalized):
         kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
         outputs = self.multiply(tf.reshape(inputs, (-1, kernel.shape[0])), kernel * self.constant)
         return tf.reshape(outputs, (-1, *self.units)) + bias
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make this layer again."""
-        return {**super().get_config(), "units": list(self.units)}

@@ -3,8 +3,6 @@
 The networks train without any of it. `speed_up` puts it into a model's layers.
 """
 
-from __future__ import annotations
-
 import contextlib
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Minibatch discrimination (Salimans et al., 2016, §3.2): row (e*) of the paper's table 1."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -57,12 +55,3 @@ class MinibatchDiscrimination(keras.layers.Layer):
         nearness = tf.reduce_sum(tf.exp(-distances), axis=1) - 1.0
         maps = tf.tile(nearness[:, None, None, :], (1, *inputs.shape[1:3], 1))
         return tf.concat([inputs, tf.cast(maps, inputs.dtype)], axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make this layer again."""
-        own = {
-            "num_kernels": self.num_kernels,
-            "kernel_size": self.kernel_size,
-            "seed": self.seed,
-        }
-        return {**super().get_config(), **own}

@@ -1,7 +1,5 @@
 """Minibatch standard deviation: variation made visible to the discriminator (paper, §3)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras
@@ -43,7 +41,3 @@ class MinibatchStdDev(keras.layers.Layer):
         # Example i is in group i mod (N / group): the statistics repeat.
         feature = tf.tile(statistic, (group, *inputs.shape[1:3], 1))
         return tf.concat([inputs, tf.cast(feature, inputs.dtype)], axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make this layer again."""
-        return {**super().get_config(), "group_size": self.group_size, "epsilon": self.epsilon}

@@ -1,7 +1,5 @@
 """ReLUs whose gradients know that they are piecewise linear."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras
@@ -24,10 +22,6 @@ class Rectifier(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Multiplies what is negative by the slope."""
         return _rectify(inputs, self.slope)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make this layer again."""
-        return {**super().get_config(), "slope": self.slope}
 
 
 def _rectify(features: tf.Tensor, slope: float) -> tf.Tensor:

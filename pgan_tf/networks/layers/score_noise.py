@@ -1,7 +1,5 @@
 """Noise that grows when the discriminator wins (paper, appendix B: LSGAN)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras
@@ -57,10 +55,6 @@ class ScoreNoise(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Spares Keras a call where models are built: outside a replica, which `call` needs."""
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make this layer again."""
-        return {**super().get_config(), "strength": self.strength}
 
 
 def set_noise_seed(discriminator: keras.Model, seed: tf.Tensor) -> None:

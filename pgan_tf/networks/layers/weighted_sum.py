@@ -1,7 +1,5 @@
 """The fade between two resolutions (paper, §2, figure 2)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,7 +39,3 @@ class WeightedSum(keras.layers.Layer):
         old, new = inputs
         alpha = tf.cast(tf.convert_to_tensor(self.alpha), old.dtype)
         return old + (new - old) * alpha
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make this layer again."""
-        return {**super().get_config(), "alpha": self.initial_alpha}
