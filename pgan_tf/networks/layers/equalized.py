@@ -22,12 +22,7 @@ class _Equalized(keras.layers.Layer):
     """
 
     def __init__(
-        self,
-        *,
-        gain: float = HE_GAIN,
-        equalized: bool = True,
-        seed: int | None = None,
-        **kwargs: Any,
+        self, gain: float = HE_GAIN, equalized: bool = True, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.gain = gain
