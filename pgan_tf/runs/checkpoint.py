@@ -33,8 +33,8 @@ from pgan_tf.networks.layers.fast import speed_up
 from pgan_tf.runs.checkpoint_checks import NETWORKS, check_weights, whole_number
 from pgan_tf.runs.checkpoint_file import DAMAGED, ArrayFile, open_arrays, write_arrays
 from pgan_tf.runs.checkpoint_names import last_of_stages, latest, list_checkpoints, name_of, prune
+from pgan_tf.runs.files import what_to_do
 from pgan_tf.runs.metrics_file import METRICS
-from pgan_tf.runs.write_errors import what_to_do
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import size_in_words
 

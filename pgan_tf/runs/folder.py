@@ -20,9 +20,8 @@ from contextlib import contextmanager
 import tensorflow as tf
 
 from pgan_tf.config.training import CHANGEABLE, TrainingConfig, differences
-from pgan_tf.runs.files import write_file
+from pgan_tf.runs.files import what_to_do, write_file
 from pgan_tf.runs.small_files import read_text
-from pgan_tf.runs.write_errors import what_to_do
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import remove_partial_files
 from tfrecords.common.locking import locked
@@ -229,19 +228,6 @@ def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tu
 def _has_begun(run_dir: str) -> bool:
     """Says whether there are checkpoints, with which another run may begin."""
     return any(name.endswith(".npz") for name in list_names(checkpoint_folder(run_dir)))
-
-
-@contextmanager
-def readable_errors(path: str) -> Iterator[None]:
-    """Turns an error of writing, such as on a full disk, into one line."""
-    try:
-        yield
-    except tf.errors.OpError as error:
-        raise UserError(
-            f"{path}: expected a file that can be written, got {error.message.splitlines()[0]}: "
-            f"{what_to_do(error)}; the same command goes on from the last checkpoint, which is "
-            f"whole"
-        ) from None
 
 
 @contextmanager

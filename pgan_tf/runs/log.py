@@ -9,8 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.runs import sheets
-from pgan_tf.runs.files import write_file
-from pgan_tf.runs.folder import readable_errors
+from pgan_tf.runs.files import readable_errors, write_file
 from pgan_tf.runs.metrics_file import append_rows, drop_rows_after, read_ticks
 
 

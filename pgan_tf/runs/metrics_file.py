@@ -14,8 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pgan_tf.runs.files import write_file
-from pgan_tf.runs.folder import readable_errors
+from pgan_tf.runs.files import readable_errors, write_file
 from pgan_tf.runs.small_files import is_count, is_number, read_file
 from tfrecords.common.errors import UserError
 
