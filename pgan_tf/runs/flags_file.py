@@ -1,4 +1,4 @@
-"""A run's flags.txt: the flags of train.py that do the same again, from any working folder."""
+"""A run's flags.txt: train.py's flags that do the same again, from any working folder."""
 
 from __future__ import annotations
 
@@ -16,26 +16,15 @@ from tfrecords.common.paths import is_remote
 from tfrecords.format.dataset_info import is_dataset_folder
 from tfrecords.sources.by_name import split_kind
 
-# Flags whose values are paths, and what else these may be.
-_PATHS: dict[str, frozenset[str]] = {
-    "data": frozenset(),
-    "data_cache": frozenset(),
-    "inception": frozenset(),
-    "init_from": frozenset(),
-    "labels": frozenset({"folders", "none", "wanted"}),
-    "run_dir": frozenset(),
-    "tfds_data_dir": frozenset(),
-}
+# Flags whose values are paths; but some words of --labels are none.
+_PATHS = ("data", "data_cache", "inception", "init_from", "labels", "run_dir", "tfds_data_dir")
+_LABEL_WORDS = ("folders", "none", "wanted")
 
 
 def flags_text(values: Mapping[str, Any]) -> str:
-    """Returns flags as the lines of a --flagfile, with whole paths.
+    """Returns flags, by name, as the lines of a --flagfile with whole paths.
 
-    Args:
-        values: by the flags' names; None for those without a value.
-
-    Raises:
-        UserError: a value cannot be written so.
+    None is a flag without a value. Raises UserError if a value can't be written so.
     """
     lines = []
     for name, value in sorted(values.items()):
@@ -47,10 +36,7 @@ def flags_text(values: Mapping[str, Any]) -> str:
 
 
 def read_flags(run_dir: str) -> dict[str, str]:
-    """Returns the flags of a run's flags.txt as they stand there: name to value.
-
-    It is "" for lines like `--name`. There are none without such a file.
-    """
+    """Returns the values of a run's flags.txt by name: "" for `--name`. None without a file."""
     pairs = [line[2:].partition("=") for line in _read_lines(run_dir)]
     return {name: value for name, _, value in pairs}
 
@@ -62,13 +48,13 @@ def find_path(name: str, value: str, run_dir: str, old_run_dir: str) -> tuple[st
     paths, they were those of the folder that train.py was started in.
 
     Args:
-        name: of the flag.
+        name: the flag.
         value: its value in flags.txt.
         run_dir: the run folder.
-        old_run_dir: the run folder as flags.txt has it.
+        old_run_dir: the run folder in flags.txt.
 
     Returns:
-        The flag's value now, and where it was looked for without success, if it was.
+        The flag's value now; and if it was not found, the places where it was looked for.
     """
     prefix, path = _split(name, value)
     if not path:
@@ -82,7 +68,7 @@ def find_path(name: str, value: str, run_dir: str, old_run_dir: str) -> tuple[st
 
 
 def located_flags(run_dir: str) -> list[str]:
-    """Returns the lines of a run's flags.txt, with paths as `find_path` finds them."""
+    """Returns the lines of a run's flags.txt, with paths as they are now."""
     old_run_dir = read_flags(run_dir).get("run_dir", "")
     lines = []
     for line in _read_lines(run_dir):
@@ -105,7 +91,7 @@ def _read_lines(run_dir: str) -> list[str]:
 
 def _split(name: str, value: str) -> tuple[str, str]:
     """Returns what stands before a flag's path, and the path; "" if it has none."""
-    if name not in _PATHS or value in _PATHS[name] or is_remote(value):
+    if name not in _PATHS or is_remote(value) or (name == "labels" and value in _LABEL_WORDS):
         return value, ""
     if name == "data" and not is_dataset_folder(os.path.expanduser(value)):
         return split_kind(value)

@@ -1,7 +1,7 @@
-"""`metrics.jsonl`: the figures of a run, one JSON object a line.
+"""`metrics.jsonl`: a run's numbers, one JSON object a line, each with `images_shown`.
 
 A line without `kind` is a tick's (`training.tick.Tick.summary`). Others, such as scores
-(`metrics.score`), say what they are. All have `images_shown`.
+(`metrics.score`), say what they are.
 """
 
 from __future__ import annotations
@@ -19,30 +19,20 @@ from pgan_tf.runs.small_files import is_count, is_number, read_file
 from tfrecords.common.errors import UserError
 
 # What an iteration reports, each a mean over the global batch.
-METRICS = (
-    "discriminator_loss",
-    "generator_loss",
-    "real_score",
-    "fake_score",
-    "gradient_norm",
-)
-
-# Two years of ticks.
-_MOST_BYTES = 2**26
+METRICS = ("discriminator_loss", "generator_loss", "real_score", "fake_score", "gradient_norm")
+_MOST_BYTES = 2**26  # two years of ticks
 
 
 def metrics_path(run_dir: str) -> str:
-    """Returns where a run's figures are."""
+    """Returns the path of a run's metrics."""
     return posixpath.join(run_dir, "metrics.jsonl")
 
 
 def read_rows(run_dir: str) -> list[dict[str, Any]]:
-    """Returns the lines of a run's figures, none where there is no file.
+    """Returns all lines, none where there is no file.
 
-    A last line that was cut off, or is being written, is left out.
-
-    Raises:
-        UserError: another line is damaged.
+    A last line that was cut off, or is being written, is left out. Raises UserError if another
+    one is damaged.
     """
     path = metrics_path(run_dir)
     return [_parse(line, path, number) for number, line in _whole_lines(path)]
@@ -54,11 +44,7 @@ def read_ticks(run_dir: str) -> list[dict[str, Any]]:
 
 
 def append_rows(run_dir: str, rows: Iterable[dict[str, Any]]) -> None:
-    """Adds lines; one that was cut off before them is dropped.
-
-    Raises:
-        UserError: the disk is full.
-    """
+    """Adds lines, and drops one that was cut off before them. UserError if the disk is full."""
     path = metrics_path(run_dir)
     with readable_errors(path):
         if tf.io.gfile.exists(path) and not _ends_in_a_whole_line(path):
@@ -70,8 +56,7 @@ def append_rows(run_dir: str, rows: Iterable[dict[str, Any]]) -> None:
 def drop_rows_after(run_dir: str, images_shown: int) -> None:
     """Drops the lines of more images than that: where a run goes on, they come again.
 
-    Raises:
-        UserError: a line is damaged, or the disk is full.
+    Raises UserError if a line is damaged, or the disk is full.
     """
     path = metrics_path(run_dir)
     if not tf.io.gfile.exists(path):
@@ -86,7 +71,7 @@ def drop_rows_after(run_dir: str, images_shown: int) -> None:
 
 
 def _whole_lines(path: str) -> list[tuple[int, str]]:
-    """Returns the lines that are not blank, without their ends, by their numbers from 1."""
+    """Returns numbers, from 1, and lines, those that are complete and not blank."""
     if not tf.io.gfile.exists(path):
         return []
     text = read_file(path, _MOST_BYTES).decode(errors="replace")
@@ -116,7 +101,7 @@ def _parse(line: str, path: str, number: int) -> dict[str, Any]:
 
 
 def _misfit(row: dict[str, Any]) -> str | None:
-    """Returns the name of a tick's field that can't be what it holds, None where all can.
+    """Returns the name of a tick's field with an impossible value, None if all are possible.
 
     Numbers may be missing, or NaN; where the run stood may not.
     """
