@@ -49,21 +49,20 @@ def stop_on_signals(say: Callable[[str], None]) -> Iterator[StopRequest]:
         yield request
         return
 
-    def receive(number: int, frame: FrameType | None) -> None:
+    def receive(number: int, frame: FrameType | None = None) -> None:
         request.signal = request.signal or signal.Signals(number)
 
     def listen() -> None:
-        come = 0
+        answered = False
         # A byte for each signal, written when it comes, whatever the main thread is at.
-        while numbers := listener.recv(1):
-            number = int(numbers[0])
+        while number := int.from_bytes(listener.recv(1)):
             if number not in SIGNALS:
                 continue
-            come += 1
-            if come > 1:
+            if answered:
                 os._exit(128 + number)
-            request.signal = request.signal or signal.Signals(number)
-            name = request.signal.name
+            answered = True
+            receive(number)
+            name = signal.Signals(number).name
             say(f"{name}: finishing the step and saving; once more ends at once")
 
     listener, sender = socket.socketpair()
@@ -97,16 +96,15 @@ class StopTogether:
         self._agreed = False
         self._handler = None
         if workers.number > 1:
+            _keep_quiet()
             # It wants a place for checkpoints of its own, and never writes any there.
             self._nowhere = tempfile.TemporaryDirectory()
-            unused = tf.train.CheckpointManager(
-                tf.train.Checkpoint(), self._nowhere.name, max_to_keep=1
-            )
-            _keep_quiet()
-            self._handler = tf.distribute.experimental.PreemptionCheckpointHandler(
+            unused = tf.train.Checkpoint(), self._nowhere.name
+            distribute = tf.distribute.experimental
+            self._handler = distribute.PreemptionCheckpointHandler(
                 strategy.cluster_resolver,
-                unused,
-                termination_config=tf.distribute.experimental.TerminationConfig(
+                tf.train.CheckpointManager(*unused, max_to_keep=1),
+                termination_config=distribute.TerminationConfig(
                     termination_watcher_fn=self._was_asked,
                     save_fn=self._agree,
                     exit_fn=lambda: None,

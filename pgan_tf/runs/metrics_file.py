@@ -6,7 +6,6 @@ A line without `kind` is a tick's (`training.tick.Tick.summary`). Others, such a
 
 from __future__ import annotations
 
-import io
 import json
 import posixpath
 from collections.abc import Iterable
@@ -35,7 +34,8 @@ def read_rows(run_dir: str) -> list[dict[str, Any]]:
     one is damaged.
     """
     path = metrics_path(run_dir)
-    return [_parse(line, path, number) for number, line in _whole_lines(path)]
+    lines, _ = _read_lines(path)
+    return [_parse(line, path, number) for number, line in lines.items()]
 
 
 def read_ticks(run_dir: str) -> list[dict[str, Any]]:
@@ -47,8 +47,9 @@ def append_rows(run_dir: str, rows: Iterable[dict[str, Any]]) -> None:
     """Adds lines, and drops one that was cut off before them. UserError if the disk is full."""
     path = metrics_path(run_dir)
     with readable_errors(path):
-        if tf.io.gfile.exists(path) and not _ends_in_a_whole_line(path):
-            _write_lines(path, (line for _, line in _whole_lines(path)))
+        lines, cut_off = _read_lines(path)
+        if cut_off:
+            _write_lines(path, lines.values())
         with tf.io.gfile.GFile(path, "a") as file:
             file.write("".join(json.dumps(row) + "\n" for row in rows))
 
@@ -61,25 +62,22 @@ def drop_rows_after(run_dir: str, images_shown: int) -> None:
     path = metrics_path(run_dir)
     if not tf.io.gfile.exists(path):
         return
+    lines, _ = _read_lines(path)
     kept = [
         line
-        for number, line in _whole_lines(path)
+        for number, line in lines.items()
         if _parse(line, path, number)["images_shown"] <= images_shown
     ]
     with readable_errors(path):
         _write_lines(path, kept)
 
 
-def _whole_lines(path: str) -> list[tuple[int, str]]:
-    """Returns numbers, from 1, and lines, those that are complete and not blank."""
+def _read_lines(path: str) -> tuple[dict[int, str], str]:
+    """Returns lines by number, from 1, without blank ones; and what was cut off at the end."""
     if not tf.io.gfile.exists(path):
-        return []
-    text = read_file(path, _MOST_BYTES).decode(errors="replace")
-    return [
-        (number, line[:-1])
-        for number, line in enumerate(io.StringIO(text, newline="\n"), start=1)
-        if line.endswith("\n") and line.strip()
-    ]
+        return {}, ""
+    *lines, cut_off = read_file(path, _MOST_BYTES).decode(errors="replace").split("\n")
+    return {number: line for number, line in enumerate(lines, start=1) if line.strip()}, cut_off
 
 
 def _parse(line: str, path: str, number: int) -> dict[str, Any]:
@@ -117,15 +115,6 @@ def _misfit(row: dict[str, Any]) -> str | None:
         if not fits:
             return name
     return None
-
-
-def _ends_in_a_whole_line(path: str) -> bool:
-    size = tf.io.gfile.stat(path).length
-    if size == 0:
-        return True
-    with tf.io.gfile.GFile(path, "rb") as file:
-        file.seek(size - 1)
-        return file.read(1) == b"\n"
 
 
 def _write_lines(path: str, lines: Iterable[str]) -> None:

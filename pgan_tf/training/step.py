@@ -6,6 +6,7 @@ slice of the global batch.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -69,8 +70,14 @@ class _Step:
         self._global_batch_size = global_batch_size
         # Random numbers stay outside: XLA turns the same bits into slightly different ones.
         compile_with_xla = tf.function(jit_compile=True) if config.jit_compile else lambda f: f
-        self._discriminator_gradients = compile_with_xla(self._compute_discriminator_gradients)
-        self._generator_gradients = compile_with_xla(self._compute_generator_gradients)
+        self._discriminator_gradients, self._generator_gradients = (
+            compile_with_xla(
+                functools.partial(
+                    gradients, state, config=config, global_batch_size=global_batch_size
+                )
+            )
+            for gradients in (discriminator_gradients, generator_gradients)
+        )
 
     def train(
         self,
@@ -152,22 +159,6 @@ class _Step:
         latents_seed, _ = _seeds(self._config.seed, 1, images_shown)
         loss, gradients = self._generator_gradients(labels, self._draw_latents(latents_seed))
         return _Update(_share([loss], self._global_batch_size, gradients), gradients)
-
-    # Compiled with XLA where that is asked for
-
-    def _compute_discriminator_gradients(
-        self, *inputs: tf.Tensor
-    ) -> tuple[DiscriminatorLoss, list[tf.Tensor]]:
-        size = self._global_batch_size
-        return discriminator_gradients(
-            self._state, *inputs, config=self._config, global_batch_size=size
-        )
-
-    def _compute_generator_gradients(self, *inputs: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        size = self._global_batch_size
-        return generator_gradients(
-            self._state, *inputs, config=self._config, global_batch_size=size
-        )
 
     def _draw_latents(self, seed: tf.Tensor) -> tf.Tensor:
         shape = (self._global_batch_size, self._config.network.latent_size)
