@@ -36,25 +36,15 @@ def flags_text(values: Mapping[str, Any]) -> str:
 
 
 def read_flags(run_dir: str) -> dict[str, str]:
-    """Returns the values of a run's flags.txt by name: "" for `--name`. None without a file."""
-    pairs = [line[2:].partition("=") for line in _read_lines(run_dir)]
-    return {name: value for name, _, value in pairs}
+    """Returns the values in a run's flags.txt by name, "" for `--name`; none without a file."""
+    return {name: value for name, _, value in _read_lines(run_dir)}
 
 
 def find_path(name: str, value: str, run_dir: str, old_run_dir: str) -> tuple[str, list[str]]:
-    """Finds what a path of flags.txt means now.
+    """Returns what a flag's path is now; if nothing is there, also where it was looked for.
 
-    A run folder may have moved together with what lies around it; and before flags.txt had whole
-    paths, they were those of the folder that train.py was started in.
-
-    Args:
-        name: the flag.
-        value: its value in flags.txt.
-        run_dir: the run folder.
-        old_run_dir: the run folder in flags.txt.
-
-    Returns:
-        The flag's value now; and if it was not found, the places where it was looked for.
+    A run folder may have moved from `old_run_dir`, together with what lies around it; and before
+    flags.txt had whole paths, they were those of the folder that train.py was started in.
     """
     prefix, path = _split(name, value)
     if not path:
@@ -71,8 +61,7 @@ def located_flags(run_dir: str) -> list[str]:
     """Returns the lines of a run's flags.txt, with paths as they are now."""
     old_run_dir = read_flags(run_dir).get("run_dir", "")
     lines = []
-    for line in _read_lines(run_dir):
-        name, equals, value = line[2:].partition("=")
+    for name, equals, value in _read_lines(run_dir):
         if name == "flagfile":  # no line of ours, and it would lead to any file
             continue
         if value and name != "run_dir":
@@ -81,12 +70,13 @@ def located_flags(run_dir: str) -> list[str]:
     return lines
 
 
-def _read_lines(run_dir: str) -> list[str]:
+def _read_lines(run_dir: str) -> list[tuple[str, str, str]]:
+    """Returns name, equals sign and value of each flag in a run's flags.txt."""
     path = posixpath.join(run_dir, "flags.txt")
     if not tf.io.gfile.exists(path):
         return []
     lines = read_text(path, most_bytes=2**20).splitlines()
-    return [line.strip() for line in lines if line.startswith("--")]
+    return [line.strip()[2:].partition("=") for line in lines if line.startswith("--")]
 
 
 def _split(name: str, value: str) -> tuple[str, str]:
