@@ -3,8 +3,6 @@
 All workers call each function here, in the same order: they wait for each other.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The memory that a stage takes, by arithmetic. No TensorFlow."""
 
-from __future__ import annotations
-
 from pgan_tf.config.networks import (
     Layer,
     discriminator_layers,

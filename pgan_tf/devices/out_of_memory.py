@@ -1,7 +1,5 @@
 """Running out of memory, in words for people, with the flag to change."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import re

@@ -1,7 +1,5 @@
 """Stopping a run: a signal asks, the step is finished and saved, all workers end together."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import signal
@@ -10,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from signal import Signals
 from types import FrameType
 
 import tensorflow as tf
@@ -25,7 +24,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class StopRequest:
     """Whether a signal has asked the run to stop: the first one."""
 
-    signal: signal.Signals | None = None
+    signal: Signals | None = None
 
     @property
     def asked(self) -> bool:
@@ -50,7 +49,7 @@ def stop_on_signals(say: Callable[[str], None]) -> Iterator[StopRequest]:
         return
 
     def receive(number: int, frame: FrameType | None = None) -> None:
-        request.signal = request.signal or signal.Signals(number)
+        request.signal = request.signal or Signals(number)
 
     def listen() -> None:
         answered = False
@@ -62,7 +61,7 @@ def stop_on_signals(say: Callable[[str], None]) -> Iterator[StopRequest]:
                 os._exit(128 + number)
             answered = True
             receive(number)
-            name = signal.Signals(number).name
+            name = Signals(number).name
             say(f"{name}: finishing the step and saving; once more ends at once")
 
     listener, sender = socket.socketpair()

@@ -1,7 +1,5 @@
 """Which devices train, and how a batch is split over them."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A GPU that TensorFlow does not see: a run would take the CPU by mistake."""
 
-from __future__ import annotations
-
 import os
 import shutil
 

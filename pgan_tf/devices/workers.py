@@ -1,7 +1,5 @@
 """Who else trains: the processes that TF_CONFIG names. No TensorFlow."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Mapping

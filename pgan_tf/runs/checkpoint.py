@@ -9,8 +9,6 @@ Nothing else is needed to go on: random numbers and the data's order are functio
 of images_shown.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import math

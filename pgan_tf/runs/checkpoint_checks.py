@@ -1,7 +1,5 @@
 """What a checkpoint may hold, whatever its file says. ValueErrors tell what is wrong."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

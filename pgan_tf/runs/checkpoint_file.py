@@ -4,8 +4,6 @@ It is an archive as `numpy.savez` writes it, a zip of .npy files, not compressed
 as much memory as its bytes in the file, whatever the file says of its shape.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import math

@@ -1,7 +1,5 @@
 """The pictures that a run was trained on, found again by its flags.txt."""
 
-from __future__ import annotations
-
 import dataclasses
 import posixpath
 import re

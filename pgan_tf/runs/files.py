@@ -1,7 +1,5 @@
 """Files of a run, written whole. Local and remote folders raise the same errors: TensorFlow's."""
 
-from __future__ import annotations
-
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager

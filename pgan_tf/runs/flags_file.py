@@ -1,7 +1,5 @@
 """A run's flags.txt: train.py's flags that do the same again, from any working folder."""
 
-from __future__ import annotations
-
 import os
 import posixpath
 from collections.abc import Mapping

@@ -10,8 +10,6 @@
 - `init_from.txt`: what came from another run, see `init_from`
 """
 
-from __future__ import annotations
-
 import os
 import posixpath
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """How a run went, read from its folder: ticks and sheets of samples."""
 
-from __future__ import annotations
-
 import dataclasses
 import io
 import posixpath

@@ -1,7 +1,5 @@
 """What a run writes while it trains, to files and for TensorBoard."""
 
-from __future__ import annotations
-
 import posixpath
 from typing import Any
 

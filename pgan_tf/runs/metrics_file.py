@@ -4,8 +4,6 @@ A line without `kind` is a tick's (`training.tick.Tick.summary`). Others, such a
 (`metrics.score`), say what they are.
 """
 
-from __future__ import annotations
-
 import json
 import posixpath
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Sheets of samples: many small pictures side by side."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from pgan_tf.config.training import NetworkConfig

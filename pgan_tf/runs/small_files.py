@@ -1,7 +1,5 @@
 """Reads small files of a run folder or an export, which may hold anything. No TensorFlow."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

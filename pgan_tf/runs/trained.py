@@ -1,7 +1,5 @@
 """A trained generator, of a run folder, a checkpoint or a published pickle."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Literal
 

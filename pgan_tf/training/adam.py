@@ -1,7 +1,5 @@
 """Adam in one operation for each variable."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

@@ -1,7 +1,5 @@
 """Where a run begins or goes on: with initial values, another run's, or its last checkpoint."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

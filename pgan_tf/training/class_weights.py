@@ -4,8 +4,6 @@ The generator's first layer has a row for each class, below those of the latents
 discriminator's last layer has an output for each, after the score.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

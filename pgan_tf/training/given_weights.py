@@ -1,7 +1,5 @@
 """Weights from elsewhere, of another run or a published pickle, and whether a run can take them."""
 
-from __future__ import annotations
-
 import dataclasses
 import posixpath
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Layers find them by name, as when the networks grow. What the source lacks, or h
 shape, keeps its initial values. Optimizers and images shown begin afresh.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 import keras

@@ -1,7 +1,5 @@
 """The story of a run, from the first 4x4 pixels to the last checkpoint (paper, §2)."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import closing

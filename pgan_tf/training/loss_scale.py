@@ -9,8 +9,6 @@ The gradient penalty has two gradients, of the scores by the picture and of the 
 weights, and both are scaled: see `losses.gradient_norm`.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 import tensorflow as tf

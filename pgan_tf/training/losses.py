@@ -9,8 +9,6 @@ The mean over a global batch is the training step's business: on several devices
 the global batch size, not by each one's share.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

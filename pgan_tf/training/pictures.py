@@ -1,7 +1,5 @@
 """The sheets that a run draws: real pictures when it begins, fakes at every tick."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from pgan_tf.config.training import TrainingConfig

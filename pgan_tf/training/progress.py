@@ -1,7 +1,5 @@
 """The progress bar: stage, alpha, images per second, and an honest time left."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 

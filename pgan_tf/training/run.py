@@ -1,7 +1,5 @@
 """What a run is, from its first image to its last: a value that does not change."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator

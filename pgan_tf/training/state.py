@@ -1,7 +1,5 @@
 """The three networks and two optimizers that a stage trains: built, grown, named."""
 
-from __future__ import annotations
-
 import dataclasses
 import gc
 

@@ -1,7 +1,5 @@
 """What happens between two lines of metrics.jsonl."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

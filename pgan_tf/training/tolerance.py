@@ -1,7 +1,5 @@
 """Which faults a run tolerates: damaged records, and iterations that are not finite."""
 
-from __future__ import annotations
-
 import dataclasses
 import sys
 
