@@ -58,8 +58,8 @@ def _train(
     stop_together: StopTogether,
 ) -> int:
     begun = begin(run, weights)
-    is_chief, is_new = run.workers.is_chief, begun.images_shown == 0
-    reals = sheet_of_reals(run) if is_chief and is_new else None
+    is_chief = run.workers.is_chief
+    reals = sheet_of_reals(run) if is_chief and not begun.images_shown else None
     before_writing()
     if begun.checkpoint and is_chief:
         run.after_checkpoint(begun.checkpoint, begun.images_shown, print, lambda: False)
@@ -67,6 +67,7 @@ def _train(
         return begun.images_shown
     log, progress = open_log(run, begun, reals), open_progress(run, begun)
     with stop_on_signals(progress.print) as request, closing(progress):
+        stop_asked = functools.partial(stop_together.at_once, request)
         training = _Training(run, begun, log, progress)
         while training.images_shown < run.total_images:
             position = position_at(run.config.schedule, run.stages, training.images_shown)
@@ -74,7 +75,6 @@ def _train(
                 training.grow(position)
                 training.step(position)
                 if training.tick_is_over(position):
-                    stop_asked = functools.partial(stop_together.at_once, request)
                     training.finish_tick(position, stop_asked)
                 if stop_together.due(request):
                     training.stop(request)
