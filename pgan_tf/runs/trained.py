@@ -47,9 +47,7 @@ def from_checkpoint(path: str, weights: Weights = "average_generator") -> Traine
 
 def from_official(path: str, weights: Weights = "average_generator") -> Trained:
     """Reads Gs or G from a pickle of the published implementation, as `official.read` does."""
-    networks = official.read(path)
-    average = weights == "average_generator"
-    network = networks.average_generator if average else networks.generator
+    network = getattr(official.read(path), weights)
     return Trained(
         generator=official.build(network),
         network=network.config,

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.config.networks import discriminator_layers, generator_layers
-from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.schedule import Stage, make_stages
 from pgan_tf.config.training import NetworkConfig, TrainingConfig
 from pgan_tf.networks import official
 from pgan_tf.runs import checkpoint
@@ -76,24 +76,25 @@ def read_weights(path: str) -> Weights:
             f"implementation, got {path!r}: name the --run_dir of a run of train.py, or the file"
         )
     saved = checkpoint.read(newest, NETWORKS)
-    # What fades in is not ready: the resolution below is.
-    resolution = saved.stage.resolution if saved.alpha == 1 else saved.stage.resolution // 2
+    resolution = _ready(saved.stage, saved.alpha)
     return Weights(newest, saved.config.network, resolution, saved.arrays, saved.config.label_names)
 
 
 def _read_pickle(path: str) -> Weights:
     saved = official.read(path)
     networks = {name: getattr(saved, name) for name in NETWORKS}
-    ready = [
-        one.stage.resolution if one.alpha == 1 else one.stage.resolution // 2
-        for one in networks.values()
-    ]
+    ready = min(_ready(one.stage, one.alpha) for one in networks.values())
     arrays = {
         f"{network}/{name}": array
         for network, one in networks.items()
         for name, array in one.arrays.items()
     }
-    return Weights(path, saved.config, min(ready), arrays)
+    return Weights(path, saved.config, ready, arrays)
+
+
+def _ready(stage: Stage, alpha: float) -> int:
+    # What fades in is not ready: the resolution below is.
+    return stage.resolution if alpha == 1 else stage.resolution // 2
 
 
 def weights_to_begin_with(init_from: str | None, run_dir: str) -> Weights | None:
