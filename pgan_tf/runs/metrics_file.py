@@ -45,9 +45,10 @@ def append_rows(run_dir: str, rows: Iterable[dict[str, Any]]) -> None:
     """Adds lines, and drops one that was cut off before them. UserError if the disk is full."""
     path = metrics_path(run_dir)
     with readable_errors(path):
-        lines, cut_off = _read_lines(path)
-        if cut_off:
-            _write_lines(path, lines.values())
+        if tf.io.gfile.exists(path) and tf.io.gfile.stat(path).length:
+            lines, cut_off = _read_lines(path)
+            if cut_off:
+                _write_lines(path, lines.values())
         with tf.io.gfile.GFile(path, "a") as file:
             file.write("".join(json.dumps(row) + "\n" for row in rows))
 
