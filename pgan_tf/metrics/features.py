@@ -1,8 +1,6 @@
 """Inception's features of a set of pictures, kept for metrics that compare each with each."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -11,30 +9,26 @@ from pgan_tf.metrics.inception_graph import Seen
 # Rows at a time: a block of distances between two takes 32 MiB.
 BLOCK_ROWS = 2048
 
-Features = Sequence[np.ndarray]
+Features = Sequence[np.ndarray]  # (n, size) float32 batches
 
 
 class FeatureCollector:
     """Keeps features, 8 kB a picture; metrics that keep the same ones share the memory."""
 
-    def __init__(self) -> None:
-        self._batches: list[np.ndarray] = []
+    def __init__(self, features: Iterable[np.ndarray] = ()) -> None:
+        self.features = [*features]
 
     def add(self, batch: Seen) -> None:
         """Takes what Inception makes of a batch."""
-        self._batches.append(batch.features)
-
-    def summary(self) -> Features:
-        """Returns `(n, size)` float32 batches."""
-        return tuple(self._batches)
+        self.features.append(batch.features)
 
 
 def blocks_of(features: Features, rows: int = BLOCK_ROWS) -> Iterator[np.ndarray]:
-    """Joins batches to `(n, size)` float64 blocks of `rows` rows or more, but for the last."""
+    """Joins batches into float64 blocks of at least `rows` rows; the last one may have fewer."""
     waiting: list[np.ndarray] = []
     for batch in features:
         waiting.append(batch)
-        if sum(map(len, waiting)) >= rows:
+        if count(waiting) >= rows:
             yield np.concatenate(waiting).astype(np.float64)
             waiting = []
     if waiting:

@@ -1,8 +1,7 @@
 """Looks at pictures with the frozen Inception graph of 2015 (Szegedy et al., 2016)."""
 
-from __future__ import annotations
-
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -19,30 +18,24 @@ FILTER = "bilinear to 299 px in Inception"
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """What Inception makes of a batch.
+    """What Inception makes of a batch."""
 
-    Attributes:
-        features: `(n, 2048)` float32, the last pooling layer.
-        probabilities: `(n, 1008)` float32, of the classes; rows sum to 1.
-    """
+    features: np.ndarray  # (n, 2048) float32, the last pooling layer
+    probabilities: np.ndarray  # (n, 1008) float32, of the classes; rows sum to 1
 
-    features: np.ndarray
-    probabilities: np.ndarray
+
+# From (n, side, side, channels) uint8 pictures.
+Inception = Callable[[np.ndarray], Seen]
 
 
 class InceptionGraph:
-    """The network, ready to look.
+    """The network, ready to look at pictures of any size, which it resizes itself.
 
-    The graph resizes pictures itself, of whatever size. Probabilities are made from the
-    logits without their bias, as the published Inception score has them.
+    Probabilities are made from the logits without their bias, as in the published Inception score.
     """
 
     def __init__(self, file: InceptionFile) -> None:
-        """Builds the graph.
-
-        Raises:
-            UserError: the file holds no such graph.
-        """
+        """Builds the graph. Raises UserError if the file holds another one, or none."""
         self.sha256 = file.sha256
         definition = tf.compat.v1.GraphDef()
         try:
@@ -63,9 +56,9 @@ class InceptionGraph:
         # Inception's normalization was withdrawn: a tf.function would refuse to run it.
         graph = tf.Graph()
         with graph.as_default():
-            pictures = tf.compat.v1.placeholder(tf.float32, (None, None, None, 3))
+            self._pictures = tf.compat.v1.placeholder(tf.float32, (None, None, None, 3))
             try:
-                tf.import_graph_def(definition, {f"{_PICTURES}:0": pictures}, name="")
+                tf.import_graph_def(definition, {f"{_PICTURES}:0": self._pictures}, name="")
                 features = graph.get_tensor_by_name(f"{_FEATURES}:0")
                 weights = graph.get_operation_by_name(_LOGITS).inputs[1]
                 features = tf.reshape(features, (-1, weights.shape[0]))
@@ -75,16 +68,11 @@ class InceptionGraph:
                     f"--inception: {file.name} cannot be built ({str(error).splitlines()[0]}): "
                     "give classify_image_graph_def.pb"
                 ) from error
-        self._pictures = pictures
         config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
         config.gpu_options.allow_growth = True
         self._session = tf.compat.v1.Session(graph=graph, config=config)
 
     def __call__(self, batch: np.ndarray) -> Seen:
-        """Looks at pictures.
-
-        Args:
-            batch: `(n, side, side, channels)` uint8, 3 channels or 1.
-        """
+        """Looks at `(n, side, side, channels)` uint8 pictures with 3 channels or 1."""
         pictures = np.broadcast_to(batch, (*batch.shape[:3], 3)).astype(np.float32)
         return Seen(*self._session.run(self._fetched, {self._pictures: pictures}))

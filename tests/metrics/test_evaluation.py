@@ -18,7 +18,7 @@ from pgan_tf.metrics.evaluation import (
     fake_batches,
     weights_sha256,
 )
-from pgan_tf.metrics.shape_modes import nearest_modes
+from pgan_tf.metrics.mode_coverage import nearest_modes
 from pgan_tf.networks.generator import build_generator
 from tests.helpers.tests_data import prepare_shapes
 from tfrecords.common.errors import UserError
@@ -117,7 +117,7 @@ def test_the_same_weights_have_the_same_score_and_others_another(info):
     assert first == again
     assert other.value != first.value
     assert other.weights_sha256 != first.weights_sha256
-    assert other.is_comparable(first)
+    assert other.conditions == first.conditions
 
 
 def test_pictures_of_an_earlier_stage_are_enlarged_by_repetition(info):

@@ -74,7 +74,7 @@ def test_moments_of_batches_are_those_of_the_whole_far_from_zero_too():
     collector = MomentCollector()
     for batch in np.split(vectors, [1, 40, 97]):
         collector.add(Seen(batch, batch))
-    found = collector.summary()
+    found = collector.moments
     assert found.count == 100
     np.testing.assert_allclose(found.mean, vectors.mean(axis=0, dtype=np.float64), rtol=1e-14)
     expected = np.cov(vectors.astype(np.float64), rowvar=False)
@@ -148,7 +148,7 @@ def score(probabilities, parts=10, size=7):
     collector = ScoreCollector(len(probabilities), parts)
     for batch in batches(np.asarray(probabilities, np.float32), size):
         collector.add(Seen(batch, batch))
-    return collector.summary()
+    return collector.scores()
 
 
 def test_inception_score_of_uncertain_pictures_is_1():
