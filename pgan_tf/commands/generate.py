@@ -21,7 +21,7 @@ from tqdm import tqdm
 from pgan_tf.commands import trained_flags as given
 from pgan_tf.generating import neighbours, walk_video
 from pgan_tf.generating import parsing as requests
-from pgan_tf.generating.output import check_folder_name
+from pgan_tf.generating.output import check_folder_name, make_folder_of, write_picture
 from pgan_tf.generating.painter import Painter, open_saved_model, painter_of, truncated
 from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
 from pgan_tf.generating.training_video import draw_training, training_size
@@ -283,7 +283,8 @@ def write_neighbours(
     samples = np.stack(list(draw_seeds(painter, seeds, classes)))
     found = neighbours.find_neighbours(samples, info, NEIGHBOURS.value, mirrored, measures)
     sheet = neighbours.make_sheet(samples, found, columns, SCALE.value or 1)
-    neighbours.write_sheet(path, sheet)
+    make_folder_of(path)
+    write_picture(path, sheet)
     print(neighbours.describe(seeds, found))
     seen = counted(info.num_images, "picture") + " and their mirror images" * mirrored
     samples_of = f"{counted(len(seeds), 'sample')} of {painter.resolution} px"

@@ -1,16 +1,16 @@
 """The page: one HTML file with everything in it, for a desk and a telephone, light and dark."""
 
-from __future__ import annotations
-
 import base64
 import dataclasses
 import html
 import json
 from typing import Any
 
+import numpy as np
+
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.generating.report.charts import Band, Line, draw_chart
-from pgan_tf.generating.report.growth_strip import Growth
+from pgan_tf.metrics.score import Score
 from pgan_tf.runs.history import describe_stage
 from tfrecords.common.in_words import duration_in_words
 from tfrecords.pictures.picture_file import encode_picture
@@ -63,28 +63,26 @@ _CHARTS = (
 
 
 @dataclasses.dataclass(frozen=True)
+class Growth:
+    """What the first latents of a run's sheets looked like at the end of a stage."""
+
+    name: str  # the stage, in words
+    kimg: float
+    row: np.ndarray  # pictures side by side, (height, width, channels) uint8, of one size
+
+
+@dataclasses.dataclass(frozen=True)
 class Report:
-    """What a page shows.
+    """What a page shows."""
 
-    Attributes:
-        name: of the run.
-        config: of the run.
-        metrics: see `runs.history.read_metrics`.
-        scores: rows of scores that compare, metric by metric; see `metrics.score`.
-        growth: see `growth_strip.draw_growth`.
-        sheet: the last sheet of samples, a PNG file.
-        reals: the sheet of reals, a PNG file; None if it is gone.
-        clip: a walk through latents, an animated WebP file; None without.
-    """
-
-    name: str
+    name: str  # of the run
     config: TrainingConfig
-    metrics: list[dict[str, Any]]
-    scores: list[dict[str, Any]]
+    metrics: list[dict[str, Any]]  # see `runs.history.read_metrics`
+    scores: list[list[Score]]  # by metric, those that compare
     growth: list[Growth]
-    sheet: bytes
-    reals: bytes | None
-    clip: bytes | None
+    sheet: bytes  # the last sheet of samples, a PNG file
+    reals: bytes | None  # the sheet of reals, a PNG file, if it is still there
+    clip: bytes | None  # a walk through latents, an animated WebP file
 
 
 def write_page(report: Report) -> str:
@@ -135,24 +133,19 @@ def stage_bands(metrics: list[dict[str, Any]]) -> list[Band]:
     return bands
 
 
-def _draw_charts(metrics: list[dict[str, Any]], scores: list[dict[str, Any]]) -> list[str]:
+def _draw_charts(metrics: list[dict[str, Any]], curves: list[list[Score]]) -> list[str]:
     bands = stage_bands(metrics)
     drawn = []
     for title, names in _CHARTS:
         lines = [
-            Line(
-                name.replace("_", " "),
-                [(row["kimg"], row.get(name)) for row in metrics],
-            )
+            Line(name.replace("_", " "), [(row["kimg"], row.get(name)) for row in metrics])
             for name in names
         ]
         drawn.append(draw_chart(title, lines, bands))
-    for metric in dict.fromkeys(row["metric"] for row in scores):
-        rows = sorted(
-            (row for row in scores if row["metric"] == metric), key=lambda row: row["kimg"]
-        )
-        lines = [Line(metric, [(row["kimg"], row["values"][row["headline"]]) for row in rows])]
-        floor = [(row["kimg"], row["floor"][row["headline"]]) for row in rows if row.get("floor")]
+    for scores in curves:
+        metric = scores[0].metric
+        lines = [Line(metric, [(score.kimg, score.value) for score in scores])]
+        floor = [(score.kimg, score.floor_value) for score in scores if score.floor]
         if floor:
             lines.append(Line("reals against reals", floor, dashed=True))
         drawn.append(draw_chart(metric, lines, bands))
