@@ -16,7 +16,6 @@ import posixpath
 
 import numpy as np
 from absl import flags
-from tqdm import tqdm
 
 from pgan_tf.commands import trained_flags as given
 from pgan_tf.generating import neighbours, walk_video
@@ -208,8 +207,7 @@ def write_training(path: str) -> None:
     num_frames = max(2, round((SECONDS.value or 10.0) * FPS.value))
     requests.check_video(*training_size(sheets, SCALE.value), num_frames)
     frames = draw_training(sheets, metrics, num_frames, SCALE.value)
-    bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
-    write_video(path, bar, num_frames, FPS.value)
+    write_video(path, frames, num_frames, FPS.value)
     print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {len(sheets)} sheets")
 
 
@@ -232,8 +230,7 @@ def write_walk(
         count = columns * rows
         walk = walk_video.random_walk(painter, seeds[0], classes, count, num_frames, keyframes)
     frames = walk_video.draw_walk(painter, walk, columns, scale)
-    bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
-    write_video(path, bar, num_frames, FPS.value)
+    write_video(path, frames, num_frames, FPS.value)
     size = f"{columns * side} x {rows * side} px"
     print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {size}")
 

@@ -1,5 +1,6 @@
 """A run's sheets of samples, one after the other, as a video."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,13 +33,11 @@ def draw_training(
     """
     rows = {row["images_shown"]: row for row in metrics if "seconds" in row}
     size = _sheet_size(sheets, scale)
-    last, frame = None, None
-    for i in range(num_frames):
-        sheet = sheets[i * len(sheets) // num_frames]
-        if frame is None or sheet is not last:
-            text = caption(sheet, rows.get(sheet.images_shown))
-            last, frame = sheet, _draw(read_sheet(sheet.path)[1], text, size)
-        yield frame
+    shown = [sheets[i * len(sheets) // num_frames] for i in range(num_frames)]
+    for sheet, same in itertools.groupby(shown):
+        text = caption(sheet, rows.get(sheet.images_shown))
+        frame = _draw(read_sheet(sheet.path)[1], text, size)
+        yield from (frame for _ in same)
 
 
 def caption(sheet: Sheet, row: dict[str, Any] | None) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from pgan_tf.generating.output import make_folder_of, writing
 from pgan_tf.runs.files import copy_file
@@ -34,7 +35,7 @@ def check_format(path: str, fps: float) -> str:
 
 
 def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: float) -> None:
-    """Writes a video, whole or not at all, to a local or remote file whose ending is its format.
+    """Draws a video, whole or not at all, to a local or remote file whose ending is its format.
 
     Frames are `(height, width, 1 or 3)` uint8, all of one size; for MP4 both even. GIF and WebP
     play in a loop, and so does MP4 where a player is asked to. Raises UserError if there is no
@@ -42,7 +43,7 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
     """
     ending = check_format(path, fps)
     make_folder_of(path)
-    rgb_frames = map(_in_rgb, frames)
+    rgb_frames = map(_in_rgb, tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None))
     with temporary_folder() as folder:
         local = os.path.join(folder, f"video{ending}")
         try:

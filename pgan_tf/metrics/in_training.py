@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 from tqdm import tqdm
 
-from pgan_tf.config.training import TrainingConfig
+from pgan_tf.config.training import ScheduleConfig
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures, read_generated
 from pgan_tf.metrics.inception_graph import Inception
 from pgan_tf.metrics.metric import Metric
@@ -25,14 +25,26 @@ from tfrecords.common.errors import UserError
 _NETWORK = "average_generator"
 
 
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """What is scored, and when."""
+class _BrokenOffError(Exception):
+    """The run is to stop."""
+
+
+@dataclasses.dataclass
+class Scorer:
+    """Scores a run's checkpoints as they are written: `training.run.AfterCheckpoint`.
+
+    The reals are not read before the first score is due. Raises UserError unless `keep_best` is
+    one of the metrics.
+    """
 
     metrics: Sequence[Metric]
+    reals: RealPictures
+    run_dir: str
+    schedule: ScheduleConfig
     every: int  # ticks from score to score; the run's last tick is scored too
     keep_best: str | None = None  # name of the metric whose best checkpoint stays
     inception: Inception | None = None  # for metrics that see through it
+    _evaluation: Evaluation | None = dataclasses.field(default=None, init=False)
 
     def __post_init__(self) -> None:
         names = [metric.name for metric in self.metrics]
@@ -41,24 +53,6 @@ class Plan:
                 f"--keep_best: expected one of --eval_metrics, {', '.join(names)}, got "
                 f"{self.keep_best}"
             )
-
-
-class _BrokenOffError(Exception):
-    """The run is to stop."""
-
-
-class Scorer:
-    """Scores a run's checkpoints as they are written: `training.run.AfterCheckpoint`.
-
-    The reals are not read before the first score is due.
-    """
-
-    def __init__(
-        self, plan: Plan, reals: RealPictures, run_dir: str, config: TrainingConfig
-    ) -> None:
-        self._plan, self._reals = plan, reals
-        self._run_dir, self._schedule = run_dir, config.schedule
-        self._evaluation: Evaluation | None = None
 
     def __call__(
         self,
@@ -75,45 +69,45 @@ class Scorer:
         if not self._is_due(images_shown):
             return
         done = {one.metric for one in self._scores() if one.images_shown == images_shown}
-        missing = [metric.name for metric in self._plan.metrics if metric.name not in done]
+        missing = [metric.name for metric in self.metrics if metric.name not in done]
         if missing:
             try:
                 found = self._score(path, stop_asked)
             except _BrokenOffError:
                 return
             scores = [score for score in found if score.metric in missing]
-            with readable_errors(metrics_path(self._run_dir)):
-                append_scores(self._run_dir, scores)
-                draw_scores(self._run_dir, self._schedule)
+            with readable_errors(metrics_path(self.run_dir)):
+                append_scores(self.run_dir, scores)
+                draw_scores(self.run_dir, self.schedule)
             for score in scores:
                 say(str(score))
-        if self._plan.keep_best:
-            self._keep_best(self._plan.keep_best, path, images_shown, say)
+        if self.keep_best:
+            self._keep_best(self.keep_best, path, images_shown, say)
 
     def _is_due(self, images_shown: int) -> bool:
-        ticks = [row["images_shown"] for row in read_ticks(self._run_dir)]
+        ticks = [row["images_shown"] for row in read_ticks(self.run_dir)]
         if images_shown not in ticks:  # stopped between two of them
             return False
         number = ticks.index(images_shown) + 1
-        return number % self._plan.every == 0 or images_shown >= 1000 * self._schedule.total_kimg
+        return number % self.every == 0 or images_shown >= 1000 * self.schedule.total_kimg
 
     def _scores(self) -> list[Score]:
         """Returns the run's scores that were measured as these are."""
-        ours = {one.name: (one.version, one.inception_sha256) for one in self._plan.metrics}
+        ours = {one.name: (one.version, one.inception_sha256) for one in self.metrics}
         return [
             score
-            for score in read_scores(self._run_dir)
+            for score in read_scores(self.run_dir)
             if ours.get(score.metric) == (score.metric_version, score.metric_weights_sha256)
-            and (score.num_images, score.seed) == (self._reals.num_images, self._reals.seed)
+            and (score.num_images, score.seed) == (self.reals.num_images, self.reals.seed)
             and score.network == _NETWORK
         ]
 
     def _score(self, path: str, stop_asked: Callable[[], bool]) -> list[Score]:
         # As evaluate.py does: of what the file holds, in float32.
         generated = read_generated(path, _NETWORK)
-        total = Evaluation.num_pictures(self._reals, generators=1)
+        total = Evaluation.num_pictures(self.reals, generators=1)
         if self._evaluation:
-            total = self._reals.num_images
+            total = self.reals.num_images
         with tqdm(total=total, desc="Scoring", unit="img", dynamic_ncols=True, leave=False) as bar:
 
             def report(count: int) -> None:
@@ -122,8 +116,7 @@ class Scorer:
                     raise _BrokenOffError
 
             if self._evaluation is None:
-                plan = self._plan
-                self._evaluation = Evaluation(plan.metrics, self._reals, report, plan.inception)
+                self._evaluation = Evaluation(self.metrics, self.reals, report, self.inception)
             return self._evaluation.score(generated, report)
 
     def _keep_best(

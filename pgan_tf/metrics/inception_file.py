@@ -52,11 +52,11 @@ def read_inception_file(path: str | None, cache_dir: str) -> InceptionFile:
     """
     if path is None:
         cached = posixpath.join(os.path.expanduser(cache_dir), _CACHED_NAME)
-        if not tf.io.gfile.exists(cached) or _sha256(_read(cached)) != SHA256:
+        if not tf.io.gfile.exists(cached) or hashlib.sha256(_read(cached)).hexdigest() != SHA256:
             fetch(URL, SHA256, cached)
         return InceptionFile(cached, _read(cached), SHA256)
     contents = _graph_in(_read(os.path.expanduser(path)), path)
-    found = InceptionFile(path, contents, _sha256(contents))
+    found = InceptionFile(path, contents, hashlib.sha256(contents).hexdigest())
     if found.sha256 != SHA256:
         print(
             f"--inception: {path} is not the published graph (its sha256 is {found.sha256[:8]}…, "
@@ -131,7 +131,3 @@ def _read(path: str) -> bytes:
         return read_whole(path, _MOST_BYTES)
     except UserError as error:
         raise UserError(f"--inception: expected a frozen graph, got {error}") from None
-
-
-def _sha256(contents: bytes) -> str:
-    return hashlib.sha256(contents).hexdigest()

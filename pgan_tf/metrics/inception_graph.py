@@ -1,7 +1,10 @@
-"""Looks at pictures with the frozen Inception graph of 2015 (Szegedy et al., 2016)."""
+"""Looks at pictures with the frozen Inception graph of 2015 (Szegedy et al., 2016).
+
+Keeps the features of a set of pictures, for metrics that compare each with each.
+"""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +18,9 @@ _PICTURES, _FEATURES, _LOGITS = "ExpandDims", "pool_3", "softmax/logits/MatMul"
 
 FILTER = "bilinear to 299 px in Inception"
 
+# Rows of features at a time: a block of distances between two takes 32 MiB.
+BLOCK_ROWS = 2048
+
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
@@ -24,8 +30,8 @@ class Seen:
     probabilities: np.ndarray  # (n, 1008) float32, of the classes; rows sum to 1
 
 
-# From (n, side, side, channels) uint8 pictures.
-Inception = Callable[[np.ndarray], Seen]
+Inception = Callable[[np.ndarray], Seen]  # from (n, side, side, channels) uint8 pictures
+Features = Sequence[np.ndarray]  # (n, size) float32 batches
 
 
 class InceptionGraph:
@@ -76,3 +82,31 @@ class InceptionGraph:
         """Looks at `(n, side, side, channels)` uint8 pictures with 3 channels or 1."""
         pictures = np.broadcast_to(batch, (*batch.shape[:3], 3)).astype(np.float32)
         return Seen(*self._session.run(self._fetched, {self._pictures: pictures}))
+
+
+class FeatureCollector:
+    """Keeps features, 8 kB a picture; metrics that keep the same ones share the memory."""
+
+    def __init__(self, features: Iterable[np.ndarray] = ()) -> None:
+        self.features = [*features]
+
+    def add(self, batch: Seen) -> None:
+        """Takes what Inception makes of a batch."""
+        self.features.append(batch.features)
+
+
+def blocks_of(features: Features, rows: int = BLOCK_ROWS) -> Iterator[np.ndarray]:
+    """Joins batches into float64 blocks of at least `rows` rows; the last one may have fewer."""
+    waiting: list[np.ndarray] = []
+    for batch in features:
+        waiting.append(batch)
+        if count(waiting) >= rows:
+            yield np.concatenate(waiting).astype(np.float64)
+            waiting = []
+    if waiting:
+        yield np.concatenate(waiting).astype(np.float64)
+
+
+def count(features: Features) -> int:
+    """Returns the number of pictures."""
+    return sum(map(len, features))

@@ -10,8 +10,7 @@ block by block. The expectation is the same, with less noise.
 
 import numpy as np
 
-from pgan_tf.metrics.features import FeatureCollector, Features, blocks_of, count
-from pgan_tf.metrics.inception_graph import FILTER
+from pgan_tf.metrics.inception_graph import FILTER, FeatureCollector, Features, blocks_of, count
 from pgan_tf.metrics.metric import Metric
 
 

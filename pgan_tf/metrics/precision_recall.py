@@ -11,8 +11,7 @@ import functools
 
 import numpy as np
 
-from pgan_tf.metrics.features import FeatureCollector, Features, blocks_of, count
-from pgan_tf.metrics.inception_graph import FILTER
+from pgan_tf.metrics.inception_graph import FILTER, FeatureCollector, Features, blocks_of, count
 from pgan_tf.metrics.metric import Metric
 from tfrecords.common.errors import UserError
 

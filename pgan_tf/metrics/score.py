@@ -9,8 +9,6 @@ from typing import Any
 from pgan_tf.runs.small_files import is_count, is_number
 from tfrecords.common.errors import UserError
 
-KIND = "score"
-
 
 @dataclasses.dataclass(frozen=True)
 class Score:
@@ -65,7 +63,7 @@ class Score:
 
     def to_row(self) -> dict[str, Any]:
         """Returns a line of metrics.jsonl; its `kind` tells it from a tick's."""
-        return {"kind": KIND, "kimg": self.kimg, **dataclasses.asdict(self)}
+        return {"kind": "score", "kimg": self.kimg, **dataclasses.asdict(self)}
 
 
 def scores_in(rows: Iterable[dict[str, Any]]) -> list[Score]:
@@ -76,7 +74,7 @@ def scores_in(rows: Iterable[dict[str, Any]]) -> list[Score]:
     """
     found: dict[Any, Score] = {}
     for row in rows:
-        if row.get("kind") == KIND:
+        if row.get("kind") == "score":
             score = _read(row)
             key = score.images_shown, score.conditions
             found.pop(key, None)

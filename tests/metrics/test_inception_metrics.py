@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 
-from pgan_tf.metrics import features as feature_blocks
 from pgan_tf.metrics.by_name import make_metrics, need_inception
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures
-from pgan_tf.metrics.features import blocks_of
 from pgan_tf.metrics.frechet_distance import MomentCollector, Moments, frechet_distance
-from pgan_tf.metrics.inception_graph import Seen
+from pgan_tf.metrics.inception_graph import BLOCK_ROWS, Seen, blocks_of
 from pgan_tf.metrics.inception_score import ScoreCollector
 from pgan_tf.metrics.kernel_distance import kernel_distance, mean_within
 from pgan_tf.metrics.precision_recall import Manifold, compare_manifolds, make_pr
@@ -140,7 +138,7 @@ def test_blocks_change_nothing(monkeypatch, rows):
     assert len(list(blocks_of(sets[0]))) == {1: 5, 5: 5, 64: 1}[rows]
     assert kernel_distance(*sets) == pytest.approx(whole[0], rel=1e-10)
     assert compare_manifolds(*map(Manifold, sets)) == whole[1]
-    assert feature_blocks.BLOCK_ROWS >= 1024
+    assert BLOCK_ROWS >= 1024
     assert mean_within(sets[0]) > 0
 
 

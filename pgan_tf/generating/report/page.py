@@ -2,8 +2,10 @@
 
 import base64
 import dataclasses
-import html
+import itertools
 import json
+from html import escape
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -93,7 +95,7 @@ def write_page(report: Report) -> str:
         f"{duration_in_words(last.get('seconds', 0.0))} of training, on {report.config.dataset}"
     )
     parts = [
-        f"<h1>{html.escape(report.name)}</h1><p>{html.escape(summary)}</p>",
+        f"<h1>{escape(report.name)}</h1><p>{escape(summary)}</p>",
         "<h2>Growth</h2><p>The same latents at the end of each stage.</p>",
         *(_draw_stage(growth) for growth in report.growth),
     ]
@@ -115,7 +117,7 @@ def write_page(report: Report) -> str:
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(report.name)}</title><style>{_STYLE}</style></head>"
+        f"<title>{escape(report.name)}</title><style>{_STYLE}</style></head>"
         f"<body>{''.join(parts)}</body></html>\n"
     )
 
@@ -123,13 +125,11 @@ def write_page(report: Report) -> str:
 def stage_bands(metrics: list[dict[str, Any]]) -> list[Band]:
     """Returns the stages of a run as far as it has come, from its ticks."""
     bands: list[Band] = []
-    begin = 0.0
-    for i, row in enumerate(metrics):
-        following = metrics[i + 1] if i + 1 < len(metrics) else {}
-        if any(row[name] != following.get(name) for name in ("resolution", "phase")):
-            name = describe_stage(row).partition(",")[0]
-            bands.append(Band(name, begin, row["kimg"], row["phase"] == "fade_in"))
-            begin = row["kimg"]
+    for (_, phase), rows in itertools.groupby(metrics, itemgetter("resolution", "phase")):
+        *_, last = rows
+        name = describe_stage(last).partition(",")[0]
+        begin = bands[-1].end if bands else 0.0
+        bands.append(Band(name, begin, last["kimg"], phase == "fade_in"))
     return bands
 
 
@@ -154,20 +154,18 @@ def _draw_charts(metrics: list[dict[str, Any]], curves: list[list[Score]]) -> li
 
 def _draw_stage(growth: Growth) -> str:
     picture = _image(encode_picture(growth.row), "png", f"Pictures at {growth.name}")
-    name = html.escape(growth.name)
-    return (
-        f'<div class="stage"><div>{name} <span>{growth.kimg:.1f} kimg</span></div>{picture}</div>'
-    )
+    caption = f"<div>{escape(growth.name)} <span>{growth.kimg:.1f} kimg</span></div>"
+    return f'<div class="stage">{caption}{picture}</div>'
 
 
 def _image(contents: bytes, kind: str, words: str) -> str:
     encoded = base64.b64encode(contents).decode()
-    return f'<img alt="{html.escape(words)}" src="data:image/{kind};base64,{encoded}">'
+    return f'<img alt="{escape(words)}" src="data:image/{kind};base64,{encoded}">'
 
 
 def _draw_table(config: TrainingConfig) -> str:
     rows = "".join(
-        f"<tr><th>{html.escape(name).replace('_', '_<wbr>')}</th><td>{html.escape(text)}</td></tr>"
+        f"<tr><th>{escape(name).replace('_', '_<wbr>')}</th><td>{escape(text)}</td></tr>"
         for name, text in _flatten(json.loads(config.to_json()))
     )
     return f"<table>{rows}</table>"

@@ -4,7 +4,6 @@ import os
 import posixpath
 
 import tensorflow as tf
-from tqdm import tqdm
 
 from pgan_tf.generating import walk_video
 from pgan_tf.generating.output import make_folder_of, writing
@@ -95,6 +94,5 @@ def _draw_clip(run_dir: str, seconds: float) -> bytes:
     frames = walk_video.draw_walk(painter, walk, _CLIP_PICTURES, scale)
     with temporary_folder() as folder:
         path = os.path.join(folder, "clip.webp")
-        bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
-        write_video(path, bar, num_frames, _CLIP_FPS)
+        write_video(path, frames, num_frames, _CLIP_FPS)
         return read_file(path)
