@@ -12,8 +12,7 @@ from pgan_tf.generating.pictures import enlarge
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import counted
 from tfrecords.format.dataset_info import DatasetInfo
-from tfrecords.format.record import decode_record, parse_images
-from tfrecords.format.record_file import RecordFile
+from tfrecords.format.record import parse_images
 
 # Of larger pictures fewer at a time: as many pixels as 256 of 128 px have; 100 MB in float64.
 _LARGEST_BATCH, _BATCH_PIXELS = 256, 2**22
@@ -117,14 +116,21 @@ def find_neighbours(
     searches = [
         NearestSearch(np.stack([view(one) for one in views]), count) for view in measures.values()
     ]
+    pictures: dict[int, np.ndarray] = {}  # the nearest until now, by their numbers
+    first = 0
     with tqdm(total=info.num_images, desc="Comparing", unit=" pictures", disable=None) as bar:
         for batch in read_in_order(info, samples.shape[1]):
             for view, search in zip(measures.values(), searches, strict=True):
                 search.add(view(batch))
+            numbers = {number for search in searches for number in search.result().numbers.flat}
+            for number in numbers - pictures.keys():
+                pictures[number] = batch[number - first].copy()  # a view would keep the batch
+            pictures = {number: pictures[number] for number in numbers}
+            first += len(batch)
             bar.update(len(batch))
     found = [search.result() for search in searches]
     return [
-        Neighbours(name, nearest, _read_pictures(info, samples.shape[1], nearest))
+        Neighbours(name, nearest, _as_they_were_near(pictures, nearest))
         for name, nearest in zip(measures, found, strict=True)
     ]
 
@@ -149,25 +155,13 @@ def read_in_order(info: DatasetInfo, resolution: int) -> Iterator[np.ndarray]:
         ) from None
 
 
-def _read_pictures(info: DatasetInfo, resolution: int, nearest: Nearest) -> np.ndarray:
-    """Reads the pictures that were found, mirrored where they were nearer so."""
-    wanted = np.unique(nearest.numbers)
-    found = {}
-    begin = 0
-    for path, count in zip(info.files[resolution], info.num_records[resolution], strict=True):
-        here = wanted[(wanted >= begin) & (wanted < begin + count)].tolist()
-        if here:
-            file = RecordFile(path, count)
-            for number in here:
-                found[number] = decode_record(file.read(number - begin))[1]
-            file.close()
-        begin += count
-    return np.stack(
-        [
-            [found[n][:, ::-1] if view else found[n] for n, view in zip(*row, strict=True)]
-            for row in zip(nearest.numbers.tolist(), nearest.views.tolist(), strict=True)
-        ]
-    )
+def _as_they_were_near(pictures: Mapping[int, np.ndarray], nearest: Nearest) -> np.ndarray:
+    """Returns the nearest pictures, mirrored where they were nearer so."""
+    rows = [
+        [pictures[n][:, ::-1] if view else pictures[n] for n, view in zip(*row, strict=True)]
+        for row in zip(nearest.numbers, nearest.views, strict=True)
+    ]
+    return np.array(rows)
 
 
 def make_sheet(

@@ -148,8 +148,7 @@ class Evaluation:
         report: Report | None = None,
         inception: Inception | None = None,
     ) -> None:
-        self._metrics, self._reals = metrics, reals
-        self._inception = inception if any(one.inception_sha256 for one in metrics) else None
+        self._metrics, self._reals, self._inception = metrics, reals, inception
         self._collected = self._collect(_REALS, reals.batches(), report)
         self._floors: list[dict[str, float] | None] = [None] * len(metrics)
         if reals.has_others:
@@ -207,10 +206,7 @@ class Evaluation:
 
     def _compare(self, collected: list[Collector]) -> list[dict[str, float]]:
         sets = zip(self._metrics, self._collected, collected, strict=True)
-        return [
-            metric.compare(reals if metric.against_reals else None, ours)
-            for metric, reals, ours in sets
-        ]
+        return [metric.compare(reals, ours) for metric, reals, ours in sets]
 
 
 def fake_batches(generated: Generated, reals: RealPictures) -> Iterator[np.ndarray]:

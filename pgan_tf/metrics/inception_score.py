@@ -45,7 +45,7 @@ class ScoreCollector:
         return np.exp(self._negentropies / self._counts - _p_log_p(means).sum(axis=1))
 
 
-def compare_scores(reals: None, fakes: ScoreCollector) -> dict[str, float]:
+def compare_scores(reals: object, fakes: ScoreCollector) -> dict[str, float]:
     """Returns `is`, the mean over the parts, and `is_std`, their deviation."""
     scores = fakes.scores()
     return {"is": float(scores.mean()), "is_std": float(scores.std())}

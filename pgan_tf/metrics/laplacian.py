@@ -48,9 +48,5 @@ def _filter(pictures: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 @functools.cache
 def _blur_matrix(side: int) -> np.ndarray:
     """`(side, side)`: the binomial filter; beyond a border pixels repeat in mirror order."""
-    matrix = np.zeros((side, side))
-    for row in range(side):
-        for tap, weight in enumerate(_BINOMIAL, start=row - 2):
-            column = abs(tap)
-            matrix[row, column if column < side else 2 * (side - 1) - column] += weight
-    return matrix
+    pixels = np.pad(np.eye(side), ((2, 2), (0, 0)), mode="reflect")
+    return sum(weight * pixels[tap : tap + side] for tap, weight in enumerate(_BINOMIAL))

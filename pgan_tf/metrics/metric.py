@@ -17,8 +17,8 @@ class Metric:
     """A way of scoring a set of pictures, against a set of real ones or alone.
 
     `collect` makes a collector from a number that tells the sets of an evaluation apart.
-    `compare` gets the collectors of the reals (None unless `against_reals`) and of the set to
-    score, and returns values by name.
+    `compare` gets the collectors of the reals and of the set to score, and returns values by name;
+    unless `against_reals` it takes no notice of the reals.
     """
 
     name: str

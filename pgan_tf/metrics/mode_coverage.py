@@ -106,7 +106,7 @@ def make_modes(dataset: str, num_channels: int) -> Metric:
             f"choose other metrics"
         )
 
-    def compare(reals: None, fakes: ModeCollector) -> dict[str, float]:
+    def compare(reals: object, fakes: ModeCollector) -> dict[str, float]:
         found = mode_coverage(fakes.counts)
         return {"modes": float(found.modes), "modes_kl": found.reverse_kl}
 

@@ -95,13 +95,10 @@ class LevelOfSet:
 
 
 def _cut_patches(level: np.ndarray, corners: np.ndarray, out: np.ndarray) -> None:
-    """Cuts patches out of a contiguous level into `out`, `(n, 128, channels * 49)` float32."""
-    n, channels, side, _ = level.shape
-    within = np.arange(PATCH_SIDE)
-    first = np.arange(n)[:, None] * level[0].size + corners[0].astype(np.int64) * side + corners[1]
-    patch = (np.arange(channels)[:, None, None] * side + within[:, None]) * side + within
-    places = first[..., None] + patch.reshape(-1)
-    np.take(level.reshape(-1), places, out=out, mode="clip")
+    """Cuts patches out of a level into `out`, `(n, 128, channels * 49)` float32."""
+    windows = np.lib.stride_tricks.sliding_window_view(level, (PATCH_SIDE, PATCH_SIDE), axis=(2, 3))
+    pictures = np.arange(len(level))[:, None]
+    out[:] = windows[pictures, :, corners[0], corners[1]].reshape(out.shape)
 
 
 class PyramidCollector:
