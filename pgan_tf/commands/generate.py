@@ -224,12 +224,12 @@ def write_walk(
     if VIDEO.value == "slerp":
         if len(set(seeds)) < 2:
             raise UserError(f"--seeds: expected at least two for a slerp, got {seeds}")
-        walk = walk_video.walk_between(painter, seeds, classes, columns * rows, num_frames)
+        walk = walk_video.walk_between(painter, seeds, classes, columns * rows)
     else:
         keyframes = walk_video.num_keyframes(seconds, SMOOTHING.value)
         count = columns * rows
-        walk = walk_video.random_walk(painter, seeds[0], classes, count, num_frames, keyframes)
-    frames = walk_video.draw_walk(painter, walk, columns, scale)
+        walk = walk_video.random_walk(painter, seeds[0], classes, count, keyframes)
+    frames = walk_video.draw_walk(painter, walk, num_frames, columns, scale)
     write_video(path, frames, num_frames, FPS.value)
     size = f"{columns * side} x {rows * side} px"
     print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {size}")

@@ -1,6 +1,5 @@
 """The pictures of a walk through the space of latents, frame by frame."""
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -16,16 +15,9 @@ _FEWEST_KEYFRAMES = 3
 _MOST_NUMBERS = 2**26
 
 
-@dataclasses.dataclass(frozen=True)
-class Walk:
-    """A loop through the space of latents, of one picture or of several side by side.
-
-    Positions in the loop are 0 to 1. The last frame is not the first again, but comes before it.
-    """
-
-    latents: Callable[[float], np.ndarray]  # from a position to (pictures, latent_size) float32
-    labels: Callable[[float], np.ndarray]  # from a position to (pictures, label_size) float32
-    num_frames: int
+# A loop through the space of latents, of one picture or of several side by side: from a position
+# in it, 0 to 1, to (pictures, latent_size) and (pictures, label_size) float32.
+Walk = Callable[[float], tuple[np.ndarray, np.ndarray]]
 
 
 def random_walk(
@@ -33,7 +25,6 @@ def random_walk(
     first_seed: int,
     classes: Sequence[int],
     num_pictures: int,
-    num_frames: int,
     num_keyframes: int,
 ) -> Walk:
     """Returns a walk among random latents; see `interpolation.walk_smoothly`.
@@ -48,9 +39,11 @@ def random_walk(
     keyframes = keyframes.reshape(num_pictures, num_keyframes, -1).swapaxes(0, 1)
     turns = [classes[i % len(classes)] for i in range(num_pictures)]
     labels = sampling.one_hot_labels(turns, painter.label_size)
-    return Walk(
-        lambda position: walk_smoothly(keyframes, position), lambda position: labels, num_frames
-    )
+
+    def walk(position: float) -> tuple[np.ndarray, np.ndarray]:
+        return walk_smoothly(keyframes, position), labels
+
+    return walk
 
 
 def walk_between(
@@ -58,7 +51,6 @@ def walk_between(
     seeds: Sequence[int],
     classes: Sequence[int],
     num_pictures: int,
-    num_frames: int,
 ) -> Walk:
     """Returns a walk from seed to seed, at least two, and back to the first.
 
@@ -75,11 +67,11 @@ def walk_between(
         return np.stack([np.roll(keyframes, -i, axis=0) for i in range(num_pictures)], axis=1)
 
     latents, labels = ahead(latents), ahead(labels)
-    return Walk(
-        lambda position: walk_straight(latents, position),
-        lambda position: mix_straight(labels, position),
-        num_frames,
-    )
+
+    def walk(position: float) -> tuple[np.ndarray, np.ndarray]:
+        return walk_straight(latents, position), mix_straight(labels, position)
+
+    return walk
 
 
 def _check_latents(numbers: int) -> None:
@@ -90,17 +82,21 @@ def _check_latents(numbers: int) -> None:
         )
 
 
-def draw_walk(painter: Painter, walk: Walk, columns: int, scale: int) -> Iterator[np.ndarray]:
-    """Yields the frames of a walk, `(height, width, channels)` uint8, enlarged by `scale`."""
-    num_pictures = len(walk.latents(0.0))
+def draw_walk(
+    painter: Painter, walk: Walk, num_frames: int, columns: int, scale: int
+) -> Iterator[np.ndarray]:
+    """Yields the frames of a walk, `(height, width, channels)` uint8, enlarged by `scale`.
+
+    The last frame is not the first again, but comes before it.
+    """
+    num_pictures = len(walk(0.0)[0])
     frames_at_once = max(1, BATCH_SIZE // num_pictures)
-    positions = np.arange(walk.num_frames) / walk.num_frames
-    for begin in range(0, walk.num_frames, frames_at_once):
-        part = positions[begin : begin + frames_at_once]
-        latents = np.concatenate([walk.latents(position) for position in part])
-        labels = np.concatenate([walk.labels(position) for position in part])
+    positions = np.arange(num_frames) / num_frames
+    for begin in range(0, num_frames, frames_at_once):
+        places = [walk(position) for position in positions[begin : begin + frames_at_once]]
+        latents, labels = (np.concatenate(parts) for parts in zip(*places, strict=True))
         pictures = np.stack(list(painter.draw(latents, labels)))
-        for frame in np.split(pictures, len(part)):
+        for frame in np.split(pictures, len(places)):
             yield sheets.make_grid(frame, columns, painter.resolution * scale)
 
 

@@ -89,9 +89,9 @@ def _draw_clip(run_dir: str, seconds: float) -> bytes:
     num_frames = max(2, round(seconds * _CLIP_FPS))
     classes = list(range(max(1, painter.label_size)))
     num_keyframes = walk_video.num_keyframes(seconds, smoothing=1.0)
-    walk = walk_video.random_walk(painter, 0, classes, _CLIP_PICTURES, num_frames, num_keyframes)
+    walk = walk_video.random_walk(painter, 0, classes, _CLIP_PICTURES, num_keyframes)
     scale = max(1, _CLIP_HEIGHT // painter.resolution)
-    frames = walk_video.draw_walk(painter, walk, _CLIP_PICTURES, scale)
+    frames = walk_video.draw_walk(painter, walk, num_frames, _CLIP_PICTURES, scale)
     with temporary_folder() as folder:
         path = os.path.join(folder, "clip.webp")
         write_video(path, frames, num_frames, _CLIP_FPS)
