@@ -164,7 +164,7 @@ def make_scorer(
         info, config.network.resolution, num_images, seed, given.MAX_BAD_RECORDS.value
     )
     checksum = inception.sha256 if inception else ""
-    metrics = make_metrics(names, info, reals.resolution, num_images, seed, checksum)
+    metrics = make_metrics(names, reals, checksum)
     every = metric_flags.EVERY.value or metric_flags.DEFAULT_EVERY
     keep_best = metric_flags.KEEP_BEST.value
     return Scorer(metrics, reals, run_dir, config.schedule, every, keep_best, inception)

@@ -82,11 +82,7 @@ def in_pixels(pictures: np.ndarray) -> np.ndarray:
 
 
 def find_neighbours(
-    samples: np.ndarray,
-    info: DatasetInfo,
-    count: int,
-    mirrored: bool,
-    measures: Mapping[str, View],
+    samples: np.ndarray, info: DatasetInfo, count: int, mirrored: bool, measures: Mapping[str, View]
 ) -> list[Neighbours]:
     """Looks through a dataset once, for the `count` pictures nearest to each sample.
 

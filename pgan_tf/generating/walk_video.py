@@ -21,11 +21,7 @@ Walk = Callable[[float], tuple[np.ndarray, np.ndarray]]
 
 
 def random_walk(
-    painter: Painter,
-    first_seed: int,
-    classes: Sequence[int],
-    num_pictures: int,
-    num_keyframes: int,
+    painter: Painter, first_seed: int, classes: Sequence[int], num_pictures: int, num_keyframes: int
 ) -> Walk:
     """Returns a walk among random latents; see `interpolation.walk_smoothly`.
 
@@ -47,10 +43,7 @@ def random_walk(
 
 
 def walk_between(
-    painter: Painter,
-    seeds: Sequence[int],
-    classes: Sequence[int],
-    num_pictures: int,
+    painter: Painter, seeds: Sequence[int], classes: Sequence[int], num_pictures: int
 ) -> Walk:
     """Returns a walk from seed to seed, at least two, and back to the first.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from pgan_tf.metrics.evaluation import RealPictures
 from pgan_tf.metrics.frechet_distance import make_fid
 from pgan_tf.metrics.inception_score import make_is
 from pgan_tf.metrics.kernel_distance import make_kid
@@ -12,7 +13,6 @@ from pgan_tf.metrics.precision_recall import make_pr
 from pgan_tf.metrics.sliced_wasserstein import make_swd
 from tfrecords.common.bounds import shown
 from tfrecords.common.errors import UserError
-from tfrecords.format.dataset_info import DatasetInfo
 
 _OF_INCEPTION = ("fid", "kid", "is", "pr")
 NAMES = ("swd", "ms_ssim", "modes", *_OF_INCEPTION)
@@ -43,21 +43,16 @@ def check_resolution(names: Sequence[str], resolution: int) -> None:
 
 
 def make_metrics(
-    names: Sequence[str],
-    info: DatasetInfo,
-    resolution: int,
-    num_images: int,
-    seed: int,
-    inception_sha256: str = "",
+    names: Sequence[str], reals: RealPictures, inception_sha256: str = ""
 ) -> tuple[Metric, ...]:
-    """Makes metrics for sets of `num_images` pictures of `resolution` pixels.
+    """Makes metrics to score against these reals; those of Inception need its file's checksum.
 
-    The seed chooses patches and directions; the checksum is that of the Inception file. Raises
-    UserError if a metric cannot score such pictures.
+    Raises UserError if a metric cannot score such pictures.
     """
+    info, num_images = reals.info, reals.num_images
     makers: dict[str, Callable[[], Metric]] = {
-        "swd": lambda: make_swd(num_images, resolution, info.num_channels, seed),
-        "ms_ssim": lambda: make_ms_ssim(resolution),
+        "swd": lambda: make_swd(num_images, reals.resolution, info.num_channels, reals.seed),
+        "ms_ssim": lambda: make_ms_ssim(reals.resolution),
         "modes": lambda: make_modes(info.name, info.num_channels),
         "fid": lambda: make_fid(inception_sha256),
         "kid": lambda: make_kid(inception_sha256),

@@ -121,7 +121,7 @@ def main(data, run_dir, where="never", at=0, init_from=None):
     info = read_dataset_info(data)
     weights = weights_to_begin_with(init_from, run_dir)
     reals = RealPictures(info, 8, num_images=36, seed=0)
-    metrics = make_metrics(("modes",), info, 8, 36, seed=0)
+    metrics = make_metrics(("modes",), reals)
     scorer = Scorer(metrics, reals, run_dir, CONFIG.schedule, every=2, keep_best="modes")
     run = Run(CONFIG, info, run_dir, make_strategy("one_device"), after_checkpoint=scorer)
     training_loop.train(run, weights)

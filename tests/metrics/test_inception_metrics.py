@@ -237,8 +237,8 @@ def test_real_pictures_are_near_to_others_of_them(tmp_path):
     names = ("fid", "kid", "is", "pr")
     assert need_inception(names)
     assert not need_inception(("swd", "modes"))
-    metrics = make_metrics(names, info, 8, 300, 0, "f" * 64)
-    evaluation = Evaluation(metrics, RealPictures(info, 8, 300, seed=0), inception=inception)
+    reals = RealPictures(info, 8, 300, seed=0)
+    evaluation = Evaluation(make_metrics(names, reals, "f" * 64), reals, inception=inception)
     assert sum(looked) == 600  # each picture once, for all four
     fid, kid, inception_score, pr = evaluation._floors
     assert 0 < fid["fid"] < 0.01
