@@ -73,51 +73,46 @@ class Growth:
     row: np.ndarray  # pictures side by side, (height, width, channels) uint8, of one size
 
 
-@dataclasses.dataclass(frozen=True)
-class Report:
-    """What a page shows."""
-
-    name: str  # of the run
-    config: TrainingConfig
-    metrics: list[dict[str, Any]]  # see `runs.history.read_metrics`
-    scores: list[list[Score]]  # by metric, those that compare
-    growth: list[Growth]
-    sheet: bytes  # the last sheet of samples, a PNG file
-    reals: bytes | None  # the sheet of reals, a PNG file, if it is still there
-    clip: bytes | None  # a walk through latents, an animated WebP file
-
-
-def write_page(report: Report) -> str:
-    """Returns the page as HTML that needs nothing else: no network, no script."""
-    last = report.metrics[-1]
+def write_page(
+    name: str,
+    config: TrainingConfig,
+    metrics: list[dict[str, Any]],  # see `runs.history.read_metrics`
+    curves: list[list[Score]],  # by metric, those that compare
+    growth: list[Growth],
+    sheet: bytes,  # the last sheet of samples, a PNG file
+    reals: bytes | None,  # the sheet of reals, a PNG file, if it is still there
+    clip: bytes | None,  # a walk through latents, an animated WebP file
+) -> str:
+    """Returns the page about a run as HTML that needs nothing else: no network, no script."""
+    last = metrics[-1]
     summary = (
         f"{describe_stage(last)}, {last['kimg']:.1f} kimg, "
-        f"{duration_in_words(last.get('seconds', 0.0))} of training, on {report.config.dataset}"
+        f"{duration_in_words(last.get('seconds', 0.0))} of training, on {config.dataset}"
     )
     parts = [
-        f"<h1>{escape(report.name)}</h1><p>{escape(summary)}</p>",
+        f"<h1>{escape(name)}</h1><p>{escape(summary)}</p>",
         "<h2>Growth</h2><p>The same latents at the end of each stage.</p>",
-        *(_draw_stage(growth) for growth in report.growth),
+        *(_draw_stage(stage) for stage in growth),
     ]
-    if report.clip:
+    if clip:
         parts += [
             "<h2>Interpolation</h2><p>A walk through the space of latents, in a loop.</p>",
-            _image(report.clip, "webp", "An animation of pictures that turn into one another"),
+            _image(clip, "webp", "An animation of pictures that turn into one another"),
         ]
     parts += [
         "<h2>Curves</h2><p>Over thousands of images shown; every other stage is shaded.</p>"
         '<div class="charts">',
-        *_draw_charts(report.metrics, report.scores),
+        *_draw_charts(metrics, curves),
         "</div><h2>Samples</h2><p>The last sheet, as it stands.</p>",
-        _image(report.sheet, "png", "Samples of the generator"),
+        _image(sheet, "png", "Samples of the generator"),
     ]
-    if report.reals:
-        parts += ["<p>Reals.</p>", _image(report.reals, "png", "Pictures it was trained on")]
-    parts += ["<h2>Configuration</h2>", _draw_table(report.config)]
+    if reals:
+        parts += ["<p>Reals.</p>", _image(reals, "png", "Pictures it was trained on")]
+    parts += ["<h2>Configuration</h2>", _draw_table(config)]
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(report.name)}</title><style>{_STYLE}</style></head>"
+        f"<title>{escape(name)}</title><style>{_STYLE}</style></head>"
         f"<body>{''.join(parts)}</body></html>\n"
     )
 

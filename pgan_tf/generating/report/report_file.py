@@ -8,7 +8,7 @@ import tensorflow as tf
 from pgan_tf.generating import walk_video
 from pgan_tf.generating.output import make_folder_of, writing
 from pgan_tf.generating.painter import painter_of
-from pgan_tf.generating.report.page import Growth, Report, write_page
+from pgan_tf.generating.report.page import Growth, write_page
 from pgan_tf.generating.video import write_video
 from pgan_tf.metrics.score import comparable_scores
 from pgan_tf.metrics.score_log import metrics_of, read_scores
@@ -47,16 +47,14 @@ def write_report(run_dir: str, path: str, clip_seconds: float) -> int:
     reals = run_history.read_sheet(reals_path)[0] if tf.io.gfile.exists(reals_path) else None
     make_folder_of(path)
     page = write_page(
-        Report(
-            name=posixpath.basename(run_dir.rstrip("/")) or run_dir,
-            config=config,
-            metrics=metrics,
-            scores=[comparable_scores(scores, metric) for metric in metrics_of(scores)],
-            growth=_draw_growth(run_dir),
-            sheet=sheet,
-            reals=reals,
-            clip=_draw_clip(run_dir, clip_seconds) if clip_seconds else None,
-        )
+        name=posixpath.basename(run_dir.rstrip("/")) or run_dir,
+        config=config,
+        metrics=metrics,
+        curves=[comparable_scores(scores, metric) for metric in metrics_of(scores)],
+        growth=_draw_growth(run_dir),
+        sheet=sheet,
+        reals=reals,
+        clip=_draw_clip(run_dir, clip_seconds) if clip_seconds else None,
     )
     with writing(path):
         write_file(path, page.encode())
