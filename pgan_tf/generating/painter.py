@@ -114,14 +114,10 @@ def open_saved_model(path: str) -> Painter:
         # The signature alone would not keep the variables alive.
         return loaded.signatures["serving_default"](**given)["images"]
 
-    names = known.get("label_names")
-    if not isinstance(names, list) or len(names) != label_size or not all(map(_is_text, names)):
-        names = ()
-    return Painter(folder, height, channels, latent_size, label_size, images, tuple(names))
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    names = known.get("label_names", [])
+    are_names = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    label_names = tuple(names) if are_names and len(names) == label_size else ()
+    return Painter(folder, height, channels, latent_size, label_size, images, label_names)
 
 
 def _newest_version(path: str) -> str:
