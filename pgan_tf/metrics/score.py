@@ -1,7 +1,5 @@
 """A score and all that it depends on: two scores compare only where these are the same."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable
 from typing import Any
@@ -85,9 +83,9 @@ def scores_in(rows: Iterable[dict[str, Any]]) -> list[Score]:
 def _read(row: dict[str, Any]) -> Score:
     for field in dataclasses.fields(Score):
         value = row.get(field.name, field.default)
-        if field.type == "int":
+        if field.type is int:
             fits = is_count(value)
-        elif field.type == "str":
+        elif field.type is str:
             fits = isinstance(value, str)
         elif isinstance(value, dict):
             fits = row.get("headline") in list(value)
