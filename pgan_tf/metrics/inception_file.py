@@ -20,7 +20,7 @@ from tqdm import tqdm
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_file
 from tfrecords.common.locking import locked
-from tfrecords.common.remote import read_whole
+from tfrecords.common.paths import read_whole
 from tfrecords.sources.archives import tar
 
 GRAPH_NAME = "classify_image_graph_def.pb"
