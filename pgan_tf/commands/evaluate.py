@@ -149,7 +149,7 @@ def evaluating(
         file = read_inception_file(metric_flags.INCEPTION.value, run_flags.DATA_CACHE.value)
         inception = InceptionGraph(file)
     checksum = inception.sha256 if inception else ""
-    metrics = make_metrics(names, info, resolution, num_images, reals.seed, checksum)
+    metrics = make_metrics(names, reals, checksum)
     total = Evaluation.num_pictures(reals, generators)
     with tqdm(total=total, unit="img", dynamic_ncols=True) as bar:
         yield Evaluation(metrics, reals, bar.update, inception), bar.update

@@ -16,12 +16,11 @@ import posixpath
 
 import numpy as np
 from absl import flags
-from tqdm import tqdm
 
 from pgan_tf.commands import trained_flags as given
 from pgan_tf.generating import neighbours, walk_video
 from pgan_tf.generating import parsing as requests
-from pgan_tf.generating.output import check_folder_name
+from pgan_tf.generating.output import check_folder_name, make_folder_of, write_picture
 from pgan_tf.generating.painter import Painter, open_saved_model, painter_of, truncated
 from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
 from pgan_tf.generating.training_video import draw_training, training_size
@@ -208,8 +207,7 @@ def write_training(path: str) -> None:
     num_frames = max(2, round((SECONDS.value or 10.0) * FPS.value))
     requests.check_video(*training_size(sheets, SCALE.value), num_frames)
     frames = draw_training(sheets, metrics, num_frames, SCALE.value)
-    bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
-    write_video(path, bar, num_frames, FPS.value)
+    write_video(path, frames, num_frames, FPS.value)
     print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {len(sheets)} sheets")
 
 
@@ -226,14 +224,13 @@ def write_walk(
     if VIDEO.value == "slerp":
         if len(set(seeds)) < 2:
             raise UserError(f"--seeds: expected at least two for a slerp, got {seeds}")
-        walk = walk_video.walk_between(painter, seeds, classes, columns * rows, num_frames)
+        walk = walk_video.walk_between(painter, seeds, classes, columns * rows)
     else:
         keyframes = walk_video.num_keyframes(seconds, SMOOTHING.value)
         count = columns * rows
-        walk = walk_video.random_walk(painter, seeds[0], classes, count, num_frames, keyframes)
-    frames = walk_video.draw_walk(painter, walk, columns, scale)
-    bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
-    write_video(path, bar, num_frames, FPS.value)
+        walk = walk_video.random_walk(painter, seeds[0], classes, count, keyframes)
+    frames = walk_video.draw_walk(painter, walk, num_frames, columns, scale)
+    write_video(path, frames, num_frames, FPS.value)
     size = f"{columns * side} x {rows * side} px"
     print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {size}")
 
@@ -283,7 +280,8 @@ def write_neighbours(
     samples = np.stack(list(draw_seeds(painter, seeds, classes)))
     found = neighbours.find_neighbours(samples, info, NEIGHBOURS.value, mirrored, measures)
     sheet = neighbours.make_sheet(samples, found, columns, SCALE.value or 1)
-    neighbours.write_sheet(path, sheet)
+    make_folder_of(path)
+    write_picture(path, sheet)
     print(neighbours.describe(seeds, found))
     seen = counted(info.num_images, "picture") + " and their mirror images" * mirrored
     samples_of = f"{counted(len(seeds), 'sample')} of {painter.resolution} px"

@@ -15,7 +15,7 @@ from pgan_tf.config.training import ScheduleConfig, TrainingConfig
 from pgan_tf.devices.strategy import check_batch_sizes, has_gpu
 from pgan_tf.metrics.by_name import check_resolution, make_metrics, need_inception, parse_names
 from pgan_tf.metrics.evaluation import RealPictures, default_num_images
-from pgan_tf.metrics.in_training import Plan, Scorer
+from pgan_tf.metrics.in_training import Scorer
 from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.planning.limits import check_memory, check_ticks, physical_memory
@@ -164,7 +164,7 @@ def make_scorer(
         info, config.network.resolution, num_images, seed, given.MAX_BAD_RECORDS.value
     )
     checksum = inception.sha256 if inception else ""
-    metrics = make_metrics(names, info, reals.resolution, num_images, seed, checksum)
+    metrics = make_metrics(names, reals, checksum)
     every = metric_flags.EVERY.value or metric_flags.DEFAULT_EVERY
-    plan = Plan(metrics, every, metric_flags.KEEP_BEST.value, inception)
-    return Scorer(plan, reals, run_dir, config)
+    keep_best = metric_flags.KEEP_BEST.value
+    return Scorer(metrics, reals, run_dir, config.schedule, every, keep_best, inception)
