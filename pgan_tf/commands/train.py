@@ -41,7 +41,7 @@ from pgan_tf.devices.workers import ALONE, Workers, read_workers
 from pgan_tf.metrics.in_training import Scorer
 from pgan_tf.planning.dry_run import describe_run
 from pgan_tf.planning.flops import cpu_days
-from pgan_tf.planning.trial import try_heaviest_stage
+from pgan_tf.planning.measurement import try_heaviest_stage
 from pgan_tf.runs import flags_file
 from pgan_tf.runs.folder import (
     check_folder,
