@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from io import FileIO
 
 from tfrecords.writing.journal import write_all
-
-_HASH_BLOCK_BYTES = 2**22
 
 
 class Shards:
@@ -22,33 +21,28 @@ class Shards:
     ) -> None:
         """Goes on where a conversion ended.
 
-        Args:
-            folder: where the files are.
-            resolution: in pixels.
-            shard_bytes: a record that would make a file larger than this begins another.
-            found: name to (bytes, records) of the files that a journal tells of, those of
-                other resolutions too. What a file has more is cut off.
-
-        Raises:
-            ValueError: a file is not there, or holds less.
+        A record that would make a file larger than `shard_bytes` begins another. `found` is what
+        a journal tells of files, of other resolutions too: name to (bytes, records). What a file
+        has more is cut off. Raises ValueError if one is missing, or holds less.
         """
         self._folder = folder
         self._log2 = resolution.bit_length() - 1
         self._shard_bytes = shard_bytes
-        self._file = -1  # none
+        self._file: FileIO | None = None
+        self._hash = hashlib.sha256()
         self._changed: set[int] = set()
         # Of each shard.
         self._bytes: list[int] = []
         self._records: list[int] = []
-        self._digests: list[str] = []  # but not of the last
-        self._hash = hashlib.sha256()
+        self._digests: list[str] = []  # but not of the one that is open
         while (name := self._name(len(self._bytes))) in found:
             num_bytes, num_records = found[name]
-            if self._file >= 0:
-                self._close()
-            self._reopen(name, num_bytes)
-            self._bytes.append(num_bytes)
-            self._records.append(num_records)
+            path = os.path.join(folder, name)
+            if not os.path.exists(path) or os.path.getsize(path) < num_bytes:
+                self.close()
+                raise ValueError(f"{path} holds less than was written")
+            os.truncate(path, num_bytes)
+            self._begin(num_bytes, num_records)
 
     @property
     def num_records(self) -> int:
@@ -73,23 +67,21 @@ class Shards:
     def sync(self) -> dict[str, tuple[int, int]]:
         """Waits until all is on the disk.
 
-        Returns:
-            Name to (bytes, records) of the files that changed since the last time.
+        Returns name to (bytes, records) of the files that changed since the last time.
         """
-        if self._file >= 0 and self._changed:
-            os.fsync(self._file)
+        if self._file and self._changed:
+            os.fsync(self._file.fileno())
         changed = {self._name(i): (self._bytes[i], self._records[i]) for i in self._changed}
         self._changed.clear()
         return changed
 
     def finish(self, name: str) -> list[dict[str, int | str]]:
-        """Closes the files and gives them their names in a data set called `name`.
+        """Gives all files the names that a finished dataset called `name` has.
 
-        Returns:
-            What `dataset.json` tells of each file, in order.
+        Returns what `dataset.json` tells of them, in order.
         """
-        self._close()
-        entries = []
+        self._end()
+        entries: list[dict[str, int | str]] = []
         for i, digest in enumerate(self._digests):
             shard = f"-{i:05}-of-{len(self._digests):05}" if len(self._digests) > 1 else ""
             file = f"{name}-r{self._log2:02}{shard}.tfrecords"
@@ -107,44 +99,35 @@ class Shards:
 
     def close(self) -> None:
         """Closes the file that is open, if one is."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        if self._file:
+            self._file.close()
+            self._file = None
 
-    def _begin(self) -> None:
-        if self._file >= 0:
-            self._close()
+    def _begin(self, num_bytes: int = 0, num_records: int = 0) -> None:
+        """Ends the last shard, and opens the next, which holds so much already."""
+        self._end()
         path = os.path.join(self._folder, self._name(len(self._bytes)))
-        # Nothing that the journal does not tell of may stay in it.
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
         self._hash = hashlib.sha256()
-        self._bytes.append(0)
-        self._records.append(0)
+        if num_bytes:
+            with open(path, "rb") as file:
+                self._hash = hashlib.file_digest(file, "sha256")
+        # Nothing that the journal does not tell of may stay in a new one.
+        self._file = FileIO(path, "ab" if num_bytes else "wb")
+        self._bytes.append(num_bytes)
+        self._records.append(num_records)
 
     def _flush(self, frames: list[bytes]) -> None:
-        if not frames:
-            return
-        data = b"".join(frames)
-        write_all(self._file, data)
-        self._hash.update(data)
-        self._changed.add(len(self._bytes) - 1)
+        if frames and self._file:
+            data = b"".join(frames)
+            write_all(self._file.fileno(), data)
+            self._hash.update(data)
+            self._changed.add(len(self._bytes) - 1)
 
-    def _close(self) -> None:
-        if self._file >= 0:
-            os.fsync(self._file)
+    def _end(self) -> None:
+        if self._file:
+            os.fsync(self._file.fileno())
             self.close()
             self._digests.append(self._hash.hexdigest())
-
-    def _reopen(self, name: str, num_bytes: int) -> None:
-        path = os.path.join(self._folder, name)
-        if not os.path.exists(path) or os.path.getsize(path) < num_bytes:
-            raise ValueError(f"{path} holds less than was written")
-        os.truncate(path, num_bytes)
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
-        self._hash = hashlib.sha256()
-        with open(path, "rb") as file:
-            while block := file.read(_HASH_BLOCK_BYTES):
-                self._hash.update(block)
 
     def _name(self, index: int) -> str:
         return f"r{self._log2:02}-{index:05}.part"
