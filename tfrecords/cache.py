@@ -46,15 +46,14 @@ def prepare(
 
     Args:
         data: a folder of TFRecords, or a source as for `open_source`.
-        cache_dir: where converted datasets are kept, local or remote.
+        cache_dir: local or remote.
         options: as they were asked for.
-        labels: as for `open_source`; other than None and `none` it needs some.
+        labels: as for `open_source`; values other than None and `none` require some.
         tfds_data_dir: where TensorFlow Datasets keeps its files.
-        encoding: of what is converted now, `png` or `raw`; what was converted before holds the
-            same pictures in either.
-        labels_note: goes after the line on the labels, which is printed unless it is None.
-        before_converting: told of what will be converted, without its files, and with the
-            pictures that may yet be rejected; what it raises comes before anything is written.
+        encoding: of a new conversion, `png` or `raw`; an earlier one is used in either.
+        labels_note: goes after the line on the labels, which is not printed if this is None.
+        before_converting: is told of what will be converted, without files, and with pictures
+            that may yet be rejected; what it raises comes before anything is written.
 
     Raises:
         UserError: as `read_dataset_info`, `open_source` and `write_dataset` do, or there are

@@ -1,7 +1,5 @@
 """Which records of the data are damaged: each counts once, however often it is met."""
 
-from __future__ import annotations
-
 import numpy as np
 import tensorflow as tf
 

@@ -4,8 +4,6 @@ Pictures are read by number in the order of `order`: going on costs nothing, and
 reads only the pictures that its own devices train on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

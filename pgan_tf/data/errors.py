@@ -1,7 +1,5 @@
 """What can go wrong with the data while training, as one-line errors."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager

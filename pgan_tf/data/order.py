@@ -4,8 +4,6 @@ Nothing is drawn one after the other. Training can go on anywhere at once, and e
 workers reads its own part, without remembering or repeating what came before.
 """
 
-from __future__ import annotations
-
 import tensorflow as tf
 
 # Of the keyed permutation; TensorFlow's default of 4 leaves epochs that resemble each other.

@@ -1,7 +1,5 @@
 """Real images as the discriminator sees them: mirrored, in range, faded."""
 
-from __future__ import annotations
-
 import tensorflow as tf
 
 

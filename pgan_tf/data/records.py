@@ -3,8 +3,6 @@
 Both ways read any record at once, and put the next good one in the place of a damaged one.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """What a run will take, stage by stage, before it begins."""
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from collections.abc import Callable
@@ -87,10 +85,7 @@ def describe_run(
 
 
 def describe(
-    config: TrainingConfig,
-    times: dict[Stage, StageTime],
-    num_replicas: int,
-    keep_checkpoints: int,
+    config: TrainingConfig, times: dict[Stage, StageTime], num_replicas: int, keep_checkpoints: int
 ) -> str:
     """Returns the text of `describe_run` for known times."""
     risen = dataclasses.replace(config.schedule, rampup_kimg=0.0)

@@ -22,8 +22,6 @@ Winograd's algorithm, which does less, can be faster than this count allows. Act
 Adam and operations on kernels do not count.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 from pgan_tf.config.schedule import Stage
@@ -42,10 +40,7 @@ _PASSES_PER_ITERATION = 8
 _CPU_MULTIPLICATIONS_PER_SECOND = 1e11
 
 _FIRST = ("4x4_dense", "from_rgb")
-_ABOVE_STATISTICS = (
-    *("4x4_conv", "4x4_dense0", "4x4_dense1"),
-    "4x4_minibatch_discrimination",
-)
+_ABOVE_STATISTICS = ("4x4_conv", "4x4_dense0", "4x4_dense1", "4x4_minibatch_discrimination")
 
 
 @dataclasses.dataclass(frozen=True)

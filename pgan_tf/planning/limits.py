@@ -1,7 +1,5 @@
 """What a run takes and what no machine can bear, by arithmetic alone. No TensorFlow."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import os
@@ -18,10 +16,7 @@ MOST_TICKS = 1_000_000
 # The memory estimate is up to 1.45 times what was measured: half of it is certainly needed.
 _SURELY_TAKEN = 0.5
 # Control groups, versions 2 and 1.
-_CONTAINER_LIMITS = (
-    "/sys/fs/cgroup/memory.max",
-    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-)
+_CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _ARRAY_HEADER = 330  # bytes that an array in a .npz file takes for its names and header
 
 
@@ -73,8 +68,7 @@ def checkpoint_bytes(stage: Stage, config: TrainingConfig) -> int:
 def disk_bytes(config: TrainingConfig, keep_checkpoints: int, sheet_pixels: int) -> Disk:
     """Estimates what a run leaves on disk.
 
-    `keep_checkpoints` is how many of the newest checkpoints stay besides the last one of each
-    stage, which always does.
+    The newest `keep_checkpoints` checkpoints stay, and the last one of each stage.
     """
     stages = reached_stages(config)
     ticks = [ticks_in(stage, config) for stage in stages]
@@ -109,11 +103,7 @@ def physical_memory() -> int | None:
 
 
 def check_memory(config: TrainingConfig, num_replicas: int, memory: int | None) -> None:
-    """Refuses a run with a stage that surely does not fit into a device's `memory`, in bytes.
-
-    Raises:
-        UserError: names the flags that make it too large.
-    """
+    """Raises UserError, with the flags to change, if a stage surely exceeds `memory`, in bytes."""
     stage = heaviest_stage(config, num_replicas)
     least = round(_SURELY_TAKEN * memory_bytes(stage, config, num_replicas))
     if memory is None or least <= memory:

@@ -1,7 +1,5 @@
 """Iterations of one stage by themselves: to time them, and to see whether they fit in memory."""
 
-from __future__ import annotations
-
 import dataclasses
 import gc
 import math

@@ -1,7 +1,5 @@
 """What a stage's training costs: speed, arithmetic, memory."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 import time

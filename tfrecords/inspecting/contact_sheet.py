@@ -41,18 +41,12 @@ class Row:
 def show(folder: str, path: str, resolution: int | None = None, count: int | None = None) -> str:
     """Draws pictures that are spread over a dataset into one picture file.
 
-    With classes each row is one of the first 32 classes. Returns what is to be seen, in words.
+    With classes each row is one of the first 32 classes. By default there are 64 pictures, or 10
+    of each class, at the largest resolution that fits into a sheet about 1000 px wide. Smaller
+    pictures are enlarged. Returns what is to be seen, in words.
 
-    Args:
-        folder: of the dataset, local or remote.
-        path: of the PNG, JPEG or WebP to make, which must not exist.
-        resolution: of the pictures, in pixels; None is the largest that fits into a sheet about
-            1000 px wide. Smaller pictures are enlarged.
-        count: how many pictures, of each class where there are classes; None is 64, or 10 of
-            each class.
-
-    Raises:
-        UserError: there is no such dataset or resolution, or the file exists.
+    Raises UserError if there is no such dataset or resolution, or the file, a PNG, JPEG or WebP,
+    exists.
     """
     check_picture_name(path, "out")
     if tf.io.gfile.exists(path):

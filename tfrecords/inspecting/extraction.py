@@ -26,22 +26,12 @@ def extract(
 ) -> int:
     """Writes pictures as PNG files called by their numbers: all of them, or nothing.
 
-    `tfrecords.create` makes the same pictures of these files.
+    By default all, at the largest resolution; `indices` such as `0-99,150` chooses some. With
+    `by_class` each class gets a sub-folder with its name; pictures without a class stay outside.
+    `tfrecords.create` makes the same pictures of these files. Returns how many were written.
 
-    Args:
-        folder: of the dataset, local or remote.
-        out_dir: the folder to make; absent or empty so far.
-        resolution: of the pictures, in pixels; the largest when None.
-        indices: which ones, such as `0-99,150`; all when None.
-        by_class: gives each class a sub-folder with its name; pictures without a class stay
-            outside.
-
-    Returns:
-        How many were written.
-
-    Raises:
-        UserError: `out_dir` is not empty, or there is no such dataset, resolution or
-            picture, or with `by_class` there are no classes.
+    Raises UserError if `out_dir` is not empty, or there is no such dataset, resolution, picture,
+    or with `by_class` there are no classes.
     """
     _check_out_dir(out_dir)
     info = read_dataset_info(folder)

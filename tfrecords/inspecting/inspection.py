@@ -37,7 +37,7 @@ class Pictures:
     """The pictures of one resolution, by their number over all files; for any thread."""
 
     def __init__(self, info: DatasetInfo, resolution: int) -> None:
-        """Opens the files. Raises UserError if there is no such resolution, or one is damaged."""
+        """Opens the files. Raises UserError if one is damaged or there is no such resolution."""
         if resolution not in info.files:
             raise UserError(
                 f"resolution: expected one of {', '.join(map(str, info.files))}, got {resolution}"

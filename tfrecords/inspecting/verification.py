@@ -122,7 +122,6 @@ def _check_details(info: DatasetInfo, details: dict[str, Any]) -> Iterator[str]:
     """Compares `dataset.json` with the files that can be counted without reading them."""
     path = paths.join(info.folder, JSON_NAME)
     found = {
-        "num_images": info.num_images,
         "num_channels": info.num_channels,
         "encoding": info.encoding,
         "resolutions": sorted(info.files),

@@ -1,7 +1,5 @@
 """What decides a dataset's bytes, and what is written beside its pictures."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -61,10 +59,7 @@ class Conversion:
         return all(details.get(name) == value for name, value in self._details().items())
 
     def write_rest(
-        self,
-        folder: str,
-        files: list[dict[str, Any]],
-        rejected: Sequence[tuple[int, str, str]],
+        self, folder: str, files: list[dict[str, Any]], rejected: Sequence[tuple[int, str, str]]
     ) -> None:
         """Writes labels, the list of rejected pictures, and `dataset.json` last.
 

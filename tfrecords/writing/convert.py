@@ -4,8 +4,6 @@ A chunk is some pictures that follow each other in the dataset's order. One proc
 the records of every resolution; the writer puts chunk after chunk into files.
 """
 
-from __future__ import annotations
-
 import contextlib
 import multiprocessing
 import pickle

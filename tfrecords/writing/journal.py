@@ -5,12 +5,10 @@ tells what one more chunk of pictures added. A line counts when it is whole, and
 was on the disk before it was written. The folder is locked, so that no two processes write it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
-from typing import Any
+from typing import Any, Self
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.locking import locked
@@ -20,26 +18,15 @@ from tfrecords.format.dataset_json import JOURNAL_NAME
 
 
 class Journal:
-    """An open, locked journal.
+    """An open, locked journal."""
 
-    Attributes:
-        position: how many pictures of the dataset's order are converted.
-        files: name to (bytes, records) of each file so far.
-        rejected: the pictures left out so far: (index in the source, name, reason).
-        restarted: why what was there before cannot be used, or None.
-    """
-
-    restarted: str | None
+    restarted = ""  # why what was there before cannot be used
 
     def __init__(self, folder: str, key: dict[str, Any]) -> None:
         """Opens the journal of a local folder, made if need be, for a conversion with this key.
 
-        What the folder holds of another conversion is removed.
-
-        Raises:
-            BusyError: another process has it open.
-            UserError: the folder holds files, but not those of a conversion.
-            OSError: it cannot be written.
+        What the folder holds of another conversion is removed. Raises BusyError if another
+        process has it open, and UserError if it holds files, but not those of a conversion.
         """
         self._folder = folder
         self._key = key
@@ -57,10 +44,11 @@ class Journal:
             stack.enter_context(locked(folder, f"{folder}: {busy}"))
             self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - kept open
             stack.callback(self.close)
+            self._forget()
             self._read()
             self._until_the_end = stack.pop_all()
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -71,16 +59,9 @@ class Journal:
         self._file.close()
 
     def append(
-        self,
-        position: int,
-        files: dict[str, tuple[int, int]],
-        rejected: list[tuple[int, str, str]],
+        self, position: int, files: dict[str, tuple[int, int]], rejected: list[tuple[int, str, str]]
     ) -> None:
-        """Adds a chunk whose records are on the disk.
-
-        `position` is where the next chunk begins, `files` those that this one changed, with
-        their (bytes, records), and `rejected` its (index in the source, name, reason).
-        """
+        """Adds a chunk whose records are on the disk; the next one begins at `position`."""
         line = {"next": position, "files": files, "rejected": rejected}
         self._write(line)
         self._add(line)
@@ -92,14 +73,13 @@ class Journal:
                 os.remove(os.path.join(self._folder, name))
         self._file.truncate(0)
         self._write({"key": self._key})
-        self._clear()
+        self._forget()
         self.restarted = reason
 
-    def _clear(self) -> None:
-        self.position = 0
-        self.files: dict[str, tuple[int, int]] = {}
-        self.rejected: list[tuple[int, str, str]] = []
-        self.restarted = None
+    def _forget(self) -> None:
+        self.position = 0  # how many pictures of the dataset's order are converted
+        self.files: dict[str, tuple[int, int]] = {}  # name to (bytes, records)
+        self.rejected: list[tuple[int, str, str]] = []  # (index in the source, name, reason)
 
     def _add(self, line: dict[str, Any]) -> None:
         self.position = line["next"]
@@ -111,7 +91,6 @@ class Journal:
         os.fsync(self._file.fileno())
 
     def _read(self) -> None:
-        self._clear()
         lines, num_bytes = read_lines(self._folder)
         if not lines:
             self.restart("")

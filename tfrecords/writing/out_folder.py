@@ -1,7 +1,5 @@
 """The folder that a dataset is made in: whether it can be, its room, and how it gets there."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil
@@ -18,11 +16,8 @@ from tfrecords.pictures.source import PictureOptions
 
 
 def normalize(out_dir: str) -> str:
-    """Returns a folder's whole path, without a slash at its end.
-
-    Raises UserError if its name is no text: TensorFlow could not open what is in it.
-    """
-    if not is_text(out_dir):
+    """Returns a folder's absolute path, without a slash at its end."""
+    if not is_text(out_dir):  # TensorFlow could not open what is in it
         raise UserError(f"{as_text(out_dir)}: expected a name in UTF-8: take another name")
     return out_dir.rstrip("/") if is_remote(out_dir) else os.path.abspath(out_dir)
 
@@ -32,16 +27,11 @@ def check_out_dir(out_dir: str) -> None:
     if not out_dir:
         raise UserError("out: expected a folder to make, got an empty name")
     normalize(out_dir)
-    if is_remote(out_dir):
-        files = load_gfile()
-        exists, isdir, listdir = files.exists, files.isdir, files.listdir
-    else:
-        exists, isdir, listdir = os.path.lexists, os.path.isdir, os.listdir
-    if not exists(out_dir):
+    if not paths.exists(out_dir) and not os.path.islink(out_dir):
         return
-    if not isdir(out_dir):
+    if not paths.is_folder(out_dir):
         raise UserError(f"{out_dir}: expected a folder to make, found a file: take another name")
-    if listdir(out_dir):
+    if paths.list_names(out_dir):
         raise UserError(
             f"{out_dir}: expected a new or empty folder, it holds files: "
             "remove it or take another name"

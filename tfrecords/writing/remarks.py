@@ -1,7 +1,5 @@
 """What is said about the pictures of a conversion: of many that are alike in one line."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

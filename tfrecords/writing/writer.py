@@ -5,8 +5,6 @@ conversion before that, it goes on from the last chunk of pictures when it is st
 The files depend neither on how many processes convert, nor on interruptions.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os
@@ -63,8 +61,8 @@ def write_dataset(
     Args:
         source: the pictures.
         options: settled; the resolution is at most 1024.
-        out_dir: the folder to make, local or remote; absent or empty so far, or the same
-            dataset, which is left as it is.
+        out_dir: the folder to make, local or remote: absent or empty, or the same dataset, which
+            is left as it is.
         shuffle: into a random order, always the same; training wants it if the source is sorted.
         encoding: `png` or `raw`, see `record`.
         shard_bytes: a record that would make a file larger begins the next.
@@ -74,9 +72,9 @@ def write_dataset(
 
     Raises:
         UserError: an argument is invalid; `out_dir` is not empty or cannot be written; the disk
-            is too small, or full; another process writes the same; a converting process died;
-            all pictures were rejected, or one was and `strict` is on. In the last two cases
-            nothing is kept, otherwise the same call goes on.
+            is too small, or full; another process writes the same; a converting process died.
+            The same call then goes on. Or all pictures were rejected, or one was and `strict` is
+            on: then nothing is kept.
     """
     _check(source, options, encoding, shard_bytes, processes)
     out_dir = out_folder.normalize(out_dir)
@@ -131,7 +129,7 @@ def _convert_and_finish(
     source, notes = conversion.source, Remarks()
     with _writing(out_dir, partial):
         shards = _open_shards(conversion, journal, partial)
-    try:
+    with contextlib.closing(shards):
         if journal.restarted:
             print(f"{partial}: {journal.restarted}: starting afresh", flush=True)
         elif journal.position:
@@ -142,50 +140,33 @@ def _convert_and_finish(
                 for name, note in chunk.notes:
                     notes.add(name, note)
                 with _writing(out_dir, partial):
-                    _write_chunk(chunk, shards, journal)
+                    files = shards.write(chunk.frames)
+                    end = chunk.task.start + len(chunk.task.indices)
+                    journal.append(end, files, chunk.rejected)
                 _refuse(source, journal, partial, strict)
         with _writing(out_dir, partial):
-            files = [
-                entry
-                for resolution in sorted(shards)
-                for entry in shards[resolution].finish(source.name)
-            ]
-            conversion.write_rest(partial, files, journal.rejected)
+            conversion.write_rest(partial, shards.finish(source.name), journal.rejected)
             out_folder.check_out_dir(out_dir)  # another process may have made it meanwhile
             journal.close()
             put_in_place(partial, out_dir)
             with contextlib.suppress(FileNotFoundError):  # the same command has found it meanwhile
                 os.remove(os.path.join(out_dir, JOURNAL_NAME))
-    finally:
-        for one in shards.values():
-            one.close()
     for line in describe_notes(notes) + describe_rejected(_all_rejected(source, journal)):
         print(line, flush=True)
 
 
-def _open_shards(conversion: Conversion, journal: Journal, partial: str) -> dict[int, Shards]:
+def _open_shards(conversion: Conversion, journal: Journal, partial: str) -> Shards:
     undo_finish(partial)
+    resolutions = pyramid.resolutions(conversion.options.side)
     try:
-        return _open_shards_as_journaled(conversion, journal, partial)
+        shards = Shards(partial, resolutions, conversion.shard_bytes, journal.files)
+        written = {journal.position - len(journal.rejected)}
+        if shards.num_records() == written and journal.position <= conversion.source.num_pictures:
+            return shards
+        journal.restart("its journal tells of other pictures than its files hold")
     except ValueError as error:
         journal.restart(str(error))
-        return _open_shards_as_journaled(conversion, journal, partial)
-
-
-def _open_shards_as_journaled(
-    conversion: Conversion, journal: Journal, partial: str
-) -> dict[int, Shards]:
-    shards = {
-        resolution: Shards(partial, resolution, conversion.shard_bytes, journal.files)
-        for resolution in pyramid.resolutions(conversion.options.side)
-    }
-    counts = {one.num_records for one in shards.values()}
-    end = conversion.source.num_pictures
-    if journal.position > end or counts != {journal.position - len(journal.rejected)}:
-        for one in shards.values():
-            one.close()
-        raise ValueError("its journal tells of other pictures than its files hold")
-    return shards
+    return Shards(partial, resolutions, conversion.shard_bytes, {})
 
 
 def _convert(conversion: Conversion, start: int, processes: int) -> Generator[Chunk, None, None]:
@@ -206,15 +187,6 @@ def _convert(conversion: Conversion, start: int, processes: int) -> Generator[Ch
         for chunk in chunks:
             yield chunk
             bar.update(len(chunk.task.indices))
-
-
-def _write_chunk(chunk: Chunk, shards: dict[int, Shards], journal: Journal) -> None:
-    for resolution, frames in chunk.frames.items():
-        shards[resolution].write(frames)
-    files: dict[str, tuple[int, int]] = {}
-    for one in shards.values():
-        files |= one.sync()
-    journal.append(chunk.task.start + len(chunk.task.indices), files, chunk.rejected)
 
 
 def _all_rejected(source: Source, journal: Journal) -> list[tuple[str, str]]:
@@ -240,11 +212,7 @@ def _refuse(source: Source, journal: Journal, partial: str, strict: bool) -> Non
 
 
 def _check(
-    source: Source,
-    options: PictureOptions,
-    encoding: str,
-    shard_bytes: int,
-    processes: int | None,
+    source: Source, options: PictureOptions, encoding: str, shard_bytes: int, processes: int | None
 ) -> None:
     if options.resolution is None or options.allow_upscaling is None:
         raise ValueError(f"options: expected settled ones, got {options}")
