@@ -7,11 +7,11 @@ from collections.abc import Callable
 import tensorflow as tf
 from tqdm import tqdm
 
+from pgan_tf.config.networks import multiplications, parameters
 from pgan_tf.config.schedule import Stage, describe_end, position_at
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.devices.memory import memory_bytes
 from pgan_tf.devices.out_of_memory import readable_memory_errors
-from pgan_tf.networks.arithmetic import multiplications, parameters
 from pgan_tf.planning.limits import disk_bytes, images_in, reached_stages
 from pgan_tf.planning.measurement import measure_step
 from pgan_tf.runs.sheets import sheet_shape

@@ -24,14 +24,14 @@ Adam and operations on kernels do not count.
 
 import dataclasses
 
-from pgan_tf.config.schedule import Stage
-from pgan_tf.config.training import NetworkConfig, TrainingConfig
-from pgan_tf.networks.arithmetic import (
+from pgan_tf.config.networks import (
     Layer,
     discriminator_layers,
     generator_layers,
     multiplications,
 )
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig, TrainingConfig
 from pgan_tf.planning.limits import images_in, reached_stages
 
 # Of one picture's way through both networks, forward and backward in all steps: the D step
@@ -54,7 +54,7 @@ class StepFlops:
 def step_flops(stage: Stage, config: NetworkConfig, loss: str = "wgan_gp") -> StepFlops:
     """Counts the least arithmetic of a D step and a G step, for one real image.
 
-    `loss` is one of `config.losses.LOSSES`.
+    `loss` is one of `config.training.LOSSES`.
     """
     generator = generator_layers(stage, config)
     discriminator = discriminator_layers(stage, config)

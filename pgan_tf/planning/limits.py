@@ -4,11 +4,11 @@ import contextlib
 import dataclasses
 import os
 
+from pgan_tf.config.networks import discriminator_layers, generator_layers
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.schedule import Stage, make_stages, position_at
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.devices.memory import FLOAT, memory_bytes
-from pgan_tf.networks.arithmetic import discriminator_layers, generator_layers
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import size_in_words
 

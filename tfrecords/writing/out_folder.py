@@ -11,7 +11,7 @@ from tfrecords.common.in_words import size_in_words
 from tfrecords.common.names import as_text, is_text
 from tfrecords.common.paths import is_remote, load_gfile
 from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME
-from tfrecords.pictures import pyramid
+from tfrecords.pictures.images import resolutions
 from tfrecords.pictures.source import PictureOptions
 
 
@@ -42,8 +42,7 @@ def record_bytes(options: PictureOptions) -> int:
     """Returns an upper bound for the uncompressed records of one picture, in bytes."""
     overhead = 64  # of a frame and a message
     return sum(
-        options.num_channels * resolution**2 + overhead
-        for resolution in pyramid.resolutions(options.side)
+        options.num_channels * resolution**2 + overhead for resolution in resolutions(options.side)
     )
 
 
@@ -55,7 +54,7 @@ def estimate_bytes(num_pictures: int, options: PictureOptions, encoding: str) ->
     """
     size: float = record_bytes(options)
     if encoding == "png":
-        size = 0.7 * size + 100 * len(pyramid.resolutions(options.side))
+        size = 0.7 * size + 100 * len(resolutions(options.side))
     return round(num_pictures * size)
 
 

@@ -157,16 +157,16 @@ def _convert_and_finish(
 
 def _open_shards(conversion: Conversion, journal: Journal, partial: str) -> Shards:
     undo_finish(partial)
-    resolutions = pyramid.resolutions(conversion.options.side)
+    sides = resolutions(conversion.options.side)
     try:
-        shards = Shards(partial, resolutions, conversion.shard_bytes, journal.files)
+        shards = Shards(partial, sides, conversion.shard_bytes, journal.files)
         written = {journal.position - len(journal.rejected)}
         if shards.num_records() == written and journal.position <= conversion.source.num_pictures:
             return shards
         journal.restart("its journal tells of other pictures than its files hold")
     except ValueError as error:
         journal.restart(str(error))
-    return Shards(partial, resolutions, conversion.shard_bytes, {})
+    return Shards(partial, sides, conversion.shard_bytes, {})
 
 
 def _convert(conversion: Conversion, start: int, processes: int) -> Generator[Chunk, None, None]:
