@@ -56,10 +56,9 @@ def check_place(
     So it would with a name of the same letters, small or capital. `chosen` says that the user gave
     the name, and so means this place.
     """
-    taken = {model["name"] for model in listed}
+    paths = {model["name"]: model["path"] for model in listed}
     models = posixpath.join(export_dir, "models")
-    if tf.io.gfile.isdir(models):
-        taken |= set(list_folder(models))
+    taken = {*paths, *list_folder(models)}
     for other in taken - {name}:
         if _folded(other) == _folded(name):
             raise UserError(
@@ -68,7 +67,6 @@ def check_place(
             )
     if chosen or name not in taken:
         return
-    paths = {model["name"]: model["path"] for model in listed}
     path = paths.get(name) or _newest(posixpath.join(models, name))
     place = posixpath.join(export_dir, path)
     # What somebody removed is in nobody's way; a place elsewhere is somebody's own entry.
