@@ -79,18 +79,6 @@ _COLUMNS = (
 )
 
 
-def make_config(precision: str, resolution: int) -> TrainingConfig:
-    """Returns the configuration whose last stage is measured."""
-    return TrainingConfig(
-        network=NetworkConfig(
-            resolution=resolution, fmap_base=FMAP_BASE.value, fmap_max=FMAP_MAX.value
-        ),
-        schedule=ScheduleConfig(resolution=resolution, batch_size=BATCH_SIZE.value),
-        precision=precision,
-        jit_compile=JIT_COMPILE.value,
-    )
-
-
 def to_table(costs: Sequence[StageCost]) -> str:
     """Returns the measurements as aligned columns."""
     rows = [[title for title, _, _ in _COLUMNS]]
@@ -104,11 +92,18 @@ def to_table(costs: Sequence[StageCost]) -> str:
 
 def main() -> None:
     """Measures each stage in a process of its own."""
-    configs = [
-        make_config(precision, resolution)
-        for precision, resolution in itertools.product(PRECISION.value, RESOLUTION.value)
-    ]
-    for config in configs:
+    configs = []
+    for precision, resolution in itertools.product(PRECISION.value, RESOLUTION.value):
+        network = NetworkConfig(
+            resolution=resolution, fmap_base=FMAP_BASE.value, fmap_max=FMAP_MAX.value
+        )
+        config = TrainingConfig(
+            network=network,
+            schedule=ScheduleConfig(resolution=resolution, batch_size=BATCH_SIZE.value),
+            precision=precision,
+            jit_compile=JIT_COMPILE.value,
+        )
+        configs.append(config)
         check_batch_sizes(config, 1)  # devices are the measuring processes', not this one's
         if not tf.config.list_physical_devices("GPU"):
             check_memory(config, 1, physical_memory())

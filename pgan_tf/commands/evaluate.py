@@ -124,12 +124,7 @@ def score_all(
 ) -> Iterator[list[Score]]:
     """Sums the reals up, and gives each generator's scores while a bar shows how far it is.
 
-    Args:
-        generators: `count` of them; each is read when it is due.
-        count: for the bar.
-        names: of the metrics.
-        info: the real pictures.
-        resolution: that pictures are compared at.
+    A generator, of which there are `count`, is read when it is due.
     """
     inception = run_flags.read_inception(names)
     metrics, reals = run_flags.make_comparison(names, info, resolution, inception)

@@ -40,7 +40,7 @@ from pgan_tf.devices.workers import ALONE, Workers, read_workers
 from pgan_tf.planning.dry_run import describe_run
 from pgan_tf.planning.flops import cpu_days
 from pgan_tf.planning.trial import try_heaviest_stage
-from pgan_tf.runs import flags_file
+from pgan_tf.runs.flags_file import flags_text
 from pgan_tf.runs.folder import (
     check_folder,
     check_place,
@@ -176,7 +176,10 @@ def train_in_folder(run: Run, weights: Weights | None) -> None:
         stage = try_heaviest_stage(config, run.info, run.strategy, bad_records)
         if workers.is_chief:
             print(f"Preflight: one iteration of stage {stage.number} ({stage}) fits", flush=True)
-    opening = functools.partial(open_run, run.folder, config, flags_text(run.folder))
+    values = {flag.name: flag.value for flag in flags.FLAGS.get_key_flags_for_module(given)}
+    del values["dry_run"]
+    text = flags_text(values | {"run_dir": run.folder})
+    opening = functools.partial(open_run, run.folder, config, text)
     images_shown = train(run, weights, opening if workers.is_chief else lambda: None)
     if workers.is_chief:
         print_what_next(run.folder, images_shown)
@@ -188,16 +191,6 @@ def print_dry_run(config: TrainingConfig, strategy: tf.distribute.Strategy) -> N
     print(f"Devices: {describe(strategy, given.STRATEGY.value, ALONE)}")
     kept = given.KEEP_CHECKPOINTS.value + (given.KEEP_BEST.value is not None)
     print(describe_run(config, strategy, kept))
-
-
-def flags_text(run_dir: str) -> str:
-    """Returns a --flagfile that does the same again."""
-    values = {
-        flag.name: flag.value if flag.name != "run_dir" else run_dir
-        for flag in flags.FLAGS.get_key_flags_for_module(given)
-        if flag.name != "dry_run"
-    }
-    return flags_file.flags_text(values)
 
 
 def print_what_next(run_dir: str, images_shown: int) -> None:

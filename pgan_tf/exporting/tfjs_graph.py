@@ -20,8 +20,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from pgan_tf.exporting.saved_model import TfFunction
 
-# Pieces that browsers keep in their caches.
-_SHARD_BYTES = 4 * 2**20
+_SHARD_BYTES = 4 * 2**20  # pieces that browsers keep in their caches
 _ACTIVATIONS = ("LeakyRelu", "Relu")
 
 
@@ -40,7 +39,7 @@ def graph_model(
     (output_name,) = concrete.structured_outputs
     frozen = convert_variables_to_constants_v2(concrete)
     graph = _simplify(frozen.graph.as_graph_def(), [concrete.outputs[0].op.name])
-    weights, data = _weights(graph, float16)
+    weights, data = _take_weights(graph, float16)
     shards = [data[i : i + _SHARD_BYTES] for i in range(0, len(data), _SHARD_BYTES)]
     names = [f"group1-shard{i + 1}of{len(shards)}.bin" for i in range(len(shards))]
     inputs = [tensor for tensor in frozen.inputs if tensor.dtype != tf.resource]
@@ -52,7 +51,7 @@ def graph_model(
             "inputs": {tensor.op.name: _tensor_info(tensor) for tensor in inputs},
             "outputs": {output_name: _tensor_info(concrete.outputs[0])},
         },
-        "modelTopology": json_format.MessageToDict(_without_contents(graph)),
+        "modelTopology": json_format.MessageToDict(graph),
         "weightsManifest": [{"paths": names, "weights": weights}],
         "userDefinedMetadata": dict(metadata or {}),
     }
@@ -62,8 +61,8 @@ def graph_model(
 def _simplify(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.compat.v1.GraphDef:
     """Returns the graph without identities, and with convolution, bias and ReLU as one node.
 
-    TensorFlow knows the node as `_FusedConv2D`. In a browser it saves two passes over the
-    features. `kept` names the nodes that must stay: the outputs.
+    That is TensorFlow's `_FusedConv2D`; in a browser it saves two passes over the features. `kept`
+    names the nodes that must stay: the outputs.
     """
     graph = _without_identities(graph, kept)
     nodes = {node.name: node for node in graph.node}
@@ -80,7 +79,7 @@ def _simplify(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.compat.v1.Gra
         follows = [node for node in users[bias.name] if node.op in _ACTIVATIONS]
         activation = follows[0] if len(follows) == len(users[bias.name]) == 1 else None
         last = bias if activation is None or bias.name in kept else activation
-        fused[last.name] = _fused(conv, bias, last if last.op in _ACTIVATIONS else None)
+        fused[last.name] = _fused(conv, bias, last)
         gone |= {conv.name, bias.name} - {last.name}
 
     result = tf.compat.v1.GraphDef(versions=graph.versions)
@@ -88,8 +87,7 @@ def _simplify(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.compat.v1.Gra
     return result
 
 
-def _fused(conv: Any, bias: Any, activation: Any | None) -> tf.compat.v1.NodeDef:
-    last = bias if activation is None else activation
+def _fused(conv: Any, bias: Any, last: Any) -> tf.compat.v1.NodeDef:
     one = tf.compat.v1.NodeDef(name=last.name, op="_FusedConv2D")
     one.input.extend([*conv.input, bias.input[1]])
     for name, value in conv.attr.items():
@@ -97,9 +95,9 @@ def _fused(conv: Any, bias: Any, activation: Any | None) -> tf.compat.v1.NodeDef
     one.attr["num_args"].i = 1
     one.attr["TArgs"].list.type.append(conv.attr["T"].type)
     one.attr["fused_ops"].list.s.append(b"BiasAdd")
-    if activation is not None:
-        one.attr["fused_ops"].list.s.append(activation.op.encode())
-        one.attr["leakyrelu_alpha"].f = activation.attr["alpha"].f
+    if last.op in _ACTIVATIONS:
+        one.attr["fused_ops"].list.s.append(last.op.encode())
+        one.attr["leakyrelu_alpha"].f = last.attr["alpha"].f
     return one
 
 
@@ -138,13 +136,16 @@ def _tensor_info(tensor: tf.Tensor) -> dict[str, Any]:
     }
 
 
-def _weights(graph: tf.compat.v1.GraphDef, float16: bool) -> tuple[list[dict[str, Any]], bytes]:
-    """Returns the weights' list for model.json, and their bytes."""
+def _take_weights(graph: tf.compat.v1.GraphDef, float16: bool) -> tuple[list[dict], bytes]:
+    """Moves the constants' values out of a graph: a list for model.json, and their bytes."""
     entries, pieces = [], []
     for node in graph.node:
         if node.op != "Const":
             continue
-        array = tf.make_ndarray(node.attr["value"].tensor)
+        tensor = node.attr["value"].tensor
+        array = tf.make_ndarray(tensor)
+        bare = type(tensor)(dtype=tensor.dtype, tensor_shape=tensor.tensor_shape)
+        tensor.CopyFrom(bare)
         entry = {"name": node.name, "shape": list(array.shape), "dtype": array.dtype.name}
         # Single numbers, such as an epsilon, stay as they are.
         if float16 and array.dtype == np.float32 and array.size > 1:
@@ -156,15 +157,3 @@ def _weights(graph: tf.compat.v1.GraphDef, float16: bool) -> tuple[list[dict[str
         entries.append(entry)
         pieces.append(array.astype(array.dtype.newbyteorder("<")).tobytes())
     return entries, b"".join(pieces)
-
-
-def _without_contents(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
-    """Returns the graph without the constants' values, which are in the other files."""
-    bare = tf.compat.v1.GraphDef()
-    bare.CopyFrom(graph)
-    for node in bare.node:
-        if node.op == "Const":
-            tensor = node.attr["value"].tensor
-            bare_tensor = type(tensor)(dtype=tensor.dtype, tensor_shape=tensor.tensor_shape)
-            tensor.CopyFrom(bare_tensor)
-    return bare
