@@ -23,8 +23,6 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 20, 40, 46
 # Drawn larger and reduced: Pillow's lines have hard edges.
 _SCALE = 2
 _NAMES = (("growing", "#1f5fbf"), ("not growing", "#c0392b"))
-
-
 Curve = Sequence[tuple[float, float]]  # (seconds, value)
 
 
@@ -40,7 +38,7 @@ class Measured:
     # The same figures of real pictures in place of generated ones, where known.
     reals: Mapping[str, float] = dataclasses.field(default_factory=dict)
     # Of experiments against time: (kimg, seconds, SWD) of each checkpoint.
-    curve: Sequence[tuple[float, float, float]] = ()
+    curve: Sequence[Sequence[float]] = dataclasses.field(default_factory=list)
     # The same figures of the same training with other seeds, by seed.
     other_seeds: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
 
@@ -54,11 +52,7 @@ def read_measured(path: str) -> dict[str, Measured]:
         return {}
     try:
         with open(path, encoding="utf-8") as file:
-            found = {name: Measured(**values) for name, values in json.load(file).items()}
-        return {
-            name: dataclasses.replace(one, curve=tuple((a, b, c) for a, b, c in one.curve))
-            for name, one in found.items()
-        }
+            return {name: Measured(**values) for name, values in json.load(file).items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: expected measured experiments: {error}") from None
 

@@ -113,7 +113,7 @@ def summarize(
         seconds=round(ticks[-1]["seconds"], 1),
         figures=figures,
         reals=reals,
-        curve=_curve(ticks, scores) if one.curve else (),
+        curve=_curve(ticks, scores) if one.curve else [],
     )
 
 
