@@ -21,8 +21,7 @@ from pgan_tf.networks import sampling
 from pgan_tf.networks.folded import fold
 from pgan_tf.runs import checkpoint, trained
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import copy_file
-from tfrecords.common.temporary import temporary_folder
+from tfrecords.common.files import copy_file, temporary_folder
 from tfrecords.pictures.source import Source
 from tfrecords.sources.idx import choose_digits
 

@@ -17,7 +17,7 @@ from tfrecords.format.dataset_info import (
     read_dataset_info,
 )
 from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME, read_details_file
-from tfrecords.format.fingerprint import compute_fingerprint
+from tfrecords.format.identity import compute_fingerprint
 from tfrecords.pictures.settling import settle_options
 from tfrecords.pictures.source import PictureOptions, Source, label_line
 from tfrecords.sources.by_name import open_source

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pgan_tf.config.schedule import Stage
-from pgan_tf.config.training import TrainingConfig
-from pgan_tf.networks.arithmetic import (
+from pgan_tf.config.networks import (
     Layer,
     discriminator_layers,
     generator_layers,
     winograd_pays,
 )
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import TrainingConfig
 
 FLOAT = 4  # bytes
 # These four are measured: tests/planning/test_sizes.py. Tensors kept for each number that a layer

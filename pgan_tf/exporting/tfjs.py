@@ -32,7 +32,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.pictures.picture_file import encode_picture
 
 # Transposed convolutions, the least arithmetic, are slow in browsers.
-BROWSER_FORM = Form(upsampling="resize")
+BROWSER_FORM: Form = "resize"
 # Of `describe`: what the page draws by and shows.
 _FOR_THE_PAGE = (
     *("format", "resolution", "num_channels", "latent_size", "label_size", "label_names"),

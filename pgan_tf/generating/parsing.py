@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 
 from tfrecords.common.bounds import SEEDS, Bounds, shown
-from tfrecords.common.classes import find_classes, list_names
 from tfrecords.common.errors import UserError
+from tfrecords.common.names import find_classes, list_names
 
 LARGEST_SEED = int(SEEDS.upper)
 MOST_SEEDS = 100_000

@@ -15,7 +15,7 @@ from PIL import Image
 from pgan_tf.generating.output import make_folder_of, writing
 from pgan_tf.runs.files import copy_file
 from tfrecords.common.errors import UserError
-from tfrecords.common.temporary import temporary_folder
+from tfrecords.common.files import temporary_folder
 
 FORMATS = (".mp4", ".gif", ".webp")
 

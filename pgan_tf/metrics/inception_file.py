@@ -22,7 +22,7 @@ from tqdm import tqdm
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_file
 from tfrecords.common.locking import locked
-from tfrecords.common.remote import read_whole
+from tfrecords.common.paths import read_whole
 from tfrecords.sources.archives.tar import (
     TAR_ERRORS,
     open_member,

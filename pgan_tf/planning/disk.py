@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
+from pgan_tf.config.networks import discriminator_layers, generator_layers
 from pgan_tf.config.schedule import Stage, make_stages, position_at
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.devices.memory import FLOAT
-from pgan_tf.networks.arithmetic import discriminator_layers, generator_layers
 
 # Of an array in a .npz file: its names and header, in bytes.
 _ARRAY_HEADER = 330

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 from tqdm import tqdm
 
+from pgan_tf.config.networks import multiplications, parameters
 from pgan_tf.config.schedule import Position, Stage, describe_end, make_stages, position_at
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.devices.memory import memory_bytes
 from pgan_tf.devices.out_of_memory import readable_memory_errors
-from pgan_tf.networks.arithmetic import multiplications, parameters
 from pgan_tf.planning.disk import disk_bytes
 from pgan_tf.planning.measurement import measure_step
 from pgan_tf.runs.sheets import sheet_shape

@@ -26,14 +26,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from pgan_tf.config.schedule import Stage, make_stages
-from pgan_tf.config.training import NetworkConfig, TrainingConfig
-from pgan_tf.networks.arithmetic import (
+from pgan_tf.config.networks import (
     Layer,
     discriminator_layers,
     generator_layers,
     multiplications,
 )
+from pgan_tf.config.schedule import Stage, make_stages
+from pgan_tf.config.training import NetworkConfig, TrainingConfig
 
 # Of one picture's way through both networks, forwards and backwards in all steps: the D step
 # runs D three times and differentiates it, once twice; the G step both once.
@@ -63,7 +63,7 @@ def step_flops(stage: Stage, config: NetworkConfig, loss: str = "wgan_gp") -> St
     Args:
         stage: gives the resolution and whether it fades in.
         config: the networks.
-        loss: see `config.losses.LOSSES`.
+        loss: see `config.training.LOSSES`.
     """
     generator = generator_layers(stage, config)
     discriminator = discriminator_layers(stage, config)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from pgan_tf.config.networks import discriminator_layers, generator_layers
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig
-from pgan_tf.networks.arithmetic import discriminator_layers, generator_layers
 
 NETWORKS = ("generator", "discriminator", "average_generator")
 

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.runs.files import whole_file
-from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.paths import check_regular_file
 
 # What reading bytes that are no archive of ours comes to, by where they go wrong.
 DAMAGED = (

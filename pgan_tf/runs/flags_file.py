@@ -12,7 +12,7 @@ import tensorflow as tf
 from pgan_tf.runs.small_files import read_text
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.remote import is_remote
+from tfrecords.common.paths import is_remote
 from tfrecords.format.dataset_info import is_dataset_folder
 from tfrecords.sources.by_name import split_kind
 

@@ -26,8 +26,7 @@ from pgan_tf.runs.write_errors import what_to_do
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import remove_partial_files
 from tfrecords.common.locking import locked
-from tfrecords.common.paths import list_names
-from tfrecords.common.remote import is_remote
+from tfrecords.common.paths import is_remote, list_names
 
 # What an opening that was broken off may leave: not somebody else's files.
 _OWN_NAMES = frozenset({"samples", "flags.txt", "flags.txt.partial", "config.json.partial"})

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.remote import read_whole
+from tfrecords.common.paths import read_whole
 
 # No sheet of samples comes near it.
 _MOST_BYTES = 2**28

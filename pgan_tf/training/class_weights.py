@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgan_tf.config.training import NetworkConfig
-from tfrecords.common.classes import find_classes, list_names
+from tfrecords.common.names import find_classes, list_names
 
 GENERATOR_LAYER, DISCRIMINATOR_LAYER = "4x4_dense", "4x4_dense1"
 

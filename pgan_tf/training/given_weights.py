@@ -8,10 +8,10 @@ import posixpath
 import numpy as np
 import tensorflow as tf
 
+from pgan_tf.config.networks import discriminator_layers, generator_layers
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import NetworkConfig, TrainingConfig
 from pgan_tf.networks import official
-from pgan_tf.networks.arithmetic import discriminator_layers, generator_layers
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.checkpoint import NETWORKS
 from pgan_tf.runs.folder import checkpoint_folder, lost_config, read_config

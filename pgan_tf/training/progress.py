@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
+from pgan_tf.config.networks import multiplications
 from pgan_tf.config.schedule import Position, Stage
 from pgan_tf.config.training import NetworkConfig
-from pgan_tf.networks.arithmetic import multiplications
 from tfrecords.common.in_words import duration_in_words
 
 # An iteration costs something however small the pictures; in parts of the 8x8 stage.

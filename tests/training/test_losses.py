@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf.config.losses import LOSSES
-from pgan_tf.config.training import LossConfig
+from pgan_tf.config.training import LOSSES, LossConfig
 from pgan_tf.training import losses
 
 BATCH, SHAPE = 5, (4, 6, 3)

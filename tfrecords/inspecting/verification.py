@@ -13,8 +13,7 @@ from tqdm import tqdm
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.regular_file import check_regular_file
-from tfrecords.common.remote import read_whole
+from tfrecords.common.paths import check_regular_file, read_whole
 from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info, read_labels
 from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME
 from tfrecords.format.record_file import BadRecordError, RecordFile
@@ -25,7 +24,7 @@ from tfrecords.inspecting.inspection import (
     picture_classes,
     read_details,
 )
-from tfrecords.pictures.pyramid import build_pyramid
+from tfrecords.pictures.images import build_pyramid
 
 _READ_BYTES = 2**22
 _MOST_REJECTED_BYTES = 2**29  # lines on five million pictures

@@ -5,8 +5,8 @@ import os
 from collections.abc import Callable
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.remote import is_remote
-from tfrecords.pictures import pyramid
+from tfrecords.common.paths import is_remote
+from tfrecords.pictures.images import resolutions
 from tfrecords.pictures.source import Source
 from tfrecords.sources import shapes
 from tfrecords.sources.archives.archive import is_archive, open_archive
@@ -71,7 +71,7 @@ def open_source(
             does not suit it.
     """
     if resolution is not None:
-        pyramid.resolutions(resolution)
+        resolutions(resolution)
     # The shell expands ~ only where a word begins.
     labels = labels and os.path.expanduser(labels)
     kind, _, rest = source.partition(":")

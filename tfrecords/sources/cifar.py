@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.remote import read_whole
+from tfrecords.common.paths import read_whole
 from tfrecords.pickles import safe_pickle
 from tfrecords.pickles.pieces import plain, printable
 from tfrecords.pictures.source import Source, SourceFile, one_hot

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import MOST_PICTURE_BYTES
 from tfrecords.common.names import printable
-from tfrecords.common.remote import is_remote, load_gfile, read_bytes, read_whole
+from tfrecords.common.paths import is_remote, load_gfile, read_bytes, read_whole
 from tfrecords.pictures.images import smaller_side
 from tfrecords.pictures.kinds import HEAD_BYTES
 from tfrecords.pictures.source import Reader, Source, SourceFile

@@ -20,8 +20,7 @@ import numpy as np
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import check_expansion, picture_too_large
 from tfrecords.common.names import printable
-from tfrecords.common.regular_file import check_regular_file
-from tfrecords.common.remote import read_whole
+from tfrecords.common.paths import check_regular_file, read_whole
 from tfrecords.pickles.npy import parse_npy
 from tfrecords.pictures.source import OneHot, Reader, Source, one_hot
 from tfrecords.sources.labels.files import own_labels

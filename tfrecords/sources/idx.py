@@ -12,7 +12,7 @@ import numpy as np
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import check_expansion
-from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.paths import check_regular_file
 from tfrecords.pictures.images import MAX_PIXELS
 from tfrecords.pictures.source import Reader, Source, one_hot
 from tfrecords.sources.labels.files import own_labels

@@ -9,7 +9,7 @@ import mmap
 import struct
 from collections.abc import Iterator
 
-from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.paths import check_regular_file
 
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
 _HEADER_BYTES = 16  # of a page: number, padding, flags, and the ends of its two parts

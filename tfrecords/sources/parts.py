@@ -12,9 +12,9 @@ from typing import BinaryIO
 import numpy as np
 
 from tfrecords.common.errors import UserError
+from tfrecords.common.files import temporary_folder
 from tfrecords.common.in_words import size_in_words
 from tfrecords.common.limits import picture_too_large
-from tfrecords.common.temporary import temporary_folder
 from tfrecords.pictures.source import FileReader, Reader, SourceFile
 
 

@@ -13,7 +13,7 @@ The shape is the class label. Indices are scrambled: neighbours look unlike, and
 every block of 144 indices that starts at a multiple of 144 holds each mode once.
 
 Resolutions agree with each other: up to 256 px every picture is the box average
-of the same 256 px drawing, which is what `pyramid.build_pyramid` computes too.
+of the same 256 px drawing, which is what `images.build_pyramid` computes too.
 """
 
 import functools

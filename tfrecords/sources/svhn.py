@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.paths import check_regular_file
 from tfrecords.pictures.source import Source, one_hot
 from tfrecords.sources.labels.files import own_labels
 from tfrecords.sources.listing import split_option

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.remote import load_gfile
+from tfrecords.common.paths import load_gfile
 from tfrecords.pictures.images import smaller_side
 from tfrecords.pictures.source import Reader, Source, one_hot
 from tfrecords.sources.folder import open_folder

@@ -24,8 +24,7 @@ from multiprocessing.process import BaseProcess
 from tfrecords.common.errors import UserError
 from tfrecords.format.record import encode_image
 from tfrecords.format.record_file import frame
-from tfrecords.pictures.images import prepare_picture
-from tfrecords.pictures.pyramid import build_pyramid
+from tfrecords.pictures.images import build_pyramid, prepare_picture
 from tfrecords.pictures.source import PictureOptions, Reader
 
 # Chunks for each process that are being converted or wait for their turn to be written.

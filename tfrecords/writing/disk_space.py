@@ -5,7 +5,7 @@ import shutil
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import size_in_words
-from tfrecords.pictures import pyramid
+from tfrecords.pictures.images import resolutions
 from tfrecords.pictures.source import PictureOptions
 from tfrecords.writing.conversion import Conversion
 
@@ -18,7 +18,7 @@ def estimate_bytes(num_pictures: int, options: PictureOptions, encoding: str) ->
     """
     size: float = record_bytes(options)
     if encoding == "png":
-        size = 0.7 * size + 100 * len(pyramid.resolutions(options.side))
+        size = 0.7 * size + 100 * len(resolutions(options.side))
     return round(num_pictures * size)
 
 
@@ -26,8 +26,7 @@ def record_bytes(options: PictureOptions) -> int:
     """Returns how many bytes the uncompressed records of a picture take, from above."""
     overhead = 64  # of a frame and a message
     return sum(
-        options.num_channels * resolution**2 + overhead
-        for resolution in pyramid.resolutions(options.side)
+        options.num_channels * resolution**2 + overhead for resolution in resolutions(options.side)
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from tfrecords.common.errors import UserError
 from tfrecords.common.locking import locked
 from tfrecords.common.names import is_file_name
-from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.paths import check_regular_file
 from tfrecords.format.dataset_json import JOURNAL_NAME
 
 

@@ -9,7 +9,7 @@ import tempfile
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.names import as_text, is_text
-from tfrecords.common.remote import is_remote, load_gfile
+from tfrecords.common.paths import is_remote, load_gfile
 from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME
 
 

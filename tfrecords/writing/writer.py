@@ -19,13 +19,13 @@ from tqdm import tqdm
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import put_in_place
 from tfrecords.common.in_words import counted
+from tfrecords.common.paths import is_remote
 from tfrecords.common.processors import count_processors
-from tfrecords.common.remote import is_remote
 from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.format.dataset_json import JOURNAL_NAME
-from tfrecords.format.fingerprint import compute_fingerprint
+from tfrecords.format.identity import compute_fingerprint
 from tfrecords.format.record import ENCODINGS
-from tfrecords.pictures import pyramid
+from tfrecords.pictures.images import resolutions
 from tfrecords.pictures.source import FITS, PictureOptions, Source
 from tfrecords.writing import out_folder
 from tfrecords.writing.conversion import Conversion
@@ -172,7 +172,7 @@ def _open_shards(conversion: Conversion, journal: Journal, partial: str) -> dict
     def open_all() -> dict[int, Shards]:
         shards = {
             resolution: Shards(partial, resolution, conversion.shard_bytes, journal.files)
-            for resolution in pyramid.resolutions(conversion.options.side)
+            for resolution in resolutions(conversion.options.side)
         }
         counts = {one.num_records for one in shards.values()}
         end = conversion.source.num_pictures
@@ -243,7 +243,7 @@ def _check(
 ) -> None:
     if options.resolution is None or options.allow_upscaling is None:
         raise ValueError(f"options: expected settled ones, got {options}")
-    pyramid.resolutions(options.resolution)
+    resolutions(options.resolution)
     checks = (
         ("resolution", f"at most {MAX_RESOLUTION}", options.resolution,
          options.resolution <= MAX_RESOLUTION),

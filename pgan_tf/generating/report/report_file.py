@@ -22,7 +22,7 @@ from pgan_tf.runs import trained
 from pgan_tf.runs.files import write_file
 from pgan_tf.runs.small_files import read_file
 from tfrecords.common.errors import UserError
-from tfrecords.common.temporary import temporary_folder
+from tfrecords.common.files import temporary_folder
 
 _CLIP_FPS = 20
 _CLIP_PICTURES = 4

@@ -5,7 +5,7 @@ import os
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.names import printable
-from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.paths import check_regular_file
 from tfrecords.pictures.source import Source
 from tfrecords.sources.archives.archive_text import read_text
 from tfrecords.sources.archives.entries import ARCHIVE_ERRORS, damaged

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import IO, Any, Self
 
 from tfrecords.common.limits import check_expansion
-from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.paths import check_regular_file
 
 # Of what stands before a member: its long name, or its further attributes.
 _MOST_HEADER_BYTES = 2**18

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from tfrecords.common.classes import find_alike, list_names, readable_name
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import counted
-from tfrecords.common.names import printable
-from tfrecords.common.remote import read_whole
+from tfrecords.common.names import as_text, find_alike, list_names, printable
+from tfrecords.common.paths import read_whole
 from tfrecords.format.dataset_json import JSON_NAME
 from tfrecords.pictures.source import OneHot, one_hot
 from tfrecords.sources.labels.folders import folder_classes
@@ -75,7 +74,7 @@ def find_labels(
             return own or Labels()
     if labels in ("folders", "wanted"):
         classes, notes = folder_classes(paths, where, insist=labels == "folders")
-        found = _class_labels(list(map(readable_name, classes)), where)
+        found = _class_labels(list(map(as_text, classes)), where)
         return replace(found, notes=(*notes, *found.notes))
     return read_label_file(labels, paths, where, rejected)
 
@@ -225,7 +224,7 @@ def _class_labels(values: Sequence[str], file: str) -> Labels:
     names = set(values)
     if len(names) < 2:
         raise UserError(f"{file}: expected two classes or more, got {_short(values[0])} only")
-    broken = next((name for name in names if readable_name(name) != name), None)
+    broken = next((name for name in names if as_text(name) != name), None)
     if broken is not None:
         raise UserError(f"{file}: expected the names of classes as text, got {_short(broken)}")
     notes: tuple[str, ...] = ()

@@ -4,9 +4,8 @@ import posixpath
 import re
 from collections.abc import Sequence
 
-from tfrecords.common.classes import list_names
 from tfrecords.common.errors import UserError
-from tfrecords.common.names import printable
+from tfrecords.common.names import list_names, printable
 
 _SPLITS = frozenset(
     ("train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval")

@@ -10,9 +10,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from tfrecords.common.classes import list_names
 from tfrecords.common.errors import UserError
-from tfrecords.common.names import printable
+from tfrecords.common.names import list_names, printable
 from tfrecords.sources.listing import has_picture_name
 
 # A class, a vector, or None for a picture without a label.
