@@ -17,12 +17,11 @@ from collections.abc import Iterator
 
 import numpy as np
 from absl import flags
-from tqdm import tqdm
 
 from pgan_tf.commands import trained_flags as given
 from pgan_tf.generating import neighbours, walk_video
 from pgan_tf.generating import parsing as requests
-from pgan_tf.generating.output import check_folder_name
+from pgan_tf.generating.output import check_folder_name, make_folder_of, write_picture
 from pgan_tf.generating.painter import Painter, open_saved_model, painter_of, truncated
 from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
 from pgan_tf.generating.training_video import draw_training, training_size
@@ -215,22 +214,20 @@ def write_walk(
     seconds = SECONDS.value or (len(seeds) if VIDEO.value == "slerp" else 10.0)
     num_frames = max(2, round(seconds * FPS.value))
     requests.check_video(width, height, num_frames)
-    count = columns * rows
     if VIDEO.value == "slerp":
         if len(set(seeds)) < 2:
             raise UserError(f"--seeds: expected at least two for a slerp, got {seeds}")
-        walk = walk_video.walk_between(painter, seeds, classes, count, num_frames)
+        walk = walk_video.walk_between(painter, seeds, classes, columns * rows)
     else:
         keyframes = walk_video.num_keyframes(seconds, SMOOTHING.value)
-        walk = walk_video.random_walk(painter, seeds[0], classes, count, num_frames, keyframes)
-    frames = walk_video.draw_walk(painter, walk, columns, scale)
+        walk = walk_video.random_walk(painter, seeds[0], classes, columns * rows, keyframes)
+    frames = walk_video.draw_walk(painter, walk, num_frames, columns, scale)
     write_frames(path, frames, num_frames, f"{width} x {height} px")
 
 
 def write_frames(path: str, frames: Iterator[np.ndarray], num_frames: int, about: str) -> None:
     """Writes a video, and says so."""
-    bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
-    write_video(path, bar, num_frames, FPS.value)
+    write_video(path, frames, num_frames, FPS.value)
     print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {about}")
 
 
@@ -278,7 +275,9 @@ def write_neighbours(
         )
     samples = np.stack(list(draw_seeds(painter, seeds, classes)))
     found = neighbours.find_neighbours(samples, info, NEIGHBOURS.value, mirrored, measures)
-    neighbours.write_sheet(path, neighbours.make_sheet(samples, found, columns, SCALE.value or 1))
+    sheet = neighbours.make_sheet(samples, found, columns, SCALE.value or 1)
+    make_folder_of(path)
+    write_picture(path, sheet)
     print(neighbours.describe(seeds, found))
     seen = counted(info.num_images, "picture") + " and their mirror images" * mirrored
     samples_of = f"{counted(len(seeds), 'sample')} of {painter.resolution} px"

@@ -119,5 +119,5 @@ def make_comparison(
     num_images = NUM_IMAGES.value or default_num_images(info)
     reals = RealPictures(info, resolution, num_images, EVAL_SEED.value, MAX_BAD_RECORDS.value)
     checksum = inception.sha256 if inception else ""
-    metrics = make_metrics(names, info, resolution, num_images, EVAL_SEED.value, checksum)
+    metrics = make_metrics(names, reals, checksum)
     return metrics, reals

@@ -13,7 +13,7 @@ from pgan_tf.config.flags import read_training_flags
 from pgan_tf.config.training import ScheduleConfig, TrainingConfig
 from pgan_tf.devices.strategy import check_batch_sizes, has_gpu
 from pgan_tf.metrics.by_name import check_resolution, parse_names
-from pgan_tf.metrics.in_training import Plan, Scorer
+from pgan_tf.metrics.in_training import Scorer
 from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.planning.limits import check_memory, check_ticks, physical_memory
 from pgan_tf.runs.folder import check_place, check_same_run, read_config
@@ -118,6 +118,5 @@ def make_scorer(
     if not names:
         return None
     metrics, reals = given.make_comparison(names, info, config.network.resolution, inception)
-    every = given.EVERY.value or _DEFAULT_EVERY
-    plan = Plan(metrics, every, given.KEEP_BEST.value, inception)
-    return Scorer(plan, reals, run_dir, config)
+    every, keep_best = given.EVERY.value or _DEFAULT_EVERY, given.KEEP_BEST.value
+    return Scorer(metrics, reals, run_dir, config.schedule, every, keep_best, inception)
