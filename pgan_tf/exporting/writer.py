@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import tensorflow as tf
 
 from pgan_tf.exporting.manifest import free_version, manifest_of, source_of, write_manifest
+from pgan_tf.runs.files import what_to_do
 from pgan_tf.runs.trained import Trained
-from pgan_tf.runs.write_errors import what_to_do
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_folder
 from tfrecords.common.locking import locked
