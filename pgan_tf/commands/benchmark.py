@@ -20,7 +20,7 @@ from pgan_tf.devices.strategy import STRATEGIES, check_batch_sizes
 from pgan_tf.planning.limits import check_memory, physical_memory
 from pgan_tf.planning.stage_cost import StageCost, measure_stage
 from pgan_tf.runs.files import write_file
-from pgan_tf.runs.write_errors import what_to_do
+from pgan_tf.runs.files import what_to_do
 from tfrecords.common.bounds import RESOLUTIONS, Bounds, shown
 from tfrecords.common.checked_flags import define_number, define_path, define_read
 from tfrecords.common.command_line import run

@@ -12,8 +12,8 @@ import tensorflow as tf
 from pgan_tf.config.training import NetworkConfig
 from pgan_tf.exporting.manifest import free_version, write_version_manifest
 from pgan_tf.exporting.model_card import write_description
+from pgan_tf.runs.files import what_to_do
 from pgan_tf.runs.trained import Trained
-from pgan_tf.runs.write_errors import what_to_do
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_folder
 from tfrecords.common.locking import locked

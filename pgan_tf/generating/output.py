@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.runs.files import write_file
-from pgan_tf.runs.write_errors import what_to_do
+from pgan_tf.runs.files import what_to_do, write_file
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place
 from tfrecords.pictures.picture_file import encode_picture, is_file_name

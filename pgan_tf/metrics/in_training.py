@@ -17,8 +17,7 @@ from pgan_tf.metrics.inception_graph import Inception
 from pgan_tf.metrics.metric import Metric
 from pgan_tf.metrics.score import Score, best_score
 from pgan_tf.metrics.score_log import append_scores, draw_scores, read_scores
-from pgan_tf.runs.files import copy_file
-from pgan_tf.runs.folder import readable_errors
+from pgan_tf.runs.files import copy_file, readable_errors
 from pgan_tf.runs.metrics_file import metrics_path, read_ticks
 from tfrecords.common.errors import UserError
 
