@@ -11,7 +11,6 @@ import http.client
 import io
 import os
 import posixpath
-import tarfile
 import urllib.request
 
 import tensorflow as tf
@@ -22,6 +21,7 @@ from tfrecords.common.files import whole_file
 from tfrecords.common.locking import locked
 from tfrecords.common.paths import read_whole
 from tfrecords.sources.archives import tar
+from tfrecords.sources.archives.entries import TAR_ERRORS
 
 GRAPH_NAME = "classify_image_graph_def.pb"
 URL = f"https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/{GRAPH_NAME}"
@@ -108,15 +108,12 @@ def _graph_in(contents: bytes, path: str) -> bytes:
     if not contents.startswith(_GZIP_MAGIC):
         return contents
     try:
-        with tar.open_tar_file(io.BytesIO(contents), path) as archive:
-            for member in tar.read_members(archive):
-                if member.isfile() and posixpath.basename(member.name) == GRAPH_NAME:
-                    if member.issparse() or member.size > _MOST_BYTES:
-                        raise tarfile.ReadError(f"{GRAPH_NAME} has {member.size} bytes")
-                    return tar.read_member(tar.open_member(archive, member))
+        with tar.open_tar(path, io.BytesIO(contents)) as archive:
+            for _, graph in tar.read_named(archive, (GRAPH_NAME,), _MOST_BYTES):
+                return graph
     except UserError:
         raise
-    except (*tar.TAR_ERRORS, OSError) as error:
+    except (*TAR_ERRORS, OSError) as error:
         raise UserError(
             f"--inception: {path} is damaged ({error}): give another copy of the archive"
         ) from error

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from paper import mode_score
-from paper.digits import DigitClassifier, load_classifier
+from paper.mode_score import DigitClassifier, load_classifier
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.metrics.mode_coverage import NUM_MODES, count_modes, mode_coverage
@@ -88,11 +88,11 @@ def source_of_bars(num_pictures=600, **changes):
 
 
 def test_a_classifier_learns_and_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr("paper.digits._IMAGES_SHOWN", 6000)
+    monkeypatch.setattr("paper.mode_score._IMAGES_SHOWN", 6000)
     first = load_classifier(source_of_bars(), str(tmp_path))
     assert first.accuracy > 0.9
     [kept] = tmp_path.glob("digits-*.keras")
-    monkeypatch.setattr("paper.digits._train", None)  # would fail if it was called
+    monkeypatch.setattr("paper.mode_score._train", None)  # would fail if it was called
     again = load_classifier(source_of_bars(), str(tmp_path))
     assert again.accuracy == first.accuracy
     pictures = np.stack([bars(index) for index in range(10)])
