@@ -41,17 +41,17 @@ def main(_: list[str]) -> None:
         sets.append(Seen(features, probabilities))
     for metric in (make_fid(""), make_kid(""), make_is(count, ""), make_pr(count, "")):
         begin = time.monotonic()
-        summaries = []
+        collectors = []
         for seen in sets:
             collector = metric.collect(0)
             for first in range(0, count, BATCH_SIZE):
                 rows = slice(first, first + BATCH_SIZE)
                 collector.add(Seen(seen.features[rows], seen.probabilities[rows]))
-            summaries.append(collector.summary())
+            collectors.append(collector)
         collected = time.monotonic()
-        metric.compare(*summaries)
+        metric.compare(*collectors)
         compared = time.monotonic()
-        metric.compare(*summaries)
+        metric.compare(*collectors)
         print(
             f"{metric.name}: {count} + {count} pictures summed up in {collected - begin:.2f} s, "
             f"compared in {compared - collected:.2f} s, with the same reals again in "

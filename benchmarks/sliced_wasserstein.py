@@ -27,14 +27,14 @@ def main(_: list[str]) -> None:
     reals, fakes = random.integers(0, 256, (2, count, resolution, resolution, 3), np.uint8)
     begin, used = time.monotonic(), time.process_time()
     metric = make_swd(count, resolution, 3, seed=0)
-    summaries = []
+    collectors = []
     for which, pictures in enumerate((reals, fakes)):
         collector = metric.collect(which)
         for first in range(0, count, BATCH_SIZE):
             collector.add(pictures[first : first + BATCH_SIZE])
-        summaries.append(collector.summary())
+        collectors.append(collector)
     collected = time.monotonic()
-    values = metric.compare(*summaries)
+    values = metric.compare(*collectors)
     end = time.monotonic()
     used = time.process_time() - used
     words = ", ".join(f"{name} {value:.3f}" for name, value in values.items())

@@ -1,24 +1,26 @@
 """The paper's experiments: `python -m paper --list`, `python -m paper --run=NAME`.
 
-Each is run at a scale for two cores, with the same settings otherwise. What comes out is kept in
-docs/paper.json and shown in docs/paper.md, beside what the paper published.
+Each runs at a scale for two cores, with the same settings otherwise. The figures are kept in
+docs/paper.json and shown in docs/paper.md, beside those that the paper published.
 """
 
 from __future__ import annotations
 
 import os
+import pathlib
 
 from absl import flags
 
 from paper.experiments import EXPERIMENTS, choose
-from paper.growth_chart import write_growth_chart
 from paper.measured import (
     Measured,
     add_seed,
     describe,
     read_measured,
-    update_page,
+    replace_table,
+    to_markdown,
     with_speedup,
+    write_growth_chart,
     write_measured,
 )
 from paper.running import ROOT, SHAPES, Places, run_experiment
@@ -26,7 +28,7 @@ from tfrecords.common.bounds import SEEDS
 from tfrecords.common.checked_flags import define_number, define_path
 from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import check_file_place
+from tfrecords.common.files import check_file_place, write_file
 
 LIST = flags.DEFINE_bool("list", False, "Print every experiment, its figures and its command.")
 RUN = flags.DEFINE_list("run", [], "Names of experiments to run here, or all.")
@@ -53,18 +55,19 @@ def main() -> None:
         print(describe(EXPERIMENTS, measured))
     elif not chosen:
         raise UserError("expected --list, or --run=NAME,… or --run=all, got neither")
-    if SEED.value is not None and (missing := [o.name for o in chosen if o.name not in measured]):
+    seed = SEED.value
+    if seed is not None and (missing := [one.name for one in chosen if one.name not in measured]):
         raise UserError(
             f"--seed: expected experiments measured without it first, got {', '.join(missing)}"
         )
     places = Places(RUNS_DIR.value, DATA.value, MNIST.value or "", DATA_CACHE.value)
     for number, one in enumerate(chosen, 1):
         print(f"\n[{number}/{len(chosen)}] {one.name}: {one.title}", flush=True)
-        found = run_experiment(one, places, SEED.value)
+        found = run_experiment(one, places, seed)
         # Read again: another command may have added to it.
         measured = read_measured(RESULTS.value)
-        if SEED.value is not None:
-            found = add_seed(measured.get(one.name), SEED.value, found)
+        if seed is not None:
+            found = add_seed(measured.get(one.name), seed, found)
         measured = with_speedup(measured | {one.name: found})
         keep(measured)
         print(describe([one], measured), flush=True)
@@ -74,11 +77,13 @@ def keep(measured: dict[str, Measured]) -> None:
     """Writes the figures, the chart of growing and the table in the page."""
     write_measured(RESULTS.value, measured)
     base = os.path.splitext(RESULTS.value)[0]
-    if measured.get("growth_on") and measured.get("growth_off"):
+    if "growth_on" in measured and "growth_off" in measured:
         chart = f"{base}-growth.png"
         write_growth_chart(chart, measured["growth_on"], measured["growth_off"])
-    if os.path.exists(f"{base}.md"):
-        update_page(f"{base}.md", measured)
+    page = pathlib.Path(f"{base}.md")
+    if page.exists():
+        table = to_markdown(EXPERIMENTS, measured)
+        write_file(str(page), replace_table(page.read_text("utf-8"), table).encode())
 
 
 if __name__ == "__main__":

@@ -40,33 +40,19 @@ MODE_METRIC = "mnist_modes"
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """One experiment of the paper.
-
-    Attributes:
-        name: for `--run`.
-        where: section, table or figure of the paper.
-        title: what it tries.
-        flags: of train.py at the paper's scale, the data but for; the first is the preset.
-        data: what to give as `--data` at the paper's scale.
-        other_data: other pictures that the paper trains alike.
-        small: flags that follow and bring it to 32 px or less and minutes on two cores.
-        metrics: what is measured of it: evaluate.py's, or `MODE_METRIC`, the mode test's.
-        published: figures of the paper, name and value.
-        source: where those are from.
-        curve: whether every checkpoint is measured, against time.
-    """
+    """One experiment of the paper."""
 
     name: str
-    where: str
+    where: str  # section, table or figure
     title: str
-    flags: tuple[str, ...]
-    data: str
-    small: tuple[str, ...]
-    metrics: tuple[str, ...] = ("swd", "ms_ssim")
-    published: tuple[tuple[str, str], ...] = ()
-    source: str = "paper"
-    curve: bool = False
-    other_data: str = ""
+    flags: tuple[str, ...]  # of train.py at the paper's scale, without --data; the preset first
+    data: str  # for --data at the paper's scale
+    small: tuple[str, ...]  # flags that bring it to 32 px or less and minutes on two cores
+    metrics: tuple[str, ...] = ("swd", "ms_ssim")  # evaluate.py's, or MODE_METRIC
+    published: tuple[tuple[str, str], ...] = ()  # names and values of the paper's figures
+    source: str = "paper"  # of those
+    curve: bool = False  # whether every checkpoint is measured, against time
+    other_data: str = ""  # other pictures that the paper trains alike
 
     @property
     def command(self) -> str:
@@ -76,7 +62,11 @@ class Experiment:
 
 def _table_1() -> list[Experiment]:
     # The first row does not grow, at no scale; the last has larger networks and trains longer.
-    whole, converged = ("--initial_resolution=16",), ("--fmap_base=512", "--fmap_max=64")
+    whole = ("--initial_resolution=16",)
+    converged = (
+        *("--fmap_base=512", "--fmap_max=64", "--latent_size=64", "--total_kimg=48"),
+        "--batch_size=16",
+    )
     rows = (
         ("a", "Gulrajani et al. (2017)", "9.28", "0.2854", whole),
         ("b", "+ growing", "4.28", "0.2838", ()),
@@ -86,10 +76,7 @@ def _table_1() -> list[Experiment]:
         ("e", "+ minibatch standard deviation", "7.04", "0.2950", ()),
         ("f", "+ equalized learning rate", "4.39", "0.2902", ()),
         ("g", "+ pixel norm", "3.56", "0.2845", ()),
-        (
-            *("h", "converged", "2.96", "0.2828"),
-            (*converged, "--latent_size=64", "--total_kimg=48", "--batch_size=16"),
-        ),
+        ("h", "converged", "2.96", "0.2828", converged),
     )
     return [
         Experiment(
@@ -107,31 +94,25 @@ def _table_1() -> list[Experiment]:
     ]
 
 
-def _growth() -> list[Experiment]:
-    forms = (
-        ("on", "Training with growing, against time", (), ()),
-        (
-            *("off", "Training without growing, against time", ("--initial_resolution=1024",)),
-            ("--initial_resolution=32",),
-        ),
+def _growth(
+    name: str,
+    title: str,
+    flags: Sequence[str] = (),
+    small: Sequence[str] = (),
+    published: tuple[tuple[str, str], ...] = (),
+) -> Experiment:
+    return Experiment(
+        name=f"growth_{name}",
+        where="§6.2, figure 4",
+        title=f"Training {title} growing, against time",
+        flags=("--preset=celebahq-v1-1gpu", *flags),
+        data="FOLDER_OF_CELEBAHQ",
+        small=(*_SMALL_GROWTH, *_SMALL_BATCH, "--mbstd_group_size=4", *small),
+        metrics=("swd",),
+        published=published,
+        source="96 hours against about 520, which the paper extrapolates",
+        curve=True,
     )
-    return [
-        Experiment(
-            name=f"growth_{name}",
-            where="§6.2, figure 4",
-            title=title,
-            flags=("--preset=celebahq-v1-1gpu", *flags),
-            data="FOLDER_OF_CELEBAHQ",
-            small=(*_SMALL_GROWTH, *_SMALL_BATCH, "--mbstd_group_size=4", *small),
-            metrics=("swd",),
-            published=(("times as fast to 6.4 million images at 1024 px", "5.4"),)
-            if name == "on"
-            else (),
-            source="96 hours against about 520, which the paper extrapolates",
-            curve=True,
-        )
-        for name, title, flags, small in forms
-    ]
 
 
 def _mode_test() -> list[Experiment]:
@@ -149,11 +130,7 @@ def _mode_test() -> list[Experiment]:
             name=f"modes_k{divisor}_{name}",
             where="appendix E, table 4",
             title=f"Mode test, discriminator K/{divisor}: {title}",
-            flags=(
-                "--preset=mnist_modes",
-                f"--discriminator_fmap_divisor={divisor}",
-                *flags,
-            ),
+            flags=("--preset=mnist_modes", f"--discriminator_fmap_divisor={divisor}", *flags),
             data="mnist_rgb:FOLDER",
             small=_SMALL_MODES,
             metrics=(MODE_METRIC,),
@@ -167,7 +144,8 @@ def _mode_test() -> list[Experiment]:
 
 EXPERIMENTS = (
     *_table_1(),
-    *_growth(),
+    _growth("on", "with", published=(("times as fast to 6.4 million images at 1024 px", "5.4"),)),
+    _growth("off", "without", ("--initial_resolution=1024",), ("--initial_resolution=32",)),
     Experiment(
         name="celebahq",
         where="§6.3, figure 5",
@@ -207,21 +185,12 @@ EXPERIMENTS = (
 )
 
 
-def find(name: str) -> Experiment | None:
-    """Returns an experiment by its name, or None."""
-    return next((one for one in EXPERIMENTS if one.name == name), None)
-
-
 def choose(names: Sequence[str]) -> list[Experiment]:
-    """Returns the experiments of the names.
-
-    Raises:
-        UserError: a name is none of theirs.
-    """
+    """Returns the experiments of the names, or `all`. Raises UserError for a name of none."""
     if list(names) == ["all"]:
         return list(EXPERIMENTS)
+    known = [one.name for one in EXPERIMENTS]
     for name in names:
-        if find(name) is None:
-            known = ", ".join(one.name for one in EXPERIMENTS)
-            raise UserError(f"--run: expected all or some of {known}, got {shown(name)}")
+        if name not in known:
+            raise UserError(f"--run: expected all or some of {', '.join(known)}, got {shown(name)}")
     return [one for one in EXPERIMENTS if one.name in names]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import os
+import posixpath
 from collections.abc import Iterator
 
+import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from paper.digits import DigitClassifier, load_classifier, read_all
 from paper.experiments import MODE_METRIC
 from pgan_tf.metrics.evaluation import weights_sha256
 from pgan_tf.metrics.mode_coverage import NUM_MODES, ModeCoverage, count_modes, mode_coverage
@@ -18,27 +21,28 @@ from pgan_tf.networks import sampling
 from pgan_tf.networks.folded import fold
 from pgan_tf.runs import checkpoint, trained
 from tfrecords.common.errors import UserError
+from tfrecords.common.files import copy_file, temporary_folder
 from tfrecords.pictures.source import Source
 from tfrecords.sources.idx import choose_digits
 
+_VERSION = 1  # raised when what follows changes, so that kept classifiers are trained again
+_IMAGES_SHOWN = 180_000
 _BATCH_SIZE = 100
+_HELD_OUT = 0.1  # the share of digits that measures the accuracy
 
 
 def measure_modes(run_dir: str, digits: Source, cache_dir: str, num_samples: int) -> Score:
-    """Draws samples with a run's average generator and counts the modes.
+    """Draws samples of seeds 0 and up with a run's average generator and counts the modes.
 
     Args:
-        run_dir: a run on `mnist_rgb:…` at 32 px.
+        run_dir: a run on `mnist_rgb:…`. Raises UserError unless it draws 32x32 in colour.
         digits: the single digits, with labels, that the classifier learns.
         cache_dir: where the classifier is kept.
-        num_samples: pictures drawn; seeds 0 and up.
+        num_samples: how many to draw.
 
     Returns:
         `modes` and `reverse_kl`; as the floor those of as many real pictures, read by the same
         classifier.
-
-    Raises:
-        UserError: the run's pictures are not of 32x32 in colour.
     """
     saved = checkpoint.read_run(run_dir, [])
     network = saved.config.network
@@ -49,8 +53,8 @@ def measure_modes(run_dir: str, digits: Source, cache_dir: str, num_samples: int
         )
     found = trained.from_run(run_dir)
     classifier = load_classifier(digits, cache_dir)
-    drawn = mode_coverage(count_modes(draw_pictures(found, num_samples), classifier))
-    real = coverage_of_reals(digits, classifier, num_samples)
+    drawn = mode_coverage(count_modes(_draw_pictures(found, num_samples), classifier))
+    real = _coverage_of_reals(digits, classifier, num_samples)
     return Score(
         metric=MODE_METRIC,
         values=_values(drawn),
@@ -72,25 +76,21 @@ def measure_modes(run_dir: str, digits: Source, cache_dir: str, num_samples: int
     )
 
 
-def coverage_of_reals(
+def _coverage_of_reals(
     digits: Source, classifier: DigitClassifier, num_samples: int
 ) -> ModeCoverage:
-    """Returns what the first pictures of `mnist_rgb:…` come to.
-
-    A picture's channels are digits, so each digit has to be read once only.
-    """
-    read = np.concatenate([classifier(part) for part in _batches_of(read_all(digits)[0])])
+    """Returns what the first pictures of `mnist_rgb:…` come to."""
+    pictures, _ = read_all(digits)
+    batches = np.array_split(pictures, -(-len(pictures) // _BATCH_SIZE))
+    read = np.concatenate([classifier(batch) for batch in batches])
+    # A picture's channels are digits, so each digit has to be read once only.
     triples = np.stack([choose_digits(index, len(read)) for index in range(num_samples)])
     red, green, blue = read[triples].T
     return mode_coverage(np.bincount(100 * red + 10 * green + blue, minlength=NUM_MODES))
 
 
-def draw_pictures(found: trained.Trained, num_samples: int) -> Iterator[np.ndarray]:
-    """Draws pictures of seeds 0 and up.
-
-    Yields:
-        `(n, 32, 32, 3)` uint8; of a stage below 32 px enlarged by repetition.
-    """
+def _draw_pictures(found: trained.Trained, num_samples: int) -> Iterator[np.ndarray]:
+    """Yields `(n, 32, 32, 3)` uint8; a stage below 32 px is enlarged by repetition."""
     network = found.network
     generator = tf.function(fold(found.generator, network), reduce_retracing=True)
     for first in tqdm(range(0, num_samples, _BATCH_SIZE), desc="Drawing", unit="batch"):
@@ -102,9 +102,88 @@ def draw_pictures(found: trained.Trained, num_samples: int) -> Iterator[np.ndarr
         yield pictures.repeat(scale, axis=1).repeat(scale, axis=2)
 
 
-def _batches_of(pictures: np.ndarray) -> list[np.ndarray]:
-    return np.array_split(pictures, -(-len(pictures) // _BATCH_SIZE))
-
-
 def _values(coverage: ModeCoverage) -> dict[str, float]:
     return {"modes": float(coverage.modes), "reverse_kl": coverage.reverse_kl}
+
+
+@dataclasses.dataclass(frozen=True)
+class DigitClassifier:
+    """Reads digits."""
+
+    model: keras.Model  # (batch, 32, 32, 1) float32 in [0, 1] → (batch, 10) logits
+    accuracy: float  # the share of digits read right that it had not been shown
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        """Returns the digits, `(pictures,)` int64, of `(pictures, 32, 32)` uint8."""
+        logits = self.model.predict_on_batch(_to_inputs(pictures))
+        return np.argmax(logits, axis=-1)
+
+
+def load_classifier(source: Source, cache_dir: str) -> DigitClassifier:
+    """Returns a classifier of a source's digits; trains it where the cache has none.
+
+    Training takes about a minute on two cores. The cache knows it by a fingerprint of the source.
+    """
+    pictures, digits = read_all(source)
+    identity = f"{_VERSION} {list(source.identity)}"
+    name = f"digits-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.keras"
+    path = posixpath.join(cache_dir, name)
+    held_out = np.random.default_rng(0).random(len(digits)) < _HELD_OUT
+    if os.path.exists(path):
+        model = keras.models.load_model(path)
+    else:
+        model = _train(pictures[~held_out], digits[~held_out])
+        os.makedirs(cache_dir, exist_ok=True)
+        with temporary_folder() as folder:
+            model.save(f"{folder}/{name}")
+            copy_file(f"{folder}/{name}", path)
+    read = DigitClassifier(model, 0.0)(pictures[held_out])
+    return DigitClassifier(model, float(np.mean(read == digits[held_out])))
+
+
+def read_all(source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """Returns all digits as `(n, 32, 32)` uint8 and what they are as `(n,)` int64.
+
+    Raises UserError if there are no ten classes, or the pictures are not 32 px.
+    """
+    if source.labels is None or source.labels.shape[1] != 10:
+        raise UserError(f"{source.description}: expected digits with labels 0 to 9")
+    read = source.open()
+    pictures = np.stack([read(index) for index in range(source.num_pictures)])
+    if pictures.shape[1:] != (32, 32):
+        raise UserError(
+            f"{source.description}: expected digits of 32x32 pixels, got {pictures.shape[1:]}"
+        )
+    return pictures, np.argmax(source.labels[:], axis=-1)
+
+
+def _train(pictures: np.ndarray, digits: np.ndarray) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((32, 32, 1)),
+            # Generated digits are not always in the middle.
+            keras.layers.RandomTranslation(0.08, 0.08, fill_mode="constant"),
+            keras.layers.Conv2D(24, 5, strides=2, padding="same", activation="relu"),
+            keras.layers.Conv2D(48, 3, padding="same", activation="relu"),
+            keras.layers.MaxPooling2D(),
+            keras.layers.Conv2D(64, 3, padding="same", activation="relu"),
+            keras.layers.MaxPooling2D(),
+            keras.layers.Flatten(),
+            keras.layers.Dropout(0.3),
+            keras.layers.Dense(128, activation="relu"),
+            keras.layers.Dense(10),
+        ]
+    )
+    epochs = max(1, _IMAGES_SHOWN // len(digits))
+    steps = epochs * -(-len(digits) // _BATCH_SIZE)
+    model.compile(
+        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps)),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    model.fit(_to_inputs(pictures), digits, batch_size=_BATCH_SIZE, epochs=epochs, verbose=0)
+    return model
+
+
+def _to_inputs(pictures: np.ndarray) -> tf.Tensor:
+    return tf.constant(pictures[..., np.newaxis], tf.float32) / 255.0

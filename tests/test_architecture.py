@@ -69,7 +69,7 @@ def test_flags_are_read_by_commands_only():
     """And by what defines them for several."""
     shared = {"tfrecords.create", "tfrecords.inspect", "tfrecords.pictures.flags"}
     shared |= {"pgan_tf.config.flags", "tfrecords.common.checked_flags"}
-    shared |= {"tfrecords.common.command_line", "tfrecords.common.flag_errors"}
+    shared |= {"tfrecords.common.command_line"}
     for name, path in SOURCES.items():
         if not name.startswith(("pgan_tf.commands.", "paper.")) and name not in shared:
             assert not any(one.split(".")[0] == "absl" for one in imports_of(path)), name

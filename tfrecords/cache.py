@@ -1,7 +1,5 @@
 """From whatever `--data=` names to a dataset that can be trained on."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable
@@ -17,11 +15,11 @@ from tfrecords.format.dataset_info import (
     read_dataset_info,
 )
 from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME, read_details_file
-from tfrecords.format.fingerprint import compute_fingerprint
+from tfrecords.format.identity import compute_fingerprint
 from tfrecords.pictures.settling import settle_options
 from tfrecords.pictures.source import PictureOptions, Source, label_line
 from tfrecords.sources.by_name import open_source
-from tfrecords.writing.disk_space import estimate_bytes
+from tfrecords.writing.out_folder import estimate_bytes
 from tfrecords.writing.writer import write_dataset
 
 _WAIT_SECONDS = 1.0
@@ -40,34 +38,34 @@ def prepare(
 ) -> DatasetInfo:
     """Returns a dataset: `data` itself, or `data` converted, once, into the cache.
 
-    A folder of TFRecords is used as it is, if it has the resolution, channels and
-    labels asked for. Anything else is converted on first use into
-    `<cache_dir>/<name>-<resolution>px-<fingerprint>`, and found there as long as neither
-    the pictures' bytes nor the options change. A conversion that was interrupted goes on; one
-    that another process is at is waited for. Lines on stdout say what happens.
+    A folder of TFRecords is used as it is, if it has the resolution, channels and labels asked
+    for. Anything else is converted on first use into
+    `<cache_dir>/<name>-<resolution>px-<fingerprint>`, and found there as long as neither the
+    pictures' bytes nor the options change. An interrupted conversion goes on; one in another
+    process is waited for. Lines on stdout say what happens.
 
     Args:
         data: a folder of TFRecords, or a source as for `open_source`.
-        cache_dir: where converted datasets are kept, local or remote.
+        cache_dir: local or remote.
         options: as they were asked for.
-        labels: as for `open_source`; other than None and `none` it needs some.
+        labels: as for `open_source`; values other than None and `none` require some.
         tfds_data_dir: where TensorFlow Datasets keeps its files.
-        encoding: of what is converted now, `png` or `raw`; what was converted before
-            holds the same pictures in either.
-        labels_note: goes after the line on the labels, which is printed unless it is None.
-        before_converting: told of what will be converted, without its files, and with the
-            pictures that may yet be rejected; what it raises comes before anything is written.
+        encoding: of a new conversion, `png` or `raw`; an earlier one is used in either.
+        labels_note: goes after the line on the labels, which is not printed if this is None.
+        before_converting: is told of what will be converted, without files, and with pictures
+            that may yet be rejected; what it raises comes before anything is written.
 
     Raises:
-        UserError: as `read_dataset_info`, `open_source` and `write_dataset` do, or
-            there are TFRecords, but not the ones asked for.
+        UserError: as `read_dataset_info`, `open_source` and `write_dataset` do, or there are
+            TFRecords, but not the ones asked for.
     """
     data = os.path.expanduser(data)  # the shell leaves --data=~/pictures as it is
     wants_labels = labels not in (None, "none")
     if is_dataset_folder(data):
         if labels not in (None, "none", "wanted"):
             print(f"{data} holds TFRecords: their own labels are taken, not --labels={labels}")
-        info = _check_fits(read_dataset_info(data), data, options, wants_labels)
+        info = read_dataset_info(data)
+        _check_fits(info, data, options, wants_labels)
         if labels_note is not None:
             print(f"{describe_labels(info)}{labels_note}", flush=True)
         return info
@@ -92,24 +90,21 @@ def _convert_once(
     source: Source, options: PictureOptions, data: str, cache_dir: str, encoding: str
 ) -> DatasetInfo:
     fingerprint = compute_fingerprint(source, options, cache_dir)
-    folder = f"{source.name}-{options.resolution}px-{fingerprint[:8]}"
-    cached = paths.join(cache_dir, folder)
+    cached = paths.join(cache_dir, f"{source.name}-{options.resolution}px-{fingerprint[:8]}")
+    if _holds(cached, fingerprint):
+        print(f"Using {cached}, converted from {data} before", flush=True)
+        return read_dataset_info(cached)
+    size = estimate_bytes(source.num_pictures, options, encoding)
+    print(
+        f"Converting {counted(source.num_pictures, 'picture')} of {data} to {cached}, once, about "
+        f"{size_in_words(size)}",
+        flush=True,
+    )
     waiting = False
     while not _holds(cached, fingerprint):
-        if not waiting:
-            size = estimate_bytes(source.num_pictures, options, encoding)
-            print(
-                f"Converting {counted(source.num_pictures, 'picture')} of {data} to {cached}, "
-                f"once, about {size_in_words(size)}",
-                flush=True,
-            )
         try:
             info = write_dataset(
-                source,
-                options,
-                cached,
-                encoding=encoding,
-                fingerprint=fingerprint,
+                source, options, cached, encoding=encoding, fingerprint=fingerprint
             )
         except BusyError:
             if not waiting:
@@ -118,21 +113,14 @@ def _convert_once(
             time.sleep(_WAIT_SECONDS)
         except UserError:
             # Of several processes that convert the same pictures, one comes first.
-            if _holds(cached, fingerprint):
-                break
-            raise
+            if not _holds(cached, fingerprint):
+                raise
         else:
             if info.num_rejected:
                 listed = paths.join(cached, REJECTED_NAME)
-                total = info.num_images + info.num_rejected
-                print(
-                    f"Left out {info.num_rejected:,} of {counted(total, 'picture')}, see {listed}",
-                    flush=True,
-                )
+                total = counted(info.num_images + info.num_rejected, "picture")
+                print(f"Left out {info.num_rejected:,} of {total}, see {listed}", flush=True)
             return info
-    else:
-        if not waiting:
-            print(f"Using {cached}, converted from {data} before", flush=True)
     return read_dataset_info(cached)
 
 
@@ -151,9 +139,7 @@ def _info_before(source: Source, options: PictureOptions, encoding: str) -> Data
     )
 
 
-def _check_fits(
-    info: DatasetInfo, data: str, options: PictureOptions, wants_labels: bool
-) -> DatasetInfo:
+def _check_fits(info: DatasetInfo, data: str, options: PictureOptions, wants_labels: bool) -> None:
     if options.resolution is not None and options.resolution not in info.files:
         raise UserError(
             f"{data}: expected TFRecords of the resolution {options.resolution}, found "
@@ -169,12 +155,9 @@ def _check_fits(
             f"{data}: expected TFRecords with labels, found none beside them: leave --conditional "
             "out, or convert the pictures again with --labels"
         )
-    return info
 
 
 def _holds(folder: str, fingerprint: str) -> bool:
-    """Says whether a cached folder was made from just these pictures and options."""
+    """True if a cached folder was made from just these pictures and options."""
     path = paths.join(folder, JSON_NAME)
-    if not paths.exists(path):
-        return False
-    return read_details_file(path).get("fingerprint") == fingerprint
+    return paths.exists(path) and read_details_file(path).get("fingerprint") == fingerprint

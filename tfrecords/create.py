@@ -56,8 +56,7 @@ def main(source_name: str, out_dir: str) -> None:
     from tfrecords.pictures.settling import settle_options
     from tfrecords.pictures.source import label_line
     from tfrecords.sources.by_name import open_source
-    from tfrecords.writing.disk_space import estimate_bytes
-    from tfrecords.writing.out_folder import check_out_dir
+    from tfrecords.writing.out_folder import check_out_dir, estimate_bytes
     from tfrecords.writing.writer import write_dataset
 
     if not paths.exists(paths.join(out_dir, JSON_NAME)):  # else it may be the same one

@@ -12,7 +12,6 @@ compare A B          Whether two datasets hold the same pictures in the same ord
                      1 if they differ, 2 after an error.
 """
 
-import itertools
 import json
 import sys
 from collections.abc import Callable
@@ -43,13 +42,6 @@ _COUNT = define_number(
     Bounds(1, 10_000, whole=True),
 )
 
-_ARGUMENTS = {
-    "summary": ("FOLDER",),
-    "verify": ("FOLDER",),
-    "extract": ("FOLDER", "OUT"),
-    "show": ("FOLDER", "OUT.png"),
-    "compare": ("A", "B"),
-}
 _COMMANDS_OF_FLAG = {
     "json": ("summary",),
     "resolution": ("extract", "show"),
@@ -65,18 +57,11 @@ def main(command: str, *arguments: str) -> None:
     for flag, commands in _COMMANDS_OF_FLAG.items():
         if flags.FLAGS[flag].present and command not in commands:
             raise UserError(f"--{flag}: {command} has no such flag, {' and '.join(commands)} has")
-    # Imported here so that --help and mistakes answer at once: TensorFlow takes seconds
-    # to load. This comes first: it sets TensorFlow up.
-    import tfrecords.common.tensorflow_setup  # noqa: F401
+    # Imported here, as all that needs TensorFlow, so that --help and mistakes answer at once.
+    import tfrecords.common.tensorflow_setup  # noqa: F401  (first: it sets TensorFlow up)
 
-    functions: dict[str, Callable[..., None]] = {
-        "summary": _summary,
-        "verify": _verify,
-        "extract": _extract,
-        "show": _show,
-        "compare": _compare,
-    }
-    functions[command](*arguments)
+    run, _ = _COMMANDS[command]
+    run(*arguments)
 
 
 def _summary(folder: str) -> None:
@@ -95,18 +80,16 @@ def _verify(folder: str) -> None:
     from tfrecords.format.dataset_info import read_dataset_info
     from tfrecords.inspecting.verification import find_problems
 
-    problems = find_problems(folder)
     count = 0
-    for problem in itertools.islice(problems, _SHOWN_PROBLEMS):
-        tqdm.write(problem)  # above the progress bar
-        count += 1
-    more = sum(1 for _ in problems)
-    if more:
-        print(f"… and {more:,} more")
+    for count, problem in enumerate(find_problems(folder), start=1):
+        if count <= _SHOWN_PROBLEMS:
+            tqdm.write(problem)  # above the progress bar
+    if count > _SHOWN_PROBLEMS:
+        print(f"… and {count - _SHOWN_PROBLEMS:,} more")
     if count:
         raise UserError(
-            f"{folder}: expected a whole dataset, found "
-            f"{counted(count + more, 'problem')}: copy it or make it again"
+            f"{folder}: expected a whole dataset, found {counted(count, 'problem')}: copy it or "
+            "make it again"
         )
     info = read_dataset_info(folder)
     print(
@@ -119,13 +102,7 @@ def _verify(folder: str) -> None:
 def _extract(folder: str, out_dir: str) -> None:
     from tfrecords.inspecting.extraction import extract
 
-    count = extract(
-        folder,
-        out_dir,
-        resolution=_RESOLUTION.value,
-        indices=_INDICES.value,
-        by_class=_BY_CLASS.value,
-    )
+    count = extract(folder, out_dir, _RESOLUTION.value, _INDICES.value, _BY_CLASS.value)
     print(f"{out_dir}: {counted(count, 'picture')}")
 
 
@@ -144,10 +121,19 @@ def _compare(folder_a: str, folder_b: str) -> None:
         if found.equal_pictures:
             print(f"the {found.num_images:,} pictures that both have are the same")
         sys.exit(1)
-    files = "the files hold the same bytes" if found.equal_files else "stored differently"
     pictures = counted(found.num_images, "picture")
+    files = "the files hold the same bytes" if found.equal_files else "stored differently"
     print(f"{folder_a} and {folder_b} hold the same {pictures}; {files}")
 
+
+_COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
+    "summary": (_summary, ("FOLDER",)),
+    "verify": (_verify, ("FOLDER",)),
+    "extract": (_extract, ("FOLDER", "OUT")),
+    "show": (_show, ("FOLDER", "OUT.png")),
+    "compare": (_compare, ("A", "B")),
+}
+_ARGUMENTS = {name: arguments for name, (_, arguments) in _COMMANDS.items()}
 
 if __name__ == "__main__":
     command_line.run(main, positional=_ARGUMENTS)

@@ -14,14 +14,13 @@ from absl import flags
 from tqdm import tqdm
 
 from pgan_tf.config.flags import define_flag, define_per_resolution
-from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.schedule import BATCH_SIZES
 from pgan_tf.config.training import PRECISIONS, NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.devices.strategy import STRATEGIES, check_batch_sizes
 from pgan_tf.planning.limits import check_memory, physical_memory
 from pgan_tf.planning.stage_cost import StageCost, measure_stage
 from pgan_tf.runs.files import write_file
-from pgan_tf.runs.write_errors import what_to_do
+from pgan_tf.runs.files import what_to_do
 from tfrecords.common.bounds import RESOLUTIONS, Bounds, shown
 from tfrecords.common.checked_flags import define_number, define_path, define_read
 from tfrecords.common.command_line import run
@@ -80,21 +79,6 @@ _COLUMNS = (
 )
 
 
-def make_config(
-    resolution: int, batch_size: PerResolution, precision: str, jit_compile: bool
-) -> TrainingConfig:
-    """Returns the configuration whose last stage is measured."""
-    network = NetworkConfig(
-        resolution=resolution, fmap_base=FMAP_BASE.value, fmap_max=FMAP_MAX.value
-    )
-    return TrainingConfig(
-        network=network,
-        schedule=ScheduleConfig(resolution=resolution, batch_size=batch_size),
-        precision=precision,
-        jit_compile=jit_compile,
-    )
-
-
 def to_table(costs: Sequence[StageCost]) -> str:
     """Returns the measurements as aligned columns."""
     rows = [[title for title, _, _ in _COLUMNS]]
@@ -108,49 +92,48 @@ def to_table(costs: Sequence[StageCost]) -> str:
 
 def main() -> None:
     """Measures each stage in a process of its own."""
-    configs = [
-        make_config(resolution, BATCH_SIZE.value, precision, JIT_COMPILE.value)
-        for precision, resolution in itertools.product(PRECISION.value, RESOLUTION.value)
-    ]
-    for config in configs:
+    configs = []
+    for precision, resolution in itertools.product(PRECISION.value, RESOLUTION.value):
+        network = NetworkConfig(
+            resolution=resolution, fmap_base=FMAP_BASE.value, fmap_max=FMAP_MAX.value
+        )
+        config = TrainingConfig(
+            network=network,
+            schedule=ScheduleConfig(resolution=resolution, batch_size=BATCH_SIZE.value),
+            precision=precision,
+            jit_compile=JIT_COMPILE.value,
+        )
+        configs.append(config)
         check_batch_sizes(config, 1)  # devices are the measuring processes', not this one's
         if not tf.config.list_physical_devices("GPU"):
             check_memory(config, 1, physical_memory())
-    if JSON.value:
-        check_file_place(JSON.value, "--json")  # before minutes of measuring
+    path = JSON.value
+    if path:
+        check_file_place(path, "--json")  # before minutes of measuring
     costs = []
     with tqdm(configs, "Measuring", unit=" stages", disable=None) as bar:
         for config in bar:
             bar.set_postfix_str(f"{config.network.resolution} px, {config.precision}")
             costs.append(_in_a_process_of_its_own(config))
     print(to_table(costs))
-    if JSON.value:
-        _write(JSON.value, costs)
-        print(f"Wrote {JSON.value}")
-
-
-def _write(path: str, costs: Sequence[StageCost]) -> None:
-    text = json.dumps([dataclasses.asdict(cost) for cost in costs], indent=2) + "\n"
-    try:
-        write_file(path, text.encode())
-    except tf.errors.OpError as error:
-        raise UserError(
-            f"--json: expected a file that can be written, got {path!r} ({error.message}): "
-            f"{what_to_do(error)}"
-        ) from None
+    if path:
+        text = json.dumps([dataclasses.asdict(cost) for cost in costs], indent=2) + "\n"
+        try:
+            write_file(path, text.encode())
+        except tf.errors.OpError as error:
+            raise UserError(
+                f"--json: expected a file that can be written, got {path!r} ({error.message}): "
+                f"{what_to_do(error)}"
+            ) from None
+        print(f"Wrote {path}")
 
 
 def _in_a_process_of_its_own(config: TrainingConfig) -> StageCost:
-    """So that each stage's peak of memory is its own; a process inherits none by being spawned."""
+    # Each stage's peak of memory is its own then; a process inherits none by being spawned.
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(measure_stage, config, STRATEGY.value, SECONDS.value).result()
 
 
-def start() -> None:
-    """Runs the command with the flags of the command line."""
-    run(main)
-
-
 if __name__ == "__main__":
-    start()
+    run(main)

@@ -8,28 +8,20 @@ Other flags of train.py that are given here hold instead, such as --data and --d
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import dataclasses
+import itertools
 import json
 import posixpath
-import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 from absl import flags
 from tqdm import tqdm
 
-from pgan_tf.commands import metric_flags, run_flags
+from pgan_tf.commands import run_flags
 from pgan_tf.generating.exported import read_exported
-from pgan_tf.metrics.by_name import (
-    NAMES,
-    check_resolution,
-    make_metrics,
-    need_inception,
-    parse_names,
-)
-from pgan_tf.metrics.evaluation import Evaluation, RealPictures, default_num_images, read_generated
-from pgan_tf.metrics.inception_file import read_inception_file
-from pgan_tf.metrics.inception_graph import InceptionGraph
+from pgan_tf.metrics.by_name import NAMES, check_resolution, parse_names
+from pgan_tf.metrics.evaluation import Evaluation, Generated, read_generated
+from pgan_tf.metrics.score import Score
 from pgan_tf.metrics.score_log import (
     CHART,
     TABLE,
@@ -40,9 +32,9 @@ from pgan_tf.metrics.score_log import (
 )
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.data import RunData, find_data, read_run_data
-from pgan_tf.runs.files import write_file
+from pgan_tf.runs.files import readable_errors, write_file
 from pgan_tf.runs.flags_file import located_flags
-from pgan_tf.runs.folder import checkpoint_folder, read_config, readable_errors
+from pgan_tf.runs.folder import checkpoint_folder, read_config
 from tfrecords.common.checked_flags import define_path, define_text, not_with, read_path
 from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
@@ -81,7 +73,7 @@ def main() -> None:
             f"--run_dir or --saved_model: expected one of them, got {got}: name what to score"
         )
     not_with(["checkpoint", "network"], SAVED_MODEL)
-    names = parse_names(METRICS.value or metric_flags.EVAL_METRICS.value or "swd", "--metrics")
+    names = parse_names(METRICS.value or run_flags.EVAL_METRICS.value or "swd", "--metrics")
     if SAVED_MODEL.value:
         score_saved_model(names)
     else:
@@ -99,14 +91,12 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
     check_resolution(names, network.resolution)  # before pictures are converted
     info = read_reals(network.resolution, network.num_channels, network.label_size)
     before = len(read_scores(run_dir))
-    with evaluating(names, info, network.resolution, len(paths)) as (evaluation, report):
-        for path in paths:
-            generated = read_generated(path, NETWORK.value)
-            append_scores(run_dir, evaluation.score(generated, report))
+    generators = (read_generated(path, NETWORK.value) for path in paths)
+    for found in score_all(generators, len(paths), names, info, network.resolution):
+        append_scores(run_dir, found)
     draw_scores(run_dir, config.schedule)
     scores = read_scores(run_dir)
-    wanted = [score for score in scores if score.metric in names]
-    print(describe_scores(wanted), end="")
+    print(describe_scores([score for score in scores if score.metric in names]), end="")
     table, chart = (posixpath.join(run_dir, name) for name in (TABLE, CHART))
     number = f"{counted(len(scores), 'score')} ({before} before)"
     print(f"\n{number} in {run_dir}/metrics.jsonl; {table}, {chart}")
@@ -119,48 +109,34 @@ def score_saved_model(names: Sequence[str]) -> None:
     path = posixpath.join(painter.source, "scores.jsonl")
     check_file_place(path, "--saved_model")
     info = read_reals(painter.resolution, painter.num_channels, painter.label_size)
-    with evaluating(names, info, painter.resolution, 1) as (evaluation, report):
-        scores = evaluation.score(generated, report)
+    (scores,) = score_all(iter([generated]), 1, names, info, painter.resolution)
     with readable_errors(path):
         write_file(path, "".join(json.dumps(one.to_row()) + "\n" for one in scores).encode())
     print(f"{describe_scores(scores)}\n{counted(len(scores), 'score')} in {path}")
 
 
-@contextmanager
-def evaluating(
-    names: Sequence[str], info: DatasetInfo, resolution: int, generators: int
-) -> Iterator[tuple[Evaluation, Callable[[int], object]]]:
-    """Sums the reals up, and shows a bar while generators are scored.
+def score_all(
+    generators: Iterator[Generated],
+    count: int,
+    names: Sequence[str],
+    info: DatasetInfo,
+    resolution: int,
+) -> Iterator[list[Score]]:
+    """Sums the reals up, and gives each generator's scores while a bar shows how far it is.
 
-    Args:
-        names: of the metrics.
-        info: the real pictures.
-        resolution: that pictures are compared at.
-        generators: how many will be scored.
-
-    Yields:
-        The evaluation, and what moves the bar.
+    A generator, of which there are `count`, is read when it is due.
     """
-    num_images = metric_flags.NUM_IMAGES.value or default_num_images(info)
-    bad_records = run_flags.MAX_BAD_RECORDS.value
-    reals = RealPictures(info, resolution, num_images, metric_flags.EVAL_SEED.value, bad_records)
-    inception = None
-    if need_inception(names):
-        file = read_inception_file(metric_flags.INCEPTION.value, run_flags.DATA_CACHE.value)
-        inception = InceptionGraph(file)
-    checksum = inception.sha256 if inception else ""
-    metrics = make_metrics(names, info, resolution, num_images, reals.seed, checksum)
-    total = Evaluation.num_pictures(reals, generators)
+    inception = run_flags.read_inception(names)
+    metrics, reals = run_flags.make_comparison(names, info, resolution, inception)
+    total = Evaluation.num_pictures(reals, count)
     with tqdm(total=total, unit="img", dynamic_ncols=True) as bar:
-        yield Evaluation(metrics, reals, bar.update, inception), bar.update
+        evaluation = Evaluation(metrics, reals, bar.update, inception)
+        for generated in generators:
+            yield evaluation.score(generated, bar.update)
 
 
 def chosen_checkpoints(run_dir: str) -> list[str]:
-    """Returns the checkpoints that --checkpoint names.
-
-    Raises:
-        UserError: there are none.
-    """
+    """Returns the checkpoints that --checkpoint names; raises UserError if there are none."""
     folder, chosen = checkpoint_folder(run_dir), CHECKPOINT.value
     if chosen not in ("last", "all"):
         path = posixpath.join(folder, posixpath.basename(chosen))
@@ -174,16 +150,16 @@ def chosen_checkpoints(run_dir: str) -> list[str]:
 
 
 def read_reals(resolution: int, num_channels: int, label_size: int) -> DatasetInfo:
-    """Returns the data set that a generator of such pictures was trained on.
+    """Returns the dataset that a generator of such pictures was trained on.
 
-    Raises:
-        UserError: it is not there, or another one.
+    Raises UserError if it is not there, or another one.
     """
-    options = run_flags.picture_options()
-    if not run_flags.RUN_DIR.value:
+    run_dir, options = run_flags.RUN_DIR.value, run_flags.picture_options()
+    begun = recorded = None
+    if run_dir:
+        recorded, begun = read_run_data(run_dir), read_config(run_dir)
+    else:
         options = dataclasses.replace(options, resolution=options.resolution or resolution)
-    run_dir = run_flags.RUN_DIR.value
-    recorded = read_run_data(run_dir) if run_dir else None
     # The run's flags.txt gives it once.
     chosen = flags.FLAGS["data"].present > (recorded is not None)
     wanted = RunData(
@@ -194,23 +170,23 @@ def read_reals(resolution: int, num_channels: int, label_size: int) -> DatasetIn
         run_flags.TFDS_DATA_DIR.value,
         recorded.looked_for if recorded and not chosen else (),
     )
-    begun = read_config(run_dir) if run_dir else None
     return find_data(wanted, num_channels, label_size, begun, chosen=chosen)
 
 
 def with_flags_of_run(arguments: list[str]) -> list[str]:
     """Puts the lines of the run's flags.txt before the arguments, which win."""
-    # "--run_dir RUN" is "--run_dir=RUN".
-    pairs = zip(arguments, [*arguments, ""][1:], strict=True)
-    found = [re.fullmatch(r"--?run_dir(?:=(.*))?", one) and (one, after) for one, after in pairs]
-    given = [one.split("=", 1)[1] if "=" in one else after for one, after in filter(None, found)]
+    run_dir = ""
+    for word, after in itertools.pairwise([*arguments, ""]):
+        name, equals, value = word.partition("=")
+        if name in ("-run_dir", "--run_dir"):  # "--run_dir RUN" is "--run_dir=RUN"
+            run_dir = value if equals else after
     try:
-        run_dir = read_path(given[-1]) if given else ""
+        run_dir = read_path(run_dir)
     except ValueError:  # the flag itself will say so
         return arguments
-    return [*located_flags(run_dir), *arguments] if run_dir else arguments
+    return [*located_flags(run_dir), *arguments]
 
 
 def start() -> None:
-    """Runs the command with the flags of the command line."""
+    """Runs the command."""
     run(main, complete=with_flags_of_run)

@@ -45,5 +45,5 @@ def main() -> None:
 
 
 def start() -> None:
-    """Runs the command with the flags of the command line."""
+    """Runs the command."""
     run(main)

@@ -13,15 +13,15 @@ import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets Te
 
 import dataclasses
 import posixpath
+from collections.abc import Iterator
 
 import numpy as np
 from absl import flags
-from tqdm import tqdm
 
 from pgan_tf.commands import trained_flags as given
 from pgan_tf.generating import neighbours, walk_video
 from pgan_tf.generating import parsing as requests
-from pgan_tf.generating.output import check_folder_name
+from pgan_tf.generating.output import check_folder_name, make_folder_of, write_picture
 from pgan_tf.generating.painter import Painter, open_saved_model, painter_of, truncated
 from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
 from pgan_tf.generating.training_video import draw_training, training_size
@@ -109,20 +109,6 @@ SCALE = define_number(
 )
 
 
-def open_painter() -> Painter:
-    """Opens the generator that was named.
-
-    Raises:
-        UserError: none was, or more than one, or it can't be read.
-    """
-    given.check_source(SAVED_MODEL)
-    if not SAVED_MODEL.value:
-        return painter_of(given.read_trained())
-    if given.NETWORK.value != "average_generator":
-        raise UserError("--network: expected --run_dir or --checkpoint: an export has one network")
-    return open_saved_model(SAVED_MODEL.value)
-
-
 def main() -> None:
     """Draws a file for each seed, a grid or a video."""
     check_flags_together()
@@ -144,41 +130,21 @@ def main() -> None:
 
     if NEIGHBOURS.value:
         write_neighbours(painter, seeds, classes, (columns, rows), path)
-    elif VIDEO.value:
+        return
+    if VIDEO.value:
         write_walk(painter, seeds, classes, (columns, rows), path)
-    elif posixpath.splitext(path)[1].lower() in FORMATS:
+        return
+    check_size(painter, columns, rows)
+    if is_picture(path):
         seeds = requests.seeds_of_sheet(seeds, columns * rows)
-        check_size(painter, columns, rows)
         write_grid(painter, seeds, classes, columns, path, SCALE.value or 1)
-        print(f"Wrote {path}: {counted(len(seeds), 'picture')} of {painter.resolution} px")
     else:
-        check_size(painter, 1, 1)
         write_pictures(painter, seeds, classes, path, SCALE.value or 1)
-        print(f"Wrote {path}: {counted(len(seeds), 'picture')} of {painter.resolution} px")
-
-
-def check_output(num_seeds: int) -> str:
-    """Returns where pictures go.
-
-    Raises:
-        UserError: the name does not suit what is to be drawn.
-    """
-    if NEIGHBOURS.value or GRID.value:
-        path = OUTPUT.value or ("neighbours.png" if NEIGHBOURS.value else "grid.png")
-        check_picture_name(path, "--output")
-        return path
-    path = OUTPUT.value or "pictures"
-    if num_seeds > 1 or posixpath.splitext(path)[1].lower() not in FORMATS:
-        check_folder_name(path)
-    return path
+    print(f"Wrote {path}: {counted(len(seeds), 'picture')} of {painter.resolution} px")
 
 
 def check_flags_together() -> None:
-    """Checks that no flag is given that would do nothing beside the others.
-
-    Raises:
-        UserError: one is.
-    """
+    """Raises UserError for a flag that would do nothing beside the others."""
     checked_flags.not_with(["neighbours"], VIDEO)
     checked_flags.only_with(["fps", "seconds"], VIDEO)
     checked_flags.only_with(["smoothing"], VIDEO, "walk")
@@ -192,10 +158,37 @@ def check_flags_together() -> None:
         raise UserError("--seeds: expected one with --video=walk, got several: which is the first?")
 
 
+def check_output(num_seeds: int) -> str:
+    """Returns where pictures go. Raises UserError if the name does not suit them."""
+    if NEIGHBOURS.value or GRID.value:
+        path = OUTPUT.value or ("neighbours.png" if NEIGHBOURS.value else "grid.png")
+        check_picture_name(path, "--output")
+        return path
+    path = OUTPUT.value or "pictures"
+    if num_seeds > 1 or not is_picture(path):
+        check_folder_name(path)
+    return path
+
+
+def is_picture(path: str) -> bool:
+    """True for the name of one picture, not of a folder for many."""
+    return posixpath.splitext(path)[1].lower() in FORMATS
+
+
 def check_size(painter: Painter, columns: int, rows: int) -> None:
-    """Checks that a sheet of so many pictures, scaled, is not too large."""
+    """Raises UserError if a sheet of so many pictures, scaled, is too large."""
     side = painter.resolution * (SCALE.value or 1)
     requests.check_pixels(columns * side, rows * side)
+
+
+def open_painter() -> Painter:
+    """Opens the generator that was named. Raises UserError if it can't be read."""
+    given.check_source(SAVED_MODEL)
+    if not SAVED_MODEL.value:
+        return painter_of(given.read_trained())
+    if given.NETWORK.value != "average_generator":
+        raise UserError("--network: expected --run_dir or --checkpoint: an export has one network")
+    return open_saved_model(SAVED_MODEL.value)
 
 
 def write_training(path: str) -> None:
@@ -208,9 +201,7 @@ def write_training(path: str) -> None:
     num_frames = max(2, round((SECONDS.value or 10.0) * FPS.value))
     requests.check_video(*training_size(sheets, SCALE.value), num_frames)
     frames = draw_training(sheets, metrics, num_frames, SCALE.value)
-    bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
-    write_video(path, bar, num_frames, FPS.value)
-    print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {len(sheets)} sheets")
+    write_frames(path, frames, num_frames, f"{len(sheets)} sheets")
 
 
 def write_walk(
@@ -219,30 +210,31 @@ def write_walk(
     """Writes a video of a walk through the space of latents."""
     columns, rows = grid
     scale = SCALE.value or max(1, 256 // (rows * painter.resolution))
-    side = painter.resolution * scale
+    width, height = columns * painter.resolution * scale, rows * painter.resolution * scale
     seconds = SECONDS.value or (len(seeds) if VIDEO.value == "slerp" else 10.0)
     num_frames = max(2, round(seconds * FPS.value))
-    requests.check_video(columns * side, rows * side, num_frames)
+    requests.check_video(width, height, num_frames)
     if VIDEO.value == "slerp":
         if len(set(seeds)) < 2:
             raise UserError(f"--seeds: expected at least two for a slerp, got {seeds}")
-        walk = walk_video.walk_between(painter, seeds, classes, columns * rows, num_frames)
+        walk = walk_video.walk_between(painter, seeds, classes, columns * rows)
     else:
         keyframes = walk_video.num_keyframes(seconds, SMOOTHING.value)
-        count = columns * rows
-        walk = walk_video.random_walk(painter, seeds[0], classes, count, num_frames, keyframes)
-    frames = walk_video.draw_walk(painter, walk, columns, scale)
-    bar = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
-    write_video(path, bar, num_frames, FPS.value)
-    size = f"{columns * side} x {rows * side} px"
-    print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {size}")
+        walk = walk_video.random_walk(painter, seeds[0], classes, columns * rows, keyframes)
+    frames = walk_video.draw_walk(painter, walk, num_frames, columns, scale)
+    write_frames(path, frames, num_frames, f"{width} x {height} px")
+
+
+def write_frames(path: str, frames: Iterator[np.ndarray], num_frames: int, about: str) -> None:
+    """Writes a video, and says so."""
+    write_video(path, frames, num_frames, FPS.value)
+    print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {about}")
 
 
 def find_training_pictures(painter: Painter) -> tuple[DatasetInfo, bool]:
     """Returns what the generator was trained on, and whether it saw mirror images, too.
 
-    Raises:
-        UserError: it is not known, not there, or of other pictures.
+    Raises UserError if that is not known, not there, or of other pictures.
     """
     run_dir = given.RUN_DIR.value or ""
     if given.CHECKPOINT.value:
@@ -252,9 +244,10 @@ def find_training_pictures(painter: Painter) -> tuple[DatasetInfo, bool]:
     if wanted is None:
         options = PictureOptions(painter.resolution, painter.num_channels)
         wanted = RunData("", "datasets", options)
-    changes = {"data": DATA.value, "data_cache": DATA_CACHE.value}
-    changes |= {"looked_for": ()} if DATA.value else {}
-    wanted = dataclasses.replace(wanted, **{k: v for k, v in changes.items() if v is not None})
+    if DATA.value:
+        wanted = dataclasses.replace(wanted, data=DATA.value, looked_for=())
+    if DATA_CACHE.value:
+        wanted = dataclasses.replace(wanted, data_cache=DATA_CACHE.value)
     if not wanted.data:
         raise UserError(
             "--data: expected the pictures that the generator was trained on, got none: only run "
@@ -283,7 +276,8 @@ def write_neighbours(
     samples = np.stack(list(draw_seeds(painter, seeds, classes)))
     found = neighbours.find_neighbours(samples, info, NEIGHBOURS.value, mirrored, measures)
     sheet = neighbours.make_sheet(samples, found, columns, SCALE.value or 1)
-    neighbours.write_sheet(path, sheet)
+    make_folder_of(path)
+    write_picture(path, sheet)
     print(neighbours.describe(seeds, found))
     seen = counted(info.num_images, "picture") + " and their mirror images" * mirrored
     samples_of = f"{counted(len(seeds), 'sample')} of {painter.resolution} px"
@@ -291,5 +285,5 @@ def write_neighbours(
 
 
 def start() -> None:
-    """Runs the command with the flags of the command line."""
+    """Runs the command."""
     run(main)

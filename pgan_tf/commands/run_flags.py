@@ -1,19 +1,25 @@
-"""The flags of a run: those of its settings, and how it is carried out."""
+"""The flags of a run, which train.py and evaluate.py share, and what they say of its data."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from absl import flags
 
-from pgan_tf.commands import metric_flags
 from pgan_tf.config.flags import define_flags
 from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.devices.strategy import STRATEGIES
-from tfrecords.common.bounds import COUNTS, COUNTS_OR_NONE
-from tfrecords.common.checked_flags import define_number, define_path
+from pgan_tf.metrics.by_name import NAMES, make_metrics, need_inception, parse_names
+from pgan_tf.metrics.evaluation import RealPictures, default_num_images
+from pgan_tf.metrics.inception_file import read_inception_file
+from pgan_tf.metrics.inception_graph import InceptionGraph
+from pgan_tf.metrics.metric import Metric
+from tfrecords.common.bounds import COUNTS, COUNTS_OR_NONE, SEEDS, Bounds
+from tfrecords.common.checked_flags import define_number, define_path, define_text
+from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.pictures import flags as picture_flags
 from tfrecords.pictures.source import PictureOptions
 
-flags.adopt_module_key_flags(metric_flags)
 flags.adopt_module_key_flags(picture_flags)
 define_flags(NetworkConfig, ScheduleConfig, LossConfig, TrainingConfig)
 
@@ -34,8 +40,7 @@ INIT_FROM = define_path(
     "its weights.",
 )
 DATA_CACHE = define_path("data_cache", "datasets", "Where pictures are kept as TFRecords.")
-CHANNELS, LABELS = picture_flags.CHANNELS, picture_flags.LABELS
-TFDS_DATA_DIR = picture_flags.TFDS_DATA_DIR
+LABELS, TFDS_DATA_DIR = picture_flags.LABELS, picture_flags.TFDS_DATA_DIR
 CONDITIONAL = flags.DEFINE_bool("conditional", False, "Train with the data's class labels.")
 
 # How to train
@@ -62,7 +67,57 @@ PREFLIGHT = flags.DEFINE_bool(
     "preflight", None, "Try an iteration of the heaviest stage first. Default: if there is a GPU."
 )
 
+# How to score
+EVAL_METRICS = define_text(
+    "eval_metrics",
+    None,
+    f"Score while training: some of {', '.join(NAMES)}; docs/metrics.md.",
+    lambda text: parse_names(text, "--eval_metrics"),
+)
+EVERY = define_number(
+    "every", None, "Ticks from score to score. Default: 10; the last tick always.", COUNTS
+)
+KEEP_BEST = flags.DEFINE_enum(
+    "keep_best", None, NAMES, "One of --eval_metrics: its best checkpoint stays as best-METRIC.npz."
+)
+NUM_IMAGES = define_number(
+    "num_images",
+    None,
+    "Pictures in each set to score. Default: 2048, or half of the data.",
+    Bounds(2, COUNTS.upper, whole=True),
+)
+EVAL_SEED = define_number(
+    "eval_seed", 0, "Of the choice of reals, latents, patches and directions.", SEEDS
+)
+INCEPTION = define_path(
+    "inception",
+    None,
+    "Frozen Inception graph of 2015 (.pb or .tgz) for fid, kid, is, pr. Default: it is fetched. "
+    "Another one is a program: docs/security.md.",
+)
+
 
 def picture_options() -> PictureOptions:
-    """Turns flags into what becomes of each picture."""
+    """Returns what becomes of each picture."""
     return picture_flags.picture_options(flags.FLAGS["resolution"].value)
+
+
+def read_inception(names: Sequence[str]) -> InceptionGraph | None:
+    """Returns the graph that the metrics see through, None if they need none."""
+    if not need_inception(names):
+        return None
+    return InceptionGraph(read_inception_file(INCEPTION.value, DATA_CACHE.value))
+
+
+def make_comparison(
+    names: Sequence[str], info: DatasetInfo, resolution: int, inception: InceptionGraph | None
+) -> tuple[Sequence[Metric], RealPictures]:
+    """Returns metrics by their names, and the real pictures that they compare with.
+
+    Raises UserError if a metric does not suit such pictures.
+    """
+    num_images = NUM_IMAGES.value or default_num_images(info)
+    reals = RealPictures(info, resolution, num_images, EVAL_SEED.value, MAX_BAD_RECORDS.value)
+    checksum = inception.sha256 if inception else ""
+    metrics = make_metrics(names, reals, checksum)
+    return metrics, reals

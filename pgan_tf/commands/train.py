@@ -19,15 +19,14 @@ import sys
 import tensorflow as tf
 from absl import flags
 
-from pgan_tf.commands import metric_flags
 from pgan_tf.commands import run_flags as given
 from pgan_tf.commands.train_checks import (
     check_config,
     check_flags,
     check_run,
     make_scorer,
+    metric_names,
     plan_run,
-    read_inception,
 )
 from pgan_tf.config.flags import read_training_flags
 from pgan_tf.config.preset_files import expand_presets, find_preset, preset_names
@@ -38,11 +37,10 @@ from pgan_tf.devices.agreement import chief_first, ends_together, wait_for_all
 from pgan_tf.devices.strategy import describe, has_gpu, make_strategy
 from pgan_tf.devices.unseen_gpu import warn_of_unseen_gpu
 from pgan_tf.devices.workers import ALONE, Workers, read_workers
-from pgan_tf.metrics.in_training import Scorer
 from pgan_tf.planning.dry_run import describe_run
 from pgan_tf.planning.flops import cpu_days
-from pgan_tf.planning.trial import try_heaviest_stage
-from pgan_tf.runs import flags_file
+from pgan_tf.planning.measurement import try_heaviest_stage
+from pgan_tf.runs.flags_file import flags_text
 from pgan_tf.runs.folder import (
     check_folder,
     check_place,
@@ -104,18 +102,18 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
     read_weights = functools.cache(weights_to_begin_with)
 
     def check_before_converting(info: DatasetInfo) -> None:
-        run = plan_run(info, "", read_weights)
+        planned = plan_run(info, "", read_weights)
         if given.DRY_RUN.value:
-            print_dry_run(run.config, strategy)
+            print_dry_run(planned.config, strategy)
             sys.exit()
-        check_run(run, info, strategy, inception, writes=workers.is_chief)
+        check_run(planned, info, strategy, inception, writes=workers.is_chief)
 
     with chief_first(strategy, workers):
         if not given.DRY_RUN.value:
             # Before pictures are converted, which writes files and takes time.
             if workers.is_chief and given.RUN_DIR.value:
                 check_place(given.RUN_DIR.value)
-            inception = read_inception()
+            inception = given.read_inception(metric_names())
             if given.RUN_DIR.value:
                 read_weights(given.INIT_FROM.value, given.RUN_DIR.value.rstrip("/") or "/")
         info = prepare(
@@ -127,20 +125,24 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
             labels_note=labels_note,
             before_converting=check_before_converting,
         )
-    run = plan_run(info, in_words(info), read_weights)
-    run_dir, config, weights = run.folder, run.config, run.weights
-    resolution = config.network.resolution
+    planned = plan_run(info, in_words(info), read_weights)
+    run_dir, config, resolution = planned.folder, planned.config, planned.config.network.resolution
     check_resolutions(info, config.schedule.initial_resolution, resolution)
     if given.DRY_RUN.value:
         print_dry_run(config, strategy)
         return
 
-    check_run(run, info, strategy, inception, writes=workers.is_chief)
+    check_run(planned, info, strategy, inception, writes=workers.is_chief)
+    tolerance = Tolerance(
+        given.KEEP_CHECKPOINTS.value, given.MAX_BAD_RECORDS.value, given.MAX_BAD_STEPS.value
+    )
     with chief_first(strategy, workers):
         with_labels = config.network.label_size > 0
         data = identify(info, resolution, given.DATA_CACHE.value, with_labels=with_labels)
         config = dataclasses.replace(config, data=data)
-        scorer = make_scorer(config, info, run_dir, inception)
+        run = Run(config, info, run_dir, strategy, tolerance, workers)
+        if scorer := make_scorer(config, info, run_dir, inception):
+            run = dataclasses.replace(run, after_checkpoint=scorer)
     with contextlib.ExitStack() as until_the_end, contextlib.ExitStack() as until_compared:
         with chief_first(strategy, workers):
             if workers.is_chief:
@@ -152,62 +154,43 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
                 join_run(run_dir, config)
         wait_for_all(strategy, workers)
         until_compared.close()
-        train_in_folder(config, info, run_dir, strategy, weights, workers, scorer)
+        train_in_folder(run, planned.weights)
 
 
-def train_in_folder(
-    config: TrainingConfig,
-    info: DatasetInfo,
-    run_dir: str,
-    strategy: tf.distribute.Strategy,
-    weights: Weights | None,
-    workers: Workers,
-    scorer: Scorer | None,
-) -> None:
+def train_in_folder(run: Run, weights: Weights | None) -> None:
     """Trains, when the run folder is locked."""
-    resolution = config.network.resolution
-    print(f"Devices: {describe(strategy, given.STRATEGY.value, workers)}. Run folder: {run_dir}")
+    config, workers = run.config, run.workers
+    devices = describe(run.strategy, given.STRATEGY.value, workers)
+    print(f"Devices: {devices}. Run folder: {run.folder}")
     if workers.is_chief:
         days = cpu_days(config)
         if not has_gpu() and days > 2:
             print(f"Without a GPU this takes about {days:.0f} days: try --preset=laptop")
-        pictures = counted(info.num_images, "picture")
-        print(f"Training {resolution} px on {pictures} of {info.name}", flush=True)
+        pictures = f"{counted(run.info.num_images, 'picture')} of {run.info.name}"
+        print(f"Training {config.network.resolution} px on {pictures}", flush=True)
         if too_short := describe_end(config.schedule):
             print(too_short, flush=True)
     preflight = given.PREFLIGHT.value
     if has_gpu() if preflight is None else preflight:
-        stage = try_heaviest_stage(config, info, strategy, given.MAX_BAD_RECORDS.value)
+        bad_records = given.MAX_BAD_RECORDS.value
+        stage = try_heaviest_stage(config, run.info, run.strategy, bad_records)
         if workers.is_chief:
             print(f"Preflight: one iteration of stage {stage.number} ({stage}) fits", flush=True)
-    tolerance = Tolerance(
-        given.KEEP_CHECKPOINTS.value, given.MAX_BAD_RECORDS.value, given.MAX_BAD_STEPS.value
-    )
-    to_train = Run(config, info, run_dir, strategy, tolerance, workers)
-    if scorer:
-        to_train = dataclasses.replace(to_train, after_checkpoint=scorer)
-    opening = functools.partial(open_run, run_dir, config, flags_text(run_dir))
-    images_shown = train(to_train, weights, opening if workers.is_chief else lambda: None)
+    values = {flag.name: flag.value for flag in flags.FLAGS.get_key_flags_for_module(given)}
+    del values["dry_run"]
+    text = flags_text(values | {"run_dir": run.folder})
+    opening = functools.partial(open_run, run.folder, config, text)
+    images_shown = train(run, weights, opening if workers.is_chief else lambda: None)
     if workers.is_chief:
-        print_what_next(run_dir, images_shown)
+        print_what_next(run.folder, images_shown)
 
 
 def print_dry_run(config: TrainingConfig, strategy: tf.distribute.Strategy) -> None:
     """Prints what the run would take."""
     check_config(config, strategy)
     print(f"Devices: {describe(strategy, given.STRATEGY.value, ALONE)}")
-    kept = given.KEEP_CHECKPOINTS.value + (metric_flags.KEEP_BEST.value is not None)
+    kept = given.KEEP_CHECKPOINTS.value + (given.KEEP_BEST.value is not None)
     print(describe_run(config, strategy, kept))
-
-
-def flags_text(run_dir: str) -> str:
-    """Returns the flags as a --flagfile that does the same again."""
-    values = {
-        flag.name: flag.value if flag.name != "run_dir" else run_dir
-        for flag in flags.FLAGS.get_key_flags_for_module(given)
-        if flag.name != "dry_run"
-    }
-    return flags_file.flags_text(values)
 
 
 def print_what_next(run_dir: str, images_shown: int) -> None:
@@ -237,5 +220,5 @@ def with_default_preset(arguments: list[str]) -> list[str]:
 
 
 def start() -> None:
-    """Runs the command with the flags of the command line."""
+    """Runs the command."""
     run(main, complete=with_default_preset)

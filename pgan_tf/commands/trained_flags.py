@@ -17,19 +17,10 @@ NETWORK = flags.DEFINE_enum(
     "network", "average_generator", ["average_generator", "generator"], "Which weights."
 )
 
-_SOURCES = (RUN_DIR, CHECKPOINT, OFFICIAL_PKL)
-
 
 def check_source(*others: flags.FlagHolder) -> None:
-    """Checks that the flags name one generator.
-
-    Args:
-        others: flags of the command's own that name one, too.
-
-    Raises:
-        UserError: they name none, or more than one.
-    """
-    sources = [*_SOURCES, *others]
+    """Raises UserError unless these flags, and the command's own, name exactly one generator."""
+    sources = [RUN_DIR, CHECKPOINT, OFFICIAL_PKL, *others]
     given = [f"--{flag.name}" for flag in sources if flag.value]
     if len(given) != 1:
         names = " or ".join(f"--{flag.name}" for flag in sources)
@@ -38,11 +29,7 @@ def check_source(*others: flags.FlagHolder) -> None:
 
 
 def read_trained() -> trained.Trained:
-    """Reads the generator that the flags name.
-
-    Raises:
-        UserError: they name none, or more than one, or it cannot be read.
-    """
+    """Reads the generator that the flags name. Raises UserError if it cannot be read."""
     check_source()
     weights: trained.Weights = "generator" if NETWORK.value == "generator" else "average_generator"
     if RUN_DIR.value:

@@ -1,1 +1,1 @@
-"""Every setting, once, as a frozen value, and the schedule that follows. No TensorFlow."""
+"""Every setting, once, as a frozen value, and what follows: schedule, layers. No TensorFlow."""

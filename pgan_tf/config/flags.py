@@ -1,7 +1,5 @@
 """Flags that follow from the fields of settings, and settings that follow from flags."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any, TypeVar
 
@@ -17,29 +15,22 @@ from tfrecords.common.checked_flags import define_number, define_read
 flags.disclaim_key_flags()
 
 Settings = TypeVar("Settings", NetworkConfig, ScheduleConfig, LossConfig, TrainingConfig)
-_DEFAULT: Any = object()
 
 
 def define_flags(*classes: type) -> None:
-    """Defines a flag for each field that has one, of dataclasses made of `setting`."""
+    """Defines a flag for each field made by `setting`, unless it has none."""
     for settings in classes:
         for field in dataclasses.fields(settings):
             if field.metadata.get("has_flag"):
                 define_flag(settings, field.name)
 
 
-def define_flag(settings: type, name: str, default: Any = _DEFAULT) -> flags.FlagHolder:
-    """Defines the flag of one field.
-
-    Args:
-        settings: a dataclass, whose field was made by `setting`.
-        name: of the field.
-        default: in place of the field's.
-    """
+def define_flag(settings: type, name: str, default: Any = None) -> flags.FlagHolder:
+    """Defines the flag of one field, with its own default if none is given."""
     field = next(field for field in dataclasses.fields(settings) if field.name == name)
     about, flag = field.metadata, _flag_of(field)
-    if default is _DEFAULT:
-        default = None if about["optional"] else field.default
+    if default is None and not about["optional"]:
+        default = field.default
     if about["choices"]:
         return flags.DEFINE_enum(flag, default, about["choices"], about["help"])
     if isinstance(field.default, PerResolution):
@@ -65,16 +56,14 @@ def define_per_resolution(name: str, default: Any, help: str, bounds: Bounds) ->
 def read_flags(settings: type[Settings], **others: Any) -> Settings:
     """Returns settings as the flags give them.
 
-    Args:
-        settings: a dataclass whose flags were defined with `define_flags`.
-        **others: fields without a flag, and what holds for flags that were not given.
+    `others` are fields without a flag, and what holds for flags that were not given.
     """
-    given = {
-        field.name: flags.FLAGS[_flag_of(field)].value
-        for field in dataclasses.fields(settings)
-        if field.metadata.get("has_flag")
-    }
-    return settings(**others | {name: one for name, one in given.items() if one is not None})
+    for field in dataclasses.fields(settings):
+        if field.metadata.get("has_flag"):
+            value = flags.FLAGS[_flag_of(field)].value
+            if value is not None:
+                others[field.name] = value
+    return settings(**others)
 
 
 def read_training_flags(
@@ -87,13 +76,8 @@ def read_training_flags(
 ) -> TrainingConfig:
     """Returns what a run computes, by the flags and the data's properties.
 
-    Args:
-        dataset: the dataset, as people call it.
-        resolution: of the networks, unless --resolution is given.
-        num_channels: of the pictures.
-        label_size: classes that are trained with.
-        initial_resolution: holds unless --initial_resolution is given.
-        label_names: of the classes; numbers that are no classes may have other names, or a few.
+    `resolution` and `initial_resolution` hold unless their flags are given. Where the numbers of
+    `label_names` and of classes differ, the names are not the classes': they are left out.
     """
     loss = read_flags(LossConfig)
     network = read_flags(

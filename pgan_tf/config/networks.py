@@ -1,72 +1,81 @@
-"""The settings of the two networks, as a frozen value. No TensorFlow."""
+"""The two networks in numbers: their settings, and the layers that follow (paper, table 2).
 
-from __future__ import annotations
+Multiplications, memory, the shapes of checkpoints and the published names come from the layer
+table; a test holds it to the networks themselves. No TensorFlow.
+"""
 
 import dataclasses
-import functools
 import math
+from collections.abc import Callable
+from typing import Literal
 
+from pgan_tf.config.per_resolution import LOWEST_RESOLUTION
+from pgan_tf.config.schedule import Stage
 from pgan_tf.config.setting import check_settings, require, setting
 from tfrecords.common.bounds import COUNTS, COUNTS_OR_NONE, RESOLUTIONS, Bounds
 
-# Components of a vector, feature maps: memory sets a bound of its own, see `memory`.
-_WIDTHS = Bounds(1, 2**20, whole=True)
-CHANNELS, CLASSES = Bounds(1, 3, whole=True), Bounds(0, 10**6, whole=True)
 LSGAN_NOISE = 0.2  # paper, appendix B
+# Of latents and feature maps. Memory sets a bound of its own, see `planning.limits`.
+_WIDTHS = Bounds(1, 2**20, whole=True)
+_CHANNELS, _CLASSES = Bounds(1, 3, whole=True), Bounds(0, 10**6, whole=True)
+_DISCRIMINATION = (100, 5)  # kernels and components of each, see `MinibatchDiscrimination`
+_TRAINABLE = frozenset({"kernel", "bias", "gamma", "beta"})
 
-
-_setting = functools.partial(setting, group="networks")
+# With fewer maps, in or out, Winograd's transforms cost more than its products save; twice as
+# many where it saves half as much (docs/performance.md has what was measured).
+_FEWEST_CHANNELS = 128
+_LARGEST_SIDE_OF_RESAMPLING_IN_BFLOAT16 = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig:
     """The two networks (paper, table 2)."""
 
-    resolution: int = _setting(
+    resolution: int = setting(
         1024, "Final resolution, in pixels. Default: the data's.", RESOLUTIONS, optional=True
     )
-    num_channels: int = _setting(3, "3 for RGB, 1 for gray.", CHANNELS, has_flag=False)
-    label_size: int = _setting(0, "Classes; 0: no labels.", CLASSES, has_flag=False)
-    latent_size: int = _setting(
+    num_channels: int = setting(3, "3 for RGB, 1 for gray.", _CHANNELS, has_flag=False)
+    label_size: int = setting(0, "Classes; 0: no labels.", _CLASSES, has_flag=False)
+    latent_size: int = setting(
         512, "Components of a latent vector. Default: fmap_max.", _WIDTHS, optional=True
     )
-    fmap_base: int = _setting(
+    fmap_base: int = setting(
         8192,
         "Feature maps at a resolution: fmap_base divided by its pixels along a side to the power "
         "of fmap_decay, at most fmap_max.",
         COUNTS,
     )
-    fmap_decay: float = _setting(1.0, "How feature maps fall with resolution.", Bounds(0, 10))
-    fmap_max: int = _setting(512, "Most feature maps of a layer.", _WIDTHS)
-    normalize_latents: bool = _setting(True, "Bring latents to the hypersphere (appendix A.1).")
-    equalized: bool = _setting(True, "Equalized learning rate (§4.1).")
-    pixel_norm: bool = _setting(True, "Pixel norm in the generator (§4.2).")
-    generator_leaky_relu: bool = _setting(True, "Leaky ReLU with slope 0.2, or plain ReLU.")
-    discriminator_leaky_relu: bool = _setting(True, "Leaky ReLU with slope 0.2, or plain ReLU.")
-    fused_scale: bool = _setting(
+    fmap_decay: float = setting(1.0, "How feature maps fall with resolution.", Bounds(0, 10))
+    fmap_max: int = setting(512, "Most feature maps of a layer.", _WIDTHS)
+    normalize_latents: bool = setting(True, "Bring latents to the hypersphere (appendix A.1).")
+    equalized: bool = setting(True, "Equalized learning rate (§4.1).")
+    pixel_norm: bool = setting(True, "Pixel norm in the generator (§4.2).")
+    generator_leaky_relu: bool = setting(True, "Leaky ReLU with slope 0.2, or plain ReLU.")
+    discriminator_leaky_relu: bool = setting(True, "Leaky ReLU with slope 0.2, or plain ReLU.")
+    fused_scale: bool = setting(
         True, "One kernel of stride 2 in place of up- or downscaling and a convolution."
     )
-    mbstd_group_size: int = _setting(
+    mbstd_group_size: int = setting(
         4, "Examples that share one minibatch stddev (§3); 0: no such layer.", COUNTS_OR_NONE
     )
-    minibatch_discrimination: bool = _setting(
+    minibatch_discrimination: bool = setting(
         False, "Minibatch discrimination, as Salimans et al. (2016)."
     )
-    generator_batch_norm: bool = _setting(
+    generator_batch_norm: bool = setting(
         False, "Batch normalization in the generator, as Gulrajani et al. (2017)."
     )
-    discriminator_layer_norm: bool = _setting(
+    discriminator_layer_norm: bool = setting(
         False, "Layer normalization in the discriminator, as Gulrajani et al. (2017)."
     )
-    tanh: bool = _setting(False, "End the generator in a tanh, or linear.")
-    discriminator_noise: float = _setting(
+    tanh: bool = setting(False, "End the generator in a tanh, or linear.")
+    discriminator_noise: float = setting(
         0.0,
         "Strength of the noise in the discriminator that follows the fakes' scores (appendix B). "
         f"Default: {LSGAN_NOISE} with --loss=lsgan, else none.",
         Bounds(0, 1000),
         optional=True,
     )
-    discriminator_fmap_divisor: int = _setting(
+    discriminator_fmap_divisor: int = setting(
         1, "Divides the discriminator's feature maps (appendix E: 2 and 4).", _WIDTHS
     )
 
@@ -81,7 +90,7 @@ class NetworkConfig:
         )
 
     def num_feature_maps(self, resolution: int) -> int:
-        """Returns the feature maps of the layers at a resolution in pixels (table 2).
+        """Feature maps of the layers at a resolution in pixels (table 2).
 
         2 stands for what lies below 4x4: the discriminator's hidden dense layer.
         """
@@ -89,5 +98,176 @@ class NetworkConfig:
         return min(int(self.fmap_base / 2.0 ** (halvings * self.fmap_decay)), self.fmap_max)
 
     def num_discriminator_maps(self, resolution: int) -> int:
-        """Returns the same for the discriminator's layers: at least 1."""
+        """The same for the discriminator's layers: at least 1."""
         return max(1, self.num_feature_maps(resolution) // self.discriminator_fmap_divisor)
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """A layer with variables."""
+
+    name: str  # as in the Keras model
+    variables: tuple[tuple[str, tuple[int, ...]], ...]  # (name, shape)
+    shape: tuple[int, ...]  # of its outputs for one picture
+    resample: Literal["up", "down"] | None = None  # up before, or down after the convolution
+    outputs_beside: int = 0  # numbers that a resampling of its own computes for one picture
+
+    @property
+    def outputs(self) -> int:
+        """All numbers that it computes for one picture."""
+        return math.prod(self.shape) + self.outputs_beside
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers train."""
+        return sum(math.prod(shape) for name, shape in self.variables if name in _TRAINABLE)
+
+    @property
+    def values(self) -> int:
+        """How many numbers it keeps, trained or not."""
+        return sum(math.prod(shape) for _, shape in self.variables)
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        """Shape of the stored kernel; () for a layer without one."""
+        return dict(self.variables).get("kernel", ())
+
+    @property
+    def side(self) -> int:
+        """Pixels along a side where it convolves: after upsampling, before averaging down."""
+        return int(self.name.split("x")[0])
+
+    @property
+    def multiplications(self) -> int:
+        """Multiplications for one picture in the plain form, 3x3 taps at each pixel."""
+        pixels = self.side**2 if len(self.kernel) == 4 else 1
+        return pixels * math.prod(self.kernel) if self.kernel else 0
+
+    @property
+    def least_multiplications(self) -> int:
+        """The same with 4x4 taps at each of the lower pixels where it resamples."""
+        return self.multiplications * 16 // (9 * 4) if self.resample else self.multiplications
+
+
+def resolutions_above_lowest(resolution: int) -> list[int]:
+    """The resolutions that have a pair of layers, from 8 px up to `resolution`."""
+    lowest, highest = int(math.log2(LOWEST_RESOLUTION)), int(math.log2(resolution))
+    return [2**level for level in range(lowest + 1, highest + 1)]
+
+
+def generator_layers(stage: Stage, config: NetworkConfig) -> list[Layer]:
+    """The generator's layers that have variables."""
+    norm = _batch_norm if config.generator_batch_norm else None
+    maps = config.num_feature_maps(4)
+    dense = (config.latent_size + config.label_size, 16 * maps)
+    layers = _layer("4x4_dense", dense, (4, 4, maps), norm)
+    layers += _layer("4x4_conv", (3, 3, maps, maps), (4, 4, maps), norm)
+    for resolution in resolutions_above_lowest(stage.resolution):
+        below, maps = maps, config.num_feature_maps(resolution)
+        shape = (resolution, resolution, maps)
+        name = f"{resolution}x{resolution}"
+        if config.fused_scale:  # a transposed convolution's kernel
+            kernel, enlarged = (3, 3, maps, below), 0
+        else:
+            kernel, enlarged = (3, 3, below, maps), resolution**2 * below
+        layers += _layer(f"{name}_conv0", kernel, shape, norm, "up", enlarged)
+        layers += _layer(f"{name}_conv1", (3, 3, maps, maps), shape, norm)
+    for resolution in _rgb_resolutions(stage):
+        kernel = (1, 1, config.num_feature_maps(resolution), config.num_channels)
+        shape = (resolution, resolution, config.num_channels)
+        layers += _layer(f"{resolution}x{resolution}_to_rgb", kernel, shape)
+    return layers
+
+
+def discriminator_layers(stage: Stage, config: NetworkConfig) -> list[Layer]:
+    """The discriminator's layers that have variables."""
+    norm = _layer_norm if config.discriminator_layer_norm else None
+    maps = config.num_discriminator_maps
+    layers: list[Layer] = []
+    for resolution in _rgb_resolutions(stage):
+        kernel = (1, 1, config.num_channels, maps(resolution))
+        shape = (resolution, resolution, maps(resolution))
+        layers += _layer(f"{resolution}x{resolution}_from_rgb", kernel, shape)
+    for resolution in resolutions_above_lowest(stage.resolution):
+        here, below, half = maps(resolution), maps(resolution // 2), resolution // 2
+        name = f"{resolution}x{resolution}"
+        shape = (resolution, resolution, here)
+        layers += _layer(f"{name}_conv0", (3, 3, here, here), shape, norm)
+        if config.fused_scale:
+            shape, reduced = (half, half, below), 0
+        else:
+            shape, reduced = (resolution, resolution, below), half * half * below
+        layers += _layer(f"{name}_conv1", (3, 3, here, below), shape, norm, "down", reduced)
+    features = maps(4) + (config.mbstd_group_size > 0)
+    if config.minibatch_discrimination:
+        kernels, components = _DISCRIMINATION
+        variables = (("kernel", (16 * features, kernels * components)),)
+        features += kernels
+        layers.append(Layer("4x4_minibatch_discrimination", variables, (4, 4, features)))
+    layers += _layer("4x4_conv", (3, 3, features, maps(4)), (4, 4, maps(4)), norm)
+    layers += _layer("4x4_dense0", (16 * maps(4), maps(2)), (maps(2),), norm)
+    layers += _layer("4x4_dense1", (maps(2), 1 + config.label_size), (1 + config.label_size,))
+    if config.discriminator_noise:
+        layers.append(Layer("score_noise", (("score_average", ()), ("noise_seed", (2,))), (0,)))
+    return layers
+
+
+def parameters(stage: Stage, config: NetworkConfig) -> tuple[int, int]:
+    """How many numbers train in the generator and in the discriminator."""
+    networks = generator_layers(stage, config), discriminator_layers(stage, config)
+    generator, discriminator = (sum(layer.parameters for layer in layers) for layers in networks)
+    return generator, discriminator
+
+
+def multiplications(stage: Stage, config: NetworkConfig) -> int:
+    """Multiplications of one picture through both networks, forwards.
+
+    An iteration takes about a fixed multiple of it, which makes it good for comparing stages.
+    """
+    layers = (*generator_layers(stage, config), *discriminator_layers(stage, config))
+    return sum(layer.multiplications for layer in layers)
+
+
+def winograd_pays(
+    kernel: tuple[int, ...], side: int, *, resamples: bool = False, bfloat16: bool = False
+) -> bool:
+    """Whether Winograd's algorithm convolves faster than the plain form, on a CPU.
+
+    It takes a quarter of the multiplications of a 3x3 convolution, but 9/16 of those of one that
+    is fused with resampling; and always in float32, where plain ones in bfloat16 are nearly twice
+    as fast. `kernel` is a shape that ends in maps in and out, in either order; `side` is
+    `Layer.side`.
+    """
+    if kernel[:2] != (3, 3):
+        return False
+    if resamples and bfloat16 and side > _LARGEST_SIDE_OF_RESAMPLING_IN_BFLOAT16:
+        return False
+    return min(kernel[2:]) >= (1 + (resamples or bfloat16)) * _FEWEST_CHANNELS
+
+
+def _layer(
+    name: str,
+    kernel: tuple[int, ...],
+    shape: tuple[int, ...],
+    norm: Callable[[str, tuple[int, ...]], Layer] | None = None,
+    resample: Literal["up", "down"] | None = None,
+    beside: int = 0,
+) -> list[Layer]:
+    """A convolution or dense layer, and its normalization."""
+    # A transposed convolution's kernel ends in its inputs: biases are the outputs' channels.
+    variables = (("kernel", kernel), ("bias", (shape[-1],)))
+    layers = [Layer(name, variables, shape, resample, beside)]
+    return layers if norm is None else [*layers, norm(name, shape)]
+
+
+def _batch_norm(name: str, shape: tuple[int, ...]) -> Layer:
+    kept = ("gamma", "beta", "moving_mean", "moving_variance")
+    return Layer(f"{name}_batch_norm", tuple((one, shape[-1:]) for one in kept), shape)
+
+
+def _layer_norm(name: str, shape: tuple[int, ...]) -> Layer:
+    return Layer(f"{name}_layer_norm", (("gamma", shape), ("beta", shape)), shape)
+
+
+def _rgb_resolutions(stage: Stage) -> tuple[int, ...]:
+    return (stage.resolution // 2, stage.resolution) if stage.fades_in else (stage.resolution,)

@@ -1,7 +1,5 @@
 """Resolutions, and numbers that depend on them. Pure Python."""
 
-from __future__ import annotations
-
 import dataclasses
 
 from tfrecords.common.bounds import RESOLUTIONS, Bounds, shown
@@ -15,11 +13,8 @@ POSITIVE = Bounds(0, 10**9, above=True)
 class PerResolution:
     """A number for each resolution; one that is not listed takes the next lower one's.
 
-    Two of these are equal where they give the same numbers, however they were written.
-
-    Attributes:
-        steps: pairs (resolution in pixels, value), by rising resolution; those that only
-            repeat the value before them are left out.
+    `steps` are pairs (resolution in pixels, value), by rising resolution. Those that only repeat
+    the value before them are left out, so that equal numbers make equal objects.
     """
 
     steps: tuple[tuple[int, float], ...]
@@ -30,36 +25,28 @@ class PerResolution:
         object.__setattr__(self, "steps", tuple(steps))
 
     def at(self, resolution: int) -> float:
-        """Returns the value at a resolution in pixels."""
+        """The value at a resolution in pixels."""
         return [value for lowest, value in self.steps if lowest <= resolution][-1]
 
-    def between(self, first: int, last: int) -> PerResolution:
-        """Returns what holds from one resolution to another, both included, in pixels."""
+    def between(self, first: int, last: int) -> "PerResolution":
+        """What holds from one resolution to another, both included, in pixels."""
         later = (step for step in self.steps if first < step[0] <= last)
         return PerResolution(((first, self.at(first)), *later))
 
     def check(self, bounds: Bounds, argument: str) -> None:
-        """Checks that there are values, by rising resolutions, and all within bounds.
-
-        Raises:
-            UserError: there are none, or one is not; the message begins with `argument`.
-        """
+        """Raises UserError unless there are values, by rising resolutions, all within bounds."""
         if not self.steps:
             raise UserError(f"{argument}: expected at least one value, got none")
         for resolution, value in self.steps:
-            check_resolution(resolution, argument)
+            RESOLUTIONS.check(resolution, argument)
             bounds.check(value, argument)
         resolutions = [resolution for resolution, _ in self.steps]
         if resolutions != sorted(set(resolutions)):
             raise UserError(f"{argument}: expected rising resolutions, got {resolutions}")
 
     @classmethod
-    def parse(cls, text: str, argument: str, bounds: Bounds = POSITIVE) -> PerResolution:
-        """Reads `16` or `4:128,8:128,16:64`.
-
-        Raises:
-            UserError: the text is neither; `argument` names the flag it came from.
-        """
+    def parse(cls, text: str, argument: str, bounds: Bounds = POSITIVE) -> "PerResolution":
+        """Reads `16` or `4:128,8:128,16:64`. Raises UserError, which names `argument`."""
         pairs = [part.rpartition(":") for part in text.split(",")]
         if len(pairs) > 1 and not all(colon for _, colon, _ in pairs):
             raise UserError(
@@ -91,8 +78,3 @@ class PerResolution:
 
 def _without_point(value: float) -> float:
     return int(value) if value == int(value) else value
-
-
-def check_resolution(resolution: int, argument: str) -> None:
-    """Raises UserError unless `resolution` is a power of two from 4 to 1024 pixels."""
-    RESOLUTIONS.check(resolution, argument)

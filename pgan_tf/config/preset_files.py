@@ -1,7 +1,5 @@
 """Flag files that come with the package, taken by name: --preset=laptop. No TensorFlow."""
 
-from __future__ import annotations
-
 import os
 import pathlib
 import re
@@ -16,16 +14,12 @@ _FORMER = re.compile(r"--?flagfile=((?:.*/)?presets/([\w-]+)\.flags)")
 
 
 def preset_names() -> list[str]:
-    """Returns the names of all presets."""
+    """The names of all presets."""
     return sorted(path.stem for path in _FOLDER.glob("*.flags"))
 
 
 def find_preset(name: str) -> str:
-    """Returns the path of a preset's flag file.
-
-    Raises:
-        UserError: there is none of that name.
-    """
+    """Returns the path of a preset's flag file. Raises UserError if there is none of that name."""
     if name not in preset_names():
         known = ", ".join(preset_names())
         raise UserError(f"--preset: expected one of {known}, got {shown(name)}")
@@ -33,11 +27,7 @@ def find_preset(name: str) -> str:
 
 
 def expand_presets(arguments: Sequence[str]) -> list[str]:
-    """Returns a command's arguments with flag files in place of presets.
-
-    Raises:
-        UserError: a preset is not known.
-    """
+    """Puts flag files in the place of presets in a command's arguments. Raises as `find_preset`."""
     expanded, rest = [], iter(arguments)
     for word in rest:
         found = re.fullmatch(r"--?preset(?:=(.*))?", word, re.DOTALL)

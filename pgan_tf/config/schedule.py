@@ -1,15 +1,11 @@
 """Where training stands after so many images: stage, alpha, batch size, learning rates.
 
-The number of real images shown is the only clock; everything here is derived
-from it. No TensorFlow. Paper, §2 and appendix A.1; the arithmetic equals the
-published implementation's, whose level of detail is
-`log2(final resolution / resolution) + 1 - alpha`.
+The number of real images shown is the only clock; everything here is derived from it. Paper, §2
+and appendix A.1; the arithmetic equals the published implementation's, whose level of detail is
+`log2(final resolution / resolution) + 1 - alpha`. No TensorFlow.
 """
 
-from __future__ import annotations
-
 import dataclasses
-import functools
 import math
 from typing import Literal
 
@@ -20,57 +16,53 @@ from tfrecords.common.bounds import RESOLUTIONS, Bounds
 _KIMG = Bounds(0, 10**9)
 _RATES = Bounds(0, 1000, above=True)
 BATCH_SIZES = Bounds(1, 2**20, whole=True)
-_setting = functools.partial(setting, group="schedule")
 
 
 @dataclasses.dataclass(frozen=True)
 class ScheduleConfig:
     """When the networks grow, and what is set by resolution (paper, appendix A.1)."""
 
-    resolution: int = _setting(1024, "The last one, in pixels.", RESOLUTIONS, has_flag=False)
-    initial_resolution: int = _setting(
+    resolution: int = setting(1024, "The last one, in pixels.", RESOLUTIONS, has_flag=False)
+    initial_resolution: int = setting(
         4,
         "First resolution, in pixels. Default: 4; with --init_from, the one that its weights had "
         "reached.",
         RESOLUTIONS,
         optional=True,
     )
-    stabilize_kimg: float = _setting(
+    stabilize_kimg: float = setting(
         600.0, "Thousands of real images at a resolution after its fade-in.", _KIMG
     )
-    fade_in_kimg: float = _setting(
+    fade_in_kimg: float = setting(
         600.0, "Thousands of real images over which a new layer pair fades in.", _KIMG
     )
-    total_kimg: float = _setting(
+    total_kimg: float = setting(
         15000.0,
         "Thousands of real images in all; may change when a run goes on.",
         Bounds(0, _KIMG.upper, above=True),
     )
-    batch_size: PerResolution = _setting(
+    batch_size: PerResolution = setting(
         PerResolution(((4, 16),)),
         "Real images in a D step, over all devices: 16, or 4:128,8:128,16:64.",
         BATCH_SIZES,
     )
-    generator_learning_rate: PerResolution = _setting(
+    generator_learning_rate: PerResolution = setting(
         PerResolution(((4, 0.001),)),
         "Adam's: 0.001, or 4:0.001,1024:0.0015.",
         _RATES,
         name="learning_rate",
     )
-    discriminator_learning_rate: PerResolution = _setting(
+    discriminator_learning_rate: PerResolution = setting(
         PerResolution(((4, 0.001),)), "Default: as --learning_rate.", _RATES, optional=True
     )
-    tick_kimg: PerResolution = _setting(
-        PerResolution(
-            (
-                *((4, 160), (8, 140), (16, 120), (32, 100), (64, 80), (128, 60), (256, 40)),
-                *((512, 20), (1024, 10)),
-            )
+    tick_kimg: PerResolution = setting(
+        PerResolution.parse(
+            "4:160,8:140,16:120,32:100,64:80,128:60,256:40,512:20,1024:10", "tick_kimg"
         ),
         "Thousands of real images between two reports.",
         Bounds(0.001, _KIMG.upper),
     )
-    rampup_kimg: float = _setting(
+    rampup_kimg: float = setting(
         0.0, "Thousands of real images over which the learning rates rise.", _KIMG
     )
 
@@ -84,12 +76,8 @@ class ScheduleConfig:
         )
         for name in ("stabilize_kimg", "fade_in_kimg", "total_kimg", "rampup_kimg"):
             value = getattr(self, name)
-            require(
-                math.isclose(value * 1000, round(value * 1000), rel_tol=1e-12),
-                name,
-                "a whole number of images, 0 or more (in thousands)",
-                value,
-            )
+            is_whole = math.isclose(value * 1000, round(value * 1000), rel_tol=1e-12)
+            require(is_whole, name, "a whole number of images, 0 or more (in thousands)", value)
         require(
             self.stabilize_kimg + self.fade_in_kimg > 0
             or self.initial_resolution == self.resolution,
@@ -97,44 +85,31 @@ class ScheduleConfig:
             "more than 0 when the networks grow (or initial_resolution equal to resolution)",
             self.stabilize_kimg,
         )
-        for name in (
-            "batch_size",
-            "generator_learning_rate",
-            "discriminator_learning_rate",
-            "tick_kimg",
-        ):
-            steps = getattr(self, name).steps
-            require(
-                steps[0][0] <= self.initial_resolution,
-                name,
-                f"a value for {self.initial_resolution} px or below, the first resolution trained",
-                str(getattr(self, name)),
-            )
+        first = self.initial_resolution
+        expected = f"a value for {first} px or below, the first resolution trained"
+        learning_rates = ("generator_learning_rate", "discriminator_learning_rate")
+        for name in ("batch_size", *learning_rates, "tick_kimg"):
+            values = getattr(self, name)
+            require(values.steps[0][0] <= first, name, expected, str(values))
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
     """One part of training during which the networks keep their shape.
 
-    Attributes:
-        index: 0 for the first; people see `number`.
-        resolution: of the networks' pictures, in pixels.
-        phase: `fade_in` while the newest layer pair is blended in, else `stabilize`.
-        first_image: the images shown at which the stage begins.
-        last_image: the last value of images shown that still belongs to it. (A fade-in
-            begins one image late and ends one early: at both ends it would
-            equal its neighbours.)
+    It holds from `first_image` to `last_image` images shown. (A fade-in begins one image late and
+    ends one early: at both ends it would equal its neighbors.)
     """
 
-    index: int
-    resolution: int
-    phase: Literal["fade_in", "stabilize"]
+    index: int  # 0 for the first; people see `number`
+    resolution: int  # of the networks' pictures, in pixels
+    phase: Literal["fade_in", "stabilize"]  # whether the newest layer pair is blended in
     first_image: int
     last_image: int
 
     @property
     def number(self) -> int:
-        """What people call the stage: 1 for the first."""
+        """1 for the first, as people count."""
         return self.index + 1
 
     @property
@@ -143,7 +118,7 @@ class Stage:
         return self.phase == "fade_in"
 
     def alpha(self, images_shown: int) -> float:
-        """Returns how far the new layers have faded in: 0 not at all, 1 fully."""
+        """How far the new layers have faded in: 0 not at all, 1 fully."""
         if not self.fades_in:
             return 1.0
         begin, end = self.first_image - 1, self.last_image + 1
@@ -158,8 +133,7 @@ class Stage:
 def make_stages(config: ScheduleConfig) -> tuple[Stage, ...]:
     """Returns the stages of a run in order: 2N - 1 for N resolutions.
 
-    The last one lasts until `total_kimg`; a run that is too short for
-    all of them ends in an earlier one.
+    The last one lasts until `total_kimg`; a run that is too short for all ends in an earlier one.
     """
     stabilize_images = round(config.stabilize_kimg * 1000)
     fade_in_images = round(config.fade_in_kimg * 1000)
@@ -206,37 +180,27 @@ def describe_end(config: ScheduleConfig) -> str | None:
 
 @dataclasses.dataclass(frozen=True)
 class Position:
-    """What the next iteration is trained with.
-
-    Attributes:
-        stage: the stage.
-        alpha: how far its new layers have faded in, 0 to 1.
-        batch_size: real images in a D step, over all devices.
-        generator_learning_rate: Adam's.
-        discriminator_learning_rate: Adam's.
-        tick_images: images between two reports.
-    """
+    """What the next iteration is trained with."""
 
     stage: Stage
-    alpha: float
-    batch_size: int
+    alpha: float  # how far its new layers have faded in, 0 to 1
+    batch_size: int  # real images in a D step, over all devices
     generator_learning_rate: float
     discriminator_learning_rate: float
-    tick_images: int
+    tick_images: int  # between two reports
 
 
 def position_at(config: ScheduleConfig, stages: tuple[Stage, ...], images_shown: int) -> Position:
     """Returns what holds after so many images."""
     stage = stage_at(stages, images_shown)
-    rampup = learning_rate_rampup(config, images_shown)
+    resolution, rampup = stage.resolution, learning_rate_rampup(config, images_shown)
     return Position(
         stage=stage,
         alpha=stage.alpha(images_shown),
-        batch_size=int(config.batch_size.at(stage.resolution)),
-        generator_learning_rate=rampup * config.generator_learning_rate.at(stage.resolution),
-        discriminator_learning_rate=rampup
-        * config.discriminator_learning_rate.at(stage.resolution),
-        tick_images=round(config.tick_kimg.at(stage.resolution) * 1000),
+        batch_size=int(config.batch_size.at(resolution)),
+        generator_learning_rate=rampup * config.generator_learning_rate.at(resolution),
+        discriminator_learning_rate=rampup * config.discriminator_learning_rate.at(resolution),
+        tick_images=round(config.tick_kimg.at(resolution) * 1000),
     )
 
 

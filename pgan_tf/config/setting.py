@@ -1,7 +1,5 @@
 """A setting: written once as a field, from which its flag, its checks and --help follow."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -19,32 +17,19 @@ def require(condition: bool, argument: str, expected: str, got: Any) -> None:
 
 def setting(
     default: Any,
-    help: str,
-    bounds: Bounds | None = None,
-    choices: Sequence[str] = (),
+    help: str,  # for --help and for readers, with units and the paper's section
+    bounds: Bounds | None = None,  # of a number, or of each number of a PerResolution
+    choices: Sequence[str] = (),  # of a string
     *,
-    group: str = "",
-    name: str = "",
-    has_flag: bool = True,
-    optional: bool = False,
+    name: str = "",  # the flag's, which messages use too, if it is not the field's
+    has_flag: bool = True,  # False where the value follows from the data
+    optional: bool = False,  # without the flag it is left to others; `help` says to whom
 ) -> Any:
-    """Returns the field of a frozen dataclass of settings.
-
-    Args:
-        default: as of any dataclass.
-        help: what it says, with units and the paper's section; also for --help.
-        bounds: of a number, or of each number of a PerResolution.
-        choices: of a text.
-        group: what it belongs to, for --help.
-        name: of its flag, if not the field's; messages use it too.
-        has_flag: whether it has a flag; others follow from the data.
-        optional: whether a flag that is not given leaves the value to others; `help` says to whom.
-    """
+    """Returns the field of a frozen dataclass of settings."""
     metadata = {
         "help": help,
         "bounds": bounds,
         "choices": tuple(choices),
-        "group": group,
         "name": name,
         "has_flag": has_flag,
         "optional": optional,
@@ -53,14 +38,7 @@ def setting(
 
 
 def check_settings(settings: Any) -> None:
-    """Checks that each field of a dataclass has its default's type, and is what it may be.
-
-    Args:
-        settings: a dataclass, whose fields with numbers are made by `setting`.
-
-    Raises:
-        UserError: one is not.
-    """
+    """Raises UserError unless each field has its default's type, and one of its values."""
     for field in dataclasses.fields(settings):
         value, default = getattr(settings, field.name), field.default
         name = field.metadata.get("name") or field.name

@@ -3,15 +3,11 @@
 Defaults are the paper's (appendix A) as the published implementation has them.
 """
 
-from __future__ import annotations
-
 import dataclasses
-import functools
 import json
 import re
 from typing import Any
 
-from pgan_tf.config.losses import LossConfig
 from pgan_tf.config.networks import NetworkConfig
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.schedule import ScheduleConfig
@@ -20,82 +16,78 @@ from tfrecords.common.bounds import SEEDS, Bounds
 from tfrecords.common.errors import UserError
 from tfrecords.format.identity import DataIdentity
 
-__all__ = [
-    "CHANGEABLE",
-    "PRECISIONS",
-    "DataIdentity",
-    "LossConfig",
-    "NetworkConfig",
-    "ScheduleConfig",
-    "TrainingConfig",
-    "differences",
-]
-
+LOSSES = ("wgan_gp", "lsgan", "non_saturating")
 # Keras' dtype policies. Weights, statistics, norms, losses and optimizers are float32 in all.
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 _DECAYS = Bounds(0, 1, below=True)
 _REPEATS = Bounds(1, 10_000, whole=True)
-
-
-def _whole_number(text: str) -> int:
-    if len(text) > 40:
-        raise ValueError(f"a number of {len(text):,} digits")
-    return int(text)
-
+_WEIGHTS = Bounds(0, 10**9)
 
 # What reading JSON that is no configuration comes to; RecursionError: one that is too deep.
-_MISFITS = (*(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError),)
+_MISFITS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
-_setting = functools.partial(setting, group="training")
+@dataclasses.dataclass(frozen=True)
+class LossConfig:
+    """What G and D minimize; see `training.losses`. AC-GAN labels are Odena et al.'s (2017)."""
+
+    name: str = setting("wgan_gp", "Loss.", choices=LOSSES, name="loss")
+    gradient_penalty_weight: float = setting(
+        10.0, "Lambda of WGAN-GP; of non_saturating R1's gamma.", _WEIGHTS
+    )
+    gradient_target: float = setting(
+        1.0,
+        "Gradient norm that the penalty pulls to; 750 for CIFAR-10.",
+        Bounds(0, 10**9, above=True),
+    )
+    drift_weight: float = setting(0.001, "On the squared scores of reals.", _WEIGHTS)
+    label_weight: float = setting(1.0, "Of the AC-GAN term, with labels.", _WEIGHTS)
+    penalty_pixels: str = setting(
+        "final",
+        "Measure the gradient's norm in pixels of the final resolution, as published, or of the "
+        "stage.",
+        choices=("final", "stage"),
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-    """Everything that decides what a run computes.
+    """Everything that decides what a run computes."""
 
-    Attributes:
-        dataset: the dataset, as people call it.
-        data: what it holds; nothing in runs of before that was recorded.
-        label_names: of the classes, in order; empty where there are none, or no names.
-        network: the two networks.
-        schedule: when they grow.
-        loss: what they minimize.
-    """
-
-    dataset: str = ""
-    data: DataIdentity = DataIdentity()
-    label_names: tuple[str, ...] = ()
+    dataset: str = ""  # as people call it
+    data: DataIdentity = DataIdentity()  # what it holds; empty in runs from before there was this
+    label_names: tuple[str, ...] = ()  # of the classes, in order; empty if none have names
     network: NetworkConfig = NetworkConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     loss: LossConfig = LossConfig()
-    adam_beta_1: float = _setting(0.0, "Decay of Adam's first moment (appendix A.1).", _DECAYS)
-    adam_beta_2: float = _setting(0.99, "Decay of Adam's second moment.", _DECAYS)
-    adam_epsilon: float = _setting(
-        1e-8, "Adam's epsilon.", Bounds(0, 1, above=True), has_flag=False
-    )
-    average_decay: float = _setting(
+    adam_beta_1: float = setting(0.0, "Decay of Adam's first moment (appendix A.1).", _DECAYS)
+    adam_beta_2: float = setting(0.99, "Decay of Adam's second moment.", _DECAYS)
+    adam_epsilon: float = setting(1e-8, "Adam's epsilon.", Bounds(0, 1, above=True), has_flag=False)
+    average_decay: float = setting(
         0.999, "Of the running average of the generator's weights, per D step.", _DECAYS
     )
-    discriminator_repeats: int = _setting(1, "D steps for each G step.", _REPEATS)
-    simultaneous_updates: bool = _setting(
+    discriminator_repeats: int = setting(1, "D steps for each G step.", _REPEATS)
+    simultaneous_updates: bool = setting(
         False,
         "Compute the G step with the discriminator from before the last D step (CIFAR-10).",
     )
-    minibatch_repeats: int = _setting(
+    minibatch_repeats: int = setting(
         4, "Iterations before the schedule is looked at again.", _REPEATS
     )
-    keep_optimizer_state: bool = _setting(False, "Carry Adam's moments into the next stage.")
-    mirror_augment: bool = _setting(False, "Flip half of the real images left to right.")
-    precision: str = _setting(
+    keep_optimizer_state: bool = setting(False, "Carry Adam's moments into the next stage.")
+    mirror_augment: bool = setting(False, "Flip half of the real images left to right.")
+    precision: str = setting(
         "float32",
         "Of most of the arithmetic; mixed_float16 with dynamic loss scaling.",
         choices=PRECISIONS,
     )
-    jit_compile: bool = _setting(
+    jit_compile: bool = setting(
         False, "Compile networks and gradients with XLA: for GPUs, where it fuses kernels."
     )
-    seed: int = _setting(1000, "Random seed for weights, latents and data order.", SEEDS)
+    seed: int = setting(1000, "Random seed for weights, latents and data order.", SEEDS)
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -115,25 +107,20 @@ class TrainingConfig:
         return json.dumps(dataclasses.asdict(self), indent=2, default=str) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> TrainingConfig:
-        """Reads what `to_json` wrote.
-
-        Raises:
-            UserError: it is not such a configuration.
-        """
+    def from_json(cls, text: str) -> "TrainingConfig":
+        """Reads what `to_json` wrote. Raises UserError for anything else."""
         try:
             fields = json.loads(text, parse_int=_whole_number)
-            schedule: dict[str, Any] = {
-                name: PerResolution(tuple((int(r), v) for r, v in value["steps"]))
-                if isinstance(value, dict)
-                else value
-                for name, value in fields.pop("schedule").items()
-            }
+            schedule: dict[str, Any] = fields.pop("schedule")
+            for name, value in schedule.items():
+                if isinstance(value, dict):
+                    steps = ((int(pixels), number) for pixels, number in value["steps"])
+                    schedule[name] = PerResolution(tuple(steps))
             return cls(
                 network=NetworkConfig(**fields.pop("network")),
                 schedule=ScheduleConfig(**schedule),
                 loss=LossConfig(**fields.pop("loss")),
-                # Runs of before there were such fields have none.
+                # Runs from before there were such fields have none.
                 data=DataIdentity(**fields.pop("data", {})),
                 label_names=tuple(fields.pop("label_names", ())),
                 **fields,
@@ -145,14 +132,10 @@ class TrainingConfig:
 
 
 # What may change between the parts of a run without making it another run.
-CHANGEABLE = frozenset(
-    {
-        *("schedule.total_kimg", "schedule.tick_kimg", "schedule.batch_size", "label_names"),
-        "order of the pictures",
-    }
-)
+_LENGTHS_AND_BATCHES = ("schedule.total_kimg", "schedule.tick_kimg", "schedule.batch_size")
+CHANGEABLE = frozenset({*_LENGTHS_AND_BATCHES, "label_names", "order of the pictures"})
 
-# What a name of pictures that were converted ended with, as long as it told of their times.
+# Old names of converted pictures ended so, with a digest of the files' times.
 _CACHED = re.compile(r"-\d+px-[0-9a-f]{8}(?=, )")
 
 
@@ -174,7 +157,7 @@ def differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[Any
 
 
 def data_differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[str, ...]]:
-    """Returns in what two configurations' data differ, as `differences` does.
+    """Returns how two configurations' data differ, as `differences` does.
 
     What they hold decides, or their names and number where one of the two knows no more.
     """
@@ -193,6 +176,12 @@ def data_differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tupl
         return {"labels of the data": (_short(was.labels), _short(now.labels))}
     words = (f"{one.dataset} (SHA-256 {one.data.files[:8]}…)" for one in (old, new))
     return {"dataset": tuple(words)}
+
+
+def _whole_number(text: str) -> int:
+    if len(text) > 40:
+        raise ValueError(f"a number of {len(text):,} digits")
+    return int(text)
 
 
 def _short(digest: str) -> str:

@@ -1,6 +1,4 @@
-"""What can go wrong with the data while training, in words for people."""
-
-from __future__ import annotations
+"""What can go wrong with the data while training, as one-line errors."""
 
 import re
 from collections.abc import Iterator
@@ -13,45 +11,38 @@ from tfrecords.common.errors import UserError
 
 @contextmanager
 def readable_data_errors() -> Iterator[None]:
-    """Turns a step's errors that come from the data into one line.
-
-    Raises:
-        UserError: a file of the data is gone or damaged.
-    """
+    """Turns a step's errors that come from missing or damaged data into a UserError."""
     try:
         yield
-    except (
-        tf.errors.NotFoundError,
-        tf.errors.DataLossError,
-        tf.errors.PermissionDeniedError,
-        tf.errors.UnknownError,
-    ) as error:
-        if isinstance(error, tf.errors.UnknownError) and ".tfrecord" not in error.message:
-            raise
-        raise UserError(
-            f"data: a file of the data set is gone or damaged ({_telling_line(error)}); put it "
-            f"back or make the data set again; the last checkpoint is whole"
-        ) from error
-    except tf.errors.InvalidArgumentError as error:
+    except tf.errors.OpError as error:
+        if words := _describe(error):
+            raise UserError(f"{words}; the last checkpoint is whole") from error
+        raise
+
+
+def _describe(error: tf.errors.OpError) -> str | None:
+    if isinstance(error, tf.errors.InvalidArgumentError):
         if found := re.search(r"data: expected at most \d+ damaged records.*row", str(error)):
-            raise UserError(
+            return (
                 f"{found[0]}: make the data set again (python -m tfrecords.inspect verify names "
-                f"them), or allow more with --max_bad_records; the last checkpoint is whole"
-            ) from error
+                "them), or allow more with --max_bad_records"
+            )
         # Only the data's own functions run in iterators of tf.data.
-        if "Iterator::" not in str(error):
-            raise
-        raise UserError(
-            f"data: a record cannot be decoded ({_telling_line(error)}): make the data set again; "
-            f"the last checkpoint is whole"
-        ) from error
+        if "Iterator::" in str(error):
+            line = _telling_line(error)
+            return f"data: a record cannot be decoded ({line}): make the data set again"
+    gone = (tf.errors.NotFoundError, tf.errors.DataLossError, tf.errors.PermissionDeniedError)
+    of_a_file = isinstance(error, tf.errors.UnknownError) and ".tfrecord" in error.message
+    if isinstance(error, gone) or of_a_file:
+        return (
+            f"data: a file of the data set is gone or damaged ({_telling_line(error)}); put it "
+            "back or make the data set again"
+        )
+    return None
 
 
 def _telling_line(error: tf.errors.OpError) -> str:
-    """Returns the line of an error in a graph that tells what happened.
-
-    Around it stand where the graph was made, line by line, and the names of nodes.
-    """
+    """Returns the line that tells what happened, without where in the graph it happened."""
     lines = [line.strip() for line in error.message.splitlines()]
     where = ("Graph execution error", "Detected at node", "File ", "<stdin>", "[[")
     telling = [line for line in lines if line and not line.startswith(where)]

@@ -1,54 +1,38 @@
 """Which picture comes when: a pure function of the seed and of the images shown before.
 
-Nothing is drawn one after the other, so that training goes on anywhere at once, and each of
-several workers reads its own part, without anybody remembering or repeating what came before.
+Nothing is drawn one after the other. Training can go on anywhere at once, and each of several
+workers reads its own part, without remembering or repeating what came before.
 """
-
-from __future__ import annotations
 
 import tensorflow as tf
 
 # Of the keyed permutation; TensorFlow's default of 4 leaves epochs that resemble each other.
 _ROUNDS = 16
 
-# Puts the streams of neighbouring seeds far from each other.
+# Puts the streams of neighboring seeds far from each other.
 _ODD = 0xD1B54A32D192ED03
 
 
 def pictures_at(positions: tf.Tensor, num_images: int, seed: int) -> tf.Tensor:
-    """Returns which picture stands at each position of an endless order.
+    """Returns the picture, from 0 to `num_images` - 1, at each position of an endless order.
 
     Each picture comes once in every epoch; epoch e is a permutation seeded with (seed, e).
-
-    Args:
-        positions: int64 vector, how many images come before.
-        num_images: of the data set.
-        seed: of the run.
-
-    Returns:
-        int64 of the same shape, from 0 to `num_images` - 1.
+    Positions, `(n,)` int64, are counts of images shown before; pictures have the same shape.
     """
     epochs = positions // num_images
     run = tf.fill(tf.shape(epochs), tf.constant(seed, tf.int64))
-    seeds = tf.stack([run, epochs, tf.zeros_like(epochs)], axis=1)
-    within = positions % num_images
     # A keyed permutation, computed for one index at a time: nothing to store. (The public
     # tf.random.experimental.index_shuffle is the same, but cannot take a seed for each index.)
     return tf.raw_ops.RandomIndexShuffle(
-        index=within, seed=seeds, max_index=tf.constant(num_images - 1, tf.int64), rounds=_ROUNDS
+        index=positions % num_images,
+        seed=tf.stack([run, epochs, tf.zeros_like(epochs)], axis=1),
+        max_index=tf.constant(num_images - 1, tf.int64),
+        rounds=_ROUNDS,
     )
 
 
 def flips_at(positions: tf.Tensor, seed: int) -> tf.Tensor:
-    """Returns for each position whether its picture is mirrored, with probability 1/2.
-
-    Args:
-        positions: int64 vector, how many images come before.
-        seed: of the run.
-
-    Returns:
-        bool of the same shape; the same whatever the batch size.
-    """
+    """Returns `(n,)` bool: whether each position's picture is mirrored, with probability 1/2."""
     # SplitMix64 (Steele, Lea, Flood 2014): a fixed mixing of the seed's stream of numbers.
     mixed = tf.cast(positions, tf.uint64) + tf.constant(seed * _ODD % 2**64, tf.uint64)
     mixed = (mixed + tf.constant(1, tf.uint64)) * tf.constant(0x9E3779B97F4A7C15, tf.uint64)

@@ -1,6 +1,4 @@
-"""Real images as the discriminator gets to see them: mirrored, in range, faded."""
-
-from __future__ import annotations
+"""Real images as the discriminator sees them: mirrored, in range, faded."""
 
 import tensorflow as tf
 
@@ -11,12 +9,7 @@ def to_float(images: tf.Tensor) -> tf.Tensor:
 
 
 def mirror(images: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
-    """Mirrors the chosen images left to right.
-
-    Args:
-        images: `(batch, height, width, channels)`.
-        chosen: `(batch,)` bool.
-    """
+    """Mirrors `(batch, height, width, channels)` images where `chosen`, `(batch,)` bool."""
     both = tf.concat([images, tf.reverse(images, axis=[2])], axis=0)
     # Whole images are taken: choosing pixel by pixel takes 15 times as long.
     batch = tf.range(tf.shape(images)[0])
@@ -25,14 +18,10 @@ def mirror(images: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
 
 
 def fade_reals(images: tf.Tensor, alpha: tf.Tensor | float) -> tf.Tensor:
-    """Fades real images as the generator's are faded (paper, §2).
+    """Fades `(batch, height, width, channels)` float32 as the generator's are faded (paper, §2).
 
-    At alpha 0 every 2x2 pixels show their average, as the previous resolution would;
-    at alpha 1 the images are themselves.
-
-    Args:
-        images: `(batch, height, width, channels)` float32.
-        alpha: scalar in [0, 1].
+    At alpha 0 every 2x2 pixels show their average, as the previous resolution would; at alpha 1
+    the images are unchanged.
     """
     _, height, width, channels = images.shape
     blocks = tf.reshape(images, (-1, height // 2, 2, width // 2, 2, channels))

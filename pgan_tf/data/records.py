@@ -1,9 +1,7 @@
 """The records of one resolution, by the picture's number: in memory, or from the files.
 
-Both ways read any record at once, and show the next good one in the place of a damaged one.
+Both ways read any record at once, and put the next good one in the place of a damaged one.
 """
-
-from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
@@ -22,19 +20,17 @@ MEMORY_BYTES = 2**30
 
 @dataclasses.dataclass(frozen=True)
 class Records:
-    """Where each picture's record is.
-
-    Attributes:
-        paths: the files.
-        file_of: int64 (num_images,), each picture's file.
-        begins: int64 (num_images,), where its frame begins in the file, in bytes.
-        ends: int64 (num_images,), where it ends.
-    """
+    """Where each picture's record is."""
 
     paths: tuple[str, ...]
-    file_of: np.ndarray
-    begins: np.ndarray
-    ends: np.ndarray
+    file_of: np.ndarray  # (num_pictures,) int64, index into `paths`
+    begins: np.ndarray  # (num_pictures,) int64, where its frame begins in the file, in bytes
+    ends: np.ndarray  # (num_pictures,) int64, where it ends
+
+    @property
+    def num_pictures(self) -> int:
+        """How many pictures there are."""
+        return len(self.file_of)
 
     @property
     def total_bytes(self) -> int:
@@ -43,11 +39,7 @@ class Records:
 
 
 def check_resolutions(info: DatasetInfo, first: int, last: int) -> None:
-    """Checks that a data set has what networks want that grow from one resolution to another.
-
-    Raises:
-        UserError: it has not.
-    """
+    """Raises UserError if a data set lacks a resolution that growing networks begin or end at."""
     found = ", ".join(map(str, info.files))
     if last not in info.files:
         raise UserError(
@@ -63,11 +55,7 @@ def check_resolutions(info: DatasetInfo, first: int, last: int) -> None:
 
 
 def find_records(info: DatasetInfo, resolution: int) -> Records:
-    """Finds the records of a resolution.
-
-    Raises:
-        UserError: the data set lacks the resolution, or a file of it is missing or cut.
-    """
+    """Finds the records. Raises UserError if the resolution or a file is missing, or one is cut."""
     if resolution not in info.files:
         raise UserError(
             f"data: expected TFRecords of {resolution} px in {info.name}, got "
@@ -95,12 +83,9 @@ def find_records(info: DatasetInfo, resolution: int) -> Records:
 def load_records(records: Records) -> tuple[list[bytes], np.ndarray, list[str]]:
     """Reads all records into memory.
 
-    Returns:
-        The records; int64 (num_images,), which picture each one is: itself, or the next
-        good one where it is damaged; and what was wrong with the damaged ones.
-
-    Raises:
-        UserError: a file is gone, or no record of all can be read.
+    Returns the records; `(num_pictures,)` int64, which picture each one is: its own, or the next
+    good one where it is damaged; and what was wrong with the damaged ones. Raises UserError if a
+    file is gone, or no record can be read.
     """
     loaded: list[bytes | None] = []
     problems = []
@@ -121,15 +106,15 @@ def load_records(records: Records) -> tuple[list[bytes], np.ndarray, list[str]]:
 
 
 def make_file_reader(records: Records, most_damaged: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
-    """Returns what gives, of a picture's number, its record and whose it is: a data set of one.
+    """Returns a function from a picture's number to a data set of one: a record, and whose it is.
 
-    That is the picture's own, or the next good one's where it is damaged, as in
-    `load_records`; TensorFlow checks the record's checksum. Where more than `most_damaged` in a
-    row are, it gives -1 for whose. A file that is gone is an error: `tf.errors.NotFoundError`.
+    That is the picture's own, or the next good one where it is damaged, as in `load_records`;
+    TensorFlow checks the record's checksum. Where more than `most_damaged` in a row are, whose
+    is -1. A file that is gone is a `tf.errors.NotFoundError`.
     """
     paths, file_of = tf.constant(records.paths), tf.constant(records.file_of)
     begins, ends = tf.constant(records.begins), tf.constant(records.ends)
-    num_pictures = len(records.file_of)
+    num_pictures = records.num_pictures
 
     def read_own(picture: tf.Tensor) -> tf.data.Dataset:
         path, begin = paths[file_of[picture]][None], begins[picture]

@@ -1,9 +1,7 @@
 """What the workers of a run do together: wait, compare, and end when one is gone.
 
-Each function here is called by all workers, in the same order: they wait for each other.
+All workers call each function here, in the same order: they wait for each other.
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
@@ -25,14 +23,9 @@ _LOST = (
 
 
 def gather(strategy: tf.distribute.Strategy, numbers: Sequence[int]) -> np.ndarray:
-    """Returns what all workers gave.
+    """Returns what all workers gave, each as many numbers.
 
-    Args:
-        strategy: of all workers.
-        numbers: this worker's, as many as the others'.
-
-    Returns:
-        `(replicas, len(numbers))` int64, the workers in order, each once for each of its devices.
+    `(replicas, len(numbers))` int64, the workers in order, each once for each of its devices.
     """
     replicas = strategy.num_replicas_in_sync
 
@@ -49,13 +42,7 @@ def gather(strategy: tf.distribute.Strategy, numbers: Sequence[int]) -> np.ndarr
 def gather_pairs(
     strategy: tf.distribute.Strategy, workers: Workers, pairs: np.ndarray
 ) -> np.ndarray:
-    """Returns the pairs that any worker gave, each once.
-
-    Args:
-        strategy: of all workers.
-        workers: all of them.
-        pairs: this worker's, `(n, 2)` int64, not below 0, none twice.
-    """
+    """Returns the pairs that any worker gave, each once: `(n, 2)` int64, not below 0."""
     if workers.number == 1:
         return pairs
     longest = int(gather(strategy, [len(pairs)]).max())
@@ -87,16 +74,9 @@ def chief_first(strategy: tf.distribute.Strategy, workers: Workers) -> Iterator[
 def check_same_beginning(
     strategy: tf.distribute.Strategy, workers: Workers, images_shown: int, where: str
 ) -> None:
-    """Checks that all workers go on from the same checkpoint.
+    """Raises UserError on all workers unless they go on from the same checkpoint.
 
-    Args:
-        strategy: of all workers.
-        workers: all of them.
-        images_shown: of the checkpoint that this worker has read, 0 if there was none.
-        where: the folder of checkpoints.
-
-    Raises:
-        UserError: on all workers, if they found different ones.
+    `images_shown` is of the one that this worker has found in the folder `where`, 0 if none.
     """
     if workers.number == 1:
         return
@@ -112,24 +92,18 @@ def check_same_beginning(
 
 @contextmanager
 def ends_together(workers: Workers) -> Iterator[None]:
-    """Turns what TensorFlow raises when another worker has gone into one line.
-
-    Raises:
-        UserError: one has.
-    """
+    """Turns what TensorFlow raises when another worker has gone into a UserError."""
     try:
         yield
     except _LOST as error:
         if workers.number == 1:
             raise
+        # The part of a long message that tells what happened.
+        if found := re.search(r"collective ops is aborted.*", error.message, re.IGNORECASE):
+            reason = found[0][:200].rstrip(":")
+        else:
+            reason = (error.message.strip().splitlines() or [type(error).__name__])[0][:200]
         raise UserError(
-            f"{workers}: lost another worker ({_reason(error)}): what it said last tells why. "
+            f"{workers}: lost another worker ({reason}): what it said last tells why. "
             f"Start all of them again: they go on from the last checkpoint"
         ) from None
-
-
-def _reason(error: tf.errors.OpError) -> str:
-    """The part of a long message that tells what happened."""
-    if found := re.search(r"collective ops is aborted.*", error.message, re.IGNORECASE):
-        return found[0][:200].rstrip(":")
-    return (error.message.strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,24 +1,21 @@
 """The memory that a stage takes, by arithmetic. No TensorFlow."""
 
-from __future__ import annotations
-
-from pgan_tf.config.schedule import Stage
-from pgan_tf.config.training import TrainingConfig
-from pgan_tf.networks.arithmetic import (
+from pgan_tf.config.networks import (
     Layer,
     discriminator_layers,
     generator_layers,
     winograd_pays,
 )
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import TrainingConfig
 
 FLOAT = 4  # bytes
-# These four are measured: tests/planning/test_sizes.py. Tensors kept for each number that a layer
-# computes, on the way through a network; copies of the weights in use within a step: scaled,
-# spread, their gradients; and Winograd's: ways through the discriminator whose inputs are kept
-# at its points at one time, and copies of the kernels at these points.
-_KEPT_PER_OUTPUT = 1.5
-_WEIGHT_COPIES = 3.0
-_WINOGRAD_WAYS = 2.0
+# These four are measured: tests/planning/test_sizes.py.
+_KEPT_PER_OUTPUT = 1.5  # tensors kept for each number that a layer computes
+_WEIGHT_COPIES = 3.0  # in use within a step: scaled, spread, their gradients
+# Passes through the discriminator whose inputs are kept at Winograd's points at one time, and
+# copies of the kernels at these points.
+_WINOGRAD_PASSES = 2.0
 _WINOGRAD_KERNEL_COPIES = 2.0
 
 
@@ -27,18 +24,18 @@ def memory_bytes(
 ) -> int:
     """Estimates the memory that a stage's tensors take on each device.
 
-    Networks, average and Adam's moments; and of the larger of the two steps what is kept
-    from the way through the networks for the way back: the D step goes through the
-    discriminator with reals, fakes, what is between them, and back, of which all is kept for
-    the second derivative. What TensorFlow itself takes, and workspaces of cuDNN, come to it.
+    Networks, average and Adam's moments; and what the larger of the two steps keeps from the
+    forward pass for the backward one: the D step passes reals, fakes and what is between them
+    through the discriminator, and back, and keeps all of that for the second derivative. What
+    TensorFlow itself takes, and workspaces of cuDNN, come on top.
     """
     generator = generator_layers(stage, config.network)
     discriminator = discriminator_layers(stage, config.network)
     batch_size = int(config.schedule.batch_size.at(stage.resolution)) // num_replicas
     weights: float = _values(generator) * 4 + _values(discriminator) * 3
     weights += _WEIGHT_COPIES * (_values(generator) + _values(discriminator))
-    ways = 2 if config.loss.name == "lsgan" else 4
-    for_discriminator = ways * _outputs(discriminator) + _outputs(generator) / _KEPT_PER_OUTPUT
+    passes = 2 if config.loss.name == "lsgan" else 4
+    for_discriminator = passes * _outputs(discriminator) + _outputs(generator) / _KEPT_PER_OUTPUT
     for_generator = _outputs(discriminator) + 2 * _outputs(generator)  # with pixel norms
     kept = _KEPT_PER_OUTPUT * max(for_discriminator, for_generator)
     size = FLOAT if config.precision == "float32" else 2
@@ -47,7 +44,7 @@ def memory_bytes(
         of_kernels, of_inputs = _at_points(discriminator, config)
         of_kernels += _at_points(generator, config)[0]
         total += FLOAT * _WINOGRAD_KERNEL_COPIES * of_kernels
-        total += FLOAT * _WINOGRAD_WAYS * batch_size * of_inputs
+        total += FLOAT * _WINOGRAD_PASSES * batch_size * of_inputs
     return round(total)
 
 

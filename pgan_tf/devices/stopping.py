@@ -1,7 +1,6 @@
 """Stopping a run: a signal asks, the step is finished and saved, all workers end together."""
 
-from __future__ import annotations
-
+import dataclasses
 import os
 import signal
 import socket
@@ -9,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from signal import Signals
 from types import FrameType
 
 import tensorflow as tf
@@ -18,19 +18,13 @@ from tfrecords.common.errors import StoppedError
 
 # Ctrl-C, and what schedulers send before they take a machine away.
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# What a worker ends with that was not asked to stop itself: 128 + SIGTERM.
-_STATUS = 143
 
 
+@dataclasses.dataclass
 class StopRequest:
-    """Whether a signal has asked the run to stop.
+    """Whether a signal has asked the run to stop: the first one."""
 
-    Attributes:
-        signal: the first signal, None as long as there was none.
-    """
-
-    def __init__(self) -> None:
-        self.signal: signal.Signals | None = None
+    signal: Signals | None = None
 
     @property
     def asked(self) -> bool:
@@ -43,35 +37,31 @@ def stop_on_signals(say: Callable[[str], None]) -> Iterator[StopRequest]:
     """Turns the first SIGINT or SIGTERM into a request; a second one ends the process at once.
 
     A handler in Python runs only when TensorFlow has come back from what it computes or
-    compiles, which may be minutes, and once for all signals that came meanwhile. So a thread
-    listens, too: it answers the first signal, and ends the process at the second, with 128 and
-    the signal's number.
+    compiles, which may take minutes, and once for all signals that came meanwhile. So a thread
+    listens, too: it answers the first signal through `say`, and ends the process at the second,
+    with 128 and the signal's number.
 
-    Signals can be taken by a process's main thread only; in others nothing changes.
-
-    Args:
-        say: is told, for the person who sent the signal, what happens; by the thread.
+    Only a process's main thread can take signals; in others nothing changes.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
 
-    def receive(number: int, frame: FrameType | None) -> None:
-        request.signal = request.signal or signal.Signals(number)
+    def receive(number: int, frame: FrameType | None = None) -> None:
+        request.signal = request.signal or Signals(number)
 
     def listen() -> None:
-        come = 0
+        answered = False
         # A byte for each signal, written when it comes, whatever the main thread is at.
-        while numbers := listener.recv(1):
-            number = int(numbers[0])
+        while number := int.from_bytes(listener.recv(1)):
             if number not in SIGNALS:
                 continue
-            come += 1
-            if come > 1:
+            if answered:
                 os._exit(128 + number)
-            request.signal = request.signal or signal.Signals(number)
-            name = request.signal.name
+            answered = True
+            receive(number)
+            name = Signals(number).name
             say(f"{name}: finishing the step and saving; once more ends at once")
 
     listener, sender = socket.socketpair()
@@ -92,7 +82,7 @@ def stop_on_signals(say: Callable[[str], None]) -> Iterator[StopRequest]:
 
 
 class StopTogether:
-    """Says after each step whether to stop there.
+    """Decides after each step whether to stop there.
 
     One process stops as soon as it is asked to. Several use TensorFlow's own handling of
     preemptions: the worker that got the signal tells the others, through TensorFlow's
@@ -101,21 +91,19 @@ class StopTogether:
     """
 
     def __init__(self, strategy: tf.distribute.Strategy, workers: Workers) -> None:
-        """Begins to listen to the other workers, if there are any."""
-        self._request: StopRequest | None = None
+        self._request = StopRequest()
         self._agreed = False
         self._handler = None
         if workers.number > 1:
+            _keep_quiet()
             # It wants a place for checkpoints of its own, and never writes any there.
             self._nowhere = tempfile.TemporaryDirectory()
-            unused = tf.train.CheckpointManager(
-                tf.train.Checkpoint(), self._nowhere.name, max_to_keep=1
-            )
-            _keep_quiet()
-            self._handler = tf.distribute.experimental.PreemptionCheckpointHandler(
+            unused = tf.train.Checkpoint(), self._nowhere.name
+            distribute = tf.distribute.experimental
+            self._handler = distribute.PreemptionCheckpointHandler(
                 strategy.cluster_resolver,
-                unused,
-                termination_config=tf.distribute.experimental.TerminationConfig(
+                tf.train.CheckpointManager(*unused, max_to_keep=1),
+                termination_config=distribute.TerminationConfig(
                     termination_watcher_fn=self._was_asked,
                     save_fn=self._agree,
                     exit_fn=lambda: None,
@@ -124,11 +112,7 @@ class StopTogether:
             )
 
     def due(self, request: StopRequest) -> bool:
-        """Says whether to stop now: on all workers after the same step.
-
-        Args:
-            request: whether a signal has come to this process.
-        """
+        """True to stop now: on all workers after the same step."""
         if self._handler is None:
             return request.asked
         self._request = request
@@ -136,24 +120,21 @@ class StopTogether:
         return self._agreed
 
     def at_once(self, request: StopRequest) -> bool:
-        """Says whether this step, whose checkpoint is written, is the one to stop after.
+        """True if this step, whose checkpoint is written, is certainly the one to stop after.
 
-        Of several workers nobody knows: they may agree on a later one.
-
-        Args:
-            request: whether a signal has come to this process.
+        Several workers may agree on a later one.
         """
         return self._handler is None and request.asked
 
     def _was_asked(self) -> bool:
-        return self._request is not None and self._request.asked
+        return self._request.asked
 
     def _agree(self) -> None:
         self._agreed = True
 
 
 def _keep_quiet() -> None:
-    """Keeps back what the handler's inner workings say, for the rest of the process.
+    """Silences what the handler's inner workings say, for the rest of the process.
 
     It warns of a deprecated property that it reads itself, and its thread ends with a traceback
     when the worker that it listens to has gone, of which the training step tells, too.
@@ -170,15 +151,9 @@ def _keep_quiet() -> None:
 
 
 def stopped(request: StopRequest, images_shown: int, path: str | None) -> StoppedError:
-    """Returns the exception with which a stopped run ends.
-
-    Args:
-        request: whether a signal came to this process, or to another worker's.
-        images_shown: by the run until now.
-        path: the checkpoint that was written.
-    """
+    """Returns the exception with which a stopped run ends; `path` is the checkpoint written."""
     if request.signal is None:
-        why, status = "stopped as another worker was asked to", _STATUS
+        why, status = "stopped as another worker was asked to", 128 + signal.SIGTERM
     else:  # as shells count: 130 or 143
         why, status = f"stopped by {request.signal.name}", 128 + request.signal
     return StoppedError(

@@ -1,7 +1,5 @@
 """Which devices train, and how a batch is split over them."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from collections.abc import Iterator
@@ -19,20 +17,17 @@ STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 
 
 def make_strategy(name: str, workers: Workers = ALONE) -> tf.distribute.Strategy:
-    """Returns a distribution strategy.
+    """Returns a distribution strategy by name.
 
-    With several workers this must come before anything else that uses TensorFlow's devices,
-    and returns when all of them are there.
+    - `one_device`: the first GPU, or the CPU.
+    - `mirrored`: all GPUs of this machine, or all its logical CPUs.
+    - `multi_worker`: all GPUs of all workers, or the CPU of each.
+    - `auto`: multi_worker if there are several workers, else mirrored if there are several GPUs,
+      else one_device.
 
-    Args:
-        name: `one_device`: the first GPU, or the CPU. `mirrored`: all GPUs of this
-            machine, or all its logical CPUs. `multi_worker`: all GPUs of all workers, or
-            the CPU of each. `auto`: multi_worker if there are several workers, else
-            mirrored if there are several GPUs, else one_device.
-        workers: read from the process's own TF_CONFIG, where TensorFlow looks too.
-
-    Raises:
-        UserError: it does not go with the workers, or they cannot be reached.
+    With several workers, those of this process's TF_CONFIG, this must come before anything else
+    that uses TensorFlow's devices, and returns when all of them are there. Raises UserError if the
+    name does not go with the workers, or they can't be reached.
     """
     if name not in STRATEGIES:
         raise UserError(f"--strategy: expected one of {', '.join(STRATEGIES)}, got {name!r}")
@@ -62,16 +57,10 @@ def has_gpu() -> bool:
 
 
 def describe(strategy: tf.distribute.Strategy, asked: str, workers: Workers = ALONE) -> str:
-    """Returns a few words on what trains, and why it was picked.
-
-    Args:
-        strategy: of `make_strategy`.
-        asked: the name that it was made by.
-        workers: all of them.
-    """
+    """Returns a few words on what trains, and why, if `auto` was asked for, it was picked."""
     kind = "GPU" if has_gpu() else "CPU"
     each = strategy.num_replicas_in_sync // workers.number
-    devices = f"{counted(each, kind)}"
+    devices = counted(each, kind)
     if workers.number > 1:
         picked, reason = "multi_worker", f"TF_CONFIG names {workers.number} workers"
         devices = f"{workers.number} workers of {devices}, this is {workers}"
@@ -82,26 +71,30 @@ def describe(strategy: tf.distribute.Strategy, asked: str, workers: Workers = AL
     return f"{devices} (--strategy={picked}{f', as {reason}' if asked == 'auto' else ''})"
 
 
-def check_batch_sizes(config: TrainingConfig, num_replicas: int) -> None:
-    """Checks that every stage's batch splits into replicas, and theirs into groups.
+def splits_evenly(batch_size: int, num_replicas: int, group_size: int) -> bool:
+    """True if a batch splits into replicas, and theirs into groups; 0 is no groups.
 
-    Raises:
-        UserError: one does not.
+    The groups are of minibatch standard deviation; a smaller batch is one.
     """
+    each, rest = divmod(batch_size, num_replicas)
+    return each > 0 and not rest and (each <= group_size or not group_size or not each % group_size)
+
+
+def check_batch_sizes(config: TrainingConfig, num_replicas: int) -> None:
+    """Raises UserError unless every stage's batch `splits_evenly`."""
     group = config.network.mbstd_group_size
     for stage in make_stages(config.schedule):
         batch_size = int(config.schedule.batch_size.at(stage.resolution))
-        replica_batch_size, rest = divmod(batch_size, num_replicas)
-        if rest or not replica_batch_size:
+        if not splits_evenly(batch_size, num_replicas, 0):
             raise UserError(
                 f"--batch_size: expected a multiple of the {num_replicas} devices at "
                 f"{stage.resolution} px, got {batch_size}"
             )
-        if group and replica_batch_size > group and replica_batch_size % group:
+        if not splits_evenly(batch_size, num_replicas, group):
             raise UserError(
                 f"--batch_size: expected a multiple of --mbstd_group_size={group} for each "
-                f"device at {stage.resolution} px, got {replica_batch_size} ({batch_size} over "
-                f"{num_replicas} devices)"
+                f"device at {stage.resolution} px, got {batch_size // num_replicas} "
+                f"({batch_size} over {num_replicas} devices)"
             )
 
 

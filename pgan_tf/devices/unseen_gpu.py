@@ -1,6 +1,4 @@
-"""A GPU that is in the machine, but that TensorFlow does not see: a run on the CPU by mistake."""
-
-from __future__ import annotations
+"""A GPU that TensorFlow does not see: a run would take the CPU by mistake."""
 
 import os
 import shutil

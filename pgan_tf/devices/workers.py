@@ -1,11 +1,4 @@
-"""Who else trains: the processes that TF_CONFIG names. No TensorFlow.
-
-TensorFlow's own format, one process a machine:
-
-    {"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", "index": 0}}
-"""
-
-from __future__ import annotations
+"""Who else trains: the processes that TF_CONFIG names. No TensorFlow."""
 
 import dataclasses
 import json
@@ -21,15 +14,10 @@ _EXAMPLE = (
 
 @dataclasses.dataclass(frozen=True)
 class Workers:
-    """The processes that train one run together, and which of them this one is.
+    """The processes that train one run together, and which of them this one is."""
 
-    Attributes:
-        addresses: `HOST:PORT` of each, in order; empty if this process trains alone.
-        index: this one's place, from 0.
-    """
-
-    addresses: tuple[str, ...] = ()
-    index: int = 0
+    addresses: tuple[str, ...] = ()  # `HOST:PORT` of each, in order; empty if it trains alone
+    index: int = 0  # this one's place
 
     @property
     def number(self) -> int:
@@ -49,15 +37,9 @@ ALONE = Workers()
 
 
 def read_workers(environment: Mapping[str, str]) -> Workers:
-    """Reads TF_CONFIG.
+    """Reads TF_CONFIG. A `chief`, where there is one, comes before the workers.
 
-    A `chief`, where there is one, comes before the workers.
-
-    Args:
-        environment: such as `os.environ`.
-
-    Raises:
-        UserError: it is not as TensorFlow wants it, or names tasks that do not train.
+    Raises UserError if it is not as TensorFlow wants it, or names tasks that do not train.
     """
     text = environment.get("TF_CONFIG", "")
     if not text.strip():

@@ -1,9 +1,6 @@
 """The formats that a generator can be exported in, by name."""
 
-from __future__ import annotations
-
-from pgan_tf.exporting.litert import write_litert
-from pgan_tf.exporting.onnx_model import write_onnx
+from pgan_tf.exporting.runtimes import write_litert, write_onnx
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.tfjs import write_tfjs
 from pgan_tf.exporting.writer import Writer

@@ -1,7 +1,4 @@
-"""The generators that a web page shows: their names, and which run has which place.
-
-`models.json` lists them, `models/<name>/<version>/` holds them.
-"""
+"""The generators that a web page shows: their names, and which run has which place."""
 
 from __future__ import annotations
 
@@ -20,17 +17,15 @@ from pgan_tf.runs.small_files import read_json
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
 
-LIST = "models.json"
-# File systems take 255 bytes.
-_MOST_BYTES = 200
+_LIST = "models.json"  # of `models/<name>/<version>/`
+_MOST_BYTES = 200  # of a name; file systems take 255
 # Of `describe`: what tells an older export's run where no manifest does.
 _OF_A_RUN = ("training_data", "network")
 
 
 def default_name(trained: Trained) -> str:
     """Returns the name of the run or file that a generator comes from, fit for an address."""
-    parts = trained.source.split("/")
-    # RUN/checkpoints/FILE
+    parts = trained.source.split("/")  # RUN/checkpoints/FILE
     if parts[-2:-1] == ["checkpoints"] and len(parts) > 2:
         name = parts[-3]
     else:
@@ -42,10 +37,7 @@ def default_name(trained: Trained) -> str:
 
 
 def is_name(name: str) -> bool:
-    """Says whether a name is fit for an address and for a folder of any system.
-
-    Letters and digits of any script are, and `.`, `_` and `-` between them.
-    """
+    """True for a name that is fit for an address and for a folder of any system."""
     return (
         all(map(_is_allowed, name))
         and bool(name.strip(".-"))
@@ -59,22 +51,14 @@ def is_name(name: str) -> bool:
 def check_place(
     export_dir: str, listed: list[dict[str, Any]], name: str, trained: Trained, *, chosen: bool
 ) -> None:
-    """Checks that a generator does not take another one's place without a word.
+    """Raises UserError if a generator would take another run's place without a word.
 
-    Args:
-        export_dir: the page's folder.
-        listed: see `read_list`.
-        name: of the place.
-        trained: the generator.
-        chosen: whether the user gave the name, and so means this place.
-
-    Raises:
-        UserError: another run has it, or one of the same letters, small or capital.
+    So it would with a name of the same letters, small or capital. `chosen` says that the user gave
+    the name, and so means this place.
     """
-    taken = {model["name"] for model in listed}
+    paths = {model["name"]: model["path"] for model in listed}
     models = posixpath.join(export_dir, "models")
-    if tf.io.gfile.isdir(models):
-        taken |= set(list_folder(models))
+    taken = {*paths, *list_folder(models)}
     for other in taken - {name}:
         if _folded(other) == _folded(name):
             raise UserError(
@@ -83,7 +67,6 @@ def check_place(
             )
     if chosen or name not in taken:
         return
-    paths = {model["name"]: model["path"] for model in listed}
     path = paths.get(name) or _newest(posixpath.join(models, name))
     place = posixpath.join(export_dir, path)
     # What somebody removed is in nobody's way; a place elsewhere is somebody's own entry.
@@ -99,10 +82,9 @@ def check_place(
 def read_list(export_dir: str) -> list[dict[str, Any]]:
     """Reads `models.json`: names and paths, and what somebody added; empty where there is none.
 
-    Raises:
-        UserError: it is damaged.
+    Raises UserError if it is damaged.
     """
-    path = posixpath.join(export_dir, LIST)
+    path = posixpath.join(export_dir, _LIST)
     try:
         if not tf.io.gfile.exists(path):
             return []
@@ -120,10 +102,12 @@ def read_list(export_dir: str) -> list[dict[str, Any]]:
 def write_list(export_dir: str, models: list[dict[str, Any]], entry: dict[str, str]) -> None:
     """Writes the list with a model in it, in the place of an older version or at the end."""
     names = [model["name"] for model in models]
-    at = names.index(entry["name"]) if entry["name"] in names else len(names)
-    before = models[at] if at < len(models) else {}
-    models = [*models[:at], before | entry, *models[at + 1 :]]
-    write_file(posixpath.join(export_dir, LIST), _as_text(models))
+    if entry["name"] in names:
+        at = names.index(entry["name"])
+        models = [*models[:at], models[at] | entry, *models[at + 1 :]]
+    else:
+        models = [*models, entry]
+    write_file(posixpath.join(export_dir, _LIST), _as_text(models))
 
 
 def _as_text(models: list[dict[str, Any]]) -> bytes:
@@ -141,13 +125,13 @@ def _is_of_run(folder: str, trained: Trained) -> bool:
 
 
 def _newest(folder: str) -> str:
-    """Returns the path of the newest version in a folder, empty if there is none."""
+    """Returns the path in the list of a folder's newest version, empty if there is none."""
     versions = [int(name) for name in list_folder(folder) if re.fullmatch("[0-9]+", name)]
     return f"models/{posixpath.basename(folder)}/{max(versions)}" if versions else ""
 
 
 def _is_allowed(character: str) -> bool:
-    """Letters, the marks that belong to them, and digits, of any script."""
+    # Letters, the marks that belong to them, and digits, of any script.
     return character in "._-" or unicodedata.category(character)[0] in "LMN"
 
 

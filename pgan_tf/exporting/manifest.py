@@ -1,7 +1,7 @@
 """What an export wrote: a later one replaces and removes these files, and no others.
 
 `pgan-export.json` stands in every version's folder, and beside the page of `tfjs`. It holds the
-SHA-256 of each file, so that what was changed since is known, too.
+SHA-256 of each file, so that changes since are known, too.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from tfrecords.common.errors import UserError
 
 MANIFEST = "pgan-export.json"
 _BLOCK_BYTES = 2**20
-# What is in a version's folder, whatever its format. Exports of before there were manifests, and
-# those that were broken off, are known by it.
+# What is in a version's folder, whatever its format. Exports from before there were manifests,
+# and those that were broken off, are known by it.
 _OF_A_VERSION = re.compile(
     r"(saved_model\.pb|fingerprint\.pb|variables|assets|assets\.extra|model\.(onnx|tflite|json)"
     r"|group1-shard\d+of\d+\.bin|preview\.png|pgan\.json|model_card\.md|pgan-export\.json)"
@@ -37,22 +37,16 @@ _OF_A_VERSION = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """What an export wrote into a folder.
+    """What an export wrote into a folder."""
 
-    Attributes:
-        kind: `version` or `page`.
-        files: path in the folder to the SHA-256 that it may have, more than one while a page is
-            replaced.
-        source: see `source_of`; empty for a page.
-    """
-
-    kind: str
+    kind: str  # "version" or "page"
+    # From a path in the folder to the SHA-256 that it may have: several while a page is replaced.
     files: Mapping[str, tuple[str, ...]]
-    source: str = ""
+    source: str = ""  # see `source_of`; empty for a page
 
 
 def source_of(trained: Trained) -> str:
-    """Returns what tells runs apart, a digest of where the run or file is.
+    """Returns a digest of where a run or file is, which tells runs apart.
 
     An export may be published; the path itself is nobody's business.
     """
@@ -65,7 +59,7 @@ def source_of(trained: Trained) -> str:
 
 
 def write_manifest(folder: str, manifest: Manifest) -> None:
-    """Writes it into its folder."""
+    """Writes a manifest into its folder."""
     contents = {
         "made_by": "pgan-tf",
         "kind": manifest.kind,
@@ -76,8 +70,15 @@ def write_manifest(folder: str, manifest: Manifest) -> None:
     write_file(posixpath.join(folder, MANIFEST), text.encode("utf-8", "surrogateescape"))
 
 
+def write_version_manifest(folder: str, trained: Trained) -> None:
+    """Writes down all files of a version's folder."""
+    names = (posixpath.relpath(path, folder) for path in _files_below(folder))
+    listed = {name: (digest_of(posixpath.join(folder, name)),) for name in names}
+    write_manifest(folder, Manifest("version", listed, source_of(trained)))
+
+
 def read_manifest(folder: str, kind: str) -> Manifest | None:
-    """Reads it; None where there is none that an export of this kind wrote."""
+    """Reads a manifest; None where there is none that an export of this kind wrote."""
     try:
         known = read_json(posixpath.join(folder, MANIFEST))
         listed = {name: tuple(map(str, digests)) for name, digests in known["files"].items()}
@@ -86,16 +87,6 @@ def read_manifest(folder: str, kind: str) -> Manifest | None:
         return Manifest(kind, listed, str(known["source"]))
     except (ValueError, TypeError, KeyError, AttributeError):  # a UserError is a ValueError
         return None
-
-
-def manifest_of(folder: str, source: str) -> Manifest:
-    """Returns what is in a version's folder that is being written."""
-    listed = {}
-    for parent, _, names in tf.io.gfile.walk(folder):
-        for name in names:
-            path = posixpath.join(parent, name)
-            listed[posixpath.relpath(path, folder)] = (digest_of(path),)
-    return Manifest("version", listed, source)
 
 
 def digest_of(path: str) -> str:
@@ -110,8 +101,7 @@ def digest_of(path: str) -> str:
 def remove_unchanged(folder: str, listed: Mapping[str, tuple[str, ...]]) -> list[str]:
     """Removes files that are as they were written, and folders that are empty then.
 
-    Returns:
-        The paths of those that were changed, which stay.
+    Returns the paths of those that were changed, which stay.
     """
     kept = []
     for name, digests in listed.items():
@@ -127,39 +117,29 @@ def remove_unchanged(folder: str, listed: Mapping[str, tuple[str, ...]]) -> list
 
 
 def remove_version(folder: str) -> list[str]:
-    """Removes a version's folder, but what was changed or added since it was exported.
-
-    Returns:
-        The paths of what stays.
-    """
+    """Removes a version's folder except what was changed or added since; returns what stays."""
     manifest = read_manifest(folder, "version")
     if manifest:
-        listed = dict(manifest.files)
-    else:  # of before there were manifests: but nobody knows whether its card was changed
-        listed = {
-            name: (digest_of(posixpath.join(folder, name)),)
-            for name in list_folder(folder)
-            if name != CARD_FILE
-            and _OF_A_VERSION.fullmatch(name)
-            and not paths.is_folder(posixpath.join(folder, name))
-        }
-    remove_unchanged(folder, listed)
-    if manifest:
+        remove_unchanged(folder, manifest.files)
         tf.io.gfile.remove(posixpath.join(folder, MANIFEST))
+    else:  # from before there were manifests: but nobody knows whether its card was changed
+        for name in list_folder(folder):
+            path = posixpath.join(folder, name)
+            ours = name != CARD_FILE and _OF_A_VERSION.fullmatch(name)
+            if ours and not paths.is_folder(path):
+                tf.io.gfile.remove(path)
     _remove_empty(folder, posixpath.dirname(folder))
     return list(_files_below(folder))
 
 
 def free_version(folder: str) -> str:
-    """Returns the first free version below a folder, `<folder>/1` or a later one.
+    """Returns the first free version below a folder that the caller has locked, from 1 on.
 
-    What killed processes left of exports is removed. Who calls has locked the folder.
-
-    Raises:
-        UserError: the folder can't be read, or holds what no export wrote.
+    What killed processes left of exports is removed. Raises UserError if the folder can't be
+    read, or holds what no export wrote.
     """
-    left_over = [name for name in list_folder(folder) if _is_left_over(folder, name)]
-    visible = [name for name in visible_names(folder) if name not in left_over]
+    names = list_folder(folder)
+    visible = [n for n in names if not n.startswith(".") and not _is_left_over(folder, n)]
     versions = [name for name in visible if re.fullmatch("[0-9]+", name)]
     foreign = [name for name in versions if not is_version(posixpath.join(folder, name))]
     if not versions:
@@ -180,17 +160,8 @@ def remove_left_over(folder: str) -> None:
             files.remove(posixpath.join(folder, name))
 
 
-def visible_names(folder: str) -> list[str]:
-    """Returns the names in a folder that are not hidden: an export sees and touches no others."""
-    return [name for name in list_folder(folder) if not name.startswith(".")]
-
-
 def list_folder(folder: str) -> list[str]:
-    """Returns the names in a folder, none if it is not there.
-
-    Raises:
-        UserError: the folder can't be read.
-    """
+    """Returns the names in a folder, none if it is not there; raises UserError if it is a file."""
     try:
         if paths.exists(folder) and not paths.is_folder(folder):
             raise UserError("a file")
@@ -201,18 +172,8 @@ def list_folder(folder: str) -> list[str]:
         ) from None
 
 
-def _files_below(folder: str) -> Iterator[str]:
-    """Gives the paths of all files, whose names may be any bytes."""
-    for name in list_folder(folder):
-        path = posixpath.join(folder, name)
-        if paths.is_folder(path):
-            yield from _files_below(path)
-        else:
-            yield path
-
-
 def is_version(folder: str) -> bool:
-    """Says whether an export of this project says that it wrote a folder."""
+    """True if a folder says that an export of this project wrote it."""
     return bool(read_manifest(folder, "version") or read_description(folder))
 
 
@@ -225,8 +186,18 @@ def read_description(folder: str) -> dict[str, Any]:
     return known if isinstance(known, dict) and known.get("made_by") == "pgan-tf" else {}
 
 
+def _files_below(folder: str) -> Iterator[str]:
+    """Gives the paths of all files, whose names may be any bytes."""
+    for name in list_folder(folder):
+        path = posixpath.join(folder, name)
+        if paths.is_folder(path):
+            yield from _files_below(path)
+        else:
+            yield path
+
+
 def _is_left_over(parent: str, name: str) -> bool:
-    """Says whether a folder is what a killed export left, with nothing else in it."""
+    """True for a folder that a killed export left, with nothing else in it."""
     folder = posixpath.join(parent, name)
     return (
         re.fullmatch("partial-[0-9]+", name) is not None
@@ -236,7 +207,7 @@ def _is_left_over(parent: str, name: str) -> bool:
 
 
 def _inside(path: str) -> bool:
-    """Says whether a path leads to nowhere else."""
+    """True for a path that leads to no other folder."""
     return not {"", ".", ".."} & set(path.split("/")) and not re.search(r"[\\:]", path)
 
 

@@ -6,12 +6,14 @@ import dataclasses
 import html
 import json
 import posixpath
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from pgan_tf.metrics.evaluation import weights_sha256
 from pgan_tf.metrics.score_log import read_scores
+from pgan_tf.runs.files import write_file
 from pgan_tf.runs.metrics_file import METRICS, read_ticks
 from pgan_tf.runs.trained import Trained
 
@@ -40,10 +42,6 @@ def describe(trained: Trained, export_format: str) -> dict[str, Any]:
 
     Where it comes from a run, the run's `metrics.jsonl` tells `metrics`, the last tick until
     then, and `scores`, those of the same checkpoint.
-
-    Args:
-        trained: the generator.
-        export_format: its name.
     """
     network, stage = trained.network, trained.stage
     metrics, scores = _measured(trained)
@@ -73,32 +71,14 @@ def describe(trained: Trained, export_format: str) -> dict[str, Any]:
 
 
 def write_description(folder: str, trained: Trained, export_format: str, usage: str) -> None:
-    """Writes both files.
-
-    Args:
-        folder: an export's.
-        trained: the generator.
-        export_format: its name.
-        usage: how to use the export, Markdown.
-    """
-    description = describe(trained, export_format)
-    texts = {
-        JSON_FILE: json.dumps(description, indent=2) + "\n",
-        CARD_FILE: model_card(description, usage),
-    }
-    for name, text in texts.items():
-        with tf.io.gfile.GFile(posixpath.join(folder, name), "w") as file:
-            file.write(text)
+    """Writes both files; `usage` is Markdown."""
+    known = describe(trained, export_format)
+    write_file(posixpath.join(folder, JSON_FILE), (json.dumps(known, indent=2) + "\n").encode())
+    write_file(posixpath.join(folder, CARD_FILE), model_card(known, usage).encode())
 
 
-def model_card(description: dict[str, Any], usage: str) -> str:
-    """Returns a page about a generator, Markdown.
-
-    Args:
-        description: see `describe`.
-        usage: how to use the export, Markdown.
-    """
-    known = description
+def model_card(known: dict[str, Any], usage: str) -> str:
+    """Returns a page, Markdown, of what `describe` knows about a generator."""
     size = known["resolution"]
     data = known["training_data"]
     published = known["trained_by"] == _TRAINED_BY[True]
@@ -117,28 +97,19 @@ def model_card(description: dict[str, Any], usage: str) -> str:
     }
     name = data or (known["checkpoint"] if published else "")
     title = f"{name}, {size} px" if name else f"A generator of {size} px"
-    return "\n".join(
-        [
-            f"# {_escape(title)}",
-            "",
-            f"A generator trained by {known['trained_by']} as in {_PAPER} (Karras, Aila, Laine "
-            "and Lehtinen, ICLR 2018), and exported by pgan-tf.",
-            "",
-            *([known["terms"], ""] if known["terms"] else []),
-            *_table(("", ""), facts.items()),
-            "",
-            "## Use",
-            "",
-            usage,
-            "",
-            *_class_usage(known),
-            "## Measured",
-            "",
-            *_measurements(known),
-            "",
-            _LIMITS,
-        ]
-    )
+    parts = [
+        f"# {_escape(title)}",
+        f"A generator trained by {known['trained_by']} as in {_PAPER} (Karras, Aila, Laine "
+        "and Lehtinen, ICLR 2018), and exported by pgan-tf.",
+        known["terms"],
+        _table(("", ""), facts.items()),
+        f"## Use\n\n{usage}",
+        _class_usage(known),
+        "## Measured",
+        *_measurements(known),
+        _LIMITS,
+    ]
+    return "\n\n".join(filter(None, parts))
 
 
 def _measured(trained: Trained) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -159,21 +130,20 @@ def _classes(known: dict[str, Any]) -> str:
     count, names = known["label_size"], known["label_names"]
     if not count:
         return "none"
-    listed = [*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])]
-    return f"{count}: `labels`, one-hot{', in this order: ' if names else ''}{', '.join(listed)}"
+    shown = ", ".join([*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])])
+    return f"{count}: `labels`, one-hot" + (f", in this order: {shown}" if names else "")
 
 
-def _class_usage(known: dict[str, Any]) -> list[str]:
+def _class_usage(known: dict[str, Any]) -> str:
     """Says how a class is asked for by its name."""
     count, names = known["label_size"], known["label_names"]
     if not names:
-        return []
-    return [
+        return ""
+    return (
         f"`labels` that draw {_escape(names[-1])}: `tf.one_hot([{count - 1}], {count})`; the order "
         f"of the classes is that of `label_names` in `{JSON_FILE}`. `generate.py --labels=NAME` "
-        "knows them by name.",
-        "",
-    ]
+        "knows them by name."
+    )
 
 
 def _growth(known: dict[str, Any]) -> str:
@@ -189,34 +159,33 @@ def _growth(known: dict[str, Any]) -> str:
 def _measurements(known: dict[str, Any]) -> list[str]:
     if not known["metrics"] and not known["scores"]:
         return ["Nothing that is known here."]
-    lines = []
+    tables = []
     if known["scores"]:
         rows = [(score["metric"], *_value_and_floor(score)) for score in known["scores"]]
-        lines += [*_table(("metric", "value", "of real pictures"), rows), ""]
+        tables.append(_table(("metric", "value", "of real pictures"), rows))
     numbers = {
         name.replace("_", " "): f"{known['metrics'][name]:.4g}"
         for name in METRICS
         # Where all iterations of a tick were skipped there is no mean.
         if known["metrics"].get(name) is not None
     }
-    return [*lines, *_table(("last tick of training", "mean"), numbers.items())]
+    return [*tables, _table(("last tick of training", "mean"), numbers.items())]
 
 
-def _value_and_floor(score: dict[str, Any]) -> tuple[str, str]:
+def _value_and_floor(score: dict[str, Any]) -> tuple[str, ...]:
     """Returns the numbers that stand for a metric, of this generator and of real pictures."""
     headline = score.get("headline", "")
-    values = (score.get(name) or {} for name in ("values", "floor"))
-    numbers = (value.get(headline) for value in values)
-    value, floor = ("" if number is None else f"{number:.4g}" for number in numbers)
-    return value, floor
+    numbers = [(score.get(name) or {}).get(headline) for name in ("values", "floor")]
+    return tuple("" if number is None else f"{number:.4g}" for number in numbers)
 
 
-def _table(head: tuple[str, ...], rows: Any) -> list[str]:
-    return [
+def _table(head: tuple[str, ...], rows: Iterable[Sequence[str]]) -> str:
+    lines = [
         f"| {' | '.join(head)} |",
         f"|{'---|' * len(head)}",
         *(f"| {' | '.join(map(_escape, row))} |" for row in rows),
     ]
+    return "\n".join(lines)
 
 
 def _escape(text: str) -> str:

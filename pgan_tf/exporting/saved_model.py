@@ -1,19 +1,38 @@
-"""A generator as a SavedModel for TensorFlow Serving."""
+"""A generator as a SavedModel for TensorFlow Serving, with requests that warm the server up.
+
+TensorFlow prepares much when it computes for the first time. So that nobody's first request is
+slow, the server plays the requests in `assets.extra/tf_serving_warmup_requests` while it loads:
+TFRecords of its message `PredictionLog`. The few fields that matter are encoded here, since the
+package with the message's class, tensorflow-serving-api, is not needed for anything else.
+"""
 
 from __future__ import annotations
 
 import os
+import posixpath
 import shlex
+from collections.abc import Mapping
+from typing import TypeAlias
 
+import numpy as np
 import tensorflow as tf
 
-from pgan_tf.exporting.model_card import write_description
-from pgan_tf.exporting.signatures import keras_endpoint, make_signatures
-from pgan_tf.exporting.warmup import write_warmup
-from pgan_tf.exporting.writer import Exported, ExportOptions, next_version, whole_version
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.exporting.writer import (
+    Exported,
+    ExportOptions,
+    fill_usage,
+    next_version,
+    whole_version,
+)
 from pgan_tf.networks.folded import InferenceGenerator, fold
+from pgan_tf.networks.sampling import latents_from_seeds, latents_of_seeds, one_hot_labels
 from pgan_tf.runs.trained import Trained
 
+# What `tf.function` returns.
+TfFunction: TypeAlias = tf.types.experimental.PolymorphicFunction
+
+_WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _USAGE = """A SavedModel for TensorFlow Serving, and for `tf.saved_model.load(FOLDER).signatures`.
 
 | signature | takes | gives |
@@ -25,20 +44,17 @@ _USAGE = """A SavedModel for TensorFlow Serving, and for `tf.saved_model.load(FO
 
 
 def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
-    """Writes a generator as the next version below a folder: `<export_dir>/<version>/`.
-
-    Raises:
-        UserError: it can't be written.
-    """
+    """Writes a generator as `<export_dir>/<version>/`. Raises UserError if that is impossible."""
+    size, channels = trained.stage.resolution, trained.network.num_channels
+    usage = fill_usage(_USAGE, trained.network, ", ", size=size, channels=channels)
     # A server loads a version as soon as it sees its folder: it appears whole.
     with (
         next_version(options.export_dir) as path,
-        whole_version(path, trained) as folder,
+        whole_version(path, trained, "saved_model", usage) as folder,
     ):
         generator = fold(trained.generator, trained.network)
         save(generator, folder)
-        write_warmup(folder, make_signatures(generator), trained.network)
-        write_description(folder, trained, "saved_model", _usage(generator))
+        _write_warmup(folder, make_signatures(generator), trained.network)
     base_path = options.export_dir
     if "://" not in base_path:
         base_path = os.path.abspath(base_path)
@@ -53,21 +69,88 @@ def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
 
 
 def save(generator: InferenceGenerator, folder: str) -> None:
-    """Writes a SavedModel with the signatures of `make_signatures`, and one for Keras."""
+    """Writes a SavedModel with the signatures of `make_signatures`, and an endpoint for Keras."""
     signatures = make_signatures(generator)
     module = tf.Module()
     # Nothing but plain variables, the model in closures: what a Keras model or a list of layers
     # adds can be loaded from Python, but not by the C++ loader of TensorFlow Serving.
     module.exported = generator.variables
-    module.serve = keras_endpoint(signatures["serving_default"])
+    module.serve = _keras_endpoint(signatures["serving_default"])
     tf.saved_model.save(module, folder, signatures=signatures)
 
 
-def _usage(generator: InferenceGenerator) -> str:
+def make_signatures(generator: InferenceGenerator) -> dict[str, TfFunction]:
+    """Returns what a SavedModel answers to, each function with a free batch dimension.
+
+    - `serving_default`: `latents` float32 (batch, latent_size) → `images` float32
+      (batch, height, width, channels), clipped to [-1, 1].
+    - `png`: the same → `image_bytes`, (batch,) PNG files.
+    - `from_seed`: `seeds` int64 (batch,), 0 or more → `images`; a seed stands for the same
+      latents as in generate.py.
+
+    With classes each also takes `labels` float32 (batch, label_size), one-hot.
+    """
     config = generator.config
-    return _USAGE.format(
-        latent_size=config.latent_size,
-        labels=f", `labels` float32 (batch, {config.label_size})" if config.label_size else "",
-        size=generator.resolution,
-        channels=config.num_channels,
-    )
+    latents = tf.TensorSpec((None, config.latent_size), tf.float32, name="latents")
+    seeds = tf.TensorSpec((None,), tf.int64, name="seeds")
+    labels = [tf.TensorSpec((None, config.label_size), tf.float32, name="labels")]
+    labels = labels if config.label_size else []
+
+    def images(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"images": tf.clip_by_value(generator(inputs), -1.0, 1.0)}
+
+    def png(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        pixels = tf.cast(tf.round((images(*inputs)["images"] + 1.0) * 127.5), tf.uint8)
+        return {"image_bytes": tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.string)}
+
+    def from_seed(seeds: tf.Tensor, *labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        return images(latents_of_seeds(seeds, config.latent_size), *labels)
+
+    return {
+        "serving_default": tf.function(images, input_signature=[latents, *labels]),
+        "png": tf.function(png, input_signature=[latents, *labels]),
+        "from_seed": tf.function(from_seed, input_signature=[seeds, *labels]),
+    }
+
+
+def _keras_endpoint(function: TfFunction) -> TfFunction:
+    """Returns what `keras.layers.TFSMLayer` calls: with two inputs, a function of a dict."""
+    specs = {spec.name: spec for spec in function.input_signature}
+    if len(specs) == 1:
+        return function
+
+    def of_dict(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return function(*(inputs[name] for name in specs))
+
+    return tf.function(of_dict, input_signature=[specs])
+
+
+def _write_warmup(
+    folder: str, signatures: Mapping[str, TfFunction], network: NetworkConfig
+) -> None:
+    """Writes a request for one picture to each signature."""
+    values = {
+        "latents": latents_from_seeds([0], network.latent_size),
+        "labels": one_hot_labels([0], network.label_size),
+        "seeds": np.zeros(1, np.int64),
+    }
+    path = posixpath.join(folder, _WARMUP_FILE)
+    tf.io.gfile.makedirs(posixpath.dirname(path))
+    with tf.io.TFRecordWriter(path) as writer:
+        for signature, function in signatures.items():
+            # PredictionLog.predict_log.request: a model_spec, and a map of tensors by name. A
+            # server that warms up does not look at the model's name.
+            request = _field(1, _field(1, b"pgan") + _field(3, signature.encode()))
+            for spec in function.input_signature:
+                tensor = tf.make_tensor_proto(values[spec.name]).SerializeToString()
+                request += _field(2, _field(1, spec.name.encode()) + _field(2, tensor))
+            writer.write(_field(6, _field(1, request)))
+
+
+def _field(number: int, contents: bytes) -> bytes:
+    """Encodes bytes, text or a message as a protocol buffer's field, whose number is below 16."""
+    length, size = bytearray(), len(contents)
+    while size >= 0x80:
+        length.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([number << 3 | 2, *length, size]) + contents

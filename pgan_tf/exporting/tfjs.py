@@ -9,37 +9,30 @@ from __future__ import annotations
 import os
 import posixpath
 import shlex
-from typing import Any
 
-import tensorflow as tf
-
-from pgan_tf.exporting.gallery import (
-    check_place,
-    default_name,
-    is_name,
-    read_list,
-    write_list,
-)
+from pgan_tf.exporting.gallery import check_place, default_name, is_name, read_list, write_list
 from pgan_tf.exporting.manifest import free_version, list_folder, remove_version
-from pgan_tf.exporting.model_card import describe, write_description
+from pgan_tf.exporting.model_card import describe
 from pgan_tf.exporting.page_files import begin_page, read_page, write_page
-from pgan_tf.exporting.signatures import TfFunction
+from pgan_tf.exporting.saved_model import make_signatures
 from pgan_tf.exporting.tfjs_graph import graph_model
 from pgan_tf.exporting.writer import (
     Exported,
     ExportOptions,
     exporting_into,
+    fill_usage,
     whole_version,
     writing,
 )
 from pgan_tf.networks import sampling
 from pgan_tf.networks.folded import Form, InferenceGenerator, fold
+from pgan_tf.runs.files import write_file
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
 from tfrecords.pictures.picture_file import encode_picture
 
 # Transposed convolutions, the least arithmetic, are slow in browsers.
-BROWSER_FORM = Form(upsampling="resize")
+BROWSER_FORM: Form = "resize"
 # Of `describe`: what the page draws by and shows.
 _FOR_THE_PAGE = (
     *("format", "resolution", "num_channels", "latent_size", "label_size", "label_names"),
@@ -74,21 +67,23 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
         check_place(export_dir, listed, name, trained, chosen=bool(options.name))
         path = free_version(models)
         generator = fold(trained.generator, trained.network, BROWSER_FORM)
+        known = describe(trained, "tfjs")
         try:
             files = graph_model(
-                browser_function(generator),
+                make_signatures(generator)["serving_default"],
                 float16=options.quantize == "float16",
-                metadata=_metadata(trained, name),
+                metadata={"name": name, **{key: known[key] for key in _FOR_THE_PAGE}},
             )
         except ValueError as error:
             raise UserError(f"--quantize=float16: {error}: leave --quantize") from None
+        files["preview.png"] = _preview(generator)
+        stored = f" (weights in {options.quantize})" if options.quantize else ""
+        usage = fill_usage(_USAGE, trained.network, stored=stored)
         with writing(export_dir):
             page = begin_page(export_dir, page)
-            with whole_version(path, trained) as folder:
+            with whole_version(path, trained, "tfjs", usage) as folder:
                 for file, contents in files.items():
-                    _write(posixpath.join(folder, file), contents)
-                _write(posixpath.join(folder, "preview.png"), _preview(generator))
-                write_description(folder, trained, "tfjs", _usage(trained, options))
+                    write_file(posixpath.join(folder, file), contents)
             kept = write_page(export_dir, page)
             entry = {"name": name, "path": posixpath.relpath(path, export_dir)}
             write_list(export_dir, listed, entry)
@@ -96,65 +91,15 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
                 if older.isdecimal() and older != posixpath.basename(path):
                     kept += remove_version(posixpath.join(models, older))
     shown = export_dir if "://" in export_dir else os.path.abspath(export_dir)
-    return Exported(
-        path,
-        (
-            f"python -m http.server 8000 --directory={shlex.quote(shown)}",
-            "then open http://localhost:8000",
-        ),
-        tuple(kept),
+    what_next = (
+        f"python -m http.server 8000 --directory={shlex.quote(shown)}",
+        "then open http://localhost:8000",
     )
-
-
-def browser_function(generator: InferenceGenerator) -> TfFunction:
-    """Returns a generator as a `tf.function` for `tfjs_graph.graph_model`.
-
-    Returns:
-        `latents` float32 (batch, latent_size) and, with classes, `labels` float32
-        (batch, label_size) → `{"images": …}`, float32 (batch, height, width, channels),
-        clipped to [-1, 1].
-    """
-    config = generator.config
-    names = {"latents": config.latent_size, "labels": config.label_size}
-
-    def images(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"images": tf.clip_by_value(generator(inputs), -1.0, 1.0)}
-
-    return tf.function(
-        images,
-        input_signature=[
-            tf.TensorSpec((None, size), tf.float32, name=name)
-            for name, size in names.items()
-            if size
-        ],
-        autograph=False,
-    )
-
-
-def _metadata(trained: Trained, name: str) -> dict[str, Any]:
-    known = describe(trained, "tfjs")
-    return {"name": name, **{key: known[key] for key in _FOR_THE_PAGE}}
-
-
-def _usage(trained: Trained, options: ExportOptions) -> str:
-    network = trained.network
-    classes = network.label_size
-    return _USAGE.format(
-        stored=f" (weights in {options.quantize})" if options.quantize else "",
-        latent_size=network.latent_size,
-        labels=f" and `labels` float32 (batch, {classes})" if classes else "",
-        fed=", labels" if classes else "",
-    )
+    return Exported(path, what_next, tuple(kept))
 
 
 def _preview(generator: InferenceGenerator) -> bytes:
     """Returns a PNG file of the picture that the page shows first."""
-    config = generator.config
-    latents = sampling.latents_from_seeds([0], config.latent_size)
-    labels = sampling.one_hot_labels([0], config.label_size)
+    latents = sampling.latents_from_seeds([0], generator.config.latent_size)
+    labels = sampling.one_hot_labels([0], generator.config.label_size)
     return encode_picture(sampling.generate(generator, latents, labels)[0])
-
-
-def _write(path: str, contents: bytes) -> None:
-    with tf.io.gfile.GFile(path, "wb") as file:
-        file.write(contents)

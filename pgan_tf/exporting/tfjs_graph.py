@@ -4,14 +4,13 @@ A graph model is a few files: `model.json` with the graph's nodes, its signature
 its weights, and `group1-shard1of2.bin` and so on with the weights' bytes, one after the other.
 
 The package `tensorflowjs` writes them too, but does not install beside TensorFlow 2.20 and
-later. Of what it does besides two things matter for a generator, and are here: see `simplify`.
+later. Of what it does besides two things matter for a generator, and are here: see `_simplify`.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,10 +18,9 @@ import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from pgan_tf.exporting.signatures import TfFunction
+from pgan_tf.exporting.saved_model import TfFunction
 
-# Pieces that browsers keep in their caches.
-_SHARD_BYTES = 4 * 2**20
+_SHARD_BYTES = 4 * 2**20  # pieces that browsers keep in their caches
 _ACTIVATIONS = ("LeakyRelu", "Relu")
 
 
@@ -32,20 +30,16 @@ def graph_model(
     """Returns the files of a function as a TensorFlow.js graph model, by name.
 
     Args:
-        function: a `tf.function` with an input signature of named tensors and one named
-            output.
+        function: with an input signature of named tensors, and one named output.
         float16: store the weights in half precision: half the download. Browsers compute in
-            float32 all the same.
+            float32 all the same. Raises ValueError if a weight is too large.
         metadata: what JSON can hold; `model.userDefinedMetadata` in TensorFlow.js.
-
-    Raises:
-        ValueError: a weight is too large for float16.
     """
     concrete = function.get_concrete_function()
     (output_name,) = concrete.structured_outputs
     frozen = convert_variables_to_constants_v2(concrete)
-    graph = simplify(frozen.graph.as_graph_def(), [concrete.outputs[0].op.name])
-    weights, data = _weights(graph, float16)
+    graph = _simplify(frozen.graph.as_graph_def(), [concrete.outputs[0].op.name])
+    weights, data = _take_weights(graph, float16)
     shards = [data[i : i + _SHARD_BYTES] for i in range(0, len(data), _SHARD_BYTES)]
     names = [f"group1-shard{i + 1}of{len(shards)}.bin" for i in range(len(shards))]
     inputs = [tensor for tensor in frozen.inputs if tensor.dtype != tf.resource]
@@ -57,22 +51,18 @@ def graph_model(
             "inputs": {tensor.op.name: _tensor_info(tensor) for tensor in inputs},
             "outputs": {output_name: _tensor_info(concrete.outputs[0])},
         },
-        "modelTopology": json_format.MessageToDict(_without_contents(graph)),
+        "modelTopology": json_format.MessageToDict(graph),
         "weightsManifest": [{"paths": names, "weights": weights}],
         "userDefinedMetadata": dict(metadata or {}),
     }
     return {"model.json": json.dumps(model).encode(), **dict(zip(names, shards, strict=True))}
 
 
-def simplify(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.compat.v1.GraphDef:
+def _simplify(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.compat.v1.GraphDef:
     """Returns the graph without identities, and with convolution, bias and ReLU as one node.
 
-    TensorFlow knows the node as `_FusedConv2D`. In a browser it saves two passes over the
-    features.
-
-    Args:
-        graph: without variables.
-        kept: names of nodes that must stay: the outputs.
+    That is TensorFlow's `_FusedConv2D`; in a browser it saves two passes over the features. `kept`
+    names the nodes that must stay: the outputs.
     """
     graph = _without_identities(graph, kept)
     nodes = {node.name: node for node in graph.node}
@@ -89,7 +79,7 @@ def simplify(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.compat.v1.Grap
         follows = [node for node in users[bias.name] if node.op in _ACTIVATIONS]
         activation = follows[0] if len(follows) == len(users[bias.name]) == 1 else None
         last = bias if activation is None or bias.name in kept else activation
-        fused[last.name] = _fused(conv, bias, last if last.op in _ACTIVATIONS else None)
+        fused[last.name] = _fused(conv, bias, last)
         gone |= {conv.name, bias.name} - {last.name}
 
     result = tf.compat.v1.GraphDef(versions=graph.versions)
@@ -97,8 +87,7 @@ def simplify(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.compat.v1.Grap
     return result
 
 
-def _fused(conv: Any, bias: Any, activation: Any | None) -> tf.compat.v1.NodeDef:
-    last = bias if activation is None else activation
+def _fused(conv: Any, bias: Any, last: Any) -> tf.compat.v1.NodeDef:
     one = tf.compat.v1.NodeDef(name=last.name, op="_FusedConv2D")
     one.input.extend([*conv.input, bias.input[1]])
     for name, value in conv.attr.items():
@@ -106,9 +95,9 @@ def _fused(conv: Any, bias: Any, activation: Any | None) -> tf.compat.v1.NodeDef
     one.attr["num_args"].i = 1
     one.attr["TArgs"].list.type.append(conv.attr["T"].type)
     one.attr["fused_ops"].list.s.append(b"BiasAdd")
-    if activation is not None:
-        one.attr["fused_ops"].list.s.append(activation.op.encode())
-        one.attr["leakyrelu_alpha"].f = activation.attr["alpha"].f
+    if last.op in _ACTIVATIONS:
+        one.attr["fused_ops"].list.s.append(last.op.encode())
+        one.attr["leakyrelu_alpha"].f = last.attr["alpha"].f
     return one
 
 
@@ -121,17 +110,17 @@ def _without_identities(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.com
         node = nodes[name]
         return source(node.input[0]) if node.op == "Identity" and name not in kept else name
 
-    needed: Counter[str] = Counter()
+    needed: set[str] = set()
     waiting = [*kept]
     while waiting:
         name = waiting.pop()
-        if not needed[name]:
-            needed[name] += 1
+        if name not in needed:
+            needed.add(name)
             waiting += [source(i) for i in nodes[name].input if not i.startswith("^")]
 
     result = tf.compat.v1.GraphDef(versions=graph.versions)
     for node in graph.node:
-        if needed[node.name] or node.op == "Placeholder":
+        if node.name in needed or node.op == "Placeholder":
             copy = result.node.add()
             copy.CopyFrom(node)
             del copy.input[:]
@@ -147,15 +136,16 @@ def _tensor_info(tensor: tf.Tensor) -> dict[str, Any]:
     }
 
 
-def _constants(graph: tf.compat.v1.GraphDef) -> Iterator[tf.compat.v1.NodeDef]:
-    return (node for node in graph.node if node.op == "Const")
-
-
-def _weights(graph: tf.compat.v1.GraphDef, float16: bool) -> tuple[list[dict[str, Any]], bytes]:
-    """Returns the weights' list for model.json, and their bytes."""
+def _take_weights(graph: tf.compat.v1.GraphDef, float16: bool) -> tuple[list[dict], bytes]:
+    """Moves the constants' values out of a graph: a list for model.json, and their bytes."""
     entries, pieces = [], []
-    for node in _constants(graph):
-        array = tf.make_ndarray(node.attr["value"].tensor)
+    for node in graph.node:
+        if node.op != "Const":
+            continue
+        tensor = node.attr["value"].tensor
+        array = tf.make_ndarray(tensor)
+        bare = type(tensor)(dtype=tensor.dtype, tensor_shape=tensor.tensor_shape)
+        tensor.CopyFrom(bare)
         entry = {"name": node.name, "shape": list(array.shape), "dtype": array.dtype.name}
         # Single numbers, such as an epsilon, stay as they are.
         if float16 and array.dtype == np.float32 and array.size > 1:
@@ -167,14 +157,3 @@ def _weights(graph: tf.compat.v1.GraphDef, float16: bool) -> tuple[list[dict[str
         entries.append(entry)
         pieces.append(array.astype(array.dtype.newbyteorder("<")).tobytes())
     return entries, b"".join(pieces)
-
-
-def _without_contents(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
-    """Returns the graph without the constants' values, which are in the other files."""
-    bare = tf.compat.v1.GraphDef()
-    bare.CopyFrom(graph)
-    for node in _constants(bare):
-        tensor = node.attr["value"].tensor
-        shape = tensor.tensor_shape
-        node.attr["value"].tensor.CopyFrom(type(tensor)(dtype=tensor.dtype, tensor_shape=shape))
-    return bare

@@ -1,17 +1,19 @@
-"""What every format of an export has in common."""
+"""What every export format has in common: a folder for each version, that appears whole."""
 
 from __future__ import annotations
 
 import dataclasses
 import posixpath
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import tensorflow as tf
 
-from pgan_tf.exporting.manifest import free_version, manifest_of, source_of, write_manifest
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.exporting.manifest import free_version, write_version_manifest
+from pgan_tf.exporting.model_card import write_description
+from pgan_tf.runs.files import what_to_do
 from pgan_tf.runs.trained import Trained
-from pgan_tf.runs.write_errors import what_to_do
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_folder
 from tfrecords.common.locking import locked
@@ -19,84 +21,57 @@ from tfrecords.common.locking import locked
 
 @dataclasses.dataclass(frozen=True)
 class ExportOptions:
-    """What the user asked for.
-
-    Attributes:
-        export_dir: the folder to write to.
-        quantize: `float16` stores the weights in half precision; tfjs only.
-        name: of the generator, where a folder holds several; from its run if empty. tfjs only.
-    """
+    """What the user asked for."""
 
     export_dir: str
-    quantize: str = ""
-    name: str = ""
+    quantize: str = ""  # "float16" stores the weights in half precision; tfjs only
+    name: str = ""  # of the generator on the page, its run's if empty; tfjs only
 
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """What was written."""
 
-    Attributes:
-        path: the file or folder.
-        what_next: lines to print: how to look at it and use it.
-        kept: paths of files of an earlier version that were changed since, and stay.
-    """
-
-    path: str
-    what_next: tuple[str, ...]
-    kept: tuple[str, ...] = ()
+    path: str  # the file or folder
+    what_next: tuple[str, ...]  # commands that look at it and use it
+    kept: tuple[str, ...] = ()  # files of an earlier version that were changed since, and stay
 
 
 # Writes a generator in one format. Raises UserError where that is not possible.
 Writer = Callable[[Trained, ExportOptions], Exported]
 
 
-@contextmanager
-def exporting_into(export_dir: str) -> Iterator[None]:
-    """Keeps other processes from exporting into a folder.
-
-    Raises:
-        BusyError: another process is at it.
-        UserError: it can't be written.
-    """
+def exporting_into(export_dir: str) -> AbstractContextManager[None]:
+    """Locks a folder. Raises BusyError if another process is exporting into it."""
     busy = (
         f"--export_dir: another process is exporting into {export_dir}: wait until it has ended, "
         f"or name another"
     )
-    with locked(export_dir, busy):
-        yield
+    return locked(export_dir, busy)
 
 
 @contextmanager
 def next_version(export_dir: str) -> Iterator[str]:
-    """Gives the first free version below a folder, which nobody else exports into meanwhile.
-
-    Raises:
-        UserError: see `exporting_into` and `free_version`.
-    """
+    """Locks a folder and gives its first free version. Raises as `exporting_into` and that do."""
     with exporting_into(export_dir):
         yield free_version(export_dir)
 
 
 @contextmanager
-def whole_version(path: str, trained: Trained) -> Iterator[str]:
-    """Gives a folder to write to, which becomes a version's once it is complete.
+def whole_version(path: str, trained: Trained, export_format: str, usage: str) -> Iterator[str]:
+    """Gives a folder to write to, which becomes `path` with its card once it is complete.
 
-    Raises:
-        UserError: it can't be written.
+    Raises UserError if it can't be written.
     """
     with writing(posixpath.dirname(path)), whole_folder(path) as folder:
         yield folder
-        write_manifest(folder, manifest_of(folder, source_of(trained)))
+        write_description(folder, trained, export_format, usage)
+        write_version_manifest(folder, trained)
 
 
 @contextmanager
 def writing(export_dir: str) -> Iterator[None]:
-    """Says in words what keeps a folder from being written.
-
-    Raises:
-        UserError: in place of an error of the file system.
-    """
+    """Turns the file system's errors into a UserError with advice."""
     try:
         yield
     except (tf.errors.OpError, OSError) as error:
@@ -104,3 +79,20 @@ def writing(export_dir: str) -> Iterator[None]:
             f"--export_dir: expected a folder that can be written, got {export_dir!r} "
             f"({str(error).splitlines()[0]}): {what_to_do(error)}"
         ) from None
+
+
+def fill_usage(
+    text: str,
+    network: NetworkConfig,
+    before_labels: str = " and ",
+    fed: str = ", labels",
+    **others: object,
+) -> str:
+    """Fills in a model card's {latent_size} and, if there are classes, {labels} and {fed}."""
+    classes = network.label_size
+    return text.format(
+        latent_size=network.latent_size,
+        labels=f"{before_labels}`labels` float32 (batch, {classes})" if classes else "",
+        fed=fed if classes else "",
+        **others,
+    )

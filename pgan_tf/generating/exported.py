@@ -1,7 +1,5 @@
 """What export.py wrote, to score: the SavedModel itself draws, as it would be served."""
 
-from __future__ import annotations
-
 import hashlib
 import posixpath
 from typing import Any
@@ -17,17 +15,10 @@ from tfrecords.common.paths import list_names
 
 
 def read_exported(path: str) -> tuple[Painter, Generated]:
-    """Opens a SavedModel of export.py.
+    """Opens a SavedModel of export.py: the folder of a version, or the one of all versions.
 
-    Args:
-        path: the folder of a version, or the one of all versions.
-
-    Returns:
-        What draws, and the same to score. Its checksum is of the files of its variables: these
-        are folded, and other numbers than the checkpoint's.
-
-    Raises:
-        UserError: there is no such SavedModel.
+    Its checksum is of the files of its variables: these are folded, and other numbers than the
+    checkpoint's. Raises UserError if there is no such SavedModel.
     """
     painter = open_saved_model(path)
     known = _read_description(painter.source)
@@ -52,15 +43,13 @@ def _read_description(folder: str) -> dict[str, Any]:
         raise UserError(
             f"--saved_model: expected {path}, which export.py writes, got {error}: export it again"
         ) from None
-    checks = {
-        "kimg": lambda value: value is None or (is_number(value) and value >= 0),
-        "stage": is_count,
-        "weights": lambda value: isinstance(value, str),
-        "checkpoint": lambda value: isinstance(value, str),
-    }
-    for name, is_right in checks.items():
+    for name in ("kimg", "stage", "weights", "checkpoint"):
         value = known.get(name, ...) if isinstance(known, dict) else known
-        if not is_right(value):
+        if name == "kimg":
+            fits = value is None or (is_number(value) and value >= 0)
+        else:
+            fits = is_count(value) if name == "stage" else isinstance(value, str)
+        if not fits:
             got = "none" if value is ... else ascii(value)[:40]
             raise UserError(
                 f"--saved_model: expected {name} of an export in {path}, got {got}: export it again"

@@ -4,13 +4,13 @@ The generator first brings latents to length √latent_size (paper, appendix A.1
 all of N(0, 1) lies: only their direction matters. So a straight line between two latents is
 followed as the great circle below it, and an average of latents is brought back to the sphere.
 
-What has no meaning here is the mean of all latents. It is the origin, the one point that
-lies in no direction, and a latent that is drawn towards it by scaling gives the same picture.
-Truncation, which trades variety for likeness, therefore needs a centre that is itself on
-the sphere, and moves along great circles towards it: see `truncate`.
-"""
+The mean of all latents has no meaning here. It is the origin, the one point that lies in no
+direction, and a latent that is scaled towards it gives the same picture. Truncation, which trades
+variety for likeness, therefore needs a center that is itself on the sphere, and moves along great
+circles towards it: see `truncate`.
 
-from __future__ import annotations
+Latents are `(..., latent_size)` float32.
+"""
 
 import numpy as np
 
@@ -19,16 +19,9 @@ _DEVIATIONS = 8
 
 
 def slerp(begin: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    """Goes a share of the way along a great circle; lengths change evenly.
+    """Goes a share, 0 to 1, of the way along a great circle; lengths change evenly.
 
-    Args:
-        begin: `(..., latent_size)` float32, at share 0.
-        end: the same, at share 1. Where it is opposite `begin` there is no one shortest way,
-            and a straight line is taken.
-        share: 0 to 1.
-
-    Returns:
-        `(..., latent_size)` float32.
+    Between opposite latents there is no one shortest way, and a straight line is taken.
     """
     lengths = [np.linalg.norm(vector, axis=-1, keepdims=True) for vector in (begin, end)]
     first, second = (begin / np.maximum(lengths[0], 1e-12), end / np.maximum(lengths[1], 1e-12))
@@ -45,15 +38,10 @@ def slerp(begin: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
 
 
 def truncate(latents: np.ndarray, center: np.ndarray, truncation: float) -> np.ndarray:
-    """Draws latents towards a centre: angles to it shrink to `truncation` times what they were.
+    """Draws latents towards a center: angles to it shrink to `truncation` times what they were.
 
-    Args:
-        latents: `(..., latent_size)` float32.
-        center: `(latent_size,)` float32. Any direction is as good as any other.
-        truncation: 1 leaves latents as they are, 0 puts all of them into the centre.
-
-    Returns:
-        `(..., latent_size)` float32.
+    The center is `(latent_size,)`; any direction is as good as any other. A truncation of 1 leaves
+    latents as they are, 0 puts all of them into the center.
     """
     if truncation == 1:
         return latents
@@ -61,43 +49,33 @@ def truncate(latents: np.ndarray, center: np.ndarray, truncation: float) -> np.n
 
 
 def walk_straight(keyframes: np.ndarray, position: float) -> np.ndarray:
-    """Goes from keyframe to keyframe along great circles, and back to the first.
+    """Goes along great circles from keyframe to keyframe, along the first axis, and back.
 
-    Args:
-        keyframes: `(count, ..., latent_size)` float32.
-        position: in the loop, where 0 and 1 are the first keyframe.
-
-    Returns:
-        `(..., latent_size)` float32.
+    The position in the loop is 0 to 1, both of which are the first keyframe.
     """
-    count = len(keyframes)
-    index, share = divmod(position % 1.0 * count, 1.0)
-    begin = int(index) % count
-    return slerp(keyframes[begin], keyframes[(begin + 1) % count], share)
+    return slerp(*_around(keyframes, position))
 
 
 def mix_straight(keyframes: np.ndarray, position: float) -> np.ndarray:
-    """Goes from keyframe to keyframe along straight lines: for labels, as `walk_straight`."""
+    """Does the same along straight lines: for labels."""
+    begin, end, share = _around(keyframes, position)
+    return ((1 - share) * begin + share * end).astype(np.float32)
+
+
+def _around(keyframes: np.ndarray, position: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Returns the keyframes before and after a position, and its share of the way between them."""
     count = len(keyframes)
     index, share = divmod(position % 1.0 * count, 1.0)
     begin = int(index) % count
-    mixed = (1 - share) * keyframes[begin] + share * keyframes[(begin + 1) % count]
-    return mixed.astype(np.float32)
+    return keyframes[begin], keyframes[(begin + 1) % count], share
 
 
 def walk_smoothly(keyframes: np.ndarray, position: float) -> np.ndarray:
-    """Wanders among random keyframes: smoothed over time, on the sphere, in a loop.
+    """Wanders among at least 3 random keyframes: smoothed over time, on the sphere, in a loop.
 
-    The keyframes are averaged with a Gaussian of time whose deviation is the time between two
-    of them, and brought back to the sphere. It passes near each but reaches none; its
-    speed hardly changes: about 1/√2 radians in the time of a keyframe.
-
-    Args:
-        keyframes: `(count, ..., latent_size)` float32, N(0, 1); count at least 3.
-        position: in the loop, 0 to 1, which are the same.
-
-    Returns:
-        `(..., latent_size)` float32 of length √latent_size.
+    The keyframes, along the first axis, are averaged with a Gaussian of time whose deviation is
+    the time between two of them, and brought back to the sphere. The walk passes near each but
+    reaches none; its speed hardly changes: about 1/√2 radians in the time of a keyframe.
     """
     count = len(keyframes)
     # How far each keyframe is in time, this time round, the times before and the times after.

@@ -1,7 +1,5 @@
 """Samples beside the training pictures nearest to them: does the generator repeat pictures?"""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -10,14 +8,11 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from pgan_tf.data.records import find_records
-from pgan_tf.generating.nearest import Nearest, NearestSearch
-from pgan_tf.generating.output import make_folder_of, write_picture
 from pgan_tf.generating.pictures import enlarge
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import counted
 from tfrecords.format.dataset_info import DatasetInfo
-from tfrecords.format.record import decode_record, parse_images
-from tfrecords.format.record_file import RecordFile
+from tfrecords.format.record import parse_images
 
 # Of larger pictures fewer at a time: as many pixels as 256 of 128 px have; 100 MB in float64.
 _LARGEST_BATCH, _BATCH_PIXELS = 256, 2**22
@@ -27,18 +22,58 @@ View = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class Neighbours:
-    """The nearest training pictures by one measure.
+class Nearest:
+    """The nearest vectors of each query, nearest first; arrays are `(queries, count)`."""
 
-    Attributes:
-        measure: in words.
-        nearest: their numbers in the data set, distances, and 1 for mirrored ones.
-        pictures: `(samples, count, side, side, channels)` uint8, as they were near.
+    numbers: np.ndarray  # int64, in the order that they were added in, from 0
+    distances: np.ndarray  # float64, root mean square differences
+    views: np.ndarray  # int64, which view of the query was as near as that
+
+
+class NearestSearch:
+    """Takes vectors batch by batch, and keeps the `count` nearest of each query.
+
+    `views` are `(views, queries, size)`; a query is as near as its nearest view. Computes in
+    float64, in which squared distances between pictures of whole numbers are exact: the result
+    does not depend on batches, and what is equal is at distance 0. Of equally near vectors the
+    first wins.
     """
 
-    measure: str
-    nearest: Nearest
-    pictures: np.ndarray
+    def __init__(self, views: np.ndarray, count: int) -> None:
+        self._shape = views.shape[:2]
+        self._views = views.reshape(-1, views.shape[-1]).astype(np.float64)
+        self._squares = np.einsum("ij,ij->i", self._views, self._views)
+        self._count, self._seen = count, 0
+        nothing = np.empty((views.shape[1], 0), np.int64)
+        self._found = (nothing.astype(np.float64), nothing, nothing)
+
+    def add(self, batch: np.ndarray) -> None:
+        """Takes a batch, `(n, size)`."""
+        batch = batch.astype(np.float64)
+        squares = np.einsum("ij,ij->i", batch, batch)
+        distances = self._squares[:, None] + squares - 2 * (self._views @ batch.T)
+        distances = np.maximum(distances, 0).reshape(*self._shape, len(batch))
+        numbers = np.broadcast_to(self._seen + np.arange(len(batch)), distances.shape[1:])
+        self._seen += len(batch)
+        new = (distances.min(axis=0), numbers, distances.argmin(axis=0))
+        both = [np.concatenate(pair, axis=1) for pair in zip(self._found, new, strict=True)]
+        order = np.argsort(both[0], axis=1, kind="stable")[:, : self._count]
+        nearest, numbers, views = (np.take_along_axis(one, order, axis=1) for one in both)
+        self._found = nearest, numbers, views
+
+    def result(self) -> Nearest:
+        """Returns the nearest of all vectors that were added."""
+        squares, numbers, views = self._found
+        return Nearest(numbers, np.sqrt(squares / self._views.shape[1]), views)
+
+
+@dataclasses.dataclass(frozen=True)
+class Neighbours:
+    """The nearest training pictures by one measure."""
+
+    measure: str  # in words
+    nearest: Nearest  # by numbers in the dataset; view 1 is the mirror image
+    pictures: np.ndarray  # (samples, count, side, side, channels) uint8, as they were near
 
 
 def in_pixels(pictures: np.ndarray) -> np.ndarray:
@@ -47,26 +82,19 @@ def in_pixels(pictures: np.ndarray) -> np.ndarray:
 
 
 def find_neighbours(
-    samples: np.ndarray,
-    info: DatasetInfo,
-    count: int,
-    mirrored: bool,
-    measures: Mapping[str, View],
+    samples: np.ndarray, info: DatasetInfo, count: int, mirrored: bool, measures: Mapping[str, View]
 ) -> list[Neighbours]:
-    """Looks through a data set once, for the pictures nearest to samples.
+    """Looks through a dataset once, for the `count` pictures nearest to each sample.
 
     Args:
         samples: `(n, side, side, channels)` uint8; compared with pictures of the same side.
-        info: the data set.
-        count: how many to find for each sample.
-        mirrored: whether mirror images of the data set's pictures count, too.
-        measures: name to what is compared.
-
-    Returns:
-        What was found by each measure.
+        info: the dataset.
+        count: from 1 to the number of its pictures.
+        mirrored: whether mirror images of the dataset's pictures count, too.
+        measures: what is compared, by its name in words.
 
     Raises:
-        UserError: the data set has too few pictures, none of this resolution or channels, or
+        UserError: the dataset has too few pictures, none of this resolution or channels, or
             is damaged.
     """
     if not 1 <= count <= info.num_images:
@@ -84,27 +112,31 @@ def find_neighbours(
     searches = [
         NearestSearch(np.stack([view(one) for one in views]), count) for view in measures.values()
     ]
+    pictures: dict[int, np.ndarray] = {}  # the nearest until now, by their numbers
+    first = 0
     with tqdm(total=info.num_images, desc="Comparing", unit=" pictures", disable=None) as bar:
         for batch in read_in_order(info, samples.shape[1]):
             for view, search in zip(measures.values(), searches, strict=True):
                 search.add(view(batch))
+            numbers = {number for search in searches for number in search.result().numbers.flat}
+            for number in numbers - pictures.keys():
+                pictures[number] = batch[number - first].copy()  # a view would keep the batch
+            pictures = {number: pictures[number] for number in numbers}
+            first += len(batch)
             bar.update(len(batch))
     found = [search.result() for search in searches]
     return [
-        Neighbours(name, nearest, _read_pictures(info, samples.shape[1], nearest))
+        Neighbours(name, nearest, _as_they_were_near(pictures, nearest))
         for name, nearest in zip(measures, found, strict=True)
     ]
 
 
-def read_in_order(
-    info: DatasetInfo, resolution: int, batch_size: int | None = None
-) -> Iterator[np.ndarray]:
-    """Yields all pictures of a data set, `(n, resolution, resolution, channels)` uint8.
+def read_in_order(info: DatasetInfo, resolution: int) -> Iterator[np.ndarray]:
+    """Yields all pictures of a dataset, `(n, resolution, resolution, channels)` uint8.
 
-    Raises:
-        UserError: it lacks the resolution, or is damaged.
+    Raises UserError if the dataset lacks the resolution, or is damaged.
     """
-    size = batch_size or max(1, min(_LARGEST_BATCH, _BATCH_PIXELS // resolution**2))
+    size = max(1, min(_LARGEST_BATCH, _BATCH_PIXELS // resolution**2))
     dataset = tf.data.TFRecordDataset(list(find_records(info, resolution).paths)).batch(size)
     dataset = dataset.map(
         lambda batch: parse_images(batch, resolution, info.num_channels, info.encoding),
@@ -119,39 +151,22 @@ def read_in_order(
         ) from None
 
 
-def _read_pictures(info: DatasetInfo, resolution: int, nearest: Nearest) -> np.ndarray:
-    """Reads the pictures that were found, mirrored where they were nearer so."""
-    ends = np.cumsum(info.num_records[resolution])
-    found = {}
-    for index, path in enumerate(info.files[resolution]):
-        begin = int(ends[index - 1]) if index else 0
-        wanted = [int(n) for n in np.unique(nearest.numbers) if begin <= n < ends[index]]
-        if wanted:
-            file = RecordFile(path, int(ends[index]) - begin)
-            for number in wanted:
-                found[number] = decode_record(file.read(number - begin))[1]
-            file.close()
-    return np.stack(
-        [
-            [found[n][:, ::-1] if view else found[n] for n, view in zip(*row, strict=True)]
-            for row in zip(nearest.numbers.tolist(), nearest.views.tolist(), strict=True)
-        ]
-    )
+def _as_they_were_near(pictures: Mapping[int, np.ndarray], nearest: Nearest) -> np.ndarray:
+    """Returns the nearest pictures, mirrored where they were nearer so."""
+    rows = [
+        [pictures[n][:, ::-1] if view else pictures[n] for n, view in zip(*row, strict=True)]
+        for row in zip(nearest.numbers, nearest.views, strict=True)
+    ]
+    return np.array(rows)
 
 
 def make_sheet(
     samples: np.ndarray, found: Sequence[Neighbours], columns: int, scale: int = 1
 ) -> np.ndarray:
-    """Lays out each sample, a gap, and its neighbours, nearest first, by each measure.
+    """Lays out each sample, a gap, and its neighbors, nearest first, by each measure.
 
-    Args:
-        samples: `(n, side, side, channels)` uint8.
-        found: the neighbours by each measure, side by side.
-        columns: samples in a row.
-        scale: how often each pixel is repeated, each way.
-
-    Returns:
-        `(height, width, channels)` uint8; what stays empty is white.
+    There are `columns` samples in a row; each pixel is repeated `scale` times, each way. Returns
+    `(height, width, channels)` uint8; what stays empty is white.
     """
     _, side, _, channels = samples.shape
     gap = np.full((side, max(2, side // 8), channels), 255, np.uint8)
@@ -170,7 +185,7 @@ def make_sheet(
 
 
 def describe(seeds: Sequence[int], found: Sequence[Neighbours]) -> str:
-    """Returns a table: the numbers of each seed's neighbours, and how far they are."""
+    """Returns a table: the numbers of each seed's neighbors, and how far they are."""
     lines = []
     for one in found:
         lines.append(f"Nearest training pictures {one.measure}: number (distance), m: mirrored")
@@ -180,13 +195,3 @@ def describe(seeds: Sequence[int], found: Sequence[Neighbours]) -> str:
             cells = [f"{n}{'m' * v} ({d:.4g})" for n, d, v in zip(*row, strict=True)]
             lines.append(f"  seed {seed}: " + "  ".join(cells))
     return "\n".join(lines)
-
-
-def write_sheet(path: str, sheet: np.ndarray) -> None:
-    """Writes a sheet as a PNG, JPEG or WebP file.
-
-    Raises:
-        UserError: it can't be written.
-    """
-    make_folder_of(path)
-    write_picture(path, sheet)

@@ -1,7 +1,5 @@
 """Where pictures and videos go: folders are made, and what goes wrong there is told in a line."""
 
-from __future__ import annotations
-
 import contextlib
 import posixpath
 from collections.abc import Iterator
@@ -9,18 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.runs.files import write_file
-from pgan_tf.runs.write_errors import what_to_do
+from pgan_tf.runs.files import what_to_do, write_file
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place
 from tfrecords.pictures.picture_file import encode_picture, is_file_name
 
 
 def make_folder_of(path: str) -> None:
-    """Makes the folder that a file, or `FOLDER/`, goes to, before the work that it needs.
+    """Makes the folder that a file, or `FOLDER/`, goes to; call it before the work.
 
-    Raises:
-        UserError: it can't be made, or the file not be written.
+    Raises UserError if it can't be made, or the file can't be written.
     """
     with writing(path):
         if posixpath.dirname(path):
@@ -30,11 +26,7 @@ def make_folder_of(path: str) -> None:
 
 
 def check_folder_name(path: str) -> None:
-    """Refuses a file's name for a folder of pictures.
-
-    Raises:
-        UserError: it is one, and no such folder exists.
-    """
+    """Raises UserError for a file's name in place of a folder, unless there is such a folder."""
     if is_file_name(path) and not tf.io.gfile.isdir(path):
         raise UserError(
             f"--output: expected a folder for a file of each seed, got {path!r}: give --grid=8x4 "
@@ -43,14 +35,9 @@ def check_folder_name(path: str) -> None:
 
 
 def write_picture(path: str, picture: np.ndarray) -> None:
-    """Writes a picture, whole or not at all; its ending says how.
+    """Writes a `(height, width, 1 or 3)` uint8 picture as PNG, JPEG or WebP, by its ending.
 
-    Args:
-        path: of the PNG, JPEG or WebP file.
-        picture: `(height, width, 1 or 3)` uint8.
-
-    Raises:
-        UserError: it can't be written.
+    Whole or not at all. Raises UserError if it can't be written.
     """
     data = encode_picture(picture, path)
     with writing(path):
@@ -59,11 +46,7 @@ def write_picture(path: str, picture: np.ndarray) -> None:
 
 @contextlib.contextmanager
 def writing(path: str) -> Iterator[None]:
-    """Says in words what keeps a file from being written; drawing belongs outside.
-
-    Raises:
-        UserError: in place of an error of the file system.
-    """
+    """Turns errors of the file system into UserError; drawing belongs outside."""
     try:
         yield
     except (tf.errors.OpError, OSError) as error:

@@ -1,7 +1,5 @@
 """A trained generator to draw with, wherever it comes from."""
 
-from __future__ import annotations
-
 import dataclasses
 import posixpath
 import re
@@ -24,34 +22,20 @@ BATCH_SIZE = 16
 
 @dataclasses.dataclass(frozen=True)
 class Painter:
-    """Draws pictures of latents.
+    """Draws pictures, `(resolution, resolution, num_channels)` uint8."""
 
-    Attributes:
-        source: where the generator comes from, for people.
-        resolution: of its pictures, in pixels.
-        num_channels: 3 or 1.
-        latent_size: components of its latents.
-        label_size: number of its classes, 0 without.
-        images: from `(batch, latent_size)` and `(batch, label_size)` float32 to
-            `(batch, resolution, resolution, num_channels)` float32, about in [-1, 1].
-        label_names: of its classes, in order; empty where they are not known.
-    """
-
-    source: str
+    source: str  # where the generator comes from, for people
     resolution: int
     num_channels: int
     latent_size: int
-    label_size: int
+    label_size: int  # 0 without classes
+    # From (batch, latent_size) and (batch, label_size) float32 to a batch of pictures, float32,
+    # about in [-1, 1].
     images: Callable[[np.ndarray, np.ndarray], tf.Tensor]
-    label_names: tuple[str, ...] = ()
+    label_names: tuple[str, ...] = ()  # in order; empty where they are not known
 
     def draw(self, latents: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
-        """Yields a picture for each latent vector, `(resolution, resolution, channels)` uint8.
-
-        Args:
-            latents: `(n, latent_size)` float32.
-            labels: `(n, label_size)` float32.
-        """
+        """Yields a picture for each of `(n, latent_size)` and `(n, label_size)` float32."""
         for begin in range(0, len(latents), BATCH_SIZE):
             part = slice(begin, begin + BATCH_SIZE)
             yield from to_uint8(self.images(latents[part], labels[part]).numpy())
@@ -79,19 +63,28 @@ def painter_of(trained: Trained) -> Painter:
     )
 
 
+def truncated(painter: Painter, truncation: float, seed: int) -> Painter:
+    """Returns a painter whose latents are drawn towards those of a seed; see `truncate`."""
+    (center,) = latents_from_seeds([seed], painter.latent_size)
+    return dataclasses.replace(
+        painter,
+        images=lambda latents, labels: painter.images(
+            truncate(latents, center, truncation), labels
+        ),
+    )
+
+
 def open_saved_model(path: str) -> Painter:
     """Opens what `export.py` wrote: the folder of a version, or the one of all versions.
 
     A SavedModel is a program. One that says of itself that it is another's is opened all the
-    same, after a line on stderr: `pgan.json` beside it can be forged, and proves nothing.
-
-    Raises:
-        UserError: there is no such SavedModel.
+    same, after a line on stderr: `pgan.json` beside it can be forged, and proves nothing. Raises
+    UserError if there is no such SavedModel.
     """
     folder = _newest_version(path)
+    known = read_description(folder)
     files = ("saved_model.pb", "saved_model.pbtxt")
-    there = any(tf.io.gfile.exists(posixpath.join(folder, name)) for name in files)
-    if there and not read_description(folder):
+    if not known and any(tf.io.gfile.exists(posixpath.join(folder, name)) for name in files):
         print(
             f"--saved_model: {folder} does not look like an export of pgan-tf: a SavedModel is a "
             "program, open those alone whose makers you trust (docs/security.md)",
@@ -121,27 +114,10 @@ def open_saved_model(path: str) -> Painter:
         # The signature alone would not keep the variables alive.
         return loaded.signatures["serving_default"](**given)["images"]
 
-    names = _read_names(folder, label_size)
-    return Painter(folder, height, channels, latent_size, label_size, images, names)
-
-
-def _read_names(folder: str, label_size: int) -> tuple[str, ...]:
-    """Returns the names of an export's classes; none where it does not tell them."""
-    names = read_description(folder).get("label_names")
-    if not isinstance(names, list) or len(names) != label_size:
-        return ()
-    return tuple(names) if all(isinstance(name, str) for name in names) else ()
-
-
-def truncated(painter: Painter, truncation: float, seed: int) -> Painter:
-    """Returns a painter whose latents are drawn towards those of a seed; see `truncate`."""
-    (center,) = latents_from_seeds([seed], painter.latent_size)
-    return dataclasses.replace(
-        painter,
-        images=lambda latents, labels: painter.images(
-            truncate(latents, center, truncation), labels
-        ),
-    )
+    names = known.get("label_names", [])
+    are_names = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    label_names = tuple(names) if are_names and len(names) == label_size else ()
+    return Painter(folder, height, channels, latent_size, label_size, images, label_names)
 
 
 def _newest_version(path: str) -> str:

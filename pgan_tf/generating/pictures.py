@@ -1,7 +1,5 @@
 """Pictures of seeds: a file for each, or a sheet."""
 
-from __future__ import annotations
-
 import posixpath
 from collections.abc import Iterator, Sequence
 
@@ -17,15 +15,9 @@ from pgan_tf.runs import sheets
 def draw_seeds(
     painter: Painter, seeds: Sequence[int], classes: Sequence[int]
 ) -> Iterator[np.ndarray]:
-    """Yields the picture of each seed; however many, a batch of them is in memory.
+    """Yields the picture of each seed, `(resolution, resolution, channels)` uint8.
 
-    Args:
-        painter: the generator.
-        seeds: see `sampling.latents_from_seeds`.
-        classes: the seeds take turns with them.
-
-    Yields:
-        `(resolution, resolution, channels)` uint8.
+    The seeds take turns with the classes. However many, a batch of pictures is in memory.
     """
     for begin in range(0, len(seeds), BATCH_SIZE):
         part = seeds[begin : begin + BATCH_SIZE]
@@ -37,17 +29,9 @@ def draw_seeds(
 def write_pictures(
     painter: Painter, seeds: Sequence[int], classes: Sequence[int], folder: str, scale: int = 1
 ) -> None:
-    """Writes `seed-000007.png` and its like into a folder.
+    """Writes `seed-000007.png` and its like, each pixel repeated `scale` times, each way.
 
-    Args:
-        painter: the generator.
-        seeds: see `draw_seeds`.
-        classes: see `draw_seeds`.
-        folder: made if there is none.
-        scale: how often each pixel is repeated, each way.
-
-    Raises:
-        UserError: it can't be written.
+    Raises UserError if the folder can't be made, or a file can't be written.
     """
     make_folder_of(posixpath.join(folder, ""))
     pictures = tqdm(draw_seeds(painter, seeds, classes), "Drawing", len(seeds), disable=None)
@@ -64,19 +48,7 @@ def write_grid(
     path: str,
     scale: int = 1,
 ) -> None:
-    """Writes one sheet of pictures.
-
-    Args:
-        painter: the generator.
-        seeds: see `draw_seeds`; row by row.
-        classes: see `draw_seeds`.
-        columns: pictures in a row.
-        path: of the PNG, JPEG or WebP file.
-        scale: how often each pixel is repeated, each way.
-
-    Raises:
-        UserError: it can't be written.
-    """
+    """Writes one PNG, JPEG or WebP sheet of pictures, row by row; otherwise as `write_pictures`."""
     make_folder_of(path)
     pictures = tqdm(draw_seeds(painter, seeds, classes), "Drawing", len(seeds), disable=None)
     sheet = sheets.make_grid(np.stack(list(pictures)), columns, painter.resolution * scale)

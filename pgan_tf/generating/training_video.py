@@ -1,7 +1,6 @@
 """A run's sheets of samples, one after the other, as a video."""
 
-from __future__ import annotations
-
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,30 +26,18 @@ def draw_training(
 ) -> Iterator[np.ndarray]:
     """Yields frames in which each sheet is seen equally long, under its stage, kimg and time.
 
-    All have the size of the last sheet, times `scale`; earlier ones are brought to it by
-    nearest neighbour.
-
-    Args:
-        sheets: see `runs.history.list_sheets`.
-        metrics: see `runs.history.read_metrics`; a sheet that has no line shows its kimg alone.
-        num_frames: how many.
-        scale: how often each pixel is repeated, each way; by default up to 1024 px.
-
-    Yields:
-        `(height, width, 3)` uint8; both even.
-
-    Raises:
-        UserError: a sheet can't be read.
+    All have the size of the last sheet, times `scale`, by default up to 1024 px; earlier ones are
+    brought to it by nearest neighbor. `metrics` are the ticks of `runs.history.read_metrics`; a
+    sheet without one shows its kimg alone. Frames are `(height, width, 3)` uint8, both even.
+    Raises UserError if a sheet can't be read.
     """
-    rows = {row["images_shown"]: row for row in metrics}
+    rows = {row["images_shown"]: row for row in metrics if "seconds" in row}
     size = _sheet_size(sheets, scale)
-    last, frame = None, None
-    for i in range(num_frames):
-        sheet = sheets[i * len(sheets) // num_frames]
-        if frame is None or sheet is not last:
-            row = _row_of(rows, sheet)
-            last, frame = sheet, _draw(read_sheet(sheet.path)[1], caption(sheet, row), size)
-        yield frame
+    shown = [sheets[i * len(sheets) // num_frames] for i in range(num_frames)]
+    for sheet, same in itertools.groupby(shown):
+        text = caption(sheet, rows.get(sheet.images_shown))
+        frame = _draw(read_sheet(sheet.path)[1], text, size)
+        yield from (frame for _ in same)
 
 
 def caption(sheet: Sheet, row: dict[str, Any] | None) -> str:
@@ -66,11 +53,6 @@ def _sheet_size(sheets: list[Sheet], scale: int | None) -> tuple[int, int]:
     width, height = read_sheet(sheets[-1].path)[1].size
     scale = scale or max(1, _SHEET_WIDTH // width)
     return scale * width, scale * height
-
-
-def _row_of(rows: dict[int, dict[str, Any]], sheet: Sheet) -> dict[str, Any] | None:
-    row = rows.get(sheet.images_shown)
-    return row if row and "seconds" in row else None
 
 
 def _draw(picture: Image.Image, text: str, size: tuple[int, int]) -> np.ndarray:

@@ -1,7 +1,5 @@
 """Frames to a video file: .mp4 (H.264), .gif or .webp. No more than a few are held at a time."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import os
@@ -11,11 +9,12 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from pgan_tf.generating.output import make_folder_of, writing
 from pgan_tf.runs.files import copy_file
 from tfrecords.common.errors import UserError
-from tfrecords.common.temporary import temporary_folder
+from tfrecords.common.files import temporary_folder
 
 FORMATS = (".mp4", ".gif", ".webp")
 
@@ -24,11 +23,7 @@ _MOST_GIF_FPS = 50
 
 
 def check_format(path: str, fps: float) -> str:
-    """Returns the format of a video file by its name.
-
-    Raises:
-        UserError: it is none that can be written here, at this rate.
-    """
+    """Returns a video file's ending. Raises UserError if it can't be written at this rate."""
     ending = posixpath.splitext(path)[1].lower()
     if ending not in FORMATS:
         raise UserError(f"--output: expected NAME{', NAME'.join(FORMATS)}, got {path!r}")
@@ -40,25 +35,24 @@ def check_format(path: str, fps: float) -> str:
 
 
 def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: float) -> None:
-    """Writes a video, whole or not at all.
+    """Draws a video, whole or not at all, to a local or remote file whose ending is its format.
 
-    Args:
-        path: of the file, local or remote; its ending chooses the format. GIF and WebP play
-            in a loop, and so does MP4 where a player is asked to.
-        frames: `(height, width, 1 or 3)` uint8, all of one size; for MP4 both even.
-        num_frames: how many there are.
-        fps: frames a second.
-
-    Raises:
-        UserError: there is no such format, or the file can't be written.
+    Frames are `(height, width, 1 or 3)` uint8, all of one size; for MP4 both even. GIF and WebP
+    play in a loop, and so does MP4 where a player is asked to. Raises UserError if there is no
+    such format, or the file can't be written.
     """
     ending = check_format(path, fps)
-    writer = {".mp4": _write_mp4, ".gif": _write_gif, ".webp": _write_webp}[ending]
     make_folder_of(path)
+    rgb_frames = map(_in_rgb, tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None))
     with temporary_folder() as folder:
         local = os.path.join(folder, f"video{ending}")
         try:
-            writer(local, iter(frames), num_frames, fps)
+            if ending == ".mp4":
+                _write_mp4(local, rgb_frames, fps)
+            elif ending == ".gif":
+                _write_gif(local, rgb_frames, num_frames, fps)
+            else:
+                _write_webp(local, rgb_frames, num_frames, fps)
         except OSError as error:  # what drawing may raise is another thing
             reason = str(error).strip().splitlines()[-1]
             raise UserError(
@@ -68,7 +62,7 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
             copy_file(local, path)
 
 
-def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
+def _write_mp4(path: str, frames: Iterator[np.ndarray], fps: float) -> None:
     first = next(frames)
     height, width = first.shape[:2]
     writer = _import_ffmpeg().write_frames(
@@ -79,39 +73,32 @@ def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: fl
         quality=None,
         macro_block_size=1,
         ffmpeg_log_level="error",
-        # Fine enough that nearest neighbour's edges stay edges; plays before it is loaded.
+        # Fine enough that nearest neighbor's edges stay edges; plays before it is loaded.
         output_params=["-crf", "18", "-movflags", "+faststart"],
     )
     writer.send(None)
     with contextlib.closing(writer):
         for frame in itertools.chain([first], frames):
-            writer.send(np.ascontiguousarray(_in_rgb(frame)))
+            writer.send(np.ascontiguousarray(frame))
 
 
 def _write_gif(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
-    # Durations are whole hundredths of a second: rounded so that the whole keeps time.
-    ends = np.rint(np.arange(num_frames + 1) * 100 / fps)
-    images = (Image.fromarray(_in_rgb(frame)).quantize(256) for frame in frames)
-    next(images).save(
-        path,
-        save_all=True,
-        append_images=images,
-        duration=(np.diff(ends) * 10).astype(int).tolist(),
-        loop=0,
-    )
+    images = (Image.fromarray(frame).quantize(256) for frame in frames)
+    durations = [10 * hundredths for hundredths in _durations(num_frames, fps, 100)]
+    next(images).save(path, save_all=True, append_images=images, duration=durations, loop=0)
 
 
 def _write_webp(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
-    ends = np.rint(np.arange(num_frames + 1) * 1000 / fps)
-    first = Image.fromarray(_in_rgb(next(frames)))
-    first.save(
-        path,
-        save_all=True,
-        append_images=[_Following(frames, num_frames - 1)] if num_frames > 1 else [],
-        duration=np.diff(ends).astype(int).tolist(),
-        loop=0,
-        quality=90,
-    )
+    first = Image.fromarray(next(frames))
+    following = [_Following(frames, num_frames - 1)] if num_frames > 1 else []
+    durations = _durations(num_frames, fps, 1000)
+    first.save(path, save_all=True, append_images=following, duration=durations, loop=0, quality=90)
+
+
+def _durations(num_frames: int, fps: float, parts: int) -> list[int]:
+    """Returns the frames' durations in whole parts of a second; all together keep time."""
+    ends = np.rint(np.arange(num_frames + 1) * parts / fps)
+    return np.diff(ends).astype(int).tolist()
 
 
 class _Following:
@@ -127,7 +114,7 @@ class _Following:
         self._frames = frames
 
     def seek(self, index: int) -> None:
-        self._image = Image.fromarray(_in_rgb(next(self._frames)))
+        self._image = Image.fromarray(next(self._frames))
 
     def getim(self) -> object:
         return self._image.getim()

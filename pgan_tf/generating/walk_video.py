@@ -1,8 +1,5 @@
 """The pictures of a walk through the space of latents, frame by frame."""
 
-from __future__ import annotations
-
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -14,42 +11,22 @@ from pgan_tf.networks import sampling
 from pgan_tf.runs import sheets
 from tfrecords.common.errors import UserError
 
-FEWEST_KEYFRAMES = 3
+_FEWEST_KEYFRAMES = 3
 _MOST_NUMBERS = 2**26
 
 
-@dataclasses.dataclass(frozen=True)
-class Walk:
-    """A loop through the space of latents, of one picture or of several side by side.
-
-    Attributes:
-        latents: from a position in the loop, 0 to 1, to `(pictures, latent_size)` float32.
-        labels: the same to `(pictures, label_size)` float32.
-        num_frames: in the loop. The last one is not the first again, but comes before it.
-    """
-
-    latents: Callable[[float], np.ndarray]
-    labels: Callable[[float], np.ndarray]
-    num_frames: int
+# A loop through the space of latents, of one picture or of several side by side: from a position
+# in it, 0 to 1, to (pictures, latent_size) and (pictures, label_size) float32.
+Walk = Callable[[float], tuple[np.ndarray, np.ndarray]]
 
 
 def random_walk(
-    painter: Painter,
-    first_seed: int,
-    classes: Sequence[int],
-    num_pictures: int,
-    num_frames: int,
-    num_keyframes: int,
+    painter: Painter, first_seed: int, classes: Sequence[int], num_pictures: int, num_keyframes: int
 ) -> Walk:
     """Returns a walk among random latents; see `interpolation.walk_smoothly`.
 
-    Args:
-        painter: the generator.
-        first_seed: the keyframes are this seed's latents and the following ones'.
-        classes: the pictures take turns with them, and each keeps its own.
-        num_pictures: side by side, each on a way of its own.
-        num_frames: in the loop.
-        num_keyframes: in the loop, at least 3.
+    The keyframes, at least 3, are latents of the first seed and the following ones. Each of the
+    pictures goes its own way and keeps its class; they take turns with the classes.
     """
     count = num_keyframes * num_pictures
     _check_latents(count * painter.latent_size)
@@ -58,29 +35,21 @@ def random_walk(
     keyframes = keyframes.reshape(num_pictures, num_keyframes, -1).swapaxes(0, 1)
     turns = [classes[i % len(classes)] for i in range(num_pictures)]
     labels = sampling.one_hot_labels(turns, painter.label_size)
-    return Walk(
-        lambda position: walk_smoothly(keyframes, position), lambda position: labels, num_frames
-    )
+
+    def walk(position: float) -> tuple[np.ndarray, np.ndarray]:
+        return walk_smoothly(keyframes, position), labels
+
+    return walk
 
 
 def walk_between(
-    painter: Painter,
-    seeds: Sequence[int],
-    classes: Sequence[int],
-    num_pictures: int,
-    num_frames: int,
+    painter: Painter, seeds: Sequence[int], classes: Sequence[int], num_pictures: int
 ) -> Walk:
-    """Returns a walk from seed to seed and back to the first; see `interpolation.slerp`.
+    """Returns a walk from seed to seed, at least two, and back to the first.
 
-    At a seed it shows what the seed's own picture shows, its class too; between two
-    classes labels change evenly.
-
-    Args:
-        painter: the generator.
-        seeds: at least two.
-        classes: the seeds take turns with them.
-        num_pictures: side by side; each is one seed ahead of the one before.
-        num_frames: in the loop.
+    At a seed it shows what the seed's own picture shows, its class too: the seeds take turns with
+    the classes. Latents follow great circles, labels change evenly. Each picture is one seed ahead
+    of the one before.
     """
     _check_latents(len(seeds) * num_pictures * painter.latent_size)
     latents = sampling.latents_from_seeds(seeds, painter.latent_size)
@@ -91,15 +60,14 @@ def walk_between(
         return np.stack([np.roll(keyframes, -i, axis=0) for i in range(num_pictures)], axis=1)
 
     latents, labels = ahead(latents), ahead(labels)
-    return Walk(
-        lambda position: walk_straight(latents, position),
-        lambda position: mix_straight(labels, position),
-        num_frames,
-    )
+
+    def walk(position: float) -> tuple[np.ndarray, np.ndarray]:
+        return walk_straight(latents, position), mix_straight(labels, position)
+
+    return walk
 
 
 def _check_latents(numbers: int) -> None:
-    """Checks how many numbers the latents of a walk's keyframes have."""
     if numbers > _MOST_NUMBERS:
         raise UserError(
             f"--grid, --seconds, --smoothing, --seeds: expected a video whose latents have at most "
@@ -107,36 +75,24 @@ def _check_latents(numbers: int) -> None:
         )
 
 
-def draw_walk(painter: Painter, walk: Walk, columns: int, scale: int) -> Iterator[np.ndarray]:
-    """Yields the frames of a walk.
+def draw_walk(
+    painter: Painter, walk: Walk, num_frames: int, columns: int, scale: int
+) -> Iterator[np.ndarray]:
+    """Yields the frames of a walk, `(height, width, channels)` uint8, enlarged by `scale`.
 
-    Args:
-        painter: the generator.
-        walk: see above.
-        columns: pictures in a row.
-        scale: how often each pixel is repeated, each way.
-
-    Yields:
-        `(height, width, channels)` uint8.
+    The last frame is not the first again, but comes before it.
     """
-    positions = np.arange(walk.num_frames) / walk.num_frames
-    num_pictures = len(walk.latents(0.0))
+    num_pictures = len(walk(0.0)[0])
     frames_at_once = max(1, BATCH_SIZE // num_pictures)
-    for begin in range(0, walk.num_frames, frames_at_once):
-        part = positions[begin : begin + frames_at_once]
-        latents = np.concatenate([walk.latents(position) for position in part])
-        labels = np.concatenate([walk.labels(position) for position in part])
+    positions = np.arange(num_frames) / num_frames
+    for begin in range(0, num_frames, frames_at_once):
+        places = [walk(position) for position in positions[begin : begin + frames_at_once]]
+        latents, labels = (np.concatenate(parts) for parts in zip(*places, strict=True))
         pictures = np.stack(list(painter.draw(latents, labels)))
-        for i in range(len(part)):
-            frame = pictures[i * num_pictures : (i + 1) * num_pictures]
+        for frame in np.split(pictures, len(places)):
             yield sheets.make_grid(frame, columns, painter.resolution * scale)
 
 
 def num_keyframes(seconds: float, smoothing: float) -> int:
-    """Returns how many keyframes a loop has.
-
-    Args:
-        seconds: how long it takes.
-        smoothing: the deviation of the Gaussian, in seconds, about.
-    """
-    return max(FEWEST_KEYFRAMES, round(seconds / smoothing))
+    """Returns how many keyframes a loop has; the Gaussian's deviation is about `smoothing` s."""
+    return max(_FEWEST_KEYFRAMES, round(seconds / smoothing))

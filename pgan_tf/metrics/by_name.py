@@ -1,31 +1,25 @@
 """Metrics by the names that `--metrics` has."""
 
-from __future__ import annotations
+from collections.abc import Callable, Sequence
 
-from collections.abc import Sequence
-
+from pgan_tf.metrics.evaluation import RealPictures
 from pgan_tf.metrics.frechet_distance import make_fid
 from pgan_tf.metrics.inception_score import make_is
 from pgan_tf.metrics.kernel_distance import make_kid
 from pgan_tf.metrics.metric import Metric
+from pgan_tf.metrics.mode_coverage import make_modes
 from pgan_tf.metrics.ms_ssim import make_ms_ssim
 from pgan_tf.metrics.precision_recall import make_pr
-from pgan_tf.metrics.shape_modes import make_modes
 from pgan_tf.metrics.sliced_wasserstein import make_swd
 from tfrecords.common.bounds import shown
 from tfrecords.common.errors import UserError
-from tfrecords.format.dataset_info import DatasetInfo
 
 _OF_INCEPTION = ("fid", "kid", "is", "pr")
 NAMES = ("swd", "ms_ssim", "modes", *_OF_INCEPTION)
 
 
 def parse_names(text: str, flag: str) -> tuple[str, ...]:
-    """Reads `swd,ms_ssim`.
-
-    Raises:
-        UserError: a name is none of a metric, or there twice.
-    """
+    """Reads `swd,ms_ssim`. Raises UserError if a name is unknown or repeated."""
     names = tuple(name.strip() for name in text.split(","))
     if not set(names) <= set(NAMES) or len(set(names)) < len(names):
         raise UserError(
@@ -36,16 +30,12 @@ def parse_names(text: str, flag: str) -> tuple[str, ...]:
 
 
 def need_inception(names: Sequence[str]) -> bool:
-    """Says whether any of the metrics looks with the Inception network."""
+    """True if any of the metrics uses the Inception network."""
     return not set(names).isdisjoint(_OF_INCEPTION)
 
 
 def check_resolution(names: Sequence[str], resolution: int) -> None:
-    """Checks that metrics are for pictures of a resolution, before there are any.
-
-    Raises:
-        UserError: one is for larger ones.
-    """
+    """Raises UserError if a metric needs larger pictures; call it before there are any."""
     if "swd" in names:
         make_swd(num_images=1, resolution=resolution, num_channels=3, seed=0)
     if "ms_ssim" in names:
@@ -53,29 +43,16 @@ def check_resolution(names: Sequence[str], resolution: int) -> None:
 
 
 def make_metrics(
-    names: Sequence[str],
-    info: DatasetInfo,
-    resolution: int,
-    num_images: int,
-    seed: int,
-    inception_sha256: str = "",
+    names: Sequence[str], reals: RealPictures, inception_sha256: str = ""
 ) -> tuple[Metric, ...]:
-    """Makes metrics.
+    """Makes metrics to score against these reals; those of Inception need its file's checksum.
 
-    Args:
-        names: some of `NAMES`.
-        info: the real pictures.
-        resolution: that pictures are compared at.
-        num_images: in each set.
-        seed: of patches and directions.
-        inception_sha256: of the network's file; for those that `need_inception`.
-
-    Raises:
-        UserError: a metric is not for such pictures.
+    Raises UserError if a metric cannot score such pictures.
     """
-    makers = {
-        "swd": lambda: make_swd(num_images, resolution, info.num_channels, seed),
-        "ms_ssim": lambda: make_ms_ssim(resolution),
+    info, num_images = reals.info, reals.num_images
+    makers: dict[str, Callable[[], Metric]] = {
+        "swd": lambda: make_swd(num_images, reals.resolution, info.num_channels, reals.seed),
+        "ms_ssim": lambda: make_ms_ssim(reals.resolution),
         "modes": lambda: make_modes(info.name, info.num_channels),
         "fid": lambda: make_fid(inception_sha256),
         "kid": lambda: make_kid(inception_sha256),

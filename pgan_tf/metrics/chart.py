@@ -1,7 +1,5 @@
 """Draws scores against the images shown, with a band for each stage of growth."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 
@@ -14,30 +12,24 @@ from pgan_tf.metrics.score import Score
 from pgan_tf.runs.small_files import is_number
 from tfrecords.common.in_words import counted
 
-_WIDTH, _PANEL_HEIGHT = 960, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 20, 46, 42
-# Drawn larger and reduced: Pillow's lines have hard edges.
-_SCALE = 2
+# Drawn twice as large and reduced, since Pillow's lines have hard edges: so are all lengths here.
+_WIDTH, _PANEL_HEIGHT = 1920, 520
+_LEFT, _RIGHT, _TOP, _BOTTOM = 160, 40, 92, 84
+_SMALL, _MIDDLE, _LARGE = 22, 24, 28  # letters
 _CURVE, _FLOOR, _INK, _GRID = "#1f5fbf", "#c0392b", "#222222", "#d0d4da"
 _STABILIZE, _FADE = "#ffffff", "#eef2f8"
 
 
 def draw_chart(curves: Sequence[Sequence[Score]], schedule: ScheduleConfig) -> np.ndarray:
-    """Draws a panel for each metric.
+    """Draws a panel for each metric, whose scores come by images shown.
 
-    Args:
-        curves: the scores of each metric, by images shown.
-        schedule: the run's.
-
-    Returns:
-        `(height, width, 3)` uint8.
+    Returns `(height, width, 3)` uint8.
     """
-    size = (_WIDTH * _SCALE, _PANEL_HEIGHT * _SCALE * len(curves))
-    image = Image.new("RGB", size, "white")
+    image = Image.new("RGB", (_WIDTH, _PANEL_HEIGHT * len(curves)), "white")
     for index, scores in enumerate(curves):
         _Panel(image, index * _PANEL_HEIGHT, scores, schedule).draw()
-    reduced = image.resize((_WIDTH, _PANEL_HEIGHT * len(curves)), Image.Resampling.BOX)
-    return np.asarray(reduced)
+    width, height = image.size
+    return np.asarray(image.resize((width // 2, height // 2), Image.Resampling.BOX))
 
 
 class _Panel:
@@ -60,52 +52,48 @@ class _Panel:
 
     def draw(self) -> None:
         for stage in self._stages:
-            self._band(stage)
+            self._draw_band(stage)
         for tick in self._ticks:
             y = self._y(tick)
-            self._line([(self._x0, y), (self._x1, y)], _GRID, 1)
-            self._text(self._x0 - 6, y, f"{tick:g}", "rm")
+            self._line(self._x0, y, self._x1, y, _GRID)
+            self._text(self._x0 - 12, y, f"{tick:g}", "rm")
         for tick in round_ticks(0.0, self._end, 8):
             if tick <= self._end:
-                self._text(self._x(tick), self._y1 + 4, f"{tick:g}", "mt")
-        self._text((self._x0 + self._x1) / 2, self._y1 + 20, "kimg (1000 real images shown)", "mt")
+                self._text(self._x(tick), self._y1 + 8, f"{tick:g}", "mt")
+        self._text((self._x0 + self._x1) / 2, self._y1 + 40, "kimg (1000 real images shown)", "mt")
         last = self._scores[-1]
-        goal = (
-            "near the reals' is better" if last.better == "neither" else f"{last.better} is better"
+        goal = "near the reals'" if last.better == "neither" else last.better
+        title = (
+            f"{last.headline}: {last.value:.4g} at {last.kimg:g} kimg ({goal} is better; "
+            f"{counted(last.num_images, 'picture')} of {last.resolution} px)"
         )
-        self._text(
-            self._x0,
-            self._y0 - 40,
-            f"{last.headline}: {last.value:.4g} at {last.kimg:g} kimg ({goal}; "
-            f"{counted(last.num_images, 'picture')} of {last.resolution} px)",
-            "lt",
-            14,
-        )
+        self._text(self._x0, self._y0 - 80, title, "lt", _LARGE)
         if self._floor is not None:
-            self._dashes(self._y(self._floor))
+            y = self._y(self._floor)
+            for x in range(self._x0, self._x1, 20):
+                self._line(x, y, min(x + 12, self._x1), y, _FLOOR)
             text = f"- - real pictures: {self._floor:.4g}"
-            self._text(self._x1, self._y0 - 40, text, "rt", 14, _FLOOR)
+            self._text(self._x1, self._y0 - 80, text, "rt", _LARGE, _FLOOR)
         points = [(self._x(score.kimg), self._y(score.value)) for score in self._scores]
-        self._line(points, _CURVE, 2)
-        for x, y in points:
-            box = [_SCALE * edge for edge in (x - 3, y - 3, x + 3, y + 3)]
-            self._canvas.ellipse(box, fill=_CURVE)
-        frame = [_SCALE * edge for edge in (self._x0, self._y0, self._x1, self._y1)]
-        self._canvas.rectangle(frame, outline=_INK, width=_SCALE)
+        self._canvas.line(points, fill=_CURVE, width=4, joint="curve")
+        for point in points:
+            self._canvas.circle(point, 6, fill=_CURVE)
+        frame = (self._x0, self._y0, self._x1, self._y1)
+        self._canvas.rectangle(frame, outline=_INK, width=2)
 
-    def _band(self, stage: Stage) -> None:
+    def _draw_band(self, stage: Stage) -> None:
         begin = self._x(min(self._end, max(0, stage.first_image - 1) / 1000))
         last = stage is self._stages[-1]
         end = self._x(self._end if last else min(self._end, stage.last_image / 1000))
         if end <= begin:
             return
-        box = [_SCALE * edge for edge in (begin, self._y0, end, self._y1)]
+        box = (begin, self._y0, end, self._y1)
         self._canvas.rectangle(box, fill=_FADE if stage.fades_in else _STABILIZE)
-        self._line([(begin, self._y0), (begin, self._y1)], _GRID, 1)
-        font = self._font(11)
+        self._line(begin, self._y0, begin, self._y1, _GRID)
+        font = ImageFont.load_default(_SMALL)
         for name in (str(stage).replace("→", " to "), str(stage.resolution)):
-            if self._canvas.textlength(name, font) / _SCALE < end - begin - 2:
-                self._text((begin + end) / 2, self._y0 - 3, name, "mb", 11)
+            if self._canvas.textlength(name, font) < end - begin - 4:
+                self._text((begin + end) / 2, self._y0 - 6, name, "mb", _SMALL)
                 break
 
     def _x(self, kimg: float) -> float:
@@ -115,23 +103,14 @@ class _Panel:
         low, high = self._ticks[0], self._ticks[-1]
         return self._y1 - (self._y1 - self._y0) * (value - low) / (high - low)
 
-    def _dashes(self, y: float) -> None:
-        for x in range(self._x0, self._x1, 10):
-            self._line([(x, y), (min(x + 6, self._x1), y)], _FLOOR, 1)
-
-    def _line(self, points: Sequence[tuple[float, float]], colour: str, width: int) -> None:
-        scaled = [(x * _SCALE, y * _SCALE) for x, y in points]
-        self._canvas.line(scaled, fill=colour, width=width * _SCALE, joint="curve")
+    def _line(self, x0: float, y0: float, x1: float, y1: float, color: str) -> None:
+        self._canvas.line((x0, y0, x1, y1), fill=color, width=2)
 
     def _text(
-        self, x: float, y: float, text: str, anchor: str, size: int = 12, colour: str = _INK
+        self, x: float, y: float, text: str, anchor: str, size: int = _MIDDLE, color: str = _INK
     ) -> None:
-        where = (x * _SCALE, y * _SCALE)
-        self._canvas.text(where, text, fill=colour, font=self._font(size), anchor=anchor)
-
-    @staticmethod
-    def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-        return ImageFont.load_default(size * _SCALE)
+        font = ImageFont.load_default(size)
+        self._canvas.text((x, y), text, fill=color, font=font, anchor=anchor)
 
 
 def round_ticks(low: float, high: float, most: int = 5) -> list[float]:

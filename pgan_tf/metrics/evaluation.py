@@ -1,7 +1,5 @@
 """Scores generators against the same real pictures, and real pictures against each other."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import posixpath
@@ -16,7 +14,8 @@ from pgan_tf.data.bad_records import BadRecords
 from pgan_tf.data.dataset import make_dataset
 from pgan_tf.data.errors import readable_data_errors
 from pgan_tf.data.order import pictures_at
-from pgan_tf.metrics.metric import Inception, Metric
+from pgan_tf.metrics.inception_graph import Inception
+from pgan_tf.metrics.metric import Collector, Metric
 from pgan_tf.metrics.score import Score
 from pgan_tf.networks import sampling
 from pgan_tf.networks.growth import named_variables
@@ -28,34 +27,21 @@ from tfrecords.format.dataset_info import DatasetInfo, read_labels
 _LARGEST_BATCH = 64
 # Of larger pictures fewer at a time: as many pixels as 64 of 256 px have.
 _BATCH_PIXELS = 2**22
-DEFAULT_NUM_IMAGES = 2048
+_DEFAULT_NUM_IMAGES = 2048
 
 # Numbers of the sets of an evaluation, for collectors.
 _REALS, _FAKES, _OTHER_REALS = range(3)
 
-# Tells a batch's size to whoever waits.
-Report = Callable[[int], object]
+Report = Callable[[int], object]  # is told the size of each batch
 
 
 @dataclasses.dataclass(frozen=True)
 class Generated:
-    """A generator to score.
+    """A generator to score; see `Score` for most of what is known of it."""
 
-    Attributes:
-        draw: from `[latents, labels]` to pictures; see `sampling.generate`.
-        latent_size: components of its latents.
-        label_size: number of its classes, 0 without.
-        images_shown: see `Score`, as are the others.
-        stage: index of its stage of growth.
-        stage_resolution: of its pictures.
-        network: whose weights.
-        checkpoint: the file's name.
-        weights_sha256: of its variables.
-    """
-
-    draw: Callable[[Sequence[Any]], tf.Tensor]
+    draw: Callable[[Sequence[Any]], tf.Tensor]  # from [latents, labels]; see `sampling.generate`
     latent_size: int
-    label_size: int
+    label_size: int  # 0 without classes
     images_shown: int
     stage: int
     stage_resolution: int
@@ -67,8 +53,7 @@ class Generated:
 def read_generated(path: str, network: str) -> Generated:
     """Reads a checkpoint's `average_generator` or `generator`.
 
-    Raises:
-        UserError: it is not there, damaged, or none of ours.
+    Raises UserError if the file is missing or damaged.
     """
     saved = checkpoint.read(path, [network])
     model = checkpoint.load_generator(saved, network)
@@ -88,21 +73,13 @@ def read_generated(path: str, network: str) -> Generated:
 
 @dataclasses.dataclass(frozen=True)
 class RealPictures:
-    """The real pictures of an evaluation: a random choice without repetition.
-
-    Attributes:
-        info: the TFRecords.
-        resolution: that they are read and compared at.
-        num_images: in each set.
-        seed: of the choice.
-        max_bad_records: how many damaged records may be left out; other pictures then stand in.
-    """
+    """The real pictures of an evaluation: a random choice without repetition."""
 
     info: DatasetInfo
-    resolution: int
-    num_images: int
+    resolution: int  # that pictures are read and compared at
+    num_images: int  # in each set
     seed: int
-    max_bad_records: int = 0
+    max_bad_records: int = 0  # damaged records that may be left out, others standing in
 
     def __post_init__(self) -> None:
         if not 2 <= self.num_images <= self.info.num_images:
@@ -118,14 +95,13 @@ class RealPictures:
 
     @property
     def has_others(self) -> bool:
-        """Whether there are as many pictures again that are not among them."""
+        """True if there are as many pictures again that are not among them."""
         return 2 * self.num_images <= self.info.num_images
 
     def batches(self, others: bool = False) -> Iterator[np.ndarray]:
         """Reads them, or as many others: `(n, resolution, resolution, channels)` uint8.
 
-        Raises:
-            UserError: too many records are damaged, or a file of them is gone.
+        Raises UserError if too many records are damaged, or a file of them is gone.
         """
         first = self.num_images if others else 0
         bad_records = BadRecords(self.max_bad_records)
@@ -138,13 +114,11 @@ class RealPictures:
             images_shown=first,
             bad_records=bad_records,
         )
-        left = self.num_images
         batches = iter(dataset)
-        while left > 0:
+        for begin in range(0, self.num_images, self.batch_size):
             with readable_data_errors():
                 images, _ = next(batches)
-            yield sampling.to_uint8(images.numpy()[:left])
-            left -= self.batch_size
+            yield sampling.to_uint8(images.numpy()[: self.num_images - begin])
         tolerance = Tolerance(max_bad_records=self.max_bad_records)
         check_records(len(bad_records.met(first + self.num_images)), tolerance)
 
@@ -157,54 +131,40 @@ class RealPictures:
 
 def default_num_images(info: DatasetInfo) -> int:
     """Returns 2,048, or half of the pictures, which leaves as many for the floor."""
-    return max(2, min(DEFAULT_NUM_IMAGES, info.num_images // 2))
-
-
-def _nobody(count: int) -> None:
-    """Waits for nothing."""
+    return max(2, min(_DEFAULT_NUM_IMAGES, info.num_images // 2))
 
 
 class Evaluation:
-    """Scores generators; what the reals come to is computed once."""
+    """Scores generators; the reals are looked at once.
+
+    `report` is told of each batch; see `num_pictures`. Metrics that see through `inception` share
+    what it makes of a picture.
+    """
 
     def __init__(
         self,
         metrics: Sequence[Metric],
         reals: RealPictures,
-        report: Report = _nobody,
+        report: Report | None = None,
         inception: Inception | None = None,
     ) -> None:
-        """Sums the reals up.
-
-        Args:
-            metrics: see `by_name.make_metrics`.
-            reals: what to compare with.
-            report: is told of each batch of reals; see `num_pictures`.
-            inception: for metrics that see through it; each picture is looked at once.
-        """
-        self._metrics, self._reals = metrics, reals
-        self._inception = inception if any(one.sees == "inception" for one in metrics) else None
-        self._summaries = self._collect(_REALS, reals.batches(), report)
+        self._metrics, self._reals, self._inception = metrics, reals, inception
+        self._collected = self._collect(_REALS, reals.batches(), report)
         self._floors: list[dict[str, float] | None] = [None] * len(metrics)
         if reals.has_others:
             others = self._collect(_OTHER_REALS, reals.batches(others=True), report)
             self._floors = [*self._compare(others)]
         for index, metric in enumerate(metrics):
             if not metric.against_reals:
-                self._floors[index] = metric.compare(None, self._summaries[index])
+                self._floors[index] = metric.compare(None, self._collected[index])
 
     @staticmethod
     def num_pictures(reals: RealPictures, generators: int) -> int:
         """Returns how many pictures are read and drawn in all."""
         return (1 + reals.has_others + generators) * reals.num_images
 
-    def score(self, generated: Generated, report: Report = _nobody) -> list[Score]:
-        """Scores a generator: a score for each metric.
-
-        Args:
-            generated: the generator.
-            report: is told of each batch that was drawn.
-        """
+    def score(self, generated: Generated, report: Report | None = None) -> list[Score]:
+        """Scores a generator by each metric."""
         fakes = fake_batches(generated, self._reals)
         found = self._compare(self._collect(_FAKES, fakes, report))
         info = self._reals.info
@@ -227,35 +187,33 @@ class Evaluation:
                 network=generated.network,
                 checkpoint=generated.checkpoint,
                 weights_sha256=generated.weights_sha256,
-                metric_weights_sha256=metric.weights_sha256,
+                metric_weights_sha256=metric.inception_sha256,
             )
             for metric, values, floor in zip(self._metrics, found, self._floors, strict=True)
         ]
 
-    def _collect(self, which: int, batches: Iterable[np.ndarray], report: Report) -> list[Any]:
+    def _collect(
+        self, which: int, batches: Iterable[np.ndarray], report: Report | None
+    ) -> list[Collector]:
         collectors = [metric.collect(which) for metric in self._metrics]
         for batch in batches:
-            features = None if self._inception is None else self._inception(batch)
+            seen = self._inception(batch) if self._inception else None
             for metric, collector in zip(self._metrics, collectors, strict=True):
-                collector.add(features if metric.sees == "inception" else batch)
-            report(len(batch))
-        return [collector.summary() for collector in collectors]
+                collector.add(seen if metric.inception_sha256 else batch)
+            if report:
+                report(len(batch))
+        return collectors
 
-    def _compare(self, summaries: list[Any]) -> list[dict[str, float]]:
-        return [
-            metric.compare(reals if metric.against_reals else None, summary)
-            for metric, reals, summary in zip(
-                self._metrics, self._summaries, summaries, strict=True
-            )
-        ]
+    def _compare(self, collected: list[Collector]) -> list[dict[str, float]]:
+        sets = zip(self._metrics, self._collected, collected, strict=True)
+        return [metric.compare(reals, ours) for metric, reals, ours in sets]
 
 
 def fake_batches(generated: Generated, reals: RealPictures) -> Iterator[np.ndarray]:
     """Draws as many pictures as there are reals, of the same classes.
 
-    Yields:
-        `(n, resolution, resolution, channels)` uint8; pictures of an earlier stage are
-        enlarged by repetition.
+    Yields `(n, resolution, resolution, channels)` uint8; pictures of an earlier stage are
+    enlarged by repetition.
     """
     labels = reals.labels(generated.label_size)
     size = reals.batch_size

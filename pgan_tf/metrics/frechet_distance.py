@@ -17,28 +17,22 @@ from pgan_tf.metrics.metric import Metric
 
 @dataclasses.dataclass(frozen=True)
 class Moments:
-    """Mean and scatter of vectors, in float64; those of parts combine to those of the whole.
-
-    Attributes:
-        count: of the vectors.
-        mean: `(size,)`.
-        scatter: `(size, size)`, the sum of `(x - mean)(x - mean)ᵀ`.
-    """
+    """Mean and scatter of vectors, in float64; the moments of parts combine to those of all."""
 
     count: int
-    mean: np.ndarray
-    scatter: np.ndarray
+    mean: np.ndarray  # (size,)
+    scatter: np.ndarray  # (size, size), the sum of (x - mean)(x - mean)ᵀ
 
     @classmethod
     def of(cls, vectors: np.ndarray) -> Moments:
-        """Returns those of `(count, size)` vectors."""
+        """Returns the moments of `(count, size)` vectors."""
         vectors = vectors.astype(np.float64)
         mean = vectors.mean(axis=0)
-        centred = vectors - mean
-        return cls(len(vectors), mean, centred.T @ centred)
+        centered = vectors - mean
+        return cls(len(vectors), mean, centered.T @ centered)
 
     def combined(self, other: Moments) -> Moments:
-        """Returns those of both (Chan et al., 1979), without large sums that cancel."""
+        """Returns the moments of both (Chan et al., 1979), without large sums that cancel."""
         total = self.count + other.count
         shift = other.mean - self.mean
         scatter = np.outer(shift, shift * (self.count * other.count / total))
@@ -55,7 +49,7 @@ class Moments:
     def root(self) -> np.ndarray:
         """`(size, rank)`: a matrix whose product with its transpose is the covariance."""
         values, vectors = np.linalg.eigh(self.covariance)
-        # What is less than the rounding of the largest is 0: fewer pictures than features.
+        # Values below the rounding error of the largest are 0: fewer pictures than features.
         kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
         return vectors[:, kept] * np.sqrt(values[kept])
 
@@ -73,34 +67,25 @@ def frechet_distance(a: Moments, b: Moments) -> float:
 
 
 class MomentCollector:
-    """Sums Inception's features up; keeps none of them."""
+    """Sums up Inception's features and keeps none of them."""
 
     def __init__(self) -> None:
-        self._moments: Moments | None = None
+        self.moments: Moments | None = None
 
     def add(self, batch: Seen) -> None:
         """Takes what Inception makes of a batch."""
         moments = Moments.of(batch.features)
-        self._moments = moments if self._moments is None else self._moments.combined(moments)
-
-    def summary(self) -> Moments:
-        """Returns the mean and the scatter of all."""
-        if self._moments is None:
-            raise ValueError("no pictures came")
-        return self._moments
+        self.moments = self.moments.combined(moments) if self.moments else moments
 
 
 def make_fid(inception_sha256: str) -> Metric:
-    """Returns the metric: `fid`."""
+    """Returns the metric `fid`."""
     return Metric(
         name="fid",
-        version=1,
-        sees="inception",
-        against_reals=True,
         collect=lambda which: MomentCollector(),
-        compare=lambda reals, fakes: {"fid": frechet_distance(reals, fakes)},
+        compare=lambda reals, fakes: {"fid": frechet_distance(reals.moments, fakes.moments)},
         headline="fid",
         better="lower",
         filter=FILTER,
-        weights_sha256=inception_sha256,
+        inception_sha256=inception_sha256,
     )

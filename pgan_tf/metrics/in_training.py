@@ -1,10 +1,8 @@
 """Scores of a run while it trains: at chosen ticks, and the best checkpoint stays.
 
-All is decided by what the run folder holds, so that a run which was cut off, in the middle of
-scoring too, catches up and goes on as if it had not been.
+Everything is decided by what the run folder holds, so that a run which was cut off, in the middle
+of scoring too, catches up and goes on as if it had not been.
 """
-
-from __future__ import annotations
 
 import dataclasses
 import posixpath
@@ -13,34 +11,39 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 from tqdm import tqdm
 
-from pgan_tf.config.training import TrainingConfig
+from pgan_tf.config.training import ScheduleConfig
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures, read_generated
-from pgan_tf.metrics.metric import Inception, Metric
+from pgan_tf.metrics.inception_graph import Inception
+from pgan_tf.metrics.metric import Metric
 from pgan_tf.metrics.score import Score, best_score
 from pgan_tf.metrics.score_log import append_scores, draw_scores, read_scores
-from pgan_tf.runs.files import copy_file
-from pgan_tf.runs.folder import readable_errors
+from pgan_tf.runs.files import copy_file, readable_errors
 from pgan_tf.runs.metrics_file import metrics_path, read_ticks
 from tfrecords.common.errors import UserError
 
 _NETWORK = "average_generator"
 
 
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """What is scored, and when.
+class _BrokenOffError(Exception):
+    """The run is to stop."""
 
-    Attributes:
-        metrics: see `by_name.make_metrics`.
-        every: ticks from score to score; the run's last tick is scored too.
-        keep_best: name of the metric whose best checkpoint stays, None for none.
-        inception: for metrics that see through it.
+
+@dataclasses.dataclass
+class Scorer:
+    """Scores a run's checkpoints as they are written: `training.run.AfterCheckpoint`.
+
+    The reals are not read before the first score is due. Raises UserError unless `keep_best` is
+    one of the metrics.
     """
 
     metrics: Sequence[Metric]
-    every: int
-    keep_best: str | None = None
-    inception: Inception | None = None
+    reals: RealPictures
+    run_dir: str
+    schedule: ScheduleConfig
+    every: int  # ticks from score to score; the run's last tick is scored too
+    keep_best: str | None = None  # name of the metric whose best checkpoint stays
+    inception: Inception | None = None  # for metrics that see through it
+    _evaluation: Evaluation | None = dataclasses.field(default=None, init=False)
 
     def __post_init__(self) -> None:
         names = [metric.name for metric in self.metrics]
@@ -50,29 +53,6 @@ class Plan:
                 f"{self.keep_best}"
             )
 
-
-class _BrokenOffError(Exception):
-    """The run is to stop."""
-
-
-class Scorer:
-    """Scores a run's checkpoints as they are written: `training.run.AfterCheckpoint`."""
-
-    def __init__(
-        self, plan: Plan, reals: RealPictures, run_dir: str, config: TrainingConfig
-    ) -> None:
-        """Reads nothing yet: the reals are summed up when the first score is due.
-
-        Args:
-            plan: what is scored, and when.
-            reals: what to compare with.
-            run_dir: the run folder.
-            config: of the run.
-        """
-        self._plan, self._reals = plan, reals
-        self._run_dir, self._schedule = run_dir, config.schedule
-        self._evaluation: Evaluation | None = None
-
     def __call__(
         self,
         path: str,
@@ -80,59 +60,53 @@ class Scorer:
         say: Callable[[str], None],
         stop_asked: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Scores a checkpoint if that is due and not yet done.
+        """Scores the run's newest checkpoint if that is due and not yet done.
 
-        Args:
-            path: of the run's newest checkpoint.
-            images_shown: until then.
-            say: takes lines for people.
-            stop_asked: asked after each batch of pictures; where it says so, scoring is broken
-                off, and caught up with when it is called with this checkpoint again.
+        `say` takes lines for people. When `stop_asked`, asked after each batch of pictures, turns
+        true, scoring is broken off; calling this again with the same checkpoint catches up.
         """
         if not self._is_due(images_shown):
             return
-        scores = self._scores(images_shown)
-        done = {score.metric for score in scores if score.images_shown == images_shown}
-        missing = [metric.name for metric in self._plan.metrics if metric.name not in done]
+        done = {one.metric for one in self._scores() if one.images_shown == images_shown}
+        missing = [metric.name for metric in self.metrics if metric.name not in done]
         if missing:
             try:
                 found = self._score(path, stop_asked)
             except _BrokenOffError:
                 return
             scores = [score for score in found if score.metric in missing]
-            with readable_errors(metrics_path(self._run_dir)):
-                append_scores(self._run_dir, scores)
-                draw_scores(self._run_dir, self._schedule)
+            with readable_errors(metrics_path(self.run_dir)):
+                append_scores(self.run_dir, scores)
+                draw_scores(self.run_dir, self.schedule)
             for score in scores:
                 say(str(score))
-        if self._plan.keep_best:
-            self._keep_best(path, images_shown, say)
+        if self.keep_best:
+            self._keep_best(self.keep_best, path, images_shown, say)
 
     def _is_due(self, images_shown: int) -> bool:
-        ticks = [row["images_shown"] for row in read_ticks(self._run_dir)]
+        ticks = [row["images_shown"] for row in read_ticks(self.run_dir)]
         if images_shown not in ticks:  # stopped between two of them
             return False
         number = ticks.index(images_shown) + 1
-        return number % self._plan.every == 0 or images_shown >= 1000 * self._schedule.total_kimg
+        return number % self.every == 0 or images_shown >= 1000 * self.schedule.total_kimg
 
-    def _scores(self, images_shown: int) -> list[Score]:
-        """Returns the run's scores until then that were measured as these are."""
-        ours = {one.name: (one.version, one.weights_sha256) for one in self._plan.metrics}
+    def _scores(self) -> list[Score]:
+        """Returns the run's scores that were measured as these are."""
+        ours = {one.name: (one.version, one.inception_sha256) for one in self.metrics}
         return [
             score
-            for score in read_scores(self._run_dir)
+            for score in read_scores(self.run_dir)
             if ours.get(score.metric) == (score.metric_version, score.metric_weights_sha256)
-            and (score.num_images, score.seed) == (self._reals.num_images, self._reals.seed)
+            and (score.num_images, score.seed) == (self.reals.num_images, self.reals.seed)
             and score.network == _NETWORK
-            and score.images_shown <= images_shown
         ]
 
     def _score(self, path: str, stop_asked: Callable[[], bool]) -> list[Score]:
         # As evaluate.py does: of what the file holds, in float32.
         generated = read_generated(path, _NETWORK)
-        plan = self._plan
-        reals = 0 if self._evaluation else 1 + self._reals.has_others
-        total = (reals + 1) * self._reals.num_images
+        total = Evaluation.num_pictures(self.reals, generators=1)
+        if self._evaluation:
+            total = self.reals.num_images
         with tqdm(total=total, desc="Scoring", unit="img", dynamic_ncols=True, leave=False) as bar:
 
             def report(count: int) -> None:
@@ -141,18 +115,20 @@ class Scorer:
                     raise _BrokenOffError
 
             if self._evaluation is None:
-                self._evaluation = Evaluation(plan.metrics, self._reals, report, plan.inception)
+                self._evaluation = Evaluation(self.metrics, self.reals, report, self.inception)
             return self._evaluation.score(generated, report)
 
-    def _keep_best(self, path: str, images_shown: int, say: Callable[[str], None]) -> None:
-        name = self._plan.keep_best
-        best = best_score([one for one in self._scores(images_shown) if one.metric == name])
+    def _keep_best(
+        self, metric: str, path: str, images_shown: int, say: Callable[[str], None]
+    ) -> None:
+        scores = [score for score in self._scores() if score.images_shown <= images_shown]
+        best = best_score([score for score in scores if score.metric == metric])
         folder = posixpath.dirname(path)
-        kept = posixpath.join(folder, f"best-{name}.npz")
+        kept = posixpath.join(folder, f"best-{metric}.npz")
         if best.images_shown != images_shown:
             path = posixpath.join(folder, best.checkpoint)
             if tf.io.gfile.exists(kept) or not tf.io.gfile.exists(path):
                 return
         with readable_errors(kept):
             copy_file(path, kept)
-        say(f"The best {name} until now: kept as {kept}")
+        say(f"The best {metric} until now: kept as {kept}")

@@ -5,15 +5,12 @@ frozen graph of 5 December 2015, `classify_image_graph_def.pb`; TensorFlow publi
 `inception-2015-12-05.tgz`.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import http.client
 import io
 import os
 import posixpath
-import tarfile
 import urllib.request
 
 import tensorflow as tf
@@ -22,14 +19,9 @@ from tqdm import tqdm
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_file
 from tfrecords.common.locking import locked
-from tfrecords.common.remote import read_whole
-from tfrecords.sources.archives.tar import (
-    TAR_ERRORS,
-    open_member,
-    open_tar_file,
-    read_member,
-    read_members,
-)
+from tfrecords.common.paths import read_whole
+from tfrecords.sources.archives import tar
+from tfrecords.sources.archives.entries import TAR_ERRORS
 
 GRAPH_NAME = "classify_image_graph_def.pb"
 URL = f"https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/{GRAPH_NAME}"
@@ -44,40 +36,27 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 @dataclasses.dataclass(frozen=True)
 class InceptionFile:
-    """A frozen graph.
+    """A frozen graph."""
 
-    Attributes:
-        name: where it comes from, for messages.
-        contents: a serialized `GraphDef`.
-        sha256: of the contents, 64 hexadecimal digits.
-    """
-
-    name: str
-    contents: bytes = dataclasses.field(repr=False)
+    name: str  # where it comes from, for messages
+    contents: bytes = dataclasses.field(repr=False)  # a serialized GraphDef
     sha256: str
 
 
 def read_inception_file(path: str | None, cache_dir: str) -> InceptionFile:
-    """Reads the graph that `--inception` names, or the published one.
+    """Reads a frozen graph, or the `.tgz` that holds it.
 
-    Another graph than the published one is taken, and that is said: each score has the
-    file's checksum.
-
-    Args:
-        path: a frozen graph or the `.tgz` that holds it; None for the published one, which
-            is fetched on first use.
-        cache_dir: where the published one is kept, local or remote.
-
-    Raises:
-        UserError: it cannot be read, or cannot be fetched.
+    None stands for the published graph, which is fetched on first use and kept in `cache_dir`,
+    local or remote. Another graph is taken, but a warning is printed. Raises UserError if the file
+    cannot be read or fetched.
     """
     if path is None:
         cached = posixpath.join(os.path.expanduser(cache_dir), _CACHED_NAME)
-        if not tf.io.gfile.exists(cached) or _sha256(_read(cached)) != SHA256:
+        if not tf.io.gfile.exists(cached) or hashlib.sha256(_read(cached)).hexdigest() != SHA256:
             fetch(URL, SHA256, cached)
         return InceptionFile(cached, _read(cached), SHA256)
     contents = _graph_in(_read(os.path.expanduser(path)), path)
-    found = InceptionFile(path, contents, _sha256(contents))
+    found = InceptionFile(path, contents, hashlib.sha256(contents).hexdigest())
     if found.sha256 != SHA256:
         print(
             f"--inception: {path} is not the published graph (its sha256 is {found.sha256[:8]}…, "
@@ -91,8 +70,7 @@ def read_inception_file(path: str | None, cache_dir: str) -> InceptionFile:
 def fetch(url: str, sha256: str, path: str) -> None:
     """Fetches a file, with a progress bar; it gets its name when it is whole and right.
 
-    Raises:
-        UserError: it cannot be fetched or written, or it is another file.
+    Raises UserError if it cannot be fetched or written, or is another file.
     """
     instead = "give the file that you have by --inception=PATH"
     folder = posixpath.dirname(path) or "."
@@ -130,12 +108,9 @@ def _graph_in(contents: bytes, path: str) -> bytes:
     if not contents.startswith(_GZIP_MAGIC):
         return contents
     try:
-        with open_tar_file(io.BytesIO(contents), path) as archive:
-            for member in read_members(archive):
-                if member.isfile() and posixpath.basename(member.name) == GRAPH_NAME:
-                    if member.issparse() or member.size > _MOST_BYTES:
-                        raise tarfile.ReadError(f"{GRAPH_NAME} has {member.size} bytes")
-                    return read_member(open_member(archive, member))
+        with tar.open_tar(path, io.BytesIO(contents)) as archive:
+            for _, graph in tar.read_named(archive, (GRAPH_NAME,), _MOST_BYTES):
+                return graph
     except UserError:
         raise
     except (*TAR_ERRORS, OSError) as error:
@@ -153,7 +128,3 @@ def _read(path: str) -> bytes:
         return read_whole(path, _MOST_BYTES)
     except UserError as error:
         raise UserError(f"--inception: expected a frozen graph, got {error}") from None
-
-
-def _sha256(contents: bytes) -> str:
-    return hashlib.sha256(contents).hexdigest()

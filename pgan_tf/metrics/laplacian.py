@@ -4,8 +4,6 @@ As the paper's §5 uses them. Filtering along an axis is one matrix product, wit
 borders in the matrix: that is what makes it fast.
 """
 
-from __future__ import annotations
-
 import functools
 
 import numpy as np
@@ -14,15 +12,11 @@ _BINOMIAL = np.array([1, 4, 6, 4, 1], np.float64) / 16
 
 
 def laplacian_pyramid(pictures: np.ndarray, lowest: int) -> dict[int, np.ndarray]:
-    """Splits pictures into bands.
+    """Splits `(n, channels, side, side)` float32 pictures into bands; side is a power of two.
 
-    Args:
-        pictures: `(n, channels, side, side)` float32, side a power of two.
-        lowest: side of the last level, which is the picture itself, made small.
-
-    Returns:
-        Side to `(n, channels, side, side)` float32, largest first. Enlarging each level and
-        adding it to the one before gives the pictures back.
+    Returns side to `(n, channels, side, side)` float32, largest first, down to the side `lowest`,
+    the picture itself made small. Enlarging each level and adding it to the one before gives the
+    pictures back.
     """
     levels = {}
     while pictures.shape[-1] > lowest:
@@ -35,12 +29,13 @@ def laplacian_pyramid(pictures: np.ndarray, lowest: int) -> dict[int, np.ndarray
 
 def shrink(pictures: np.ndarray) -> np.ndarray:
     """Blurs with the binomial 5x5 filter and keeps every second pixel."""
-    return _filter(pictures, _shrink_matrix(pictures.shape[-1]))
+    return _filter(pictures, _blur_matrix(pictures.shape[-1])[::2].astype(np.float32))
 
 
 def enlarge(pictures: np.ndarray) -> np.ndarray:
-    """Puts zeros between the pixels and blurs them over, four times as bright."""
-    return _filter(pictures, _enlarge_matrix(pictures.shape[-1]))
+    """Puts zeros between the pixels and blurs, four times as bright."""
+    matrix = 2 * _blur_matrix(2 * pictures.shape[-1])[:, ::2]
+    return _filter(pictures, matrix.astype(np.float32))
 
 
 def _filter(pictures: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -53,19 +48,5 @@ def _filter(pictures: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 @functools.cache
 def _blur_matrix(side: int) -> np.ndarray:
     """`(side, side)`: the binomial filter; beyond a border pixels repeat in mirror order."""
-    matrix = np.zeros((side, side))
-    for row in range(side):
-        for tap, weight in enumerate(_BINOMIAL, start=row - 2):
-            column = abs(tap)
-            matrix[row, column if column < side else 2 * (side - 1) - column] += weight
-    return matrix
-
-
-@functools.cache
-def _shrink_matrix(side: int) -> np.ndarray:
-    return _blur_matrix(side)[::2].astype(np.float32)
-
-
-@functools.cache
-def _enlarge_matrix(side: int) -> np.ndarray:
-    return 2 * _blur_matrix(2 * side)[:, ::2].astype(np.float32)
+    pixels = np.pad(np.eye(side), ((2, 2), (0, 0)), mode="reflect")
+    return sum(weight * pixels[tap : tap + side] for tap, weight in enumerate(_BINOMIAL))

@@ -1,14 +1,12 @@
 """Multi-scale structural similarity (Wang et al., 2003) between pictures of one set.
 
 The paper (§5, table 1) follows Odena et al. (2017): the mean similarity of many random pairs
-tells how little a generator varies. A score near to that of the reals is good; a much higher
-one means that the pictures are all alike. It says nothing about their quality.
+tells how little a generator varies. A score near that of the reals is good; a much higher one
+means that the pictures are all alike. It says nothing about their quality.
 
-As published: five scales, an 11x11 Gaussian window of deviation 1.5 (smaller where
-pictures are), scales halved by 2x2 averages.
+As published: five scales, halved by 2x2 averages, and an 11x11 Gaussian window of deviation 1.5,
+smaller where pictures are.
 """
-
-from __future__ import annotations
 
 import functools
 
@@ -25,14 +23,9 @@ _LOWEST_RESOLUTION = 2 ** (len(_SCALE_WEIGHTS) - 1)
 
 
 def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Returns the similarity of each pair, at most 1.
+    """Returns the similarity of each pair, `(n,)` float64 of at most 1.
 
-    Args:
-        a: `(n, side, side, channels)` uint8, side at least 16 and a power of two times 16.
-        b: the same.
-
-    Returns:
-        `(n,)` float64.
+    Takes `(n, side, side, channels)` uint8 pictures, whose side is 16 times a power of two.
     """
     a, b = (pictures.transpose(0, 3, 1, 2).astype(np.float64) for pictures in (a, b))
     score = np.ones(len(a))
@@ -82,42 +75,29 @@ class SimilarityCollector:
     """Compares each picture of even number with the next one."""
 
     def __init__(self) -> None:
-        self._sum, self._pairs = 0.0, 0
+        self.sum, self.pairs = 0.0, 0
 
     def add(self, batch: np.ndarray) -> None:
         """Takes `(n, side, side, channels)` uint8; the last one is left out if n is odd."""
         pairs = len(batch) // 2
-        if not pairs:
-            return
-        scores = ms_ssim(batch[0 : 2 * pairs : 2], batch[1 : 2 * pairs : 2])
-        self._sum += scores.sum()
-        self._pairs += len(scores)
-
-    def summary(self) -> float:
-        """Returns the mean over the pairs."""
-        return self._sum / self._pairs
+        if pairs:
+            self.sum += ms_ssim(batch[0 : 2 * pairs : 2], batch[1 : 2 * pairs : 2]).sum()
+            self.pairs += pairs
 
 
 def make_ms_ssim(resolution: int) -> Metric:
-    """Returns the metric: `ms_ssim`, the mean similarity of pairs within the set.
-
-    Raises:
-        UserError: the pictures are too small for five scales.
-    """
+    """Returns the metric `ms_ssim`. Raises UserError if pictures are too small for five scales."""
     if resolution < _LOWEST_RESOLUTION:
         raise UserError(
             f"ms_ssim: expected pictures of at least {_LOWEST_RESOLUTION} px for its "
             f"{len(_SCALE_WEIGHTS)} scales, got {resolution}: choose other metrics"
         )
-
     return Metric(
         name="ms_ssim",
-        version=1,
-        sees="pictures",
-        against_reals=False,
         collect=lambda which: SimilarityCollector(),
-        compare=lambda reals, mean: {"ms_ssim": float(mean)},
+        compare=lambda reals, fakes: {"ms_ssim": float(fakes.sum / fakes.pairs)},
         headline="ms_ssim",
         better="neither",
         filter="2x2 average",
+        against_reals=False,
     )

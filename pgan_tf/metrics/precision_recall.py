@@ -1,56 +1,44 @@
 """Precision and recall of generated pictures (Kynkäänniemi et al., 2019, §3).
 
 A set of pictures stands for all that is within the spheres around its features that reach
-their third nearest neighbours. Precision is how many of the generated pictures are there
-where real ones are; recall is how many of the real ones are where generated ones are.
+their third nearest neighbors. Precision is the share of generated pictures within the spheres of
+the real ones; recall is the share of real pictures within the spheres of the generated ones.
 
 Differs from the paper: features are Inception's, as in later work, not VGG-16's.
 """
-
-from __future__ import annotations
 
 import functools
 
 import numpy as np
 
-from pgan_tf.metrics.features import FeatureCollector, Features, blocks_of, count
-from pgan_tf.metrics.inception_graph import FILTER
+from pgan_tf.metrics.inception_graph import FILTER, FeatureCollector, Features, blocks_of, count
 from pgan_tf.metrics.metric import Metric
 from tfrecords.common.errors import UserError
 
 NEIGHBOUR = 3
 
 
-class Manifold:
-    """What a set of features stands for."""
-
-    def __init__(self, features: Features, neighbour: int = NEIGHBOUR) -> None:
-        """Computes nothing yet.
-
-        Args:
-            features: more than `neighbour`.
-            neighbour: spheres reach the nearest, the second nearest…
-        """
-        self.features, self._neighbour = features, neighbour
+class Manifold(FeatureCollector):
+    """The spheres of a set of more than `NEIGHBOUR` features, once all of them are there."""
 
     @functools.cached_property
     def squared_radii(self) -> np.ndarray:
-        """`(n,)` float64: squared distance to that neighbour, itself not counted."""
+        """`(n,)` float64: squared distance to the third neighbor, itself not counted."""
         found = []
         for first, block in enumerate(blocks_of(self.features)):
-            nearest = np.full((len(block), self._neighbour), np.inf)
+            nearest = np.full((len(block), NEIGHBOUR), np.inf)
             for second, other in enumerate(blocks_of(self.features)):
                 distances = _squared_distances(block, other)
                 if first == second:
                     np.fill_diagonal(distances, np.inf)
                 together = np.concatenate([nearest, distances], axis=1)
-                together.partition(self._neighbour - 1, axis=1)
-                nearest = together[:, : self._neighbour]
+                together.partition(NEIGHBOUR - 1, axis=1)
+                nearest = together[:, :NEIGHBOUR]
             found.append(nearest.max(axis=1))
         return np.concatenate(found)
 
     def share_within(self, features: Features) -> float:
-        """Returns how many of the features are within any sphere, 0 to 1."""
+        """Returns the share of the features that are within any sphere, 0 to 1."""
         inside = 0
         for block in blocks_of(features):
             is_within = np.zeros(len(block), bool)
@@ -71,18 +59,6 @@ def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.maximum(distances, 0, out=distances)
 
 
-class ManifoldCollector:
-    """Keeps features."""
-
-    def __init__(self) -> None:
-        self._features = FeatureCollector()
-        self.add = self._features.add
-
-    def summary(self) -> Manifold:
-        """Returns what they stand for."""
-        return Manifold(self._features.summary())
-
-
 def compare_manifolds(reals: Manifold, fakes: Manifold) -> dict[str, float]:
     """Returns `precision`, `recall` and `pr`, their harmonic mean."""
     precision, recall = reals.share_within(fakes.features), fakes.share_within(reals.features)
@@ -91,11 +67,7 @@ def compare_manifolds(reals: Manifold, fakes: Manifold) -> dict[str, float]:
 
 
 def make_pr(num_images: int, inception_sha256: str) -> Metric:
-    """Returns the metric: `precision`, `recall` and `pr`, their harmonic mean.
-
-    Raises:
-        UserError: there are too few pictures for the neighbours.
-    """
+    """Returns the metric `pr`. Raises UserError if there are too few pictures for neighbors."""
     if num_images <= NEIGHBOUR:
         raise UserError(
             f"pr: expected --num_images of at least {NEIGHBOUR + 1}, for {NEIGHBOUR} neighbours, "
@@ -103,13 +75,10 @@ def make_pr(num_images: int, inception_sha256: str) -> Metric:
         )
     return Metric(
         name="pr",
-        version=1,
-        sees="inception",
-        against_reals=True,
-        collect=lambda which: ManifoldCollector(),
+        collect=lambda which: Manifold(),
         compare=compare_manifolds,
         headline="pr",
         better="higher",
         filter=FILTER,
-        weights_sha256=inception_sha256,
+        inception_sha256=inception_sha256,
     )

@@ -1,7 +1,5 @@
 """A score and all that it depends on: two scores compare only where these are the same."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable
 from typing import Any
@@ -9,59 +7,29 @@ from typing import Any
 from pgan_tf.runs.small_files import is_count, is_number
 from tfrecords.common.errors import UserError
 
-KIND = "score"
-
-_SAME_WAY = (
-    *("metric", "metric_version", "metric_weights_sha256", "num_images", "resolution", "filter"),
-    *("seed", "data", "network"),
-)
-
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """What one metric says of one generator.
-
-    Attributes:
-        metric: its name.
-        values: the metric's values by name.
-        floor: the same values of other real pictures in place of the generated ones; None
-            where there are too few of them.
-        headline: name of the value that stands for the metric.
-        better: `lower`, `higher`, or `neither`: near to the floor.
-        images_shown: real images that the generator was trained on; 0 where that is unknown.
-        stage: index of its stage of growth.
-        stage_resolution: of its pictures, in pixels.
-        resolution: that pictures were compared at; smaller ones are enlarged by repetition.
-        metric_version: grows when the same pictures get another score.
-        num_images: in each set.
-        filter: how pictures are filtered and resized.
-        seed: of the choice of reals, latents, patches and directions.
-        data: the data set, in words.
-        network: `average_generator` or `generator`.
-        checkpoint: the file's name.
-        weights_sha256: checksum of the generator's variables.
-        metric_weights_sha256: of the file of the network that the metric looks with; empty
-            without one.
-    """
+    """What one metric says of one generator: a line of metrics.jsonl."""
 
     metric: str
     values: dict[str, float]
-    floor: dict[str, float] | None
-    headline: str
-    better: str
-    images_shown: int
-    stage: int
-    stage_resolution: int
-    resolution: int
-    metric_version: int
-    num_images: int
-    filter: str
-    seed: int
-    data: str
-    network: str
-    checkpoint: str
-    weights_sha256: str
-    metric_weights_sha256: str = ""
+    floor: dict[str, float] | None  # values of other real pictures; None if there are too few
+    headline: str  # name of the value that stands for the metric
+    better: str  # lower, higher, or neither: near to the floor
+    images_shown: int  # real images that the generator was trained on; 0 if unknown
+    stage: int  # index of the generator's stage of growth
+    stage_resolution: int  # of its pictures, in pixels
+    resolution: int  # that pictures were compared at; smaller ones are enlarged by repetition
+    metric_version: int  # grows when the same pictures get another score
+    num_images: int  # in each set
+    filter: str  # how pictures are filtered and resized
+    seed: int  # chooses reals, latents, patches and directions
+    data: str  # the dataset, in words
+    network: str  # average_generator or generator
+    checkpoint: str  # file name
+    weights_sha256: str  # of the generator's variables
+    metric_weights_sha256: str = ""  # of the file of the network that the metric looks with
 
     @property
     def value(self) -> float:
@@ -78,9 +46,13 @@ class Score:
         """Thousands of real images that the generator was trained on."""
         return self.images_shown / 1000
 
-    def is_comparable(self, other: Score) -> bool:
-        """Whether both were measured in the same way; of whatever checkpoint."""
-        return all(getattr(self, name) == getattr(other, name) for name in _SAME_WAY)
+    @property
+    def conditions(self) -> tuple[str | int, ...]:
+        """How it was measured, of whatever checkpoint: only the same conditions compare."""
+        return (
+            *(self.metric, self.metric_version, self.metric_weights_sha256, self.num_images),
+            *(self.resolution, self.filter, self.seed, self.data, self.network),
+        )
 
     def __str__(self) -> str:
         """The headline in a line for people."""
@@ -89,42 +61,37 @@ class Score:
 
     def to_row(self) -> dict[str, Any]:
         """Returns a line of metrics.jsonl; its `kind` tells it from a tick's."""
-        return {"kind": KIND, "kimg": self.kimg, **dataclasses.asdict(self)}
+        return {"kind": "score", "kimg": self.kimg, **dataclasses.asdict(self)}
 
 
 def scores_in(rows: Iterable[dict[str, Any]]) -> list[Score]:
     """Returns the scores among the rows of a metrics.jsonl, by images shown.
 
-    Of several scores of the same checkpoint, measured in the same way, the last one stays.
-
-    Raises:
-        UserError: one lacks a field, or holds something else in it.
+    Of several scores of a checkpoint under the same conditions the last one stays. Raises
+    UserError if a score lacks a field, or holds something else in it.
     """
-    found: list[Score] = []
+    found: dict[Any, Score] = {}
     for row in rows:
-        if row.get("kind") == KIND:
+        if row.get("kind") == "score":
             score = _read(row)
-            found = [
-                one
-                for one in found
-                if one.images_shown != score.images_shown or not one.is_comparable(score)
-            ]
-            found.append(score)
-    return sorted(found, key=lambda score: score.images_shown)
+            key = score.images_shown, score.conditions
+            found.pop(key, None)
+            found[key] = score
+    return sorted(found.values(), key=lambda score: score.images_shown)
 
 
 def _read(row: dict[str, Any]) -> Score:
     for field in dataclasses.fields(Score):
         value = row.get(field.name, field.default)
-        if field.type == "int":
+        if field.type is int:
             fits = is_count(value)
-        elif field.type == "str":
+        elif field.type is str:
             fits = isinstance(value, str)
+        elif isinstance(value, dict):
+            fits = row.get("headline") in list(value)
+            fits = fits and all(isinstance(one, float) or is_number(one) for one in value.values())
         else:
-            numbers = value.values() if isinstance(value, dict) else [value]
-            fits = all(isinstance(one, float) or is_number(one) for one in numbers)
-            fits = fits and isinstance(value, dict) and row.get("headline") in list(value)
-            fits = fits or (value is None and field.name == "floor")
+            fits = value is None and field.name == "floor"
         if not fits:
             got = "none" if value is dataclasses.MISSING else repr(value)[:40]
             raise UserError(
@@ -143,7 +110,7 @@ def _read(row: dict[str, Any]) -> Score:
 def comparable_scores(scores: Iterable[Score], metric: str) -> list[Score]:
     """Returns the scores of a metric that were measured as the last one was."""
     ours = [score for score in scores if score.metric == metric]
-    return [score for score in ours if score.is_comparable(ours[-1])]
+    return [score for score in ours if score.conditions == ours[-1].conditions]
 
 
 def best_score(scores: Iterable[Score]) -> Score:

@@ -1,12 +1,9 @@
 """Where scores go: `metrics.jsonl`, TensorBoard, a table (`scores.txt`), a chart (`metrics.png`).
 
-TensorBoard's are in a folder of their own, `scores/`: of several files in one folder it follows the
-last one only, which would end the curves of a training that goes on.
-
-The table and the chart are drawn anew from `metrics.jsonl`, which holds everything.
+TensorBoard's go to a folder of their own, `scores/`: of several files in one folder it follows the
+last one only, which would end the curves of a training that goes on. The table and the chart are
+drawn anew from `metrics.jsonl`, which holds everything.
 """
-
-from __future__ import annotations
 
 import math
 import posixpath
@@ -35,16 +32,16 @@ def append_scores(run_dir: str, scores: Sequence[Score]) -> None:
     """Adds scores to a run's `metrics.jsonl` and to TensorBoard's curves."""
     append_rows(run_dir, (score.to_row() for score in scores))
     writer = tf.summary.create_file_writer(posixpath.join(run_dir, "scores"))
-    for score in scores:
-        write_curves(writer, score)
+    with writer.as_default():
+        for score in scores:
+            for name, value in score.values.items():
+                tf.summary.scalar(name, value, step=score.images_shown)
     writer.close()
 
 
-def write_curves(writer: tf.summary.SummaryWriter, score: Score) -> None:
-    """Adds a score to TensorBoard's curves."""
-    with writer.as_default(step=score.images_shown):
-        for name, value in score.values.items():
-            tf.summary.scalar(name, value)
+def metrics_of(scores: Sequence[Score]) -> list[str]:
+    """Returns the names of the metrics, in the order of their first scores."""
+    return list(dict.fromkeys(score.metric for score in scores))
 
 
 def draw_scores(run_dir: str, schedule: ScheduleConfig) -> None:
@@ -52,55 +49,37 @@ def draw_scores(run_dir: str, schedule: ScheduleConfig) -> None:
     scores = read_scores(run_dir)
     write_file(posixpath.join(run_dir, TABLE), describe_scores(scores).encode())
     drawable = [score for score in scores if is_number(score.value)]  # others are in the table
-    curves = [comparable_scores(drawable, name) for name in _metrics_of(drawable)]
-    if not curves:
-        return
-    write_file(posixpath.join(run_dir, CHART), encode_picture(draw_chart(curves, schedule)))
+    curves = [comparable_scores(drawable, name) for name in metrics_of(drawable)]
+    if curves:
+        write_file(posixpath.join(run_dir, CHART), encode_picture(draw_chart(curves, schedule)))
 
 
 def describe_scores(scores: Sequence[Score]) -> str:
     """Returns scores as a table to read: a line for each value, and what it depends on."""
-    lines = []
-    for metric in _metrics_of(scores):
-        ours = [score for score in scores if score.metric == metric]
-        groups: list[list[Score]] = []
-        for score in ours:
-            group = next((group for group in groups if group[0].is_comparable(score)), None)
-            if group is None:
-                groups.append([score])
-            else:
-                group.append(score)
-        for group in groups:
-            lines += _describe_group(group)
-    return "\n".join(lines) + "\n"
+    metrics = metrics_of(scores)
+    groups: dict[tuple[str | int, ...], list[Score]] = {}
+    for score in sorted(scores, key=lambda score: metrics.index(score.metric)):
+        groups.setdefault(score.conditions, []).append(score)
+    return "".join(map(_describe_group, groups.values())) or "\n"
 
 
-def _describe_group(group: Sequence[Score]) -> list[str]:
+def _describe_group(group: Sequence[Score]) -> str:
     first = group[0]
     goal = {"neither": "near the reals' is better"}.get(first.better, f"{first.better} is better")
-    names = list(first.values)
-    width = max(10, *(len(name) for name in names)) + 1
-    floor = first.floor or {}
     looks_with = first.metric_weights_sha256 and f" {first.metric_weights_sha256[:8]}"
-    return [
+    names = list(first.values)
+    width = max(10, *map(len, names)) + 1
+    lines = [
         f"{first.metric} version {first.metric_version} ({first.headline}: {goal}): "
         f"{counted(first.num_images, 'picture')} of {first.resolution} px, {first.filter}"
         f"{looks_with}, seed {first.seed}, {first.network}; reals: {first.data}",
         f"{'kimg':>10}" + "".join(f"{name:>{width}}" for name in names) + "  weights   checkpoint",
-        *(
-            f"{score.kimg:10g}"
-            + "".join(f"{score.values.get(name, math.nan):{width}.4g}" for name in names)
-            + f"  {score.weights_sha256[:8]}  {score.checkpoint}"
-            for score in group
-        ),
-        f"{'reals':>10}"
-        + "".join(
-            f"{floor[name]:{width}.4g}" if name in floor else f"{'-':>{width}}" for name in names
-        )
-        + ("" if floor else "  (too few pictures for two sets: take half of --num_images)"),
-        "",
     ]
-
-
-def _metrics_of(scores: Sequence[Score]) -> list[str]:
-    return list(dict.fromkeys(score.metric for score in scores))
+    for score in group:
+        values = "".join(f"{score.values.get(name, math.nan):{width}.4g}" for name in names)
+        lines.append(f"{score.kimg:10g}{values}  {score.weights_sha256[:8]}  {score.checkpoint}")
+    floor = first.floor or {}
+    cells = [f"{floor[name]:.4g}" if name in floor else "-" for name in names]
+    few = "" if floor else "  (too few pictures for two sets: take half of --num_images)"
+    lines.append(f"{'reals':>10}" + "".join(f"{cell:>{width}}" for cell in cells) + few)
+    return "\n".join(lines) + "\n\n"

@@ -8,8 +8,6 @@ As published: 7x7 patches, 128 of each picture and level, 4 x 128 directions, le
 16 px, each cloud normalized by its own mean and deviation of each channel, times 10³.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -25,37 +23,24 @@ PATCH_SIDE = 7
 PATCHES_PER_PICTURE = 128
 DIRECTIONS = 4 * 128
 
-# Directions at a time.
-_CHUNK = 64
-
+_DIRECTIONS_AT_A_TIME = 64
 _PICTURES_AT_A_TIME = 32
 
 
 @dataclasses.dataclass(frozen=True)
 class Descriptors:
-    """A cloud of patches, not yet normalized.
+    """A cloud of patches, not yet normalized."""
 
-    Attributes:
-        patches: `(n, channels * 49)` float32, channel by channel.
-        mean: `(channels,)` float64.
-        deviation: `(channels,)` float64.
-    """
-
-    patches: np.ndarray
-    mean: np.ndarray
-    deviation: np.ndarray
+    patches: np.ndarray  # (n, channels * 49) float32, channel by channel
+    mean: np.ndarray  # (channels,) float64
+    deviation: np.ndarray  # (channels,) float64
 
     def project(self, directions: np.ndarray, out: np.ndarray) -> np.ndarray:
         """Projects the normalized patches, up to a constant for each direction.
 
-        Normalizing the directions in place of the patches saves passes over them.
-
-        Args:
-            directions: `(channels * 49, k)`.
-            out: `(k, n)` float32, gets the projections plus the constants.
-
-        Returns:
-            `(k,)` float64, the constants.
+        Takes `(channels * 49, k)` directions, and fills `out`, `(k, n)` float32, with the
+        projections plus the constants. Returns the constants, `(k,)` float64. Normalizing the
+        directions in place of the patches saves passes over them.
         """
         scaled = directions / self.deviation.repeat(PATCH_SIDE**2)[:, None]
         np.matmul(scaled.T.astype(np.float32), self.patches.T, out=out)
@@ -67,9 +52,9 @@ class LevelOfSet:
 
     def __init__(self, num_images: int, num_channels: int, side: int) -> None:
         size = num_channels * PATCH_SIDE**2
-        # Small levels take less memory than their patches, which overlap: these are cut later.
-        self._is_cut = PATCHES_PER_PICTURE * size > num_channels * side**2
-        shape = (num_channels, side, side) if self._is_cut else (PATCHES_PER_PICTURE, size)
+        # Small levels take less memory than their patches, which overlap: cut them later.
+        self._is_cut_later = PATCHES_PER_PICTURE * size > num_channels * side**2
+        shape = (num_channels, side, side) if self._is_cut_later else (PATCHES_PER_PICTURE, size)
         self._kept = np.empty((num_images, *shape), np.float32)
         self._corners = np.empty((2, num_images, PATCHES_PER_PICTURE), np.int32)
         self._num_channels, self._count = num_channels, 0
@@ -77,7 +62,7 @@ class LevelOfSet:
     def add(self, level: np.ndarray, corners: np.ndarray) -> None:
         """Takes `(n, channels, side, side)` float32 and `(2, n, 128)`, first rows and columns."""
         new = slice(self._count, self._count + len(level))
-        if self._is_cut:
+        if self._is_cut_later:
             self._kept[new] = level
             self._corners[:, new] = corners
         else:
@@ -87,11 +72,11 @@ class LevelOfSet:
     def descriptors(self) -> Descriptors:
         """Returns the cloud of all patches."""
         shape = (self._count, PATCHES_PER_PICTURE, self._num_channels * PATCH_SIDE**2)
-        patches = np.empty(shape, np.float32) if self._is_cut else self._kept[: self._count]
+        patches = np.empty(shape, np.float32) if self._is_cut_later else self._kept[: self._count]
 
         def finish(first: int) -> np.ndarray:
             part = slice(first, first + _PICTURES_AT_A_TIME)
-            if self._is_cut:
+            if self._is_cut_later:
                 _cut_patches(self._kept[part], self._corners[:, part], patches[part])
             # Sums of a part in float32, of all parts in float64.
             flat = patches[part].reshape(-1, shape[-1])
@@ -104,21 +89,30 @@ class LevelOfSet:
             sums = sum(parts, np.zeros((2, self._num_channels)))
         mean, square = sums / (self._count * PATCHES_PER_PICTURE * PATCH_SIDE**2)
         variance = np.maximum(square - mean**2, 0)
-        # A cloud of one colour has none: its patches are all equal, and become zeros.
+        # A cloud of one color has none: its patches are all equal, and become zeros.
         deviation = np.where(variance > 1e-12 * square, np.sqrt(variance), 1.0)
         return Descriptors(patches.reshape(-1, shape[-1]), mean, deviation)
 
 
+def _cut_patches(level: np.ndarray, corners: np.ndarray, out: np.ndarray) -> None:
+    """Cuts patches out of a level into `out`, `(n, 128, channels * 49)` float32."""
+    windows = np.lib.stride_tricks.sliding_window_view(level, (PATCH_SIDE, PATCH_SIDE), axis=(2, 3))
+    pictures = np.arange(len(level))[:, None]
+    out[:] = windows[pictures, :, corners[0], corners[1]].reshape(out.shape)
+
+
 class PyramidCollector:
-    """Keeps what patches are cut out of; see the module."""
+    """Keeps the levels of the pyramids of a set."""
 
     def __init__(
         self, num_images: int, resolution: int, num_channels: int, random: np.random.Generator
     ) -> None:
         self._random = random
-        self._levels = {
-            side: LevelOfSet(num_images, num_channels, side) for side in _levels(resolution)
-        }
+        self.levels = {}  # by side, in pixels
+        side = resolution
+        while side >= LOWEST_LEVEL:
+            self.levels[side] = LevelOfSet(num_images, num_channels, side)
+            side //= 2
 
     def add(self, batch: np.ndarray) -> None:
         """Takes `(n, resolution, resolution, channels)` uint8."""
@@ -126,24 +120,17 @@ class PyramidCollector:
         for side, level in laplacian_pyramid(pictures, LOWEST_LEVEL).items():
             places = (2, len(batch), PATCHES_PER_PICTURE)
             corners = self._random.integers(0, side - PATCH_SIDE + 1, places)
-            self._levels[side].add(level, corners)
-
-    def summary(self) -> dict[int, LevelOfSet]:
-        """Returns the levels by side, in pixels."""
-        return self._levels
+            self.levels[side].add(level, corners)
 
 
 def sliced_wasserstein(a: Descriptors, b: Descriptors, directions: np.ndarray) -> float:
-    """Returns the mean distance of sorted projections.
+    """Returns the mean distance of the sorted projections of as many patches each.
 
-    Args:
-        a: `n` patches.
-        b: as many.
-        directions: `(channels * 49, k)`, columns of length 1.
+    `directions` are `(channels * 49, k)`, columns of length 1.
     """
     count = directions.shape[1]
     # Made once: the system takes longer to hand out memory than the processor to fill it.
-    buffers = np.empty((2, _CHUNK, len(a.patches)), np.float32)
+    buffers = np.empty((2, _DIRECTIONS_AT_A_TIME, len(a.patches)), np.float32)
 
     def distance(ours: np.ndarray, theirs: np.ndarray, shift: float) -> float:
         ours.sort()
@@ -154,25 +141,18 @@ def sliced_wasserstein(a: Descriptors, b: Descriptors, directions: np.ndarray) -
 
     total = 0.0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for first in range(0, count, _CHUNK):
-            chunk = directions[:, first : first + _CHUNK]
+        for first in range(0, count, _DIRECTIONS_AT_A_TIME):
+            chunk = directions[:, first : first + _DIRECTIONS_AT_A_TIME]
             ours, theirs = buffers[:, : chunk.shape[1]]
             shifts = a.project(chunk, ours) - b.project(chunk, theirs)
             total += sum(pool.map(distance, ours, theirs, shifts))
     return total / count
 
 
-def random_directions(size: int, count: int, random: np.random.Generator) -> np.ndarray:
-    """Returns `(size, count)` float64, columns of length 1, uniform on the sphere."""
-    directions = random.standard_normal((size, count))
-    return directions / np.linalg.norm(directions, axis=0)
-
-
 def make_swd(num_images: int, resolution: int, num_channels: int, seed: int) -> Metric:
-    """Returns the metric: `swd_<level>` for each level, and `swd`, their mean, times 10³.
+    """Returns the metric `swd`, the mean of `swd_<level>` over the levels, times 10³.
 
-    Raises:
-        UserError: the pictures are smaller than the lowest level.
+    Raises UserError if the pictures are smaller than the lowest level.
     """
     if resolution < LOWEST_LEVEL:
         raise UserError(
@@ -184,43 +164,21 @@ def make_swd(num_images: int, resolution: int, num_channels: int, seed: int) -> 
         random = np.random.default_rng([seed, which])
         return PyramidCollector(num_images, resolution, num_channels, random)
 
-    def compare(reals: dict[int, LevelOfSet], fakes: dict[int, LevelOfSet]) -> dict[str, float]:
+    def compare(reals: PyramidCollector, fakes: PyramidCollector) -> dict[str, float]:
         random = np.random.default_rng([seed, -1 % 2**32])
         values = {}
-        for side in fakes:
-            directions = random_directions(num_channels * PATCH_SIDE**2, DIRECTIONS, random)
-            clouds = reals[side].descriptors(), fakes[side].descriptors()
+        for side, level in fakes.levels.items():
+            directions = random.standard_normal((num_channels * PATCH_SIDE**2, DIRECTIONS))
+            directions /= np.linalg.norm(directions, axis=0)
+            clouds = reals.levels[side].descriptors(), level.descriptors()
             values[f"swd_{side}"] = 1e3 * sliced_wasserstein(*clouds, directions)
         return {"swd": float(np.mean(list(values.values()))), **values}
 
     return Metric(
         name="swd",
-        version=1,
-        sees="pictures",
-        against_reals=True,
         collect=collect,
         compare=compare,
         headline="swd",
         better="lower",
         filter="binomial 5x5 pyramid",
     )
-
-
-def _levels(resolution: int) -> list[int]:
-    return [2**log2 for log2 in range(resolution.bit_length() - 1, 3, -1)]
-
-
-def _cut_patches(level: np.ndarray, corners: np.ndarray, out: np.ndarray) -> None:
-    """Cuts patches.
-
-    Args:
-        level: `(n, channels, side, side)` float32, contiguous.
-        corners: `(2, n, 128)`, each patch's first row and column.
-        out: `(n, 128, channels * 49)` float32, gets the patches.
-    """
-    n, channels, side, _ = level.shape
-    within = np.arange(PATCH_SIDE)
-    first = np.arange(n)[:, None] * level[0].size + corners[0].astype(np.int64) * side + corners[1]
-    patch = (np.arange(channels)[:, None, None] * side + within[:, None]) * side + within
-    places = first[..., None] + patch.reshape(-1)
-    np.take(level.reshape(-1), places, out=out, mode="clip")

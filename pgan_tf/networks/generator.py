@@ -10,16 +10,14 @@ While the newest level fades in, `fade` blends its picture with the nearest-upsa
 level below.
 """
 
-from __future__ import annotations
+from typing import Any
 
 import keras
 
-from pgan_tf.config.per_resolution import LOWEST_RESOLUTION
+from pgan_tf.config.networks import NetworkConfig, resolutions_above_lowest
 from pgan_tf.config.schedule import Stage
-from pgan_tf.config.training import NetworkConfig
-from pgan_tf.networks.arithmetic import resolutions_above_lowest
-from pgan_tf.networks.layer_maker import FADE, LayerMaker
-from pgan_tf.networks.layers import HE_GAIN, PixelNorm, WeightedSum
+from pgan_tf.networks.layer_maker import LayerMaker
+from pgan_tf.networks.layers import FADE, HE_GAIN, PixelNorm, WeightedSum
 
 
 def build_generator(
@@ -27,17 +25,12 @@ def build_generator(
 ) -> keras.Model:
     """Builds the generator of a stage, with initial weights.
 
-    Args:
-        stage: gives the resolution and whether it fades in.
-        config: the networks.
-        seed: a layer's initial weights depend on it and on the layer's name alone.
-        precision: a Keras dtype policy, one of `config.training.PRECISIONS`.
+    It maps `[latents, labels]`, `(batch, latent_size)` and `(batch, label_size)` float32, to
+    pictures `(batch, resolution, resolution, num_channels)` float32, about in [-1, 1] (linear:
+    nothing clips them, unless `config.tanh`). Without classes labels have width 0.
 
-    Returns:
-        A model from `[latents, labels]`, `(batch, latent_size)` and `(batch, label_size)`
-        float32, to pictures `(batch, resolution, resolution, num_channels)` float32, about
-        in [-1, 1] (linear: nothing clips them, unless `config.tanh`). Without classes labels
-        have width 0.
+    A layer's initial weights depend on the seed and on its name alone; `precision` is one of
+    `config.training.PRECISIONS`.
     """
     make = LayerMaker("generator", config, seed, precision)
     latents = keras.Input((config.latent_size,), name="latents")
@@ -47,31 +40,35 @@ def build_generator(
     if config.normalize_latents:
         x = PixelNorm(name="normalized_latents", dtype=precision)(x)
     # A quarter of the gain: fan-in counts the 16 pixels of the "Conv 4x4" of table 2.
-    maps = config.num_feature_maps(LOWEST_RESOLUTION)
-    x = make.dense("4x4_dense", (4, 4, maps), gain=HE_GAIN / 4)(x)
-    x = make.finish("4x4_dense", x)
-    x = make.finish("4x4_conv", make.conv("4x4_conv", maps)(x))
+    maps = config.num_feature_maps(4)
+    x = make.finish("4x4_dense", make.dense("4x4_dense", (4, 4, maps), gain=HE_GAIN / 4)(x))
+    x = make.block("4x4_conv", x, maps)
 
     below = x
     for resolution in resolutions_above_lowest(stage.resolution):
         below, maps = x, config.num_feature_maps(resolution)
         conv0, conv1 = (f"{resolution}x{resolution}_conv{i}" for i in range(2))
         if config.fused_scale:
-            x = make.conv(conv0, maps, resample="up")(x)
+            x = make.block(conv0, x, maps, resample="up")
         else:
-            x = make.conv(conv0, maps)(_upsample(f"{resolution}x{resolution}_upsample")(x))
-        x = make.finish(conv0, x)
-        x = make.finish(conv1, make.conv(conv1, maps)(x))
+            x = make.block(conv0, _upsample(f"{resolution}x{resolution}_upsample")(x), maps)
+        x = make.block(conv1, x, maps)
 
-    images = make.to_rgb(stage.resolution)(x)
+    images = _to_rgb(make, stage.resolution, x)
     if stage.fades_in:
-        old = _upsample("old_upsample")(make.to_rgb(stage.resolution // 2)(below))
+        old = _upsample("old_upsample")(_to_rgb(make, stage.resolution // 2, below))
         images = WeightedSum(name=FADE, dtype="float32")([old, images])
     if config.tanh:
         images = keras.layers.Activation("tanh", name="tanh", dtype="float32")(images)
     return keras.Model([latents, labels], images, name="generator")
 
 
+def _to_rgb(make: LayerMaker, resolution: int, x: Any) -> Any:
+    """A linear 1x1 convolution in float32, so that pictures keep their eight bits."""
+    name, channels = f"{resolution}x{resolution}_to_rgb", make.config.num_channels
+    return make.conv(name, channels, kernel_size=1, gain=1.0, dtype="float32")(x)
+
+
 def _upsample(name: str) -> keras.layers.Layer:
-    """Nearest neighbour: repeats pixels, which has second derivatives where resizing has none."""
+    """Nearest neighbor: repeats pixels, which has second derivatives where resizing has none."""
     return keras.layers.UpSampling2D(2, interpolation="nearest", name=name)

@@ -1,27 +1,20 @@
 """Growth: weights carried by layer name into the next stage, and the fade (paper, §2)."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 
 import keras
 
-from pgan_tf.networks.layer_maker import FADE
+from pgan_tf.networks.layers import FADE
 from tfrecords.common.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
 class Carried:
-    """What `carry_weights` did, as variable names such as `8x8_conv0/kernel`.
+    """What `carry_weights` did, as variable names such as `8x8_conv0/kernel`."""
 
-    Attributes:
-        carried: took the source's value.
-        new: have no counterpart in the source, and keep their value.
-    """
-
-    carried: tuple[str, ...]
-    new: tuple[str, ...]
+    carried: tuple[str, ...]  # took the source's value
+    new: tuple[str, ...]  # have no counterpart in the source, and keep their value
 
 
 def named_variables(model: keras.Model) -> dict[str, keras.Variable]:
@@ -43,9 +36,7 @@ def optimizer_variables(
 ) -> dict[str, keras.Variable]:
     """Returns an Adam's state by `layer/variable/momentum|velocity`, and its `iterations`.
 
-    Args:
-        optimizer: a `keras.optimizers.Adam` built for the model's trainable variables.
-        model: the model.
+    The optimizer is a `keras.optimizers.Adam` built for the model's trainable variables.
     """
     names = {id(variable): name for name, variable in named_variables(model).items()}
     state = {"iterations": optimizer.iterations}
@@ -64,14 +55,8 @@ def slot_variables(optimizer: keras.optimizers.Optimizer, slot: str) -> list[ker
 def carry_weights(source: dict[str, keras.Variable], target: dict[str, keras.Variable]) -> Carried:
     """Gives each variable of `target` the value of its namesake in `source`, where there is one.
 
-    Nothing is changed unless all of it fits.
-
-    Args:
-        source: from `named_variables` or `optimizer_variables`.
-        target: the same of the network that takes over.
-
-    Raises:
-        UserError: a shape differs.
+    Both are from `named_variables` or `optimizer_variables`. Raises UserError if a shape differs,
+    with nothing changed.
     """
     carried = tuple(name for name in target if name in source)
     for name in carried:
@@ -86,12 +71,7 @@ def carry_weights(source: dict[str, keras.Variable], target: dict[str, keras.Var
 
 
 def set_alpha(model: keras.Model, alpha: Any) -> None:
-    """Sets how far the newest level has faded in; does nothing where nothing fades.
-
-    Args:
-        model: a generator or a discriminator.
-        alpha: a number or a scalar tensor, 0 to 1.
-    """
+    """Sets how far the newest level has faded in, 0 to 1; does nothing where nothing fades."""
     for layer in model.layers:
         if layer.name == FADE:
             layer.alpha.assign(alpha)

@@ -1,7 +1,5 @@
 """Latents from seeds, one-hot labels, pictures from generators."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,13 +17,12 @@ def latents_from_seeds(seeds: Sequence[int], latent_size: int) -> np.ndarray:
 
 def latents_of_seeds(seeds: tf.Tensor, latent_size: int) -> tf.Tensor:
     """Does the same in a graph, for `(n,)` int64 seeds."""
-    return tf.map_fn(
-        lambda seed: tf.random.stateless_normal(
-            (latent_size,), tf.stack([seed, tf.zeros_like(seed)]), alg="philox"
-        ),
-        seeds,
-        fn_output_signature=tf.TensorSpec((latent_size,), tf.float32),
-    )
+
+    def draw(seed: tf.Tensor) -> tf.Tensor:
+        key = tf.stack([seed, tf.zeros_like(seed)])
+        return tf.random.stateless_normal((latent_size,), key, alg="philox")
+
+    return tf.map_fn(draw, seeds, fn_output_signature=tf.TensorSpec((latent_size,), tf.float32))
 
 
 def one_hot_labels(classes: Sequence[int], label_size: int) -> np.ndarray:
@@ -42,23 +39,14 @@ def generate(
     labels: np.ndarray,
     batch_size: int = 16,
 ) -> np.ndarray:
-    """Generates pictures.
+    """Returns `(n, resolution, resolution, channels)` uint8 pictures, `batch_size` at once.
 
-    Args:
-        generator: from `[latents, labels]` to pictures; see `networks.generator` and
-            `networks.folded`.
-        latents: `(n, latent_size)` float32.
-        labels: `(n, label_size)` float32.
-        batch_size: pictures computed at once.
-
-    Returns:
-        `(n, resolution, resolution, channels)` uint8.
+    From `(n, latent_size)` and `(n, label_size)` float32; the generator is one of
+    `networks.generator` or `networks.folded`.
     """
-    batches = [
-        to_uint8(generator([latents[i : i + batch_size], labels[i : i + batch_size]]).numpy())
-        for i in range(0, len(latents), batch_size)
-    ]
-    return np.concatenate(batches)
+    batches = (slice(start, start + batch_size) for start in range(0, len(latents), batch_size))
+    images = [to_uint8(generator([latents[one], labels[one]]).numpy()) for one in batches]
+    return np.concatenate(images)
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:

@@ -1,32 +1,92 @@
-"""What no machine bears, known by arithmetic before anything is built. No TensorFlow."""
-
-from __future__ import annotations
+"""What a run takes and what no machine can bear, by arithmetic alone. No TensorFlow."""
 
 import contextlib
 import dataclasses
 import os
 
+from pgan_tf.config.networks import discriminator_layers, generator_layers
 from pgan_tf.config.per_resolution import PerResolution
-from pgan_tf.config.schedule import Stage, make_stages
+from pgan_tf.config.schedule import Stage, make_stages, position_at
 from pgan_tf.config.training import TrainingConfig
-from pgan_tf.devices.memory import memory_bytes
+from pgan_tf.devices.memory import FLOAT, memory_bytes
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import size_in_words
 
 MOST_TICKS = 1_000_000
-# The estimate of memory is up to 1.45 times what was measured: half of it is taken in any case.
+# The memory estimate is up to 1.45 times what was measured: half of it is certainly needed.
 _SURELY_TAKEN = 0.5
-# Of control groups, version 2 and 1.
-_CONTAINER_LIMITS = (
-    "/sys/fs/cgroup/memory.max",
-    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-)
+# Control groups, versions 2 and 1.
+_CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_ARRAY_HEADER = 330  # bytes that an array in a .npz file takes for its names and header
+
+
+@dataclasses.dataclass(frozen=True)
+class Disk:
+    """What a run leaves on disk, in bytes."""
+
+    checkpoints: int  # those kept to the end, and one being written
+    samples: int  # at most: the sheets of `samples/`, and their copies for TensorBoard
+
+
+def reached_stages(config: TrainingConfig) -> list[Stage]:
+    """Returns the stages that a run reaches within its total."""
+    total_images = round(config.schedule.total_kimg * 1000)
+    return [stage for stage in make_stages(config.schedule) if stage.first_image < total_images]
+
+
+def images_in(stage: Stage, config: TrainingConfig) -> int:
+    """Returns how many real images a reached stage shows."""
+    total_images = round(config.schedule.total_kimg * 1000)
+    return min(stage.last_image + 1, total_images) - stage.first_image
+
+
+def ticks_in(stage: Stage, config: TrainingConfig) -> int:
+    """Returns how many reports, each with a checkpoint, a reached stage makes."""
+    position = position_at(config.schedule, (stage,), stage.first_image)
+    call_images = config.minibatch_repeats * config.discriminator_repeats * position.batch_size
+    return max(1, round(images_in(stage, config) / max(position.tick_images, call_images)))
+
+
+def heaviest_stage(config: TrainingConfig, num_replicas: int) -> Stage:
+    """Returns the reached stage that takes the most memory, by arithmetic."""
+    return max(reached_stages(config), key=lambda stage: memory_bytes(stage, config, num_replicas))
+
+
+def checkpoint_bytes(stage: Stage, config: TrainingConfig) -> int:
+    """Returns the size of a stage's checkpoint."""
+    numbers = arrays = 0
+    for layers, copies in (
+        (generator_layers(stage, config.network), 2),  # the generator and its average
+        (discriminator_layers(stage, config.network), 1),
+    ):
+        for layer in layers:
+            numbers += copies * layer.values + 2 * layer.parameters  # Adam's moments
+            arrays += (copies + 2) * len(layer.variables)
+    return FLOAT * numbers + _ARRAY_HEADER * arrays
+
+
+def disk_bytes(config: TrainingConfig, keep_checkpoints: int, sheet_pixels: int) -> Disk:
+    """Estimates what a run leaves on disk.
+
+    The newest `keep_checkpoints` checkpoints stay, and the last one of each stage.
+    """
+    stages = reached_stages(config)
+    ticks = [ticks_in(stage, config) for stage in stages]
+    sizes = [checkpoint_bytes(stage, config) for stage in stages]
+    beside = []
+    for size, count in zip(sizes, ticks, strict=True):
+        beside += [size] * (count - 1)
+    kept = beside[max(0, len(beside) - keep_checkpoints + 1) :]
+    return Disk(
+        checkpoints=sum(sizes) + sum(kept) + max(sizes),
+        samples=2 * (1 + sum(ticks)) * sheet_pixels * config.network.num_channels,
+    )
 
 
 def physical_memory() -> int | None:
-    """Returns the memory that this process may take, in bytes; None where that is not known.
+    """Returns the bytes of memory that this process may use, None if unknown.
 
-    The machine's, or less in a container or below `ulimit -v`.
+    That is the machine's memory, or less in a container or below `ulimit -v`.
     """
     found = []
     with contextlib.suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
@@ -43,64 +103,29 @@ def physical_memory() -> int | None:
 
 
 def check_memory(config: TrainingConfig, num_replicas: int, memory: int | None) -> None:
-    """Checks that one device's part of each stage that a run reaches can fit into memory.
-
-    What is close is let through: only what surely does not fit is refused.
-
-    Args:
-        config: the run.
-        num_replicas: devices, over which a batch is split.
-        memory: of the machine, in bytes; None where it is unknown.
-
-    Raises:
-        UserError: one does not; the flags that make it large are named.
-    """
-    if memory is None:
-        return
-
-    def least(stage: Stage, config: TrainingConfig) -> int:
-        return round(_SURELY_TAKEN * memory_bytes(stage, config, num_replicas))
-
-    stages = reached_stages(config)
-    stage = max(stages, key=lambda stage: least(stage, config))
-    if least(stage, config) <= memory:
+    """Raises UserError, with the flags to change, if a stage surely exceeds `memory`, in bytes."""
+    stage = heaviest_stage(config, num_replicas)
+    least = round(_SURELY_TAKEN * memory_bytes(stage, config, num_replicas))
+    if memory is None or least <= memory:
         return
     one_each = dataclasses.replace(config.schedule, batch_size=PerResolution(((4, num_replicas),)))
     smallest = dataclasses.replace(config, schedule=one_each)
-    if least(stage, smallest) > memory:
+    if round(_SURELY_TAKEN * memory_bytes(stage, smallest, num_replicas)) > memory:
         what, got = "--latent_size, --fmap_max, --fmap_base: expected networks", "ones"
     else:
         size = int(config.schedule.batch_size.at(stage.resolution))
         what, got = "--batch_size: expected a batch", f"{size}"
     raise UserError(
         f"{what} that this machine's {size_in_words(memory)} of memory can hold, got {got} at "
-        f"{stage.resolution} px, which take at least {size_in_words(least(stage, config))}: give "
-        f"smaller ones"
+        f"{stage.resolution} px, which take at least {size_in_words(least)}: give smaller ones"
     )
 
 
 def check_ticks(config: TrainingConfig) -> None:
-    """Checks that a run makes no more reports, each with a checkpoint, than a disk bears.
-
-    Raises:
-        UserError: it makes more.
-    """
-    total_images = round(config.schedule.total_kimg * 1000)
-    ticks = 0
-    for stage in reached_stages(config):
-        calls = config.minibatch_repeats * config.discriminator_repeats
-        call = calls * config.schedule.batch_size.at(stage.resolution)
-        tick_images = config.schedule.tick_kimg.at(stage.resolution) * 1000
-        images = min(stage.last_image + 1, total_images) - stage.first_image
-        ticks += round(images / max(tick_images, call))
+    """Raises UserError if a run makes more reports, each with a checkpoint, than a disk bears."""
+    ticks = sum(ticks_in(stage, config) for stage in reached_stages(config))
     if ticks > MOST_TICKS:
         raise UserError(
             f"--tick_kimg, --total_kimg: expected at most {MOST_TICKS:,} reports in a run, got "
             f"{ticks:,}: give a larger --tick_kimg, or a smaller --total_kimg"
         )
-
-
-def reached_stages(config: TrainingConfig) -> list[Stage]:
-    """Returns the stages that a run reaches within its total."""
-    total_images = round(config.schedule.total_kimg * 1000)
-    return [stage for stage in make_stages(config.schedule) if stage.first_image < total_images]

@@ -1,20 +1,20 @@
 """What a stage's training costs: speed, arithmetic, memory."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 import time
 from collections.abc import Callable
+from typing import Any
 
+import keras
 import tensorflow as tf
 
 from pgan_tf.config.schedule import Stage, make_stages
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.devices.strategy import check_batch_sizes, make_strategy
 from pgan_tf.planning.flops import step_flops
-from pgan_tf.planning.measurement import make_iteration, noise_batches
-from pgan_tf.training import gradients as gradients_of
+from pgan_tf.planning.measurement import make_iteration, noise_batches, seconds_per_call
+from pgan_tf.training.gradients import discriminator_gradients, generator_gradients
 from pgan_tf.training.state import build_state
 
 _PRODUCT_SIZE = 4096
@@ -23,52 +23,30 @@ _PRODUCT_ROUNDS = 5
 
 @dataclasses.dataclass(frozen=True)
 class StageCost:
-    """What was measured of a stage. Steps are of a whole batch.
+    """What was measured of a stage. Steps are of a whole batch."""
 
-    Attributes:
-        resolution: in pixels.
-        batch_size: global.
-        precision: see `config.training.PRECISIONS`.
-        jit_compile: whether XLA compiled it.
-        images_per_second: real images, through whole iterations (D step, average, G step).
-        iteration_ms: of one such iteration.
-        discriminator_step_ms: gradients and Adam alone.
-        generator_step_ms: the same.
-        compile_seconds: building, tracing and the first iteration.
-        gflops_per_image: the least arithmetic (see `flops`), in 10^9 operations.
-        product_gflops: speed of a 4096 x 4096 matrix product in this precision, measured
-            just before, in 10^9 operations a second.
-        percent_of_product: the speed of that arithmetic, of the product's.
-        peak_memory_mib: of the process; on GPUs of the first one's memory. 0 where unknown.
-    """
-
-    resolution: int
-    batch_size: int
-    precision: str
-    jit_compile: bool
-    images_per_second: float
+    resolution: int  # in pixels
+    batch_size: int  # global
+    precision: str  # one of `config.training.PRECISIONS`
+    jit_compile: bool  # whether XLA compiled it
+    images_per_second: float  # real images, through whole iterations (D step, average, G step)
     iteration_ms: float
-    discriminator_step_ms: float
-    generator_step_ms: float
-    compile_seconds: float
-    gflops_per_image: float
-    product_gflops: float
-    percent_of_product: float
-    peak_memory_mib: float
+    discriminator_step_ms: float  # gradients and Adam alone
+    generator_step_ms: float  # likewise
+    compile_seconds: float  # building, tracing and the first iteration
+    gflops_per_image: float  # the least arithmetic (see `flops`), in 10^9 operations
+    product_gflops: float  # 10^9 operations per second in a 4096 x 4096 matrix product
+    percent_of_product: float  # the speed of the least arithmetic, relative to the product's
+    peak_memory_mib: float  # of the process, or of the first GPU; 0 if unknown
 
 
 def measure_stage(config: TrainingConfig, strategy_name: str, budget_seconds: float) -> StageCost:
     """Trains the last stage of a configuration on noise, and measures.
 
-    In a process of its own, or the peak of memory is another's.
+    It needs a process of its own, or the peak of memory is another's. `budget_seconds` is for the
+    timed iterations; each of the two steps gets half as much.
 
-    Args:
-        config: the run.
-        strategy_name: see `devices.strategy.make_strategy`.
-        budget_seconds: for the iterations that are timed; half as much for each of the steps.
-
-    Raises:
-        UserError: the batch does not split into the devices.
+    Raises UserError if the batch does not split evenly over the devices.
     """
     strategy = make_strategy(strategy_name)
     check_batch_sizes(config, strategy.num_replicas_in_sync)
@@ -103,18 +81,8 @@ def measure_stage(config: TrainingConfig, strategy_name: str, budget_seconds: fl
     )
 
 
-def seconds_per_call(call: Callable[[], None], budget_seconds: float) -> float:
-    """Returns the mean time of calls, the first of which, which compiles, does not count."""
-    call()
-    calls, begin = 0, time.monotonic()
-    while calls == 0 or time.monotonic() - begin < budget_seconds:
-        call()
-        calls += 1
-    return (time.monotonic() - begin) / calls
-
-
 def matrix_product_gflops(precision: str) -> float:
-    """Measures a square matrix product, the best of some, in 10^9 operations a second."""
+    """Measures a square matrix product, the best of some, in 10^9 operations per second."""
     dtype = precision.removeprefix("mixed_")
     matrix = tf.cast(tf.random.stateless_uniform([_PRODUCT_SIZE] * 2, (0, 0)), dtype)
 
@@ -132,7 +100,7 @@ def matrix_product_gflops(precision: str) -> float:
 
 
 def peak_memory_bytes() -> int:
-    """Returns the most memory that was in use so far; 0 where the system does not tell."""
+    """Returns the most memory in use so far; 0 where the system does not tell."""
     if tf.config.list_logical_devices("GPU"):
         return tf.config.experimental.get_memory_info("GPU:0")["peak"]
     try:
@@ -146,7 +114,7 @@ def peak_memory_bytes() -> int:
 def _make_steps(
     config: TrainingConfig, stage: Stage, strategy: tf.distribute.Strategy, batch_size: int
 ) -> tuple[Callable[[], None], Callable[[], None]]:
-    """A D step and a G step by themselves: gradients, and Adam."""
+    """Returns a D step and a G step by themselves: gradients, and Adam."""
     state = build_state(stage, config, strategy)
     replica_batch_size = batch_size // strategy.num_replicas_in_sync
     network, size = config.network, stage.resolution
@@ -154,36 +122,36 @@ def _make_steps(
     labels = tf.zeros((replica_batch_size, network.label_size))
     latents = tf.random.stateless_normal((replica_batch_size, network.latent_size), (0, 0))
     mixing = tf.fill((replica_batch_size,), 0.5)
-    compiled = tf.function(jit_compile=True) if config.jit_compile else lambda function: function
 
-    @compiled
-    def discriminator_gradients() -> list[tf.Tensor]:
-        _, gradients = gradients_of.discriminator_gradients(
-            state, reals, labels, latents, mixing, config=config, global_batch_size=batch_size
-        )
-        return gradients
+    def make_step(
+        compute: Callable[..., tuple[Any, list[tf.Tensor]]],
+        inputs: tuple[tf.Tensor, ...],
+        optimizer: keras.optimizers.Optimizer,
+        model: keras.Model,
+    ) -> Callable[[], None]:
+        def gradients() -> list[tf.Tensor]:
+            return compute(state, *inputs, config=config, global_batch_size=batch_size)[1]
 
-    @compiled
-    def generator_gradients() -> list[tf.Tensor]:
-        _, gradients = gradients_of.generator_gradients(
-            state, labels, latents, config=config, global_batch_size=batch_size
-        )
-        return gradients
+        compiled = tf.function(gradients, jit_compile=True) if config.jit_compile else gradients
 
-    def discriminator_step() -> None:
-        state.discriminator_optimizer.apply(
-            discriminator_gradients(), state.discriminator.trainable_variables
-        )
+        def apply() -> None:
+            optimizer.apply(compiled(), model.trainable_variables)
 
-    def generator_step() -> None:
-        state.generator_optimizer.apply(generator_gradients(), state.generator.trainable_variables)
-
-    def whole(step: Callable[[], None]) -> Callable[[], None]:
         @tf.function
-        def run() -> tf.Tensor:
-            strategy.run(step)
+        def step() -> tf.Tensor:
+            strategy.run(apply)
             return tf.constant(0)
 
-        return lambda: run().numpy()
+        return lambda: step().numpy()
 
-    return whole(discriminator_step), whole(generator_step)
+    return (
+        make_step(
+            discriminator_gradients,
+            (reals, labels, latents, mixing),
+            state.discriminator_optimizer,
+            state.discriminator,
+        ),
+        make_step(
+            generator_gradients, (labels, latents), state.generator_optimizer, state.generator
+        ),
+    )

@@ -1,24 +1,21 @@
 """Checkpoints: one file for each, written whole or not at all.
 
-A checkpoint is a NumPy .npz archive that can be read without this project: arrays named
-`network/layer/variable` and `optimizer/layer/variable/slot`, `images_shown`, and the
-configuration as JSON text, and the index of the stage whose shape the networks have. (At
-the border of two stages that is the one that ended: growing belongs to what follows.) In
-float16 the two loss scales are there as `loss_scale/network/variable`. What was measured
-since the last line of metrics.jsonl is there too, so that a run that stops between two lines
-goes on to write the same ones; and which records of the data were left out,
-and how many devices trained.
+A checkpoint is a NumPy .npz archive that can be read without this project. Its arrays are named
+`network/layer/variable`, `optimizer/layer/variable/slot` and, in float16,
+`loss_scale/network/variable`; beside them stand the fields of `Checkpoint`, the configuration as
+JSON. Where one stage ends, it has that stage's shape: growing belongs to the next.
 
-Nothing else is needed to go on: random numbers and the data's order are functions of the
-seed and of images_shown.
+Nothing else is needed to go on: random numbers and the data's order are functions of the seed and
+of images_shown.
 """
 
-from __future__ import annotations
-
 import dataclasses
+import itertools
 import math
 import posixpath
-from collections.abc import Iterator, Sequence
+import re
+import sys
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -32,28 +29,14 @@ from pgan_tf.networks.growth import named_variables, set_alpha
 from pgan_tf.networks.layers.fast import speed_up
 from pgan_tf.runs.checkpoint_checks import NETWORKS, check_weights, whole_number
 from pgan_tf.runs.checkpoint_file import DAMAGED, ArrayFile, open_arrays, write_arrays
-from pgan_tf.runs.checkpoint_names import last_of_stages, latest, list_checkpoints, name_of, prune
+from pgan_tf.runs.files import what_to_do
 from pgan_tf.runs.metrics_file import METRICS
-from pgan_tf.runs.write_errors import what_to_do
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import size_in_words
+from tfrecords.common.paths import list_names
 
-__all__ = [
-    "NETWORKS",
-    "Checkpoint",
-    "DamagedError",
-    "assign_all",
-    "last_of_stages",
-    "latest",
-    "list_checkpoints",
-    "load_generator",
-    "prune",
-    "read",
-    "read_run",
-    "restore",
-    "save",
-]
-
+# The first versions counted stages from 0: `images-0000001000-stage-00.npz`.
+_NAME = re.compile(r"images-(\d{10,})-stage-(\d{2})(-of-\d{2})?\.npz", re.ASCII)
 # What a checkpoint holds beside the variables.
 _BESIDE = (
     *("images_shown", "stage_index", "config", "tick_metrics", "tick_first_image"),
@@ -64,34 +47,24 @@ _NO_RECORDS: np.ndarray = np.zeros((0, 2), np.int64)
 
 
 class DamagedError(UserError):
-    """A file that is no whole checkpoint."""
+    """The file is not a whole checkpoint."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint in memory.
-
-    Attributes:
-        path: where it was read.
-        images_shown: real images shown until then.
-        stage: the stage that they were shown in.
-        config: the run's configuration.
-        arrays: the variables' values by name: all of them, or of some networks only.
-        tick_metrics: `(steps, metrics)` float32, of the steps since the last tick.
-        tick_first_image: images shown until that tick.
-        bad_records: `(n, 2)` int64, the damaged records met until then; see `bad_records`.
-        num_devices: that trained, over all workers; 0 if that is not known.
-    """
+    """A checkpoint in memory."""
 
     path: str
     images_shown: int
-    stage: Stage
+    stage: Stage  # whose shape the networks have
     config: TrainingConfig
-    arrays: dict[str, np.ndarray]
+    arrays: dict[str, np.ndarray]  # the variables' values, of all networks or some only
+    # Of a run that stops between two ticks: `(iterations, len(METRICS))` float32, and the images
+    # shown when the tick began.
     tick_metrics: np.ndarray
     tick_first_image: int
-    bad_records: np.ndarray
-    num_devices: int
+    bad_records: np.ndarray  # see `BadRecords.met`
+    num_devices: int  # over all workers; 0 if unknown
 
     @property
     def alpha(self) -> float:
@@ -110,23 +83,10 @@ def save(
     bad_records: np.ndarray = _NO_RECORDS,
     num_devices: int = 0,
 ) -> str:
-    """Writes a checkpoint and returns its path.
+    """Writes a checkpoint and returns its path; see `Checkpoint` for what it holds.
 
-    The file gets its name only when it is complete.
-
-    Args:
-        folder: where to.
-        stage: whose shape the networks have.
-        variables: of networks and optimizers, by name.
-        images_shown: real images shown until now.
-        config: the run.
-        tick_metrics: see `Checkpoint`; absent at a tick.
-        tick_first_image: see `Checkpoint`; absent at a tick.
-        bad_records: see `Checkpoint`.
-        num_devices: see `Checkpoint`.
-
-    Raises:
-        UserError: it can't be written, such as on a full disk; older ones stay as they are.
+    The file gets its name only when it is complete. Raises UserError if it can't be written, such
+    as on a full disk; older ones stay as they are.
     """
     beside = {
         "images_shown": images_shown,
@@ -137,17 +97,17 @@ def save(
         "bad_records": bad_records,
         "num_devices": num_devices,
     }
-
-    def arrays() -> Iterator[tuple[str, np.ndarray]]:
-        for name, value in beside.items():
-            yield name, np.asarray(value)
-        for name, variable in variables.items():
-            yield name, variable.numpy()
-
-    path = posixpath.join(folder, name_of(images_shown, stage, config))
+    # One after the other: memory needs room for one only.
+    arrays = itertools.chain(
+        ((name, np.asarray(value)) for name, value in beside.items()),
+        ((name, variable.numpy()) for name, variable in variables.items()),
+    )
+    count = len(make_stages(config.schedule))
+    name = f"images-{images_shown:010d}-stage-{stage.number:02d}-of-{count:02d}.npz"
+    path = posixpath.join(folder, name)
     try:
         tf.io.gfile.makedirs(folder)
-        write_arrays(path, arrays())
+        write_arrays(path, arrays)
     except tf.errors.OpError as error:
         size = sum(math.prod(one.shape) * one.numpy().itemsize for one in variables.values())
         raise UserError(
@@ -158,16 +118,10 @@ def save(
 
 
 def read(path: str, networks: Sequence[str] | None = None) -> Checkpoint:
-    """Reads a checkpoint.
+    """Reads a checkpoint: all of it, or only the weights of some of `NETWORKS`.
 
-    Args:
-        path: the file.
-        networks: those of `NETWORKS` whose weights are read, and nothing else of what trains;
-            None reads all there is.
-
-    Raises:
-        DamagedError: it is damaged, or none of ours.
-        UserError: it cannot be read at all, or is another version's.
+    Raises DamagedError if it is damaged or none of ours; UserError if it can't be read, or was
+    written by another version.
     """
     try:
         with open_arrays(path) as file:
@@ -185,7 +139,6 @@ def read(path: str, networks: Sequence[str] | None = None) -> Checkpoint:
 
 
 def _read(path: str, file: ArrayFile, networks: Sequence[str] | None) -> Checkpoint:
-    """Reads an open checkpoint; see `read`. What is damaged is a ValueError or the like."""
     # Version 0.1.0 saved at ticks only.
     beside = {"tick_metrics": _NO_METRICS, "bad_records": _NO_RECORDS, "num_devices": np.array(0)}
     beside |= {name: file.read(name) for name in _BESIDE if name in file.names}
@@ -205,53 +158,85 @@ def _read(path: str, file: ArrayFile, networks: Sequence[str] | None) -> Checkpo
         ) from None
     stages = make_stages(config.schedule)
     stage = stages[whole_number(beside["stage_index"], len(stages) - 1)]
-    wanted = [
-        name
+    arrays = {
+        name: file.read(name)
         for name in file.names
         if name not in _BESIDE and (networks is None or name.split("/")[0] in networks)
-    ]
-    arrays = {name: file.read(name) for name in wanted}
+    }
     check_weights(arrays, stage, config.network, NETWORKS if networks is None else networks)
     return Checkpoint(
-        path=path,
-        images_shown=images_shown,
-        stage=stage,
-        config=config,
-        arrays=arrays,
-        tick_metrics=tick_metrics.reshape(-1, len(METRICS)),
-        tick_first_image=tick_first_image,
-        bad_records=bad_records.reshape(-1, 2),
-        num_devices=whole_number(beside["num_devices"], 2**31),
+        path,
+        images_shown,
+        stage,
+        config,
+        arrays,
+        tick_metrics.reshape(-1, len(METRICS)),
+        tick_first_image,
+        bad_records.reshape(-1, 2),
+        whole_number(beside["num_devices"], 2**31),
     )
 
 
-def restore(checkpoint: Checkpoint, variables: dict[str, keras.Variable]) -> None:
-    """Gives variables the values of a checkpoint: all of them, or none.
+def read_run(run_dir: str, networks: Sequence[str] | None = None) -> Checkpoint:
+    """Reads the last checkpoint of a run folder, as `read` does. UserError if there is none."""
+    path = latest(posixpath.join(run_dir, "checkpoints"))
+    if path is None:
+        raise UserError(
+            f"--run_dir: expected a run folder with checkpoints, got {run_dir!r}: name the "
+            f"--run_dir that train.py printed"
+        )
+    return read(path, networks)
 
-    Raises:
-        UserError: names or shapes differ; the variables are left as they were.
+
+def read_newest(folder: str) -> tuple[Checkpoint | None, list[str]]:
+    """Reads the newest whole checkpoint of a folder, if any; returns newer, damaged ones' paths.
+
+    Raises UserError if all of them are damaged, or one can't be read for another reason.
     """
-    assign_all(variables, checkpoint.arrays, checkpoint.path)
+    damaged: list[str] = []
+    newest_error: DamagedError | None = None
+    for path in reversed(list_checkpoints(folder)):
+        try:
+            return read(path), damaged
+        except DamagedError as error:
+            newest_error = newest_error or error
+            damaged.append(path)
+    if newest_error:
+        raise newest_error
+    return None, []
 
 
-def assign_all(
-    variables: dict[str, keras.Variable], arrays: dict[str, np.ndarray], source: str
-) -> None:
-    """Gives variables the values of arrays of the same names: all of them, or none.
+def set_aside(damaged: Sequence[str], instead: str) -> None:
+    """Renames damaged checkpoints, so that they are newest no more, and says so."""
+    for path in damaged:
+        tf.io.gfile.rename(path, path + ".damaged", overwrite=True)
+        print(
+            f"{path} is damaged: kept as {path}.damaged; going back to {instead}",
+            file=sys.stderr,
+            flush=True,
+        )
 
-    Raises:
-        UserError: names or shapes differ. `source` is named in the message.
+
+def restore(checkpoint: Checkpoint, variables: dict[str, keras.Variable], prefix: str = "") -> None:
+    """Gives variables the values of a checkpoint: all whose names begin so, or none.
+
+    Raises UserError if names or shapes differ; the variables are left as they were.
     """
+    arrays = {
+        name.removeprefix(prefix): array
+        for name, array in checkpoint.arrays.items()
+        if name.startswith(prefix)
+    }
     for name in sorted(variables.keys() ^ arrays.keys()):
         where = "lacks" if name in variables else "has, unexpectedly,"
         raise UserError(
-            f"{source} {where} {name}: it was written with other networks; choose its own "
+            f"{checkpoint.path} {where} {name}: it was written with other networks; choose its own "
             f"configuration or another --run_dir"
         )
     for name, variable in variables.items():
         if tuple(variable.shape) != arrays[name].shape:
             raise UserError(
-                f"{source}: expected {name} of shape {tuple(variable.shape)}, got "
+                f"{checkpoint.path}: expected {name} of shape {tuple(variable.shape)}, got "
                 f"{arrays[name].shape}: it was written with other networks; choose its own "
                 f"configuration or another --run_dir"
             )
@@ -262,36 +247,47 @@ def assign_all(
 def load_generator(
     checkpoint: Checkpoint, network: str = "average_generator", precision: str = "float32"
 ) -> keras.Model:
-    """Builds a generator with a checkpoint's weights and alpha.
-
-    Args:
-        checkpoint: from `read`.
-        network: `average_generator` or `generator`.
-        precision: a Keras dtype policy.
-    """
+    """Builds a checkpoint's `average_generator` or `generator`, in a Keras dtype policy."""
     model = build_generator(checkpoint.stage, checkpoint.config.network, precision=precision)
-    prefix = f"{network}/"
-    arrays = {
-        name.removeprefix(prefix): value
-        for name, value in checkpoint.arrays.items()
-        if name.startswith(prefix)
-    }
-    assign_all(named_variables(model), arrays, checkpoint.path)
+    restore(checkpoint, named_variables(model), f"{network}/")
     set_alpha(model, checkpoint.alpha)
     speed_up(model, winograd=not has_gpu())
     return model
 
 
-def read_run(run_dir: str, networks: Sequence[str] | None = None) -> Checkpoint:
-    """Reads the last checkpoint of a run folder; see `read`.
+def list_checkpoints(folder: str) -> list[str]:
+    """Returns the paths of all checkpoints, by images shown."""
+    return [path for _, _, path in _find(folder)]
 
-    Raises:
-        UserError: there is none.
+
+def latest(folder: str) -> str | None:
+    """Returns the path of the checkpoint with the most images shown, or None."""
+    paths = list_checkpoints(folder)
+    return paths[-1] if paths else None
+
+
+def last_of_stages(folder: str) -> list[str]:
+    """Returns the path of each stage's last checkpoint, in the order of stages."""
+    return list({stage_number: path for _, stage_number, path in _find(folder)}.values())
+
+
+def _find(folder: str) -> list[tuple[int, int, str]]:
+    """Returns images shown, stage number and path of each checkpoint, sorted."""
+    matches = filter(None, map(_NAME.fullmatch, list_names(folder)))
+    return sorted(
+        (int(match[1]), int(match[2]) + (not match[3]), posixpath.join(folder, match[0]))
+        for match in matches
+    )
+
+
+def prune(folder: str, keep: int) -> None:
+    """Removes all checkpoints but the last `keep`, and the last one of each stage.
+
+    What a process that was killed left half-written goes, too.
     """
-    path = latest(posixpath.join(run_dir, "checkpoints"))
-    if path is None:
-        raise UserError(
-            f"--run_dir: expected a run folder with checkpoints, got {run_dir!r}: name the "
-            f"--run_dir that train.py printed"
-        )
-    return read(path, networks)
+    for name in list_names(folder):
+        if name.endswith(".partial") and _NAME.fullmatch(name.removesuffix(".partial")):
+            tf.io.gfile.remove(posixpath.join(folder, name))
+    paths = list_checkpoints(folder)
+    for path in set(paths) - set(paths[-keep:]) - set(last_of_stages(folder)):
+        tf.io.gfile.remove(path)

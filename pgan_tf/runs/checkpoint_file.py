@@ -1,11 +1,8 @@
 """The file of a checkpoint: arrays by name, written and read one by one.
 
-It is an archive as `numpy.savez` writes it: a zip of .npy files, not compressed. So an array
-takes as much memory as it takes of the file: what the file says of shapes is never believed
-further than that.
+It is an archive as `numpy.savez` writes it, a zip of .npy files, not compressed. So an array takes
+as much memory as its bytes in the file, whatever the file says of its shape.
 """
-
-from __future__ import annotations
 
 import contextlib
 import io
@@ -21,42 +18,25 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.runs.files import whole_file
-from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.paths import check_regular_file
 
-# What reading bytes that are no archive of ours comes to, by where they go wrong.
+# What reading bytes that are no archive of ours raises, in zipfile, NumPy and here.
 DAMAGED = (
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    OSError,
-    MemoryError,
-    RuntimeError,
-    SyntaxError,
-    struct.error,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
+    *(ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError, OSError),
+    *(MemoryError, RuntimeError, SyntaxError, struct.error, tokenize.TokenError),
+    *(zipfile.BadZipFile, zlib.error),
 )
 
 _CHUNK = 2**20
-# Our archives' lists of members have a tenth of that. zipfile reads them at once.
+# zipfile reads the list of members at once; ours have a tenth of that.
 _LARGEST_READ = 2**22
 _ENDING = ".npy"
 
 
 def write_arrays(path: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
-    """Writes a file of arrays; it gets its name when it is complete.
+    """Writes names and arrays, asked for one by one; the file gets its name when complete.
 
-    Args:
-        path: where to.
-        arrays: each one and its name; they are asked for one after the other, so that no more
-            than one needs to be in memory.
-
-    Raises:
-        tf.errors.OpError: it can't be written, such as on a full disk.
+    Raises `tf.errors.OpError` if it can't be written, such as on a full disk.
     """
     with whole_file(path) as file, zipfile.ZipFile(_Output(file), "w") as archive:
         for name, array in arrays:
@@ -65,14 +45,9 @@ def write_arrays(path: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
 
 
 class ArrayFile:
-    """A file of arrays that is open; see `open_arrays`."""
+    """An open file of arrays. All here raises one of `DAMAGED` where the file is wrong."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
-        """Reads the list of members, and checks that they have a place in the file.
-
-        Raises:
-            Exception: one of `DAMAGED`.
-        """
         self._archive = zipfile.ZipFile(_Input(file, size))
         members = self._archive.infolist()
         self.names = [member.filename.removesuffix(_ENDING) for member in members]
@@ -87,11 +62,7 @@ class ArrayFile:
             raise ValueError("arrays larger than the file")
 
     def read(self, name: str) -> np.ndarray:
-        """Reads an array of numbers or text, and checks it against its checksum.
-
-        Raises:
-            Exception: one of `DAMAGED`; KeyError where there is no such array.
-        """
+        """Reads an array of numbers or text, and checks it against its checksum."""
         member = self._archive.getinfo(name + _ENDING)
         with self._archive.open(member) as file:
             if np.lib.format.read_magic(file) != (1, 0):
@@ -113,10 +84,7 @@ class ArrayFile:
 def open_arrays(path: str) -> Iterator[ArrayFile]:
     """Opens a file of arrays, local or remote.
 
-    Raises:
-        UserError: it is no file but a folder, a pipe or a device.
-        tf.errors.OpError: it can't be opened.
-        Exception: one of `DAMAGED`.
+    Raises UserError for a folder, a pipe or a device; `tf.errors.OpError` if it can't be opened.
     """
     check_regular_file(path)
     size = tf.io.gfile.stat(path).length
@@ -125,7 +93,7 @@ def open_arrays(path: str) -> Iterator[ArrayFile]:
 
 
 class _Output:
-    """A file that is only written to: zipfile then asks for nothing else."""
+    """A file that can only be written to, so that zipfile asks for nothing else."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self.flush, self.close = file, file.flush, file.close
@@ -136,7 +104,7 @@ class _Output:
 
 
 class _Input:
-    """A file that is read in parts that it has, and that memory has room for."""
+    """A file whose parts are read only where they are inside of it, and not too large."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self._size, self._at = file, size, 0

@@ -1,6 +1,4 @@
-"""The pictures that a run was trained on, found again by what its flags.txt says."""
-
-from __future__ import annotations
+"""The pictures that a run was trained on, found again by its flags.txt."""
 
 import dataclasses
 import posixpath
@@ -20,23 +18,14 @@ from tfrecords.pictures.source import PictureOptions
 
 @dataclasses.dataclass(frozen=True)
 class RunData:
-    """Where pictures are and what becomes of them: as train.py's flags of the same names.
+    """Where pictures are and what becomes of them, as train.py's flags of the same names."""
 
-    Attributes:
-        data: a folder of TFRecords, or what they are made from; empty where it is unknown.
-        data_cache: where what was made is kept.
-        options: what becomes of each picture.
-        labels: where labels come from; None for the data's own.
-        tfds_data_dir: where TensorFlow Datasets keeps its files; None for its own place.
-        looked_for: where the data are not, though they should be.
-    """
-
-    data: str
+    data: str  # empty if unknown
     data_cache: str
     options: PictureOptions
     labels: str | None = None
     tfds_data_dir: str | None = None
-    looked_for: tuple[str, ...] = ()
+    looked_for: tuple[str, ...] = ()  # where the data should be and are not
 
 
 def find_data(
@@ -47,15 +36,15 @@ def find_data(
     *,
     chosen: bool = True,
 ) -> DatasetInfo:
-    """Returns the data set that a generator was trained on.
+    """Returns the dataset that a generator was trained on.
 
     Args:
         wanted: where it is.
-        num_channels: of the generator's pictures.
+        num_channels: channels of the generator's pictures.
         label_size: the generator's classes; 0 for any.
-        begun: the run's configuration, which tells of its data; None where there is no run.
-        chosen: whether somebody asked for just these data: that they are others than the
-            run's is no error then, and a line says so.
+        begun: the run's configuration, which describes its data; None where there is no run.
+        chosen: the user named these data: if they are not the run's, a line says so, and it is
+            no error.
 
     Raises:
         UserError: it is not there, or another one.
@@ -94,7 +83,7 @@ def find_data(
 
 
 def _describe_other(begun: TrainingConfig, info: DatasetInfo, data_cache: str) -> str:
-    """Says in what data are others than a run's; "" where they are not, or in order only."""
+    """Returns how data differ from a run's, but for their order; empty if they do not."""
     resolution, with_labels = begun.network.resolution, begun.network.label_size > 0
     data = identify(info, resolution, data_cache, with_labels=with_labels)
     found = dataclasses.replace(begun, dataset=name_in_words(info), data=data)
@@ -117,19 +106,18 @@ def read_run_data(run_dir: str) -> RunData | None:
             f"pixels, got {resolution[:40]!r}: put back the file that train.py wrote"
         )
 
-    given_paths = {"data_cache": "datasets", **flags}
-    found = {
-        name: value and find_path(name, value, run_dir, flags.get("run_dir", ""))[0]
-        for name, value in given_paths.items()
-        if name in ("data", "data_cache", "labels", "tfds_data_dir")
-    }
-    _, looked_for = find_path("data", flags["data"], run_dir, flags.get("run_dir", ""))
+    paths, looked_for = {"data_cache": "datasets", **flags}, {}
+    for name in ("data", "data_cache", "labels", "tfds_data_dir"):
+        if paths.get(name):
+            paths[name], looked_for[name] = find_path(
+                name, paths[name], run_dir, flags.get("run_dir", "")
+            )
     upscaling = {"allow_upscaling": True, "noallow_upscaling": False}
     given = [value for name, value in upscaling.items() if name in flags]
     defaults = PictureOptions()
     return RunData(
-        found["data"],
-        found["data_cache"],
+        paths["data"],
+        paths["data_cache"],
         PictureOptions(
             resolution=int(resolution) if resolution else None,
             num_channels=1 if flags.get("channels") == "gray" else 3,
@@ -138,7 +126,7 @@ def read_run_data(run_dir: str) -> RunData | None:
             allow_upscaling=given[-1] if given else None,
             white_level=float(flags["white_level"]) if flags.get("white_level") else None,
         ),
-        found.get("labels"),
-        found.get("tfds_data_dir"),
-        tuple(looked_for),
+        paths.get("labels"),
+        paths.get("tfds_data_dir"),
+        tuple(looked_for["data"]),
     )

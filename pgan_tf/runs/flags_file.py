@@ -1,6 +1,4 @@
-"""A run's flags.txt: the flags of train.py that do the same again, from any working folder."""
-
-from __future__ import annotations
+"""A run's flags.txt: train.py's flags that do the same again, from any working folder."""
 
 import os
 import posixpath
@@ -12,30 +10,19 @@ import tensorflow as tf
 from pgan_tf.runs.small_files import read_text
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.remote import is_remote
+from tfrecords.common.paths import is_remote
 from tfrecords.format.dataset_info import is_dataset_folder
 from tfrecords.sources.by_name import split_kind
 
-# Flags whose values are paths, and what else these may be.
-_PATHS: dict[str, frozenset[str]] = {
-    "data": frozenset(),
-    "data_cache": frozenset(),
-    "inception": frozenset(),
-    "init_from": frozenset(),
-    "labels": frozenset({"folders", "none", "wanted"}),
-    "run_dir": frozenset(),
-    "tfds_data_dir": frozenset(),
-}
+# Flags whose values are paths; but some words of --labels are none.
+_PATHS = ("data", "data_cache", "inception", "init_from", "labels", "run_dir", "tfds_data_dir")
+_LABEL_WORDS = ("folders", "none", "wanted")
 
 
 def flags_text(values: Mapping[str, Any]) -> str:
-    """Returns flags as the lines of a --flagfile, with whole paths.
+    """Returns flags, by name, as the lines of a --flagfile with whole paths.
 
-    Args:
-        values: by the flags' names; None for those without a value.
-
-    Raises:
-        UserError: a value cannot be written so.
+    None is a flag without a value. Raises UserError if a value can't be written so.
     """
     lines = []
     for name, value in sorted(values.items()):
@@ -47,28 +34,15 @@ def flags_text(values: Mapping[str, Any]) -> str:
 
 
 def read_flags(run_dir: str) -> dict[str, str]:
-    """Returns the flags of a run's flags.txt as they stand there: name to value.
-
-    It is "" for lines like `--name`. There are none without such a file.
-    """
-    pairs = [line[2:].partition("=") for line in _read_lines(run_dir)]
-    return {name: value for name, _, value in pairs}
+    """Returns the values in a run's flags.txt by name, "" for `--name`; none without a file."""
+    return {name: value for name, _, value in _read_lines(run_dir)}
 
 
 def find_path(name: str, value: str, run_dir: str, old_run_dir: str) -> tuple[str, list[str]]:
-    """Finds what a path of flags.txt means now.
+    """Returns what a flag's path is now; if nothing is there, also where it was looked for.
 
-    A run folder may have moved together with what lies around it; and before flags.txt had whole
-    paths, they were those of the folder that train.py was started in.
-
-    Args:
-        name: of the flag.
-        value: its value in flags.txt.
-        run_dir: the run folder.
-        old_run_dir: the run folder as flags.txt has it.
-
-    Returns:
-        The flag's value now, and where it was looked for without success, if it was.
+    A run folder may have moved from `old_run_dir`, together with what lies around it; and before
+    flags.txt had whole paths, they were those of the folder that train.py was started in.
     """
     prefix, path = _split(name, value)
     if not path:
@@ -82,11 +56,10 @@ def find_path(name: str, value: str, run_dir: str, old_run_dir: str) -> tuple[st
 
 
 def located_flags(run_dir: str) -> list[str]:
-    """Returns the lines of a run's flags.txt, with paths as `find_path` finds them."""
+    """Returns the lines of a run's flags.txt, with paths as they are now."""
     old_run_dir = read_flags(run_dir).get("run_dir", "")
     lines = []
-    for line in _read_lines(run_dir):
-        name, equals, value = line[2:].partition("=")
+    for name, equals, value in _read_lines(run_dir):
         if name == "flagfile":  # no line of ours, and it would lead to any file
             continue
         if value and name != "run_dir":
@@ -95,17 +68,18 @@ def located_flags(run_dir: str) -> list[str]:
     return lines
 
 
-def _read_lines(run_dir: str) -> list[str]:
+def _read_lines(run_dir: str) -> list[tuple[str, str, str]]:
+    """Returns name, equals sign and value of each flag in a run's flags.txt."""
     path = posixpath.join(run_dir, "flags.txt")
     if not tf.io.gfile.exists(path):
         return []
     lines = read_text(path, most_bytes=2**20).splitlines()
-    return [line.strip() for line in lines if line.startswith("--")]
+    return [line.strip()[2:].partition("=") for line in lines if line.startswith("--")]
 
 
 def _split(name: str, value: str) -> tuple[str, str]:
     """Returns what stands before a flag's path, and the path; "" if it has none."""
-    if name not in _PATHS or value in _PATHS[name] or is_remote(value):
+    if name not in _PATHS or is_remote(value) or (name == "labels" and value in _LABEL_WORDS):
         return value, ""
     if name == "data" and not is_dataset_folder(os.path.expanduser(value)):
         return split_kind(value)

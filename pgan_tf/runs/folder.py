@@ -10,8 +10,6 @@
 - `init_from.txt`: what came from another run, see `init_from`
 """
 
-from __future__ import annotations
-
 import os
 import posixpath
 from collections.abc import Iterator
@@ -20,23 +18,19 @@ from contextlib import contextmanager
 import tensorflow as tf
 
 from pgan_tf.config.training import CHANGEABLE, TrainingConfig, differences
-from pgan_tf.runs.files import write_file
+from pgan_tf.runs.files import what_to_do, write_file
 from pgan_tf.runs.small_files import read_text
-from pgan_tf.runs.write_errors import what_to_do
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import remove_partial_files
 from tfrecords.common.locking import locked
-from tfrecords.common.paths import list_names
-from tfrecords.common.remote import is_remote
+from tfrecords.common.paths import is_remote, list_names
 
 # What an opening that was broken off may leave: not somebody else's files.
-_OWN_NAMES = frozenset({"samples", "flags.txt", "flags.txt.partial", "config.json.partial"})
-
-# What the chief shows to other workers before anything stays; of a killed one it goes as the rest.
+_OWN_NAMES = {"samples", "flags.txt", "flags.txt.partial", "config.json.partial"}
+# What the chief shows to other workers before anything stays. A killed chief's is removed later.
 _SHOWN = "config.json.partial"
-
 # Of `config.differences`: what other pictures change, and no flag.
-_OF_THE_DATA = frozenset({"dataset", "labels of the data"})
+_OF_THE_DATA = {"dataset", "labels of the data"}
 
 
 def checkpoint_folder(run_dir: str) -> str:
@@ -45,31 +39,21 @@ def checkpoint_folder(run_dir: str) -> str:
 
 
 def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
-    """Makes a run folder, or checks that an existing one is of the same run.
+    """Makes a run folder, or opens that of the same run again; `flags` becomes its flags.txt.
 
-    Args:
-        run_dir: the folder.
-        config: what the run computes.
-        flags: the contents of flags.txt.
-
-    Raises:
-        UserError: it can't be written, or as `check_folder` does.
+    Raises UserError if it can't be written, and as `check_folder` does.
     """
     with _readable_place(run_dir):
         check_folder(run_dir, config)
         tf.io.gfile.makedirs(posixpath.join(run_dir, "samples"))
         for folder in ("", "samples", "scores", "checkpoints"):
             remove_partial_files(posixpath.join(run_dir, folder))
-        _write(posixpath.join(run_dir, "flags.txt"), flags)
-        _write(posixpath.join(run_dir, "config.json"), config.to_json())
+        write_file(posixpath.join(run_dir, "flags.txt"), flags.encode())
+        write_file(posixpath.join(run_dir, "config.json"), config.to_json().encode())
 
 
 def check_folder(run_dir: str, config: TrainingConfig) -> None:
-    """Checks that a folder can be a run's: it is new, empty, or of the same run.
-
-    Raises:
-        UserError: it holds something else, or another configuration.
-    """
+    """Raises UserError unless a folder is new, empty, or of a run with this configuration."""
     begun = read_config(run_dir)
     if begun is not None:
         check_same_run(begun, config, run_dir)
@@ -78,11 +62,7 @@ def check_folder(run_dir: str, config: TrainingConfig) -> None:
 
 
 def check_place(run_dir: str) -> None:
-    """Checks that a folder is new, empty, or a run's, of whatever configuration.
-
-    Raises:
-        UserError: it holds something else, or can't be written.
-    """
+    """Raises UserError unless a folder is new, empty or any run's, and can be written."""
     if tf.io.gfile.exists(posixpath.join(run_dir, "config.json")):
         return
     if _has_begun(run_dir):
@@ -105,7 +85,7 @@ def check_place(run_dir: str) -> None:
 
 
 def lost_config(run_dir: str) -> UserError:
-    """Returns the error of a run folder with checkpoints and without config.json."""
+    """Returns the error for a run folder with checkpoints and without config.json."""
     return UserError(
         f"--run_dir: expected config.json beside the checkpoints, got none in {run_dir!r}: put "
         f"it back (each checkpoint holds it, as `config`), or name another --run_dir"
@@ -116,14 +96,10 @@ def lost_config(run_dir: str) -> UserError:
 def locked_run(run_dir: str) -> Iterator[None]:
     """Keeps other processes from a run folder, which is made if need be; see `locking.locked`.
 
-    Raises:
-        UserError: another process trains it, or it can't be made.
+    Raises UserError if another process trains it, or it can't be made.
     """
-    busy = (
-        f"--run_dir: another process is training {run_dir}: wait until it has ended, or name "
-        "another"
-    )
-    with locked(run_dir, busy):
+    busy = f"another process is training {run_dir}: wait until it has ended, or name another"
+    with locked(run_dir, f"--run_dir: {busy}"):
         if not is_remote(run_dir) and not os.path.isdir(run_dir):
             raise UserError(
                 f"--run_dir: expected a folder that can be made, got {run_dir!r}: name another"
@@ -133,11 +109,7 @@ def locked_run(run_dir: str) -> Iterator[None]:
 
 @contextmanager
 def shown_to_workers(run_dir: str, config: TrainingConfig) -> Iterator[None]:
-    """Shows a run to the other workers, for `join_run`, in a file that goes again.
-
-    Raises:
-        UserError: it can't be written.
-    """
+    """Shows a run to the other workers, for `join_run`, in a file that goes again."""
     path = posixpath.join(run_dir, _SHOWN)
     with _readable_place(run_dir):
         tf.io.gfile.makedirs(run_dir)
@@ -150,15 +122,7 @@ def shown_to_workers(run_dir: str, config: TrainingConfig) -> Iterator[None]:
 
 
 def join_run(run_dir: str, config: TrainingConfig) -> None:
-    """Checks that the chief shows this run in this folder.
-
-    Args:
-        run_dir: the folder.
-        config: what this worker computes.
-
-    Raises:
-        UserError: it is not here, or this worker's flags are others.
-    """
+    """Raises UserError unless the chief shows a run of this worker's flags in this folder."""
     begun = read_config(run_dir, _SHOWN)
     if begun is None:
         raise UserError(
@@ -173,15 +137,7 @@ def join_run(run_dir: str, config: TrainingConfig) -> None:
 
 
 def read_config(run_dir: str, name: str = "config.json") -> TrainingConfig | None:
-    """Returns the configuration that a run folder was opened with last, None of a new one.
-
-    Args:
-        run_dir: the folder.
-        name: of the file in it.
-
-    Raises:
-        UserError: it is damaged.
-    """
+    """Returns the configuration in a run folder, None in a new one. UserError if damaged."""
     path = posixpath.join(run_dir, name)
     if not tf.io.gfile.exists(path):
         return None
@@ -196,13 +152,9 @@ def read_config(run_dir: str, name: str = "config.json") -> TrainingConfig | Non
 
 
 def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tuple[str, ...]:
-    """Checks that two configurations are of one run; its length and batches may change.
+    """Returns what has changed in a run, a few words each: its length and batches may.
 
-    Returns:
-        What has changed, a few words each.
-
-    Raises:
-        UserError: another field differs; all that do are named.
+    Raises UserError if another field differs; it names all that do.
     """
     different = {
         name: f"{name} was {before} and is {now}"
@@ -228,26 +180,12 @@ def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tu
 
 
 def _has_begun(run_dir: str) -> bool:
-    """Says whether there are checkpoints, with which another run may begin."""
+    """True if there are checkpoints, with which another run may begin."""
     return any(name.endswith(".npz") for name in list_names(checkpoint_folder(run_dir)))
 
 
 @contextmanager
-def readable_errors(path: str) -> Iterator[None]:
-    """Turns an error of writing, such as on a full disk, into one line."""
-    try:
-        yield
-    except tf.errors.OpError as error:
-        raise UserError(
-            f"{path}: expected a file that can be written, got {error.message.splitlines()[0]}: "
-            f"{what_to_do(error)}; the same command goes on from the last checkpoint, which is "
-            f"whole"
-        ) from None
-
-
-@contextmanager
 def _readable_place(run_dir: str) -> Iterator[None]:
-    """Turns an error of opening a run folder into one line."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -255,7 +193,3 @@ def _readable_place(run_dir: str) -> Iterator[None]:
             f"--run_dir: expected a folder that can be written, got {run_dir!r} ({error.message}): "
             f"{what_to_do(error)}"
         ) from None
-
-
-def _write(path: str, text: str) -> None:
-    write_file(path, text.encode())

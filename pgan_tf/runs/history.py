@@ -1,6 +1,4 @@
-"""How a run went: what it left behind, read again."""
-
-from __future__ import annotations
+"""How a run went, read from its folder: ticks and sheets of samples."""
 
 import dataclasses
 import io
@@ -18,29 +16,26 @@ from pgan_tf.runs.small_files import read_file
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import list_names
 
-# What decoding bytes that are no picture comes to.
-_NO_PICTURE = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, MemoryError)
+# What Pillow raises for bytes that are no picture, or one too large.
+_NO_PICTURE = (
+    *(OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, MemoryError),
+    *(Image.DecompressionBombWarning, Image.DecompressionBombError),
+)
 _SHEET_NAME = re.compile(r"fakes-(\d{1,12}\.\d{3})\.png", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True)
 class Sheet:
-    """A sheet of samples.
-
-    Attributes:
-        path: of the PNG file.
-        images_shown: when it was drawn.
-    """
+    """A sheet of samples."""
 
     path: str
-    images_shown: int
+    images_shown: int  # when it was drawn
 
 
 def read_metrics(run_dir: str) -> list[dict[str, Any]]:
-    """Returns the ticks of metrics.jsonl; lines of another `kind` are left out.
+    """Returns the ticks of metrics.jsonl, in order; each has kimg, resolution, phase and alpha.
 
-    Raises:
-        UserError: there are none, or one does not say where the run stood.
+    Raises UserError if there are none, or one does not say where the run stood.
     """
     rows = read_ticks(run_dir)
     for row in rows:
@@ -57,11 +52,7 @@ def read_metrics(run_dir: str) -> list[dict[str, Any]]:
 
 
 def list_sheets(run_dir: str) -> list[Sheet]:
-    """Returns the sheets of a run's samples folder, in the order of training.
-
-    Raises:
-        UserError: there are none.
-    """
+    """Returns a run's sheets of fakes, in the order of training. UserError if there are none."""
     folder = posixpath.join(run_dir, "samples")
     matches = [match for match in map(_SHEET_NAME.fullmatch, list_names(folder)) if match]
     if not matches:
@@ -73,17 +64,13 @@ def list_sheets(run_dir: str) -> list[Sheet]:
 
 
 def read_sheet(path: str) -> tuple[bytes, Image.Image]:
-    """Returns a sheet's PNG file, and its picture in RGB.
-
-    Raises:
-        UserError: it can't be read, or decoded.
-    """
+    """Returns a sheet's PNG file, and its picture in RGB. UserError if it can't be decoded."""
     contents = read_file(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return contents, Image.open(io.BytesIO(contents), formats=["PNG"]).convert("RGB")
-    except (*_NO_PICTURE, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+    except _NO_PICTURE as error:
         raise UserError(
             f"{path}: expected a sheet of samples, got {ascii(str(error))[1:-1][:120]}: remove it"
         ) from None

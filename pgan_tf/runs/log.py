@@ -1,6 +1,4 @@
-"""What a run writes while it trains: metrics and sample sheets, to files and for TensorBoard."""
-
-from __future__ import annotations
+"""What a run writes while it trains, to files and for TensorBoard."""
 
 import posixpath
 from typing import Any
@@ -9,23 +7,19 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.runs import sheets
-from pgan_tf.runs.files import write_file
-from pgan_tf.runs.folder import readable_errors
+from pgan_tf.runs.files import readable_errors, write_file
 from pgan_tf.runs.metrics_file import append_rows, drop_rows_after, read_ticks
 
 
 class RunLog:
-    """Writes the metrics and sample sheets of ticks, to files and for TensorBoard.
+    """Writes the metrics and sample sheets of ticks.
 
     Attributes:
-        seconds: of training until the last one that was there when the log was opened.
+        seconds: of training, until the last tick that was there when the log was opened.
     """
 
     def __init__(self, run_dir: str, images_shown: int) -> None:
-        """Opens the log where a run begins or goes on.
-
-        Ticks later than `images_shown` are dropped: they will come again. So are scores.
-        """
+        """Opens the log where a run begins or goes on; later ticks and scores are dropped."""
         self._run_dir = run_dir
         self._events = posixpath.join(run_dir, "events.out.tfevents…")
         drop_rows_after(run_dir, images_shown)
@@ -41,7 +35,7 @@ class RunLog:
             write_file(path, text.encode())
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
-        """Appends one tick's metrics; `images_shown` is among them."""
+        """Appends a tick's metrics, `images_shown` among them."""
         append_rows(self._run_dir, [metrics])
         with readable_errors(self._events), self._writer.as_default(step=metrics["images_shown"]):
             for name, value in metrics.items():

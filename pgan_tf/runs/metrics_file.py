@@ -1,12 +1,9 @@
-"""`metrics.jsonl`: the figures of a run, one JSON object a line.
+"""`metrics.jsonl`: a run's numbers, one JSON object a line, each with `images_shown`.
 
 A line without `kind` is a tick's (`training.tick.Tick.summary`). Others, such as scores
-(`metrics.score`), say what they are. All have `images_shown`.
+(`metrics.score`), say what they are.
 """
 
-from __future__ import annotations
-
-import io
 import json
 import posixpath
 from collections.abc import Iterable
@@ -14,39 +11,29 @@ from typing import Any
 
 import tensorflow as tf
 
-from pgan_tf.runs.files import write_file
-from pgan_tf.runs.folder import readable_errors
+from pgan_tf.runs.files import readable_errors, write_file
 from pgan_tf.runs.small_files import is_count, is_number, read_file
 from tfrecords.common.errors import UserError
 
 # What an iteration reports, each a mean over the global batch.
-METRICS = (
-    "discriminator_loss",
-    "generator_loss",
-    "real_score",
-    "fake_score",
-    "gradient_norm",
-)
-
-# Two years of ticks.
-_MOST_BYTES = 2**26
+METRICS = ("discriminator_loss", "generator_loss", "real_score", "fake_score", "gradient_norm")
+_MOST_BYTES = 2**26  # two years of ticks
 
 
 def metrics_path(run_dir: str) -> str:
-    """Returns where a run's figures are."""
+    """Returns the path of a run's metrics."""
     return posixpath.join(run_dir, "metrics.jsonl")
 
 
 def read_rows(run_dir: str) -> list[dict[str, Any]]:
-    """Returns the lines of a run's figures, none where there is no file.
+    """Returns all lines, none where there is no file.
 
-    A last line that was cut off, or is being written, is left out.
-
-    Raises:
-        UserError: another line is damaged.
+    A last line that was cut off, or is being written, is left out. Raises UserError if another
+    one is damaged.
     """
     path = metrics_path(run_dir)
-    return [_parse(line, path, number) for number, line in _whole_lines(path)]
+    lines, _ = _read_lines(path)
+    return [_parse(line, path, number) for number, line in lines.items()]
 
 
 def read_ticks(run_dir: str) -> list[dict[str, Any]]:
@@ -55,15 +42,13 @@ def read_ticks(run_dir: str) -> list[dict[str, Any]]:
 
 
 def append_rows(run_dir: str, rows: Iterable[dict[str, Any]]) -> None:
-    """Adds lines; one that was cut off before them is dropped.
-
-    Raises:
-        UserError: the disk is full.
-    """
+    """Adds lines, and drops one that was cut off before them. UserError if the disk is full."""
     path = metrics_path(run_dir)
     with readable_errors(path):
-        if tf.io.gfile.exists(path) and not _ends_in_a_whole_line(path):
-            _write_lines(path, (line for _, line in _whole_lines(path)))
+        if tf.io.gfile.exists(path) and tf.io.gfile.stat(path).length:
+            lines, cut_off = _read_lines(path)
+            if cut_off:
+                _write_lines(path, lines.values())
         with tf.io.gfile.GFile(path, "a") as file:
             file.write("".join(json.dumps(row) + "\n" for row in rows))
 
@@ -71,31 +56,27 @@ def append_rows(run_dir: str, rows: Iterable[dict[str, Any]]) -> None:
 def drop_rows_after(run_dir: str, images_shown: int) -> None:
     """Drops the lines of more images than that: where a run goes on, they come again.
 
-    Raises:
-        UserError: a line is damaged, or the disk is full.
+    Raises UserError if a line is damaged, or the disk is full.
     """
     path = metrics_path(run_dir)
     if not tf.io.gfile.exists(path):
         return
+    lines, _ = _read_lines(path)
     kept = [
         line
-        for number, line in _whole_lines(path)
+        for number, line in lines.items()
         if _parse(line, path, number)["images_shown"] <= images_shown
     ]
     with readable_errors(path):
         _write_lines(path, kept)
 
 
-def _whole_lines(path: str) -> list[tuple[int, str]]:
-    """Returns the lines that are not blank, without their ends, by their numbers from 1."""
+def _read_lines(path: str) -> tuple[dict[int, str], str]:
+    """Returns lines by number, from 1, without blank ones; and what was cut off at the end."""
     if not tf.io.gfile.exists(path):
-        return []
-    text = read_file(path, _MOST_BYTES).decode(errors="replace")
-    return [
-        (number, line[:-1])
-        for number, line in enumerate(io.StringIO(text, newline="\n"), start=1)
-        if line.endswith("\n") and line.strip()
-    ]
+        return {}, ""
+    *lines, cut_off = read_file(path, _MOST_BYTES).decode(errors="replace").split("\n")
+    return {number: line for number, line in enumerate(lines, start=1) if line.strip()}, cut_off
 
 
 def _parse(line: str, path: str, number: int) -> dict[str, Any]:
@@ -117,7 +98,7 @@ def _parse(line: str, path: str, number: int) -> dict[str, Any]:
 
 
 def _misfit(row: dict[str, Any]) -> str | None:
-    """Returns the name of a tick's field that can't be what it holds, None where all can.
+    """Returns the name of a tick's field with an impossible value, None if all are possible.
 
     Numbers may be missing, or NaN; where the run stood may not.
     """
@@ -133,15 +114,6 @@ def _misfit(row: dict[str, Any]) -> str | None:
         if not fits:
             return name
     return None
-
-
-def _ends_in_a_whole_line(path: str) -> bool:
-    size = tf.io.gfile.stat(path).length
-    if size == 0:
-        return True
-    with tf.io.gfile.GFile(path, "rb") as file:
-        file.seek(size - 1)
-        return file.read(1) == b"\n"
 
 
 def _write_lines(path: str, lines: Iterable[str]) -> None:

@@ -1,7 +1,5 @@
 """Sheets of samples: many small pictures side by side."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from pgan_tf.config.training import NetworkConfig
@@ -9,35 +7,26 @@ from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
 from pgan_tf.runs.files import write_file
 from tfrecords.pictures.picture_file import encode_picture
 
-# A sheet of samples is about this large, in pixels.
-_SHEET_WIDTH, _SHEET_HEIGHT = 1024, 512
+_SHEET_WIDTH, _SHEET_HEIGHT = 1024, 512  # about, in pixels
 
 
 def sheet_shape(resolution: int) -> tuple[int, int]:
-    """Returns columns and rows of a sheet of samples that is pleasant to look at."""
+    """Returns columns and rows of a sheet of samples for pictures of so many pixels."""
     return max(4, min(16, _SHEET_WIDTH // resolution)), max(2, min(8, _SHEET_HEIGHT // resolution))
 
 
 def sheet_inputs(config: NetworkConfig, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the latents and labels that a run's sheets show at every tick.
-
-    With classes, each column is one class.
-    """
+    """Returns the latents and labels of a run's sheets; with classes, each column is one."""
     columns, rows = sheet_shape(config.resolution)
     latents = latents_from_seeds(range(seed, seed + columns * rows), config.latent_size)
     return latents, one_hot_labels(list(range(columns)) * rows, config.label_size)
 
 
 def make_grid(pictures: np.ndarray, columns: int, resolution: int) -> np.ndarray:
-    """Lays pictures out in rows, each enlarged to `resolution` by nearest neighbour.
+    """Lays `(n, r, r, channels)` uint8 pictures out in rows, the last one filled up with white.
 
-    Args:
-        pictures: `(n, r, r, channels)` uint8, where r divides `resolution`.
-        columns: pictures in a row; the last row is filled up with white.
-        resolution: of one picture in the grid, in pixels.
-
-    Returns:
-        `(rows * resolution, columns * resolution, channels)` uint8.
+    Each is enlarged by nearest neighbor to `resolution`, a multiple of r. Returns
+    `(rows * resolution, columns * resolution, channels)` uint8.
     """
     scale = resolution // pictures.shape[1]
     pictures = pictures.repeat(scale, axis=1).repeat(scale, axis=2)

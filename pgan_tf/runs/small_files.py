@@ -1,30 +1,23 @@
-"""Reads small files of a run folder or an export, which may hold anything."""
-
-from __future__ import annotations
+"""Reads small files of a run folder or an export, which may hold anything. No TensorFlow."""
 
 import json
 from typing import Any
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.remote import read_whole
+from tfrecords.common.paths import read_whole
 
-# No sheet of samples comes near it.
-_MOST_BYTES = 2**28
+_MOST_BYTES = 2**28  # no sheet of samples comes near it
 # Objects in memory are twenty times as large as the least text that makes them.
 _MOST_JSON_BYTES = 2**24
 
 
 def read_file(path: str, most_bytes: int = _MOST_BYTES) -> bytes:
-    """Reads a file, local or remote.
-
-    Raises:
-        UserError: it can't be read, is no file but a folder or a pipe, or too large.
-    """
+    """Reads a file. Raises UserError if it is too large, a folder or a pipe, or can't be read."""
     return read_whole(path, most_bytes)
 
 
-def read_text(path: str, most_bytes: int = _MOST_BYTES) -> str:
-    """Reads a text in UTF-8; see `read_file`."""
+def read_text(path: str, most_bytes: int) -> str:
+    """Reads text in UTF-8. Raises UserError if it is none, and as `read_file` does."""
     try:
         return read_file(path, most_bytes).decode()
     except UnicodeDecodeError as error:
@@ -34,25 +27,20 @@ def read_text(path: str, most_bytes: int = _MOST_BYTES) -> str:
         ) from None
 
 
-def read_json(path: str, most_bytes: int = _MOST_JSON_BYTES) -> Any:
-    """Reads a file of JSON; see `read_file`.
-
-    Raises:
-        UserError: it is none, or as `read_file` does.
-    """
+def read_json(path: str) -> Any:
+    """Reads JSON. Raises UserError if it is none, and as `read_file` does."""
+    contents = read_file(path, _MOST_JSON_BYTES)
     try:
-        return json.loads(read_file(path, most_bytes))
-    except UserError:
-        raise
+        return json.loads(contents)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: expected JSON, got {error}") from None
 
 
 def is_number(value: Any) -> bool:
-    """Says whether a value of JSON is a number to reckon with: no bool, NaN or infinity."""
+    """True for a finite number of JSON; False for bools, NaN, infinity and the rest."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e100
 
 
 def is_count(value: Any) -> bool:
-    """Says whether a value of JSON is a whole number of images, steps or pixels."""
+    """True for a whole number of images, steps or pixels in JSON."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53

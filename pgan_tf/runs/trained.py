@@ -1,6 +1,4 @@
-"""A generator to use, wherever it comes from: a run folder, a checkpoint, a published pickle."""
-
-from __future__ import annotations
+"""A trained generator, of a run folder, a checkpoint or a published pickle."""
 
 import dataclasses
 from typing import Literal
@@ -15,31 +13,18 @@ from pgan_tf.runs import checkpoint
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A trained generator and what is known of it.
+    """A trained generator and what is known of it: empty, or None, where it is not known."""
 
-    Attributes:
-        generator: see `networks.build_generator`, with its weights and its alpha.
-        network: the networks' configuration.
-        stage: the stage of growth that it was taken in.
-        alpha: how far that stage's new layers have faded in, 0 to 1.
-        source: the file that it was read from.
-        training_data: what it was trained on, in words; empty where that is unknown.
-        kimg: thousands of real images it was trained on; None where that is unknown.
-        weights: the network that was taken, see `Weights`; empty where that is unknown.
-        label_names: of the classes, in order; empty where they have none, or it is unknown.
-        published: it comes from a pickle of the published implementation.
-    """
-
-    generator: keras.Model
+    generator: keras.Model  # see `networks.build_generator`
     network: NetworkConfig
-    stage: Stage
-    alpha: float
-    source: str
-    training_data: str = ""
-    kimg: float | None = None
-    weights: str = ""
-    label_names: tuple[str, ...] = ()
-    published: bool = False
+    stage: Stage  # that it was taken in
+    alpha: float  # how far the stage's new layers have faded in, 0 to 1
+    source: str  # the file that it was read from
+    training_data: str = ""  # in words
+    kimg: float | None = None  # thousands of real images that it was trained on
+    weights: str = ""  # see `Weights`
+    label_names: tuple[str, ...] = ()  # of the classes, in order
+    published: bool = False  # it comes from a pickle of the published implementation
 
     @property
     def fading_in(self) -> bool:
@@ -47,48 +32,22 @@ class Trained:
         return self.stage.fades_in and self.alpha < 1
 
 
-Weights = Literal["average_generator", "generator"]
+Weights = Literal["average_generator", "generator"]  # the running average, or the last step's
 
 
 def from_run(run_dir: str, weights: Weights = "average_generator") -> Trained:
-    """Reads a generator from the last checkpoint of a run folder.
-
-    Args:
-        run_dir: a folder of train.py.
-        weights: the running average, or what the last step left.
-
-    Raises:
-        UserError: there is no checkpoint, or it is damaged.
-    """
+    """Reads a generator from a run folder's last checkpoint. UserError if none, or damaged."""
     return _from_checkpoint(checkpoint.read_run(run_dir, [weights]), weights)
 
 
 def from_checkpoint(path: str, weights: Weights = "average_generator") -> Trained:
-    """Reads a generator from a checkpoint.
-
-    Args:
-        path: a file of a run's `checkpoints` folder.
-        weights: see `from_run`.
-
-    Raises:
-        UserError: it is not there, damaged, or none of ours.
-    """
+    """Reads a generator from a checkpoint. UserError if it is absent, damaged or not ours."""
     return _from_checkpoint(checkpoint.read(path, [weights]), weights)
 
 
 def from_official(path: str, weights: Weights = "average_generator") -> Trained:
-    """Reads a generator from a pickle of the published implementation.
-
-    Args:
-        path: see `official.read`.
-        weights: Gs, the running average, or G.
-
-    Raises:
-        UserError: see `official.read`.
-    """
-    networks = official.read(path)
-    average = weights == "average_generator"
-    network = networks.average_generator if average else networks.generator
+    """Reads Gs or G from a pickle of the published implementation, as `official.read` does."""
+    network = getattr(official.read(path), weights)
     return Trained(
         generator=official.build(network),
         network=network.config,

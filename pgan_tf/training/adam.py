@@ -1,7 +1,5 @@
 """Adam in one operation for each variable."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras
@@ -11,13 +9,11 @@ from pgan_tf.networks.growth import slot_variables
 
 
 class FusedAdam(keras.optimizers.Adam):
-    """Adam (Kingma and Ba, 2015), as Keras has it, with TensorFlow's own kernel for the update.
+    """Keras's Adam (Kingma and Ba, 2015), with TensorFlow's own kernel for the update.
 
     Keras builds the update from a dozen operations, each of which goes through memory; at 4x4
-    pixels, where there are many weights and little else, they were a third of an iteration.
-
-    Takes the arguments of `keras.optimizers.Adam` that concern the update itself; decoupled
-    weight decay and the like are not for it. Gradients are dense.
+    pixels they were a third of an iteration. Only the arguments that concern the update itself
+    work, with dense gradients.
     """
 
     def update_step(self, gradient: tf.Tensor, variable: Any, learning_rate: Any) -> None:

@@ -1,15 +1,12 @@
 """Where a run begins or goes on: with initial values, another run's, or its last checkpoint."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np
 
 from pgan_tf.devices.agreement import check_same_beginning
 from pgan_tf.devices.out_of_memory import readable_memory_errors
-from pgan_tf.runs import checkpoint
-from pgan_tf.runs.fallback import read_newest, set_aside
+from pgan_tf.runs.checkpoint import read_newest, restore, set_aside
 from pgan_tf.runs.folder import check_same_run
 from pgan_tf.runs.log import RunLog
 from pgan_tf.training.init_from import Weights, describe, initialize
@@ -20,24 +17,23 @@ from pgan_tf.training.state import TrainingState, build_state
 
 @dataclasses.dataclass(frozen=True)
 class Beginning:
-    """Where a run begins or goes on; see `checkpoint.Checkpoint` and `check_same_run`."""
+    """Where a run begins or goes on; see `runs.checkpoint.Checkpoint`."""
 
     state: TrainingState
     images_shown: int = 0
-    saved: checkpoint.Checkpoint | None = None  # without its arrays, which are large
-    changed: tuple[str, ...] = ()
+    checkpoint: str | None = None  # the path
+    tick_first_image: int = 0
+    tick_metrics: np.ndarray | None = None
+    bad_records: np.ndarray | None = None
+    changed: tuple[str, ...] = ()  # since the run was trained last, a few words each
     origins: str = ""  # what came from elsewhere, as a table
 
 
 def begin(run: Run, weights: Weights | None) -> Beginning:
     """Returns the first stage's state, or that of the last checkpoint.
 
-    Args:
-        run: the run.
-        weights: what it begins with where it has no checkpoint, in place of initial values.
-
-    Raises:
-        UserError: the checkpoint or the weights do not fit, or are damaged.
+    Without a checkpoint, `weights` take the place of initial values. Raises UserError if they, or
+    the checkpoint, do not fit or are damaged.
     """
     config = run.config
     saved, damaged = read_newest(run.checkpoints)
@@ -55,13 +51,20 @@ def begin(run: Run, weights: Weights | None) -> Beginning:
             return Beginning(state)
         origins = initialize(state, weights, config)
         classes = weights.classes_in(config).words
-        table = describe(origins, weights, stage.resolution, classes)
-        return Beginning(state, origins=table)
+        return Beginning(state, origins=describe(origins, weights, stage.resolution, classes))
     if saved.num_devices not in (0, run.num_devices):
         devices = f"number of devices was {saved.num_devices} and is {run.num_devices}"
         changed = (*changed, devices)
-    checkpoint.restore(saved, state.variables())
-    return Beginning(state, images_shown, dataclasses.replace(saved, arrays={}), changed)
+    restore(saved, state.variables())
+    return Beginning(
+        state,
+        images_shown,
+        saved.path,
+        saved.tick_first_image,
+        saved.tick_metrics,
+        saved.bad_records,
+        changed,
+    )
 
 
 def open_log(run: Run, begun: Beginning, reals: np.ndarray | None) -> RunLog | None:

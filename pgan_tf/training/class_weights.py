@@ -4,30 +4,23 @@ The generator's first layer has a row for each class, below those of the latents
 discriminator's last layer has an output for each, after the score.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pgan_tf.config.training import NetworkConfig
-from tfrecords.common.classes import find_classes, list_names
+from tfrecords.common.names import find_classes, list_names
 
-GENERATOR_LAYER, DISCRIMINATOR_LAYER = "4x4_dense", "4x4_dense1"
+_GENERATOR_KERNEL, _DISCRIMINATOR_LAYER = "4x4_dense/kernel", "4x4_dense1"
 
 
 @dataclass(frozen=True)
 class ClassMap:
-    """Which class of a run is which one of another.
+    """Which class of a run is which one of another."""
 
-    Attributes:
-        origins: for each class here its index there; -1 for a new one.
-        words: what becomes of the classes, a line; empty where they are the same ones.
-    """
-
-    origins: tuple[int, ...]
-    words: str
+    origins: tuple[int, ...]  # for each class here its index there; -1 for a new one
+    words: str  # what becomes of the classes, a line; empty where they are the same
 
     @property
     def has_new(self) -> bool:
@@ -38,33 +31,28 @@ class ClassMap:
 def map_classes(
     there: Sequence[str], there_size: int, here: Sequence[str], here_size: int
 ) -> ClassMap:
-    """Compares the classes of two runs.
-
-    Args:
-        there: the names of those that have weights; empty where they are not known.
-        there_size: how many they are.
-        here: the names of those of the new run, likewise.
-        here_size: how many they are.
-    """
+    """Compares the classes of two runs by their names, which are empty where not known."""
+    all_new = (-1,) * here_size
     if not there_size or not here_size:
         few = f"{here_size:,} new" if here_size else f"{there_size:,} left"
-        both = there_size or here_size
-        return ClassMap((-1,) * here_size, f"Classes: {few}" if both else "")
+        return ClassMap(all_new, f"Classes: {few}" if there_size or here_size else "")
     if not there or not here:
-        return ClassMap(
-            (-1,) * here_size, "Classes: all new, as their names are not known on both sides"
-        )
+        return ClassMap(all_new, "Classes: all new, as their names are not known on both sides")
     origins = tuple(find_classes(here, there))
     if origins == tuple(range(there_size)):
         return ClassMap(origins, "")
-    kept = set(origins)
     parts = {
         "carried": [name for name, origin in zip(here, origins, strict=True) if origin >= 0],
         "new": [name for name, origin in zip(here, origins, strict=True) if origin < 0],
-        "left": [name for index, name in enumerate(there) if index not in kept],
+        "left": [name for index, name in enumerate(there) if index not in origins],
     }
     listed = (f"{words} {list_names(names)}" for words, names in parts.items() if names)
     return ClassMap(origins, f"Classes by name: {'; '.join(listed)}")
+
+
+def is_of_classes(name: str) -> bool:
+    """True if a variable, by its name in checkpoints, has numbers for each class."""
+    return name.endswith(f"/{_GENERATOR_KERNEL}") or f"/{_DISCRIMINATOR_LAYER}/" in name
 
 
 def carry_classes(
@@ -74,33 +62,27 @@ def carry_classes(
     there: NetworkConfig,
     here: NetworkConfig,
 ) -> dict[str, np.ndarray]:
-    """Returns the arrays with the classes of this run.
+    """Returns another run's arrays, by `network/layer/variable`, with the classes of this run.
 
-    Args:
-        arrays: by `network/layer/variable`, of the other run.
-        initial: this run's initial values, by the same names, which new classes keep.
-        classes: from `map_classes`.
-        there: the other run's networks.
-        here: this run's.
+    `initial` are this run's variables of `is_of_classes`; new classes keep these values.
     """
     carried = dict(arrays)
-    before = there.latent_size, there.label_size
-    after = here.latent_size, here.label_size
+    inputs_there = there.latent_size + there.label_size
     # The multiplier of an equalized layer shrinks with its inputs, as normalized inputs grow.
-    growth = (sum(after) / sum(before)) ** (0.5 * (here.equalized - here.normalize_latents))
+    growth = (here.latent_size + here.label_size) / inputs_there
+    growth **= 0.5 * (here.equalized - here.normalize_latents)
     for name, begin in initial.items():
-        network, layer, variable = name.split("/")
         array = arrays.get(name)
         if array is None:
             continue
-        if network != "discriminator" and f"{layer}/{variable}" == f"{GENERATOR_LAYER}/kernel":
-            if before[0] != after[0]:  # rows of latents would become rows of classes
-                if array.shape == begin.shape:
-                    del carried[name]
-            elif array.shape == (sum(before), *begin.shape[1:]):
-                carried[name] = _pick(array * np.float32(growth), begin, before[0], classes)
-        elif layer == DISCRIMINATOR_LAYER and array.shape == (*begin.shape[:-1], 1 + before[1]):
-            carried[name] = _pick(array.T, begin.T, 1, classes).T
+        if not name.endswith(_GENERATOR_KERNEL):
+            if array.shape == (*begin.shape[:-1], 1 + there.label_size):
+                carried[name] = _pick(array.T, begin.T, 1, classes).T
+        elif there.latent_size != here.latent_size:  # rows of latents would become rows of classes
+            if array.shape == begin.shape:
+                del carried[name]
+        elif array.shape == (inputs_there, *begin.shape[1:]):
+            carried[name] = _pick(array * np.float32(growth), begin, there.latent_size, classes)
     return carried
 
 

@@ -22,7 +22,7 @@ def discriminator_gradients(
     config: TrainingConfig,
     global_batch_size: int,
 ) -> tuple[losses.DiscriminatorLoss, list[tf.Tensor]]:
-    """Computes what would train the discriminator once, in a replica.
+    """Returns each example's loss, and the gradients of the discriminator's trainable variables.
 
     Args:
         state: the networks.
@@ -32,9 +32,6 @@ def discriminator_gradients(
         mixing: `(replica_batch_size,)` float32 in [0, 1]; see `losses.discriminator_loss`.
         config: the run.
         global_batch_size: examples over all replicas.
-
-    Returns:
-        What is minimised, and the gradients of the discriminator's trainable variables.
     """
     penalty_scale = losses.penalty_scale(
         config.loss, state.stage.resolution, config.network.resolution
@@ -59,18 +56,9 @@ def generator_gradients(
     config: TrainingConfig,
     global_batch_size: int,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Computes what would train the generator once, in a replica.
+    """Returns each example's loss, and the gradients of the generator's trainable variables.
 
-    Args:
-        state: the networks.
-        labels: `(replica_batch_size, label_size)` float32, the classes to generate.
-        latents: `(replica_batch_size, latent_size)` float32.
-        config: the run.
-        global_batch_size: examples over all replicas.
-
-    Returns:
-        The loss, `(replica_batch_size,)`, and the gradients of the generator's trainable
-        variables.
+    Arguments as of `discriminator_gradients`; labels are the classes to generate.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(_values(state.generator))
@@ -83,9 +71,9 @@ def generator_gradients(
 
 
 def average_step(state: TrainingState, decay: float, strategy: tf.distribute.Strategy) -> None:
-    """Moves the average generator towards the generator: average ← lerp by 1 - decay.
+    """Moves the average generator towards the generator by 1 - decay, before the G step.
 
-    In cross-replica context. As published it runs before the G step.
+    In cross-replica context.
     """
 
     def move(average: tf.Variable, current: tf.Tensor) -> None:

@@ -1,15 +1,13 @@
-"""Dynamic loss scaling: what keeps float16's gradients away from its smallest numbers.
+"""Dynamic loss scaling, which keeps float16's gradients away from its smallest numbers.
 
-float16 ends at 65,504 and begins to lose bits below 6e-5. A loss is therefore differentiated
-times a scale, a power of two, and the gradients are divided by it in float32, which loses
-nothing. The scale is halved when a gradient overflows (that step changes nothing), and doubled
-after many good steps (Micikevicius et al., Mixed Precision Training, ICLR 2018, §3.2).
+float16 ends at 65,504 and loses bits below 6e-5. So a loss is multiplied by a power of two before
+it is differentiated, and the gradients are divided by it in float32, which loses nothing. The
+scale is halved when a gradient overflows (that step changes nothing), and doubled after many good
+steps (Micikevicius et al., Mixed Precision Training, ICLR 2018, §3.2).
 
 The gradient penalty has two gradients, of the scores by the picture and of the loss by the
 weights, and both are scaled: see `losses.gradient_norm`.
 """
-
-from __future__ import annotations
 
 import dataclasses
 
@@ -22,15 +20,10 @@ _GOOD_STEPS = 2000
 
 @dataclasses.dataclass(frozen=True)
 class LossScale:
-    """The scale of one network's loss.
+    """The scale of one network's loss."""
 
-    Attributes:
-        scale: float32, a power of two from 1 to 2^24.
-        good_steps: int64, steps with finite gradients since it last changed.
-    """
-
-    scale: tf.Variable
-    good_steps: tf.Variable
+    scale: tf.Variable  # float32, a power of two from 1 to 2^24
+    good_steps: tf.Variable  # int64, steps with finite gradients since it last changed
 
 
 def build_loss_scale() -> LossScale:
@@ -43,14 +36,9 @@ def build_loss_scale() -> LossScale:
 
 
 def update(loss_scale: LossScale, finite: tf.Tensor, good_steps: int = _GOOD_STEPS) -> None:
-    """Halves the scale where gradients were not finite, doubles it after enough good steps.
+    """Halves the scale if not all gradients were finite, doubles it after enough good steps.
 
-    In cross-replica context: all replicas keep the same scale.
-
-    Args:
-        loss_scale: changed.
-        finite: scalar bool, whether all gradients of all replicas were.
-        good_steps: how many in a row double the scale.
+    In cross-replica context: `finite` is of all replicas, which keep the same scale.
     """
     scale, good = loss_scale.scale.read_value(), loss_scale.good_steps.read_value()
     good = tf.where(finite, good + 1, 0)
@@ -61,5 +49,5 @@ def update(loss_scale: LossScale, finite: tf.Tensor, good_steps: int = _GOOD_STE
 
 
 def unscale(gradients: list[tf.Tensor], scale: tf.Tensor | None) -> list[tf.Tensor]:
-    """Returns gradients, float32, divided by the scale; as they are where there is none."""
+    """Returns float32 gradients divided by the scale; as they are without one."""
     return gradients if scale is None else [gradient / scale for gradient in gradients]

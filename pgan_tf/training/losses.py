@@ -1,18 +1,16 @@
-"""What G and D minimise, with AC-GAN labels for each: per example, unreduced.
+"""What G and D minimize, with AC-GAN labels for each: per example, unreduced.
 
 - `wgan_gp`: the paper's (appendix A.1), with drift; Gulrajani et al., 2017.
 - `lsgan`: least squares (appendix B; Mao et al., 2017): reals to 1, fakes to 0. The
   discriminator needs its noise: see `score_noise`.
 - `non_saturating`: Goodfellow et al., 2014, with the penalty R1 of Mescheder et al., 2018.
 
-Per example, because the mean over a global batch is the training step's business: on
-several devices it must divide by the global batch size, not by its own share.
+The mean over a global batch is the training step's business: on several devices it divides by
+the global batch size, not by each one's share.
 """
 
-from __future__ import annotations
-
-import dataclasses
 from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -25,38 +23,23 @@ Discriminator = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 _NORM_EPSILON = 1e-12
 
 
-@dataclasses.dataclass(frozen=True)
-class DiscriminatorLoss:
-    """The discriminator's loss and what is worth plotting of it, each `(batch,)` float32.
-
-    Attributes:
-        loss: what is minimised.
-        real_scores: critic scores of the reals.
-        fake_scores: critic scores of the fakes.
-        gradient_norm: the norm that the gradient penalty saw; 0 where there is none.
-    """
+class DiscriminatorLoss(NamedTuple):
+    """The discriminator's loss and what is worth plotting of it, each `(batch,)` float32."""
 
     loss: tf.Tensor
     real_scores: tf.Tensor
     fake_scores: tf.Tensor
-    gradient_norm: tf.Tensor
+    gradient_norm: tf.Tensor  # that the gradient penalty saw; 0 where there is none
 
 
 def generator_loss(
     discriminator: Discriminator, fakes: tf.Tensor, labels: tf.Tensor, config: LossConfig
 ) -> tf.Tensor:
-    """Returns the generator's loss for each fake, with the AC-GAN term.
+    """Returns the generator's loss for each fake, `(batch,)` float32, with the AC-GAN term.
 
-    Of a score s: -s, or (s - 1)² (`lsgan`), or log(1 + exp(-s)) (`non_saturating`).
-
-    Args:
-        discriminator: the critic.
-        fakes: `(batch, height, width, channels)` float32 in [-1, 1].
-        labels: `(batch, label_size)` float32 one-hot, the classes asked for.
-        config: which loss, and its weights.
-
-    Returns:
-        `(batch,)` float32.
+    Of a score s: -s, or (s - 1)² (`lsgan`), or log(1 + exp(-s)) (`non_saturating`). Fakes are
+    `(batch, height, width, channels)` float32 in [-1, 1]; labels, the classes asked for,
+    `(batch, label_size)` float32 one-hot.
     """
     scores, label_logits = discriminator(fakes)
     if config.name == "lsgan":
@@ -95,10 +78,9 @@ def discriminator_loss(
         reals: `(batch, height, width, channels)` float32 in [-1, 1].
         fakes: the same shape; their labels are the reals'.
         labels: `(batch, label_size)` float32 one-hot.
-        mixing: `(batch,)` float32 in [0, 1]: where between real (0) and fake (1)
-            the gradient is taken.
+        mixing: `(batch,)` float32, where the gradient is taken, from 0 (real) to 1 (fake).
         config: weights and target.
-        penalty_scale: see `penalty_scale` below.
+        penalty_scale: from the function of that name.
         loss_scale: see `gradient_norm`.
     """
     real_scores, real_logits = discriminator(reals)
@@ -129,18 +111,11 @@ def gradient_norm(
 ) -> tf.Tensor:
     """Returns the norm of the critic's gradient by the picture, between reals and fakes.
 
-    Gulrajani et al., 2017, equation 3. Shapes as in `discriminator_loss`; `(batch,)`.
+    Gulrajani et al., 2017, equation 3. Shapes as in `discriminator_loss`; `(batch,)` float32.
 
-    In float16 this gradient is scaled as the loss's own is, and divided in float32 before
-    the norm. On the loss's way back through that division the two scales cancel, and what
-    arrives at the critic's weights is times one scale, as everything else.
-
-    Args:
-        discriminator: the critic.
-        reals: see `discriminator_loss`.
-        fakes: see `discriminator_loss`.
-        mixing: see `discriminator_loss`.
-        loss_scale: scalar float32, or None for no scaling; see `pgan_tf.training.loss_scale`.
+    In float16 this gradient is multiplied by the scalar `loss_scale`, as the loss's own is, and
+    divided by it in float32 before the norm. On the loss's way back through that division the two
+    scales cancel, and the critic's weights see one scale, as everywhere.
     """
     mixed = reals + (fakes - reals) * mixing[:, None, None, None]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -158,11 +133,10 @@ def gradient_norm(
 def penalty_scale(config: LossConfig, stage_resolution: int, final_resolution: int) -> float:
     """Returns what the gradient norm at a stage's resolution is multiplied by.
 
-    The published implementation feeds its critic pictures enlarged to the final
-    resolution: one pixel of the stage is (final / stage)² of those, each with that
-    share of its gradient, so that the norm it compares with the target is
-    stage / final of the stage's own. Differs from the paper, which does not say;
-    `penalty_pixels="stage"` takes the norm as it is.
+    The published implementation feeds its critic pictures enlarged to the final resolution: one
+    pixel of the stage is (final / stage)² of those, each with that share of its gradient, so that
+    the norm it compares with the target is stage / final of the stage's own. Differs from the
+    paper, which does not say; `penalty_pixels="stage"` takes the norm as it is.
     """
     return stage_resolution / final_resolution if config.penalty_pixels == "final" else 1.0
 

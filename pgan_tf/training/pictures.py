@@ -1,6 +1,4 @@
-"""The sheets that a run draws: real pictures when it begins, samples at every tick."""
-
-from __future__ import annotations
+"""The sheets that a run draws: real pictures when it begins, fakes at every tick."""
 
 import numpy as np
 
@@ -15,11 +13,7 @@ from pgan_tf.training.state import TrainingState
 
 
 def sheet_of_reals(run: Run) -> np.ndarray:
-    """Returns the first pictures of the data, at full resolution, as a uint8 grid.
-
-    Raises:
-        UserError: too many of them are damaged.
-    """
+    """Returns the data's first pictures as a uint8 grid. UserError if too many are damaged."""
     resolution = run.config.network.resolution
     columns, rows = sheets.sheet_shape(resolution)
     bad = BadRecords(run.tolerance.max_bad_records)  # counted when training comes to them

@@ -1,15 +1,13 @@
 """The progress bar: stage, alpha, images per second, and an honest time left."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 
 from tqdm import tqdm
 
+from pgan_tf.config.networks import multiplications
 from pgan_tf.config.schedule import Position, Stage
 from pgan_tf.config.training import NetworkConfig
-from pgan_tf.networks.arithmetic import multiplications
 from tfrecords.common.in_words import duration_in_words
 
 # An iteration costs something however small the pictures; in parts of the 8x8 stage.
@@ -19,10 +17,9 @@ _FIXED_COST = 0.5
 class Progress:
     """Shows where training stands.
 
-    Later stages cost more per image, by orders of magnitude: time left counts
-    the images still to come by the arithmetic of their stages, at the speed measured in
-    the present one. To begin each of them (growing, compiling) is taken to last as long as
-    it did for the present one.
+    Later stages cost more per image, by orders of magnitude. So time left counts the images to
+    come by their stages' arithmetic, at the speed measured in the present one. To begin each
+    stage (growing, compiling) is taken to last as long as it did for the present one.
     """
 
     def __init__(
@@ -33,23 +30,13 @@ class Progress:
         shown: int,
         quiet: bool = False,
     ) -> None:
-        """Draws the bar.
-
-        Args:
-            stages: of the run.
-            network: whose arithmetic is counted.
-            total_images: of the run.
-            shown: where it begins or goes on.
-            quiet: show nothing at all, as another worker does.
-        """
+        """Draws the bar at `shown` images; nothing at all if `quiet`, as another worker is."""
         fixed = _FIXED_COST * multiplications(
             Stage(0, min(8, network.resolution), "stabilize", 0, 0), network
         )
         self._cost = {stage: multiplications(stage, network) + fixed for stage in stages}
-        self._stages = stages
-        self._total_images = total_images
-        self._stage = stages[0]
-        self._begun = False
+        self._stages, self._total_images = stages, total_images
+        self._stage, self._begun = stages[0], False
         self._last_update, self._begin_seconds = time.monotonic(), 0.0
         self._bar = tqdm(
             total=total_images,
@@ -76,8 +63,10 @@ class Progress:
         done = images_shown - self._since_images
         if done:
             speed = done / (now - self._since)
-            begins = self._begin_seconds * self._stages_to_begin()
-            left = duration_in_words(self.remaining_images(images_shown) / speed + begins)
+            later = self._stages[stage.index + 1 :]
+            begins = sum(one.first_image < self._total_images for one in later)
+            seconds = self.remaining_images(images_shown) / speed + begins * self._begin_seconds
+            left = duration_in_words(seconds)
             self._bar.set_postfix_str(f"{speed:.1f} img/s, {left} left", refresh=False)
         self._bar.update(min(images_shown, self._total_images) - self._bar.n)
 
@@ -89,10 +78,6 @@ class Progress:
             begin, end = max(stage.first_image, images_shown), min(last, self._total_images)
             cost += max(0, end - begin) * self._cost[stage]
         return cost / self._cost[self._stage]
-
-    def _stages_to_begin(self) -> int:
-        later = self._stages[self._stage.index + 1 :]
-        return sum(stage.first_image < self._total_images for stage in later)
 
     def print(self, line: str) -> None:
         """Prints a line above the bar."""
@@ -108,12 +93,7 @@ class Progress:
 
 
 def describe_growth(position: Position, new: Sequence[str]) -> str:
-    """Returns a line about the stage that begins.
-
-    Args:
-        position: where it begins.
-        new: names of its new variables.
-    """
+    """Returns a line about the stage that begins, with variables of these names new in it."""
     stage = position.stage
     begins = f"fades in {stage}" if stage.fades_in else f"stabilizes at {stage}"
     layers = sorted({"/".join(name.split("/")[:2]) for name in new if "average" not in name})

@@ -1,7 +1,5 @@
 """What a run is, from its first image to its last: a value that does not change."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator
@@ -21,30 +19,21 @@ from pgan_tf.training.state import TrainingState
 from pgan_tf.training.tolerance import Tolerance
 from tfrecords.format.dataset_info import DatasetInfo
 
-# Is told a checkpoint's path, the images shown, who takes lines, and who knows when to break off.
+# Gets a checkpoint's path, the images shown, who takes lines, and who knows when to break off.
 AfterCheckpoint = Callable[[str, int, Callable[[str], None], Callable[[], bool]], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run.
+    """A run: what to compute from which data, where, and on which devices."""
 
-    Attributes:
-        config: what to compute; see `devices.strategy.check_batch_sizes`.
-        info: the TFRecords.
-        folder: the run folder.
-        strategy: the devices.
-        tolerance: what the run keeps, and which faults it tolerates.
-        workers: the processes that train together; only the chief writes.
-        after_checkpoint: called after each checkpoint of a tick, and that of the beginning.
-    """
-
-    config: TrainingConfig
+    config: TrainingConfig  # see `devices.strategy.check_batch_sizes`
     info: DatasetInfo
     folder: str
     strategy: tf.distribute.Strategy
     tolerance: Tolerance = Tolerance()
     workers: Workers = ALONE
+    # Called for the chief after each checkpoint of a tick, and for that which a run goes on from.
     after_checkpoint: AfterCheckpoint = lambda *_: None
 
     @functools.cached_property

@@ -1,7 +1,5 @@
 """The three networks and two optimizers that a stage trains: built, grown, named."""
 
-from __future__ import annotations
-
 import dataclasses
 import gc
 
@@ -21,26 +19,15 @@ from pgan_tf.training.loss_scale import LossScale, build_loss_scale
 
 @dataclasses.dataclass(frozen=True)
 class TrainingState:
-    """What training changes, with the shape of one stage.
-
-    Attributes:
-        stage: the stage.
-        generator: see `networks.build_generator`.
-        discriminator: see `networks.build_discriminator`.
-        average_generator: exponential running average of the generator's weights.
-        generator_optimizer: Adam.
-        discriminator_optimizer: Adam.
-        generator_loss_scale: in float16 only.
-        discriminator_loss_scale: in float16 only.
-    """
+    """What training changes, with the shape of one stage."""
 
     stage: Stage
     generator: keras.Model
     discriminator: keras.Model
-    average_generator: keras.Model
+    average_generator: keras.Model  # exponential running average of the generator's weights
     generator_optimizer: keras.optimizers.Adam
     discriminator_optimizer: keras.optimizers.Adam
-    generator_loss_scale: LossScale | None = None
+    generator_loss_scale: LossScale | None = None  # in float16 only
     discriminator_loss_scale: LossScale | None = None
 
     def variables(self) -> dict[str, keras.Variable]:
@@ -67,10 +54,7 @@ class TrainingState:
         }
 
     def loss_scales(self) -> dict[str, tf.Variable]:
-        """Returns the loss scales' variables by `loss_scale/network/variable`; none but in float16.
-
-        They are carried through growth: what suited the last stage is near what suits the next.
-        """
+        """Returns float16's loss scales by `loss_scale/network/variable`."""
         scales = {
             self.generator.name: self.generator_loss_scale,
             self.discriminator.name: self.discriminator_loss_scale,
@@ -88,13 +72,8 @@ def build_state(
 ) -> TrainingState:
     """Builds a stage's networks with initial weights, and fresh optimizers.
 
-    The average generator starts equal to the generator.
-
-    Args:
-        stage: the stage.
-        config: the run.
-        strategy: the devices.
-        fast: whether convolutions and Adam are computed in faster ways; the numbers are the same.
+    The average generator starts equal to the generator. With `fast`, convolutions and Adam are
+    computed in faster ways; the numbers are the same.
     """
     with strategy.scope():
         generator, average_generator, discriminator = (
@@ -119,21 +98,19 @@ def build_state(
 
 
 def grow_state(
-    previous: TrainingState,
-    stage: Stage,
-    config: TrainingConfig,
-    strategy: tf.distribute.Strategy,
+    previous: TrainingState, stage: Stage, config: TrainingConfig, strategy: tf.distribute.Strategy
 ) -> tuple[TrainingState, Carried]:
-    """Builds the next stage's state and carries into it what the previous one has learned.
+    """Builds the next stage's state, with what the previous one has learned.
 
-    Adam starts afresh whenever layers appear or have faded in, as published,
-    unless `config.keep_optimizer_state`.
+    Adam starts afresh whenever layers appear or have faded in, as published, unless
+    `config.keep_optimizer_state`.
     """
     # Compiled steps are held by cycles: gigabytes, and what Python has to look through while it
     # traces the next one, which took three times as long at 256 px.
     gc.collect()
     state = build_state(stage, config, strategy)
     carried = carry_weights(previous.weights(), state.weights())
+    # What suited the last stage is near what suits the next.
     carry_weights(previous.loss_scales(), state.loss_scales())
     if config.keep_optimizer_state:
         carry_weights(previous.optimizer_state(), state.optimizer_state())

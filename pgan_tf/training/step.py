@@ -6,6 +6,7 @@ slice of the global batch.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -18,30 +19,17 @@ from pgan_tf.networks.layers.score_noise import follow_scores, set_noise_seed
 from pgan_tf.runs.metrics_file import METRICS
 from pgan_tf.training import loss_scale
 from pgan_tf.training.gradients import average_step, discriminator_gradients, generator_gradients
+from pgan_tf.training.losses import DiscriminatorLoss
 from pgan_tf.training.state import TrainingState
 
 TrainStep = Callable[..., tf.Tensor]
 
 
-class _Critic(NamedTuple):
-    """What a D step reports: means over the global batch, scalars."""
-
-    loss: tf.Tensor
-    real_score: tf.Tensor
-    fake_score: tf.Tensor
-    gradient_norm: tf.Tensor
-
-
 class _Update(NamedTuple):
-    """What would train a network once.
+    """What would train a network once."""
 
-    Attributes:
-        means: of what is reported, over the global batch; NaN where a gradient is not finite.
-        gradients: of the network's trainable variables, for each replica its own.
-    """
-
-    means: tf.Tensor
-    gradients: list[tf.Tensor]
+    means: tf.Tensor  # over the global batch; NaN where a gradient is not finite
+    gradients: list[tf.Tensor]  # for each replica its own
 
 
 def make_train_step(
@@ -50,17 +38,11 @@ def make_train_step(
     strategy: tf.distribute.Strategy,
     global_batch_size: int,
 ) -> TrainStep:
-    """Compiles the step of a stage.
+    """Compiles the step of a stage, which changes `state`.
 
     A step whose gradients are not all finite, on any replica, changes nothing on any: no
     network, no optimizer, no average. Where the discriminator's is skipped, the
     generator's, which would train against it, is skipped too.
-
-    Args:
-        state: the stage's networks; the step changes them.
-        config: the run.
-        strategy: the devices; `global_batch_size` must be a multiple of their number.
-        global_batch_size: real images in a D step.
 
     Returns:
         `step(batches, images_shown, alpha, generator_learning_rate,
@@ -88,8 +70,14 @@ class _Step:
         self._global_batch_size = global_batch_size
         # Random numbers stay outside: XLA turns the same bits into slightly different ones.
         compile_with_xla = tf.function(jit_compile=True) if config.jit_compile else lambda f: f
-        self._discriminator_gradients = compile_with_xla(self._critic_and_gradients)
-        self._generator_gradients = compile_with_xla(self._loss_and_gradients)
+        self._discriminator_gradients, self._generator_gradients = (
+            compile_with_xla(
+                functools.partial(
+                    gradients, state, config=config, global_batch_size=global_batch_size
+                )
+            )
+            for gradients in (discriminator_gradients, generator_gradients)
+        )
 
     def train(
         self,
@@ -117,10 +105,11 @@ class _Step:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Trains D `discriminator_repeats` times and G once; returns METRICS and images shown."""
         state, config = self._state, self._config
-        critic = tf.zeros((len(_Critic._fields),))
+        sums = tf.zeros((len(DiscriminatorLoss._fields),))
         for left in reversed(range(config.discriminator_repeats)):
             reals, labels = next(batches)
-            set_noise_seed(state.discriminator, _seeds(config.seed, 2, images_shown)[0])
+            noise_seed, _ = _seeds(config.seed, 2, images_shown)
+            set_noise_seed(state.discriminator, noise_seed)
             update = self._over_replicas(
                 self._discriminator_update, reals, labels, alpha, images_shown
             )
@@ -129,21 +118,23 @@ class _Step:
                 generator = self._over_replicas(self._generator_update, labels, images_shown)
             finite, means = _judge(update.means, state.discriminator_loss_scale)
             if finite:
-                self._strategy.run(self._apply_to_discriminator, (update.gradients,))
-                follow_scores(state.discriminator, _Critic(*tf.unstack(means)).fake_score)
+                self._strategy.run(state.discriminator_optimizer.apply, (update.gradients,))
+                follow_scores(
+                    state.discriminator, DiscriminatorLoss(*tf.unstack(means)).fake_scores
+                )
                 average_step(state, config.average_decay, self._strategy)
-            critic += means
+            sums += means
             # The labels asked for are the last reals': the data's own distribution.
             if not (config.simultaneous_updates or left):
                 generator = self._over_replicas(self._generator_update, labels, images_shown)
         _, means = _judge(generator.means, state.generator_loss_scale)
         (generator_loss,) = tf.unstack(means)
-        mean = _Critic(*tf.unstack(critic / config.discriminator_repeats))
+        mean = DiscriminatorLoss(*tf.unstack(sums / config.discriminator_repeats))
         row = tf.stack(
-            [mean.loss, generator_loss, mean.real_score, mean.fake_score, mean.gradient_norm]
+            [mean.loss, generator_loss, mean.real_scores, mean.fake_scores, mean.gradient_norm]
         )
         if tf.reduce_all(tf.math.is_finite(row)):
-            self._strategy.run(self._apply_to_generator, (generator.gradients,))
+            self._strategy.run(state.generator_optimizer.apply, (generator.gradients,))
         return row, images_shown
 
     def _over_replicas(self, compute: Callable[..., _Update], *arguments: tf.Tensor) -> _Update:
@@ -159,40 +150,15 @@ class _Step:
         if self._state.stage.fades_in:
             reals = fade_reals(reals, alpha)
         mixing = tf.random.stateless_uniform((self._global_batch_size,), mixing_seed)
-        critic, gradients = self._discriminator_gradients(
+        loss, gradients = self._discriminator_gradients(
             reals, labels, self._draw_latents(latents_seed), self._own_part(mixing)
         )
-        return _Update(_share(critic, self._global_batch_size, gradients), gradients)
+        return _Update(_share(loss, self._global_batch_size, gradients), gradients)
 
     def _generator_update(self, labels: tf.Tensor, images_shown: tf.Tensor) -> _Update:
         latents_seed, _ = _seeds(self._config.seed, 1, images_shown)
         loss, gradients = self._generator_gradients(labels, self._draw_latents(latents_seed))
         return _Update(_share([loss], self._global_batch_size, gradients), gradients)
-
-    def _critic_and_gradients(
-        self, reals: tf.Tensor, labels: tf.Tensor, latents: tf.Tensor, mixing: tf.Tensor
-    ) -> tuple[_Critic, list[tf.Tensor]]:
-        """Compiled with XLA where that is asked for; each example's figures."""
-        parts, gradients = discriminator_gradients(
-            self._state,
-            reals,
-            labels,
-            latents,
-            mixing,
-            config=self._config,
-            global_batch_size=self._global_batch_size,
-        )
-        critic = _Critic(parts.loss, parts.real_scores, parts.fake_scores, parts.gradient_norm)
-        return critic, gradients
-
-    def _loss_and_gradients(
-        self, labels: tf.Tensor, latents: tf.Tensor
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Compiled with XLA where that is asked for; each example's loss."""
-        batch_size = self._global_batch_size
-        return generator_gradients(
-            self._state, labels, latents, config=self._config, global_batch_size=batch_size
-        )
 
     def _draw_latents(self, seed: tf.Tensor) -> tf.Tensor:
         shape = (self._global_batch_size, self._config.network.latent_size)
@@ -203,14 +169,6 @@ class _Step:
         replicas = self._strategy.num_replicas_in_sync
         part = batch[tf.distribute.get_replica_context().replica_id_in_sync_group :: replicas]
         return tf.ensure_shape(part, (self._global_batch_size // replicas, *batch.shape[1:]))
-
-    def _apply_to_discriminator(self, gradients: list[tf.Tensor]) -> None:
-        variables = self._state.discriminator.trainable_variables
-        self._state.discriminator_optimizer.apply(gradients, variables)
-
-    def _apply_to_generator(self, gradients: list[tf.Tensor]) -> None:
-        variables = self._state.generator.trainable_variables
-        self._state.generator_optimizer.apply(gradients, variables)
 
 
 def _judge(means: tf.Tensor, scale: loss_scale.LossScale | None) -> tuple[tf.Tensor, tf.Tensor]:

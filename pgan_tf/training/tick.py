@@ -1,7 +1,5 @@
 """What happens between two lines of metrics.jsonl."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 
@@ -13,11 +11,7 @@ from pgan_tf.runs.metrics_file import METRICS
 
 
 class Tick:
-    """Collects the steps' metrics; nothing waits for a device until the tick ends.
-
-    Attributes:
-        first_image: images shown when it began.
-    """
+    """Collects the steps' metrics; nothing waits for a device until the tick ends."""
 
     def __init__(
         self,
@@ -31,27 +25,21 @@ class Tick:
         Args:
             first_image: images shown when it began.
             seconds_before: of training, over all parts of the run.
-            metrics: `(iterations, len(METRICS))` float32, done in an earlier part.
+            metrics: those of an earlier part of the run, as `metrics` returns them.
             skipped_before: how many iterations were skipped last before it.
         """
         self.first_image = first_image
-        self._earlier = np.zeros((0, len(METRICS)), np.float32)
-        if metrics is not None and metrics.size:
-            self._earlier = metrics
+        self._earlier = np.zeros((0, len(METRICS)), np.float32) if metrics is None else metrics
         self._steps: list[tf.Tensor] = []
-        self._skipped_before = skipped_before
+        self._seconds_before, self._skipped_before = seconds_before, skipped_before
         self._images_timed = 0
-        self._seconds_before = seconds_before
         self._begin = self._timed_since = time.monotonic()
 
     def add(self, metrics: tf.Tensor, images: int, compiled: bool = False) -> None:
-        """Takes what a call of the step gives.
+        """Takes what a call of the step returns, and how many real images it has shown.
 
-        Args:
-            metrics: see `make_train_step`, a row an iteration.
-            images: real images that the call has shown.
-            compiled: whether the call compiled the step first. Speed is measured from its end,
-                as `progress` does; what goes before, growing, does not count either.
+        Where it compiled first, speed is measured from its end, as `progress` does; growing, which
+        goes before, does not count either.
         """
         self._steps.append(metrics)
         if compiled:
@@ -74,11 +62,12 @@ class Tick:
 
     def _rows_of_skipped(self) -> list[int]:
         rows = [self._skipped_before]
-        metrics = self.metrics()
-        bad, good = np.isnan(metrics).any(axis=1), np.isfinite(metrics).all(axis=1)
-        for i in range(len(metrics)):
+        for iteration in self.metrics():
+            if np.isnan(iteration).any():
+                rows.append(rows[-1] + 1)
+            elif np.isfinite(iteration).all():
+                rows.append(0)
             # One whose loss scale was just too high says nothing about the run.
-            rows.append(rows[-1] + 1 if bad[i] else 0 if good[i] else rows[-1])
         return rows
 
     def overflowed_iterations(self) -> int:
@@ -87,11 +76,7 @@ class Tick:
         return int(np.sum(np.isinf(metrics).any(axis=1) & ~np.isnan(metrics).any(axis=1)))
 
     def describe_loss_scales(self, scales: dict[str, tf.Variable]) -> dict[str, float | int]:
-        """Returns what metrics.jsonl says of float16's loss scales; nothing without them.
-
-        Args:
-            scales: see `TrainingState.loss_scales`.
-        """
+        """Returns what metrics.jsonl tells of `TrainingState.loss_scales`; nothing without."""
         if not scales:
             return {}
         described = {
@@ -101,7 +86,7 @@ class Tick:
         return described | {"overflowed_iterations": self.overflowed_iterations()}
 
     def seconds(self) -> float:
-        """Seconds of training until now, over all parts of the run."""
+        """Returns seconds of training until now, over all parts of the run."""
         return self._seconds_before + time.monotonic() - self._begin
 
     def summary(self, position: Position, images_shown: int) -> dict[str, Any]:
@@ -110,7 +95,7 @@ class Tick:
         good = np.isfinite(rows).all(axis=1)
         # Where all were skipped there is no mean to tell: JSON's null.
         means = rows[good].mean(axis=0).tolist() if good.any() else [None] * len(METRICS)
-        seconds = self.seconds()
+        seconds, timed = self.seconds(), time.monotonic() - self._timed_since
         return {
             "images_shown": images_shown,
             "kimg": images_shown / 1000,
@@ -123,11 +108,7 @@ class Tick:
             "discriminator_learning_rate": position.discriminator_learning_rate,
             **dict(zip(METRICS, means, strict=True)),
             "skipped_iterations": int(np.sum(np.isnan(rows).any(axis=1))),
-            "images_per_second": self._images_per_second(),
+            # Only a call that compiled may be there, which can't tell the speed.
+            "images_per_second": self._images_timed / timed if self._images_timed else None,
             "seconds": seconds,
         }
-
-    def _images_per_second(self) -> float | None:
-        """Returns the speed, None where only a call that compiled could tell it."""
-        seconds = time.monotonic() - self._timed_since
-        return self._images_timed / seconds if self._images_timed else None

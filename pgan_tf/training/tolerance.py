@@ -1,12 +1,9 @@
-"""What a run bears before it ends: damaged records, and iterations that are not finite."""
-
-from __future__ import annotations
+"""Which faults a run tolerates: damaged records, and iterations that are not finite."""
 
 import dataclasses
 import sys
-from collections.abc import Callable
 
-from pgan_tf.runs.checkpoint_names import latest
+from pgan_tf.runs.checkpoint import latest
 from pgan_tf.training.tick import Tick
 from tfrecords.common.errors import UserError
 
@@ -15,17 +12,11 @@ _WHAT_TO_DO = "try a lower --learning_rate, or --precision=float32"
 
 @dataclasses.dataclass(frozen=True)
 class Tolerance:
-    """What a run keeps and bears.
+    """What a run keeps, and which faults it tolerates."""
 
-    Attributes:
-        keep_checkpoints: how many of the newest checkpoints stay, besides one per stage.
-        max_bad_records: how many damaged records may be left out.
-        max_bad_steps: how many iterations in a row may be skipped since their numbers are
-            not finite, before the run goes back to its last checkpoint, once.
-    """
-
-    keep_checkpoints: int = 3
-    max_bad_records: int = 0
+    keep_checkpoints: int = 3  # of the newest, besides one per stage
+    max_bad_records: int = 0  # damaged ones that may be left out
+    # Skipped iterations in a row, before the run goes back to its last checkpoint, once.
     max_bad_steps: int = 100
 
 
@@ -34,11 +25,7 @@ class DivergedError(Exception):
 
 
 def check_iterations(tick: Tick, images_shown: int, tolerance: Tolerance) -> None:
-    """Checks a tick's iterations.
-
-    Raises:
-        DivergedError: too many were skipped one after another.
-    """
+    """Raises DivergedError if too many iterations of a tick were skipped one after another."""
     in_a_row = tick.most_skipped_in_a_row()
     if in_a_row > tolerance.max_bad_steps:
         raise DivergedError(
@@ -48,11 +35,7 @@ def check_iterations(tick: Tick, images_shown: int, tolerance: Tolerance) -> Non
 
 
 def check_records(bad_records: int, tolerance: Tolerance) -> None:
-    """Checks how many records were left out.
-
-    Raises:
-        UserError: too many.
-    """
+    """Raises UserError if too many records were left out."""
     if bad_records > tolerance.max_bad_records:
         raise UserError(
             f"data: expected at most {tolerance.max_bad_records} damaged records, got "
@@ -61,26 +44,17 @@ def check_records(bad_records: int, tolerance: Tolerance) -> None:
         )
 
 
-def go_back_once(train: Callable[[], int], checkpoints: str) -> int:
-    """Trains, and where that diverges once more, from the last checkpoint on.
+def go_back(diverged: DivergedError, checkpoints: str, before: str | None) -> str:
+    """Returns the checkpoint to go on from, and says so.
 
-    Args:
-        train: trains from the last checkpoint on, and returns the images shown.
-        checkpoints: the folder of checkpoints.
-
-    Raises:
-        UserError: it diverged again, or before the first checkpoint.
+    Raises UserError if there is none, or the run went back to one `before`: it may once.
     """
-    try:
-        return train()
-    except DivergedError as diverged:
-        path = latest(checkpoints)
-        if path is None:
-            raise UserError(f"{diverged}, before the first checkpoint: {_WHAT_TO_DO}") from None
-        print(f"{diverged}: going back to {path}, once", file=sys.stderr, flush=True)
-    try:
-        return train()
-    except DivergedError as diverged:
+    if before:
         raise UserError(
-            f"{diverged}, again after going back to {path}, which is whole: {_WHAT_TO_DO}"
+            f"{diverged}, again after going back to {before}, which is whole: {_WHAT_TO_DO}"
         ) from None
+    path = latest(checkpoints)
+    if path is None:
+        raise UserError(f"{diverged}, before the first checkpoint: {_WHAT_TO_DO}") from None
+    print(f"{diverged}: going back to {path}, once", file=sys.stderr, flush=True)
+    return path

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pgan_tf.config.per_resolution import PerResolution, check_resolution
+from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.training import (
     DataIdentity,
     LossConfig,
@@ -13,6 +13,7 @@ from pgan_tf.config.training import (
     TrainingConfig,
     differences,
 )
+from tfrecords.common.bounds import RESOLUTIONS
 from tfrecords.common.errors import UserError
 
 UNUSUAL = TrainingConfig(
@@ -161,14 +162,14 @@ def test_text_that_is_no_per_resolution_value_is_an_error_naming_the_flag(text):
 
 @pytest.mark.parametrize("resolution", [4, 8, 16, 32, 64, 128, 256, 512, 1024])
 def test_powers_of_two_from_4_to_1024_are_resolutions(resolution):
-    check_resolution(resolution, "--resolution")
+    RESOLUTIONS.check(resolution, "--resolution")
 
 
 @pytest.mark.parametrize("resolution", [-4, 0, 1, 2, 3, 5, 6, 12, 48, 100, 1000, 1023, 2048])
 def test_other_numbers_are_no_resolutions(resolution):
     message = rf"^--resolution: expected a power of two .* got {resolution}$"
     with pytest.raises(UserError, match=message):
-        check_resolution(resolution, "--resolution")
+        RESOLUTIONS.check(resolution, "--resolution")
 
 
 # Defaults

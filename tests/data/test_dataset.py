@@ -14,7 +14,7 @@ from tests.helpers.places import TESTS
 from tests.helpers.tests_data import prepare_shapes
 from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import read_dataset_info, read_labels
-from tfrecords.format.record import parse_image
+from tfrecords.format.record import parse_images
 from tfrecords.pictures.source import PictureOptions, Source, one_hot
 from tfrecords.writing.writer import write_dataset
 
@@ -427,7 +427,7 @@ def golden_pictures():
 
 def read_in_order(info, resolution):
     records = tf.data.TFRecordDataset(list(info.files[resolution]))
-    return [parse_image(one, resolution, info.num_channels).numpy() for one in records]
+    return [parse_images([one], resolution, info.num_channels, "raw").numpy()[0] for one in records]
 
 
 @pytest.mark.parametrize("resolution", [4, 8, 16, 32])

@@ -15,7 +15,8 @@ from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfi
 from pgan_tf.devices.out_of_memory import readable_memory_errors, smaller_batch_size
 from pgan_tf.devices.strategy import check_batch_sizes
 from pgan_tf.planning import measurement
-from pgan_tf.planning.trial import heaviest_stage, try_heaviest_stage
+from pgan_tf.planning.limits import heaviest_stage
+from pgan_tf.planning.measurement import try_heaviest_stage
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs import folder as run_folder
 from pgan_tf.training import beginning

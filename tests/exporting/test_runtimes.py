@@ -10,9 +10,8 @@ import onnxruntime
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from pgan_tf.exporting import runtime_check as extras
-from pgan_tf.exporting.litert import write_litert
-from pgan_tf.exporting.onnx_model import write_onnx
+from pgan_tf.exporting import runtimes as extras
+from pgan_tf.exporting.runtimes import write_litert, write_onnx
 from pgan_tf.exporting.writer import ExportOptions
 from tests.helpers.exports import make_inputs, make_trained
 from tfrecords.common.errors import UserError

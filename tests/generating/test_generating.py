@@ -188,8 +188,8 @@ def test_a_full_disk_needs_room_and_no_other_name(writing, error):
 
 def test_a_walk_between_seeds_begins_with_the_first_and_shows_all(painter):
     seeds, classes = [4, 9, 6], [0, 2]
-    walk = walk_video.walk_between(painter, seeds, classes, 2, 12)
-    frames = list(walk_video.draw_walk(painter, walk, 2, 1))
+    walk = walk_video.walk_between(painter, seeds, classes, 2)
+    frames = list(walk_video.draw_walk(painter, walk, 12, 2, 1))
     assert len(frames) == 12
     assert frames[0].shape == (8, 16, 3)
     expected = list(draw_seeds(painter, seeds, classes))
@@ -202,8 +202,8 @@ def test_a_walk_between_seeds_begins_with_the_first_and_shows_all(painter):
 
 def test_a_random_walk_is_a_loop_of_small_steps_and_the_seed_decides_it(painter):
     def draw(first_seed):
-        walk = walk_video.random_walk(painter, first_seed, [1, 2], 4, 80, 4)
-        return np.stack(list(walk_video.draw_walk(painter, walk, 2, 2)))
+        walk = walk_video.random_walk(painter, first_seed, [1, 2], 4, 4)
+        return np.stack(list(walk_video.draw_walk(painter, walk, 80, 2, 2)))
 
     way = draw(7)
     assert way.shape == (80, 32, 32, 3)
@@ -215,8 +215,8 @@ def test_a_random_walk_is_a_loop_of_small_steps_and_the_seed_decides_it(painter)
 
 
 def test_the_largest_seed_begins_a_walk(painter):
-    walk = walk_video.random_walk(painter, requests.LARGEST_SEED, [0], 1, 2, 3)
-    assert len(list(walk_video.draw_walk(painter, walk, 1, 1))) == 2
+    walk = walk_video.random_walk(painter, requests.LARGEST_SEED, [0], 1, 3)
+    assert len(list(walk_video.draw_walk(painter, walk, 2, 1, 1))) == 2
 
 
 # Video files

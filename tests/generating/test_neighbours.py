@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pgan_tf.generating.nearest import NearestSearch
 from pgan_tf.generating.neighbours import (
+    NearestSearch,
     describe,
     find_neighbours,
     in_pixels,

@@ -23,7 +23,7 @@ from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfi
 from pgan_tf.devices.strategy import make_strategy
 from pgan_tf.metrics.by_name import make_metrics
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures
-from pgan_tf.metrics.in_training import Plan, Scorer
+from pgan_tf.metrics.in_training import Scorer
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import open_run
 from pgan_tf.runs.log import RunLog
@@ -121,8 +121,8 @@ def main(data, run_dir, where="never", at=0, init_from=None):
     info = read_dataset_info(data)
     weights = weights_to_begin_with(init_from, run_dir)
     reals = RealPictures(info, 8, num_images=36, seed=0)
-    plan = Plan(make_metrics(("modes",), info, 8, 36, seed=0), every=2, keep_best="modes")
-    scorer = Scorer(plan, reals, run_dir, CONFIG)
+    metrics = make_metrics(("modes",), reals)
+    scorer = Scorer(metrics, reals, run_dir, CONFIG.schedule, every=2, keep_best="modes")
     run = Run(CONFIG, info, run_dir, make_strategy("one_device"), after_checkpoint=scorer)
     training_loop.train(run, weights)
 

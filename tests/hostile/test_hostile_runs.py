@@ -23,8 +23,8 @@ from pgan_tf.generating.report.report_file import write_report
 from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.runs import checkpoint, trained
+from pgan_tf.runs.checkpoint import read_newest
 from pgan_tf.runs.checkpoint_file import write_arrays
-from pgan_tf.runs.fallback import read_newest
 from pgan_tf.runs.folder import read_config
 from pgan_tf.runs.history import list_sheets, read_metrics, read_sheet
 from pgan_tf.runs.log import RunLog

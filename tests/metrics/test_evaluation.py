@@ -18,7 +18,7 @@ from pgan_tf.metrics.evaluation import (
     fake_batches,
     weights_sha256,
 )
-from pgan_tf.metrics.shape_modes import nearest_modes
+from pgan_tf.metrics.mode_coverage import nearest_modes
 from pgan_tf.networks.generator import build_generator
 from tests.helpers.tests_data import prepare_shapes
 from tfrecords.common.errors import UserError
@@ -93,7 +93,7 @@ def test_labels_are_those_of_the_reals(info):
 def test_generators_are_scored_with_real_pictures_as_the_floor(info):
     reals = RealPictures(info, 16, 144, seed=0)
     counted = []
-    metrics = make_metrics(("swd", "ms_ssim", "modes"), info, 16, 144, seed=0)
+    metrics = make_metrics(("swd", "ms_ssim", "modes"), reals)
     scoring = Evaluation(metrics, reals, counted.append)
     found = scoring.score(generated(generator()), counted.append)
     scores = {score.metric: score for score in found}
@@ -111,13 +111,13 @@ def test_generators_are_scored_with_real_pictures_as_the_floor(info):
 
 
 def test_the_same_weights_have_the_same_score_and_others_another(info):
-    metrics = make_metrics(("swd",), info, 16, 64, seed=0)
-    scoring = Evaluation(metrics, RealPictures(info, 16, 64, seed=0))
+    reals = RealPictures(info, 16, 64, seed=0)
+    scoring = Evaluation(make_metrics(("swd",), reals), reals)
     first, again, other = (scoring.score(generated(generator(seed=seed)))[0] for seed in (0, 0, 1))
     assert first == again
     assert other.value != first.value
     assert other.weights_sha256 != first.weights_sha256
-    assert other.is_comparable(first)
+    assert other.conditions == first.conditions
 
 
 def test_pictures_of_an_earlier_stage_are_enlarged_by_repetition(info):

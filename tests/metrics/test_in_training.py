@@ -9,7 +9,7 @@ from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfi
 from pgan_tf.devices.strategy import make_strategy
 from pgan_tf.metrics.by_name import make_metrics
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures, read_generated
-from pgan_tf.metrics.in_training import Plan, Scorer
+from pgan_tf.metrics.in_training import Scorer
 from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
 from pgan_tf.metrics.score_log import read_scores
@@ -51,8 +51,8 @@ def run_dir(tmp_path):
 
 def make_scorer(info, run_dir, **plan):
     reals = RealPictures(info, 8, num_images=40, seed=0)
-    metrics = make_metrics(("modes",), info, 8, 40, seed=0)
-    return Scorer(Plan(metrics, **plan), reals, run_dir, CONFIG)
+    metrics = make_metrics(("modes",), reals)
+    return Scorer(metrics, reals, run_dir, CONFIG.schedule, **plan)
 
 
 def go(scorer, run_dir, ticks=range(1, 6)):
@@ -69,7 +69,7 @@ def test_every_second_tick_and_the_last_one_are_scored_as_evaluate_does(info, ru
     assert [score.kimg for score in scores] == [2, 4, 5]
     assert said == [str(score) for score in scores]
     reals = RealPictures(info, 8, num_images=40, seed=0)
-    evaluation = Evaluation(make_metrics(("modes",), info, 8, 40, seed=0), reals)
+    evaluation = Evaluation(make_metrics(("modes",), reals), reals)
     path = checkpoint.list_checkpoints(checkpoint_folder(run_dir))[3]
     assert evaluation.score(read_generated(path, "average_generator")) == [scores[1]]
 
@@ -163,10 +163,11 @@ def test_inception_looks_while_it_trains_and_another_one_scores_anew(info, run_d
     for seed in (0, 0, 1):
         (tmp_path / "graph.pb").write_bytes(make_graph(seed))
         inception = InceptionGraph(read_inception_file(str(tmp_path / "graph.pb"), ""))
-        metrics = make_metrics(("fid",), info, 8, 40, 0, inception.sha256)
-        plan = Plan(metrics, every=2, inception=inception)
-        go(Scorer(plan, RealPictures(info, 8, num_images=40, seed=0), run_dir, CONFIG), run_dir)
+        reals = RealPictures(info, 8, num_images=40, seed=0)
+        metrics = make_metrics(("fid",), reals, inception.sha256)
+        scorer = Scorer(metrics, reals, run_dir, CONFIG.schedule, every=2, inception=inception)
+        go(scorer, run_dir)
     scores = read_scores(run_dir)
     assert [score.kimg for score in scores] == [2, 2, 4, 4, 5, 5]
     assert len({score.metric_weights_sha256 for score in scores}) == 2
-    assert not scores[0].is_comparable(scores[1])
+    assert scores[0].conditions != scores[1].conditions

@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 
-from pgan_tf.metrics import features as feature_blocks
 from pgan_tf.metrics.by_name import make_metrics, need_inception
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures
-from pgan_tf.metrics.features import blocks_of
 from pgan_tf.metrics.frechet_distance import MomentCollector, Moments, frechet_distance
-from pgan_tf.metrics.inception_graph import Seen
+from pgan_tf.metrics.inception_graph import BLOCK_ROWS, Seen, blocks_of
 from pgan_tf.metrics.inception_score import ScoreCollector
 from pgan_tf.metrics.kernel_distance import kernel_distance, mean_within
 from pgan_tf.metrics.precision_recall import Manifold, compare_manifolds, make_pr
@@ -74,7 +72,7 @@ def test_moments_of_batches_are_those_of_the_whole_far_from_zero_too():
     collector = MomentCollector()
     for batch in np.split(vectors, [1, 40, 97]):
         collector.add(Seen(batch, batch))
-    found = collector.summary()
+    found = collector.moments
     assert found.count == 100
     np.testing.assert_allclose(found.mean, vectors.mean(axis=0, dtype=np.float64), rtol=1e-14)
     expected = np.cov(vectors.astype(np.float64), rowvar=False)
@@ -140,7 +138,7 @@ def test_blocks_change_nothing(monkeypatch, rows):
     assert len(list(blocks_of(sets[0]))) == {1: 5, 5: 5, 64: 1}[rows]
     assert kernel_distance(*sets) == pytest.approx(whole[0], rel=1e-10)
     assert compare_manifolds(*map(Manifold, sets)) == whole[1]
-    assert feature_blocks.BLOCK_ROWS >= 1024
+    assert BLOCK_ROWS >= 1024
     assert mean_within(sets[0]) > 0
 
 
@@ -148,7 +146,7 @@ def score(probabilities, parts=10, size=7):
     collector = ScoreCollector(len(probabilities), parts)
     for batch in batches(np.asarray(probabilities, np.float32), size):
         collector.add(Seen(batch, batch))
-    return collector.summary()
+    return collector.scores()
 
 
 def test_inception_score_of_uncertain_pictures_is_1():
@@ -239,8 +237,8 @@ def test_real_pictures_are_near_to_others_of_them(tmp_path):
     names = ("fid", "kid", "is", "pr")
     assert need_inception(names)
     assert not need_inception(("swd", "modes"))
-    metrics = make_metrics(names, info, 8, 300, 0, "f" * 64)
-    evaluation = Evaluation(metrics, RealPictures(info, 8, 300, seed=0), inception=inception)
+    reals = RealPictures(info, 8, 300, seed=0)
+    evaluation = Evaluation(make_metrics(names, reals, "f" * 64), reals, inception=inception)
     assert sum(looked) == 600  # each picture once, for all four
     fid, kid, inception_score, pr = evaluation._floors
     assert 0 < fid["fid"] < 0.01

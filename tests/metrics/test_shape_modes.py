@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from pgan_tf.metrics.shape_modes import ModeCollector, make_modes, nearest_modes
+from pgan_tf.metrics.mode_coverage import ModeCollector, make_modes, nearest_modes
 from tfrecords.common.errors import UserError
 from tfrecords.sources import shapes
 
@@ -43,7 +43,7 @@ def score(pictures):
     collector = metric.collect(1)
     for first in range(0, len(pictures), 50):
         collector.add(pictures[first : first + 50])
-    return metric.compare(None, collector.summary())
+    return metric.compare(None, collector)
 
 
 def test_all_modes_alike_have_no_divergence():
@@ -73,4 +73,4 @@ def test_modes_of_other_pictures_are_not_known():
 def test_collector_of_nothing_but_one_batch():
     collector = ModeCollector()
     collector.add(draw([0], 32))
-    assert collector.summary().num_samples == 1
+    assert collector.counts.sum() == 1

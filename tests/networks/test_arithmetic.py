@@ -2,9 +2,9 @@
 
 import pytest
 
+from pgan_tf.config.networks import discriminator_layers, generator_layers
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig
-from pgan_tf.networks.arithmetic import discriminator_layers, generator_layers
 from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.growth import named_variables

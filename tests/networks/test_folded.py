@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf.networks.folded import Form, fold
+from pgan_tf.networks.folded import fold
 from tests.helpers.exports import make_inputs, make_trained
 
 OPTIONS = {
@@ -32,7 +32,7 @@ def test_pictures_equal_the_keras_model(name, upsampling):
     trained = make_trained(**OPTIONS[name])
     inputs = make_inputs(trained)
     expected = trained.generator(inputs).numpy()
-    folded = fold(trained.generator, trained.network, Form(upsampling))
+    folded = fold(trained.generator, trained.network, upsampling)
     # Folded, these add up in another order: more rounding. Of separate scaling the Keras model
     # is 1.9e-6 off what float64 computes, the folded one 1.1e-6.
     bound = 1e-6 if trained.network.fused_scale else 3e-6
@@ -58,7 +58,7 @@ def test_small_features_are_normalized_as_in_training():
     trained = make_trained(small=True)
     inputs = make_inputs(trained)
     expected = trained.generator(inputs).numpy()
-    folded = fold(trained.generator, trained.network, Form("resize"))
+    folded = fold(trained.generator, trained.network, "resize")
     np.testing.assert_allclose(folded(inputs), expected, rtol=0, atol=1e-5)
 
 

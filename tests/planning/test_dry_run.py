@@ -5,10 +5,10 @@ import re
 
 import pytest
 
+from pgan_tf.config.networks import multiplications
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.networks.arithmetic import multiplications
 from pgan_tf.planning.dry_run import describe, describe_run, time_stages
 
 CONFIG = TrainingConfig(

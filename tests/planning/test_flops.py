@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 import tensorflow as tf
 
+from pgan_tf.config.networks import discriminator_layers, generator_layers
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.networks.arithmetic import discriminator_layers, generator_layers
 from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.planning.flops import flops, generation_flops, is_first, step_flops

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
+from pgan_tf.config.networks import parameters
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.devices.memory import memory_bytes
-from pgan_tf.networks.arithmetic import parameters
-from pgan_tf.planning.disk import checkpoint_bytes, disk_bytes
+from pgan_tf.planning.limits import checkpoint_bytes, disk_bytes
 from pgan_tf.runs import checkpoint
 from pgan_tf.training.state import build_state
 from tests.helpers import peak_memory

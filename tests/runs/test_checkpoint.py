@@ -16,7 +16,7 @@ from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfi
 from pgan_tf.devices.strategy import make_strategy
 from pgan_tf.networks.growth import set_alpha
 from pgan_tf.runs import checkpoint
-from pgan_tf.runs.fallback import read_newest
+from pgan_tf.runs.checkpoint import read_newest
 from pgan_tf.training.loss_scale import INITIAL_SCALE
 from pgan_tf.training.state import build_state, grow_state
 from tests.helpers.small_run import save_state

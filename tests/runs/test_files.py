@@ -21,11 +21,10 @@ from pgan_tf.runs.folder import open_run
 from tests.helpers.exports import make_trained
 from tests.helpers.made_source import make_source, noise, options
 from tests.helpers.places import ROOT
-from tfrecords.common import files, locking, temporary
+from tfrecords.common import files, locking
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import check_file_place
+from tfrecords.common.files import check_file_place, temporary_folder
 from tfrecords.common.locking import BusyError, locked
-from tfrecords.common.temporary import temporary_folder
 from tfrecords.writing.writer import write_dataset
 
 
@@ -195,7 +194,7 @@ with locked(sys.argv[1], "busy"):
 
 
 def test_the_lock_and_the_copies_of_a_process_end_with_it_however_it_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr(temporary.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(files.tempfile, "tempdir", str(tmp_path))
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(tmp_path / "run")],
         env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},

@@ -21,7 +21,7 @@ from tfrecords.inspecting.contact_sheet import show, spread
 from tfrecords.inspecting.extraction import extract, parse_indices
 from tfrecords.inspecting.inspection import Pictures, format_summary, map_in_threads, summarize
 from tfrecords.inspecting.verification import find_problems
-from tfrecords.pictures.pyramid import build_pyramid
+from tfrecords.pictures.images import build_pyramid
 
 GOLDEN = ROOT / "tests" / "golden" / "tfrecords"
 

@@ -17,7 +17,7 @@ from tfrecords.pictures.source import one_hot
 from tfrecords.sources import shapes
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing import writer
-from tfrecords.writing.disk_space import estimate_bytes
+from tfrecords.writing.out_folder import estimate_bytes
 
 GOLDEN = TESTS / "golden"
 

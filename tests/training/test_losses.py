@@ -1,12 +1,10 @@
-import dataclasses
 import math
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf.config.losses import LOSSES
-from pgan_tf.config.training import LossConfig
+from pgan_tf.config.training import LOSSES, LossConfig
 from pgan_tf.training import losses
 
 BATCH, SHAPE = 5, (4, 6, 3)
@@ -119,10 +117,9 @@ def test_the_penalty_scale_is_the_norm_over_pictures_enlarged_to_the_final_resol
 
 def test_losses_are_per_example_and_unreduced():
     parts = linear_loss(LossConfig())
-    for field in dataclasses.fields(parts):
-        value = getattr(parts, field.name)
-        assert value.shape == (BATCH,), field.name
-        assert value.dtype == tf.float32, field.name
+    for name, value in parts._asdict().items():
+        assert value.shape == (BATCH,), name
+        assert value.dtype == tf.float32, name
     assert losses.generator_loss(linear, FAKES, NO_LABELS, LossConfig()).shape == (BATCH,)
     # Another example's pictures change no other example's loss.
     reals, fakes = REALS.copy(), FAKES.copy()

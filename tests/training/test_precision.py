@@ -42,8 +42,8 @@ def run_at(precision, info, folder, strategy):
 
 def sliced_wasserstein(info, checkpoints):
     """To 512 real pictures, of each checkpoint's generator."""
-    metrics = make_metrics(("swd",), info, 16, 512, seed=0)
-    evaluation = Evaluation(metrics, RealPictures(info, 16, 512, seed=0))
+    reals = RealPictures(info, 16, 512, seed=0)
+    evaluation = Evaluation(make_metrics(("swd",), reals), reals)
     return [evaluation.score(read_generated(path, "generator"))[0].value for path in checkpoints]
 
 

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
+from pgan_tf.config.networks import multiplications
 from pgan_tf.config.schedule import Stage, make_stages, stage_at
 from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.networks.arithmetic import multiplications
 from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.growth import named_variables

@@ -7,9 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf.config.losses import LOSSES
 from pgan_tf.config.schedule import Stage
-from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.config.training import (
+    LOSSES,
+    LossConfig,
+    NetworkConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
 from pgan_tf.runs.metrics_file import METRICS
 from pgan_tf.training import state
 from pgan_tf.training.step import make_train_step

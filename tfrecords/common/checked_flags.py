@@ -1,6 +1,6 @@
-"""Flags whose values are checked when they are read, before a command does anything.
+"""Flags whose values are checked when they are parsed, before a command does anything.
 
-Every number of every command, and every path, is read here; see `bounds`.
+Every number (see `bounds`) and every path of every command is read here.
 """
 
 from __future__ import annotations
@@ -38,17 +38,11 @@ def define_read(
 ) -> flags.FlagHolder:
     """Defines a flag whose value is what `read` makes of its text.
 
-    Args:
-        name: of the flag.
-        default: as text.
-        help: for --help.
-        read: raises a ValueError, or a UserError, for another text. A message that goes after
-            the flag's name, such as "expected 8x4, got 'x'".
-        syntax: what `read` takes, in words.
+    `read` raises a ValueError with a message that goes after the flag's name, such as "expected
+    8x4, got 'x'", or a UserError. `syntax` tells --help what it takes.
     """
-    parser = _Parser(read, syntax)
     serializer: flags.ArgumentSerializer[Any] = flags.ArgumentSerializer()
-    return flags.DEFINE(parser, name, default, help, serializer=serializer)
+    return flags.DEFINE(_Parser(read, syntax), name, default, help, serializer=serializer)
 
 
 def define_number(name: str, default: float | None, help: str, bounds: Bounds) -> flags.FlagHolder:
@@ -60,21 +54,14 @@ def define_number(name: str, default: float | None, help: str, bounds: Bounds) -
 
 
 def define_path(name: str, default: str | None, help: str) -> flags.FlagHolder:
-    """Defines a flag that names a file, a folder, or what else pictures come from."""
+    """Defines a flag that names a file, a folder, or another source of pictures."""
     return define_read(name, default, help, read_path, "a path")
 
 
 def define_text(
     name: str, default: str | None, help: str, check: Callable[[str], Any] | None = None
 ) -> flags.FlagHolder:
-    """Defines a flag that takes words, which may not be none.
-
-    Args:
-        name: of the flag.
-        default: its value without one.
-        help: for --help.
-        check: raises a ValueError, or a UserError, for other words than it wants.
-    """
+    """Defines a flag that takes a text, not an empty one; `check` raises as `define_read` says."""
 
     def read(text: str) -> str:
         read_text(text)
@@ -86,44 +73,32 @@ def define_text(
 
 
 def only_with(names: Sequence[str], other: flags.FlagHolder, *values: str) -> None:
-    """Refuses flags that do nothing without another one.
+    """Raises UserError for flags that do nothing unless another is given.
 
-    Args:
-        names: of flags.
-        other: the one that they belong to.
-        values: of it, with which they do something; none for any.
-
-    Raises:
-        UserError: one of the flags is not as by default, and the other is not as it must be.
+    With `values`, the other one has to have one of them.
     """
     if other.value and (not values or other.value in values):
         return
     wanted = f"--{other.name}" + f"={' or '.join(values)}" * bool(values)
-    for name in names:
-        if flags.FLAGS[name].value != flags.FLAGS[name].default:
-            got = f"--{other.name}={other.value}" if other.value else "it alone"
-            raise UserError(f"--{name}: expected {wanted} with it, got {got}: leave it out")
+    got = f"--{other.name}={other.value}" if other.value else "it alone"
+    if changed := _changed(names):
+        raise UserError(f"--{changed[0]}: expected {wanted} with it, got {got}: leave it out")
 
 
 def not_with(names: Sequence[str], other: flags.FlagHolder) -> None:
-    """Refuses flags that do nothing with another one.
+    """Raises UserError for flags that do nothing with another one, if that is given."""
+    if other.value and (changed := _changed(names)):
+        raise UserError(
+            f"--{changed[0]}: expected it without --{other.name}, got both: leave one of them out"
+        )
 
-    Raises:
-        UserError: one of the flags is not as by default, and the other one is given.
-    """
-    for name in names:
-        if other.value and flags.FLAGS[name].value != flags.FLAGS[name].default:
-            raise UserError(
-                f"--{name}: expected it without --{other.name}, got both: leave one of them out"
-            )
+
+def _changed(names: Sequence[str]) -> list[str]:
+    return [name for name in names if flags.FLAGS[name].value != flags.FLAGS[name].default]
 
 
 def read_text(text: str, longest: int = _LONGEST_TEXT) -> str:
-    """Returns a text that is not empty, of one line, not too long, and in UTF-8.
-
-    Raises:
-        ValueError: it is not.
-    """
+    """Returns the text; raises ValueError unless it is one line, not empty or long, in UTF-8."""
     if not text.strip():
         raise ValueError(f"expected a value, got {text!r}: give one, or leave the flag out")
     if len(text) > longest or any(ord(letter) < 32 for letter in text):
@@ -136,12 +111,10 @@ def read_text(text: str, longest: int = _LONGEST_TEXT) -> str:
 
 
 def read_path(text: str) -> str:
-    """Returns a path that a file system may have, of what is no device.
+    """Returns a path that a file system may have, with the home folder for `~`.
 
-    `~` is the home folder: shells leave it as it is after `--flag=`.
-
-    Raises:
-        ValueError: none has it, or a device or a pipe is there, which may never end.
+    Shells leave `~` as it is after `--flag=`. Raises ValueError for what cannot be a path, and
+    for a device or a pipe, which may never end.
     """
     read_text(text, _LONGEST_PATH)
     if any(len(name.encode()) > _LONGEST_NAME for name in text.split("/")):

@@ -1,8 +1,7 @@
-"""Files and folders that are there whole or not at all, also when the power fails.
+"""Files and folders that are there whole or not at all, even if the power fails.
 
-They are written under another name, brought to the disk, and get their own name then; the folder
-that holds the name is brought to the disk last. Where a file system is remote (`gs://…`), which
-brings files to its disks itself, only the renaming is left.
+They are written under another name, flushed to disk, and renamed; the folder that holds the name
+is flushed last. Remote file systems (`gs://…`) flush files themselves: only the renaming is left.
 """
 
 from __future__ import annotations
@@ -11,32 +10,27 @@ import contextlib
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.locking import locked
-from tfrecords.common.regular_file import check_regular_file
-from tfrecords.common.remote import is_remote, load_gfile
+from tfrecords.common.locking import BusyError, locked
+from tfrecords.common.paths import check_regular_file, is_remote, load_gfile
 
 _ENDING = ".partial"
 _PREFIX = "partial-"
-# Of file systems that bring no folders to the disk by request.
-_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
+_TEMPORARY = "pgan-tf-copy-"
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)  # of file systems that cannot flush folders
 
 
 @contextlib.contextmanager
 def whole_file(path: str) -> Iterator[BinaryIO]:
-    """Gives a file to write to, which becomes `path` when the block ends.
+    """Yields a file to write, which becomes `path`, local or remote, when the block ends.
 
-    If the block fails nothing of it is left, and what stood there stays.
-
-    Args:
-        path: local or remote; its folder is there.
-
-    Raises:
-        OSError: it can't be written, such as on a full disk; TensorFlow's errors if it is remote.
+    If the block fails, nothing of it is left, and what stood at `path` stays. Raises OSError if
+    it cannot be written, such as on a full disk, or TensorFlow's errors if it is remote.
     """
     partial = path + _ENDING
     try:
@@ -49,21 +43,30 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
             load_gfile().rename(partial, path, overwrite=True)
         else:
             os.replace(partial, path)
-            sync_folder(os.path.dirname(path))
+            _sync_folder(os.path.dirname(path))
     except BaseException:
         remove(partial)
         raise
 
 
+def write_file(path: str, contents: bytes) -> None:
+    """Writes a whole file; see `whole_file`."""
+    with whole_file(path) as file:
+        file.write(contents)
+
+
+def copy_file(source: str, path: str) -> None:
+    """Copies a file, local or remote, to a whole one; see `whole_file`."""
+    read = load_gfile().GFile if is_remote(source) else open
+    with read(source, "rb") as whole, whole_file(path) as file:
+        shutil.copyfileobj(whole, file, 2**20)
+
+
 def check_file_place(path: str, argument: str) -> None:
     """Checks, before the work that a file needs, that it can be written; writes nothing.
 
-    Args:
-        path: of the file, local or remote, of which nothing is known before.
-        argument: what errors call it.
-
-    Raises:
-        UserError: its folder is not there or read-only, or it is a folder, a pipe or a device.
+    Raises a UserError that begins with `argument` if its folder is missing or read-only, or
+    something else than a file is there. Remote paths pass.
     """
     if is_remote(path):
         return
@@ -80,34 +83,16 @@ def check_file_place(path: str, argument: str) -> None:
         raise UserError(f"{argument}: {error}") from None
 
 
-def write_file(path: str, contents: bytes) -> None:
-    """Writes a file of `whole_file`."""
-    with whole_file(path) as file:
-        file.write(contents)
-
-
-def copy_file(source: str, path: str) -> None:
-    """Copies a file, local or remote, to one of `whole_file`."""
-    read = load_gfile().GFile if is_remote(source) else open
-    with read(source, "rb") as whole, whole_file(path) as file:
-        shutil.copyfileobj(whole, file, 2**20)
-
-
 @contextlib.contextmanager
 def whole_folder(path: str) -> Iterator[str]:
-    """Gives an empty folder to write to, which becomes `path` when the block ends.
+    """Yields an empty folder to fill, which becomes `path` when the block ends.
 
-    What a killed process left of the same folder is removed first; if the block fails nothing of
-    it is left.
-
-    Args:
-        path: local or remote; absent, or empty.
-
-    Raises:
-        BusyError: another process is writing it.
-        OSError: it can't be written; TensorFlow's errors if it is remote.
+    `path`, local or remote, is missing or an empty folder. What a killed process left of it is
+    removed first; if the block fails, nothing of it is left. Raises BusyError if another process
+    is writing it, and otherwise as `whole_file`.
     """
-    partial = partial_folder(path)
+    parent, name = os.path.split(path.rstrip("/"))
+    partial = paths.join(parent, _PREFIX + name)
     with locked(partial, f"{path}: another process is writing it: wait for it, or name another"):
         try:
             if is_remote(path):
@@ -117,8 +102,8 @@ def whole_folder(path: str) -> Iterator[str]:
                 load_gfile().rename(partial, path)
             else:
                 os.makedirs(partial, exist_ok=True)  # says why, where the lock could not
-                for name in os.listdir(partial):
-                    remove(os.path.join(partial, name))
+                for entry in os.listdir(partial):
+                    remove(os.path.join(partial, entry))
                 yield partial
                 put_in_place(partial, path)
         except BaseException:
@@ -126,32 +111,21 @@ def whole_folder(path: str) -> Iterator[str]:
             raise
 
 
-def partial_folder(path: str) -> str:
-    """Returns what a folder of `whole_folder` is called while it is written."""
-    parent, name = os.path.split(path.rstrip("/"))
-    return paths.join(parent, _PREFIX + name)
-
-
 def put_in_place(partial: str, path: str) -> None:
-    """Brings all of a local folder to the disk, and gives it its name, for good.
-
-    Args:
-        partial: the folder.
-        path: its name from now on; absent, or an empty folder.
-    """
+    """Flushes a local folder to disk and renames it to `path`, which is missing or empty."""
     for folder, _, names in os.walk(partial):
         for name in names:
             # Windows wants a file that may be written.
             with open(os.path.join(folder, name), "rb+") as file:
                 os.fsync(file.fileno())
-        sync_folder(folder)
+        _sync_folder(folder)
     if os.path.isdir(path):
         os.rmdir(path)
     os.rename(partial, path)
-    sync_folder(os.path.dirname(path))
+    _sync_folder(os.path.dirname(path))
 
 
-def sync_folder(folder: str) -> None:
+def _sync_folder(folder: str) -> None:
     """Waits until the names in a local folder are on the disk, where the system can tell."""
     try:
         descriptor = os.open(folder or ".", os.O_RDONLY)
@@ -167,10 +141,7 @@ def sync_folder(folder: str) -> None:
 
 
 def remove_partial_files(folder: str) -> None:
-    """Removes what killed processes left in a folder of files of `whole_file`.
-
-    Only who has locked the folder knows that nobody is writing them.
-    """
+    """Removes what killed processes left of files; the folder must be locked by this one."""
     for name in paths.list_names(folder):
         if name.endswith(_ENDING):
             remove(paths.join(folder, name))
@@ -187,3 +158,38 @@ def remove(path: str) -> None:
     else:
         with contextlib.suppress(OSError):
             os.remove(path)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[str]:
+    """Yields a folder below TMPDIR that is removed when the block ends.
+
+    It is locked until then. Folders that killed processes left behind are not, and are removed
+    now. Raises OSError if it cannot be made.
+    """
+    parent = tempfile.gettempdir()
+    for name in os.listdir(parent):
+        left_over = os.path.join(parent, name)
+        if name.startswith(_TEMPORARY):
+            # Another user's cannot be opened, nor removed.
+            with contextlib.suppress(BusyError), locked(left_over, "", make=False):
+                shutil.rmtree(left_over, ignore_errors=True)
+    owner = os.getpid()
+    folder, lock = _make_temporary()
+    with lock:
+        try:
+            yield folder
+        finally:
+            if os.getpid() == owner:  # a forked process is not
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_temporary() -> tuple[str, contextlib.ExitStack]:
+    """Returns a new folder, and what holds its lock."""
+    while True:
+        folder = tempfile.mkdtemp(prefix=_TEMPORARY)
+        with contextlib.suppress(BusyError), contextlib.ExitStack() as lock:
+            lock.enter_context(locked(folder, "", make=False))
+            # Before the lock, another process may have taken it for a leftover.
+            if os.path.isdir(folder):
+                return folder, lock.pop_all()

@@ -2,12 +2,7 @@
 
 
 def counted(count: int, noun: str) -> str:
-    """Returns a count of things, such as `1 picture`, `3,888 pictures` or `2 classes`.
-
-    Args:
-        count: how many.
-        noun: of one; its last word gets the ending.
-    """
+    """Returns a count of things, such as `1 picture`, `3,888 pictures` or `2 classes`."""
     ending = "es" if noun.endswith("s") else "s"
     return f"{count:,} {noun}{'' if count == 1 else ending}"
 

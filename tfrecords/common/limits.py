@@ -1,4 +1,4 @@
-"""How large things may be that files only claim."""
+"""Limits on sizes that files only claim."""
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import size_in_words
@@ -14,27 +14,19 @@ _MOST_MORE = 2**30
 
 
 def picture_too_large(num_bytes: int) -> str | None:
-    """Says why a picture's file of that many bytes is left out; None if it is not."""
-    if 0 <= num_bytes <= MOST_PICTURE_BYTES:
-        return None
+    """Returns why a picture file of that size is left out; None if it is not."""
     if num_bytes < 0:
         return "a file of less than nothing"
-    return (
-        f"a file of {size_in_words(num_bytes)}, expected at most "
-        f"{size_in_words(MOST_PICTURE_BYTES)}"
-    )
+    if num_bytes <= MOST_PICTURE_BYTES:
+        return None
+    most = size_in_words(MOST_PICTURE_BYTES)
+    return f"a file of {size_in_words(num_bytes)}, expected at most {most}"
 
 
 def check_expansion(unpacked: int, packed: int, path: str) -> None:
-    """Refuses an archive that unpacks to far more than pictures would.
+    """Raises UserError for an archive that unpacks to far more bytes than pictures would.
 
-    Args:
-        unpacked: bytes so far, or as the archive claims.
-        packed: its own bytes.
-        path: what the error calls it.
-
-    Raises:
-        UserError: it is such an archive.
+    `unpacked` are the bytes so far, or as the archive claims; `packed` its own.
     """
     if unpacked > packed * _MOST_TIMES + _MOST_MORE:
         raise UserError(

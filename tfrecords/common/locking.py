@@ -7,11 +7,12 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from filelock import lock_descriptor
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.remote import is_remote
+from tfrecords.common.paths import is_remote
 
 
 class BusyError(UserError):
@@ -20,52 +21,31 @@ class BusyError(UserError):
 
 @contextlib.contextmanager
 def locked(folder: str, busy: str, *, make: bool = True) -> Iterator[None]:
-    """Keeps other processes from a local folder.
+    """Keeps other processes from a local folder; raises BusyError(busy) if one has it.
 
     The lock is the operating system's, on the folder itself: it leaves no file, and ends with the
-    process, however that ends. Folders elsewhere (`gs://…`), and on systems that know no such
-    locks, are not locked. A folder that was made for this goes again if nothing came into it.
-
-    Args:
-        folder: its path.
-        busy: what to say, in a line, if another process has it.
-        make: whether it is made if need be.
-
-    Raises:
-        BusyError: another process has it.
+    process, however that ends. Remote folders, and those on systems without such locks, are not
+    locked. With `make`, a missing folder is made, and removed again if nothing came into it.
     """
-    made: list[str] = []
+    made: list[Path] = []
     try:
         if make and not is_remote(folder):
-            made = _missing(folder)
+            made = [path for path in (Path(folder), *Path(folder).parents) if not path.exists()]
             os.makedirs(folder, exist_ok=True)
         descriptor = _open(folder)
-    except OSError:  # of which whoever writes the first file tells more
+    except OSError:  # whoever writes the first file there says more
         yield
         return
     try:
-        _lock(descriptor, folder, busy)
+        # Whoever had the lock may have moved or removed the folder meanwhile.
+        if not _lock(descriptor) or not _is_at(descriptor, folder):
+            raise BusyError(busy)
         yield
     finally:
         os.close(descriptor)
-        _remove_empty(made)
-
-
-def _lock(descriptor: int, folder: str, busy: str) -> None:
-    try:
-        ours = lock_descriptor(descriptor, blocking=False)
-    except OSError:  # such as of a file system without locks
-        return
-    # Whoever had the lock may have put the folder in another place, or removed it, meanwhile.
-    if not ours or not _is_at(descriptor, folder):
-        raise BusyError(busy)
-
-
-def _is_at(descriptor: int, folder: str) -> bool:
-    try:
-        return os.name == "nt" or os.path.samestat(os.fstat(descriptor), os.stat(folder))
-    except OSError:
-        return False
+        for path in made:
+            with contextlib.suppress(OSError):  # it is not empty, or gone
+                path.rmdir()
 
 
 def _open(folder: str) -> int:
@@ -77,19 +57,15 @@ def _open(folder: str) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT)
 
 
-def _remove_empty(folders: list[str]) -> None:
-    for folder in folders:
-        with contextlib.suppress(FileNotFoundError):
-            try:
-                os.rmdir(folder)
-            except OSError:
-                return
+def _lock(descriptor: int) -> bool:
+    try:
+        return lock_descriptor(descriptor, blocking=False)
+    except OSError:  # the file system has no locks
+        return True
 
 
-def _missing(folder: str) -> list[str]:
-    """Returns the folders that have to be made, the last one first."""
-    missing = []
-    while folder and not os.path.exists(folder):
-        missing.append(folder)
-        folder = os.path.dirname(folder.rstrip("/"))
-    return missing
+def _is_at(descriptor: int, folder: str) -> bool:
+    try:
+        return os.name == "nt" or os.path.samestat(os.fstat(descriptor), os.stat(folder))
+    except OSError:
+        return False

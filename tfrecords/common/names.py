@@ -1,10 +1,19 @@
-"""Names of data sets and classes, which stand in paths, files and messages."""
+"""Names of datasets and classes, as they stand in paths, files and messages."""
 
+import collections
 import re
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+
+from tfrecords.common.errors import escape
+from tfrecords.common.in_words import counted
 
 _MOST_LETTERS = 255
-# Of a name's UTF-8: file systems take 255, and files of a data set add theirs.
-_MOST_BYTES = 220
+_MOST_BYTES = 220  # file systems take 255, and files of a dataset add to the name
+_MOST_NAMES = 12  # in a message
+_LONGEST_SHOWN = 40
 
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 # Slashes of both kinds, and what steers a terminal.
@@ -12,8 +21,8 @@ _NO_NAME = re.compile("[\ud800-\udfff/\\\\\x00-\x1f\x7f-\x9f]")
 
 
 def as_text(name: str) -> str:
-    r"""Returns a name as text that can be written: bytes that are no UTF-8 become \x…."""
-    return _NO_TEXT.sub(lambda found: ascii(found[0])[1:-1].replace("\\udc", "\\x"), name)
+    r"""Returns a name as text that can be written: bytes that are not UTF-8 become \x…."""
+    return _NO_TEXT.sub(lambda found: escape(found[0]), name)
 
 
 def as_file_name(name: str) -> str:
@@ -23,7 +32,7 @@ def as_file_name(name: str) -> str:
 
 
 def is_file_name(name: object) -> bool:
-    """Says whether a value from a file names a file in a folder, and nowhere else."""
+    """True if a value from a file names a file in a folder, and nothing elsewhere."""
     return (
         isinstance(name, str)
         and 0 < len(name) <= _MOST_LETTERS
@@ -33,14 +42,55 @@ def is_file_name(name: object) -> bool:
 
 
 def is_text(value: object) -> bool:
-    """Says whether a value from a file is text that can be written."""
+    """True if a value from a file is text that can be written."""
     return isinstance(value, str) and not _NO_TEXT.search(value)
 
 
 def printable(text: str) -> str:
-    r"""Returns the text on one line; bytes that are no UTF-8 and the like become \x..."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else ascii(char)[1:-1].replace("\\udc", "\\x") for char in text
-    )
+    """Returns the text on one line, with everything unprintable escaped."""
+    return "".join(char if char.isprintable() else escape(char) for char in text)
+
+
+def find_classes(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Returns the index of each wanted class, or -1.
+
+    Accents may be in another Unicode form, as other systems write them; an exact match wins.
+    """
+    known = {_composed(name): index for index, name in enumerate(names)}
+    known |= {name: index for index, name in enumerate(names)}
+    return [known.get(name, known.get(_composed(name), -1)) for name in wanted]
+
+
+def find_alike(names: Sequence[str]) -> str | None:
+    """Returns a name that differs from another only in the Unicode form of its accents."""
+    counts = collections.Counter(map(_composed, names))
+    return next((name for name, count in counts.items() if count > 1), None)
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Returns the first names on one line, and how many there are if that is not all."""
+    listed = ", ".join(_short(name) for name in names[:_MOST_NAMES])
+    return listed if len(names) <= _MOST_NAMES else f"{listed}, … ({len(names):,} in all)"
+
+
+def describe_classes(names: Sequence[str], counts: Sequence[int] | np.ndarray) -> str:
+    """Returns a line such as `Classes: 2, cat (10 pictures), dog (7)`; the first if many.
+
+    Classes without names are called by their numbers.
+    """
+    shown = []
+    for index, count in enumerate(counts[:_MOST_NAMES]):
+        number = f"{count:,}" if index else counted(count, "picture")
+        shown.append(f"{_short(names[index]) if names else index} ({number})")
+    if len(counts) > _MOST_NAMES:
+        shown.append(f"… {len(counts):,} classes")
+    return f"Classes: {len(counts):,}, {', '.join(shown)}"
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _short(name: str) -> str:
+    text = printable(name)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"

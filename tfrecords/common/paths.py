@@ -1,13 +1,39 @@
-"""Questions about files and folders, local or remote (`gs://…`).
+"""Files and folders, local or remote (`gs://…`): questions about them, and their bytes.
 
-TensorFlow, which takes seconds to load, is asked only about remote ones.
+Only remote ones load TensorFlow, which takes seconds.
 """
 
+import contextlib
 import os
 import re
+import stat
+from collections.abc import Iterator
+from typing import Any
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.remote import is_remote, load_gfile
+from tfrecords.common.in_words import size_in_words
+from tfrecords.common.names import printable
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def is_remote(path: str) -> bool:
+    """True for a path that only TensorFlow can reach."""
+    return "://" in path
+
+
+def load_gfile() -> Any:
+    """Returns `tf.io.gfile`."""
+    import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+    import tensorflow as tf
+
+    return tf.io.gfile
 
 
 def join(folder: str, name: str) -> str:
@@ -16,48 +42,98 @@ def join(folder: str, name: str) -> str:
 
 
 def exists(path: str) -> bool:
-    """Says whether there is such a file or folder."""
+    """True for a file or folder that is there."""
     return load_gfile().exists(path) if is_remote(path) else os.path.exists(path)
 
 
 def is_folder(path: str) -> bool:
-    """Says whether there is such a folder."""
+    """True for a folder that is there."""
     return load_gfile().isdir(path) if is_remote(path) else os.path.isdir(path)
 
 
 def list_names(folder: str) -> list[str]:
-    """Lists a folder's names, sorted; none if there is no such folder.
+    """Returns a folder's names, sorted; none if there is no such folder.
 
-    Raises:
-        UserError: it cannot be read.
+    Raises UserError if it cannot be read.
     """
-    try:
+    with reading(folder):
         if not is_folder(folder):
             return []
         names = load_gfile().listdir(folder) if is_remote(folder) else os.listdir(folder)
-    except Exception as error:  # TensorFlow has errors of its own
-        raise UserError(f"{folder}: cannot be read: {reason(error)}") from error
-    return sorted(name.rstrip("/") for name in names)
+        return sorted(name.rstrip("/") for name in names)
 
 
 def size(path: str) -> int:
-    """Returns a file's size in bytes.
-
-    Raises:
-        UserError: it cannot be read.
-    """
-    try:
+    """Returns a file's size in bytes. Raises UserError if it cannot be read."""
+    with reading(path):
         return load_gfile().stat(path).length if is_remote(path) else os.path.getsize(path)
-    except Exception as error:  # as above
-        raise UserError(f"{path}: cannot be read: {reason(error)}") from error
-
-
-def reason(error: Exception) -> str:
-    """Returns what an error of a local or a remote file system says."""
-    return getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
 
 
 def dataset_name(folder: str) -> str:
     """Returns the name of a dataset's folder, without what the cache adds to it."""
     whole = folder.rstrip("/") if is_remote(folder) else os.path.abspath(folder)
     return re.sub(r"-\d+px-[0-9a-f]{8}$", "", os.path.basename(whole))
+
+
+def check_regular_file(path: str | os.PathLike[str]) -> None:
+    """Raises UserError for a folder, a pipe, a socket or a device: opening one may wait forever.
+
+    Nothing is opened, and links are followed. A remote path passes, and so does one that is
+    missing or cannot be looked at: opening it tells why.
+    """
+    if is_remote(os.fspath(path)):
+        return
+    try:
+        kind = stat.S_IFMT(os.stat(path).st_mode)
+    except (OSError, ValueError):  # ValueError: a zero byte in the name
+        return
+    if kind in _KINDS:
+        shown = os.fspath(path).encode("utf-8", "backslashreplace").decode()
+        raise UserError(f"{shown}: expected a file, got {_KINDS[kind]}: give the path of a file")
+
+
+def read_bytes(path: str, limit: int = -1) -> bytes:
+    """Returns a file's bytes, the first `limit` unless that is -1.
+
+    Raises UserError if it cannot be read, or is a pipe or a device.
+    """
+    with open_file(path) as file:
+        return file.read(limit)
+
+
+def read_whole(path: str, most_bytes: int) -> bytes:
+    """Returns a file's bytes, as `read_bytes`; raises UserError if there are more than that."""
+    with open_file(path) as file:
+        # Reading "at most so many" would take memory for as many.
+        num_bytes = file.size() if is_remote(path) else os.fstat(file.fileno()).st_size
+        if num_bytes > most_bytes:
+            raise UserError(
+                f"{printable(path)}: expected at most {size_in_words(most_bytes)}, got "
+                f"{size_in_words(num_bytes)}: is it the right file?"
+            )
+        return file.read(num_bytes)
+
+
+@contextlib.contextmanager
+def open_file(path: str) -> Iterator[Any]:
+    """Opens a file to read its bytes; whatever goes wrong with it is a UserError."""
+    check_regular_file(path)
+    open_it = load_gfile().GFile if is_remote(path) else open
+    with reading(path), open_it(path, "rb") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Raises a UserError that names the path for what goes wrong with it in the block."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # TensorFlow has errors of its own
+        raise UserError(f"{printable(path)}: cannot be read: {reason(error)}") from error
+
+
+def reason(error: Exception) -> str:
+    """Returns what an error of a local or a remote file system says."""
+    return getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)

@@ -1,6 +1,6 @@
-"""Imports TensorFlow as every command here wants it: fast on any CPU, and without chatter.
+"""Imports TensorFlow as every command wants it: fast on any CPU, and without chatter.
 
-Import this first in a command. TensorFlow reads these settings once, when it is loaded.
+Import this first: TensorFlow reads these settings once, when it is loaded.
 """
 
 import logging
@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def _import_quietly() -> None:
-    """Keeps back what the C++ side logs while it loads, unless loading fails."""
+    """Hides what the C++ side logs while it loads, unless loading fails."""
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as log:
@@ -35,9 +35,8 @@ def _import_quietly() -> None:
 
 
 _import_quietly()
-# What TensorFlow and absl tell of their inner workings is no news to a command's user.
 logging.getLogger("tensorflow").setLevel(logging.WARNING)
-# Each stage compiles a step of its own, on purpose: no mistake, as TensorFlow has it.
+# Each stage compiles a step of its own, on purpose; TensorFlow takes that for a mistake.
 logging.getLogger("tensorflow").addFilter(
     lambda record: "triggered tf.function retracing" not in record.getMessage()
 )

@@ -1,7 +1,7 @@
 """What files hold, as SHA-256, whatever their names, places and times are.
 
-Reading hundreds of gigabytes at each start would take hours, so what was found is remembered,
-in a folder that is only a cache: without it all is read again. It is found again by each file's
+Reading hundreds of gigabytes at each start would take hours, so digests are remembered in a
+folder that is only a cache: without it all is read again. An entry is found again by each file's
 size, inode and both its times. The time of the last change of the *inode* (ctime) is the
 system's own: `touch`, `cp -p` and `rsync -a`, which set the other one at will, move it on, and so
 does everything else that replaces or overwrites a file. What was changed less than two seconds
@@ -16,20 +16,19 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO, TypeGuard
+from typing import TypeGuard
 
 import numpy as np
 from tqdm import tqdm
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.names import printable
-from tfrecords.common.remote import is_remote, load_gfile, read_bytes
+from tfrecords.common.files import write_file
+from tfrecords.common.paths import is_remote, load_gfile
 from tfrecords.format.record_file import RecordFile
 from tfrecords.pictures.source import OneHot
 
@@ -48,16 +47,10 @@ def combine(digests: Iterable[str]) -> str:
 def digest_files(
     files: Sequence[str], memory: str | None = None, *, skip_unreadable: bool = False
 ) -> str:
-    """Returns `combine` of the SHA-256 of files, and shows a bar where that takes long.
+    """Returns `combine` of the SHA-256 of files, local or remote; shows a bar if that takes long.
 
-    Args:
-        files: their paths, local or remote, in order.
-        memory: a folder to remember it in, such as the cache of data sets; None reads always.
-        skip_unreadable: whether a file that cannot be read counts as one without contents,
-            instead of being an error.
-
-    Raises:
-        UserError: a file cannot be read.
+    `memory` is a folder to remember it in, such as the cache of datasets; None reads always.
+    Raises UserError for a file that cannot be read, unless those are to be skipped.
     """
     key = _key(files) if memory else None
     place = paths.join(paths.join(memory, _FOLDER), f"{key}.json") if memory and key else None
@@ -72,17 +65,13 @@ def digest_files(
 
 
 def digest_in_any_order(files: Sequence[str], labels: OneHot | np.ndarray | None) -> dict[str, str]:
-    """Returns what is the same for the same pictures in whatever order.
+    """Returns digests that are the same for the same pictures in whatever order.
 
-    It is the sum of the records' SHA-256, which tells accidents from each other, and needs no
-    memory; who wants to forge a data set has easier ways.
+    They are sums of the records' SHA-256, which tell accidents from each other and need no
+    memory; who wants to forge a dataset has easier ways.
 
-    Args:
-        files: TFRecords of one resolution, in order, local.
-        labels: (records, label_size) float32, or None.
-
-    Returns:
-        64 hexadecimal digits: `pictures`, and `labelled`, for which labels count too.
+    Takes local TFRecords of one resolution, in order, and (records, label_size) float32. Returns
+    64 hexadecimal digits each: `pictures`, and `labelled`, for which labels count too.
     """
     pictures = labelled = number = 0
     for path in files:
@@ -99,51 +88,36 @@ def digest_in_any_order(files: Sequence[str], labels: OneHot | np.ndarray | None
 
 
 def is_digest(value: object) -> TypeGuard[str]:
-    """Says whether a value is 64 hexadecimal digits."""
+    """True for 64 hexadecimal digits."""
     return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
 
 
 def _read_all(files: Sequence[str], skip_unreadable: bool) -> list[str]:
     lock = threading.Lock()
 
-    def show(num_bytes: int) -> None:
-        with lock:
-            bar.update(num_bytes)
+    def digest_file(path: str) -> str:
+        digest = hashlib.sha256()
+        try:
+            with paths.open_file(path) as file:
+                while block := file.read(_BLOCK_BYTES):
+                    digest.update(block)
+                    with lock:
+                        bar.update(len(block))
+        except UserError:
+            if skip_unreadable:
+                return _UNREADABLE
+            raise
+        return digest.hexdigest()
 
-    def read_some(start: int) -> list[str]:
-        digests = []
-        for path in files[start : start + _FILES_AT_A_TIME]:
-            try:
-                digests.append(_digest_file(path, show))
-            except UserError:
-                if not skip_unreadable:
-                    raise
-                digests.append(_UNREADABLE)
-        return digests
+    def digest_some(start: int) -> list[str]:
+        return [digest_file(path) for path in files[start : start + _FILES_AT_A_TIME]]
 
     starts = range(0, len(files), _FILES_AT_A_TIME)
     with (
         tqdm(desc="Reading the data once", unit="B", unit_scale=True, disable=None) as bar,
         ThreadPoolExecutor(8) as pool,
     ):
-        return [digest for some in pool.map(read_some, starts) for digest in some]
-
-
-def _digest_file(path: str, show: Callable[[int], None]) -> str:
-    digest = hashlib.sha256()
-    try:
-        with _open(path) as file:
-            while block := file.read(_BLOCK_BYTES):
-                digest.update(block)
-                show(len(block))
-    except Exception as error:  # TensorFlow has errors of its own
-        reason = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
-        raise UserError(f"{printable(path)}: cannot be read: {reason}") from error
-    return digest.hexdigest()
-
-
-def _open(path: str) -> BinaryIO:
-    return load_gfile().GFile(path, "rb") if is_remote(path) else open(path, "rb", buffering=0)
+        return [digest for some in pool.map(digest_some, starts) for digest in some]
 
 
 def _key(files: Sequence[str]) -> str | None:
@@ -156,10 +130,8 @@ def _key(files: Sequence[str]) -> str | None:
                 status = load_gfile().stat(path)
                 rows.append([path, status.length, status.mtime_nsec])
                 continue
-            if os.name == "nt":
-                return None
             found = os.stat(path)
-            if max(found.st_mtime_ns, found.st_ctime_ns) > newest:
+            if os.name == "nt" or max(found.st_mtime_ns, found.st_ctime_ns) > newest:
                 return None
             rows.append([found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns])
     except Exception:  # it is gone; whoever reads it says so
@@ -168,26 +140,15 @@ def _key(files: Sequence[str]) -> str | None:
 
 
 def _recall(place: str) -> str | None:
-    try:
-        found = json.loads(read_bytes(place, 1000))["sha256"] if paths.exists(place) else None
-    except (UserError, ValueError, LookupError, TypeError, RecursionError):
-        return None
-    return found if is_digest(found) else None
+    with contextlib.suppress(UserError, ValueError, LookupError, TypeError, RecursionError):
+        found = json.loads(paths.read_bytes(place, 1000))["sha256"]
+        return found if is_digest(found) else None
+    return None
 
 
 def _remember(place: str, digest: str) -> None:
-    text = json.dumps({"sha256": digest}) + "\n"
-    folder = place.rpartition("/")[0]
     # A folder that cannot be written, or a full disk, only makes the next start slower.
     with contextlib.suppress(Exception):
-        if is_remote(place):
-            load_gfile().makedirs(folder)
-            with load_gfile().GFile(place, "w") as file:
-                file.write(text)
-            return
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            partial = os.path.join(scratch, "digest")
-            with open(partial, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.replace(partial, place)
+        folder = os.path.dirname(place)
+        load_gfile().makedirs(folder) if is_remote(place) else os.makedirs(folder, exist_ok=True)
+        write_file(place, (json.dumps({"sha256": digest}) + "\n").encode())

@@ -22,7 +22,7 @@ from tfrecords.common.in_words import counted
 from tfrecords.common.names import as_file_name, as_text, is_file_name
 from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME, read_details_file
 from tfrecords.format.label_array import class_numbers, load_labels
-from tfrecords.format.record import read_shape
+from tfrecords.format.record import decode_record
 from tfrecords.format.record_file import FRAME_BYTES, BadRecordError, RecordFile, read_first_record
 from tfrecords.pictures.source import OneHot, label_line
 
@@ -33,33 +33,19 @@ _FILE_PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What a dataset folder holds.
+    """What a dataset folder holds."""
 
-    Attributes:
-        name: of the dataset: its folder's, and where others wrote it that of its files.
-        num_images: how many pictures each resolution has.
-        resolution: the largest, in pixels.
-        num_channels: 1 for grey, 3 for RGB.
-        files: resolution to its files, in order; smallest resolution first.
-        label_size: how many classes; 0 without labels.
-        label_names: of the classes; empty when unknown.
-        labels_path: the file of labels, or None.
-        encoding: of the pictures, `raw` or `png`.
-        num_records: resolution to how many pictures each of its `files` holds.
-        num_rejected: how many pictures were left out.
-    """
-
-    name: str
-    num_images: int
-    resolution: int
-    num_channels: int
-    files: dict[int, tuple[str, ...]]
-    label_size: int
-    label_names: tuple[str, ...]
+    name: str  # its folder's; where others wrote it, that of its files
+    num_images: int  # of each resolution
+    resolution: int  # the largest, in pixels
+    num_channels: int  # 1 for gray, 3 for RGB
+    files: dict[int, tuple[str, ...]]  # of each resolution, in order; smallest resolution first
+    label_size: int  # how many classes; 0 without labels
+    label_names: tuple[str, ...]  # of the classes; empty when unknown
     labels_path: str | None
-    encoding: str
-    num_records: dict[int, tuple[int, ...]]
-    num_rejected: int = 0
+    encoding: str  # of the pictures, `raw` or `png`
+    num_records: dict[int, tuple[int, ...]]  # in each of `files`
+    num_rejected: int = 0  # pictures that were left out
 
     @property
     def folder(self) -> str:
@@ -68,27 +54,22 @@ class DatasetInfo:
 
 
 def is_dataset_folder(folder: str) -> bool:
-    """Says whether a folder, local or remote, holds TFRecords of a dataset, even unfinished.
+    """True if a folder, local or remote, holds TFRecords of a dataset, even unfinished.
 
-    Raises:
-        UserError: the folder cannot be read.
+    Raises UserError if it cannot be read.
     """
     names = paths.list_names(folder)
     return JOURNAL_NAME in names or any(_FILE_PATTERN.fullmatch(name) for name in names)
 
 
 def read_dataset_info(folder: str) -> DatasetInfo:
-    """Looks through a dataset folder, ours or of the published layout.
+    """Looks through a dataset folder, local or remote, ours or of the published layout.
 
     Where `dataset.json` tells of the files, they are checked by their sizes; others are
     counted. `python -m tfrecords.inspect verify` checks every byte.
 
-    Args:
-        folder: local or remote (`gs://…`).
-
-    Raises:
-        UserError: there is no dataset in it, or something is missing, cut short, or
-            disagrees with the rest; or the folder cannot be read.
+    Raises UserError if there is no dataset in it, it cannot be read, or something is missing, cut
+    short, or disagrees with the rest.
     """
     names = paths.list_names(folder)
     if not names and not paths.is_folder(folder):
@@ -135,14 +116,10 @@ def read_dataset_info(folder: str) -> DatasetInfo:
 
 
 def read_labels(info: DatasetInfo) -> np.ndarray:
-    """Reads the labels; those of a local file come from the disk when they are looked at.
+    """Reads the labels, those of a local file when they are looked at.
 
-    Returns:
-        (num_images, label_size) numbers, float32 as a rule, in the order of the pictures in the
-        files; (num_images, 0) without labels.
-
-    Raises:
-        UserError: the file holds something else.
+    Returns (num_images, label_size) numbers, float32 as a rule, in the order of the pictures in
+    the files; (num_images, 0) without labels. Raises UserError if the file holds something else.
     """
     if info.labels_path is None:
         return np.zeros((info.num_images, 0), np.float32)
@@ -150,30 +127,21 @@ def read_labels(info: DatasetInfo) -> np.ndarray:
 
 
 def read_classes(info: DatasetInfo) -> np.ndarray | None:
-    """Reads each picture's class, int64 (num_images,); -1 for a picture without one.
-
-    Returns:
-        None when there are no labels, or they are vectors and not one-hot rows.
-
-    Raises:
-        UserError: see `read_labels`.
-    """
+    """Returns `label_array.class_numbers` of the labels. Raises as `read_labels` does."""
     return class_numbers(read_labels(info))
 
 
 def describe_labels(info: DatasetInfo) -> str:
-    """Returns a line on the labels: the classes and their pictures, or what there is instead.
-
-    Raises:
-        UserError: see `read_labels`.
-    """
-    classes = read_classes(info)
-    labels = read_labels(info) if classes is None else OneHot(classes, info.label_size)
-    return label_line(labels, info.label_names)
+    """Returns `label_line` of the labels. Raises as `read_labels` does."""
+    labels = read_labels(info)
+    classes = class_numbers(labels)
+    if classes is None:
+        return label_line(labels, info.label_names)
+    return label_line(OneHot(classes, info.label_size), info.label_names)
 
 
 def _group_files(folder: str, names: Iterable[str]) -> tuple[str, dict[int, tuple[str, ...]]]:
-    """Sorts the TFRecords by resolution, and finds the dataset's name."""
+    """Returns the dataset's name, and its files, all shards in order, by resolution."""
     matches = [match for name in names if (match := _FILE_PATTERN.fullmatch(name))]
     if not matches:
         raise UserError(
@@ -201,19 +169,14 @@ def _group_files(folder: str, names: Iterable[str]) -> tuple[str, dict[int, tupl
     files = {}
     for log2 in logs:
         shards = [match for match in matches if int(match["log2"]) == log2]
-        _check_shards(folder, shards)
+        expected = int(shards[0]["shards"] or 1)
+        if [int(shard["shard"] or 0) for shard in shards] != list(range(expected)):
+            raise UserError(
+                f"{folder}: expected {counted(expected, 'file')} of {2**log2} px, "
+                f"found {', '.join(shard[0] for shard in shards)}: make the dataset again"
+            )
         files[2**log2] = tuple(paths.join(folder, shard[0]) for shard in shards)
     return datasets[0], files
-
-
-def _check_shards(folder: str, shards: list[re.Match]) -> None:
-    """Checks that the shards of one resolution, in order, are 0 to n - 1 of n."""
-    expected = int(shards[0]["shards"] or 1)
-    if [int(shard["shard"] or 0) for shard in shards] != list(range(expected)):
-        raise UserError(
-            f"{folder}: expected {counted(expected, 'file')} of {2 ** int(shards[0]['log2'])} px, "
-            f"found {', '.join(shard[0] for shard in shards)}: make the dataset again"
-        )
 
 
 def _check_sizes(
@@ -266,11 +229,12 @@ def _check_shapes(files: dict[int, tuple[str, ...]]) -> tuple[int, str]:
     for resolution, its_paths in files.items():
         for path in its_paths:
             try:
-                shape, its_encoding = read_shape(read_first_record(path))
+                its_encoding, image = decode_record(read_first_record(path))
             except ValueError as error:
                 raise UserError(
                     f"{path}: expected records of this format, got {error}: make the dataset again"
                 ) from error
+            shape = image.transpose(2, 0, 1).shape
             num_channels, encoding = num_channels or shape[0], encoding or its_encoding
             expected = (num_channels, resolution, resolution)
             if (shape, its_encoding) != (expected, encoding):

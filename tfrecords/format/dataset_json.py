@@ -17,11 +17,10 @@ from typing import Any
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.names import is_file_name, is_text
-from tfrecords.common.remote import read_whole
+from tfrecords.common.paths import read_whole
 
 JSON_NAME = "dataset.json"
-# Of a conversion that has not ended; see `writing.journal`.
-JOURNAL_NAME = "journal.jsonl"
+JOURNAL_NAME = "journal.jsonl"  # of a conversion that has not ended; see `writing.journal`
 REJECTED_NAME = "rejected.jsonl"
 JSON_VERSION = 2
 
@@ -31,20 +30,11 @@ _NEEDED = ("name", "num_images", "label_names", "files")
 
 
 def read_details_file(path: str) -> dict[str, Any]:
-    """Reads a local or remote `dataset.json`; see `parse_details`."""
-    return parse_details(read_whole(path, _MOST_BYTES), path)
+    """Reads a local or remote `dataset.json`, and checks all that is made use of.
 
-
-def parse_details(text: str | bytes, path: str) -> dict[str, Any]:
-    """Reads `dataset.json`, and checks all that is made use of.
-
-    Args:
-        text: what the file holds.
-        path: what errors call it.
-
-    Raises:
-        UserError: it is none, or of a newer version, or what it tells makes no sense.
+    Raises UserError if it is none, or of a newer version, or what it tells makes no sense.
     """
+    text = read_whole(path, _MOST_BYTES)
     try:
         details = json.loads(text)
         version = details["version"]
@@ -65,7 +55,7 @@ def parse_details(text: str | bytes, path: str) -> dict[str, Any]:
 
 
 def _check_values(details: dict[str, Any], version: int) -> None:
-    """Raises something if a value is not there, or is not what it should be."""
+    """Raises LookupError or TypeError for a value that is missing, or not what it should be."""
     if version == JSON_VERSION:
         for name in _NEEDED:
             details[name]
@@ -107,12 +97,14 @@ def _is_resolution(value: Any) -> bool:
 
 
 def _is_entry(entry: Any) -> bool:
-    """Whether that tells of a file: TFRecords, which have a resolution, or another."""
+    """True for what tells of a file: TFRecords, which have a resolution, or another."""
+    if not isinstance(entry, dict):
+        return False
+    is_records = "resolution" in entry
     return (
-        isinstance(entry, dict)
-        and is_file_name(entry.get("file"))
+        is_file_name(entry.get("file"))
         and _is_number(entry.get("bytes"))
-        and ("resolution" not in entry or _is_resolution(entry["resolution"]))
-        and ("resolution" not in entry or _is_number(entry.get("records")))
+        and (not is_records or _is_resolution(entry["resolution"]))
+        and (not is_records or _is_number(entry.get("records")))
         and ("sha256" not in entry or bool(re.fullmatch("[0-9a-f]{64}", str(entry["sha256"]))))
     )

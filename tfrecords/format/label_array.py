@@ -7,26 +7,21 @@ import mmap
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.regular_file import check_regular_file
-from tfrecords.common.remote import is_remote, read_bytes
+from tfrecords.common.paths import check_regular_file, is_remote, read_bytes
 from tfrecords.pickles.npy import parse_npy
 from tfrecords.pictures.source import row_blocks
 
 
 def load_labels(path: str, num_images: int) -> np.ndarray:
-    """Reads a file of labels; of a local one what is looked at.
+    """Reads a file of labels, (num_images, label_size) numbers; raises UserError for another.
 
-    Returns:
-        (num_images, label_size) numbers.
-
-    Raises:
-        UserError: the file holds something else.
+    Of a local file only what is looked at is read: a class for each picture makes it large.
     """
     check_regular_file(path)
     try:
         if is_remote(path):
             labels = parse_npy(read_bytes(path))
-        else:  # not read before somebody looks at it: a class for each picture makes it large
+        else:
             labels = np.load(path, mmap_mode="r", allow_pickle=False)
     except UserError:
         raise
@@ -47,28 +42,20 @@ def load_labels(path: str, num_images: int) -> np.ndarray:
 
 
 def class_numbers(labels: np.ndarray) -> np.ndarray | None:
-    """Returns each picture's class, int64 (pictures,); -1 for a picture without one.
+    """Returns the class of each row of (pictures, label_size), int64 (pictures,); -1 for none.
 
-    Args:
-        labels: (pictures, label_size).
-
-    Returns:
-        None when there are no labels, or they are vectors and not one-hot rows.
+    None without labels, and for rows that are not one-hot.
     """
     if not labels.shape[1]:
         return None
+    mapped = getattr(labels, "_mmap", None)
     classes = []
     for block in row_blocks(labels):
         is_one = block == 1
         if not (is_one | (block == 0)).all() or (is_one.sum(axis=1) > 1).any():
             return None
         classes.append(np.where(is_one.any(axis=1), is_one.argmax(axis=1), -1))
-        _forget(labels)
+        # Gives back the memory of what was read of a file so far, where the system lets us.
+        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
     return np.concatenate(classes)
-
-
-def _forget(labels: np.ndarray) -> None:
-    """Gives back the memory of what was read of a file so far, where the system lets us."""
-    mapped = getattr(labels, "_mmap", None)
-    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
-        mapped.madvise(mmap.MADV_DONTNEED)

@@ -2,8 +2,8 @@
 
 A frame is the record's length (little-endian uint64), a checksum of that (4 bytes), the
 record, and a checksum of it: CRC-32C, rotated and shifted. Reading by position, instead
-of one after the other, is what lets training go on anywhere without reading what came
-before, and lets one bad record be told from its neighbours.
+of one after the other, lets training go on anywhere without reading what came before, and
+tells one bad record from its neighbors.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from __future__ import annotations
 import os
 import struct
 import threading
+from typing import Any
 
 import google_crc32c
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.paths import check_regular_file, is_remote, load_gfile, reading
 
 _HEADER_BYTES = 12
 _FOOTER_BYTES = 4
-# How much longer a frame is than its record.
-FRAME_BYTES = _HEADER_BYTES + _FOOTER_BYTES
+FRAME_BYTES = _HEADER_BYTES + _FOOTER_BYTES  # a frame is that much longer than its record
 
 
 class BadRecordError(ValueError):
@@ -37,8 +37,7 @@ def frame(record: bytes) -> bytes:
 def read_first_record(path: str) -> bytes:
     """Returns the first record of a file, without looking for the others.
 
-    Raises:
-        UserError: the file is missing or empty, or its first record is cut or damaged.
+    Raises UserError if the file is missing or empty, or the record is cut or damaged.
     """
     file = RecordFile(path, find_all=False)
     try:
@@ -50,38 +49,31 @@ def read_first_record(path: str) -> bytes:
 
 
 class RecordFile:
-    """The records of one file, local or remote, by index.
+    """The records of one file, local or remote, by index."""
 
-    Attributes:
-        path: the file.
-        offsets: int64 (num_records + 1,), where each frame begins, and the file's end.
-    """
+    path: str
+    offsets: np.ndarray  # int64 (num_records + 1,), where each frame begins, and the file's end
 
     def __init__(self, path: str, num_records: int | None = None, *, find_all: bool = True) -> None:
-        """Opens a file.
+        """Opens a file, and finds its records.
 
-        Frames that are all as long as the first, which uncompressed pictures are, are
-        found by arithmetic if `num_records` is known; others by walking the headers.
-        With `find_all` off, only the first is found.
+        Frames that are all as long as the first, which uncompressed pictures are, are found by
+        arithmetic if `num_records` is known; others by walking the headers. With `find_all` off,
+        only the first is found.
 
-        Raises:
-            UserError: it is missing or empty, or ends within a record.
+        Raises UserError if the file is missing or empty, or ends within a record.
         """
         self.path = path
-        self._remote = "://" in path
         self._turns = threading.Lock()
+        self._file: Any
         check_regular_file(path)
-        try:
-            if self._remote:
-                import tensorflow as tf
-
-                self._file = tf.io.gfile.GFile(path, "rb")
+        with reading(path):
+            if is_remote(path):
+                self._file = load_gfile().GFile(path, "rb")
                 self._size = self._file.size()
             else:
                 self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - kept open
                 self._size = os.fstat(self._file.fileno()).st_size
-        except Exception as error:  # a missing file has another class on each file system
-            raise UserError(f"{path}: cannot be read: {_reason(error)}") from error
         if find_all:
             self.offsets = self._find_frames(num_records)
         else:
@@ -92,11 +84,7 @@ class RecordFile:
         return len(self.offsets) - 1
 
     def read(self, index: int) -> bytes:
-        """Returns a record.
-
-        Raises:
-            BadRecordError: its bytes are not those that were written, or are gone.
-        """
+        """Returns a record. Raises BadRecordError if its bytes were changed, or are gone."""
         start, end = int(self.offsets[index]), int(self.offsets[index + 1])
         data = self._read(start, end - start)
         body = data[_HEADER_BYTES:-_FOOTER_BYTES]
@@ -130,7 +118,7 @@ class RecordFile:
             )
         header = self._read(position, _HEADER_BYTES)
         if len(header) == _HEADER_BYTES and _checksum(header[:8]) == header[8:]:
-            length = struct.unpack("<Q", header[:8])[0] + _HEADER_BYTES + _FOOTER_BYTES
+            length = struct.unpack("<Q", header[:8])[0] + FRAME_BYTES
             if position + length <= self._size:
                 return length
         raise UserError(
@@ -139,7 +127,7 @@ class RecordFile:
         )
 
     def _read(self, position: int, length: int) -> bytes:
-        if self._remote or not hasattr(os, "pread"):  # Windows knows none
+        if is_remote(self.path) or not hasattr(os, "pread"):  # Windows has none
             with self._turns:
                 self._file.seek(position)
                 return self._file.read(length)
@@ -150,7 +138,3 @@ def _checksum(data: bytes) -> bytes:
     """Returns TensorFlow's masked CRC-32C of some bytes."""
     crc = google_crc32c.value(data)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "message", None) or getattr(error, "strerror", None) or str(error)

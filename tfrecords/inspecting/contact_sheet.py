@@ -1,7 +1,6 @@
 """A picture of a dataset's pictures: the command `show`."""
 
-from __future__ import annotations
-
+import contextlib
 import math
 import unicodedata
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.in_words import counted
-from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info
-from tfrecords.inspecting.inspection import Pictures, class_names, picture_classes
+from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info
+from tfrecords.inspecting.inspection import Pictures, class_names
 from tfrecords.pictures.picture_file import check_picture_name, encode_picture
 
 MAX_CLASSES = 32
@@ -32,47 +31,29 @@ _DEFAULT_COUNT, _DEFAULT_COUNT_OF_CLASS = 64, 10
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a sheet.
+    """A row of a sheet."""
 
-    Attributes:
-        indices: the numbers of its pictures.
-        label: what is written at its left, with a note below; None for none.
-        note: see above.
-    """
-
-    indices: tuple[int, ...]
-    label: str | None = None
-    note: str = ""
+    indices: tuple[int, ...]  # the numbers of its pictures
+    label: str | None = None  # at its left
+    note: str = ""  # below the label
 
 
 def show(folder: str, path: str, resolution: int | None = None, count: int | None = None) -> str:
     """Draws pictures that are spread over a dataset into one picture file.
 
-    With classes each row is one of the first 32 classes.
+    With classes each row is one of the first 32 classes. By default there are 64 pictures, or 10
+    of each class, at the largest resolution that fits into a sheet about 1000 px wide. Smaller
+    pictures are enlarged. Returns what is to be seen, in words.
 
-    Args:
-        folder: of the dataset, local or remote.
-        path: of the PNG, JPEG or WebP to make, which must not exist.
-        resolution: of the pictures, in pixels; None is the largest that fits into a
-            sheet about 1000 px wide. Smaller pictures are enlarged.
-        count: how many pictures, of each class where there are classes; None is 64, or
-            10 of each class.
-
-    Returns:
-        What is to be seen, in words.
-
-    Raises:
-        UserError: there is no such dataset or resolution, or the file exists.
+    Raises UserError if there is no such dataset or resolution, or the file, a PNG, JPEG or WebP,
+    exists.
     """
     check_picture_name(path, "out")
     if tf.io.gfile.exists(path):
         raise UserError(f"{path}: expected no such file yet: remove it or take another name")
     info = read_dataset_info(folder)
-    rows, label_width, columns = _plan(info, count)
-    resolution, scale = _fit(info, resolution, columns, len(rows), label_width)
-    pictures = counted(info.num_images, "picture")
-    title = f"{_in_ascii(info.name) or 'data set'}: {pictures}, {resolution} px"
-    sheet = _draw(info, rows, columns, resolution, scale, label_width, title)
+    rows = _choose_rows(info, count)
+    sheet, resolution = _draw(info, rows, resolution)
     data = encode_picture(np.asarray(sheet), path)
     parent = path.rpartition("/")[0]
     try:
@@ -99,49 +80,42 @@ def spread(indices: np.ndarray, count: int) -> tuple[int, ...]:
     return tuple(indices[positions].tolist())
 
 
-def _plan(info: DatasetInfo, count: int | None) -> tuple[list[Row], int, int]:
-    """Returns the rows, the width of their labels, and how many columns there are."""
-    classes = picture_classes(info)
+def _choose_rows(info: DatasetInfo, count: int | None) -> list[Row]:
+    classes = read_classes(info)
     if classes is None or not np.any(classes >= 0):
         chosen = spread(np.arange(info.num_images), count or _DEFAULT_COUNT)
         columns = math.ceil(math.sqrt(len(chosen)))
         starts = range(0, len(chosen), columns)
-        return [Row(chosen[start : start + columns]) for start in starts], 0, columns
+        return [Row(chosen[start : start + columns]) for start in starts]
     rows = []
     for index, name in enumerate(class_names(info)[:MAX_CLASSES]):
         members = np.flatnonzero(classes == index)
-        chosen = spread(members, count or _DEFAULT_COUNT_OF_CLASS)
         label = _shorten(_in_ascii(name) or f"class {index}")
+        chosen = spread(members, count or _DEFAULT_COUNT_OF_CLASS)
         rows.append(Row(chosen, label, f"{len(members):,}"))
-    widest = max(_font(_LABEL_SIZE).getlength(row.label or "") for row in rows)
-    return rows, math.ceil(widest) + 14, max(1, *(len(row.indices) for row in rows))
+    return rows
 
 
-def _fit(
-    info: DatasetInfo, resolution: int | None, columns: int, num_rows: int, label_width: int
-) -> tuple[int, int]:
-    """Chooses a resolution, if none is given, and how often each pixel is repeated."""
+def _draw(info: DatasetInfo, rows: list[Row], resolution: int | None) -> tuple[Image.Image, int]:
+    """Returns a sheet, and the resolution of its pictures: the one given, or a fitting one."""
+    columns = max(1, *(len(row.indices) for row in rows))
+    label_width = 0
+    if rows[0].label is not None:
+        label_width = 14 + math.ceil(
+            max(_font(_LABEL_SIZE).getlength(row.label or "") for row in rows)
+        )
     available = (_WIDTH - 2 * _MARGIN - label_width) / columns - _GAP
     if label_width:  # so that few pictures of many classes make no tower
-        available = min(available, max(_MIN_ROW_HEIGHT, _HEIGHT / num_rows))
+        available = min(available, max(_MIN_ROW_HEIGHT, _HEIGHT / len(rows)))
     fitting = [level for level in info.files if level <= available * 1.25]
     resolution = resolution or max(fitting, default=min(info.files))
-    return resolution, max(1, round(available / resolution))
-
-
-def _draw(
-    info: DatasetInfo,
-    rows: list[Row],
-    columns: int,
-    resolution: int,
-    scale: int,
-    label_width: int,
-    title: str,
-) -> Image.Image:
+    scale = max(1, round(available / resolution))  # how often each pixel is repeated
     cell = resolution * scale
     pitch = max(cell, _LABEL_SIZE + _NOTE_SIZE if label_width else 0) + _GAP
-    top = _MARGIN + _TITLE_SIZE + 16
+    pictures_told = counted(info.num_images, "picture")
+    title = f"{_in_ascii(info.name) or 'data set'}: {pictures_told}, {resolution} px"
     title_width = math.ceil(_font(_TITLE_SIZE).getlength(title))
+    top = _MARGIN + _TITLE_SIZE + 16
     width = max(label_width + columns * (cell + _GAP) - _GAP, title_width) + 2 * _MARGIN
     height = top + len(rows) * pitch - _GAP + _MARGIN
     if width * height > _MOST_PIXELS:
@@ -152,21 +126,18 @@ def _draw(
     sheet = Image.new("RGB", (width, height), _BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     draw.text((_MARGIN, _MARGIN - 4), title, _INK, _font(_TITLE_SIZE))
-    pictures = Pictures(info, resolution)
-    for number, row in enumerate(rows):
-        y = top + number * pitch
-        if row.label is not None:
-            middle = y + (pitch - _GAP) // 2
-            draw.text((_MARGIN, middle - 1), row.label, _INK, _font(_LABEL_SIZE), anchor="ls")
-            draw.text((_MARGIN, middle + 3), row.note, _PALE_INK, _font(_NOTE_SIZE), anchor="lt")
-        for column, index in enumerate(row.indices):
-            image = pictures.read(index).repeat(scale, axis=0).repeat(scale, axis=1)
-            x = _MARGIN + label_width + column * (cell + _GAP)
-            sheet.paste(
-                Image.fromarray(image[:, :, 0] if info.num_channels == 1 else image), (x, y)
-            )
-    pictures.close()
-    return sheet
+    with contextlib.closing(Pictures(info, resolution)) as pictures:
+        for number, row in enumerate(rows):
+            x, y = _MARGIN, top + number * pitch
+            if row.label is not None:
+                middle = y + (pitch - _GAP) // 2
+                draw.text((x, middle - 1), row.label, _INK, _font(_LABEL_SIZE), anchor="ls")
+                draw.text((x, middle + 3), row.note, _PALE_INK, _font(_NOTE_SIZE), anchor="lt")
+            for column, index in enumerate(row.indices):
+                image = pictures.read(index).repeat(scale, axis=0).repeat(scale, axis=1)
+                picture = Image.fromarray(image[:, :, 0] if info.num_channels == 1 else image)
+                sheet.paste(picture, (x + label_width + column * (cell + _GAP), y))
+    return sheet, resolution
 
 
 def _shorten(name: str) -> str:
@@ -180,16 +151,11 @@ def _shorten(name: str) -> str:
 
 
 def _in_ascii(name: str) -> str:
-    """Takes the accents off; Pillow's font, the one that is always there, has no others.
-
-    Returns:
-        The empty string when nothing legible is left.
-    """
-    letters = "".join(
-        c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c)
-    )
+    """Returns a name without accents, which Pillow's font lacks; "" if nothing legible is left."""
+    decomposed = unicodedata.normalize("NFKD", name)
+    letters = "".join(char for char in decomposed if not unicodedata.combining(char))
     text = letters.encode("ascii", "replace").decode()
-    return text if any(c.isalnum() for c in text) else ""
+    return text if any(map(str.isalnum, text)) else ""
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

@@ -1,18 +1,16 @@
 """Pictures out of a dataset, into PNG files: the command `extract`."""
 
-from __future__ import annotations
-
-import functools
+import contextlib
 import os
 import re
 
 import tensorflow as tf
 
+from tfrecords.common import paths
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_folder
-from tfrecords.common.paths import reason
-from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info
-from tfrecords.inspecting.inspection import Pictures, class_names, map_in_threads, picture_classes
+from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info
+from tfrecords.inspecting.inspection import Pictures, class_names, map_in_threads
 from tfrecords.pictures.picture_file import encode_picture
 
 # What some file systems do not take in a name.
@@ -28,57 +26,43 @@ def extract(
 ) -> int:
     """Writes pictures as PNG files called by their numbers: all of them, or nothing.
 
-    `tfrecords.create` makes the same pictures of these files.
+    By default all, at the largest resolution; `indices` such as `0-99,150` chooses some. With
+    `by_class` each class gets a sub-folder with its name; pictures without a class stay outside.
+    `tfrecords.create` makes the same pictures of these files. Returns how many were written.
 
-    Args:
-        folder: of the dataset, local or remote.
-        out_dir: the folder to make; absent or empty so far.
-        resolution: of the pictures, in pixels; the largest when None.
-        indices: which ones, such as `0-99,150`; all when None.
-        by_class: whether each class gets a sub-folder with its name. Pictures without a
-            class stay outside.
-
-    Returns:
-        How many were written.
-
-    Raises:
-        UserError: `out_dir` is not empty, or there is no such dataset, resolution or
-            picture, or with `by_class` there are no classes.
+    Raises UserError if `out_dir` is not empty, or there is no such dataset, resolution, picture,
+    or with `by_class` there are no classes.
     """
     _check_out_dir(out_dir)
     info = read_dataset_info(folder)
-    pictures = Pictures(info, resolution or info.resolution)
-    chosen = parse_indices(indices, info.num_images)
-    folders = _class_folders(info) if by_class else [""] * info.num_images
-    digits = max(6, len(str(info.num_images - 1)))  # so that names sort like numbers
     out_dir = out_dir.rstrip("/") if "://" in out_dir else os.path.abspath(out_dir)
+    digits = max(6, len(str(info.num_images - 1)))  # so that names sort like numbers
+    with contextlib.closing(Pictures(info, resolution or info.resolution)) as pictures:
+        chosen = parse_indices(indices, info.num_images)
+        folders = _class_folders(info) if by_class else [""] * info.num_images
+        try:
+            with whole_folder(out_dir) as partial_dir:
 
-    def write(partial_dir: str, position: int) -> None:
-        index = chosen[position]
-        path = tf.io.gfile.join(partial_dir, folders[index], f"{index:0{digits}}.png")
-        with tf.io.gfile.GFile(path, "wb") as file:
-            file.write(encode_picture(pictures.read(index)))
+                def write(position: int) -> None:
+                    index = chosen[position]
+                    path = tf.io.gfile.join(partial_dir, folders[index], f"{index:0{digits}}.png")
+                    with tf.io.gfile.GFile(path, "wb") as file:
+                        file.write(encode_picture(pictures.read(index)))
 
-    try:
-        with whole_folder(out_dir) as partial_dir:
-            for name in {folders[index] for index in chosen}:
-                tf.io.gfile.makedirs(tf.io.gfile.join(partial_dir, name))
-            write_one = functools.partial(write, partial_dir)
-            for _ in map_in_threads(write_one, len(chosen), pictures.shape[0], "extract"):
-                pass
-            _check_out_dir(out_dir)  # another process may have made it meanwhile
-    except (tf.errors.OpError, OSError) as error:
-        raise UserError(f"{out_dir}: cannot be written: {reason(error)}") from error
-    finally:
-        pictures.close()
+                for name in {folders[index] for index in chosen}:
+                    tf.io.gfile.makedirs(tf.io.gfile.join(partial_dir, name))
+                for _ in map_in_threads(write, len(chosen), pictures.shape[0], "extract"):
+                    pass
+                _check_out_dir(out_dir)  # another process may have made it meanwhile
+        except (tf.errors.OpError, OSError) as error:
+            raise UserError(f"{out_dir}: cannot be written: {paths.reason(error)}") from error
     return len(chosen)
 
 
 def parse_indices(text: str | None, count: int) -> list[int]:
     """Reads numbers of pictures such as `0-99,150`: sorted, each once; all of None.
 
-    Raises:
-        UserError: it is no such list, or there are not so many pictures.
+    Raises UserError if it is no such list, or there are not so many pictures.
     """
     if text is None:
         return list(range(count))
@@ -99,9 +83,7 @@ def parse_indices(text: str | None, count: int) -> list[int]:
 def _check_out_dir(out_dir: str) -> None:
     if not out_dir:
         raise UserError("out: expected a folder to make, got an empty name")
-    if not tf.io.gfile.exists(out_dir):
-        return
-    if not tf.io.gfile.isdir(out_dir) or tf.io.gfile.listdir(out_dir):
+    if paths.exists(out_dir) and (not paths.is_folder(out_dir) or paths.list_names(out_dir)):
         raise UserError(
             f"{out_dir}: expected a new or empty folder, it holds files or is one: "
             "take another name"
@@ -110,7 +92,7 @@ def _check_out_dir(out_dir: str) -> None:
 
 def _class_folders(info: DatasetInfo) -> list[str]:
     """Returns the name of each picture's folder."""
-    classes = picture_classes(info)
+    classes = read_classes(info)
     if classes is None:
         raise UserError(
             f"by_class: expected a dataset with classes, {info.folder} has "
@@ -119,8 +101,7 @@ def _class_folders(info: DatasetInfo) -> list[str]:
     names, used = [], set()
     for index, label in enumerate(class_names(info)):
         # Neither hidden, which `create` would not see, nor a path of its own.
-        name = _UNSAFE.sub("_", label).strip(". ")
-        name = name or f"class_{index}"
+        name = _UNSAFE.sub("_", label).strip(". ") or f"class_{index}"
         while name.lower() in used:  # some file systems take capitals for small letters
             name = f"{name}_{index}"
         used.add(name.lower())

@@ -7,22 +7,17 @@ import numpy as np
 
 
 def parse_npy(data: bytes) -> np.ndarray:
-    """Reads an array of numbers; memory is taken for the bytes that are there.
+    """Reads a whole file of numbers; memory is taken for the bytes that are there.
 
-    Args:
-        data: a whole file.
-
-    Raises:
-        ValueError: it is none, holds objects or text, or another number of bytes than its
-            header says.
+    Raises ValueError if it is none, holds objects or text, or other bytes than its header says.
     """
     file = io.BytesIO(data)
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
     try:
         version = np.lib.format.read_magic(file)
-        readers = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }
         if version not in readers:
             raise ValueError(f"an unknown version, {version}")
         shape, by_columns, dtype = readers[version](file)

@@ -2,11 +2,11 @@
 
 A pickle is a program for a small machine: it may name any function of any module and have it
 called. Python's own machine is not used here. This one knows what such files consist of and
-refuses the rest. A name in the file stands for a class of `pickles.pieces`, or one that the caller
-adds, which keeps what it is given and checks it. Neither the classes that wrote the file nor
-NumPy's own are ever called. Work and memory are bounded by the size of the
-file: sizes that it claims are compared with the bytes that are there, and of parts that are used
-many times (a list of a list of a list, two each) what is reached counts.
+refuses the rest. A name in the file stands for something of `pickles.pieces`, or a class that the
+caller adds, which keeps what it is given and checks it. Neither the classes that wrote the file
+nor NumPy's own are ever called. Work and memory are bounded by the size of the file: sizes that
+it claims are compared with the bytes that are there, and of parts that are used many times (a
+list of a list of a list, two each) what is reached counts.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfrecords.common.errors import UserError
-from tfrecords.pickles.pieces import ADMITTED, Encoded, Piece, plain, printable
+from tfrecords.pickles.pieces import ADMITTED, Piece, plain, printable
 
 _MOST_DEPTH = 100
 _BITS = 64  # of the largest whole number
 
+_VALUES = {
+    *("INT", "LONG", "BININT", "BININT1", "BININT2", "LONG1", "FLOAT", "BINFLOAT"),
+    *("STRING", "UNICODE", "BINSTRING", "SHORT_BINSTRING"),
+    *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
+    *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
+}
+
 # What reading bytes that make no sense comes to.
 _DAMAGED = (
-    pickle.UnpicklingError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    EOFError,
-    ArithmeticError,
-    MemoryError,
-    RecursionError,
+    *(pickle.UnpicklingError, ValueError, TypeError, AttributeError, LookupError, EOFError),
+    *(ArithmeticError, MemoryError, RecursionError),
 )
 
 
@@ -60,22 +60,19 @@ def load(
     Raises:
         UserError: it is no pickle, cut off, or holds anything else.
     """
+    expected = f"{source}: expected a pickle of {what}, got"
     if data[:1] == b"<":
-        raise UserError(
-            f"{source}: expected a pickle of {what}, got a web page: download the file itself"
-        )
+        raise UserError(f"{expected} a web page: download the file itself")
     try:
         value = _Machine(len(data), most_operations, ADMITTED | dict(classes or {})).run(data)
-        _check_reached(value, most_operations)
+        _measure(value, most_operations, {}, frozenset())
     except _RefusedError as error:
         raise UserError(
-            f"{source}: expected a pickle of {what}, got one that {error}: refused, and nothing "
-            "in it was run"
+            f"{expected} one that {error}: refused, and nothing in it was run"
         ) from None
     except _DAMAGED as error:
         raise UserError(
-            f"{source}: expected a pickle of {what}, got something else or a damaged file "
-            f"({printable(error)}): download it again"
+            f"{expected} something else or a damaged file ({printable(error)}): download it again"
         ) from None
     return value
 
@@ -91,90 +88,103 @@ class _Machine:
         self,
         most_bytes: int,
         most_operations: int,
-        admitted: Mapping[tuple[str, str], type[Piece]],
+        admitted: Mapping[tuple[str, str], Callable[..., Any]],
     ) -> None:
         # Many arrays of the same bytes would take more. Twice: some are text first.
         self._bytes_left = 2 * most_bytes + 1000
         self._most_operations = most_operations
         self._admitted = admitted
-        self.stack: list[Any] = []
+        self._stack: list[Any] = []
         self._marked: list[list[Any]] = []  # the stacks below each mark
         self._memo: dict[int, Any] = {}
 
     def run(self, data: bytes) -> Any:
         """Returns the value that is left at the end."""
-        argument: Any  # of the kind that the operation takes
         for count, (operation, argument, _) in enumerate(pickletools.genops(data)):
             if count == self._most_operations:
                 raise _RefusedError(f"takes more than {count} operations")
-            name = operation.name
-            if name in _VALUES:
-                self._push_number_or_text(argument)
-            elif name in _CONSTANTS:
-                self.stack.append(_CONSTANTS[name]())
-            elif name in _PUTS:
-                self._memo[len(self._memo) if argument is None else argument] = self.stack[-1]
-            elif name in _GETS:
-                self.stack.append(self._memo[argument])
-            elif name == "GLOBAL":
-                self.stack.append(self._class_of(*argument.split(" ", 1)))
-            elif name in _ACTIONS:
-                _ACTIONS[name](self)
-            elif name not in ("PROTO", "FRAME", "STOP"):
+            self._do(operation.name, argument)
+        return self._stack.pop()
+
+    def _do(self, name: str, argument: Any) -> None:
+        stack = self._stack
+        if name in _VALUES:
+            if isinstance(argument, int) and argument.bit_length() > _BITS:
+                raise _RefusedError(f"holds a number of {argument.bit_length()} bits")
+            stack.append(argument)
+            return
+        match name:
+            case "PROTO" | "FRAME" | "STOP":
+                pass
+            case "NONE":
+                stack.append(None)
+            case "NEWTRUE" | "NEWFALSE":
+                stack.append(name == "NEWTRUE")
+            case "EMPTY_TUPLE":
+                stack.append(())
+            case "EMPTY_LIST":
+                stack.append([])
+            case "EMPTY_DICT":
+                stack.append({})
+            case "PUT" | "BINPUT" | "LONG_BINPUT":
+                self._memo[argument] = stack[-1]
+            case "MEMOIZE":
+                self._memo[len(self._memo)] = stack[-1]
+            case "GET" | "BINGET" | "LONG_BINGET":
+                stack.append(self._memo[argument])
+            case "MARK":
+                self._marked.append(stack)
+                self._stack = []
+            case "POP" if stack:
+                stack.pop()
+            case "POP" | "POP_MARK":
+                self._pop_mark()
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                size = int(name[-1])
+                if len(stack) < size:
+                    raise pickle.UnpicklingError("a tuple of what is not there")
+                stack[-size:] = [tuple(stack[-size:])]
+            case "TUPLE":
+                values = tuple(self._pop_mark())
+                self._stack.append(values)
+            case "LIST":
+                items = self._pop_mark()
+                self._stack.append(items)
+            case "DICT":
+                items = self._pop_mark()
+                self._stack.append({})
+                self._set_items(items)
+            case "APPEND":
+                self._append([stack.pop()])
+            case "APPENDS":
+                self._append(self._pop_mark())
+            case "SETITEM":
+                self._set_items([stack.pop(-2), stack.pop()])
+            case "SETITEMS":
+                self._set_items(self._pop_mark())
+            case "GLOBAL":
+                stack.append(self._admit(*argument.split(" ", 1)))
+            case "STACK_GLOBAL":
+                attribute, module = stack.pop(), stack.pop()
+                stack.append(self._admit(module, attribute))
+            case "NEWOBJ" | "REDUCE":
+                self._call()
+            case "BUILD":
+                self._build()
+            case _:
                 raise _RefusedError(f"uses {name}")
-        return self.stack.pop()
 
-    def _push_number_or_text(self, value: Any) -> None:
-        if isinstance(value, int) and value.bit_length() > _BITS:
-            raise _RefusedError(f"holds a number of {value.bit_length()} bits")
-        self.stack.append(value)
-
-    def _class_of(self, module: Any, name: Any) -> type[Piece]:
-        if not isinstance(module, str) or not isinstance(name, str):
-            raise pickle.UnpicklingError("a name that is no text")
-        if (module, name) not in self._admitted:
-            raise _RefusedError(f"asks for {printable(f'{module}.{name}')}")
-        return self._admitted[module, name]
-
-    def mark(self) -> None:
-        self._marked.append(self.stack)
-        self.stack = []
-
-    def pop(self) -> None:
-        if self.stack:
-            self.stack.pop()
-        else:
-            self.pop_mark()
-
-    def pop_mark(self) -> list[Any]:
-        values, self.stack = self.stack, self._marked.pop()
+    def _pop_mark(self) -> list[Any]:
+        values, self._stack = self._stack, self._marked.pop()
         return values
 
-    def tuple_of_marked(self) -> None:
-        values = tuple(self.pop_mark())
-        self.stack.append(values)
-
-    def list_of_marked(self) -> None:
-        values = self.pop_mark()
-        self.stack.append(values)
-
-    def dict_of_marked(self) -> None:
-        values = self.pop_mark()
-        self.stack.append({})
-        self.set_items(values)
-
-    def tuple_of(self, size: int) -> None:
-        if len(self.stack) < size:
-            raise pickle.UnpicklingError("a tuple of what is not there")
-        self.stack[-size:] = [tuple(self.stack[-size:])]
-
-    def append(self, values: list[Any]) -> None:
-        if type(self.stack[-1]) is not list:
+    def _append(self, values: list[Any]) -> None:
+        if type(self._stack[-1]) is not list:
             raise pickle.UnpicklingError("items of what is no list")
-        self.stack[-1].extend(values)
+        self._stack[-1].extend(values)
 
-    def set_items(self, values: list[Any]) -> None:
-        target = self.stack[-1]
+    def _set_items(self, values: list[Any]) -> None:
+        target = self._stack[-1]
         if type(target) is not dict or len(values) % 2:
             raise pickle.UnpicklingError("items of what is no dict")
         for key, value in zip(values[::2], values[1::2], strict=True):
@@ -183,22 +193,24 @@ class _Machine:
                 raise _RefusedError(f"has {printable(key)} for a key of a dict")
             target[key] = value
 
-    def stack_global(self) -> None:
-        name, module = self.stack.pop(), self.stack.pop()
-        self.stack.append(self._class_of(module, name))
+    def _admit(self, module: Any, name: Any) -> Callable[..., Any]:
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise pickle.UnpicklingError("a name that is no text")
+        if (module, name) not in self._admitted:
+            raise _RefusedError(f"asks for {printable(f'{module}.{name}')}")
+        return self._admitted[module, name]
 
-    def reduce(self) -> None:
-        arguments, piece = self.stack.pop(), self.stack.pop()
-        if not (isinstance(piece, type) and issubclass(piece, Piece)):
+    def _call(self) -> None:
+        arguments, function = self._stack.pop(), self._stack.pop()
+        if not callable(function):  # nothing that can be called is here but what is admitted
             raise pickle.UnpicklingError("a call of what is no function")
         if type(arguments) is not tuple:
             raise pickle.UnpicklingError("a call without arguments")
         self._count_bytes(arguments)
-        made = piece(*map(plain, arguments))
-        self.stack.append(made.value if isinstance(made, Encoded) else made)
+        self._stack.append(function(*map(plain, arguments)))
 
-    def build(self) -> None:
-        state, target = self.stack.pop(), self.stack[-1]
+    def _build(self) -> None:
+        state, target = self._stack.pop(), self._stack[-1]
         if not isinstance(target, Piece):
             raise pickle.UnpicklingError("a state for what takes none")
         if type(state) is tuple:
@@ -207,86 +219,35 @@ class _Machine:
         target.set_state(state)
 
     def _count_bytes(self, values: tuple[Any, ...]) -> None:
-        self._bytes_left -= sum(len(one) for one in values if isinstance(one, _BYTES))
+        self._bytes_left -= sum(
+            len(one) for one in values if isinstance(one, bytes | bytearray | str)
+        )
         if self._bytes_left < 0:
             raise _RefusedError("makes many arrays of the same bytes")
 
 
-_BYTES = (bytes, bytearray, str)
-_VALUES = frozenset(
-    (
-        *("INT", "LONG", "BININT", "BININT1", "BININT2", "LONG1", "FLOAT", "BINFLOAT"),
-        *(
-            "STRING",
-            "UNICODE",
-            "BINSTRING",
-            "SHORT_BINSTRING",
-            "BINUNICODE",
-            "SHORT_BINUNICODE",
-            "BINUNICODE8",
-        ),
-        *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
-    )
-)
-_CONSTANTS: dict[str, Callable[[], Any]] = {
-    "NONE": lambda: None,
-    "NEWTRUE": lambda: True,
-    "NEWFALSE": lambda: False,
-    "EMPTY_TUPLE": tuple,
-    "EMPTY_LIST": list,
-    "EMPTY_DICT": dict,
-}
-_PUTS = frozenset(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"))
-_GETS = frozenset(("GET", "BINGET", "LONG_BINGET"))
-_ACTIONS: dict[str, Callable[[_Machine], object]] = {
-    "MARK": _Machine.mark,
-    "POP": _Machine.pop,
-    "POP_MARK": _Machine.pop_mark,
-    "TUPLE": _Machine.tuple_of_marked,
-    "LIST": _Machine.list_of_marked,
-    "DICT": _Machine.dict_of_marked,
-    "TUPLE1": lambda machine: machine.tuple_of(1),
-    "TUPLE2": lambda machine: machine.tuple_of(2),
-    "TUPLE3": lambda machine: machine.tuple_of(3),
-    "APPEND": lambda machine: machine.append([machine.stack.pop()]),
-    "APPENDS": lambda machine: machine.append(machine.pop_mark()),
-    "SETITEM": lambda machine: machine.set_items([machine.stack.pop(-2), machine.stack.pop()]),
-    "SETITEMS": lambda machine: machine.set_items(machine.pop_mark()),
-    "STACK_GLOBAL": _Machine.stack_global,
-    "NEWOBJ": _Machine.reduce,
-    "REDUCE": _Machine.reduce,
-    "BUILD": _Machine.build,
-}
+def _measure(
+    value: Any, most: int, sizes: dict[int, tuple[int, int]], around: frozenset[int]
+) -> tuple[int, int]:
+    """Returns how many values are reached from one, and how deep they lie.
 
-
-def _check_reached(value: Any, most: int) -> None:
-    """Refuses what holds itself, is very deep, or is used so often that too much is reached."""
-    sizes: dict[int, tuple[int, int]] = {}  # by id: values reached, and how deep
-    open_ones: set[int] = set()
-    todo = [value]
-    while todo:
-        one = todo[-1]
-        if id(one) in sizes:
-            todo.pop()
-            continue
-        parts = _parts_of(one)
-        if id(one) not in open_ones:
-            open_ones.add(id(one))
-            inside = [part for part in parts if id(part) not in sizes]
-            if any(id(part) in open_ones for part in inside):
-                raise _RefusedError("holds itself")
-            if inside:
-                todo += inside
-                continue
-        open_ones.discard(id(one))
-        todo.pop()
-        reached = 1 + sum(sizes[id(part)][0] for part in parts)
-        depth = 1 + max((sizes[id(part)][1] for part in parts), default=0)
+    Refuses what holds itself, is very deep, or is used so often that too much is reached. `sizes`
+    has the results by id, `around` the ids of what holds the value.
+    """
+    if id(value) in around:
+        raise _RefusedError("holds itself")
+    if id(value) not in sizes:
+        parts = _parts_of(value) if len(around) < _MOST_DEPTH else []
+        here = around | {id(value)}
+        inside = [_measure(part, most, sizes, here) for part in parts]
+        reached = 1 + sum(count for count, _ in inside)
+        depth = 1 + max((depth for _, depth in inside), default=0)
         if reached > most:
             raise _RefusedError(f"holds more than {most} values, parts of it used many times")
-        if depth > _MOST_DEPTH:
+        if depth + len(around) > _MOST_DEPTH:
             raise _RefusedError(f"is more than {_MOST_DEPTH} lists deep")
-        sizes[id(one)] = reached, depth
+        sizes[id(value)] = reached, depth
+    return sizes[id(value)]
 
 
 def _parts_of(value: Any) -> list[Any]:

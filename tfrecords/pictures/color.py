@@ -1,4 +1,4 @@
-"""Embedded color profiles: what a file's numbers mean, brought to sRGB."""
+"""Embedded color profiles: what a file's numbers mean, converted to sRGB."""
 
 from __future__ import annotations
 
@@ -32,29 +32,21 @@ DAMAGED = "with a color profile that is damaged or of another kind: taken as sRG
 
 
 def to_srgb(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
-    """Converts a picture to sRGB by the profile that its file holds, if it holds one.
+    """Converts a picture of 8 bits, in any mode, to sRGB by the profile in the file's `info`.
 
-    As `ImageCms.profileToProfile` does: with the perceptual intent. A PNG without one may tell
-    the same by a gamma and the colors of its channels. Without either a picture is taken as
-    sRGB. CMYK without a profile goes through Pillow's plain formula.
+    As `ImageCms.profileToProfile` does, with the perceptual intent. A PNG without a profile may
+    tell the same by a gamma and the colors of its channels. Without either, a picture is taken as
+    sRGB, and CMYK goes through Pillow's plain formula.
 
-    Args:
-        image: 8 bits a channel, any mode, with the file's `info`.
-        say: told where the profile could not be used.
-
-    Returns:
-        The picture itself, or RGB or RGBA.
+    Returns the picture itself, or RGB or RGBA. `say` is told if the profile could not be used.
     """
     profile = image.info.get("icc_profile")
     if not profile:
         return image if "srgb" in image.info else _from_png(image, say)
-    found = _find_transform(profile) if len(profile) <= MAX_PROFILE_BYTES else None
-    if found is None:
-        say(DAMAGED)
-        return image
-    space, transform = found
+    space, transform = _find_transform(profile) if len(profile) <= MAX_PROFILE_BYTES else ("", None)
     is_gray = image.mode in ("1", "L", "LA", "La")
-    if (space == "CMYK") != (image.mode == "CMYK") or (space == "GRAY" and not is_gray):
+    fits = (space == "CMYK") == (image.mode == "CMYK") and (space != "GRAY" or is_gray)
+    if not space or not fits:
         say(DAMAGED)
         return image
     if transform is None:
@@ -93,10 +85,9 @@ def _from_png(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
 def _find_way(
     gamma: float | None, colors: tuple[float, ...] | None
 ) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Returns the way of a PNG's pixels, uint8 (…, 3), to sRGB; None where it changes nothing.
+    """Returns what converts a PNG's pixels, uint8 (…, 3), to sRGB; None if it changes nothing.
 
-    Raises:
-        ValueError, ArithmeticError, LinAlgError: no picture has such values.
+    Raises ValueError, ArithmeticError or LinAlgError for values that no picture has.
     """
     levels = np.arange(256) / 255
     linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
@@ -137,11 +128,10 @@ def _all_colors(step: int) -> np.ndarray:
 
 
 @functools.lru_cache(_KEPT_TRANSFORMS)
-def _find_transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None] | None:
-    """Returns a profile's kind of color and its way to sRGB, None where that changes nothing.
+def _find_transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None]:
+    """Returns a profile's color space, and its way to sRGB, None if that changes nothing.
 
-    Returns:
-        None where the profile cannot be used.
+    The space is empty if the profile cannot be used.
     """
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -149,7 +139,7 @@ def _find_transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | N
         mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}[space]
         transform = ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), mode, "RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError, KeyError):
-        return None
+        return "", None
     if space == "CMYK":
         return space, transform
     probe = _all_colors(15)

@@ -1,4 +1,4 @@
-"""The flags that say what becomes of pictures: of tfrecords.create, train.py and evaluate.py."""
+"""Flags of several commands that say what becomes of pictures."""
 
 from __future__ import annotations
 
@@ -46,14 +46,7 @@ def num_channels() -> int:
 
 
 def picture_options(resolution: int | None) -> PictureOptions:
-    """Turns flags into what becomes of each picture.
-
-    Args:
-        resolution: in pixels, None to choose by the pictures.
-
-    Raises:
-        UserError: --background is no colour.
-    """
+    """Returns the options that the flags give. Raises UserError if --background is no color."""
     from tfrecords.pictures.images import parse_background  # slow to import, for --help
 
     return PictureOptions(

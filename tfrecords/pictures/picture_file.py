@@ -22,15 +22,7 @@ FORMATS: dict[str, tuple[str, dict[str, Any], int]] = {
 
 
 def check_picture_name(path: str, argument: str) -> None:
-    """Refuses a name whose ending is not that of a picture that can be written.
-
-    Args:
-        path: of the file.
-        argument: what errors call it.
-
-    Raises:
-        UserError: it is another ending, or none.
-    """
+    """Raises a UserError that begins with `argument` unless the ending is one of `FORMATS`."""
     if _ending(path) not in FORMATS:
         raise UserError(
             f"{argument}: expected a picture to make, NAME{' or NAME'.join(FORMATS)}, got {path!r}"
@@ -38,20 +30,15 @@ def check_picture_name(path: str, argument: str) -> None:
 
 
 def is_file_name(path: str) -> bool:
-    """Says whether a name ends like a file's, as `x.txt` does and `lr-0.001` does not."""
+    """True if a name ends like a file's, as `x.txt` does and `lr-0.001` does not."""
     return re.fullmatch(r"\.[a-z][a-z0-9]{1,4}", _ending(path)) is not None
 
 
 def encode_picture(picture: np.ndarray, path: str = ".png") -> bytes:
-    """Returns a picture as a file, of the format that a name's ending says.
+    """Returns (height, width, 1 or 3) uint8 as a file of the format that the ending says.
 
-    Args:
-        picture: (height, width, 1 or 3) uint8.
-        path: for its ending. PNG and WebP lose nothing, JPEG little.
-
-    Raises:
-        UserError: it is no ending of a picture, or the format has no room for so many
-            pixels.
+    PNG and WebP lose nothing, JPEG little. Raises UserError for another ending, and for more
+    pixels than the format has room for.
     """
     check_picture_name(path, "picture")
     kind, settings, most = FORMATS[_ending(path)]

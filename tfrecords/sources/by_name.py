@@ -5,8 +5,8 @@ import os
 from collections.abc import Callable
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.remote import is_remote
-from tfrecords.pictures import pyramid
+from tfrecords.common.paths import is_remote
+from tfrecords.pictures.images import resolutions
 from tfrecords.pictures.source import Source
 from tfrecords.sources import shapes
 from tfrecords.sources.archives.archive import is_archive, open_archive
@@ -19,7 +19,8 @@ from tfrecords.sources.lsun import is_lmdb_folder, open_lsun
 from tfrecords.sources.svhn import open_svhn
 from tfrecords.sources.tfds import open_tfds
 
-# To add a kind of source, write `open_…(rest, labels) -> Source` and name it here.
+# To add a kind of source, write `open_…(rest, labels) -> Source` and name it here. `labels` is
+# None for the source's own, `none`, or what only those take whose pictures have paths.
 _KINDS: dict[str, Callable[[str, str | None], Source]] = {
     "mnist": open_mnist,
     "mnist_rgb": open_mnist_rgb,
@@ -48,76 +49,62 @@ def open_source(
     """Finds the pictures that `source` names.
 
     Args:
-        source: one of these, or a path: a folder, local or remote, of pictures, in
-            sub-folders too; an archive; or a copy of MNIST, CIFAR, SVHN or LSUN, or an
-            HDF5 archive, that its files give away.
-
-            - `shapes`: the built-in dataset.
-            - `tfds:NAME[:SPLIT]`: TensorFlow Datasets; NAME may be NAME/CONFIG.
-            - `mnist:FOLDER[:train|test]`, `mnist_rgb:FOLDER[:COUNT]`: IDX files.
-            - `cifar10:PATH[:train|test]`, `cifar100:…`: the Python form.
-            - `svhn:FILE.mat`, `svhn:FOLDER[:train|test|extra]`: cropped digits.
-            - `lsun:FOLDER`: LMDB. `celeba:FOLDER_OR_ZIP`: the aligned pictures.
-            - `hdf5:FILE.h5`: the archives of the first release.
+        source: see `SOURCES_HELP`. A path may also be that of a copy of MNIST, CIFAR, SVHN or
+            LSUN, or of an HDF5 archive, that its files give away. Copies may have parts:
+            `mnist:FOLDER[:train|test]`, `cifar10:PATH[:train|test]`, `cifar100:…`, and
+            `svhn:FOLDER[:train|test|extra]`.
         resolution: of `shapes`, in pixels, a power of two; the others have their own.
         labels: None for the source's own, where it has some for sure, folders and archives
             in a `dataset.json`; `none`; `folders`: first sub-folders are classes; `wanted`:
             the source's own, or else of a folder or archive the sub-folders; or the path of a
-            CSV or JSON file, see `labels.files.read_label_file`.
+            CSV or JSON file, see `labels.files.find_labels`.
         tfds_data_dir: where TensorFlow Datasets keeps its files.
 
     Raises:
-        UserError: there is no such source, or it holds no pictures, or an option
-            does not suit it.
+        UserError: there is no such source, or it holds no pictures, or an option does not suit it.
     """
     if resolution is not None:
-        pyramid.resolutions(resolution)
+        resolutions(resolution)
     # The shell expands ~ only where a word begins.
     labels = labels and os.path.expanduser(labels)
     kind, _, rest = source.partition(":")
     rest = os.path.expanduser(rest)
-    folder_labels = labels
-    labels = None if labels == "wanted" else labels
+    own_labels = None if labels == "wanted" else labels
     if source == "shapes":
-        return shapes.open_shapes(resolution, labels)
+        return shapes.open_shapes(resolution, own_labels)
     if kind == "tfds":
-        return open_tfds(rest, labels, tfds_data_dir)
+        return open_tfds(rest, own_labels, tfds_data_dir)
     if rest and kind in _KINDS:
-        return _KINDS[kind](rest, labels)
-    return _open_path(source, labels, folder_labels)
+        return _KINDS[kind](rest, own_labels)
+    if is_remote(source):
+        return open_folder(source, labels)
+    cifar = detect_cifar(source)
+    if cifar and os.path.exists(source):
+        return open_cifar(cifar, source, own_labels)
+    if os.path.isdir(source):
+        if is_idx_folder(source):
+            return open_mnist(source, own_labels)
+        if is_lmdb_folder(source):
+            return open_lsun(source, own_labels)
+        return open_folder(source, labels)
+    if not os.path.exists(source):
+        raise UserError(f"source: expected {SOURCES_HELP}, got {source!r}: no such folder or file")
+    if is_archive(source):
+        return open_archive(source, labels)
+    if source.lower().endswith(".mat"):
+        return open_svhn(source, own_labels)
+    if source.lower().endswith(ENDINGS):
+        return open_hdf5(source, own_labels)
+    raise UserError(f"source: expected {SOURCES_HELP}, got {source!r}, a file of another kind")
 
 
 def split_kind(source: str) -> tuple[str, str]:
     """Splits a source, as for `open_source`, into its kind with the colon and what has a path.
 
-    Returns:
-        Such as `mnist:` and `digits:test`; a bare path has no kind, `shapes` and `tfds:NAME`
-        no path: "".
+    Such as `mnist:` and `digits:test`; a bare path has the kind "", and `shapes` and `tfds:NAME`
+    have the path "".
     """
     kind, colon, rest = source.partition(":")
     if source == "shapes" or kind == "tfds":
         return source, ""
     return (kind + colon, rest) if rest and kind in _KINDS else ("", source)
-
-
-def _open_path(path: str, labels: str | None, folder_labels: str | None) -> Source:
-    if is_remote(path):
-        return open_folder(path, folder_labels)
-    cifar = detect_cifar(path)
-    if cifar and os.path.exists(path):
-        return open_cifar(cifar, path, labels)
-    if os.path.isdir(path):
-        if is_idx_folder(path):
-            return open_mnist(path, labels)
-        if is_lmdb_folder(path):
-            return open_lsun(path, labels)
-        return open_folder(path, folder_labels)
-    if not os.path.exists(path):
-        raise UserError(f"source: expected {SOURCES_HELP}, got {path!r}: no such folder or file")
-    if is_archive(path):
-        return open_archive(path, folder_labels)
-    if path.lower().endswith(".mat"):
-        return open_svhn(path, labels)
-    if path.lower().endswith(ENDINGS):
-        return open_hdf5(path, labels)
-    raise UserError(f"source: expected {SOURCES_HELP}, got {path!r}, a file of another kind")

@@ -3,25 +3,23 @@
 The batches are pickles, which can hold any code; they are read so that none of it runs.
 """
 
+import functools
 import os
-import tarfile
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.remote import read_whole
+from tfrecords.common.paths import read_whole
 from tfrecords.pickles import safe_pickle
 from tfrecords.pickles.pieces import plain, printable
 from tfrecords.pictures.source import Source, SourceFile, one_hot
-from tfrecords.sources.archives.archive import ARCHIVE_ERRORS, is_archive
-from tfrecords.sources.archives.tar import open_member, open_tar, read_member, read_members
-from tfrecords.sources.labels.files import own_labels
-from tfrecords.sources.listing import split_option
-from tfrecords.sources.parts import Arrays, file_identity, new_temporary_file
+from tfrecords.sources import parts
+from tfrecords.sources.archives.archive import is_archive
+from tfrecords.sources.archives.entries import ARCHIVE_ERRORS
+from tfrecords.sources.archives.tar import open_tar, read_named
 
-_SHAPE = (3, 32, 32)
 # The largest, CIFAR-100's training pictures, takes a quarter of each.
 _MOST_OPERATIONS = 1_000_000
 _MOST_BYTES = 2**29
@@ -72,24 +70,18 @@ def detect_cifar(path: str) -> str | None:
 def open_cifar(kind: str, path_and_split: str, labels: str | None = None) -> Source:
     """Opens `PATH[:train|test]`, a folder or the archive as it is published.
 
-    The batches are copied to a temporary file, which processes share.
-
-    Args:
-        kind: `cifar10` or `cifar100`, whose labels are the fine ones.
-        path_and_split: the split is `train` when absent.
-        labels: None for the dataset's own, `none` for none.
-
-    Raises:
-        UserError: files are missing, damaged, or hold something else than arrays.
+    The kind is `cifar10` or `cifar100`, whose labels are the fine ones. The batches are copied to
+    a temporary file, which processes share. Raises UserError if files are missing, damaged, or
+    hold something else than arrays.
     """
-    path, split = split_option(path_and_split, ("train", "test"))
+    path, split = parts.split_option(path_and_split, ("train", "test"))
     layout = _LAYOUTS[kind]
     wanted = (*layout.splits[split], layout.meta)
     files, identity = _read_files(kind, path, layout.folder, wanted)
     meta = _load(files[layout.meta], f"{path}: {layout.meta}")
     names = tuple(_text(name) for name in _entry(meta, layout.names, list, path, layout.meta))
     classes: list[int] = []
-    with new_temporary_file() as (spool, temporary):
+    with parts.new_temporary_file() as (spool, temporary):
         for name in layout.splits[split]:
             batch = _load(files.pop(name), f"{path}: {name}")
             pictures = _entry(batch, "data", np.ndarray, path, name)
@@ -105,46 +97,38 @@ def open_cifar(kind: str, path_and_split: str, labels: str | None = None) -> Sou
             classes += indices
     if not classes:
         raise UserError(f"{path}: expected pictures, found none")
-    array, names = own_labels(labels, one_hot(classes, len(names)), names, f"{kind}:{path}")
-    return Source(
+    shape = (len(classes), 3, 32, 32)
+    source = Source(
         name=f"{kind}-{split}",
         description=f"{kind}:{path}:{split}",
         num_pictures=len(classes),
-        open=Arrays(temporary, (len(classes), *_SHAPE), 0, 0, path),
+        open=functools.partial(parts.open_arrays, temporary, shape, path),
         identity=[kind, split, *identity],
         picture_name=lambda index: f"{kind}:{path}:{split} picture {index}",
         sample_sides=lambda: [32],
-        labels=array,
+        labels=one_hot(classes, len(names)),
         label_names=names,
     )
+    return parts.with_own_labels(source, labels, f"{kind}:{path}")
 
 
 def _read_files(
     kind: str, path: str, folder: str, wanted: tuple[str, ...]
 ) -> tuple[dict[str, bytes], list[SourceFile]]:
     """Returns the bytes of the files by name, and what tells them from others."""
-    files = {}
-    try:
+    files: dict[str, bytes] = {}
+    with parts.user_error_on(f"{kind}: {path}: cannot be read", *ARCHIVE_ERRORS):
         if is_archive(path):
-            identity = [file_identity(path)]
+            identity = [parts.file_identity(path)]
             with open_tar(path) as archive:
-                for member in read_members(archive):
-                    name = os.path.basename(member.name)
-                    if member.isreg() and name in wanted:
-                        if member.issparse() or member.size > _MOST_BYTES:
-                            raise tarfile.ReadError(f"{name} has {member.size} bytes")
-                        files[name] = read_member(open_member(archive, member))
+                files.update(read_named(archive, wanted, _MOST_BYTES))
         else:
             inside = os.path.join(path, folder)
             root = inside if os.path.isdir(inside) else path
             for name in wanted:
                 if os.path.isfile(file := os.path.join(root, name)):
                     files[name] = read_whole(file, _MOST_BYTES)
-            identity = [file_identity(os.path.join(root, name)) for name in files]
-    except UserError:
-        raise
-    except ARCHIVE_ERRORS as error:
-        raise UserError(f"{kind}: {path}: cannot be read: {error}") from error
+            identity = [parts.file_identity(os.path.join(root, name)) for name in files]
     missing = [name for name in wanted if name not in files]
     if missing:
         raise UserError(f"{kind}: expected the file {missing[0]} in {path!r}: no such file")

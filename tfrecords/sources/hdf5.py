@@ -6,13 +6,13 @@ width); the largest is taken. Labels are a dataset `labels` in the file or, besi
 or any vector, or one whole number, the class, for each picture.
 """
 
+import functools
 import itertools
 import math
 import os
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,13 +20,10 @@ import numpy as np
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import check_expansion, picture_too_large
 from tfrecords.common.names import printable
-from tfrecords.common.regular_file import check_regular_file
-from tfrecords.common.remote import read_whole
+from tfrecords.common.paths import check_regular_file, read_whole
 from tfrecords.pickles.npy import parse_npy
 from tfrecords.pictures.source import OneHot, Reader, Source, one_hot
-from tfrecords.sources.labels.files import own_labels
-from tfrecords.sources.listing import load_package
-from tfrecords.sources.parts import file_identity
+from tfrecords.sources.parts import file_identity, user_error_on, with_own_labels
 
 ENDINGS = (".h5", ".hdf5")
 _MOST_CLASSES = 2**20
@@ -40,68 +37,49 @@ _CHECKSUM_BYTES = 4  # Fletcher's, which may be packed with the values
 
 
 def open_hdf5(file: str, labels: str | None = None) -> Source:
-    """Opens an archive; see above for what it holds.
+    """Opens a local archive; see above for what it holds.
 
-    Args:
-        file: local.
-        labels: None for the archive's own, where it has any; `none` for none.
-
-    Raises:
-        UserError: h5py is not installed, or the file is missing, damaged or another.
+    Raises UserError if h5py is not installed, or the file is missing, damaged or another.
     """
     identity = [file_identity(file)]
-    array = None
-    with _open(file) as archive:
-        try:
-            dataset = _find_largest(archive, file)
-            name, num_pictures, side = dataset.name, dataset.shape[0], dataset.shape[2]
-            if labels is None:
-                array, label_file = _find_labels(archive, file)
-                identity += [file_identity(label_file)] if label_file else []
-        except UserError:
-            raise
-        except Exception as error:  # as below
-            raise _unreadable(file, error) from error
-    rows = None if array is None else _check_labels(array, num_pictures, file)
-    rows, names = own_labels(labels, rows, (), f"hdf5:{file}")
-    return Source(
+    rows = None
+    # Damaged files raise all sorts.
+    with _open(file) as archive, user_error_on(_unreadable(file), Exception):
+        dataset = _find_largest(archive, file)
+        name, num_pictures, side = dataset.name, dataset.shape[0], dataset.shape[2]
+        if labels is None:
+            array, label_file = _find_labels(archive, file)
+            identity += [file_identity(label_file)] if label_file else []
+            rows = None if array is None else _check_labels(array, num_pictures, file)
+    source = Source(
         name=os.path.splitext(os.path.basename(file))[0],
         description=f"hdf5:{file}",
         num_pictures=num_pictures,
-        open=_OpenDataset(file, name),
+        open=functools.partial(_open_dataset, file, name),
         identity=["hdf5", *identity],
         picture_name=lambda index: f"{file} picture {index}",
         sample_sides=lambda: [side],
         labels=rows,
-        label_names=names,
     )
+    return with_own_labels(source, labels, f"hdf5:{file}")
 
 
-@dataclass(frozen=True)
-class _OpenDataset:
-    file: str
-    name: str
+def _open_dataset(file: str, name: str) -> Reader:
+    dataset = _open(file)[name]
+    looked_at: set[tuple[int, ...]] = set()  # of the last picture, which the next may share
 
-    def __call__(self) -> Reader:
-        dataset = _open(self.file)[self.name]
-        looked_at: set[tuple[int, ...]] = set()  # of the last picture, which the next may share
+    def read(index: int) -> np.ndarray:
+        # As above.
+        with user_error_on(f"{file}: picture {index} cannot be read", Exception):
+            blocks = {*_blocks_of(dataset, index)}
+            for offset in blocks - looked_at:
+                _check_block(dataset, offset)
+            looked_at.clear()
+            looked_at.update(blocks)
+            picture = dataset[index]
+        return picture[0] if len(picture) == 1 else np.ascontiguousarray(picture.transpose(1, 2, 0))
 
-        def read(index: int) -> np.ndarray:
-            try:
-                blocks = {*_blocks_of(dataset, index)}
-                for offset in blocks - looked_at:
-                    _check_block(dataset, offset)
-                looked_at.clear()
-                looked_at.update(blocks)
-                picture = dataset[index]
-            except Exception as error:  # damaged files raise all sorts
-                reason = " ".join(str(error).split())
-                raise UserError(f"{self.file}: picture {index} cannot be read: {reason}") from error
-            if len(picture) == 1:
-                return picture[0]
-            return np.ascontiguousarray(picture.transpose(1, 2, 0))
-
-        return read
+    return read
 
 
 def _blocks_of(dataset: Any, index: int) -> Iterator[tuple[int, ...]]:
@@ -115,11 +93,9 @@ def _blocks_of(dataset: Any, index: int) -> Iterator[tuple[int, ...]]:
 def _check_block(dataset: Any, offset: tuple[int, ...]) -> None:
     """Unpacks a block as far as its declared size: HDF5 unpacks all that there is.
 
-    Raises:
-        ValueError: there is more.
+    Raises ValueError if there is more.
     """
-    properties = dataset.id.get_create_plist()
-    kinds = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
+    kinds = _filters(dataset)
     stored = dataset.id.get_chunk_info_by_coord(offset)
     if _GZIP not in kinds or stored.byte_offset is None:
         return
@@ -131,17 +107,23 @@ def _check_block(dataset: Any, offset: tuple[int, ...]) -> None:
             raise ValueError(f"a block unpacks to more than its {block:,} bytes")
 
 
+def _filters(dataset: Any) -> list[int]:
+    properties = dataset.id.get_create_plist()
+    return [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
+
+
 def _open(file: str) -> Any:
-    h5py = load_package("h5py", "h5py", "hdf5")
-    check_regular_file(file)
     try:
+        import h5py
+    except ImportError as error:
+        raise UserError("hdf5: h5py is not installed: pip install h5py") from error
+    check_regular_file(file)
+    with user_error_on(_unreadable(file), Exception):  # as above
         return h5py.File(file, "r")
-    except Exception as error:  # damaged files raise all sorts
-        raise _unreadable(file, error) from error
 
 
-def _unreadable(file: str, error: Exception) -> UserError:
-    return UserError(f"{file}: cannot be read as an HDF5 file: {' '.join(str(error).split())}")
+def _unreadable(file: str) -> str:
+    return f"{file}: cannot be read as an HDF5 file"
 
 
 def _find_largest(archive: Any, file: str) -> Any:
@@ -169,24 +151,22 @@ def _find_largest(archive: Any, file: str) -> Any:
 def _own_dataset(archive: Any, key: str, file: str) -> Any:
     """Returns a dataset whose values lie in this file, packed in a way that is known.
 
-    An HDF5 file may take values from any other file that its reader can open.
-
-    Raises:
-        UserError: it is none, or its sizes make no sense.
+    An HDF5 file may take values from any other file that its reader can open. Raises UserError
+    for those, and for sizes that make no sense.
     """
-    h5py = load_package("h5py", "h5py", "hdf5")
+    import h5py
+
     if not isinstance(archive.get(key, getlink=True), h5py.HardLink):
         raise UserError(f"{file}: expected {key} in the file itself, it is a link: refused")
     dataset = archive[key]
     if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
         raise UserError(f"{file}: expected {key} to be a dataset, it is something else")
-    properties = dataset.id.get_create_plist()
-    if dataset.is_virtual or properties.get_external_count():
+    if dataset.is_virtual or dataset.id.get_create_plist().get_external_count():
         raise UserError(
             f"{file}: expected the values of {key} in the file itself, they are in others: refused"
         )
-    filters = {properties.get_filter(i)[0] for i in range(properties.get_nfilters())}
-    if not filters <= _FILTERS or len(filters) < properties.get_nfilters():
+    filters = _filters(dataset)
+    if not _FILTERS.issuperset(filters) or len({*filters}) < len(filters):
         raise UserError(f"{file}: {key} is packed in a way that is not known here: refused")
     if dataset.dtype.kind not in "fiub":
         raise UserError(f"{file}: expected numbers in {key}, got {dataset.dtype}")
@@ -217,12 +197,8 @@ def _find_labels(archive: Any, file: str) -> tuple[np.ndarray | None, str | None
     stem = os.path.splitext(file)[0]
     for label_file in (f"{stem}-labels.npy", f"{stem}.labels"):
         if os.path.isfile(label_file):
-            try:
+            with user_error_on(f"{label_file}: cannot be read as a NumPy file", ValueError):
                 return parse_npy(read_whole(label_file, _MOST_LABEL_BYTES)), label_file
-            except UserError:
-                raise
-            except ValueError as error:
-                raise UserError(f"{label_file}: cannot be read as a NumPy file: {error}") from error
     return None, None
 
 

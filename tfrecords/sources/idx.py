@@ -1,119 +1,97 @@
-"""MNIST, Fashion-MNIST and their like as IDX files, and three of their digits as colours."""
+"""MNIST, Fashion-MNIST and their like as IDX files, and three of their digits as colors."""
 
+import functools
 import gzip
 import math
 import os
 import re
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import check_expansion
-from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.paths import check_regular_file
 from tfrecords.pictures.images import MAX_PIXELS
 from tfrecords.pictures.source import Reader, Source, one_hot
-from tfrecords.sources.labels.files import own_labels
-from tfrecords.sources.listing import split_option
-from tfrecords.sources.parts import Arrays, TemporaryPath, file_identity, new_temporary_file
+from tfrecords.sources import parts
 
 # Sensible for a few hours of training; the published dataset has 1,000,000.
-DEFAULT_RGB_PICTURES = 200_000
+_DEFAULT_RGB_PICTURES = "200000"
 
 _RGB_SEED = 123
 _BLOCK_BYTES = 2**20
 _PADDING = 2  # pixels on each side, so that 28 px become 32, as in the published dataset
 _IMAGES_MAGIC, _LABELS_MAGIC = 2051, 2049
 _FASHION_NAMES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
 
 
 def is_idx_folder(folder: str) -> bool:
-    """Says whether a folder holds the pictures of MNIST as it is published."""
+    """True if a folder holds the pictures of MNIST as it is published."""
     return bool(_find(folder, "train", "images", 3))
 
 
 def open_mnist(folder_and_split: str, labels: str | None = None) -> Source:
     """Opens `FOLDER[:train|test]`, which holds IDX files, with or without .gz.
 
-    Two zeros are added around each picture, so that 28 px become 32. The classes have the
-    names of Fashion-MNIST where the folder's path holds the word `fashion`.
-
-    Args:
-        folder_and_split: the split is `train` when absent.
-        labels: None for the digits, `none` for none.
-
-    Raises:
-        UserError: the files are missing or damaged.
+    Two zeros are added around each picture, so that 28 px become 32. The labels are the digits;
+    they have the names of Fashion-MNIST where the folder's path holds the word `fashion`. Raises
+    UserError if the files are missing or damaged.
     """
-    folder, split = split_option(folder_and_split, ("train", "test"))
+    folder, split = parts.split_option(folder_and_split, ("train", "test"))
     images = _only_file(folder, split, "images", 3)
-    pictures, identity = _open_images(images), [file_identity(images)]
-    array = None
-    names: tuple[str, ...] = ()
-    if labels is None:
-        file = _only_file(folder, split, "labels", 1)
-        classes = _read_labels(file, pictures.shape[0])
-        identity.append(file_identity(file))
-        num_classes = max(10, int(classes.max(initial=0)) + 1)
-        array = one_hot(classes, num_classes)
-        fashion = "fashion" in os.path.abspath(folder).lower() and num_classes == 10
-        names = _FASHION_NAMES if fashion else tuple(map(str, range(num_classes)))
-    rows, names = own_labels(labels, array, names, f"mnist:{folder}")
-    return Source(
+    shape, open_pictures = _open_images(images)
+    source = Source(
         name=f"{os.path.basename(os.path.abspath(folder))}-{split}",
         description=f"mnist:{folder}:{split}",
-        num_pictures=pictures.shape[0],
-        open=pictures,
-        identity=["mnist", *identity],
+        num_pictures=shape[0],
+        open=open_pictures,
+        identity=["mnist", parts.file_identity(images)],
         picture_name=lambda index: f"{images} picture {index}",
-        sample_sides=lambda: [pictures.side],
-        labels=rows,
-        label_names=names,
+        sample_sides=lambda: [min(shape[1:]) + 2 * _PADDING],
     )
+    if labels is None:
+        file = _only_file(folder, split, "labels", 1)
+        classes = _read_labels(file, shape[0])
+        num_classes = max(10, int(classes.max(initial=0)) + 1)
+        fashion = "fashion" in os.path.abspath(folder).lower() and num_classes == 10
+        source = replace(
+            source,
+            identity=[*source.identity, parts.file_identity(file)],
+            labels=one_hot(classes, num_classes),
+            label_names=_FASHION_NAMES if fashion else tuple(map(str, range(num_classes))),
+        )
+    return parts.with_own_labels(source, labels, f"mnist:{folder}")
 
 
 def open_mnist_rgb(folder_and_count: str, labels: str | None = None) -> Source:
     """Opens `FOLDER[:COUNT]`: pictures of three random digits, in red, green and blue.
 
-    Which digits picture i is made of depends on i alone, so that more pictures begin
-    with the same ones.
-
-    Args:
-        folder_and_count: the count is 200,000 when absent; the published one is 1,000,000.
-        labels: None or `none`: there are none.
-
-    Raises:
-        UserError: as `open_mnist`.
+    Which digits picture i is made of depends on i alone, so that more pictures begin with the
+    same ones. The count is 200,000 when absent; the published one is 1,000,000. There are no
+    labels. Raises UserError as `open_mnist` does.
     """
-    folder, _, last = folder_and_count.rpartition(":")
-    if not (folder and last.isdecimal()):
-        folder, last = folder_and_count, str(DEFAULT_RGB_PICTURES)
-    if len(last) > 9 or int(last) < 1:  # in order they are kept in memory
+    folder, _, count = folder_and_count.rpartition(":")
+    if not (folder and count.isdecimal()):
+        folder, count = folder_and_count, _DEFAULT_RGB_PICTURES
+    if len(count) > 9 or int(count) < 1:  # in order they are kept in memory
         raise UserError(
-            f"mnist_rgb: expected a number of pictures, below 10^9 and 1 or more, got {last:.40}"
+            f"mnist_rgb: expected a number of pictures, below 10^9 and 1 or more, got {count:.40}"
         )
-    own_labels(labels, None, (), "mnist_rgb")
+    parts.check_own_labels(labels, "mnist_rgb")
     digits = open_mnist(folder, "none")
     return replace(
         digits,
         name=f"{os.path.basename(os.path.abspath(folder))}-rgb",
-        description=f"mnist_rgb:{folder}:{last}",
-        num_pictures=int(last),
-        open=_OpenThreeDigits(digits.open, digits.num_pictures),
-        identity=["mnist_rgb", int(last), _RGB_SEED, *digits.identity],
+        description=f"mnist_rgb:{folder}:{count}",
+        num_pictures=int(count),
+        open=functools.partial(_open_three_digits, digits.open, digits.num_pictures),
+        identity=["mnist_rgb", int(count), _RGB_SEED, *digits.identity],
         picture_name=lambda index: f"mnist_rgb:{folder} picture {index}",
     )
 
@@ -123,16 +101,13 @@ def choose_digits(index: int, num_digits: int) -> np.ndarray:
     return np.random.default_rng([_RGB_SEED, index]).integers(num_digits, size=3)
 
 
-@dataclass(frozen=True)
-class _OpenThreeDigits:
-    open_digits: Callable[[], Reader]
-    num_digits: int
+def _open_three_digits(open_digits: Callable[[], Reader], num_digits: int) -> Reader:
+    read = open_digits()
 
-    def __call__(self) -> Reader:
-        read = self.open_digits()
-        return lambda index: np.stack(
-            [read(int(digit)) for digit in choose_digits(index, self.num_digits)], axis=-1
-        )
+    def read_three(index: int) -> np.ndarray:
+        return np.stack([read(int(one)) for one in choose_digits(index, num_digits)], axis=-1)
+
+    return read_three
 
 
 def _find(folder: str, split: str, what: str, dims: int) -> list[str]:
@@ -160,34 +135,31 @@ def _only_file(folder: str, split: str, what: str, dims: int) -> str:
     return found[0]
 
 
-def _open_images(path: str) -> Arrays:
+def _open_images(path: str) -> tuple[list[int], Callable[[], Reader]]:
+    """Returns the shape, (pictures, height, width), and a `Source.open`."""
     header = _read(path, 16)
     magic, *shape = (int.from_bytes(header[at : at + 4]) for at in (0, 4, 8, 12))
-    if (
-        len(header) < 16
-        or magic != _IMAGES_MAGIC
-        or 0 in shape
-        or math.prod(shape[1:]) > MAX_PIXELS
-    ):
-        raise UserError(f"{path}: expected an IDX file of pictures: is it damaged?")
     num_bytes = 16 + math.prod(shape)
-    raw: str | TemporaryPath = path
+    good = len(header) == 16 and magic == _IMAGES_MAGIC and 0 not in shape
+    if not good or math.prod(shape[1:]) > MAX_PIXELS:
+        raise UserError(f"{path}: expected an IDX file of pictures: is it damaged?")
+    raw: str | parts.TemporaryPath = path
     if path.endswith(".gz"):
         check_expansion(num_bytes, os.path.getsize(path), path)
-        with new_temporary_file() as (file, raw), gzip.open(path) as packed:
-            try:
-                left = num_bytes + 1  # what is more is enough to tell
-                while left and (block := packed.read(min(left, _BLOCK_BYTES))):
-                    file.write(block)
-                    left -= len(block)
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise UserError(f"{path}: cannot be read: {error}") from error
+        on_error = parts.user_error_on(
+            f"{path}: cannot be read", EOFError, zlib.error, gzip.BadGzipFile
+        )
+        with parts.new_temporary_file() as (file, raw), gzip.open(path) as packed, on_error:
+            left = num_bytes + 1  # what is more is enough to tell
+            while left and (block := packed.read(min(left, _BLOCK_BYTES))):
+                file.write(block)
+                left -= len(block)
     if os.path.getsize(raw) != num_bytes:
         raise UserError(
             f"{path}: expected {shape[0]} pictures of {shape[1]}x{shape[2]}, got "
             f"{os.path.getsize(raw) - 16} bytes: is it damaged?"
         )
-    return Arrays(raw, tuple(shape), 16, _PADDING, path)
+    return shape, functools.partial(parts.open_arrays, raw, tuple(shape), path, 16, _PADDING)
 
 
 def _read_labels(path: str, num_pictures: int) -> np.ndarray:
@@ -204,8 +176,6 @@ def _read_labels(path: str, num_pictures: int) -> np.ndarray:
 
 def _read(path: str, size: int) -> bytes:
     check_regular_file(path)
-    try:
-        with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
-            return file.read(size)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
+    on_error = parts.user_error_on(f"{path}: cannot be read", OSError, EOFError, zlib.error)
+    with on_error, gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
+        return file.read(size)

@@ -1,29 +1,101 @@
-"""What folders and archives have in common."""
+"""Picture files in a folder or an archive, and the source that they make."""
 
-import importlib
 import posixpath
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tfrecords.common.errors import UserError
+from tfrecords.common.limits import picture_too_large
+from tfrecords.common.names import printable
 from tfrecords.pictures.images import smaller_side
-from tfrecords.pictures.kinds import KINDS, find_kind, kind_by_ending
-from tfrecords.pictures.source import FileReader
+from tfrecords.pictures.kinds import KINDS, find_kind
+from tfrecords.pictures.source import FileReader, Source
+from tfrecords.sources.labels.files import find_labels
 
 _SAMPLED_PICTURES = 1000
 
 
-def has_picture_name(path: str) -> bool:
-    """Says whether a file's ending is that of a picture, of a kind that is read or not."""
-    return kind_by_ending(path) is not None
+@dataclass(frozen=True, eq=False)
+class PictureFiles:
+    """The picture files in a folder or an archive."""
+
+    paths: list[str]  # relative to it, with slashes, sorted
+    identity: list[Any]  # see `Source`
+    rejected: list[tuple[str, str]]  # path and reason: named like pictures, or of kinds not read
+    open: Callable[[], FileReader]
 
 
-def why_left_out(path: str, read_head: Callable[[], bytes]) -> str | None:
-    """Returns "" for a picture, why it is rejected, or None for what is no picture.
+def make_source(
+    where: str,
+    name: str,
+    files: PictureFiles,
+    labels: str | None,
+    read_text: Callable[[str], bytes | None],
+    open_for_size: Callable[[], Callable[[int], bytes | str]] | None = None,
+) -> Source:
+    """Returns the source of the files in a folder or an archive, `where` as the user gave it.
 
-    Args:
-        path: of the file, for its ending.
-        read_head: reads its first `HEAD_BYTES`; called where the ending does not tell.
+    For `labels` and `read_text` see `find_labels`. `open_for_size` gives a reader of as much of a
+    picture as tells its size, or its path; None reads all of it.
+
+    Raises UserError if there are no pictures, or the labels do not fit.
+    """
+    paths, root = files.paths, where.rstrip("/")
+    if not paths:
+        known = ", ".join(kind.name for kind in KINDS if kind.is_read())
+        why = "; left out: {}: {}".format(*files.rejected[0]) if files.rejected else ""
+        raise UserError(f"{where}: expected pictures ({known}), found none in it{why}")
+    found = find_labels(labels, paths, where, [path for path, _ in files.rejected], read_text)
+
+    def picture_name(index: int) -> str:
+        return printable(f"{root}/{paths[index]}")
+
+    def find_sides() -> Sequence[int]:
+        return sample_sides(len(paths), (open_for_size or files.open)(), picture_name, where)
+
+    return Source(
+        name=name or "pictures",
+        description=where,
+        num_pictures=len(paths),
+        open=files.open,
+        identity=files.identity,
+        picture_name=picture_name,
+        opens_fast=True,
+        sample_sides=find_sides,
+        labels=found.rows,
+        label_names=found.names,
+        notes=found.notes,
+        rejected=tuple((printable(f"{root}/{path}"), why) for path, why in files.rejected),
+    )
+
+
+def sample_sides(
+    num_pictures: int,
+    read: Callable[[int], bytes | str],
+    picture_name: Callable[[int], str],
+    description: str,
+) -> list[int]:
+    """Returns the smaller sides, in pixels, of up to 1000 pictures spread over all.
+
+    Pictures that cannot be read are left out: the conversion rejects them later. Raises UserError
+    if none can be read. `read` gives what `smaller_side` takes.
+    """
+    sides, first_error = [], None
+    for index in range(0, num_pictures, max(1, -(-num_pictures // _SAMPLED_PICTURES))):
+        try:
+            sides.append(smaller_side(read(index), picture_name(index)))
+        except UserError as error:
+            first_error = first_error or error
+    if not sides:
+        raise UserError(f"{description}: no picture can be read; the first: {first_error}")
+    return sides
+
+
+def why_left_out(path: str, read_head: Callable[[], bytes], size: int = 0) -> str | None:
+    """Returns "" for a picture, why it is rejected, or None for a file that is no picture.
+
+    `read_head` reads the first `HEAD_BYTES`. It is called where the path's ending does not tell.
     """
     try:
         kind = find_kind(path, read_head)
@@ -33,94 +105,10 @@ def why_left_out(path: str, read_head: Callable[[], bytes]) -> str | None:
         return f"cannot be read: {error.strerror}"
     if kind is None:
         return None
-    return "" if kind.is_read() else kind.reason()
+    return (picture_too_large(size) or "") if kind.is_read() else kind.reason()
 
 
 def is_hidden(path: str) -> bool:
-    """Says whether a path, with slashes, or a folder on it starts with a dot.
-
-    macOS adds a folder `__MACOSX` to the archives it writes; it counts as hidden.
-    """
+    """True if a name on the path starts with a dot, or is `__MACOSX`, which macOS adds to zips."""
     parts = posixpath.normpath(path).split("/")
     return any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in parts)
-
-
-def spread(num_pictures: int, limit: int = _SAMPLED_PICTURES) -> range:
-    """Returns at most `limit` indices, evenly spread."""
-    return range(0, num_pictures, max(1, -(-num_pictures // limit)))
-
-
-def sample_sides(
-    num_pictures: int, find_side: Callable[[int], int], description: str
-) -> Sequence[int]:
-    """Returns the smaller sides, in pixels, of up to 1000 pictures spread over all.
-
-    Pictures that cannot be read are left out: the conversion rejects them later.
-
-    Args:
-        num_pictures: how many there are.
-        find_side: gives the side of picture i, or raises UserError.
-        description: the source, for the error.
-
-    Raises:
-        UserError: none of them can be read.
-    """
-    sides, first_error = [], None
-    for index in spread(num_pictures):
-        try:
-            sides.append(find_side(index))
-        except UserError as error:
-            first_error = first_error or error
-    if not sides:
-        raise UserError(f"{description}: no picture can be read; the first: {first_error}")
-    return sides
-
-
-def sample_read_sides(
-    num_pictures: int,
-    open_reader: Callable[[], FileReader],
-    picture_name: Callable[[int], str],
-    description: str,
-) -> Sequence[int]:
-    """Does the same by reading whole picture files with a reader."""
-    read = open_reader()
-
-    def find_side(index: int) -> int:
-        return smaller_side(read(index), picture_name(index))
-
-    return sample_sides(num_pictures, find_side, description)
-
-
-def no_pictures(description: str, rejected: Sequence[tuple[str, str]] = ()) -> UserError:
-    """Returns the error about a source without pictures.
-
-    Args:
-        description: the source.
-        rejected: (name, reason) of what is left out.
-    """
-    known = ", ".join(kind.name for kind in KINDS if kind.is_read())
-    why = f"; left out: {rejected[0][0]}: {rejected[0][1]}" if rejected else ""
-    return UserError(f"{description}: expected pictures ({known}), found none in it{why}")
-
-
-def split_option(rest: str, choices: Sequence[str]) -> tuple[str, str]:
-    """Splits `PATH[:CHOICE]`; without a choice it is the first.
-
-    Args:
-        rest: what follows the kind of source and its colon.
-        choices: such as the parts of a dataset.
-    """
-    path, _, choice = rest.rpartition(":")
-    return (path, choice) if path and choice in choices else (rest, choices[0])
-
-
-def load_package(module: str, package: str, source: str) -> Any:
-    """Imports what only one kind of source needs.
-
-    Raises:
-        UserError: it is not installed.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise UserError(f"{source}: {module} is not installed: pip install {package}") from error

@@ -1,58 +1,139 @@
-"""A category of LSUN, an LMDB database of encoded pictures, as a source."""
+"""A category of LSUN, an LMDB database of encoded pictures, as a source.
 
+LMDB, version 1, as 64-bit machines write it, is a B-tree in pages: two that say where its root
+is, branches, leaves, and runs of pages for values that are long. It is read here because the
+library maps the file and believes it: a damaged one ends the process. Here each place is compared
+with the file's end, and each page is read once.
+"""
+
+import functools
+import mmap
 import os
+import struct
+from collections.abc import Iterator
 
 import numpy as np
 
 from tfrecords.common.errors import UserError
+from tfrecords.common.paths import check_regular_file
 from tfrecords.pictures.source import Source
-from tfrecords.sources.labels.files import own_labels
-from tfrecords.sources.listing import sample_read_sides
-from tfrecords.sources.lmdb_file import DamagedError, find_values
-from tfrecords.sources.parts import Parts, file_identity
+from tfrecords.sources.listing import sample_sides
+from tfrecords.sources.parts import check_own_labels, file_identity, open_parts, user_error_on
+
+_MAGIC, _VERSION = 0xBEEFC0DE, 1
+_HEADER_BYTES = 16  # of a page: number, padding, flags, and the ends of its two parts
+_BRANCH, _LEAF, _LONG, _META = 1, 2, 4, 8
+_NO_PAGE = 2**64 - 1
 
 
 def is_lmdb_folder(folder: str) -> bool:
-    """Says whether a folder holds an LMDB database."""
+    """True if a folder holds an LMDB database."""
     return os.path.isfile(os.path.join(folder, "data.mdb"))
 
 
 def open_lsun(folder: str, labels: str | None = None) -> Source:
     """Opens a folder with `data.mdb`, such as `bedroom_train_lmdb`, in order of its keys.
 
-    Args:
-        folder: or the file of a database that is a file.
-        labels: None or `none`: there are none.
-
-    Raises:
-        UserError: the database is missing, damaged or empty.
+    A file that is a database will do, too. There are no labels. Raises UserError if the database
+    is missing, damaged or empty.
     """
-    own_labels(labels, None, (), "lsun")
+    check_own_labels(labels, "lsun")
     file = folder if os.path.isfile(folder) else os.path.join(folder, "data.mdb")
+    name = f"lsun:{folder}"
     identity = file_identity(file)
-    try:
-        places = np.fromiter(find_values(file), np.dtype((np.int64, 2)))
-    except (DamagedError, OSError) as error:
-        raise UserError(f"lsun:{folder}: cannot be read as an LMDB database: {error}") from error
+    check_regular_file(file)
+    with user_error_on(f"{name}: cannot be read as an LMDB database", _DamagedError, OSError):
+        places = np.fromiter(_find_values(file), np.dtype((np.int64, 2)))
     if places[:, 1].sum(dtype=np.float64) > os.path.getsize(file):
-        raise UserError(
-            f"lsun:{folder}: expected pictures of their own places, got some that share"
-        )
+        raise UserError(f"{name}: expected pictures of their own places, got some that share")
     if not len(places):
-        raise UserError(f"lsun:{folder}: expected pictures, found none")
-    pictures = Parts(file, places[:, 0].copy(), places[:, 1].copy(), f"lsun:{folder}")
+        raise UserError(f"{name}: expected pictures, found none")
+    pictures = functools.partial(open_parts, file, places[:, 0].copy(), places[:, 1].copy(), name)
 
     def picture_name(index: int) -> str:
-        return f"lsun:{folder} picture {index}"
+        return f"{name} picture {index}"
 
-    num_pictures = len(places)
     return Source(
         name=os.path.basename(os.path.abspath(folder)).removesuffix("_lmdb"),
-        description=f"lsun:{folder}",
-        num_pictures=num_pictures,
+        description=name,
+        num_pictures=len(places),
         open=pictures,
-        identity=["lsun", identity, num_pictures],
+        identity=["lsun", identity, len(places)],
         picture_name=picture_name,
         opens_fast=True,
-        sample_sides=lambda: sample_read_sides(num_pictures, pictures, picture_name, folder),
+        sample_sides=lambda: sample_sides(len(places), pictures(), picture_name, folder),
     )
+
+
+class _DamagedError(Exception):
+    pass
+
+
+def _find_values(path: str) -> Iterator[tuple[int, int]]:
+    """Gives each value's start in the file and its size, in bytes, in order of the keys."""
+    with open(path, "rb") as file:
+        try:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except ValueError:
+            raise _DamagedError("the file is empty") from None
+        with data:
+            try:
+                yield from _walk(data)
+            except (struct.error, IndexError) as error:
+                raise _DamagedError("it is cut, or points where nothing is") from error
+
+
+def _walk(data: mmap.mmap) -> Iterator[tuple[int, int]]:
+    page_bytes, root = _read_meta(data)
+    todo = [] if root == _NO_PAGE else [root]
+    seen = set()
+    while todo:
+        number = todo.pop()
+        if number in seen:
+            raise _DamagedError("a page is used twice")
+        seen.add(number)
+        start = number * page_bytes
+        page = data[start : start + page_bytes]
+        flags, lower = struct.unpack_from("<HH", page, 10)
+        offsets = struct.unpack_from(f"<{max(0, lower - _HEADER_BYTES) // 2}H", page, _HEADER_BYTES)
+        if flags & _BRANCH:
+            below = (struct.unpack_from("<HHH", page, offset) for offset in offsets)
+            todo += reversed([low | middle << 16 | high << 32 for low, middle, high in below])
+        elif flags & _LEAF:
+            for offset in offsets:
+                yield _find_value(data, page, start, offset)
+        else:
+            raise _DamagedError("a page of an unknown kind")
+
+
+def _find_value(data: mmap.mmap, page: bytes, start: int, offset: int) -> tuple[int, int]:
+    low, high, flags, key_bytes = struct.unpack_from("<HHHH", page, offset)
+    size, place = low | high << 16, offset + 8 + key_bytes
+    if flags == 1:
+        (number,) = struct.unpack_from("<Q", page, place)
+        start, place = number * len(page), _HEADER_BYTES
+        if not struct.unpack_from("<H", data[start : start + _HEADER_BYTES], 10)[0] & _LONG:
+            raise _DamagedError("a long value is not where it should be")
+    elif flags or place + size > len(page):
+        raise _DamagedError("a value of an unknown kind")
+    if start + place + size > len(data):
+        raise _DamagedError("a value ends after the file")
+    return start + place, size
+
+
+def _read_meta(data: mmap.mmap) -> tuple[int, int]:
+    """Returns the size and the root of the newer of two first pages."""
+    roots = []
+    page_bytes = 0
+    for number in range(2):
+        meta = data[number * page_bytes : number * page_bytes + 152]
+        (flags,) = struct.unpack_from("<H", meta, 10)
+        magic, version, page_bytes = struct.unpack_from("<II16xI", meta, _HEADER_BYTES)
+        root, change = struct.unpack_from("<112xQ8xQ", meta, _HEADER_BYTES)
+        if not flags & _META or magic != _MAGIC or version != _VERSION:
+            raise _DamagedError("no LMDB database of version 1, of a 64-bit machine")
+        if page_bytes not in (2**power for power in range(9, 17)):
+            raise _DamagedError(f"pages of {page_bytes} bytes")
+        roots.append((change, root))
+    # Of two with the same change the first counts.
+    return page_bytes, max(roots, key=lambda one: one[0])[1]

@@ -1,43 +1,46 @@
-"""Pictures as parts of one file, which any process reads by their places in it."""
+"""Datasets that lie in one file, from which every process reads pictures by their places."""
 
 import contextlib
 import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
 
 from tfrecords.common.errors import UserError
+from tfrecords.common.files import temporary_folder
 from tfrecords.common.in_words import size_in_words
 from tfrecords.common.limits import picture_too_large
-from tfrecords.common.temporary import temporary_folder
-from tfrecords.pictures.source import FileReader, Reader, SourceFile
+from tfrecords.pictures.source import FileReader, Reader, Source, SourceFile
+
+
+@contextlib.contextmanager
+def user_error_on(message: str, *errors: type[Exception]) -> Iterator[None]:
+    """Turns what a damaged file raises into a UserError, `message: reason`, on one line."""
+    try:
+        yield
+    except UserError:
+        raise
+    except errors as error:
+        raise UserError(f"{message}: {' '.join(str(error).split())}") from error
 
 
 class TemporaryPath:
     """The path of a temporary file that lives as long as this object and this process.
 
-    Pickled it is a plain string: the processes that read the file do not own it.
+    Pickled it becomes a plain string: the processes that read the file do not own it.
     """
 
     def __init__(self) -> None:
-        """Makes its folder.
-
-        Raises:
-            OSError: that can't be made.
-        """
         lifetime = contextlib.ExitStack()
         self._path = os.path.join(lifetime.enter_context(temporary_folder()), "pictures")
         weakref.finalize(self, lifetime.close)
 
     def __fspath__(self) -> str:
-        return self._path
-
-    def __str__(self) -> str:
         return self._path
 
     def __reduce__(self) -> tuple:
@@ -46,11 +49,7 @@ class TemporaryPath:
 
 @contextlib.contextmanager
 def new_temporary_file() -> Iterator[tuple[BinaryIO, TemporaryPath]]:
-    """Gives a temporary file to write, and the path it has from then on.
-
-    Raises:
-        UserError: it cannot be written, as the disk may be full.
-    """
+    """Gives a temporary file to write, and its path. Raises UserError if the disk is full."""
     try:
         temporary = TemporaryPath()
         with open(temporary, "wb") as file:
@@ -64,113 +63,80 @@ def new_temporary_file() -> Iterator[tuple[BinaryIO, TemporaryPath]]:
         ) from error
 
 
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """Opens the parts of a file; a `Source.open`.
+def open_parts(
+    path: str | TemporaryPath, starts: np.ndarray, sizes: np.ndarray, name: str
+) -> FileReader:
+    """Opens encoded pictures that lie in one file; starts and sizes are (pictures,) int64, bytes.
 
-    Attributes:
-        path: of the file.
-        starts: (parts,) int64, where each begins, in bytes.
-        sizes: (parts,) int64, in bytes.
-        name: what errors call the file.
+    Errors call the file `name`.
     """
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - the reader keeps it
+    except OSError as error:
+        raise UserError(f"{name}: cannot be opened: {error.strerror}") from error
 
-    path: str | TemporaryPath
-    starts: np.ndarray
-    sizes: np.ndarray
-    name: str
-
-    def __call__(self) -> FileReader:
-        """Opens the file."""
+    def read(index: int) -> bytes:
+        start, size = int(starts[index]), int(sizes[index])
+        if too_large := picture_too_large(size):
+            raise UserError(f"{name} picture {index}: {too_large}")
         try:
-            file = open(self.path, "rb")  # noqa: SIM115 - the reader keeps it
+            file.seek(start)
+            data = file.read(size)
         except OSError as error:
-            raise UserError(f"{self.name}: cannot be opened: {error.strerror}") from error
+            raise UserError(f"{name}: cannot be read: {error.strerror}") from error
+        if len(data) != size:
+            raise UserError(f"{name}: ends before picture {index}: was it changed?")
+        return data
 
-        def read(index: int) -> bytes:
-            start, size = int(self.starts[index]), int(self.sizes[index])
-            if too_large := picture_too_large(size):
-                raise UserError(f"{self.name} picture {index}: {too_large}")
-            try:
-                file.seek(start)
-                data = file.read(size)
-            except OSError as error:
-                raise UserError(f"{self.name}: cannot be read: {error.strerror}") from error
-            if len(data) != size:
-                raise UserError(f"{self.name}: ends before picture {index}: was it changed?")
-            return data
-
-        return read
+    return read
 
 
-def spool_parts(pictures: Iterable[bytes], name: str) -> Parts:
-    """Copies pictures, one at a time, to a temporary file.
+def open_arrays(
+    path: str | TemporaryPath, shape: tuple[int, ...], name: str, offset: int = 0, padding: int = 0
+) -> Reader:
+    """Opens raw pictures of one size in one file, which it maps into memory: processes share it.
 
-    Args:
-        pictures: the bytes of picture files, or others.
-        name: what errors call them.
-
-    Raises:
-        UserError: the file cannot be written.
+    They are uint8 (pictures, height, width) or (pictures, channels, height, width) from an offset
+    in bytes on. On each side `padding` zeros are added. Errors call the file `name`.
     """
-    lengths = []
-    with new_temporary_file() as (file, path):
-        for picture in pictures:
-            file.write(picture)
-            lengths.append(len(picture))
-    sizes = np.array(lengths, np.int64)
-    return Parts(path, np.cumsum(sizes) - sizes, sizes, name)
+    with user_error_on(f"{name}: cannot be opened", OSError, ValueError):
+        pictures = np.memmap(os.fspath(path), np.uint8, "r", offset, shape)
 
+    def read(index: int) -> np.ndarray:
+        picture = np.array(pictures[index])
+        if picture.ndim == 3:
+            picture = picture.transpose(1, 2, 0)
+        sides = ((padding, padding),) * 2 + ((0, 0),) * (picture.ndim - 2)
+        return np.pad(picture, sides) if padding else np.ascontiguousarray(picture)
 
-@dataclass(frozen=True, eq=False)
-class Arrays:
-    """Opens pictures of one size that lie in a file as they are; a `Source.open`.
-
-    Attributes:
-        path: of the file.
-        shape: (pictures, height, width) or (pictures, channels, height, width); uint8.
-        offset: where the first one begins, in bytes.
-        padding: zeros added on each side, in pixels.
-        name: what errors call the file.
-    """
-
-    path: str | TemporaryPath
-    shape: tuple[int, ...]
-    offset: int
-    padding: int
-    name: str
-
-    def __call__(self) -> Reader:
-        """Maps the file into memory; processes share it."""
-        try:
-            # NumPy takes text or a pathlib path, and asks others for what only that one has.
-            pictures = np.memmap(os.fspath(self.path), np.uint8, "r", self.offset, self.shape)
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self.name}: cannot be opened: {error}") from error
-
-        def read(index: int) -> np.ndarray:
-            picture = np.array(pictures[index])
-            if picture.ndim == 3:
-                picture = picture.transpose(1, 2, 0)
-            sides = ((self.padding, self.padding),) * 2 + ((0, 0),) * (picture.ndim - 2)
-            return np.pad(picture, sides) if self.padding else np.ascontiguousarray(picture)
-
-        return read
-
-    @property
-    def side(self) -> int:
-        """The smaller side of the pictures, in pixels."""
-        return min(self.shape[-2:]) + 2 * self.padding
+    return read
 
 
 def file_identity(path: str) -> SourceFile:
-    """Returns a local file as a part of a source's identity.
-
-    Raises:
-        UserError: there is no such file.
-    """
+    """Returns a local file as a part of `Source.identity`. Raises UserError if it is missing."""
     try:
         status = os.stat(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     return SourceFile(path, status.st_size, status.st_mtime_ns)
+
+
+def split_option(rest: str, choices: Sequence[str]) -> tuple[str, str]:
+    """Splits `PATH[:CHOICE]`, such as a part of a dataset; the default is the first choice."""
+    path, _, choice = rest.rpartition(":")
+    return (path, choice) if path and choice in choices else (rest, choices[0])
+
+
+def check_own_labels(labels: str | None, where: str) -> None:
+    """Refuses labels from folders or files: those need pictures that have paths."""
+    if labels not in (None, "none"):
+        raise UserError(
+            f"labels: its pictures have no paths, so {where} takes its own labels or 'none', "
+            f"got {labels!r}"
+        )
+
+
+def with_own_labels(source: Source, labels: str | None, where: str) -> Source:
+    """Returns the source with its labels if `labels` is None, without if it is `none`."""
+    check_own_labels(labels, where)
+    return source if labels is None else replace(source, labels=None, label_names=())

@@ -1,7 +1,7 @@
-"""The built-in dataset: coloured shapes on plain backgrounds, with countable modes.
+"""The built-in dataset: colored shapes on plain backgrounds, with countable modes.
 
 A picture is a pure function of its index. It shows one of 6 shapes in one of 6
-colours on one of 4 backgrounds: 6 x 6 x 4 = 144 *modes*. Within a mode there are
+colors on one of 4 backgrounds: 6 x 6 x 4 = 144 *modes*. Within a mode there are
 27 variants: 3 sizes (24, 26 or 28 thirty-seconds of the picture's width) times
 3 x 3 positions (the middle, or 1 thirty-second off it along each axis). That
 makes 3888 pictures, each of them exactly once, so a trained generator can be
@@ -9,11 +9,11 @@ scored by counting: how many of the 144 modes it draws, and how evenly.
 
     mode = (shape * 6 + colour) * 4 + background
 
-The shape is the class label. Indices are scrambled: neighbours look unlike, and
+The shape is the class label. Indices are scrambled: neighbors look unlike, and
 every block of 144 indices that starts at a multiple of 144 holds each mode once.
 
 Resolutions agree with each other: up to 256 px every picture is the box average
-of the same 256 px drawing, which is what `pyramid.build_pyramid` computes too.
+of the same 256 px drawing, which is what `images.build_pyramid` computes too.
 """
 
 import functools
@@ -24,31 +24,29 @@ import numpy as np
 
 from tfrecords.common.errors import UserError
 from tfrecords.pictures.source import Reader, Source, one_hot
-from tfrecords.sources.labels.files import own_labels
+from tfrecords.sources.parts import with_own_labels
 
 LABEL_NAMES = ("circle", "square", "triangle", "star", "cross", "ring")
 
-COLOUR_NAMES = ("red", "orange", "green", "cyan", "blue", "magenta")
 COLOURS = (
-    (226, 40, 44),
-    (255, 140, 0),
-    (34, 160, 60),
-    (0, 184, 212),
-    (46, 92, 255),
-    (222, 40, 190),
+    (226, 40, 44),  # red
+    (255, 140, 0),  # orange
+    (34, 160, 60),  # green
+    (0, 184, 212),  # cyan
+    (46, 92, 255),  # blue
+    (222, 40, 190),  # magenta
 )
-
-BACKGROUND_NAMES = ("white", "grey", "yellow", "navy")
+# White, gray, yellow and navy.
 BACKGROUNDS = ((255, 255, 255), (206, 210, 216), (255, 242, 186), (20, 24, 56))
 
 SIZES = (24 / 32, 26 / 32, 28 / 32)  # widths of the shape / width of the picture
 OFFSETS = (-1 / 32, 0.0, 1 / 32)  # of the middle; whole pixels at 32 px
 
 NUM_MODES = len(LABEL_NAMES) * len(COLOURS) * len(BACKGROUNDS)
-NUM_VARIANTS = len(SIZES) * len(OFFSETS) ** 2
-NUM_PICTURES = NUM_MODES * NUM_VARIANTS
+_NUM_VARIANTS = len(SIZES) * len(OFFSETS) ** 2
+NUM_PICTURES = NUM_MODES * _NUM_VARIANTS
 
-VERSION = 1  # raised when pictures change, so that cached copies are drawn again
+_VERSION = 1  # raised when pictures change, so that cached copies are drawn again
 
 _RESOLUTIONS = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _MASTER_RESOLUTION = 256
@@ -57,23 +55,14 @@ _DEFAULT_RESOLUTION = 32
 
 @dataclass(frozen=True)
 class ShapePicture:
-    """What one picture shows; every field indexes the tuple of its name.
+    """What one picture shows."""
 
-    Attributes:
-        shape: 0 to 5, into `LABEL_NAMES`.
-        colour: 0 to 5, into `COLOURS`.
-        background: 0 to 3, into `BACKGROUNDS`.
-        size: 0 to 2, into `SIZES`.
-        dx: 0 to 2, into `OFFSETS`, left to right.
-        dy: 0 to 2, into `OFFSETS`, top to bottom.
-    """
-
-    shape: int
-    colour: int
-    background: int
-    size: int
-    dx: int
-    dy: int
+    shape: int  # index into `LABEL_NAMES`
+    colour: int  # index into `COLOURS`
+    background: int  # index into `BACKGROUNDS`
+    size: int  # index into `SIZES`
+    dx: int  # index into `OFFSETS`, left to right
+    dy: int  # index into `OFFSETS`, top to bottom
 
     @property
     def mode(self) -> int:
@@ -82,14 +71,7 @@ class ShapePicture:
 
 
 def describe(index: int) -> ShapePicture:
-    """Says what picture `index` shows.
-
-    Args:
-        index: 0 to `NUM_PICTURES` - 1.
-
-    Raises:
-        IndexError: the index is outside that range.
-    """
+    """Returns what picture `index`, 0 to `NUM_PICTURES` - 1, shows. Raises IndexError."""
     if not 0 <= index < NUM_PICTURES:
         raise IndexError(f"shapes index must be 0 to {NUM_PICTURES - 1}, got {index}")
     block, place = divmod(index, NUM_MODES)
@@ -100,7 +82,7 @@ def describe(index: int) -> ShapePicture:
     shape, colour = divmod(shape_colour, len(COLOURS))
     # `turn` alone has period 4: columns of one background in a sample grid.
     background = (turn + shape + colour) % len(BACKGROUNDS)
-    variant = (block * 10 + place * 8) % NUM_VARIANTS
+    variant = (block * 10 + place * 8) % _NUM_VARIANTS
     size, position = divmod(variant, len(OFFSETS) ** 2)
     dy, dx = divmod(position, len(OFFSETS))
     return ShapePicture(shape, colour, background, size, dx, dy)
@@ -112,18 +94,10 @@ def label(index: int) -> int:
 
 
 def draw(index: int, resolution: int) -> np.ndarray:
-    """Draws picture `index`.
+    """Returns picture `index`, (resolution, resolution, 3) uint8, RGB.
 
-    Args:
-        index: 0 to `NUM_PICTURES` - 1.
-        resolution: a power of two from 4 to 1024, in pixels.
-
-    Returns:
-        (resolution, resolution, 3) uint8, RGB.
-
-    Raises:
-        IndexError: the index is outside its range.
-        ValueError: the resolution is not one of those.
+    Raises IndexError for a wrong index, and ValueError for a resolution that is no power of two
+    from 4 to 1024.
     """
     picture = describe(index)
     coverage = _coverage(picture.shape, picture.size, picture.dx, picture.dy, resolution)
@@ -134,35 +108,29 @@ def draw(index: int, resolution: int) -> np.ndarray:
 
 
 def open_shapes(resolution: int | None = None, labels: str | None = None) -> Source:
-    """Opens the dataset as a source.
+    """Opens the dataset at a power of two from 4 to 1024 px, or 32. The labels are the shapes.
 
-    Args:
-        resolution: in pixels, a power of two, 4 to 1024; None is 32.
-        labels: None for the shapes as classes, `none` for none.
-
-    Raises:
-        UserError: the resolution is none of those, or other labels are asked for.
+    Raises UserError for another resolution or other labels.
     """
     side = resolution or _DEFAULT_RESOLUTION
     if side not in _RESOLUTIONS:
         raise UserError(f"shapes: expected a resolution from 4 to 1024, got {side}")
-    classes = one_hot((label(index) for index in range(NUM_PICTURES)), len(LABEL_NAMES))
-    rows, names = own_labels(labels, classes, LABEL_NAMES, "shapes")
-    return Source(
+    source = Source(
         name="shapes",
         description="shapes",
         num_pictures=NUM_PICTURES,
         open=functools.partial(_open_reader, side),
-        identity=["shapes", VERSION],
+        identity=["shapes", _VERSION],
         picture_name=lambda index: f"shapes picture {index}",
         sample_sides=lambda: [side],
-        labels=rows,
-        label_names=names,
+        labels=one_hot((label(index) for index in range(NUM_PICTURES)), len(LABEL_NAMES)),
+        label_names=LABEL_NAMES,
     )
+    return with_own_labels(source, labels, "shapes")
 
 
 def _open_reader(resolution: int) -> Reader:
-    return lambda index: draw(index, resolution)
+    return functools.partial(draw, resolution=resolution)
 
 
 # 162 masks exist per resolution: keep those of one, which is 650 MB at 1024 px,
@@ -196,14 +164,14 @@ def _square(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
 
 
 def _triangle(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
-    """An equilateral triangle, one corner up, its bounding box centred."""
+    """An equilateral triangle, one corner up, its bounding box centered."""
     top = -half * math.sqrt(3) / 2
     sides = np.abs(x) * (math.sqrt(3) / 2) - (y - top) / 2
     return np.maximum(sides, y + top)
 
 
 def _star(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
-    """A star of five points, one up, its bounding box centred."""
+    """A star of five points, one up, its bounding box centered."""
     outer = half / math.sin(math.radians(72))
     inner = 0.5 * outer
     y = y - outer * (1 - math.cos(math.radians(36))) / 2

@@ -1,74 +1,80 @@
-"""SVHN's cropped digits, a MATLAB file, as a source."""
+"""SVHN's cropped digits, a MATLAB file of format 5, as a source.
 
+Such a file, of little-endian machines, is a row of elements: a kind, a size, and so many bytes.
+One may be the rest of the file, compressed. It is read here because the compiled reader of SciPy
+believes what it is told, and a damaged file ended the process.
+"""
+
+import functools
+import math
 import os
 import struct
 import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
 
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.limits import check_expansion
+from tfrecords.common.paths import check_regular_file
 from tfrecords.pictures.source import Source, one_hot
-from tfrecords.sources.labels.files import own_labels
-from tfrecords.sources.listing import split_option
-from tfrecords.sources.mat_file import read_arrays
-from tfrecords.sources.parts import Arrays, file_identity, new_temporary_file
+from tfrecords.sources import parts
 
 _BLOCK = 1000  # pictures
+
+_HEADER_BYTES = 128
+_MATRIX, _COMPRESSED = 14, 15
+_NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8"}
+_NUMBERS |= {13: "u8"}
+# What an array is of may be told in fewer bytes: doubles that are whole as uint8.
+_CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8"}
+_CLASSES |= {15: "u8"}
+_MOST_NAME_BYTES, _MOST_DIMENSIONS = 64, 32
 
 
 def open_svhn(path_and_split: str, labels: str | None = None) -> Source:
     """Opens `FILE.mat` (format 2), or `FOLDER[:train|test|extra]` of `train_32x32.mat` etc.
 
     Loading takes as much memory as the pictures: 0.2 GB, `extra` 1.6 GB. They are copied
-    to a temporary file, which processes share.
-
-    Args:
-        path_and_split: the split is `train` when absent.
-        labels: None for the digits, `none` for none.
-
-    Raises:
-        UserError: the file is missing, damaged or another.
+    to a temporary file, which processes share. The labels are the digits. Raises UserError if the
+    file is missing, damaged or another.
     """
-    file, split = split_option(path_and_split, ("train", "test", "extra"))
+    file, split = parts.split_option(path_and_split, ("train", "test", "extra"))
     if os.path.isdir(file):
         file = os.path.join(file, f"{split}_32x32.mat")
-    identity = file_identity(file)
+    identity = parts.file_identity(file)
     pictures, digits = _load(file)
-    num_pictures = len(digits)
-    with new_temporary_file() as (spool, temporary):
-        for start in range(0, num_pictures, _BLOCK):
+    with parts.new_temporary_file() as (spool, temporary):
+        for start in range(0, len(digits), _BLOCK):
             block = pictures[..., start : start + _BLOCK].transpose(3, 2, 0, 1)
             spool.write(np.ascontiguousarray(block).data)
-    array, names = own_labels(labels, one_hot(digits, 10), tuple("0123456789"), f"svhn:{file}")
-    arrays = Arrays(temporary, (num_pictures, 3, *pictures.shape[:2]), 0, 0, file)
-    return Source(
+    shape = (len(digits), 3, *pictures.shape[:2])
+    source = Source(
         name=f"svhn-{os.path.basename(file).split('.')[0]}",
         description=f"svhn:{file}",
-        num_pictures=num_pictures,
-        open=arrays,
+        num_pictures=len(digits),
+        open=functools.partial(parts.open_arrays, temporary, shape, file),
         identity=["svhn", identity],
         picture_name=lambda index: f"{file} picture {index}",
-        sample_sides=lambda: [arrays.side],
-        labels=array,
-        label_names=names,
+        sample_sides=lambda: [min(shape[2:])],
+        labels=one_hot(digits, 10),
+        label_names=tuple("0123456789"),
     )
+    return parts.with_own_labels(source, labels, f"svhn:{file}")
 
 
 def _load(file: str) -> tuple[np.ndarray, np.ndarray]:
     """Returns the pictures, (height, width, 3, pictures) uint8, and the digits, 0 to 9."""
     check_regular_file(file)
-    try:
-        with open(file, "rb") as opened:
-            content = read_arrays(opened, os.path.getsize(file), file, ("X", "y"))
-    except UserError:
-        raise
-    except (OSError, ValueError, struct.error, zlib.error) as error:
-        raise UserError(f"{file}: cannot be read as a MATLAB file: {error}") from error
+    errors = (OSError, ValueError, struct.error, zlib.error)
+    on_error = parts.user_error_on(f"{file}: cannot be read as a MATLAB file", *errors)
+    with on_error, open(file, "rb") as opened:
+        content = read_arrays(opened, os.path.getsize(file), file, ("X", "y"))
     pictures, digits = content.get("X"), content.get("y")
     if not (
-        isinstance(pictures, np.ndarray)
-        and isinstance(digits, np.ndarray)
+        pictures is not None
+        and digits is not None
         and pictures.dtype == np.uint8
         and pictures.ndim == 4
         and pictures.shape[2] == 3
@@ -80,3 +86,77 @@ def _load(file: str) -> tuple[np.ndarray, np.ndarray]:
     if not ((digits >= 0) & (digits <= 10)).all():  # NaN is neither
         raise UserError(f"{file}: expected digits from 1 to 10, which is 0, got others")
     return pictures, digits.reshape(-1).astype(np.int64) % 10  # 10 stands for 0
+
+
+def read_arrays(
+    file: BinaryIO, size: int, path: str, names: tuple[str, ...]
+) -> dict[str, np.ndarray]:
+    """Reads the arrays of numbers of these names that are there from an open file.
+
+    `size` is the file's, in bytes. Raises ValueError, struct.error or zlib.error for a damaged
+    file, UserError for one that unpacks to far more than its size.
+    """
+    header = file.read(_HEADER_BYTES)
+    if len(header) < _HEADER_BYTES or header[-2:] != b"IM" or header[-3] != 1:
+        raise ValueError("no MATLAB file of format 5")
+    found: dict[str, np.ndarray] = {}
+    unpacked = 0
+    while len(tag := file.read(8)) == 8:
+        kind, num_bytes = struct.unpack("<II", tag)
+        if num_bytes > size - file.tell():
+            raise ValueError("it ends early")
+        data = file.read(num_bytes)
+        if kind == _COMPRESSED:
+            unpacker = zlib.decompressobj()
+            head = unpacker.decompress(data, 8)
+            if len(head) < 8:
+                raise ValueError("it ends early")
+            kind, num_bytes = struct.unpack("<II", head)
+            unpacked += num_bytes
+            check_expansion(unpacked, size, path)
+            data = unpacker.decompress(unpacker.unconsumed_tail, max(1, num_bytes))
+            if len(data) != num_bytes:
+                raise ValueError("it ends early")
+        if kind == _MATRIX:
+            found |= _read_matrix(data, names)
+    return found
+
+
+def _read_matrix(data: bytes, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Returns the array by its name, if it is wanted."""
+    elements = _elements(data)
+    (_, flags), (_, sizes), (_, name_bytes) = (next(elements) for _ in range(3))
+    name = bytes(name_bytes[:_MOST_NAME_BYTES]).decode("latin1")
+    if name not in names:
+        return {}
+    if len(flags) < 4 or len(sizes) % 4 or len(sizes) > 4 * _MOST_DIMENSIONS:
+        raise ValueError(f"{name} has no shape")
+    if flags[0] not in _CLASSES or flags[1] & 8:
+        raise ValueError(f"expected numbers in {name}")
+    shape = struct.unpack(f"<{len(sizes) // 4}i", sizes)
+    kind, values = next(elements)
+    if kind not in _NUMBERS or min(shape, default=0) < 0:
+        raise ValueError(f"expected numbers in {name}")
+    stored = np.dtype(_NUMBERS[kind])
+    if len(values) != math.prod(shape) * stored.itemsize:
+        raise ValueError(f"{len(values)} bytes in {name} for the shape {shape}")
+    array = np.frombuffer(values, stored).reshape(shape, order="F")
+    return {name: array.astype(_CLASSES[flags[0]], copy=False)}
+
+
+def _elements(data: bytes) -> Iterator[tuple[int, memoryview]]:
+    """Gives the kind and bytes of each element; raises ValueError where they end early."""
+    view, at = memoryview(data), 0
+    while True:
+        if at + 8 > len(data):
+            raise ValueError("it ends early")
+        kind, size = struct.unpack_from("<II", data, at)
+        begin = at + 8
+        at = begin + -(-size // 8) * 8
+        if kind >> 16:  # of four bytes at most, within the tag
+            kind, size, begin, at = kind & 0xFFFF, kind >> 16, begin - 4, begin
+            if size > 4:
+                raise ValueError("a small element that is none")
+        if begin + size > len(data):
+            raise ValueError("it ends early")
+        yield kind, view[begin : begin + size]

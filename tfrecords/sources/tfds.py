@@ -3,21 +3,22 @@
 import functools
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from tfrecords.common.errors import UserError
-from tfrecords.common.remote import load_gfile
-from tfrecords.pictures.images import smaller_side
-from tfrecords.pictures.source import Reader, Source, one_hot
+from tfrecords.common.paths import load_gfile
+from tfrecords.pictures.source import FileReader, Source, one_hot
 from tfrecords.sources.folder import open_folder
-from tfrecords.sources.labels.files import own_labels
 from tfrecords.sources.listing import sample_sides
-from tfrecords.sources.parts import Parts, spool_parts
+from tfrecords.sources.parts import new_temporary_file, open_parts, with_own_labels
 
 _SAMPLED_PICTURES = 1000
 
 
+@dataclass(eq=False)
 class _SpooledPictures:
     """Opens a dataset's pictures; the first use copies them, encoded, to a temporary file.
 
@@ -25,27 +26,31 @@ class _SpooledPictures:
     in any order by processes that do without. Only the copy's place is pickled.
     """
 
-    def __init__(self, pictures: Any, feature: str, num_pictures: int, name: str) -> None:
-        self._pictures = pictures
-        self._feature = feature
-        self._num_pictures = num_pictures
-        self._name = name
+    pictures: Any  # a `tf.data.Dataset` of {feature: file}
+    feature: str
+    num_pictures: int
+    name: str  # what errors call the dataset
 
-    def __call__(self) -> Reader:
+    def __call__(self) -> FileReader:
         return self.parts()
 
     def __reduce__(self) -> tuple:
-        parts = self.parts
-        return Parts, (parts.path, parts.starts, parts.sizes, parts.name)
+        return functools.partial, (open_parts, *self.parts.args)
 
     @functools.cached_property
-    def parts(self) -> Parts:
-        parts = spool_parts(_values(self._pictures, self._feature, self._name), self._name)
-        if len(parts.sizes) != self._num_pictures:
+    def parts(self) -> functools.partial[FileReader]:
+        lengths = []
+        with new_temporary_file() as (file, path):
+            for picture in _values(self.pictures, self.feature, self.name):
+                file.write(picture)
+                lengths.append(len(picture))
+        if len(lengths) != self.num_pictures:
             raise UserError(
-                f"{self._name}: expected {self._num_pictures} pictures, read {len(parts.sizes)}"
+                f"{self.name}: expected {self.num_pictures} pictures, read {len(lengths)}"
             )
-        return parts
+        sizes = np.array(lengths, np.int64)
+        starts = np.cumsum(sizes) - sizes
+        return functools.partial(open_parts, path, starts, sizes, self.name)
 
 
 def open_tfds(
@@ -55,32 +60,37 @@ def open_tfds(
 
     The pictures are its feature `image`, else its only feature of pictures. With a data
     directory DIR, a folder of pictures in the layout that TFDS calls ImageFolder,
-    DIR/NAME/SPLIT/CLASS/picture.png, is such a dataset too.
+    DIR/NAME/SPLIT/CLASS/picture.png, is such a dataset too. The name is `NAME` or `NAME/CONFIG`,
+    each with `:SPLIT` or without, which means `train`; splits may be sliced: `mnist:train[:10%]`.
 
-    Args:
-        name_and_split: `NAME`, `NAME/CONFIG`, each with `:SPLIT` or without, which
-            means `train`. Splits may be sliced: `mnist:train[:10%]`.
-        labels: None for the dataset's own, `none` for none.
-        tfds_data_dir: where TensorFlow Datasets keeps its files.
-
-    Raises:
-        UserError: TFDS is not installed, does not know the dataset or its split,
-            cannot prepare it, or it holds no feature of pictures.
+    Raises UserError if TFDS is not installed, does not know the dataset or its split, cannot
+    prepare it, or it holds no feature of pictures.
     """
     name, _, split = name_and_split.partition(":")
     split = split or "train"
     description = f"tfds:{name}:{split}"
-    tfds = _load_tfds()
+    try:
+        gfile = load_gfile()  # TensorFlow, quietly
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise UserError(
+            "tfds: TensorFlow Datasets is not installed: pip install tensorflow-datasets"
+        ) from error
     folder = f"{tfds_data_dir}/{name}" if tfds_data_dir else None
     # First: a dataset that TFDS knows by the same name would be downloaded.
-    builder = None
-    if not (folder and load_gfile().isdir(f"{folder}/{split}")):
-        builder = _find_builder(tfds, name, tfds_data_dir, folder)
-    if builder is None:
-        source = _open_image_folder(str(folder), name, split, labels)
-        return replace(source, name=name.replace("/", "-"), description=description)
+    if folder and gfile.isdir(f"{folder}/{split}"):
+        return _open_image_folder(folder, name, split, labels)
+    try:
+        builder = tfds.builder(name, data_dir=tfds_data_dir)
+    except Exception as error:  # each dataset fails in its own way
+        if folder and gfile.isdir(folder):
+            return _open_image_folder(folder, name, split, labels)
+        raise UserError(f"tfds:{name}: cannot be prepared: {_first_line(error)}") from error
     image, classes = _find_features(tfds, builder, name)
-    _download(builder, name)
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # as above
+        raise UserError(f"tfds:{name}: cannot be prepared: {_first_line(error)}") from error
     pictures = _read_feature(tfds, builder, split, image, encoded=True)
     num_pictures = int(pictures.cardinality())
     if num_pictures < 1:
@@ -89,7 +99,6 @@ def open_tfds(
     if classes and labels is None:
         indices = _read_feature(tfds, builder, split, "label", encoded=False)
         array = one_hot(_values(indices, "label", description), len(classes))
-    rows, names = own_labels(labels, array, classes, f"tfds:{name}")
 
     def picture_name(index: int) -> str:
         return f"{description} picture {index}"
@@ -98,11 +107,9 @@ def open_tfds(
         # In their order, which needs no copy; TFDS has shuffled most datasets.
         files = _values(pictures.take(_SAMPLED_PICTURES), image, description)
         sampled = min(num_pictures, _SAMPLED_PICTURES)
-        return sample_sides(
-            sampled, lambda index: smaller_side(next(files), picture_name(index)), description
-        )
+        return sample_sides(sampled, lambda index: next(files), picture_name, description)
 
-    return Source(
+    source = Source(
         name=name.replace("/", "-"),
         description=description,
         num_pictures=num_pictures,
@@ -110,42 +117,10 @@ def open_tfds(
         identity=["tfds", builder.info.full_name, split, num_pictures],
         picture_name=picture_name,
         sample_sides=find_sides,
-        labels=rows,
-        label_names=names,
+        labels=array,
+        label_names=classes if array is not None else (),
     )
-
-
-def _load_tfds() -> Any:
-    try:
-        load_gfile()  # TensorFlow, quietly
-        import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise UserError(
-            "tfds: TensorFlow Datasets is not installed: pip install tensorflow-datasets"
-        ) from error
-    return tfds
-
-
-def _find_builder(tfds: Any, name: str, data_dir: str | None, folder: str | None) -> Any:
-    """Returns the `tfds.core.DatasetBuilder`, or None where the folder is an ImageFolder."""
-    try:
-        return tfds.builder(name, data_dir=data_dir)
-    except Exception as error:  # each dataset fails in its own way
-        if folder and load_gfile().isdir(folder):
-            return None
-        raise _cannot_prepare(name, error) from error
-
-
-def _download(builder: Any, name: str) -> None:
-    try:
-        builder.download_and_prepare()
-    except Exception as error:  # as above
-        raise _cannot_prepare(name, error) from error
-
-
-def _cannot_prepare(name: str, error: Exception) -> UserError:
-    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return UserError(f"tfds:{name}: cannot be prepared: {first_line}")
+    return with_own_labels(source, labels, f"tfds:{name}")
 
 
 def _find_features(tfds: Any, builder: Any, name: str) -> tuple[str, tuple[str, ...]]:
@@ -170,13 +145,12 @@ def _read_feature(tfds: Any, builder: Any, split: str, feature: str, encoded: bo
     skipped = {feature: tfds.decode.SkipDecoding()} if encoded else None
     decoders = tfds.decode.PartialDecoding({feature: True}, decoders=skipped)
     try:
-        dataset = builder.as_dataset(split=split, decoders=decoders)
+        return builder.as_dataset(split=split, decoders=decoders)
     except ValueError as error:
         known = ", ".join(builder.info.splits)
         raise UserError(
             f"tfds:{builder.name}: expected a split of {known}, got {split!r}"
         ) from error
-    return dataset
 
 
 def _values(dataset: Any, feature: str, name: str) -> Iterator[Any]:
@@ -184,8 +158,11 @@ def _values(dataset: Any, feature: str, name: str) -> Iterator[Any]:
         for example in dataset.as_numpy_iterator():
             yield example[feature]
     except Exception as error:  # TensorFlow's, about damaged files
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{name}: cannot be read: {first_line}") from error
+        raise UserError(f"{name}: cannot be read: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _open_image_folder(folder: str, name: str, split: str, labels: str | None) -> Source:
@@ -205,11 +182,17 @@ def _open_image_folder(folder: str, name: str, split: str, labels: str | None) -
     names = tuple(sorted(entry for entry in classes if not entry.startswith(".")))
     inside = os.path.join(folder, split)
     source = open_folder(inside)
-    array = None
-    if labels is None and len(names) > 1:
+    rows = None
+    if len(names) > 1:
         indices = {entry: index for index, entry in enumerate(names)}
         paths = (file.path.removeprefix(f"{inside}/") for file in source.identity)
         first = (path.split("/")[0] for path in paths)
-        array = one_hot((indices.get(entry, -1) for entry in first), len(names))
-    rows, names = own_labels(labels, array, names, f"tfds:{name}")
-    return replace(source, labels=rows, label_names=names)
+        rows = one_hot((indices.get(entry, -1) for entry in first), len(names))
+    source = replace(
+        source,
+        name=name.replace("/", "-"),
+        description=f"tfds:{name}:{split}",
+        labels=rows,
+        label_names=names if rows is not None else (),
+    )
+    return with_own_labels(source, labels, f"tfds:{name}")

@@ -1,6 +1,4 @@
-"""What decides a data set's bytes, and what is written beside its pictures."""
-
-from __future__ import annotations
+"""What decides a dataset's bytes, and what is written beside its pictures."""
 
 import hashlib
 import json
@@ -21,34 +19,23 @@ from tfrecords.pictures.source import OneHot, PictureOptions, Source, row_blocks
 # The published converter shuffles with this seed; the same gives the same files.
 _SHUFFLE_SEED = 123
 
-# Changes when the same picture becomes other pixels: no data set is half of one, half of another.
+# Changes when the same picture becomes other pixels: no dataset is half of one, half of another.
 _PIXELS = 2
-
-_HASH_BLOCK_BYTES = 2**22
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """All that decides the bytes of a data set.
-
-    Attributes:
-        source: the pictures.
-        options: settled.
-        shuffle: whether the pictures come in a random order, always the same.
-        encoding: `png` or `raw`.
-        shard_bytes: above this a file is followed by another.
-        fingerprint: of source and options, see `compute_fingerprint`.
-    """
+    """All that decides the bytes of a dataset."""
 
     source: Source
-    options: PictureOptions
-    shuffle: bool
-    encoding: str
-    shard_bytes: int
-    fingerprint: str
+    options: PictureOptions  # settled
+    shuffle: bool  # into a random order, always the same
+    encoding: str  # `png` or `raw`
+    shard_bytes: int  # size at which a file is followed by another
+    fingerprint: str  # of source and options; see `compute_fingerprint`
 
     def order(self) -> np.ndarray:
-        """Returns the source's indices in the data set's order, (num_pictures,) int64."""
+        """Returns the source's indices in the dataset's order, (num_pictures,) int64."""
         order = np.arange(self.source.num_pictures)
         if self.shuffle:
             np.random.RandomState(_SHUFFLE_SEED).shuffle(order)
@@ -64,7 +51,7 @@ class Conversion:
         }
 
     def made(self, folder: str) -> bool:
-        """Says whether a finished data set, in a local folder, is of this conversion."""
+        """True if a local folder holds a finished dataset of this conversion."""
         try:
             details = read_details_file(os.path.join(folder, JSON_NAME))
         except UserError:
@@ -72,18 +59,14 @@ class Conversion:
         return all(details.get(name) == value for name, value in self._details().items())
 
     def write_rest(
-        self,
-        folder: str,
-        files: list[dict[str, Any]],
-        rejected: Sequence[tuple[int, str, str]],
+        self, folder: str, files: list[dict[str, Any]], rejected: Sequence[tuple[int, str, str]]
     ) -> None:
         """Writes labels, the list of rejected pictures, and `dataset.json` last.
 
-        Args:
-            folder: local; the TFRecords are in it.
-            files: what `dataset.json` is to tell of them.
-            rejected: while converting: (index in the source, name, reason).
+        `files` are the entries of the TFRecords in `dataset.json`; `rejected` are the pictures
+        left out while converting: (index in the source, name, reason).
         """
+        source = self.source
         order = self.order()
         kept = order[~np.isin(order, [index for index, _, _ in rejected])]
         largest = [
@@ -91,33 +74,34 @@ class Conversion:
             for one in files
             if one["resolution"] == self.options.resolution
         ]
-        counts: list[int] = []
-        labels = None if self.source.labels is None else _rows_of(self.source.labels, kept)
+        labels: OneHot | np.ndarray | None = None
+        if isinstance(source.labels, OneHot):
+            labels = OneHot(source.labels.classes[kept], source.labels.num_classes)
+        elif source.labels is not None:
+            labels = source.labels[kept].astype(np.float32)
+        resolutions = sorted({one["resolution"] for one in files})
         if labels is not None:
-            counts = _count_classes(labels)
-            files = [*files, _write_labels(folder, f"{self.source.name}-rxx.labels", labels)]
-        lines = [*self.source.rejected, *((name, reason) for _, name, reason in rejected)]
+            files = [*files, _write_labels(folder, f"{source.name}-rxx.labels", labels)]
+        lines = [*source.rejected, *((name, reason) for _, name, reason in rejected)]
         if lines:
-            text = "".join(
-                json.dumps({"picture": name, "reason": reason}, ensure_ascii=False) + "\n"
-                for name, reason in lines
-            )
-            _write_file(os.path.join(folder, REJECTED_NAME), text)
+            listed = [{"picture": name, "reason": reason} for name, reason in lines]
+            text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in listed)
+            _write_text(os.path.join(folder, REJECTED_NAME), text)
         details = {
             **self._details(),
-            "name": self.source.name,
+            "name": source.name,
             "num_images": len(kept),
             "num_rejected": len(lines),
-            "resolutions": sorted({one["resolution"] for one in files if "resolution" in one}),
+            "resolutions": resolutions,
             "num_channels": self.options.num_channels,
-            "label_names": list(self.source.label_names),
-            "label_counts": counts,
-            "source": self.source.description,
+            "label_names": list(source.label_names),
+            "label_counts": [] if labels is None else _count_classes(labels),
+            "source": source.description,
             "content": digest_in_any_order(largest, labels),
             "files": files,
         }
         text = json.dumps(details, indent=2, ensure_ascii=False) + "\n"
-        _write_file(os.path.join(folder, JSON_NAME), text)
+        _write_text(os.path.join(folder, JSON_NAME), text)
 
     def _details(self) -> dict[str, Any]:
         return {
@@ -132,14 +116,8 @@ class Conversion:
         }
 
 
-def _rows_of(labels: OneHot | np.ndarray, kept: np.ndarray) -> OneHot | np.ndarray:
-    if isinstance(labels, OneHot):
-        return OneHot(labels.classes[kept], labels.num_classes)
-    return labels[kept].astype(np.float32)
-
-
 def _count_classes(labels: OneHot | np.ndarray) -> list[int]:
-    """Counts the pictures of each class; nothing for labels that are no one-hot rows."""
+    """Counts the pictures of each class; nothing for labels that are not one-hot rows."""
     if isinstance(labels, OneHot):
         return labels.counts().tolist()
     one_hot = ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) <= 1).all()
@@ -153,13 +131,11 @@ def _write_labels(folder: str, name: str, labels: OneHot | np.ndarray) -> dict[s
         np.lib.format.write_array_header_1_0(file, header)  # as np.save writes it
         for block in row_blocks(labels):
             file.write(block.data)
-    digest = hashlib.sha256()
     with open(path, "rb") as written:
-        while part := written.read(_HASH_BLOCK_BYTES):
-            digest.update(part)
-    return {"file": name, "bytes": os.path.getsize(path), "sha256": digest.hexdigest()}
+        digest = hashlib.file_digest(written, "sha256").hexdigest()
+    return {"file": name, "bytes": os.path.getsize(path), "sha256": digest}
 
 
-def _write_file(path: str, text: str) -> None:
-    # File names need not be text: what is none comes back as it was.
+def _write_text(path: str, text: str) -> None:
+    # File names need not be text: bytes that are no UTF-8 come back as they were.
     write_file(path, text.encode("utf-8", "surrogateescape"))

@@ -1,10 +1,8 @@
 """Pictures to records: what the processes that convert do. No TensorFlow in here.
 
-A chunk is some pictures that follow each other in the data set's order. One process turns
-it into the records of every resolution; the writer puts chunk after chunk into files.
+A chunk is some pictures that follow each other in the dataset's order. One process turns it into
+the records of every resolution; the writer puts chunk after chunk into files.
 """
-
-from __future__ import annotations
 
 import contextlib
 import multiprocessing
@@ -24,8 +22,7 @@ from multiprocessing.process import BaseProcess
 from tfrecords.common.errors import UserError
 from tfrecords.format.record import encode_image
 from tfrecords.format.record_file import frame
-from tfrecords.pictures.images import prepare_picture
-from tfrecords.pictures.pyramid import build_pyramid
+from tfrecords.pictures.images import build_pyramid, prepare_picture
 from tfrecords.pictures.source import PictureOptions, Reader
 
 # Chunks for each process that are being converted or wait for their turn to be written.
@@ -34,52 +31,38 @@ _CHUNKS_IN_FLIGHT = 3
 
 @dataclass(frozen=True)
 class Task:
-    """A chunk to convert.
+    """A chunk to convert."""
 
-    Attributes:
-        start: the position of its first picture in the data set's order.
-        indices: which pictures of the source it is made of.
-        names: what to call each of them.
-    """
-
-    start: int
-    indices: Sequence[int]
-    names: Sequence[str]
+    start: int  # the position of its first picture in the dataset's order
+    indices: Sequence[int]  # of its pictures in the source
+    names: Sequence[str]  # what to call each of them
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk, converted.
-
-    Attributes:
-        task: what it was made from.
-        frames: resolution to the records, as they stand in a file, in order.
-        rejected: the pictures without records: (index in the source, name, reason).
-        notes: what is doubtful about others: (name, note).
-    """
+    """A chunk, converted."""
 
     task: Task
-    frames: dict[int, list[bytes]]
-    rejected: list[tuple[int, str, str]]
-    notes: list[tuple[str, str]]
+    frames: dict[int, list[bytes]]  # resolution to records, as they stand in a file, in order
+    rejected: list[tuple[int, str, str]]  # without records: (index in the source, name, reason)
+    notes: list[tuple[str, str]]  # what is doubtful about others: (name, note)
 
 
 def convert_task(read: Reader, options: PictureOptions, encoding: str, task: Task) -> Chunk:
     """Reads and converts the pictures of one chunk, in order."""
-    frames: dict[int, list[bytes]] = {}
-    rejected = []
-    notes: list[tuple[str, str]] = []
+    chunk = Chunk(task, {}, [], [])
     for index, name in zip(task.indices, task.names, strict=True):
+        notes: list[str] = []
         try:
-            said: list[str] = []
-            image = prepare_picture(read(index), options, name, said.append)
+            image = prepare_picture(read(index), options, name, notes.append)
         except UserError as error:
-            rejected.append((index, name, str(error).removeprefix(f"{name}: ")))
+            chunk.rejected.append((index, name, str(error).removeprefix(f"{name}: ")))
             continue
-        notes += [(name, note) for note in said]
+        chunk.notes.extend((name, note) for note in notes)
         for resolution, level in build_pyramid(image).items():
-            frames.setdefault(resolution, []).append(frame(encode_image(level, encoding)))
-    return Chunk(task, frames, rejected, notes)
+            record = frame(encode_image(level, encoding))
+            chunk.frames.setdefault(resolution, []).append(record)
+    return chunk
 
 
 def convert_all(
@@ -91,16 +74,9 @@ def convert_all(
 ) -> Generator[Chunk, None, None]:
     """Converts chunks and yields them in order; close it to end the processes.
 
-    Args:
-        open_reader: a source's `open`.
-        options: settled.
-        encoding: `png` or `raw`.
-        tasks: taken one by one, a few more than are yielded, so that memory does not grow
-            with the number of pictures.
-        processes: how many convert; 1 converts here, without another process.
-
-    Raises:
-        UserError: a process died.
+    `open_reader` is a source's `open`. Only a few more tasks are taken than chunks are yielded, so
+    that memory does not grow with the number of pictures. With `processes` 1 no other process
+    is started. Raises UserError if a process dies.
     """
     if processes == 1:
         read = open_reader()
@@ -162,25 +138,23 @@ def _convert_elsewhere(idle: queue.SimpleQueue[Connection], task: Task) -> Chunk
 
 
 def _work(connection: Connection, setup: bytes) -> None:
-    """Converts what comes until the parent ends, or is killed."""
+    """Converts what comes until the parent ends, or kills it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this
     read = None
     with contextlib.suppress(EOFError, OSError):
         while True:
             task = connection.recv()
+            answer: Chunk | Exception
             try:
                 if read is None:
                     open_reader, options, encoding = pickle.loads(setup)
                     read = open_reader()
-                answer: Chunk | Exception = convert_task(read, options, encoding, task)
-            except Exception as error:  # a bug's belongs to the parent, with its traceback
-                answer = error if isinstance(error, UserError) else _copy(error)
+                answer = convert_task(read, options, encoding, task)
+            except UserError as error:
+                answer = error
+            except Exception as error:  # a bug: the parent gets its traceback as text
+                answer = RuntimeError("".join(traceback.format_exception(error)))
             connection.send(answer)
-
-
-def _copy(error: Exception) -> RuntimeError:
-    """Returns an error that can be sent to another process, whatever it was."""
-    return RuntimeError("".join(traceback.format_exception(error)))
 
 
 @contextlib.contextmanager

@@ -1,50 +1,32 @@
 """The journal of a conversion: what is safely on the disk, so that it can go on from there.
 
-The first line is the key of the conversion, all that decides the files' bytes. Each other
-line tells what one more chunk of pictures added. A line counts when it is whole, and what
-it tells of was on the disk before it was written. The folder is locked while somebody writes,
-so that no two write at once.
+The first line is the key of the conversion, all that decides the files' bytes. Each other line
+tells what one more chunk of pictures added. A line counts when it is whole, and what it tells of
+was on the disk before it was written. The folder is locked, so that no two processes write it.
 """
-
-from __future__ import annotations
 
 import contextlib
 import json
 import os
-from typing import Any
+from typing import Any, Self
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.locking import locked
 from tfrecords.common.names import is_file_name
-from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.paths import check_regular_file
 from tfrecords.format.dataset_json import JOURNAL_NAME
 
 
 class Journal:
-    """An open, locked journal.
+    """An open, locked journal."""
 
-    Attributes:
-        position: how many pictures of the data set's order are converted.
-        files: name to (bytes, records) of each file so far.
-        rejected: the pictures left out so far: (index in the source, name, reason).
-        restarted: why what was there before cannot be used, or None.
-    """
-
-    restarted: str | None
+    restarted = ""  # why what was there before cannot be used
 
     def __init__(self, folder: str, key: dict[str, Any]) -> None:
-        """Opens the journal of a folder, which is made if need be.
+        """Opens the journal of a local folder, made if need be, for a conversion with this key.
 
-        What the folder holds of another conversion is removed.
-
-        Args:
-            folder: local.
-            key: values for JSON that decide the bytes that will be written.
-
-        Raises:
-            BusyError: another process has it open.
-            UserError: the folder holds files, but is none that a conversion left.
-            OSError: it cannot be written.
+        What the folder holds of another conversion is removed. Raises BusyError if another
+        process has it open, and UserError if it holds files, but not those of a conversion.
         """
         self._folder = folder
         self._key = key
@@ -60,12 +42,13 @@ class Journal:
         with contextlib.ExitStack() as stack:
             busy = "another process is converting into it: wait for it, or take another name"
             stack.enter_context(locked(folder, f"{folder}: {busy}"))
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - kept open
             stack.callback(self.close)
+            self._forget()
             self._read()
             self._until_the_end = stack.pop_all()
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -73,26 +56,14 @@ class Journal:
 
     def close(self) -> None:
         """Closes the file, but keeps the lock: some systems move no folder with an open file."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        self._file.close()
 
     def append(
-        self,
-        position: int,
-        files: dict[str, tuple[int, int]],
-        rejected: list[tuple[int, str, str]],
+        self, position: int, files: dict[str, tuple[int, int]], rejected: list[tuple[int, str, str]]
     ) -> None:
-        """Adds a chunk, whose records are on the disk.
-
-        Args:
-            position: where the next chunk begins.
-            files: name to (bytes, records) of the files that the chunk changed.
-            rejected: of the chunk: (index in the source, name, reason).
-        """
+        """Adds a chunk whose records are on the disk; the next one begins at `position`."""
         line = {"next": position, "files": files, "rejected": rejected}
-        write_all(self._file, _encode(line))
-        os.fsync(self._file)
+        self._write(line)
         self._add(line)
 
     def restart(self, reason: str) -> None:
@@ -100,65 +71,62 @@ class Journal:
         for name in os.listdir(self._folder):
             if name != JOURNAL_NAME:
                 os.remove(os.path.join(self._folder, name))
-        os.ftruncate(self._file, 0)
-        write_all(self._file, _encode({"key": self._key}))
-        os.fsync(self._file)
-        self._clear()
+        self._file.truncate(0)
+        self._write({"key": self._key})
+        self._forget()
         self.restarted = reason
 
-    def _clear(self) -> None:
-        self.position = 0
-        self.files: dict[str, tuple[int, int]] = {}
-        self.rejected: list[tuple[int, str, str]] = []
-        self.restarted = None
+    def _forget(self) -> None:
+        self.position = 0  # how many pictures of the dataset's order are converted
+        self.files: dict[str, tuple[int, int]] = {}  # name to (bytes, records)
+        self.rejected: list[tuple[int, str, str]] = []  # (index in the source, name, reason)
 
     def _add(self, line: dict[str, Any]) -> None:
         self.position = line["next"]
         self.files |= {name: tuple(sizes) for name, sizes in line["files"].items()}
         self.rejected += [tuple(one) for one in line["rejected"]]
 
+    def _write(self, line: dict[str, Any]) -> None:
+        write_all(self._file.fileno(), json.dumps(line, sort_keys=True).encode() + b"\n")
+        os.fsync(self._file.fileno())
+
     def _read(self) -> None:
-        self._clear()
         lines, num_bytes = read_lines(self._folder)
         if not lines:
             self.restart("")
         elif _without_name(lines[0].get("key")) != _without_name(self._key):
             self.restart("it was left by a conversion of other pictures or with other options")
         else:
-            os.ftruncate(self._file, num_bytes)
+            self._file.truncate(num_bytes)
             for line in lines[1:]:
                 self._add(line)
 
 
 def _without_name(key: Any) -> Any:
-    """Returns a key without the data set's name, which was in it when it was OUT's."""
+    """Returns a key without the dataset's name, which was in it when it was OUT's."""
     return {**key, "name": None} if isinstance(key, dict) else key
 
 
 def read_lines(folder: str) -> tuple[list[dict[str, Any]], int]:
     """Reads the whole lines of a folder's journal, and how many bytes they are.
 
-    A line that was cut while it was written, or is damaged, and all after it, does not count.
-
-    Raises:
-        UserError: it is a pipe or a device.
+    A line that is cut or damaged does not count, and neither do those after it. Raises UserError
+    for a pipe or a device.
     """
     path = os.path.join(folder, JOURNAL_NAME)
     check_regular_file(path)
+    lines: list[dict[str, Any]] = []
+    num_bytes, position = 0, 0
     with open(path, "rb") as file:
-        lines: list[dict[str, Any]] = []
-        num_bytes, position = 0, 0
         for line in file:
             try:
                 content = json.loads(line)
                 if lines:
                     _check_line(content, position)
                     position = content["next"]
-                elif not isinstance(content, dict):
-                    break
-            except (ValueError, LookupError, TypeError, RecursionError):
+            except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
                 break
-            if not line.endswith(b"\n"):
+            if not isinstance(content, dict) or not line.endswith(b"\n"):
                 break
             lines.append(content)
             num_bytes += len(line)
@@ -181,11 +149,7 @@ def _check_line(line: dict[str, Any], position: int) -> None:
 
 
 def write_all(file: int, data: bytes) -> None:
-    """Writes bytes to a file descriptor, all of them."""
+    """Writes all the bytes to a file descriptor."""
     view = memoryview(data)
     while view:
         view = view[os.write(file, view) :]
-
-
-def _encode(line: dict[str, Any]) -> bytes:
-    return json.dumps(line, sort_keys=True).encode() + b"\n"

@@ -1,51 +1,75 @@
-"""The folder that a data set is made in: whether it can be, and how it gets there."""
-
-from __future__ import annotations
+"""The folder that a dataset is made in: whether it can be, its room, and how it gets there."""
 
 import hashlib
 import os
 import shutil
 import tempfile
 
+from tfrecords.common import paths
 from tfrecords.common.errors import UserError
+from tfrecords.common.in_words import size_in_words
 from tfrecords.common.names import as_text, is_text
-from tfrecords.common.remote import is_remote, load_gfile
+from tfrecords.common.paths import is_remote, load_gfile
 from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME
+from tfrecords.pictures.images import resolutions
+from tfrecords.pictures.source import PictureOptions
 
 
 def normalize(out_dir: str) -> str:
-    """Returns a folder's whole path, without a slash at its end.
-
-    Raises:
-        UserError: its name is no text: TensorFlow could not open what is in it.
-    """
-    if not is_text(out_dir):
+    """Returns a folder's absolute path, without a slash at its end."""
+    if not is_text(out_dir):  # TensorFlow could not open what is in it
         raise UserError(f"{as_text(out_dir)}: expected a name in UTF-8: take another name")
     return out_dir.rstrip("/") if is_remote(out_dir) else os.path.abspath(out_dir)
 
 
 def check_out_dir(out_dir: str) -> None:
-    """Checks that a data set folder can be made, worth knowing before a long download.
-
-    Raises:
-        UserError: it is a file, or a folder that is not empty.
-    """
+    """Raises UserError for a file or a folder that is not empty; better before a long download."""
     if not out_dir:
         raise UserError("out: expected a folder to make, got an empty name")
     normalize(out_dir)
-    if is_remote(out_dir):
-        files = load_gfile()
-        exists, isdir, listdir = files.exists, files.isdir, files.listdir
-    else:
-        exists, isdir, listdir = os.path.lexists, os.path.isdir, os.listdir
-    if not exists(out_dir):
+    if not paths.exists(out_dir) and not os.path.islink(out_dir):
         return
-    if not isdir(out_dir):
+    if not paths.is_folder(out_dir):
         raise UserError(f"{out_dir}: expected a folder to make, found a file: take another name")
-    if listdir(out_dir):
+    if paths.list_names(out_dir):
         raise UserError(
             f"{out_dir}: expected a new or empty folder, it holds files: "
             "remove it or take another name"
+        )
+
+
+def record_bytes(options: PictureOptions) -> int:
+    """Returns an upper bound for the uncompressed records of one picture, in bytes."""
+    overhead = 64  # of a frame and a message
+    return sum(
+        options.num_channels * resolution**2 + overhead for resolution in resolutions(options.side)
+    )
+
+
+def estimate_bytes(num_pictures: int, options: PictureOptions, encoding: str) -> int:
+    """Estimates the size of a dataset's TFRecords in bytes.
+
+    Uncompressed ones are exact but for the frames. A PNG takes 0.7 of that, which is what
+    photographs take, drawings less and noise more, and 100 bytes for its headers.
+    """
+    size: float = record_bytes(options)
+    if encoding == "png":
+        size = 0.7 * size + 100 * len(resolutions(options.side))
+    return round(num_pictures * size)
+
+
+def check_free_disk(needed: int, out_dir: str, partial: str) -> None:
+    """Raises UserError if `needed` bytes, less what `partial` holds already, have no room."""
+    if os.path.isdir(partial):
+        needed -= sum(entry.stat().st_size for entry in os.scandir(partial))
+    folder = out_dir
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    disk = shutil.disk_usage(folder)
+    if disk.free < needed and disk.total:  # else it is none, such as /proc
+        raise UserError(
+            f"{out_dir}: expected {size_in_words(needed)} of free disk, got "
+            f"{size_in_words(disk.free)}: make room or take a lower resolution"
         )
 
 
@@ -57,12 +81,10 @@ def staging_folder(out_dir: str) -> str:
 
 
 def upload(staged: str, out_dir: str) -> None:
-    """Copies a finished data set to its remote folder and removes the local one.
+    """Copies a finished dataset to its remote folder and removes the local one.
 
-    A journal comes first and `dataset.json` last: in between the folder is no data set.
-
-    Raises:
-        UserError: the folder cannot be written; the local one is kept.
+    A journal comes first and `dataset.json` last: in between the folder is no dataset. Raises
+    UserError, and keeps the local folder, if the remote one cannot be written.
     """
     files = load_gfile()
     names = sorted(os.listdir(staged), key=lambda name: (name == JSON_NAME, name))
@@ -74,8 +96,8 @@ def upload(staged: str, out_dir: str) -> None:
             files.copy(os.path.join(staged, name), f"{out_dir}/{name}", overwrite=True)
         files.remove(f"{out_dir}/{JOURNAL_NAME}")
     except Exception as error:  # TensorFlow's errors differ from file system to file system
-        reason = getattr(error, "message", None) or str(error)
         raise UserError(
-            f"{out_dir}: cannot be written: {reason}: give the same command again to go on"
+            f"{out_dir}: cannot be written: {paths.reason(error)}: give the same command again to "
+            "go on"
         ) from error
     shutil.rmtree(os.path.dirname(staged))

@@ -1,159 +1,133 @@
-"""The files of one resolution while they are written: shards of limited size."""
-
-from __future__ import annotations
+"""The TFRecord files of a dataset while they are written: shards of limited size."""
 
 import hashlib
 import os
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from io import FileIO
+from typing import Any
 
 from tfrecords.writing.journal import write_all
 
-_HASH_BLOCK_BYTES = 2**22
+
+@dataclass
+class _Shard:
+    name: str
+    bytes: int = 0
+    records: int = 0
+    hash: Any = field(default_factory=hashlib.sha256)  # of what is written
 
 
 class Shards:
-    """The shards of one resolution, of which the last is written.
+    """The shards of every resolution, of which the last is written.
 
-    They have names of their own until all are complete, when it is known how many there are.
+    Until all are complete, and it is known how many there are, they have other names.
     """
 
     def __init__(
-        self, folder: str, resolution: int, shard_bytes: int, found: dict[str, tuple[int, int]]
+        self,
+        folder: str,
+        resolutions: Iterable[int],
+        shard_bytes: int,
+        found: dict[str, tuple[int, int]],
     ) -> None:
         """Goes on where a conversion ended.
 
-        Args:
-            folder: where the files are.
-            resolution: in pixels.
-            shard_bytes: a record that would make a file larger than this begins another.
-            found: name to (bytes, records) of the files that a journal tells of, those of
-                other resolutions too. What a file has more is cut off.
-
-        Raises:
-            ValueError: a file is not there, or holds less.
+        A record that would make a file larger than `shard_bytes` begins another. `found` is what
+        a journal tells of files: name to (bytes, records). What a file has more is cut off.
+        Raises ValueError if one is missing, or holds less.
         """
         self._folder = folder
-        self._log2 = resolution.bit_length() - 1
         self._shard_bytes = shard_bytes
-        self._file = -1  # none
-        self._changed: set[int] = set()
-        # Of each shard.
-        self._bytes: list[int] = []
-        self._records: list[int] = []
-        self._digests: list[str] = []  # but not of the last
-        self._hash = hashlib.sha256()
-        while (name := self._name(len(self._bytes))) in found:
-            num_bytes, num_records = found[name]
-            if self._file >= 0:
-                self._close()
-            self._reopen(name, num_bytes)
-            self._bytes.append(num_bytes)
-            self._records.append(num_records)
+        self._shards: dict[int, list[_Shard]] = {one: [] for one in sorted(resolutions)}
+        self._files: dict[int, FileIO] = {}  # the one that is written
+        for resolution, shards in self._shards.items():
+            while (name := _part_name(resolution, len(shards))) in found:
+                shards.append(self._read_back(name, *found[name]))
 
-    @property
-    def num_records(self) -> int:
-        """How many records all files have."""
-        return sum(self._records)
+    def num_records(self) -> set[int]:
+        """Returns how many records the resolutions have: one number, unless something is wrong."""
+        return {sum(one.records for one in shards) for shards in self._shards.values()}
 
-    def write(self, frames: list[bytes]) -> None:
-        """Appends records, as they stand in a file."""
-        waiting: list[bytes] = []
-        for frame in frames:
-            if not self._bytes or (
-                self._bytes[-1] and self._bytes[-1] + len(frame) > self._shard_bytes
-            ):
-                self._flush(waiting)
-                waiting = []
-                self._begin()
-            waiting.append(frame)
-            self._bytes[-1] += len(frame)
-            self._records[-1] += 1
-        self._flush(waiting)
-
-    def sync(self) -> dict[str, tuple[int, int]]:
-        """Waits until all is on the disk.
-
-        Returns:
-            Name to (bytes, records) of the files that changed since the last time.
-        """
-        if self._file >= 0 and self._changed:
-            os.fsync(self._file)
-        changed = {self._name(i): (self._bytes[i], self._records[i]) for i in self._changed}
-        self._changed.clear()
-        return changed
+    def write(self, frames: dict[int, list[bytes]]) -> dict[str, tuple[int, int]]:
+        """Appends records, framed, to disk; returns name to (bytes, records) of changed files."""
+        changed = {}
+        for resolution, records in frames.items():
+            for record in records:
+                shard = self._shard_for(resolution, len(record))
+                write_all(self._files[resolution].fileno(), record)
+                shard.hash.update(record)
+                shard.bytes += len(record)
+                shard.records += 1
+                changed[shard.name] = shard
+            os.fsync(self._files[resolution].fileno())
+        return {name: (shard.bytes, shard.records) for name, shard in changed.items()}
 
     def finish(self, name: str) -> list[dict[str, int | str]]:
-        """Closes the files and gives them their names in a data set called `name`.
-
-        Returns:
-            What `dataset.json` tells of each file, in order.
-        """
-        self._close()
-        entries = []
-        for i, digest in enumerate(self._digests):
-            shard = f"-{i:05}-of-{len(self._digests):05}" if len(self._digests) > 1 else ""
-            file = f"{name}-r{self._log2:02}{shard}.tfrecords"
-            os.rename(os.path.join(self._folder, self._name(i)), os.path.join(self._folder, file))
-            entries.append(
-                {
-                    "file": file,
-                    "resolution": 2**self._log2,
-                    "records": self._records[i],
-                    "bytes": self._bytes[i],
-                    "sha256": digest,
-                }
-            )
+        """Renames all files as those of a dataset, and returns their `dataset.json` entries."""
+        self.close()
+        entries: list[dict[str, int | str]] = []
+        for resolution, shards in self._shards.items():
+            for i, shard in enumerate(shards):
+                of = f"-{i:05}-of-{len(shards):05}" if len(shards) > 1 else ""
+                file = f"{name}-r{_log2(resolution):02}{of}.tfrecords"
+                os.rename(self._path(shard.name), self._path(file))
+                entries.append(
+                    {
+                        "file": file,
+                        "resolution": resolution,
+                        "records": shard.records,
+                        "bytes": shard.bytes,
+                        "sha256": shard.hash.hexdigest(),
+                    }
+                )
         return entries
 
     def close(self) -> None:
-        """Closes the file that is open, if one is."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        """Closes the files that are open."""
+        for file in self._files.values():
+            file.close()
 
-    def _begin(self) -> None:
-        if self._file >= 0:
-            self._close()
-        path = os.path.join(self._folder, self._name(len(self._bytes)))
-        # Nothing that the journal does not tell of may stay in it.
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
-        self._hash = hashlib.sha256()
-        self._bytes.append(0)
-        self._records.append(0)
+    def _path(self, name: str) -> str:
+        return os.path.join(self._folder, name)
 
-    def _flush(self, frames: list[bytes]) -> None:
-        if not frames:
-            return
-        data = b"".join(frames)
-        write_all(self._file, data)
-        self._hash.update(data)
-        self._changed.add(len(self._bytes) - 1)
-
-    def _close(self) -> None:
-        if self._file >= 0:
-            os.fsync(self._file)
-            self.close()
-            self._digests.append(self._hash.hexdigest())
-
-    def _reopen(self, name: str, num_bytes: int) -> None:
-        path = os.path.join(self._folder, name)
+    def _read_back(self, name: str, num_bytes: int, num_records: int) -> _Shard:
+        path = self._path(name)
         if not os.path.exists(path) or os.path.getsize(path) < num_bytes:
             raise ValueError(f"{path} holds less than was written")
         os.truncate(path, num_bytes)
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
-        self._hash = hashlib.sha256()
         with open(path, "rb") as file:
-            while block := file.read(_HASH_BLOCK_BYTES):
-                self._hash.update(block)
+            return _Shard(name, num_bytes, num_records, hashlib.file_digest(file, "sha256"))
 
-    def _name(self, index: int) -> str:
-        return f"r{self._log2:02}-{index:05}.part"
+    def _shard_for(self, resolution: int, num_bytes: int) -> _Shard:
+        """Returns the shard for the next record, with its file open."""
+        shards = self._shards[resolution]
+        if not shards or (shards[-1].bytes and shards[-1].bytes + num_bytes > self._shard_bytes):
+            if resolution in self._files:
+                file = self._files.pop(resolution)
+                os.fsync(file.fileno())
+                file.close()
+            shards.append(_Shard(_part_name(resolution, len(shards))))
+        if resolution not in self._files:
+            # Nothing that the journal does not tell of may stay in a new one.
+            mode = "ab" if shards[-1].bytes else "wb"
+            self._files[resolution] = FileIO(self._path(shards[-1].name), mode)
+        return shards[-1]
 
 
 def undo_finish(folder: str) -> None:
-    """Gives files that `Shards.finish` named their names in the making back."""
+    """Gives files that `Shards.finish` renamed their earlier names back."""
     for name in os.listdir(folder):
         match = re.fullmatch(r".*-r(\d\d)(?:-(\d{5})-of-\d{5})?\.tfrecords", name, re.DOTALL)
         if match:
-            part = f"r{match[1]}-{match[2] or '00000'}.part"
+            part = _part_name(2 ** int(match[1]), int(match[2] or 0))
             os.rename(os.path.join(folder, name), os.path.join(folder, part))
+
+
+def _part_name(resolution: int, index: int) -> str:
+    return f"r{_log2(resolution):02}-{index:05}.part"
+
+
+def _log2(resolution: int) -> int:
+    return resolution.bit_length() - 1

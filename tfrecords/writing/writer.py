@@ -1,11 +1,9 @@
-"""A source of pictures to a data set folder, which is there when all of it is.
+"""A source of pictures to a dataset folder, which is there when all of it is.
 
 Everything is written into `OUT.partial`, which is renamed to OUT at the end. Whatever ends a
 conversion before that, it goes on from the last chunk of pictures when it is started again.
 The files depend neither on how many processes convert, nor on interruptions.
 """
-
-from __future__ import annotations
 
 import contextlib
 import errno
@@ -19,18 +17,17 @@ from tqdm import tqdm
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import put_in_place
 from tfrecords.common.in_words import counted
+from tfrecords.common.paths import is_remote
 from tfrecords.common.processors import count_processors
-from tfrecords.common.remote import is_remote
 from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.format.dataset_json import JOURNAL_NAME
-from tfrecords.format.fingerprint import compute_fingerprint
+from tfrecords.format.identity import compute_fingerprint
 from tfrecords.format.record import ENCODINGS
-from tfrecords.pictures import pyramid
+from tfrecords.pictures.images import resolutions
 from tfrecords.pictures.source import FITS, PictureOptions, Source
 from tfrecords.writing import out_folder
 from tfrecords.writing.conversion import Conversion
 from tfrecords.writing.convert import Chunk, Task, convert_all
-from tfrecords.writing.disk_space import check_free_disk, record_bytes
 from tfrecords.writing.journal import Journal
 from tfrecords.writing.remarks import Remarks, describe_notes, describe_rejected
 from tfrecords.writing.shards import Shards, undo_finish
@@ -38,8 +35,8 @@ from tfrecords.writing.shards import Shards, undo_finish
 SHARD_BYTES = 2**27
 MAX_RESOLUTION = 1024
 
-# A chunk is as many pictures as this many bytes of uncompressed records, but not more than
-# this many: after an interruption no more than some chunks are converted again.
+# A chunk has at most as many bytes of uncompressed records, and at most as many pictures: after
+# an interruption no more than some chunks are converted again.
 _CHUNK_BYTES = 2**23
 _CHUNK_PICTURES = 256
 
@@ -64,22 +61,20 @@ def write_dataset(
     Args:
         source: the pictures.
         options: settled; the resolution is at most 1024.
-        out_dir: the folder to make, local or remote; absent or empty so far, or the same
-            data set, which is left as it is.
-        shuffle: whether the pictures are put into a random order, always the same;
-            training wants it wherever the source is sorted.
+        out_dir: the folder to make, local or remote: absent or empty, or the same dataset, which
+            is left as it is.
+        shuffle: into a random order, always the same; training wants it if the source is sorted.
         encoding: `png` or `raw`, see `record`.
         shard_bytes: a record that would make a file larger begins the next.
-        processes: how many convert, by default as many as there are processors; 1
-            converts in this process.
-        strict: whether the first picture that has to be left out is an error instead.
+        processes: how many convert, by default one per processor; 1 converts in this process.
+        strict: makes the first picture that has to be left out an error.
         fingerprint: of `compute_fingerprint`, where it is known.
 
     Raises:
-        UserError: an argument is none of these; `out_dir` is not empty or cannot be
-            written; the disk is too small, or full; another process writes the same; a
-            converting process died; all pictures were rejected, or one was and `strict`
-            is on. In the last two cases nothing is kept, otherwise the same call goes on.
+        UserError: an argument is invalid; `out_dir` is not empty or cannot be written; the disk
+            is too small, or full; another process writes the same; a converting process died.
+            The same call then goes on. Or all pictures were rejected, or one was and `strict` is
+            on: then nothing is kept.
     """
     _check(source, options, encoding, shard_bytes, processes)
     out_dir = out_folder.normalize(out_dir)
@@ -100,14 +95,15 @@ def write_dataset(
 
 def _write_local(conversion: Conversion, out_dir: str, processes: int, strict: bool) -> None:
     partial = f"{out_dir}.partial"
-    left_over = os.path.join(out_dir, JOURNAL_NAME)
-    if os.path.exists(left_over) and conversion.made(out_dir):
-        os.remove(left_over)  # a conversion ended between its last two steps
+    if conversion.made(out_dir):  # the same command again
+        left_over = os.path.join(out_dir, JOURNAL_NAME)
+        if os.path.exists(left_over):  # a conversion ended between its last two steps
+            os.remove(left_over)
         return
-    if conversion.made(out_dir):
-        return  # the same command again: there is nothing to do
     out_folder.check_out_dir(out_dir)
-    check_free_disk(conversion, out_dir, partial)
+    source, options = conversion.source, conversion.options
+    size = out_folder.estimate_bytes(source.num_pictures, options, conversion.encoding)
+    out_folder.check_free_disk(size, out_dir, partial)
     with _writing(out_dir, partial):
         journal = Journal(partial, conversion.key())
     with journal:
@@ -115,8 +111,8 @@ def _write_local(conversion: Conversion, out_dir: str, processes: int, strict: b
             _convert_and_finish(conversion, journal, out_dir, partial, processes, strict)
         except KeyboardInterrupt:
             print(
-                f"\n{journal.position:,} of {counted(conversion.source.num_pictures, 'picture')} "
-                f"are in {partial}: give the same command again to go on",
+                f"\n{journal.position:,} of {counted(source.num_pictures, 'picture')} are in "
+                f"{partial}: give the same command again to go on",
                 file=sys.stderr,
             )
             raise
@@ -130,69 +126,53 @@ def _convert_and_finish(
     processes: int,
     strict: bool,
 ) -> None:
+    source, notes = conversion.source, Remarks()
     with _writing(out_dir, partial):
         shards = _open_shards(conversion, journal, partial)
-    try:
+    with contextlib.closing(shards):
         if journal.restarted:
             print(f"{partial}: {journal.restarted}: starting afresh", flush=True)
         elif journal.position:
             print(f"{partial}: going on after {counted(journal.position, 'picture')}", flush=True)
-        _refuse(conversion, journal, partial, strict)
-        notes = Remarks()
+        _refuse(source, journal, partial, strict)
         with contextlib.closing(_convert(conversion, journal.position, processes)) as chunks:
             for chunk in chunks:
                 for name, note in chunk.notes:
                     notes.add(name, note)
                 with _writing(out_dir, partial):
-                    _write_chunk(chunk, shards, journal)
-                _refuse(conversion, journal, partial, strict)
+                    files = shards.write(chunk.frames)
+                    end = chunk.task.start + len(chunk.task.indices)
+                    journal.append(end, files, chunk.rejected)
+                _refuse(source, journal, partial, strict)
         with _writing(out_dir, partial):
-            files = [
-                entry
-                for resolution in sorted(shards)
-                for entry in shards[resolution].finish(conversion.source.name)
-            ]
-            conversion.write_rest(partial, files, journal.rejected)
+            conversion.write_rest(partial, shards.finish(source.name), journal.rejected)
             out_folder.check_out_dir(out_dir)  # another process may have made it meanwhile
             journal.close()
             put_in_place(partial, out_dir)
             with contextlib.suppress(FileNotFoundError):  # the same command has found it meanwhile
                 os.remove(os.path.join(out_dir, JOURNAL_NAME))
-        rejected = ((name, reason) for _, name, reason in journal.rejected)
-        lines = describe_rejected([*conversion.source.rejected, *rejected])
-        print("".join(f"{line}\n" for line in [*describe_notes(notes), *lines]), end="", flush=True)
-    finally:
-        for one in shards.values():
-            one.close()
+    for line in describe_notes(notes) + describe_rejected(_all_rejected(source, journal)):
+        print(line, flush=True)
 
 
-def _open_shards(conversion: Conversion, journal: Journal, partial: str) -> dict[int, Shards]:
+def _open_shards(conversion: Conversion, journal: Journal, partial: str) -> Shards:
     undo_finish(partial)
-
-    def open_all() -> dict[int, Shards]:
-        shards = {
-            resolution: Shards(partial, resolution, conversion.shard_bytes, journal.files)
-            for resolution in pyramid.resolutions(conversion.options.side)
-        }
-        counts = {one.num_records for one in shards.values()}
-        end = conversion.source.num_pictures
-        if journal.position > end or counts != {journal.position - len(journal.rejected)}:
-            for one in shards.values():
-                one.close()
-            raise ValueError("its journal tells of other pictures than its files hold")
-        return shards
-
+    sides = resolutions(conversion.options.side)
     try:
-        return open_all()
+        shards = Shards(partial, sides, conversion.shard_bytes, journal.files)
+        written = {journal.position - len(journal.rejected)}
+        if shards.num_records() == written and journal.position <= conversion.source.num_pictures:
+            return shards
+        journal.restart("its journal tells of other pictures than its files hold")
     except ValueError as error:
         journal.restart(str(error))
-        return open_all()
+    return Shards(partial, sides, conversion.shard_bytes, {})
 
 
 def _convert(conversion: Conversion, start: int, processes: int) -> Generator[Chunk, None, None]:
     """Converts the pictures from a position on, chunk by chunk, and shows progress."""
-    source, order = conversion.source, conversion.order()
-    size = max(1, min(_CHUNK_PICTURES, _CHUNK_BYTES // record_bytes(conversion.options)))
+    source, options, order = conversion.source, conversion.options, conversion.order()
+    size = max(1, min(_CHUNK_PICTURES, _CHUNK_BYTES // out_folder.record_bytes(options)))
 
     def tasks() -> Iterator[Task]:
         for position in range(start, len(order), size):
@@ -200,7 +180,7 @@ def _convert(conversion: Conversion, start: int, processes: int) -> Generator[Ch
             yield Task(position, indices, [source.picture_name(index) for index in indices])
 
     processes = min(processes, max(1, -(-(len(order) - start) // size)))
-    chunks = convert_all(source.open, conversion.options, conversion.encoding, tasks(), processes)
+    chunks = convert_all(source.open, options, conversion.encoding, tasks(), processes)
     # disable=None: no bar where nobody looks, in logs and pipes.
     bar = tqdm(total=len(order), initial=start, desc=source.name, unit=" pictures", disable=None)
     with bar, contextlib.closing(chunks):
@@ -209,41 +189,34 @@ def _convert(conversion: Conversion, start: int, processes: int) -> Generator[Ch
             bar.update(len(chunk.task.indices))
 
 
-def _write_chunk(chunk: Chunk, shards: dict[int, Shards], journal: Journal) -> None:
-    for resolution, frames in chunk.frames.items():
-        shards[resolution].write(frames)
-    changed = [shard.sync() for shard in shards.values()]
-    files = {name: sizes for one in changed for name, sizes in one.items()}
-    journal.append(chunk.task.start + len(chunk.task.indices), files, chunk.rejected)
+def _all_rejected(source: Source, journal: Journal) -> list[tuple[str, str]]:
+    return [*source.rejected, *((name, reason) for _, name, reason in journal.rejected)]
 
 
-def _refuse(conversion: Conversion, journal: Journal, partial: str, strict: bool) -> None:
-    """Ends a conversion, and keeps nothing, for the pictures that were rejected."""
-    source = conversion.source
-    first = [*source.rejected[:3], *((name, reason) for _, name, reason in journal.rejected[:3])]
-    reasons = [f"{name}: {reason}" for name, reason in first[:3]]
+def _refuse(source: Source, journal: Journal, partial: str, strict: bool) -> None:
+    """Ends a conversion, and keeps nothing, because of the pictures that were rejected."""
+    all_rejected = len(journal.rejected) == source.num_pictures
+    if not all_rejected and not strict:
+        return
+    rejected = _all_rejected(source, journal)
+    reasons = [f"{name}: {reason}" for name, reason in rejected[:3]]
     if strict and reasons:
         shutil.rmtree(partial)
         raise UserError(f"{reasons[0]}; nothing is kept, as --strict asks for")
-    if len(journal.rejected) == source.num_pictures:
+    if all_rejected:
         shutil.rmtree(partial)
-        count = len(source.rejected) + len(journal.rejected)
         raise UserError(
-            f"{source.description}: expected some pictures that suit, all {count:,} were "
+            f"{source.description}: expected some pictures that suit, all {len(rejected):,} were "
             f"rejected: {'; '.join(reasons)}"
         )
 
 
 def _check(
-    source: Source,
-    options: PictureOptions,
-    encoding: str,
-    shard_bytes: int,
-    processes: int | None,
+    source: Source, options: PictureOptions, encoding: str, shard_bytes: int, processes: int | None
 ) -> None:
     if options.resolution is None or options.allow_upscaling is None:
         raise ValueError(f"options: expected settled ones, got {options}")
-    pyramid.resolutions(options.resolution)
+    resolutions(options.resolution)
     checks = (
         ("resolution", f"at most {MAX_RESOLUTION}", options.resolution,
          options.resolution <= MAX_RESOLUTION),

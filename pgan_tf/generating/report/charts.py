@@ -1,11 +1,9 @@
-"""Curves as inline SVG: no script, colours from the page's style. Pure Python."""
-
-from __future__ import annotations
+"""Curves as inline SVG: no script, colors from the page's style. Pure Python."""
 
 import dataclasses
-import html
 import math
 from collections.abc import Sequence
+from html import escape
 
 # About as wide as a phone, so that letters have their size there.
 _WIDTH, _HEIGHT = 400, 220
@@ -14,46 +12,30 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 20, 28
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """A curve.
-
-    Attributes:
-        name: for people.
-        points: (kimg, value); None, NaN, or what is endless or nearly so, leaves a gap.
-        dashed: for what is compared with.
-    """
+    """A curve of (kimg, value); None, NaN, or what is endless or nearly so, leaves a gap."""
 
     name: str
     points: Sequence[tuple[float, float | None]]
-    dashed: bool = False
+    dashed: bool = False  # for what is compared with
 
 
 @dataclasses.dataclass(frozen=True)
 class Band:
-    """A part of the horizontal axis, such as a stage.
-
-    Attributes:
-        name: for people.
-        begin: kimg.
-        end: kimg.
-        shaded: drawn darker, to be told from its neighbours.
-    """
+    """A part of the horizontal axis, in kimg, such as a stage."""
 
     name: str
     begin: float
     end: float
-    shaded: bool
+    shaded: bool  # drawn darker, to be told from its neighbors
 
 
 def draw_chart(title: str, lines: Sequence[Line], bands: Sequence[Band] = ()) -> str:
     """Returns a chart over kimg as HTML: a `<figure>` with its legend.
 
-    Args:
-        title: what is drawn, with its unit.
-        lines: at least one; those without a number are named all the same.
-        bands: stages.
+    There is at least one line; those without a number are named all the same.
     """
-    lines = [dataclasses.replace(line, points=_clean(line.points)) for line in lines]
-    numbers = [(k, v) for line in lines for k, v in line.points if v is not None]
+    curves = [_runs(line.points) for line in lines]
+    numbers = [point for runs in curves for run in runs for point in run]
     end = max([kimg for kimg, _ in numbers] + [band.end for band in bands] + [1e-3])
     low = min([value for _, value in numbers], default=0.0)
     high = max([value for _, value in numbers], default=1.0)
@@ -79,28 +61,23 @@ def draw_chart(title: str, lines: Sequence[Line], bands: Sequence[Band] = ()) ->
                 f'<text x="{x(tick):.1f}" y="{_HEIGHT - 10}" text-anchor="middle">'
                 f"{_short(tick)}</text>"
             )
-    for i, line in enumerate(lines):
-        style = f"line c{i % 4}" + (" dashed" if line.dashed else "")
-        parts += [
-            f'<polyline class="{style}" points="'
-            + " ".join(f"{x(kimg):.1f},{y(value):.1f}" for kimg, value in run)
-            + '"/>'
-            for run in _runs(line.points)
-        ]
-        # One point is no line.
-        parts += [
-            f'<circle class="dot c{i % 4}" cx="{x(kimg):.1f}" cy="{y(value):.1f}" r="2.5"/>'
-            for run in _runs(line.points)
-            for kimg, value in (run if len(run) == 1 else ())
-        ]
-    legend = "".join(
-        f'<li><span class="swatch c{i % 4}"></span>{html.escape(line.name)} '
-        f"<b>{_last(line.points)}</b></li>"
-        for i, line in enumerate(lines)
-    )
+    legend = ""
+    for i, (line, runs) in enumerate(zip(lines, curves, strict=True)):
+        color = f"c{i % 4}"
+        for run in runs:
+            places = " ".join(f"{x(kimg):.1f},{y(value):.1f}" for kimg, value in run)
+            dashed = " dashed" if line.dashed else ""
+            parts.append(f'<polyline class="line {color}{dashed}" points="{places}"/>')
+        for run in runs:
+            if len(run) == 1:  # one point is no line
+                place = f'cx="{x(run[0][0]):.1f}" cy="{y(run[0][1]):.1f}"'
+                parts.append(f'<circle class="dot {color}" {place} r="2.5"/>')
+        last = f"{runs[-1][-1][1]:.4g}" if runs else "no number"
+        name = f'<span class="swatch {color}"></span>{escape(line.name)}'
+        legend += f"<li>{name} <b>{last}</b></li>"
     return (
-        f"<figure><figcaption>{html.escape(title)}</figcaption>"
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(title)} over '
+        f"<figure><figcaption>{escape(title)}</figcaption>"
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)} over '
         f'kimg">{"".join(parts)}<text x="{_WIDTH - _RIGHT}" y="{_HEIGHT}" text-anchor="end">kimg'
         f'</text></svg><ul class="legend">{legend}</ul></figure>'
     )
@@ -119,7 +96,7 @@ def nice_ticks(low: float, high: float) -> list[float]:
 
 
 def _draw_band(band: Band, begin: float, end: float) -> str:
-    name = html.escape(band.name)
+    name = escape(band.name)
     style = "band shaded" if band.shaded else "band"
     rectangle = (
         f'<rect class="{style}" x="{begin:.1f}" y="{_TOP}" width="{max(0.0, end - begin):.1f}" '
@@ -131,29 +108,16 @@ def _draw_band(band: Band, begin: float, end: float) -> str:
     return rectangle + f'<text x="{middle:.1f}" y="14" text-anchor="middle">{name}</text>'
 
 
-def _clean(points: Sequence[tuple[float, float | None]]) -> list[tuple[float, float | None]]:
-    return [(k, v if v is not None and abs(v) < 1e100 else None) for k, v in points]
-
-
-def _runs(
-    points: Sequence[tuple[float, float | None]],
-) -> list[list[tuple[float, float]]]:
-    """Splits at gaps."""
+def _runs(points: Sequence[tuple[float, float | None]]) -> list[list[tuple[float, float]]]:
+    """Splits a line at its gaps."""
     runs: list[list[tuple[float, float]]] = [[]]
     for kimg, value in points:
-        if value is None:
-            runs.append([])
-        else:
+        if value is not None and abs(value) < 1e100:
             runs[-1].append((kimg, value))
+        else:
+            runs.append([])
     return [run for run in runs if run]
 
 
 def _short(value: float) -> str:
-    if abs(value) >= 1e4:
-        return f"{value / 1000:.6g}k"
-    return f"{value:.6g}"
-
-
-def _last(points: Sequence[tuple[float, float | None]]) -> str:
-    values = [value for _, value in points if value is not None]
-    return f"{values[-1]:.4g}" if values else "no number"
+    return f"{value / 1000:.6g}k" if abs(value) >= 1e4 else f"{value:.6g}"

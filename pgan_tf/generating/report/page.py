@@ -1,16 +1,18 @@
 """The page: one HTML file with everything in it, for a desk and a telephone, light and dark."""
 
-from __future__ import annotations
-
 import base64
 import dataclasses
-import html
+import itertools
 import json
+from html import escape
+from operator import itemgetter
 from typing import Any
+
+import numpy as np
 
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.generating.report.charts import Band, Line, draw_chart
-from pgan_tf.generating.report.growth_strip import Growth
+from pgan_tf.metrics.score import Score
 from pgan_tf.runs.history import describe_stage
 from tfrecords.common.in_words import duration_in_words
 from tfrecords.pictures.picture_file import encode_picture
@@ -63,61 +65,54 @@ _CHARTS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
-    """What a page shows.
+class Growth:
+    """What the first latents of a run's sheets looked like at the end of a stage."""
 
-    Attributes:
-        name: of the run.
-        config: of the run.
-        metrics: see `runs.history.read_metrics`.
-        scores: rows of scores that compare, metric by metric; see `metrics.score`.
-        growth: see `growth_strip.draw_growth`.
-        sheet: the last sheet of samples, a PNG file.
-        reals: the sheet of reals, a PNG file; None if it is gone.
-        clip: a walk through latents, an animated WebP file; None without.
-    """
-
-    name: str
-    config: TrainingConfig
-    metrics: list[dict[str, Any]]
-    scores: list[dict[str, Any]]
-    growth: list[Growth]
-    sheet: bytes
-    reals: bytes | None
-    clip: bytes | None
+    name: str  # the stage, in words
+    kimg: float
+    row: np.ndarray  # pictures side by side, (height, width, channels) uint8, of one size
 
 
-def write_page(report: Report) -> str:
-    """Returns the page as HTML that needs nothing else: no network, no script."""
-    last = report.metrics[-1]
+def write_page(
+    name: str,
+    config: TrainingConfig,
+    metrics: list[dict[str, Any]],  # see `runs.history.read_metrics`
+    curves: list[list[Score]],  # by metric, those that compare
+    growth: list[Growth],
+    sheet: bytes,  # the last sheet of samples, a PNG file
+    reals: bytes | None,  # the sheet of reals, a PNG file, if it is still there
+    clip: bytes | None,  # a walk through latents, an animated WebP file
+) -> str:
+    """Returns the page about a run as HTML that needs nothing else: no network, no script."""
+    last = metrics[-1]
     summary = (
         f"{describe_stage(last)}, {last['kimg']:.1f} kimg, "
-        f"{duration_in_words(last.get('seconds', 0.0))} of training, on {report.config.dataset}"
+        f"{duration_in_words(last.get('seconds', 0.0))} of training, on {config.dataset}"
     )
     parts = [
-        f"<h1>{html.escape(report.name)}</h1><p>{html.escape(summary)}</p>",
+        f"<h1>{escape(name)}</h1><p>{escape(summary)}</p>",
         "<h2>Growth</h2><p>The same latents at the end of each stage.</p>",
-        *(_draw_stage(growth) for growth in report.growth),
+        *(_draw_stage(stage) for stage in growth),
     ]
-    if report.clip:
+    if clip:
         parts += [
             "<h2>Interpolation</h2><p>A walk through the space of latents, in a loop.</p>",
-            _image(report.clip, "webp", "An animation of pictures that turn into one another"),
+            _image(clip, "webp", "An animation of pictures that turn into one another"),
         ]
     parts += [
         "<h2>Curves</h2><p>Over thousands of images shown; every other stage is shaded.</p>"
         '<div class="charts">',
-        *_draw_charts(report.metrics, report.scores),
+        *_draw_charts(metrics, curves),
         "</div><h2>Samples</h2><p>The last sheet, as it stands.</p>",
-        _image(report.sheet, "png", "Samples of the generator"),
+        _image(sheet, "png", "Samples of the generator"),
     ]
-    if report.reals:
-        parts += ["<p>Reals.</p>", _image(report.reals, "png", "Pictures it was trained on")]
-    parts += ["<h2>Configuration</h2>", _draw_table(report.config)]
+    if reals:
+        parts += ["<p>Reals.</p>", _image(reals, "png", "Pictures it was trained on")]
+    parts += ["<h2>Configuration</h2>", _draw_table(config)]
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(report.name)}</title><style>{_STYLE}</style></head>"
+        f"<title>{escape(name)}</title><style>{_STYLE}</style></head>"
         f"<body>{''.join(parts)}</body></html>\n"
     )
 
@@ -125,34 +120,27 @@ def write_page(report: Report) -> str:
 def stage_bands(metrics: list[dict[str, Any]]) -> list[Band]:
     """Returns the stages of a run as far as it has come, from its ticks."""
     bands: list[Band] = []
-    begin = 0.0
-    for i, row in enumerate(metrics):
-        following = metrics[i + 1] if i + 1 < len(metrics) else {}
-        if any(row[name] != following.get(name) for name in ("resolution", "phase")):
-            name = describe_stage(row).partition(",")[0]
-            bands.append(Band(name, begin, row["kimg"], row["phase"] == "fade_in"))
-            begin = row["kimg"]
+    for (_, phase), rows in itertools.groupby(metrics, itemgetter("resolution", "phase")):
+        *_, last = rows
+        name = describe_stage(last).partition(",")[0]
+        begin = bands[-1].end if bands else 0.0
+        bands.append(Band(name, begin, last["kimg"], phase == "fade_in"))
     return bands
 
 
-def _draw_charts(metrics: list[dict[str, Any]], scores: list[dict[str, Any]]) -> list[str]:
+def _draw_charts(metrics: list[dict[str, Any]], curves: list[list[Score]]) -> list[str]:
     bands = stage_bands(metrics)
     drawn = []
     for title, names in _CHARTS:
         lines = [
-            Line(
-                name.replace("_", " "),
-                [(row["kimg"], row.get(name)) for row in metrics],
-            )
+            Line(name.replace("_", " "), [(row["kimg"], row.get(name)) for row in metrics])
             for name in names
         ]
         drawn.append(draw_chart(title, lines, bands))
-    for metric in dict.fromkeys(row["metric"] for row in scores):
-        rows = sorted(
-            (row for row in scores if row["metric"] == metric), key=lambda row: row["kimg"]
-        )
-        lines = [Line(metric, [(row["kimg"], row["values"][row["headline"]]) for row in rows])]
-        floor = [(row["kimg"], row["floor"][row["headline"]]) for row in rows if row.get("floor")]
+    for scores in curves:
+        metric = scores[0].metric
+        lines = [Line(metric, [(score.kimg, score.value) for score in scores])]
+        floor = [(score.kimg, score.floor_value) for score in scores if score.floor]
         if floor:
             lines.append(Line("reals against reals", floor, dashed=True))
         drawn.append(draw_chart(metric, lines, bands))
@@ -161,20 +149,18 @@ def _draw_charts(metrics: list[dict[str, Any]], scores: list[dict[str, Any]]) ->
 
 def _draw_stage(growth: Growth) -> str:
     picture = _image(encode_picture(growth.row), "png", f"Pictures at {growth.name}")
-    name = html.escape(growth.name)
-    return (
-        f'<div class="stage"><div>{name} <span>{growth.kimg:.1f} kimg</span></div>{picture}</div>'
-    )
+    caption = f"<div>{escape(growth.name)} <span>{growth.kimg:.1f} kimg</span></div>"
+    return f'<div class="stage">{caption}{picture}</div>'
 
 
 def _image(contents: bytes, kind: str, words: str) -> str:
     encoded = base64.b64encode(contents).decode()
-    return f'<img alt="{html.escape(words)}" src="data:image/{kind};base64,{encoded}">'
+    return f'<img alt="{escape(words)}" src="data:image/{kind};base64,{encoded}">'
 
 
 def _draw_table(config: TrainingConfig) -> str:
     rows = "".join(
-        f"<tr><th>{html.escape(name).replace('_', '_<wbr>')}</th><td>{html.escape(text)}</td></tr>"
+        f"<tr><th>{escape(name).replace('_', '_<wbr>')}</th><td>{escape(text)}</td></tr>"
         for name, text in _flatten(json.loads(config.to_json()))
     )
     return f"<table>{rows}</table>"

@@ -1,6 +1,7 @@
 """The layers of a progressive GAN that Keras does not have, one in each file.
 
-All is NHWC. Under a mixed precision policy statistics are still computed in float32.
+All is NHWC. Under a mixed precision policy statistics are still computed in float32. Keras keeps
+the arguments of `__init__`, and makes a layer again from them.
 """
 
 from pgan_tf.networks.layers.equalized import HE_GAIN, EqualizedConv2D, EqualizedDense
@@ -8,17 +9,5 @@ from pgan_tf.networks.layers.minibatch_discrimination import MinibatchDiscrimina
 from pgan_tf.networks.layers.minibatch_stddev import MinibatchStdDev
 from pgan_tf.networks.layers.pixel_norm import PixelNorm
 from pgan_tf.networks.layers.rectifier import Rectifier
-from pgan_tf.networks.layers.score_noise import ScoreNoise
-from pgan_tf.networks.layers.weighted_sum import WeightedSum
-
-__all__ = [
-    "HE_GAIN",
-    "EqualizedConv2D",
-    "EqualizedDense",
-    "MinibatchDiscrimination",
-    "MinibatchStdDev",
-    "PixelNorm",
-    "Rectifier",
-    "ScoreNoise",
-    "WeightedSum",
-]
+from pgan_tf.networks.layers.score_noise import NOISE, ScoreNoise
+from pgan_tf.networks.layers.weighted_sum import FADE, WeightedSum

@@ -1,7 +1,5 @@
 """Convolutions as they are written, fused with the resampling around them."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np
@@ -17,16 +15,12 @@ _SPREAD = np.kron(_SHIFTS, _SHIFTS).astype(np.float32)
 
 
 def convolve(x: tf.Tensor, kernel: tf.Tensor, resample: Resample = None) -> tf.Tensor:
-    """Convolves with stride 1 and same padding.
+    """Convolves with stride 1 and same padding, in the type of `x`.
 
-    Args:
-        x: `(batch, height, width, in)` float.
-        kernel: `(size, size, in, out)`; with `"up"` (3, 3, out, in) and rotated, a transposed one.
-        resample: `"up"`: nearest upsampling first; `"down"`: a 2x2 average afterwards; either
-            with the convolution in one kernel of 4x4 taps and stride 2.
-
-    Returns:
-        `(batch, height', width', out)` of the type of `x`.
+    `(batch, height, width, in)` and a kernel `(size, size, in, out)` give
+    `(batch, height', width', out)`. `"up"` upsamples first (nearest neighbor) and takes the
+    kernel of a transposed convolution: (3, 3, out, in), rotated; `"down"` averages 2x2 pixels
+    afterwards. Either is one kernel of 4x4 taps and stride 2.
     """
     return apply_kernel(x, prepare_kernel(kernel, resample, x.dtype), resample)
 
@@ -44,7 +38,7 @@ def prepare_kernel(kernel: tf.Tensor, resample: Resample, dtype: tf.DType) -> tf
 
 
 def apply_kernel(x: tf.Tensor, kernel: tf.Tensor, resample: Resample) -> tf.Tensor:
-    """Convolves with what `prepare_kernel` gave."""
+    """Convolves with a kernel from `prepare_kernel`."""
     if resample == "up":
         height, width = x.shape[1:3]
         shape = (tf.shape(x)[0], 2 * height, 2 * width, kernel.shape[2])

@@ -1,7 +1,5 @@
 """Convolutions and dense layers with equalized learning rate (paper, §4.1)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -14,31 +12,38 @@ from pgan_tf.networks.layers.convolution import Resample, convolve, multiply
 HE_GAIN = math.sqrt(2.0)
 
 
-def _equalized_kernel(
-    layer: keras.layers.Layer, shape: Sequence[int], fan_in: int, gain: float, seed: int | None
-) -> float:
-    """Adds `layer.kernel` and returns the constant that it is multiplied by in each call.
+class _Equalized(keras.layers.Layer):
+    """A kernel and a bias, with equalized learning rate or (`equalized=False`) without.
 
-    He's initializer (He et al., 2015) draws N(0, gain / sqrt(fan_in)). The equalized
-    learning rate (§4.1) draws N(0, 1) and multiplies by that constant at run time, so
-    that Adam's steps, which know no scale, change every layer at the same speed.
+    He's initializer (He et al., 2015) draws N(0, gain / sqrt(fan_in)); the gain is sqrt(2) before
+    a ReLU, 1 for a linear output. The equalized learning rate (§4.1) draws N(0, 1) and multiplies
+    by that constant at run time, so that Adam's steps, which know no scale, change every layer at
+    the same speed.
     """
-    he_constant = gain / math.sqrt(fan_in)
-    stddev, constant = (1.0, he_constant) if layer.equalized else (he_constant, 1.0)
-    layer.kernel = layer.add_weight(
-        name="kernel",
-        shape=tuple(shape),
-        initializer=keras.initializers.RandomNormal(stddev=stddev, seed=seed),
-        autocast=False,
-    )
-    return constant
+
+    def __init__(
+        self, gain: float = HE_GAIN, equalized: bool = True, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.gain = gain
+        self.equalized = equalized
+        self.seed = seed
+
+    def _add_weights(self, shape: tuple[int, ...], fan_in: int, channels: int) -> None:
+        he_constant = self.gain / math.sqrt(fan_in)
+        stddev, self.constant = (1.0, he_constant) if self.equalized else (he_constant, 1.0)
+        initializer = keras.initializers.RandomNormal(stddev=stddev, seed=self.seed)
+        self.kernel = self.add_weight(
+            name="kernel", shape=shape, initializer=initializer, autocast=False
+        )
+        self.bias = self.add_weight(name="bias", shape=(channels,), initializer="zeros")
 
 
 @keras.saving.register_keras_serializable(package="pgan_tf")
-class EqualizedConv2D(keras.layers.Layer):
+class EqualizedConv2D(_Equalized):
     """A convolution with equalized learning rate (paper, §4.1), stride 1, same padding.
 
-    `resample="up"` is nearest-neighbour upsampling and then the convolution, `"down"` the
+    `resample="up"` is nearest-neighbor upsampling and then the convolution, `"down"` the
     convolution and then a 2x2 average. The stored kernel stays 3x3 either way.
 
     Kernels are laid out (height, width, in, out); `"up"` is a transposed convolution, laid out
@@ -47,25 +52,11 @@ class EqualizedConv2D(keras.layers.Layer):
     Call: `(batch, height, width, in)` float → `(batch, height', width', filters)`,
     where height' is height, twice or half of it.
 
-    Args:
-        filters: output feature maps.
-        kernel_size: taps along one side; 3 when resampling.
-        gain: of He's initializer; sqrt(2) before a ReLU, 1 for a linear output.
-        equalized: equalized learning rate, or a plain He initialization.
-        resample: `None`, `"up"` or `"down"`.
-        seed: of the initial kernel.
+    `kernel_size` is taps along one side; 3 when resampling.
     """
 
     def __init__(
-        self,
-        filters: int,
-        kernel_size: int = 3,
-        *,
-        gain: float = HE_GAIN,
-        equalized: bool = True,
-        resample: Resample = None,
-        seed: int | None = None,
-        **kwargs: Any,
+        self, filters: int, kernel_size: int = 3, *, resample: Resample = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         if resample not in (None, "up", "down"):
@@ -74,101 +65,42 @@ class EqualizedConv2D(keras.layers.Layer):
             raise ValueError(f"kernel_size: expected 3 with resample, got {kernel_size}")
         self.filters = filters
         self.kernel_size = kernel_size
-        self.gain = gain
-        self.equalized = equalized
         self.resample = resample
-        self.seed = seed
         self.convolve = convolve  # `fast.speed_up` puts a faster one here.
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Creates the kernel and the bias."""
         channels, size = input_shape[-1], self.kernel_size
         in_out = (self.filters, channels) if self.resample == "up" else (channels, self.filters)
-        fan_in = size * size * channels
-        self.constant = _equalized_kernel(self, (size, size, *in_out), fan_in, self.gain, self.seed)
-        self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+        self._add_weights((size, size, *in_out), size * size * channels, self.filters)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Convolves."""
         kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
         return self.convolve(inputs, kernel * self.constant, self.resample) + bias
 
-    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Returns the shape of what `call` gives."""
-        batch, height, width, _ = input_shape
-        if self.resample == "up":
-            height, width = 2 * height, 2 * width
-        elif self.resample == "down":
-            height, width = height // 2, width // 2
-        return (batch, height, width, self.filters)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make this layer again."""
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "gain": self.gain,
-            "equalized": self.equalized,
-            "resample": self.resample,
-            "seed": self.seed,
-        }
-
 
 @keras.saving.register_keras_serializable(package="pgan_tf")
-class EqualizedDense(keras.layers.Layer):
+class EqualizedDense(_Equalized):
     """A dense layer with equalized learning rate (paper, §4.1).
 
-    Call: `(batch, …)` float, flattened → `(batch, *units)`.
-
-    Args:
-        units: outputs: a number, or a shape whose last axis is channels. There is one
-            bias per channel, which makes `units=(4, 4, channels)` the "Conv 4x4" that
-            turns a latent vector into feature maps (table 2).
-        gain: of He's initializer.
-        equalized: equalized learning rate, or a plain He initialization.
-        seed: of the initial kernel.
+    Call: `(batch, …)` float, flattened → `(batch, *units)`. Units are a number, or a shape whose
+    last axis is channels. There is one bias per channel, which makes `units=(4, 4, channels)` the
+    "Conv 4x4" that turns a latent vector into feature maps (table 2).
     """
 
-    def __init__(
-        self,
-        units: int | Sequence[int],
-        *,
-        gain: float = HE_GAIN,
-        equalized: bool = True,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, units: int | Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = (units,) if isinstance(units, int) else tuple(units)
-        self.gain = gain
-        self.equalized = equalized
-        self.seed = seed
         self.multiply = multiply  # `fast.speed_up` puts a faster one here.
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Creates the kernel and the bias."""
         fan_in = math.prod(input_shape[1:])
-        shape = (fan_in, math.prod(self.units))
-        self.constant = _equalized_kernel(self, shape, fan_in, self.gain, self.seed)
-        self.bias = self.add_weight(name="bias", shape=(self.units[-1],), initializer="zeros")
+        self._add_weights((fan_in, math.prod(self.units)), fan_in, self.units[-1])
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Multiplies and adds the bias."""
         kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
         outputs = self.multiply(tf.reshape(inputs, (-1, kernel.shape[0])), kernel * self.constant)
         return tf.reshape(outputs, (-1, *self.units)) + bias
-
-    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Returns the shape of what `call` gives."""
-        return (input_shape[0], *self.units)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make this layer again."""
-        return {
-            **super().get_config(),
-            "units": list(self.units),
-            "gain": self.gain,
-            "equalized": self.equalized,
-            "seed": self.seed,
-        }

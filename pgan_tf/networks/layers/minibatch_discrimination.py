@@ -1,7 +1,5 @@
 """Minibatch discrimination (Salimans et al., 2016, §3.2): row (e*) of the paper's table 1."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -13,8 +11,9 @@ import tensorflow as tf
 class MinibatchDiscrimination(keras.layers.Layer):
     """Appends how near each example is to the others of its minibatch, as feature maps.
 
-    Features f of an example are multiplied by a tensor T to a matrix M with a row for each
-    kernel b; then o_b(i) = sum over j != i of exp(-|M_i,b - M_j,b|), with the L1 norm.
+    Features f of an example are multiplied by a tensor T to a matrix M of `num_kernels` rows of
+    `kernel_size` components; then o_b(i) = sum over j != i of exp(-|M_i,b - M_j,b|), with the
+    L1 norm, for each row b.
 
     Differs from Salimans et al.: an example's own term, always 1, is left out, and o is
     appended as constant feature maps, where the paper has its minibatch standard deviation.
@@ -22,20 +21,10 @@ class MinibatchDiscrimination(keras.layers.Layer):
 
     Call: `(batch, height, width, channels)` float →
     `(batch, height, width, channels + num_kernels)`.
-
-    Args:
-        num_kernels: features appended.
-        kernel_size: components of a row of M.
-        seed: of T.
     """
 
     def __init__(
-        self,
-        num_kernels: int = 100,
-        kernel_size: int = 5,
-        *,
-        seed: int | None = None,
-        **kwargs: Any,
+        self, num_kernels: int = 100, kernel_size: int = 5, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         for name, value in (("num_kernels", num_kernels), ("kernel_size", kernel_size)):
@@ -48,12 +37,11 @@ class MinibatchDiscrimination(keras.layers.Layer):
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Creates T, so that the components of M begin with the features' mean square."""
         fan_in = math.prod(input_shape[1:])
+        stddev = 1.0 / math.sqrt(fan_in)
         self.kernel = self.add_weight(
             name="kernel",
             shape=(fan_in, self.num_kernels * self.kernel_size),
-            initializer=keras.initializers.RandomNormal(
-                stddev=1.0 / math.sqrt(fan_in), seed=self.seed
-            ),
+            initializer=keras.initializers.RandomNormal(stddev=stddev, seed=self.seed),
         )
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -67,16 +55,3 @@ class MinibatchDiscrimination(keras.layers.Layer):
         nearness = tf.reduce_sum(tf.exp(-distances), axis=1) - 1.0
         maps = tf.tile(nearness[:, None, None, :], (1, *inputs.shape[1:3], 1))
         return tf.concat([inputs, tf.cast(maps, inputs.dtype)], axis=-1)
-
-    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Returns the shape of what `call` gives."""
-        return (*input_shape[:-1], input_shape[-1] + self.num_kernels)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make this layer again."""
-        return {
-            **super().get_config(),
-            "num_kernels": self.num_kernels,
-            "kernel_size": self.kernel_size,
-            "seed": self.seed,
-        }

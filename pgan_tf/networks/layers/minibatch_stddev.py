@@ -1,7 +1,5 @@
 """Minibatch standard deviation: variation made visible to the discriminator (paper, §3)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras
@@ -20,11 +18,8 @@ class MinibatchStdDev(keras.layers.Layer):
     implementation. Under `tf.distribute` a group lies within one replica.
 
     Call: `(batch, height, width, channels)` float → `(batch, height, width, channels + 1)`.
-
-    Args:
-        group_size: examples in a group; a smaller batch is one group. The
-            batch must be a multiple.
-        epsilon: inside the square root, for its gradient at zero.
+    The batch must be a multiple of `group_size`; a smaller one is one group. `epsilon` is inside
+    the square root, for its gradient at zero.
     """
 
     def __init__(self, group_size: int = 4, *, epsilon: float = 1e-8, **kwargs: Any) -> None:
@@ -36,17 +31,13 @@ class MinibatchStdDev(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Appends the feature map."""
-        shape = tf.shape(inputs)
-        group = tf.minimum(self.group_size, shape[0])
+        batch = tf.shape(inputs)[0]
+        group = tf.minimum(self.group_size, batch)
         members = tf.reshape(
-            tf.cast(inputs, tf.float32), (group, shape[0] // group, *inputs.shape[1:])
+            tf.cast(inputs, tf.float32), (group, batch // group, *inputs.shape[1:])
         )
         variance = tf.math.reduce_variance(members, axis=0)
         statistic = tf.reduce_mean(tf.sqrt(variance + self.epsilon), axis=(1, 2, 3), keepdims=True)
         # Example i is in group i mod (N / group): the statistics repeat.
         feature = tf.tile(statistic, (group, *inputs.shape[1:3], 1))
         return tf.concat([inputs, tf.cast(feature, inputs.dtype)], axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make this layer again."""
-        return {**super().get_config(), "group_size": self.group_size, "epsilon": self.epsilon}

@@ -1,7 +1,5 @@
 """Pixelwise feature vector normalization (paper, §4.2)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras
@@ -13,9 +11,7 @@ class PixelNorm(keras.layers.Layer):
     """Pixelwise feature vector normalization (paper, §4.2): b = a / sqrt(mean(a²) + ε).
 
     Call: `(batch, …, channels)` float → the same shape, mean square 1 over channels.
-
-    Args:
-        epsilon: keeps a vector of zeros finite.
+    `epsilon` keeps a vector of zeros finite.
     """
 
     def __init__(self, epsilon: float = 1e-8, **kwargs: Any) -> None:
@@ -27,7 +23,3 @@ class PixelNorm(keras.layers.Layer):
         features = tf.cast(inputs, tf.float32)
         mean_square = tf.reduce_mean(tf.square(features), axis=-1, keepdims=True)
         return inputs * tf.cast(tf.math.rsqrt(mean_square + self.epsilon), inputs.dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make this layer again."""
-        return {**super().get_config(), "epsilon": self.epsilon}

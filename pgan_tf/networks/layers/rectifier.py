@@ -1,7 +1,5 @@
 """ReLUs whose gradients know that they are piecewise linear."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras
@@ -15,11 +13,6 @@ class Rectifier(keras.layers.Layer):
     Its second derivative is 0 wherever it has one, and says so. TensorFlow's own answers with
     a tensor of zeros, and the gradient penalty's way back takes those through every
     layer below: two units of arithmetic, of 16, for nothing (see `flops`).
-
-    Call: a float tensor → the same shape.
-
-    Args:
-        slope: of the negative side.
     """
 
     def __init__(self, slope: float = 0.2, **kwargs: Any) -> None:
@@ -29,14 +22,6 @@ class Rectifier(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Multiplies what is negative by the slope."""
         return _rectify(inputs, self.slope)
-
-    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Returns the shape of what `call` gives."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make this layer again."""
-        return {**super().get_config(), "slope": self.slope}
 
 
 def _rectify(features: tf.Tensor, slope: float) -> tf.Tensor:

@@ -1,16 +1,12 @@
 """Noise that grows when the discriminator wins (paper, appendix B: LSGAN)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-NOISE = "score_noise"
-
-# Of the moving average of the fakes' scores, per D step.
-_MOMENTUM = 0.9
+NOISE = "score_noise"  # its name in the discriminator
+_MOMENTUM = 0.9  # of the moving average of the fakes' scores, per D step
 
 
 @keras.saving.register_keras_serializable(package="pgan_tf")
@@ -28,9 +24,6 @@ class ScoreNoise(keras.layers.Layer):
     map has one. (Differs from the paper, which does not say: one could be drawn per pixel.)
 
     Call: `(batch, …, channels)` float, `place` → the same shape.
-
-    Args:
-        strength: 0.2 in the paper.
     """
 
     def __init__(self, strength: float = 0.2, **kwargs: Any) -> None:
@@ -60,21 +53,12 @@ class ScoreNoise(keras.layers.Layer):
         return inputs * tf.cast(tf.reshape(factors, shape), inputs.dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Returns the shape of what `call` gives."""
+        """Spares Keras a call where models are built: outside a replica, which `call` needs."""
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make this layer again."""
-        return {**super().get_config(), "strength": self.strength}
 
 
 def set_noise_seed(discriminator: keras.Model, seed: tf.Tensor) -> None:
-    """Sets what the noise is drawn from; does nothing without such a layer.
-
-    Args:
-        discriminator: see `networks.build_discriminator`.
-        seed: `(2,)` int64.
-    """
+    """Sets the seed of the noise, `(2,)` int64; does nothing without such a layer."""
     for layer in _noise_layers(discriminator):
         layer.noise_seed.assign(seed)
 
@@ -82,9 +66,7 @@ def set_noise_seed(discriminator: keras.Model, seed: tf.Tensor) -> None:
 def follow_scores(discriminator: keras.Model, fake_score: tf.Tensor) -> None:
     """Moves the average of the fakes' scores after a D step; nothing without such a layer.
 
-    Args:
-        discriminator: see `networks.build_discriminator`.
-        fake_score: scalar float32, the mean over the global batch.
+    `fake_score` is a scalar float32, the mean over the global batch.
     """
     for layer in _noise_layers(discriminator):
         average = layer.score_average

@@ -1,12 +1,12 @@
 """The fade between two resolutions (paper, §2, figure 2)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+FADE = "fade"  # its name in both networks
 
 
 @keras.saving.register_keras_serializable(package="pgan_tf")
@@ -17,9 +17,6 @@ class WeightedSum(keras.layers.Layer):
     It does not train; the training step assigns it from the images shown.
 
     Call: `[old, new]`, two tensors of one shape → that shape.
-
-    Args:
-        alpha: its initial value: 0 shows only the old, 1 only the new.
     """
 
     def __init__(self, alpha: float = 0.0, **kwargs: Any) -> None:
@@ -42,7 +39,3 @@ class WeightedSum(keras.layers.Layer):
         old, new = inputs
         alpha = tf.cast(tf.convert_to_tensor(self.alpha), old.dtype)
         return old + (new - old) * alpha
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make this layer again."""
-        return {**super().get_config(), "alpha": self.initial_alpha}

@@ -13,17 +13,14 @@ after it. What is left is one matrix product per point, over input maps. Since a
 products, so are its first and second derivatives.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import math
-from typing import Literal
 
 import numpy as np
 import tensorflow as tf
 
-_TAPS = 3
+from pgan_tf.networks.layers.convolution import Resample
 
 # Where polynomials are evaluated, besides infinity. The points for m = 4 are those that round
 # least: with the usual 0, ±1, ±2 the error in float32 is four times as large.
@@ -40,33 +37,24 @@ _LARGEST_DENSE = 8
 class Winograd:
     """A convolution by F(tile x tile, 3 x 3), same padding.
 
-    Attributes:
-        tile: outputs of the 3x3 convolution that are computed together, along one side: 2 or 4.
-            It divides the picture's sides (after upsampling, before averaging).
-        resample: `"up"`: nearest upsampling first; `"down"`: a 2x2 average afterwards. As in
-            `convolution.convolve` a kernel of `"up"` is (3, 3, out, in) and rotated.
+    `tile`, 2 or 4, is how many outputs of the 3x3 convolution are computed together along one
+    side. It divides the picture's sides (after upsampling, before averaging).
     """
 
     tile: int
-    resample: Literal["up", "down"] | None
+    resample: Resample  # as for `convolution.convolve`
 
     def transform_kernel(self, kernel: tf.Tensor) -> tf.Tensor:
         """Returns a (3, 3, a, b) kernel at all points: (points², a, b) float32."""
         a, b = kernel.shape[2:]
+        taps = tf.reshape(tf.cast(kernel, tf.float32), (9, a * b))
         matrix = _kernel_matrix(self.tile, self.resample == "up")
-        kernel = tf.reshape(tf.cast(kernel, tf.float32), (9, a * b))
-        return tf.reshape(tf.linalg.matmul(matrix, kernel), (-1, a, b))
+        return tf.reshape(tf.linalg.matmul(matrix, taps), (-1, a, b))
 
     def convolve(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Convolves.
+        """Convolves as `convolution.convolve`, in float32, with what `transform_kernel` gave.
 
-        Args:
-            inputs: `(batch, height, width, in)` float; only the batch may be unknown.
-            kernel: from `transform_kernel`, float32, in which all is computed.
-
-        Returns:
-            `(batch, height', width', out)` of the inputs' type, twice or half the sides where it
-            resamples.
+        Of the inputs' shape only the batch may be unknown.
         """
         values = self._evaluate(tf.cast(inputs, tf.float32))
         products = tf.linalg.matmul(values, kernel, transpose_b=self.resample == "up")
@@ -81,10 +69,8 @@ class Winograd:
             pixels = tf.reshape(tf.transpose(inputs, (1, 2, 0, 3)), (height * width, -1))
             values = tf.linalg.matmul(_both_axes(vertical, horizontal, points), pixels)
             return tf.reshape(values, (points**2, -1, channels))
-        across = len(horizontal) // points
-        values = tf.reshape(
-            tf.linalg.matmul(horizontal, inputs), (batch, height, points, across, channels)
-        )
+        across, values = len(horizontal) // points, tf.linalg.matmul(horizontal, inputs)
+        values = tf.reshape(values, (batch, height, points, across, channels))
         values = tf.reshape(tf.transpose(values, (2, 1, 3, 0, 4)), (points, height, -1))
         return tf.reshape(tf.linalg.matmul(vertical, values), (points**2, -1, channels))
 
@@ -98,15 +84,11 @@ class Winograd:
             pixels = tf.linalg.matmul(matrix, tf.reshape(products, (matrix.shape[1], -1)))
             pixels = tf.reshape(pixels, (len(vertical), len(horizontal), batch, channels))
             return tf.transpose(pixels, (2, 0, 1, 3))
-        across = horizontal.shape[1] // points
-        values = tf.reshape(products, (points, vertical.shape[1], -1))
-        values = tf.reshape(
-            tf.linalg.matmul(vertical, values), (points, len(vertical), across, batch, channels)
-        )
-        values = tf.reshape(
-            tf.transpose(values, (3, 1, 0, 2, 4)),
-            (batch, len(vertical), points * across, channels),
-        )
+        across, rows = horizontal.shape[1] // points, len(vertical)
+        values = tf.linalg.matmul(vertical, tf.reshape(products, (points, vertical.shape[1], -1)))
+        values = tf.reshape(values, (points, rows, across, batch, channels))
+        values = tf.transpose(values, (3, 1, 0, 2, 4))
+        values = tf.reshape(values, (batch, rows, points * across, channels))
         return tf.linalg.matmul(horizontal, values)
 
 
@@ -157,7 +139,7 @@ def _kernel_matrix(tile: int, rotated: bool) -> np.ndarray:
     """(points across, points down) x (3 down, 3 across)."""
     points = _POINTS[tile]
     scale = [math.prod(p - other for other in points if other != p) for p in points]
-    rows = [[p**tap / s for tap in range(_TAPS)] for p, s in zip(points, scale, strict=True)]
+    rows = [[p**tap / s for tap in range(3)] for p, s in zip(points, scale, strict=True)]
     matrix = np.array([*rows, [0.0, 0.0, 1.0]])
     if rotated:
         matrix = matrix[:, ::-1]

@@ -5,7 +5,4 @@ generator = official.build(networks.average_generator)
 images = generator([latents, labels])
 """
 
-from pgan_tf.networks.official.models import build
-from pgan_tf.networks.official.networks import OfficialNetwork, OfficialNetworks, read
-
-__all__ = ["OfficialNetwork", "OfficialNetworks", "build", "read"]
+from pgan_tf.networks.official.networks import OfficialNetwork, OfficialNetworks, build, read

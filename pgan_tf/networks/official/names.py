@@ -4,26 +4,25 @@ Its layers are called `16x16/Conv0_up`, `ToRGB_lod0` and so on, where lod 0 is t
 resolution, and its features are laid out channels first.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import Literal
 
 import numpy as np
 
+from pgan_tf.config.networks import Layer, discriminator_layers, generator_layers
 from pgan_tf.config.per_resolution import LOWEST_RESOLUTION
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig
-from pgan_tf.networks.arithmetic import Layer, discriminator_layers, generator_layers
 
 _VARIABLES = {"kernel": "weight", "bias": "bias"}
+_RGB = {"to_rgb": "ToRGB", "from_rgb": "FromRGB"}
 Kind = Literal["generator", "discriminator"]
 
 
 @functools.cache
 def layers_of_all_stages(kind: Kind, config: NetworkConfig) -> dict[str, Layer]:
-    """Returns the layers that a network has at any resolution, by their names."""
+    """The layers that a network has at any resolution, by their names."""
     layers_of = generator_layers if kind == "generator" else discriminator_layers
     lods = range(int(math.log2(config.resolution)) - 1)
     stages = (stage_at_lod(lod, config.resolution) for lod in lods)
@@ -31,25 +30,26 @@ def layers_of_all_stages(kind: Kind, config: NetworkConfig) -> dict[str, Layer]:
 
 
 def published_variable(kind: Kind, variable: str, config: NetworkConfig) -> str:
-    """Returns what the published implementation calls one of our variables.
+    """The published name of one of our variables.
 
-    Such as `16x16/Conv0_up/weight` for `16x16_conv0/kernel`.
+    Such as `16x16/Conv0_up/weight` for `16x16_conv0/kernel`, or `ToRGB_lod0/bias`.
     """
-    layer, name = variable.split("/")
-    published = layers_of_all_stages(kind, config)[layer].published_name(config)
-    return f"{published}/{_VARIABLES[name]}"
+    name, part = variable.split("/")
+    level, word = name.split("_", 1)
+    layer = layers_of_all_stages(kind, config)[name]
+    if word in _RGB:
+        published = f"{_RGB[word]}_lod{int(math.log2(config.resolution // layer.side))}"
+    else:
+        suffix = f"_{layer.resample}" if layer.resample and config.fused_scale else ""
+        published = f"{level}/{word.capitalize()}{suffix}"
+    return f"{published}/{_VARIABLES[part]}"
 
 
 def to_our_layout(array: np.ndarray, network: str, variable: str) -> np.ndarray:
-    """Returns a published variable laid out as ours.
+    """Returns a published variable laid out as ours, such as `4x4_dense/kernel`.
 
     Dense layers that make or take features are channels first there and channels last here;
     all else is the same.
-
-    Args:
-        array: the published variable.
-        network: `generator` or `discriminator`.
-        variable: our name, such as `4x4_dense/kernel`.
     """
     if (network, variable) == ("generator", "4x4_dense/kernel"):
         n = array.shape[0]
@@ -61,12 +61,10 @@ def to_our_layout(array: np.ndarray, network: str, variable: str) -> np.ndarray:
 
 
 def stage_at_lod(lod: float, resolution: int) -> Stage:
-    """Returns the stage that a level of detail falls in; its images are immaterial.
+    """The stage that a level of detail falls in; its images are immaterial.
 
-    Args:
-        lod: log2(final resolution / resolution), whose fraction is how far the lower one
-            still shows. Beyond the ends it is as at the ends.
-        resolution: of the finished networks, in pixels.
+    The level is log2(final resolution / resolution), whose fraction is how far the lower one
+    still shows; beyond the ends it is as at the ends. `resolution` is the finished networks'.
     """
     lod = _within(lod, resolution)
     level = math.floor(lod)
@@ -77,7 +75,7 @@ def stage_at_lod(lod: float, resolution: int) -> Stage:
 
 
 def alpha_at_lod(lod: float, resolution: int) -> float:
-    """Returns how far the newest layers of that stage have faded in, 0 to 1."""
+    """How far the newest layers of that stage have faded in, 0 to 1."""
     return 1.0 - _within(lod, resolution) % 1.0
 
 

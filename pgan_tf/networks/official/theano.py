@@ -6,8 +6,6 @@ rate, and the bias. Lasagne convolves as mathematics does, with the kernel turne
 keeps kernels as (out, in, height, width).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,16 +15,11 @@ import numpy as np
 from tfrecords.common.errors import UserError
 from tfrecords.pickles.pieces import plain, printable
 
-_FUNCTIONS = {
-    "G_paper": "G_paper",
-    "G_progressive_8": "G_paper",
-    "D_paper": "D_paper",
-    "D_progressive_8": "D_paper",
-}
+_FUNCTIONS = ("G_paper", "G_progressive_8", "D_paper", "D_progressive_8")
 # Where it differs from the TensorFlow version's.
 _DEFAULTS = {"fmap_base": 4096, "fmap_max": 256, "fused_scale": False}
-# What these networks cannot have here, or only so. (Labels: that generator brings the
-# latents alone to the hypersphere, ours latents and labels together.)
+# What these networks cannot have here, or only so. (Labels: that generator brings the latents
+# alone to the hypersphere, ours latents and labels together.)
 _ONLY = {
     "label_size": (0,),
     "use_batchnorm": (False,),
@@ -50,8 +43,7 @@ def is_theano(state: dict[str, Any]) -> bool:
 def convert(state: dict[str, Any]) -> dict[str, Any]:
     """Returns the fields that the TensorFlow version would have saved.
 
-    Raises:
-        UserError: it is another network than the paper's, or parameters are missing or too many.
+    Raises UserError for another network than the paper's, or too few or too many parameters.
     """
     options = {name: plain(value) for name, value in dict(state["build_func_spec"]).items()}
     name = options.pop("func", None)
@@ -59,17 +51,19 @@ def convert(state: dict[str, Any]) -> dict[str, Any]:
         raise UserError(
             f"expected G_paper or D_paper, got {printable(name)}: other networks are not known"
         )
-    function = _FUNCTIONS[name]
+    function = "G_paper" if name.startswith("G") else "D_paper"
     for option, admitted in _ONLY.items():
         if options.get(option, admitted[0]) not in admitted:
             words = " or ".join(map(repr, admitted))
             raise UserError(f"{name}: expected {option} {words}, got {printable(options[option])}")
     options = _DEFAULTS | options
-    if function == "D_paper":
+    levels = int(math.log2(int(options.get("resolution", 32))))
+    if function == "G_paper":
+        layers = _generator_layers(levels)
+    else:
+        layers = _discriminator_layers(levels)
         whole = options.pop("mbstat_avg", "all") == "all"
         options["mbstd_group_size"] = _GROUP_SIZE if whole else 0
-    levels = int(math.log2(int(options.get("resolution", 32))))
-    layers = _generator_layers(levels) if function == "G_paper" else _discriminator_layers(levels)
     parameters = iter([np.asarray(plain(value)) for value in state["param_values"]])
     equalized = bool(options.get("use_wscale", True))
     variables = []
@@ -86,8 +80,7 @@ def convert(state: dict[str, Any]) -> dict[str, Any]:
         raise UserError(
             f"{name}: expected the parameters of {layer}, got others or no more of them"
         ) from None
-    left = len(list(parameters))
-    if left:
+    if left := len(list(parameters)):
         raise UserError(f"{name}: expected no parameters after {layer}, got {left} more")
     lod = plain(dict(state.get("toplevel_params", {})).get("cur_lod", 0.0))
     return {

@@ -1,7 +1,5 @@
 """Reads the pickles of the published implementation, and runs nothing of what is in them."""
 
-from __future__ import annotations
-
 import pickle
 from typing import Any
 
@@ -21,11 +19,7 @@ _STYLEGAN = (
 
 
 class SavedNetwork(Piece):
-    """A network object.
-
-    Attributes:
-        state: its fields by name, in which arrays and numbers are as `plain` takes them.
-    """
+    """A network object; `state` is its fields by name, with arrays and numbers for `plain`."""
 
     __slots__ = ("state",)
 
@@ -43,17 +37,10 @@ _CLASSES = {
 
 
 def load(data: bytes, source: str) -> Any:
-    """Reads a pickle of networks.
+    """Returns what `safe_pickle.load` does, with a `SavedNetwork` for each network.
 
-    Args:
-        data: the file.
-        source: what messages call it, such as a path.
-
-    Returns:
-        What was saved, see `safe_pickle.load`, with a `SavedNetwork` for each network.
-
-    Raises:
-        UserError: it is no pickle, cut off, or holds anything else.
+    Raises UserError, which names `source`, for bytes that are no pickle, are cut off or hold
+    anything else.
     """
     try:
         return safe_pickle.load(data, source, "networks", _MOST_OPERATIONS, _CLASSES)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pgan_tf.config import networks
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig
-from pgan_tf.networks import arithmetic
 from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.layers import EqualizedConv2D, EqualizedDense, fast
 from pgan_tf.networks.layers.convolution import convolve
@@ -167,7 +167,7 @@ def count(graph, kind):
 
 @pytest.mark.parametrize("fewest_channels", [1, 1000])
 def test_three_passes_share_what_is_made_of_a_kernel(fewest_channels, monkeypatch):
-    monkeypatch.setattr(arithmetic, "_FEWEST_CHANNELS", fewest_channels)
+    monkeypatch.setattr(networks, "_FEWEST_CHANNELS", fewest_channels)
     network = NetworkConfig(resolution=8, fmap_base=64, fmap_max=8)
     discriminator = build_discriminator(Stage(0, 8, "fade_in", 1, 9), network)
     speed_up(discriminator, winograd=True)

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from tfrecords.common.command_line import check_flag_files
 from tfrecords.common.errors import UserError
-from tfrecords.common.flag_errors import check_flag_files
 
 
 @pytest.fixture

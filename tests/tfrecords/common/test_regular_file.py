@@ -6,8 +6,7 @@ import socket
 import pytest
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.regular_file import check_regular_file
-from tfrecords.common.remote import read_bytes
+from tfrecords.common.paths import check_regular_file, read_bytes
 from tfrecords.format.record_file import RecordFile
 
 

@@ -2,13 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrecords.format.record import (
-    decode_record,
-    encode_image,
-    parse_image,
-    parse_images,
-    read_shape,
-)
+from tfrecords.format.record import decode_record, encode_image, parse_images
 
 
 @pytest.mark.parametrize("encoding", ["png", "raw"])
@@ -21,7 +15,7 @@ def test_parse_gives_back_what_encode_was_given_with_a_static_shape(shape, encod
     assert dataset.element_spec.shape[1:] == shape
     assert dataset.element_spec.dtype == tf.uint8
     np.testing.assert_array_equal(next(dataset.as_numpy_iterator()), images)
-    one = parse_image(tf.constant(records[1]), shape[0], shape[2], encoding)
+    [one] = parse_images(tf.constant(records[1:2]), shape[0], shape[2], encoding)
     np.testing.assert_array_equal(one, images[1])
     its_encoding, decoded = decode_record(records[2])
     assert its_encoding == encoding
@@ -53,24 +47,29 @@ def test_equal_pictures_give_equal_bytes():
 def test_another_number_of_bytes_is_an_error():
     record = encode_image(np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(tf.errors.InvalidArgumentError):
-        parse_image(tf.constant(record), 16, 3)
+        parse_images(tf.constant([record]), 16, 3, "raw")
     record = encode_image(np.zeros((8, 8, 3), np.uint8), "png")
     with pytest.raises(tf.errors.InvalidArgumentError):
-        parse_image(tf.constant(record), 16, 3, "png")
+        parse_images(tf.constant([record]), 16, 3, "png")
 
 
-def test_read_shape_refuses_what_is_no_record():
+def shape_of(record):
+    encoding, image = decode_record(record)
+    return image.transpose(2, 0, 1).shape, encoding
+
+
+def test_what_is_no_record_is_refused():
     for encoding in ("png", "raw"):
         record = encode_image(np.zeros((8, 4, 3), np.uint8), encoding)
-        assert read_shape(record) == ((3, 8, 4), encoding)
+        assert shape_of(record) == ((3, 8, 4), encoding)
         example = tf.train.Example.FromString(record)
         example.features.feature["shape"].int64_list.value[:] = [3, 8, 5]
         with pytest.raises(ValueError, match="for the shape"):
-            read_shape(example.SerializeToString())
+            decode_record(example.SerializeToString())
     with pytest.raises(ValueError, match="no features"):
-        read_shape(b"")
+        decode_record(b"")
     with pytest.raises(ValueError, match=r"not a tf\.train\.Example"):
-        read_shape(b"\xff" * 9)
+        decode_record(b"\xff" * 9)
 
 
 @pytest.mark.parametrize("encoding", ["png", "raw"])
@@ -102,7 +101,7 @@ def test_numbers_may_stand_one_by_one_and_unknown_fields_are_skipped():
         4,
         4,
     ]
-    assert read_shape(record) == ((3, 4, 4), "raw")
+    assert shape_of(record) == ((3, 4, 4), "raw")
 
 
 @pytest.mark.parametrize("image", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.int32)])

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.helpers.made_source import encode, make_source, options
 from tests.helpers.picture_files import deep_png, deep_tiff
 from tfrecords.common.errors import UserError
-from tfrecords.format.fingerprint import compute_fingerprint
+from tfrecords.format.identity import compute_fingerprint
 from tfrecords.pictures import depth
 from tfrecords.pictures.images import prepare_picture
 from tfrecords.pictures.settling import settle_options

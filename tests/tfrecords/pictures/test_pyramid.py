@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfrecords.common.errors import UserError
-from tfrecords.pictures.pyramid import build_pyramid, resolutions
+from tfrecords.pictures.images import build_pyramid, resolutions
 
 
 @pytest.mark.parametrize(("size", "channels"), [(4, 1), (32, 3), (64, 4), (1024, 3)])

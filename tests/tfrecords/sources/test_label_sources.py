@@ -15,8 +15,8 @@ from pgan_tf.data.dataset import make_dataset
 from tests.helpers.made_source import make_source
 from tests.helpers.source_helpers import save
 from tfrecords.cache import prepare
-from tfrecords.common.classes import describe_classes
 from tfrecords.common.errors import UserError
+from tfrecords.common.names import describe_classes
 from tfrecords.format.dataset_info import describe_labels
 from tfrecords.pictures.source import PictureOptions, one_hot
 from tfrecords.sources.by_name import open_source

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import io as scipy_io
 
-from tfrecords.sources.mat_file import read_arrays
+from tfrecords.sources.svhn import read_arrays
 
 
 def read(path):

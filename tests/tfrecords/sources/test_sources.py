@@ -9,8 +9,9 @@ from PIL import Image
 from tests.helpers.places import ROOT
 from tests.helpers.source_helpers import open_elsewhere, save
 from tfrecords.common.errors import UserError
-from tfrecords.format.fingerprint import compute_fingerprint
-from tfrecords.pictures.source import PictureOptions, SourceFile, choose_resolution, one_hot
+from tfrecords.format.identity import compute_fingerprint
+from tfrecords.pictures.settling import choose_resolution
+from tfrecords.pictures.source import PictureOptions, SourceFile, one_hot
 from tfrecords.sources import shapes
 from tfrecords.sources.by_name import SOURCES_HELP, open_source
 from tfrecords.sources.folder import list_folder

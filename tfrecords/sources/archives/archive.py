@@ -2,24 +2,22 @@
 
 import functools
 import os
+import zipfile
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.names import printable
-from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.paths import check_regular_file
 from tfrecords.pictures.source import Source
-from tfrecords.sources.archives.archive_text import read_text
-from tfrecords.sources.archives.entries import ARCHIVE_ERRORS, damaged
-from tfrecords.sources.archives.tar_archive import find_in_tar
-from tfrecords.sources.archives.zip_archive import open_zip
-from tfrecords.sources.labels.files import find_labels
-from tfrecords.sources.listing import no_pictures, sample_read_sides
-from tfrecords.sources.parts import file_identity
+from tfrecords.sources.archives.entries import ARCHIVE_ERRORS, archive_error_on, clean_path
+from tfrecords.sources.archives.tar import find_in_tar, open_member, open_tar, read_members
+from tfrecords.sources.archives.zip import find_in_zip, read_entry
+from tfrecords.sources.listing import make_source
 
 _ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+_MOST_TEXT_BYTES = 2**27  # three million pictures' labels
 
 
 def is_archive(path: str) -> bool:
-    """Says whether a file's ending is that of an archive."""
+    """True if a file's ending is that of an archive."""
     return path.lower().endswith(_ENDINGS)
 
 
@@ -29,42 +27,41 @@ def open_archive(file: str, labels: str | None = None) -> Source:
     Hidden entries, macOS's `__MACOSX` and other files are left out. What is named like a
     picture but is no file, such as a link, is rejected. Of entries of one name the last
     counts. The pictures of a compressed tar are copied to a temporary file, as only that
-    can be read in any order.
+    can be read in any order. For `labels` see `labels.files.find_labels`.
 
-    Args:
-        file: .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz or .txz.
-        labels: see `labels.files.find_labels`; a folder that holds everything is no class.
-
-    Raises:
-        UserError: it is damaged or encrypted, or holds no picture, or the labels do not fit.
+    Raises UserError if it is damaged or encrypted, or holds no picture, or the labels do not fit.
     """
     check_regular_file(file)
+    with archive_error_on(file, *ARCHIVE_ERRORS):
+        files = find_in_zip(file) if file.lower().endswith(".zip") else find_in_tar(file)
+    name = os.path.basename(file).split(".")[0]
+    return make_source(file, name, files, labels, functools.partial(_read_text, file))
+
+
+def _read_text(file: str, path: str) -> bytes | None:
+    """Returns what a file in the archive holds, or None. Raises UserError if it is too large."""
     try:
-        entries = open_zip(file) if file.lower().endswith(".zip") else find_in_tar(file)
+        if file.lower().endswith(".zip"):
+            with zipfile.ZipFile(file) as archive:
+                for info in archive.infolist():
+                    if clean_path(info.filename) == path:
+                        _check_text_size(file, path, info.file_size)
+                        return read_entry(archive, info)
+        else:
+            with open_tar(file) as tar:
+                for member in read_members(tar):
+                    if clean_path(member.name) == path and member.isreg():
+                        _check_text_size(file, path, member.size)
+                        return open_member(tar, member).read()
     except UserError:
         raise
-    except ARCHIVE_ERRORS as error:
-        raise damaged(file, error) from error
-    paths = entries.paths
-    if not paths:
-        raise no_pictures(file, entries.rejected)
-    rejected = (path for path, _ in entries.rejected)
-    found = find_labels(labels, paths, file, rejected, functools.partial(read_text, file))
+    except ARCHIVE_ERRORS:  # its pictures tell of it
+        return None
+    return None
 
-    def picture_name(index: int) -> str:
-        return printable(f"{file}/{paths[index]}")
 
-    return Source(
-        name=os.path.basename(file).split(".")[0] or "pictures",
-        description=file,
-        num_pictures=len(paths),
-        open=entries.open,
-        identity=[file_identity(file), entries.identity],
-        picture_name=picture_name,
-        opens_fast=True,
-        sample_sides=lambda: sample_read_sides(len(paths), entries.open, picture_name, file),
-        labels=found.rows,
-        label_names=found.names,
-        notes=found.notes,
-        rejected=tuple((printable(f"{file}/{path}"), why) for path, why in entries.rejected),
-    )
+def _check_text_size(file: str, path: str, size: int) -> None:
+    if size > _MOST_TEXT_BYTES:
+        raise UserError(
+            f"{file}: its {path} has {size:,} bytes, labels have {_MOST_TEXT_BYTES:,} at most"
+        )

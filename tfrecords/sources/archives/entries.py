@@ -1,16 +1,24 @@
-"""What opening a .zip and a .tar archive of pictures have in common."""
+"""What .zip and .tar archives have in common."""
 
+import lzma
 import posixpath
 import struct
+import tarfile
 import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.names import printable
-from tfrecords.pictures.source import FileReader
-from tfrecords.sources.archives.tar import TAR_ERRORS
 
+# What a broken .tar raises, but for the OSErrors of reading it.
+TAR_ERRORS = (
+    *(EOFError, ValueError, LookupError, ArithmeticError, zlib.error, lzma.LZMAError),
+    tarfile.TarError,
+    MemoryError,  # LZMA's header says how much it wants
+    RecursionError,  # one long name after another
+)
 ARCHIVE_ERRORS = (
     *TAR_ERRORS,
     OSError,
@@ -20,21 +28,18 @@ ARCHIVE_ERRORS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Entries:
-    """The pictures in an archive: how to open them, their paths, and what is none."""
-
-    open: Callable[[], FileReader]
-    paths: Sequence[str]
-    identity: Sequence[Sequence[str | int]]
-    rejected: Sequence[tuple[str, str]]
-
-
-def damaged(file: str, error: Exception) -> UserError:
-    """Returns the error about an archive that cannot be read."""
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    reason = printable(reason)[:200]
-    return UserError(f"{file}: cannot be read, {reason}: is the archive complete?")
+@contextmanager
+def archive_error_on(file: str, *errors: type[Exception]) -> Iterator[None]:
+    """Turns what a broken archive raises into a UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except errors as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise UserError(
+            f"{file}: cannot be read, {printable(reason)[:200]}: is the archive complete?"
+        ) from error
 
 
 def clean_path(path: str) -> str:

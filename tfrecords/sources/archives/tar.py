@@ -1,18 +1,25 @@
-"""The members of a .tar archive, compressed or not, none of which can ask for too much."""
+"""A .tar archive, compressed or not, no member of which can ask for too much."""
 
 import bz2
+import functools
 import gzip
 import io
 import lzma
 import os
+import posixpath
 import tarfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import IO, Any, Self
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import IO, Any, BinaryIO, Self, cast
+
+import numpy as np
 
 from tfrecords.common.limits import check_expansion
-from tfrecords.common.regular_file import check_regular_file
+from tfrecords.common.paths import check_regular_file
+from tfrecords.pictures.kinds import HEAD_BYTES, kind_by_ending
+from tfrecords.sources.archives.entries import TAR_ERRORS, archive_error_on, clean_path
+from tfrecords.sources.listing import PictureFiles, is_hidden, why_left_out
+from tfrecords.sources.parts import TemporaryPath, file_identity, new_temporary_file, open_parts
 
 # Of what stands before a member: its long name, or its further attributes.
 _MOST_HEADER_BYTES = 2**18
@@ -23,19 +30,11 @@ _HEADERS = (
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
     *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
 )
-_OPENERS: tuple[tuple[bytes, Callable[[IO[bytes]], Any]], ...] = (
-    (b"\x1f\x8b", gzip.open),
-    (b"BZh", bz2.open),
-    (b"\xfd7zXZ\x00", lzma.open),
-)
-
-# What broken ones raise; of OSErrors, those that come from reading.
-TAR_ERRORS = (
-    *(EOFError, ValueError, LookupError, ArithmeticError, zlib.error, lzma.LZMAError),
-    tarfile.TarError,
-    MemoryError,  # LZMA's header says how much it wants
-    RecursionError,  # one long name after another
-)
+_OPENERS: dict[bytes, Callable[[IO[bytes]], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
 
 
 class _Info(tarfile.TarInfo):
@@ -56,7 +55,6 @@ class _Unpacked:
         self._file, self._packed, self._path, self._count = file, packed, path, 0
 
     def read(self, size: int) -> bytes:
-        """Returns up to `size` bytes."""
         try:
             data = self._file.read(size)
         except OSError as error:  # the archive's; that of writing elsewhere tells of the disk
@@ -66,55 +64,33 @@ class _Unpacked:
         return data
 
 
-def is_compressed(path: str) -> bool:
-    """Says whether an archive is compressed, by its first bytes.
-
-    Raises:
-        UserError: it is a pipe or a device.
-        OSError: it cannot be read.
-    """
-    check_regular_file(path)
-    with open(path, "rb") as file:
-        return _find_opener(file.read(6)) is not None
-
-
 @contextmanager
-def open_tar(path: str) -> Iterator[tarfile.TarFile]:
+def open_tar(path: str, file: IO[bytes] | None = None) -> Iterator[tarfile.TarFile]:
     """Opens an archive: one without compression to be read anywhere, another once, in order.
 
-    Raises:
-        UserError: it unpacks to far more than its size, or is a pipe or a device.
-        OSError, or one of `TAR_ERRORS`: it is none, or damaged.
+    `file` is the archive if it is open already. Raises UserError for one that unpacks to far more
+    than its size, a pipe or a device; OSError or one of `TAR_ERRORS` for one that is damaged.
     """
-    check_regular_file(path)
-    with open(path, "rb") as packed, open_tar_file(packed, path) as archive:
-        yield archive
-
-
-@contextmanager
-def open_tar_file(packed: IO[bytes], path: str) -> Iterator[tarfile.TarFile]:
-    """Does what `open_tar` does with a file that is open; errors call it `path`."""
-    opener = _find_opener(packed.read(6))
-    size = packed.seek(0, os.SEEK_END)
-    packed.seek(0)
-    if opener is None:
-        with tarfile.open(path, "r:", fileobj=packed, tarinfo=_Info) as archive:
-            yield archive
-        return
-    with opener(packed) as file:
-        unpacked = _Unpacked(file, size, path)
-        with tarfile.open(  # type: ignore[call-overload]  # of a stream it only reads
-            path, "r|", fileobj=unpacked, tarinfo=_Info, bufsize=_BLOCK_BYTES
-        ) as archive:
-            yield archive
+    if file is None:
+        check_regular_file(path)
+    with nullcontext(file) if file else open(path, "rb") as packed:
+        opener = _find_opener(packed)
+        size = packed.seek(0, os.SEEK_END)
+        packed.seek(0)
+        if opener is None:
+            with tarfile.open(path, "r:", fileobj=packed, tarinfo=_Info) as archive:
+                yield archive
+            return
+        with opener(packed) as stream:
+            unpacked = _Unpacked(stream, size, path)
+            with tarfile.open(  # type: ignore[call-overload]  # of a stream it only reads
+                path, "r|", fileobj=unpacked, tarinfo=_Info, bufsize=_BLOCK_BYTES
+            ) as archive:
+                yield archive
 
 
 def read_members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Gives the members in order, and keeps none.
-
-    Raises:
-        UserError, OSError, or one of `TAR_ERRORS`: see `open_tar`.
-    """
+    """Gives the members in order, and keeps none. Raises as `open_tar` does."""
     last = -1
     while (member := archive.next()) is not None:
         # tarfile would keep 1 kB for each; its stubs lack them.
@@ -125,25 +101,69 @@ def read_members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         yield member
 
 
-def open_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> io.BufferedReader:
-    """Returns what reads a regular file."""
-    opened = archive.extractfile(member)
-    if not isinstance(opened, io.BufferedReader):
-        raise tarfile.ReadError(f"{member.name} is no regular file")
-    return opened
+def read_named(
+    archive: tarfile.TarFile, names: Collection[str], most_bytes: int
+) -> Iterator[tuple[str, bytes]]:
+    """Gives the name and the bytes of each file of one of the names, in whatever folder.
 
-
-def read_member(opened: IO[bytes]) -> bytes:
-    """Returns an open member's bytes; the caller has looked at its size.
-
-    Raises:
-        UserError, or one of `TAR_ERRORS`: see `open_tar`.
+    Raises tarfile.ReadError for a file that is too large, and otherwise as `open_tar` does.
     """
-    try:
-        return opened.read()
-    except OSError as error:  # as above
-        raise tarfile.ReadError(str(error)) from error
+    for member in read_members(archive):
+        name = posixpath.basename(member.name)
+        if member.isreg() and name in names:
+            if member.issparse() or member.size > most_bytes:
+                raise tarfile.ReadError(f"{name} has {member.size} bytes")
+            yield name, open_member(archive, member).read()
 
 
-def _find_opener(start: bytes) -> Callable[[IO[bytes]], Any] | None:
-    return next((opener for magic, opener in _OPENERS if start.startswith(magic)), None)
+def open_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> io.BufferedReader:
+    """Opens a member that is a regular file."""
+    return cast(io.BufferedReader, archive.extractfile(member))
+
+
+def find_in_tar(file: str) -> PictureFiles:
+    """Finds the pictures in a tar; copies those of a compressed one to a temporary file."""
+    with open(file, "rb") as packed:
+        compressed = _find_opener(packed) is not None
+    if not compressed:
+        return _find(file, None, file)
+    with new_temporary_file() as (spool, temporary):
+        return _find(file, spool, temporary)
+
+
+def _find(file: str, spool: BinaryIO | None, holder: str | TemporaryPath) -> PictureFiles:
+    places: dict[str, tuple[int, int, int]] = {}  # start in the holder, size and time
+    rejected: dict[str, str] = {}
+    with archive_error_on(file, *TAR_ERRORS), open_tar(file) as archive:
+        for member in read_members(archive):
+            path, target = clean_path(member.name), clean_path(member.linkname)
+            if is_hidden(path) or member.isdir():
+                continue
+            if member.islnk() and target in places:  # tar writes a second name of a file so
+                places[path] = places[target]
+                continue
+            if not member.isreg() or member.issparse():
+                if kind_by_ending(path):
+                    link = member.islnk() or member.issym()
+                    rejected[path] = "a link" if link else "no regular file"
+                continue
+            # One file for a look and for reading: a compressed archive does not go backwards.
+            opened = open_member(archive, member)
+            why = why_left_out(path, functools.partial(opened.peek, HEAD_BYTES), member.size)
+            if why:
+                rejected[path] = why
+            elif why == "":
+                start = spool.tell() if spool else member.offset_data
+                if spool:
+                    spool.write(opened.read())
+                places[path] = start, member.size, int(member.mtime)
+    paths = sorted(places)
+    table = np.array([places[path] for path in paths], np.int64).reshape(-1, 3)
+    entries = [[path, *row[1:]] for path, row in zip(paths, table.tolist(), strict=True)]
+    reader = functools.partial(open_parts, holder, table[:, 0].copy(), table[:, 1].copy(), file)
+    return PictureFiles(paths, [file_identity(file), entries], sorted(rejected.items()), reader)
+
+
+def _find_opener(packed: IO[bytes]) -> Callable[[IO[bytes]], Any] | None:
+    start = packed.read(6)
+    return next((opener for magic, opener in _OPENERS.items() if start.startswith(magic)), None)

@@ -4,9 +4,8 @@ import posixpath
 import re
 from collections.abc import Sequence
 
-from tfrecords.common.classes import list_names
 from tfrecords.common.errors import UserError
-from tfrecords.common.names import printable
+from tfrecords.common.names import list_names, printable
 
 _SPLITS = frozenset(
     ("train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval")
@@ -17,25 +16,21 @@ _SHARD = re.compile(r"\d{4,}|(part|shard|chunk|batch|fold)s?[-_ ]?\d+", re.IGNOR
 def folder_classes(
     paths: Sequence[str], where: str, insist: bool
 ) -> tuple[list[str], tuple[str, ...]]:
-    """Takes the first sub-folders for classes, if they are none of a data set's parts.
+    """Takes the first sub-folders for classes, unless they are parts of a dataset.
 
     Folders that hold everything are no classes. Nor are train, val and test, or shards such as
-    00000 and 00001: where each of them holds folders, those are the classes.
+    00000 and 00001: where each of them holds folders, those are the classes. `insist` says that
+    the user asked for folders, and shards without folders become classes.
 
-    Args:
-        paths: of the pictures, relative to the source, with slashes.
-        where: the source, for errors.
-        insist: whether the user asked for folders; shards are refused otherwise.
-
-    Returns:
-        The class of each picture, and lines for the user.
-
-    Raises:
-        UserError: a picture is in no class's folder, there is one class only, or the folders
-            are parts of the data set.
+    Returns the class of each picture, and lines for the user. Raises UserError if a picture is
+    in no class's folder, there is one class only, or the folders are parts of the dataset.
     """
     notes: list[str] = []
-    inside = _without_common_folder(paths)
+    # Archives often have one folder that holds everything.
+    common = posixpath.commonpath([posixpath.dirname(path) for path in paths])
+    inside = [path[len(common) + 1 :] if common else path for path in paths]
+    if not all("/" in path for path in inside):
+        inside = list(paths)
     while True:
         loose = next((index for index, path in enumerate(inside) if "/" not in path), None)
         if loose is not None:
@@ -71,9 +66,10 @@ def folder_classes(
                 f"{insisting} or --labels=none"
             )
     if splits and splits != tops:
+        others = [top for top in tops if top not in splits]
         notes.append(
             f"{where}: {list_names(splits)} counts as a class, as it lies beside "
-            f"{list_names([top for top in tops if top not in splits])}"
+            f"{list_names(others)}"
         )
     if len(tops) < 2:
         raise UserError(
@@ -97,12 +93,3 @@ def _check_parts_alike(paths: Sequence[str], where: str) -> None:
             f"{where}: expected the same classes in each part of the data set, {held}: convert one "
             "of them, or give --labels=FILE or none"
         )
-
-
-def _without_common_folder(paths: Sequence[str]) -> Sequence[str]:
-    """Removes the folders that hold everything, as archives often have one."""
-    common = posixpath.commonpath([posixpath.dirname(path) for path in paths])
-    if not common:
-        return paths
-    inside = [path[len(common) + 1 :] for path in paths]
-    return inside if all("/" in path for path in inside) else paths

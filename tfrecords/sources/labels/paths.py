@@ -28,29 +28,19 @@ _READINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 @dataclass(frozen=True)
 class Matches:
-    """What `match_paths` found.
+    """What `match_paths` found."""
 
-    Attributes:
-        pictures: for each path the index of its picture, or -1.
-        loose: the indices of paths that are not written as their picture's.
-        differences: in what those differ, such as `case`.
-    """
-
-    pictures: list[int]
-    loose: list[int] = field(default_factory=list)
-    differences: list[str] = field(default_factory=list)
+    pictures: list[int]  # for each path the index of its picture, or -1
+    loose: list[int] = field(default_factory=list)  # paths that are written otherwise
+    differences: list[str] = field(default_factory=list)  # in what those differ, such as `case`
 
 
 def match_paths(given: Sequence[str], pictures: Sequence[str]) -> Matches:
-    r"""Finds the picture that each path of a label file means.
+    """Finds the picture that each path of a label file means.
 
     A path may have folders before the picture's, or lack some of them (`./a/0.png` for
     `0.png`), have backslashes, accents in another Unicode form, no ending or another case. Only
     what fits one picture is matched.
-
-    Args:
-        given: paths as the file has them.
-        pictures: the source's paths, with slashes.
     """
     found = Matches([-1] * len(given))
     rest = list(range(len(given)))
@@ -80,10 +70,10 @@ class _Index:
         self.whole: dict[str, int] = {}
         self.ends: dict[str, int] = {}
         for number, path in enumerate(paths):
-            _add(self.whole, path, number)
+            self.whole[path] = _AMBIGUOUS if path in self.whole else number
             while "/" in path:
                 path = path.partition("/")[2]
-                _add(self.ends, path, number)
+                self.ends[path] = _AMBIGUOUS if path in self.ends else number
 
     def find(self, path: str) -> tuple[int, bool]:
         """Returns a picture, or -1, and whether the path is all of the picture's."""
@@ -95,7 +85,3 @@ class _Index:
             if end in self.whole:
                 return self.whole[end], False
         return self.ends.get(path, _AMBIGUOUS), False
-
-
-def _add(index: dict[str, int], path: str, number: int) -> None:
-    index[path] = _AMBIGUOUS if path in index else number

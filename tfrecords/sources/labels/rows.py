@@ -10,10 +10,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from tfrecords.common.classes import list_names
 from tfrecords.common.errors import UserError
-from tfrecords.common.names import printable
-from tfrecords.sources.listing import has_picture_name
+from tfrecords.common.names import list_names, printable
+from tfrecords.pictures.kinds import kind_by_ending
 
 # A class, a vector, or None for a picture without a label.
 Label = str | tuple[float, ...] | None
@@ -26,32 +25,26 @@ ENDINGS = (".json", *_DELIMITERS)
 _PATH_COLUMN = re.compile(r"(file|image|img|picture|photo|path|name|id|f|rel){1,2}s?")
 _LABEL_COLUMN = re.compile(r"(label|class|category|target|tag)(es|s)?(name|id|label)?s?|categories")
 
+# Lists and objects of JSON: each takes a hundred bytes, an empty one of the file only two.
+_MOST_PARTS = 2**21
+_MOST_LINES = 2**23
+
 
 def read_rows(data: bytes, file: str, is_picture: Callable[[str], bool]) -> Rows:
-    """Gives the rows of a CSV, TSV or JSON file; see `labels.files.read_label_file`.
+    """Gives the rows of a CSV, TSV or JSON file, whose path ends so; see `labels.files`.
 
-    Args:
-        data: what the file holds.
-        file: its path, whose ending says what it is, and what errors call it.
-        is_picture: whether a cell of a CSV file names one, which tells a row from a header.
-
-    Raises:
-        UserError: it is no such file.
+    `is_picture` tells a row of a CSV file from its header. Raises UserError for a broken file.
     """
-    text = _decode(data, file)
-    ending = os.path.splitext(file)[1].lower()
-    return _read_json(text, file) if ending == ".json" else _read_csv(text, file, is_picture)
-
-
-def _decode(data: bytes, file: str) -> str:
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        return data.decode("utf-16" if wide else "utf-8-sig")
+        text = data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(
             f"{file}: expected text in UTF-8 or UTF-16, cannot decode byte {error.start}: save it "
             "as UTF-8"
         ) from error
+    ending = os.path.splitext(file)[1].lower()
+    return _read_json(text, file) if ending == ".json" else _read_csv(text, file, is_picture)
 
 
 def _read_csv(text: str, file: str, is_picture: Callable[[str], bool]) -> Rows:
@@ -61,14 +54,14 @@ def _read_csv(text: str, file: str, is_picture: Callable[[str], bool]) -> Rows:
         )
     if text.count("\n") > _MOST_LINES:
         raise UserError(f"{file}: expected at most {_MOST_LINES:,} lines: is it the right file?")
-    lines = _cells(text, file)
+    lines = _split_lines(text, file)
     if not lines:
         return
     _, header = lines[0]
     width = len(header)
     if width < 2:
         raise UserError(f"{file}: expected a picture's path and its class or numbers in each line")
-    pictures = [cell for cell in header if has_picture_name(cell)] or filter(is_picture, header)
+    pictures = [cell for cell in header if kind_by_ending(cell)] or filter(is_picture, header)
     picture = next(iter(pictures), None)
     named = picture is None
     path_column = _find_path_column(header) if picture is None else header.index(picture)
@@ -77,8 +70,12 @@ def _read_csv(text: str, file: str, is_picture: Callable[[str], bool]) -> Rows:
     for line, row in lines:
         if len(row) != width:
             raise UserError(f"{file}, line {line}: expected {width} columns, got {len(row)}")
+    too_many_columns = (
+        f"{file}: expected two columns, a picture's path and its class, or a path and numbers, got "
+        f"{list_names(header)}: leave out all columns but two"
+    )
     if width > 2 and named and any(_LABEL_COLUMN.fullmatch(_plain(name)) for name in header):
-        raise _too_many_columns(file, header)
+        raise UserError(too_many_columns)
     for line, row in lines:
         path = row.pop(path_column)
         if width == 2:
@@ -87,12 +84,11 @@ def _read_csv(text: str, file: str, is_picture: Callable[[str], bool]) -> Rows:
         try:
             yield path, tuple(float(cell) for cell in row)
         except ValueError as error:
-            if named:
-                raise _too_many_columns(file, header) from error
-            raise UserError(f"{file}, line {line}: expected numbers: {error}") from error
+            reason = f"{file}, line {line}: expected numbers: {error}"
+            raise UserError(too_many_columns if named else reason) from error
 
 
-def _cells(text: str, file: str) -> list[tuple[int, list[str]]]:
+def _split_lines(text: str, file: str) -> list[tuple[int, list[str]]]:
     """Returns the numbers and cells of the lines, with the delimiter that the first one has."""
     own = _DELIMITERS[os.path.splitext(file)[1].lower()]
     first = next((line for line in text.splitlines() if line.strip()), "")
@@ -113,36 +109,12 @@ def _find_path_column(header: Sequence[str]) -> int:
     plain = [_plain(name) for name in header]
     likely = [column for column, name in enumerate(plain) if _PATH_COLUMN.fullmatch(name)]
     if not likely and len(header) == 2 and _LABEL_COLUMN.fullmatch(plain[0]):
-        likely = [1]
+        return 1
     return likely[0] if likely else 0
 
 
 def _plain(name: str) -> str:
     return "".join(char for char in name.lower() if char.isalnum())
-
-
-def _too_many_columns(file: str, header: Sequence[str]) -> UserError:
-    return UserError(
-        f"{file}: expected two columns, a picture's path and its class, or a path and numbers, got "
-        f"{list_names(header)}: leave out all columns but two"
-    )
-
-
-def _read_json(text: str, file: str) -> Rows:
-    pairs = parse_json(text, file)
-    if pairs is None:
-        raise UserError(
-            f'{file}: expected {{"path": label, …}} or {{"labels": [["path", label], …]}}'
-        )
-    for pair in pairs:
-        if not (isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str)):
-            raise UserError(f"{file}: expected a path and its label, got {_shown(pair)}")
-        yield pair[0], _json_label(pair[1], pair[0], file)
-
-
-# Lists and objects of JSON: each takes a hundred bytes, an empty one of the file only two.
-_MOST_PARTS = 2**21
-_MOST_LINES = 2**23
 
 
 class _Object(list):
@@ -152,13 +124,8 @@ class _Object(list):
 def parse_json(text: str, file: str, only_labels: bool = False) -> list[Any] | None:
     """Returns the pairs of a JSON file of labels, None where it holds none.
 
-    Args:
-        text: what it holds.
-        file: what errors call it.
-        only_labels: whether only a value `labels` counts, and not the object itself.
-
-    Raises:
-        UserError: it is no JSON.
+    With `only_labels` only a value `labels` counts, and not the object itself. Raises UserError
+    if it is no JSON.
     """
     parts = text.count("[") + text.count("{")
     if parts > _MOST_PARTS:
@@ -178,12 +145,21 @@ def parse_json(text: str, file: str, only_labels: bool = False) -> list[Any] | N
     return None if only_labels else content
 
 
+def _read_json(text: str, file: str) -> Rows:
+    pairs = parse_json(text, file)
+    if pairs is None:
+        raise UserError(
+            f'{file}: expected {{"path": label, …}} or {{"labels": [["path", label], …]}}'
+        )
+    for pair in pairs:
+        if not (isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str)):
+            raise UserError(f"{file}: expected a path and its label, got {_shown(pair)}")
+        yield pair[0], _json_label(pair[1], pair[0], file)
+
+
 def _json_label(value: Any, path: str, file: str) -> Label:
-    if (
-        isinstance(value, list)
-        and not isinstance(value, _Object)
-        and all(isinstance(number, int | float) for number in value)
-    ):
+    vector = isinstance(value, list) and not isinstance(value, _Object)
+    if vector and all(isinstance(number, int | float) for number in value):
         try:
             return tuple(float(number) for number in value)
         except OverflowError:

@@ -1,0 +1,154 @@
+"""A generator as one file for another runtime: ONNX Runtime or LiteRT (TensorFlow Lite).
+
+The packages are imported when asked for. Before a model is written it draws in its runtime, and
+its pictures are compared with the generator's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import posixpath
+import shlex
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pgan_tf.exporting.saved_model import make_signatures, save
+from pgan_tf.exporting.writer import (
+    Exported,
+    ExportOptions,
+    fill_usage,
+    next_version,
+    whole_version,
+)
+from pgan_tf.networks.folded import fold
+from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
+from pgan_tf.runs.files import write_file
+from pgan_tf.runs.trained import Trained
+from tfrecords.common.errors import UserError
+from tfrecords.common.files import temporary_folder
+
+# Of the runtime's pictures from TensorFlow's, in [-1, 1].
+LARGEST_DIFFERENCE = 1e-4
+
+# From `latents` and, with classes, `labels`, to pictures (batch, height, width, channels) float32.
+Draw = Callable[[Mapping[str, np.ndarray]], np.ndarray]
+
+# Old enough for runtimes of 2022, new enough for everything here.
+_OPSET = 17
+_ONNX_USAGE = """An ONNX model, `model.onnx`: `latents` float32 (batch, {latent_size}){labels} → \
+`images` float32 (batch, height, width, channels) in [-1, 1].
+
+    session = onnxruntime.InferenceSession("model.onnx")
+    (images,) = session.run(["images"], {{"latents": latents{fed}}})"""
+
+_SIGNATURE = "serving_default"
+_LITERT_USAGE = """A LiteRT model, `model.tflite`, with the signature `serving_default`: \
+`latents` float32 (batch, {latent_size}){labels} → `images` float32 (batch, height, width, \
+channels) in [-1, 1]. The batch is 1 until the inputs are resized; in Python the signature's \
+runner does that.
+
+    interpreter = ai_edge_litert.interpreter.Interpreter("model.tflite")
+    images = interpreter.get_signature_runner()(latents=latents{fed})["images"]"""
+
+
+def write_onnx(trained: Trained, options: ExportOptions) -> Exported:
+    """Writes a generator as `<export_dir>/<version>/model.onnx`; see `Writer`."""
+    tf2onnx, onnxruntime = _import("onnx", "tf2onnx onnxruntime", "tf2onnx", "onnxruntime")
+    signature = make_signatures(fold(trained.generator, trained.network))[_SIGNATURE]
+    model, _ = tf2onnx.convert.from_function(
+        signature, input_signature=signature.input_signature, opset=_OPSET
+    )
+    _tidy(model.graph)
+    contents = model.SerializeToString()
+    session = onnxruntime.InferenceSession(contents, providers=["CPUExecutionProvider"])
+
+    def draw(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        return session.run(["images"], dict(inputs))[0]
+
+    check_pictures(trained, "onnx", draw)
+    usage = fill_usage(_ONNX_USAGE, trained.network, fed=', "labels": labels')
+    return _write(trained, options, "onnx", "model.onnx", contents, usage)
+
+
+def write_litert(trained: Trained, options: ExportOptions) -> Exported:
+    """Writes a generator as `<export_dir>/<version>/model.tflite`; see `Writer`."""
+    (litert,) = _import("litert", "ai-edge-litert", "ai_edge_litert.interpreter")
+    with temporary_folder() as folder:
+        save(fold(trained.generator, trained.network), folder)
+        contents = tf.lite.TFLiteConverter.from_saved_model(
+            folder, signature_keys=[_SIGNATURE]
+        ).convert()
+    runner = litert.Interpreter(model_content=contents).get_signature_runner(_SIGNATURE)
+
+    def draw(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        # The result is a view of memory that the next call writes to.
+        return np.array(runner(**inputs)["images"])
+
+    check_pictures(trained, "litert", draw)
+    usage = fill_usage(_LITERT_USAGE, trained.network, fed=", labels=labels")
+    return _write(trained, options, "litert", "model.tflite", contents, usage)
+
+
+def check_pictures(trained: Trained, export_format: str, draw: Draw) -> None:
+    """Raises UserError unless the exported model draws the pictures of its generator."""
+    network = trained.network
+    for n in (1, 2):
+        latents = latents_from_seeds(range(n), network.latent_size)
+        labels = one_hot_labels(range(n), network.label_size)
+        expected = np.clip(trained.generator([latents, labels]).numpy(), -1, 1)
+        images = draw(
+            {"latents": latents, "labels": labels} if labels.size else {"latents": latents}
+        )
+        difference = np.abs(images - expected).max() if images.shape == expected.shape else np.inf
+        # Not finite is not equal either.
+        if not difference <= LARGEST_DIFFERENCE:
+            raise UserError(
+                f"--format={export_format}: expected the generator's pictures within "
+                f"{LARGEST_DIFFERENCE:g}, got a difference of {difference:.2g} with the versions "
+                f"that are installed: nothing was written; --format=saved_model needs no other "
+                f"package"
+            )
+
+
+def _import(export_format: str, packages: str, *modules: str) -> list[ModuleType]:
+    try:
+        return [importlib.import_module(name) for name in modules]
+    except ImportError as error:
+        raise UserError(
+            f"--format={export_format}: expected the packages {packages}, got {error}: "
+            f"pip install {packages}"
+        ) from None
+
+
+def _tidy(graph: Any) -> None:
+    """Names the batch dimension, and words nearest neighbor as newer runtimes know it."""
+    for tensor in (*graph.input, *graph.output):
+        tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
+    for node in graph.node:
+        if node.op_type == "Resize":
+            # Doubling: TensorFlow's half pixel centers choose the same neighbor as this does.
+            words = {"coordinate_transformation_mode": b"asymmetric", "nearest_mode": b"floor"}
+            for attribute in node.attribute:
+                if attribute.name in words:
+                    attribute.s = words[attribute.name]
+
+
+def _write(
+    trained: Trained,
+    options: ExportOptions,
+    export_format: str,
+    file_name: str,
+    contents: bytes,
+    usage: str,
+) -> Exported:
+    with (
+        next_version(options.export_dir) as path,
+        whole_version(path, trained, export_format, usage) as folder,
+    ):
+        write_file(posixpath.join(folder, file_name), contents)
+    card = shlex.quote(posixpath.join(path, "model_card.md"))
+    return Exported(posixpath.join(path, file_name), (f"less {card}",))
