@@ -1,1 +1,1 @@
-"""The commands: flags in, one call out."""
+"""Flags in, one call out."""

@@ -1,1 +1,1 @@
-"""Every setting, once, as a frozen value, and what follows: schedule, layers. No TensorFlow."""
+"""Settings and the stages that follow. No TensorFlow."""

@@ -1,1 +1,1 @@
-"""Which devices and machines train, and what stops them."""
+"""GPUs, several machines, memory, signals."""

@@ -1,1 +1,1 @@
-"""Trained generators in the forms that others load."""
+"""Generators in the formats that others load."""

@@ -1,1 +1,1 @@
-"""What `generate.py` makes of a trained generator: pictures, sheets and videos."""
+"""Pictures, videos and the report."""

@@ -1,1 +1,1 @@
-"""How good a generator is, as numbers that say what they depend on."""
+"""How good a generator is: one file per metric."""

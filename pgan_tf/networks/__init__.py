@@ -1,1 +1,1 @@
-"""The generator and the discriminator, layer by layer, and how they grow."""
+"""Generator and discriminator, and how they grow."""

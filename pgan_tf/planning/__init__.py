@@ -1,1 +1,1 @@
-"""What a run will take before it begins: time, memory, disk."""
+"""What a run needs: time, memory, disk."""

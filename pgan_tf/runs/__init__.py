@@ -1,1 +1,1 @@
-"""What a run leaves on disk, and a trained generator read back from it."""
+"""What a run leaves on disk, and reading it back."""

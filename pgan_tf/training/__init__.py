@@ -1,1 +1,1 @@
-"""Losses, one step, and the loop from 4x4 pixels to the last checkpoint."""
+"""Losses, one step, and the loop."""

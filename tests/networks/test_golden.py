@@ -16,6 +16,7 @@ from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.growth import named_variables
 from pgan_tf.networks.layers.fast import speed_up
+from pgan_tf.networks.layers.rectifier import Rectifier
 from pgan_tf.networks.official import names
 from pgan_tf.training import gradients as gradients_of
 from pgan_tf.training import losses, state
@@ -70,7 +71,24 @@ def test_generated_images_and_scores_equal_the_published(name, lod, convolutions
 
 @functools.cache
 def losses_and_gradients(name, lod, convolutions):
-    """Cached by `convolutions` too, which the fixture of that name has set up."""
+    """Generator loss, discriminator loss, gradients, and what the leaky ReLUs were given.
+
+    Cached by `convolutions` too, which the fixture of that name has set up.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        features = []
+        rectify = Rectifier.call
+
+        def recording(layer, inputs):
+            if tf.executing_eagerly() and isinstance(inputs, tf.Tensor):
+                features.append(inputs.numpy())
+            return rectify(layer, inputs)
+
+        patch.setattr(Rectifier, "call", recording)
+        return *compute_losses_and_gradients(name, lod, convolutions), features
+
+
+def compute_losses_and_gradients(name, lod, convolutions):
     case = golden_cases.load_case(name)
     arrays = case.arrays
     stage, generator, discriminator = build(case, lod, convolutions)
@@ -105,7 +123,7 @@ def losses_and_gradients(name, lod, convolutions):
 @pytest.mark.parametrize(("name", "lod"), EVERY_LOSS_LOD)
 def test_losses_equal_the_published(name, lod, convolutions):
     arrays = golden_cases.load_case(name).arrays
-    generator_loss, discriminator_loss, _ = losses_and_gradients(name, lod, convolutions)
+    generator_loss, discriminator_loss, *_ = losses_and_gradients(name, lod, convolutions)
     # The generator's is a mean of scores of either sign. Where they cancel (base at lod 2.75:
     # -0.0056705) the reference's own rounding, 2.0e-7 from the value in float64, is 3.5e-5 of it.
     np.testing.assert_allclose(generator_loss, arrays[f"lod{lod:.2f}/G_loss"], rtol=1e-5, atol=5e-7)
@@ -115,12 +133,27 @@ def test_losses_equal_the_published(name, lod, convolutions):
 @pytest.mark.parametrize(("name", "lod"), EVERY_LOSS_LOD)
 def test_every_gradient_equals_the_published(name, lod, convolutions):
     case = golden_cases.load_case(name)
-    _, _, gradients = losses_and_gradients(name, lod, convolutions)
+    _, _, gradients, features = losses_and_gradients(name, lod, convolutions)
+    # A feature within rounding of 0 may come out with the other sign, on some processors and with
+    # Winograd only. There leaky ReLU has another slope, so that a gradient jumps: by up to 4e-3.
+    jumps = features_of_other_sign(name, lod, features)
+    assert all(abs(feature) < 2e-6 for feature in jumps)
+    assert len(jumps) <= 2 and (not jumps or convolutions == "winograd")
     for (network, variable_name), gradient in gradients.items():
         expected = case.array(f"lod{lod:.2f}/d", network, variable_name, gradient.shape)
         error = np.abs(gradient - expected) / np.abs(expected).max()
-        assert error.max() < 1e-3, (network, variable_name)
-        assert np.quantile(error, 0.99) < 1e-4, (network, variable_name)
+        assert error.max() < (1e-2 if jumps else 1e-3), (network, variable_name)
+        assert np.quantile(error, 0.99) < (1e-2 if jumps else 1e-4), (network, variable_name)
+
+
+def features_of_other_sign(name, lod, features):
+    """Returns the features whose sign is not that of the plain convolutions' features."""
+    plain = losses_and_gradients(name, lod, "plain")[-1]
+    return [
+        feature
+        for ours, theirs in zip(features, plain, strict=True)
+        for feature in ours[(ours >= 0) != (theirs >= 0)]
+    ]
 
 
 def test_gradients_are_compared_for_every_variable_the_reference_has(convolutions):
@@ -129,7 +162,7 @@ def test_gradients_are_compared_for_every_variable_the_reference_has(convolution
         case = golden_cases.load_case(name)
         prefix = f"lod{lod:.2f}/d"
         known = {key.removeprefix(prefix) for key in case.arrays if key.startswith(prefix)}
-        _, _, gradients = losses_and_gradients(name, lod, convolutions)
+        _, _, gradients, _ = losses_and_gradients(name, lod, convolutions)
         ours = {f"{n}/{case.reference_name(n, variable)}" for n, variable in gradients}
         assert ours == known, (name, lod)
 

@@ -1,1 +1,1 @@
-"""What all of this needs: errors, flags, files, words."""
+"""Shared by all: errors, flags, files, wording."""

@@ -1,1 +1,1 @@
-"""The dataset on disk: records, and what dataset.json says of them."""
+"""The dataset on disk: records and dataset.json."""

@@ -1,1 +1,1 @@
-"""What `python -m tfrecords.inspect` looks at, and how."""
+"""Summaries, verification, contact sheets, comparison."""

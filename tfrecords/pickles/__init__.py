@@ -1,1 +1,1 @@
-"""Pickles and NumPy files, read without running anything in them."""
+"""Pickles and NumPy files, read without executing them."""

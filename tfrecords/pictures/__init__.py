@@ -1,1 +1,1 @@
-"""One picture, from a file to a square array of bytes."""
+"""One picture, from a file to a square uint8 array."""

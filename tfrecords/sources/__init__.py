@@ -1,1 +1,1 @@
-"""Where pictures come from: one file for each kind of source."""
+"""Where pictures come from: one file per kind."""

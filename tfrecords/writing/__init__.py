@@ -1,1 +1,1 @@
-"""Pictures to TFRecords: worker processes, a journal, shards."""
+"""Pictures to TFRecords: workers, journal, shards."""
