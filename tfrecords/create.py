@@ -22,27 +22,30 @@ flags.adopt_module_key_flags(picture_flags)
 _RESOLUTION = define_number(
     "resolution",
     None,
-    "Pixels, a power of two up to 1024; by default what half of the pictures reach.",
+    "Pixels, a power of two up to 1024. Default: the largest that half of the pictures reach.",
     RESOLUTIONS,
 )
-_SHUFFLE = flags.DEFINE_bool("shuffle", True, "Put the pictures into a fixed random order.")
+_SHUFFLE = flags.DEFINE_bool("shuffle", True, "Shuffle the pictures in a fixed order.")
 _ENCODING = flags.DEFINE_enum(
-    "encoding", "png", ["png", "raw"], "How pictures are stored: smaller, or as first published."
+    "encoding",
+    "png",
+    ["png", "raw"],
+    "Store pictures as PNG, which is smaller, or raw as in the published converter.",
 )
 _SHARD_MIB = define_number(
     "shard_mib",
     128,
-    "Size above which a file is followed by another, in MiB.",
+    "Maximum size of a file, in MiB.",
     Bounds(1, 2**20, whole=True),
 )
 _PROCESSES = define_number(
     "processes",
     None,
-    "How many convert; by default one for each processor.",
+    "Number of worker processes. Default: one per processor.",
     Bounds(1, 1024, whole=True),
 )
 _STRICT = flags.DEFINE_bool(
-    "strict", False, "Stop at the first picture that cannot be used, and keep nothing."
+    "strict", False, "Stop at the first picture that cannot be used, and write nothing."
 )
 
 

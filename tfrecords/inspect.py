@@ -28,17 +28,15 @@ _JSON = flags.DEFINE_bool("json", False, "summary: print JSON.")
 _RESOLUTION = define_number(
     "resolution",
     None,
-    "extract, show: of the pictures, in pixels. By default the largest, or what fits a sheet.",
+    "extract, show: resolution in pixels. Default: the largest, or what fits a sheet.",
     RESOLUTIONS,
 )
-_INDICES = define_text(
-    "indices", None, "extract: which pictures, such as 0-99,150. By default all."
-)
-_BY_CLASS = flags.DEFINE_bool("by_class", False, "extract: a sub-folder for each class.")
+_INDICES = define_text("indices", None, "extract: which pictures, such as 0-99,150. Default: all.")
+_BY_CLASS = flags.DEFINE_bool("by_class", False, "extract: a subfolder per class.")
 _COUNT = define_number(
     "count",
     None,
-    "show: how many pictures, of each class if there are classes. By default 64, or 10 of each.",
+    "show: how many pictures, per class if there are classes. Default: 64, or 10 per class.",
     Bounds(1, 10_000, whole=True),
 )
 

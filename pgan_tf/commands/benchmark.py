@@ -38,14 +38,14 @@ def _read_precisions(text: str) -> list[str]:
 RESOLUTION = define_read(
     "resolution",
     "4,8,16,32,64,128",
-    "Of the stages, in pixels.",
+    "Resolutions to measure, in pixels.",
     lambda text: [RESOLUTIONS.read(part) for part in text.split(",")],
     f"{RESOLUTIONS}, or some of them: 4,8,16",
 )
 BATCH_SIZE = define_per_resolution(
     "batch_size",
     "4:16,128:8,256:4,512:2",
-    "Global, one or by resolution: 4:16,128:8.",
+    "Global batch size, one or by resolution: 4:16,128:8.",
     BATCH_SIZES,
 )
 PRECISION = define_read(
@@ -56,12 +56,10 @@ PRECISION = define_read(
 )
 FMAP_BASE = define_flag(NetworkConfig, "fmap_base", 2048)
 FMAP_MAX = define_flag(NetworkConfig, "fmap_max")
-JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "Compile with XLA, as of train.py.")
+JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "Compile with XLA.")
 STRATEGY = flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Devices.")
-SECONDS = define_number(
-    "seconds", 4.0, "For the iterations of a stage that are timed.", Bounds(0, 3600)
-)
-JSON = define_path("json", None, "File to write the figures to, too.")
+SECONDS = define_number("seconds", 4.0, "How long to time each stage.", Bounds(0, 3600))
+JSON = define_path("json", None, "Also write the figures to this JSON file.")
 
 _COLUMNS = (
     ("px", "resolution", "d"),

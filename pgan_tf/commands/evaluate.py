@@ -48,16 +48,14 @@ METRICS = define_text(
     f"Some of {', '.join(NAMES)}; docs/metrics.md. Default: the run's --eval_metrics, or swd.",
     lambda text: parse_names(text, "--metrics"),
 )
-CHECKPOINT = define_path(
-    "checkpoint", "last", "last, all of those that the run kept, or the name of one of its files."
-)
+CHECKPOINT = define_path("checkpoint", "last", "last, all, or the name of a checkpoint file.")
 NETWORK = flags.DEFINE_enum(
-    "network", "average_generator", ["average_generator", "generator"], "Which weights."
+    "network", "average_generator", ["average_generator", "generator"], "Which weights to score."
 )
 SAVED_MODEL = define_path(
     "saved_model",
     None,
-    "In place of --run_dir, a folder that export.py wrote. It is a program: docs/security.md.",
+    "An export instead of --run_dir. It can run code: docs/security.md.",
 )
 for name in ("run_dir", "data", "data_cache", "num_images", "eval_seed", "inception"):
     flags.declare_key_flag(name)

@@ -16,8 +16,10 @@ flags.adopt_module_key_flags(given)
 
 EXPORT_DIR = define_path("export_dir", None, "Folder to write to.")
 FORMAT = flags.DEFINE_enum("format", "saved_model", sorted(FORMATS), "What to write.")
-QUANTIZE = flags.DEFINE_enum("quantize", "", ["", "float16"], "tfjs: store weights as halves.")
-NAME = define_text("name", None, "tfjs: of the generator on the page; else its run's.")
+QUANTIZE = flags.DEFINE_enum(
+    "quantize", "", ["", "float16"], "tfjs: store weights in half precision."
+)
+NAME = define_text("name", None, "tfjs: name of the generator on the page. Default: the run's.")
 
 
 def main() -> None:

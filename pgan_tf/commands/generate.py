@@ -44,67 +44,79 @@ from tfrecords.pictures.source import PictureOptions
 flags.adopt_module_key_flags(given)
 
 SAVED_MODEL = define_path(
-    "saved_model", None, "In place of --run_dir, an export. It is a program: docs/security.md."
+    "saved_model", None, "An export instead of --run_dir. It can run code: docs/security.md."
 )
 
 # What to draw
 SEEDS = define_read(
     "seeds",
     None,
-    "Latents: seeds and ranges, such as 3,7,100-199. Default: 0-31, a slerp's 0-7.",
+    "Seeds of the latents, such as 3,7,100-199. Default: 0-31, for a slerp 0-7.",
     requests.parse_seeds,
 )
-LABELS = define_text("labels", None, "Names or numbers of classes, such as dog,3; in turns.")
-TRUNCATION = define_number("truncation", 1.0, "Latents' way from --truncation_seed.", Bounds(0, 1))
-TRUNCATION_SEED = define_number("truncation_seed", 0, "The centre of --truncation.", bounds.SEEDS)
+LABELS = define_text("labels", None, "Classes to cycle through, by name or number, such as dog,3.")
+TRUNCATION = define_number(
+    "truncation",
+    1.0,
+    "Distance of latents from those of --truncation_seed; below 1 less variety.",
+    Bounds(0, 1),
+)
+TRUNCATION_SEED = define_number(
+    "truncation_seed", 0, "Seed at the center of --truncation.", bounds.SEEDS
+)
 GRID = define_read(
-    "grid", None, "COLUMNSxROWS: one sheet, of the seeds or from one on.", requests.parse_grid
+    "grid",
+    None,
+    "COLUMNSxROWS: one sheet of the seeds, or starting from a single one.",
+    requests.parse_grid,
 )
 VIDEO = flags.DEFINE_enum(
     "video",
     None,
     ["walk", "slerp", "training"],
-    "A loop: walk wanders among random latents, slerp goes from seed to seed. Or the run's "
-    "training, from its sheets of samples.",
+    "walk: a loop through random latents; slerp: a loop from seed to seed; training: the "
+    "sample sheets of the run.",
 )
 SECONDS = define_number(
-    "seconds", None, "Of a video. Default: 10, a slerp's one for each seed.", Bounds(0.1, 36_000)
+    "seconds",
+    None,
+    "Length of a video. Default: 10, for a slerp one per seed.",
+    Bounds(0.1, 36_000),
 )
-FPS = define_number("fps", 30.0, "Frames a second of a video.", Bounds(1, 120))
+FPS = define_number("fps", 30.0, "Frames per second of a video.", Bounds(1, 120))
 SMOOTHING = define_number(
-    "smoothing", 1.0, "Of a walk: seconds from one random picture to the next.", Bounds(0.05, 600)
+    "smoothing", 1.0, "Seconds from one random picture of a walk to the next.", Bounds(0.05, 600)
 )
 
 # Nearest neighbours
 NEIGHBOURS = define_number(
     "neighbours",
     None,
-    "A sheet: each sample beside so many training pictures, those nearest to it. With --grid=1x8 "
-    "(the default) a row for each of 8 samples.",
+    "A sheet with each sample next to its nearest training pictures, this many. Default: "
+    "8 samples (--grid=1x8).",
     Bounds(1, 100, whole=True),
 )
-DATA = define_path("data", None, "Of --neighbours: the training pictures. Default: the run's.")
+DATA = define_path("data", None, "Training pictures for --neighbours. Default: the run's.")
 DATA_CACHE = define_path(
-    "data_cache", None, "Of --neighbours: where they are kept as TFRecords. Default: the run's."
+    "data_cache", None, "Where they are stored as TFRecords. Default: the run's."
 )
 INCEPTION = define_path(
     "inception",
     None,
-    "Of --neighbours: frozen Inception graph of 2015 (.pb or .tgz); neighbours in its features "
-    "stand beside those in pixels.",
+    "Frozen Inception graph of 2015 (.pb or .tgz): adds neighbors in its features to --neighbours.",
 )
 
 # Where to
 OUTPUT = define_path(
     "output",
     None,
-    "A folder for PNG files; with --grid, or for one seed, a .png, .jpg or .webp file; with "
+    "Folder for PNG files; with --grid or one seed a .png, .jpg or .webp file; with "
     "--video .mp4, .webp or .gif.",
 )
 SCALE = define_number(
     "scale",
     None,
-    "Each pixel so many times. Default: 1, for videos up to 256 px.",
+    "Enlarge each pixel this many times. Default: 1, for videos up to 256 px.",
     Bounds(1, 64, whole=True),
 )
 

@@ -14,7 +14,7 @@ from tfrecords.common.in_words import size_in_words
 RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py.")
 OUTPUT = define_path("output", None, "HTML file. Default: report.html in the run folder.")
 CLIP_SECONDS = define_number(
-    "clip_seconds", 5.0, "Of the interpolation clip; 0 leaves it out.", Bounds(0, 120)
+    "clip_seconds", 5.0, "Length of the interpolation clip; 0 leaves it out.", Bounds(0, 120)
 )
 
 

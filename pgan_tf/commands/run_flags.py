@@ -27,44 +27,46 @@ define_flags(NetworkConfig, ScheduleConfig, LossConfig, TrainingConfig)
 DATA = define_path(
     "data",
     None,
-    "Folder or archive of pictures, folder of TFRecords, tfds:NAME, shapes (built in), and all "
-    "else that python -m tfrecords.create takes.",
+    "Folder or archive of pictures, folder of TFRecords, tfds:NAME, shapes (built in), or "
+    "any other source of python -m tfrecords.create.",
 )
 RUN_DIR = define_path(
-    "run_dir", None, "Folder of the run; an existing one goes on. Default: runs/DATA-RESOLUTIONpx."
+    "run_dir", None, "Folder of the run; resumes if it exists. Default: runs/DATA-RESOLUTIONpx."
 )
 INIT_FROM = define_path(
     "init_from",
     None,
-    "Folder of another run, or a pickle of the published implementation: a new run begins with "
-    "its weights.",
+    "Start from the weights of another run, or of a pickle of the published implementation.",
 )
-DATA_CACHE = define_path("data_cache", "datasets", "Where pictures are kept as TFRecords.")
+DATA_CACHE = define_path("data_cache", "datasets", "Folder where pictures are stored as TFRecords.")
 LABELS, TFDS_DATA_DIR = picture_flags.LABELS, picture_flags.TFDS_DATA_DIR
-CONDITIONAL = flags.DEFINE_bool("conditional", False, "Train with the data's class labels.")
+CONDITIONAL = flags.DEFINE_bool("conditional", False, "Train with class labels.")
 
 # How to train
 STRATEGY = flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Devices.")
 KEEP_CHECKPOINTS = define_number(
-    "keep_checkpoints", 3, "Newest checkpoints that stay, besides one per stage.", COUNTS
+    "keep_checkpoints",
+    3,
+    "How many of the newest checkpoints to keep, besides one per stage.",
+    COUNTS,
 )
 MAX_BAD_RECORDS = define_number(
-    "max_bad_records", 0, "Damaged records that may be left out.", COUNTS_OR_NONE
+    "max_bad_records", 0, "How many damaged records may be skipped.", COUNTS_OR_NONE
 )
 MAX_BAD_STEPS = define_number(
     "max_bad_steps",
     100,
-    "Iterations in a row that may be skipped since their numbers are not finite.",
+    "How many iterations in a row may be skipped because of non-finite numbers.",
     COUNTS_OR_NONE,
 )
 DETERMINISTIC = flags.DEFINE_bool(
-    "deterministic", False, "The same bits every time, interrupted or not; can be slower."
+    "deterministic", False, "Bit-exact results, also through interruptions; can be slower."
 )
 DRY_RUN = flags.DEFINE_bool(
-    "dry_run", False, "Print the stages, with the time, memory and disk they take, and end."
+    "dry_run", False, "Print the stages with their time, memory and disk space, then exit."
 )
 PREFLIGHT = flags.DEFINE_bool(
-    "preflight", None, "Try an iteration of the heaviest stage first. Default: if there is a GPU."
+    "preflight", None, "Try one iteration of the largest stage first. Default: if there is a GPU."
 )
 
 # How to score

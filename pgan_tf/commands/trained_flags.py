@@ -14,7 +14,7 @@ OFFICIAL_PKL = define_path(
     "official_pkl", None, "In place of --run_dir, a pickle of the published implementation."
 )
 NETWORK = flags.DEFINE_enum(
-    "network", "average_generator", ["average_generator", "generator"], "Which weights."
+    "network", "average_generator", ["average_generator", "generator"], "Which weights to score."
 )
 
 

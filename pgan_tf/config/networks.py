@@ -41,33 +41,36 @@ class NetworkConfig:
     )
     fmap_base: int = setting(
         8192,
-        "Feature maps at a resolution: fmap_base divided by its pixels along a side to the power "
-        "of fmap_decay, at most fmap_max.",
+        "Feature maps at a resolution: fmap_base / (resolution / 2)^fmap_decay, at most fmap_max.",
         COUNTS,
     )
-    fmap_decay: float = setting(1.0, "How feature maps fall with resolution.", Bounds(0, 10))
-    fmap_max: int = setting(512, "Most feature maps of a layer.", _WIDTHS)
-    normalize_latents: bool = setting(True, "Bring latents to the hypersphere (appendix A.1).")
+    fmap_decay: float = setting(
+        1.0, "Exponent with which feature maps decrease as resolution grows.", Bounds(0, 10)
+    )
+    fmap_max: int = setting(512, "Maximum number of feature maps of a layer.", _WIDTHS)
+    normalize_latents: bool = setting(True, "Normalize latents to the hypersphere (appendix A.1).")
     equalized: bool = setting(True, "Equalized learning rate (§4.1).")
     pixel_norm: bool = setting(True, "Pixel norm in the generator (§4.2).")
-    generator_leaky_relu: bool = setting(True, "Leaky ReLU with slope 0.2, or plain ReLU.")
-    discriminator_leaky_relu: bool = setting(True, "Leaky ReLU with slope 0.2, or plain ReLU.")
+    generator_leaky_relu: bool = setting(True, "Leaky ReLU with slope 0.2 instead of ReLU.")
+    discriminator_leaky_relu: bool = setting(True, "Leaky ReLU with slope 0.2 instead of ReLU.")
     fused_scale: bool = setting(
-        True, "One kernel of stride 2 in place of up- or downscaling and a convolution."
+        True, "Fuse upsampling or downsampling and convolution into one kernel with stride 2."
     )
     mbstd_group_size: int = setting(
-        4, "Examples that share one minibatch stddev (§3); 0: no such layer.", COUNTS_OR_NONE
+        4,
+        "Group size of the minibatch standard deviation (§3); 0 leaves the layer out.",
+        COUNTS_OR_NONE,
     )
     minibatch_discrimination: bool = setting(
-        False, "Minibatch discrimination, as Salimans et al. (2016)."
+        False, "Minibatch discrimination (Salimans et al., 2016)."
     )
     generator_batch_norm: bool = setting(
-        False, "Batch normalization in the generator, as Gulrajani et al. (2017)."
+        False, "Batch normalization in the generator (Gulrajani et al., 2017)."
     )
     discriminator_layer_norm: bool = setting(
-        False, "Layer normalization in the discriminator, as Gulrajani et al. (2017)."
+        False, "Layer normalization in the discriminator (Gulrajani et al., 2017)."
     )
-    tanh: bool = setting(False, "End the generator in a tanh, or linear.")
+    tanh: bool = setting(False, "End the generator with tanh instead of linearly.")
     discriminator_noise: float = setting(
         0.0,
         "Strength of the noise in the discriminator that follows the fakes' scores (appendix B). "
@@ -76,7 +79,7 @@ class NetworkConfig:
         optional=True,
     )
     discriminator_fmap_divisor: int = setting(
-        1, "Divides the discriminator's feature maps (appendix E: 2 and 4).", _WIDTHS
+        1, "Divide the discriminator's feature maps by this (appendix E: 2 and 4).", _WIDTHS
     )
 
     def __post_init__(self) -> None:

@@ -25,45 +25,47 @@ class ScheduleConfig:
     resolution: int = setting(1024, "The last one, in pixels.", RESOLUTIONS, has_flag=False)
     initial_resolution: int = setting(
         4,
-        "First resolution, in pixels. Default: 4; with --init_from, the one that its weights had "
-        "reached.",
+        "First resolution, in pixels. Default: 4, or the one that --init_from had reached.",
         RESOLUTIONS,
         optional=True,
     )
     stabilize_kimg: float = setting(
-        600.0, "Thousands of real images at a resolution after its fade-in.", _KIMG
+        600.0, "Thousands of real images to stabilize each resolution after its fade-in.", _KIMG
     )
     fade_in_kimg: float = setting(
-        600.0, "Thousands of real images over which a new layer pair fades in.", _KIMG
+        600.0, "Thousands of real images over which new layers fade in.", _KIMG
     )
     total_kimg: float = setting(
         15000.0,
-        "Thousands of real images in all; may change when a run goes on.",
+        "Thousands of real images in total; may change when a run resumes.",
         Bounds(0, _KIMG.upper, above=True),
     )
     batch_size: PerResolution = setting(
         PerResolution(((4, 16),)),
-        "Real images in a D step, over all devices: 16, or 4:128,8:128,16:64.",
+        "Real images per D step over all devices: 16, or by resolution 4:128,8:128,16:64.",
         BATCH_SIZES,
     )
     generator_learning_rate: PerResolution = setting(
         PerResolution(((4, 0.001),)),
-        "Adam's: 0.001, or 4:0.001,1024:0.0015.",
+        "Learning rate: 0.001, or by resolution 4:0.001,1024:0.0015.",
         _RATES,
         name="learning_rate",
     )
     discriminator_learning_rate: PerResolution = setting(
-        PerResolution(((4, 0.001),)), "Default: as --learning_rate.", _RATES, optional=True
+        PerResolution(((4, 0.001),)),
+        "Learning rate of the discriminator. Default: --learning_rate.",
+        _RATES,
+        optional=True,
     )
     tick_kimg: PerResolution = setting(
         PerResolution.parse(
             "4:160,8:140,16:120,32:100,64:80,128:60,256:40,512:20,1024:10", "tick_kimg"
         ),
-        "Thousands of real images between two reports.",
+        "Thousands of real images per tick: a line of metrics and a checkpoint.",
         Bounds(0.001, _KIMG.upper),
     )
     rampup_kimg: float = setting(
-        0.0, "Thousands of real images over which the learning rates rise.", _KIMG
+        0.0, "Thousands of real images over which the learning rates ramp up.", _KIMG
     )
 
     def __post_init__(self) -> None:

@@ -33,19 +33,23 @@ class LossConfig:
 
     name: str = setting("wgan_gp", "Loss.", choices=LOSSES, name="loss")
     gradient_penalty_weight: float = setting(
-        10.0, "Lambda of WGAN-GP; of non_saturating R1's gamma.", _WEIGHTS
+        10.0,
+        "Weight of the gradient penalty: lambda of WGAN-GP, gamma of R1 (non_saturating).",
+        _WEIGHTS,
     )
     gradient_target: float = setting(
         1.0,
-        "Gradient norm that the penalty pulls to; 750 for CIFAR-10.",
+        "Target of the gradient norm; 750 for CIFAR-10.",
         Bounds(0, 10**9, above=True),
     )
-    drift_weight: float = setting(0.001, "On the squared scores of reals.", _WEIGHTS)
-    label_weight: float = setting(1.0, "Of the AC-GAN term, with labels.", _WEIGHTS)
+    drift_weight: float = setting(
+        0.001, "Weight of the squared scores of reals (appendix A.1).", _WEIGHTS
+    )
+    label_weight: float = setting(1.0, "Weight of the AC-GAN loss, with labels.", _WEIGHTS)
     penalty_pixels: str = setting(
         "final",
-        "Measure the gradient's norm in pixels of the final resolution, as published, or of the "
-        "stage.",
+        "Pixels in which the gradient norm is measured: of the final resolution, as "
+        "published, or of the stage.",
         choices=("final", "stage"),
     )
 
@@ -67,26 +71,26 @@ class TrainingConfig:
     adam_beta_2: float = setting(0.99, "Decay of Adam's second moment.", _DECAYS)
     adam_epsilon: float = setting(1e-8, "Adam's epsilon.", Bounds(0, 1, above=True), has_flag=False)
     average_decay: float = setting(
-        0.999, "Of the running average of the generator's weights, per D step.", _DECAYS
+        0.999, "Decay of the running average of the generator's weights, per D step.", _DECAYS
     )
-    discriminator_repeats: int = setting(1, "D steps for each G step.", _REPEATS)
+    discriminator_repeats: int = setting(1, "D steps per G step.", _REPEATS)
     simultaneous_updates: bool = setting(
         False,
-        "Compute the G step with the discriminator from before the last D step (CIFAR-10).",
+        "Compute the G step with the discriminator as it was before the D step (CIFAR-10).",
     )
     minibatch_repeats: int = setting(
-        4, "Iterations before the schedule is looked at again.", _REPEATS
+        4,
+        "Iterations per call of the compiled step; the schedule advances between calls.",
+        _REPEATS,
     )
     keep_optimizer_state: bool = setting(False, "Carry Adam's moments into the next stage.")
     mirror_augment: bool = setting(False, "Flip half of the real images left to right.")
     precision: str = setting(
         "float32",
-        "Of most of the arithmetic; mixed_float16 with dynamic loss scaling.",
+        "Floating-point type; mixed_float16 scales the loss dynamically.",
         choices=PRECISIONS,
     )
-    jit_compile: bool = setting(
-        False, "Compile networks and gradients with XLA: for GPUs, where it fuses kernels."
-    )
+    jit_compile: bool = setting(False, "Compile with XLA; faster on GPUs.")
     seed: int = setting(1000, "Random seed for weights, latents and data order.", SEEDS)
 
     def __post_init__(self) -> None:

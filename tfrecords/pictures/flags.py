@@ -8,15 +8,15 @@ from tfrecords.common.bounds import Bounds
 from tfrecords.common.checked_flags import define_number, define_path, define_text
 from tfrecords.pictures.source import FITS, PictureOptions
 
-CHANNELS = flags.DEFINE_enum("channels", "rgb", ["rgb", "gray"], "Colour or grey.")
+CHANNELS = flags.DEFINE_enum("channels", "rgb", ["rgb", "gray"], "Color or grayscale.")
 BACKGROUND = define_text(
-    "background", "#ffffff", "Colour that shows through transparent pixels and fills bars."
+    "background", "#ffffff", "Color behind transparent pixels and of letterbox bars."
 )
 FIT = flags.DEFINE_enum(
     "fit",
     "crop",
     FITS,
-    "How pictures become square: cut to the middle, with bars added, or stretched.",
+    "How pictures become square: crop the center, add bars, or stretch.",
 )
 ALLOW_UPSCALING = flags.DEFINE_bool(
     "allow_upscaling",
@@ -26,16 +26,15 @@ ALLOW_UPSCALING = flags.DEFINE_bool(
 WHITE_LEVEL = define_number(
     "white_level",
     None,
-    "The number that becomes white in pictures of more than 8 bits a channel, such as 4095 for 12 "
-    "bits. Default: found by the pictures, and told.",
+    "Value of white in pictures of more than 8 bits per channel, such as 4095 for 12 "
+    "bits. Default: estimated from the pictures.",
     Bounds(0, 2**32, above=True),
 )
 LABELS = define_path(
     "labels",
     None,
-    "none; folders, whose first sub-folders are the classes; or the path of a CSV or JSON file of "
-    "labels. Default: those that the source has of its own, such as in a dataset.json; else, with "
-    "train.py --conditional, a folder's sub-folders.",
+    "none; folders (top-level subfolders are classes); or a CSV or JSON file of labels. "
+    "Default: the source's own labels, or subfolders with train.py --conditional.",
 )
 TFDS_DATA_DIR = define_path("tfds_data_dir", None, "Where TensorFlow Datasets keeps its files.")
 
