@@ -110,10 +110,7 @@ def describe(experiments: Iterable[Experiment], measured: Mapping[str, Measured]
 
 def to_markdown(experiments: Iterable[Experiment], measured: Mapping[str, Measured]) -> str:
     """Returns a table of published figures beside measured ones."""
-    rows = [
-        "| experiment | where | published | measured here | scale |",
-        "|---|---|---|---|---|",
-    ]
+    rows = ["| experiment | where | published | measured here | scale |", "|---|---|---|---|---|"]
     for one in experiments:
         published = "<br>".join(f"{name} {value}" for name, value in one.published) or "pictures"
         found = measured.get(one.name)

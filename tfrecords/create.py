@@ -33,10 +33,7 @@ _ENCODING = flags.DEFINE_enum(
     "Store pictures as PNG, which is smaller, or raw as in the published converter.",
 )
 _SHARD_MIB = define_number(
-    "shard_mib",
-    128,
-    "Maximum size of a file, in MiB.",
-    Bounds(1, 2**20, whole=True),
+    "shard_mib", 128, "Maximum size of a file, in MiB.", Bounds(1, 2**20, whole=True)
 )
 _PROCESSES = define_number(
     "processes",

@@ -49,10 +49,7 @@ BATCH_SIZE = define_per_resolution(
     BATCH_SIZES,
 )
 PRECISION = define_read(
-    "precision",
-    "float32",
-    f"Some of {', '.join(PRECISIONS)}.",
-    _read_precisions,
+    "precision", "float32", f"Some of {', '.join(PRECISIONS)}.", _read_precisions
 )
 FMAP_BASE = define_flag(NetworkConfig, "fmap_base", 2048)
 FMAP_MAX = define_flag(NetworkConfig, "fmap_max")

@@ -53,9 +53,7 @@ NETWORK = flags.DEFINE_enum(
     "network", "average_generator", ["average_generator", "generator"], "Which weights to score."
 )
 SAVED_MODEL = define_path(
-    "saved_model",
-    None,
-    "An export instead of --run_dir. It can run code: docs/security.md.",
+    "saved_model", None, "An export instead of --run_dir. It can run code: docs/security.md."
 )
 for name in ("run_dir", "data", "data_cache", "num_images", "eval_seed", "inception"):
     flags.declare_key_flag(name)

@@ -38,9 +38,7 @@ class LossConfig:
         _WEIGHTS,
     )
     gradient_target: float = setting(
-        1.0,
-        "Target of the gradient norm; 750 for CIFAR-10.",
-        Bounds(0, 10**9, above=True),
+        1.0, "Target of the gradient norm; 750 for CIFAR-10.", Bounds(0, 10**9, above=True)
     )
     drift_weight: float = setting(
         0.001, "Weight of the squared scores of reals (appendix A.1).", _WEIGHTS
@@ -75,8 +73,7 @@ class TrainingConfig:
     )
     discriminator_repeats: int = setting(1, "D steps per G step.", _REPEATS)
     simultaneous_updates: bool = setting(
-        False,
-        "Compute the G step with the discriminator as it was before the D step (CIFAR-10).",
+        False, "Compute the G step with the discriminator as it was before the D step (CIFAR-10)."
     )
     minibatch_repeats: int = setting(
         4,

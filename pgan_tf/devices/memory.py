@@ -1,11 +1,6 @@
 """The memory that a stage takes, by arithmetic. No TensorFlow."""
 
-from pgan_tf.config.networks import (
-    Layer,
-    discriminator_layers,
-    generator_layers,
-    winograd_pays,
-)
+from pgan_tf.config.networks import Layer, discriminator_layers, generator_layers, winograd_pays
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import TrainingConfig
 

@@ -24,12 +24,7 @@ Adam and operations on kernels do not count.
 
 import dataclasses
 
-from pgan_tf.config.networks import (
-    Layer,
-    discriminator_layers,
-    generator_layers,
-    multiplications,
-)
+from pgan_tf.config.networks import Layer, discriminator_layers, generator_layers, multiplications
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig, TrainingConfig
 from pgan_tf.planning.limits import images_in, reached_stages

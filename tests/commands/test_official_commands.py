@@ -65,11 +65,7 @@ def test_export_writes_a_published_network_in_every_format(tmp_path):
     assert set(drawing) == set(FORMATS)
     cases = [(name, kind) for name in ("base", "conditional") for kind in FORMATS]
     calls = [
-        (
-            f"--official_pkl={GOLDEN / name}.pkl",
-            f"--format={kind}",
-            f"--export_dir={name}-{kind}",
-        )
+        (f"--official_pkl={GOLDEN / name}.pkl", f"--format={kind}", f"--export_dir={name}-{kind}")
         for name, kind in cases
     ]
     for (name, kind), (status, out, err) in zip(

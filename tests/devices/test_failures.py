@@ -94,10 +94,7 @@ def test_a_smaller_batch_size_is_suggested_that_the_run_takes(
 )
 def test_out_of_memory_is_said_with_stage_batch_size_and_flag(error):
     words = r"stage 4 \(8→16 px, fade_in\) at batch size 8: give --batch_size=4:16,8:8,16:4, "
-    with (
-        pytest.raises(UserError, match=words),
-        readable_memory_errors(CONFIG, STAGES[3], 1),
-    ):
+    with pytest.raises(UserError, match=words), readable_memory_errors(CONFIG, STAGES[3], 1):
         raise error
 
 

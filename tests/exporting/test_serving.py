@@ -234,10 +234,7 @@ def test_without_classes_the_only_inputs_name_is_left_out(tmp_path):
         ({"instances": [{"latents": [0.0] * 65, "labels": ONE_CLASS}]}, "pgan", 400),
         ({"instances": [[0.0] * 64]}, "pgan", 400),
         (
-            {
-                "signature_name": "from_seed",
-                "instances": [{"seeds": 7.5, "labels": ONE_CLASS}],
-            },
+            {"signature_name": "from_seed", "instances": [{"seeds": 7.5, "labels": ONE_CLASS}]},
             "pgan",
             400,
         ),

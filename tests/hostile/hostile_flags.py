@@ -145,11 +145,7 @@ def call(main, positional, arguments):
     out, err = io.StringIO(), io.StringIO()
     sys.argv = ["command", *arguments]
     status = None
-    with (
-        flagsaver.flagsaver(),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
+    with flagsaver.flagsaver(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         for name in flags.FLAGS:
             flags.FLAGS[name].present = 0
         signal.alarm(SECONDS)

@@ -255,10 +255,7 @@ def test_a_folder_or_a_pipe_in_a_checkpoints_place_is_one_line(run_dir):
         assert_one_line(read, str(run_dir), words="a pipe")
 
 
-@pytest.mark.parametrize(
-    "contents",
-    [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", "half", "giant"],
-)
+@pytest.mark.parametrize("contents", [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", "half", "giant"])
 def test_a_sheet_that_is_no_picture_is_one_line(run_dir, contents):
     path = run_dir / "samples" / "fakes-00000.032.png"
     whole = path.read_bytes()

@@ -197,11 +197,7 @@ def test_five_training_iterations_equal_the_published(name, convolutions):
     strategy = tf.distribute.get_strategy()
     fast = convolutions != "plain"
     trained = state.build_state(case.stage(lod), config, strategy, fast=fast)
-    models = {
-        "G": trained.generator,
-        "D": trained.discriminator,
-        "Gs": trained.average_generator,
-    }
+    models = {"G": trained.generator, "D": trained.discriminator, "Gs": trained.average_generator}
     for network, model in models.items():
         case.set_weights(model, network[0], lod=lod)
     for optimizer in (trained.generator_optimizer, trained.discriminator_optimizer):

@@ -49,10 +49,7 @@ def normal(*shape, seed=0):
 
 def inputs(config, batch=4, seed=0):
     labels = np.eye(max(config.label_size, 1), config.label_size, dtype=np.float32)
-    return [
-        normal(batch, config.latent_size, seed=seed),
-        labels[np.arange(batch) % len(labels)],
-    ]
+    return [normal(batch, config.latent_size, seed=seed), labels[np.arange(batch) % len(labels)]]
 
 
 def enlarge(images):

@@ -39,10 +39,7 @@ def test_the_papers_networks_have_23_million_parameters_each():
     assert [
         round(count / 1e6, 1)
         for count in parameters(make_stages(config.schedule)[-1], config.network)
-    ] == [
-        23.1,
-        23.1,
-    ]
+    ] == [23.1, 23.1]
 
 
 @pytest.mark.parametrize("stage", [STAGES[0], STAGES[1]], ids=str)

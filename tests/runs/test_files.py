@@ -162,10 +162,7 @@ def test_a_folder_that_was_left_half_written_is_begun_anew(tmp_path):
 
 def test_a_folder_that_cannot_be_made_says_why(tmp_path):
     (tmp_path / "file").write_text("x")
-    with (
-        pytest.raises(NotADirectoryError),
-        files.whole_folder(str(tmp_path / "file" / "1")),
-    ):
+    with pytest.raises(NotADirectoryError), files.whole_folder(str(tmp_path / "file" / "1")):
         pass
 
 

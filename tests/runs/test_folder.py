@@ -57,10 +57,7 @@ def open_refused(run_dir, config=CONFIG):
 def test_a_new_folder_gets_flags_configuration_and_a_place_for_samples(tmp_path, below):
     run_dir = tmp_path / below
     open_run(str(run_dir), CONFIG, "--seed=1\n")
-    assert files(run_dir) == {
-        "flags.txt": b"--seed=1\n",
-        "config.json": CONFIG.to_json().encode(),
-    }
+    assert files(run_dir) == {"flags.txt": b"--seed=1\n", "config.json": CONFIG.to_json().encode()}
     assert (run_dir / "samples").is_dir()
     assert checkpoint_folder(str(run_dir)) == str(run_dir / "checkpoints")
 

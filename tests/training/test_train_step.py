@@ -273,9 +273,7 @@ def everything(trained):
     return trained.weights() | trained.optimizer_state()
 
 
-def test_simultaneous_updates_train_the_generator_against_the_discriminator_from_before(
-    one_device,
-):
+def test_simultaneous_updates_train_the_generator_against_the_discriminator_from_before(one_device):
     """Which is what it does, too, while the discriminator's learning rate is 0."""
     after, _ = run_steps(one_device, make_config(minibatch_repeats=1), sgd)
     still, _ = run_steps(one_device, make_config(minibatch_repeats=1), sgd, d_rate=0.0)

@@ -13,10 +13,7 @@ BACKGROUND = define_text(
     "background", "#ffffff", "Color behind transparent pixels and of letterbox bars."
 )
 FIT = flags.DEFINE_enum(
-    "fit",
-    "crop",
-    FITS,
-    "How pictures become square: crop the center, add bars, or stretch.",
+    "fit", "crop", FITS, "How pictures become square: crop the center, add bars, or stretch."
 )
 ALLOW_UPSCALING = flags.DEFINE_bool(
     "allow_upscaling",

@@ -58,10 +58,7 @@ def list_folder(folder: str) -> PictureFiles:
 
 
 def _walk(
-    folder: str,
-    prefix: str,
-    ancestors: frozenset[tuple[int, int]],
-    rejected: list[tuple[str, str]],
+    folder: str, prefix: str, ancestors: frozenset[tuple[int, int]], rejected: list[tuple[str, str]]
 ) -> Iterator[Found]:
     """Gives the pictures below folder/prefix; adds to `rejected`."""
     with os.scandir(os.path.join(folder, prefix)) as scan:

@@ -29,8 +29,7 @@ def by_little_cms(image, profile):
 
 
 @pytest.mark.parametrize(
-    ("primaries", "expected"),
-    [(P3, (0, 185, 22)), (ADOBE, (0, 181, 42)), (PROPHOTO, (0, 198, 0))],
+    ("primaries", "expected"), [(P3, (0, 185, 22)), (ADOBE, (0, 181, 42)), (PROPHOTO, (0, 198, 0))]
 )
 def test_an_embedded_profile_is_converted_to_srgb(primaries, expected):
     image = Image.new("RGB", (8, 8), GREEN)
