@@ -56,19 +56,13 @@ SEEDS = define_read(
 )
 LABELS = define_text("labels", None, "Classes to cycle through, by name or number, such as dog,3.")
 TRUNCATION = define_number(
-    "truncation",
-    1.0,
-    "Distance of latents from those of --truncation_seed; below 1 less variety.",
-    Bounds(0, 1),
+    "truncation", 1.0, "1: full variety; 0: only --truncation_seed's picture.", Bounds(0, 1)
 )
 TRUNCATION_SEED = define_number(
     "truncation_seed", 0, "Seed at the center of --truncation.", bounds.SEEDS
 )
 GRID = define_read(
-    "grid",
-    None,
-    "COLUMNSxROWS: one sheet of the seeds, or starting from a single one.",
-    requests.parse_grid,
+    "grid", None, "COLUMNSxROWS: one sheet, of the seeds or from one on.", requests.parse_grid
 )
 VIDEO = flags.DEFINE_enum(
     "video",

@@ -176,10 +176,7 @@ def train_in_folder(run: Run, weights: Weights | None) -> None:
         stage = try_heaviest_stage(config, run.info, run.strategy, bad_records)
         if workers.is_chief:
             print(f"Preflight: one iteration of stage {stage.number} ({stage}) fits", flush=True)
-    values = {flag.name: flag.value for flag in flags.FLAGS.get_key_flags_for_module(given)}
-    del values["dry_run"]
-    text = flags_text(values | {"run_dir": run.folder})
-    opening = functools.partial(open_run, run.folder, config, text)
+    opening = functools.partial(open_run, run.folder, config, given_flags(run.folder))
     images_shown = train(run, weights, opening if workers.is_chief else lambda: None)
     if workers.is_chief:
         print_what_next(run.folder, images_shown)
@@ -191,6 +188,13 @@ def print_dry_run(config: TrainingConfig, strategy: tf.distribute.Strategy) -> N
     print(f"Devices: {describe(strategy, given.STRATEGY.value, ALONE)}")
     kept = given.KEEP_CHECKPOINTS.value + (given.KEEP_BEST.value is not None)
     print(describe_run(config, strategy, kept))
+
+
+def given_flags(run_dir: str) -> str:
+    """Returns the flags of this run as the contents of its flags.txt."""
+    values = {flag.name: flag.value for flag in flags.FLAGS.get_key_flags_for_module(given)}
+    del values["dry_run"]
+    return flags_text(values | {"run_dir": run_dir})
 
 
 def print_what_next(run_dir: str, images_shown: int) -> None:

@@ -81,7 +81,7 @@ def test_flags_of_a_run_are_a_flagfile_that_makes_the_same_run(train, tmp_path):
         flags.FLAGS(["train.py", f"--flagfile={preset}", "--data=x", "--noequalized", "--seed=7"])
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "argv", ["train"])
-            text = train.flags_text("runs/x")
+            text = train.given_flags("runs/x")
         config = train.read_training_flags("x", 1024, 3, 0)
     (tmp_path / "flags.txt").write_text(text)
     assert config_of(train, f"--flagfile={tmp_path}/flags.txt") == config

@@ -60,6 +60,12 @@ def run(pictures, out):
     return time.monotonic() - began
 
 
+def chunks_done(out):
+    """How many lines the journal of a conversion into `out` has."""
+    journal = out.with_name("out.partial") / "journal.jsonl"
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
 def kill_and_compare(pictures, tmp_path, kills, seed):
     seconds = run(pictures, tmp_path / "undisturbed" / "out")
     out = tmp_path / "out"
@@ -68,10 +74,12 @@ def kill_and_compare(pictures, tmp_path, kills, seed):
         process = start(pictures, out)
         assert process.stdout.readline() == "begins\n"
         time.sleep(moment)
+        is_last = len(progress) == kills - 1
+        while is_last and process.poll() is None and chunks_done(out) < 2:
+            time.sleep(0.01)  # so that the run below has something to go on with
         process.kill()
         process.communicate(timeout=60)
-        journal = tmp_path / "out.partial" / "journal.jsonl"
-        progress.append(journal.read_bytes().count(b"\n") if journal.exists() else 0)
+        progress.append(chunks_done(out))
         if out.exists():  # it had been finished: begin another
             assert contents(out) == contents(tmp_path / "undisturbed" / "out")
             out.rename(tmp_path / f"finished-{len(progress)}")

@@ -43,6 +43,8 @@ class TemporaryPath:
     def __fspath__(self) -> str:
         return self._path
 
+    __str__ = __fspath__
+
     def __reduce__(self) -> tuple:
         return str, (self._path,)
 
