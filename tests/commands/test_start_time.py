@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.helpers.machine import slowness
 from tests.helpers.places import ROOT
 
 
@@ -22,5 +23,6 @@ def test_a_process_has_trained_after_15_seconds(tmp_path):
         check=True,
         capture_output=True,
     )
-    assert time.monotonic() - begin < 15
+    seconds = time.monotonic() - begin
+    assert seconds < 15 * slowness()
     assert list(tmp_path.glob("runs/*/checkpoints/*.npz"))
