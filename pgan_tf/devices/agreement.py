@@ -29,7 +29,7 @@ def gather(strategy: tf.distribute.Strategy, numbers: Sequence[int]) -> np.ndarr
     """
     replicas = strategy.num_replicas_in_sync
 
-    def own_row(context: tf.distribute.ValueContext) -> tf.Tensor:
+    def own_row(context: tf.distribute.experimental.ValueContext) -> tf.Tensor:
         rows = np.zeros((replicas, len(numbers)), np.int64)
         rows[context.replica_id_in_sync_group] = numbers
         return tf.constant(rows)
