@@ -18,7 +18,7 @@ from absl import flags
 from tqdm import tqdm
 
 from pgan_tf.commands import run_flags
-from pgan_tf.generating.exported import read_exported
+from pgan_tf.generating.sampler import read_exported
 from pgan_tf.metrics.by_name import NAMES, check_resolution, parse_names
 from pgan_tf.metrics.evaluation import Evaluation, Generated, read_generated
 from pgan_tf.metrics.score import Score
@@ -100,12 +100,12 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
 
 def score_saved_model(names: Sequence[str]) -> None:
     """Scores what export.py wrote."""
-    painter, generated = read_exported(SAVED_MODEL.value)
-    check_resolution(names, painter.resolution)
-    path = posixpath.join(painter.source, "scores.jsonl")
+    sampler, generated = read_exported(SAVED_MODEL.value)
+    check_resolution(names, sampler.resolution)
+    path = posixpath.join(sampler.source, "scores.jsonl")
     check_file_place(path, "--saved_model")
-    info = read_reals(painter.resolution, painter.num_channels, painter.label_size)
-    (scores,) = score_all(iter([generated]), 1, names, info, painter.resolution)
+    info = read_reals(sampler.resolution, sampler.num_channels, sampler.label_size)
+    (scores,) = score_all(iter([generated]), 1, names, info, sampler.resolution)
     with readable_errors(path):
         write_file(path, "".join(json.dumps(one.to_row()) + "\n" for one in scores).encode())
     print(f"{describe_scores(scores)}\n{counted(len(scores), 'score')} in {path}")
