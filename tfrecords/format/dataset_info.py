@@ -8,6 +8,7 @@ A resolution may be split into shards, `<name>-r05-00000-of-00016.tfrecords` and
 Our own also hold `dataset.json`, and `rejected.jsonl` where pictures were left out.
 """
 
+import mmap
 import os
 import re
 from collections.abc import Iterable
@@ -18,13 +19,13 @@ import numpy as np
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import counted
-from tfrecords.common.names import as_file_name, as_text, is_file_name
+from tfrecords.common.paths import check_regular_file, is_remote, read_bytes
+from tfrecords.common.text import as_file_name, as_text, counted, is_file_name
 from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME, read_details_file
-from tfrecords.format.label_array import class_numbers, load_labels
 from tfrecords.format.record import decode_record
 from tfrecords.format.record_file import FRAME_BYTES, BadRecordError, RecordFile, read_first_record
-from tfrecords.pictures.source import OneHot, label_line
+from tfrecords.pickles.npy import parse_npy
+from tfrecords.pictures.source import OneHot, label_line, row_blocks
 
 _FILE_PATTERN = re.compile(
     r"(?P<name>.+)-r(?P<log2>\d\d)(?:-(?P<shard>\d{5})-of-(?P<shards>\d{5}))?\.tfrecords"
@@ -93,7 +94,7 @@ def read_dataset_info(folder: str) -> DatasetInfo:
     labels_path, label_size = None, 0
     if f"{name}-rxx.labels" in names:
         labels_path = paths.join(folder, f"{name}-rxx.labels")
-        label_size = load_labels(labels_path, num_images).shape[1]
+        label_size = _load_labels(labels_path, num_images).shape[1]
     label_names = tuple(details.get("label_names", ()))
     if label_names and labels_path and len(label_names) != label_size:
         raise UserError(
@@ -123,21 +124,70 @@ def read_labels(info: DatasetInfo) -> np.ndarray:
     """
     if info.labels_path is None:
         return np.zeros((info.num_images, 0), np.float32)
-    return load_labels(info.labels_path, info.num_images)
+    return _load_labels(info.labels_path, info.num_images)
 
 
 def read_classes(info: DatasetInfo) -> np.ndarray | None:
-    """Returns `label_array.class_numbers` of the labels. Raises as `read_labels` does."""
-    return class_numbers(read_labels(info))
+    """Returns the class numbers of the labels. Raises as `read_labels` does."""
+    return _class_numbers(read_labels(info))
 
 
 def describe_labels(info: DatasetInfo) -> str:
     """Returns `label_line` of the labels. Raises as `read_labels` does."""
     labels = read_labels(info)
-    classes = class_numbers(labels)
+    classes = _class_numbers(labels)
     if classes is None:
         return label_line(labels, info.label_names)
     return label_line(OneHot(classes, info.label_size), info.label_names)
+
+
+def _load_labels(path: str, num_images: int) -> np.ndarray:
+    """Reads a file of labels, (num_images, label_size) numbers; raises UserError for another.
+
+    Of a local file only what is looked at is read: a class for each picture makes it large.
+    """
+    check_regular_file(path)
+    try:
+        if is_remote(path):
+            labels = parse_npy(read_bytes(path))
+        else:
+            labels = np.load(path, mmap_mode="r", allow_pickle=False)
+    except UserError:
+        raise
+    except Exception as error:  # a damaged header raises all sorts
+        raise UserError(
+            f"{path}: expected a .npy file of numbers, got {error}: copy it or make the dataset "
+            "again"
+        ) from error
+    if labels.ndim != 2 or labels.dtype.kind not in "fiub":
+        raise UserError(
+            f"{path}: expected one-hot rows, got {labels.dtype} of shape {labels.shape}"
+        )
+    if len(labels) != num_images:
+        raise UserError(
+            f"{path}: expected a row for each of {num_images} pictures, got {len(labels)}"
+        )
+    return labels
+
+
+def _class_numbers(labels: np.ndarray) -> np.ndarray | None:
+    """Returns the class of each row of (pictures, label_size), int64 (pictures,); -1 for none.
+
+    None without labels, and for rows that are not one-hot.
+    """
+    if not labels.shape[1]:
+        return None
+    mapped = getattr(labels, "_mmap", None)
+    classes = []
+    for block in row_blocks(labels):
+        is_one = block == 1
+        if not (is_one | (block == 0)).all() or (is_one.sum(axis=1) > 1).any():
+            return None
+        classes.append(np.where(is_one.any(axis=1), is_one.argmax(axis=1), -1))
+        # Gives back the memory of what was read of a file so far, where the system lets us.
+        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
+    return np.concatenate(classes)
 
 
 def _group_files(folder: str, names: Iterable[str]) -> tuple[str, dict[int, tuple[str, ...]]]:
