@@ -11,8 +11,7 @@ from pgan_tf.config.training import NetworkConfig
 from pgan_tf.exporting.manifest import free_version, write_version_manifest
 from pgan_tf.exporting.model_card import write_description
 from pgan_tf.runs.trained import Trained
-from tfrecords.common.files import whole_folder
-from tfrecords.common.locking import locked
+from tfrecords.common.files import locked, whole_folder
 from tfrecords.common.paths import writing
 
 

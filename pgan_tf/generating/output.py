@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place, write_file
 from tfrecords.common.paths import writing
-from tfrecords.pictures.picture_file import encode_picture, is_file_name
+from tfrecords.pictures.kinds import encode_picture, is_file_name
 
 
 def make_folder_of(path: str) -> None:

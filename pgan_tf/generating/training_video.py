@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pgan_tf.runs.log import describe_stage
 from pgan_tf.runs.sheets import Sheet, read_sheet
-from tfrecords.common.in_words import duration_in_words
+from tfrecords.common.text import duration_in_words
 
 _SHEET_WIDTH = 1024
 _CAPTION_HEIGHT = 40

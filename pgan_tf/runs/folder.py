@@ -20,8 +20,7 @@ import tensorflow as tf
 from pgan_tf.config.training import CHANGEABLE, TrainingConfig, differences
 from pgan_tf.runs.small_files import read_text
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import remove_partial_files, write_file
-from tfrecords.common.locking import locked
+from tfrecords.common.files import locked, remove_partial_files, write_file
 from tfrecords.common.paths import is_remote, list_names, writing
 
 # What an opening that was broken off may leave: not somebody else's files.

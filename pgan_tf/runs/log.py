@@ -16,7 +16,7 @@ from pgan_tf.runs.small_files import is_count, is_number, read_file
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import write_file
 from tfrecords.common.paths import writing
-from tfrecords.pictures.picture_file import encode_picture
+from tfrecords.pictures.kinds import encode_picture
 
 # What an iteration reports, each a mean over the global batch.
 METRICS = ("discriminator_loss", "generator_loss", "real_score", "fake_score", "gradient_norm")
