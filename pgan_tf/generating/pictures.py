@@ -1,6 +1,5 @@
 """Pictures of seeds as files: one for each, or a sheet."""
 
-import contextlib
 import posixpath
 from collections.abc import Iterator, Sequence
 
@@ -12,10 +11,10 @@ from pgan_tf.generating.interpolation import cycled
 from pgan_tf.generating.sampler import BATCH_SIZE, Sampler
 from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
 from pgan_tf.runs import sheets
-from pgan_tf.runs.files import what_to_do, write_file
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import check_file_place
-from tfrecords.pictures.picture_file import encode_picture, is_file_name
+from tfrecords.common.files import check_file_place, write_file
+from tfrecords.common.paths import writing
+from tfrecords.pictures.kinds import encode_picture, is_file_name
 
 
 def draw_seeds(
@@ -67,7 +66,7 @@ def write_picture(path: str, picture: np.ndarray) -> None:
     Whole or not at all. Raises UserError if it can't be written.
     """
     data = encode_picture(picture, path)
-    with writing(path):
+    with writing(f"--output={path}"):
         write_file(path, data)
 
 
@@ -90,21 +89,8 @@ def make_folder_of(path: str) -> None:
 
     Raises UserError if it can't be made, or the file can't be written.
     """
-    with writing(path):
+    with writing(f"--output={path}"):
         if posixpath.dirname(path):
             tf.io.gfile.makedirs(posixpath.dirname(path))
     if posixpath.basename(path):
         check_file_place(path, "--output")
-
-
-@contextlib.contextmanager
-def writing(path: str) -> Iterator[None]:
-    """Turns errors of the file system into UserError; drawing belongs outside."""
-    try:
-        yield
-    except (tf.errors.OpError, OSError) as error:
-        reason = getattr(error, "message", None) or str(error).splitlines()[0]
-        raise UserError(
-            f"--output: expected a place that can be written, got {path!r} ({reason}): "
-            f"{what_to_do(error)}"
-        ) from None

@@ -15,7 +15,7 @@ import tensorflow as tf
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.generating import interpolation
 from pgan_tf.generating.charts import Band, Line, draw_chart
-from pgan_tf.generating.pictures import make_folder_of, writing
+from pgan_tf.generating.pictures import make_folder_of
 from pgan_tf.generating.sampler import make_sampler
 from pgan_tf.generating.video import write_video
 from pgan_tf.metrics.score import Score, comparable_scores
@@ -24,13 +24,13 @@ from pgan_tf.networks import sampling
 from pgan_tf.networks.folded import fold
 from pgan_tf.runs import checkpoint, sheets, trained
 from pgan_tf.runs import folder as run_folder
-from pgan_tf.runs import history as run_history
-from pgan_tf.runs.files import write_file
+from pgan_tf.runs.log import describe_stage, read_metrics
 from pgan_tf.runs.small_files import read_file
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import temporary_folder
-from tfrecords.common.in_words import duration_in_words
-from tfrecords.pictures.picture_file import encode_picture
+from tfrecords.common.files import temporary_folder, write_file
+from tfrecords.common.paths import writing
+from tfrecords.common.text import duration_in_words
+from tfrecords.pictures.kinds import encode_picture
 
 _STAGE_PICTURES = 8
 _SMALLEST_SIDE = 64
@@ -90,19 +90,19 @@ def write_report(run_dir: str, path: str, clip_seconds: float) -> int:
     config = run_folder.read_config(run_dir)
     if config is None:
         raise UserError(f"--run_dir: expected a run folder with config.json, got {run_dir!r}")
-    metrics = run_history.read_metrics(run_dir)
-    samples = run_history.list_sheets(run_dir)
+    metrics = read_metrics(run_dir)
+    samples = sheets.list_sheets(run_dir)
     scores = read_scores(run_dir)
     # All that can be wrong is looked at before anything is drawn.
-    sheet, _ = run_history.read_sheet(samples[-1].path)
+    sheet, _ = sheets.read_sheet(samples[-1].path)
     reals_path = posixpath.join(run_dir, "samples", "reals.png")
-    reals = run_history.read_sheet(reals_path)[0] if tf.io.gfile.exists(reals_path) else None
+    reals = sheets.read_sheet(reals_path)[0] if tf.io.gfile.exists(reals_path) else None
     make_folder_of(path)
 
     name = posixpath.basename(run_dir.rstrip("/")) or run_dir
     last = metrics[-1]
     summary = (
-        f"{run_history.describe_stage(last)}, {last['kimg']:.1f} kimg, "
+        f"{describe_stage(last)}, {last['kimg']:.1f} kimg, "
         f"{duration_in_words(last.get('seconds', 0.0))} of training, on {config.dataset}"
     )
     body = [
@@ -131,7 +131,7 @@ def write_report(run_dir: str, path: str, clip_seconds: float) -> int:
         f"<title>{escape(name)}</title><style>{_STYLE}</style></head>"
         f"<body>{''.join(body)}</body></html>\n"
     )
-    with writing(path):
+    with writing(f"--output={path}"):
         write_file(path, page.encode())
     return len(page)
 
@@ -177,7 +177,7 @@ def stage_bands(metrics: list[dict[str, Any]]) -> list[Band]:
     bands: list[Band] = []
     for (_, phase), rows in itertools.groupby(metrics, itemgetter("resolution", "phase")):
         *_, last = rows
-        name = run_history.describe_stage(last).partition(",")[0]
+        name = describe_stage(last).partition(",")[0]
         start = bands[-1].end if bands else 0.0
         bands.append(Band(name, start, last["kimg"], phase == "fade_in"))
     return bands
