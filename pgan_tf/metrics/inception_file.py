@@ -20,8 +20,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_file
 from tfrecords.common.locking import locked
 from tfrecords.common.paths import read_whole
-from tfrecords.sources.archives import tar
-from tfrecords.sources.archives.entries import TAR_ERRORS
+from tfrecords.sources import tar
 
 GRAPH_NAME = "classify_image_graph_def.pb"
 URL = f"https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/{GRAPH_NAME}"
@@ -113,7 +112,7 @@ def _graph_in(contents: bytes, path: str) -> bytes:
                 return graph
     except UserError:
         raise
-    except (*TAR_ERRORS, OSError) as error:
+    except Exception as error:  # broken archives raise all sorts
         raise UserError(
             f"--inception: {path} is damaged ({error}): give another copy of the archive"
         ) from error

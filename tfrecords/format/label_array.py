@@ -8,7 +8,7 @@ import numpy as np
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import check_regular_file, is_remote, read_bytes
-from tfrecords.pickles.npy import parse_npy
+from tfrecords.pickles.arrays import parse_npy
 from tfrecords.pictures.source import row_blocks
 
 

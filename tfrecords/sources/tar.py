@@ -3,23 +3,33 @@
 import bz2
 import functools
 import gzip
-import io
 import lzma
 import os
 import posixpath
 import tarfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import IO, Any, BinaryIO, Self, cast
+from typing import IO, Any, Self
 
 import numpy as np
 
 from tfrecords.common.limits import check_expansion
 from tfrecords.common.paths import check_regular_file
 from tfrecords.pictures.kinds import HEAD_BYTES, kind_by_ending
-from tfrecords.sources.archives.entries import TAR_ERRORS, archive_error_on, clean_path
-from tfrecords.sources.listing import PictureFiles, is_hidden, why_left_out
-from tfrecords.sources.parts import TemporaryPath, file_identity, new_temporary_file, open_parts
+from tfrecords.sources.listing import (
+    PictureFiles,
+    check_text_size,
+    clean_path,
+    is_hidden,
+    why_skipped,
+)
+from tfrecords.sources.single_file import (
+    TemporaryPath,
+    file_identity,
+    new_temporary_file,
+    open_encoded,
+    user_error_on,
+)
 
 # Of what stands before a member: its long name, or its further attributes.
 _MOST_HEADER_BYTES = 2**18
@@ -55,10 +65,7 @@ class _Unpacked:
         self._file, self._packed, self._path, self._count = file, packed, path, 0
 
     def read(self, size: int) -> bytes:
-        try:
-            data = self._file.read(size)
-        except OSError as error:  # the archive's; that of writing elsewhere tells of the disk
-            raise tarfile.ReadError(str(error)) from error
+        data = self._file.read(size)
         self._count += len(data)
         check_expansion(self._count, self._packed, self._path)
         return data
@@ -69,7 +76,7 @@ def open_tar(path: str, file: IO[bytes] | None = None) -> Iterator[tarfile.TarFi
     """Opens an archive: one without compression to be read anywhere, another once, in order.
 
     `file` is the archive if it is open already. Raises UserError for one that unpacks to far more
-    than its size, a pipe or a device; OSError or one of `TAR_ERRORS` for one that is damaged.
+    than its size, a pipe or a device; any other error for one that is damaged.
     """
     if file is None:
         check_regular_file(path)
@@ -82,14 +89,19 @@ def open_tar(path: str, file: IO[bytes] | None = None) -> Iterator[tarfile.TarFi
                 yield archive
             return
         with opener(packed) as stream:
-            unpacked = _Unpacked(stream, size, path)
-            with tarfile.open(  # type: ignore[call-overload]  # of a stream it only reads
+            unpacked: Any = _Unpacked(stream, size, path)  # of a stream it only reads
+            with tarfile.open(
                 path, "r|", fileobj=unpacked, tarinfo=_Info, bufsize=_BLOCK_BYTES
             ) as archive:
                 yield archive
 
 
-def read_members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+def _find_opener(packed: IO[bytes]) -> Callable[[IO[bytes]], Any] | None:
+    start = packed.read(6)
+    return next((opener for magic, opener in _OPENERS.items() if start.startswith(magic)), None)
+
+
+def _read_members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """Gives the members in order, and keeps none. Raises as `open_tar` does."""
     last = -1
     while (member := archive.next()) is not None:
@@ -108,17 +120,17 @@ def read_named(
 
     Raises tarfile.ReadError for a file that is too large, and otherwise as `open_tar` does.
     """
-    for member in read_members(archive):
+    for member in _read_members(archive):
         name = posixpath.basename(member.name)
         if member.isreg() and name in names:
             if member.issparse() or member.size > most_bytes:
                 raise tarfile.ReadError(f"{name} has {member.size} bytes")
-            yield name, open_member(archive, member).read()
+            yield name, _open(archive, member).read()
 
 
-def open_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> io.BufferedReader:
+def _open(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Any:
     """Opens a member that is a regular file."""
-    return cast(io.BufferedReader, archive.extractfile(member))
+    return archive.extractfile(member)
 
 
 def find_in_tar(file: str) -> PictureFiles:
@@ -127,15 +139,18 @@ def find_in_tar(file: str) -> PictureFiles:
         compressed = _find_opener(packed) is not None
     if not compressed:
         return _find(file, None, file)
-    with new_temporary_file() as (spool, temporary):
-        return _find(file, spool, temporary)
+    with new_temporary_file() as (write, temporary):
+        return _find(file, write, temporary)
 
 
-def _find(file: str, spool: BinaryIO | None, holder: str | TemporaryPath) -> PictureFiles:
+def _find(
+    file: str, write: Callable[[bytes], object] | None, holder: str | TemporaryPath
+) -> PictureFiles:
     places: dict[str, tuple[int, int, int]] = {}  # start in the holder, size and time
     rejected: dict[str, str] = {}
-    with archive_error_on(file, *TAR_ERRORS), open_tar(file) as archive:
-        for member in read_members(archive):
+    written = 0
+    with open_tar(file) as archive:
+        for member in _read_members(archive):
             path, target = clean_path(member.name), clean_path(member.linkname)
             if is_hidden(path) or member.isdir():
                 continue
@@ -148,22 +163,33 @@ def _find(file: str, spool: BinaryIO | None, holder: str | TemporaryPath) -> Pic
                     rejected[path] = "a link" if link else "no regular file"
                 continue
             # One file for a look and for reading: a compressed archive does not go backwards.
-            opened = open_member(archive, member)
-            why = why_left_out(path, functools.partial(opened.peek, HEAD_BYTES), member.size)
+            opened = _open(archive, member)
+            why = why_skipped(path, functools.partial(opened.peek, HEAD_BYTES), member.size)
             if why:
                 rejected[path] = why
             elif why == "":
-                start = spool.tell() if spool else member.offset_data
-                if spool:
-                    spool.write(opened.read())
+                start = written if write else member.offset_data
+                if write:
+                    data = opened.read()
+                    write(data)
+                    written += len(data)
                 places[path] = start, member.size, int(member.mtime)
     paths = sorted(places)
     table = np.array([places[path] for path in paths], np.int64).reshape(-1, 3)
     entries = [[path, *row[1:]] for path, row in zip(paths, table.tolist(), strict=True)]
-    reader = functools.partial(open_parts, holder, table[:, 0].copy(), table[:, 1].copy(), file)
-    return PictureFiles(paths, [file_identity(file), entries], sorted(rejected.items()), reader)
+    return PictureFiles(
+        paths,
+        [file_identity(file), entries],
+        sorted(rejected.items()),
+        functools.partial(open_encoded, holder, table[:, 0].copy(), table[:, 1].copy(), file),
+        functools.partial(_read_text, file),
+    )
 
 
-def _find_opener(packed: IO[bytes]) -> Callable[[IO[bytes]], Any] | None:
-    start = packed.read(6)
-    return next((opener for magic, opener in _OPENERS.items() if start.startswith(magic)), None)
+def _read_text(file: str, path: str) -> bytes | None:
+    with user_error_on(f"{file}: its {path} cannot be read"), open_tar(file) as archive:
+        for member in _read_members(archive):
+            if clean_path(member.name) == path and member.isreg():
+                check_text_size(file, path, member.size)
+                return _open(archive, member).read()
+    return None

@@ -1,13 +1,13 @@
-"""Datasets that lie in one file, from which every process reads pictures by their places."""
+"""Datasets in a single file, from which every process reads pictures by their places."""
 
 import contextlib
 import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -15,18 +15,24 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.files import temporary_folder
 from tfrecords.common.in_words import size_in_words
 from tfrecords.common.limits import picture_too_large
+from tfrecords.common.names import printable
+from tfrecords.common.paths import reason
 from tfrecords.pictures.source import FileReader, Reader, Source, SourceFile
 
 
 @contextlib.contextmanager
-def user_error_on(message: str, *errors: type[Exception]) -> Iterator[None]:
-    """Turns what a damaged file raises into a UserError, `message: reason`, on one line."""
+def user_error_on(message: str, advice: str = "") -> Iterator[None]:
+    """Turns what a damaged file raises into a UserError, `message: reason: advice`.
+
+    It may raise anything: libraries believe what it says.
+    """
     try:
         yield
     except UserError:
         raise
-    except errors as error:
-        raise UserError(f"{message}: {' '.join(str(error).split())}") from error
+    except Exception as error:
+        why = " ".join((reason(error) or type(error).__name__).split())
+        raise UserError(f"{message}: {printable(why)[:200]}{advice}") from error
 
 
 class TemporaryPath:
@@ -50,42 +56,47 @@ class TemporaryPath:
 
 
 @contextlib.contextmanager
-def new_temporary_file() -> Iterator[tuple[BinaryIO, TemporaryPath]]:
-    """Gives a temporary file to write, and its path. Raises UserError if the disk is full."""
-    try:
+def new_temporary_file() -> Iterator[tuple[Callable[[Any], object], TemporaryPath]]:
+    """Gives a function that writes to a temporary file, and its path.
+
+    Writing raises UserError if the disk is full.
+    """
+    with _full_disk_error():
         temporary = TemporaryPath()
         with open(temporary, "wb") as file:
-            yield file, temporary
+            yield _full_disk_error()(file.write), temporary
+
+
+@contextlib.contextmanager
+def _full_disk_error() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         folder = tempfile.gettempdir()
         free = size_in_words(shutil.disk_usage(folder).free)
         raise UserError(
             f"{folder}: cannot write a temporary copy of the pictures, {free} are free: "
-            f"{error.strerror or error}: set TMPDIR to a folder with more space"
+            f"{reason(error)}: set TMPDIR to a folder with more space"
         ) from error
 
 
-def open_parts(
+def open_encoded(
     path: str | TemporaryPath, starts: np.ndarray, sizes: np.ndarray, name: str
 ) -> FileReader:
     """Opens encoded pictures that lie in one file; starts and sizes are (pictures,) int64, bytes.
 
     Errors call the file `name`.
     """
-    try:
+    with user_error_on(f"{name}: cannot be opened"):
         file = open(path, "rb")  # noqa: SIM115 - the reader keeps it
-    except OSError as error:
-        raise UserError(f"{name}: cannot be opened: {error.strerror}") from error
 
     def read(index: int) -> bytes:
-        start, size = int(starts[index]), int(sizes[index])
+        size = int(sizes[index])
         if too_large := picture_too_large(size):
             raise UserError(f"{name} picture {index}: {too_large}")
-        try:
-            file.seek(start)
+        with user_error_on(f"{name}: cannot be read"):
+            file.seek(int(starts[index]))
             data = file.read(size)
-        except OSError as error:
-            raise UserError(f"{name}: cannot be read: {error.strerror}") from error
         if len(data) != size:
             raise UserError(f"{name}: ends before picture {index}: was it changed?")
         return data
@@ -93,7 +104,7 @@ def open_parts(
     return read
 
 
-def open_arrays(
+def open_raw(
     path: str | TemporaryPath, shape: tuple[int, ...], name: str, offset: int = 0, padding: int = 0
 ) -> Reader:
     """Opens raw pictures of one size in one file, which it maps into memory: processes share it.
@@ -101,44 +112,37 @@ def open_arrays(
     They are uint8 (pictures, height, width) or (pictures, channels, height, width) from an offset
     in bytes on. On each side `padding` zeros are added. Errors call the file `name`.
     """
-    with user_error_on(f"{name}: cannot be opened", OSError, ValueError):
+    with user_error_on(f"{name}: cannot be opened"):
         pictures = np.memmap(os.fspath(path), np.uint8, "r", offset, shape)
 
     def read(index: int) -> np.ndarray:
-        picture = np.array(pictures[index])
-        if picture.ndim == 3:
-            picture = picture.transpose(1, 2, 0)
-        sides = ((padding, padding),) * 2 + ((0, 0),) * (picture.ndim - 2)
-        return np.pad(picture, sides) if padding else np.ascontiguousarray(picture)
+        picture = np.pad(pictures[index], [(0, 0)] * (len(shape) - 3) + [(padding, padding)] * 2)
+        return picture if picture.ndim == 2 else np.ascontiguousarray(picture.transpose(1, 2, 0))
 
     return read
 
 
 def file_identity(path: str) -> SourceFile:
     """Returns a local file as a part of `Source.identity`. Raises UserError if it is missing."""
-    try:
+    with user_error_on(f"{path}: cannot be read"):
         status = os.stat(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     return SourceFile(path, status.st_size, status.st_mtime_ns)
 
 
 def split_option(rest: str, choices: Sequence[str]) -> tuple[str, str]:
-    """Splits `PATH[:CHOICE]`, such as a part of a dataset; the default is the first choice."""
+    """Splits `PATH[:CHOICE]`, such as a split of a dataset; the default is the first choice."""
     path, _, choice = rest.rpartition(":")
     return (path, choice) if path and choice in choices else (rest, choices[0])
 
 
-def check_own_labels(labels: str | None, where: str) -> None:
-    """Refuses labels from folders or files: those need pictures that have paths."""
+def with_own_labels(source: Source, labels: str | None) -> Source:
+    """Returns the source with its labels if `labels` is None, without if it is `none`.
+
+    Raises UserError for others, from folders or files: those need pictures that have paths.
+    """
     if labels not in (None, "none"):
         raise UserError(
-            f"labels: its pictures have no paths, so {where} takes its own labels or 'none', "
-            f"got {labels!r}"
+            f"labels: its pictures have no paths, so {source.description} takes its own labels or "
+            f"'none', got {labels!r}"
         )
-
-
-def with_own_labels(source: Source, labels: str | None, where: str) -> Source:
-    """Returns the source with its labels if `labels` is None, without if it is `none`."""
-    check_own_labels(labels, where)
     return source if labels is None else replace(source, labels=None, label_names=())
