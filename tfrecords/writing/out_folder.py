@@ -1,9 +1,12 @@
 """The folder that a dataset is made in: whether it can be, its room, and how it gets there."""
 
+import contextlib
+import errno
 import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
@@ -18,7 +21,7 @@ from tfrecords.pictures.source import PictureOptions
 def normalize(out_dir: str) -> str:
     """Returns a folder's absolute path, without a slash at its end."""
     if not is_text(out_dir):  # TensorFlow could not open what is in it
-        raise UserError(f"{as_text(out_dir)}: expected a name in UTF-8: take another name")
+        raise UserError(f"{as_text(out_dir)}: expected a name in UTF-8: choose another name")
     return out_dir.rstrip("/") if is_remote(out_dir) else os.path.abspath(out_dir)
 
 
@@ -30,20 +33,32 @@ def check_out_dir(out_dir: str) -> None:
     if not paths.exists(out_dir) and not os.path.islink(out_dir):
         return
     if not paths.is_folder(out_dir):
-        raise UserError(f"{out_dir}: expected a folder to make, found a file: take another name")
+        raise UserError(f"{out_dir}: expected a folder to make, found a file: choose another name")
     if paths.list_names(out_dir):
         raise UserError(
-            f"{out_dir}: expected a new or empty folder, it holds files: "
-            "remove it or take another name"
+            f"{out_dir}: expected a new or empty folder, it holds files: remove it or choose "
+            "another name"
         )
+
+
+@contextlib.contextmanager
+def writing(out_dir: str) -> Iterator[None]:
+    """Turns errors of the file system into a UserError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(
+                f"{out_dir}: expected more room, the disk is full: make room and run the same "
+                "command again to resume"
+            ) from error
+        raise UserError(f"{out_dir}: cannot be written: {error.strerror or error}") from error
 
 
 def record_bytes(options: PictureOptions) -> int:
     """Returns an upper bound for the uncompressed records of one picture, in bytes."""
     overhead = 64  # of a frame and a message
-    return sum(
-        options.num_channels * resolution**2 + overhead for resolution in resolutions(options.side)
-    )
+    return sum(options.num_channels * side**2 + overhead for side in resolutions(options.side))
 
 
 def estimate_bytes(num_pictures: int, options: PictureOptions, encoding: str) -> int:
@@ -69,7 +84,7 @@ def check_free_disk(needed: int, out_dir: str, partial: str) -> None:
     if disk.free < needed and disk.total:  # else it is none, such as /proc
         raise UserError(
             f"{out_dir}: expected {size_in_words(needed)} of free disk, got "
-            f"{size_in_words(disk.free)}: make room or take a lower resolution"
+            f"{size_in_words(disk.free)}: make room or choose a lower resolution"
         )
 
 
@@ -97,7 +112,7 @@ def upload(staged: str, out_dir: str) -> None:
         files.remove(f"{out_dir}/{JOURNAL_NAME}")
     except Exception as error:  # TensorFlow's errors differ from file system to file system
         raise UserError(
-            f"{out_dir}: cannot be written: {paths.reason(error)}: give the same command again to "
-            "go on"
+            f"{out_dir}: cannot be written: {paths.reason(error)}: run the same command again to "
+            "resume"
         ) from error
     shutil.rmtree(os.path.dirname(staged))
