@@ -39,7 +39,7 @@ from tfrecords.common.checked_flags import define_path, define_text, not_with, r
 from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 
 METRICS = define_text(

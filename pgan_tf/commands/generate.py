@@ -36,9 +36,9 @@ from tfrecords.common.bounds import Bounds
 from tfrecords.common.checked_flags import define_number, define_path, define_read, define_text
 from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
-from tfrecords.pictures.picture_file import FORMATS, check_picture_name
+from tfrecords.pictures.kinds import FORMATS, check_picture_name
 from tfrecords.pictures.source import PictureOptions
 
 flags.adopt_module_key_flags(given)

@@ -29,7 +29,7 @@ from pgan_tf.networks.folded import Form, InferenceGenerator, fold
 from pgan_tf.runs.files import write_file
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
-from tfrecords.pictures.picture_file import encode_picture
+from tfrecords.pictures.kinds import encode_picture
 
 # Transposed convolutions, the least arithmetic, are slow in browsers.
 BROWSER_FORM: Form = "resize"

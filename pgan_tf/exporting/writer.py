@@ -15,8 +15,7 @@ from pgan_tf.exporting.model_card import write_description
 from pgan_tf.runs.files import what_to_do
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import whole_folder
-from tfrecords.common.locking import locked
+from tfrecords.common.files import locked, whole_folder
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from pgan_tf.runs.files import what_to_do, write_file
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place
-from tfrecords.pictures.picture_file import encode_picture, is_file_name
+from tfrecords.pictures.kinds import encode_picture, is_file_name
 
 
 def make_folder_of(path: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pgan_tf.runs.history import Sheet, describe_stage, read_sheet
-from tfrecords.common.in_words import duration_in_words
+from tfrecords.common.text import duration_in_words
 
 _SHEET_WIDTH = 1024
 _CAPTION_HEIGHT = 40

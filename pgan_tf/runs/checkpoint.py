@@ -32,8 +32,8 @@ from pgan_tf.runs.checkpoint_file import DAMAGED, ArrayFile, open_arrays, write_
 from pgan_tf.runs.files import what_to_do
 from pgan_tf.runs.metrics_file import METRICS
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import size_in_words
 from tfrecords.common.paths import list_names
+from tfrecords.common.text import size_in_words
 
 # The first versions counted stages from 0: `images-0000001000-stage-00.npz`.
 _NAME = re.compile(r"images-(\d{10,})-stage-(\d{2})(-of-\d{2})?\.npz", re.ASCII)

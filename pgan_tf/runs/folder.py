@@ -21,8 +21,7 @@ from pgan_tf.config.training import CHANGEABLE, TrainingConfig, differences
 from pgan_tf.runs.files import what_to_do, write_file
 from pgan_tf.runs.small_files import read_text
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import remove_partial_files
-from tfrecords.common.locking import locked
+from tfrecords.common.files import locked, remove_partial_files
 from tfrecords.common.paths import is_remote, list_names
 
 # What an opening that was broken off may leave: not somebody else's files.

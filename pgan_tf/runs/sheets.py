@@ -5,7 +5,7 @@ import numpy as np
 from pgan_tf.config.training import NetworkConfig
 from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
 from pgan_tf.runs.files import write_file
-from tfrecords.pictures.picture_file import encode_picture
+from tfrecords.pictures.kinds import encode_picture
 
 _SHEET_WIDTH, _SHEET_HEIGHT = 1024, 512  # about, in pixels
 

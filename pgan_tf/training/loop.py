@@ -22,7 +22,7 @@ from pgan_tf.training.state import grow_state
 from pgan_tf.training.step import TrainStep, make_train_step
 from pgan_tf.training.tick import Tick
 from pgan_tf.training.tolerance import DivergedError, check_iterations, check_records, go_back
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 
 
 def train(

@@ -11,7 +11,7 @@ from pgan_tf.data.reals import to_float
 from pgan_tf.networks import sampling
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.runs import sheets
-from tfrecords.pictures.picture_file import encode_picture
+from tfrecords.pictures.kinds import encode_picture
 
 SMALL = NetworkConfig(resolution=8, latent_size=6, label_size=3, fmap_base=32, fmap_max=6)
 

@@ -21,10 +21,9 @@ from pgan_tf.runs.folder import open_run
 from tests.helpers.exports import make_trained
 from tests.helpers.made_source import make_source, noise, options
 from tests.helpers.places import ROOT
-from tfrecords.common import files, locking
+from tfrecords.common import files
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import check_file_place, temporary_folder
-from tfrecords.common.locking import BusyError, locked
+from tfrecords.common.files import BusyError, check_file_place, locked, temporary_folder
 from tfrecords.writing.writer import write_dataset
 
 
@@ -180,7 +179,7 @@ def test_a_run_that_is_opened_again_removes_what_was_left_half_written(tmp_path)
 
 KILLED = """
 import os, signal, sys
-from tfrecords.common.locking import locked
+from tfrecords.common.files import locked
 from tfrecords.sources.parts import new_temporary_file
 with locked(sys.argv[1], "busy"):
     with new_temporary_file() as (file, path):
@@ -237,7 +236,7 @@ def test_a_lock_of_a_folder_that_was_put_elsewhere_is_none(tmp_path):
         return True
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(locking, "lock_descriptor", moved_meanwhile)
+        patch.setattr(files, "lock_descriptor", moved_meanwhile)
         with pytest.raises(BusyError), locked(folder, "busy"):
             pytest.fail("locked")
 

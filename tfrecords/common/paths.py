@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import size_in_words
-from tfrecords.common.names import printable
+from tfrecords.common.text import printable, size_in_words
 
 _KINDS = {
     stat.S_IFDIR: "a folder",

@@ -10,10 +10,10 @@ import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info
 from tfrecords.inspecting.inspection import Pictures, class_names
-from tfrecords.pictures.picture_file import check_picture_name, encode_picture
+from tfrecords.pictures.kinds import check_picture_name, encode_picture
 
 MAX_CLASSES = 32
 

@@ -11,7 +11,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_folder
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info
 from tfrecords.inspecting.inspection import Pictures, class_names, map_in_threads
-from tfrecords.pictures.picture_file import encode_picture
+from tfrecords.pictures.kinds import encode_picture
 
 # What some file systems do not take in a name.
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')

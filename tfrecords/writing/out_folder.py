@@ -10,9 +10,8 @@ from collections.abc import Iterator
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import size_in_words
-from tfrecords.common.names import as_text, is_text
 from tfrecords.common.paths import is_remote, load_gfile
+from tfrecords.common.text import as_text, is_text, size_in_words
 from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME
 from tfrecords.pictures.images import resolutions
 from tfrecords.pictures.source import PictureOptions

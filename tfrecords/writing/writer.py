@@ -16,9 +16,9 @@ from tqdm import tqdm
 from tfrecords.common.bounds import COUNTS, RESOLUTIONS, Bounds
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import put_in_place
-from tfrecords.common.in_words import counted
+from tfrecords.common.limits import count_processors
 from tfrecords.common.paths import is_remote
-from tfrecords.common.processors import count_processors
+from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.format.dataset_json import JOURNAL_NAME
 from tfrecords.format.identity import compute_fingerprint
