@@ -208,7 +208,7 @@ def test_an_empty_folder_is_filled_and_others_are_left_alone(tmp_path):
 
 def test_a_parent_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"file/out: cannot be written") as caught:
+    with pytest.raises(UserError, match=r"file/out: expected .*, got Not a directory") as caught:
         write_dataset(make_source(noise(3)), options(), str(tmp_path / "file" / "out"))
     assert "\n" not in str(caught.value)
 
@@ -225,11 +225,8 @@ def test_a_disk_that_is_too_small_is_found_out_before(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"options": options(48)}, "resolution: expected a power of two from 4 to 1024, got 48"),
-        (
-            {"options": options(2048)},
-            "resolution: expected a power of two from 4 to 1024, got 2048",
-        ),
+        ({"options": options(48)}, "resolution: expected a power of two .*, got 48"),
+        ({"options": options(2048)}, "resolution: expected a power of two .*, got 2048"),
         ({"options": options(8, 4)}, "channels: expected 1 or 3, got 4"),
         ({"options": options(8, fit="tile")}, "fit: expected crop or .*, got tile"),
         ({"encoding": "jpeg"}, "encoding: expected png or raw, got jpeg"),

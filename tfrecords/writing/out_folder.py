@@ -1,16 +1,13 @@
 """The folder that a dataset is made in: whether it can be, its room, and how it gets there."""
 
-import contextlib
-import errno
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.paths import is_remote, load_gfile
+from tfrecords.common.paths import is_remote, load_gfile, writing
 from tfrecords.common.text import as_text, is_text, size_in_words
 from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME
 from tfrecords.pictures.images import resolutions
@@ -38,20 +35,6 @@ def check_out_dir(out_dir: str) -> None:
             f"{out_dir}: expected a new or empty folder, it holds files: remove it or choose "
             "another name"
         )
-
-
-@contextlib.contextmanager
-def writing(out_dir: str) -> Iterator[None]:
-    """Turns errors of the file system into a UserError that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(
-                f"{out_dir}: expected more room, the disk is full: make room and run the same "
-                "command again to resume"
-            ) from error
-        raise UserError(f"{out_dir}: cannot be written: {error.strerror or error}") from error
 
 
 def record_bytes(options: PictureOptions) -> int:
@@ -102,16 +85,11 @@ def upload(staged: str, out_dir: str) -> None:
     """
     files = load_gfile()
     names = sorted(os.listdir(staged), key=lambda name: (name == JSON_NAME, name))
-    try:
+    with writing(out_dir, "; the same command resumes"):
         files.makedirs(out_dir)
         with files.GFile(f"{out_dir}/{JOURNAL_NAME}", "w") as journal:
             journal.write("{}\n")
         for name in names:
             files.copy(os.path.join(staged, name), f"{out_dir}/{name}", overwrite=True)
         files.remove(f"{out_dir}/{JOURNAL_NAME}")
-    except Exception as error:  # TensorFlow's errors differ from file system to file system
-        raise UserError(
-            f"{out_dir}: cannot be written: {paths.reason(error)}: run the same command again to "
-            "resume"
-        ) from error
     shutil.rmtree(os.path.dirname(staged))

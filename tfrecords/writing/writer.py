@@ -17,7 +17,7 @@ from tfrecords.common.bounds import COUNTS, RESOLUTIONS, Bounds
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import put_in_place
 from tfrecords.common.limits import count_processors
-from tfrecords.common.paths import is_remote
+from tfrecords.common.paths import is_remote, writing
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.format.dataset_json import JOURNAL_NAME
@@ -33,6 +33,7 @@ from tfrecords.writing.report import Tally, describe_rejected
 from tfrecords.writing.shards import Shards, undo_finish
 
 SHARD_BYTES = 2**27
+_RESUME = "; the same command resumes the conversion"
 
 # A chunk has at most as many bytes of uncompressed records, and at most as many pictures: after
 # an interruption no more than some chunks are converted again.
@@ -102,7 +103,7 @@ def _write_local(conversion: Conversion, out_dir: str, processes: int, strict: b
     size = out_folder.estimate_bytes(source.num_pictures, conversion.options, conversion.encoding)
     out_folder.check_free_disk(size, out_dir, partial)
     with contextlib.ExitStack() as stack:
-        with out_folder.writing(out_dir):
+        with writing(out_dir, _RESUME):
             journal = stack.enter_context(open_journal(partial, conversion.key()))
         try:
             _convert_and_finish(conversion, journal, out_dir, processes, strict)
@@ -119,7 +120,7 @@ def _convert_and_finish(
     conversion: Conversion, journal: Journal, out_dir: str, processes: int, strict: bool
 ) -> None:
     source, partial, notes = conversion.source, journal.folder, Tally()
-    with out_folder.writing(out_dir):
+    with writing(out_dir, _RESUME):
         shards = _open_shards(conversion, journal)
     with contextlib.closing(shards):
         if journal.restarted:
@@ -131,12 +132,12 @@ def _convert_and_finish(
             for chunk in chunks:
                 for name, note in chunk.notes:
                     notes.add(name, note)
-                with out_folder.writing(out_dir):
+                with writing(out_dir, _RESUME):
                     files = shards.write(chunk.frames)
                     end = chunk.task.start + len(chunk.task.indices)
                     journal.append(end, files, chunk.rejected)
                 _refuse(source, journal, strict)
-        with out_folder.writing(out_dir):
+        with writing(out_dir, _RESUME):
             conversion.write_rest(partial, shards.finish(source.name), journal.rejected)
             out_folder.check_out_dir(out_dir)  # another process may have made it meanwhile
             journal.close()
