@@ -76,7 +76,7 @@ def make_dataset(
 
     wanted = tf.data.Dataset.counter(dtype=tf.int64).map(find_wanted)
     met = None if bad_records is None else bad_records.first_positions(resolution, info.num_images)
-    if records.total_bytes <= memory_bytes:
+    if (records.ends - records.begins).sum() <= memory_bytes:
         found = _from_memory(records, wanted, images_shown, met)
     else:
         most = 0 if bad_records is None else bad_records.most
@@ -146,7 +146,7 @@ def _from_files(
         words = f"data: expected at most {most_damaged} damaged records, got more in a row"
         with tf.control_dependencies([tf.debugging.Assert(found >= 0, [words])]):
             if met is not None:  # those between the one that was wanted and the one found
-                total = records.num_pictures
+                total = len(records.file_of)
                 note(met, (number + tf.range((found - number) % total)) % total, position)
             return one, found, position
 

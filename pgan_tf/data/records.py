@@ -28,16 +28,6 @@ class Records:
     begins: np.ndarray  # (num_pictures,) int64, where its frame begins in the file, in bytes
     ends: np.ndarray  # (num_pictures,) int64, where it ends
 
-    @property
-    def num_pictures(self) -> int:
-        """How many pictures there are."""
-        return len(self.file_of)
-
-    @property
-    def total_bytes(self) -> int:
-        """The size of all frames."""
-        return int((self.ends - self.begins).sum())
-
 
 def check_resolutions(info: DatasetInfo, first: int, last: int) -> None:
     """Raises UserError if a dataset lacks a resolution that growing networks start or end at."""
@@ -114,7 +104,7 @@ def make_file_reader(records: Records, most_damaged: int) -> Callable[[tf.Tensor
     """
     paths, file_of = tf.constant(records.paths), tf.constant(records.file_of)
     begins, ends = tf.constant(records.begins), tf.constant(records.ends)
-    num_pictures = records.num_pictures
+    num_pictures = len(records.file_of)
 
     def read_own(picture: tf.Tensor) -> tf.data.Dataset:
         path, begin = paths[file_of[picture]][None], begins[picture]

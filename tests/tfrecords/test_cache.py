@@ -149,7 +149,7 @@ def test_pictures_that_are_left_out_are_told_of(pictures, tmp_path, capsys):
     info = prepare(str(pictures), str(tmp_path / "cache"), PictureOptions(8))
     assert (info.num_images, info.num_rejected) == (3, 1)
     out = capsys.readouterr().out
-    assert f"Left out 1 of 4 pictures, see {info.folder}/rejected.jsonl" in out
+    assert f"Skipped 1 of 4 pictures, see {info.folder}/rejected.jsonl" in out
 
 
 def test_shapes_and_errors(tmp_path):

@@ -12,7 +12,7 @@ import PIL
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_file, write_file
-from tfrecords.format.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME, read_details_file
+from tfrecords.format.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME, read_details
 from tfrecords.format.identity import digest_in_any_order
 from tfrecords.pictures.source import OneHot, PictureOptions, Source, row_blocks
 
@@ -53,10 +53,14 @@ class Conversion:
     def is_made(self, folder: str) -> bool:
         """True if a local folder holds a finished dataset of this conversion."""
         try:
-            details = read_details_file(os.path.join(folder, JSON_NAME))
+            details = read_details(folder)
         except UserError:
             return False
         return all(details.get(name) == value for name, value in self._details().items())
+
+    def all_rejected(self, rejected: Sequence[tuple[int, str, str]]) -> list[tuple[str, str]]:
+        """Returns (name, reason) of the source's rejected pictures, and these."""
+        return [*self.source.rejected, *((name, reason) for _, name, reason in rejected)]
 
     def write_rest(
         self, folder: str, files: list[dict[str, Any]], rejected: Sequence[tuple[int, str, str]]
@@ -77,12 +81,10 @@ class Conversion:
             labels = labels[kept].astype(np.float32)
         if labels is not None:
             files = [*files, _write_labels(folder, f"{source.name}-rxx.labels", labels)]
-        listed = [
-            {"picture": name, "reason": reason}
-            for name, reason in (*source.rejected, *((name, why) for _, name, why in rejected))
-        ]
+        listed = self.all_rejected(rejected)
         if listed:
-            lines = (json.dumps(one, ensure_ascii=False) + "\n" for one in listed)
+            rows = ({"picture": name, "reason": reason} for name, reason in listed)
+            lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             _write_text(folder, REJECTED_NAME, "".join(lines))
         details = {
             **self._details(),

@@ -127,7 +127,7 @@ def _convert_and_finish(
             print(f"{partial}: {journal.restarted}: starting over", flush=True)
         elif journal.position:
             print(f"{partial}: resuming after {counted(journal.position, 'picture')}", flush=True)
-        _refuse(source, journal, strict)
+        _refuse(conversion, journal, strict)
         with contextlib.closing(_convert(conversion, journal.position, processes)) as chunks:
             for chunk in chunks:
                 for name, note in chunk.notes:
@@ -136,7 +136,7 @@ def _convert_and_finish(
                     files = shards.write(chunk.frames)
                     end = chunk.task.start + len(chunk.task.indices)
                     journal.append(end, files, chunk.rejected)
-                _refuse(source, journal, strict)
+                _refuse(conversion, journal, strict)
         with writing(out_dir, _RESUME):
             conversion.write_rest(partial, shards.finish(source.name), journal.rejected)
             out_folder.check_out_dir(out_dir)  # another process may have made it meanwhile
@@ -145,7 +145,7 @@ def _convert_and_finish(
             with contextlib.suppress(FileNotFoundError):  # the same command has found it meanwhile
                 os.remove(os.path.join(out_dir, JOURNAL_NAME))
     lines = [f"{pictures}, {note}" for pictures, note in notes.lines()]
-    for line in lines + describe_rejected(_all_rejected(source, journal)):
+    for line in lines + describe_rejected(conversion.all_rejected(journal.rejected)):
         print(line, flush=True)
 
 
@@ -184,15 +184,12 @@ def _convert(conversion: Conversion, start: int, processes: int) -> Generator[Ch
             bar.update(len(chunk.task.indices))
 
 
-def _all_rejected(source: Source, journal: Journal) -> list[tuple[str, str]]:
-    return [*source.rejected, *((name, reason) for _, name, reason in journal.rejected)]
-
-
-def _refuse(source: Source, journal: Journal, strict: bool) -> None:
+def _refuse(conversion: Conversion, journal: Journal, strict: bool) -> None:
     """Ends a conversion, and keeps nothing, because of the pictures that were rejected."""
+    source = conversion.source
     if not strict and len(journal.rejected) < source.num_pictures:
         return
-    rejected = _all_rejected(source, journal)
+    rejected = conversion.all_rejected(journal.rejected)
     reasons = [f"{name}: {reason}" for name, reason in rejected[:3]]
     if strict and reasons:
         problem = f"{reasons[0]}; nothing is kept, as --strict asks for"
