@@ -22,8 +22,7 @@ from tqdm import tqdm
 
 from pgan_tf.metrics.metric import Metric
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import whole_file
-from tfrecords.common.locking import locked
+from tfrecords.common.files import locked, whole_file
 from tfrecords.common.paths import read_whole
 from tfrecords.sources.archives import tar
 from tfrecords.sources.archives.entries import TAR_ERRORS, archive_error_on
