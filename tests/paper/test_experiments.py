@@ -142,7 +142,7 @@ def test_figures_are_kept_and_shown(tmp_path):
     assert "120 s on 1 core)" in text
     assert "not measured" in to_markdown(EXPERIMENTS, kept)
     (tmp_path / "paper.json").write_text("{")
-    with pytest.raises(UserError, match=r"paper\.json: expected measured experiments"):
+    with pytest.raises(UserError, match=r"paper\.json: expected results"):
         read_results(path)
 
 
