@@ -14,7 +14,7 @@ from tfrecords.format.dataset_info import (
     is_dataset_folder,
     read_dataset_info,
 )
-from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME, read_details_file
+from tfrecords.format.dataset_json import REJECTED_NAME, read_details
 from tfrecords.format.identity import compute_fingerprint
 from tfrecords.pictures.defaults import fill_defaults
 from tfrecords.pictures.source import PictureOptions, Source, label_line
@@ -159,5 +159,4 @@ def _check_fits(info: DatasetInfo, data: str, options: PictureOptions, wants_lab
 
 def _holds(folder: str, fingerprint: str) -> bool:
     """True if a cached folder was made from just these pictures and options."""
-    path = paths.join(folder, JSON_NAME)
-    return paths.exists(path) and read_details_file(path).get("fingerprint") == fingerprint
+    return read_details(folder).get("fingerprint") == fingerprint

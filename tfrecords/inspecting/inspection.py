@@ -19,7 +19,7 @@ from tfrecords.common import paths
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted, size_in_words
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info
-from tfrecords.format.dataset_json import JSON_NAME, read_details_file
+from tfrecords.format.dataset_json import JSON_NAME, read_details
 from tfrecords.format.record import decode_record
 from tfrecords.format.record_file import BadRecordError, RecordFile
 
@@ -110,12 +110,6 @@ def map_in_threads(
                 bar.update(len(results))
     finally:
         executor.shutdown(cancel_futures=True)
-
-
-def read_details(folder: str) -> dict[str, Any]:
-    """Returns what `dataset.json` says, if there is one. Raises UserError if it is no such file."""
-    path = paths.join(folder, JSON_NAME)
-    return read_details_file(path) if paths.exists(path) else {}
 
 
 def class_names(info: DatasetInfo) -> tuple[str, ...]:

@@ -14,9 +14,9 @@ from tfrecords.common import paths
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import check_regular_file, read_whole
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info, read_labels
-from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME
+from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME, read_details
 from tfrecords.format.record_file import BadRecordError, RecordFile
-from tfrecords.inspecting.inspection import Pictures, map_in_threads, read_details
+from tfrecords.inspecting.inspection import Pictures, map_in_threads
 from tfrecords.pictures.images import build_pyramid
 
 _READ_BYTES = 2**22

@@ -12,7 +12,7 @@ import PIL
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_file, write_file
-from tfrecords.format.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME, read_details_file
+from tfrecords.format.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME, read_details
 from tfrecords.format.identity import digest_in_any_order
 from tfrecords.pictures.source import OneHot, PictureOptions, Source, row_blocks
 
@@ -53,7 +53,7 @@ class Conversion:
     def made(self, folder: str) -> bool:
         """True if a local folder holds a finished dataset of this conversion."""
         try:
-            details = read_details_file(os.path.join(folder, JSON_NAME))
+            details = read_details(folder)
         except UserError:
             return False
         return all(details.get(name) == value for name, value in self._details().items())
