@@ -85,7 +85,7 @@ def read_dataset_info(folder: str) -> DatasetInfo:
             "command again"
         )
     name, files = _group_files(folder, names)
-    details = read_details(folder) if JSON_NAME in names else {}
+    details = read_details(folder)
     if "files" in details:
         num_records = _check_sizes(folder, files, details["files"])
     else:
