@@ -57,7 +57,7 @@ from tfrecords.cache import prepare
 from tfrecords.common.checked_flags import define_read
 from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.identity import identify, in_words
 from tfrecords.pictures.flags import num_channels

@@ -15,7 +15,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from pgan_tf.planning import dry_run
-from pgan_tf.runs.metrics_file import METRICS
+from pgan_tf.runs.log import METRICS
 from pgan_tf.training import loop as training_loop
 from tests.helpers.places import ROOT
 from tests.helpers.source_helpers import save

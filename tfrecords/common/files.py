@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
+
+from filelock import lock_descriptor
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.locking import BusyError, locked
 from tfrecords.common.paths import check_regular_file, is_remote, load_gfile
 
 _ENDING = ".partial"
 _PREFIX = "partial-"
 _TEMPORARY = "pgan-tf-copy-"
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)  # of file systems that cannot flush folders
+
+
+class BusyError(UserError):
+    """Another process has the folder."""
 
 
 @contextlib.contextmanager
@@ -63,7 +70,7 @@ def copy_file(source: str, path: str) -> None:
 
 
 def check_file_place(path: str, argument: str) -> None:
-    """Checks, before the work that a file needs, that it can be written; writes nothing.
+    """Checks that a file can be written, before the work for it; writes nothing.
 
     Raises a UserError that begins with `argument` if its folder is missing or read-only, or
     something else than a file is there. Remote paths pass.
@@ -164,14 +171,14 @@ def remove(path: str) -> None:
 def temporary_folder() -> Iterator[str]:
     """Yields a folder below TMPDIR that is removed when the block ends.
 
-    It is locked until then. Folders that killed processes left behind are not, and are removed
-    now. Raises OSError if it cannot be made.
+    It is locked until then. Folders that killed processes left behind are removed first. Raises
+    OSError if it cannot be made.
     """
     parent = tempfile.gettempdir()
     for name in os.listdir(parent):
         left_over = os.path.join(parent, name)
         if name.startswith(_TEMPORARY):
-            # Another user's cannot be opened, nor removed.
+            # Another user's folder can be neither opened nor removed.
             with contextlib.suppress(BusyError), locked(left_over, "", make=False):
                 shutil.rmtree(left_over, ignore_errors=True)
     owner = os.getpid()
@@ -193,3 +200,52 @@ def _make_temporary() -> tuple[str, contextlib.ExitStack]:
             # Before the lock, another process may have taken it for a leftover.
             if os.path.isdir(folder):
                 return folder, lock.pop_all()
+
+
+@contextlib.contextmanager
+def locked(folder: str, busy: str, *, make: bool = True) -> Iterator[None]:
+    """Keeps other processes from a local folder; raises BusyError(busy) if one has it.
+
+    The lock is the operating system's, on the folder itself: it leaves no file, and ends with the
+    process, however that ends. Remote folders, and those on systems without such locks, are not
+    locked. With `make`, a missing folder is made, and removed again if nothing came into it.
+    """
+    made: list[Path] = []
+    try:
+        if make and not is_remote(folder):
+            made = [path for path in (Path(folder), *Path(folder).parents) if not path.exists()]
+            os.makedirs(folder, exist_ok=True)
+        descriptor = _open(folder)
+    except OSError:  # whoever writes the first file there says more
+        yield
+        return
+    try:
+        if not _lock(descriptor, folder):
+            raise BusyError(busy)
+        yield
+    finally:
+        os.close(descriptor)
+        for path in made:
+            with contextlib.suppress(OSError):  # it is not empty, or gone
+                path.rmdir()
+
+
+def _open(folder: str) -> int:
+    if os.name != "nt":
+        return os.open(folder, os.O_RDONLY)
+    # Windows opens no folders, and renames none with an open file in it.
+    digest = hashlib.sha256(os.path.realpath(folder).encode()).hexdigest()[:32]
+    path = os.path.join(tempfile.gettempdir(), f"pgan-tf-{digest}.lock")
+    return os.open(path, os.O_RDWR | os.O_CREAT)
+
+
+def _lock(descriptor: int, folder: str) -> bool:
+    try:
+        if not lock_descriptor(descriptor, blocking=False):
+            return False
+    except OSError:  # the file system has no locks
+        pass
+    try:  # Whoever had the lock may have moved or removed the folder meanwhile.
+        return os.name == "nt" or os.path.samestat(os.fstat(descriptor), os.stat(folder))
+    except OSError:
+        return False

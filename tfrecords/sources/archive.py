@@ -15,8 +15,8 @@ import numpy as np
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import check_expansion
-from tfrecords.common.names import printable
 from tfrecords.common.paths import check_regular_file
+from tfrecords.common.text import printable
 from tfrecords.pictures.kinds import HEAD_BYTES, kind_by_ending
 from tfrecords.pictures.source import FileReader, Source
 from tfrecords.sources.listing import (
@@ -43,8 +43,8 @@ def open_archive(file: str, labels: str | None = None) -> Source:
 
     Skips hidden entries, macOS's `__MACOSX` and other files. What is named like a
     picture but is no file, such as a link, is rejected. Of entries of one name the last
-    counts. The pictures of a compressed tar are copied to a temporary file, as only that
-    can be read in any order. For `labels` see `labels.files.find_labels`.
+    counts. A compressed tar is unpacked to a temporary file, as only that can be read in any
+    order. For `labels` see `labels.files.find_labels`.
 
     Raises UserError if it is damaged or encrypted, or holds no picture, or the labels do not fit.
     """

@@ -17,7 +17,7 @@ from tfrecords.pickles.arrays import plain, printable
 from tfrecords.pictures.source import Source, SourceFile, one_hot
 from tfrecords.sources import single_file
 from tfrecords.sources.archive import is_archive
-from tfrecords.sources.tar import open_tar, read_named
+from tfrecords.sources.tar import read_named
 
 # The largest, CIFAR-100's training pictures, takes a quarter of each.
 _MOST_OPERATIONS = 1_000_000
@@ -116,8 +116,8 @@ def _read_files(
     files: dict[str, bytes] = {}
     if is_archive(path):
         identity = [single_file.file_identity(path)]
-        with single_file.user_error_on(f"{kind}: {path}: cannot be read"), open_tar(path) as tar:
-            files.update(read_named(tar, wanted, _MOST_BYTES))
+        with single_file.user_error_on(f"{kind}: {path}: cannot be read"):
+            files.update(read_named(path, wanted, _MOST_BYTES))
     else:
         inside = os.path.join(path, _LAYOUTS[kind].folder)
         root = inside if os.path.isdir(inside) else path

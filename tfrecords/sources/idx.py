@@ -1,7 +1,6 @@
 """MNIST, Fashion-MNIST and their like as IDX files, and three of their digits as colors."""
 
 import functools
-import gzip
 import math
 import os
 import re
@@ -11,8 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.limits import check_expansion
-from tfrecords.common.paths import check_regular_file
+from tfrecords.common.paths import read_bytes
 from tfrecords.pictures.images import MAX_PIXELS
 from tfrecords.pictures.source import Reader, Source, one_hot
 from tfrecords.sources import single_file
@@ -21,7 +19,6 @@ from tfrecords.sources import single_file
 _DEFAULT_RGB_PICTURES = "200000"
 
 _RGB_SEED = 123
-_BLOCK_BYTES = 2**20
 _PADDING = 2  # pixels on each side, so that 28 px become 32, as in the published dataset
 _IMAGES_MAGIC, _LABELS_MAGIC = 2051, 2049
 _FASHION_NAMES = (
@@ -130,45 +127,27 @@ def _only_file(folder: str, split: str, what: str, dims: int) -> str:
 
 def _open_images(path: str) -> tuple[list[int], Callable[[], Reader]]:
     """Returns the shape, (pictures, height, width), and a `Source.open`."""
-    header = _read(path, 16)
+    raw = single_file.unpack(path)
+    header = read_bytes(str(raw), 16)
     magic, *shape = (int.from_bytes(header[at : at + 4]) for at in (0, 4, 8, 12))
-    num_bytes = 16 + math.prod(shape)
-    good = len(header) == 16 and magic == _IMAGES_MAGIC and 0 not in shape
-    if not good or math.prod(shape[1:]) > MAX_PIXELS:
+    if magic != _IMAGES_MAGIC or 0 in shape or math.prod(shape[1:]) > MAX_PIXELS:
         raise UserError(f"{path}: expected an IDX file of pictures: is it damaged?")
-    raw: str | single_file.TemporaryPath = path
-    if path.endswith(".gz"):
-        check_expansion(num_bytes, os.path.getsize(path), path)
-        on_error = single_file.user_error_on(f"{path}: cannot be read")
-        with single_file.new_temporary_file() as (write, raw), gzip.open(path) as packed, on_error:
-            left = num_bytes + 1  # what is more is enough to tell
-            while left and (block := packed.read(min(left, _BLOCK_BYTES))):
-                write(block)
-                left -= len(block)
-    if os.path.getsize(raw) != num_bytes:
+    num_bytes = os.path.getsize(raw) - 16
+    if num_bytes != math.prod(shape):
         raise UserError(
-            f"{path}: expected {shape[0]} pictures of {shape[1]}x{shape[2]}, got "
-            f"{os.path.getsize(raw) - 16} bytes: is it damaged?"
+            f"{path}: expected {shape[0]} pictures of {shape[1]}x{shape[2]}, got {num_bytes} "
+            "bytes: is it damaged?"
         )
     return shape, functools.partial(single_file.open_raw, raw, tuple(shape), path, 16, _PADDING)
 
 
 def _read_labels(path: str, num_pictures: int) -> np.ndarray:
-    data = _read(path, 8 + num_pictures + 1)
+    data = read_bytes(str(single_file.unpack(path)), 8 + num_pictures + 1)
+    magic, count = (int.from_bytes(data[at : at + 4]) for at in (0, 4))
     classes = np.frombuffer(data[8:], np.uint8)
-    count = int.from_bytes(data[4:8])
-    if int.from_bytes(data[:4]) != _LABELS_MAGIC or not count == len(classes) == num_pictures:
+    if magic != _LABELS_MAGIC or not count == len(classes) == num_pictures:
         raise UserError(
             f"{path}: expected an IDX file of {num_pictures} labels, got {len(classes)}: "
             "is it damaged?"
         )
     return classes
-
-
-def _read(path: str, size: int) -> bytes:
-    check_regular_file(path)
-    with (
-        single_file.user_error_on(f"{path}: cannot be read"),
-        gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file,
-    ):
-        return file.read(size)

@@ -1,23 +1,31 @@
 """Datasets in a single file, from which every process reads pictures by their places."""
 
+import bz2
 import contextlib
+import gzip
+import lzma
 import os
-import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import temporary_folder
-from tfrecords.common.in_words import size_in_words
-from tfrecords.common.limits import picture_too_large
-from tfrecords.common.names import printable
-from tfrecords.common.paths import reason
+from tfrecords.common.limits import check_expansion, picture_too_large
+from tfrecords.common.paths import check_regular_file, reason, writing
+from tfrecords.common.text import printable
 from tfrecords.pictures.source import FileReader, Reader, Source, SourceFile
+
+_BLOCK_BYTES = 2**18
+_OPENERS: dict[bytes, Callable[[IO[bytes]], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
 
 
 @contextlib.contextmanager
@@ -61,23 +69,35 @@ def new_temporary_file() -> Iterator[tuple[Callable[[Any], object], TemporaryPat
 
     Writing raises UserError if the disk is full.
     """
-    with _full_disk_error():
+    what = f"a temporary copy of the pictures in {tempfile.gettempdir()}"
+    on_error = writing(what, ", or set TMPDIR to a folder with more space")
+    with on_error:
         temporary = TemporaryPath()
         with open(temporary, "wb") as file:
-            yield _full_disk_error()(file.write), temporary
+            yield on_error(file.write), temporary
 
 
-@contextlib.contextmanager
-def _full_disk_error() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        folder = tempfile.gettempdir()
-        free = size_in_words(shutil.disk_usage(folder).free)
-        raise UserError(
-            f"{folder}: cannot write a temporary copy of the pictures, {free} are free: "
-            f"{reason(error)}: set TMPDIR to a folder with more space"
-        ) from error
+def unpack(path: str, packed: IO[bytes] | None = None) -> str | TemporaryPath:
+    """Returns a file's path, or for one packed by gzip, bzip2 or xz that of an unpacked copy.
+
+    `packed` is the file if it is open already. Raises UserError for one that is damaged or
+    unpacks to far more than its size, and for a pipe or a device.
+    """
+    check_regular_file(path)
+    on_error = user_error_on(f"{path}: cannot be read", ": is the archive complete?")
+    with on_error, packed or open(path, "rb") as packed:
+        start, size = packed.read(6), packed.seek(0, os.SEEK_END)
+        packed.seek(0)
+        opener = next((one for magic, one in _OPENERS.items() if start.startswith(magic)), None)
+        if not opener:
+            return path
+        count = 0
+        with new_temporary_file() as (write, temporary), opener(packed) as stream:
+            while block := stream.read(_BLOCK_BYTES):
+                count += len(block)
+                check_expansion(count, size, path)
+                write(block)
+        return temporary
 
 
 def open_encoded(
