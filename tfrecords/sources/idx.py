@@ -142,7 +142,8 @@ def _open_images(path: str) -> tuple[list[int], Callable[[], Reader]]:
 
 
 def _read_labels(path: str, num_pictures: int) -> np.ndarray:
-    data = read_bytes(str(single_file.unpack(path)), 8 + num_pictures + 1)
+    raw = single_file.unpack(path)  # a copy lives as long as this
+    data = read_bytes(str(raw), 8 + num_pictures + 1)
     magic, count = (int.from_bytes(data[at : at + 4]) for at in (0, 4))
     classes = np.frombuffer(data[8:], np.uint8)
     if magic != _LABELS_MAGIC or not count == len(classes) == num_pictures:

@@ -2,6 +2,7 @@
 
 import bz2
 import contextlib
+import functools
 import gzip
 import lzma
 import os
@@ -16,7 +17,7 @@ import numpy as np
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import temporary_folder
 from tfrecords.common.limits import check_expansion, picture_too_large
-from tfrecords.common.paths import check_regular_file, reason, writing
+from tfrecords.common.paths import open_file, reason, writing
 from tfrecords.common.text import printable
 from tfrecords.pictures.source import FileReader, Reader, Source, SourceFile
 
@@ -70,11 +71,11 @@ def new_temporary_file() -> Iterator[tuple[Callable[[Any], object], TemporaryPat
     Writing raises UserError if the disk is full.
     """
     what = f"a temporary copy of the pictures in {tempfile.gettempdir()}"
-    on_error = writing(what, ", or set TMPDIR to a folder with more space")
-    with on_error:
+    on_error = functools.partial(writing, what, ", or set TMPDIR to a folder with more space")
+    with on_error():
         temporary = TemporaryPath()
         with open(temporary, "wb") as file:
-            yield on_error(file.write), temporary
+            yield on_error()(file.write), temporary
 
 
 def unpack(path: str, packed: IO[bytes] | None = None) -> str | TemporaryPath:
@@ -83,16 +84,15 @@ def unpack(path: str, packed: IO[bytes] | None = None) -> str | TemporaryPath:
     `packed` is the file if it is open already. Raises UserError for one that is damaged or
     unpacks to far more than its size, and for a pipe or a device.
     """
-    check_regular_file(path)
-    on_error = user_error_on(f"{path}: cannot be read", ": is the archive complete?")
-    with on_error, packed or open(path, "rb") as packed:
+    with packed or open_file(path) as packed:
         start, size = packed.read(6), packed.seek(0, os.SEEK_END)
         packed.seek(0)
         opener = next((one for magic, one in _OPENERS.items() if start.startswith(magic)), None)
         if not opener:
             return path
         count = 0
-        with new_temporary_file() as (write, temporary), opener(packed) as stream:
+        on_error = user_error_on(f"{path}: cannot be read", ": is the archive complete?")
+        with new_temporary_file() as (write, temporary), on_error, opener(packed) as stream:
             while block := stream.read(_BLOCK_BYTES):
                 count += len(block)
                 check_expansion(count, size, path)
