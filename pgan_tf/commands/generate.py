@@ -25,8 +25,7 @@ from pgan_tf.generating.sampler import Sampler, make_sampler, open_saved_model
 from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
 from pgan_tf.generating.training_video import draw_training, training_size
 from pgan_tf.generating.video import check_format, write_video
-from pgan_tf.metrics.inception_file import read_inception_file
-from pgan_tf.metrics.inception_graph import InceptionGraph
+from pgan_tf.metrics.inception import open_inception
 from pgan_tf.runs.log import read_metrics
 from pgan_tf.runs.sheets import list_sheets
 from pgan_tf.runs.data import RunData, find_data, read_run_data
@@ -275,7 +274,7 @@ def write_neighbours(
     info, mirrored = find_training_pictures(sampler)
     measures = {"in pixels (root mean square, of 255)": neighbors.in_pixels}
     if INCEPTION.value:
-        inception = InceptionGraph(read_inception_file(INCEPTION.value, ""))
+        inception = open_inception(INCEPTION.value, "")
         measures["in Inception's features (root mean square)"] = lambda pictures: (
             inception(pictures).features
         )
