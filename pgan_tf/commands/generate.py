@@ -23,7 +23,7 @@ from pgan_tf.generating import interpolation, neighbors, parsing
 from pgan_tf.generating.pictures import check_folder_name, make_folder_of, write_picture
 from pgan_tf.generating.sampler import Sampler, make_sampler, open_saved_model
 from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
-from pgan_tf.generating.training_video import draw_training, training_size
+from pgan_tf.generating.video import draw_training, training_size
 from pgan_tf.generating.video import check_format, write_video
 from pgan_tf.metrics.inception import open_inception
 from pgan_tf.runs.log import read_metrics

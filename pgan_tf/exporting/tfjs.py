@@ -10,10 +10,18 @@ import os
 import posixpath
 import shlex
 
-from pgan_tf.exporting.gallery import check_place, default_name, is_name, read_list, write_list
+from pgan_tf.exporting.gallery import (
+    begin_page,
+    check_place,
+    default_name,
+    is_name,
+    read_list,
+    read_page,
+    write_list,
+    write_page,
+)
 from pgan_tf.exporting.manifest import free_version, list_versions, remove_version
 from pgan_tf.exporting.model_card import describe
-from pgan_tf.exporting.page_files import begin_page, read_page, write_page
 from pgan_tf.exporting.saved_model import make_signatures
 from pgan_tf.exporting.tfjs_graph import graph_model
 from pgan_tf.exporting.writer import (
