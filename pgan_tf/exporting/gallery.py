@@ -1,7 +1,5 @@
 """The web page in an export's folder: whose its files are, and which generators it shows."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import pathlib
@@ -13,27 +11,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from pgan_tf.exporting.manifest import (
-    MANIFEST,
-    Manifest,
-    digest_of,
-    is_version,
-    list_folder,
-    list_versions,
-    read_description,
-    read_manifest,
-    remove_left_over,
-    remove_unchanged,
-    source_of,
-    visible_names,
-    write_manifest,
-)
+from pgan_tf.exporting import manifest
+from pgan_tf.exporting.manifest import Manifest, digest_of, list_folder, visible_names
 from pgan_tf.exporting.model_card import describe
 from pgan_tf.runs.small_files import read_json
 from pgan_tf.runs.trained import Trained
-from tfrecords.common import files
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import write_file
+from tfrecords.common.files import remove, write_file
 
 # Built from demo/ by Vite.
 PAGE = pathlib.Path(__file__).parent / "page"
@@ -59,7 +43,7 @@ def read_page(export_dir: str) -> Digests:
     Hidden files, such as `.git`, do not count: no export touches them. Raises UserError if the
     folder holds what no export wrote, or a file of the page was changed.
     """
-    page = read_manifest(export_dir, "page")
+    page = manifest.read_manifest(export_dir, "page")
     visible = visible_names(export_dir)
     if page:
         known = page.files
@@ -83,19 +67,19 @@ def read_page(export_dir: str) -> Digests:
 
 
 def begin_page(export_dir: str, known: Digests) -> Digests:
-    """Writes down which files are about to be replaced, so that an end in between is made good.
+    """Writes down which files are replaced, for the next export if this one is killed.
 
-    What killed exports left is removed. Returns what the page may hold from now on.
+    Removes what killed exports left. Returns what the page may hold from now on.
     """
     tf.io.gfile.makedirs(posixpath.join(export_dir, "assets"))
     current = _digests(_current())
     both = {name: (*known.get(name, ()), *current.get(name, ())) for name in {**known, **current}}
-    for name in (*both, MANIFEST):
-        files.remove(posixpath.join(export_dir, f"{name}.partial"))
+    for name in (*both, manifest.MANIFEST):
+        remove(posixpath.join(export_dir, f"{name}.partial"))
     models = posixpath.join(export_dir, "models")
     for name in visible_names(models):
-        remove_left_over(posixpath.join(models, name))
-    write_manifest(export_dir, Manifest("page", both))
+        manifest.remove_left_over(posixpath.join(models, name))
+    manifest.write_manifest(export_dir, Manifest("page", both))
     return both
 
 
@@ -111,8 +95,8 @@ def write_page(export_dir: str, known: Digests) -> list[str]:
         if not tf.io.gfile.exists(path) or digest_of(path) not in digests[name]:
             write_file(path, contents)
     older = {name: known[name] for name in known if name not in current}
-    kept = remove_unchanged(export_dir, older)
-    write_manifest(export_dir, Manifest("page", digests))
+    kept = manifest.remove_unchanged(export_dir, older)
+    manifest.write_manifest(export_dir, Manifest("page", digests))
     return kept
 
 
@@ -130,8 +114,8 @@ def _is_older_export(export_dir: str, visible: list[str]) -> bool:
     """True if an export from before there were manifests wrote a page here."""
     if not {"index.html", "models.json", "models", "assets"} <= set(visible):
         return False
-    paths = [model["path"] for model in read_list(export_dir)]
-    return any(is_version(posixpath.join(export_dir, path)) for path in paths if "://" not in path)
+    paths = (model["path"] for model in read_list(export_dir) if "://" not in model["path"])
+    return any(manifest.is_version(posixpath.join(export_dir, path)) for path in paths)
 
 
 def default_name(trained: Trained) -> str:
@@ -149,8 +133,7 @@ def is_name(name: str) -> bool:
     return (
         all(map(_is_allowed, name))
         and bool(name.strip(".-"))
-        and not name.startswith(".")
-        and not name.endswith(".")
+        and "." not in (name[0], name[-1])
         and unicodedata.is_normalized("NFC", name)
         and len(name.encode()) <= _MOST_BYTES
     )
@@ -159,10 +142,9 @@ def is_name(name: str) -> bool:
 def check_place(
     export_dir: str, listed: list[dict[str, Any]], name: str, trained: Trained, *, chosen: bool
 ) -> None:
-    """Raises UserError if a generator would take another run's place without a word.
+    """Raises UserError if a generator would silently replace another run's.
 
-    So it would with a name of the same letters, small or capital. `chosen` says that the user gave
-    the name, and so means this place.
+    A name that differs in capitals only may be the same folder. `chosen`: the user gave the name.
     """
     known = {model["name"]: model["path"] for model in listed}
     models = posixpath.join(export_dir, "models")
@@ -175,7 +157,7 @@ def check_place(
             )
     if chosen or name not in taken:
         return
-    versions = list_versions(posixpath.join(models, name))
+    versions = manifest.list_versions(posixpath.join(models, name))
     path = known.get(name) or (f"models/{name}/{versions[-1]}" if versions else "")
     place = posixpath.join(export_dir, path)
     # What somebody removed is in nobody's way; a place elsewhere is somebody's own entry.
@@ -188,10 +170,7 @@ def check_place(
 
 
 def read_list(export_dir: str) -> list[dict[str, Any]]:
-    """Reads `models.json`: names and paths, and what somebody added; empty where there is none.
-
-    Raises UserError if it is damaged.
-    """
+    """Reads `models.json`, empty where there is none. Raises UserError if it is damaged."""
     path = posixpath.join(export_dir, _LIST)
     try:
         if not tf.io.gfile.exists(path):
@@ -223,10 +202,10 @@ def _as_text(models: list[dict[str, Any]]) -> bytes:
 
 
 def _is_of_run(folder: str, trained: Trained) -> bool:
-    manifest = read_manifest(folder, "version")
-    if manifest:
-        return manifest.source == source_of(trained)
-    known = read_description(folder)
+    written = manifest.read_manifest(folder, "version")
+    if written:
+        return written.source == manifest.source_of(trained)
+    known = manifest.read_description(folder)
     # As JSON gives it back, with lists for tuples.
     this = json.loads(json.dumps(describe(trained, "tfjs")))
     return all(key in known and known[key] == this[key] for key in _OF_A_RUN)

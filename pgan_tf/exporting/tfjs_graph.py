@@ -7,8 +7,6 @@ The package `tensorflowjs` does not install beside TensorFlow 2.20 and later. Of
 besides writing two things matter for a generator, and are here: see `_simplify`.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any

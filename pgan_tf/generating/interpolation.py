@@ -1,14 +1,9 @@
 """Interpolation in latent space, which is a sphere, and its videos (paper, §6.3).
 
-The generator first brings latents to length √latent_size (paper, appendix A.1), where nearly
-all of N(0, 1) lies: only their direction matters. So a straight line between two latents is
-followed as the great circle below it, and an average of latents is brought back to the sphere.
-
-The mean of all latents has no meaning here. It is the origin, the one point that lies in no
-direction, and a latent that is scaled towards it gives the same picture. Truncation, which trades
-variety for likeness, therefore needs a center that is itself on the sphere, and moves along great
-circles towards it: see `truncate`.
-
+The generator first normalizes latents to length √latent_size (paper, appendix A.1), where nearly
+all of N(0, 1) lies: only their direction matters. So latents are interpolated along great circles,
+and their average is brought back to the sphere. Their mean, the origin, lies in no direction, and
+scaling a latent towards it changes no picture: truncation needs another center, see `truncate`.
 Latents are `(..., latent_size)` float32.
 """
 
@@ -49,10 +44,9 @@ def slerp(begin: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
 
 
 def truncate(latents: np.ndarray, center: np.ndarray, truncation: float) -> np.ndarray:
-    """Draws latents towards a center: angles to it shrink to `truncation` times what they were.
+    """Draws latents towards a center, `(latent_size,)`: their angles to it are scaled.
 
-    The center is `(latent_size,)`; any direction is as good as any other. A truncation of 1 leaves
-    latents as they are, 0 puts all of them into the center.
+    A truncation of 1 changes nothing, 0 puts all of them into the center.
     """
     if truncation == 1:
         return latents
@@ -70,15 +64,15 @@ def truncated(sampler: Sampler, truncation: float, seed: int) -> Sampler:
 
 
 def walk_straight(keyframes: np.ndarray, position: float) -> np.ndarray:
-    """Goes along great circles from keyframe to keyframe, along the first axis, and back.
+    """Follows great circles through all keyframes, along the first axis, and back to the first.
 
-    The position in the loop is 0 to 1, both of which are the first keyframe.
+    The position in the loop is 0 to 1.
     """
     return slerp(*_around(keyframes, position))
 
 
 def mix_straight(keyframes: np.ndarray, position: float) -> np.ndarray:
-    """Does the same along straight lines: for labels."""
+    """Does the same along straight lines, for labels."""
     begin, end, share = _around(keyframes, position)
     return ((1 - share) * begin + share * end).astype(np.float32)
 

@@ -29,9 +29,7 @@ FORMATS = (".mp4", ".gif", ".webp")
 _MOST_GIF_FPS = 50
 
 # Of a frame of a sheet of samples.
-_SHEET_WIDTH = 1024
-_CAPTION_HEIGHT = 40
-_FONT_SIZE = 22
+_SHEET_WIDTH, _CAPTION_HEIGHT, _FONT_SIZE = 1024, 40, 22
 
 
 def check_format(path: str, fps: float) -> str:
@@ -50,8 +48,7 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
     """Draws a video, whole or not at all, to a local or remote file whose ending is its format.
 
     Frames are `(height, width, 1 or 3)` uint8, all of one size; for MP4 both even. GIF and WebP
-    play in a loop, and so does MP4 where a player is asked to. Raises UserError if there is no
-    such format, or the file can't be written.
+    loop. Raises UserError if there is no such format, or the file can't be written.
     """
     ending = check_format(path, fps)
     make_folder_of(path)
@@ -73,10 +70,9 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
 
 def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
     first = next(frames)
-    height, width = first.shape[:2]
     writer = _import_ffmpeg().write_frames(
         path,
-        (width, height),
+        first.shape[1::-1],
         fps=fps,
         codec="libx264",
         quality=None,
@@ -111,10 +107,7 @@ def _durations(num_frames: int, fps: float, parts: int) -> list[int]:
 
 
 class _Following:
-    """What Pillow's WebP writer asks of a picture of several frames, made as they are asked for.
-
-    A list of pictures would be in memory as a whole.
-    """
+    """A picture of several frames as Pillow's WebP writer reads one; a list would fill memory."""
 
     mode = "RGB"
 

@@ -207,7 +207,7 @@ def test_an_export_that_was_broken_off_is_made_good_by_the_next(at, web, monkeyp
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(gallery, "write_file", killed)
-        patch.setattr("pgan_tf.exporting.tfjs.write_list", lambda *_: killed("", b"", print))
+        patch.setattr("pgan_tf.exporting.gallery.write_list", lambda *_: killed("", b"", print))
         export(web, of_run("runs/one", 2))
     assert len(written) == at
     export(web, of_run("runs/one", 3))
