@@ -84,7 +84,7 @@ def begin_page(export_dir: str, known: Digests) -> Digests:
 
 
 def write_page(export_dir: str, known: Digests) -> list[str]:
-    """Writes the page, in the place of an older one; `index.html` last: it names the others.
+    """Writes the page; `index.html` last: it names the others.
 
     Returns the paths of files of an older page that were changed, and stay.
     """

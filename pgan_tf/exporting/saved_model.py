@@ -68,8 +68,7 @@ def make_signatures(generator: InferenceGenerator) -> dict[str, TfFunction]:
     - `serving_default`: `latents` float32 (batch, latent_size) → `images` float32
       (batch, height, width, channels), clipped to [-1, 1].
     - `png`: the same → `image_bytes`, (batch,) PNG files.
-    - `from_seed`: `seeds` int64 (batch,), 0 or more → `images`; a seed stands for the same
-      latents as in generate.py.
+    - `from_seed`: `seeds` int64 (batch,), 0 or more, as in generate.py → `images`.
 
     With classes each also takes `labels` float32 (batch, label_size), one-hot.
     """

@@ -27,12 +27,12 @@ _DEVIATIONS = 8
 def slerp(begin: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
     """Goes a share, 0 to 1, of the way along a great circle; lengths change evenly.
 
-    Between opposite latents there is no one shortest way, and a straight line is taken.
+    Opposite latents, which have no single great circle, are joined by a straight line.
     """
     lengths = [np.linalg.norm(vector, axis=-1, keepdims=True) for vector in (begin, end)]
     first, second = begin / np.maximum(lengths[0], 1e-12), end / np.maximum(lengths[1], 1e-12)
-    cosine = np.clip(np.sum(first * second, axis=-1, keepdims=True, dtype=np.float64), -1, 1)
-    angle = np.arccos(cosine)
+    cosine = np.sum(first * second, axis=-1, keepdims=True, dtype=np.float64)
+    angle = np.arccos(np.clip(cosine, -1, 1))
     sine = np.sin(angle)
     # On (nearly) the same line the great circle is the straight line.
     straight = sine < 1e-6
@@ -44,13 +44,9 @@ def slerp(begin: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
 
 
 def truncate(latents: np.ndarray, center: np.ndarray, truncation: float) -> np.ndarray:
-    """Draws latents towards a center, `(latent_size,)`: their angles to it are scaled.
-
-    A truncation of 1 changes nothing, 0 puts all of them into the center.
-    """
-    if truncation == 1:
-        return latents
-    return slerp(np.broadcast_to(center, latents.shape), latents, truncation)
+    """Scales the angles of latents to a center, `(latent_size,)`: 1 keeps them, 0 is the center."""
+    center = np.broadcast_to(center, latents.shape)
+    return latents if truncation == 1 else slerp(center, latents, truncation)
 
 
 def truncated(sampler: Sampler, truncation: float, seed: int) -> Sampler:
@@ -64,10 +60,7 @@ def truncated(sampler: Sampler, truncation: float, seed: int) -> Sampler:
 
 
 def walk_straight(keyframes: np.ndarray, position: float) -> np.ndarray:
-    """Follows great circles through all keyframes, along the first axis, and back to the first.
-
-    The position in the loop is 0 to 1.
-    """
+    """Returns the latents at a position, 0 to 1, of a loop of great circles through keyframes."""
     return slerp(*_around(keyframes, position))
 
 
@@ -148,7 +141,7 @@ def draw_walk(
 ) -> Iterator[np.ndarray]:
     """Yields the frames of a walk, `(height, width, channels)` uint8, enlarged by `scale`.
 
-    The last frame is not the first again, but comes before it.
+    The last frame comes before the first one, and does not repeat it.
     """
     frames_at_once = max(1, BATCH_SIZE // len(walk(0.0)[0]))
     positions = np.arange(num_frames) / num_frames

@@ -86,16 +86,10 @@ def find_neighbors(
 ) -> list[Neighbors]:
     """Looks through a dataset once, for the `count` pictures nearest to each sample.
 
-    Args:
-        samples: `(n, side, side, channels)` uint8; compared with pictures of the same side.
-        info: the dataset.
-        count: from 1 to the number of its pictures.
-        mirrored: whether mirror images of the dataset's pictures count, too.
-        measures: what is compared, by its name in words.
-
-    Raises:
-        UserError: the dataset has too few pictures, none of this resolution or channels, or
-            is damaged.
+    Samples are `(n, side, side, channels)` uint8, compared with pictures of the same side and, if
+    `mirrored`, their mirror images; `measures` are what is compared, by its name in words. Raises
+    UserError if the dataset has too few pictures, none of this resolution or channels, or is
+    damaged.
     """
     if not 1 <= count <= info.num_images:
         raise UserError(
@@ -109,23 +103,24 @@ def find_neighbors(
         )
     # A picture's mirror image is as far from a sample as the picture from the sample's.
     views = [samples, samples[:, :, ::-1]] if mirrored else [samples]
-    searches = [
-        NearestSearch(np.stack([view(one) for one in views]), count) for view in measures.values()
-    ]
+    searches = {
+        measure: NearestSearch(np.stack([view(one) for one in views]), count)
+        for measure, view in measures.items()
+    }
     pictures: dict[int, np.ndarray] = {}  # the nearest until now, by their numbers
     first = 0
     with tqdm(total=info.num_images, desc="Comparing", unit=" pictures", disable=None) as bar:
         for batch in read_in_order(info, samples.shape[1]):
-            for view, search in zip(measures.values(), searches, strict=True):
-                search.add(view(batch))
-            numbers = {number for search in searches for number in search.result().numbers.flat}
+            for measure, search in searches.items():
+                search.add(measures[measure](batch))
+            numbers = {n for search in searches.values() for n in search.result().numbers.flat}
             for number in numbers - pictures.keys():
                 pictures[number] = batch[number - first].copy()  # a view would keep the batch
             pictures = {number: pictures[number] for number in numbers}
             first += len(batch)
             bar.update(len(batch))
     found = []
-    for measure, search in zip(measures, searches, strict=True):
+    for measure, search in searches.items():
         nearest = search.result()
         rows = [
             [pictures[n][:, ::-1] if view else pictures[n] for n, view in zip(*row, strict=True)]

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import posixpath
+import string
 from collections.abc import Iterator
 from html import escape
 from operator import itemgetter
@@ -13,7 +14,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from pgan_tf.config.training import TrainingConfig
 from pgan_tf.generating import interpolation
 from pgan_tf.generating.charts import Band, Line, draw_chart
 from pgan_tf.generating.pictures import make_folder_of
@@ -42,7 +42,7 @@ _CHARTS = (
     ("Norm of its gradient", ("gradient_norm",)),
     ("Images per second", ("images_per_second",)),
 )
-_STYLE = pathlib.Path(__file__).with_suffix(".css")
+_PAGE = pathlib.Path(__file__).with_suffix(".html")
 
 
 def write_report(run_dir: str, path: str, clip_seconds: float) -> int:
@@ -63,37 +63,20 @@ def write_report(run_dir: str, path: str, clip_seconds: float) -> int:
     reals = sheets.read_sheet(reals_path)[0] if tf.io.gfile.exists(reals_path) else None
     make_folder_of(path)
 
-    name = posixpath.basename(run_dir.rstrip("/")) or run_dir
     last = metrics[-1]
     summary = (
         f"{describe_stage(last)}, {last['kimg']:.1f} kimg, "
         f"{duration_in_words(last.get('seconds', 0.0))} of training, on {config.dataset}"
     )
-    body = [
-        f"<h1>{escape(name)}</h1><p>{escape(summary)}</p>",
-        "<h2>Growth</h2><p>The same latents at the end of each stage.</p>",
-        *_draw_growth(run_dir),
-    ]
-    if clip_seconds:
-        body += [
-            "<h2>Interpolation</h2><p>A walk through the space of latents, in a loop.</p>",
-            _image(_draw_clip(run_dir, clip_seconds), "webp", "Pictures that turn into others"),
-        ]
-    body += [
-        "<h2>Curves</h2><p>Over thousands of images shown; every other stage is shaded.</p>"
-        '<div class="charts">',
-        *_draw_charts(metrics, scores),
-        "</div><h2>Samples</h2><p>The last sheet, as it stands.</p>",
-        _image(sheet, "png", "Samples of the generator"),
-    ]
-    if reals:
-        body += ["<p>Reals.</p>", _image(reals, "png", "Pictures it was trained on")]
-    body += ["<h2>Configuration</h2>", _draw_table(config)]
-    page = (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(name)}</title><style>\n{_STYLE.read_text()}</style></head>"
-        f"<body>{''.join(body)}</body></html>\n"
+    page = string.Template(_PAGE.read_text()).substitute(
+        name=escape(posixpath.basename(run_dir.rstrip("/")) or run_dir),
+        summary=escape(summary),
+        growth="".join(_draw_growth(run_dir)),
+        clip=_draw_clip(run_dir, clip_seconds) if clip_seconds else "",
+        charts="".join(_draw_charts(metrics, scores)),
+        sheet=_image(sheet, "png", "Samples of the generator"),
+        reals="<p>Reals.</p>" + _image(reals, "png", "Pictures it was trained on") if reals else "",
+        settings="".join(_draw_settings(json.loads(config.to_json()))),
     )
     with writing(f"--output={path}"):
         write_file(path, page.encode())
@@ -120,8 +103,8 @@ def _draw_growth(run_dir: str) -> Iterator[str]:
         yield f'<div class="stage"><div>{caption}</div>{picture}</div>'
 
 
-def _draw_clip(run_dir: str, seconds: float) -> bytes:
-    """Returns a walk through latents as an animated WebP file."""
+def _draw_clip(run_dir: str, seconds: float) -> str:
+    """Draws a walk through latents, an animated WebP picture."""
     sampler = make_sampler(trained.from_run(run_dir))
     num_frames = max(2, round(seconds * _CLIP_FPS))
     classes = list(range(max(1, sampler.label_size)))
@@ -132,7 +115,9 @@ def _draw_clip(run_dir: str, seconds: float) -> bytes:
     with temporary_folder() as folder:
         path = os.path.join(folder, "clip.webp")
         write_video(path, frames, num_frames, _CLIP_FPS)
-        return read_file(path)
+        picture = _image(read_file(path), "webp", "Pictures that turn into one another")
+    words = "<p>A walk through the space of latents, in a loop.</p>"
+    return f"<h2>Interpolation</h2>{words}{picture}"
 
 
 def stage_bands(metrics: list[dict[str, Any]]) -> list[Band]:
@@ -168,20 +153,13 @@ def _image(contents: bytes, kind: str, words: str) -> str:
     return f'<img alt="{escape(words)}" src="data:image/{kind};base64,{encoded}">'
 
 
-def _draw_table(config: TrainingConfig) -> str:
-    rows = "".join(
-        f"<tr><th>{escape(name).replace('_', '_<wbr>')}</th><td>{escape(text)}</td></tr>"
-        for name, text in _flatten(json.loads(config.to_json()))
-    )
-    return f"<table>{rows}</table>"
-
-
-def _flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, value in values.items():
-        if isinstance(value, dict) and value.keys() == {"steps"}:  # set by resolution
-            steps = (f"{size}:{number:g}" for size, number in value["steps"])
-            yield prefix + name, ", ".join(steps)
-        elif isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, str(value)
+def _draw_settings(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yields rows of a table, of nested settings by names such as `schedule.batch_size`."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value.keys() != {"steps"}:
+            yield from _draw_settings(value, f"{prefix}{key}.")
+            continue
+        if isinstance(value, dict):  # set by resolution
+            value = ", ".join(f"{size}:{number:g}" for size, number in value["steps"])
+        name = escape(prefix + key).replace("_", "_<wbr>")
+        yield f"<tr><th>{name}</th><td>{escape(str(value))}</td></tr>"
