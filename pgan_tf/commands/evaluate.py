@@ -32,14 +32,13 @@ from pgan_tf.metrics.score_log import (
 )
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.data import RunData, find_data, read_run_data
-from tfrecords.common.paths import writing
-from tfrecords.common.files import write_file
 from pgan_tf.runs.flags_file import located_flags
 from pgan_tf.runs.folder import checkpoint_folder, read_config
 from tfrecords.common.checked_flags import define_path, define_text, not_with, read_path
 from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import check_file_place
+from tfrecords.common.files import check_file_place, write_file
+from tfrecords.common.paths import writing
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 

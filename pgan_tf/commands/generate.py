@@ -27,14 +27,20 @@ from pgan_tf.generating.training_video import draw_training, training_size
 from pgan_tf.generating.video import check_format, write_video
 from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
-from pgan_tf.runs.log import read_metrics
-from pgan_tf.runs.sheets import list_sheets
 from pgan_tf.runs.data import RunData, find_data, read_run_data
 from pgan_tf.runs.folder import read_config
+from pgan_tf.runs.log import read_metrics
+from pgan_tf.runs.sheets import list_sheets
 from tfrecords.common import bounds
 from tfrecords.common.bounds import Bounds
-from tfrecords.common.checked_flags import define_number, define_path, define_read, define_text
-from tfrecords.common.checked_flags import not_with, only_with
+from tfrecords.common.checked_flags import (
+    define_number,
+    define_path,
+    define_read,
+    define_text,
+    not_with,
+    only_with,
+)
 from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
