@@ -56,10 +56,7 @@ SAVED_MODEL = define_path(
 
 # What to draw
 SEEDS = define_read(
-    "seeds",
-    None,
-    "Seeds of the latents, such as 3,7,100-199. Default: 0-31, for a slerp 0-7.",
-    parsing.parse_seeds,
+    "seeds", None, "Seeds such as 3,7,100-199. Default: 0-31, for a slerp 0-7.", parsing.parse_seeds
 )
 LABELS = define_text("labels", None, "Classes to cycle through, by name or number, such as dog,3.")
 TRUNCATION = define_number(
@@ -90,8 +87,7 @@ SMOOTHING = define_number(
 NEIGHBOURS = define_number(
     "neighbours",
     None,
-    "A sheet with each sample next to its nearest training pictures, this many. Default: "
-    "8 samples (--grid=1x8).",
+    "A sheet of samples, by default --grid=1x8, each next to so many nearest training pictures.",
     Bounds(1, 100, whole=True),
 )
 DATA = define_path("data", None, "Training pictures for --neighbours. Default: the run's.")

@@ -1,7 +1,6 @@
 """The flags of a run, which train.py and evaluate.py share, and what they say of its data."""
 
-from __future__ import annotations
-
+import itertools
 from collections.abc import Sequence
 
 from absl import flags
@@ -45,19 +44,13 @@ CONDITIONAL = flags.DEFINE_bool("conditional", False, "Train with class labels."
 # How to train
 STRATEGY = flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Devices.")
 KEEP_CHECKPOINTS = define_number(
-    "keep_checkpoints",
-    3,
-    "How many of the newest checkpoints to keep, besides one per stage.",
-    COUNTS,
+    "keep_checkpoints", 3, "Newest checkpoints to keep, besides one per stage.", COUNTS
 )
 MAX_BAD_RECORDS = define_number(
     "max_bad_records", 0, "How many damaged records may be skipped.", COUNTS_OR_NONE
 )
 MAX_BAD_STEPS = define_number(
-    "max_bad_steps",
-    100,
-    "How many iterations in a row may be skipped because of non-finite numbers.",
-    COUNTS_OR_NONE,
+    "max_bad_steps", 100, "Non-finite iterations in a row that may be skipped.", COUNTS_OR_NONE
 )
 DETERMINISTIC = flags.DEFINE_bool(
     "deterministic", False, "Bit-exact results, also through interruptions; can be slower."
@@ -70,6 +63,7 @@ PREFLIGHT = flags.DEFINE_bool(
 )
 
 # How to score
+_AT_LEAST_TWO = Bounds(2, COUNTS.upper, whole=True)
 EVAL_METRICS = define_text(
     "eval_metrics",
     None,
@@ -83,10 +77,7 @@ KEEP_BEST = flags.DEFINE_enum(
     "keep_best", None, NAMES, "One of --eval_metrics: its best checkpoint stays as best-METRIC.npz."
 )
 NUM_IMAGES = define_number(
-    "num_images",
-    None,
-    "Pictures in each set to score. Default: 2048, or half of the data.",
-    Bounds(2, COUNTS.upper, whole=True),
+    "num_images", None, "Pictures to score. Default: 2048, or half of the data.", _AT_LEAST_TWO
 )
 EVAL_SEED = define_number(
     "eval_seed", 0, "Of the choice of reals, latents, patches and directions.", SEEDS
@@ -97,6 +88,16 @@ INCEPTION = define_path(
     "Frozen Inception graph of 2015 (.pb or .tgz) for fid, kid, is, pr. Default: it is fetched. "
     "Another one is a program: docs/security.md.",
 )
+
+
+def flag_values(arguments: Sequence[str], name: str) -> list[str]:
+    """Returns the values that arguments give to a flag, as `--name=value` or `--name value`."""
+    values = []
+    for word, after in itertools.pairwise([*arguments, ""]):
+        flag, equals, value = word.partition("=")
+        if flag in (f"-{name}", f"--{name}"):
+            values.append(value if equals else after)
+    return values
 
 
 def picture_options() -> PictureOptions:
@@ -120,6 +121,4 @@ def make_comparison(
     """
     num_images = NUM_IMAGES.value or default_num_images(info)
     reals = RealPictures(info, resolution, num_images, EVAL_SEED.value, MAX_BAD_RECORDS.value)
-    checksum = inception.sha256 if inception else ""
-    metrics = make_metrics(names, reals, checksum)
-    return metrics, reals
+    return make_metrics(names, reals, inception.sha256 if inception else ""), reals
