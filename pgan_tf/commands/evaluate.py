@@ -17,7 +17,7 @@ from absl import flags
 from tqdm import tqdm
 
 from pgan_tf.commands import run_flags
-from pgan_tf.generating.exported import read_exported
+from pgan_tf.generating.sampler import read_exported
 from pgan_tf.metrics import score_log
 from pgan_tf.metrics.by_name import NAMES, check_resolution, parse_names
 from pgan_tf.metrics.evaluation import Evaluation, Generated, read_generated
@@ -27,7 +27,6 @@ from pgan_tf.runs.data import RunData, find_data, read_run_data
 from pgan_tf.runs.flags_file import located_flags
 from pgan_tf.runs.folder import checkpoint_folder, read_config
 from tfrecords.common.checked_flags import define_path, define_text, not_with, read_path
-from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place, write_file
 from tfrecords.common.paths import writing
@@ -92,12 +91,12 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
 
 def score_saved_model(names: Sequence[str]) -> None:
     """Scores what export.py wrote."""
-    painter, generated = read_exported(SAVED_MODEL.value)
-    check_resolution(names, painter.resolution)
-    path = posixpath.join(painter.source, "scores.jsonl")
+    sampler, generated = read_exported(SAVED_MODEL.value)
+    check_resolution(names, sampler.resolution)
+    path = posixpath.join(sampler.source, "scores.jsonl")
     check_file_place(path, "--saved_model")
-    info = read_reals(painter.resolution, painter.num_channels, painter.label_size)
-    (scores,) = score_all(iter([generated]), 1, names, info, painter.resolution)
+    info = read_reals(sampler.resolution, sampler.num_channels, sampler.label_size)
+    (scores,) = score_all(iter([generated]), 1, names, info, sampler.resolution)
     with writing(path):
         write_file(path, "".join(json.dumps(one.to_row()) + "\n" for one in scores).encode())
     print(f"{score_log.describe_scores(scores)}\n{counted(len(scores), 'score')} in {path}")
@@ -168,8 +167,3 @@ def with_flags_of_run(arguments: list[str]) -> list[str]:
     except ValueError:  # the flag itself will say so
         return arguments
     return [*located_flags(run_dir), *arguments]
-
-
-def start() -> None:
-    """Runs the command."""
-    run(main, complete=with_flags_of_run)

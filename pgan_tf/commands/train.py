@@ -54,7 +54,6 @@ from pgan_tf.training.run import Run
 from pgan_tf.training.tolerance import Tolerance
 from tfrecords.cache import prepare
 from tfrecords.common.checked_flags import define_read
-from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
@@ -216,8 +215,3 @@ def with_default_preset(arguments: list[str]) -> list[str]:
     if any(others) or set(data) - {"shapes"}:
         return expand_presets(arguments)
     return expand_presets(["--preset=shapes", *arguments])
-
-
-def start() -> None:
-    """Runs the command."""
-    run(main, complete=with_default_preset)

@@ -10,9 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.data.bad_records import BadRecords
+from pgan_tf.data.damage import BadRecords, readable_data_errors
 from pgan_tf.data.dataset import make_dataset
-from pgan_tf.data.errors import readable_data_errors
 from pgan_tf.data.order import pictures_at
 from pgan_tf.metrics.inception_graph import Inception
 from pgan_tf.metrics.metric import Collector, Metric

@@ -13,9 +13,8 @@ import tensorflow as tf
 
 from pgan_tf.config.schedule import Stage, make_stages, position_at
 from pgan_tf.config.training import TrainingConfig
-from pgan_tf.data.bad_records import BadRecords
+from pgan_tf.data.damage import BadRecords, readable_data_errors
 from pgan_tf.data.dataset import distribute
-from pgan_tf.data.errors import readable_data_errors
 from pgan_tf.devices.out_of_memory import readable_memory_errors
 from pgan_tf.devices.strategy import check_batch_sizes, make_strategy
 from pgan_tf.planning.flops import step_flops

@@ -15,8 +15,8 @@ import json
 import re
 from typing import Any
 
+from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.paths import read_whole
 from tfrecords.common.text import is_file_name, is_text
 
 JSON_NAME = "dataset.json"
@@ -29,12 +29,15 @@ _MOST_PICTURES = 2**48
 _NEEDED = ("name", "num_images", "label_names", "files")
 
 
-def read_details_file(path: str) -> dict[str, Any]:
-    """Reads a local or remote `dataset.json`, and checks all that is made use of.
+def read_details(folder: str) -> dict[str, Any]:
+    """Reads a folder's `dataset.json`, and checks all that is made use of; {} if it is missing.
 
     Raises UserError if it is none, or of a newer version, or what it tells makes no sense.
     """
-    text = read_whole(path, _MOST_BYTES)
+    path = paths.join(folder, JSON_NAME)
+    if not paths.exists(path):
+        return {}
+    text = paths.read_whole(path, _MOST_BYTES)
     try:
         details = json.loads(text)
         version = details["version"]

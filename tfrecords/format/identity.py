@@ -31,7 +31,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.files import write_file
 from tfrecords.common.paths import is_remote, load_gfile
 from tfrecords.format.dataset_info import DatasetInfo
-from tfrecords.format.dataset_json import JSON_NAME, read_details_file
+from tfrecords.format.dataset_json import read_details
 from tfrecords.format.record_file import RecordFile
 from tfrecords.pictures.source import OneHot, PictureOptions, Source, SourceFile, hash_rows
 
@@ -66,8 +66,7 @@ def identify(info: DatasetInfo, resolution: int, memory: str, *, with_labels: bo
     It is in `dataset.json`; where that is missing, or tells nothing of the files, these are read,
     once: see `digest_files` for `memory`. Raises UserError if one cannot be read.
     """
-    path = paths.join(info.folder, JSON_NAME)
-    details = read_details_file(path) if paths.exists(path) else {}
+    details = read_details(info.folder)
     known = {entry["file"]: entry.get("sha256") for entry in details.get("files", ())}
     content = details.get("content")
     content = content if isinstance(content, dict) else {}

@@ -25,7 +25,7 @@ from tfrecords.format.record_file import frame
 from tfrecords.pictures.images import build_pyramid, prepare_picture
 from tfrecords.pictures.source import PictureOptions, Reader
 
-# Chunks for each process that are being converted or wait for their turn to be written.
+# For each process: chunks that are being converted, or wait for their turn to be written.
 _CHUNKS_IN_FLIGHT = 3
 
 
@@ -75,8 +75,8 @@ def convert_all(
     """Converts chunks and yields them in order; close it to end the processes.
 
     `open_reader` is a source's `open`. Only a few more tasks are taken than chunks are yielded, so
-    that memory does not grow with the number of pictures. With `processes` 1 no other process
-    is started. Raises UserError if a process dies.
+    that memory does not grow with the number of pictures. With `processes` 1 this process
+    converts. Raises UserError if another dies.
     """
     if processes == 1:
         read = open_reader()
@@ -102,7 +102,7 @@ def convert_all(
         for future in waiting:
             future.cancel()
         for process, _ in workers:
-            process.kill()  # they are idle, or at work that nobody wants any more
+            process.kill()  # it is idle, or at work that nobody wants any more
         threads.shutdown()
         for process, connection in workers:
             process.join()
@@ -112,10 +112,10 @@ def convert_all(
 def _start_worker(setup: bytes) -> tuple[BaseProcess, Connection]:
     spawn = multiprocessing.get_context("spawn")
     connection, its_connection = spawn.Pipe()
-    process = spawn.Process(target=_work, args=(its_connection, setup), daemon=True)
-    with _without_main(setup):
-        process.start()
-    its_connection.close()  # the process has its own: when it dies, ours ends
+    with its_connection:  # the process has its own: when it dies, ours ends
+        process = spawn.Process(target=_work, args=(its_connection, setup), daemon=True)
+        with _without_main(setup):
+            process.start()
     return process, connection
 
 
@@ -126,9 +126,9 @@ def _convert_elsewhere(idle: queue.SimpleQueue[Connection], task: Task) -> Chunk
         answer = connection.recv()
     except (EOFError, OSError) as error:
         raise UserError(
-            "a process that converts pictures died, out of memory or of a picture that crashes "
-            f"its decoder, between {task.names[0]} and {task.names[-1]}: give the same command "
-            "again to go on, with fewer --processes or without that picture"
+            "a worker process died, out of memory or of a picture that crashes its decoder, "
+            f"between {task.names[0]} and {task.names[-1]}: run the same command again to resume, "
+            "with fewer --processes or without that picture"
         ) from error
     finally:
         idle.put(connection)
@@ -159,9 +159,9 @@ def _work(connection: Connection, setup: bytes) -> None:
 
 @contextlib.contextmanager
 def _without_main(setup: bytes) -> Iterator[None]:
-    """Keeps a process that starts from importing the command, and TensorFlow with it.
+    """Keeps a starting process from importing the main module, and TensorFlow with it.
 
-    It would import the parent's main module. Only sources that are defined there need that.
+    Only sources that are defined there need it.
     """
     if b"__main__" in setup:
         yield
