@@ -32,6 +32,7 @@ from tfrecords.common.files import check_file_place, write_file
 from tfrecords.common.paths import writing
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
+from tfrecords.pictures.flags import picture_options
 
 METRICS = define_text(
     "metrics",
@@ -141,7 +142,7 @@ def read_reals(resolution: int, num_channels: int, label_size: int) -> DatasetIn
 
     Raises UserError if it is not there, or another one.
     """
-    run_dir, options = run_flags.RUN_DIR.value, run_flags.picture_options()
+    run_dir, options = run_flags.RUN_DIR.value, picture_options(flags.FLAGS["resolution"].value)
     opened = recorded = None
     if run_dir:
         recorded, opened = read_run_data(run_dir), read_config(run_dir)

@@ -17,7 +17,6 @@ from tfrecords.common.bounds import COUNTS, COUNTS_OR_NONE, SEEDS, Bounds
 from tfrecords.common.checked_flags import define_number, define_path, define_text
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.pictures import flags as picture_flags
-from tfrecords.pictures.source import PictureOptions
 
 flags.adopt_module_key_flags(picture_flags)
 define_flags(NetworkConfig, ScheduleConfig, LossConfig, TrainingConfig)
@@ -98,11 +97,6 @@ def flag_values(arguments: Sequence[str], name: str) -> list[str]:
         if flag in (f"-{name}", f"--{name}"):
             values.append(value if equals else after)
     return values
-
-
-def picture_options() -> PictureOptions:
-    """Returns what becomes of each picture."""
-    return picture_flags.picture_options(flags.FLAGS["resolution"].value)
 
 
 def read_inception(names: Sequence[str]) -> InceptionGraph | None:

@@ -58,7 +58,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.identity import identify, in_words
-from tfrecords.pictures.flags import num_channels
+from tfrecords.pictures.flags import num_channels, picture_options
 
 flags.adopt_module_key_flags(given)
 
@@ -117,7 +117,7 @@ def train_on_workers(strategy: tf.distribute.Strategy, workers: Workers) -> None
         info = prepare(
             given.DATA.value,
             given.DATA_CACHE.value,
-            given.picture_options(),
+            picture_options(flags.FLAGS["resolution"].value),
             labels=given.LABELS.value or ("wanted" if given.CONDITIONAL.value else None),
             tfds_data_dir=given.TFDS_DATA_DIR.value,
             labels_note=labels_note,

@@ -222,16 +222,14 @@ def read_newest(folder: str) -> tuple[Checkpoint | None, list[str]]:
 
     Raises UserError if all of them are damaged, or one can't be read for another reason.
     """
-    damaged: list[str] = []
-    newest_error: DamagedError | None = None
+    errors: dict[str, DamagedError] = {}
     for path in reversed(list_checkpoints(folder)):
         try:
-            return read(path), damaged
+            return read(path), list(errors)
         except DamagedError as error:
-            newest_error = newest_error or error
-            damaged.append(path)
-    if newest_error:
-        raise newest_error
+            errors[path] = error
+    if errors:
+        raise next(iter(errors.values()))
     return None, []
 
 
@@ -270,8 +268,7 @@ def list_checkpoints(folder: str) -> list[str]:
 
 def latest(folder: str) -> str | None:
     """Returns the path of the checkpoint with the most images shown, or None."""
-    paths = list_checkpoints(folder)
-    return paths[-1] if paths else None
+    return next(reversed(list_checkpoints(folder)), None)
 
 
 def last_of_stages(folder: str) -> list[str]:
@@ -289,13 +286,7 @@ def _find(folder: str) -> list[tuple[int, int, str]]:
 
 
 def prune(folder: str, keep: int) -> None:
-    """Removes all checkpoints but the last `keep`, and the last one of each stage.
-
-    What a process that was killed left half-written goes, too.
-    """
-    for name in list_names(folder):
-        if name.endswith(".partial") and _NAME.fullmatch(name.removesuffix(".partial")):
-            tf.io.gfile.remove(posixpath.join(folder, name))
+    """Removes all checkpoints but the last `keep`, and the last one of each stage."""
     paths = list_checkpoints(folder)
     for path in set(paths) - set(paths[-keep:]) - set(last_of_stages(folder)):
         tf.io.gfile.remove(path)

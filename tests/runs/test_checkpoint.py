@@ -351,7 +351,7 @@ def test_pruning_keeps_the_last_ones_and_one_of_each_stage(tmp_path):
     assert left() == [first[-1], second[-1], third[-1]]
 
 
-def test_leftovers_are_never_taken_and_go_and_other_files_stay(tmp_path):
+def test_other_files_are_never_taken_and_stay(tmp_path):
     first, second = save_at(tmp_path, 100, 200, stage=LOWEST)
     leftover = tmp_path / "images-0000009999-stage-00.npz.partial"
     other = tmp_path / "notes.txt"
@@ -360,7 +360,7 @@ def test_leftovers_are_never_taken_and_go_and_other_files_stay(tmp_path):
     assert checkpoint.latest(str(tmp_path)) == second
     checkpoint.prune(str(tmp_path), keep=1)
     left = {str(file) for file in tmp_path.iterdir()}
-    assert left == {second, str(other)}
+    assert left == {second, str(leftover), str(other)}
     assert first not in left
 
 
