@@ -23,8 +23,7 @@ from pgan_tf.generating import interpolation, neighbors, parsing, pictures
 from pgan_tf.generating.sampler import Sampler, make_sampler, open_saved_model
 from pgan_tf.generating.training_video import draw_training, training_size
 from pgan_tf.generating.video import check_format, write_video
-from pgan_tf.metrics.inception_file import read_inception_file
-from pgan_tf.metrics.inception_graph import InceptionGraph
+from pgan_tf.metrics.inception import open_inception
 from pgan_tf.runs.data import RunData, find_data, read_run_data
 from pgan_tf.runs.folder import read_config
 from pgan_tf.runs.log import read_metrics
@@ -270,7 +269,7 @@ def write_neighbours(
         "in pixels (root mean square, of 255)": neighbors.in_pixels
     }
     if INCEPTION.value:
-        inception = InceptionGraph(read_inception_file(INCEPTION.value, ""))
+        inception = open_inception(INCEPTION.value, "")
         measures["in Inception's features (root mean square)"] = lambda images: (
             inception(images).features
         )

@@ -29,20 +29,15 @@ from tfrecords.pictures.source import PictureOptions, Reader
 _CHUNKS_IN_FLIGHT = 3
 
 
-@dataclass(frozen=True)
-class Task:
-    """A chunk to convert."""
-
-    start: int  # the position of its first picture in the dataset's order
-    indices: Sequence[int]  # of its pictures in the source
-    names: Sequence[str]  # what to call each of them
+# A chunk to convert: each picture's index in the source, and its name.
+Task = Sequence[tuple[int, str]]
 
 
 @dataclass(frozen=True)
 class Chunk:
     """A chunk, converted."""
 
-    task: Task
+    num_pictures: int
     frames: dict[int, list[bytes]]  # resolution to records, as they stand in a file, in order
     rejected: list[tuple[int, str, str]]  # without records: (index in the source, name, reason)
     notes: list[tuple[str, str]]  # what is doubtful about others: (name, note)
@@ -50,8 +45,8 @@ class Chunk:
 
 def convert_task(read: Reader, options: PictureOptions, encoding: str, task: Task) -> Chunk:
     """Reads and converts the pictures of one chunk, in order."""
-    chunk = Chunk(task, {}, [], [])
-    for index, name in zip(task.indices, task.names, strict=True):
+    chunk = Chunk(len(task), {}, [], [])
+    for index, name in task:
         notes: list[str] = []
         try:
             image = prepare_picture(read(index), options, name, notes.append)
@@ -127,7 +122,7 @@ def _convert_elsewhere(idle: queue.SimpleQueue[Connection], task: Task) -> Chunk
     except (EOFError, OSError) as error:
         raise UserError(
             "a worker process died, out of memory or of a picture that crashes its decoder, "
-            f"between {task.names[0]} and {task.names[-1]}: run the same command again to resume, "
+            f"between {task[0][1]} and {task[-1][1]}: run the same command again to resume, "
             "with fewer --processes or without that picture"
         ) from error
     finally:

@@ -9,7 +9,7 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 
 from tqdm import tqdm
 
@@ -27,7 +27,7 @@ from tfrecords.pictures.images import resolutions
 from tfrecords.pictures.source import FITS, PictureOptions, Source
 from tfrecords.writing import out_folder
 from tfrecords.writing.conversion import Conversion
-from tfrecords.writing.convert import Chunk, Task, convert_all
+from tfrecords.writing.convert import Chunk, convert_all
 from tfrecords.writing.journal import Journal, open_journal
 from tfrecords.writing.report import Tally, describe_rejected
 from tfrecords.writing.shards import Shards, undo_finish
@@ -80,7 +80,7 @@ def write_dataset(
     out_dir = out_folder.normalize(out_dir)
     fingerprint = fingerprint or compute_fingerprint(source, options)
     conversion = Conversion(source, options, shuffle, encoding, shard_bytes, fingerprint)
-    processes = min(processes or count_processors(), max(1, source.num_pictures))
+    processes = processes or count_processors()
     if not is_remote(out_dir):
         _write_local(conversion, out_dir, processes, strict)
         return read_dataset_info(out_dir)
@@ -134,7 +134,7 @@ def _convert_and_finish(
                     notes.add(name, note)
                 with writing(out_dir, _RESUME):
                     files = shards.write(chunk.frames)
-                    end = chunk.task.start + len(chunk.task.indices)
+                    end = journal.position + chunk.num_pictures
                     journal.append(end, files, chunk.rejected)
                 _refuse(conversion, journal, strict)
         with writing(out_dir, _RESUME):
@@ -168,20 +168,19 @@ def _convert(conversion: Conversion, start: int, processes: int) -> Generator[Ch
     """Converts the pictures from a position on, chunk by chunk, and shows progress."""
     source, options, order = conversion.source, conversion.options, conversion.order()
     size = max(1, min(_CHUNK_PICTURES, _CHUNK_BYTES // out_folder.record_bytes(options)))
-
-    def tasks() -> Iterator[Task]:
-        for position in range(start, len(order), size):
-            indices = order[position : position + size].tolist()
-            yield Task(position, indices, [source.picture_name(index) for index in indices])
-
-    processes = min(processes, max(1, -(-(len(order) - start) // size)))
-    chunks = convert_all(source.open, options, conversion.encoding, tasks(), processes)
+    starts = range(start, len(order), size)
+    tasks = (
+        [(index, source.picture_name(index)) for index in order[first : first + size].tolist()]
+        for first in starts
+    )
+    processes = min(processes, max(1, len(starts)))
+    chunks = convert_all(source.open, options, conversion.encoding, tasks, processes)
     # disable=None: no bar where nobody looks, in logs and pipes.
     bar = tqdm(total=len(order), initial=start, desc=source.name, unit=" pictures", disable=None)
     with bar, contextlib.closing(chunks):
         for chunk in chunks:
             yield chunk
-            bar.update(len(chunk.task.indices))
+            bar.update(chunk.num_pictures)
 
 
 def _refuse(conversion: Conversion, journal: Journal, strict: bool) -> None:
@@ -207,8 +206,6 @@ def _refuse(conversion: Conversion, journal: Journal, strict: bool) -> None:
 def _check(
     source: Source, options: PictureOptions, encoding: str, shard_bytes: int, processes: int | None
 ) -> None:
-    if options.resolution is None or options.allow_upscaling is None:
-        raise ValueError(f"options: expected settled ones, got {options}")
     RESOLUTIONS.check(options.resolution, "resolution")
     Bounds(1, 2**50, whole=True).check(shard_bytes, "shard_bytes")
     COUNTS.check(1 if processes is None else processes, "processes")
