@@ -24,7 +24,7 @@ from tfrecords.common.text import as_file_name, as_text, counted, is_file_name
 from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME, read_details
 from tfrecords.format.record import decode_record
 from tfrecords.format.record_file import FRAME_BYTES, BadRecordError, RecordFile, read_first_record
-from tfrecords.pickles.npy import parse_npy
+from tfrecords.pickles.arrays import parse_npy
 from tfrecords.pictures.source import OneHot, label_line, row_blocks
 
 _FILE_PATTERN = re.compile(
