@@ -9,7 +9,7 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
-from pgan_tf.config.preset_files import expand_presets
+from pgan_tf.config.flags import expand_presets
 from pgan_tf.config.schedule import make_stages, position_at
 from pgan_tf.config.training import NetworkConfig, differences
 from pgan_tf.devices.strategy import check_batch_sizes

@@ -201,7 +201,7 @@ def test_a_run_that_is_too_short_for_its_resolution_says_which_one_it_reaches():
     short = ScheduleConfig(resolution=16, stabilize_kimg=1, fade_in_kimg=1, total_kimg=3.5)
     assert describe_end(short).startswith(
         "Too short for 16 px: 3.5 kimg end in stage 4 of 5 (8→16 px, at alpha 0.50); 16 px are "
-        "reached after 4 kimg: give --total_kimg=MORE"
+        "reached after 4 kimg: give a larger --total_kimg"
     )
     shorter = dataclasses.replace(short, total_kimg=2.5)
     assert "end in stage 3 of 5 (8 px);" in describe_end(shorter)

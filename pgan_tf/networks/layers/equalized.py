@@ -44,15 +44,12 @@ class EqualizedConv2D(_Equalized):
     """A convolution with equalized learning rate (paper, §4.1), stride 1, same padding.
 
     `resample="up"` is nearest-neighbor upsampling and then the convolution, `"down"` the
-    convolution and then a 2x2 average. The stored kernel stays 3x3 either way.
-
-    Kernels are laid out (height, width, in, out); `"up"` is a transposed convolution, laid out
-    (height, width, out, in) and rotated by 180 degrees as in `keras.layers.Conv2DTranspose`.
+    convolution and then a 2x2 average; `kernel_size` stays 3 either way. Kernels are laid out
+    (height, width, in, out); `"up"` is a transposed convolution, laid out (height, width, out, in)
+    and rotated by 180 degrees as in `keras.layers.Conv2DTranspose`.
 
     Call: `(batch, height, width, in)` float → `(batch, height', width', filters)`,
     where height' is height, twice or half of it.
-
-    `kernel_size` is taps along one side; 3 when resampling.
     """
 
     def __init__(
@@ -102,5 +99,5 @@ class EqualizedDense(_Equalized):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Multiplies and adds the bias."""
         kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
-        outputs = self.multiply(tf.reshape(inputs, (-1, kernel.shape[0])), kernel * self.constant)
-        return tf.reshape(outputs, (-1, *self.units)) + bias
+        x = tf.reshape(inputs, (-1, kernel.shape[0]))
+        return tf.reshape(self.multiply(x, kernel * self.constant), (-1, *self.units)) + bias

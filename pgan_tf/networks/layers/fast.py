@@ -56,8 +56,8 @@ class FastProduct(_Fast):
 def speed_up(model: keras.Model, *, winograd: bool) -> None:
     """Makes a model's layers compute the same in less time.
 
-    `winograd` uses Winograd's algorithm where it pays: on CPUs, since libraries for GPUs choose
-    for themselves. It computes in float32 whatever it is given.
+    `winograd` uses Winograd's algorithm, in float32 always, where it pays: on CPUs, since
+    libraries for GPUs choose for themselves.
     """
     for layer in model.layers:
         if isinstance(layer, EqualizedConv2D):
@@ -86,17 +86,13 @@ def shared_kernels(model: keras.Model) -> Iterator[None]:
 
 def choose_winograd(x: tf.Tensor, kernel: tf.Tensor, resample: Resample) -> Winograd | None:
     """Winograd's algorithm where it is faster than `convolve(x, kernel, resample)`, else None."""
-    sides = x.shape[1:3]
-    if None in sides:
+    if None in x.shape[1:3]:
         return None
-    convolved = [2 * side if resample == "up" else side for side in sides]
-    if any(side % 2 for side in convolved) or not winograd_pays(
-        tuple(kernel.shape),
-        max(convolved),
-        resamples=resample is not None,
-        bfloat16=x.dtype == tf.bfloat16,
-    ):
+    sides = [2 * side if resample == "up" else side for side in x.shape[1:3]]
+    shape, resamples, bfloat16 = tuple(kernel.shape), resample is not None, x.dtype == tf.bfloat16
+    pays = winograd_pays(shape, max(sides), resamples=resamples, bfloat16=bfloat16)
+    if not pays or any(side % 2 for side in sides):
         return None
     # At 4x4 pixels the kernels are the larger part: fewer points to evaluate them at.
-    large = min(convolved) > 4 and not any(side % 4 for side in convolved)
+    large = min(sides) > 4 and not any(side % 4 for side in sides)
     return Winograd(4 if large else 2, resample)

@@ -113,7 +113,7 @@ def _data_matrix(size: int, plan: Winograd) -> np.ndarray:
     points = plan.tile + 2
     matrix: np.ndarray = np.zeros((points, upsampled // plan.tile, upsampled + 2))
     for tile in range(upsampled // plan.tile):
-        matrix[:, tile, tile * plan.tile :][:, :points] = _evaluation(plan.tile)
+        matrix[:, tile, tile * plan.tile :][:, :points] = _transforms(plan.tile)[0]
     matrix = matrix[:, :, 1:-1].reshape(-1, upsampled)  # the border's zeros
     if plan.resample == "up":
         matrix = matrix @ np.repeat(np.eye(size), 2, axis=0)
@@ -123,12 +123,9 @@ def _data_matrix(size: int, plan: Winograd) -> np.ndarray:
 @functools.cache
 def _inverse_matrix(size: int, plan: Winograd) -> np.ndarray:
     """Pixels x (points, tiles): from products at the points to a row of the layer's outputs."""
-    convolved = 2 * size if plan.resample == "up" else size
-    points, tiles = plan.tile + 2, convolved // plan.tile
-    matrix: np.ndarray = np.zeros((tiles, plan.tile, points, tiles))
-    for tile in range(tiles):
-        matrix[tile, :, :, tile] = _interpolation(plan.tile)
-    matrix = matrix.reshape(convolved, points * tiles)
+    tiles = (2 * size if plan.resample == "up" else size) // plan.tile
+    matrix = np.einsum("ip,tu->tipu", _transforms(plan.tile)[2], np.eye(tiles))
+    matrix = matrix.reshape(tiles * plan.tile, -1)
     if plan.resample == "down":
         matrix = matrix.reshape(size // 2, 2, -1).mean(axis=1)
     return matrix.astype(np.float32)
@@ -137,25 +134,22 @@ def _inverse_matrix(size: int, plan: Winograd) -> np.ndarray:
 @functools.cache
 def _kernel_matrix(tile: int, rotated: bool) -> np.ndarray:
     """(points across, points down) x (3 down, 3 across)."""
-    points = _POINTS[tile]
-    scale = [math.prod(p - other for other in points if other != p) for p in points]
-    rows = [[p**tap / s for tap in range(3)] for p, s in zip(points, scale, strict=True)]
-    matrix = np.array([*rows, [0.0, 0.0, 1.0]])
-    if rotated:
-        matrix = matrix[:, ::-1]
+    matrix = _transforms(tile)[1][:, :: -1 if rotated else 1]
     return np.einsum("ak,bl->bakl", matrix, matrix).reshape(-1, 9).astype(np.float32)
 
 
-def _evaluation(tile: int) -> np.ndarray:
-    """Points x pixels of an input tile, transposed interpolation: the Lagrange polynomials."""
+def _transforms(tile: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Along one axis: points x input pixels, points x kernel taps, output pixels x points.
+
+    The first is transposed interpolation: the Lagrange polynomials of the points.
+    """
     points = _POINTS[tile]
     others = [[other for other in points if other != p] for p in points]
-    rows = [[*np.poly(roots)[::-1], 0.0] for roots in others]
-    return np.array([*rows, np.poly(points)[::-1]])
-
-
-def _interpolation(tile: int) -> np.ndarray:
-    """Pixels of an output tile x points."""
-    matrix = np.array([[*(p**i for p in _POINTS[tile]), 0.0] for i in range(tile)])
-    matrix[-1, -1] = 1.0
-    return matrix
+    data = [*([*np.poly(roots)[::-1], 0.0] for roots in others), np.poly(points)[::-1]]
+    scales = [
+        math.prod(p - other for other in roots) for p, roots in zip(points, others, strict=True)
+    ]
+    taps = [[p**tap / scale for tap in range(3)] for p, scale in zip(points, scales, strict=True)]
+    inverse = np.array([[*(p**i for p in points), 0.0] for i in range(tile)])
+    inverse[-1, -1] = 1.0
+    return np.array(data), np.array([*taps, [0.0, 0.0, 1.0]]), inverse
