@@ -63,10 +63,7 @@ def define_per_resolution(name: str, default: Any, help: str, bounds: Bounds) ->
 
 
 def read_flags(settings: type[Settings], **others: Any) -> Settings:
-    """Returns settings from the flags.
-
-    `others` are values of fields without a flag, and of flags that are not given.
-    """
+    """Returns settings from the flags; `others` where there is no flag or it is not given."""
     for field in dataclasses.fields(settings):
         if field.metadata.get("has_flag"):
             value = flags.FLAGS[_flag_of(field)].value

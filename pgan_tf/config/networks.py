@@ -51,25 +51,18 @@ class NetworkConfig:
     mbstd_group_size: int = setting(
         4, "Group size of the minibatch standard deviation (§3); 0: no such layer.", COUNTS_OR_NONE
     )
-    minibatch_discrimination: bool = setting(
-        False, "Minibatch discrimination (Salimans et al., 2016)."
-    )
-    generator_batch_norm: bool = setting(
-        False, "Batch normalization in the generator (Gulrajani et al., 2017)."
-    )
-    discriminator_layer_norm: bool = setting(
-        False, "Layer normalization in the discriminator (Gulrajani et al., 2017)."
-    )
+    minibatch_discrimination: bool = setting(False, "Minibatch discrimination (Salimans, 2016).")
+    generator_batch_norm: bool = setting(False, "Batch norm in G (Gulrajani et al., 2017).")
+    discriminator_layer_norm: bool = setting(False, "Layer norm in D (Gulrajani et al., 2017).")
     tanh: bool = setting(False, "End the generator with tanh instead of linearly.")
     discriminator_noise: float = setting(
         0.0,
-        "Strength of the noise in the discriminator, which grows with the fakes' scores (appendix "
-        f"B). Default: {LSGAN_NOISE} with --loss=lsgan, else none.",
+        f"Strength of D's noise (appendix B). Default: {LSGAN_NOISE} with --loss=lsgan, else none.",
         Bounds(0, 1000),
         optional=True,
     )
     discriminator_fmap_divisor: int = setting(
-        1, "Divide the discriminator's feature maps by this (appendix E: 2 and 4).", _WIDTHS
+        1, "Divide D's feature maps by this (appendix E: 2 and 4).", _WIDTHS
     )
 
     def __post_init__(self) -> None:
@@ -80,10 +73,7 @@ class NetworkConfig:
         require(maps >= 1, "fmap_base", expected, self.fmap_base)
 
     def num_feature_maps(self, resolution: int) -> int:
-        """Feature maps of the layers at a resolution in pixels (table 2).
-
-        2 stands for what lies below 4x4: the discriminator's hidden dense layer.
-        """
+        """Feature maps of the layers at a resolution (table 2); 2 px: D's hidden dense layer."""
         halvings = int(math.log2(resolution)) - 1
         return min(int(self.fmap_base / 2.0 ** (halvings * self.fmap_decay)), self.fmap_max)
 

@@ -117,10 +117,7 @@ class Stage:
 
 
 def make_stages(config: ScheduleConfig) -> tuple[Stage, ...]:
-    """Returns the stages of a run in order: 2N - 1 for N resolutions.
-
-    The last one lasts until `total_kimg`; a run that is too short for all ends in an earlier one.
-    """
+    """Returns the stages in order, 2N - 1 for N resolutions; the last lasts until `total_kimg`."""
     stabilize_images, fade_in_images, total_images = (
         round(kimg * 1000)
         for kimg in (config.stabilize_kimg, config.fade_in_kimg, config.total_kimg)
@@ -190,10 +187,7 @@ def position_at(config: ScheduleConfig, stages: tuple[Stage, ...], images_shown:
 
 
 def learning_rate_rampup(config: ScheduleConfig, images_shown: int) -> float:
-    """Returns what the learning rates are multiplied by: exp(-5 (1 - t)²), t from 0 to 1.
-
-    The ramp of Laine and Aila (2017), which the CIFAR-10 configuration uses.
-    """
+    """Returns exp(-5 (1 - t)²), t from 0 to 1: the ramp of Laine and Aila (2017), for CIFAR-10."""
     rampup_images = config.rampup_kimg * 1000
     if images_shown >= rampup_images:
         return 1.0

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from pgan_tf.config.networks import NetworkConfig
-from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.per_resolution import POSITIVE, PerResolution
 from pgan_tf.config.schedule import ScheduleConfig
 from pgan_tf.config.setting import check_settings, require, setting
 from tfrecords.common.bounds import SEEDS, Bounds
@@ -35,12 +35,8 @@ class LossConfig:
     gradient_penalty_weight: float = setting(
         10.0, "Weight of the gradient penalty (lambda of WGAN-GP, gamma of R1).", _WEIGHTS
     )
-    gradient_target: float = setting(
-        1.0, "Target of the gradient norm; 750 for CIFAR-10.", Bounds(0, 10**9, above=True)
-    )
-    drift_weight: float = setting(
-        0.001, "Weight of the squared scores of reals (appendix A.1).", _WEIGHTS
-    )
+    gradient_target: float = setting(1.0, "Target gradient norm; CIFAR-10: 750.", POSITIVE)
+    drift_weight: float = setting(0.001, "Weight of reals' squared scores (A.1).", _WEIGHTS)
     label_weight: float = setting(1.0, "Weight of the AC-GAN loss, with labels.", _WEIGHTS)
     penalty_pixels: str = setting(
         "final",
@@ -65,12 +61,10 @@ class TrainingConfig:
     adam_beta_1: float = setting(0.0, "Decay of Adam's first moment (appendix A.1).", _DECAYS)
     adam_beta_2: float = setting(0.99, "Decay of Adam's second moment.", _DECAYS)
     adam_epsilon: float = setting(1e-8, "Adam's epsilon.", Bounds(0, 1, above=True), has_flag=False)
-    average_decay: float = setting(
-        0.999, "Decay of the running average of the generator's weights, per D step.", _DECAYS
-    )
+    average_decay: float = setting(0.999, "Decay of G's running average, per D step.", _DECAYS)
     discriminator_repeats: int = setting(1, "D steps per G step.", _REPEATS)
     simultaneous_updates: bool = setting(
-        False, "Compute the G step with the discriminator as it was before the D step (CIFAR-10)."
+        False, "Compute the G step with D from before the D step (CIFAR-10)."
     )
     minibatch_repeats: int = setting(
         4, "Iterations per compiled call; the schedule advances between calls.", _REPEATS

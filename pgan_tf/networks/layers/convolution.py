@@ -45,10 +45,8 @@ def apply_kernel(x: tf.Tensor, kernel: tf.Tensor, resample: Resample) -> tf.Tens
 
 
 def spread_kernel(kernel: tf.Tensor) -> tf.Tensor:
-    """Returns the (4, 4, a, b) kernel that is a (3, 3, a, b) one summed over four shifts.
-
-    One product with a constant matrix, since its gradient is then one product too.
-    """
+    """Returns the (4, 4, a, b) kernel that is a (3, 3, a, b) one summed over four shifts."""
     a, b = kernel.shape[2:]
+    # One matrix product, since its gradient is then one too.
     spread = tf.linalg.matmul(tf.cast(_SPREAD, kernel.dtype), tf.reshape(kernel, (9, a * b)))
     return tf.reshape(spread, (4, 4, a, b))

@@ -27,9 +27,6 @@ class MinibatchDiscrimination(keras.layers.Layer):
         self, num_kernels: int = 100, kernel_size: int = 5, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if num_kernels < 1 or kernel_size < 1:
-            given = f"{num_kernels}, {kernel_size}"
-            raise ValueError(f"num_kernels, kernel_size: expected at least 1, got {given}")
         self.num_kernels = num_kernels
         self.kernel_size = kernel_size
         self.seed = seed

@@ -23,8 +23,6 @@ class MinibatchStdDev(keras.layers.Layer):
 
     def __init__(self, group_size: int = 4, *, epsilon: float = 1e-8, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if group_size < 1:
-            raise ValueError(f"group_size: expected at least 1, got {group_size}")
         self.group_size = group_size
         self.epsilon = epsilon
 

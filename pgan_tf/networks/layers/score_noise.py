@@ -15,13 +15,12 @@ class ScoreNoise(keras.layers.Layer):
 
     Its standard deviation is strength * max(0, d - 0.5)² * sqrt(channels), where d is a moving
     average of the discriminator's scores of fakes: LSGAN wants them at 0, and 1 is a real's.
-    One layer serves all places of a discriminator, which differ by `place`.
 
-    Random numbers are a function of the seed that `set_noise_seed` sets, the place and the
-    example's position in the global batch: not of the number of devices. Each example and feature
-    map has one. (Differs from the paper, which does not say: one could be drawn per pixel.)
+    Each example and feature map has a random number. (Differs from the paper, which does not say:
+    one could be drawn per pixel.) It follows from the seed that `set_noise_seed` sets, the place
+    and the example's position in the global batch: not from the number of devices.
 
-    Call: `(batch, …, channels)` float, `place` → the same shape.
+    Call: `(batch, …, channels)` float, `place` in the discriminator → the same shape.
     """
 
     def __init__(self, strength: float = 0.2, **kwargs: Any) -> None:
@@ -59,10 +58,7 @@ def set_noise_seed(discriminator: keras.Model, seed: tf.Tensor) -> None:
 
 
 def follow_scores(discriminator: keras.Model, fake_score: tf.Tensor) -> None:
-    """Moves the average of the fakes' scores after a D step; nothing without such a layer.
-
-    `fake_score` is a scalar float32, the mean over the global batch.
-    """
+    """Moves the average after a D step by the fakes' mean score over the global batch, a scalar."""
     for layer in _noise_layers(discriminator):
         average = layer.score_average
         average.assign(_MOMENTUM * average + (1.0 - _MOMENTUM) * fake_score)

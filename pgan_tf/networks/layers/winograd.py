@@ -35,13 +35,9 @@ _LARGEST_DENSE = 8
 
 @dataclasses.dataclass(frozen=True)
 class Winograd:
-    """A convolution by F(tile x tile, 3 x 3), same padding.
+    """A convolution by F(tile x tile, 3 x 3), same padding."""
 
-    `tile`, 2 or 4, is how many outputs of the 3x3 convolution are computed together along one
-    side. It divides the picture's sides (after upsampling, before averaging).
-    """
-
-    tile: int
+    tile: int  # 2 or 4; divides the picture's sides, after upsampling, before averaging
     resample: Resample  # as for `convolution.convolve`
 
     def transform_kernel(self, kernel: tf.Tensor) -> tf.Tensor:
@@ -93,7 +89,7 @@ class Winograd:
 
 
 def _shape(inputs: tf.Tensor) -> tuple:
-    """The shape, as numbers; of a batch that is not known, a tensor."""
+    """The shape as numbers, and an unknown batch as a tensor."""
     batch, *rest = inputs.shape
     return (tf.shape(inputs)[0] if batch is None else batch, *rest)
 

@@ -12,14 +12,7 @@ from pgan_tf.config.schedule import Stage
 from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.growth import named_variables, set_alpha
-from pgan_tf.networks.official.names import (
-    Kind,
-    alpha_at_lod,
-    layers_of_all_stages,
-    published_variable,
-    stage_at_lod,
-    to_our_layout,
-)
+from pgan_tf.networks.official import names
 from pgan_tf.networks.official.theano import convert, is_theano
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import read_whole
@@ -27,7 +20,7 @@ from tfrecords.pickles import safe_pickle
 from tfrecords.pickles.pieces import Piece, plain, printable
 from tfrecords.pictures.kinds import sniff
 
-_KINDS: dict[str, Kind] = {"G_paper": "generator", "D_paper": "discriminator"}
+_KINDS: dict[str, names.Kind] = {"G_paper": "generator", "D_paper": "discriminator"}
 # The published functions' arguments, with our names and their defaults, whose types they have.
 _OPTIONS: dict[str, tuple[str, Any]] = {
     "num_channels": ("num_channels", 1),
@@ -68,7 +61,7 @@ class OfficialNetwork:
     and laid out as this project's layers keep them.
     """
 
-    kind: Kind
+    kind: names.Kind
     config: NetworkConfig  # settings of the other kind are defaults
     lod: float
     arrays: dict[str, np.ndarray]
@@ -76,12 +69,12 @@ class OfficialNetwork:
     @property
     def stage(self) -> Stage:
         """The stage of growth that it was saved in."""
-        return stage_at_lod(self.lod, self.config.resolution)
+        return names.stage_at_lod(self.lod, self.config.resolution)
 
     @property
     def alpha(self) -> float:
         """How far that stage's new layers have faded in, 0 to 1."""
-        return alpha_at_lod(self.lod, self.config.resolution)
+        return names.alpha_at_lod(self.lod, self.config.resolution)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,10 +146,10 @@ def build(network: OfficialNetwork, lod: float | None = None) -> keras.Model:
     lod = network.lod if lod is None else lod
     resolution = network.config.resolution
     make = build_generator if network.kind == "generator" else build_discriminator
-    model = make(stage_at_lod(lod, resolution), network.config)
+    model = make(names.stage_at_lod(lod, resolution), network.config)
     for name, variable in named_variables(model).items():
         variable.assign(network.arrays[name])
-    set_alpha(model, alpha_at_lod(lod, resolution))
+    set_alpha(model, names.alpha_at_lod(lod, resolution))
     return model
 
 
@@ -192,13 +185,13 @@ def _read_network(state: dict[str, Any]) -> OfficialNetwork:
     if not np.isfinite(lod):
         raise UserError(f"expected lod to be a number, got {lod}")
     arrays = {}
-    for layer in layers_of_all_stages(kind, config).values():
+    for layer in names.layers_of_all_stages(kind, config).values():
         for part, shape in layer.variables:
             variable = f"{layer.name}/{part}"
-            name = published_variable(kind, variable, config)
+            name = names.published_variable(kind, variable, config)
             if name not in published:
                 raise UserError(f"expected {name}, which is missing")
-            array = to_our_layout(published[name], kind, variable)
+            array = names.to_our_layout(published[name], kind, variable)
             if array.shape != shape:
                 raise UserError(f"expected {name} for the shape {shape}, got {array.shape}")
             arrays[variable] = array.astype(np.float32, copy=False)

@@ -10,7 +10,7 @@ from pgan_tf.config.training import NetworkConfig
 from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.layers import EqualizedConv2D, EqualizedDense, fast
 from pgan_tf.networks.layers.convolution import convolve
-from pgan_tf.networks.layers.fast import FastConvolution, choose_winograd, shared_kernels, speed_up
+from pgan_tf.networks.layers.fast import choose_winograd, shared_kernels, speed_up
 from pgan_tf.networks.layers.winograd import Winograd
 
 MULTIPLIER = 0.3
@@ -157,7 +157,7 @@ def test_accelerators_choose_for_themselves(monkeypatch):
     """Their libraries have their own ways: Winograd's is never asked for."""
     monkeypatch.setattr(fast, "choose_winograd", None)  # would fail if it was called
     x, kernel = tf.ones((1, 8, 8, 512)), tf.ones((3, 3, 512, 1))
-    np.testing.assert_allclose(FastConvolution(winograd=False)(x, kernel), convolve(x, kernel))
+    np.testing.assert_allclose(fast.Fast(winograd=False).convolve(x, kernel), convolve(x, kernel))
 
 
 # Kernels that several calls share

@@ -493,23 +493,6 @@ def test_statistics_are_computed_in_float32_under_mixed_precision():
 # Bad arguments
 
 
-def test_an_unknown_way_to_resample_is_an_error():
-    with pytest.raises(ValueError, match=r"resample: expected None, 'up' or 'down', got 'left'"):
-        EqualizedConv2D(4, resample="left")
-
-
-@pytest.mark.parametrize("resample", ["up", "down"])
-def test_resampling_with_another_kernel_than_3x3_is_an_error(resample):
-    with pytest.raises(ValueError, match=r"kernel_size: expected 3 with resample, got 1"):
-        EqualizedConv2D(4, 1, resample=resample)
-
-
-@pytest.mark.parametrize("group_size", [0, -1])
-def test_a_group_of_none_is_an_error(group_size):
-    with pytest.raises(ValueError, match=rf"group_size: expected at least 1, got {group_size}"):
-        MinibatchStdDev(group_size)
-
-
 def test_a_misspelt_argument_is_an_error():
     with pytest.raises((TypeError, ValueError), match="gian"):
         EqualizedConv2D(4, gian=1.0)

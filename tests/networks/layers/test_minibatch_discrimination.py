@@ -1,7 +1,6 @@
 """Minibatch discrimination against the formula of Salimans et al. (2016), written out."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from pgan_tf.networks.layers.minibatch_discrimination import MinibatchDiscrimination
@@ -58,9 +57,3 @@ def test_its_configuration_makes_it_again():
     layer = MinibatchDiscrimination(7, 3, seed=5)
     again = MinibatchDiscrimination.from_config(layer.get_config())
     assert (again.num_kernels, again.kernel_size, again.seed) == (7, 3, 5)
-
-
-@pytest.mark.parametrize("argument", ["num_kernels", "kernel_size"])
-def test_sizes_below_one_are_refused(argument):
-    with pytest.raises(ValueError, match=f"{argument}: expected at least 1, got 0"):
-        MinibatchDiscrimination(**{argument: 0})
