@@ -76,13 +76,9 @@ def shared_kernels(model: keras.Model) -> Iterator[None]:
 
 def choose_winograd(x: tf.Tensor, kernel: tf.Tensor, resample: Resample) -> Winograd | None:
     """Winograd's algorithm where it is faster than `convolve(x, kernel, resample)`, else None."""
-    if None in x.shape[1:3]:
-        return None
-    sides = [2 * side if resample == "up" else side for side in x.shape[1:3]]
+    side = 2 * x.shape[1] if resample == "up" else x.shape[1]
     shape, resamples, bfloat16 = tuple(kernel.shape), resample is not None, x.dtype == tf.bfloat16
-    pays = winograd_pays(shape, max(sides), resamples=resamples, bfloat16=bfloat16)
-    if not pays or any(side % 2 for side in sides):
+    if not winograd_pays(shape, side, resamples=resamples, bfloat16=bfloat16):
         return None
     # At 4x4 pixels the kernels are the larger part: fewer points to evaluate them at.
-    large = min(sides) > 4 and not any(side % 4 for side in sides)
-    return Winograd(4 if large else 2, resample)
+    return Winograd(2 if side == 4 else 4, resample)

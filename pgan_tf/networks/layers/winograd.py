@@ -16,6 +16,7 @@ products, so are its first and second derivatives.
 import dataclasses
 import functools
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -48,58 +49,48 @@ class Winograd:
         return tf.reshape(tf.linalg.matmul(matrix, taps), (-1, a, b))
 
     def convolve(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Convolves as `convolution.convolve`, in float32, with what `transform_kernel` gave.
+        """Convolves square pictures as `convolution.convolve`, in float32.
 
-        Of the inputs' shape only the batch may be unknown.
+        The kernel is from `transform_kernel`; only the batch may be unknown.
         """
-        values = self._evaluate(tf.cast(inputs, tf.float32))
+        batch = tf.shape(inputs)[0] if inputs.shape[0] is None else inputs.shape[0]
+        values = self._evaluate(tf.cast(inputs, tf.float32), batch)
         products = tf.linalg.matmul(values, kernel, transpose_b=self.resample == "up")
-        return tf.cast(self._interpolate(products, _shape(inputs)), inputs.dtype)
+        return tf.cast(self._interpolate(products, batch, inputs.shape[1]), inputs.dtype)
 
-    def _evaluate(self, inputs: tf.Tensor) -> tf.Tensor:
+    def _evaluate(self, inputs: tf.Tensor, batch: Any) -> tf.Tensor:
         """Inputs at all points: (points², tiles² x batch, in)."""
-        batch, height, width, channels = _shape(inputs)
-        points = self.tile + 2
-        vertical, horizontal = (_data_matrix(size, self) for size in (height, width))
-        if max(height, width) <= _LARGEST_DENSE:
-            pixels = tf.reshape(tf.transpose(inputs, (1, 2, 0, 3)), (height * width, -1))
-            values = tf.linalg.matmul(_both_axes(vertical, horizontal, points), pixels)
+        size, channels = inputs.shape[2:]
+        points, matrix = self.tile + 2, _data_matrix(size, self)
+        if size <= _LARGEST_DENSE:
+            pixels = tf.reshape(tf.transpose(inputs, (1, 2, 0, 3)), (size**2, -1))
+            values = tf.linalg.matmul(_both_axes(matrix, points), pixels)
             return tf.reshape(values, (points**2, -1, channels))
-        across, values = len(horizontal) // points, tf.linalg.matmul(horizontal, inputs)
-        values = tf.reshape(values, (batch, height, points, across, channels))
-        values = tf.reshape(tf.transpose(values, (2, 1, 3, 0, 4)), (points, height, -1))
-        return tf.reshape(tf.linalg.matmul(vertical, values), (points**2, -1, channels))
+        across, values = len(matrix) // points, tf.linalg.matmul(matrix, inputs)
+        values = tf.reshape(values, (batch, size, points, across, channels))
+        values = tf.reshape(tf.transpose(values, (2, 1, 3, 0, 4)), (points, size, -1))
+        return tf.reshape(tf.linalg.matmul(matrix, values), (points**2, -1, channels))
 
-    def _interpolate(self, products: tf.Tensor, input_shape: tuple) -> tf.Tensor:
-        """The outputs' pixels."""
-        batch, height, width, _ = input_shape
-        points, channels = self.tile + 2, products.shape[-1]
-        vertical, horizontal = (_inverse_matrix(size, self) for size in (height, width))
-        if max(height, width) <= _LARGEST_DENSE:
-            matrix = _both_axes(vertical.T, horizontal.T, points).T
-            pixels = tf.linalg.matmul(matrix, tf.reshape(products, (matrix.shape[1], -1)))
-            pixels = tf.reshape(pixels, (len(vertical), len(horizontal), batch, channels))
+    def _interpolate(self, products: tf.Tensor, batch: Any, size: int) -> tf.Tensor:
+        """The outputs' pixels; `size` is the inputs'."""
+        points, channels, matrix = self.tile + 2, products.shape[-1], _inverse_matrix(size, self)
+        rows, columns = matrix.shape
+        if size <= _LARGEST_DENSE:
+            both = _both_axes(matrix.T, points).T
+            pixels = tf.linalg.matmul(both, tf.reshape(products, (columns**2, -1)))
+            pixels = tf.reshape(pixels, (rows, rows, batch, channels))
             return tf.transpose(pixels, (2, 0, 1, 3))
-        across, rows = horizontal.shape[1] // points, len(vertical)
-        values = tf.linalg.matmul(vertical, tf.reshape(products, (points, vertical.shape[1], -1)))
-        values = tf.reshape(values, (points, rows, across, batch, channels))
+        values = tf.linalg.matmul(matrix, tf.reshape(products, (points, columns, -1)))
+        values = tf.reshape(values, (points, rows, columns // points, batch, channels))
         values = tf.transpose(values, (3, 1, 0, 2, 4))
-        values = tf.reshape(values, (batch, rows, points * across, channels))
-        return tf.linalg.matmul(horizontal, values)
+        return tf.linalg.matmul(matrix, tf.reshape(values, (batch, rows, columns, channels)))
 
 
-def _shape(inputs: tf.Tensor) -> tuple:
-    """The shape as numbers, and an unknown batch as a tensor."""
-    batch, *rest = inputs.shape
-    return (tf.shape(inputs)[0] if batch is None else batch, *rest)
-
-
-def _both_axes(vertical: np.ndarray, horizontal: np.ndarray, points: int) -> np.ndarray:
+def _both_axes(matrix: np.ndarray, points: int) -> np.ndarray:
     """One matrix for two axes: (points across, points down, tiles down, tiles across) x pixels."""
-    (rows, height), (columns, width) = vertical.shape, horizontal.shape
-    down = vertical.reshape(points, rows // points, height)
-    across = horizontal.reshape(points, columns // points, width)
-    return np.einsum("aih,bjw->baijhw", down, across).reshape(rows * columns, height * width)
+    rows, size = matrix.shape
+    one = matrix.reshape(points, rows // points, size)
+    return np.einsum("aih,bjw->baijhw", one, one).reshape(rows**2, size**2)
 
 
 @functools.cache
