@@ -19,26 +19,29 @@ import numpy as np
 from absl import flags
 
 from pgan_tf.commands import trained_flags as given
-from pgan_tf.generating import neighbours, walk_video
-from pgan_tf.generating import parsing as requests
-from pgan_tf.generating.output import check_folder_name, make_folder_of, write_picture
-from pgan_tf.generating.painter import Painter, open_saved_model, painter_of, truncated
-from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
+from pgan_tf.generating import interpolation, neighbors, parsing, pictures
+from pgan_tf.generating.sampler import Sampler, make_sampler, open_saved_model
 from pgan_tf.generating.training_video import draw_training, training_size
 from pgan_tf.generating.video import check_format, write_video
-from pgan_tf.metrics.inception_file import read_inception_file
-from pgan_tf.metrics.inception_graph import InceptionGraph
-from pgan_tf.runs import history as run_history
+from pgan_tf.metrics.inception import open_inception
 from pgan_tf.runs.data import RunData, find_data, read_run_data
 from pgan_tf.runs.folder import read_config
-from tfrecords.common import bounds, checked_flags
+from pgan_tf.runs.log import read_metrics
+from pgan_tf.runs.sheets import list_sheets
+from tfrecords.common import bounds
 from tfrecords.common.bounds import Bounds
-from tfrecords.common.checked_flags import define_number, define_path, define_read, define_text
-from tfrecords.common.command_line import run
+from tfrecords.common.checked_flags import (
+    define_number,
+    define_path,
+    define_read,
+    define_text,
+    not_with,
+    only_with,
+)
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
-from tfrecords.pictures.picture_file import FORMATS, check_picture_name
+from tfrecords.pictures.kinds import FORMATS, check_picture_name
 from tfrecords.pictures.source import PictureOptions
 
 flags.adopt_module_key_flags(given)
@@ -49,10 +52,7 @@ SAVED_MODEL = define_path(
 
 # What to draw
 SEEDS = define_read(
-    "seeds",
-    None,
-    "Seeds of the latents, such as 3,7,100-199. Default: 0-31, for a slerp 0-7.",
-    requests.parse_seeds,
+    "seeds", None, "Seeds such as 3,7,100-199. Default: 0-31, for a slerp 0-7.", parsing.parse_seeds
 )
 LABELS = define_text("labels", None, "Classes to cycle through, by name or number, such as dog,3.")
 TRUNCATION = define_number(
@@ -62,7 +62,7 @@ TRUNCATION_SEED = define_number(
     "truncation_seed", 0, "Seed at the center of --truncation.", bounds.SEEDS
 )
 GRID = define_read(
-    "grid", None, "COLUMNSxROWS: one sheet, of the seeds or from one on.", requests.parse_grid
+    "grid", None, "COLUMNSxROWS: one sheet, of the seeds or from one on.", parsing.parse_grid
 )
 VIDEO = flags.DEFINE_enum(
     "video",
@@ -72,22 +72,18 @@ VIDEO = flags.DEFINE_enum(
     "sample sheets of the run.",
 )
 SECONDS = define_number(
-    "seconds",
-    None,
-    "Length of a video. Default: 10, for a slerp one per seed.",
-    Bounds(0.1, 36_000),
+    "seconds", None, "Video length. Default: 10, for a slerp one per seed.", Bounds(0.1, 36_000)
 )
 FPS = define_number("fps", 30.0, "Frames per second of a video.", Bounds(1, 120))
 SMOOTHING = define_number(
     "smoothing", 1.0, "Seconds from one random picture of a walk to the next.", Bounds(0.05, 600)
 )
 
-# Nearest neighbours
+# Nearest neighbors
 NEIGHBOURS = define_number(
     "neighbours",
     None,
-    "A sheet with each sample next to its nearest training pictures, this many. Default: "
-    "8 samples (--grid=1x8).",
+    "A sheet of samples, by default --grid=1x8, each next to so many nearest training pictures.",
     Bounds(1, 100, whole=True),
 )
 DATA = define_path("data", None, "Training pictures for --neighbours. Default: the run's.")
@@ -117,62 +113,61 @@ SCALE = define_number(
 
 def main() -> None:
     """Draws a file for each seed, a grid or a video."""
-    check_flags_together()
-    columns, rows = GRID.value or ((1, 8) if NEIGHBOURS.value else (1, 1))
+    check_flags()
+    grid = GRID.value or ((1, 8) if NEIGHBOURS.value else (1, 1))
     default_seeds = 1 if GRID.value else 8 if VIDEO.value == "slerp" else 32
     seeds = SEEDS.value or list(range(default_seeds))
-    if VIDEO.value:
-        path = OUTPUT.value or f"{VIDEO.value}.mp4"
-        check_format(path, FPS.value)
-    else:
-        path = check_output(len(seeds))
+    path = check_output(len(seeds))
     if VIDEO.value == "training":
         write_training(path)
         return
-    painter = open_painter()
-    classes = requests.parse_classes(LABELS.value or "", painter.label_size, painter.label_names)
+    sampler = open_sampler()
+    classes = parsing.parse_classes(LABELS.value or "", sampler.label_size, sampler.label_names)
     if TRUNCATION.value != 1:
-        painter = truncated(painter, TRUNCATION.value, TRUNCATION_SEED.value)
+        sampler = interpolation.truncated(sampler, TRUNCATION.value, TRUNCATION_SEED.value)
 
     if NEIGHBOURS.value:
-        write_neighbours(painter, seeds, classes, (columns, rows), path)
+        write_neighbours(sampler, seeds, classes, grid, path)
         return
     if VIDEO.value:
-        write_walk(painter, seeds, classes, (columns, rows), path)
+        write_walk(sampler, seeds, classes, grid, path)
         return
-    check_size(painter, columns, rows)
+    columns, rows = grid
+    scale = check_size(sampler, columns, rows)
     if is_picture(path):
-        seeds = requests.seeds_of_sheet(seeds, columns * rows)
-        write_grid(painter, seeds, classes, columns, path, SCALE.value or 1)
+        seeds = parsing.seeds_of_sheet(seeds, columns * rows)
+        pictures.write_grid(sampler, seeds, classes, columns, path, scale)
     else:
-        write_pictures(painter, seeds, classes, path, SCALE.value or 1)
-    print(f"Wrote {path}: {counted(len(seeds), 'picture')} of {painter.resolution} px")
+        pictures.write_pictures(sampler, seeds, classes, path, scale)
+    print(f"Wrote {path}: {counted(len(seeds), 'picture')} of {sampler.resolution} px")
 
 
-def check_flags_together() -> None:
-    """Raises UserError for a flag that would do nothing beside the others."""
-    checked_flags.not_with(["neighbours"], VIDEO)
-    checked_flags.only_with(["fps", "seconds"], VIDEO)
-    checked_flags.only_with(["smoothing"], VIDEO, "walk")
-    checked_flags.only_with(["data", "data_cache", "inception"], NEIGHBOURS)
+def check_flags() -> None:
+    """Raises UserError for a flag that would do nothing with the others."""
+    not_with(["neighbours"], VIDEO)
+    only_with(["fps", "seconds"], VIDEO)
+    only_with(["smoothing"], VIDEO, "walk")
+    only_with(["data", "data_cache", "inception"], NEIGHBOURS)
     if TRUNCATION_SEED.value and TRUNCATION.value == 1:
         raise UserError("--truncation_seed: expected --truncation below 1 with it, got 1")
     if VIDEO.value == "training":
-        drawing = ["seeds", "labels", "truncation", "truncation_seed", "grid", "network"]
-        checked_flags.not_with(drawing, VIDEO)
+        not_with(["seeds", "labels", "truncation", "truncation_seed", "grid", "network"], VIDEO)
     if VIDEO.value == "walk" and len(SEEDS.value or [0]) > 1:
         raise UserError("--seeds: expected one with --video=walk, got several: which is the first?")
 
 
 def check_output(num_seeds: int) -> str:
-    """Returns where pictures go. Raises UserError if the name does not suit them."""
-    if NEIGHBOURS.value or GRID.value:
+    """Returns the path to write to. Raises UserError if its name does not suit the output."""
+    if VIDEO.value:
+        path = OUTPUT.value or f"{VIDEO.value}.mp4"
+        check_format(path, FPS.value)
+    elif NEIGHBOURS.value or GRID.value:
         path = OUTPUT.value or ("neighbours.png" if NEIGHBOURS.value else "grid.png")
         check_picture_name(path, "--output")
-        return path
-    path = OUTPUT.value or "pictures"
-    if num_seeds > 1 or not is_picture(path):
-        check_folder_name(path)
+    else:
+        path = OUTPUT.value or "pictures"
+        if num_seeds > 1 or not is_picture(path):
+            pictures.check_folder_name(path)
     return path
 
 
@@ -181,17 +176,19 @@ def is_picture(path: str) -> bool:
     return posixpath.splitext(path)[1].lower() in FORMATS
 
 
-def check_size(painter: Painter, columns: int, rows: int) -> None:
-    """Raises UserError if a sheet of so many pictures, scaled, is too large."""
-    side = painter.resolution * (SCALE.value or 1)
-    requests.check_pixels(columns * side, rows * side)
+def check_size(sampler: Sampler, columns: int, rows: int) -> int:
+    """Returns --scale. Raises UserError if a sheet of so many pictures, scaled, is too large."""
+    scale: int = SCALE.value or 1
+    side = sampler.resolution * scale
+    parsing.check_pixels(columns * side, rows * side)
+    return scale
 
 
-def open_painter() -> Painter:
+def open_sampler() -> Sampler:
     """Opens the generator that was named. Raises UserError if it can't be read."""
     given.check_source(SAVED_MODEL)
     if not SAVED_MODEL.value:
-        return painter_of(given.read_trained())
+        return make_sampler(given.read_trained())
     if given.NETWORK.value != "average_generator":
         raise UserError("--network: expected --run_dir or --checkpoint: an export has one network")
     return open_saved_model(SAVED_MODEL.value)
@@ -202,32 +199,31 @@ def write_training(path: str) -> None:
     given.check_source(SAVED_MODEL)
     if not given.RUN_DIR.value:
         raise UserError("--video=training: expected --run_dir alone, whose samples it shows")
-    sheets = run_history.list_sheets(given.RUN_DIR.value)
-    metrics = run_history.read_metrics(given.RUN_DIR.value)
+    sheets, metrics = list_sheets(given.RUN_DIR.value), read_metrics(given.RUN_DIR.value)
     num_frames = max(2, round((SECONDS.value or 10.0) * FPS.value))
-    requests.check_video(*training_size(sheets, SCALE.value), num_frames)
+    parsing.check_video(*training_size(sheets, SCALE.value), num_frames)
     frames = draw_training(sheets, metrics, num_frames, SCALE.value)
     write_frames(path, frames, num_frames, f"{len(sheets)} sheets")
 
 
 def write_walk(
-    painter: Painter, seeds: list[int], classes: list[int], grid: tuple[int, int], path: str
+    sampler: Sampler, seeds: list[int], classes: list[int], grid: tuple[int, int], path: str
 ) -> None:
     """Writes a video of a walk through the space of latents."""
     columns, rows = grid
-    scale = SCALE.value or max(1, 256 // (rows * painter.resolution))
-    width, height = columns * painter.resolution * scale, rows * painter.resolution * scale
+    scale = SCALE.value or max(1, 256 // (rows * sampler.resolution))
+    width, height = columns * sampler.resolution * scale, rows * sampler.resolution * scale
     seconds = SECONDS.value or (len(seeds) if VIDEO.value == "slerp" else 10.0)
     num_frames = max(2, round(seconds * FPS.value))
-    requests.check_video(width, height, num_frames)
+    parsing.check_video(width, height, num_frames)
     if VIDEO.value == "slerp":
         if len(set(seeds)) < 2:
             raise UserError(f"--seeds: expected at least two for a slerp, got {seeds}")
-        walk = walk_video.walk_between(painter, seeds, classes, columns * rows)
+        walk = interpolation.walk_between(sampler, seeds, classes, columns * rows)
     else:
-        keyframes = walk_video.num_keyframes(seconds, SMOOTHING.value)
-        walk = walk_video.random_walk(painter, seeds[0], classes, columns * rows, keyframes)
-    frames = walk_video.draw_walk(painter, walk, num_frames, columns, scale)
+        keyframes = interpolation.num_keyframes(seconds, SMOOTHING.value)
+        walk = interpolation.random_walk(sampler, seeds[0], classes, columns * rows, keyframes)
+    frames = interpolation.draw_walk(sampler, walk, num_frames, columns, scale)
     write_frames(path, frames, num_frames, f"{width} x {height} px")
 
 
@@ -237,10 +233,10 @@ def write_frames(path: str, frames: Iterator[np.ndarray], num_frames: int, about
     print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {about}")
 
 
-def find_training_pictures(painter: Painter) -> tuple[DatasetInfo, bool]:
-    """Returns what the generator was trained on, and whether it saw mirror images, too.
+def find_training_pictures(sampler: Sampler) -> tuple[DatasetInfo, bool]:
+    """Returns the generator's training data, and whether mirror images belong to it.
 
-    Raises UserError if that is not known, not there, or of other pictures.
+    Raises UserError if that is not known, missing, or of other pictures.
     """
     run_dir = given.RUN_DIR.value or ""
     if given.CHECKPOINT.value:
@@ -248,48 +244,40 @@ def find_training_pictures(painter: Painter) -> tuple[DatasetInfo, bool]:
     config = read_config(run_dir) if run_dir else None
     wanted = read_run_data(run_dir) if run_dir else None
     if wanted is None:
-        options = PictureOptions(painter.resolution, painter.num_channels)
+        options = PictureOptions(sampler.resolution, sampler.num_channels)
         wanted = RunData("", "datasets", options)
     if DATA.value:
         wanted = dataclasses.replace(wanted, data=DATA.value, looked_for=())
     if DATA_CACHE.value:
         wanted = dataclasses.replace(wanted, data_cache=DATA_CACHE.value)
-    if not wanted.data:
-        raise UserError(
-            "--data: expected the pictures that the generator was trained on, got none: only run "
-            "folders know theirs"
-        )
     label_size = config.network.label_size if config else 0
     chosen = bool(DATA.value)
-    info = find_data(wanted, painter.num_channels, label_size, config, chosen=chosen)
+    info = find_data(wanted, sampler.num_channels, label_size, config, chosen=chosen)
     return info, config is not None and config.mirror_augment
 
 
 def write_neighbours(
-    painter: Painter, seeds: list[int], classes: list[int], grid: tuple[int, int], path: str
+    sampler: Sampler, seeds: list[int], classes: list[int], grid: tuple[int, int], path: str
 ) -> None:
-    """Writes a sheet of samples beside their nearest training pictures, and prints which."""
+    """Writes a sheet of samples next to their nearest training pictures, and prints which."""
     columns, rows = grid
-    seeds = requests.seeds_of_sheet(seeds, columns * rows)
-    check_size(painter, columns * (1 + NEIGHBOURS.value * (2 if INCEPTION.value else 1)), rows)
-    info, mirrored = find_training_pictures(painter)
-    measures = {"in pixels (root mean square, of 255)": neighbours.in_pixels}
+    seeds = parsing.seeds_of_sheet(seeds, columns * rows)
+    num_measures = 2 if INCEPTION.value else 1
+    scale = check_size(sampler, columns * (1 + NEIGHBOURS.value * num_measures), rows)
+    info, mirrored = find_training_pictures(sampler)
+    measures: dict[str, neighbors.View] = {
+        "in pixels (root mean square, of 255)": neighbors.in_pixels
+    }
     if INCEPTION.value:
-        inception = InceptionGraph(read_inception_file(INCEPTION.value, ""))
-        measures["in Inception's features (root mean square)"] = lambda pictures: (
-            inception(pictures).features
+        inception = open_inception(INCEPTION.value, "")
+        measures["in Inception's features (root mean square)"] = lambda images: (
+            inception(images).features
         )
-    samples = np.stack(list(draw_seeds(painter, seeds, classes)))
-    found = neighbours.find_neighbours(samples, info, NEIGHBOURS.value, mirrored, measures)
-    sheet = neighbours.make_sheet(samples, found, columns, SCALE.value or 1)
-    make_folder_of(path)
-    write_picture(path, sheet)
-    print(neighbours.describe(seeds, found))
+    samples = np.stack(list(pictures.draw_seeds(sampler, seeds, classes)))
+    found = neighbors.find_neighbors(samples, info, NEIGHBOURS.value, mirrored, measures)
+    pictures.make_folder_of(path)
+    pictures.write_picture(path, neighbors.make_sheet(samples, found, columns, scale))
+    print(neighbors.describe(seeds, found))
     seen = counted(info.num_images, "picture") + " and their mirror images" * mirrored
-    samples_of = f"{counted(len(seeds), 'sample')} of {painter.resolution} px"
+    samples_of = f"{counted(len(seeds), 'sample')} of {sampler.resolution} px"
     print(f"Wrote {path}: {samples_of}, the nearest of {seen} beside each")
-
-
-def start() -> None:
-    """Runs the command."""
-    run(main)

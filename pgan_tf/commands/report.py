@@ -4,12 +4,11 @@ import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets Te
 
 import posixpath
 
-from pgan_tf.generating.report.report_file import write_report
+from pgan_tf.generating.report import write_report
 from tfrecords.common.bounds import Bounds
 from tfrecords.common.checked_flags import define_number, define_path
-from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import size_in_words
+from tfrecords.common.text import size_in_words
 
 RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py.")
 OUTPUT = define_path("output", None, "HTML file. Default: report.html in the run folder.")
@@ -28,8 +27,3 @@ def main() -> None:
         raise UserError(f"--output: expected NAME.html, got {path!r}: a page is written")
     size = write_report(run_dir, path, CLIP_SECONDS.value)
     print(f"Wrote {path}: {size_in_words(size)}; open it in a browser")
-
-
-def start() -> None:
-    """Runs the command."""
-    run(main)

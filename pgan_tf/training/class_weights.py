@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgan_tf.config.training import NetworkConfig
-from tfrecords.common.names import find_classes, list_names
+from tfrecords.common.text import find_classes, list_names
 
 _GENERATOR_KERNEL, _DISCRIMINATOR_LAYER = "4x4_dense/kernel", "4x4_dense1"
 

@@ -13,7 +13,7 @@ from pgan_tf.runs.checkpoint import NETWORKS
 from pgan_tf.training.class_weights import is_of_classes
 from pgan_tf.training.given_weights import Weights
 from pgan_tf.training.state import TrainingState
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 
 
 @dataclasses.dataclass(frozen=True)

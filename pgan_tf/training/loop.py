@@ -7,8 +7,7 @@ from contextlib import closing
 import tensorflow as tf
 
 from pgan_tf.config.schedule import Position, position_at, stage_at
-from pgan_tf.data.bad_records import BadRecords
-from pgan_tf.data.errors import readable_data_errors
+from pgan_tf.data.damage import BadRecords, readable_data_errors
 from pgan_tf.devices.agreement import wait_for_all
 from pgan_tf.devices.out_of_memory import readable_memory_errors
 from pgan_tf.devices.stopping import StopRequest, StopTogether, stop_on_signals, stopped
@@ -23,7 +22,7 @@ from pgan_tf.training.state import grow_state
 from pgan_tf.training.step import TrainStep, make_train_step
 from pgan_tf.training.tick import Tick
 from pgan_tf.training.tolerance import DivergedError, check_iterations, check_records, go_back
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 
 
 def train(

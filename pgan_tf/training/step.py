@@ -16,7 +16,7 @@ from pgan_tf.config.training import TrainingConfig
 from pgan_tf.data.reals import fade_reals
 from pgan_tf.networks.growth import set_alpha
 from pgan_tf.networks.layers.score_noise import follow_scores, set_noise_seed
-from pgan_tf.runs.metrics_file import METRICS
+from pgan_tf.runs.log import METRICS
 from pgan_tf.training import loss_scale
 from pgan_tf.training.gradients import average_step, discriminator_gradients, generator_gradients
 from pgan_tf.training.losses import DiscriminatorLoss

@@ -15,7 +15,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.helpers.places import ROOT
-from tfrecords.common.locking import locked
+from tfrecords.common.files import locked
 
 SMALL = (
     "--resolution=8",

@@ -15,7 +15,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from pgan_tf.planning import dry_run
-from pgan_tf.runs.metrics_file import METRICS
+from pgan_tf.runs.log import METRICS
 from pgan_tf.training import loop as training_loop
 from tests.helpers.places import ROOT
 from tests.helpers.source_helpers import save
@@ -75,7 +75,7 @@ BEFORE_CONVERTING = {
     "a batch by resolution": (("--batch_size=16:4",), "batch_size: expected a value for 4 px"),
     "other flags than the run's": (
         ("--run_dir=runs/a", "--seed=5"),
-        r"--run_dir: runs/a was begun with another configuration \(seed was 1000 and is 5\)",
+        r"--run_dir: runs/a was started with another configuration \(seed was 1000 and is 5\)",
     ),
 }
 

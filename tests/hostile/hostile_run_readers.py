@@ -61,7 +61,7 @@ def read_run_config(folder):
 
 def read_figures(folder):
     from pgan_tf.metrics.score_log import read_scores
-    from pgan_tf.runs.history import describe_stage, read_metrics
+    from pgan_tf.runs.log import describe_stage, read_metrics
 
     read_scores(folder)
     for row in read_metrics(folder):
@@ -86,12 +86,12 @@ def make_export(folder):
 def read_export(folder):
     from pgan_tf.exporting.gallery import read_list
     from pgan_tf.exporting.manifest import read_description, read_manifest
-    from pgan_tf.generating.exported import _read_description
+    from pgan_tf.generating.sampler import read_description_to_score
 
     read_description(folder)
     read_manifest(folder, "version")
     read_list(folder)
-    _read_description(folder)
+    read_description_to_score(folder)
 
 
 RUN_READERS = (

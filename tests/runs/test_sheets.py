@@ -1,15 +1,11 @@
-"""Sheets of pictures, and PNG files."""
-
-import io
+"""Sheets of pictures."""
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from pgan_tf.config.training import NetworkConfig
 from pgan_tf.networks import sampling
 from pgan_tf.runs import sheets
-from tfrecords.pictures.picture_file import encode_picture
 
 
 def noise(*shape):
@@ -50,13 +46,3 @@ def test_a_sheet_shows_a_class_in_each_column_and_a_seed_in_each_place():
     np.testing.assert_array_equal(latents[[0, columns]], expected)
     classes = labels.argmax(axis=1).reshape(rows, columns)
     np.testing.assert_array_equal(classes, np.tile(np.arange(columns) % 3, (rows, 1)))
-
-
-@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
-def test_a_picture_survives_its_png(tmp_path, channels, mode):
-    picture, path = noise(5, 9, channels), tmp_path / "picture.png"
-    sheets.write_png(str(path), picture)
-    image = Image.open(io.BytesIO(path.read_bytes()))
-    assert (image.format, image.mode) == ("PNG", mode)
-    np.testing.assert_array_equal(np.asarray(image).reshape(picture.shape), picture)
-    assert path.read_bytes() == encode_picture(picture)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from pgan_tf.config.schedule import Position, Stage
-from pgan_tf.runs.metrics_file import METRICS
+from pgan_tf.runs.log import METRICS
 from pgan_tf.training import tick as tick_module
 from pgan_tf.training.tick import Tick
 

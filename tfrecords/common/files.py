@@ -1,22 +1,23 @@
-"""Files and folders that are there whole or not at all, even if the power fails.
+"""Files and folders that are there whole or not at all, even if the power fails; their locks.
 
 They are written under another name, flushed to disk, and renamed; the folder that holds the name
 is flushed last. Remote file systems (`gs://…`) flush files themselves: only the renaming is left.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
+
+from filelock import lock_descriptor
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.locking import BusyError, locked
 from tfrecords.common.paths import check_regular_file, is_remote, load_gfile
 
 _ENDING = ".partial"
@@ -25,12 +26,16 @@ _TEMPORARY = "pgan-tf-copy-"
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)  # of file systems that cannot flush folders
 
 
+class BusyError(UserError):
+    """Another process has locked the folder."""
+
+
 @contextlib.contextmanager
 def whole_file(path: str) -> Iterator[BinaryIO]:
     """Yields a file to write, which becomes `path`, local or remote, when the block ends.
 
-    If the block fails, nothing of it is left, and what stood at `path` stays. Raises OSError if
-    it cannot be written, such as on a full disk, or TensorFlow's errors if it is remote.
+    If the block fails, nothing of it is left, and `path` stays as it was. Raises OSError if it
+    cannot be written, such as on a full disk, or TensorFlow's errors if it is remote.
     """
     partial = path + _ENDING
     try:
@@ -63,9 +68,9 @@ def copy_file(source: str, path: str) -> None:
 
 
 def check_file_place(path: str, argument: str) -> None:
-    """Checks, before the work that a file needs, that it can be written; writes nothing.
+    """Checks that a file can be written, before the work for it; writes nothing.
 
-    Raises a UserError that begins with `argument` if its folder is missing or read-only, or
+    Raises a UserError that starts with `argument` if its folder is missing or read-only, or
     something else than a file is there. Remote paths pass.
     """
     if is_remote(path):
@@ -88,8 +93,8 @@ def whole_folder(path: str) -> Iterator[str]:
     """Yields an empty folder to fill, which becomes `path` when the block ends.
 
     `path`, local or remote, is missing or an empty folder. What a killed process left of it is
-    removed first; if the block fails, nothing of it is left. Raises BusyError if another process
-    is writing it, and otherwise as `whole_file`.
+    removed first; if the block fails, nothing is left. Raises BusyError if another process is
+    writing it, and otherwise as `whole_file`.
     """
     parent, name = os.path.split(path.rstrip("/"))
     partial = paths.join(parent, _PREFIX + name)
@@ -141,7 +146,7 @@ def _sync_folder(folder: str) -> None:
 
 
 def remove_partial_files(folder: str) -> None:
-    """Removes what killed processes left of files; the folder must be locked by this one."""
+    """Removes what killed processes left of files in a folder that this process has locked."""
     for name in paths.list_names(folder):
         if name.endswith(_ENDING):
             remove(paths.join(folder, name))
@@ -164,14 +169,14 @@ def remove(path: str) -> None:
 def temporary_folder() -> Iterator[str]:
     """Yields a folder below TMPDIR that is removed when the block ends.
 
-    It is locked until then. Folders that killed processes left behind are not, and are removed
-    now. Raises OSError if it cannot be made.
+    It is locked until then. Folders that killed processes left behind are removed first. Raises
+    OSError if it cannot be made.
     """
     parent = tempfile.gettempdir()
     for name in os.listdir(parent):
         left_over = os.path.join(parent, name)
         if name.startswith(_TEMPORARY):
-            # Another user's cannot be opened, nor removed.
+            # Another user's folder can be neither opened nor removed.
             with contextlib.suppress(BusyError), locked(left_over, "", make=False):
                 shutil.rmtree(left_over, ignore_errors=True)
     owner = os.getpid()
@@ -193,3 +198,52 @@ def _make_temporary() -> tuple[str, contextlib.ExitStack]:
             # Before the lock, another process may have taken it for a leftover.
             if os.path.isdir(folder):
                 return folder, lock.pop_all()
+
+
+@contextlib.contextmanager
+def locked(folder: str, busy: str, *, make: bool = True) -> Iterator[None]:
+    """Keeps other processes from a local folder; raises BusyError(busy) if one has it.
+
+    The lock is the operating system's, on the folder itself: it leaves no file, and ends with the
+    process. Remote folders, and those on systems without such locks, are not locked. With `make`,
+    a missing folder is made, and removed again if it stays empty.
+    """
+    made: list[Path] = []
+    try:
+        if make and not is_remote(folder):
+            made = [path for path in (Path(folder), *Path(folder).parents) if not path.exists()]
+            os.makedirs(folder, exist_ok=True)
+        descriptor = _open(folder)
+    except OSError:  # whoever writes the first file there says more
+        yield
+        return
+    try:
+        if not _lock(descriptor, folder):
+            raise BusyError(busy)
+        yield
+    finally:
+        os.close(descriptor)
+        for path in made:
+            with contextlib.suppress(OSError):  # it is not empty, or gone
+                path.rmdir()
+
+
+def _open(folder: str) -> int:
+    if os.name != "nt":
+        return os.open(folder, os.O_RDONLY)
+    # Windows opens no folders, and renames none with an open file in it.
+    digest = hashlib.sha256(os.path.realpath(folder).encode()).hexdigest()[:32]
+    path = os.path.join(tempfile.gettempdir(), f"pgan-tf-{digest}.lock")
+    return os.open(path, os.O_RDWR | os.O_CREAT)
+
+
+def _lock(descriptor: int, folder: str) -> bool:
+    try:
+        if not lock_descriptor(descriptor, blocking=False):
+            return False
+    except OSError:  # the file system has no locks
+        pass
+    try:  # Whoever had the lock may have moved or removed the folder meanwhile.
+        return os.name == "nt" or os.path.samestat(os.fstat(descriptor), os.stat(folder))
+    except OSError:
+        return False

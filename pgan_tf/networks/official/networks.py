@@ -17,7 +17,7 @@ from pgan_tf.networks.official.theano import convert, is_theano
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import read_whole
 from tfrecords.pickles import safe_pickle
-from tfrecords.pickles.pieces import Piece, plain, printable
+from tfrecords.pickles.arrays import PickledObject, plain, printable
 from tfrecords.pictures.kinds import sniff
 
 _KINDS: dict[str, names.Kind] = {"G_paper": "generator", "D_paper": "discriminator"}
@@ -100,7 +100,7 @@ class OfficialNetworks:
         return dataclasses.replace(config, mbstd_group_size=critic.mbstd_group_size)
 
 
-class _SavedNetwork(Piece):
+class _SavedNetwork(PickledObject):
     """A network object; `state` is its fields by name, with arrays and numbers for `plain`."""
 
     __slots__ = ("state",)

@@ -16,7 +16,7 @@ from tests.helpers.made_source import make_source
 from tests.helpers.source_helpers import save
 from tfrecords.cache import prepare
 from tfrecords.common.errors import UserError
-from tfrecords.common.names import describe_classes
+from tfrecords.common.text import describe_classes
 from tfrecords.format.dataset_info import describe_labels
 from tfrecords.pictures.source import PictureOptions, one_hot
 from tfrecords.sources.by_name import open_source
@@ -80,7 +80,7 @@ def test_a_dataset_json_larger_than_labels_are_is_not_read(tmp_path):
     tracemalloc.stop()
     assert peak < 20e6
     assert source.labels is None
-    assert "bytes, labels have" in source.notes[0]
+    assert "bytes of labels" in source.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_what_train_prints_is_the_same_for_pictures_cache_and_tfrecords(tmp_path
         assert describe_labels(info) == "Classes: 2, cat (2 pictures), dog (1)"
     capsys.readouterr()
     prepare(first.folder, "", options, labels="folders")
-    assert "own labels are taken, not --labels=folders" in capsys.readouterr().out
+    assert "using their own labels, not --labels=folders" in capsys.readouterr().out
 
 
 def test_many_classes_of_many_pictures_take_little_memory(tmp_path):

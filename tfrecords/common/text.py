@@ -1,6 +1,7 @@
-"""Names of datasets and classes, as they stand in paths, files and messages."""
+"""Text for people: amounts, and names of datasets, classes and files."""
 
 import collections
+import functools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -8,16 +9,42 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfrecords.common.errors import escape
-from tfrecords.common.in_words import counted
 
 _MOST_LETTERS = 255
 _MOST_BYTES = 220  # file systems take 255, and files of a dataset add to the name
 _MOST_NAMES = 12  # in a message
 _LONGEST_SHOWN = 40
+_composed = functools.partial(unicodedata.normalize, "NFC")
 
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 # Slashes of both kinds, and what steers a terminal.
 _NO_NAME = re.compile("[\ud800-\udfff/\\\\\x00-\x1f\x7f-\x9f]")
+
+
+def counted(count: int, noun: str) -> str:
+    """Returns a count of things, such as `1 picture`, `3,888 pictures` or `2 classes`."""
+    ending = "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}{'' if count == 1 else ending}"
+
+
+def size_in_words(num_bytes: float) -> str:
+    """Returns a number of bytes with its unit, such as `340 MiB`, `1.5 KiB` or `12 bytes`."""
+    value = float(num_bytes)
+    for unit in ("bytes", "KiB", "MiB"):
+        if value < 1023.5:
+            return f"{value:.3g} {unit}" if value < 999.5 else f"{value:.0f} {unit}"
+        value /= 1024
+    return f"{value:,.1f} GiB"
+
+
+def duration_in_words(seconds: float) -> str:
+    """Returns seconds as `5:17`, `3:04:05` or `2 d 3 h`."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def as_text(name: str) -> str:
@@ -87,10 +114,12 @@ def describe_classes(names: Sequence[str], counts: Sequence[int] | np.ndarray) -
     return f"Classes: {len(counts):,}, {', '.join(shown)}"
 
 
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
-
-
 def _short(name: str) -> str:
     text = printable(name)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
+
+
+def align(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Returns a table as lines: two spaces between columns, each as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.rjust, row, widths)) for row in rows]

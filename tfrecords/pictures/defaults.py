@@ -1,0 +1,111 @@
+"""The resolution and the white level of a dataset, where no flag gives them."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from tfrecords.common.errors import UserError
+from tfrecords.pictures.images import brightest_number, smaller_side
+from tfrecords.pictures.source import PictureOptions, Source
+
+_SAMPLED_PICTURES = 1000
+# Looked at for a white level: a few show whether there are more than 8 bits, more show how many.
+_FEW_PICTURES, _DEEP_PICTURES = 32, 256
+
+T = TypeVar("T")
+
+
+def fill_defaults(source: Source, options: PictureOptions) -> PictureOptions:
+    """Returns the options with no choice left, and prints what was chosen and why.
+
+    Raises UserError if no picture tells its size, or their numbers are of several ranges.
+    """
+    white_level, allow_upscaling = options.white_level, options.allow_upscaling
+    if white_level:
+        print(
+            f"Taking {white_level:,g} for white in pictures of more than 8 bits, as --white_level "
+            "says",
+            flush=True,
+        )
+    return replace(
+        options,
+        resolution=options.resolution or _find_resolution(source),
+        allow_upscaling=not options.resolution if allow_upscaling is None else allow_upscaling,
+        white_level=white_level or _find_white_level(source),
+    )
+
+
+def choose_resolution(sides: Sequence[int]) -> int:
+    """Returns the largest power of two, 4 to 1024, that half of the smaller sides reach."""
+    reached_by_half = sorted(sides, reverse=True)[(len(sides) - 1) // 2]
+    return min(1024, max(4, 1 << (reached_by_half.bit_length() - 1)))
+
+
+def _find_resolution(source: Source) -> int:
+    if source.sample_sides:
+        sides = source.sample_sides()
+    else:
+        sides = _sample(source, _SAMPLED_PICTURES, smaller_side)
+    if not len(sides):
+        raise UserError(
+            f"{source.description}: expected pictures that can be read, got none: give "
+            "other pictures"
+        )
+    resolution = choose_resolution(sides)
+    why = (
+        f"the largest power of two that half of the pictures reach ({len(sides):,} of "
+        f"{source.num_pictures:,} looked at)"
+    )
+    if len(sides) == 1 < source.num_pictures:  # the source's pictures are all alike
+        why = f"the pictures have {sides[0]} px"
+    print(f"Taking {resolution} px, {why}", flush=True)
+    return resolution
+
+
+def _find_white_level(source: Source) -> float | None:
+    if not source.opens_fast or not _sample(source, _FEW_PICTURES, brightest_number):
+        return None
+    found = _sample(source, _DEEP_PICTURES, brightest_number)
+    if not found:
+        return None
+    level = _choose_white_level(found)
+    print(
+        f"Taking {level:,g} for white in pictures of more than 8 bits: of {len(found):,} "
+        f"looked at the brightest has {max(found)[0]:,g}; --white_level decides otherwise",
+        flush=True,
+    )
+    return level
+
+
+def _sample(source: Source, limit: int, look: Callable[[bytes | np.ndarray], T | None]) -> list[T]:
+    """Returns what `look` finds in pictures spread over all."""
+    read, found = source.open(), []
+    for index in range(0, source.num_pictures, -(-source.num_pictures // limit) or 1):
+        with contextlib.suppress(UserError):  # what cannot be read is rejected later
+            found.append(look(read(index)))
+    return [one for one in found if one is not None]
+
+
+def _choose_white_level(brightest: Sequence[tuple[float, bool]]) -> float:
+    """Chooses by `brightest_number` of some pictures, at least one."""
+    whole = [number for number, floating in brightest if not floating]
+    floats = [number for number, floating in brightest if floating]
+    levels = {_level_above(max(whole))} if whole else set()
+    if floats:
+        levels.add(1.0 if max(floats) <= 1 else _level_above(max(floats)))
+    if len(levels) > 1:
+        raise UserError(
+            f"white_level: expected pictures of one range, got whole numbers up to "
+            f"{max(whole):,.0f} and floating point numbers up to {max(floats):g}: give "
+            "--white_level or convert one kind at a time"
+        )
+    return levels.pop()
+
+
+def _level_above(brightest: float) -> float:
+    """Returns the largest number of as many bits as it takes, or as cameras have."""
+    levels = (2**bits - 1 for bits in (8, 10, 12, 14, 16) if brightest <= 2**bits - 1)
+    return float(next(levels, 2 ** int(brightest).bit_length() - 1))
