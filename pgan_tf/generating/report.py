@@ -26,10 +26,9 @@ from pgan_tf.networks.folded import fold
 from pgan_tf.runs import checkpoint, sheets, trained
 from pgan_tf.runs.folder import checkpoint_folder, read_config
 from pgan_tf.runs.log import describe_stage, read_metrics
-from pgan_tf.runs.small_files import read_file
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import temporary_folder, write_file
-from tfrecords.common.paths import writing
+from tfrecords.common.paths import read_bytes, writing
 from tfrecords.common.text import duration_in_words
 from tfrecords.pictures.kinds import encode_picture
 
@@ -115,7 +114,7 @@ def _draw_clip(run_dir: str, seconds: float) -> str:
     with temporary_folder() as folder:
         path = os.path.join(folder, "clip.webp")
         write_video(path, frames, num_frames, _CLIP_FPS)
-        picture = _image(read_file(path), "webp", "Pictures that turn into one another")
+        picture = _image(read_bytes(path), "webp", "Pictures that turn into one another")
     words = "<p>A walk through the space of latents, in a loop.</p>"
     return f"<h2>Interpolation</h2>{words}{picture}"
 
