@@ -8,6 +8,19 @@ import tensorflow as tf
 
 from tfrecords.common.errors import UserError
 
+_REMEDY = (
+    "make the dataset again (python -m tfrecords.inspect verify names them), or allow more with "
+    "--max_bad_records"
+)
+
+
+def check_bad_records(bad_records: int, most: int) -> None:
+    """Raises UserError if too many damaged records were skipped."""
+    if bad_records > most:
+        raise UserError(
+            f"data: expected at most {most} damaged records, got {bad_records}: {_REMEDY}"
+        )
+
 
 @contextmanager
 def readable_data_errors() -> Iterator[None]:
@@ -23,10 +36,7 @@ def readable_data_errors() -> Iterator[None]:
 def _describe(error: tf.errors.OpError) -> str | None:
     if isinstance(error, tf.errors.InvalidArgumentError):
         if found := re.search(r"data: expected at most \d+ damaged records.*row", str(error)):
-            return (
-                f"{found[0]}: make the data set again (python -m tfrecords.inspect verify names "
-                "them), or allow more with --max_bad_records"
-            )
+            return f"{found[0]}: {_REMEDY}"
         # Only the data's own functions run in iterators of tf.data.
         if "Iterator::" in str(error):
             line = _telling_line(error)

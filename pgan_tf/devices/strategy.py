@@ -1,5 +1,7 @@
 """Which devices train, and how a batch is split over them."""
 
+import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -15,6 +17,18 @@ from tfrecords.common.in_words import counted
 
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 
+# What drivers make, and the variables by which users hide GPUs.
+_NVIDIA_FILES = ("/dev/nvidiactl", "/dev/nvidia0")
+_AMD_FILE = "/dev/kfd"
+_HIDING = {
+    "NVIDIA": ("CUDA_VISIBLE_DEVICES",),
+    "AMD": ("HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
+}
+_GPU_BUILDS = {
+    "NVIDIA": "pip install -r requirements-gpu.txt (or tensorflow[and-cuda]) brings CUDA",
+    "AMD": "only AMD's own build of it, tensorflow-rocm, does",
+}
+
 
 def make_strategy(name: str, workers: Workers = ALONE) -> tf.distribute.Strategy:
     """Returns a distribution strategy by name.
@@ -25,9 +39,9 @@ def make_strategy(name: str, workers: Workers = ALONE) -> tf.distribute.Strategy
     - `auto`: multi_worker if there are several workers, else mirrored if there are several GPUs,
       else one_device.
 
-    With several workers, those of this process's TF_CONFIG, this must come before anything else
-    that uses TensorFlow's devices, and returns when all of them are there. Raises UserError if the
-    name does not go with the workers, or they can't be reached.
+    With several workers (those in TF_CONFIG) this must come before any other use of TensorFlow's
+    devices, and waits for all of them. Raises UserError if the name does not suit the workers, or
+    they can't be reached.
     """
     if name not in STRATEGIES:
         raise UserError(f"--strategy: expected one of {', '.join(STRATEGIES)}, got {name!r}")
@@ -36,7 +50,7 @@ def make_strategy(name: str, workers: Workers = ALONE) -> tf.distribute.Strategy
             raise UserError(
                 f"--strategy: expected auto or multi_worker as TF_CONFIG names {workers.number} "
                 f"workers, got {name}, with which each would train alone and write the same files: "
-                f"leave it out, or unset TF_CONFIG"
+                f"remove it, or unset TF_CONFIG"
             )
         return _connect(workers)
     if name == "multi_worker":
@@ -56,6 +70,27 @@ def has_gpu() -> bool:
     return bool(tf.config.list_logical_devices("GPU"))
 
 
+def warn_of_unseen_gpu() -> None:
+    """Prints a line if there is a GPU that TensorFlow does not see, and nobody has hidden it.
+
+    A run would take the CPU by mistake.
+    """
+    if any(map(os.path.exists, _NVIDIA_FILES)) or shutil.which("nvidia-smi"):
+        kind = "NVIDIA"
+    elif os.path.exists(_AMD_FILE):
+        kind = "AMD"
+    else:
+        return
+    hidden = any(os.environ.get(name) in ("", "-1") for name in _HIDING[kind])
+    if hidden or tf.config.list_physical_devices("GPU"):
+        return
+    print(
+        f"This machine has an {kind} GPU, but TensorFlow sees none and takes the CPU: "
+        f"{_GPU_BUILDS[kind]}; {_HIDING[kind][0]}=-1 takes the CPU without this line",
+        flush=True,
+    )
+
+
 def describe(strategy: tf.distribute.Strategy, asked: str, workers: Workers = ALONE) -> str:
     """Returns a few words on what trains, and why, if `auto` was asked for, it was picked."""
     kind = "GPU" if has_gpu() else "CPU"
@@ -72,9 +107,9 @@ def describe(strategy: tf.distribute.Strategy, asked: str, workers: Workers = AL
 
 
 def splits_evenly(batch_size: int, num_replicas: int, group_size: int) -> bool:
-    """True if a batch splits into replicas, and theirs into groups; 0 is no groups.
+    """True if a batch splits into replicas, and those into groups; `group_size` 0 is none.
 
-    The groups are of minibatch standard deviation; a smaller batch is one.
+    Groups are those of minibatch standard deviation; a smaller batch is one group.
     """
     each, rest = divmod(batch_size, num_replicas)
     return each > 0 and not rest and (each <= group_size or not group_size or not each % group_size)
@@ -99,7 +134,6 @@ def check_batch_sizes(config: TrainingConfig, num_replicas: int) -> None:
 
 
 def _connect(workers: Workers) -> tf.distribute.Strategy:
-    """Returns when all workers are there."""
     print(f"Waiting for {workers.number} workers: {', '.join(workers.addresses)}", flush=True)
     try:
         with _ended_by_signals():
@@ -108,23 +142,22 @@ def _connect(workers: Workers) -> tf.distribute.Strategy:
         first_line = error.message.strip().splitlines()[0]
         raise UserError(
             f"TF_CONFIG: expected all {workers.number} workers to be reached, got {first_line!r} "
-            f"on {workers}: see that {workers.addresses[workers.index]} is this machine's own "
+            f"on {workers}: check that {workers.addresses[workers.index]} is this machine's own "
             f"address, that no other process has the port, and that the others were started"
         ) from None
 
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Lets Ctrl-C end a call into TensorFlow that may take long, and SIGTERM what follows.
+    """Lets Ctrl-C end a long call into TensorFlow, and SIGTERM what follows.
 
     TensorFlow gives SIGTERM to its own handler, which only takes note of it.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL) if in_main_thread else None
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if in_main_thread:
+            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
