@@ -14,7 +14,7 @@ from paper.experiments import EXPERIMENTS, Experiment
 from pgan_tf.metrics.chart import round_ticks
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import write_file
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 

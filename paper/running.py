@@ -19,7 +19,7 @@ from paper.experiments import MODE_METRIC, Experiment
 from paper.measured import Measured
 from tfrecords.common.errors import StoppedError, UserError
 from tfrecords.common.files import whole_file
-from tfrecords.common.processors import count_processors
+from tfrecords.common.limits import count_processors
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 

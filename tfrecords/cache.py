@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import counted, size_in_words
-from tfrecords.common.locking import BusyError
+from tfrecords.common.files import BusyError
+from tfrecords.common.text import counted, size_in_words
 from tfrecords.format.dataset_info import (
     DatasetInfo,
     describe_labels,
@@ -16,7 +16,7 @@ from tfrecords.format.dataset_info import (
 )
 from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME, read_details_file
 from tfrecords.format.identity import compute_fingerprint
-from tfrecords.pictures.settling import settle_options
+from tfrecords.pictures.defaults import fill_defaults
 from tfrecords.pictures.source import PictureOptions, Source, label_line
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing.out_folder import estimate_bytes
@@ -81,7 +81,7 @@ def prepare(
         print(note, flush=True)
     if labels_note is not None:
         print(f"{label_line(source.labels, source.label_names)}{labels_note}", flush=True)
-    options = settle_options(source, options)
+    options = fill_defaults(source, options)
     before_converting(_info_before(source, options, encoding))
     return _convert_once(source, options, data, os.path.expanduser(cache_dir), encoding)
 

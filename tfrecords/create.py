@@ -14,7 +14,7 @@ from absl import flags
 from tfrecords.common import command_line
 from tfrecords.common.bounds import RESOLUTIONS, Bounds
 from tfrecords.common.checked_flags import define_number
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 from tfrecords.pictures import flags as picture_flags
 
 flags.adopt_module_key_flags(picture_flags)
@@ -51,9 +51,9 @@ def main(source_name: str, out_dir: str) -> None:
     started = time.monotonic()
     # Imported here so that --help and mistaken flags answer at once.
     from tfrecords.common import paths
-    from tfrecords.common.in_words import size_in_words
+    from tfrecords.common.text import size_in_words
     from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME
-    from tfrecords.pictures.settling import settle_options
+    from tfrecords.pictures.defaults import fill_defaults
     from tfrecords.pictures.source import label_line
     from tfrecords.sources.by_name import open_source
     from tfrecords.writing.out_folder import check_out_dir, estimate_bytes
@@ -68,7 +68,7 @@ def main(source_name: str, out_dir: str) -> None:
         labels=picture_flags.LABELS.value,
         tfds_data_dir=picture_flags.TFDS_DATA_DIR.value,
     )
-    options = settle_options(source, options)
+    options = fill_defaults(source, options)
     size = estimate_bytes(source.num_pictures, options, _ENCODING.value)
     print(f"{counted(source.num_pictures, 'picture')}, about {size_in_words(size)}", flush=True)
     for note in source.notes:

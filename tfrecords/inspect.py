@@ -22,7 +22,7 @@ from tfrecords.common import command_line
 from tfrecords.common.bounds import RESOLUTIONS, Bounds
 from tfrecords.common.checked_flags import define_number, define_text
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 
 _JSON = flags.DEFINE_bool("json", False, "summary: print JSON.")
 _RESOLUTION = define_number(

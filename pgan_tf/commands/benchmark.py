@@ -19,12 +19,11 @@ from pgan_tf.config.training import PRECISIONS, NetworkConfig, ScheduleConfig, T
 from pgan_tf.devices.strategy import STRATEGIES, check_batch_sizes
 from pgan_tf.planning.limits import check_memory, physical_memory
 from pgan_tf.planning.stage_cost import StageCost, measure_stage
-from pgan_tf.runs.files import write_file
-from pgan_tf.runs.files import what_to_do
+from tfrecords.common.files import write_file
+from tfrecords.common.paths import writing
 from tfrecords.common.bounds import RESOLUTIONS, Bounds, shown
 from tfrecords.common.checked_flags import define_number, define_path, define_read
 from tfrecords.common.command_line import run
-from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place
 
 
@@ -113,13 +112,8 @@ def main() -> None:
     print(to_table(costs))
     if path:
         text = json.dumps([dataclasses.asdict(cost) for cost in costs], indent=2) + "\n"
-        try:
+        with writing(f"--json={path}"):
             write_file(path, text.encode())
-        except tf.errors.OpError as error:
-            raise UserError(
-                f"--json: expected a file that can be written, got {path!r} ({error.message}): "
-                f"{what_to_do(error)}"
-            ) from None
         print(f"Wrote {path}")
 
 

@@ -32,14 +32,15 @@ from pgan_tf.metrics.score_log import (
 )
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.data import RunData, find_data, read_run_data
-from pgan_tf.runs.files import readable_errors, write_file
+from tfrecords.common.paths import writing
+from tfrecords.common.files import write_file
 from pgan_tf.runs.flags_file import located_flags
 from pgan_tf.runs.folder import checkpoint_folder, read_config
 from tfrecords.common.checked_flags import define_path, define_text, not_with, read_path
 from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 
 METRICS = define_text(
@@ -106,7 +107,7 @@ def score_saved_model(names: Sequence[str]) -> None:
     check_file_place(path, "--saved_model")
     info = read_reals(painter.resolution, painter.num_channels, painter.label_size)
     (scores,) = score_all(iter([generated]), 1, names, info, painter.resolution)
-    with readable_errors(path):
+    with writing(path):
         write_file(path, "".join(json.dumps(one.to_row()) + "\n" for one in scores).encode())
     print(f"{describe_scores(scores)}\n{counted(len(scores), 'score')} in {path}")
 

@@ -28,7 +28,8 @@ from pgan_tf.generating.training_video import draw_training, training_size
 from pgan_tf.generating.video import check_format, write_video
 from pgan_tf.metrics.inception_file import read_inception_file
 from pgan_tf.metrics.inception_graph import InceptionGraph
-from pgan_tf.runs import history as run_history
+from pgan_tf.runs.log import read_metrics
+from pgan_tf.runs.sheets import list_sheets
 from pgan_tf.runs.data import RunData, find_data, read_run_data
 from pgan_tf.runs.folder import read_config
 from tfrecords.common import bounds, checked_flags
@@ -36,9 +37,9 @@ from tfrecords.common.bounds import Bounds
 from tfrecords.common.checked_flags import define_number, define_path, define_read, define_text
 from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
-from tfrecords.pictures.picture_file import FORMATS, check_picture_name
+from tfrecords.pictures.kinds import FORMATS, check_picture_name
 from tfrecords.pictures.source import PictureOptions
 
 flags.adopt_module_key_flags(given)
@@ -202,8 +203,8 @@ def write_training(path: str) -> None:
     given.check_source(SAVED_MODEL)
     if not given.RUN_DIR.value:
         raise UserError("--video=training: expected --run_dir alone, whose samples it shows")
-    sheets = run_history.list_sheets(given.RUN_DIR.value)
-    metrics = run_history.read_metrics(given.RUN_DIR.value)
+    sheets = list_sheets(given.RUN_DIR.value)
+    metrics = read_metrics(given.RUN_DIR.value)
     num_frames = max(2, round((SECONDS.value or 10.0) * FPS.value))
     requests.check_video(*training_size(sheets, SCALE.value), num_frames)
     frames = draw_training(sheets, metrics, num_frames, SCALE.value)

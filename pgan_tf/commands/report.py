@@ -9,7 +9,7 @@ from tfrecords.common.bounds import Bounds
 from tfrecords.common.checked_flags import define_number, define_path
 from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import size_in_words
+from tfrecords.common.text import size_in_words
 
 RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py.")
 OUTPUT = define_path("output", None, "HTML file. Default: report.html in the run folder.")

@@ -13,7 +13,7 @@ from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.devices.workers import ALONE, Workers
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 

@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from pgan_tf.exporting.manifest import list_folder, read_description, read_manifest, source_of
 from pgan_tf.exporting.model_card import describe
-from pgan_tf.runs.files import write_file
 from pgan_tf.runs.small_files import read_json
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
+from tfrecords.common.files import write_file
 
 _LIST = "models.json"  # of `models/<name>/<version>/`
 _MOST_BYTES = 200  # of a name; file systems take 255

@@ -18,11 +18,11 @@ from typing import Any
 import tensorflow as tf
 
 from pgan_tf.exporting.model_card import CARD_FILE, JSON_FILE
-from pgan_tf.runs.files import write_file
 from pgan_tf.runs.small_files import read_json
 from pgan_tf.runs.trained import Trained
 from tfrecords.common import files, paths
 from tfrecords.common.errors import UserError
+from tfrecords.common.files import write_file
 
 MANIFEST = "pgan-export.json"
 _BLOCK_BYTES = 2**20

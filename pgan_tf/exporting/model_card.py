@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from pgan_tf.metrics.evaluation import weights_sha256
 from pgan_tf.metrics.score_log import read_scores
-from pgan_tf.runs.files import write_file
-from pgan_tf.runs.metrics_file import METRICS, read_ticks
+from pgan_tf.runs.log import METRICS, read_ticks
 from pgan_tf.runs.trained import Trained
+from tfrecords.common.files import write_file
 
 JSON_FILE, CARD_FILE = "pgan.json", "model_card.md"
 

@@ -21,9 +21,9 @@ from pgan_tf.exporting.manifest import (
     remove_unchanged,
     write_manifest,
 )
-from pgan_tf.runs.files import write_file
 from tfrecords.common import files
 from tfrecords.common.errors import UserError
+from tfrecords.common.files import write_file
 
 # Built from demo/ by Vite.
 PAGE = pathlib.Path(__file__).parent / "page"

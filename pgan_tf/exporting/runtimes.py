@@ -26,10 +26,9 @@ from pgan_tf.exporting.writer import (
 )
 from pgan_tf.networks.folded import fold
 from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
-from pgan_tf.runs.files import write_file
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import temporary_folder
+from tfrecords.common.files import temporary_folder, write_file
 
 # Of the runtime's pictures from TensorFlow's, in [-1, 1].
 LARGEST_DIFFERENCE = 1e-4

@@ -22,14 +22,14 @@ from pgan_tf.exporting.writer import (
     exporting_into,
     fill_usage,
     whole_version,
-    writing,
 )
 from pgan_tf.networks import sampling
 from pgan_tf.networks.folded import Form, InferenceGenerator, fold
-from pgan_tf.runs.files import write_file
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
-from tfrecords.pictures.picture_file import encode_picture
+from tfrecords.common.files import write_file
+from tfrecords.common.paths import writing
+from tfrecords.pictures.kinds import encode_picture
 
 # Transposed convolutions, the least arithmetic, are slow in browsers.
 BROWSER_FORM: Form = "resize"
@@ -79,7 +79,7 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
         files["preview.png"] = _preview(generator)
         stored = f" (weights in {options.quantize})" if options.quantize else ""
         usage = fill_usage(_USAGE, trained.network, stored=stored)
-        with writing(export_dir):
+        with writing(f"--export_dir={export_dir}"):
             page = begin_page(export_dir, page)
             with whole_version(path, trained, "tfjs", usage) as folder:
                 for file, contents in files.items():

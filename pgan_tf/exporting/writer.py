@@ -7,16 +7,12 @@ import posixpath
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-import tensorflow as tf
-
 from pgan_tf.config.training import NetworkConfig
 from pgan_tf.exporting.manifest import free_version, write_version_manifest
 from pgan_tf.exporting.model_card import write_description
-from pgan_tf.runs.files import what_to_do
 from pgan_tf.runs.trained import Trained
-from tfrecords.common.errors import UserError
-from tfrecords.common.files import whole_folder
-from tfrecords.common.locking import locked
+from tfrecords.common.files import locked, whole_folder
+from tfrecords.common.paths import writing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,22 +59,10 @@ def whole_version(path: str, trained: Trained, export_format: str, usage: str) -
 
     Raises UserError if it can't be written.
     """
-    with writing(posixpath.dirname(path)), whole_folder(path) as folder:
+    with writing(f"--export_dir={posixpath.dirname(path)}"), whole_folder(path) as folder:
         yield folder
         write_description(folder, trained, export_format, usage)
         write_version_manifest(folder, trained)
-
-
-@contextmanager
-def writing(export_dir: str) -> Iterator[None]:
-    """Turns the file system's errors into a UserError with advice."""
-    try:
-        yield
-    except (tf.errors.OpError, OSError) as error:
-        raise UserError(
-            f"--export_dir: expected a folder that can be written, got {export_dir!r} "
-            f"({str(error).splitlines()[0]}): {what_to_do(error)}"
-        ) from None
 
 
 def fill_usage(

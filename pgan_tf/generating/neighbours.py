@@ -10,7 +10,7 @@ from tqdm import tqdm
 from pgan_tf.data.records import find_records
 from pgan_tf.generating.pictures import enlarge
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.record import parse_images
 

@@ -1,16 +1,14 @@
 """Where pictures and videos go: folders are made, and what goes wrong there is told in a line."""
 
-import contextlib
 import posixpath
-from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.runs.files import what_to_do, write_file
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import check_file_place
-from tfrecords.pictures.picture_file import encode_picture, is_file_name
+from tfrecords.common.files import check_file_place, write_file
+from tfrecords.common.paths import writing
+from tfrecords.pictures.kinds import encode_picture, is_file_name
 
 
 def make_folder_of(path: str) -> None:
@@ -18,7 +16,7 @@ def make_folder_of(path: str) -> None:
 
     Raises UserError if it can't be made, or the file can't be written.
     """
-    with writing(path):
+    with writing(f"--output={path}"):
         if posixpath.dirname(path):
             tf.io.gfile.makedirs(posixpath.dirname(path))
     if posixpath.basename(path):
@@ -40,18 +38,5 @@ def write_picture(path: str, picture: np.ndarray) -> None:
     Whole or not at all. Raises UserError if it can't be written.
     """
     data = encode_picture(picture, path)
-    with writing(path):
+    with writing(f"--output={path}"):
         write_file(path, data)
-
-
-@contextlib.contextmanager
-def writing(path: str) -> Iterator[None]:
-    """Turns errors of the file system into UserError; drawing belongs outside."""
-    try:
-        yield
-    except (tf.errors.OpError, OSError) as error:
-        reason = getattr(error, "message", None) or str(error).splitlines()[0]
-        raise UserError(
-            f"--output: expected a place that can be written, got {path!r} ({reason}): "
-            f"{what_to_do(error)}"
-        ) from None

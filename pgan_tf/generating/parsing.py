@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tfrecords.common.bounds import SEEDS, Bounds, shown
 from tfrecords.common.errors import UserError
-from tfrecords.common.names import find_classes, list_names
+from tfrecords.common.text import find_classes, list_names
 
 LARGEST_SEED = int(SEEDS.upper)
 _MOST_SEEDS = 100_000

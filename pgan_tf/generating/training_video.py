@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pgan_tf.runs.history import Sheet, describe_stage, read_sheet
-from tfrecords.common.in_words import duration_in_words
+from pgan_tf.runs.log import describe_stage
+from pgan_tf.runs.sheets import Sheet, read_sheet
+from tfrecords.common.text import duration_in_words
 
 _SHEET_WIDTH = 1024
 _CAPTION_HEIGHT = 40
@@ -27,7 +28,7 @@ def draw_training(
     """Yields frames in which each sheet is seen equally long, under its stage, kimg and time.
 
     All have the size of the last sheet, times `scale`, by default up to 1024 px; earlier ones are
-    brought to it by nearest neighbor. `metrics` are the ticks of `runs.history.read_metrics`; a
+    brought to it by nearest neighbor. `metrics` are the ticks of `runs.log.read_metrics`; a
     sheet without one shows its kimg alone. Frames are `(height, width, 3)` uint8, both even.
     Raises UserError if a sheet can't be read.
     """

@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from pgan_tf.generating.output import make_folder_of, writing
-from pgan_tf.runs.files import copy_file
+from pgan_tf.generating.output import make_folder_of
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import temporary_folder
+from tfrecords.common.files import copy_file, temporary_folder
+from tfrecords.common.paths import writing
 
 FORMATS = (".mp4", ".gif", ".webp")
 
@@ -58,7 +58,7 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
             raise UserError(
                 f"--output: expected room for a video in {folder!r}, got an error ({reason})"
             ) from None
-        with writing(path):
+        with writing(f"--output={path}"):
             copy_file(local, path)
 
 

@@ -10,7 +10,7 @@ from pgan_tf.config.schedule import Stage, make_stages
 from pgan_tf.config.training import ScheduleConfig
 from pgan_tf.metrics.score import Score
 from pgan_tf.runs.small_files import is_number
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 
 # Drawn twice as large and reduced, since Pillow's lines have hard edges: so are all lengths here.
 _WIDTH, _PANEL_HEIGHT = 1920, 520

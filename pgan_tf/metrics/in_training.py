@@ -17,9 +17,10 @@ from pgan_tf.metrics.inception_graph import Inception
 from pgan_tf.metrics.metric import Metric
 from pgan_tf.metrics.score import Score, best_score
 from pgan_tf.metrics.score_log import append_scores, draw_scores, read_scores
-from pgan_tf.runs.files import copy_file, readable_errors
-from pgan_tf.runs.metrics_file import metrics_path, read_ticks
+from pgan_tf.runs.log import RESUMES, metrics_path, read_ticks
 from tfrecords.common.errors import UserError
+from tfrecords.common.files import copy_file
+from tfrecords.common.paths import writing
 
 _NETWORK = "average_generator"
 
@@ -75,7 +76,7 @@ class Scorer:
             except _BrokenOffError:
                 return
             scores = [score for score in found if score.metric in missing]
-            with readable_errors(metrics_path(self.run_dir)):
+            with writing(metrics_path(self.run_dir), RESUMES):
                 append_scores(self.run_dir, scores)
                 draw_scores(self.run_dir, self.schedule)
             for score in scores:
@@ -129,6 +130,6 @@ class Scorer:
             path = posixpath.join(folder, best.checkpoint)
             if tf.io.gfile.exists(kept) or not tf.io.gfile.exists(path):
                 return
-        with readable_errors(kept):
+        with writing(kept, RESUMES):
             copy_file(path, kept)
         say(f"The best {metric} until now: kept as {kept}")

@@ -17,8 +17,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import whole_file
-from tfrecords.common.locking import locked
+from tfrecords.common.files import locked, whole_file
 from tfrecords.common.paths import read_whole
 from tfrecords.sources.archives import tar
 from tfrecords.sources.archives.entries import TAR_ERRORS

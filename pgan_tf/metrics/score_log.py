@@ -14,11 +14,11 @@ import tensorflow as tf
 from pgan_tf.config.training import ScheduleConfig
 from pgan_tf.metrics.chart import draw_chart
 from pgan_tf.metrics.score import Score, comparable_scores, scores_in
-from pgan_tf.runs.files import write_file
-from pgan_tf.runs.metrics_file import append_rows, read_rows
+from pgan_tf.runs.log import append_rows, read_rows
 from pgan_tf.runs.small_files import is_number
-from tfrecords.common.in_words import counted
-from tfrecords.pictures.picture_file import encode_picture
+from tfrecords.common.files import write_file
+from tfrecords.common.text import counted
+from tfrecords.pictures.kinds import encode_picture
 
 TABLE, CHART = "scores.txt", "metrics.png"
 

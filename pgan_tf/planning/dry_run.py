@@ -15,7 +15,7 @@ from pgan_tf.devices.out_of_memory import readable_memory_errors
 from pgan_tf.planning.limits import disk_bytes, images_in, reached_stages
 from pgan_tf.planning.measurement import measure_step
 from pgan_tf.runs.sheets import sheet_shape
-from tfrecords.common.in_words import duration_in_words, size_in_words
+from tfrecords.common.text import duration_in_words, size_in_words
 
 # For measuring all stages, most of which is compiling.
 BUDGET_SECONDS = 60.0

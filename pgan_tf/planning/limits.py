@@ -10,7 +10,7 @@ from pgan_tf.config.schedule import Stage, make_stages, position_at
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.devices.memory import FLOAT, memory_bytes
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import size_in_words
+from tfrecords.common.text import size_in_words
 
 MOST_TICKS = 1_000_000
 # The memory estimate is up to 1.45 times what was measured: half of it is certainly needed.

@@ -11,7 +11,6 @@ of images_shown.
 
 import dataclasses
 import itertools
-import math
 import posixpath
 import re
 import sys
@@ -29,11 +28,9 @@ from pgan_tf.networks.growth import named_variables, set_alpha
 from pgan_tf.networks.layers.fast import speed_up
 from pgan_tf.runs.checkpoint_checks import NETWORKS, check_weights, whole_number
 from pgan_tf.runs.checkpoint_file import DAMAGED, ArrayFile, open_arrays, write_arrays
-from pgan_tf.runs.files import what_to_do
-from pgan_tf.runs.metrics_file import METRICS
+from pgan_tf.runs.log import METRICS, RESUMES
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import size_in_words
-from tfrecords.common.paths import list_names
+from tfrecords.common.paths import list_names, writing
 
 # The first versions counted stages from 0: `images-0000001000-stage-00.npz`.
 _NAME = re.compile(r"images-(\d{10,})-stage-(\d{2})(-of-\d{2})?\.npz", re.ASCII)
@@ -105,15 +102,9 @@ def save(
     count = len(make_stages(config.schedule))
     name = f"images-{images_shown:010d}-stage-{stage.number:02d}-of-{count:02d}.npz"
     path = posixpath.join(folder, name)
-    try:
+    with writing(path, RESUMES):
         tf.io.gfile.makedirs(folder)
         write_arrays(path, arrays)
-    except tf.errors.OpError as error:
-        size = sum(math.prod(one.shape) * one.numpy().itemsize for one in variables.values())
-        raise UserError(
-            f"{path}: expected {size_in_words(size)} to be written, got "
-            f"{error.message}: {what_to_do(error)}; the same command goes on from {latest(folder)}"
-        ) from None
     return path
 
 

@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.runs.files import whole_file
+from tfrecords.common.files import whole_file
 from tfrecords.common.paths import check_regular_file
 
 # What reading bytes that are no archive of ours raises, in zipfile, NumPy and here.

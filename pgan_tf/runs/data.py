@@ -8,7 +8,7 @@ from pgan_tf.config.training import CHANGEABLE, TrainingConfig, data_differences
 from pgan_tf.runs.flags_file import find_path, read_flags
 from tfrecords.cache import prepare
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.identity import identify
 from tfrecords.format.identity import in_words as name_in_words

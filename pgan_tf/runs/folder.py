@@ -18,12 +18,10 @@ from contextlib import contextmanager
 import tensorflow as tf
 
 from pgan_tf.config.training import CHANGEABLE, TrainingConfig, differences
-from pgan_tf.runs.files import what_to_do, write_file
 from pgan_tf.runs.small_files import read_text
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import remove_partial_files
-from tfrecords.common.locking import locked
-from tfrecords.common.paths import is_remote, list_names
+from tfrecords.common.files import locked, remove_partial_files, write_file
+from tfrecords.common.paths import is_remote, list_names, writing
 
 # What an opening that was broken off may leave: not somebody else's files.
 _OWN_NAMES = {"samples", "flags.txt", "flags.txt.partial", "config.json.partial"}
@@ -43,7 +41,7 @@ def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
 
     Raises UserError if it can't be written, and as `check_folder` does.
     """
-    with _readable_place(run_dir):
+    with writing(f"--run_dir={run_dir}"):
         check_folder(run_dir, config)
         tf.io.gfile.makedirs(posixpath.join(run_dir, "samples"))
         for folder in ("", "samples", "scores", "checkpoints"):
@@ -111,7 +109,7 @@ def locked_run(run_dir: str) -> Iterator[None]:
 def shown_to_workers(run_dir: str, config: TrainingConfig) -> Iterator[None]:
     """Shows a run to the other workers, for `join_run`, in a file that goes again."""
     path = posixpath.join(run_dir, _SHOWN)
-    with _readable_place(run_dir):
+    with writing(f"--run_dir={run_dir}"):
         tf.io.gfile.makedirs(run_dir)
         with tf.io.gfile.GFile(path, "w") as file:
             file.write(config.to_json())
@@ -182,14 +180,3 @@ def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tu
 def _has_begun(run_dir: str) -> bool:
     """True if there are checkpoints, with which another run may begin."""
     return any(name.endswith(".npz") for name in list_names(checkpoint_folder(run_dir)))
-
-
-@contextmanager
-def _readable_place(run_dir: str) -> Iterator[None]:
-    try:
-        yield
-    except tf.errors.OpError as error:
-        raise UserError(
-            f"--run_dir: expected a folder that can be written, got {run_dir!r} ({error.message}): "
-            f"{what_to_do(error)}"
-        ) from None

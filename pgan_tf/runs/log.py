@@ -1,43 +1,56 @@
-"""What a run writes while it trains, to files and for TensorBoard."""
+"""What a run logs: `metrics.jsonl`, sheets of samples, and both for TensorBoard.
 
+`metrics.jsonl` has one JSON object a line, each with `images_shown`. A line without `kind` is a
+tick's (`training.tick.Tick.summary`). Others, such as scores (`metrics.score`), name their kind.
+"""
+
+import json
 import posixpath
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.runs import sheets
-from pgan_tf.runs.files import readable_errors, write_file
-from pgan_tf.runs.metrics_file import append_rows, drop_rows_after, read_ticks
+from pgan_tf.runs.small_files import is_count, is_number, read_file
+from tfrecords.common.errors import UserError
+from tfrecords.common.files import write_file
+from tfrecords.common.paths import writing
+from tfrecords.pictures.kinds import encode_picture
+
+# What an iteration reports, each a mean over the global batch.
+METRICS = ("discriminator_loss", "generator_loss", "real_score", "fake_score", "gradient_norm")
+RESUMES = "; the same command resumes from the last checkpoint"
+_MOST_BYTES = 2**26  # two years of ticks
 
 
 class RunLog:
     """Writes the metrics and sample sheets of ticks.
 
     Attributes:
-        seconds: of training, until the last tick that was there when the log was opened.
+        seconds: of training, until the last tick in the log when it was opened.
     """
 
     def __init__(self, run_dir: str, images_shown: int) -> None:
-        """Opens the log where a run begins or goes on; later ticks and scores are dropped."""
+        """Opens the log of a run that starts or resumes; later ticks and scores are dropped."""
         self._run_dir = run_dir
         self._events = posixpath.join(run_dir, "events.out.tfevents…")
         drop_rows_after(run_dir, images_shown)
         ticks = read_ticks(run_dir)
         self.seconds = ticks[-1].get("seconds", 0.0) if ticks else 0.0
-        with readable_errors(self._events):
+        with writing(self._events, RESUMES):
             self._writer = tf.summary.create_file_writer(run_dir)
 
     def write_text(self, name: str, text: str) -> None:
         """Writes a file of the run folder."""
         path = posixpath.join(self._run_dir, name)
-        with readable_errors(path):
+        with writing(path, RESUMES):
             write_file(path, text.encode())
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Appends a tick's metrics, `images_shown` among them."""
         append_rows(self._run_dir, [metrics])
-        with readable_errors(self._events), self._writer.as_default(step=metrics["images_shown"]):
+        with writing(self._events, RESUMES), self._writer.as_default(metrics["images_shown"]):
             for name, value in metrics.items():
                 if isinstance(value, int | float):
                     # People see the stage's number there; the file has its index.
@@ -56,9 +69,135 @@ class RunLog:
 
     def _write_sheet(self, name: str, tag: str, images_shown: int, sheet: np.ndarray) -> str:
         path = posixpath.join(self._run_dir, "samples", name)
-        with readable_errors(path):
-            sheets.write_png(path, sheet)
-        with readable_errors(self._events), self._writer.as_default(step=images_shown):
+        with writing(path, RESUMES):
+            write_file(path, encode_picture(sheet))
+        with writing(self._events, RESUMES), self._writer.as_default(images_shown):
             tf.summary.image(tag, sheet[None])
             self._writer.flush()
         return path
+
+
+def metrics_path(run_dir: str) -> str:
+    """Returns the path of a run's metrics."""
+    return posixpath.join(run_dir, "metrics.jsonl")
+
+
+def read_rows(run_dir: str) -> list[dict[str, Any]]:
+    """Returns all lines, none if there is no file.
+
+    A last line that was cut off, or is being written, is skipped. Raises UserError if another
+    one is damaged.
+    """
+    path = metrics_path(run_dir)
+    return [_parse(line, path, number) for number, line in _read_lines(path)]
+
+
+def read_ticks(run_dir: str) -> list[dict[str, Any]]:
+    """Returns the lines of ticks, in the order of training; see `read_rows`."""
+    return [row for row in read_rows(run_dir) if "kind" not in row]
+
+
+def read_metrics(run_dir: str) -> list[dict[str, Any]]:
+    """Returns the ticks, in order; each has kimg, resolution, phase and alpha.
+
+    Raises UserError if there are none, or one lacks a field.
+    """
+    rows = read_ticks(run_dir)
+    for row in rows:
+        row.setdefault("kimg", row["images_shown"] / 1000)
+        for name in ("resolution", "phase", "alpha"):
+            if name not in row:
+                raise UserError(
+                    f"{metrics_path(run_dir)}: expected {name} in each tick, got none in that of "
+                    f"{row['images_shown']} images: remove that line"
+                )
+    if not rows:
+        raise UserError(f"--run_dir: expected a run with a tick at least, got none in {run_dir!r}")
+    return rows
+
+
+def describe_stage(row: dict[str, Any]) -> str:
+    """Returns a tick's stage in words: `32 px`, `16→32 px, alpha 0.25`."""
+    resolution = row["resolution"]
+    if row["phase"] == "fade_in":
+        return f"{resolution // 2}→{resolution} px, alpha {row['alpha']:.2f}"
+    return f"{resolution} px"
+
+
+def append_rows(run_dir: str, rows: Iterable[dict[str, Any]]) -> None:
+    """Adds lines, and drops one that was cut off before them. UserError if the disk is full."""
+    path = metrics_path(run_dir)
+    with writing(path, RESUMES):
+        if not _ends_whole(path):
+            _write_lines(path, (line for _, line in _read_lines(path)))
+        with tf.io.gfile.GFile(path, "a") as file:
+            file.write("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def drop_rows_after(run_dir: str, images_shown: int) -> None:
+    """Drops the lines of more images than that: a resumed run writes them again.
+
+    Raises UserError if a line is damaged, or the disk is full.
+    """
+    path = metrics_path(run_dir)
+    if tf.io.gfile.exists(path):
+        kept = (
+            line
+            for number, line in _read_lines(path)
+            if _parse(line, path, number)["images_shown"] <= images_shown
+        )
+        with writing(path, RESUMES):
+            _write_lines(path, kept)
+
+
+def _ends_whole(path: str) -> bool:
+    """True unless a file's last line was cut off."""
+    length = tf.io.gfile.stat(path).length if tf.io.gfile.exists(path) else 0
+    if not length:
+        return True
+    with tf.io.gfile.GFile(path, "rb") as file:
+        file.seek(length - 1)
+        return file.read(1) == b"\n"
+
+
+def _read_lines(path: str) -> list[tuple[int, str]]:
+    """Returns numbers, from 1, and lines, without blank ones and one that was cut off."""
+    if not tf.io.gfile.exists(path):
+        return []
+    lines = read_file(path, _MOST_BYTES).decode(errors="replace").split("\n")[:-1]
+    return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def _write_lines(path: str, lines: Iterable[str]) -> None:
+    write_file(path, "".join(line + "\n" for line in lines).encode())
+
+
+def _parse(line: str, path: str, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        row = None
+    if not isinstance(row, dict) or not is_count(row.get("images_shown")):
+        raise UserError(
+            f"{path}: expected a JSON object with images_shown in line {number}, got "
+            f"{line[:40]!r}: remove that line"
+        )
+    if "kind" not in row:
+        for name, value in row.items():
+            if not _fits(name, value):
+                raise UserError(
+                    f"{path}: expected {name} of a tick in line {number}, got "
+                    f"{str(value)[:40]!r}: remove that line"
+                )
+    return row
+
+
+def _fits(name: str, value: Any) -> bool:
+    """True for a possible value of a tick's field; where the run stood may not be NaN."""
+    if name == "phase":
+        return value in ("fade_in", "stabilize")
+    if name in ("stage", "resolution"):
+        return is_count(value)
+    if name in ("kimg", "alpha", "seconds"):
+        return is_number(value)
+    return value is None or isinstance(value, float) or is_number(value)

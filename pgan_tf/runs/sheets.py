@@ -1,18 +1,42 @@
-"""Sheets of samples: many small pictures side by side."""
+"""Sheets of samples: many small pictures side by side, as PNG files in a run's `samples/`."""
+
+import dataclasses
+import io
+import posixpath
+import re
+import struct
+import warnings
+import zlib
 
 import numpy as np
+from PIL import Image
 
 from pgan_tf.config.training import NetworkConfig
 from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
-from pgan_tf.runs.files import write_file
-from tfrecords.pictures.picture_file import encode_picture
+from pgan_tf.runs.small_files import read_file
+from tfrecords.common.errors import UserError
+from tfrecords.common.paths import list_names
 
-_SHEET_WIDTH, _SHEET_HEIGHT = 1024, 512  # about, in pixels
+_WIDTH, _HEIGHT = 1024, 512  # about, in pixels
+_NAME = re.compile(r"fakes-(\d{1,12}\.\d{3})\.png", re.ASCII)
+# What Pillow raises for bytes that are no picture, or one too large.
+_NO_PICTURE = (
+    *(OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, MemoryError),
+    *(Image.DecompressionBombWarning, Image.DecompressionBombError),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sheet:
+    """The file of a sheet of fakes."""
+
+    path: str
+    images_shown: int  # when it was drawn
 
 
 def sheet_shape(resolution: int) -> tuple[int, int]:
     """Returns columns and rows of a sheet of samples for pictures of so many pixels."""
-    return max(4, min(16, _SHEET_WIDTH // resolution)), max(2, min(8, _SHEET_HEIGHT // resolution))
+    return max(4, min(16, _WIDTH // resolution)), max(2, min(8, _HEIGHT // resolution))
 
 
 def sheet_inputs(config: NetworkConfig, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -37,6 +61,24 @@ def make_grid(pictures: np.ndarray, columns: int, resolution: int) -> np.ndarray
     return rows.transpose(0, 2, 1, 3, 4).reshape(-1, columns * width, channels)
 
 
-def write_png(path: str, picture: np.ndarray) -> None:
-    """Writes a `(height, width, 1 or 3)` uint8 picture, whole or not at all."""
-    write_file(path, encode_picture(picture))
+def list_sheets(run_dir: str) -> list[Sheet]:
+    """Returns a run's sheets of fakes, in the order of training. UserError if there are none."""
+    folder = posixpath.join(run_dir, "samples")
+    matches = filter(None, map(_NAME.fullmatch, list_names(folder)))
+    sheets = [Sheet(posixpath.join(folder, one[0]), round(float(one[1]) * 1000)) for one in matches]
+    if not sheets:
+        raise UserError(f"--run_dir: expected a run folder with samples, got {run_dir!r}")
+    return sorted(sheets, key=lambda sheet: sheet.images_shown)
+
+
+def read_sheet(path: str) -> tuple[bytes, Image.Image]:
+    """Returns a sheet's PNG file, and its picture in RGB. UserError if it can't be decoded."""
+    contents = read_file(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return contents, Image.open(io.BytesIO(contents), formats=["PNG"]).convert("RGB")
+    except _NO_PICTURE as error:
+        raise UserError(
+            f"{path}: expected a sheet of samples, got {ascii(str(error))[1:-1][:120]}: remove it"
+        ) from None

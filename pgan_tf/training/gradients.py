@@ -1,14 +1,13 @@
 """What trains each network once: its loss and gradients, in one replica (paper, appendix A.1)."""
 
-from __future__ import annotations
-
 import keras
 import tensorflow as tf
 
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.networks.growth import named_variables
 from pgan_tf.networks.layers.fast import shared_kernels
-from pgan_tf.training import loss_scale, losses
+from pgan_tf.training import losses
+from pgan_tf.training.optimizer import LossScale, unscale
 from pgan_tf.training.state import TrainingState
 
 
@@ -45,7 +44,7 @@ def discriminator_gradients(
         # Optimizers add gradients up over replicas: each takes its share of the global mean.
         loss = tf.reduce_sum(parts.loss) / global_batch_size
     gradients = tape.gradient(loss, _values(state.discriminator), output_gradients=scale)
-    return parts, loss_scale.unscale(gradients, scale)
+    return parts, unscale(gradients, scale)
 
 
 def generator_gradients(
@@ -67,7 +66,7 @@ def generator_gradients(
         loss = tf.reduce_sum(per_example) / global_batch_size
     scale = _value(state.generator_loss_scale)
     gradients = tape.gradient(loss, _values(state.generator), output_gradients=scale)
-    return per_example, loss_scale.unscale(gradients, scale)
+    return per_example, unscale(gradients, scale)
 
 
 def average_step(state: TrainingState, decay: float, strategy: tf.distribute.Strategy) -> None:
@@ -91,5 +90,5 @@ def _values(model: keras.Model) -> list[tf.Variable]:
     return [variable.value for variable in model.trainable_variables]
 
 
-def _value(scale: loss_scale.LossScale | None) -> tf.Tensor | None:
+def _value(scale: LossScale | None) -> tf.Tensor | None:
     return None if scale is None else tf.convert_to_tensor(scale.scale)

@@ -27,7 +27,7 @@ from pgan_tf.training.start import Start, restore_or_initialize, roll_back
 from pgan_tf.training.state import grow_state
 from pgan_tf.training.step import TrainStep, make_train_step
 from pgan_tf.training.tick import DivergedError, Tick
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 
 
 def train(
@@ -83,9 +83,7 @@ def _train(
 class _Training:
     """A run in progress: what changes from step to step. `images_shown` is its only clock."""
 
-    def __init__(
-        self, run: Run, start: Start, reals: np.ndarray | None, stop: StopRequest
-    ) -> None:
+    def __init__(self, run: Run, start: Start, reals: np.ndarray | None, stop: StopRequest) -> None:
         self.run, self.stop = run, stop
         self.state, self.images_shown = start.state, start.images_shown
         self.log = open_log(run, start, reals) if run.workers.is_chief else None

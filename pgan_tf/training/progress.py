@@ -8,7 +8,7 @@ from tqdm import tqdm
 from pgan_tf.config.networks import multiplications
 from pgan_tf.config.schedule import Position, Stage
 from pgan_tf.config.training import NetworkConfig
-from tfrecords.common.in_words import duration_in_words
+from tfrecords.common.text import duration_in_words
 
 # An iteration costs something however small the pictures; in parts of the 8x8 stage.
 _FIXED_COST = 0.5

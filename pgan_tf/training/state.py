@@ -13,8 +13,7 @@ from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.growth import Carried, carry_weights, named_variables, optimizer_variables
 from pgan_tf.networks.layers.fast import speed_up
-from pgan_tf.training.adam import FusedAdam
-from pgan_tf.training.loss_scale import LossScale, build_loss_scale
+from pgan_tf.training.optimizer import FusedAdam, LossScale, build_loss_scale
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.config.schedule import Position
-from pgan_tf.runs.metrics_file import METRICS
+from pgan_tf.runs.log import METRICS
 
 
 class DivergedError(Exception):

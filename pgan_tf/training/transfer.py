@@ -20,8 +20,7 @@ from pgan_tf.runs.checkpoint import NETWORKS
 from pgan_tf.training.pretrained import Weights
 from pgan_tf.training.state import TrainingState
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import counted
-from tfrecords.common.names import find_classes, list_names
+from tfrecords.common.text import counted, find_classes, list_names
 
 # Where these differ, the same weights make another network.
 _MUST_AGREE = (

@@ -18,7 +18,8 @@ from pgan_tf.generating.painter import open_saved_model, painter_of
 from pgan_tf.generating.pictures import draw_seeds
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import read_config
-from pgan_tf.runs.history import list_sheets, read_metrics
+from pgan_tf.runs.log import read_metrics
+from pgan_tf.runs.sheets import list_sheets
 from pgan_tf.runs.trained import from_run
 from pgan_tf.training.loop import train
 from pgan_tf.training.run import Run

@@ -6,7 +6,7 @@ import sys
 
 from tests.helpers.made_source import contents, encode, noise
 from tests.helpers.places import ROOT
-from tfrecords.common import processors
+from tfrecords.common import limits as processors
 
 # macOS knows no sched_getaffinity; Windows none of these, and opens no folders.
 SCRIPT = """

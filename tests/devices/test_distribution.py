@@ -7,8 +7,8 @@ import re
 import pytest
 import tensorflow as tf
 
-from pgan_tf.devices.agreement import chief_first, ends_together
-from pgan_tf.devices.stopping import StopRequest, StopTogether, stopped
+from pgan_tf.devices.coordination import chief_first, readable_worker_errors
+from pgan_tf.devices.stopping import StopRequest
 from pgan_tf.devices.strategy import describe, make_strategy
 from pgan_tf.devices.workers import ALONE, Workers, read_workers
 from tests.helpers.two_workers import tf_config
@@ -53,7 +53,7 @@ def test_a_chief_comes_before_the_workers():
         (environment({"worker": ["10.0.0.1"]})["TF_CONFIG"], "a list of HOST:PORT"),
         (environment({"worker": [A, A]})["TF_CONFIG"], "another address for each"),
         (environment({"worker": [A], "chief": [B, C]})["TF_CONFIG"], "one chief, got 2"),
-        (environment({"worker": [A], "ps": [B]})["TF_CONFIG"], "got 'ps': leave it out"),
+        (environment({"worker": [A], "ps": [B]})["TF_CONFIG"], "got 'ps': remove it"),
         (environment({"worker": [A]}, "evaluator")["TF_CONFIG"], "got 'evaluator'"),
         (tf_config([A, B], 2), "from 0 to 1, of the workers named, got 2"),
         (tf_config([A, B], -1), "got -1"),
@@ -108,24 +108,24 @@ def test_auto_is_mirrored_where_there_are_several_gpus(monkeypatch, one_device):
 def test_errors_of_a_lost_worker_are_told_to_several_only():
     error = tf.errors.UnavailableError(None, None, "Collective ops is aborted by: gone:\nmore")
     words = r"worker 2 of 2: lost another worker \(.* gone\)"
-    with pytest.raises(UserError, match=words), ends_together(TWO):
+    with pytest.raises(UserError, match=words), readable_worker_errors(TWO):
         raise error
-    with pytest.raises(tf.errors.UnavailableError), ends_together(ALONE):
+    with pytest.raises(tf.errors.UnavailableError), readable_worker_errors(ALONE):
         raise error
 
 
 def test_one_process_stops_when_it_is_asked_to(one_device):
-    stop, request = StopTogether(one_device, ALONE), StopRequest()
-    assert not stop.due(request)
-    request.signal = 15
-    assert stop.due(request)
+    stop = StopRequest(one_device, ALONE)
+    assert not stop.due()
+    stop.receive(15)
+    assert stop.due()
     done = []
     with chief_first(one_device, ALONE):
         done.append(1)
     assert done == [1]
 
 
-def test_a_worker_that_was_not_asked_itself_ends_with_the_status_of_sigterm():
-    error = stopped(StopRequest(), 16, "run/checkpoints/x.npz")
+def test_a_worker_that_was_not_asked_itself_ends_with_the_status_of_sigterm(one_device):
+    error = StopRequest(one_device, ALONE).stopped(16, "run/checkpoints/x.npz")
     assert error.status == 143
     assert "another worker was asked to after 16 images" in str(error)

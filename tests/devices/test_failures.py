@@ -19,8 +19,8 @@ from pgan_tf.planning.limits import heaviest_stage
 from pgan_tf.planning.measurement import try_heaviest_stage
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs import folder as run_folder
-from pgan_tf.training import beginning
 from pgan_tf.training import loop as training_loop
+from pgan_tf.training import start as start_module
 from pgan_tf.training.loop import train
 from pgan_tf.training.run import Run
 from tests.helpers.tests_data import prepare_shapes
@@ -93,7 +93,7 @@ def test_a_smaller_batch_size_is_suggested_that_the_run_takes(
     ],
 )
 def test_out_of_memory_is_said_with_stage_batch_size_and_flag(error):
-    words = r"stage 4 \(8→16 px, fade_in\) at batch size 8: give --batch_size=4:16,8:8,16:4, "
+    words = r"stage 4 \(8→16 px, fade_in\) at batch size 8: resume with --batch_size=4:16,8:8,16:4"
     with pytest.raises(UserError, match=words), readable_memory_errors(CONFIG, STAGES[3], 1):
         raise error
 
@@ -101,10 +101,10 @@ def test_out_of_memory_is_said_with_stage_batch_size_and_flag(error):
 @pytest.mark.parametrize(
     ("settings", "batch_size", "advice"),
     [
-        ({"latent_size": 2**20}, "16", "begin another run with a smaller --latent_size: the netw"),
-        ({"fmap_max": 8192, "fmap_base": 2**17}, "16", "begin another run with a smaller --fmap_m"),
-        ({}, "1024", "give --batch_size=512, with which this run goes on, or begin another run"),
-        ({}, "4", "begin another run with a smaller --fmap_max: the networks alone"),
+        ({"latent_size": 2**20}, "16", "start another run with a smaller --latent_size: the netw"),
+        ({"fmap_max": 8192, "fmap_base": 2**17}, "16", "start another run with a smaller --fmap_m"),
+        ({}, "1024", "resume with --batch_size=512, or start another run"),
+        ({}, "4", "start another run with a smaller --fmap_max: the networks alone"),
     ],
     ids=["latents", "feature maps", "a large batch", "the paper's network and a small batch"],
 )
@@ -120,7 +120,7 @@ def test_out_of_memory_names_what_takes_it(settings, batch_size, advice):
         readable_memory_errors(config, make_stages(schedule)[0], 1),
     ):
         raise MemoryError
-    assert ("--batch_size" in str(caught.value)) == advice.startswith("give")
+    assert ("--batch_size" in str(caught.value)) == advice.startswith("resume")
 
 
 def test_other_errors_stay_what_they_are():
@@ -141,8 +141,8 @@ def run(config, info, folder, strategy):
 
 
 def test_out_of_memory_while_the_first_networks_are_built(info, one_device, tmp_path, monkeypatch):
-    monkeypatch.setattr(beginning, "build_state", exhausted)
-    with pytest.raises(UserError, match=r"memory in stage 1 \(4 px.*16: give --batch_size=8,"):
+    monkeypatch.setattr(start_module, "build_state", exhausted)
+    with pytest.raises(UserError, match=r"stage 1 \(4 px.*16: resume with --batch_size=8,"):
         run(CONFIG, info, tmp_path / "run", one_device)
 
 

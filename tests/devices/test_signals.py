@@ -7,14 +7,16 @@ import sys
 
 import pytest
 
-from pgan_tf.devices.stopping import SIGNALS, stop_on_signals
+from pgan_tf.devices.stopping import SIGNALS, StopRequest, stop_on_signals
+from pgan_tf.devices.workers import ALONE
 from tests.helpers.places import ROOT
 
 BUSY = """
 import hashlib
-from pgan_tf.devices.stopping import stop_on_signals
+from pgan_tf.devices.stopping import StopRequest, stop_on_signals
+from pgan_tf.devices.workers import ALONE
 
-with stop_on_signals(lambda words: print(words, flush=True)):
+with stop_on_signals(StopRequest(None, ALONE), lambda words: print(words, flush=True)):
     print("begun", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # many minutes, like a step: no Python
 """
@@ -24,7 +26,8 @@ with stop_on_signals(lambda words: print(words, flush=True)):
 def test_the_first_signal_asks_and_says_so_and_the_handlers_come_back(number):
     before = [signal.getsignal(one) for one in SIGNALS]
     said = []
-    with stop_on_signals(said.append) as stop:
+    stop = StopRequest(None, ALONE)
+    with stop_on_signals(stop, said.append):
         assert stop.signal is None
         os.kill(os.getpid(), number)
         assert stop.signal == number

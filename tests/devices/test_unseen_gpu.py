@@ -6,7 +6,7 @@ import tomllib
 import pytest
 import tensorflow as tf
 
-from pgan_tf.devices import unseen_gpu
+from pgan_tf.devices import strategy
 from tests.helpers.places import ROOT
 
 
@@ -14,16 +14,16 @@ from tests.helpers.places import ROOT
 def no_gpu(monkeypatch, tmp_path):
     """A machine without a GPU, its drivers or any word of one."""
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
-    monkeypatch.setattr(unseen_gpu, "_NVIDIA_FILES", (str(tmp_path / "nvidiactl"),))
-    monkeypatch.setattr(unseen_gpu, "_AMD_FILE", str(tmp_path / "kfd"))
+    monkeypatch.setattr(strategy, "_NVIDIA_FILES", (str(tmp_path / "nvidiactl"),))
+    monkeypatch.setattr(strategy, "_AMD_FILE", str(tmp_path / "kfd"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    for names in unseen_gpu._HIDING.values():
+    for names in strategy._HIDING.values():
         for name in names:
             monkeypatch.delenv(name, raising=False)
 
 
 def said(capsys):
-    unseen_gpu.warn_of_unseen_gpu()
+    strategy.warn_of_unseen_gpu()
     return capsys.readouterr().out
 
 

@@ -16,7 +16,7 @@ from pgan_tf.exporting.tfjs import write_tfjs
 from pgan_tf.exporting.writer import ExportOptions, next_version
 from tests.helpers.exports import make_trained
 from tfrecords.common.errors import UserError
-from tfrecords.common.locking import BusyError, locked
+from tfrecords.common.files import BusyError, locked
 
 TRAINED = make_trained()
 

@@ -1,6 +1,5 @@
 """Painters, pictures and videos: what comes out is what went in, and nothing piles up."""
 
-import errno
 import os
 import sys
 import weakref
@@ -8,14 +7,12 @@ import weakref
 import imageio_ffmpeg
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
-from pgan_tf.exporting import writer as export
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.writer import ExportOptions
-from pgan_tf.generating import output, video, walk_video
 from pgan_tf.generating import parsing as requests
+from pgan_tf.generating import video, walk_video
 from pgan_tf.generating.painter import open_saved_model, painter_of
 from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
 from pgan_tf.networks import sampling
@@ -168,19 +165,6 @@ def test_a_place_that_cannot_be_written_is_named(painter, tmp_path):
         write_pictures(painter, [1], [0], str(tmp_path / "file" / "out"))
     with pytest.raises(UserError, match="--output"):
         write_grid(painter, [1], [0], 1, str(tmp_path / "file" / "x.png"))
-
-
-@pytest.mark.parametrize("writing", [output.writing, export.writing])
-@pytest.mark.parametrize(
-    "error",
-    [
-        OSError(errno.ENOSPC, "No space left on device", "full/1"),
-        tf.errors.ResourceExhaustedError(None, None, "full/1; No space left on device"),
-    ],
-)
-def test_a_full_disk_needs_room_and_no_other_name(writing, error):
-    with pytest.raises(UserError, match=r"No space left on device.*: make room$"), writing("full"):
-        raise error
 
 
 # Walks

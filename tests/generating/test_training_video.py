@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from pgan_tf.generating.training_video import caption, draw_training
-from pgan_tf.runs import history as run_history
+from pgan_tf.runs.log import read_metrics
+from pgan_tf.runs.sheets import list_sheets
 from tfrecords.common.errors import UserError
 
 COLORS = [(200, 0, 0), (0, 200, 0), (0, 0, 200)]
@@ -35,10 +36,10 @@ def run_dir(tmp_path):
 
 
 def test_history_is_read_in_the_order_of_training(run_dir):
-    sheets = run_history.list_sheets(str(run_dir))
+    sheets = list_sheets(str(run_dir))
     assert [sheet.images_shown for sheet in sheets] == [9_500, 10_000, 100_000]
     # The line that is being written is not there yet.
-    rows = run_history.read_metrics(str(run_dir))
+    rows = read_metrics(str(run_dir))
     captions = [caption(sheet, row) for sheet, row in zip(sheets, rows, strict=True)]
     assert captions == [
         "4 to 8 px, alpha 0.25   9.5 kimg   30:00",
@@ -49,8 +50,8 @@ def test_history_is_read_in_the_order_of_training(run_dir):
 
 
 def test_each_sheet_is_seen_equally_long_at_one_size(run_dir):
-    sheets = run_history.list_sheets(str(run_dir))
-    rows = run_history.read_metrics(str(run_dir))
+    sheets = list_sheets(str(run_dir))
+    rows = read_metrics(str(run_dir))
     frames = np.stack(list(draw_training(sheets, rows, 9, scale=3)))
     assert frames.shape == (9, 32 * 3 + 40, 64 * 3, 3)
     assert (frames.shape[1] % 2, frames.shape[2] % 2) == (0, 0)  # H.264
@@ -67,9 +68,9 @@ def test_each_sheet_is_seen_equally_long_at_one_size(run_dir):
 
 
 def test_folders_that_are_no_runs_are_named(tmp_path):
-    for read in (run_history.read_metrics, run_history.list_sheets):
+    for read in (read_metrics, list_sheets):
         with pytest.raises(UserError, match="--run_dir"):
             read(str(tmp_path))
     (tmp_path / "metrics.jsonl").write_text("no json\n")
     with pytest.raises(UserError, match=r"metrics\.jsonl: expected a JSON object .* in line 1"):
-        run_history.read_metrics(str(tmp_path))
+        read_metrics(str(tmp_path))

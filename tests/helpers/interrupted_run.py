@@ -7,7 +7,7 @@ of writing the AT-th checkpoint of the process), `rename` (before it gets its na
 (after the AT-th line of metrics.jsonl, before its checkpoint), `score` (after the AT-th
 evaluation, before its score is written), `best` (before the AT-th best checkpoint gets its
 name) or `sigterm` (as `step`, but asking to stop); `never` is as none. INIT_FROM
-is another run's folder, to begin with its weights.
+is another run's folder, to start with its weights.
 """
 
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
@@ -28,7 +28,7 @@ from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import open_run
 from pgan_tf.runs.log import RunLog
 from pgan_tf.training import loop as training_loop
-from pgan_tf.training.given_weights import weights_to_begin_with
+from pgan_tf.training.pretrained import read_init_from
 from pgan_tf.training.run import Run
 from pgan_tf.training.tick import Tick
 from tfrecords.format.dataset_info import read_dataset_info
@@ -119,7 +119,7 @@ def main(data, run_dir, where="never", at=0, init_from=None):
         cut(where, int(at))
     open_run(run_dir, CONFIG, "")
     info = read_dataset_info(data)
-    weights = weights_to_begin_with(init_from, run_dir)
+    weights = read_init_from(init_from, run_dir)
     reals = RealPictures(info, 8, num_images=36, seed=0)
     metrics = make_metrics(("modes",), reals)
     scorer = Scorer(metrics, reals, run_dir, CONFIG.schedule, every=2, keep_best="modes")

@@ -61,7 +61,7 @@ def read_run_config(folder):
 
 def read_figures(folder):
     from pgan_tf.metrics.score_log import read_scores
-    from pgan_tf.runs.history import describe_stage, read_metrics
+    from pgan_tf.runs.log import describe_stage, read_metrics
 
     read_scores(folder)
     for row in read_metrics(folder):

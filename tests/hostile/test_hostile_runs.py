@@ -26,8 +26,8 @@ from pgan_tf.runs import checkpoint, trained
 from pgan_tf.runs.checkpoint import read_newest
 from pgan_tf.runs.checkpoint_file import write_arrays
 from pgan_tf.runs.folder import read_config
-from pgan_tf.runs.history import list_sheets, read_metrics, read_sheet
-from pgan_tf.runs.log import RunLog
+from pgan_tf.runs.log import RunLog, read_metrics
+from pgan_tf.runs.sheets import list_sheets, read_sheet
 from tests.helpers.small_run import make_small_run
 from tfrecords.common.errors import UserError
 

@@ -14,10 +14,9 @@ from pgan_tf.runs.folder import check_same_run, open_run
 from tests.helpers.source_helpers import save
 from tfrecords.cache import prepare
 from tfrecords.common.errors import UserError
-from tfrecords.format import content
-from tfrecords.format.content import digest_files
+from tfrecords.format import identity as content
 from tfrecords.format.dataset_info import read_dataset_info
-from tfrecords.format.identity import DataIdentity, identify, in_words
+from tfrecords.format.identity import DataIdentity, digest_files, identify, in_words
 from tfrecords.pictures.source import PictureOptions
 
 OLD = 10**9  # seconds: a time of files that tests do not wait for

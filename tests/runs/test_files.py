@@ -16,15 +16,14 @@ from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.tfjs import write_tfjs
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.runs.checkpoint_file import write_arrays
-from pgan_tf.runs.files import write_file as write_file_of_run
 from pgan_tf.runs.folder import open_run
 from tests.helpers.exports import make_trained
 from tests.helpers.made_source import make_source, noise, options
 from tests.helpers.places import ROOT
-from tfrecords.common import files, locking
+from tfrecords.common import files
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import check_file_place, temporary_folder
-from tfrecords.common.locking import BusyError, locked
+from tfrecords.common.files import BusyError, check_file_place, locked, temporary_folder
+from tfrecords.common.paths import writing
 from tfrecords.writing.writer import write_dataset
 
 
@@ -122,13 +121,36 @@ def test_a_file_that_cannot_be_written_leaves_what_stood_there(tmp_path, monkeyp
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         files.write_file(str(path), b"after")
-    with pytest.raises(tf.errors.ResourceExhaustedError, match=r"file; No space left on device"):
-        write_file_of_run(str(path), b"after")
     with pytest.raises(RuntimeError), files.whole_folder(str(tmp_path / "folder")) as folder:
         (pathlib.Path(folder) / "part").write_text("")
         raise RuntimeError
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
     assert path.read_text() == "before"
+
+
+@pytest.mark.parametrize(
+    ("why", "advice"),
+    [
+        ("No space left on device", "make room"),
+        ("Disk quota exceeded", "make room"),
+        ("Permission denied", "get the right to write there"),
+        ("Read-only file system", "on a disk that can be written"),
+        ("Is a directory", "move away what stands in its place"),
+        ("File name too long", "choose a shorter name"),
+        ("Input/output error", "check that files can be written there"),
+    ],
+)
+def test_the_advice_fits_the_error_whatever_the_path_is_called(why, advice):
+    for error in (
+        OSError(errno.EIO, why, "no space left/1"),
+        tf.errors.UnknownError(None, None, f"no space left/1; {why}"),
+    ):
+        raises = pytest.raises(UserError, match=f"^x: .*{why}: .*{advice}.*; go$")
+        with raises as caught, writing("x", "; go"):
+            raise error
+        assert ("make room" in str(caught.value)) == (advice == "make room")
+    with pytest.raises(LookupError), writing("x"):  # no error of files
+        raise LookupError
 
 
 def test_remote_files_and_folders_get_their_names_when_they_are_whole(tmp_path):
@@ -180,7 +202,7 @@ def test_a_run_that_is_opened_again_removes_what_was_left_half_written(tmp_path)
 
 KILLED = """
 import os, signal, sys
-from tfrecords.common.locking import locked
+from tfrecords.common.files import locked
 from tfrecords.sources.parts import new_temporary_file
 with locked(sys.argv[1], "busy"):
     with new_temporary_file() as (file, path):
@@ -237,7 +259,7 @@ def test_a_lock_of_a_folder_that_was_put_elsewhere_is_none(tmp_path):
         return True
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(locking, "lock_descriptor", moved_meanwhile)
+        patch.setattr(files, "lock_descriptor", moved_meanwhile)
         with pytest.raises(BusyError), locked(folder, "busy"):
             pytest.fail("locked")
 

@@ -22,9 +22,9 @@ from pgan_tf.runs.folder import (
     shown_to_workers,
 )
 from tfrecords.common import files as files_module
-from tfrecords.common import locking
+from tfrecords.common import files as locking
 from tfrecords.common.errors import UserError
-from tfrecords.common.locking import locked
+from tfrecords.common.files import locked
 
 CONFIG = TrainingConfig(
     dataset="noise",

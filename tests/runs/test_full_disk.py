@@ -80,7 +80,7 @@ def test_a_disk_that_fills_ends_the_run_with_one_line_and_whole_checkpoints(tmp_
     errors = (tmp_path / "first.txt").read_text()
     assert "Traceback" not in errors
     last = errors.splitlines()[-1]
-    for word in ("No space left", "make room", "the same command goes on from"):
+    for word in ("No space left", "make room", "the same command resumes from"):
         assert word in last, last
     before = whole_checkpoints(tmp_path / "first")  # each is read without an error
     assert 4 <= len(before) < 10

@@ -10,8 +10,7 @@ from PIL import Image
 
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.runs.folder import open_run
-from pgan_tf.runs.log import RunLog
-from pgan_tf.runs.metrics_file import append_rows, read_rows, read_ticks
+from pgan_tf.runs.log import RunLog, append_rows, read_rows, read_ticks
 from tfrecords.common.errors import UserError
 
 
@@ -172,5 +171,5 @@ def test_a_disk_that_fills_is_one_line_with_the_file(run_dir, name, write):
     log = RunLog(str(run_dir), 0)
     (run_dir / name).symlink_to("/dev/full")
     file = name.removesuffix(".partial")
-    with pytest.raises(UserError, match=rf"{file}: .*No space left.*make room.*goes on"):
+    with pytest.raises(UserError, match=rf"{file}: .*No space left.*make room.*resumes"):
         write(log)

@@ -12,8 +12,8 @@ from tests.helpers.places import TESTS
 from tfrecords import cache
 from tfrecords.cache import prepare
 from tfrecords.common.errors import UserError
+from tfrecords.pictures.defaults import fill_defaults
 from tfrecords.pictures.images import prepare_picture
-from tfrecords.pictures.settling import settle_options
 from tfrecords.pictures.source import PictureOptions
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing import writer
@@ -83,13 +83,13 @@ def test_the_resolution_is_chosen_by_the_pictures_and_the_choice_is_told(
 
 def test_sources_that_cannot_tell_sizes_are_read(capsys):
     images = [*noise(3, 40), *noise(2, 9), encode(Image.new("RGB", (33, 38))), "torn"]
-    settled = settle_options(make_source(images), PictureOptions())
+    settled = fill_defaults(make_source(images), PictureOptions())
     assert (settled.resolution, settled.allow_upscaling) == (32, True)
     assert "(6 of 7 looked at)" in capsys.readouterr().out
     with pytest.raises(UserError, match="expected pictures that can be read, got none"):
-        settle_options(make_source(["torn"]), PictureOptions())
+        fill_defaults(make_source(["torn"]), PictureOptions())
     many = make_source(noise(1, 16), num_pictures=10**6, open=OpenSame())
-    assert settle_options(many, PictureOptions()).resolution == 16
+    assert fill_defaults(many, PictureOptions()).resolution == 16
     assert "(1,000 of 1,000,000 looked at)" in capsys.readouterr().out
 
 

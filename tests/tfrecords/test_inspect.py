@@ -357,7 +357,7 @@ def test_a_file_that_is_missing_is_told_with_one_that_is_damaged(labelled):
     (labelled / "dataset.json").unlink()
     short, missing = verify(labelled)
     assert "set-r04.tfrecords: expected whole records" in short
-    assert "set-r03.tfrecords is missing" in missing
+    assert "found no set-r03.tfrecords" in missing
 
 
 def test_a_missing_shard_is_named(tmp_path):

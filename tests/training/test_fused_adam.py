@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from pgan_tf.networks.growth import slot_variables
-from pgan_tf.training.adam import FusedAdam
+from pgan_tf.training.optimizer import FusedAdam
 
 SHAPES = ((7, 5), (5,), (1,))
 

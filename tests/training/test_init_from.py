@@ -13,18 +13,11 @@ from pgan_tf.networks import official
 from pgan_tf.networks.growth import set_alpha
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import open_run
-from pgan_tf.training.class_weights import map_classes
-from pgan_tf.training.given_weights import (
-    Weights,
-    check_weights,
-    first_resolution,
-    read_weights,
-    weights_to_begin_with,
-)
-from pgan_tf.training.init_from import describe, initialize
 from pgan_tf.training.loop import train
+from pgan_tf.training.pretrained import Weights, first_resolution, read_init_from, read_weights
 from pgan_tf.training.run import Run
 from pgan_tf.training.state import build_state
+from pgan_tf.training.transfer import check_weights, describe_transfer, map_classes, transfer
 from tests.helpers.golden_cases import GOLDEN
 from tests.helpers.small_run import save_state
 from tests.helpers.tests_data import prepare_shapes
@@ -78,15 +71,15 @@ def outputs(state):
 def test_a_run_begins_as_the_networks_that_it_takes_over(source, one_device, resolution):
     config = with_network(resolution)
     state = build_state(EIGHT, config, one_device)
-    origins = initialize(state, weights_of(source), config)
-    assert {origin.words for origin in origins} == {"carried"}
+    origins = transfer(state, weights_of(source), config)
+    assert {*origins.values()} == {"carried"}
     for ours, theirs in zip(outputs(state), outputs(source), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 def test_the_average_begins_as_the_average(source, one_device):
     state = build_state(EIGHT, CONFIG, one_device)
-    initialize(state, weights_of(source), CONFIG)
+    transfer(state, weights_of(source), CONFIG)
     name = "4x4_conv/kernel"
     current, average = (
         state.weights()[f"{one}/{name}"].numpy() for one in ("generator", "average_generator")
@@ -104,7 +97,7 @@ def test_fused_and_plain_scaling_understand_each_other(source, one_device, fused
     assert here.network.num_feature_maps(4) == here.network.num_feature_maps(8)
     for variable in original.weights().values():
         variable.assign(variable + 0.1 * np.random.default_rng(3).standard_normal(variable.shape))
-    initialize(state, weights_of(original, there.network), here)
+    transfer(state, weights_of(original, there.network), here)
     # (The plain discriminator averages after the activation, the fused one before it.)
     for ours, theirs in zip(outputs(state)[:2], outputs(original)[:2], strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
@@ -115,8 +108,7 @@ def test_layers_of_another_shape_are_new_and_say_so(source, one_device):
     config = with_network(fmap_base=32)
     state = build_state(EIGHT, config, one_device)
     initial = {name: variable.numpy() for name, variable in state.weights().items()}
-    origins = initialize(state, weights_of(source), config)
-    words = {(origin.network, origin.layer): origin.words for origin in origins}
+    words = transfer(state, weights_of(source), config)
     assert words["generator", "4x4_conv"] == words["discriminator", "4x4_conv"] == "carried"
     # Kernels for upscaling are laid out (height, width, out, in).
     assert words["generator", "8x8_conv0"] == "new ((3, 3, 8, 8) here, (3, 3, 4, 8) there)"
@@ -131,15 +123,17 @@ def test_what_grows_on_top_is_new_and_what_is_not_needed_is_left(source, one_dev
     config = with_network(16)
     fading = Stage(1, 16, "fade_in", 0, 100)
     state = build_state(fading, config, one_device)
-    origins = initialize(state, weights_of(source), config)
-    table = describe(origins, weights_of(source), 16)
+    origins = transfer(state, weights_of(source), config)
+    table = describe_transfer(origins, weights_of(source), config)
     rows = {line.split()[0]: line.split()[1:] for line in table.splitlines()[1:]}
     assert rows["8x8_conv0"] == ["carried"] * 3
     assert rows["16x16_conv0"] == ["new"] * 3
     assert rows["16x16_to_rgb"] == ["new", "-", "new"]
     assert rows["8x8_from_rgb"] == ["-", "carried", "-"]
     lowest = build_state(Stage(0, 4, "stabilize", 0, 100), config, one_device)
-    table = describe(initialize(lowest, weights_of(source), config), weights_of(source), 4)
+    table = describe_transfer(
+        transfer(lowest, weights_of(source), config), weights_of(source), config
+    )
     rows = {line.split()[0]: line.split()[1:] for line in table.splitlines()[1:]}
     assert rows["8x8_conv1"] == ["left"] * 3
     assert rows["4x4_to_rgb"] == ["new", "-", "new"]
@@ -180,8 +174,8 @@ def test_a_run_begins_as_a_published_pickle(name, fused, one_device):
     network = dataclasses.replace(weights.network, resolution=16, fused_scale=fused)
     config = TrainingConfig(network=network, schedule=ScheduleConfig(resolution=16))
     state = build_state(Stage(4, 16, "stabilize", 0, 9), config, one_device)
-    origins = initialize(state, weights, config)
-    assert {origin.words for origin in origins} == {"carried", "left"}
+    origins = transfer(state, weights, config)
+    assert {*origins.values()} == {"carried", "left"}
     saved = official.read(str(GOLDEN / f"{name}.pkl"))
     lod = 0 if name == "separate_scale" else 1
     random = np.random.default_rng(2)
@@ -199,7 +193,7 @@ def test_a_run_begins_as_a_published_pickle(name, fused, one_device):
         expected, _ = official.build(saved.discriminator, lod)(images)
         np.testing.assert_array_equal(state.discriminator(images)[0], expected)
     # RGB layers of lower resolutions are in a pickle, and not in networks that do not fade.
-    assert ("generator", "8x8_to_rgb") in {(o.network, o.layer) for o in origins}
+    assert ("generator", "8x8_to_rgb") in origins
 
 
 @pytest.fixture
@@ -226,14 +220,14 @@ def test_where_a_run_begins(saved_run, tmp_path):
     assert first_resolution(None, saved_run, 64) == 4
     with pytest.raises(UserError, match="another run"):
         open_run(str(tmp_path / "new"), CONFIG, "")
-        weights_to_begin_with(str(tmp_path / "new") + "/", str(tmp_path / "new"))
+        read_init_from(str(tmp_path / "new") + "/", str(tmp_path / "new"))
 
 
 def test_checkpoints_without_a_configuration_are_one_line(tmp_path, one_device):
     run_dir = str(tmp_path / "run")
     state = build_state(EIGHT, CONFIG, one_device)
     save_state(f"{run_dir}/checkpoints", state, 9000, CONFIG)
-    weights = weights_to_begin_with(str(tmp_path / "other"), run_dir)
+    weights = read_init_from(str(tmp_path / "other"), run_dir)
     assert weights is None  # the run goes on
     with pytest.raises(UserError, match=r"expected config\.json beside the checkp"):
         first_resolution(weights, run_dir, 8)
@@ -260,7 +254,7 @@ def test_training_begins_with_the_weights_and_goes_on_without(
     config = dataclasses.replace(CONFIG, schedule=schedule, minibatch_repeats=1)
     folder = str(tmp_path / "b")
     open_run(folder, config, "")
-    weights = weights_to_begin_with(saved_run, folder)
+    weights = read_init_from(saved_run, folder)
     assert train(Run(config, info, folder, one_device), weights=weights) == 8
     after = checkpoint.read_run(folder).arrays
     for name, variable in source.weights().items():
@@ -268,8 +262,8 @@ def test_training_begins_with_the_weights_and_goes_on_without(
         bound = 1e-2 if name.startswith("average") else 1e-6
         np.testing.assert_allclose(after[name], variable.numpy(), atol=bound, err_msg=name)
     assert "carried" in (tmp_path / "b/init_from.txt").read_text()
-    assert weights_to_begin_with(saved_run, folder) is None
-    assert weights_to_begin_with("/no/longer/there", folder) is None
+    assert read_init_from(saved_run, folder) is None
+    assert read_init_from("/no/longer/there", folder) is None
 
 
 # Classes
@@ -294,8 +288,8 @@ def carried_from(there, here, device, known=True):
         weights_of(original, there.network), label_names=there.label_names if known else ()
     )
     initial = {name: variable.numpy() for name, variable in state.weights().items()}
-    origins = initialize(state, weights, here)
-    text = describe(origins, weights, 8, weights.classes_in(here).words)
+    origins = transfer(state, weights, here)
+    text = describe_transfer(origins, weights, here)
     arrays = {name: variable.numpy() for name, variable in state.weights().items()}
     return original, state, initial, arrays, text
 
@@ -342,7 +336,8 @@ def test_the_same_classes_in_another_order_follow_their_names(one_device):
 
 def test_accents_in_another_unicode_form_are_the_same_class():
     there, here = ("caf\u00e9", "dog"), ("cat", "cafe\u0301")
-    classes = map_classes(there, 2, here, 2)
+    weights = dataclasses.replace(Weights("a", named(*there).network, 8, {}), label_names=there)
+    classes = map_classes(weights, named(*here))
     assert classes.origins == (-1, 0)
     assert classes.words == "Classes by name: carried cafe\u0301; new cat; left dog"
 

@@ -5,15 +5,15 @@ import pytest
 import tensorflow as tf
 
 from pgan_tf.config.training import LossConfig
-from pgan_tf.training import loss_scale, losses
+from pgan_tf.training import losses, optimizer
 
 
-def after(*finite, start=loss_scale.INITIAL_SCALE, good_steps=3):
+def after(*finite, start=optimizer.INITIAL_SCALE, good_steps=3):
     """The scale after steps whose gradients were finite, or not."""
-    scale = loss_scale.build_loss_scale()
+    scale = optimizer.build_loss_scale()
     scale.scale.assign(start)
     for step in finite:
-        loss_scale.update(scale, tf.constant(step), good_steps)
+        optimizer.update_loss_scale(scale, tf.constant(step), good_steps)
     return scale.scale.numpy(), scale.good_steps.numpy()
 
 
@@ -38,8 +38,8 @@ def test_it_stays_between_1_and_2_to_the_24th():
 
 
 def test_the_rule_compiles_and_counts_in_a_graph():
-    scale = loss_scale.build_loss_scale()
-    step = tf.function(lambda finite: loss_scale.update(scale, finite, 2))
+    scale = optimizer.build_loss_scale()
+    step = tf.function(lambda finite: optimizer.update_loss_scale(scale, finite, 2))
     for finite in (True, True, False):
         step(tf.constant(finite))
     assert scale.scale.numpy() == 2.0**15
@@ -66,12 +66,12 @@ def tiny_penalty(scale, penalty_weight=1e8):
         norm = losses.gradient_norm(critic, images, images, tf.zeros(2), scale)
         loss = penalty_weight * tf.reduce_mean(tf.square(norm))
     gradients = tape.gradient(loss, [v], output_gradients=scale)
-    (derivative,) = loss_scale.unscale(gradients, scale)
+    (derivative,) = optimizer.unscale(gradients, scale)
     return norm.numpy(), derivative.numpy()
 
 
 def test_both_gradients_of_the_penalty_survive_float16():
-    norm, derivative = tiny_penalty(loss_scale.INITIAL_SCALE)
+    norm, derivative = tiny_penalty(optimizer.INITIAL_SCALE)
     # Known: |v| * NORM, under the square root with losses' own epsilon.
     np.testing.assert_allclose(norm, np.sqrt(NORM**2 + 1e-12), rtol=2e-3)
     assert derivative == pytest.approx(1e8 * 2 * NORM**2, rel=5e-3)
@@ -115,6 +115,6 @@ def test_a_scale_changes_nothing_in_float32():
             norm = losses.gradient_norm(critic, reals, fakes, mixing, scale)
             loss = tf.reduce_sum(tf.square(norm - 1.0))
         gradients = tape.gradient(loss, [w], output_gradients=scale)
-        results.append([norm.numpy(), loss_scale.unscale(gradients, scale)[0].numpy()])
+        results.append([norm.numpy(), optimizer.unscale(gradients, scale)[0].numpy()])
     np.testing.assert_array_equal(results[0][0], results[1][0])
     np.testing.assert_array_equal(results[0][1], results[1][1])

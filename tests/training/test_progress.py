@@ -209,6 +209,6 @@ def test_time_left_reads_in_minutes_hours_or_days(clock, capsys, seconds, text):
 
 def test_a_line_is_printed_above_the_bar(capsys):
     progress = make_progress()
-    progress.print("Going on from 3 kimg")
+    progress.print("Resuming from 3 kimg")
     progress.close()
-    assert capsys.readouterr().out == "Going on from 3 kimg\n"
+    assert capsys.readouterr().out == "Resuming from 3 kimg\n"

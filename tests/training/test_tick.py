@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from pgan_tf.config.schedule import Position, Stage
-from pgan_tf.runs.metrics_file import METRICS
+from pgan_tf.runs.log import METRICS
 from pgan_tf.training import tick as tick_module
 from pgan_tf.training.tick import Tick
 
@@ -21,28 +21,31 @@ def tick_of(*rows, skipped_before=0):
 
 def test_an_overflow_is_neither_good_nor_bad():
     tick = tick_of(BAD, BAD, OVERFLOW, BAD, GOOD, OVERFLOW)
-    assert tick.most_skipped_in_a_row() == 3
-    assert tick.skipped_at_end() == 0
-    assert tick.overflowed_iterations() == 2
+    assert max(tick.skipped_in_a_row()) == 3
+    assert tick.skipped_in_a_row()[-1] == 0
+    scales = {
+        f"loss_scale/{name}/scale": tf.constant(2.0) for name in ("generator", "discriminator")
+    }
+    assert tick.summary(POSITION, 48, 0, scales)["overflowed_iterations"] == 2
 
 
 def test_a_tick_of_overflows_alone_has_skipped_nothing():
     tick = tick_of(OVERFLOW, OVERFLOW)
-    assert tick.most_skipped_in_a_row() == 0
-    summary = tick.summary(POSITION, 16)
+    assert max(tick.skipped_in_a_row()) == 0
+    summary = tick.summary(POSITION, 16, 0, {})
     assert summary["skipped_iterations"] == 0
     assert summary["discriminator_loss"] is None
 
 
 def test_means_are_those_of_good_iterations():
-    summary = tick_of(3.0, BAD, OVERFLOW, 5.0).summary(POSITION, 32)
+    summary = tick_of(3.0, BAD, OVERFLOW, 5.0).summary(POSITION, 32, 0, {})
     assert summary[METRICS[1]] == 4.0
     assert summary["skipped_iterations"] == 1
 
 
 def test_what_was_skipped_before_the_tick_counts_on():
-    assert tick_of(BAD, GOOD, skipped_before=5).most_skipped_in_a_row() == 6
-    assert tick_of(OVERFLOW, skipped_before=5).skipped_at_end() == 5
+    assert max(tick_of(BAD, GOOD, skipped_before=5).skipped_in_a_row()) == 6
+    assert tick_of(OVERFLOW, skipped_before=5).skipped_in_a_row()[-1] == 5
 
 
 @pytest.fixture
@@ -63,17 +66,17 @@ def test_speed_is_that_of_calls_that_did_not_compile(clock):
     clock(60)  # growing, then compiling
     tick.add(row, 8, compiled=True)
     # Nothing else can tell the speed: JSON's null.
-    assert tick.summary(POSITION, 8)["images_per_second"] is None
+    assert tick.summary(POSITION, 8, 0, {})["images_per_second"] is None
     for images_shown in (16, 24):
         clock(2)
         tick.add(row, 8)
-        assert tick.summary(POSITION, images_shown)["images_per_second"] == 4
+        assert tick.summary(POSITION, images_shown, 0, {})["images_per_second"] == 4
     # The seconds of training count everything.
-    assert tick.summary(POSITION, 24)["seconds"] == 1064
+    assert tick.summary(POSITION, 24, 0, {})["seconds"] == 1064
 
 
 def test_a_tick_that_compiles_nothing_is_timed_from_its_beginning(clock):
     tick = Tick(0, 0.0)
     clock(4)
     tick.add(tf.ones([1, len(METRICS)]), 8)
-    assert tick.summary(POSITION, 8)["images_per_second"] == 2
+    assert tick.summary(POSITION, 8, 0, {})["images_per_second"] == 2

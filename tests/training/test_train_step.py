@@ -15,7 +15,7 @@ from pgan_tf.config.training import (
     ScheduleConfig,
     TrainingConfig,
 )
-from pgan_tf.runs.metrics_file import METRICS
+from pgan_tf.runs.log import METRICS
 from pgan_tf.training import state
 from pgan_tf.training.step import make_train_step
 

@@ -18,10 +18,9 @@ from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfi
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs import folder as run_folder
 from pgan_tf.training import loop as training_loop
-from pgan_tf.training import loss_scale
+from pgan_tf.training import optimizer
 from pgan_tf.training.loop import train
 from pgan_tf.training.run import Run
-from pgan_tf.training.tolerance import Tolerance
 from tests.helpers.tests_data import prepare_shapes
 from tfrecords.common.errors import StoppedError, UserError
 from tfrecords.format.dataset_info import read_dataset_info
@@ -161,8 +160,7 @@ def test_a_run_whose_newest_checkpoints_are_damaged_goes_on_from_one_before(
 ):
     folder, config = tmp_path / "run", make_config(128)
     run_folder.open_run(str(folder), config, "")
-    keep = Tolerance(keep_checkpoints=4)
-    train(Run(config, info, str(folder), one_device, keep))
+    train(Run(config, info, str(folder), one_device, keep_checkpoints=4))
     rows, paths = read_metrics(folder), sorted((folder / "checkpoints").iterdir())
     ticks = [32, 64, 80, 112, 128]  # 4 px ends with 80
     assert [row["images_shown"] for row in rows] == ticks
@@ -170,9 +168,9 @@ def test_a_run_whose_newest_checkpoints_are_damaged_goes_on_from_one_before(
         path.write_bytes(path.read_bytes()[:1000])
 
     # Just one is kept: not the damaged ones, in the place of what comes new.
-    shown = train(Run(config, info, str(folder), one_device, Tolerance(keep_checkpoints=1)))
+    shown = train(Run(config, info, str(folder), one_device, keep_checkpoints=1))
     said = capsys.readouterr()
-    assert "Going on from 0.08 kimg" in said.out
+    assert "Resuming from 0.08 kimg" in said.out
     for path in paths[-2:]:
         assert f"{path} is damaged: kept as {path}.damaged; going back to {paths[-3]}" in said.err
         assert path.with_suffix(".npz.damaged").stat().st_size == 1000
@@ -253,9 +251,7 @@ def test_no_checkpoint_is_written_while_iterations_are_skipped(info, one_device,
     poison(3, 6)
     folder, config = tmp_path / "run", make_config(128)
     run_folder.open_run(str(folder), config, "")
-    train(
-        Run(config, info, str(folder), one_device, Tolerance(max_bad_steps=8, keep_checkpoints=9))
-    )
+    train(Run(config, info, str(folder), one_device, max_bad_steps=8, keep_checkpoints=9))
     rows = {row["images_shown"]: row["skipped_iterations"] for row in read_metrics(folder)}
     assert rows == {32: 0, 64: 2, 80: 2, 112: 4, 128: 0}
     saved = {int(path.name.split("-")[1]) for path in (folder / "checkpoints").iterdir()}
@@ -269,15 +265,15 @@ def test_the_last_image_shown_has_a_checkpoint_also_where_the_end_was_skipped(
     poison(4, 9)
     folder, config = tmp_path / "run", make_config(96)
     run_folder.open_run(str(folder), config, "")
-    tolerance = Tolerance(max_bad_steps=9, keep_checkpoints=1)
-    assert train(Run(config, info, str(folder), one_device, tolerance)) == 96
+    options = {"max_bad_steps": 9, "keep_checkpoints": 1}
+    assert train(Run(config, info, str(folder), one_device, **options)) == 96
     last = checkpoint.read_run(str(folder))
     assert last.images_shown == 96
     assert (folder / "samples" / "fakes-00000.096.png").exists()
     before = checkpoint.list_checkpoints(f"{folder}/checkpoints")[0]
     assert checkpoint.read(before).images_shown < 96
     files = {path: path.stat().st_mtime_ns for path in folder.rglob("*.npz")}
-    assert train(Run(config, info, str(folder), one_device, tolerance)) == 96
+    assert train(Run(config, info, str(folder), one_device, **options)) == 96
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.npz")} == files
 
 
@@ -285,9 +281,9 @@ def test_rows_of_skipped_iterations_go_on_over_ticks(info, one_device, tmp_path,
     poison(3, 6)  # the same, which is one more than allowed
     folder, config = tmp_path / "run", make_config(128)
     run_folder.open_run(str(folder), config, "")
-    assert train(Run(config, info, str(folder), one_device, Tolerance(max_bad_steps=7))) == 128
+    assert train(Run(config, info, str(folder), one_device, max_bad_steps=7)) == 128
     errors = capsys.readouterr().err
-    assert re.search("8 iterations in a row.*going back to .*images-0000000032", errors)
+    assert re.search("8 iterations in a row.*rolling back to .*images-0000000032", errors)
     assert [row["skipped_iterations"] for row in read_metrics(folder)] == [0] * 5
 
 
@@ -296,7 +292,7 @@ def test_a_run_goes_back_once_and_goes_on(info, one_device, tmp_path, poison, ca
     folder = tmp_path / "run"
     config = make_config(64)
     run_folder.open_run(str(folder), config, "")
-    assert train(Run(config, info, str(folder), one_device, Tolerance(max_bad_steps=3))) == 64
+    assert train(Run(config, info, str(folder), one_device, max_bad_steps=3)) == 64
     assert "4 iterations in a row" in capsys.readouterr().err
     assert [row["skipped_iterations"] for row in read_metrics(folder)] == [0, 0]
 
@@ -306,8 +302,8 @@ def test_a_run_that_diverges_twice_ends_and_keeps_what_was_good(info, one_device
     folder = tmp_path / "run"
     config = make_config(64)
     run_folder.open_run(str(folder), config, "")
-    with pytest.raises(UserError, match=r"diverged.*again after going back.*--learning_rate"):
-        train(Run(config, info, str(folder), one_device, Tolerance(max_bad_steps=3)))
+    with pytest.raises(UserError, match=r"diverged.*again after rolling back.*--learning_rate"):
+        train(Run(config, info, str(folder), one_device, max_bad_steps=3))
     assert checkpoint.read_run(str(folder)).images_shown == 32
 
 
@@ -335,7 +331,7 @@ def test_a_signal_while_a_checkpoint_is_scored_is_told_to_who_scores(info, one_d
 
 def test_float16_tells_its_loss_scales(info, one_device, tmp_path, finished, monkeypatch):
     """One of 2^24 is too high for the first iterations, which are skipped and not called bad."""
-    monkeypatch.setattr(loss_scale, "INITIAL_SCALE", 2.0**24)
+    monkeypatch.setattr(optimizer, "INITIAL_SCALE", 2.0**24)
     run(make_config(STAGE_IMAGES, precision="mixed_float16"), info, tmp_path, one_device)
     rows = read_metrics(tmp_path)
     overflowed = sum(row["overflowed_iterations"] for row in rows)
@@ -385,7 +381,7 @@ def test_damaged_records_are_left_out_and_counted(damaged, one_device, tmp_path)
     for total in (80, 96):  # where the stage of 4 px ends
         config = make_config(total)
         run_folder.open_run(str(folder), config, "")
-        train(Run(config, damaged, str(folder), one_device, Tolerance(max_bad_records=1)))
+        train(Run(config, damaged, str(folder), one_device, max_bad_records=1))
     rows = read_metrics(folder)
     assert (rows[0]["resolution"], rows[-1]["resolution"]) == (4, 8)
     assert all(row["bad_records"] == 1 for row in rows)

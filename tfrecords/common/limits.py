@@ -1,7 +1,9 @@
-"""Limits on sizes that files only claim."""
+"""Limits: how large files may be, and how many processors this process may use."""
+
+import os
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import size_in_words
+from tfrecords.common.text import size_in_words
 
 # Of a picture's file. The largest that Pillow is let decode has 400 MiB of pixels, and a process
 # that converts holds one picture at a time.
@@ -33,3 +35,10 @@ def check_expansion(unpacked: int, packed: int, path: str) -> None:
             f"{path}: {size_in_words(packed)} that unpack to {size_in_words(unpacked)} or more, "
             "expected pictures: if they are, unpack it yourself and give the folder"
         )
+
+
+def count_processors() -> int:
+    """Returns how many this process may use, or what the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

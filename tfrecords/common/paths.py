@@ -7,12 +7,12 @@ import contextlib
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import size_in_words
-from tfrecords.common.names import printable
+from tfrecords.common.text import printable, size_in_words
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -21,6 +21,16 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+_ADVICE = (
+    (("no space left", "quota exceeded"), "make room"),
+    (("permission denied", "not permitted"), "get the right to write there, or name another place"),
+    (("read-only",), "name a place on a disk that can be written"),
+    (("is a directory", "not a directory"), "move away what stands in its place"),
+    (("name too long",), "choose a shorter name"),
+    (("too large",), "name a place on a disk that takes files of that size"),
+    (("no such file",), "check that the folder exists, and that nothing removes it meanwhile"),
+    (("too many open files",), "close other programs, or raise the limit (ulimit -n)"),
+)
 
 
 def is_remote(path: str) -> bool:
@@ -132,6 +142,30 @@ def reading(path: str) -> Iterator[None]:
         raise
     except Exception as error:  # TensorFlow has errors of its own
         raise UserError(f"{printable(path)}: cannot be read: {reason(error)}") from error
+
+
+@contextlib.contextmanager
+def writing(what: str, then: str = "") -> Iterator[None]:
+    """Raises a UserError with advice for an error of the file system in the block.
+
+    `what` is the path, or a flag with it; `then` ends the message.
+    """
+    try:
+        yield
+    except _file_errors() as error:
+        why = reason(error).splitlines()[0]
+        words = why.rpartition(";")[2].lower()  # TensorFlow puts the path, of any name, first
+        matches = (advice for reasons, advice in _ADVICE if any(one in words for one in reasons))
+        advice = next(matches, "check that files can be written there")
+        raise UserError(
+            f"{what}: expected a place that can be written, got {why}: {advice}{then}"
+        ) from None
+
+
+def _file_errors() -> tuple[type[Exception], ...]:
+    """Returns the exceptions of local files, and of remote ones if TensorFlow is loaded."""
+    tf = sys.modules.get("tensorflow")
+    return (OSError, tf.errors.OpError) if tf else (OSError,)
 
 
 def reason(error: Exception) -> str:

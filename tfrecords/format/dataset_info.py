@@ -5,9 +5,10 @@ The published layout, `<name>` being the source's name in ours, the folder's as 
     <name>-r02.tfrecords … <name>-r05.tfrecords   pictures of 2^2 … 2^5 px
     <name>-rxx.labels                             .npy, float32 one-hot rows, if any
 A resolution may be split into shards, `<name>-r05-00000-of-00016.tfrecords` and so on.
-Our own also hold `dataset.json`, and `rejected.jsonl` where pictures were left out.
+Our own also hold `dataset.json`, and `rejected.jsonl` where pictures were skipped.
 """
 
+import mmap
 import os
 import re
 from collections.abc import Iterable
@@ -18,17 +19,21 @@ import numpy as np
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import counted
-from tfrecords.common.names import as_file_name, as_text, is_file_name
+from tfrecords.common.paths import check_regular_file, is_remote, read_bytes
+from tfrecords.common.text import as_file_name, as_text, counted, is_file_name
 from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME, read_details_file
-from tfrecords.format.label_array import class_numbers, load_labels
 from tfrecords.format.record import decode_record
 from tfrecords.format.record_file import FRAME_BYTES, BadRecordError, RecordFile, read_first_record
-from tfrecords.pictures.source import OneHot, label_line
+from tfrecords.pickles.npy import parse_npy
+from tfrecords.pictures.source import OneHot, label_line, row_blocks
 
 _FILE_PATTERN = re.compile(
     r"(?P<name>.+)-r(?P<log2>\d\d)(?:-(?P<shard>\d{5})-of-(?P<shards>\d{5}))?\.tfrecords"
 )
+_AGAIN = "make the dataset again"
+
+# Of each resolution, in pixels, all shards in order; smallest resolution first.
+Files = dict[int, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class DatasetInfo:
     num_images: int  # of each resolution
     resolution: int  # the largest, in pixels
     num_channels: int  # 1 for gray, 3 for RGB
-    files: dict[int, tuple[str, ...]]  # of each resolution, in order; smallest resolution first
+    files: Files
     label_size: int  # how many classes; 0 without labels
     label_names: tuple[str, ...]  # of the classes; empty when unknown
     labels_path: str | None
@@ -65,8 +70,8 @@ def is_dataset_folder(folder: str) -> bool:
 def read_dataset_info(folder: str) -> DatasetInfo:
     """Looks through a dataset folder, local or remote, ours or of the published layout.
 
-    Where `dataset.json` tells of the files, they are checked by their sizes; others are
-    counted. `python -m tfrecords.inspect verify` checks every byte.
+    Files that `dataset.json` lists are checked by their sizes; others are counted.
+    `python -m tfrecords.inspect verify` checks every byte.
 
     Raises UserError if there is no dataset in it, it cannot be read, or something is missing, cut
     short, or disagrees with the rest.
@@ -76,29 +81,32 @@ def read_dataset_info(folder: str) -> DatasetInfo:
         raise UserError(f"{folder}: expected a folder of TFRecords, found no such folder")
     if JOURNAL_NAME in names and JSON_NAME not in names:
         raise UserError(
-            f"{folder}: expected a finished dataset, its conversion has not ended: give the "
-            "same command again"
+            f"{folder}: expected a finished dataset, its conversion has not ended: run the same "
+            "command again"
         )
     name, files = _group_files(folder, names)
     details = read_details_file(paths.join(folder, JSON_NAME)) if JSON_NAME in names else {}
     if "files" in details:
-        num_records = _check_sizes(folder, files, details)
+        num_records = _check_sizes(folder, files, details["files"])
     else:
-        num_records = {
-            resolution: tuple(_count_records(path) for path in its_paths)
-            for resolution, its_paths in files.items()
-        }
-    num_channels, encoding = _check_shapes(files)
-    num_images = _check_counts(folder, num_records, details.get("num_images"))
+        num_records = {side: tuple(map(_count_records, some)) for side, some in files.items()}
+    num_images = details.get("num_images", sum(num_records[min(files)]))
+    for side, counts in num_records.items():
+        if sum(counts) != num_images:
+            raise UserError(
+                f"{folder}: expected {counted(num_images, 'picture')} of {side} px, "
+                f"got {sum(counts)}: {_AGAIN}"
+            )
+    num_channels, encoding = _check_first_pictures(files)
     labels_path, label_size = None, 0
     if f"{name}-rxx.labels" in names:
         labels_path = paths.join(folder, f"{name}-rxx.labels")
-        label_size = load_labels(labels_path, num_images).shape[1]
+        label_size = _load_labels(labels_path, num_images).shape[1]
     label_names = tuple(details.get("label_names", ()))
     if label_names and labels_path and len(label_names) != label_size:
         raise UserError(
             f"{folder}: expected labels of {len(label_names)} classes, as {JSON_NAME} names them, "
-            f"got {label_size}: make the dataset again"
+            f"got {label_size}: {_AGAIN}"
         )
     return DatasetInfo(
         name=as_file_name(paths.dataset_name(folder)) if details else name,
@@ -116,31 +124,69 @@ def read_dataset_info(folder: str) -> DatasetInfo:
 
 
 def read_labels(info: DatasetInfo) -> np.ndarray:
-    """Reads the labels, those of a local file when they are looked at.
+    """Reads the labels; of a local file, only what is looked at.
 
     Returns (num_images, label_size) numbers, float32 as a rule, in the order of the pictures in
     the files; (num_images, 0) without labels. Raises UserError if the file holds something else.
     """
     if info.labels_path is None:
         return np.zeros((info.num_images, 0), np.float32)
-    return load_labels(info.labels_path, info.num_images)
+    return _load_labels(info.labels_path, info.num_images)
 
 
 def read_classes(info: DatasetInfo) -> np.ndarray | None:
-    """Returns `label_array.class_numbers` of the labels. Raises as `read_labels` does."""
-    return class_numbers(read_labels(info))
+    """Returns the class of each picture, int64 (num_images,); -1 for none.
+
+    None without labels, and if they are not one-hot. Raises as `read_labels` does.
+    """
+    labels = read_labels(info)
+    if not info.label_size:
+        return None
+    mapped = getattr(labels, "_mmap", None)
+    classes = []
+    for block in row_blocks(labels):
+        is_one = block == 1
+        if not (is_one | (block == 0)).all() or (is_one.sum(axis=1) > 1).any():
+            return None
+        classes.append(np.where(is_one.any(axis=1), is_one.argmax(axis=1), -1))
+        # Gives back the memory of what was read of a file so far, where the system lets us.
+        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
+    return np.concatenate(classes)
 
 
 def describe_labels(info: DatasetInfo) -> str:
     """Returns `label_line` of the labels. Raises as `read_labels` does."""
-    labels = read_labels(info)
-    classes = class_numbers(labels)
-    if classes is None:
-        return label_line(labels, info.label_names)
-    return label_line(OneHot(classes, info.label_size), info.label_names)
+    classes = read_classes(info)
+    labels = read_labels(info) if classes is None else OneHot(classes, info.label_size)
+    return label_line(labels, info.label_names)
 
 
-def _group_files(folder: str, names: Iterable[str]) -> tuple[str, dict[int, tuple[str, ...]]]:
+def _load_labels(path: str, num_images: int) -> np.ndarray:
+    check_regular_file(path)
+    try:
+        if is_remote(path):
+            labels = parse_npy(read_bytes(path))
+        else:  # A class for each picture makes the file large: it is mapped, not read.
+            labels = np.load(path, mmap_mode="r", allow_pickle=False)
+    except UserError:
+        raise
+    except Exception as error:  # a damaged header raises all sorts
+        raise UserError(
+            f"{path}: expected a .npy file of numbers, got {error}: copy it or {_AGAIN}"
+        ) from error
+    if labels.ndim != 2 or labels.dtype.kind not in "fiub":
+        raise UserError(
+            f"{path}: expected one-hot rows, got {labels.dtype} of shape {labels.shape}"
+        )
+    if len(labels) != num_images:
+        raise UserError(
+            f"{path}: expected a row for each of {num_images} pictures, got {len(labels)}"
+        )
+    return labels
+
+
+def _group_files(folder: str, names: Iterable[str]) -> tuple[str, Files]:
     """Returns the dataset's name, and its files, all shards in order, by resolution."""
     matches = [match for name in names if (match := _FILE_PATTERN.fullmatch(name))]
     if not matches:
@@ -148,71 +194,55 @@ def _group_files(folder: str, names: Iterable[str]) -> tuple[str, dict[int, tupl
             f"{folder}: expected files like NAME-r05.tfrecords, found none: "
             "make them with python -m tfrecords.create"
         )
-    datasets = sorted({match["name"] for match in matches})
-    if len(datasets) > 1:
+    name, *others = sorted({match["name"] for match in matches})
+    if others:
         raise UserError(
-            f"{folder}: expected one dataset, found {' and '.join(datasets)}: "
+            f"{folder}: expected one dataset, found {' and '.join([name, *others])}: "
             "move them into folders of their own"
         )
-    if not is_file_name(datasets[0]):
+    if not is_file_name(name):
         raise UserError(
             f"{as_text(folder)}: expected a name in UTF-8 without control characters, got "
-            f"{as_text(datasets[0])!r}: rename the files"
+            f"{as_text(name)!r}: rename the files"
         )
-    logs = sorted({int(match["log2"]) for match in matches})
-    for log2 in range(logs[0], logs[-1]):
-        if log2 not in logs:
-            raise UserError(
-                f"{folder}: expected every resolution from {2 ** logs[0]} to {2 ** logs[-1]} px, "
-                f"{datasets[0]}-r{log2:02}.tfrecords is missing: make the dataset again"
-            )
+    logs = [int(match["log2"]) for match in matches]
     files = {}
-    for log2 in logs:
+    for log2 in range(min(logs), max(logs) + 1):
         shards = [match for match in matches if int(match["log2"]) == log2]
-        expected = int(shards[0]["shards"] or 1)
+        expected = int(shards[0]["shards"] or 1) if shards else 1
         if [int(shard["shard"] or 0) for shard in shards] != list(range(expected)):
+            found = ", ".join(shard[0] for shard in shards) or f"no {name}-r{log2:02}.tfrecords"
             raise UserError(
-                f"{folder}: expected {counted(expected, 'file')} of {2**log2} px, "
-                f"found {', '.join(shard[0] for shard in shards)}: make the dataset again"
+                f"{folder}: expected {counted(expected, 'file')} of {2**log2} px, found {found}: "
+                f"{_AGAIN}"
             )
         files[2**log2] = tuple(paths.join(folder, shard[0]) for shard in shards)
-    return datasets[0], files
+    return name, files
 
 
 def _check_sizes(
-    folder: str, files: dict[int, tuple[str, ...]], details: dict[str, Any]
+    folder: str, files: Files, entries: list[dict[str, Any]]
 ) -> dict[int, tuple[int, ...]]:
-    """Compares the files with `dataset.json`, and returns what that says they hold."""
-    listed = {entry["file"]: entry for entry in details["files"]}
-    found = {path.rsplit("/", 1)[1] for its_paths in files.values() for path in its_paths}
-    for name, entry in listed.items():
-        if "records" in entry and name not in found:
+    """Compares the files with the list in `dataset.json`; returns how many records they hold."""
+    listed = {paths.join(folder, entry["file"]): entry for entry in entries}
+    found = {path for some in files.values() for path in some}
+    for path, entry in listed.items():
+        if "records" in entry and path not in found:
+            raise UserError(f"{path}: missing, {JSON_NAME} lists it: copy it or {_AGAIN}")
+    for path in sorted(found):
+        if path not in listed:
+            raise UserError(f"{path}: {JSON_NAME} does not list it: move it away")
+        size, expected = paths.size(path), listed[path]["bytes"]
+        if size != expected:
             raise UserError(
-                f"{paths.join(folder, name)}: missing, {JSON_NAME} tells of it: copy it or make "
-                "the dataset again"
+                f"{path}: expected {expected:,} bytes, got {size:,}: copy it or {_AGAIN}"
             )
-    num_records = {}
-    for resolution, its_paths in files.items():
-        counts = []
-        for path in its_paths:
-            entry = listed.get(path.rsplit("/", 1)[1])
-            if entry is None:
-                raise UserError(f"{path}: {JSON_NAME} does not tell of it: move it away")
-            size = paths.size(path)
-            if size != entry["bytes"]:
-                raise UserError(
-                    f"{path}: expected {entry['bytes']:,} bytes, got {size:,}: copy it or make "
-                    "the dataset again"
-                )
-            counts.append(entry["records"])
-        num_records[resolution] = tuple(counts)
-    return num_records
+    return {side: tuple(listed[path]["records"] for path in some) for side, some in files.items()}
 
 
 def _count_records(path: str) -> int:
     """Counts a file's records: by its size where all are as long as the first."""
-    frame_bytes = len(read_first_record(path)) + FRAME_BYTES
-    count, rest = divmod(paths.size(path), frame_bytes)
+    count, rest = divmod(paths.size(path), len(read_first_record(path)) + FRAME_BYTES)
     file = RecordFile(path, None if rest else count)
     try:
         file.read(len(file) - 1)
@@ -223,39 +253,21 @@ def _count_records(path: str) -> int:
     return len(file)
 
 
-def _check_shapes(files: dict[int, tuple[str, ...]]) -> tuple[int, str]:
+def _check_first_pictures(files: Files) -> tuple[int, str]:
     """Checks the first picture of each file; returns the number of channels and encoding."""
     num_channels, encoding = 0, ""
-    for resolution, its_paths in files.items():
-        for path in its_paths:
-            try:
-                its_encoding, image = decode_record(read_first_record(path))
-            except ValueError as error:
-                raise UserError(
-                    f"{path}: expected records of this format, got {error}: make the dataset again"
-                ) from error
-            shape = image.transpose(2, 0, 1).shape
-            num_channels, encoding = num_channels or shape[0], encoding or its_encoding
-            expected = (num_channels, resolution, resolution)
-            if (shape, its_encoding) != (expected, encoding):
-                raise UserError(
-                    f"{path}: expected pictures of shape {expected}, {encoding}, got {shape}, "
-                    f"{its_encoding}: make the dataset again"
-                )
-    return num_channels, encoding
-
-
-def _check_counts(
-    folder: str, num_records: dict[int, tuple[int, ...]], expected: int | None
-) -> int:
-    """Checks that the resolutions have as many pictures, and returns how many."""
-    if expected is None:
-        expected = sum(next(iter(num_records.values())))
-    for resolution, counts in num_records.items():
-        count = sum(counts)
-        if count != expected:
+    for side, path in ((side, path) for side, some in files.items() for path in some):
+        try:
+            its_encoding, image = decode_record(read_first_record(path))
+        except ValueError as error:
             raise UserError(
-                f"{folder}: expected {counted(expected, 'picture')} of {resolution} px, "
-                f"got {count}: make the dataset again"
+                f"{path}: expected records of this format, got {error}: {_AGAIN}"
+            ) from error
+        num_channels, encoding = num_channels or image.shape[2], encoding or its_encoding
+        expected = (side, side, num_channels)
+        if (image.shape, its_encoding) != (expected, encoding):
+            raise UserError(
+                f"{path}: expected pictures of shape {expected}, {encoding}, got {image.shape}, "
+                f"{its_encoding}: {_AGAIN}"
             )
-    return expected
+    return num_channels, encoding

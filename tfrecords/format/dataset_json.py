@@ -5,7 +5,7 @@ It holds:
     version, name, encoding, num_images, num_rejected, num_channels, resolutions,
     label_names, label_counts       of the pictures
     options, source, fingerprint    what they were made of, and how
-    content                         pictures, labelled: see `content.digest_in_any_order`; not
+    content                         pictures, labelled: see `identity.digest_in_any_order`; not
                                     in those of earlier versions
     files                           of each file: file, resolution, records, bytes, sha256;
                                     for the labels: file, bytes, sha256
@@ -16,8 +16,8 @@ import re
 from typing import Any
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.names import is_file_name, is_text
 from tfrecords.common.paths import read_whole
+from tfrecords.common.text import is_file_name, is_text
 
 JSON_NAME = "dataset.json"
 JOURNAL_NAME = "journal.jsonl"  # of a conversion that has not ended; see `writing.journal`

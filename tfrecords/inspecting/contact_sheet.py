@@ -10,10 +10,11 @@ import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import counted
+from tfrecords.common.paths import writing
+from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info
 from tfrecords.inspecting.inspection import Pictures, class_names
-from tfrecords.pictures.picture_file import check_picture_name, encode_picture
+from tfrecords.pictures.kinds import check_picture_name, encode_picture
 
 MAX_CLASSES = 32
 
@@ -56,13 +57,11 @@ def show(folder: str, path: str, resolution: int | None = None, count: int | Non
     sheet, resolution = _draw(info, rows, resolution)
     data = encode_picture(np.asarray(sheet), path)
     parent = path.rpartition("/")[0]
-    try:
+    with writing(path):
         if parent:
             tf.io.gfile.makedirs(parent)
         with tf.io.gfile.GFile(path, "wb") as file:
             file.write(data)
-    except tf.errors.OpError as error:
-        raise UserError(f"{path}: cannot be written: {error.message}") from error
     shown = sum(len(row.indices) for row in rows)
     classes = ""
     if rows[0].label is not None:

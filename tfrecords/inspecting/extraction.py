@@ -9,9 +9,10 @@ import tensorflow as tf
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_folder
+from tfrecords.common.paths import writing
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info
 from tfrecords.inspecting.inspection import Pictures, class_names, map_in_threads
-from tfrecords.pictures.picture_file import encode_picture
+from tfrecords.pictures.kinds import encode_picture
 
 # What some file systems do not take in a name.
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
@@ -40,22 +41,19 @@ def extract(
     with contextlib.closing(Pictures(info, resolution or info.resolution)) as pictures:
         chosen = parse_indices(indices, info.num_images)
         folders = _class_folders(info) if by_class else [""] * info.num_images
-        try:
-            with whole_folder(out_dir) as partial_dir:
+        with writing(out_dir), whole_folder(out_dir) as partial_dir:
 
-                def write(position: int) -> None:
-                    index = chosen[position]
-                    path = tf.io.gfile.join(partial_dir, folders[index], f"{index:0{digits}}.png")
-                    with tf.io.gfile.GFile(path, "wb") as file:
-                        file.write(encode_picture(pictures.read(index)))
+            def write(position: int) -> None:
+                index = chosen[position]
+                path = tf.io.gfile.join(partial_dir, folders[index], f"{index:0{digits}}.png")
+                with tf.io.gfile.GFile(path, "wb") as file:
+                    file.write(encode_picture(pictures.read(index)))
 
-                for name in {folders[index] for index in chosen}:
-                    tf.io.gfile.makedirs(tf.io.gfile.join(partial_dir, name))
-                for _ in map_in_threads(write, len(chosen), pictures.shape[0], "extract"):
-                    pass
-                _check_out_dir(out_dir)  # another process may have made it meanwhile
-        except (tf.errors.OpError, OSError) as error:
-            raise UserError(f"{out_dir}: cannot be written: {paths.reason(error)}") from error
+            for name in {folders[index] for index in chosen}:
+                tf.io.gfile.makedirs(tf.io.gfile.join(partial_dir, name))
+            for _ in map_in_threads(write, len(chosen), pictures.shape[0], "extract"):
+                pass
+            _check_out_dir(out_dir)  # another process may have made it meanwhile
     return len(chosen)
 
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import counted, size_in_words
+from tfrecords.common.text import counted, size_in_words
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info
 from tfrecords.format.dataset_json import JSON_NAME, read_details_file
 from tfrecords.format.record import decode_record

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.names import as_file_name, as_text, describe_classes
+from tfrecords.common.text import as_file_name, as_text, describe_classes
 
 FITS = ("crop", "letterbox", "stretch")
 _ALL_OF_16_BITS = 65535
@@ -24,7 +24,7 @@ FileReader = Callable[[int], bytes]
 
 @dataclass(frozen=True)
 class PictureOptions:
-    """What becomes of each picture; `settling.settle_options` makes the choices left open."""
+    """What becomes of each picture; `defaults.fill_defaults` makes the choices left open."""
 
     # In pixels, a power of two; None chooses by the pictures.
     resolution: int | None = None

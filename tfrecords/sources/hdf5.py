@@ -19,8 +19,8 @@ import numpy as np
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import check_expansion, picture_too_large
-from tfrecords.common.names import printable
 from tfrecords.common.paths import check_regular_file, read_whole
+from tfrecords.common.text import printable
 from tfrecords.pickles.npy import parse_npy
 from tfrecords.pictures.source import OneHot, Reader, Source, one_hot
 from tfrecords.sources.parts import file_identity, user_error_on, with_own_labels

@@ -7,7 +7,7 @@ from typing import Any
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import picture_too_large
-from tfrecords.common.names import printable
+from tfrecords.common.text import printable
 from tfrecords.pictures.images import smaller_side
 from tfrecords.pictures.kinds import KINDS, find_kind
 from tfrecords.pictures.source import FileReader, Source

@@ -13,8 +13,8 @@ import numpy as np
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import temporary_folder
-from tfrecords.common.in_words import size_in_words
 from tfrecords.common.limits import picture_too_large
+from tfrecords.common.text import size_in_words
 from tfrecords.pictures.source import FileReader, Reader, Source, SourceFile
 
 

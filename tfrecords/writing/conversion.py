@@ -12,8 +12,8 @@ import PIL
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_file, write_file
-from tfrecords.format.content import digest_in_any_order
 from tfrecords.format.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME, read_details_file
+from tfrecords.format.identity import digest_in_any_order
 from tfrecords.pictures.source import OneHot, PictureOptions, Source, row_blocks
 
 # The published converter shuffles with this seed; the same gives the same files.

@@ -11,9 +11,9 @@ import os
 from typing import Any, Self
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.locking import locked
-from tfrecords.common.names import is_file_name
+from tfrecords.common.files import locked
 from tfrecords.common.paths import check_regular_file
+from tfrecords.common.text import is_file_name
 from tfrecords.format.dataset_json import JOURNAL_NAME
 
 

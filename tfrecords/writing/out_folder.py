@@ -7,9 +7,8 @@ import tempfile
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import size_in_words
-from tfrecords.common.names import as_text, is_text
-from tfrecords.common.paths import is_remote, load_gfile
+from tfrecords.common.paths import is_remote, load_gfile, writing
+from tfrecords.common.text import as_text, is_text, size_in_words
 from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME
 from tfrecords.pictures.images import resolutions
 from tfrecords.pictures.source import PictureOptions
@@ -88,16 +87,11 @@ def upload(staged: str, out_dir: str) -> None:
     """
     files = load_gfile()
     names = sorted(os.listdir(staged), key=lambda name: (name == JSON_NAME, name))
-    try:
+    with writing(out_dir, "; the same command resumes"):
         files.makedirs(out_dir)
         with files.GFile(f"{out_dir}/{JOURNAL_NAME}", "w") as journal:
             journal.write("{}\n")
         for name in names:
             files.copy(os.path.join(staged, name), f"{out_dir}/{name}", overwrite=True)
         files.remove(f"{out_dir}/{JOURNAL_NAME}")
-    except Exception as error:  # TensorFlow's errors differ from file system to file system
-        raise UserError(
-            f"{out_dir}: cannot be written: {paths.reason(error)}: give the same command again to "
-            "go on"
-        ) from error
     shutil.rmtree(os.path.dirname(staged))

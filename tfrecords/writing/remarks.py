@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from tfrecords.common.in_words import counted
+from tfrecords.common.text import counted
 
 # More kinds are in the list of rejected pictures.
 _MOST_LINES = 6

@@ -6,7 +6,6 @@ The files depend neither on how many processes convert, nor on interruptions.
 """
 
 import contextlib
-import errno
 import os
 import shutil
 import sys
@@ -16,9 +15,9 @@ from tqdm import tqdm
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import put_in_place
-from tfrecords.common.in_words import counted
-from tfrecords.common.paths import is_remote
-from tfrecords.common.processors import count_processors
+from tfrecords.common.limits import count_processors
+from tfrecords.common.paths import is_remote, writing
+from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.format.dataset_json import JOURNAL_NAME
 from tfrecords.format.identity import compute_fingerprint
@@ -34,6 +33,7 @@ from tfrecords.writing.shards import Shards, undo_finish
 
 SHARD_BYTES = 2**27
 MAX_RESOLUTION = 1024
+_RESUME = "; the same command resumes the conversion"
 
 # A chunk has at most as many bytes of uncompressed records, and at most as many pictures: after
 # an interruption no more than some chunks are converted again.
@@ -104,7 +104,7 @@ def _write_local(conversion: Conversion, out_dir: str, processes: int, strict: b
     source, options = conversion.source, conversion.options
     size = out_folder.estimate_bytes(source.num_pictures, options, conversion.encoding)
     out_folder.check_free_disk(size, out_dir, partial)
-    with _writing(out_dir, partial):
+    with writing(out_dir, _RESUME):
         journal = Journal(partial, conversion.key())
     with journal:
         try:
@@ -127,7 +127,7 @@ def _convert_and_finish(
     strict: bool,
 ) -> None:
     source, notes = conversion.source, Remarks()
-    with _writing(out_dir, partial):
+    with writing(out_dir, _RESUME):
         shards = _open_shards(conversion, journal, partial)
     with contextlib.closing(shards):
         if journal.restarted:
@@ -139,12 +139,12 @@ def _convert_and_finish(
             for chunk in chunks:
                 for name, note in chunk.notes:
                     notes.add(name, note)
-                with _writing(out_dir, partial):
+                with writing(out_dir, _RESUME):
                     files = shards.write(chunk.frames)
                     end = chunk.task.start + len(chunk.task.indices)
                     journal.append(end, files, chunk.rejected)
                 _refuse(source, journal, partial, strict)
-        with _writing(out_dir, partial):
+        with writing(out_dir, _RESUME):
             conversion.write_rest(partial, shards.finish(source.name), journal.rejected)
             out_folder.check_out_dir(out_dir)  # another process may have made it meanwhile
             journal.close()
@@ -231,17 +231,3 @@ def _check(
     for name, expected, got, right in checks:
         if not right:
             raise UserError(f"{name}: expected {expected}, got {got}: give such a value")
-
-
-@contextlib.contextmanager
-def _writing(out_dir: str, partial: str) -> Iterator[None]:
-    """Says what to do about errors of the file system."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(
-                f"{partial}: expected more room, the disk is full: make room and give the "
-                "same command again to go on"
-            ) from error
-        raise UserError(f"{out_dir}: cannot be written: {error.strerror or error}") from error

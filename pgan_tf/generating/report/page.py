@@ -13,9 +13,9 @@ import numpy as np
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.generating.report.charts import Band, Line, draw_chart
 from pgan_tf.metrics.score import Score
-from pgan_tf.runs.history import describe_stage
-from tfrecords.common.in_words import duration_in_words
-from tfrecords.pictures.picture_file import encode_picture
+from pgan_tf.runs.log import describe_stage
+from tfrecords.common.text import duration_in_words
+from tfrecords.pictures.kinds import encode_picture
 
 _STYLE = """
 :root { color-scheme: light dark; --back: #fff; --ink: #1c1e21; --soft: #63686e; --rule: #dde0e4;
@@ -76,7 +76,7 @@ class Growth:
 def write_page(
     name: str,
     config: TrainingConfig,
-    metrics: list[dict[str, Any]],  # see `runs.history.read_metrics`
+    metrics: list[dict[str, Any]],  # see `runs.log.read_metrics`
     curves: list[list[Score]],  # by metric, those that compare
     growth: list[Growth],
     sheet: bytes,  # the last sheet of samples, a PNG file

@@ -6,7 +6,7 @@ import posixpath
 import tensorflow as tf
 
 from pgan_tf.generating import walk_video
-from pgan_tf.generating.output import make_folder_of, writing
+from pgan_tf.generating.output import make_folder_of
 from pgan_tf.generating.painter import painter_of
 from pgan_tf.generating.report.page import Growth, write_page
 from pgan_tf.generating.video import write_video
@@ -16,11 +16,11 @@ from pgan_tf.networks import sampling
 from pgan_tf.networks.folded import fold
 from pgan_tf.runs import checkpoint, sheets, trained
 from pgan_tf.runs import folder as run_folder
-from pgan_tf.runs import history as run_history
-from pgan_tf.runs.files import write_file
+from pgan_tf.runs.log import read_metrics
 from pgan_tf.runs.small_files import read_file
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import temporary_folder
+from tfrecords.common.files import temporary_folder, write_file
+from tfrecords.common.paths import writing
 
 _STAGE_PICTURES = 8
 _SMALLEST_SIDE = 64
@@ -38,13 +38,13 @@ def write_report(run_dir: str, path: str, clip_seconds: float) -> int:
     config = run_folder.read_config(run_dir)
     if config is None:
         raise UserError(f"--run_dir: expected a run folder with config.json, got {run_dir!r}")
-    metrics = run_history.read_metrics(run_dir)
-    samples = run_history.list_sheets(run_dir)
+    metrics = read_metrics(run_dir)
+    samples = sheets.list_sheets(run_dir)
     scores = read_scores(run_dir)
     # All that can be wrong is looked at before anything is drawn.
-    sheet, _ = run_history.read_sheet(samples[-1].path)
+    sheet, _ = sheets.read_sheet(samples[-1].path)
     reals_path = posixpath.join(run_dir, "samples", "reals.png")
-    reals = run_history.read_sheet(reals_path)[0] if tf.io.gfile.exists(reals_path) else None
+    reals = sheets.read_sheet(reals_path)[0] if tf.io.gfile.exists(reals_path) else None
     make_folder_of(path)
     page = write_page(
         name=posixpath.basename(run_dir.rstrip("/")) or run_dir,
@@ -56,7 +56,7 @@ def write_report(run_dir: str, path: str, clip_seconds: float) -> int:
         reals=reals,
         clip=_draw_clip(run_dir, clip_seconds) if clip_seconds else None,
     )
-    with writing(path):
+    with writing(f"--output={path}"):
         write_file(path, page.encode())
     return len(page)
 

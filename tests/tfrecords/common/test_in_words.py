@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfrecords.common.in_words import counted, duration_in_words, size_in_words
+from tfrecords.common.text import counted, duration_in_words, size_in_words
 
 
 @pytest.mark.parametrize(

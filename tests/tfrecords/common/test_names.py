@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers.made_source import options
 from tests.helpers.source_helpers import picture, save
-from tfrecords.common import names
+from tfrecords.common import text as names
 from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import read_dataset_info
 from tfrecords.pictures.source import Source

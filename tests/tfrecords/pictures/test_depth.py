@@ -11,8 +11,8 @@ from tests.helpers.picture_files import deep_png, deep_tiff
 from tfrecords.common.errors import UserError
 from tfrecords.format.identity import compute_fingerprint
 from tfrecords.pictures import depth
+from tfrecords.pictures.defaults import fill_defaults
 from tfrecords.pictures.images import prepare_picture
-from tfrecords.pictures.settling import settle_options
 from tfrecords.writing.writer import write_dataset
 
 RAMP = np.arange(64).reshape(8, 8) * 65  # 0 to 4095
@@ -121,7 +121,7 @@ def test_what_has_no_place_in_the_range_is_rejected_or_told():
 def test_the_white_level_is_that_of_all_pictures_and_told(pixels, level, capsys):
     darker = deep_tiff(pixels // 7 if pixels.dtype.kind != "f" else pixels / 7)
     source = make_source([encode(np.zeros((8, 8, 3), np.uint8)), darker, deep_tiff(pixels)])
-    settled = settle_options(_fast(source), options(8))
+    settled = fill_defaults(_fast(source), options(8))
     assert settled.white_level == level
     line = capsys.readouterr().out
     assert line.startswith(f"Taking {level:,g} for white in pictures of more than 8 bits: of 2 ")
@@ -133,32 +133,32 @@ def test_the_white_level_is_that_of_all_pictures_and_told(pixels, level, capsys)
 
 def test_the_white_level_is_kept_with_the_data_set(tmp_path, capsys):
     source = _fast(make_source([deep_png(COLORS), deep_png(COLORS // 2)]))
-    write_dataset(source, settle_options(source, options(8)), str(tmp_path / "out"))
+    write_dataset(source, fill_defaults(source, options(8)), str(tmp_path / "out"))
     details = json.loads((tmp_path / "out/dataset.json").read_text())
     assert details["options"]["white_level"] == 4095
     assert capsys.readouterr().out.count("\n") == 1
 
 
 def test_colors_are_looked_at_in_all_their_bits(capsys):
-    settled = settle_options(_fast(make_source([deep_png(COLORS)])), options(8))
+    settled = fill_defaults(_fast(make_source([deep_png(COLORS)])), options(8))
     assert settled.white_level == 4095
 
 
 def test_a_given_white_level_is_taken_and_told(capsys):
     source = make_source([deep_png(COLORS)])
-    assert settle_options(source, options(8, white_level=1000.0)).white_level == 1000
+    assert fill_defaults(source, options(8, white_level=1000.0)).white_level == 1000
     assert capsys.readouterr().out.startswith("Taking 1,000 for white")
 
 
 def test_floating_and_whole_numbers_of_two_ranges_are_not_mixed():
     pictures = [deep_tiff(RAMP.astype("u2")), deep_tiff(RAMP.astype("f4") / 4095)]
     with pytest.raises(UserError, match=r"whole numbers up to 4,095 and floating .* up to 1: give"):
-        settle_options(_fast(make_source(pictures)), options(8))
+        fill_defaults(_fast(make_source(pictures)), options(8))
 
 
 def test_8_bit_pictures_need_no_white_level_and_keep_their_fingerprint(capsys):
     source = _fast(make_source([encode(np.zeros((8, 8, 3), np.uint8))]))
-    settled = settle_options(source, options(8))
+    settled = fill_defaults(source, options(8))
     assert settled.white_level is None
     assert capsys.readouterr().out == ""
     # What was found before there were white levels.

@@ -7,7 +7,7 @@ from PIL import Image
 from tests.helpers.places import TESTS
 from tfrecords.common.errors import UserError
 from tfrecords.inspecting.contact_sheet import show
-from tfrecords.pictures.picture_file import check_picture_name, encode_picture, is_file_name
+from tfrecords.pictures.kinds import check_picture_name, encode_picture, is_file_name
 
 GOLDEN = str(TESTS / "golden" / "tfrecords" / "shuffle0")
 SMOOTH = np.add.outer(np.arange(40), np.arange(30))[..., None].repeat(3, -1).astype(np.uint8)

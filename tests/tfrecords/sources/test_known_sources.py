@@ -17,7 +17,7 @@ from scipy import io as scipy_io
 
 from tests.helpers.source_helpers import open_elsewhere, picture
 from tfrecords.common.errors import UserError
-from tfrecords.pictures.settling import choose_resolution
+from tfrecords.pictures.defaults import choose_resolution
 from tfrecords.sources.by_name import open_source
 from tfrecords.sources.idx import choose_digits
 

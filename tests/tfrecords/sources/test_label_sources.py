@@ -16,7 +16,7 @@ from tests.helpers.made_source import make_source
 from tests.helpers.source_helpers import save
 from tfrecords.cache import prepare
 from tfrecords.common.errors import UserError
-from tfrecords.common.names import describe_classes
+from tfrecords.common.text import describe_classes
 from tfrecords.format.dataset_info import describe_labels
 from tfrecords.pictures.source import PictureOptions, one_hot
 from tfrecords.sources.by_name import open_source

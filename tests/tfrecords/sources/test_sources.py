@@ -10,7 +10,7 @@ from tests.helpers.places import ROOT
 from tests.helpers.source_helpers import open_elsewhere, save
 from tfrecords.common.errors import UserError
 from tfrecords.format.identity import compute_fingerprint
-from tfrecords.pictures.settling import choose_resolution
+from tfrecords.pictures.defaults import choose_resolution
 from tfrecords.pictures.source import PictureOptions, SourceFile, one_hot
 from tfrecords.sources import shapes
 from tfrecords.sources.by_name import SOURCES_HELP, open_source

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.names import printable
+from tfrecords.common.text import printable
 
 # What a broken .tar raises, but for the OSErrors of reading it.
 TAR_ERRORS = (

@@ -12,7 +12,7 @@ import numpy as np
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import check_expansion
-from tfrecords.common.names import printable
+from tfrecords.common.text import printable
 from tfrecords.pictures.kinds import HEAD_BYTES, kind_by_ending
 from tfrecords.pictures.source import FileReader
 from tfrecords.sources.archives.entries import ARCHIVE_ERRORS, archive_error_on, clean_path

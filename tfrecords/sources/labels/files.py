@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.in_words import counted
-from tfrecords.common.names import as_text, find_alike, list_names, printable
 from tfrecords.common.paths import read_whole
+from tfrecords.common.text import as_text, counted, find_alike, list_names, printable
 from tfrecords.format.dataset_json import JSON_NAME
 from tfrecords.pictures.kinds import kind_by_ending
 from tfrecords.pictures.source import OneHot, one_hot

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.names import list_names, printable
+from tfrecords.common.text import list_names, printable
 
 _SPLITS = frozenset(
     ("train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval")

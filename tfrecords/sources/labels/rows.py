@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.names import list_names, printable
+from tfrecords.common.text import list_names, printable
 from tfrecords.pictures.kinds import kind_by_ending
 
 # A class, a vector, or None for a picture without a label.

@@ -16,7 +16,7 @@ _SAMPLED_PICTURES = 1000
 _FEW_PICTURES, _DEEP_PICTURES = 32, 256
 
 
-def settle_options(source: Source, options: PictureOptions) -> PictureOptions:
+def fill_defaults(source: Source, options: PictureOptions) -> PictureOptions:
     """Returns the options with no choice left, and prints what was chosen and why.
 
     Raises UserError if no picture tells its size, or their numbers are of several ranges.
