@@ -22,10 +22,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class StopRequest:
     """Whether a run was asked to stop, and after which step it does.
 
-    One process stops as soon as it is asked to. Several use TensorFlow's own handling of
-    preemptions: the worker that got the signal tells the others, through TensorFlow's
-    coordination service, after which step to stop, and waits until they know. All of them
-    call `due` after each step of the run, once.
+    One process stops as soon as it is asked to. Several use TensorFlow's handling of preemptions:
+    the worker that got the signal tells the others, through the coordination service, after which
+    step to stop, and waits until they know. All call `due` once after each step of the run.
 
     Attributes:
         signal: the first one that came, None before.
@@ -39,12 +38,11 @@ class StopRequest:
             _silence_preemption_handler()
             # It wants a place for checkpoints of its own, and never writes any there.
             self._unused_folder = tempfile.TemporaryDirectory()
-            unused = tf.train.Checkpoint(), self._unused_folder.name
-            distribute = tf.distribute.experimental
-            self._handler = distribute.PreemptionCheckpointHandler(
+            folder = self._unused_folder.name
+            self._handler = tf.distribute.experimental.PreemptionCheckpointHandler(
                 strategy.cluster_resolver,
-                tf.train.CheckpointManager(*unused, max_to_keep=1),
-                termination_config=distribute.TerminationConfig(
+                tf.train.CheckpointManager(tf.train.Checkpoint(), folder, max_to_keep=1),
+                termination_config=tf.distribute.experimental.TerminationConfig(
                     termination_watcher_fn=lambda: self.signal is not None,
                     save_fn=self._agree,
                     exit_fn=lambda: None,

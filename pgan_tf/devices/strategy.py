@@ -4,8 +4,6 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import tensorflow as tf
 
@@ -17,17 +15,9 @@ from tfrecords.common.text import counted
 
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 
-# What drivers make, and the variables by which users hide GPUs.
+# What drivers make.
 _NVIDIA_FILES = ("/dev/nvidiactl", "/dev/nvidia0")
 _AMD_FILE = "/dev/kfd"
-_HIDING = {
-    "NVIDIA": ("CUDA_VISIBLE_DEVICES",),
-    "AMD": ("HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
-}
-_GPU_BUILDS = {
-    "NVIDIA": "pip install -r requirements-gpu.txt (or tensorflow[and-cuda]) brings CUDA",
-    "AMD": "only AMD's own build of it, tensorflow-rocm, does",
-}
 
 
 def make_strategy(name: str, workers: Workers = ALONE) -> tf.distribute.Strategy:
@@ -76,19 +66,20 @@ def warn_of_unseen_gpu() -> None:
     A run would take the CPU by mistake.
     """
     if any(map(os.path.exists, _NVIDIA_FILES)) or shutil.which("nvidia-smi"):
-        kind = "NVIDIA"
+        kind, hiding = "NVIDIA", ["CUDA_VISIBLE_DEVICES"]
+        remedy = "pip install -r requirements-gpu.txt (or tensorflow[and-cuda]) brings CUDA"
     elif os.path.exists(_AMD_FILE):
-        kind = "AMD"
+        kind, hiding = "AMD", ["HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"]
+        remedy = "only AMD's own build of it, tensorflow-rocm, does"
     else:
         return
-    hidden = any(os.environ.get(name) in ("", "-1") for name in _HIDING[kind])
-    if hidden or tf.config.list_physical_devices("GPU"):
-        return
-    print(
-        f"This machine has an {kind} GPU, but TensorFlow sees none and takes the CPU: "
-        f"{_GPU_BUILDS[kind]}; {_HIDING[kind][0]}=-1 takes the CPU without this line",
-        flush=True,
-    )
+    hidden = any(os.environ.get(name) in ("", "-1") for name in hiding)
+    if not hidden and not tf.config.list_physical_devices("GPU"):
+        print(
+            f"This machine has an {kind} GPU, but TensorFlow sees none and takes the CPU: "
+            f"{remedy}; {hiding[0]}=-1 takes the CPU without this line",
+            flush=True,
+        )
 
 
 def describe(strategy: tf.distribute.Strategy, asked: str, workers: Workers = ALONE) -> str:
@@ -120,24 +111,27 @@ def check_batch_sizes(config: TrainingConfig, num_replicas: int) -> None:
     group = config.network.mbstd_group_size
     for stage in make_stages(config.schedule):
         batch_size = int(config.schedule.batch_size.at(stage.resolution))
-        if not splits_evenly(batch_size, num_replicas, 0):
-            raise UserError(
-                f"--batch_size: expected a multiple of the {num_replicas} devices at "
-                f"{stage.resolution} px, got {batch_size}"
-            )
-        if not splits_evenly(batch_size, num_replicas, group):
-            raise UserError(
-                f"--batch_size: expected a multiple of --mbstd_group_size={group} for each "
-                f"device at {stage.resolution} px, got {batch_size // num_replicas} "
-                f"({batch_size} over {num_replicas} devices)"
-            )
+        if splits_evenly(batch_size, num_replicas, group):
+            continue
+        expected, got = f"the {num_replicas} devices", f"{batch_size}"
+        if splits_evenly(batch_size, num_replicas, 0):
+            expected = f"--mbstd_group_size={group} for each device"
+            got = f"{batch_size // num_replicas} ({batch_size} over {num_replicas} devices)"
+        raise UserError(
+            f"--batch_size: expected a multiple of {expected} at {stage.resolution} px, got {got}"
+        )
 
 
 def _connect(workers: Workers) -> tf.distribute.Strategy:
+    """Waits for all workers. Ctrl-C ends that, and SIGTERM what follows.
+
+    TensorFlow gives SIGTERM to its own handler, which only takes note of it.
+    """
     print(f"Waiting for {workers.number} workers: {', '.join(workers.addresses)}", flush=True)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL) if in_main_thread else None
     try:
-        with _ended_by_signals():
-            return tf.distribute.MultiWorkerMirroredStrategy()
+        return tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
         first_line = error.message.strip().splitlines()[0]
         raise UserError(
@@ -145,18 +139,6 @@ def _connect(workers: Workers) -> tf.distribute.Strategy:
             f"on {workers}: check that {workers.addresses[workers.index]} is this machine's own "
             f"address, that no other process has the port, and that the others were started"
         ) from None
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Lets Ctrl-C end a long call into TensorFlow, and SIGTERM what follows.
-
-    TensorFlow gives SIGTERM to its own handler, which only takes note of it.
-    """
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL) if in_main_thread else None
-    try:
-        yield
     finally:
         if in_main_thread:
             signal.signal(signal.SIGINT, before)

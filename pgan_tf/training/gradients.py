@@ -1,4 +1,4 @@
-"""What trains each network once: its loss and gradients, in one replica (paper, appendix A.1)."""
+"""The loss and gradients of each network, in one replica (paper, appendix A.1)."""
 
 import keras
 import tensorflow as tf
@@ -32,19 +32,18 @@ def discriminator_gradients(
         config: the run.
         global_batch_size: examples over all replicas.
     """
-    penalty_scale = losses.penalty_scale(
-        config.loss, state.stage.resolution, config.network.resolution
-    )
+    resolutions = state.stage.resolution, config.network.resolution
+    penalty_scale = losses.penalty_scale(config.loss, *resolutions)
     scale = _value(state.discriminator_loss_scale)
     fakes = state.generator([latents, labels], training=True)
     with tf.GradientTape() as tape, shared_kernels(state.discriminator):
-        parts = losses.discriminator_loss(
+        per_example = losses.discriminator_loss(
             state.discriminator, reals, fakes, labels, mixing, config.loss, penalty_scale, scale
         )
         # Optimizers add gradients up over replicas: each takes its share of the global mean.
-        loss = tf.reduce_sum(parts.loss) / global_batch_size
+        loss = tf.reduce_sum(per_example.loss) / global_batch_size
     gradients = tape.gradient(loss, _values(state.discriminator), output_gradients=scale)
-    return parts, unscale(gradients, scale)
+    return per_example, unscale(gradients, scale)
 
 
 def generator_gradients(
@@ -70,19 +69,13 @@ def generator_gradients(
 
 
 def average_step(state: TrainingState, decay: float, strategy: tf.distribute.Strategy) -> None:
-    """Moves the average generator towards the generator by 1 - decay, before the G step.
-
-    In cross-replica context.
-    """
+    """Moves the average generator towards the generator by 1 - decay, in cross-replica context."""
 
     def move(average: tf.Variable, current: tf.Tensor) -> None:
         average.assign_add((current - average) * (1.0 - decay))
 
-    for average, current in zip(
-        named_variables(state.average_generator).values(),
-        named_variables(state.generator).values(),
-        strict=True,
-    ):
+    averages, currents = map(named_variables, (state.average_generator, state.generator))
+    for average, current in zip(averages.values(), currents.values(), strict=True):
         strategy.extended.update(average.value, move, args=(current.value,))
 
 

@@ -66,6 +66,7 @@ def _train(
     if start.images_shown >= run.total_images:
         return start.images_shown
     training = _Training(run, start, reals, stop)
+    del start  # or the networks of its stage would stay in memory
     with closing(training.progress), stop_on_signals(stop, training.progress.print):
         while training.images_shown < run.total_images:
             position = position_at(run.config.schedule, run.stages, training.images_shown)
@@ -118,7 +119,8 @@ class _Training:
                 tf.constant(position.generator_learning_rate, tf.float32),
                 tf.constant(position.discriminator_learning_rate, tf.float32),
             )
-        images = run.images_per_step(position)
+        iterations = run.config.minibatch_repeats * run.config.discriminator_repeats
+        images = iterations * position.batch_size
         self.images_shown += images
         self.tick.add(metrics, images, compiles)
         self.progress.update(position.stage, position.alpha, self.images_shown)

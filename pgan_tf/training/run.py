@@ -1,4 +1,4 @@
-"""A run: what to train on which data, where, and on which devices. It does not change."""
+"""A run: what to train on which data, where, on which devices, and which faults it tolerates."""
 
 import dataclasses
 import functools
@@ -23,7 +23,7 @@ AfterCheckpoint = Callable[[str, int, Callable[[str], None], Callable[[], bool]]
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What to train, and which faults it tolerates."""
+    """A run, which does not change while it trains."""
 
     config: TrainingConfig  # see `devices.strategy.check_batch_sizes`
     info: DatasetInfo
@@ -55,11 +55,6 @@ class Run:
     def checkpoints(self) -> str:
         """The folder of its checkpoints."""
         return checkpoint_folder(self.folder)
-
-    def images_per_step(self, position: Position) -> int:
-        """Returns how many real images a call of the training step shows."""
-        repeats = self.config.minibatch_repeats * self.config.discriminator_repeats
-        return repeats * position.batch_size
 
     def batches(
         self, position: Position, images_shown: int, bad_records: BadRecords

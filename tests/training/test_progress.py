@@ -89,25 +89,24 @@ def make_progress(shown=0, stages=STAGES, total=TOTAL, network=NETWORK):
 
 def test_in_the_last_stage_an_image_counts_as_one():
     progress = make_progress(shown=6000)
-    progress.update(STAGES[-1], 1.0, 6000)
-    assert progress.remaining_images(6000) == pytest.approx(4000)
-    assert progress.remaining_images(9984) == pytest.approx(16)
-    assert progress.remaining_images(TOTAL) == 0
-    assert progress.remaining_images(TOTAL + 48) == 0
+    assert progress.remaining_images(STAGES[-1], 6000) == pytest.approx(4000)
+    assert progress.remaining_images(STAGES[-1], 9984) == pytest.approx(16)
+    assert progress.remaining_images(STAGES[-1], TOTAL) == 0
+    assert progress.remaining_images(STAGES[-1], TOTAL + 48) == 0
     progress.close()
 
 
 def test_images_of_later_stages_count_for_more_than_their_number():
     progress = make_progress()
-    progress.update(STAGES[0], 1.0, 0)
-    assert progress.remaining_images(0) > 2 * TOTAL
+    assert progress.remaining_images(STAGES[0], 0) > 2 * TOTAL
     progress.close()
 
 
 def test_what_remains_falls_with_every_image():
     progress = make_progress()
-    progress.update(STAGES[0], 1.0, 0)
-    remaining = [progress.remaining_images(images) for images in range(0, TOTAL + 100, 50)]
+    remaining = [
+        progress.remaining_images(STAGES[0], images) for images in range(0, TOTAL + 100, 50)
+    ]
     assert all(a > b for a, b in itertools.pairwise(remaining) if b > 0)
     assert remaining[-1] == 0
     progress.close()
@@ -115,18 +114,17 @@ def test_what_remains_falls_with_every_image():
 
 def test_a_run_that_ends_while_growing_counts_no_later_stages():
     progress = make_progress(total=900)
-    progress.update(STAGES[0], 1.0, 100)
-    assert progress.remaining_images(100) == pytest.approx(800)
+    assert progress.remaining_images(STAGES[0], 100) == pytest.approx(800)
     progress.close()
 
 
 def test_a_stage_twice_as_dear_counts_twice():
     # Stages of one resolution cost the same, so what differs is the resolution alone.
     progress = make_progress()
-    progress.update(STAGES[2], 1.0, 2000)
-    at_8 = progress.remaining_images(5000) - progress.remaining_images(6000)
-    progress.update(STAGES[4], 1.0, 4000)
-    at_16 = progress.remaining_images(5000) - progress.remaining_images(6000)
+    at_8, at_16 = (
+        progress.remaining_images(stage, 5000) - progress.remaining_images(stage, 6000)
+        for stage in (STAGES[2], STAGES[4])
+    )
     assert at_16 == pytest.approx(1000)
     fixed = 0.5 * multiplications(STAGES[2], NETWORK)
     costs = [multiplications(STAGES[index], NETWORK) + fixed for index in (4, 2)]
