@@ -137,7 +137,6 @@ class _Training:
         """Writes the tick's metrics, its checkpoint and a sheet of samples."""
         run, tick, shown = self.run, self.tick, self.images_shown
         tick.check_divergence(run.max_bad_steps, shown)
-        skipped_at_end = tick.skipped_in_a_row()[-1]
         bad_records = run.all_bad_records(self.bad_records, shown)
         summary = tick.summary(position, shown, len(bad_records), self.state.loss_scales())
         if skipped := summary["skipped_iterations"]:
@@ -145,7 +144,7 @@ class _Training:
         check_bad_records(len(bad_records), run.max_bad_records)
         # Skipped iterations change nothing: what they leave behind is safe to save, but
         # good checkpoints shall not have to make room for it.
-        is_good, is_last = skipped_at_end == 0, shown >= run.total_images
+        is_good, is_last = tick.skipped_in_a_row()[-1] == 0, shown >= run.total_images
         if self.log:
             self.log.write_metrics(summary)
         if self.log and (is_good or is_last):
@@ -154,7 +153,7 @@ class _Training:
             run.after_checkpoint(path, shown, self.progress.print, self.stop.at_once)
             if is_good:
                 checkpoint.prune(run.checkpoints, run.keep_checkpoints)
-        self.tick = Tick(shown, tick.seconds(), skipped_before=skipped_at_end)
+        self.tick = tick.next(shown)
 
     def save_and_stop(self) -> None:
         """Writes a checkpoint in the middle of a tick, and raises StoppedError."""

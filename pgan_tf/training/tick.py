@@ -1,7 +1,7 @@
 """The metrics of a tick: what happens between two lines of metrics.jsonl."""
 
 import time
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +21,7 @@ class Tick:
         self,
         first_image: int,
         seconds_before: float,
-        metrics: np.ndarray | None = None,
+        earlier: np.ndarray | None = None,
         skipped_before: int = 0,
     ) -> None:
         """Starts a tick, or resumes one.
@@ -29,12 +29,12 @@ class Tick:
         Args:
             first_image: images shown when it started.
             seconds_before: of training, over all parts of the run.
-            metrics: those of an earlier part of the run, as `metrics` returns them.
+            earlier: `metrics` of an earlier part of the run.
             skipped_before: how many iterations were skipped last before it.
         """
         self.first_image = first_image
-        self._earlier = np.zeros((0, len(METRICS)), np.float32) if metrics is None else metrics
-        self._steps: list[tf.Tensor] = []
+        none = np.zeros((0, len(METRICS)), np.float32)
+        self._metrics: list[Any] = [none if earlier is None else earlier]
         self._seconds_before, self._skipped_before = seconds_before, skipped_before
         self._images_timed = 0
         self._start = self._timed_since = time.monotonic()
@@ -45,7 +45,7 @@ class Tick:
         Where it compiled first, speed is measured from its end, as `progress` does; growing, which
         goes before, does not count either.
         """
-        self._steps.append(metrics)
+        self._metrics.append(metrics)
         if compiled:
             metrics.numpy()  # waits for the device
             self._timed_since, self._images_timed = time.monotonic(), 0
@@ -54,7 +54,7 @@ class Tick:
 
     def metrics(self) -> np.ndarray:
         """Returns `(iterations, len(METRICS))` float32; waits for the device."""
-        return np.concatenate([self._earlier, *(step.numpy() for step in self._steps)])
+        return np.concatenate(self._metrics)
 
     def skipped_in_a_row(self) -> list[int]:
         """Returns how many iterations in a row had been skipped: before the tick, and after each.
@@ -77,8 +77,12 @@ class Tick:
                 f"images, had numbers that are not finite"
             )
 
-    def seconds(self) -> float:
-        """Returns seconds of training until now, over all parts of the run."""
+    def next(self, images_shown: int) -> Self:
+        """Returns the tick that follows."""
+        skipped = self.skipped_in_a_row()[-1]
+        return type(self)(images_shown, self._seconds(), skipped_before=skipped)
+
+    def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._start
 
     def summary(
@@ -93,7 +97,7 @@ class Tick:
         good, skipped = np.isfinite(rows).all(axis=1), np.isnan(rows).any(axis=1)
         # Where all were skipped there is no mean: JSON's null.
         means = rows[good].mean(axis=0).tolist() if good.any() else [None] * len(METRICS)
-        seconds, timed = self.seconds(), time.monotonic() - self._timed_since
+        seconds, timed = self._seconds(), time.monotonic() - self._timed_since
         summary = {
             "images_shown": images_shown,
             "kimg": images_shown / 1000,
