@@ -16,7 +16,7 @@ import tensorflow as tf
 from absl import app
 
 from pgan_tf.metrics.frechet_distance import make_fid
-from pgan_tf.metrics.inception_graph import Seen
+from pgan_tf.metrics.inception import InceptionOutput
 from pgan_tf.metrics.inception_score import make_is
 from pgan_tf.metrics.kernel_distance import make_kid
 from pgan_tf.metrics.precision_recall import make_pr
@@ -38,7 +38,7 @@ def main(_: list[str]) -> None:
         features = random.standard_normal((count, FEATURES), np.float32)
         probabilities = random.random((count, CLASSES), np.float32)
         probabilities /= probabilities.sum(axis=1, keepdims=True)
-        sets.append(Seen(features, probabilities))
+        sets.append(InceptionOutput(features, probabilities))
     for metric in (make_fid(""), make_kid(""), make_is(count, ""), make_pr(count, "")):
         begin = time.monotonic()
         collectors = []
@@ -46,7 +46,7 @@ def main(_: list[str]) -> None:
             collector = metric.collect(0)
             for first in range(0, count, BATCH_SIZE):
                 rows = slice(first, first + BATCH_SIZE)
-                collector.add(Seen(seen.features[rows], seen.probabilities[rows]))
+                collector.add(InceptionOutput(seen.features[rows], seen.probabilities[rows]))
             collectors.append(collector)
         collected = time.monotonic()
         metric.compare(*collectors)

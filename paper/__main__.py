@@ -4,25 +4,13 @@ Each runs at a scale for two cores, with the same settings otherwise. The figure
 docs/paper.json and shown in docs/paper.md, beside those that the paper published.
 """
 
-from __future__ import annotations
-
 import os
 import pathlib
 
 from absl import flags
 
+from paper import results
 from paper.experiments import EXPERIMENTS, choose
-from paper.measured import (
-    Measured,
-    add_seed,
-    describe,
-    read_measured,
-    replace_table,
-    to_markdown,
-    with_speedup,
-    write_growth_chart,
-    write_measured,
-)
 from paper.running import ROOT, SHAPES, Places, run_experiment
 from tfrecords.common.bounds import SEEDS
 from tfrecords.common.checked_flags import define_number, define_path
@@ -49,10 +37,10 @@ RESULTS = define_path(
 def main() -> None:
     """Lists, or runs."""
     chosen = choose(RUN.value)
-    measured = read_measured(RESULTS.value)
+    measured = results.read_results(RESULTS.value)
     check_file_place(RESULTS.value, "--results")  # before hours of training, not after
     if LIST.value:
-        print(describe(EXPERIMENTS, measured))
+        print(results.describe(EXPERIMENTS, measured))
     elif not chosen:
         raise UserError("expected --list, or --run=NAME,… or --run=all, got neither")
     seed = SEED.value
@@ -65,25 +53,25 @@ def main() -> None:
         print(f"\n[{number}/{len(chosen)}] {one.name}: {one.title}", flush=True)
         found = run_experiment(one, places, seed)
         # Read again: another command may have added to it.
-        measured = read_measured(RESULTS.value)
+        measured = results.read_results(RESULTS.value)
         if seed is not None:
-            found = add_seed(measured.get(one.name), seed, found)
-        measured = with_speedup(measured | {one.name: found})
-        keep(measured)
-        print(describe([one], measured), flush=True)
+            found = results.add_seed(measured.get(one.name), seed, found)
+        measured = results.with_speedup(measured | {one.name: found})
+        write(measured)
+        print(results.describe([one], measured), flush=True)
 
 
-def keep(measured: dict[str, Measured]) -> None:
+def write(measured: results.Results) -> None:
     """Writes the figures, the chart of growing and the table in the page."""
-    write_measured(RESULTS.value, measured)
+    results.write_results(RESULTS.value, measured)
     base = os.path.splitext(RESULTS.value)[0]
     if "growth_on" in measured and "growth_off" in measured:
         chart = f"{base}-growth.png"
-        write_growth_chart(chart, measured["growth_on"], measured["growth_off"])
+        results.write_growth_chart(chart, measured["growth_on"], measured["growth_off"])
     page = pathlib.Path(f"{base}.md")
     if page.exists():
-        table = to_markdown(EXPERIMENTS, measured)
-        write_file(str(page), replace_table(page.read_text("utf-8"), table).encode())
+        table = results.to_markdown(EXPERIMENTS, measured)
+        write_file(str(page), results.replace_table(page.read_text("utf-8"), table).encode())
 
 
 if __name__ == "__main__":

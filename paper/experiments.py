@@ -1,7 +1,5 @@
 """The paper's experiments: commands, published figures, a scale for two cores. No TensorFlow."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 
@@ -23,7 +21,7 @@ _SMALL_BATCH = ("--batch_size=16", "--strategy=auto", "--learning_rate=0.001")
 _SMALL_GROWTH = (
     *("--resolution=32", "--fmap_base=1024", "--fmap_max=64", "--latent_size=64"),
     *("--stabilize_kimg=2", "--fade_in_kimg=2", "--total_kimg=14", "--tick_kimg=2"),
-    *("--average_decay=0.99", "--keep_checkpoints=100"),
+    *("--average_decay=0.99", "--keep_checkpoints=100", *_SMALL_BATCH, "--mbstd_group_size=4"),
 )
 # At 32 px, as the paper: both experiments are small enough.
 _SMALL_MODES = (
@@ -52,7 +50,7 @@ class Experiment:
     published: tuple[tuple[str, str], ...] = ()  # names and values of the paper's figures
     source: str = "paper"  # of those
     curve: bool = False  # whether every checkpoint is measured, against time
-    other_data: str = ""  # other pictures that the paper trains alike
+    other_data: str = ""  # another dataset that the paper trains alike
 
     @property
     def command(self) -> str:
@@ -63,10 +61,7 @@ class Experiment:
 def _table_1() -> list[Experiment]:
     # The first row does not grow, at no scale; the last has larger networks and trains longer.
     whole = ("--initial_resolution=16",)
-    converged = (
-        *("--fmap_base=512", "--fmap_max=64", "--latent_size=64", "--total_kimg=48"),
-        "--batch_size=16",
-    )
+    converged = ("--fmap_base=512", "--fmap_max=64", "--latent_size=64", "--total_kimg=48")
     rows = (
         ("a", "Gulrajani et al. (2017)", "9.28", "0.2854", whole),
         ("b", "+ growing", "4.28", "0.2838", ()),
@@ -76,7 +71,7 @@ def _table_1() -> list[Experiment]:
         ("e", "+ minibatch standard deviation", "7.04", "0.2950", ()),
         ("f", "+ equalized learning rate", "4.39", "0.2902", ()),
         ("g", "+ pixel norm", "3.56", "0.2845", ()),
-        ("h", "converged", "2.96", "0.2828", converged),
+        ("h", "converged", "2.96", "0.2828", (*converged, "--batch_size=16")),
     )
     return [
         Experiment(
@@ -92,27 +87,6 @@ def _table_1() -> list[Experiment]:
         )
         for row, title, swd, ms_ssim, more in rows
     ]
-
-
-def _growth(
-    name: str,
-    title: str,
-    flags: Sequence[str] = (),
-    small: Sequence[str] = (),
-    published: tuple[tuple[str, str], ...] = (),
-) -> Experiment:
-    return Experiment(
-        name=f"growth_{name}",
-        where="§6.2, figure 4",
-        title=f"Training {title} growing, against time",
-        flags=("--preset=celebahq-v1-1gpu", *flags),
-        data="FOLDER_OF_CELEBAHQ",
-        small=(*_SMALL_GROWTH, *_SMALL_BATCH, "--mbstd_group_size=4", *small),
-        metrics=("swd",),
-        published=published,
-        source="96 hours against about 520, which the paper extrapolates",
-        curve=True,
-    )
 
 
 def _mode_test() -> list[Experiment]:
@@ -142,26 +116,47 @@ def _mode_test() -> list[Experiment]:
     ]
 
 
+_CELEBAHQ = Experiment(
+    name="celebahq",
+    where="§6.3, figure 5",
+    title="CelebA-HQ at 1024 px",
+    flags=("--preset=celebahq-v2-8gpus",),
+    data="FOLDER_OF_CELEBAHQ",
+    small=(*_SMALL, *_SMALL_BATCH),
+    published=(("training time", "4 days on 8 V100"),),
+)
+_GROWING = dataclasses.replace(
+    _CELEBAHQ,
+    name="growth_on",
+    where="§6.2, figure 4",
+    title="Training with growing, against time",
+    flags=("--preset=celebahq-v1-1gpu",),
+    small=_SMALL_GROWTH,
+    metrics=("swd",),
+    published=(("times as fast to 6.4 million images at 1024 px", "5.4"),),
+    source="96 hours against about 520, which the paper extrapolates",
+    curve=True,
+)
 EXPERIMENTS = (
     *_table_1(),
-    _growth("on", "with", published=(("times as fast to 6.4 million images at 1024 px", "5.4"),)),
-    _growth("off", "without", ("--initial_resolution=1024",), ("--initial_resolution=32",)),
-    Experiment(
-        name="celebahq",
-        where="§6.3, figure 5",
-        title="CelebA-HQ at 1024 px",
-        flags=("--preset=celebahq-v2-8gpus",),
-        data="FOLDER_OF_CELEBAHQ",
-        small=(*_SMALL, *_SMALL_BATCH),
-        published=(("training time", "4 days on 8 V100"),),
+    _GROWING,
+    dataclasses.replace(
+        _GROWING,
+        name="growth_off",
+        title="Training without growing, against time",
+        flags=(*_GROWING.flags, "--initial_resolution=1024"),
+        small=(*_GROWING.small, "--initial_resolution=32"),
+        published=(),
     ),
-    Experiment(
+    _CELEBAHQ,
+    dataclasses.replace(
+        _CELEBAHQ,
         name="celebahq_lsgan",
         where="appendix B",
         title="CelebA-HQ at 1024 px with LSGAN",
         flags=("--preset=celebahq-v1-1gpu", "--loss=lsgan"),
-        data="FOLDER_OF_CELEBAHQ",
-        small=(*_SMALL, *_SMALL_BATCH, "--mbstd_group_size=4"),
+        small=(*_CELEBAHQ.small, "--mbstd_group_size=4"),
+        published=(),
     ),
     Experiment(
         name="lsun",
@@ -187,10 +182,9 @@ EXPERIMENTS = (
 
 def choose(names: Sequence[str]) -> list[Experiment]:
     """Returns the experiments of the names, or `all`. Raises UserError for a name of none."""
-    if list(names) == ["all"]:
-        return list(EXPERIMENTS)
     known = [one.name for one in EXPERIMENTS]
-    for name in names:
+    chosen = known if list(names) == ["all"] else names
+    for name in chosen:
         if name not in known:
             raise UserError(f"--run: expected all or some of {', '.join(known)}, got {shown(name)}")
-    return [one for one in EXPERIMENTS if one.name in names]
+    return [one for one in EXPERIMENTS if one.name in chosen]

@@ -1,12 +1,14 @@
-"""What a run's pictures come to in the mode test (paper, appendix E)."""
+"""The mode test (paper, appendix E): how many modes of MNIST-RGB does a run draw, how evenly?
 
-from __future__ import annotations
+A digit in red, another in green and a third in blue make 1,000 modes; a classifier of digits reads
+the three channels one by one.
+"""
 
 import dataclasses
 import hashlib
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import keras
 import numpy as np
@@ -14,28 +16,40 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from paper.experiments import MODE_METRIC
-from pgan_tf.metrics.evaluation import weights_sha256
-from pgan_tf.metrics.mode_coverage import NUM_MODES, ModeCoverage, count_modes, mode_coverage
+from pgan_tf.metrics.evaluation import draw_batches, read_generated
+from pgan_tf.metrics.mode_coverage import mode_coverage
 from pgan_tf.metrics.score import Score
-from pgan_tf.networks import sampling
-from pgan_tf.networks.folded import fold
-from pgan_tf.runs import checkpoint, trained
+from pgan_tf.networks.sampling import one_hot_labels
+from pgan_tf.runs import checkpoint
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import copy_file, temporary_folder
 from tfrecords.pictures.source import Source
 from tfrecords.sources.idx import choose_digits
 
+NUM_MODES = 1000
 _VERSION = 1  # raised when what follows changes, so that kept classifiers are trained again
 _IMAGES_SHOWN = 180_000
 _BATCH_SIZE = 100
 _HELD_OUT = 0.1  # the share of digits that measures the accuracy
 
 
+@dataclasses.dataclass(frozen=True)
+class DigitClassifier:
+    """Reads digits."""
+
+    model: keras.Model  # (batch, 32, 32, 1) float32 in [0, 1] → (batch, 10) logits
+    accuracy: float  # the share of digits read right that it had not been shown
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        """Returns the digits, `(pictures,)` int64, of `(pictures, 32, 32)` uint8."""
+        return np.argmax(self.model.predict_on_batch(_to_inputs(pictures)), axis=-1)
+
+
 def measure_modes(run_dir: str, digits: Source, cache_dir: str, num_samples: int) -> Score:
     """Draws samples of seeds 0 and up with a run's average generator and counts the modes.
 
     Args:
-        run_dir: a run on `mnist_rgb:…`. Raises UserError unless it draws 32x32 in colour.
+        run_dir: a run on `mnist_rgb:…`. Raises UserError unless it draws 32x32 in color.
         digits: the single digits, with labels, that the classifier learns.
         cache_dir: where the classifier is kept.
         num_samples: how many to draw.
@@ -48,75 +62,67 @@ def measure_modes(run_dir: str, digits: Source, cache_dir: str, num_samples: int
     network = saved.config.network
     if (network.resolution, network.num_channels) != (32, 3):
         raise UserError(
-            f"--run_dir: expected a generator of 32x32 in colour, got {network.resolution} px and "
+            f"--run_dir: expected a generator of 32x32 in color, got {network.resolution} px and "
             f"{network.num_channels} channels: train it on mnist_rgb:FOLDER"
         )
-    found = trained.from_run(run_dir)
+    generated = read_generated(saved.path, "average_generator")
     classifier = load_classifier(digits, cache_dir)
-    drawn = mode_coverage(count_modes(_draw_pictures(found, num_samples), classifier))
-    real = _coverage_of_reals(digits, classifier, num_samples)
+    seeds = range(num_samples)
+    labels = one_hot_labels(seeds, network.label_size)
+    batches = draw_batches(generated, seeds, labels, 32, _BATCH_SIZE)
+    total = -(-num_samples // _BATCH_SIZE)
+    counts = count_modes(tqdm(batches, desc="Drawing", unit="batch", total=total), classifier)
     return Score(
         metric=MODE_METRIC,
-        values=_values(drawn),
-        floor=_values(real),
+        values=_values(counts),
+        floor=_values(_count_modes_of_reals(digits, classifier, num_samples)),
         headline="reverse_kl",
         better="lower",
-        images_shown=saved.images_shown,
-        stage=saved.stage.index,
-        stage_resolution=saved.stage.resolution,
+        images_shown=generated.images_shown,
+        stage=generated.stage,
+        stage_resolution=generated.stage_resolution,
         resolution=32,
         metric_version=1,
         num_images=num_samples,
         filter=f"classifier, {classifier.accuracy:.2%} of unseen digits right",
         seed=0,
         data=saved.config.dataset,
-        network="average_generator",
-        checkpoint=os.path.basename(saved.path),
-        weights_sha256=weights_sha256(found.generator),
+        network=generated.network,
+        checkpoint=generated.checkpoint,
+        weights_sha256=generated.weights_sha256,
     )
 
 
-def _coverage_of_reals(
+def count_modes(batches: Iterable[np.ndarray], classifier: DigitClassifier) -> np.ndarray:
+    """Counts the modes of `(n, 32, 32, 3)` uint8 batches of MNIST-RGB.
+
+    Returns `(1000,)` int64: element 100 r + 10 g + b counts pictures of the digits r, g and b.
+    """
+    counts = np.zeros(NUM_MODES, np.int64)
+    for pictures in batches:
+        counts += _count([classifier(pictures[..., channel]) for channel in range(3)])
+    return counts
+
+
+def _count_modes_of_reals(
     digits: Source, classifier: DigitClassifier, num_samples: int
-) -> ModeCoverage:
-    """Returns what the first pictures of `mnist_rgb:…` come to."""
+) -> np.ndarray:
+    """Counts the modes of the first pictures of `mnist_rgb:…`."""
     pictures, _ = read_all(digits)
     batches = np.array_split(pictures, -(-len(pictures) // _BATCH_SIZE))
     read = np.concatenate([classifier(batch) for batch in batches])
     # A picture's channels are digits, so each digit has to be read once only.
-    triples = np.stack([choose_digits(index, len(read)) for index in range(num_samples)])
-    red, green, blue = read[triples].T
-    return mode_coverage(np.bincount(100 * red + 10 * green + blue, minlength=NUM_MODES))
+    return _count(read[[choose_digits(index, len(read)) for index in range(num_samples)]].T)
 
 
-def _draw_pictures(found: trained.Trained, num_samples: int) -> Iterator[np.ndarray]:
-    """Yields `(n, 32, 32, 3)` uint8; a stage below 32 px is enlarged by repetition."""
-    network = found.network
-    generator = tf.function(fold(found.generator, network), reduce_retracing=True)
-    for first in tqdm(range(0, num_samples, _BATCH_SIZE), desc="Drawing", unit="batch"):
-        seeds = range(first, min(first + _BATCH_SIZE, num_samples))
-        latents = sampling.latents_from_seeds(seeds, network.latent_size)
-        labels = sampling.one_hot_labels(seeds, network.label_size)
-        pictures = sampling.generate(generator, latents, labels, _BATCH_SIZE)
-        scale = network.resolution // pictures.shape[1]
-        yield pictures.repeat(scale, axis=1).repeat(scale, axis=2)
+def _count(digits: Iterable[np.ndarray]) -> np.ndarray:
+    red, green, blue = digits
+    return np.bincount(100 * red + 10 * green + blue, minlength=NUM_MODES)
 
 
-def _values(coverage: ModeCoverage) -> dict[str, float]:
-    return {"modes": float(coverage.modes), "reverse_kl": coverage.reverse_kl}
-
-
-@dataclasses.dataclass(frozen=True)
-class DigitClassifier:
-    """Reads digits."""
-
-    model: keras.Model  # (batch, 32, 32, 1) float32 in [0, 1] → (batch, 10) logits
-    accuracy: float  # the share of digits read right that it had not been shown
-
-    def __call__(self, pictures: np.ndarray) -> np.ndarray:
-        """Returns the digits, `(pictures,)` int64, of `(pictures, 32, 32)` uint8."""
-        logits = self.model.predict_on_batch(_to_inputs(pictures))
-        return np.argmax(logits, axis=-1)
+def _values(counts: np.ndarray) -> dict[str, float]:
+    modes, reverse_kl = mode_coverage(counts)
+    return {"modes": float(modes), "reverse_kl": reverse_kl}
 
 
 def load_classifier(source: Source, cache_dir: str) -> DigitClassifier:
@@ -148,8 +154,7 @@ def read_all(source: Source) -> tuple[np.ndarray, np.ndarray]:
     """
     if source.labels is None or source.labels.shape[1] != 10:
         raise UserError(f"{source.description}: expected digits with labels 0 to 9")
-    read = source.open()
-    pictures = np.stack([read(index) for index in range(source.num_pictures)])
+    pictures = np.stack([*map(source.open(), range(source.num_pictures))])
     if pictures.shape[1:] != (32, 32):
         raise UserError(
             f"{source.description}: expected digits of 32x32 pixels, got {pictures.shape[1:]}"
@@ -159,20 +164,21 @@ def read_all(source: Source) -> tuple[np.ndarray, np.ndarray]:
 
 def _train(pictures: np.ndarray, digits: np.ndarray) -> keras.Model:
     keras.utils.set_random_seed(1)
+    layers = keras.layers
     model = keras.Sequential(
         [
             keras.Input((32, 32, 1)),
             # Generated digits are not always in the middle.
-            keras.layers.RandomTranslation(0.08, 0.08, fill_mode="constant"),
-            keras.layers.Conv2D(24, 5, strides=2, padding="same", activation="relu"),
-            keras.layers.Conv2D(48, 3, padding="same", activation="relu"),
-            keras.layers.MaxPooling2D(),
-            keras.layers.Conv2D(64, 3, padding="same", activation="relu"),
-            keras.layers.MaxPooling2D(),
-            keras.layers.Flatten(),
-            keras.layers.Dropout(0.3),
-            keras.layers.Dense(128, activation="relu"),
-            keras.layers.Dense(10),
+            layers.RandomTranslation(0.08, 0.08, fill_mode="constant"),
+            layers.Conv2D(24, 5, strides=2, padding="same", activation="relu"),
+            layers.Conv2D(48, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dropout(0.3),
+            layers.Dense(128, activation="relu"),
+            layers.Dense(10),
         ]
     )
     epochs = max(1, _IMAGES_SHOWN // len(digits))

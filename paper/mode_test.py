@@ -7,7 +7,6 @@ The figures are appended to the run's metrics.jsonl, beside those of evaluate.py
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 from paper.mode_score import measure_modes
-from pgan_tf.metrics.mode_coverage import NUM_SAMPLES
 from pgan_tf.metrics.score_log import append_scores
 from tfrecords.common.bounds import Bounds
 from tfrecords.common.checked_flags import define_number, define_path
@@ -18,7 +17,8 @@ from tfrecords.sources.idx import open_mnist
 RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py on mnist_rgb:FOLDER.")
 DIGITS = define_path("digits", None, "Folder of MNIST's IDX files, for the classifier.")
 CACHE = define_path("cache", "datasets", "Where the classifier is kept.")
-SAMPLES = define_number("samples", NUM_SAMPLES, "Pictures drawn.", Bounds(1, 10**7, whole=True))
+# As many as Metz et al. and the paper drew.
+SAMPLES = define_number("samples", 25_600, "Pictures drawn.", Bounds(1, 10**7, whole=True))
 
 
 def main() -> None:

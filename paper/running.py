@@ -1,7 +1,5 @@
 """Runs experiments here: train.py, then evaluate.py or the mode test. No TensorFlow."""
 
-from __future__ import annotations
-
 import dataclasses
 import importlib.util
 import json
@@ -11,12 +9,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from paper.experiments import MODE_METRIC, Experiment
-from paper.measured import Measured
+from paper.results import Result
 from tfrecords.common.errors import StoppedError, UserError
 from tfrecords.common.files import whole_file
 from tfrecords.common.limits import count_processors
@@ -47,89 +44,66 @@ class Places:
     data_cache: str = "datasets"  # of pictures as TFRecords, and of the digit classifier
 
 
-def run_experiment(one: Experiment, places: Places, seed: int | None = None) -> Measured:
+def run_experiment(one: Experiment, places: Places, seed: int | None = None) -> Result:
     """Trains and measures; what an earlier call has trained is not trained again.
 
     With a seed it trains in a run folder of its own; None is the presets'. Raises UserError if a
-    part failed, which has said why, and StoppedError if it was interrupted.
+    step failed, which has said why, and StoppedError if it was interrupted.
     """
-    is_mode_test = MODE_METRIC in one.metrics
-    name = one.name if seed is None else f"{one.name}-seed{seed}"
-    run_dir = os.path.join(places.runs_dir, name)
+    run_dir = os.path.join(places.runs_dir, one.name if seed is None else f"{one.name}-seed{seed}")
     data, words, metrics = places.data, places.data, one.metrics
-    if is_mode_test:
+    command = f"python -m paper --run={one.name}"
+    if MODE_METRIC in metrics:
         digits = places.mnist or os.path.join(places.data_cache, "mnist-5000")
         if not places.mnist:
             write_idx(packaged_digits(), digits)
         data, words = f"mnist_rgb:{digits}:{_MNIST_PICTURES}", "MNIST-RGB"
-    elif data == SHAPES and not one.curve:
-        metrics = (*metrics, "modes")
-    arguments = [*one.flags, *one.small, f"--data={data}", f"--run_dir={run_dir}"]
-    arguments.append(f"--data_cache={places.data_cache}")
-    command = f"python -m paper --run={one.name}"
-    if not is_mode_test and data != SHAPES:
-        command += f" --data={data}"
-    if seed is not None:
-        arguments.append(f"--seed={seed}")
-        command += f" --seed={seed}"
-    _call(one, _script("train.py"), *arguments)
-    if is_mode_test:
-        cache = f"--cache={places.data_cache}"
-        arguments = [f"--run_dir={run_dir}", f"--digits={digits}", cache]
-        _call(one, "-m", "paper.mode_test", *arguments)
+        measure = ["-m", "paper.mode_test", f"--digits={digits}", f"--cache={places.data_cache}"]
     else:
-        arguments = [f"--run_dir={run_dir}", f"--metrics={','.join(metrics)}"]
+        if data != SHAPES:
+            command += f" --data={data}"
+        elif not one.curve:
+            metrics = (*metrics, "modes")
+        measure = [str(ROOT / "evaluate.py"), f"--metrics={','.join(metrics)}"]
         if one.curve:
-            arguments.append("--checkpoint=all")
-        _call(one, _script("evaluate.py"), *arguments)
+            measure.append("--checkpoint=all")
+    train = [str(ROOT / "train.py"), *one.flags, *one.small, f"--data={data}"]
+    train.append(f"--data_cache={places.data_cache}")
+    if seed is not None:
+        train.append(f"--seed={seed}")
+        command += f" --seed={seed}"
+    for arguments in (train, measure):
+        _call(one, *arguments, f"--run_dir={run_dir}")
     return summarize(one, run_dir, metrics, command, words)
 
 
 def summarize(
     one: Experiment, run_dir: str, metrics: Sequence[str], command: str, data: str
-) -> Measured:
+) -> Result:
     """Reads what a run and its evaluation left; `data` is what people call the pictures."""
-    with open(os.path.join(run_dir, "metrics.jsonl")) as file:
-        rows = [json.loads(line) for line in file]
+    lines = pathlib.Path(run_dir, "metrics.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
     ticks = [row for row in rows if "kind" not in row]
     scores = [row for row in rows if row.get("kind") == "score"]
-    with open(os.path.join(run_dir, "config.json")) as file:
-        config = json.load(file)
+    last = {score["metric"]: score for score in scores}
     figures: dict[str, float] = {}
     reals: dict[str, float] = {}
-    last_scores = {score["metric"]: score for score in scores}
     for metric in metrics:
-        last = last_scores[metric]
         for key, name in _FIGURES[metric].items():
-            figures[name] = last["values"][key]
-            if last["floor"]:
-                reals[name] = last["floor"][key]
-    network = config["network"]
-    return Measured(
-        command=command,
-        scale=f"{network['resolution']} px, at most {network['fmap_max']} maps, "
-        f"{ticks[-1]['kimg']:.3g} kimg of {data}",
-        cores=count_processors(),
-        seconds=round(ticks[-1]["seconds"], 1),
-        figures=figures,
-        reals=reals,
-        curve=_curve(ticks, scores) if one.curve else [],
-    )
-
-
-def _curve(
-    ticks: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]]
-) -> list[tuple[float, float, float]]:
-    swd = {
-        score["images_shown"]: score["values"]["swd"]
-        for score in scores
-        if score["metric"] == "swd"
-    }
-    return [
+            figures[name] = last[metric]["values"][key]
+            if last[metric]["floor"]:
+                reals[name] = last[metric]["floor"][key]
+    swd = {row["images_shown"]: row["values"]["swd"] for row in scores if row["metric"] == "swd"}
+    curve = [
         (tick["kimg"], round(tick["seconds"], 1), round(swd[tick["images_shown"]], 2))
         for tick in ticks
-        if tick["images_shown"] in swd
+        if one.curve and tick["images_shown"] in swd
     ]
+    network = json.loads(pathlib.Path(run_dir, "config.json").read_text())["network"]
+    size = f"{network['resolution']} px, at most {network['fmap_max']} maps"
+    scale = f"{size}, {ticks[-1]['kimg']:.3g} kimg of {data}"
+    seconds = round(ticks[-1]["seconds"], 1)
+    return Result(command, scale, count_processors(), seconds, figures, reals, curve)
 
 
 def packaged_digits() -> str:
@@ -169,13 +143,6 @@ def write_idx(csv_path: str, folder: str) -> None:
             file.write(np.array(header, ">i4").tobytes() + values.astype(np.uint8).tobytes())
 
 
-def _script(name: str) -> str:
-    path = ROOT / name
-    if not path.exists():
-        raise UserError(f"expected {name} at {path}: run this in the project's folder")
-    return str(path)
-
-
 def _call(one: Experiment, *arguments: str) -> None:
     """Runs Python with arguments; what it prints goes through."""
     python_path = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
@@ -190,6 +157,6 @@ def _call(one: Experiment, *arguments: str) -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     if status in (130, 143):
-        raise StoppedError(f"stopped; --run={one.name} goes on", status)
+        raise StoppedError(f"stopped; --run={one.name} resumes", status)
     if status:
-        raise UserError(f"{one.name}: a part failed with status {status}, which said why above")
+        raise UserError(f"{one.name}: a step failed with status {status}, which said why above")

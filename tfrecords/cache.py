@@ -14,7 +14,7 @@ from tfrecords.format.dataset_info import (
     is_dataset_folder,
     read_dataset_info,
 )
-from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME, read_details_file
+from tfrecords.format.dataset_json import REJECTED_NAME, read_details
 from tfrecords.format.identity import compute_fingerprint
 from tfrecords.pictures.defaults import fill_defaults
 from tfrecords.pictures.source import PictureOptions, Source, label_line
@@ -41,7 +41,7 @@ def prepare(
     A folder of TFRecords is used as it is, if it has the resolution, channels and labels asked
     for. Anything else is converted on first use into
     `<cache_dir>/<name>-<resolution>px-<fingerprint>`, and found there as long as neither the
-    pictures' bytes nor the options change. An interrupted conversion goes on; one in another
+    pictures' bytes nor the options change. An interrupted conversion resumes; one in another
     process is waited for. Lines on stdout say what happens.
 
     Args:
@@ -63,7 +63,7 @@ def prepare(
     wants_labels = labels not in (None, "none")
     if is_dataset_folder(data):
         if labels not in (None, "none", "wanted"):
-            print(f"{data} holds TFRecords: their own labels are taken, not --labels={labels}")
+            print(f"{data} holds TFRecords: using their own labels, not --labels={labels}")
         info = read_dataset_info(data)
         _check_fits(info, data, options, wants_labels)
         if labels_note is not None:
@@ -74,8 +74,7 @@ def prepare(
     )
     if wants_labels and source.labels is None:
         raise UserError(
-            f"{data}: expected class labels, found none: give --labels=FILE, or leave "
-            "--conditional out"
+            f"{data}: expected class labels, found none: give --labels=FILE, or omit --conditional"
         )
     for note in source.notes:
         print(note, flush=True)
@@ -119,7 +118,7 @@ def _convert_once(
             if info.num_rejected:
                 listed = paths.join(cached, REJECTED_NAME)
                 total = counted(info.num_images + info.num_rejected, "picture")
-                print(f"Left out {info.num_rejected:,} of {total}, see {listed}", flush=True)
+                print(f"Skipped {info.num_rejected:,} of {total}, see {listed}", flush=True)
             return info
     return read_dataset_info(cached)
 
@@ -143,7 +142,7 @@ def _check_fits(info: DatasetInfo, data: str, options: PictureOptions, wants_lab
     if options.resolution is not None and options.resolution not in info.files:
         raise UserError(
             f"{data}: expected TFRecords of the resolution {options.resolution}, found "
-            f"{', '.join(map(str, info.files))} px: take one of these"
+            f"{', '.join(map(str, info.files))} px: choose one of these"
         )
     if options.num_channels != info.num_channels:
         raise UserError(
@@ -152,12 +151,11 @@ def _check_fits(info: DatasetInfo, data: str, options: PictureOptions, wants_lab
         )
     if wants_labels and not info.label_size:
         raise UserError(
-            f"{data}: expected TFRecords with labels, found none beside them: leave --conditional "
-            "out, or convert the pictures again with --labels"
+            f"{data}: expected TFRecords with labels, found none beside them: omit --conditional, "
+            "or convert the pictures again with --labels"
         )
 
 
 def _holds(folder: str, fingerprint: str) -> bool:
     """True if a cached folder was made from just these pictures and options."""
-    path = paths.join(folder, JSON_NAME)
-    return paths.exists(path) and read_details_file(path).get("fingerprint") == fingerprint
+    return read_details(folder).get("fingerprint") == fingerprint

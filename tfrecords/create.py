@@ -1,9 +1,9 @@
 """Converts pictures to a dataset: python -m tfrecords.create SOURCE OUT [--flags].
 
 SOURCE is a folder of pictures, an archive of them, `tfds:NAME[:SPLIT]`, `shapes`, or one of
-the data sets that docs/datasets.md lists. OUT is the folder to make: TFRecords for each power of
-two from the resolution down to 4 px. Interrupted, the same command goes on. Pictures that
-cannot be used are left out and listed in OUT/rejected.jsonl.
+the datasets that docs/datasets.md lists. OUT is the folder to make: TFRecords for each power of
+two from the resolution down to 4 px. After an interruption, the same command resumes. Pictures
+that cannot be used are skipped and listed in OUT/rejected.jsonl.
 """
 
 import os

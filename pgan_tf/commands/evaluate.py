@@ -18,7 +18,7 @@ from absl import flags
 from tqdm import tqdm
 
 from pgan_tf.commands import run_flags
-from pgan_tf.generating.exported import read_exported
+from pgan_tf.generating.sampler import read_exported
 from pgan_tf.metrics.by_name import NAMES, check_resolution, parse_names
 from pgan_tf.metrics.evaluation import Evaluation, Generated, read_generated
 from pgan_tf.metrics.score import Score
@@ -32,14 +32,13 @@ from pgan_tf.metrics.score_log import (
 )
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.data import RunData, find_data, read_run_data
-from tfrecords.common.paths import writing
-from tfrecords.common.files import write_file
 from pgan_tf.runs.flags_file import located_flags
 from pgan_tf.runs.folder import checkpoint_folder, read_config
 from tfrecords.common.checked_flags import define_path, define_text, not_with, read_path
 from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import check_file_place
+from tfrecords.common.files import check_file_place, write_file
+from tfrecords.common.paths import writing
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 
@@ -101,12 +100,12 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
 
 def score_saved_model(names: Sequence[str]) -> None:
     """Scores what export.py wrote."""
-    painter, generated = read_exported(SAVED_MODEL.value)
-    check_resolution(names, painter.resolution)
-    path = posixpath.join(painter.source, "scores.jsonl")
+    sampler, generated = read_exported(SAVED_MODEL.value)
+    check_resolution(names, sampler.resolution)
+    path = posixpath.join(sampler.source, "scores.jsonl")
     check_file_place(path, "--saved_model")
-    info = read_reals(painter.resolution, painter.num_channels, painter.label_size)
-    (scores,) = score_all(iter([generated]), 1, names, info, painter.resolution)
+    info = read_reals(sampler.resolution, sampler.num_channels, sampler.label_size)
+    (scores,) = score_all(iter([generated]), 1, names, info, sampler.resolution)
     with writing(path):
         write_file(path, "".join(json.dumps(one.to_row()) + "\n" for one in scores).encode())
     print(f"{describe_scores(scores)}\n{counted(len(scores), 'score')} in {path}")

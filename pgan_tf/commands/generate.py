@@ -19,15 +19,13 @@ import numpy as np
 from absl import flags
 
 from pgan_tf.commands import trained_flags as given
-from pgan_tf.generating import neighbours, walk_video
-from pgan_tf.generating import parsing as requests
-from pgan_tf.generating.output import check_folder_name, make_folder_of, write_picture
-from pgan_tf.generating.painter import Painter, open_saved_model, painter_of, truncated
+from pgan_tf.generating import interpolation, neighbors, parsing
+from pgan_tf.generating.pictures import check_folder_name, make_folder_of, write_picture
+from pgan_tf.generating.sampler import Sampler, make_sampler, open_saved_model
 from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
 from pgan_tf.generating.training_video import draw_training, training_size
 from pgan_tf.generating.video import check_format, write_video
-from pgan_tf.metrics.inception_file import read_inception_file
-from pgan_tf.metrics.inception_graph import InceptionGraph
+from pgan_tf.metrics.inception import open_inception
 from pgan_tf.runs.log import read_metrics
 from pgan_tf.runs.sheets import list_sheets
 from pgan_tf.runs.data import RunData, find_data, read_run_data
@@ -53,7 +51,7 @@ SEEDS = define_read(
     "seeds",
     None,
     "Seeds of the latents, such as 3,7,100-199. Default: 0-31, for a slerp 0-7.",
-    requests.parse_seeds,
+    parsing.parse_seeds,
 )
 LABELS = define_text("labels", None, "Classes to cycle through, by name or number, such as dog,3.")
 TRUNCATION = define_number(
@@ -63,7 +61,7 @@ TRUNCATION_SEED = define_number(
     "truncation_seed", 0, "Seed at the center of --truncation.", bounds.SEEDS
 )
 GRID = define_read(
-    "grid", None, "COLUMNSxROWS: one sheet, of the seeds or from one on.", requests.parse_grid
+    "grid", None, "COLUMNSxROWS: one sheet, of the seeds or from one on.", parsing.parse_grid
 )
 VIDEO = flags.DEFINE_enum(
     "video",
@@ -130,24 +128,24 @@ def main() -> None:
     if VIDEO.value == "training":
         write_training(path)
         return
-    painter = open_painter()
-    classes = requests.parse_classes(LABELS.value or "", painter.label_size, painter.label_names)
+    sampler = open_sampler()
+    classes = parsing.parse_classes(LABELS.value or "", sampler.label_size, sampler.label_names)
     if TRUNCATION.value != 1:
-        painter = truncated(painter, TRUNCATION.value, TRUNCATION_SEED.value)
+        sampler = interpolation.truncated(sampler, TRUNCATION.value, TRUNCATION_SEED.value)
 
     if NEIGHBOURS.value:
-        write_neighbours(painter, seeds, classes, (columns, rows), path)
+        write_neighbours(sampler, seeds, classes, (columns, rows), path)
         return
     if VIDEO.value:
-        write_walk(painter, seeds, classes, (columns, rows), path)
+        write_walk(sampler, seeds, classes, (columns, rows), path)
         return
-    check_size(painter, columns, rows)
+    check_size(sampler, columns, rows)
     if is_picture(path):
-        seeds = requests.seeds_of_sheet(seeds, columns * rows)
-        write_grid(painter, seeds, classes, columns, path, SCALE.value or 1)
+        seeds = parsing.seeds_of_sheet(seeds, columns * rows)
+        write_grid(sampler, seeds, classes, columns, path, SCALE.value or 1)
     else:
-        write_pictures(painter, seeds, classes, path, SCALE.value or 1)
-    print(f"Wrote {path}: {counted(len(seeds), 'picture')} of {painter.resolution} px")
+        write_pictures(sampler, seeds, classes, path, SCALE.value or 1)
+    print(f"Wrote {path}: {counted(len(seeds), 'picture')} of {sampler.resolution} px")
 
 
 def check_flags_together() -> None:
@@ -182,17 +180,17 @@ def is_picture(path: str) -> bool:
     return posixpath.splitext(path)[1].lower() in FORMATS
 
 
-def check_size(painter: Painter, columns: int, rows: int) -> None:
+def check_size(sampler: Sampler, columns: int, rows: int) -> None:
     """Raises UserError if a sheet of so many pictures, scaled, is too large."""
-    side = painter.resolution * (SCALE.value or 1)
-    requests.check_pixels(columns * side, rows * side)
+    side = sampler.resolution * (SCALE.value or 1)
+    parsing.check_pixels(columns * side, rows * side)
 
 
-def open_painter() -> Painter:
+def open_sampler() -> Sampler:
     """Opens the generator that was named. Raises UserError if it can't be read."""
     given.check_source(SAVED_MODEL)
     if not SAVED_MODEL.value:
-        return painter_of(given.read_trained())
+        return make_sampler(given.read_trained())
     if given.NETWORK.value != "average_generator":
         raise UserError("--network: expected --run_dir or --checkpoint: an export has one network")
     return open_saved_model(SAVED_MODEL.value)
@@ -206,29 +204,29 @@ def write_training(path: str) -> None:
     sheets = list_sheets(given.RUN_DIR.value)
     metrics = read_metrics(given.RUN_DIR.value)
     num_frames = max(2, round((SECONDS.value or 10.0) * FPS.value))
-    requests.check_video(*training_size(sheets, SCALE.value), num_frames)
+    parsing.check_video(*training_size(sheets, SCALE.value), num_frames)
     frames = draw_training(sheets, metrics, num_frames, SCALE.value)
     write_frames(path, frames, num_frames, f"{len(sheets)} sheets")
 
 
 def write_walk(
-    painter: Painter, seeds: list[int], classes: list[int], grid: tuple[int, int], path: str
+    sampler: Sampler, seeds: list[int], classes: list[int], grid: tuple[int, int], path: str
 ) -> None:
     """Writes a video of a walk through the space of latents."""
     columns, rows = grid
-    scale = SCALE.value or max(1, 256 // (rows * painter.resolution))
-    width, height = columns * painter.resolution * scale, rows * painter.resolution * scale
+    scale = SCALE.value or max(1, 256 // (rows * sampler.resolution))
+    width, height = columns * sampler.resolution * scale, rows * sampler.resolution * scale
     seconds = SECONDS.value or (len(seeds) if VIDEO.value == "slerp" else 10.0)
     num_frames = max(2, round(seconds * FPS.value))
-    requests.check_video(width, height, num_frames)
+    parsing.check_video(width, height, num_frames)
     if VIDEO.value == "slerp":
         if len(set(seeds)) < 2:
             raise UserError(f"--seeds: expected at least two for a slerp, got {seeds}")
-        walk = walk_video.walk_between(painter, seeds, classes, columns * rows)
+        walk = interpolation.walk_between(sampler, seeds, classes, columns * rows)
     else:
-        keyframes = walk_video.num_keyframes(seconds, SMOOTHING.value)
-        walk = walk_video.random_walk(painter, seeds[0], classes, columns * rows, keyframes)
-    frames = walk_video.draw_walk(painter, walk, num_frames, columns, scale)
+        keyframes = interpolation.num_keyframes(seconds, SMOOTHING.value)
+        walk = interpolation.random_walk(sampler, seeds[0], classes, columns * rows, keyframes)
+    frames = interpolation.draw_walk(sampler, walk, num_frames, columns, scale)
     write_frames(path, frames, num_frames, f"{width} x {height} px")
 
 
@@ -238,7 +236,7 @@ def write_frames(path: str, frames: Iterator[np.ndarray], num_frames: int, about
     print(f"Wrote {path}: {num_frames} frames, {num_frames / FPS.value:g} s, {about}")
 
 
-def find_training_pictures(painter: Painter) -> tuple[DatasetInfo, bool]:
+def find_training_pictures(sampler: Sampler) -> tuple[DatasetInfo, bool]:
     """Returns what the generator was trained on, and whether it saw mirror images, too.
 
     Raises UserError if that is not known, not there, or of other pictures.
@@ -249,7 +247,7 @@ def find_training_pictures(painter: Painter) -> tuple[DatasetInfo, bool]:
     config = read_config(run_dir) if run_dir else None
     wanted = read_run_data(run_dir) if run_dir else None
     if wanted is None:
-        options = PictureOptions(painter.resolution, painter.num_channels)
+        options = PictureOptions(sampler.resolution, sampler.num_channels)
         wanted = RunData("", "datasets", options)
     if DATA.value:
         wanted = dataclasses.replace(wanted, data=DATA.value, looked_for=())
@@ -262,32 +260,32 @@ def find_training_pictures(painter: Painter) -> tuple[DatasetInfo, bool]:
         )
     label_size = config.network.label_size if config else 0
     chosen = bool(DATA.value)
-    info = find_data(wanted, painter.num_channels, label_size, config, chosen=chosen)
+    info = find_data(wanted, sampler.num_channels, label_size, config, chosen=chosen)
     return info, config is not None and config.mirror_augment
 
 
 def write_neighbours(
-    painter: Painter, seeds: list[int], classes: list[int], grid: tuple[int, int], path: str
+    sampler: Sampler, seeds: list[int], classes: list[int], grid: tuple[int, int], path: str
 ) -> None:
     """Writes a sheet of samples beside their nearest training pictures, and prints which."""
     columns, rows = grid
-    seeds = requests.seeds_of_sheet(seeds, columns * rows)
-    check_size(painter, columns * (1 + NEIGHBOURS.value * (2 if INCEPTION.value else 1)), rows)
-    info, mirrored = find_training_pictures(painter)
-    measures = {"in pixels (root mean square, of 255)": neighbours.in_pixels}
+    seeds = parsing.seeds_of_sheet(seeds, columns * rows)
+    check_size(sampler, columns * (1 + NEIGHBOURS.value * (2 if INCEPTION.value else 1)), rows)
+    info, mirrored = find_training_pictures(sampler)
+    measures = {"in pixels (root mean square, of 255)": neighbors.in_pixels}
     if INCEPTION.value:
-        inception = InceptionGraph(read_inception_file(INCEPTION.value, ""))
+        inception = open_inception(INCEPTION.value, "")
         measures["in Inception's features (root mean square)"] = lambda pictures: (
             inception(pictures).features
         )
-    samples = np.stack(list(draw_seeds(painter, seeds, classes)))
-    found = neighbours.find_neighbours(samples, info, NEIGHBOURS.value, mirrored, measures)
-    sheet = neighbours.make_sheet(samples, found, columns, SCALE.value or 1)
+    samples = np.stack(list(draw_seeds(sampler, seeds, classes)))
+    found = neighbors.find_neighbors(samples, info, NEIGHBOURS.value, mirrored, measures)
+    sheet = neighbors.make_sheet(samples, found, columns, SCALE.value or 1)
     make_folder_of(path)
     write_picture(path, sheet)
-    print(neighbours.describe(seeds, found))
+    print(neighbors.describe(seeds, found))
     seen = counted(info.num_images, "picture") + " and their mirror images" * mirrored
-    samples_of = f"{counted(len(seeds), 'sample')} of {painter.resolution} px"
+    samples_of = f"{counted(len(seeds), 'sample')} of {sampler.resolution} px"
     print(f"Wrote {path}: {samples_of}, the nearest of {seen} beside each")
 
 

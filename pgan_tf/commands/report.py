@@ -4,7 +4,7 @@ import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets Te
 
 import posixpath
 
-from pgan_tf.generating.report.report_file import write_report
+from pgan_tf.generating.report import write_report
 from tfrecords.common.bounds import Bounds
 from tfrecords.common.checked_flags import define_number, define_path
 from tfrecords.common.command_line import run

@@ -11,8 +11,7 @@ from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, T
 from pgan_tf.devices.strategy import STRATEGIES
 from pgan_tf.metrics.by_name import NAMES, make_metrics, need_inception, parse_names
 from pgan_tf.metrics.evaluation import RealPictures, default_num_images
-from pgan_tf.metrics.inception_file import read_inception_file
-from pgan_tf.metrics.inception_graph import InceptionGraph
+from pgan_tf.metrics.inception import InceptionGraph, open_inception
 from pgan_tf.metrics.metric import Metric
 from tfrecords.common.bounds import COUNTS, COUNTS_OR_NONE, SEEDS, Bounds
 from tfrecords.common.checked_flags import define_number, define_path, define_text
@@ -108,7 +107,7 @@ def read_inception(names: Sequence[str]) -> InceptionGraph | None:
     """Returns the graph that the metrics see through, None if they need none."""
     if not need_inception(names):
         return None
-    return InceptionGraph(read_inception_file(INCEPTION.value, DATA_CACHE.value))
+    return open_inception(INCEPTION.value, DATA_CACHE.value)
 
 
 def make_comparison(

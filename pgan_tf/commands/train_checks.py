@@ -14,7 +14,7 @@ from pgan_tf.config.training import ScheduleConfig, TrainingConfig
 from pgan_tf.devices.strategy import check_batch_sizes, has_gpu
 from pgan_tf.metrics.by_name import check_resolution, parse_names
 from pgan_tf.metrics.in_training import Scorer
-from pgan_tf.metrics.inception_graph import InceptionGraph
+from pgan_tf.metrics.inception import InceptionGraph
 from pgan_tf.planning.limits import check_memory, check_ticks, physical_memory
 from pgan_tf.runs.folder import check_place, check_same_run, read_config
 from pgan_tf.training.pretrained import Weights, first_resolution

@@ -1,7 +1,7 @@
 """TFRecords to batches of one resolution, NHWC float32 in [-1, 1].
 
-Pictures are read by number in the order of `order`: going on costs nothing, and each worker
-reads only the pictures that its own devices train on.
+Pictures are read by number in the order of `order`: resuming costs nothing, and each worker reads
+only the pictures that its own devices train on.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.data.bad_records import BadRecords, note
+from pgan_tf.data.damage import BadRecords, note
 from pgan_tf.data.order import flips_at, pictures_at
 from pgan_tf.data.reals import mirror, to_float
 from pgan_tf.data.records import MEMORY_BYTES, Records, find_records, load_records, make_file_reader
@@ -39,15 +39,15 @@ def make_dataset(
     """Returns endless batches `(images, labels)` of real images.
 
     Images are `(replica_batch_size, resolution, resolution, channels)` float32 in [-1, 1], labels
-    `(replica_batch_size, label_size)` float32: the data set's, or none where `label_size` is 0.
+    `(replica_batch_size, label_size)` float32: the dataset's, or none where `label_size` is 0.
     `images_shown` images come before the first one; the seed decides their order and which half
     of them `mirror_augment` flips left to right.
 
     A global batch falls into `num_replicas` parts. For each of `replicas`, in turn, an element
-    holds its part: every `num_replicas`-th picture. Data sets of at most `memory_bytes` are kept in
-    memory. Damaged records are left out and collected in `bad_records`, or are errors without it.
+    holds its part: every `num_replicas`-th picture. Datasets of at most `memory_bytes` are kept in
+    memory. Damaged records are skipped and collected in `bad_records`, or are errors without it.
 
-    Raises UserError if the data set lacks the resolution or the labels.
+    Raises UserError if the dataset lacks the resolution or the labels.
     """
     records = find_records(info, resolution)
     if label_size and label_size != info.label_size:
@@ -58,13 +58,14 @@ def make_dataset(
     size = global_batch_size // num_replicas
     firsts = tf.constant(list(replicas), tf.int64)
 
-    def positions_of(part: tf.Tensor) -> tf.Tensor:
-        """The positions of the part-th element: batch by batch, replica by replica."""
+    def find_wanted(part: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The part-th element's positions, batch by batch, replica by replica, and pictures."""
         batch, replica = part // len(replicas), part % len(replicas)
         first = images_shown + batch * global_batch_size + firsts[replica]
         # Every num_replicas-th picture: the groups of the minibatch standard deviation, whose
         # members lie apart, are then the same on one device and on many.
-        return first + num_replicas * tf.range(size, dtype=tf.int64)
+        positions = first + num_replicas * tf.range(size, dtype=tf.int64)
+        return positions, pictures_at(positions, info.num_images, seed)
 
     def finish(serialized: tf.Tensor, pictures: tf.Tensor, positions: tf.Tensor) -> Any:
         images = parse_images(serialized, resolution, info.num_channels, info.encoding)
@@ -73,14 +74,13 @@ def make_dataset(
             images = mirror(images, flips_at(positions, seed))
         return to_float(images), tf.ensure_shape(labels_of(pictures), (size, label_size))
 
-    positions = tf.data.Dataset.counter(dtype=tf.int64).map(positions_of)
+    wanted = tf.data.Dataset.counter(dtype=tf.int64).map(find_wanted)
     met = None if bad_records is None else bad_records.first_positions(resolution, info.num_images)
-    if records.total_bytes <= memory_bytes:
-        found = _from_memory(records, positions, seed, images_shown, met)
+    if (records.ends - records.begins).sum() <= memory_bytes:
+        found = _from_memory(records, wanted, images_shown, met)
     else:
         most = 0 if bad_records is None else bad_records.most
-        found = _from_files(records, positions.unbatch(), seed, most, met)
-        found = found.batch(size, drop_remainder=True)
+        found = _from_files(records, wanted.unbatch(), most, met).batch(size, drop_remainder=True)
     return found.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)
 
 
@@ -112,54 +112,44 @@ def _make_label_lookup(info: DatasetInfo, label_size: int) -> Callable[[tf.Tenso
 
 
 def _from_memory(
-    records: Records,
-    positions: tf.data.Dataset,
-    seed: int,
-    images_shown: int,
-    met: tf.Variable | None,
+    records: Records, wanted: tf.data.Dataset, images_shown: int, met: tf.Variable | None
 ) -> tf.data.Dataset:
     """Returns batches of records, their pictures' numbers, and positions."""
-    num_pictures = records.num_pictures
     loaded, pictures, problems = load_records(records)
     if problems and met is None:
-        raise UserError(f"data: {problems[0]}: make the data set again")
+        raise UserError(f"data: {problems[0]}: make the dataset again")
     if problems:
-        damaged = np.flatnonzero(pictures != np.arange(num_pictures))
+        damaged = np.flatnonzero(pictures != np.arange(len(pictures)))
         note(met, tf.constant(damaged), tf.constant(images_shown, tf.int64))
-    serialized, pictures = tf.constant(loaded), tf.constant(pictures)
-
-    def find(positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        numbers = pictures_at(positions, num_pictures, seed)
-        return tf.gather(serialized, numbers), tf.gather(pictures, numbers), positions
-
-    return positions.map(find)
+    serialized, found = tf.constant(loaded), tf.constant(pictures)
+    return wanted.map(
+        lambda positions, numbers: (
+            tf.gather(serialized, numbers),
+            tf.gather(found, numbers),
+            positions,
+        )
+    )
 
 
 def _from_files(
-    records: Records,
-    positions: tf.data.Dataset,
-    seed: int,
-    most_damaged: int,
-    met: tf.Variable | None,
+    records: Records, wanted: tf.data.Dataset, most_damaged: int, met: tf.Variable | None
 ) -> tf.data.Dataset:
-    """Returns the same one by one, for positions one by one."""
-    num_pictures = records.num_pictures
+    """Returns the same one by one."""
     read = make_file_reader(records, most_damaged)
 
-    def find(position: tf.Tensor) -> tf.data.Dataset:
-        wanted = pictures_at(position[None], num_pictures, seed)[0]
-        return read(wanted).map(lambda one, found: (one, found, position, wanted))
+    def find(position: tf.Tensor, number: tf.Tensor) -> tf.data.Dataset:
+        return read(number).map(lambda one, found: (one, found, position, number))
 
     def check(
-        one: tf.Tensor, found: tf.Tensor, position: tf.Tensor, wanted: tf.Tensor
+        one: tf.Tensor, found: tf.Tensor, position: tf.Tensor, number: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         words = f"data: expected at most {most_damaged} damaged records, got more in a row"
         with tf.control_dependencies([tf.debugging.Assert(found >= 0, [words])]):
-            if met is not None:  # damaged are those between what was wanted and what was found
-                damaged = (wanted + tf.range((found - wanted) % num_pictures)) % num_pictures
-                note(met, damaged, position)
+            if met is not None:  # those between the one that was wanted and the one found
+                total = len(records.file_of)
+                note(met, (number + tf.range((found - number) % total)) % total, position)
             return one, found, position
 
-    return positions.interleave(
+    return wanted.interleave(
         find, cycle_length=_READ_AHEAD, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     ).map(check)

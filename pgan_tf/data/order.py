@@ -1,7 +1,7 @@
 """Which picture comes when: a pure function of the seed and of the images shown before.
 
-Nothing is drawn one after the other. Training can go on anywhere at once, and each of several
-workers reads its own part, without remembering or repeating what came before.
+Nothing depends on what was drawn before: training resumes anywhere at once, and each of several
+workers reads only its own part.
 """
 
 import tensorflow as tf

@@ -3,6 +3,7 @@
 Both ways read any record at once, and put the next good one in the place of a damaged one.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.record_file import BadRecordError, RecordFile
 
-# What is smaller is kept in memory: opening a file for each of many small records would take
+# Smaller ones are kept in memory: opening a file for each of many small records would take
 # longer than decoding them.
 MEMORY_BYTES = 2**30
 
@@ -27,31 +28,20 @@ class Records:
     begins: np.ndarray  # (num_pictures,) int64, where its frame begins in the file, in bytes
     ends: np.ndarray  # (num_pictures,) int64, where it ends
 
-    @property
-    def num_pictures(self) -> int:
-        """How many pictures there are."""
-        return len(self.file_of)
-
-    @property
-    def total_bytes(self) -> int:
-        """The size of all frames."""
-        return int((self.ends - self.begins).sum())
-
 
 def check_resolutions(info: DatasetInfo, first: int, last: int) -> None:
-    """Raises UserError if a data set lacks a resolution that growing networks begin or end at."""
-    found = ", ".join(map(str, info.files))
-    if last not in info.files:
-        raise UserError(
-            f"--resolution: expected one of the TFRecords in {info.name}, {found} px, got {last}: "
-            f"choose one of these, or convert the pictures again"
-        )
-    if first not in info.files:
-        raise UserError(
-            f"--initial_resolution: expected one of the TFRecords in {info.name}, {found} px, got "
-            f"{first}, at which the networks begin: give --initial_resolution={min(info.files)}, "
-            f"or convert the pictures again"
-        )
+    """Raises UserError if a dataset lacks a resolution that growing networks start or end at."""
+    smallest = min(info.files)
+    for flag, resolution, hint in (
+        ("resolution", last, "choose one of these"),
+        ("initial_resolution", first, f"give --initial_resolution={smallest}"),
+    ):
+        if resolution not in info.files:
+            raise UserError(
+                f"--{flag}: expected one of the TFRecords in {info.name}, "
+                f"{', '.join(map(str, info.files))} px, got {resolution}: {hint}, or convert the "
+                "pictures again"
+            )
 
 
 def find_records(info: DatasetInfo, resolution: int) -> Records:
@@ -63,9 +53,8 @@ def find_records(info: DatasetInfo, resolution: int) -> Records:
         )
     offsets = []
     for path, count in zip(info.files[resolution], info.num_records[resolution], strict=True):
-        file = RecordFile(path, count)
-        offsets.append(file.offsets)
-        file.close()
+        with contextlib.closing(RecordFile(path, count)) as file:
+            offsets.append(file.offsets)
     counts = [len(one) - 1 for one in offsets]
     if sum(counts) != info.num_images:
         raise UserError(
@@ -84,37 +73,38 @@ def load_records(records: Records) -> tuple[list[bytes], np.ndarray, list[str]]:
     """Reads all records into memory.
 
     Returns the records; `(num_pictures,)` int64, which picture each one is: its own, or the next
-    good one where it is damaged; and what was wrong with the damaged ones. Raises UserError if a
-    file is gone, or no record can be read.
+    good one where it is damaged; and what is wrong with the damaged ones. Raises UserError if a
+    file is missing, or no record can be read.
     """
-    loaded: list[bytes | None] = []
-    problems = []
+    loaded: list[bytes] = []  # an empty one where it is damaged
+    damaged, problems = [], []
     for index, path in enumerate(records.paths):
-        file = RecordFile(path, int((records.file_of == index).sum()))
-        for number in range(len(file)):
-            try:
-                loaded.append(file.read(number))
-            except BadRecordError as error:
-                loaded.append(None)
-                problems.append(str(error))
-        file.close()
-    good = np.array([number for number, record in enumerate(loaded) if record is not None])
+        count = int((records.file_of == index).sum())
+        with contextlib.closing(RecordFile(path, count)) as file:
+            for number in range(len(file)):
+                try:
+                    loaded.append(file.read(number))
+                except BadRecordError as error:
+                    damaged.append(len(loaded))
+                    loaded.append(b"")
+                    problems.append(str(error))
+    good = np.delete(np.arange(len(loaded)), damaged)
     if not len(good):
-        raise UserError(f"data: expected records, got none that is whole ({problems[0]})")
+        raise UserError(f"data: expected records, got none that is intact ({problems[0]})")
     pictures = good[np.searchsorted(good, np.arange(len(loaded))) % len(good)]
     return [loaded[number] for number in pictures], pictures, problems
 
 
 def make_file_reader(records: Records, most_damaged: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
-    """Returns a function from a picture's number to a data set of one: a record, and whose it is.
+    """Returns a function from a picture's number to a dataset of one: a record, and whose it is.
 
     That is the picture's own, or the next good one where it is damaged, as in `load_records`;
     TensorFlow checks the record's checksum. Where more than `most_damaged` in a row are, whose
-    is -1. A file that is gone is a `tf.errors.NotFoundError`.
+    is -1. A file that is missing is a `tf.errors.NotFoundError`.
     """
     paths, file_of = tf.constant(records.paths), tf.constant(records.file_of)
     begins, ends = tf.constant(records.begins), tf.constant(records.ends)
-    num_pictures = records.num_pictures
+    num_pictures = len(records.file_of)
 
     def read_own(picture: tf.Tensor) -> tf.data.Dataset:
         path, begin = paths[file_of[picture]][None], begins[picture]
@@ -125,8 +115,8 @@ def make_file_reader(records: Records, most_damaged: int) -> Callable[[tf.Tensor
             byte_offsets=begin[None],
         )
         record = tf.data.experimental.from_variant(variant, tf.TensorSpec((), tf.string)).take(1)
-        # In a map, which goes on after an error: a file's own data set would try to open one that
-        # is gone again and again, with ignore_errors for ever.
+        # In a map, which goes on after an error: a file's own dataset would try to open a missing
+        # one again and again, with ignore_errors for ever.
         good = tf.data.Dataset.from_tensors(picture).map(lambda _: record.get_single_element())
         # Asked for only if nothing good came: opens the file, and gives nothing.
         there = tf.data.FixedLengthRecordDataset(path, record_bytes=1).take(1)

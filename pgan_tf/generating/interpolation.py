@@ -1,4 +1,4 @@
-"""Ways through the space of latents, which is a sphere.
+"""Interpolation in latent space, which is a sphere, and its videos (paper, §6.3).
 
 The generator first brings latents to length √latent_size (paper, appendix A.1), where nearly
 all of N(0, 1) lies: only their direction matters. So a straight line between two latents is
@@ -12,8 +12,19 @@ circles towards it: see `truncate`.
 Latents are `(..., latent_size)` float32.
 """
 
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+
 import numpy as np
 
+from pgan_tf.generating.parsing import LARGEST_SEED
+from pgan_tf.generating.sampler import BATCH_SIZE, Sampler
+from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
+from pgan_tf.runs import sheets
+from tfrecords.common.errors import UserError
+
+_FEWEST_KEYFRAMES = 3
+_MOST_NUMBERS = 2**26  # of a walk's latents
 # Beyond so many of its deviations a Gaussian is nothing, in float32.
 _DEVIATIONS = 8
 
@@ -24,7 +35,7 @@ def slerp(begin: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
     Between opposite latents there is no one shortest way, and a straight line is taken.
     """
     lengths = [np.linalg.norm(vector, axis=-1, keepdims=True) for vector in (begin, end)]
-    first, second = (begin / np.maximum(lengths[0], 1e-12), end / np.maximum(lengths[1], 1e-12))
+    first, second = begin / np.maximum(lengths[0], 1e-12), end / np.maximum(lengths[1], 1e-12)
     cosine = np.clip(np.sum(first * second, axis=-1, keepdims=True, dtype=np.float64), -1, 1)
     angle = np.arccos(cosine)
     sine = np.sin(angle)
@@ -46,6 +57,16 @@ def truncate(latents: np.ndarray, center: np.ndarray, truncation: float) -> np.n
     if truncation == 1:
         return latents
     return slerp(np.broadcast_to(center, latents.shape), latents, truncation)
+
+
+def truncated(sampler: Sampler, truncation: float, seed: int) -> Sampler:
+    """Returns a sampler whose latents are drawn towards those of a seed; see `truncate`."""
+    (center,) = latents_from_seeds([seed], sampler.latent_size)
+
+    def images(latents: np.ndarray, labels: np.ndarray) -> object:
+        return sampler.images(truncate(latents, center, truncation), labels)
+
+    return dataclasses.replace(sampler, images=images)
 
 
 def walk_straight(keyframes: np.ndarray, position: float) -> np.ndarray:
@@ -85,3 +106,79 @@ def walk_smoothly(keyframes: np.ndarray, position: float) -> np.ndarray:
     mean = np.tensordot(weights, keyframes, axes=1)
     length = np.linalg.norm(mean, axis=-1, keepdims=True)
     return (mean * (np.sqrt(keyframes.shape[-1]) / length)).astype(np.float32)
+
+
+# A loop through the space of latents, of one picture or of several side by side: from a position
+# in it, 0 to 1, to (pictures, latent_size) and (pictures, label_size) float32.
+Walk = Callable[[float], tuple[np.ndarray, np.ndarray]]
+
+
+def random_walk(
+    sampler: Sampler, first_seed: int, classes: Sequence[int], num_pictures: int, num_keyframes: int
+) -> Walk:
+    """Returns a walk among random latents; see `walk_smoothly`.
+
+    The keyframes, at least 3, are latents of the first seed and the following ones. Each of the
+    pictures goes its own way and keeps its class; they cycle through the classes.
+    """
+    count = num_keyframes * num_pictures
+    _check_latents(count * sampler.latent_size)
+    seeds = [(first_seed + i) % (LARGEST_SEED + 1) for i in range(count)]
+    keyframes = latents_from_seeds(seeds, sampler.latent_size)
+    keyframes = keyframes.reshape(num_pictures, num_keyframes, -1).swapaxes(0, 1)
+    labels = one_hot_labels(cycled(classes, num_pictures), sampler.label_size)
+    return lambda position: (walk_smoothly(keyframes, position), labels)
+
+
+def walk_between(
+    sampler: Sampler, seeds: Sequence[int], classes: Sequence[int], num_pictures: int
+) -> Walk:
+    """Returns a walk from seed to seed, at least two, and back to the first.
+
+    At a seed it shows what the seed's own picture shows, its class too: the seeds cycle through
+    the classes. Latents follow great circles, labels change evenly. Each picture is one seed ahead
+    of the one before.
+    """
+    _check_latents(len(seeds) * num_pictures * sampler.latent_size)
+    latents = latents_from_seeds(seeds, sampler.latent_size)
+    labels = one_hot_labels(cycled(classes, len(seeds)), sampler.label_size)
+    latents, labels = (
+        np.stack([np.roll(keyframes, -i, axis=0) for i in range(num_pictures)], axis=1)
+        for keyframes in (latents, labels)
+    )
+    return lambda position: (walk_straight(latents, position), mix_straight(labels, position))
+
+
+def draw_walk(
+    sampler: Sampler, walk: Walk, num_frames: int, columns: int, scale: int
+) -> Iterator[np.ndarray]:
+    """Yields the frames of a walk, `(height, width, channels)` uint8, enlarged by `scale`.
+
+    The last frame is not the first again, but comes before it.
+    """
+    frames_at_once = max(1, BATCH_SIZE // len(walk(0.0)[0]))
+    positions = np.arange(num_frames) / num_frames
+    for start in range(0, num_frames, frames_at_once):
+        places = [walk(position) for position in positions[start : start + frames_at_once]]
+        latents, labels = (np.concatenate(inputs) for inputs in zip(*places, strict=True))
+        pictures = np.stack(list(sampler.draw(latents, labels)))
+        for frame in np.split(pictures, len(places)):
+            yield sheets.make_grid(frame, columns, sampler.resolution * scale)
+
+
+def num_keyframes(seconds: float, smoothing: float) -> int:
+    """Returns how many keyframes a loop has; the Gaussian's deviation is about `smoothing` s."""
+    return max(_FEWEST_KEYFRAMES, round(seconds / smoothing))
+
+
+def cycled(classes: Sequence[int], count: int) -> list[int]:
+    """Returns the class of each of `count` pictures, which cycle through the classes."""
+    return [classes[i % len(classes)] for i in range(count)]
+
+
+def _check_latents(numbers: int) -> None:
+    if numbers > _MOST_NUMBERS:
+        raise UserError(
+            f"--grid, --seconds, --smoothing, --seeds: expected a video whose latents have at most "
+            f"{_MOST_NUMBERS:,} numbers, got {numbers:,}: draw fewer pictures or a shorter video"
+        )

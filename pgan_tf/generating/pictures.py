@@ -1,47 +1,52 @@
-"""Pictures of seeds: a file for each, or a sheet."""
+"""Pictures of seeds as files: one for each, or a sheet."""
 
 import posixpath
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import tensorflow as tf
 from tqdm import tqdm
 
-from pgan_tf.generating.output import make_folder_of, write_picture
-from pgan_tf.generating.painter import BATCH_SIZE, Painter
-from pgan_tf.networks import sampling
+from pgan_tf.generating.interpolation import cycled
+from pgan_tf.generating.sampler import BATCH_SIZE, Sampler
+from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
 from pgan_tf.runs import sheets
+from tfrecords.common.errors import UserError
+from tfrecords.common.files import check_file_place, write_file
+from tfrecords.common.paths import writing
+from tfrecords.pictures.kinds import encode_picture, is_file_name
 
 
 def draw_seeds(
-    painter: Painter, seeds: Sequence[int], classes: Sequence[int]
+    sampler: Sampler, seeds: Sequence[int], classes: Sequence[int]
 ) -> Iterator[np.ndarray]:
     """Yields the picture of each seed, `(resolution, resolution, channels)` uint8.
 
-    The seeds take turns with the classes. However many, a batch of pictures is in memory.
+    The seeds cycle through the classes. However many, a batch of pictures is in memory.
     """
-    for begin in range(0, len(seeds), BATCH_SIZE):
-        part = seeds[begin : begin + BATCH_SIZE]
-        turns = [classes[i % len(classes)] for i in range(begin, begin + len(part))]
-        latents = sampling.latents_from_seeds(part, painter.latent_size)
-        yield from painter.draw(latents, sampling.one_hot_labels(turns, painter.label_size))
+    turns = cycled(classes, len(seeds))
+    for start in range(0, len(seeds), BATCH_SIZE):
+        batch = slice(start, start + BATCH_SIZE)
+        latents = latents_from_seeds(seeds[batch], sampler.latent_size)
+        yield from sampler.draw(latents, one_hot_labels(turns[batch], sampler.label_size))
 
 
 def write_pictures(
-    painter: Painter, seeds: Sequence[int], classes: Sequence[int], folder: str, scale: int = 1
+    sampler: Sampler, seeds: Sequence[int], classes: Sequence[int], folder: str, scale: int = 1
 ) -> None:
     """Writes `seed-000007.png` and its like, each pixel repeated `scale` times, each way.
 
     Raises UserError if the folder can't be made, or a file can't be written.
     """
     make_folder_of(posixpath.join(folder, ""))
-    pictures = tqdm(draw_seeds(painter, seeds, classes), "Drawing", len(seeds), disable=None)
+    pictures = tqdm(draw_seeds(sampler, seeds, classes), "Drawing", len(seeds), disable=None)
     for seed, picture in zip(seeds, pictures, strict=True):
         path = posixpath.join(folder, f"seed-{seed:06d}.png")
         write_picture(path, enlarge(picture, scale))
 
 
 def write_grid(
-    painter: Painter,
+    sampler: Sampler,
     seeds: Sequence[int],
     classes: Sequence[int],
     columns: int,
@@ -50,11 +55,42 @@ def write_grid(
 ) -> None:
     """Writes one PNG, JPEG or WebP sheet of pictures, row by row; otherwise as `write_pictures`."""
     make_folder_of(path)
-    pictures = tqdm(draw_seeds(painter, seeds, classes), "Drawing", len(seeds), disable=None)
-    sheet = sheets.make_grid(np.stack(list(pictures)), columns, painter.resolution * scale)
+    pictures = tqdm(draw_seeds(sampler, seeds, classes), "Drawing", len(seeds), disable=None)
+    sheet = sheets.make_grid(np.stack(list(pictures)), columns, sampler.resolution * scale)
     write_picture(path, sheet)
+
+
+def write_picture(path: str, picture: np.ndarray) -> None:
+    """Writes a `(height, width, 1 or 3)` uint8 picture as PNG, JPEG or WebP, by its ending.
+
+    Whole or not at all. Raises UserError if it can't be written.
+    """
+    data = encode_picture(picture, path)
+    with writing(f"--output={path}"):
+        write_file(path, data)
 
 
 def enlarge(picture: np.ndarray, scale: int) -> np.ndarray:
     """Repeats each pixel of a `(height, width, channels)` picture, each way."""
     return picture.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def check_folder_name(path: str) -> None:
+    """Raises UserError for a file's name in place of a folder, unless there is such a folder."""
+    if is_file_name(path) and not tf.io.gfile.isdir(path):
+        raise UserError(
+            f"--output: expected a folder for a file of each seed, got {path!r}: give --grid=8x4 "
+            f"for one sheet, one seed for one picture, or {path + '/'!r} for a folder of that name"
+        )
+
+
+def make_folder_of(path: str) -> None:
+    """Makes the folder that a file, or `FOLDER/`, goes to; call it before the work.
+
+    Raises UserError if it can't be made, or the file can't be written.
+    """
+    with writing(f"--output={path}"):
+        if posixpath.dirname(path):
+            tf.io.gfile.makedirs(posixpath.dirname(path))
+    if posixpath.basename(path):
+        check_file_place(path, "--output")

@@ -1,4 +1,4 @@
-"""Frames to a video file: .mp4 (H.264), .gif or .webp. No more than a few are held at a time."""
+"""Writes frames as .mp4 (H.264), .gif or .webp. No more than a few are in memory at a time."""
 
 import contextlib
 import itertools
@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from pgan_tf.generating.output import make_folder_of
+from pgan_tf.generating.pictures import make_folder_of
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import copy_file, temporary_folder
 from tfrecords.common.paths import writing
@@ -43,16 +43,13 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
     """
     ending = check_format(path, fps)
     make_folder_of(path)
-    rgb_frames = map(_in_rgb, tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None))
+    drawn = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
+    rgb_frames = (np.broadcast_to(frame, (*frame.shape[:2], 3)) for frame in drawn)
     with temporary_folder() as folder:
         local = os.path.join(folder, f"video{ending}")
         try:
-            if ending == ".mp4":
-                _write_mp4(local, rgb_frames, fps)
-            elif ending == ".gif":
-                _write_gif(local, rgb_frames, num_frames, fps)
-            else:
-                _write_webp(local, rgb_frames, num_frames, fps)
+            write = {".mp4": _write_mp4, ".gif": _write_gif, ".webp": _write_webp}[ending]
+            write(local, rgb_frames, num_frames, fps)
         except OSError as error:  # what drawing may raise is another thing
             reason = str(error).strip().splitlines()[-1]
             raise UserError(
@@ -62,7 +59,7 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
             copy_file(local, path)
 
 
-def _write_mp4(path: str, frames: Iterator[np.ndarray], fps: float) -> None:
+def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
     first = next(frames)
     height, width = first.shape[:2]
     writer = _import_ffmpeg().write_frames(
@@ -118,10 +115,6 @@ class _Following:
 
     def getim(self) -> object:
         return self._image.getim()
-
-
-def _in_rgb(frame: np.ndarray) -> np.ndarray:
-    return frame if frame.shape[-1] == 3 else np.repeat(frame, 3, axis=-1)
 
 
 def _import_ffmpeg() -> types.ModuleType:

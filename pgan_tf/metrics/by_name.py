@@ -45,7 +45,7 @@ def check_resolution(names: Sequence[str], resolution: int) -> None:
 def make_metrics(
     names: Sequence[str], reals: RealPictures, inception_sha256: str = ""
 ) -> tuple[Metric, ...]:
-    """Makes metrics to score against these reals; those of Inception need its file's checksum.
+    """Makes metrics for these reals; those of Inception need the checksum of its file.
 
     Raises UserError if a metric cannot score such pictures.
     """

@@ -114,9 +114,14 @@ class _Panel:
 
 
 def round_ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Returns rising round numbers, evenly spaced, from at most `low` to at least `high`."""
-    span = (high - low) or 1.0
+    """Returns rising round numbers, evenly spaced, from at most `low` to at least `high`.
+
+    They are `most` + 2 at most.
+    """
+    if high - low <= max(1e-9 * max(abs(low), abs(high)), 1e-100):  # one number, or nearly
+        high = low + (abs(low) if abs(low) > 1e-100 else 1.0)
+    span = high - low
     power = 10.0 ** math.floor(math.log10(span / most))
     step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= most)
-    first, last = math.floor(low / step), math.ceil((low + span) / step - 1e-9)
-    return [round(step * number, 12) for number in range(first, max(last, first + 1) + 1)]
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [step * number for number in range(first, last + 1)]

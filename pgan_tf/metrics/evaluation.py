@@ -10,11 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.data.bad_records import BadRecords
+from pgan_tf.data.damage import BadRecords, check_bad_records, readable_data_errors
 from pgan_tf.data.dataset import make_dataset
-from pgan_tf.data.errors import check_bad_records, readable_data_errors
 from pgan_tf.data.order import pictures_at
-from pgan_tf.metrics.inception_graph import Inception
+from pgan_tf.metrics.inception import Inception
 from pgan_tf.metrics.metric import Collector, Metric
 from pgan_tf.metrics.score import Score
 from pgan_tf.networks import sampling
@@ -24,19 +23,17 @@ from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import DatasetInfo, read_labels
 
 _LARGEST_BATCH = 64
-# Of larger pictures fewer at a time: as many pixels as 64 of 256 px have.
-_BATCH_PIXELS = 2**22
+_BATCH_PIXELS = 2**22  # as 64 pictures of 256 px have: of larger ones fewer at a time
 _DEFAULT_NUM_IMAGES = 2048
 
-# Numbers of the sets of an evaluation, for collectors.
-_REALS, _FAKES, _OTHER_REALS = range(3)
+_REALS, _FAKES, _OTHER_REALS = range(3)  # sets of an evaluation, for `Metric.collect`
 
 Report = Callable[[int], object]  # is told the size of each batch
 
 
 @dataclasses.dataclass(frozen=True)
 class Generated:
-    """A generator to score; see `Score` for most of what is known of it."""
+    """A generator to score; see `Score` for most fields."""
 
     draw: Callable[[Sequence[Any]], tf.Tensor]  # from [latents, labels]; see `sampling.generate`
     latent_size: int
@@ -57,7 +54,7 @@ def read_generated(path: str, network: str) -> Generated:
     saved = checkpoint.read(path, [network])
     model = checkpoint.load_generator(saved, network)
     return Generated(
-        # Not folded: of a run that goes on each generator is drawn with once only.
+        # Not folded: while a run trains, each generator is used once only.
         draw=tf.function(model, reduce_retracing=True),
         latent_size=saved.config.network.latent_size,
         label_size=saved.config.network.label_size,
@@ -78,7 +75,7 @@ class RealPictures:
     resolution: int  # that pictures are read and compared at
     num_images: int  # in each set
     seed: int
-    max_bad_records: int = 0  # damaged records that may be left out, others standing in
+    max_bad_records: int = 0  # damaged records that may be skipped, replaced by others
 
     def __post_init__(self) -> None:
         if not 2 <= self.num_images <= self.info.num_images:
@@ -100,7 +97,7 @@ class RealPictures:
     def batches(self, others: bool = False) -> Iterator[np.ndarray]:
         """Reads them, or as many others: `(n, resolution, resolution, channels)` uint8.
 
-        Raises UserError if too many records are damaged, or a file of them is gone.
+        Raises UserError if too many records are damaged, or a file is missing.
         """
         first = self.num_images if others else 0
         bad_records = BadRecords(self.max_bad_records)
@@ -114,10 +111,10 @@ class RealPictures:
             bad_records=bad_records,
         )
         batches = iter(dataset)
-        for begin in range(0, self.num_images, self.batch_size):
+        for start in range(0, self.num_images, self.batch_size):
             with readable_data_errors():
                 images, _ = next(batches)
-            yield sampling.to_uint8(images.numpy()[: self.num_images - begin])
+            yield sampling.to_uint8(images.numpy()[: self.num_images - start])
         met = bad_records.met(first + self.num_images)
         check_bad_records(len(met), self.max_bad_records)
 
@@ -134,10 +131,10 @@ def default_num_images(info: DatasetInfo) -> int:
 
 
 class Evaluation:
-    """Scores generators; the reals are looked at once.
+    """Scores generators; the reals are read once.
 
-    `report` is told of each batch; see `num_pictures`. Metrics that see through `inception` share
-    what it makes of a picture.
+    `report` gets the size of each batch; see `num_pictures`.
+    Metrics share the output of `inception`.
     """
 
     def __init__(
@@ -209,19 +206,25 @@ class Evaluation:
 
 
 def fake_batches(generated: Generated, reals: RealPictures) -> Iterator[np.ndarray]:
-    """Draws as many pictures as there are reals, of the same classes.
+    """Draws as many pictures as there are reals, of the same classes; see `draw_batches`."""
+    seeds = range(reals.seed, reals.seed + reals.num_images)
+    labels = reals.labels(generated.label_size)
+    return draw_batches(generated, seeds, labels, reals.resolution, reals.batch_size)
+
+
+def draw_batches(
+    generated: Generated, seeds: range, labels: np.ndarray, resolution: int, batch_size: int
+) -> Iterator[np.ndarray]:
+    """Draws a picture for each seed and row of labels, `(seeds, label_size)` float32.
 
     Yields `(n, resolution, resolution, channels)` uint8; pictures of an earlier stage are
     enlarged by repetition.
     """
-    labels = reals.labels(generated.label_size)
-    size = reals.batch_size
-    for first in range(0, reals.num_images, size):
-        end = min(first + size, reals.num_images)
-        seeds = range(reals.seed + first, reals.seed + end)
-        latents = sampling.latents_from_seeds(seeds, generated.latent_size)
-        pictures = sampling.generate(generated.draw, latents, labels[first:end], batch_size=size)
-        scale = reals.resolution // pictures.shape[1]
+    for start in range(0, len(seeds), batch_size):
+        batch = slice(start, start + batch_size)
+        latents = sampling.latents_from_seeds(seeds[batch], generated.latent_size)
+        pictures = sampling.generate(generated.draw, latents, labels[batch], batch_size)
+        scale = resolution // pictures.shape[1]
         yield pictures.repeat(scale, axis=1).repeat(scale, axis=2)
 
 

@@ -1,17 +1,15 @@
 """Fréchet Inception distance (Heusel et al., 2017, equation 6).
 
-Real and generated pictures, as Inception sees them, are taken for two Gaussians. Their
+Inception's features of real and of generated pictures are taken for two Gaussians. Their
 distance is `|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½)`; 0 where means and covariances are equal.
 """
-
-from __future__ import annotations
 
 import dataclasses
 import functools
 
 import numpy as np
 
-from pgan_tf.metrics.inception_graph import FILTER, Seen
+from pgan_tf.metrics.inception import InceptionOutput, inception_metric
 from pgan_tf.metrics.metric import Metric
 
 
@@ -22,23 +20,6 @@ class Moments:
     count: int
     mean: np.ndarray  # (size,)
     scatter: np.ndarray  # (size, size), the sum of (x - mean)(x - mean)ᵀ
-
-    @classmethod
-    def of(cls, vectors: np.ndarray) -> Moments:
-        """Returns the moments of `(count, size)` vectors."""
-        vectors = vectors.astype(np.float64)
-        mean = vectors.mean(axis=0)
-        centered = vectors - mean
-        return cls(len(vectors), mean, centered.T @ centered)
-
-    def combined(self, other: Moments) -> Moments:
-        """Returns the moments of both (Chan et al., 1979), without large sums that cancel."""
-        total = self.count + other.count
-        shift = other.mean - self.mean
-        scatter = np.outer(shift, shift * (self.count * other.count / total))
-        scatter += self.scatter
-        scatter += other.scatter
-        return Moments(total, self.mean + shift * (other.count / total), scatter)
 
     @property
     def covariance(self) -> np.ndarray:
@@ -52,6 +33,14 @@ class Moments:
         # Values below the rounding error of the largest are 0: fewer pictures than features.
         kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
         return vectors[:, kept] * np.sqrt(values[kept])
+
+
+def moments_of(vectors: np.ndarray) -> Moments:
+    """Returns the moments of `(count, size)` vectors."""
+    vectors = vectors.astype(np.float64)
+    mean = vectors.mean(axis=0)
+    centered = vectors - mean
+    return Moments(len(vectors), mean, centered.T @ centered)
 
 
 def frechet_distance(a: Moments, b: Moments) -> float:
@@ -70,22 +59,27 @@ class MomentCollector:
     """Sums up Inception's features and keeps none of them."""
 
     def __init__(self) -> None:
-        self.moments: Moments | None = None
+        self.moments = Moments(0, np.zeros(1), np.zeros(1))
 
-    def add(self, batch: Seen) -> None:
-        """Takes what Inception makes of a batch."""
-        moments = Moments.of(batch.features)
-        self.moments = self.moments.combined(moments) if self.moments else moments
+    def add(self, batch: InceptionOutput) -> None:
+        """Takes Inception's output for a batch."""
+        self.moments = _combine(self.moments, moments_of(batch.features))
 
 
-def make_fid(inception_sha256: str) -> Metric:
+def _combine(a: Moments, b: Moments) -> Moments:
+    """Returns the moments of both sets (Chan et al., 1979), without large sums that cancel."""
+    total = a.count + b.count
+    shift = b.mean - a.mean
+    scatter = np.outer(shift, shift * (a.count * b.count / total))
+    scatter += a.scatter
+    scatter += b.scatter
+    return Moments(total, a.mean + shift * (b.count / total), scatter)
+
+
+def make_fid(sha256: str) -> Metric:
     """Returns the metric `fid`."""
-    return Metric(
-        name="fid",
-        collect=lambda which: MomentCollector(),
-        compare=lambda reals, fakes: {"fid": frechet_distance(reals.moments, fakes.moments)},
-        headline="fid",
-        better="lower",
-        filter=FILTER,
-        inception_sha256=inception_sha256,
-    )
+
+    def compare(reals: MomentCollector, fakes: MomentCollector) -> dict[str, float]:
+        return {"fid": frechet_distance(reals.moments, fakes.moments)}
+
+    return inception_metric(sha256, "fid", MomentCollector, compare, "lower")

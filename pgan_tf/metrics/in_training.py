@@ -1,7 +1,7 @@
-"""Scores of a run while it trains: at chosen ticks, and the best checkpoint stays.
+"""Scores a run while it trains, at chosen ticks, and keeps the best checkpoint.
 
-Everything is decided by what the run folder holds, so that a run which was cut off, in the middle
-of scoring too, catches up and goes on as if it had not been.
+Everything is decided by what the run folder holds, so that an interrupted run, even in the middle
+of scoring, catches up when it resumes.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from pgan_tf.config.training import ScheduleConfig
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures, read_generated
-from pgan_tf.metrics.inception_graph import Inception
+from pgan_tf.metrics.inception import Inception
 from pgan_tf.metrics.metric import Metric
 from pgan_tf.metrics.score import Score, best_score
 from pgan_tf.metrics.score_log import append_scores, draw_scores, read_scores
@@ -25,7 +25,7 @@ from tfrecords.common.paths import writing
 _NETWORK = "average_generator"
 
 
-class _BrokenOffError(Exception):
+class _InterruptedError(Exception):
     """The run is to stop."""
 
 
@@ -43,7 +43,7 @@ class Scorer:
     schedule: ScheduleConfig
     every: int  # ticks from score to score; the run's last tick is scored too
     keep_best: str | None = None  # name of the metric whose best checkpoint stays
-    inception: Inception | None = None  # for metrics that see through it
+    inception: Inception | None = None  # for metrics that use it
     _evaluation: Evaluation | None = dataclasses.field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -64,7 +64,7 @@ class Scorer:
         """Scores the run's newest checkpoint if that is due and not yet done.
 
         `say` takes lines for people. When `stop_asked`, asked after each batch of pictures, turns
-        true, scoring is broken off; calling this again with the same checkpoint catches up.
+        true, scoring stops; calling this again with the same checkpoint catches up.
         """
         if not self._is_due(images_shown):
             return
@@ -73,7 +73,7 @@ class Scorer:
         if missing:
             try:
                 found = self._score(path, stop_asked)
-            except _BrokenOffError:
+            except _InterruptedError:
                 return
             scores = [score for score in found if score.metric in missing]
             with writing(metrics_path(self.run_dir), RESUMES):
@@ -82,7 +82,7 @@ class Scorer:
             for score in scores:
                 say(str(score))
         if self.keep_best:
-            self._keep_best(self.keep_best, path, images_shown, say)
+            self._keep_best(path, images_shown, say)
 
     def _is_due(self, images_shown: int) -> bool:
         ticks = [row["images_shown"] for row in read_ticks(self.run_dir)]
@@ -105,31 +105,29 @@ class Scorer:
     def _score(self, path: str, stop_asked: Callable[[], bool]) -> list[Score]:
         # As evaluate.py does: of what the file holds, in float32.
         generated = read_generated(path, _NETWORK)
-        total = Evaluation.num_pictures(self.reals, generators=1)
-        if self._evaluation:
-            total = self.reals.num_images
+        total = self.reals.num_images
+        if not self._evaluation:
+            total = Evaluation.num_pictures(self.reals, generators=1)
         with tqdm(total=total, desc="Scoring", unit="img", dynamic_ncols=True, leave=False) as bar:
 
             def report(count: int) -> None:
                 bar.update(count)
                 if stop_asked():
-                    raise _BrokenOffError
+                    raise _InterruptedError
 
-            if self._evaluation is None:
+            if not self._evaluation:
                 self._evaluation = Evaluation(self.metrics, self.reals, report, self.inception)
             return self._evaluation.score(generated, report)
 
-    def _keep_best(
-        self, metric: str, path: str, images_shown: int, say: Callable[[str], None]
-    ) -> None:
+    def _keep_best(self, path: str, images_shown: int, say: Callable[[str], None]) -> None:
         scores = [score for score in self._scores() if score.images_shown <= images_shown]
-        best = best_score([score for score in scores if score.metric == metric])
+        best = best_score(score for score in scores if score.metric == self.keep_best)
         folder = posixpath.dirname(path)
-        kept = posixpath.join(folder, f"best-{metric}.npz")
+        kept = posixpath.join(folder, f"best-{self.keep_best}.npz")
         if best.images_shown != images_shown:
             path = posixpath.join(folder, best.checkpoint)
             if tf.io.gfile.exists(kept) or not tf.io.gfile.exists(path):
                 return
         with writing(kept, RESUMES):
             copy_file(path, kept)
-        say(f"The best {metric} until now: kept as {kept}")
+        say(f"The best {self.keep_best} until now: kept as {kept}")

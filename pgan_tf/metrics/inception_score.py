@@ -1,25 +1,22 @@
 """Inception score (Salimans et al., 2016, §4).
 
 `exp(mean KL(p(y|x) || p(y)))`: high where each picture is surely of one class and all classes
-occur. It ranges from 1, all pictures alike, to the number of classes. It knows no real pictures:
-compare it with the score of the reals.
-
-As published: the mean and the deviation over ten parts of the set.
+occur. It ranges from 1, all pictures alike, to the number of classes. Compare it with the score of
+the reals. As published: the mean and the deviation over ten parts of the set.
 """
+
+import functools
 
 import numpy as np
 
-from pgan_tf.metrics.inception_graph import FILTER, Seen
+from pgan_tf.metrics.inception import InceptionOutput, inception_metric
 from pgan_tf.metrics.metric import Metric
 
 PARTS = 10
 
 
 class ScoreCollector:
-    """Sums up the class probabilities of each part.
-
-    The `num_images` pictures are divided into parts in the order in which they come.
-    """
+    """Sums up the class probabilities of each part of `num_images` pictures, in their order."""
 
     def __init__(self, num_images: int, parts: int = PARTS) -> None:
         self._parts = min(parts, num_images)
@@ -28,8 +25,8 @@ class ScoreCollector:
         self._negentropies = np.zeros(self._parts)  # sums of p log p
         self._sums = np.zeros((self._parts, 0))  # of p
 
-    def add(self, batch: Seen) -> None:
-        """Takes what Inception makes of a batch."""
+    def add(self, batch: InceptionOutput) -> None:
+        """Takes Inception's output for a batch."""
         probabilities = batch.probabilities.astype(np.float64)
         if not self._sums.size:
             self._sums = np.zeros((self._parts, probabilities.shape[1]))
@@ -45,25 +42,16 @@ class ScoreCollector:
         return np.exp(self._negentropies / self._counts - _p_log_p(means).sum(axis=1))
 
 
-def compare_scores(reals: object, fakes: ScoreCollector) -> dict[str, float]:
-    """Returns `is`, the mean over the parts, and `is_std`, their deviation."""
-    scores = fakes.scores()
-    return {"is": float(scores.mean()), "is_std": float(scores.std())}
-
-
 def _p_log_p(p: np.ndarray) -> np.ndarray:
     return p * np.log(np.where(p > 0, p, 1.0))
 
 
-def make_is(num_images: int, inception_sha256: str) -> Metric:
-    """Returns the metric `is`."""
-    return Metric(
-        name="is",
-        collect=lambda which: ScoreCollector(num_images),
-        compare=compare_scores,
-        headline="is",
-        better="higher",
-        filter=FILTER,
-        against_reals=False,
-        inception_sha256=inception_sha256,
-    )
+def make_is(num_images: int, sha256: str) -> Metric:
+    """Returns the metric `is`, the mean over the parts, and `is_std`, their deviation."""
+
+    def compare(reals: object, fakes: ScoreCollector) -> dict[str, float]:
+        scores = fakes.scores()
+        return {"is": float(scores.mean()), "is_std": float(scores.std())}
+
+    collector = functools.partial(ScoreCollector, num_images)
+    return inception_metric(sha256, "is", collector, compare, "higher", against_reals=False)

@@ -10,17 +10,17 @@ block by block. The expectation is the same, with less noise.
 
 import numpy as np
 
-from pgan_tf.metrics.inception_graph import FILTER, FeatureCollector, Features, blocks_of, count
+from pgan_tf.metrics.inception import FeatureCollector, Features, blocks_of, count, inception_metric
 from pgan_tf.metrics.metric import Metric
 
 
 def kernel_distance(a: Features, b: Features) -> float:
     """Returns the unbiased estimate, from at least two pictures of each set."""
     across = sum(float(_kernel(x, y).sum()) for x in blocks_of(a) for y in blocks_of(b))
-    return mean_within(a) + mean_within(b) - 2 * (across / (count(a) * count(b)))
+    return _mean_within(a) + _mean_within(b) - 2 * (across / (count(a) * count(b)))
 
 
-def mean_within(features: Features) -> float:
+def _mean_within(features: Features) -> float:
     """Returns the kernel's mean over the pairs of different pictures of a set."""
     total = 0.0
     for first, block in enumerate(blocks_of(features)):
@@ -40,14 +40,10 @@ def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return products * products * products
 
 
-def make_kid(inception_sha256: str) -> Metric:
+def make_kid(sha256: str) -> Metric:
     """Returns the metric `kid`, times 10³."""
-    return Metric(
-        name="kid",
-        collect=lambda which: FeatureCollector(),
-        compare=lambda reals, fakes: {"kid": 1e3 * kernel_distance(reals.features, fakes.features)},
-        headline="kid",
-        better="lower",
-        filter=FILTER,
-        inception_sha256=inception_sha256,
-    )
+
+    def compare(reals: FeatureCollector, fakes: FeatureCollector) -> dict[str, float]:
+        return {"kid": 1e3 * kernel_distance(reals.features, fakes.features)}
+
+    return inception_metric(sha256, "kid", FeatureCollector, compare, "lower")

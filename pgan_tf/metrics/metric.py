@@ -1,4 +1,4 @@
-"""What every metric has: it collects what matters of each set of pictures, and compares."""
+"""What every metric has: a collector that reads a set of pictures, and a comparison of two sets."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,7 +9,7 @@ class Collector(Protocol):
     """Keeps what `Metric.compare` needs of a set of pictures."""
 
     def add(self, batch: Any) -> None:
-        """Takes uint8 pictures, or what Inception makes of them: a `Seen`."""
+        """Takes uint8 pictures, or Inception's output for them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,18 +17,16 @@ class Metric:
     """A way of scoring a set of pictures, against a set of real ones or alone.
 
     `collect` makes a collector from a number that tells the sets of an evaluation apart.
-    `compare` gets the collectors of the reals and of the set to score, and returns values by name;
-    unless `against_reals` it takes no notice of the reals.
+    `compare` takes the collectors of the reals and of the set to score, and returns values by
+    name; it ignores the reals unless `against_reals`.
     """
 
     name: str
     collect: Callable[[int], Collector]
     compare: Callable[[Any, Any], dict[str, float]]
     headline: str  # name of the value that stands for the metric
-    better: Literal["lower", "higher", "neither"]  # neither: near to the value of the reals
+    better: Literal["lower", "higher", "neither"]  # neither: near the value of the reals
     filter: str  # how pictures are resized and filtered
     against_reals: bool = True
-    inception_sha256: str = (
-        ""  # of the network's file; empty if it looks at the pictures themselves
-    )
+    inception_sha256: str = ""  # of the network's file; empty if it reads the pictures themselves
     version: int = 1  # grows when the same pictures get another score

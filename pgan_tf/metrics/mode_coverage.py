@@ -1,14 +1,11 @@
 """Mode coverage (paper, appendix E; Metz et al., 2016): which modes are drawn, how evenly?
 
-In the paper, of MNIST-RGB: a digit in red, another in green and a third in blue make 1,000 modes,
-and a classifier reads the three channels one by one. As the metric `modes`, of the built-in
-shapes with their 144 modes. All pictures of these are known, so a picture's mode is that of the
-nearest one: on real pictures this classifier is exact.
+The metric `modes` is of the built-in shapes with their 144 modes. All pictures of these are known,
+so a picture's mode is that of the nearest one: on real pictures this classifier is exact.
+The paper's own, of MNIST-RGB, is in `paper.mode_score`.
 """
 
-import dataclasses
 import functools
-from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -16,45 +13,18 @@ from pgan_tf.metrics.metric import Metric
 from tfrecords.common.errors import UserError
 from tfrecords.sources import shapes
 
-NUM_MODES = 1000
-NUM_SAMPLES = 25_600  # as Metz et al. and the paper
-
 # Larger shapes are reduced to this side: their outlines are as far apart then.
 _LARGEST_SIDE = 32
 
 
-@dataclasses.dataclass(frozen=True)
-class ModeCoverage:
-    """How many modes a generator draws, and how evenly."""
+def mode_coverage(counts: np.ndarray) -> tuple[int, float]:
+    """Returns the two figures of the paper's table 4, from how often each mode was drawn.
 
-    num_samples: int
-    modes: int  # drawn at least once
-    # Kullback-Leibler divergence from the uniform distribution, in nats: 0 is best, one mode
-    # alone of 1,000 is log 1000 = 6.91.
-    reverse_kl: float
-
-
-def mode_coverage(counts: np.ndarray) -> ModeCoverage:
-    """Returns the two figures of the paper's table 4, from how often each mode was drawn."""
-    num_samples = int(counts.sum())
-    shares = counts[counts > 0] / num_samples
-    reverse_kl = float(np.sum(shares * np.log(shares * len(counts))))
-    return ModeCoverage(num_samples, int(np.count_nonzero(counts)), max(0.0, reverse_kl))
-
-
-def count_modes(
-    batches: Iterable[np.ndarray], read_digits: Callable[[np.ndarray], np.ndarray]
-) -> np.ndarray:
-    """Counts the modes of `(n, 32, 32, 3)` uint8 batches of MNIST-RGB.
-
-    `read_digits` makes `(n,)` int64 of `(n, 32, 32)` uint8. Returns `(1000,)` int64: element
-    100 r + 10 g + b counts pictures of the digits r, g and b.
+    How many modes were drawn, and the Kullback-Leibler divergence from the uniform distribution in
+    nats: 0 is best, one mode alone of 1,000 is log 1000 = 6.91.
     """
-    counts = np.zeros(NUM_MODES, np.int64)
-    for pictures in batches:
-        red, green, blue = (read_digits(pictures[..., channel]) for channel in range(3))
-        counts += np.bincount(100 * red + 10 * green + blue, minlength=NUM_MODES)
-    return counts
+    shares = counts[counts > 0] / counts.sum()
+    return len(shares), max(0.0, float(np.sum(shares * np.log(shares * len(counts)))))
 
 
 class ModeCollector:
@@ -103,12 +73,12 @@ def make_modes(dataset: str, num_channels: int) -> Metric:
     if dataset != "shapes" or num_channels != 3:
         raise UserError(
             f"modes: expected the built-in shapes in RGB, whose modes are known, got {dataset}: "
-            f"choose other metrics"
+            "choose other metrics"
         )
 
     def compare(reals: object, fakes: ModeCollector) -> dict[str, float]:
-        found = mode_coverage(fakes.counts)
-        return {"modes": float(found.modes), "modes_kl": found.reverse_kl}
+        modes, divergence = mode_coverage(fakes.counts)
+        return {"modes": float(modes), "modes_kl": divergence}
 
     return Metric(
         name="modes",

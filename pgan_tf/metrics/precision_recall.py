@@ -11,29 +11,28 @@ import functools
 
 import numpy as np
 
-from pgan_tf.metrics.inception_graph import FILTER, FeatureCollector, Features, blocks_of, count
+from pgan_tf.metrics.inception import FeatureCollector, Features, blocks_of, count, inception_metric
 from pgan_tf.metrics.metric import Metric
 from tfrecords.common.errors import UserError
 
-NEIGHBOUR = 3
+NEIGHBOR = 3
 
 
 class Manifold(FeatureCollector):
-    """The spheres of a set of more than `NEIGHBOUR` features, once all of them are there."""
+    """The spheres of a set of more than `NEIGHBOR` features, once all of them are there."""
 
     @functools.cached_property
     def squared_radii(self) -> np.ndarray:
         """`(n,)` float64: squared distance to the third neighbor, itself not counted."""
         found = []
         for first, block in enumerate(blocks_of(self.features)):
-            nearest = np.full((len(block), NEIGHBOUR), np.inf)
+            nearest = np.full((len(block), NEIGHBOR), np.inf)
             for second, other in enumerate(blocks_of(self.features)):
                 distances = _squared_distances(block, other)
                 if first == second:
                     np.fill_diagonal(distances, np.inf)
-                together = np.concatenate([nearest, distances], axis=1)
-                together.partition(NEIGHBOUR - 1, axis=1)
-                nearest = together[:, :NEIGHBOUR]
+                candidates = np.concatenate([nearest, distances], axis=1)
+                nearest = np.partition(candidates, NEIGHBOR - 1, axis=1)[:, :NEIGHBOR]
             found.append(nearest.max(axis=1))
         return np.concatenate(found)
 
@@ -42,11 +41,11 @@ class Manifold(FeatureCollector):
         inside = 0
         for block in blocks_of(features):
             is_within = np.zeros(len(block), bool)
-            begin = 0
+            start = 0
             for other in blocks_of(self.features):
-                radii = self.squared_radii[begin : begin + len(other)]
+                radii = self.squared_radii[start : start + len(other)]
                 is_within |= (_squared_distances(block, other) <= radii).any(axis=1)
-                begin += len(other)
+                start += len(other)
             inside += int(is_within.sum())
         return inside / count(features)
 
@@ -66,19 +65,11 @@ def compare_manifolds(reals: Manifold, fakes: Manifold) -> dict[str, float]:
     return {"pr": both, "precision": precision, "recall": recall}
 
 
-def make_pr(num_images: int, inception_sha256: str) -> Metric:
+def make_pr(num_images: int, sha256: str) -> Metric:
     """Returns the metric `pr`. Raises UserError if there are too few pictures for neighbors."""
-    if num_images <= NEIGHBOUR:
+    if num_images <= NEIGHBOR:
         raise UserError(
-            f"pr: expected --num_images of at least {NEIGHBOUR + 1}, for {NEIGHBOUR} neighbours, "
-            f"got {num_images}"
+            f"pr: expected --num_images of at least {NEIGHBOR + 1}, for {NEIGHBOR} neighbors, got "
+            f"{num_images}"
         )
-    return Metric(
-        name="pr",
-        collect=lambda which: Manifold(),
-        compare=compare_manifolds,
-        headline="pr",
-        better="higher",
-        filter=FILTER,
-        inception_sha256=inception_sha256,
-    )
+    return inception_metric(sha256, "pr", Manifold, compare_manifolds, "higher")

@@ -16,7 +16,7 @@ class Score:
     values: dict[str, float]
     floor: dict[str, float] | None  # values of other real pictures; None if there are too few
     headline: str  # name of the value that stands for the metric
-    better: str  # lower, higher, or neither: near to the floor
+    better: str  # lower, higher, or neither: near the floor
     images_shown: int  # real images that the generator was trained on; 0 if unknown
     stage: int  # index of the generator's stage of growth
     stage_resolution: int  # of its pictures, in pixels
@@ -29,7 +29,7 @@ class Score:
     network: str  # average_generator or generator
     checkpoint: str  # file name
     weights_sha256: str  # of the generator's variables
-    metric_weights_sha256: str = ""  # of the file of the network that the metric looks with
+    metric_weights_sha256: str = ""  # of the file of the Inception network, if the metric uses it
 
     @property
     def value(self) -> float:
@@ -81,14 +81,18 @@ def scores_in(rows: Iterable[dict[str, Any]]) -> list[Score]:
 
 
 def _read(row: dict[str, Any]) -> Score:
-    for field in dataclasses.fields(Score):
-        value = row.get(field.name, field.default)
-        if field.type is int:
+    fields = dataclasses.fields(Score)
+    values = {field.name: row.get(field.name, field.default) for field in fields}
+    for field in fields:
+        value = values[field.name]
+        if field.name == "better":
+            fits = value in ("lower", "higher", "neither")
+        elif field.type is int:
             fits = is_count(value)
         elif field.type is str:
             fits = isinstance(value, str)
         elif isinstance(value, dict):
-            fits = row.get("headline") in list(value)
+            fits = values["headline"] in list(value)
             fits = fits and all(isinstance(one, float) or is_number(one) for one in value.values())
         else:
             fits = value is None and field.name == "floor"
@@ -98,13 +102,7 @@ def _read(row: dict[str, Any]) -> Score:
                 f"metrics.jsonl: expected a score with {field.name}, got {got} at "
                 f"{row['images_shown']} images: remove that line"
             )
-    if row["better"] not in ("lower", "higher", "neither"):
-        raise UserError(
-            f"metrics.jsonl: expected a score of which lower, higher or neither is better, got "
-            f"{row['better'][:40]!r} at {row['images_shown']} images: remove that line"
-        )
-    fields = [field.name for field in dataclasses.fields(Score)]
-    return Score(**{name: row[name] for name in fields if name in row})
+    return Score(**values)
 
 
 def comparable_scores(scores: Iterable[Score], metric: str) -> list[Score]:

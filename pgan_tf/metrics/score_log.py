@@ -1,8 +1,8 @@
 """Where scores go: `metrics.jsonl`, TensorBoard, a table (`scores.txt`), a chart (`metrics.png`).
 
-TensorBoard's go to a folder of their own, `scores/`: of several files in one folder it follows the
-last one only, which would end the curves of a training that goes on. The table and the chart are
-drawn anew from `metrics.jsonl`, which holds everything.
+TensorBoard's are in a folder of their own, `scores/`: it follows only the last file of a folder,
+which would end the curves of a training that resumes. The table and the chart are drawn anew from
+`metrics.jsonl`, which holds everything.
 """
 
 import math
@@ -65,21 +65,25 @@ def describe_scores(scores: Sequence[Score]) -> str:
 
 def _describe_group(group: Sequence[Score]) -> str:
     first = group[0]
-    goal = {"neither": "near the reals' is better"}.get(first.better, f"{first.better} is better")
-    looks_with = first.metric_weights_sha256 and f" {first.metric_weights_sha256[:8]}"
+    goal = "near the reals' is better" if first.better == "neither" else f"{first.better} is better"
+    network = first.metric_weights_sha256 and f" {first.metric_weights_sha256[:8]}"
     names = list(first.values)
+    floor = first.floor or {}
+    few = "" if floor else "  (too few pictures for two sets: take half of --num_images)"
+    rows = [("kimg", names, "  weights   checkpoint")]
+    for score in group:
+        values = [f"{score.values.get(name, math.nan):.4g}" for name in names]
+        rows.append(
+            (f"{score.kimg:g}", values, f"  {score.weights_sha256[:8]}  {score.checkpoint}")
+        )
+    rows.append(("reals", [f"{floor[name]:.4g}" if name in floor else "-" for name in names], few))
     width = max(10, *map(len, names)) + 1
-    lines = [
+    table = (
+        f"{title:>10}{''.join(f'{cell:>{width}}' for cell in cells)}{end}\n"
+        for title, cells, end in rows
+    )
+    return (
         f"{first.metric} version {first.metric_version} ({first.headline}: {goal}): "
         f"{counted(first.num_images, 'picture')} of {first.resolution} px, {first.filter}"
-        f"{looks_with}, seed {first.seed}, {first.network}; reals: {first.data}",
-        f"{'kimg':>10}" + "".join(f"{name:>{width}}" for name in names) + "  weights   checkpoint",
-    ]
-    for score in group:
-        values = "".join(f"{score.values.get(name, math.nan):{width}.4g}" for name in names)
-        lines.append(f"{score.kimg:10g}{values}  {score.weights_sha256[:8]}  {score.checkpoint}")
-    floor = first.floor or {}
-    cells = [f"{floor[name]:.4g}" if name in floor else "-" for name in names]
-    few = "" if floor else "  (too few pictures for two sets: take half of --num_images)"
-    lines.append(f"{'reals':>10}" + "".join(f"{cell:>{width}}" for cell in cells) + few)
-    return "\n".join(lines) + "\n\n"
+        f"{network}, seed {first.seed}, {first.network}; reals: {first.data}\n{''.join(table)}\n"
+    )

@@ -1,20 +1,21 @@
 """Sliced Wasserstein distance between patches of Laplacian pyramids (paper, §5).
 
-Small patches of real and generated pictures, band by band, are two clouds of points. Along a
-random direction the distance between two clouds is that between their sorted projections;
-the mean over many directions is the sliced distance (Rabin et al., 2011).
+Each level of a Laplacian pyramid (Burt and Adelson, 1983) holds one band of detail. Its small
+patches in real and in generated pictures are two clouds of points. Along a random direction the
+distance between two clouds is that between their sorted projections; the mean over many directions
+is the sliced distance (Rabin et al., 2011).
 
 As published: 7x7 patches, 128 of each picture and level, 4 x 128 directions, levels down to
 16 px, each cloud normalized by its own mean and deviation of each channel, times 10³.
 """
 
 import dataclasses
+import functools
 import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from pgan_tf.metrics.laplacian import laplacian_pyramid
 from pgan_tf.metrics.metric import Metric
 from tfrecords.common.errors import UserError
 
@@ -23,8 +24,50 @@ PATCH_SIDE = 7
 PATCHES_PER_PICTURE = 128
 DIRECTIONS = 4 * 128
 
+_BINOMIAL = np.array([1, 4, 6, 4, 1], np.float64) / 16
 _DIRECTIONS_AT_A_TIME = 64
 _PICTURES_AT_A_TIME = 32
+
+
+def laplacian_pyramid(pictures: np.ndarray, lowest: int) -> dict[int, np.ndarray]:
+    """Splits `(n, channels, side, side)` float32 pictures into bands; side is a power of two.
+
+    Returns side to `(n, channels, side, side)` float32, largest first, down to the side `lowest`,
+    the picture itself made small. Enlarging each level and adding it to the one before gives the
+    pictures back.
+    """
+    levels = {}
+    while pictures.shape[-1] > lowest:
+        smaller = shrink(pictures)
+        levels[pictures.shape[-1]] = pictures - enlarge(smaller)
+        pictures = smaller
+    levels[pictures.shape[-1]] = pictures
+    return levels
+
+
+def shrink(pictures: np.ndarray) -> np.ndarray:
+    """Blurs with the binomial 5x5 filter and keeps every second pixel."""
+    return _filter(pictures, _blur_matrix(pictures.shape[-1])[::2].astype(np.float32))
+
+
+def enlarge(pictures: np.ndarray) -> np.ndarray:
+    """Puts zeros between the pixels and blurs, four times as bright."""
+    matrix = 2 * _blur_matrix(2 * pictures.shape[-1])[:, ::2]
+    return _filter(pictures, matrix.astype(np.float32))
+
+
+def _filter(pictures: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Multiplies both axes of `(n, channels, side, side)` by a `(new side, side)` matrix."""
+    n, channels, side, _ = pictures.shape
+    rows = pictures.reshape(-1, side) @ matrix.T
+    return np.matmul(matrix, rows.reshape(n, channels, side, len(matrix)))
+
+
+@functools.cache
+def _blur_matrix(side: int) -> np.ndarray:
+    """`(side, side)`: the binomial filter; beyond a border pixels repeat in mirror order."""
+    pixels = np.pad(np.eye(side), ((2, 2), (0, 0)), mode="reflect")
+    return sum(weight * pixels[tap : tap + side] for tap, weight in enumerate(_BINOMIAL))
 
 
 @dataclasses.dataclass(frozen=True)

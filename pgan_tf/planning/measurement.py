@@ -10,9 +10,8 @@ import tensorflow as tf
 
 from pgan_tf.config.schedule import Stage, position_at
 from pgan_tf.config.training import TrainingConfig
-from pgan_tf.data.bad_records import BadRecords
+from pgan_tf.data.damage import BadRecords, readable_data_errors
 from pgan_tf.data.dataset import distribute
-from pgan_tf.data.errors import readable_data_errors
 from pgan_tf.devices.out_of_memory import readable_memory_errors
 from pgan_tf.planning.limits import heaviest_stage
 from pgan_tf.training.state import build_state

@@ -7,8 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.config.schedule import Position, position_at, stage_at
-from pgan_tf.data.bad_records import BadRecords
-from pgan_tf.data.errors import check_bad_records, readable_data_errors
+from pgan_tf.data.damage import BadRecords, check_bad_records, readable_data_errors
 from pgan_tf.devices.coordination import barrier
 from pgan_tf.devices.out_of_memory import readable_memory_errors
 from pgan_tf.devices.stopping import StopRequest, stop_on_signals

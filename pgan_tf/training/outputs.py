@@ -3,9 +3,8 @@
 import numpy as np
 
 from pgan_tf.config.training import TrainingConfig
-from pgan_tf.data.bad_records import BadRecords
+from pgan_tf.data.damage import BadRecords, readable_data_errors
 from pgan_tf.data.dataset import make_dataset
-from pgan_tf.data.errors import readable_data_errors
 from pgan_tf.networks import sampling
 from pgan_tf.runs import checkpoint, sheets
 from pgan_tf.runs.log import RunLog

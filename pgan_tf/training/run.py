@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pgan_tf.config.schedule import Position, Stage, make_stages
 from pgan_tf.config.training import TrainingConfig
-from pgan_tf.data.bad_records import BadRecords
+from pgan_tf.data.damage import BadRecords
 from pgan_tf.data.dataset import distribute
 from pgan_tf.devices.coordination import gather_pairs
 from pgan_tf.devices.workers import ALONE, Workers

@@ -111,7 +111,7 @@ def test_create_converts_a_folder(tmp_path):
     chosen, estimate, left_out, summary, rejected = done.stdout.splitlines()
     assert chosen.startswith("Taking 32 px, the largest power of two that half of the pictures")
     assert re.fullmatch(r"5 pictures, about [\d.]+ KiB", estimate)
-    assert left_out.startswith(f"Left out 1 picture, {pictures}/torn.png: cannot be read: not")
+    assert left_out.startswith(f"Skipped 1 picture, {pictures}/torn.png: cannot be read: not")
     assert summary.startswith(f"{out}: 4 pictures, 1 rejected, 4 to 32 px, gray, ")
     assert re.search(r", [\d.]+ KiB in 4 files, \d+ s$", summary)
     assert rejected == f"{out}/rejected.jsonl says why each was rejected"
@@ -194,7 +194,7 @@ def test_create_interrupted_goes_on(tmp_path):
     assert process.returncode == 130
     told, interrupted = stderr.strip().splitlines()
     assert re.fullmatch(
-        rf"[\d,]+ of 3,888 pictures are in {out}\.partial: give the same command again to go on",
+        rf"[\d,]+ of 3,888 pictures are in {out}\.partial: run the same command again to resume",
         told,
     )
     assert interrupted == "tfrecords.create: interrupted"

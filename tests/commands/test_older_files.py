@@ -14,8 +14,8 @@ from PIL import Image
 
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.writer import ExportOptions
-from pgan_tf.generating.painter import open_saved_model, painter_of
 from pgan_tf.generating.pictures import draw_seeds
+from pgan_tf.generating.sampler import make_sampler, open_saved_model
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import read_config
 from pgan_tf.runs.log import read_metrics
@@ -43,8 +43,8 @@ def drawn():
     return np.stack([np.asarray(Image.open(path)) for path in paths])
 
 
-def draw(painter):
-    return np.stack(list(draw_seeds(painter, range(4), CLASSES)))
+def draw(sampler):
+    return np.stack(list(draw_seeds(sampler, range(4), CLASSES)))
 
 
 def test_the_data_set_is_whole(before):
@@ -54,7 +54,7 @@ def test_the_data_set_is_whole(before):
 
 
 def test_the_run_draws_the_pictures_that_it_drew(before, drawn):
-    pictures = draw(painter_of(from_run(str(before / "run"))))
+    pictures = draw(make_sampler(from_run(str(before / "run"))))
     assert np.abs(pictures.astype(int) - drawn).max() <= 1  # of 255: rounding
 
 

@@ -5,9 +5,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pgan_tf.data.bad_records import BadRecords
+from pgan_tf.data.damage import BadRecords, readable_data_errors
 from pgan_tf.data.dataset import distribute, make_dataset
-from pgan_tf.data.errors import readable_data_errors
 from pgan_tf.data.order import flips_at, pictures_at
 from pgan_tf.data.reals import fade_reals, to_float
 from tests.helpers.places import TESTS
@@ -348,7 +347,7 @@ def test_a_file_that_is_gone_is_an_error_and_not_many_damaged_records(tmp_path):
     info = write_noise(tmp_path / "noise", encoding="raw")
     dataset = from_files(info, COUNT)
     pathlib.Path(info.files[RESOLUTION][0]).unlink()
-    words = r"noise-r03.*put it back.*checkpoint is whole"
+    words = r"noise-r03.*put it back.*checkpoint is intact"
     with pytest.raises(UserError, match=words) as caught, readable_data_errors():
         next(iter(dataset))
     assert "\n" not in str(caught.value)

@@ -110,10 +110,10 @@ def text_record(size):
 @pytest.mark.parametrize(
     ("happens", "words"),
     [
-        (remove, r"shapes-r02.*No such file.*put it back or make the data set again"),
-        (cut, r"at most 5 damaged records, got more in a row: make the data set again"),
-        (replace, r"a record cannot be decoded \(.*\): make the data set again"),
-        (overwrite, r"at most 5 damaged records, got more in a row: make the data set again"),
+        (remove, r"shapes-r02.*No such file.*put it back or make the dataset again"),
+        (cut, r"at most 5 damaged records, got more in a row: make the dataset again"),
+        (replace, r"a record cannot be decoded \(.*\): make the dataset again"),
+        (overwrite, r"at most 5 damaged records, got more in a row: make the dataset again"),
     ],
 )
 def test_a_file_that_is_being_read(info, one_device, tmp_path, monkeypatch, happens, words):

@@ -11,29 +11,28 @@ from PIL import Image
 
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.writer import ExportOptions
-from pgan_tf.generating import parsing as requests
-from pgan_tf.generating import video, walk_video
-from pgan_tf.generating.painter import open_saved_model, painter_of
+from pgan_tf.generating import interpolation, parsing, video
 from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
+from pgan_tf.generating.sampler import make_sampler, open_saved_model
 from pgan_tf.networks import sampling
 from tests.helpers.exports import make_trained
 from tfrecords.common.errors import UserError
 
 
 @pytest.fixture(scope="module")
-def painter():
-    return painter_of(make_trained(label_size=3, resolution=8))
+def sampler():
+    return make_sampler(make_trained(label_size=3, resolution=8))
 
 
 # What is asked for
 
 
 def test_seeds_grids_and_classes_are_read():
-    assert requests.parse_seeds("3,7-9, 1") == [3, 7, 8, 9, 1]
-    assert requests.parse_grid("8x4") == (8, 4)
-    assert requests.parse_classes("2, 0", 3) == [2, 0]
-    assert requests.parse_classes("", 3) == [0, 1, 2]
-    assert requests.parse_classes("", 0) == [0]
+    assert parsing.parse_seeds("3,7-9, 1") == [3, 7, 8, 9, 1]
+    assert parsing.parse_grid("8x4") == (8, 4)
+    assert parsing.parse_classes("2, 0", 3) == [2, 0]
+    assert parsing.parse_classes("", 3) == [0, 1, 2]
+    assert parsing.parse_classes("", 0) == [0]
 
 
 def test_classes_are_named():
@@ -49,9 +48,9 @@ def test_classes_are_named():
         "red,dog": [4, 1],
         "cafe\u0301": [5],
     }.items():
-        assert requests.parse_classes(text, 6, names) == classes, text
+        assert parsing.parse_classes(text, 6, names) == classes, text
     both = ("caf\u00e9", "cafe\u0301")
-    assert [requests.parse_classes(name, 2, both) for name in both] == [[0], [1]]
+    assert [parsing.parse_classes(name, 2, both) for name in both] == [[0], [1]]
 
 
 def test_an_unknown_class_lists_the_known_ones():
@@ -63,7 +62,7 @@ def test_an_unknown_class_lists_the_known_ones():
         ("9" * 5000, None),
     ):
         with pytest.raises(UserError) as caught:
-            requests.parse_classes(text, 1000, names)
+            parsing.parse_classes(text, 1000, names)
         line = str(caught.value)
         assert "breed-0, breed-1, " in line
         assert "1,000 in all" in line
@@ -75,12 +74,12 @@ def test_an_unknown_class_lists_the_known_ones():
 @pytest.mark.parametrize(
     ("parse", "arguments", "flag"),
     [
-        *((requests.parse_seeds, (text,), "--seeds") for text in ("", "9-3", "a", "-1", "1,,2")),
-        (requests.parse_seeds, (f"0-{10**9}",), "--seeds"),
-        (requests.parse_seeds, (str(2**31),), "--seeds"),
-        *((requests.parse_grid, (text,), "--grid") for text in ("8", "0x4", "8x", "9999x9999")),
-        *((requests.parse_classes, (text, 3), "--labels") for text in ("3", "-1", "a", "1,,2")),
-        (requests.parse_classes, ("0", 0), "--labels"),
+        *((parsing.parse_seeds, (text,), "--seeds") for text in ("", "9-3", "a", "-1", "1,,2")),
+        (parsing.parse_seeds, (f"0-{10**9}",), "--seeds"),
+        (parsing.parse_seeds, (str(2**31),), "--seeds"),
+        *((parsing.parse_grid, (text,), "--grid") for text in ("8", "0x4", "8x", "9999x9999")),
+        *((parsing.parse_classes, (text, 3), "--labels") for text in ("3", "-1", "a", "1,,2")),
+        (parsing.parse_classes, ("0", 0), "--labels"),
     ],
 )
 def test_what_cannot_be_read_names_its_flag(parse, arguments, flag):
@@ -96,7 +95,7 @@ def test_an_export_draws_what_its_generator_draws(label_size, num_channels, tmp_
     trained = make_trained(label_size, num_channels=num_channels, resolution=8)
     for _ in range(2):
         write_saved_model(trained, ExportOptions(str(tmp_path / "model")))
-    expected = painter_of(trained)
+    expected = make_sampler(trained)
     seeds, classes = range(20), [2, 0]
     keras = trained.generator(
         [sampling.latents_from_seeds(seeds, 6), sampling.one_hot_labels([2, 0] * 10, label_size)]
@@ -104,11 +103,11 @@ def test_an_export_draws_what_its_generator_draws(label_size, num_channels, tmp_
     drawn = sampling.to_uint8(keras.numpy()).astype(int)
     assert drawn.std() > 5
     for path in (tmp_path / "model", tmp_path / "model" / "1"):
-        painter = open_saved_model(str(path))
-        assert painter.source == str(tmp_path / "model" / ("2" if path.name == "model" else "1"))
+        sampler = open_saved_model(str(path))
+        assert sampler.source == str(tmp_path / "model" / ("2" if path.name == "model" else "1"))
         for name in ("resolution", "num_channels", "latent_size", "label_size"):
-            assert getattr(painter, name) == getattr(expected, name)
-        for one in (painter, expected):
+            assert getattr(sampler, name) == getattr(expected, name)
+        for one in (sampler, expected):
             assert np.abs(np.stack(list(draw_seeds(one, seeds, classes))) - drawn).max() <= 1
 
 
@@ -122,17 +121,17 @@ def test_what_is_no_export_is_refused(tmp_path):
 
 
 def test_a_seed_and_its_class_give_the_same_picture_alone_in_a_sheet_and_in_a_file(
-    painter, tmp_path
+    sampler, tmp_path
 ):
     seeds, classes = list(range(40, 60)), [1, 2, 0]
-    write_pictures(painter, seeds, classes, str(tmp_path / "new" / "out"))
-    write_grid(painter, seeds, classes, 5, str(tmp_path / "new" / "sheet.png"), scale=3)
+    write_pictures(sampler, seeds, classes, str(tmp_path / "new" / "out"))
+    write_grid(sampler, seeds, classes, 5, str(tmp_path / "new" / "sheet.png"), scale=3)
     names = sorted(path.name for path in (tmp_path / "new" / "out").iterdir())
     assert names == [f"seed-{seed:06d}.png" for seed in seeds]
     sheet = np.asarray(Image.open(tmp_path / "new" / "sheet.png"))
     assert sheet.shape == (4 * 24, 5 * 24, 3)
     latents = sampling.latents_from_seeds([57], 6)
-    (alone,) = painter.draw(latents, sampling.one_hot_labels([classes[17 % 3]], 3))
+    (alone,) = sampler.draw(latents, sampling.one_hot_labels([classes[17 % 3]], 3))
     file = np.asarray(Image.open(tmp_path / "new" / "out" / "seed-000057.png"))
     assert np.abs(file.astype(int) - alone).max() <= 1
     cell = sheet[3 * 24 :, 2 * 24 : 3 * 24]
@@ -140,43 +139,43 @@ def test_a_seed_and_its_class_give_the_same_picture_alone_in_a_sheet_and_in_a_fi
     np.testing.assert_array_equal(cell, file.repeat(3, axis=0).repeat(3, axis=1))
 
 
-def test_pictures_are_drawn_when_they_are_asked_for(painter):
+def test_pictures_are_drawn_when_they_are_asked_for(sampler):
     """A hundred thousand of them would not fit into memory."""
     begun = []
-    watched = painter.images
+    watched = sampler.images
 
     def images(latents, labels):
         begun.append(len(latents))
         return watched(latents, labels)
 
-    object.__setattr__(painter, "images", images)
+    object.__setattr__(sampler, "images", images)
     try:
-        pictures = draw_seeds(painter, range(100_000), [0])
+        pictures = draw_seeds(sampler, range(100_000), [0])
         for _ in range(17):
             next(pictures)
     finally:
-        object.__setattr__(painter, "images", watched)
+        object.__setattr__(sampler, "images", watched)
     assert begun == [16, 16]
 
 
-def test_a_place_that_cannot_be_written_is_named(painter, tmp_path):
+def test_a_place_that_cannot_be_written_is_named(sampler, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match="--output"):
-        write_pictures(painter, [1], [0], str(tmp_path / "file" / "out"))
+        write_pictures(sampler, [1], [0], str(tmp_path / "file" / "out"))
     with pytest.raises(UserError, match="--output"):
-        write_grid(painter, [1], [0], 1, str(tmp_path / "file" / "x.png"))
+        write_grid(sampler, [1], [0], 1, str(tmp_path / "file" / "x.png"))
 
 
 # Walks
 
 
-def test_a_walk_between_seeds_begins_with_the_first_and_shows_all(painter):
+def test_a_walk_between_seeds_begins_with_the_first_and_shows_all(sampler):
     seeds, classes = [4, 9, 6], [0, 2]
-    walk = walk_video.walk_between(painter, seeds, classes, 2)
-    frames = list(walk_video.draw_walk(painter, walk, 12, 2, 1))
+    walk = interpolation.walk_between(sampler, seeds, classes, 2)
+    frames = list(interpolation.draw_walk(sampler, walk, 12, 2, 1))
     assert len(frames) == 12
     assert frames[0].shape == (8, 16, 3)
-    expected = list(draw_seeds(painter, seeds, classes))
+    expected = list(draw_seeds(sampler, seeds, classes))
     for i in range(3):
         pictures = frames[4 * i][:, :8], frames[4 * i][:, 8:]
         for picture, seed in zip(pictures, (i, (i + 1) % 3), strict=True):
@@ -184,10 +183,10 @@ def test_a_walk_between_seeds_begins_with_the_first_and_shows_all(painter):
     assert (frames[2] != frames[0]).any()
 
 
-def test_a_random_walk_is_a_loop_of_small_steps_and_the_seed_decides_it(painter):
+def test_a_random_walk_is_a_loop_of_small_steps_and_the_seed_decides_it(sampler):
     def draw(first_seed):
-        walk = walk_video.random_walk(painter, first_seed, [1, 2], 4, 4)
-        return np.stack(list(walk_video.draw_walk(painter, walk, 80, 2, 2)))
+        walk = interpolation.random_walk(sampler, first_seed, [1, 2], 4, 4)
+        return np.stack(list(interpolation.draw_walk(sampler, walk, 80, 2, 2)))
 
     way = draw(7)
     assert way.shape == (80, 32, 32, 3)
@@ -198,9 +197,9 @@ def test_a_random_walk_is_a_loop_of_small_steps_and_the_seed_decides_it(painter)
     assert steps.max() < np.abs(way[40].astype(int) - way[0]).mean()
 
 
-def test_the_largest_seed_begins_a_walk(painter):
-    walk = walk_video.random_walk(painter, requests.LARGEST_SEED, [0], 1, 3)
-    assert len(list(walk_video.draw_walk(painter, walk, 2, 1, 1))) == 2
+def test_the_largest_seed_begins_a_walk(sampler):
+    walk = interpolation.random_walk(sampler, parsing.LARGEST_SEED, [0], 1, 3)
+    assert len(list(interpolation.draw_walk(sampler, walk, 2, 1, 1))) == 2
 
 
 # Video files

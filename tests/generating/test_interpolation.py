@@ -7,10 +7,11 @@ from pgan_tf.generating.interpolation import (
     mix_straight,
     slerp,
     truncate,
+    truncated,
     walk_smoothly,
     walk_straight,
 )
-from pgan_tf.generating.painter import painter_of, truncated
+from pgan_tf.generating.sampler import make_sampler
 from pgan_tf.networks import sampling
 from tests.helpers.exports import make_trained
 
@@ -62,18 +63,18 @@ def test_truncation_shrinks_angles_to_the_centre():
 
 def test_scaling_latents_changes_no_picture_and_truncation_does():
     """Why truncation is not scaling, as it is elsewhere: only directions are seen."""
-    painter = painter_of(make_trained(resolution=8, latent_size=16))
+    sampler = make_sampler(make_trained(resolution=8, latent_size=16))
     vectors = sampling.latents_from_seeds(range(5), 16)
     labels = np.zeros((5, 0), np.float32)
 
-    def draw(painter, vectors=vectors):
-        return np.stack(list(painter.draw(vectors, labels))).astype(int)
+    def draw(sampler, vectors=vectors):
+        return np.stack(list(sampler.draw(vectors, labels))).astype(int)
 
-    whole = draw(painter)
-    assert np.abs(draw(painter, 0.3 * vectors) - whole).max() <= 1
-    one = draw(truncated(painter, 0.0, 2))
+    whole = draw(sampler)
+    assert np.abs(draw(sampler, 0.3 * vectors) - whole).max() <= 1
+    one = draw(truncated(sampler, 0.0, 2))
     assert np.abs(one - whole[2]).max() <= 1
-    half = draw(truncated(painter, 0.5, 2))
+    half = draw(truncated(sampler, 0.5, 2))
     spread = [pictures.std(axis=0).mean() for pictures in (one, half, whole)]
     assert spread[0] <= 1 < spread[1] < spread[2]
 

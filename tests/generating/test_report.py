@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pgan_tf.generating.report.charts import Band, Line, draw_chart, nice_ticks
-from pgan_tf.generating.report.page import stage_bands
+from pgan_tf.generating.charts import Band, Line, draw_chart, round_ticks
+from pgan_tf.generating.report import stage_bands
 from pgan_tf.metrics.score import Score
 from pgan_tf.metrics.score_log import append_scores
 from tests.helpers.command_calls import run_calls
@@ -23,7 +23,7 @@ from tests.helpers.small_run import make_small_run
     [(0, 1), (-3.7, 12.1), (0.0011, 0.0012), (1e5, 3e6), (-5, -5), (0, 0), (-1e-9, 1e9), (7, 7.5)],
 )
 def test_ticks_are_few_even_and_round_and_hold_everything(low, high):
-    ticks = nice_ticks(low, high)
+    ticks = round_ticks(low, high)
     assert 3 <= len(ticks) <= 7
     steps = np.diff(ticks)
     unseen = 1e-5 * steps[0]

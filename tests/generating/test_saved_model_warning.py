@@ -5,7 +5,7 @@ import json
 import pytest
 import tensorflow as tf
 
-from pgan_tf.generating import painter
+from pgan_tf.generating import sampler
 from tfrecords.common.errors import UserError
 
 FORGED = {"made_by": "pgan-tf"}
@@ -31,7 +31,7 @@ def test_a_line_comes_before_a_model_that_does_not_say_it_is_ours(
         text = description if isinstance(description, str) else json.dumps(description)
         (tmp_path / "1" / "pgan.json").write_text(text, encoding="latin-1")
     with pytest.raises(UserError, match="--saved_model: expected"):
-        painter.open_saved_model(str(tmp_path))
+        sampler.open_saved_model(str(tmp_path))
     [before] = said
     assert ("a SavedModel is a program" in before) == warned
     assert before.count("\n") == warned

@@ -277,9 +277,9 @@ def records_with_checksums(data, random, mutate):
 
 
 def make_journal(folder):
-    from tfrecords.writing.journal import Journal
+    from tfrecords.writing.journal import open_journal
 
-    with Journal(
+    with open_journal(
         os.path.join(folder, "out.partial"), {"name": "a", "options": [1, None]}
     ) as journal:
         journal.append(2, {"a": (10, 2)}, [])
@@ -287,7 +287,7 @@ def make_journal(folder):
 
 
 def read_journal(folder):
-    from tfrecords.writing.journal import Journal, read_lines
+    from tfrecords.writing.journal import open_journal, read_lines
 
     partial = os.path.join(folder, "out.partial")
     lines, _ = read_lines(partial)
@@ -298,7 +298,7 @@ def read_journal(folder):
         try:
             with open(f"{partial}/journal.jsonl", "rb") as file:
                 write(copy, {"journal.jsonl": file.read()})
-            with Journal(copy, lines[0]["key"]) as journal:
+            with open_journal(copy, lines[0]["key"]) as journal:
                 assert journal.position in (0, 2, 4) or len(lines) > 1
         finally:
             os.remove(f"{copy}/journal.jsonl")

@@ -86,12 +86,12 @@ def make_export(folder):
 def read_export(folder):
     from pgan_tf.exporting.gallery import read_list
     from pgan_tf.exporting.manifest import read_description, read_manifest
-    from pgan_tf.generating.exported import _read_description
+    from pgan_tf.generating.sampler import read_description_to_score
 
     read_description(folder)
     read_manifest(folder, "version")
     read_list(folder)
-    _read_description(folder)
+    read_description_to_score(folder)
 
 
 RUN_READERS = (

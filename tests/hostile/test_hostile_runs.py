@@ -17,10 +17,9 @@ import pytest
 
 from pgan_tf.exporting.gallery import read_list
 from pgan_tf.exporting.manifest import read_description, read_manifest
-from pgan_tf.generating.exported import _read_description as read_description_to_score
-from pgan_tf.generating.painter import open_saved_model
-from pgan_tf.generating.report.report_file import write_report
-from pgan_tf.metrics.inception_file import read_inception_file
+from pgan_tf.generating.report import write_report
+from pgan_tf.generating.sampler import open_saved_model, read_description_to_score
+from pgan_tf.metrics.inception import read_inception_file
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.runs import checkpoint, trained
 from pgan_tf.runs.checkpoint import read_newest

@@ -5,9 +5,14 @@ import functools
 import numpy as np
 import pytest
 
-from pgan_tf.metrics.laplacian import enlarge, laplacian_pyramid
 from pgan_tf.metrics.ms_ssim import make_ms_ssim, ms_ssim
-from pgan_tf.metrics.sliced_wasserstein import Descriptors, make_swd, sliced_wasserstein
+from pgan_tf.metrics.sliced_wasserstein import (
+    Descriptors,
+    enlarge,
+    laplacian_pyramid,
+    make_swd,
+    sliced_wasserstein,
+)
 from tests.helpers.golden_cases import GOLDEN
 from tfrecords.common.errors import UserError
 

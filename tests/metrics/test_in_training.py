@@ -10,8 +10,7 @@ from pgan_tf.devices.strategy import make_strategy
 from pgan_tf.metrics.by_name import make_metrics
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures, read_generated
 from pgan_tf.metrics.in_training import Scorer
-from pgan_tf.metrics.inception_file import read_inception_file
-from pgan_tf.metrics.inception_graph import InceptionGraph
+from pgan_tf.metrics.inception import open_inception
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import checkpoint_folder, open_run
@@ -162,7 +161,7 @@ def test_best_of_a_metric_that_is_not_computed_is_refused(info, run_dir):
 def test_inception_looks_while_it_trains_and_another_one_scores_anew(info, run_dir, tmp_path):
     for seed in (0, 0, 1):
         (tmp_path / "graph.pb").write_bytes(make_graph(seed))
-        inception = InceptionGraph(read_inception_file(str(tmp_path / "graph.pb"), ""))
+        inception = open_inception(str(tmp_path / "graph.pb"), "")
         reals = RealPictures(info, 8, num_images=40, seed=0)
         metrics = make_metrics(("fid",), reals, inception.sha256)
         scorer = Scorer(metrics, reals, run_dir, CONFIG.schedule, every=2, inception=inception)

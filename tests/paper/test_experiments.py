@@ -17,15 +17,15 @@ from absl.testing import flagsaver
 
 from paper import running
 from paper.experiments import EXPERIMENTS, MODE_METRIC, choose
-from paper.measured import (
-    Measured,
+from paper.results import (
+    Result,
     add_seed,
     describe,
-    read_measured,
+    read_results,
     to_markdown,
     with_speedup,
     write_growth_chart,
-    write_measured,
+    write_results,
 )
 from pgan_tf.config.preset_files import expand_presets, preset_names
 from pgan_tf.config.schedule import make_stages
@@ -126,14 +126,14 @@ def measured(**changes):
         "figures": {"SWD x10³": 12.345},
         "reals": {"SWD x10³": 2.5},
     }
-    return Measured(**{**fields, **changes})
+    return Result(**{**fields, **changes})
 
 
 def test_figures_are_kept_and_shown(tmp_path):
     path = str(tmp_path / "paper.json")
-    assert read_measured(path) == {}
-    write_measured(path, {"table1_g": measured(), "table1_b": measured(cores=1)})
-    kept = read_measured(path)
+    assert read_results(path) == {}
+    write_results(path, {"table1_g": measured(), "table1_b": measured(cores=1)})
+    kept = read_results(path)
     assert list(kept) == ["table1_b", "table1_g"]  # the paper's order
     assert kept["table1_g"] == measured()
     text = describe(EXPERIMENTS, kept)
@@ -142,8 +142,8 @@ def test_figures_are_kept_and_shown(tmp_path):
     assert "120 s on 1 core)" in text
     assert "not measured" in to_markdown(EXPERIMENTS, kept)
     (tmp_path / "paper.json").write_text("{")
-    with pytest.raises(UserError, match=r"paper\.json: expected measured experiments"):
-        read_measured(path)
+    with pytest.raises(UserError, match=r"paper\.json: expected results"):
+        read_results(path)
 
 
 def test_other_seeds_stand_beside_the_first():

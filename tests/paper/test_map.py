@@ -4,7 +4,7 @@ import ast
 import re
 
 from paper.experiments import EXPERIMENTS
-from paper.measured import read_measured, replace_table, to_markdown
+from paper.results import read_results, replace_table, to_markdown
 from tests.helpers.places import ROOT
 
 PAGE = (ROOT / "docs" / "paper.md").read_text()
@@ -46,5 +46,5 @@ def test_every_section_and_appendix_has_a_place():
 
 
 def test_the_table_is_what_was_measured():
-    measured = read_measured(str(ROOT / "docs" / "paper.json"))
+    measured = read_results(str(ROOT / "docs" / "paper.json"))
     assert replace_table(PAGE, to_markdown(EXPERIMENTS, measured)) == PAGE

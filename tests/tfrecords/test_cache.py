@@ -1,3 +1,4 @@
+import contextlib
 import json
 import pathlib
 import re
@@ -17,7 +18,7 @@ from tfrecords.pictures.images import prepare_picture
 from tfrecords.pictures.source import PictureOptions
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing import writer
-from tfrecords.writing.journal import Journal
+from tfrecords.writing.journal import open_journal
 from tfrecords.writing.writer import write_dataset
 
 GOLDEN = TESTS / "golden" / "tfrecords"
@@ -116,7 +117,7 @@ def test_an_interrupted_conversion_goes_on(pictures, tmp_path, monkeypatch, caps
         prepare(str(pictures), cached, PictureOptions(8))
     capsys.readouterr()
     info = prepare(str(pictures), cached, PictureOptions(8))
-    assert "going on after 2 pictures" in capsys.readouterr().out
+    assert "resuming after 2 pictures" in capsys.readouterr().out
     assert len(calls) == 4
     assert contents(pathlib.Path(info.folder)) == contents(pathlib.Path(whole.folder))
 
@@ -135,8 +136,9 @@ def test_another_process_that_converts_is_waited_for(pictures, tmp_path, monkeyp
     first = prepare(str(pictures), str(tmp_path / "first"), PictureOptions(8))
     monkeypatch.setattr(cache, "_WAIT_SECONDS", 0.02)
     partial = tmp_path / "cache" / f"{pathlib.Path(first.folder).name}.partial"
-    journal = Journal(str(partial), {})
-    threading.Timer(0.3, lambda: journal.__exit__()).start()
+    stack = contextlib.ExitStack()
+    stack.enter_context(open_journal(str(partial), {}))
+    threading.Timer(0.3, stack.close).start()
     info = prepare(str(pictures), str(tmp_path / "cache"), PictureOptions(8))
     assert info.num_images == 3
     assert capsys.readouterr().out.count("Waiting for another process") == 1
@@ -147,7 +149,7 @@ def test_pictures_that_are_left_out_are_told_of(pictures, tmp_path, capsys):
     info = prepare(str(pictures), str(tmp_path / "cache"), PictureOptions(8))
     assert (info.num_images, info.num_rejected) == (3, 1)
     out = capsys.readouterr().out
-    assert f"Left out 1 of 4 pictures, see {info.folder}/rejected.jsonl" in out
+    assert f"Skipped 1 of 4 pictures, see {info.folder}/rejected.jsonl" in out
 
 
 def test_shapes_and_errors(tmp_path):
@@ -158,7 +160,7 @@ def test_shapes_and_errors(tmp_path):
     with pytest.raises(UserError, match="no such folder"):
         prepare(str(tmp_path / "absent"), str(tmp_path), PictureOptions())
     unfinished = tmp_path / "unfinished"
-    with Journal(str(unfinished), {}):
+    with open_journal(str(unfinished), {}):
         pass
     with pytest.raises(UserError, match="conversion has not ended"):
         prepare(str(unfinished), str(tmp_path), options())

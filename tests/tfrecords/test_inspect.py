@@ -352,7 +352,7 @@ def test_a_file_that_is_missing_is_told_with_one_that_is_damaged(labelled):
     remove_resolution(labelled)
     cut(labelled)
     missing, short = verify(labelled)
-    assert missing == f"{labelled / 'set-r03.tfrecords'}: missing, dataset.json tells of it"
+    assert missing == f"{labelled / 'set-r03.tfrecords'}: missing, dataset.json lists it"
     assert "set-r04.tfrecords: expected" in short
     (labelled / "dataset.json").unlink()
     short, missing = verify(labelled)
@@ -385,8 +385,8 @@ def test_labels_other_than_those_of_the_json_are_named(labelled):
     )
     (labelled / "set-rxx.labels").unlink()
     missing, labels = verify(labelled)
-    assert missing == f"{labelled / 'set-rxx.labels'}: missing, dataset.json tells of it"
-    assert labels == f"{labelled}: the labels are missing, dataset.json tells of some"
+    assert missing == f"{labelled / 'set-rxx.labels'}: missing, dataset.json lists it"
+    assert labels == f"{labelled}: the labels are missing, dataset.json counts them"
 
 
 def test_a_json_of_other_pictures_is_named(labelled):
@@ -458,7 +458,7 @@ def test_extraction_never_overwrites(tmp_path):
     (out / "mine.txt").write_text("mine")
     with pytest.raises(UserError, match="expected a new or empty folder"):
         extract(str(folder), str(out))
-    with pytest.raises(UserError, match="expected a new or empty folder"):
+    with pytest.raises(UserError, match="found a file"):
         extract(str(folder), str(out / "mine.txt"))
     assert [path.name for path in out.iterdir()] == ["mine.txt"]
 

@@ -40,11 +40,11 @@ def test_what_ends_half_way_goes_on_with_the_same_files(tmp_path, error, small_c
         read_dataset_info(f"{out}.partial")
     assert is_dataset_folder(f"{out}.partial")
     interrupted = isinstance(error, KeyboardInterrupt)
-    assert ("give the same command again to go on" in capsys.readouterr().err) == interrupted
+    assert ("run the same command again to resume" in capsys.readouterr().err) == interrupted
     # Of the first two chunks nothing is read any more.
     gone = [RuntimeError("read again")] * 8
     write_dataset(make_source([*gone, *images[8:]]), options(16), str(out), shuffle=False)
-    assert "going on after 8 pictures" in capsys.readouterr().out
+    assert "resuming after 8 pictures" in capsys.readouterr().out
     assert contents(out) == contents(undisturbed)
     assert not pathlib.Path(f"{out}.partial").exists()
 
@@ -69,9 +69,9 @@ def test_other_pictures_or_options_start_afresh(tmp_path, small_chunks, capsys):
                 out,
                 shuffle=False,
             )
-        assert "starting afresh" in capsys.readouterr().out
+        assert "starting over" in capsys.readouterr().out
     assert write_dataset(*changes[2], out, shuffle=False).num_images == 10
-    assert "going on after 8" in capsys.readouterr().out
+    assert "resuming after 8" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone"])
@@ -89,7 +89,7 @@ def test_a_damaged_partial_starts_afresh(tmp_path, small_chunks, capsys, damage)
     else:
         part.unlink()
     write_dataset(make_source(images), options(16), str(out), shuffle=False)
-    assert "starting afresh" in capsys.readouterr().out
+    assert "starting over" in capsys.readouterr().out
     assert contents(out) == contents(undisturbed)
 
 
@@ -106,7 +106,7 @@ def test_what_the_journal_does_not_tell_of_is_cut_off(tmp_path, small_chunks, ca
                 file.write(b'{"next": 10, "files"')  # half a line, or half a record
     capsys.readouterr()
     write_dataset(make_source(images), options(16), str(tmp_path / "out"), shuffle=False)
-    assert "going on after 8 pictures" in capsys.readouterr().out
+    assert "resuming after 8 pictures" in capsys.readouterr().out
     assert contents(tmp_path / "out") == contents(undisturbed)
 
 
@@ -124,7 +124,7 @@ def test_an_end_between_the_last_steps_is_made_good(tmp_path, monkeypatch, step,
             write_dataset(source, options(16), str(tmp_path / "out"), shard_bytes=2000)
     capsys.readouterr()
     assert write_dataset(source, options(16), str(tmp_path / "out"), shard_bytes=2000)
-    assert "afresh" not in capsys.readouterr().out
+    assert "starting over" not in capsys.readouterr().out
     assert contents(tmp_path / "out") == contents(undisturbed)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "undisturbed"]
 
@@ -133,7 +133,7 @@ def test_two_at_once_are_refused(tmp_path):
     source = make_source(noise(3))
     out = tmp_path / "out"
     busy = pytest.raises(UserError, match="another process is converting into it")
-    with journal.Journal(f"{out}.partial", {}), busy:
+    with journal.open_journal(f"{out}.partial", {}), busy:
         write_dataset(source, options(), str(out))
     assert write_dataset(source, options(), str(out)).num_images == 3
 
@@ -156,11 +156,11 @@ def test_a_disk_that_fills_up_is_an_error_and_goes_on_later(tmp_path, monkeypatc
     def write(file, data):
         nonlocal room
         if room < len(data):
-            os.write(file, data[:room])  # as a full disk does: what fits is written
+            file.write(data[:room])  # as a full disk does: what fits is written
             room = 0
             raise OSError(errno.ENOSPC, "No space left on device")
         room -= len(data)
-        os.write(file, data)
+        file.write(data)
 
     with monkeypatch.context() as patch:
         patch.setattr(shards, "write_all", write)
@@ -206,7 +206,7 @@ def test_what_was_converted_when_files_were_called_as_their_folder_stays(
     capsys.readouterr()
     whole = dataclasses.replace(make_source([*images, "torn"]), name="pictures")
     info = write_dataset(whole, options(16), str(out))
-    assert "going on after 8 pictures" in capsys.readouterr().out
+    assert "resuming after 8 pictures" in capsys.readouterr().out
     assert info.name == "out"
     before = contents(out)
     assert write_dataset(dataclasses.replace(whole, name="other"), options(16), str(out)) == info

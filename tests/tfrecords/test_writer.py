@@ -215,7 +215,7 @@ def test_a_parent_that_cannot_be_written_is_an_error(tmp_path):
 
 def test_a_disk_that_is_too_small_is_found_out_before(tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=2**20)
-    monkeypatch.setattr(writer.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     source = open_source("shapes", resolution=32)
     with pytest.raises(UserError, match=r"expected 16.1 MiB of free disk, got 1 MiB"):
         write_dataset(source, options(32), str(tmp_path / "out"), encoding="raw")
@@ -225,12 +225,12 @@ def test_a_disk_that_is_too_small_is_found_out_before(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"options": options(48)}, "expected a power of two, 4 or more, got 48"),
-        ({"options": options(2048)}, "resolution: expected at most 1024, got 2048"),
-        ({"options": options(8, 4)}, r"channels: expected 1 \(grey\) or 3 \(RGB\), got 4"),
+        ({"options": options(48)}, "resolution: expected a power of two .*, got 48"),
+        ({"options": options(2048)}, "resolution: expected a power of two .*, got 2048"),
+        ({"options": options(8, 4)}, "channels: expected 1 or 3, got 4"),
         ({"options": options(8, fit="tile")}, "fit: expected crop or .*, got tile"),
         ({"encoding": "jpeg"}, "encoding: expected png or raw, got jpeg"),
-        ({"processes": 0}, "processes: expected 1 or more, got 0"),
+        ({"processes": 0}, "processes: expected a whole number from 1 to .*, got 0"),
     ],
 )
 def test_arguments_are_checked(tmp_path, arguments, message):

@@ -89,8 +89,7 @@ def test_the_critics_loss_is_what_its_paper_says(settings, scale, expected):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
-    zip(LOSSES, (-FAKE, (FAKE - 1) ** 2, softplus(-FAKE)), strict=True),
+    ("name", "expected"), zip(LOSSES, (-FAKE, (FAKE - 1) ** 2, softplus(-FAKE)), strict=True)
 )
 def test_the_generators_loss_is_what_its_paper_says(name, expected):
     assert LOSSES == ("wgan_gp", "lsgan", "non_saturating")

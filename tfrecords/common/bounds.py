@@ -1,6 +1,4 @@
-"""Numbers in flags and files are read and held to bounds here, and nowhere else."""
-
-from __future__ import annotations
+"""Numbers in flags and files are read and checked against bounds here, and nowhere else."""
 
 import dataclasses
 import re
@@ -9,7 +7,7 @@ from typing import Any
 
 from tfrecords.common.errors import UserError
 
-# Leaves out digits that Python takes and nobody means, such as 1_000 or Arabic ones.
+# Without digits that Python takes and nobody means, such as 1_000 or Arabic ones.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
 _LONGEST = 40  # characters of a number, and of what is shown of another text
 
@@ -28,14 +26,14 @@ class Bounds:
     def __contains__(self, value: Any) -> bool:
         """True for a number within the bounds; False for strings and bools."""
         kind: type[Any] = Integral if self.whole else Real
-        if isinstance(value, bool) or not isinstance(value, kind):
-            return False
-        # No comparison holds for NaN, so it fails here.
-        if not (value > self.lower if self.above else value >= self.lower):
-            return False
-        if not (value < self.upper if self.below else value <= self.upper):
-            return False
-        return not self.power_of_two or int(value).bit_count() == 1
+        return (
+            isinstance(value, kind)
+            and not isinstance(value, bool)
+            # No comparison holds for NaN.
+            and (value > self.lower if self.above else value >= self.lower)
+            and (value < self.upper if self.below else value <= self.upper)
+            and (not self.power_of_two or int(value).bit_count() == 1)
+        )
 
     def __str__(self) -> str:
         kind = "a whole number" if self.whole else "a number"
@@ -48,19 +46,18 @@ class Bounds:
 
     def read(self, text: str) -> int | float:
         """Parses a number within the bounds; raises ValueError (`expected …, got …`) otherwise."""
-        value: int | float | None = None
         if len(text) <= _LONGEST and _NUMBER.fullmatch(text):
-            value = float(text)
+            value: Any = float(text)
             if text.lstrip("+-").isdigit():
                 value = int(text)
             elif self.whole and value.is_integer():
                 value = int(value)
-        if value is None or value not in self:
-            raise ValueError(f"expected {self}, got {shown(text)}")
-        return value
+            if value in self:
+                return value
+        raise ValueError(f"expected {self}, got {shown(text)}")
 
     def check(self, value: Any, name: str) -> None:
-        """Raises a UserError that begins with `name` unless the value is within the bounds."""
+        """Raises a UserError that starts with `name` unless the value is within the bounds."""
         if value not in self:
             raise UserError(f"{name}: expected {self}, got {shown(value)}")
 
@@ -69,7 +66,7 @@ def shown(value: Any) -> str:
     """Returns a value as messages show it: on one line, and cut if it is long."""
     if isinstance(value, int) and abs(value) >= 10**_LONGEST:
         return f"a number of more than {_LONGEST} digits"
-    text = value if isinstance(value, str) else str(value)
+    text = str(value)
     if len(text) > 2 * _LONGEST:
         return f"{text[:_LONGEST]!r}… ({len(text):,} characters)"
     return repr(text) if isinstance(value, str) else text

@@ -3,8 +3,6 @@
 Every number (see `bounds`) and every path of every command is read here.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,8 +21,6 @@ _LONGEST_NAME = 255  # bytes; of a file or folder, nearly everywhere
 
 
 class _Parser(flags.ArgumentParser):
-    """Reads a flag's value with a function that raises a ValueError in words."""
-
     def __init__(self, read: Callable[[str], Any], syntactic_help: str) -> None:
         self.read = read
         self.syntactic_help = syntactic_help
@@ -59,38 +55,30 @@ def define_path(name: str, default: str | None, help: str) -> flags.FlagHolder:
 
 
 def define_text(
-    name: str, default: str | None, help: str, check: Callable[[str], Any] | None = None
+    name: str, default: str | None, help: str, check: Callable[[str], Any] = str
 ) -> flags.FlagHolder:
     """Defines a flag that takes a text, not an empty one; `check` raises as `define_read` says."""
 
     def read(text: str) -> str:
-        read_text(text)
-        if check is not None:
-            check(text)
+        check(read_text(text))
         return text
 
     return define_read(name, default, help, read, "a text")
 
 
 def only_with(names: Sequence[str], other: flags.FlagHolder, *values: str) -> None:
-    """Raises UserError for flags that do nothing unless another is given.
-
-    With `values`, the other one has to have one of them.
-    """
-    if other.value and (not values or other.value in values):
-        return
-    wanted = f"--{other.name}" + f"={' or '.join(values)}" * bool(values)
-    got = f"--{other.name}={other.value}" if other.value else "it alone"
-    if changed := _changed(names):
+    """Raises UserError for flags that do nothing without another, or one of its `values`."""
+    changed = _changed(names)
+    if changed and not (other.value and (not values or other.value in values)):
+        wanted = f"--{other.name}" + f"={' or '.join(values)}" * bool(values)
+        got = f"--{other.name}={other.value}" if other.value else "it alone"
         raise UserError(f"--{changed[0]}: expected {wanted} with it, got {got}: leave it out")
 
 
 def not_with(names: Sequence[str], other: flags.FlagHolder) -> None:
     """Raises UserError for flags that do nothing with another one, if that is given."""
     if other.value and (changed := _changed(names)):
-        raise UserError(
-            f"--{changed[0]}: expected it without --{other.name}, got both: leave one of them out"
-        )
+        raise UserError(f"--{changed[0]}: expected it without --{other.name}, got both: remove one")
 
 
 def _changed(names: Sequence[str]) -> list[str]:
@@ -118,9 +106,7 @@ def read_path(text: str) -> str:
     """
     read_text(text, _LONGEST_PATH)
     if any(len(name.encode()) > _LONGEST_NAME for name in text.split("/")):
-        raise ValueError(
-            f"expected a path with at most {_LONGEST_NAME} bytes in a name, got {shown(text)}"
-        )
+        raise ValueError(f"expected names of at most {_LONGEST_NAME} bytes, got {shown(text)}")
     if not os.path.exists(text):  # else it is a folder whose name is `~`
         text = os.path.expanduser(text)
     if os.path.exists(text) and not (os.path.isfile(text) or os.path.isdir(text)):

@@ -46,7 +46,7 @@ def run(
             check_flag_files(arguments)
             return flags.FLAGS([argv[0], *arguments])
         except (flags.Error, UserError) as error:
-            _fail(_in_words(error))
+            _exit(f"error: {_reword(error)}", 2)
         except SystemExit:  # after --help and its sisters, which absl ends with 1
             sys.exit(0)
 
@@ -60,13 +60,11 @@ def run(
             _check_arguments(argv[1:], positional)
             main(*argv[1:])
         except UserError as error:
-            _fail(str(error))
+            _exit(f"error: {error}", 2)
         except StoppedError as stopped:
-            print(f"{_command_name()}: {stopped}", file=sys.stderr)
-            sys.exit(stopped.status)
+            _exit(str(stopped), stopped.status)
         except KeyboardInterrupt:
-            print(f"{_command_name()}: interrupted", file=sys.stderr)
-            sys.exit(130)
+            _exit("interrupted", 130)
 
     # So that --help shows a command that another file starts, such as train.py in the root.
     module = sys.modules[main.__module__]
@@ -77,7 +75,7 @@ def run(
 
 
 def check_flag_files(arguments: Sequence[str], seen: tuple[str, ...] = ()) -> None:
-    """Checks the files that --flagfile names in arguments or lines, and those that these name.
+    """Checks the files that --flagfile names, and those that these name in turn.
 
     `seen` are the files that led here. Raises UserError if one is not text or names itself.
     """
@@ -90,9 +88,7 @@ def check_flag_files(arguments: Sequence[str], seen: tuple[str, ...] = ()) -> No
             path = arguments[position + 1] if position + 1 < len(arguments) else ""
         path = os.path.expanduser(path.strip())
         if path in seen:
-            raise UserError(
-                f"--flagfile: expected files that end, got {path!r}, which names itself"
-            )
+            raise UserError(f"--flagfile: expected files that end, got {path!r} in itself")
         check_flag_files(_read_flag_file(path), (*seen, path))
 
 
@@ -112,8 +108,8 @@ def _read_flag_file(path: str) -> list[str]:
     )
 
 
-def _in_words(error: Exception) -> str:
-    """Returns absl's complaint about flags in our words: what was expected, and what came."""
+def _reword(error: Exception) -> str:
+    """Returns absl's message about flags in our words: what was expected, and what came."""
     if isinstance(error, flags.UnrecognizedFlagError):
         found = re.search(r"Did you mean: (.*?) \?$", str(error))
         meant = f": did you mean --{found[1].replace(', ', ' or --')}?" if found else ": see --help"
@@ -164,10 +160,11 @@ def _cut(text: str) -> str:
     return text if len(text) <= 100 and text.isprintable() else shown(text)
 
 
-def _fail(message: str) -> NoReturn:
+def _exit(message: str, status: int) -> NoReturn:
+    name = _command_line().removeprefix("python ").removeprefix("-m ")
     lines = (line.strip() for line in message.splitlines())
-    print(f"{_command_name()}: error: {'; '.join(filter(None, lines))}", file=sys.stderr)
-    sys.exit(2)
+    print(f"{name}: {'; '.join(filter(None, lines))}", file=sys.stderr)
+    sys.exit(status)
 
 
 def _command_line() -> str:
@@ -176,7 +173,3 @@ def _command_line() -> str:
     if spec:
         return f"python -m {spec.name.removesuffix('.__main__')}"
     return f"python {os.path.basename(sys.argv[0])}"
-
-
-def _command_name() -> str:
-    return _command_line().removeprefix("python ").removeprefix("-m ")

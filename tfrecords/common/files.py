@@ -70,7 +70,7 @@ def copy_file(source: str, path: str) -> None:
 
 
 def check_file_place(path: str, argument: str) -> None:
-    """Checks, before the work that a file needs, that it can be written; writes nothing.
+    """Checks that a file can be written, before the work for it; writes nothing.
 
     Raises a UserError that begins with `argument` if its folder is missing or read-only, or
     something else than a file is there. Remote paths pass.
@@ -171,14 +171,14 @@ def remove(path: str) -> None:
 def temporary_folder() -> Iterator[str]:
     """Yields a folder below TMPDIR that is removed when the block ends.
 
-    It is locked until then. Folders that killed processes left behind are not, and are removed
-    now. Raises OSError if it cannot be made.
+    It is locked until then. Folders that killed processes left behind are removed first. Raises
+    OSError if it cannot be made.
     """
     parent = tempfile.gettempdir()
     for name in os.listdir(parent):
         left_over = os.path.join(parent, name)
         if name.startswith(_TEMPORARY):
-            # Another user's cannot be opened, nor removed.
+            # Another user's folder can be neither opened nor removed.
             with contextlib.suppress(BusyError), locked(left_over, "", make=False):
                 shutil.rmtree(left_over, ignore_errors=True)
     owner = os.getpid()
@@ -220,8 +220,7 @@ def locked(folder: str, busy: str, *, make: bool = True) -> Iterator[None]:
         yield
         return
     try:
-        # Whoever had the lock may have moved or removed the folder meanwhile.
-        if not _lock(descriptor) or not _is_at(descriptor, folder):
+        if not _lock(descriptor, folder):
             raise BusyError(busy)
         yield
     finally:
@@ -240,15 +239,13 @@ def _open(folder: str) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT)
 
 
-def _lock(descriptor: int) -> bool:
+def _lock(descriptor: int, folder: str) -> bool:
     try:
-        return lock_descriptor(descriptor, blocking=False)
+        if not lock_descriptor(descriptor, blocking=False):
+            return False
     except OSError:  # the file system has no locks
-        return True
-
-
-def _is_at(descriptor: int, folder: str) -> bool:
-    try:
+        pass
+    try:  # Whoever had the lock may have moved or removed the folder meanwhile.
         return os.name == "nt" or os.path.samestat(os.fstat(descriptor), os.stat(folder))
     except OSError:
         return False

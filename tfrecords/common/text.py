@@ -1,6 +1,7 @@
 """Text for people: amounts, and names of datasets, classes and files."""
 
 import collections
+import functools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ _MOST_LETTERS = 255
 _MOST_BYTES = 220  # file systems take 255, and files of a dataset add to the name
 _MOST_NAMES = 12  # in a message
 _LONGEST_SHOWN = 40
+_composed = functools.partial(unicodedata.normalize, "NFC")
 
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 # Slashes of both kinds, and what steers a terminal.
@@ -110,10 +112,6 @@ def describe_classes(names: Sequence[str], counts: Sequence[int] | np.ndarray) -
     if len(counts) > _MOST_NAMES:
         shown.append(f"… {len(counts):,} classes")
     return f"Classes: {len(counts):,}, {', '.join(shown)}"
-
-
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
 
 
 def _short(name: str) -> str:

@@ -21,7 +21,7 @@ from tfrecords.common import paths
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import check_regular_file, is_remote, read_bytes
 from tfrecords.common.text import as_file_name, as_text, counted, is_file_name
-from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME, read_details_file
+from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME, read_details
 from tfrecords.format.record import decode_record
 from tfrecords.format.record_file import FRAME_BYTES, BadRecordError, RecordFile, read_first_record
 from tfrecords.pickles.npy import parse_npy
@@ -85,7 +85,7 @@ def read_dataset_info(folder: str) -> DatasetInfo:
             "command again"
         )
     name, files = _group_files(folder, names)
-    details = read_details_file(paths.join(folder, JSON_NAME)) if JSON_NAME in names else {}
+    details = read_details(folder)
     if "files" in details:
         num_records = _check_sizes(folder, files, details["files"])
     else:

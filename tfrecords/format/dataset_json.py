@@ -1,4 +1,4 @@
-"""`dataset.json`, which tells what a dataset folder holds and what it was made of.
+"""`dataset.json`, which lists what a dataset folder holds and what it was made of.
 
 It holds:
 
@@ -12,11 +12,10 @@ It holds:
 """
 
 import json
-import re
-from typing import Any
+from typing import Any, TypeGuard
 
+from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.paths import read_whole
 from tfrecords.common.text import is_file_name, is_text
 
 JSON_NAME = "dataset.json"
@@ -26,27 +25,29 @@ JSON_VERSION = 2
 
 _MOST_BYTES = 2**25
 _MOST_PICTURES = 2**48
-_NEEDED = ("name", "num_images", "label_names", "files")
 
 
-def read_details_file(path: str) -> dict[str, Any]:
-    """Reads a local or remote `dataset.json`, and checks all that is made use of.
+def read_details(folder: str) -> dict[str, Any]:
+    """Reads and checks the `dataset.json` of a local or remote folder; empty if there is none.
 
-    Raises UserError if it is none, or of a newer version, or what it tells makes no sense.
+    Raises UserError if it is damaged, or of a newer version.
     """
-    text = read_whole(path, _MOST_BYTES)
+    path = paths.join(folder, JSON_NAME)
+    if not paths.exists(path):
+        return {}
+    text = paths.read_whole(path, _MOST_BYTES)
     try:
         details = json.loads(text)
         version = details["version"]
-        if _is_number(version) and version <= JSON_VERSION:
-            _check_values(details, version)
+        is_known = _is_number(version) and version in (1, JSON_VERSION)
+        if is_known:
+            _check_values(details)
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         reason = " ".join(f"{error!r:.200}".split())
         raise UserError(
             f"{path}: expected JSON of a dataset, got {reason}: make the dataset again"
         ) from error
-    # Version 1 told nothing of the files.
-    if not _is_number(version) or version not in (1, JSON_VERSION):
+    if not is_known:
         raise UserError(
             f"{path}: expected version {JSON_VERSION}, got {version!r:.40}: "
             "make the dataset again, or use a newer pgan-tf"
@@ -54,12 +55,16 @@ def read_details_file(path: str) -> dict[str, Any]:
     return details
 
 
-def _check_values(details: dict[str, Any], version: int) -> None:
+def is_digest(value: object) -> TypeGuard[str]:
+    """True for 64 hexadecimal digits."""
+    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
+
+
+def _check_values(details: dict[str, Any]) -> None:
     """Raises LookupError or TypeError for a value that is missing, or not what it should be."""
-    if version == JSON_VERSION:
-        for name in _NEEDED:
+    if details["version"] == JSON_VERSION:  # version 1 told nothing of the files
+        for name in ("name", "num_images", "label_names", "files"):
             details[name]
-    names, counts = details.get("label_names", []), details.get("label_counts", [])
     checks = {
         "name": is_file_name,
         "encoding": lambda value: value in ("png", "raw"),
@@ -77,6 +82,7 @@ def _check_values(details: dict[str, Any], version: int) -> None:
     for name, is_right in checks.items():
         if name in details and not is_right(details[name]):
             raise TypeError(f"{name}: {details[name]!r:.40}")
+    names, counts = details.get("label_names"), details.get("label_counts")
     if names and counts and len(names) != len(counts):
         raise TypeError(f"label_counts: {len(counts)} for {len(names)} classes")
     files = [entry["file"] for entry in details.get("files", [])]
@@ -97,14 +103,13 @@ def _is_resolution(value: Any) -> bool:
 
 
 def _is_entry(entry: Any) -> bool:
-    """True for what tells of a file: TFRecords, which have a resolution, or another."""
-    if not isinstance(entry, dict):
+    """True for what describes a file: TFRecords, which have a resolution, or labels."""
+    if not isinstance(entry, dict) or not is_file_name(entry.get("file")):
         return False
-    is_records = "resolution" in entry
+    is_records = "resolution" in entry or entry["file"].endswith(".tfrecords")
     return (
-        is_file_name(entry.get("file"))
-        and _is_number(entry.get("bytes"))
-        and (not is_records or _is_resolution(entry["resolution"]))
+        _is_number(entry.get("bytes"))
+        and (not is_records or _is_resolution(entry.get("resolution")))
         and (not is_records or _is_number(entry.get("records")))
-        and ("sha256" not in entry or bool(re.fullmatch("[0-9a-f]{64}", str(entry["sha256"]))))
+        and ("sha256" not in entry or is_digest(entry["sha256"]))
     )

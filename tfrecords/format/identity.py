@@ -1,13 +1,12 @@
-"""Which data these are, by what they hold: never by names, places or times of files.
+"""Which data these are, by what files hold: never by their names, places or times.
 
-Reading hundreds of gigabytes at each start would take hours, so digests are remembered in a
-folder that is only a cache: without it all is read again. An entry is found again by each file's
-size, inode and both its times. The time of the last change of the *inode* (ctime) is the
-system's own: `touch`, `cp -p` and `rsync -a`, which set the other one at will, move it on, and so
-does everything else that replaces or overwrites a file. What was changed less than two seconds
-before is not remembered, as another change in the same moment could not be told from it; nor is
-anything where there is no such time (Windows). Remote files (`gs://…`) have none either: there
-it is the path, the size, and the time of writing, which the storage sets and nobody else can.
+Reading hundreds of gigabytes at each start would take hours, so digests are cached in a folder.
+An entry is found by each file's size, inode and both its times. The change time of the *inode*
+(ctime) is the system's own: `touch`, `cp -p` and `rsync -a`, which set the other one at will, move
+it on, and so does everything else that replaces or overwrites a file. Files that changed less than
+two seconds ago are not cached, as a second change in the same moment would not show; nor is
+anything without such a time (Windows). Remote files (`gs://…`) have none either: there it is the
+path, the size, and the time of writing, which only the storage sets.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, TypeGuard
+from dataclasses import astuple, dataclass
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -31,13 +30,13 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.files import write_file
 from tfrecords.common.paths import is_remote, load_gfile
 from tfrecords.format.dataset_info import DatasetInfo
-from tfrecords.format.dataset_json import JSON_NAME, read_details_file
+from tfrecords.format.dataset_json import is_digest, read_details
 from tfrecords.format.record_file import RecordFile
 from tfrecords.pictures.source import OneHot, PictureOptions, Source, SourceFile, hash_rows
 
 _BLOCK_BYTES = 2**22
 _SETTLED_NANOSECONDS = 2 * 10**9
-_FILES_AT_A_TIME = 64  # read by a thread before it says how far it is
+_FILES_AT_A_TIME = 64  # of a thread
 _FOLDER = ".sha256"
 _UNREADABLE = "unreadable"
 
@@ -51,7 +50,7 @@ class DataIdentity:
     pictures: str = ""  # the largest pictures, with their labels if used, in any order
 
     def __post_init__(self) -> None:
-        for value in (self.files, self.labels, self.pictures):
+        for value in astuple(self):
             if value != "" and not is_digest(value):
                 raise ValueError(f"data: expected 64 hexadecimal digits, got {value!r:.40}")
 
@@ -63,26 +62,21 @@ class DataIdentity:
 def identify(info: DatasetInfo, resolution: int, memory: str, *, with_labels: bool) -> DataIdentity:
     """Returns a dataset's identity: of the pictures up to a resolution, and the labels if used.
 
-    It is in `dataset.json`; where that is missing, or tells nothing of the files, these are read,
+    It is in `dataset.json`; where that is missing, or does not list the files, these are read,
     once: see `digest_files` for `memory`. Raises UserError if one cannot be read.
     """
-    path = paths.join(info.folder, JSON_NAME)
-    details = read_details_file(path) if paths.exists(path) else {}
-    known = {entry["file"]: entry.get("sha256") for entry in details.get("files", ())}
+    details = read_details(info.folder)
+    known = {entry["file"]: entry.get("sha256", "") for entry in details.get("files", ())}
     content = details.get("content")
     content = content if isinstance(content, dict) else {}
     pictures = content.get("labelled" if with_labels else "pictures")
 
     def digest(files: list[str]) -> str:
-        found = (known.get(path.rsplit("/", 1)[1]) for path in files)
-        digests = [digest for digest in found if is_digest(digest)]
-        return combine(digests) if len(digests) == len(files) else digest_files(files, memory)
+        digests = [known.get(path.rsplit("/", 1)[1], "") for path in files]
+        return _combine(digests) if all(digests) else digest_files(files, memory)
 
-    records = [
-        path for side, its_paths in info.files.items() if side <= resolution for path in its_paths
-    ]
     return DataIdentity(
-        digest(records),
+        digest([path for side, some in info.files.items() if side <= resolution for path in some]),
         digest([info.labels_path]) if with_labels and info.labels_path else "",
         pictures if is_digest(pictures) else "",
     )
@@ -105,40 +99,43 @@ def compute_fingerprint(source: Source, options: PictureOptions, memory: str | N
         if not isinstance(one, SourceFile):
             identity.append(one)
         elif is_remote(one.path):
-            identity.append([one.path, one.size, one.time])
+            identity.append(astuple(one))
         else:
             identity.append("file")
             local.append(one.path)
     labels = None if source.labels is None else hash_rows(source.labels)
     files = digest_files(local, memory, skip_unreadable=True)
     values = [identity, files, options.to_json(), list(source.label_names), labels]
-    text = json.dumps(values, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def combine(digests: Iterable[str]) -> str:
-    """Returns one SHA-256 for those of several files, in order; 64 hexadecimal digits."""
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def digest_files(
     files: Sequence[str], memory: str | None = None, *, skip_unreadable: bool = False
 ) -> str:
-    """Returns `combine` of the SHA-256 of files, local or remote; shows a bar if that takes long.
+    """Returns one SHA-256 of files, local or remote, in order; shows a bar if that takes long.
 
-    `memory` is a folder to remember it in, such as the cache of datasets; None reads always.
+    `memory` is a folder to cache it in, such as the cache of datasets; None reads always.
     Raises UserError for a file that cannot be read, unless those are to be skipped.
     """
     key = _key(files) if memory else None
-    place = paths.join(paths.join(memory, _FOLDER), f"{key}.json") if memory and key else None
-    if place and (found := _recall(place)):
-        return found
+    if not memory or not key:
+        return _combine(_read_all(files, skip_unreadable))
+    folder = paths.join(memory, _FOLDER)
+    entry = paths.join(folder, f"{key}.json")
+    with contextlib.suppress(UserError, ValueError, LookupError, TypeError, RecursionError):
+        if is_digest(found := json.loads(paths.read_bytes(entry, 1000))["sha256"]):
+            return found
     digests = _read_all(files, skip_unreadable)
-    found = combine(digests)
+    combined = _combine(digests)
     # Not of files that changed while they were read.
-    if place and _UNREADABLE not in digests and key == _key(files):
-        _remember(place, found)
-    return found
+    if _UNREADABLE not in digests and key == _key(files):
+        # A folder that cannot be written, or a full disk, only makes the next start slower.
+        with contextlib.suppress(Exception):
+            load_gfile().makedirs(folder) if is_remote(folder) else os.makedirs(
+                folder, exist_ok=True
+            )
+            write_file(entry, (json.dumps({"sha256": combined}) + "\n").encode())
+    return combined
 
 
 def digest_in_any_order(files: Sequence[str], labels: OneHot | np.ndarray | None) -> dict[str, str]:
@@ -164,9 +161,8 @@ def digest_in_any_order(files: Sequence[str], labels: OneHot | np.ndarray | None
     return {"pictures": f"{pictures % 2**256:064x}", "labelled": f"{labelled % 2**256:064x}"}
 
 
-def is_digest(value: object) -> TypeGuard[str]:
-    """True for 64 hexadecimal digits."""
-    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
+def _combine(digests: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def _read_all(files: Sequence[str], skip_unreadable: bool) -> list[str]:
@@ -211,21 +207,6 @@ def _key(files: Sequence[str]) -> str | None:
             if os.name == "nt" or max(found.st_mtime_ns, found.st_ctime_ns) > newest:
                 return None
             rows.append([found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns])
-    except Exception:  # it is gone; whoever reads it says so
+    except Exception:  # it is missing; whoever reads it says so
         return None
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
-
-
-def _recall(place: str) -> str | None:
-    with contextlib.suppress(UserError, ValueError, LookupError, TypeError, RecursionError):
-        found = json.loads(paths.read_bytes(place, 1000))["sha256"]
-        return found if is_digest(found) else None
-    return None
-
-
-def _remember(place: str, digest: str) -> None:
-    # A folder that cannot be written, or a full disk, only makes the next start slower.
-    with contextlib.suppress(Exception):
-        folder = os.path.dirname(place)
-        load_gfile().makedirs(folder) if is_remote(place) else os.makedirs(folder, exist_ok=True)
-        write_file(place, (json.dumps({"sha256": digest}) + "\n").encode())

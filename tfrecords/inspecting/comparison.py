@@ -1,10 +1,9 @@
-"""Tells whether two datasets hold the same pictures: the command `compare`."""
+"""Whether two datasets hold the same pictures: the command `compare`."""
 
 import contextlib
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
@@ -30,46 +29,41 @@ class Comparison:
 def compare_datasets(folder_a: str, folder_b: str) -> Comparison:
     """Compares two datasets, whatever their encoding, their shards and their names.
 
-    Raises UserError if one of them is no whole dataset, or a picture cannot be read.
+    Raises UserError if one of them is not a whole dataset, or a picture cannot be read.
     """
     a, b = read_dataset_info(folder_a), read_dataset_info(folder_b)
-    differences = []
-    for what, of_a, of_b in (
+    count = min(a.num_images, b.num_images)
+    amounts = (
         ("pictures", a.num_images, b.num_images),
         ("channels", a.num_channels, b.num_channels),
         ("resolutions", *(f"{min(one.files)} to {max(one.files)} px" for one in (a, b))),
         ("numbers in a label", a.label_size, b.label_size),
-    ):
-        if of_a != of_b:
-            differences.append(f"{what}: {of_a} and {of_b}")
+    )
+    differences = [f"{what}: {of_a} and {of_b}" for what, of_a, of_b in amounts if of_a != of_b]
     if a.label_size == b.label_size:
-        differences += _compare_labels(a, b)
-    # Same files are the same pictures: only the others need to be decoded.
-    same_files = {
-        resolution: _equal_files(a.files[resolution], b.files[resolution])
-        for resolution in a.files.keys() & b.files.keys()
-    }
-    changed = sorted((r for r, same in same_files.items() if not same), reverse=True)
-    equal_pictures = a.num_channels == b.num_channels and bool(same_files)
+        differences += _compare_labels(a, b, count)
+    # Equal files hold equal pictures: only the others need to be decoded.
+    shared = sorted(a.files.keys() & b.files.keys(), reverse=True)
+    changed = [one for one in shared if not _equal_files(a.files[one], b.files[one])]
+    equal_pictures = a.num_channels == b.num_channels and bool(shared)
     if changed and equal_pictures:
-        found = _compare_pictures(a, b, changed)
+        found = _compare_pictures(a, b, changed, count)
         equal_pictures = not found
         differences += found
     labels_a, labels_b = ((one.labels_path,) if one.labels_path else () for one in (a, b))
-    equal_files = (
-        not changed and a.files.keys() == b.files.keys() and _equal_files(labels_a, labels_b)
-    )
-    num_images = min(a.num_images, b.num_images)
-    return Comparison(tuple(differences), num_images, equal_pictures, equal_files)
+    equal_files = a.files.keys() == b.files.keys() and _equal_files(labels_a, labels_b)
+    return Comparison(tuple(differences), count, equal_pictures, equal_files and not changed)
 
 
-def _compare_labels(a: DatasetInfo, b: DatasetInfo) -> list[str]:
+def _compare_labels(a: DatasetInfo, b: DatasetInfo, count: int) -> list[str]:
     differences = []
-    if a.label_names and b.label_names and a.label_names != b.label_names:
-        names = zip(a.label_names, b.label_names, strict=False)
-        index, pair = next(((i, p) for i, p in enumerate(names) if p[0] != p[1]), (0, ("", "")))
-        differences.append(f"names of the classes: class {index} is {pair[0]!r} and {pair[1]!r}")
-    count = min(a.num_images, b.num_images)
+    if a.label_names and b.label_names:
+        for index, names in enumerate(zip(a.label_names, b.label_names, strict=False)):
+            if names[0] != names[1]:
+                differences.append(
+                    f"names of the classes: class {index} is {names[0]!r} and {names[1]!r}"
+                )
+                break
     rows_a, rows_b = read_labels(a)[:count], read_labels(b)[:count]
     same = np.all((rows_a == rows_b) | (np.isnan(rows_a) & np.isnan(rows_b)), axis=1)
     if not same.all():
@@ -89,15 +83,16 @@ def _format_label(label: np.ndarray) -> str:
     return f"({shown}{', …' if len(label) > 4 else ''})"
 
 
-def _compare_pictures(a: DatasetInfo, b: DatasetInfo, resolutions: list[int]) -> list[str]:
-    """Compares the pictures that both have, at some resolutions."""
-    count = min(a.num_images, b.num_images)
+def _compare_pictures(
+    a: DatasetInfo, b: DatasetInfo, resolutions: list[int], count: int
+) -> list[str]:
+    """Compares the first `count` pictures at some resolutions; returns a line, or none."""
     with contextlib.ExitStack() as stack:
 
         def pictures_of(info: DatasetInfo, resolution: int) -> Pictures:
             return stack.enter_context(contextlib.closing(Pictures(info, resolution)))
 
-        pairs = {r: (pictures_of(a, r), pictures_of(b, r)) for r in resolutions}
+        pairs = {one: (pictures_of(a, one), pictures_of(b, one)) for one in resolutions}
 
         def compare(index: int) -> str | None:
             """Returns what differs at the first resolution that does."""
@@ -117,9 +112,9 @@ def _compare_pictures(a: DatasetInfo, b: DatasetInfo, resolutions: list[int]) ->
             return None
 
         first, num_different = None, 0
-        for found in map_in_threads(compare, count, resolutions[0], "compare"):
+        for found in filter(None, map_in_threads(compare, count, resolutions[0], "compare")):
             first = first or found
-            num_different += found is not None
+            num_different += 1
     if first is None:
         return []
     return [f"{first}; it is the first of {num_different:,} that differ, of {count:,}"]
@@ -133,7 +128,7 @@ def _equal_files(paths_a: tuple[str, ...], paths_b: tuple[str, ...]) -> bool:
 def _equal_bytes(path_a: str, path_b: str) -> bool:
     if paths.size(path_a) != paths.size(path_b):
         return False
-    with tf.io.gfile.GFile(path_a, "rb") as file_a, tf.io.gfile.GFile(path_b, "rb") as file_b:
+    with paths.open_file(path_a) as file_a, paths.open_file(path_b) as file_b:
         while data := file_a.read(_READ_BYTES):
             if data != file_b.read(_READ_BYTES):
                 return False

@@ -24,7 +24,7 @@ _MARGIN, _GAP = 20, 6
 _TITLE_SIZE, _LABEL_SIZE, _NOTE_SIZE = 20, 15, 12
 _MAX_LABEL_WIDTH = 180
 _MIN_ROW_HEIGHT = 96
-# Grey enough that white pictures, as of products and digits, show their edges.
+# Gray enough that white pictures, as of products and digits, show their edges.
 _BACKGROUND, _INK, _PALE_INK = (232, 234, 237), (32, 33, 36), (95, 99, 104)
 
 _DEFAULT_COUNT, _DEFAULT_COUNT_OF_CLASS = 64, 10
@@ -35,7 +35,7 @@ class Row:
     """A row of a sheet."""
 
     indices: tuple[int, ...]  # the numbers of its pictures
-    label: str | None = None  # at its left
+    label: str = ""  # at its left, of a class
     note: str = ""  # below the label
 
 
@@ -56,16 +56,12 @@ def show(folder: str, path: str, resolution: int | None = None, count: int | Non
     rows = _choose_rows(info, count)
     sheet, resolution = _draw(info, rows, resolution)
     data = encode_picture(np.asarray(sheet), path)
-    parent = path.rpartition("/")[0]
     with writing(path):
-        if parent:
-            tf.io.gfile.makedirs(parent)
+        tf.io.gfile.makedirs(path.rpartition("/")[0] or ".")
         with tf.io.gfile.GFile(path, "wb") as file:
             file.write(data)
     shown = sum(len(row.indices) for row in rows)
-    classes = ""
-    if rows[0].label is not None:
-        classes = f", {len(rows)} of {counted(info.label_size, 'class')}"
+    classes = f", {len(rows)} of {counted(info.label_size, 'class')}" if rows[0].label else ""
     return (
         f"{shown:,} of {counted(info.num_images, 'picture')} of {resolution} px{classes}, "
         f"{sheet.width} x {sheet.height} px"
@@ -98,11 +94,8 @@ def _choose_rows(info: DatasetInfo, count: int | None) -> list[Row]:
 def _draw(info: DatasetInfo, rows: list[Row], resolution: int | None) -> tuple[Image.Image, int]:
     """Returns a sheet, and the resolution of its pictures: the one given, or a fitting one."""
     columns = max(1, *(len(row.indices) for row in rows))
-    label_width = 0
-    if rows[0].label is not None:
-        label_width = 14 + math.ceil(
-            max(_font(_LABEL_SIZE).getlength(row.label or "") for row in rows)
-        )
+    widths = [math.ceil(_font(_LABEL_SIZE).getlength(row.label)) for row in rows if row.label]
+    label_width = 14 + max(widths) if widths else 0
     available = (_WIDTH - 2 * _MARGIN - label_width) / columns - _GAP
     if label_width:  # so that few pictures of many classes make no tower
         available = min(available, max(_MIN_ROW_HEIGHT, _HEIGHT / len(rows)))
@@ -111,8 +104,8 @@ def _draw(info: DatasetInfo, rows: list[Row], resolution: int | None) -> tuple[I
     scale = max(1, round(available / resolution))  # how often each pixel is repeated
     cell = resolution * scale
     pitch = max(cell, _LABEL_SIZE + _NOTE_SIZE if label_width else 0) + _GAP
-    pictures_told = counted(info.num_images, "picture")
-    title = f"{_in_ascii(info.name) or 'data set'}: {pictures_told}, {resolution} px"
+    name, pictures = _in_ascii(info.name) or "dataset", counted(info.num_images, "picture")
+    title = f"{name}: {pictures}, {resolution} px"
     title_width = math.ceil(_font(_TITLE_SIZE).getlength(title))
     top = _MARGIN + _TITLE_SIZE + 16
     width = max(label_width + columns * (cell + _GAP) - _GAP, title_width) + 2 * _MARGIN
@@ -125,15 +118,15 @@ def _draw(info: DatasetInfo, rows: list[Row], resolution: int | None) -> tuple[I
     sheet = Image.new("RGB", (width, height), _BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     draw.text((_MARGIN, _MARGIN - 4), title, _INK, _font(_TITLE_SIZE))
-    with contextlib.closing(Pictures(info, resolution)) as pictures:
+    with contextlib.closing(Pictures(info, resolution)) as images:
         for number, row in enumerate(rows):
             x, y = _MARGIN, top + number * pitch
-            if row.label is not None:
+            if row.label:
                 middle = y + (pitch - _GAP) // 2
                 draw.text((x, middle - 1), row.label, _INK, _font(_LABEL_SIZE), anchor="ls")
                 draw.text((x, middle + 3), row.note, _PALE_INK, _font(_NOTE_SIZE), anchor="lt")
             for column, index in enumerate(row.indices):
-                image = pictures.read(index).repeat(scale, axis=0).repeat(scale, axis=1)
+                image = images.read(index).repeat(scale, axis=0).repeat(scale, axis=1)
                 picture = Image.fromarray(image[:, :, 0] if info.num_channels == 1 else image)
                 sheet.paste(picture, (x + label_width + column * (cell + _GAP), y))
     return sheet, resolution
@@ -141,19 +134,18 @@ def _draw(info: DatasetInfo, rows: list[Row], resolution: int | None) -> tuple[I
 
 def _shorten(name: str) -> str:
     """Cuts a name that would take the pictures' room."""
-    font = _font(_LABEL_SIZE)
-    if font.getlength(name) <= _MAX_LABEL_WIDTH:
-        return name
-    while name and font.getlength(name + "...") > _MAX_LABEL_WIDTH:
+    font, whole = _font(_LABEL_SIZE), name
+    while name and font.getlength(name + "..." * (name != whole)) > _MAX_LABEL_WIDTH:
         name = name[:-1]
-    return name.rstrip() + "..."
+    return name if name == whole else name.rstrip() + "..."
 
 
 def _in_ascii(name: str) -> str:
     """Returns a name without accents, which Pillow's font lacks; "" if nothing legible is left."""
-    decomposed = unicodedata.normalize("NFKD", name)
-    letters = "".join(char for char in decomposed if not unicodedata.combining(char))
-    text = letters.encode("ascii", "replace").decode()
+    letters = (
+        char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char)
+    )
+    text = "".join(letters).encode("ascii", "replace").decode()
     return text if any(map(str.isalnum, text)) else ""
 
 

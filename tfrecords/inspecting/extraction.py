@@ -1,18 +1,17 @@
 """Pictures out of a dataset, into PNG files: the command `extract`."""
 
 import contextlib
-import os
 import re
 
 import tensorflow as tf
 
-from tfrecords.common import paths
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_folder
 from tfrecords.common.paths import writing
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info
 from tfrecords.inspecting.inspection import Pictures, class_names, map_in_threads
 from tfrecords.pictures.kinds import encode_picture
+from tfrecords.writing.out_folder import check_out_dir, normalize
 
 # What some file systems do not take in a name.
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
@@ -28,15 +27,15 @@ def extract(
     """Writes pictures as PNG files called by their numbers: all of them, or nothing.
 
     By default all, at the largest resolution; `indices` such as `0-99,150` chooses some. With
-    `by_class` each class gets a sub-folder with its name; pictures without a class stay outside.
+    `by_class` each class gets a subfolder with its name; pictures without a class stay outside.
     `tfrecords.create` makes the same pictures of these files. Returns how many were written.
 
     Raises UserError if `out_dir` is not empty, or there is no such dataset, resolution, picture,
     or with `by_class` there are no classes.
     """
-    _check_out_dir(out_dir)
+    check_out_dir(out_dir)
     info = read_dataset_info(folder)
-    out_dir = out_dir.rstrip("/") if "://" in out_dir else os.path.abspath(out_dir)
+    out_dir = normalize(out_dir)
     digits = max(6, len(str(info.num_images - 1)))  # so that names sort like numbers
     with contextlib.closing(Pictures(info, resolution or info.resolution)) as pictures:
         chosen = parse_indices(indices, info.num_images)
@@ -53,7 +52,7 @@ def extract(
                 tf.io.gfile.makedirs(tf.io.gfile.join(partial_dir, name))
             for _ in map_in_threads(write, len(chosen), pictures.shape[0], "extract"):
                 pass
-            _check_out_dir(out_dir)  # another process may have made it meanwhile
+            check_out_dir(out_dir)  # another process may have made it meanwhile
     return len(chosen)
 
 
@@ -76,16 +75,6 @@ def parse_indices(text: str | None, count: int) -> list[int]:
             raise UserError(f"indices: expected numbers from 0 to {count - 1}, got {last}")
         chosen.update(range(first, last + 1))
     return sorted(chosen)
-
-
-def _check_out_dir(out_dir: str) -> None:
-    if not out_dir:
-        raise UserError("out: expected a folder to make, got an empty name")
-    if paths.exists(out_dir) and (not paths.is_folder(out_dir) or paths.list_names(out_dir)):
-        raise UserError(
-            f"{out_dir}: expected a new or empty folder, it holds files or is one: "
-            "take another name"
-        )
 
 
 def _class_folders(info: DatasetInfo) -> list[str]:

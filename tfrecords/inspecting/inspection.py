@@ -4,9 +4,7 @@ What the commands of `tfrecords.inspect` have in common, and the command `summar
 """
 
 import bisect
-import contextlib
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -19,14 +17,14 @@ from tfrecords.common import paths
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted, size_in_words
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info
-from tfrecords.format.dataset_json import JSON_NAME, read_details_file
+from tfrecords.format.dataset_json import JSON_NAME, read_details
 from tfrecords.format.record import decode_record
 from tfrecords.format.record_file import BadRecordError, RecordFile
 
 T = TypeVar("T")
 
-# The pictures of a thread's task have about so many pixels, so that the bar moves often, but
-# there are no more than so many.
+# The pictures of a thread's task: about so many pixels, so that the bar moves often, and at most
+# so many pictures.
 _TASK_PIXELS = 2**22
 _TASK_PICTURES = 1024
 
@@ -46,8 +44,6 @@ class Pictures:
         self.shape = (resolution, resolution, info.num_channels)
         self._files = [RecordFile(path, n) for path, n in zip(names, counts, strict=True)]
         self._ends = np.cumsum([len(file) for file in self._files]).tolist()
-        # A remote file has one position, which every reader moves.
-        self._lock = threading.Lock() if "://" in names[0] else contextlib.nullcontext()
 
     def __len__(self) -> int:
         """The number of pictures."""
@@ -58,8 +54,7 @@ class Pictures:
         file = bisect.bisect_right(self._ends, index)
         first = self._ends[file - 1] if file else 0
         try:
-            with self._lock:
-                return self._files[file].read(index - first)
+            return self._files[file].read(index - first)
         except (OSError, tf.errors.OpError) as error:
             raise BadRecordError(f"{self._files[file].path}: {error}") from error
 
@@ -112,12 +107,6 @@ def map_in_threads(
         executor.shutdown(cancel_futures=True)
 
 
-def read_details(folder: str) -> dict[str, Any]:
-    """Returns what `dataset.json` says, if there is one. Raises UserError if it is no such file."""
-    path = paths.join(folder, JSON_NAME)
-    return read_details_file(path) if paths.exists(path) else {}
-
-
 def class_names(info: DatasetInfo) -> tuple[str, ...]:
     """Returns what the classes are called; their numbers where they have no names."""
     digits = len(str(max(0, info.label_size - 1)))
@@ -126,18 +115,16 @@ def class_names(info: DatasetInfo) -> tuple[str, ...]:
 
 def summarize(folder: str) -> dict[str, Any]:
     """Tells what a dataset holds, as values for JSON. Raises UserError if it is not whole."""
-    info = read_dataset_info(folder)
-    details = read_details(folder)
+    info, details = read_dataset_info(folder), read_details(folder)
     classes = read_classes(info)
     resolutions = [
         {"resolution": resolution, "files": len(names), "bytes": sum(map(paths.size, names))}
         for resolution, names in info.files.items()
     ]
-    counted_classes = []
+    counts: dict[str, int] = {}
     if classes is not None:
-        counts = np.bincount(classes[classes >= 0], minlength=info.label_size).tolist()
-        for name, count in zip(class_names(info), counts, strict=True):
-            counted_classes.append({"name": name, "pictures": count})
+        numbers = np.bincount(classes[classes >= 0], minlength=info.label_size).tolist()
+        counts = dict(zip(class_names(info), numbers, strict=True))
     return {
         "folder": folder,
         "name": info.name,
@@ -149,7 +136,7 @@ def summarize(folder: str) -> dict[str, Any]:
         "bytes": sum(row["bytes"] for row in resolutions),
         "resolutions": resolutions,
         "label_size": info.label_size,
-        "classes": counted_classes,
+        "classes": [{"name": name, "pictures": count} for name, count in counts.items()],
     }
 
 
@@ -157,29 +144,26 @@ def format_summary(summary: dict[str, Any]) -> str:
     """Returns `summarize`'s values as text for people."""
     files = sum(row["files"] for row in summary["resolutions"])
     rejected, classes = summary["num_rejected"], summary["classes"]
-    labels = "none"
-    if summary["label_size"]:
-        kind = "classes" if classes else "numbers for each picture"
-        labels = f"{summary['label_size']:,} {kind}"
+    kind = "classes" if classes else "numbers for each picture"
     lines = [
         ("name", summary["name"]),
         ("source", summary["source"] or f"unknown (no {JSON_NAME})"),
         ("pictures", f"{summary['num_pictures']:,}"),
         ("rejected", "unknown" if rejected is None else f"{rejected:,}"),
-        ("channels", {1: "1 (grey)", 3: "3 (RGB)"}[summary["num_channels"]]),
+        ("channels", {1: "1 (gray)", 3: "3 (RGB)"}[summary["num_channels"]]),
         ("encoding", summary["encoding"]),
         ("size", f"{size_in_words(summary['bytes'])} in {counted(files, 'file')}"),
-        ("labels", labels),
+        ("labels", f"{summary['label_size']:,} {kind}" if summary["label_size"] else "none"),
     ]
     text = "\n".join(f"{name:10}{value}" for name, value in lines)
-    table = [("resolution", "files", "size")]
-    for row in reversed(summary["resolutions"]):
-        resolution = f"{row['resolution']} px"
-        table.append((resolution, f"{row['files']:,}", size_in_words(row["bytes"])))
-    text += "\n\n" + _format_table(table)
+    rows = [
+        (f"{row['resolution']} px", f"{row['files']:,}", size_in_words(row["bytes"]))
+        for row in reversed(summary["resolutions"])
+    ]
+    text += "\n\n" + _format_table([("resolution", "files", "size"), *rows])
     if classes:
-        rows = [(row["name"], f"{row['pictures']:,}") for row in classes[:_CLASSES_IN_TABLE]]
-        text += "\n\n" + _format_table([("class", "pictures"), *rows])
+        shown = [(row["name"], f"{row['pictures']:,}") for row in classes[:_CLASSES_IN_TABLE]]
+        text += "\n\n" + _format_table([("class", "pictures"), *shown])
     if len(classes) > _CLASSES_IN_TABLE:
         text += f"\n… and {len(classes) - _CLASSES_IN_TABLE:,} more; --json lists all"
     return text

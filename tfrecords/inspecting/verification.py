@@ -7,16 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.paths import check_regular_file, read_whole
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info, read_labels
-from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME
+from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME, read_details
 from tfrecords.format.record_file import BadRecordError, RecordFile
-from tfrecords.inspecting.inspection import Pictures, map_in_threads, read_details
+from tfrecords.inspecting.inspection import Pictures, map_in_threads
 from tfrecords.pictures.images import build_pyramid
 
 _READ_BYTES = 2**22
@@ -26,10 +24,10 @@ _MOST_REJECTED_BYTES = 2**29  # lines on five million pictures
 def find_problems(folder: str) -> Iterator[str]:
     """Looks for everything that is wrong with a dataset; yields a line each, as it is found.
 
-    That is: files that are missing, cut or not those that `dataset.json` tells of, records that
-    are damaged or of another size, pictures that are not the averages of the largest, and labels
-    that are not numbers or of other classes than `dataset.json` counts. Where whole files are
-    missing or cut, all such are found, but pictures are not compared.
+    That is: files that are missing, cut or not those of `dataset.json`, records that are damaged
+    or of another size, pictures that are not the averages of the largest, and labels that are not
+    numbers or of other classes than `dataset.json` counts. Where whole files are missing or cut,
+    all such are found, but pictures are not compared.
 
     Raises UserError if the folder, local or remote, is no dataset, or its parts do not match.
     """
@@ -46,8 +44,8 @@ def find_problems(folder: str) -> Iterator[str]:
             yield problem
         if not found:
             raise
-        told = (posixpath.basename(problem.split(": ")[0]) for problem in found)
-        if not any(name in str(error) for name in told):
+        named = (posixpath.basename(problem.split(": ")[0]) for problem in found)
+        if not any(name in str(error) for name in named):
             yield str(error)
         return
     yield from _check_details(info, details)
@@ -81,7 +79,7 @@ def _check_files(folder: str, details: dict[str, Any]) -> Iterator[str]:
         for entry in listed:
             path = paths.join(folder, entry["file"])
             if entry["file"] not in present:
-                yield f"{path}: missing, {JSON_NAME} tells of it"
+                yield f"{path}: missing, {JSON_NAME} lists it"
             elif (size := paths.size(path)) != entry["bytes"]:
                 yield f"{path}: expected {entry['bytes']:,} bytes, got {size:,}"
             elif "sha256" in entry and (digest := _sha256(path, bar)) != entry["sha256"]:
@@ -108,9 +106,8 @@ def _check_unlisted_files(folder: str, details: dict[str, Any]) -> Iterator[str]
 
 
 def _sha256(path: str, bar: tqdm) -> str:
-    check_regular_file(path)
     digest = hashlib.sha256()
-    with tf.io.gfile.GFile(path, "rb") as file:
+    with paths.open_file(path) as file:
         while data := file.read(_READ_BYTES):
             digest.update(data)
             bar.update(len(data))
@@ -131,7 +128,7 @@ def _check_details(info: DatasetInfo, details: dict[str, Any]) -> Iterator[str]:
             yield f"{path}: {name} is {expected}, the files hold {value}"
     path, count = paths.join(info.folder, REJECTED_NAME), 0
     if paths.exists(path):
-        count = read_whole(path, _MOST_REJECTED_BYTES).count(b"\n")
+        count = paths.read_whole(path, _MOST_REJECTED_BYTES).count(b"\n")
     if count != details.get("num_rejected", count):
         yield f"{path}: expected {details['num_rejected']:,} lines, got {count:,}"
 
@@ -139,7 +136,7 @@ def _check_details(info: DatasetInfo, details: dict[str, Any]) -> Iterator[str]:
 def _check_labels(info: DatasetInfo, details: dict[str, Any]) -> Iterator[str]:
     if info.labels_path is None:
         if details.get("label_counts"):
-            yield f"{info.folder}: the labels are missing, {JSON_NAME} tells of some"
+            yield f"{info.folder}: the labels are missing, {JSON_NAME} counts them"
         return
     labels = read_labels(info)
     for row in np.flatnonzero(~np.isfinite(labels).all(axis=1)):
@@ -160,11 +157,10 @@ def _check_pictures(info: DatasetInfo, levels: dict[int, Pictures]) -> Iterator[
             which = f"picture {index} at {resolution} px"
             try:
                 encoding, images[resolution] = pictures.decode(index)
+                if encoding != info.encoding:
+                    problems.append(f"{which}: expected {info.encoding}, got {encoding}")
             except ValueError as error:  # BadRecordError, too
                 problems.append(f"{which}: {error}")
-                continue
-            if encoding != info.encoding:
-                problems.append(f"{which}: expected {info.encoding}, got {encoding}")
         if info.resolution not in images:  # nothing to compare with
             return problems
         expected = build_pyramid(images[info.resolution])

@@ -12,7 +12,7 @@ import PIL
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_file, write_file
-from tfrecords.format.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME, read_details_file
+from tfrecords.format.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME, read_details
 from tfrecords.format.identity import digest_in_any_order
 from tfrecords.pictures.source import OneHot, PictureOptions, Source, row_blocks
 
@@ -50,13 +50,17 @@ class Conversion:
             "pixels": _PIXELS,
         }
 
-    def made(self, folder: str) -> bool:
+    def is_made(self, folder: str) -> bool:
         """True if a local folder holds a finished dataset of this conversion."""
         try:
-            details = read_details_file(os.path.join(folder, JSON_NAME))
+            details = read_details(folder)
         except UserError:
             return False
         return all(details.get(name) == value for name, value in self._details().items())
+
+    def all_rejected(self, rejected: Sequence[tuple[int, str, str]]) -> list[tuple[str, str]]:
+        """Returns (name, reason) of the source's rejected pictures, and these."""
+        return [*self.source.rejected, *((name, reason) for _, name, reason in rejected)]
 
     def write_rest(
         self, folder: str, files: list[dict[str, Any]], rejected: Sequence[tuple[int, str, str]]
@@ -64,44 +68,38 @@ class Conversion:
         """Writes labels, the list of rejected pictures, and `dataset.json` last.
 
         `files` are the entries of the TFRecords in `dataset.json`; `rejected` are the pictures
-        left out while converting: (index in the source, name, reason).
+        skipped while converting: (index in the source, name, reason).
         """
-        source = self.source
-        order = self.order()
+        source, order = self.source, self.order()
         kept = order[~np.isin(order, [index for index, _, _ in rejected])]
-        largest = [
-            os.path.join(folder, one["file"])
-            for one in files
-            if one["resolution"] == self.options.resolution
-        ]
-        labels: OneHot | np.ndarray | None = None
-        if isinstance(source.labels, OneHot):
-            labels = OneHot(source.labels.classes[kept], source.labels.num_classes)
-        elif source.labels is not None:
-            labels = source.labels[kept].astype(np.float32)
+        largest = [one["file"] for one in files if one["resolution"] == self.options.resolution]
         resolutions = sorted({one["resolution"] for one in files})
+        labels = source.labels
+        if isinstance(labels, OneHot):
+            labels = OneHot(labels.classes[kept], labels.num_classes)
+        elif labels is not None:
+            labels = labels[kept].astype(np.float32)
         if labels is not None:
             files = [*files, _write_labels(folder, f"{source.name}-rxx.labels", labels)]
-        lines = [*source.rejected, *((name, reason) for _, name, reason in rejected)]
-        if lines:
-            listed = [{"picture": name, "reason": reason} for name, reason in lines]
-            text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in listed)
-            _write_text(os.path.join(folder, REJECTED_NAME), text)
+        listed = self.all_rejected(rejected)
+        if listed:
+            rows = ({"picture": name, "reason": reason} for name, reason in listed)
+            lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            _write_text(folder, REJECTED_NAME, "".join(lines))
         details = {
             **self._details(),
             "name": source.name,
             "num_images": len(kept),
-            "num_rejected": len(lines),
+            "num_rejected": len(listed),
             "resolutions": resolutions,
             "num_channels": self.options.num_channels,
             "label_names": list(source.label_names),
             "label_counts": [] if labels is None else _count_classes(labels),
             "source": source.description,
-            "content": digest_in_any_order(largest, labels),
+            "content": digest_in_any_order([os.path.join(folder, one) for one in largest], labels),
             "files": files,
         }
-        text = json.dumps(details, indent=2, ensure_ascii=False) + "\n"
-        _write_text(os.path.join(folder, JSON_NAME), text)
+        _write_text(folder, JSON_NAME, json.dumps(details, indent=2, ensure_ascii=False) + "\n")
 
     def _details(self) -> dict[str, Any]:
         return {
@@ -136,6 +134,6 @@ def _write_labels(folder: str, name: str, labels: OneHot | np.ndarray) -> dict[s
     return {"file": name, "bytes": os.path.getsize(path), "sha256": digest}
 
 
-def _write_text(path: str, text: str) -> None:
+def _write_text(folder: str, name: str, text: str) -> None:
     # File names need not be text: bytes that are no UTF-8 come back as they were.
-    write_file(path, text.encode("utf-8", "surrogateescape"))
+    write_file(os.path.join(folder, name), text.encode("utf-8", "surrogateescape"))

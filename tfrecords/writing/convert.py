@@ -25,24 +25,19 @@ from tfrecords.format.record_file import frame
 from tfrecords.pictures.images import build_pyramid, prepare_picture
 from tfrecords.pictures.source import PictureOptions, Reader
 
-# Chunks for each process that are being converted or wait for their turn to be written.
+# For each process: chunks that are being converted, or wait for their turn to be written.
 _CHUNKS_IN_FLIGHT = 3
 
 
-@dataclass(frozen=True)
-class Task:
-    """A chunk to convert."""
-
-    start: int  # the position of its first picture in the dataset's order
-    indices: Sequence[int]  # of its pictures in the source
-    names: Sequence[str]  # what to call each of them
+# A chunk to convert: each picture's index in the source, and its name.
+Task = Sequence[tuple[int, str]]
 
 
 @dataclass(frozen=True)
 class Chunk:
     """A chunk, converted."""
 
-    task: Task
+    num_pictures: int
     frames: dict[int, list[bytes]]  # resolution to records, as they stand in a file, in order
     rejected: list[tuple[int, str, str]]  # without records: (index in the source, name, reason)
     notes: list[tuple[str, str]]  # what is doubtful about others: (name, note)
@@ -50,8 +45,8 @@ class Chunk:
 
 def convert_task(read: Reader, options: PictureOptions, encoding: str, task: Task) -> Chunk:
     """Reads and converts the pictures of one chunk, in order."""
-    chunk = Chunk(task, {}, [], [])
-    for index, name in zip(task.indices, task.names, strict=True):
+    chunk = Chunk(len(task), {}, [], [])
+    for index, name in task:
         notes: list[str] = []
         try:
             image = prepare_picture(read(index), options, name, notes.append)
@@ -75,8 +70,8 @@ def convert_all(
     """Converts chunks and yields them in order; close it to end the processes.
 
     `open_reader` is a source's `open`. Only a few more tasks are taken than chunks are yielded, so
-    that memory does not grow with the number of pictures. With `processes` 1 no other process
-    is started. Raises UserError if a process dies.
+    that memory does not grow with the number of pictures. With `processes` 1 this process
+    converts. Raises UserError if another dies.
     """
     if processes == 1:
         read = open_reader()
@@ -102,7 +97,7 @@ def convert_all(
         for future in waiting:
             future.cancel()
         for process, _ in workers:
-            process.kill()  # they are idle, or at work that nobody wants any more
+            process.kill()  # it is idle, or at work that nobody wants any more
         threads.shutdown()
         for process, connection in workers:
             process.join()
@@ -112,10 +107,10 @@ def convert_all(
 def _start_worker(setup: bytes) -> tuple[BaseProcess, Connection]:
     spawn = multiprocessing.get_context("spawn")
     connection, its_connection = spawn.Pipe()
-    process = spawn.Process(target=_work, args=(its_connection, setup), daemon=True)
-    with _without_main(setup):
-        process.start()
-    its_connection.close()  # the process has its own: when it dies, ours ends
+    with its_connection:  # the process has its own: when it dies, ours ends
+        process = spawn.Process(target=_work, args=(its_connection, setup), daemon=True)
+        with _without_main(setup):
+            process.start()
     return process, connection
 
 
@@ -126,9 +121,9 @@ def _convert_elsewhere(idle: queue.SimpleQueue[Connection], task: Task) -> Chunk
         answer = connection.recv()
     except (EOFError, OSError) as error:
         raise UserError(
-            "a process that converts pictures died, out of memory or of a picture that crashes "
-            f"its decoder, between {task.names[0]} and {task.names[-1]}: give the same command "
-            "again to go on, with fewer --processes or without that picture"
+            "a worker process died, out of memory or of a picture that crashes its decoder, "
+            f"between {task[0][1]} and {task[-1][1]}: run the same command again to resume, "
+            "with fewer --processes or without that picture"
         ) from error
     finally:
         idle.put(connection)
@@ -159,9 +154,9 @@ def _work(connection: Connection, setup: bytes) -> None:
 
 @contextlib.contextmanager
 def _without_main(setup: bytes) -> Iterator[None]:
-    """Keeps a process that starts from importing the command, and TensorFlow with it.
+    """Keeps a starting process from importing the main module, and TensorFlow with it.
 
-    It would import the parent's main module. Only sources that are defined there need that.
+    Only sources that are defined there need it.
     """
     if b"__main__" in setup:
         yield

@@ -1,14 +1,16 @@
-"""The journal of a conversion: what is safely on the disk, so that it can go on from there.
+"""The journal of a conversion: what is safely on disk, so that it can be resumed.
 
-The first line is the key of the conversion, all that decides the files' bytes. Each other line
-tells what one more chunk of pictures added. A line counts when it is whole, and what it tells of
-was on the disk before it was written. The folder is locked, so that no two processes write it.
+The first line is the key of the conversion: all that decides the files' bytes. Each other line
+tells what one more chunk of pictures added, and is written once that is on disk. A line that is
+cut does not count. The folder is locked, so that no two processes write it.
 """
 
 import contextlib
 import json
 import os
-from typing import Any, Self
+from collections.abc import Iterator
+from io import FileIO
+from typing import Any
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import locked
@@ -18,65 +20,48 @@ from tfrecords.format.dataset_json import JOURNAL_NAME
 
 
 class Journal:
-    """An open, locked journal."""
+    """An open journal; see `open_journal`."""
 
     restarted = ""  # why what was there before cannot be used
 
-    def __init__(self, folder: str, key: dict[str, Any]) -> None:
-        """Opens the journal of a local folder, made if need be, for a conversion with this key.
-
-        What the folder holds of another conversion is removed. Raises BusyError if another
-        process has it open, and UserError if it holds files, but not those of a conversion.
-        """
-        self._folder = folder
+    def __init__(self, folder: str, key: dict[str, Any], file: FileIO) -> None:
+        self.folder = folder
         self._key = key
-        os.makedirs(folder, exist_ok=True)
-        path = os.path.join(folder, JOURNAL_NAME)
-        check_regular_file(path)
-        foreign = sorted(os.listdir(folder))
-        if foreign and not os.path.exists(path):
-            raise UserError(
-                f"{folder}: expected an unfinished conversion, found {foreign[0]}: "
-                "move it away or take another name for the data set"
-            )
-        with contextlib.ExitStack() as stack:
-            busy = "another process is converting into it: wait for it, or take another name"
-            stack.enter_context(locked(folder, f"{folder}: {busy}"))
-            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - kept open
-            stack.callback(self.close)
-            self._forget()
-            self._read()
-            self._until_the_end = stack.pop_all()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._until_the_end.close()
-
-    def close(self) -> None:
-        """Closes the file, but keeps the lock: some systems move no folder with an open file."""
-        self._file.close()
+        self._file = file
+        self._clear()
+        lines, num_bytes = read_lines(folder)
+        if not lines:
+            self.restart("")
+        elif _without_name(lines[0].get("key")) != _without_name(key):
+            self.restart("it is of a conversion of other pictures or with other options")
+        else:
+            file.truncate(num_bytes)
+            for line in lines[1:]:
+                self._add(line)
 
     def append(
         self, position: int, files: dict[str, tuple[int, int]], rejected: list[tuple[int, str, str]]
     ) -> None:
-        """Adds a chunk whose records are on the disk; the next one begins at `position`."""
+        """Adds a chunk whose records are on disk; the next one starts at `position`."""
         line = {"next": position, "files": files, "rejected": rejected}
         self._write(line)
         self._add(line)
 
     def restart(self, reason: str) -> None:
         """Forgets everything, and removes all other files of the folder."""
-        for name in os.listdir(self._folder):
+        for name in os.listdir(self.folder):
             if name != JOURNAL_NAME:
-                os.remove(os.path.join(self._folder, name))
+                os.remove(os.path.join(self.folder, name))
         self._file.truncate(0)
         self._write({"key": self._key})
-        self._forget()
+        self._clear()
         self.restarted = reason
 
-    def _forget(self) -> None:
+    def close(self) -> None:
+        """Closes the file, but keeps the lock: some systems move no folder with an open file."""
+        self._file.close()
+
+    def _clear(self) -> None:
         self.position = 0  # how many pictures of the dataset's order are converted
         self.files: dict[str, tuple[int, int]] = {}  # name to (bytes, records)
         self.rejected: list[tuple[int, str, str]] = []  # (index in the source, name, reason)
@@ -87,31 +72,36 @@ class Journal:
         self.rejected += [tuple(one) for one in line["rejected"]]
 
     def _write(self, line: dict[str, Any]) -> None:
-        write_all(self._file.fileno(), json.dumps(line, sort_keys=True).encode() + b"\n")
+        write_all(self._file, json.dumps(line, sort_keys=True).encode() + b"\n")
         os.fsync(self._file.fileno())
 
-    def _read(self) -> None:
-        lines, num_bytes = read_lines(self._folder)
-        if not lines:
-            self.restart("")
-        elif _without_name(lines[0].get("key")) != _without_name(self._key):
-            self.restart("it was left by a conversion of other pictures or with other options")
-        else:
-            self._file.truncate(num_bytes)
-            for line in lines[1:]:
-                self._add(line)
 
+@contextlib.contextmanager
+def open_journal(folder: str, key: dict[str, Any]) -> Iterator[Journal]:
+    """Opens and locks the journal of a local folder, made if missing, for a conversion's key.
 
-def _without_name(key: Any) -> Any:
-    """Returns a key without the dataset's name, which was in it when it was OUT's."""
-    return {**key, "name": None} if isinstance(key, dict) else key
+    Whatever the folder holds of another conversion is removed. Raises BusyError if another
+    process has it open, and UserError if it holds files that are not a conversion's.
+    """
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, JOURNAL_NAME)
+    check_regular_file(path)
+    foreign = sorted(os.listdir(folder))
+    if foreign and not os.path.exists(path):
+        raise UserError(
+            f"{folder}: expected an unfinished conversion, found {foreign[0]}: move it away or "
+            "choose another name for the dataset"
+        )
+    busy = "another process is converting into it: wait for it, or choose another name"
+    with locked(folder, f"{folder}: {busy}"), FileIO(path, "a") as file:
+        yield Journal(folder, key, file)
 
 
 def read_lines(folder: str) -> tuple[list[dict[str, Any]], int]:
-    """Reads the whole lines of a folder's journal, and how many bytes they are.
+    """Reads the intact lines of a folder's journal, and how many bytes they are.
 
-    A line that is cut or damaged does not count, and neither do those after it. Raises UserError
-    for a pipe or a device.
+    A line that is cut or damaged does not count, nor do those after it. Raises UserError for a
+    pipe or a device.
     """
     path = os.path.join(folder, JOURNAL_NAME)
     check_regular_file(path)
@@ -133,8 +123,20 @@ def read_lines(folder: str) -> tuple[list[dict[str, Any]], int]:
     return lines, num_bytes
 
 
+def write_all(file: FileIO, data: bytes) -> None:
+    """Writes all the bytes to a file without a buffer, which may take some at a time."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def _without_name(key: Any) -> Any:
+    """Returns a key without the dataset's name, which older versions took from OUT."""
+    return {**key, "name": None} if isinstance(key, dict) else key
+
+
 def _check_line(line: dict[str, Any], position: int) -> None:
-    """Raises something if a line does not tell of a chunk after `position`."""
+    """Raises something unless a line tells of a chunk after `position`."""
     numbers = [line["next"] - position]
     for name, (num_bytes, num_records) in line["files"].items():
         if not is_file_name(name):
@@ -146,10 +148,3 @@ def _check_line(line: dict[str, Any], position: int) -> None:
         numbers.append(index)
     if not all(type(number) is int and 0 <= number < 2**63 for number in numbers):
         raise ValueError(numbers)
-
-
-def write_all(file: int, data: bytes) -> None:
-    """Writes all the bytes to a file descriptor."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(file, view) :]

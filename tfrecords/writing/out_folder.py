@@ -17,7 +17,7 @@ from tfrecords.pictures.source import PictureOptions
 def normalize(out_dir: str) -> str:
     """Returns a folder's absolute path, without a slash at its end."""
     if not is_text(out_dir):  # TensorFlow could not open what is in it
-        raise UserError(f"{as_text(out_dir)}: expected a name in UTF-8: take another name")
+        raise UserError(f"{as_text(out_dir)}: expected a name in UTF-8: choose another name")
     return out_dir.rstrip("/") if is_remote(out_dir) else os.path.abspath(out_dir)
 
 
@@ -29,20 +29,18 @@ def check_out_dir(out_dir: str) -> None:
     if not paths.exists(out_dir) and not os.path.islink(out_dir):
         return
     if not paths.is_folder(out_dir):
-        raise UserError(f"{out_dir}: expected a folder to make, found a file: take another name")
+        raise UserError(f"{out_dir}: expected a folder to make, found a file: choose another name")
     if paths.list_names(out_dir):
         raise UserError(
-            f"{out_dir}: expected a new or empty folder, it holds files: "
-            "remove it or take another name"
+            f"{out_dir}: expected a new or empty folder, it holds files: remove it or choose "
+            "another name"
         )
 
 
 def record_bytes(options: PictureOptions) -> int:
     """Returns an upper bound for the uncompressed records of one picture, in bytes."""
     overhead = 64  # of a frame and a message
-    return sum(
-        options.num_channels * resolution**2 + overhead for resolution in resolutions(options.side)
-    )
+    return sum(options.num_channels * side**2 + overhead for side in resolutions(options.side))
 
 
 def estimate_bytes(num_pictures: int, options: PictureOptions, encoding: str) -> int:
@@ -68,7 +66,7 @@ def check_free_disk(needed: int, out_dir: str, partial: str) -> None:
     if disk.free < needed and disk.total:  # else it is none, such as /proc
         raise UserError(
             f"{out_dir}: expected {size_in_words(needed)} of free disk, got "
-            f"{size_in_words(disk.free)}: make room or take a lower resolution"
+            f"{size_in_words(disk.free)}: make room or choose a lower resolution"
         )
 
 

@@ -32,9 +32,9 @@ class Shards:
         shard_bytes: int,
         found: dict[str, tuple[int, int]],
     ) -> None:
-        """Goes on where a conversion ended.
+        """Resumes where a conversion ended.
 
-        A record that would make a file larger than `shard_bytes` begins another. `found` is what
+        A record that would make a file larger than `shard_bytes` starts another. `found` is what
         a journal tells of files: name to (bytes, records). What a file has more is cut off.
         Raises ValueError if one is missing, or holds less.
         """
@@ -56,7 +56,7 @@ class Shards:
         for resolution, records in frames.items():
             for record in records:
                 shard = self._shard_for(resolution, len(record))
-                write_all(self._files[resolution].fileno(), record)
+                write_all(self._files[resolution], record)
                 shard.hash.update(record)
                 shard.bytes += len(record)
                 shard.records += 1
@@ -105,12 +105,11 @@ class Shards:
         shards = self._shards[resolution]
         if not shards or (shards[-1].bytes and shards[-1].bytes + num_bytes > self._shard_bytes):
             if resolution in self._files:
-                file = self._files.pop(resolution)
-                os.fsync(file.fileno())
-                file.close()
+                with self._files.pop(resolution) as file:
+                    os.fsync(file.fileno())
             shards.append(_Shard(_part_name(resolution, len(shards))))
         if resolution not in self._files:
-            # Nothing that the journal does not tell of may stay in a new one.
+            # In a new one nothing may stay that the journal does not tell of.
             mode = "ab" if shards[-1].bytes else "wb"
             self._files[resolution] = FileIO(self._path(shards[-1].name), mode)
         return shards[-1]

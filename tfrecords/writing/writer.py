@@ -1,18 +1,19 @@
 """A source of pictures to a dataset folder, which is there when all of it is.
 
 Everything is written into `OUT.partial`, which is renamed to OUT at the end. Whatever ends a
-conversion before that, it goes on from the last chunk of pictures when it is started again.
-The files depend neither on how many processes convert, nor on interruptions.
+conversion before that, the same call resumes it from the last chunk of pictures. The files depend
+neither on how many processes convert, nor on interruptions.
 """
 
 import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 
 from tqdm import tqdm
 
+from tfrecords.common.bounds import COUNTS, RESOLUTIONS, Bounds
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import put_in_place
 from tfrecords.common.limits import count_processors
@@ -26,13 +27,12 @@ from tfrecords.pictures.images import resolutions
 from tfrecords.pictures.source import FITS, PictureOptions, Source
 from tfrecords.writing import out_folder
 from tfrecords.writing.conversion import Conversion
-from tfrecords.writing.convert import Chunk, Task, convert_all
-from tfrecords.writing.journal import Journal
-from tfrecords.writing.remarks import Remarks, describe_notes, describe_rejected
+from tfrecords.writing.convert import Chunk, convert_all
+from tfrecords.writing.journal import Journal, open_journal
+from tfrecords.writing.report import Tally, describe_rejected
 from tfrecords.writing.shards import Shards, undo_finish
 
 SHARD_BYTES = 2**27
-MAX_RESOLUTION = 1024
 _RESUME = "; the same command resumes the conversion"
 
 # A chunk has at most as many bytes of uncompressed records, and at most as many pictures: after
@@ -55,37 +55,37 @@ def write_dataset(
 ) -> DatasetInfo:
     """Converts a source: TFRecords of each resolution, labels, and `dataset.json`.
 
-    Pictures that cannot be read, or do not suit the options, are left out and listed in
+    Pictures that cannot be read, or do not suit the options, are skipped and listed in
     `rejected.jsonl`. Progress is shown on stderr when that is a terminal.
 
     Args:
         source: the pictures.
         options: settled; the resolution is at most 1024.
-        out_dir: the folder to make, local or remote: absent or empty, or the same dataset, which
-            is left as it is.
+        out_dir: the folder to make, local or remote: missing or empty, or the same dataset, which
+            stays as it is.
         shuffle: into a random order, always the same; training wants it if the source is sorted.
         encoding: `png` or `raw`, see `record`.
-        shard_bytes: a record that would make a file larger begins the next.
+        shard_bytes: a record that would make a file larger starts the next.
         processes: how many convert, by default one per processor; 1 converts in this process.
-        strict: makes the first picture that has to be left out an error.
+        strict: makes the first picture that has to be skipped an error.
         fingerprint: of `compute_fingerprint`, where it is known.
 
     Raises:
         UserError: an argument is invalid; `out_dir` is not empty or cannot be written; the disk
             is too small, or full; another process writes the same; a converting process died.
-            The same call then goes on. Or all pictures were rejected, or one was and `strict` is
+            The same call then resumes. Or all pictures were rejected, or one was and `strict` is
             on: then nothing is kept.
     """
     _check(source, options, encoding, shard_bytes, processes)
     out_dir = out_folder.normalize(out_dir)
     fingerprint = fingerprint or compute_fingerprint(source, options)
     conversion = Conversion(source, options, shuffle, encoding, shard_bytes, fingerprint)
-    processes = min(processes or count_processors(), max(1, source.num_pictures))
+    processes = processes or count_processors()
     if not is_remote(out_dir):
         _write_local(conversion, out_dir, processes, strict)
         return read_dataset_info(out_dir)
     staged = out_folder.staging_folder(out_dir)
-    if not conversion.made(staged):  # else all is converted, and some of it may be copied
+    if not conversion.is_made(staged):  # else all is converted, and some of it may be copied
         out_folder.check_out_dir(out_dir)
         shutil.rmtree(staged, ignore_errors=True)  # a finished one, but of other pictures
         _write_local(conversion, staged, processes, strict)
@@ -94,56 +94,49 @@ def write_dataset(
 
 
 def _write_local(conversion: Conversion, out_dir: str, processes: int, strict: bool) -> None:
-    partial = f"{out_dir}.partial"
-    if conversion.made(out_dir):  # the same command again
-        left_over = os.path.join(out_dir, JOURNAL_NAME)
-        if os.path.exists(left_over):  # a conversion ended between its last two steps
-            os.remove(left_over)
+    if conversion.is_made(out_dir):  # the same command again
+        with contextlib.suppress(FileNotFoundError):  # a conversion ended before its last step
+            os.remove(os.path.join(out_dir, JOURNAL_NAME))
         return
     out_folder.check_out_dir(out_dir)
-    source, options = conversion.source, conversion.options
-    size = out_folder.estimate_bytes(source.num_pictures, options, conversion.encoding)
+    source, partial = conversion.source, f"{out_dir}.partial"
+    size = out_folder.estimate_bytes(source.num_pictures, conversion.options, conversion.encoding)
     out_folder.check_free_disk(size, out_dir, partial)
-    with writing(out_dir, _RESUME):
-        journal = Journal(partial, conversion.key())
-    with journal:
+    with contextlib.ExitStack() as stack:
+        with writing(out_dir, _RESUME):
+            journal = stack.enter_context(open_journal(partial, conversion.key()))
         try:
-            _convert_and_finish(conversion, journal, out_dir, partial, processes, strict)
+            _convert_and_finish(conversion, journal, out_dir, processes, strict)
         except KeyboardInterrupt:
             print(
                 f"\n{journal.position:,} of {counted(source.num_pictures, 'picture')} are in "
-                f"{partial}: give the same command again to go on",
+                f"{partial}: run the same command again to resume",
                 file=sys.stderr,
             )
             raise
 
 
 def _convert_and_finish(
-    conversion: Conversion,
-    journal: Journal,
-    out_dir: str,
-    partial: str,
-    processes: int,
-    strict: bool,
+    conversion: Conversion, journal: Journal, out_dir: str, processes: int, strict: bool
 ) -> None:
-    source, notes = conversion.source, Remarks()
+    source, partial, notes = conversion.source, journal.folder, Tally()
     with writing(out_dir, _RESUME):
-        shards = _open_shards(conversion, journal, partial)
+        shards = _open_shards(conversion, journal)
     with contextlib.closing(shards):
         if journal.restarted:
-            print(f"{partial}: {journal.restarted}: starting afresh", flush=True)
+            print(f"{partial}: {journal.restarted}: starting over", flush=True)
         elif journal.position:
-            print(f"{partial}: going on after {counted(journal.position, 'picture')}", flush=True)
-        _refuse(source, journal, partial, strict)
+            print(f"{partial}: resuming after {counted(journal.position, 'picture')}", flush=True)
+        _refuse(conversion, journal, strict)
         with contextlib.closing(_convert(conversion, journal.position, processes)) as chunks:
             for chunk in chunks:
                 for name, note in chunk.notes:
                     notes.add(name, note)
                 with writing(out_dir, _RESUME):
                     files = shards.write(chunk.frames)
-                    end = chunk.task.start + len(chunk.task.indices)
+                    end = journal.position + chunk.num_pictures
                     journal.append(end, files, chunk.rejected)
-                _refuse(source, journal, partial, strict)
+                _refuse(conversion, journal, strict)
         with writing(out_dir, _RESUME):
             conversion.write_rest(partial, shards.finish(source.name), journal.rejected)
             out_folder.check_out_dir(out_dir)  # another process may have made it meanwhile
@@ -151,11 +144,13 @@ def _convert_and_finish(
             put_in_place(partial, out_dir)
             with contextlib.suppress(FileNotFoundError):  # the same command has found it meanwhile
                 os.remove(os.path.join(out_dir, JOURNAL_NAME))
-    for line in describe_notes(notes) + describe_rejected(_all_rejected(source, journal)):
+    lines = [f"{pictures}, {note}" for pictures, note in notes.lines()]
+    for line in lines + describe_rejected(conversion.all_rejected(journal.rejected)):
         print(line, flush=True)
 
 
-def _open_shards(conversion: Conversion, journal: Journal, partial: str) -> Shards:
+def _open_shards(conversion: Conversion, journal: Journal) -> Shards:
+    partial = journal.folder
     undo_finish(partial)
     sides = resolutions(conversion.options.side)
     try:
@@ -173,61 +168,53 @@ def _convert(conversion: Conversion, start: int, processes: int) -> Generator[Ch
     """Converts the pictures from a position on, chunk by chunk, and shows progress."""
     source, options, order = conversion.source, conversion.options, conversion.order()
     size = max(1, min(_CHUNK_PICTURES, _CHUNK_BYTES // out_folder.record_bytes(options)))
-
-    def tasks() -> Iterator[Task]:
-        for position in range(start, len(order), size):
-            indices = order[position : position + size].tolist()
-            yield Task(position, indices, [source.picture_name(index) for index in indices])
-
-    processes = min(processes, max(1, -(-(len(order) - start) // size)))
-    chunks = convert_all(source.open, options, conversion.encoding, tasks(), processes)
+    starts = range(start, len(order), size)
+    tasks = (
+        [(index, source.picture_name(index)) for index in order[first : first + size].tolist()]
+        for first in starts
+    )
+    processes = min(processes, max(1, len(starts)))
+    chunks = convert_all(source.open, options, conversion.encoding, tasks, processes)
     # disable=None: no bar where nobody looks, in logs and pipes.
     bar = tqdm(total=len(order), initial=start, desc=source.name, unit=" pictures", disable=None)
     with bar, contextlib.closing(chunks):
         for chunk in chunks:
             yield chunk
-            bar.update(len(chunk.task.indices))
+            bar.update(chunk.num_pictures)
 
 
-def _all_rejected(source: Source, journal: Journal) -> list[tuple[str, str]]:
-    return [*source.rejected, *((name, reason) for _, name, reason in journal.rejected)]
-
-
-def _refuse(source: Source, journal: Journal, partial: str, strict: bool) -> None:
+def _refuse(conversion: Conversion, journal: Journal, strict: bool) -> None:
     """Ends a conversion, and keeps nothing, because of the pictures that were rejected."""
-    all_rejected = len(journal.rejected) == source.num_pictures
-    if not all_rejected and not strict:
+    source = conversion.source
+    if not strict and len(journal.rejected) < source.num_pictures:
         return
-    rejected = _all_rejected(source, journal)
+    rejected = conversion.all_rejected(journal.rejected)
     reasons = [f"{name}: {reason}" for name, reason in rejected[:3]]
     if strict and reasons:
-        shutil.rmtree(partial)
-        raise UserError(f"{reasons[0]}; nothing is kept, as --strict asks for")
-    if all_rejected:
-        shutil.rmtree(partial)
-        raise UserError(
+        problem = f"{reasons[0]}; nothing is kept, as --strict asks for"
+    elif len(journal.rejected) == source.num_pictures:
+        problem = (
             f"{source.description}: expected some pictures that suit, all {len(rejected):,} were "
             f"rejected: {'; '.join(reasons)}"
         )
+    else:
+        return
+    shutil.rmtree(journal.folder)
+    raise UserError(problem)
 
 
 def _check(
     source: Source, options: PictureOptions, encoding: str, shard_bytes: int, processes: int | None
 ) -> None:
-    if options.resolution is None or options.allow_upscaling is None:
-        raise ValueError(f"options: expected settled ones, got {options}")
-    resolutions(options.resolution)
-    checks = (
-        ("resolution", f"at most {MAX_RESOLUTION}", options.resolution,
-         options.resolution <= MAX_RESOLUTION),
-        ("channels", "1 (grey) or 3 (RGB)", options.num_channels, options.num_channels in (1, 3)),
-        ("fit", " or ".join(FITS), options.fit, options.fit in FITS),
-        ("encoding", " or ".join(ENCODINGS), encoding, encoding in ENCODINGS),
-        ("shard_bytes", "1 or more", shard_bytes, shard_bytes >= 1),
-        ("processes", "1 or more", processes, processes is None or processes >= 1),
-        ("pictures", f"some in {source.description}", "none", source.num_pictures > 0
-         or bool(source.rejected)),
-    )  # fmt: skip
-    for name, expected, got, right in checks:
-        if not right:
-            raise UserError(f"{name}: expected {expected}, got {got}: give such a value")
+    RESOLUTIONS.check(options.resolution, "resolution")
+    Bounds(1, 2**50, whole=True).check(shard_bytes, "shard_bytes")
+    COUNTS.check(1 if processes is None else processes, "processes")
+    for name, value, allowed in (
+        ("channels", options.num_channels, (1, 3)),
+        ("fit", options.fit, FITS),
+        ("encoding", encoding, ENCODINGS),
+    ):
+        if value not in allowed:
+            raise UserError(f"{name}: expected {' or '.join(map(str, allowed))}, got {value}")
+    if not source.num_pictures and not source.rejected:
+        raise UserError(f"{source.description}: expected some pictures, found none")

@@ -128,7 +128,9 @@ def test_each_value_of_dataset_json_is_checked(data_set):
     wrong += [
         {k: v for k, v in whole.items() if k != name} for name in ("version", "files", "name")
     ]
-    wrong += [whole | {"files": [first, first, *others]}, [], "text", 1, None]
+    bare = {name: first[name] for name in ("file", "bytes")}
+    wrong += [whole | {"files": [first, first, *others]}, whole | {"files": [bare, *others]}]
+    wrong += [[], "text", 1, None]
     texts = [json.dumps(details) for details in wrong]
     texts += ["[" * 10**5, '{"version":' * 10**5, '{"version": ' + "9" * 10**4 + "}", "", "\xff{}"]
     try:

@@ -119,9 +119,9 @@ def test_what_was_left_out_is_counted_by_kind(tmp_path, capsys, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     such_as = f"pictures, such as {folder}"
     heic = f"{such_as}/IMG_0.HEIC: HEIC/HEIF needs another package: pip install pillow-heif"
-    assert f"Left out 9 {heic}" in lines
-    assert any(line.startswith(f"Left out 9 {such_as}/cut") for line in lines)
-    assert any(line.startswith(f"Left out 2 {such_as}/p.jxl: JPEG XL") for line in lines)
+    assert f"Skipped 9 {heic}" in lines
+    assert any(line.startswith(f"Skipped 9 {such_as}/cut") for line in lines)
+    assert any(line.startswith(f"Skipped 2 {such_as}/p.jxl: JPEG XL") for line in lines)
     listed = [json.loads(line) for line in (tmp_path / "out/rejected.jsonl").open()]
     assert info.num_rejected == len(listed) == 18 + len(NOT_READ)
     assert sum("pip install pillow-heif" in one["reason"] for one in listed) == 9

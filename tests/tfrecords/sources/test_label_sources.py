@@ -346,7 +346,7 @@ def test_what_train_prints_is_the_same_for_pictures_cache_and_tfrecords(tmp_path
         assert describe_labels(info) == "Classes: 2, cat (2 pictures), dog (1)"
     capsys.readouterr()
     prepare(first.folder, "", options, labels="folders")
-    assert "own labels are taken, not --labels=folders" in capsys.readouterr().out
+    assert "using their own labels, not --labels=folders" in capsys.readouterr().out
 
 
 def test_many_classes_of_many_pictures_take_little_memory(tmp_path):

@@ -1,4 +1,4 @@
-"""Samples beside the training pictures nearest to them: does the generator repeat pictures?"""
+"""Nearest neighbors of samples in the training set: does the generator repeat pictures?"""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from pgan_tf.data.records import find_records
-from pgan_tf.generating.pictures import enlarge
+from pgan_tf.runs import sheets
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
@@ -68,12 +68,13 @@ class NearestSearch:
 
 
 @dataclasses.dataclass(frozen=True)
-class Neighbours:
+class Neighbors:
     """The nearest training pictures by one measure."""
 
     measure: str  # in words
     nearest: Nearest  # by numbers in the dataset; view 1 is the mirror image
-    pictures: np.ndarray  # (samples, count, side, side, channels) uint8, as they were near
+    # (samples, count, side, side, channels) uint8, mirrored where they were nearer so.
+    pictures: np.ndarray
 
 
 def in_pixels(pictures: np.ndarray) -> np.ndarray:
@@ -81,9 +82,9 @@ def in_pixels(pictures: np.ndarray) -> np.ndarray:
     return pictures.reshape(len(pictures), -1)
 
 
-def find_neighbours(
+def find_neighbors(
     samples: np.ndarray, info: DatasetInfo, count: int, mirrored: bool, measures: Mapping[str, View]
-) -> list[Neighbours]:
+) -> list[Neighbors]:
     """Looks through a dataset once, for the `count` pictures nearest to each sample.
 
     Args:
@@ -124,11 +125,15 @@ def find_neighbours(
             pictures = {number: pictures[number] for number in numbers}
             first += len(batch)
             bar.update(len(batch))
-    found = [search.result() for search in searches]
-    return [
-        Neighbours(name, nearest, _as_they_were_near(pictures, nearest))
-        for name, nearest in zip(measures, found, strict=True)
-    ]
+    found = []
+    for measure, search in zip(measures, searches, strict=True):
+        nearest = search.result()
+        rows = [
+            [pictures[n][:, ::-1] if view else pictures[n] for n, view in zip(*row, strict=True)]
+            for row in zip(nearest.numbers, nearest.views, strict=True)
+        ]
+        found.append(Neighbors(measure, nearest, np.array(rows)))
+    return found
 
 
 def read_in_order(info: DatasetInfo, resolution: int) -> Iterator[np.ndarray]:
@@ -151,17 +156,8 @@ def read_in_order(info: DatasetInfo, resolution: int) -> Iterator[np.ndarray]:
         ) from None
 
 
-def _as_they_were_near(pictures: Mapping[int, np.ndarray], nearest: Nearest) -> np.ndarray:
-    """Returns the nearest pictures, mirrored where they were nearer so."""
-    rows = [
-        [pictures[n][:, ::-1] if view else pictures[n] for n, view in zip(*row, strict=True)]
-        for row in zip(nearest.numbers, nearest.views, strict=True)
-    ]
-    return np.array(rows)
-
-
 def make_sheet(
-    samples: np.ndarray, found: Sequence[Neighbours], columns: int, scale: int = 1
+    samples: np.ndarray, found: Sequence[Neighbors], columns: int, scale: int = 1
 ) -> np.ndarray:
     """Lays out each sample, a gap, and its neighbors, nearest first, by each measure.
 
@@ -172,26 +168,21 @@ def make_sheet(
     gap = np.full((side, max(2, side // 8), channels), 255, np.uint8)
     groups = []
     for index, sample in enumerate(samples):
-        parts = [sample]
+        group = [sample]
         for one in found:
-            parts += [gap, *one.pictures[index]]
-        groups.append(np.concatenate([*parts, gap, gap], axis=1))
-    groups += [np.full_like(groups[0], 255)] * (-len(groups) % columns)
-    rows = [
-        np.concatenate(groups[first : first + columns], axis=1)[:, : -2 * gap.shape[1]]
-        for first in range(0, len(groups), columns)
-    ]
-    return enlarge(np.concatenate(rows), scale)
+            group += [gap, *one.pictures[index]]
+        groups.append(np.concatenate([*group, gap, gap], axis=1))
+    sheet = sheets.make_grid(np.stack(groups), columns, side * scale)
+    return sheet[:, : -2 * scale * gap.shape[1]]
 
 
-def describe(seeds: Sequence[int], found: Sequence[Neighbours]) -> str:
+def describe(seeds: Sequence[int], found: Sequence[Neighbors]) -> str:
     """Returns a table: the numbers of each seed's neighbors, and how far they are."""
     lines = []
     for one in found:
         lines.append(f"Nearest training pictures {one.measure}: number (distance), m: mirrored")
-        for seed, *row in zip(
-            seeds, one.nearest.numbers, one.nearest.distances, one.nearest.views, strict=True
-        ):
+        near = one.nearest
+        for seed, *row in zip(seeds, near.numbers, near.distances, near.views, strict=True):
             cells = [f"{n}{'m' * v} ({d:.4g})" for n, d, v in zip(*row, strict=True)]
             lines.append(f"  seed {seed}: " + "  ".join(cells))
     return "\n".join(lines)

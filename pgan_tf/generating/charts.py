@@ -1,9 +1,10 @@
-"""Curves as inline SVG: no script, colors from the page's style. Pure Python."""
+"""Curves as inline SVG: no script, colors from the page's style. `metrics.chart` draws a PNG."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from html import escape
+
+from pgan_tf.metrics.chart import round_ticks
 
 # About as wide as a phone, so that letters have their size there.
 _WIDTH, _HEIGHT = 400, 220
@@ -24,7 +25,7 @@ class Band:
     """A part of the horizontal axis, in kimg, such as a stage."""
 
     name: str
-    begin: float
+    start: float
     end: float
     shaded: bool  # drawn darker, to be told from its neighbors
 
@@ -37,10 +38,9 @@ def draw_chart(title: str, lines: Sequence[Line], bands: Sequence[Band] = ()) ->
     curves = [_runs(line.points) for line in lines]
     numbers = [point for runs in curves for run in runs for point in run]
     end = max([kimg for kimg, _ in numbers] + [band.end for band in bands] + [1e-3])
-    low = min([value for _, value in numbers], default=0.0)
-    high = max([value for _, value in numbers], default=1.0)
-    ticks = nice_ticks(low, high)
-    low, high = min(low, ticks[0]), max(high, ticks[-1])
+    values = [value for _, value in numbers] or [0.0, 1.0]
+    ticks = round_ticks(min(values), max(values))
+    low, high = ticks[0], ticks[-1]
 
     def x(kimg: float) -> float:
         return _LEFT + (_WIDTH - _LEFT - _RIGHT) * kimg / end
@@ -48,27 +48,23 @@ def draw_chart(title: str, lines: Sequence[Line], bands: Sequence[Band] = ()) ->
     def y(value: float) -> float:
         return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * (value - low) / (high - low)
 
-    parts = [_draw_band(band, x(band.begin), x(band.end)) for band in bands]
+    parts = [_draw_band(band, x(band.start), x(band.end)) for band in bands]
     for tick in ticks:
         parts.append(
             f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(tick):.1f}" '
-            f'y2="{y(tick):.1f}"/><text x="{_LEFT - 6}" y="{y(tick) + 4:.1f}" '
-            f'text-anchor="end">{_short(tick)}</text>'
+            f'y2="{y(tick):.1f}"/>' + _text(_LEFT - 6, y(tick) + 4, _short(tick), "end")
         )
-    for tick in nice_ticks(0.0, end):
+    for tick in round_ticks(0.0, end):
         if tick <= end:
-            parts.append(
-                f'<text x="{x(tick):.1f}" y="{_HEIGHT - 10}" text-anchor="middle">'
-                f"{_short(tick)}</text>"
-            )
+            parts.append(_text(x(tick), _HEIGHT - 10, _short(tick)))
+    parts.append(_text(_WIDTH - _RIGHT, _HEIGHT, "kimg", "end"))
     legend = ""
     for i, (line, runs) in enumerate(zip(lines, curves, strict=True)):
         color = f"c{i % 4}"
+        dashed = " dashed" if line.dashed else ""
         for run in runs:
             places = " ".join(f"{x(kimg):.1f},{y(value):.1f}" for kimg, value in run)
-            dashed = " dashed" if line.dashed else ""
             parts.append(f'<polyline class="line {color}{dashed}" points="{places}"/>')
-        for run in runs:
             if len(run) == 1:  # one point is no line
                 place = f'cx="{x(run[0][0]):.1f}" cy="{y(run[0][1]):.1f}"'
                 parts.append(f'<circle class="dot {color}" {place} r="2.5"/>')
@@ -78,34 +74,23 @@ def draw_chart(title: str, lines: Sequence[Line], bands: Sequence[Band] = ()) ->
     return (
         f"<figure><figcaption>{escape(title)}</figcaption>"
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)} over '
-        f'kimg">{"".join(parts)}<text x="{_WIDTH - _RIGHT}" y="{_HEIGHT}" text-anchor="end">kimg'
-        f'</text></svg><ul class="legend">{legend}</ul></figure>'
+        f'kimg">{"".join(parts)}</svg><ul class="legend">{legend}</ul></figure>'
     )
 
 
-def nice_ticks(low: float, high: float) -> list[float]:
-    """Returns 3 to 7 round numbers, evenly spaced, from at or below `low` to at or above `high`."""
-    if high - low < 1e-9 * max(abs(low), abs(high), 1e-3):
-        margin = max(abs(low) * 0.1, 1e-3)
-        low, high = low - margin, high + margin
-    raw = (high - low) / 4
-    magnitude = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * magnitude for factor in (1, 2, 5, 10) if factor * magnitude >= raw * 0.999)
-    first, last = math.floor(low / step + 1e-6), math.ceil(high / step - 1e-6)
-    return [i * step for i in range(first, last + 1)]
-
-
-def _draw_band(band: Band, begin: float, end: float) -> str:
-    name = escape(band.name)
+def _draw_band(band: Band, left: float, right: float) -> str:
     style = "band shaded" if band.shaded else "band"
     rectangle = (
-        f'<rect class="{style}" x="{begin:.1f}" y="{_TOP}" width="{max(0.0, end - begin):.1f}" '
-        f'height="{_HEIGHT - _TOP - _BOTTOM}"><title>{name}</title></rect>'
+        f'<rect class="{style}" x="{left:.1f}" y="{_TOP}" width="{max(0.0, right - left):.1f}" '
+        f'height="{_HEIGHT - _TOP - _BOTTOM}"><title>{escape(band.name)}</title></rect>'
     )
-    if band.shaded or end - begin < 7 * len(band.name):
+    if band.shaded or right - left < 7 * len(band.name):
         return rectangle
-    middle = (begin + end) / 2
-    return rectangle + f'<text x="{middle:.1f}" y="14" text-anchor="middle">{name}</text>'
+    return rectangle + _text((left + right) / 2, 14, escape(band.name))
+
+
+def _text(x: float, y: float, text: str, anchor: str = "middle") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>'
 
 
 def _runs(points: Sequence[tuple[float, float | None]]) -> list[list[tuple[float, float]]]:

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pgan_tf.generating.neighbours import (
+from pgan_tf.generating.neighbors import (
     NearestSearch,
     describe,
-    find_neighbours,
+    find_neighbors,
     in_pixels,
     make_sheet,
     read_in_order,
@@ -62,8 +62,8 @@ def test_training_pictures_find_themselves_and_mirrored_ones_where_these_count(i
     chosen = [0, 17, info.num_images - 1]
     samples = pictures[chosen].copy()
     samples[1] = samples[1][:, ::-1]
-    (plain,) = find_neighbours(samples, info, 3, False, {"in pixels": in_pixels})
-    (both,) = find_neighbours(samples, info, 3, True, {"in pixels": in_pixels})
+    (plain,) = find_neighbors(samples, info, 3, False, {"in pixels": in_pixels})
+    (both,) = find_neighbors(samples, info, 3, True, {"in pixels": in_pixels})
     np.testing.assert_array_equal(plain.pictures[[0, 2], 0], samples[[0, 2]])
     np.testing.assert_array_equal(plain.nearest.distances[[0, 2], 0], 0)
     # Shown as it was near: mirrored.
@@ -83,7 +83,7 @@ def test_measures_are_looked_for_side_by_side(info, pictures):
         return images.mean(axis=(1, 2))
 
     samples = pictures[[5, 6]]
-    found = find_neighbours(samples, info, 2, False, {"in pixels": in_pixels, "in means": means})
+    found = find_neighbors(samples, info, 2, False, {"in pixels": in_pixels, "in means": means})
     distances = np.sqrt(((means(pictures) - means(samples)[0]) ** 2).mean(axis=1))
     np.testing.assert_allclose(found[1].nearest.distances[0], np.sort(distances)[:2], atol=1e-5)
     sheet = make_sheet(samples, found, 1, 2)
@@ -101,11 +101,11 @@ def test_measures_are_looked_for_side_by_side(info, pictures):
 def test_what_cannot_be_compared_is_told(info, pictures):
     measure = {"in pixels": in_pixels}
     with pytest.raises(UserError, match="16 px"):
-        find_neighbours(np.zeros((1, 16, 16, 3), np.uint8), info, 1, False, measure)
+        find_neighbors(np.zeros((1, 16, 16, 3), np.uint8), info, 1, False, measure)
     with pytest.raises(UserError, match="with 1 channel, as the generator draws, got 3"):
-        find_neighbours(pictures[:1, ..., :1], info, 1, False, measure)
+        find_neighbors(pictures[:1, ..., :1], info, 1, False, measure)
     with pytest.raises(UserError, match="--neighbours"):
-        find_neighbours(pictures[:1], info, info.num_images + 1, False, measure)
+        find_neighbors(pictures[:1], info, info.num_images + 1, False, measure)
 
 
 def test_a_damaged_record_is_one_line(info, tmp_path):

@@ -1,6 +1,4 @@
-"""What was measured of the experiments: a JSON file, tables and a chart. No TensorFlow."""
-
-from __future__ import annotations
+"""Results of the experiments: a JSON file, tables and a chart. No TensorFlow."""
 
 import dataclasses
 import io
@@ -27,7 +25,7 @@ Curve = Sequence[tuple[float, float]]  # (seconds, value)
 
 
 @dataclasses.dataclass(frozen=True)
-class Measured:
+class Result:
     """What an experiment came to here."""
 
     command: str  # what was run, from the project's folder
@@ -42,9 +40,28 @@ class Measured:
     # The same figures of the same training with other seeds, by seed.
     other_seeds: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
 
+    @property
+    def details(self) -> str:
+        """How it was measured, in words."""
+        return f"{self.scale}; {self.seconds:.0f} s on {counted(self.cores, 'core')}"
 
-def read_measured(path: str) -> dict[str, Measured]:
-    """Reads what `write_measured` wrote, by the experiment's name; nothing if it is not there.
+    def figures_text(self, separator: str) -> str:
+        """Returns the figures, with those of other seeds and of real pictures."""
+        texts = []
+        for name, value in self.figures.items():
+            others = [f"{each[name]:.4g}" for each in self.other_seeds.values() if name in each]
+            beside = [f"other seeds {', '.join(others)}"] if others else []
+            if name in self.reals:
+                beside.append(f"reals {self.reals[name]:.4g}")
+            texts.append(f"{name} {value:.4g}" + (f" ({'; '.join(beside)})" if beside else ""))
+        return separator.join(texts)
+
+
+Results = Mapping[str, Result]  # by the experiment's name
+
+
+def read_results(path: str) -> dict[str, Result]:
+    """Reads what `write_results` wrote; nothing if it is not there.
 
     Raises UserError if the file is damaged.
     """
@@ -52,20 +69,19 @@ def read_measured(path: str) -> dict[str, Measured]:
         return {}
     try:
         with open(path, encoding="utf-8") as file:
-            return {name: Measured(**values) for name, values in json.load(file).items()}
+            return {name: Result(**values) for name, values in json.load(file).items()}
     except (ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: expected measured experiments: {error}") from None
+        raise UserError(f"{path}: expected results of experiments: {error}") from None
 
 
-def write_measured(path: str, measured: Mapping[str, Measured]) -> None:
+def write_results(path: str, results: Results) -> None:
     """Writes the file, whole or not at all, in the order of the paper."""
-    order = [one.name for one in EXPERIMENTS if one.name in measured]
-    values = {name: dataclasses.asdict(measured[name]) for name in order}
-    text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
-    write_file(path, text.encode())
+    order = [one.name for one in EXPERIMENTS if one.name in results]
+    values = {name: dataclasses.asdict(results[name]) for name in order}
+    write_file(path, (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def add_seed(first: Measured | None, seed: int, found: Measured) -> Measured:
+def add_seed(first: Result | None, seed: int, found: Result) -> Result:
     """Puts the figures of another seed beside those of the first.
 
     Raises UserError if that has not been measured, or at another scale.
@@ -79,47 +95,42 @@ def add_seed(first: Measured | None, seed: int, found: Measured) -> Measured:
     return dataclasses.replace(first, other_seeds=others)
 
 
-def with_speedup(measured: Mapping[str, Measured]) -> dict[str, Measured]:
+def with_speedup(results: Results) -> dict[str, Result]:
     """Adds how many times as fast growing was, where both forms were measured alike."""
-    growing, whole = measured.get("growth_on"), measured.get("growth_off")
+    growing, whole = results.get("growth_on"), results.get("growth_off")
     if not growing or not whole or (growing.scale, growing.cores) != (whole.scale, whole.cores):
-        return dict(measured)
+        return dict(results)
     figures = {**growing.figures, "times as fast as without": whole.seconds / growing.seconds}
-    return {**measured, "growth_on": dataclasses.replace(growing, figures=figures)}
+    return {**results, "growth_on": dataclasses.replace(growing, figures=figures)}
 
 
-def describe(experiments: Iterable[Experiment], measured: Mapping[str, Measured]) -> str:
+def describe(experiments: Iterable[Experiment], results: Results) -> str:
     """Returns experiments with commands, published and measured figures, to print."""
     blocks = []
     for one in experiments:
         published = ", ".join(f"{name} {value}" for name, value in one.published)
         published = f"{published} ({one.source})" if published else "pictures only"
-        found = measured.get(one.name)
         other = f"  or with    --data={one.other_data}\n" if one.other_data else ""
-        result = f"no; python -m paper --run={one.name}"
-        if found:
-            result = f"{_figures(found, ', ')} ({found.scale}; {_time(found)})"
+        measured = f"no; python -m paper --run={one.name}"
+        if found := results.get(one.name):
+            measured = f"{found.figures_text(', ')} ({found.details})"
         blocks.append(
             f"{one.name}: {one.title} ({one.where})\n"
             f"  command    {one.command}\n{other}"
             f"  published  {published}\n"
-            f"  measured   {result}"
+            f"  measured   {measured}"
         )
     return "\n\n".join(blocks)
 
 
-def to_markdown(experiments: Iterable[Experiment], measured: Mapping[str, Measured]) -> str:
+def to_markdown(experiments: Iterable[Experiment], results: Results) -> str:
     """Returns a table of published figures beside measured ones."""
     rows = ["| experiment | where | published | measured here | scale |", "|---|---|---|---|---|"]
     for one in experiments:
         published = "<br>".join(f"{name} {value}" for name, value in one.published) or "pictures"
-        found = measured.get(one.name)
-        figures, scale = "not measured", ""
-        if found:
-            figures, scale = _figures(found, "<br>"), f"{found.scale}; {_time(found)}"
-        rows.append(
-            f"| `{one.name}` {one.title} | {one.where} | {published} | {figures} | {scale} |"
-        )
+        found = results.get(one.name)
+        here = f"{found.figures_text('<br>')} | {found.details}" if found else "not measured | "
+        rows.append(f"| `{one.name}` {one.title} | {one.where} | {published} | {here} |")
     return "\n".join(rows)
 
 
@@ -132,43 +143,23 @@ def replace_table(text: str, table: str) -> str:
     return f"{before}{BEGIN}\n{table}\n{END}{after}"
 
 
-def _figures(found: Measured, separator: str) -> str:
-    def beside(name: str) -> str:
-        others = [f"{each[name]:.4g}" for each in found.other_seeds.values() if name in each]
-        words = [f"other seeds {', '.join(others)}"] if others else []
-        if name in found.reals:
-            words.append(f"reals {found.reals[name]:.4g}")
-        return f" ({'; '.join(words)})" if words else ""
-
-    return separator.join(
-        f"{name} {value:.4g}{beside(name)}" for name, value in found.figures.items()
-    )
-
-
-def _time(found: Measured) -> str:
-    return f"{found.seconds:.0f} s on {counted(found.cores, 'core')}"
-
-
-def write_growth_chart(path: str, growing: Measured, whole: Measured) -> None:
+def write_growth_chart(path: str, growing: Result, whole: Result) -> None:
     """Draws two panels as a PNG file: images shown, and SWD, against seconds of training."""
-    both = (growing, whole)
+    both = [[(second, kimg, swd) for kimg, second, swd in one.curve] for one in (growing, whole)]
     # ASCII only, as in all pictures: Pillow's font has neither "³" nor "→".
-    panels = {
-        "thousands of images shown": [
-            [(0.0, 0.0), *((second, kimg) for kimg, second, _ in one.curve)] for one in both
-        ],
-        "SWD x 1000": [[(second, swd) for _, second, swd in one.curve] for one in both],
-    }
-    size = (len(panels) * _WIDTH, _HEIGHT)
-    image = Image.new("RGB", (size[0] * _SCALE, size[1] * _SCALE), "white")
-    for index, (title, curves) in enumerate(panels.items()):
-        _draw(ImageDraw.Draw(image), title, curves, index * _WIDTH)
+    shown = [[(0.0, 0.0), *((second, kimg) for second, kimg, _ in curve)] for curve in both]
+    swd = [[(second, swd) for second, _, swd in curve] for curve in both]
+    image = Image.new("RGB", (2 * _WIDTH * _SCALE, _HEIGHT * _SCALE), "white")
+    _draw_panel(ImageDraw.Draw(image), "thousands of images shown", shown, 0)
+    _draw_panel(ImageDraw.Draw(image), "SWD x 1000", swd, _WIDTH)
     file = io.BytesIO()
-    image.resize(size, Image.Resampling.BOX).save(file, "PNG", optimize=True)
+    image.resize((2 * _WIDTH, _HEIGHT), Image.Resampling.BOX).save(file, "PNG", optimize=True)
     write_file(path, file.getvalue())
 
 
-def _draw(canvas: ImageDraw.ImageDraw, title: str, curves: Sequence[Curve], offset: int) -> None:
+def _draw_panel(
+    canvas: ImageDraw.ImageDraw, title: str, curves: Sequence[Curve], offset: int
+) -> None:
     points = [point for curve in curves for point in curve]
     across = round_ticks(0.0, max(second for second, _ in points))
     up = round_ticks(0.0, max(value for _, value in points))
@@ -185,7 +176,7 @@ def _draw(canvas: ImageDraw.ImageDraw, title: str, curves: Sequence[Curve], offs
         font = ImageFont.load_default(12 * _SCALE)
         canvas.text((left * _SCALE, top * _SCALE), words, color, font, anchor)
 
-    def line(ends: Sequence[tuple[float, float]], color: str, width: int) -> None:
+    def line(ends: Curve, color: str, width: int) -> None:
         scaled = [(left * _SCALE, top * _SCALE) for left, top in ends]
         canvas.line(scaled, fill=color, width=width * _SCALE, joint="curve")
 
@@ -196,7 +187,6 @@ def _draw(canvas: ImageDraw.ImageDraw, title: str, curves: Sequence[Curve], offs
         text(x(tick), y1 + 5, f"{tick:g}", "mt")
     text((x0 + x1) / 2, y1 + 24, "seconds of training", "mt")
     text(x0, y0 - 30, title, "lt")
-    for number, curve in enumerate(curves):
-        name, color = _NAMES[number]
+    for number, (curve, (name, color)) in enumerate(zip(curves, _NAMES, strict=True)):
         line([(x(second), y(value)) for second, value in curve], color, 2)
         text(x1, y0 - 32 + 15 * number, name, "rt", color)

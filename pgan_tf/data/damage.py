@@ -1,0 +1,95 @@
+"""Damaged data while training: which records are damaged, and errors in one line."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import tensorflow as tf
+
+from tfrecords.common.errors import UserError
+
+_NEVER = np.iinfo(np.int64).max
+_REMEDY = (
+    "make the dataset again (python -m tfrecords.inspect verify names them), or allow more with "
+    "--max_bad_records"
+)
+
+
+class BadRecords:
+    """Collects the damaged records that a run skips, of all resolutions, each once.
+
+    A picture's record at another resolution is another record. Records are read ahead of
+    training. Only those that training has reached count, so that a resumed run counts the same.
+    """
+
+    def __init__(self, most: int, before: np.ndarray | None = None) -> None:
+        """Allows `most` records, with those that `met` returned before the run was resumed."""
+        self.most = most
+        self._before = np.zeros((0, 2), np.int64) if before is None else before
+        self._first_positions: dict[int, tf.Variable] = {}
+
+    def first_positions(self, resolution: int, num_images: int) -> tf.Variable:
+        """Returns `(num_images,)` int64, in which `note` keeps where each record is first met."""
+        if resolution not in self._first_positions:
+            with tf.device("CPU:0"):  # where records are read, whatever trains
+                self._first_positions[resolution] = tf.Variable(
+                    tf.fill((num_images,), tf.constant(_NEVER, tf.int64)), trainable=False
+                )
+        return self._first_positions[resolution]
+
+    def met(self, images_shown: int) -> np.ndarray:
+        """Returns those met until then, `(n, 2)` int64: resolution and number of the picture."""
+        pairs = [self._before]
+        for resolution, positions in self._first_positions.items():
+            pictures = np.flatnonzero(positions.numpy() < images_shown)
+            pairs.append(np.stack([np.full_like(pictures, resolution), pictures], axis=1))
+        return np.unique(np.concatenate(pairs), axis=0)
+
+
+def note(first_positions: tf.Variable, pictures: tf.Tensor, position: tf.Tensor) -> None:
+    """Notes that `(n,)` int64 pictures are damaged, met at `position`, an int64 scalar."""
+    positions = tf.fill(tf.shape(pictures), position)
+    first_positions.scatter_min(tf.IndexedSlices(positions, pictures))
+
+
+def check_bad_records(number: int, most: int) -> None:
+    """Raises UserError if too many damaged records were skipped."""
+    if number > most:
+        raise UserError(f"data: expected at most {most} damaged records, got {number}: {_REMEDY}")
+
+
+@contextmanager
+def readable_data_errors() -> Iterator[None]:
+    """Turns a step's errors about missing or damaged data into a UserError."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if words := _describe(error):
+            raise UserError(f"data: {words}; the last checkpoint is intact") from error
+        raise
+
+
+def _describe(error: tf.errors.OpError) -> str | None:
+    if isinstance(error, tf.errors.InvalidArgumentError):
+        if found := re.search(r"data: (expected at most \d+ damaged records.*row)", str(error)):
+            return f"{found[1]}: {_REMEDY}"
+        if "Iterator::" in str(error):  # only the data's own functions run in those of tf.data
+            return f"a record cannot be decoded ({_cause(error)}): make the dataset again"
+    gone = (tf.errors.NotFoundError, tf.errors.DataLossError, tf.errors.PermissionDeniedError)
+    of_a_file = isinstance(error, tf.errors.UnknownError) and ".tfrecord" in error.message
+    if isinstance(error, gone) or of_a_file:
+        return (
+            f"a file of the dataset is missing or damaged ({_cause(error)}): put it back or make "
+            "the dataset again"
+        )
+    return None
+
+
+def _cause(error: tf.errors.OpError) -> str:
+    """Returns the line that says what happened, without where in the graph it happened."""
+    lines = [line.strip() for line in error.message.splitlines()]
+    where = ("Graph execution error", "Detected at node", "File ", "<stdin>", "[[")
+    causes = [line for line in lines if line and not line.startswith(where)]
+    of_files = [line for line in causes if ".tfrecord" in line]
+    return re.sub(r"\{\{.*?\}\} ?", "", (of_files or causes or lines or [""])[0])[:300]

@@ -1,0 +1,166 @@
+"""A trained generator to draw samples with: from a checkpoint, a published pickle or an export."""
+
+import dataclasses
+import hashlib
+import posixpath
+import re
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pgan_tf.exporting.manifest import read_description
+from pgan_tf.exporting.model_card import JSON_FILE
+from pgan_tf.metrics.evaluation import Generated
+from pgan_tf.networks.folded import fold
+from pgan_tf.networks.sampling import to_uint8
+from pgan_tf.runs.small_files import is_count, is_number, read_json
+from pgan_tf.runs.trained import Trained
+from tfrecords.common.errors import UserError
+from tfrecords.common.paths import list_names
+
+BATCH_SIZE = 16
+
+# What a score needs of `pgan.json`, see `model_card.describe`.
+_TO_SCORE: dict[str, Callable[[Any], bool]] = {
+    "kimg": lambda value: value is None or (is_number(value) and value >= 0),
+    "stage": is_count,
+    "weights": lambda value: isinstance(value, str),
+    "checkpoint": lambda value: isinstance(value, str),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampler:
+    """Draws pictures, `(resolution, resolution, num_channels)` uint8."""
+
+    source: str  # where the generator comes from, for people
+    resolution: int
+    num_channels: int
+    latent_size: int
+    label_size: int  # 0 without classes
+    # From (batch, latent_size) and (batch, label_size) float32 to a batch of pictures, float32,
+    # about in [-1, 1].
+    images: Callable[[np.ndarray, np.ndarray], tf.Tensor]
+    label_names: tuple[str, ...] = ()  # in order; empty where they are not known
+
+    def draw(self, latents: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
+        """Yields a picture for each of `(n, latent_size)` and `(n, label_size)` float32."""
+        for start in range(0, len(latents), BATCH_SIZE):
+            batch = slice(start, start + BATCH_SIZE)
+            yield from to_uint8(self.images(latents[batch], labels[batch]).numpy())
+
+
+def make_sampler(trained: Trained) -> Sampler:
+    """Returns a sampler of a trained generator, folded; see `networks.folded`."""
+    network = trained.network
+    folded = fold(trained.generator, network)
+    sizes = network.latent_size, network.label_size
+    compiled = tf.function(
+        lambda latents, labels: folded([latents, labels]),
+        input_signature=[tf.TensorSpec((None, size), tf.float32) for size in sizes],
+    )
+    shape = folded.resolution, network.num_channels
+    return Sampler(trained.source, *shape, *sizes, compiled, trained.label_names)
+
+
+def open_saved_model(path: str) -> Sampler:
+    """Opens what `export.py` wrote: the folder of a version, or the one of all versions.
+
+    A SavedModel is a program. One that says of itself that it is another's is opened all the
+    same, after a line on stderr: `pgan.json` beside it can be forged, and proves nothing. Raises
+    UserError if there is no such SavedModel.
+    """
+    folder = _newest_version(path)
+    known = read_description(folder)
+    files = ("saved_model.pb", "saved_model.pbtxt")
+    if not known and any(tf.io.gfile.exists(posixpath.join(folder, name)) for name in files):
+        print(
+            f"--saved_model: {folder} does not look like an export of pgan-tf: a SavedModel is a "
+            "program, open those alone whose makers you trust (docs/security.md)",
+            file=sys.stderr,
+            flush=True,
+        )
+    try:
+        loaded = tf.saved_model.load(folder)
+        signature = loaded.signatures["serving_default"]
+        inputs = signature.structured_input_signature[1]
+        _, height, width, channels = signature.structured_outputs["images"].shape
+        latent_size = inputs["latents"].shape[1]
+        label_size = inputs["labels"].shape[1] if "labels" in inputs else 0
+        if None in (height, width, channels, latent_size, label_size):
+            raise ValueError("sizes that are not fixed")
+    except Exception as error:  # what is no SavedModel, or a damaged one, raises all sorts
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"--saved_model: expected the folder of a SavedModel of export.py, got {path!r} "
+            f"({reason})"
+        ) from None
+
+    def images(latents: np.ndarray, labels: np.ndarray) -> tf.Tensor:
+        given = {"latents": latents, "labels": labels} if label_size else {"latents": latents}
+        # The signature alone would not keep the variables alive.
+        function = loaded.signatures["serving_default"]
+        return function(**{name: tf.constant(value) for name, value in given.items()})["images"]
+
+    names = known.get("label_names", [])
+    are_names = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    label_names = tuple(names) if are_names and len(names) == label_size else ()
+    return Sampler(folder, height, channels, latent_size, label_size, images, label_names)
+
+
+def read_exported(path: str) -> tuple[Sampler, Generated]:
+    """Opens a SavedModel as `open_saved_model` does, to score it as it would be served.
+
+    Its checksum is of the files of its variables: these are folded, and other numbers than the
+    checkpoint's. Raises UserError if there is no such SavedModel, or its `pgan.json` is damaged.
+    """
+    sampler = open_saved_model(path)
+    known = read_description_to_score(sampler.source)
+    variables = posixpath.join(sampler.source, "variables")
+    digest = hashlib.sha256()
+    for name in list_names(variables):
+        with tf.io.gfile.GFile(posixpath.join(variables, name), "rb") as file:
+            digest.update(file.read())
+    return sampler, Generated(
+        draw=lambda inputs: sampler.images(*inputs),
+        latent_size=sampler.latent_size,
+        label_size=sampler.label_size,
+        images_shown=round(1000 * (known["kimg"] or 0)),
+        stage=known["stage"],
+        stage_resolution=sampler.resolution,
+        network=known["weights"],
+        checkpoint=f"SavedModel of {known['checkpoint']}",
+        weights_sha256=digest.hexdigest(),
+    )
+
+
+def read_description_to_score(folder: str) -> dict[str, Any]:
+    """Reads an export's `pgan.json`. Raises UserError unless it has what a score needs."""
+    path = posixpath.join(folder, JSON_FILE)
+    try:
+        known = read_json(path)
+    except UserError as error:
+        raise UserError(
+            f"--saved_model: expected {path}, which export.py writes, got {error}: export it again"
+        ) from None
+    for name, fits in _TO_SCORE.items():
+        value = known.get(name, ...) if isinstance(known, dict) else known
+        if not isinstance(known, dict) or value is ... or not fits(value):
+            got = "none" if value is ... else ascii(value)[:40]
+            raise UserError(
+                f"--saved_model: expected {name} of an export in {path}, got {got}: export it again"
+            )
+    return known
+
+
+def _newest_version(path: str) -> str:
+    if not tf.io.gfile.isdir(path):
+        return path
+    names = list_names(path)
+    versions = [name for name in names if re.fullmatch("[0-9]+", name)]
+    if "saved_model.pb" in names or not versions:
+        return path
+    return posixpath.join(path, max(versions, key=int))

@@ -1,0 +1,238 @@
+"""The Inception network that published scores were measured with (Szegedy et al., 2016).
+
+Scores of other trainings of "Inception-v3" do not compare with published ones. This is the
+frozen graph of 5 December 2015, `classify_image_graph_def.pb`; TensorFlow published it in
+`inception-2015-12-05.tgz`.
+"""
+
+import dataclasses
+import hashlib
+import http.client
+import io
+import os
+import posixpath
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tqdm import tqdm
+
+from pgan_tf.metrics.metric import Metric
+from tfrecords.common.errors import UserError
+from tfrecords.common.files import locked, whole_file
+from tfrecords.common.paths import read_whole
+from tfrecords.sources.archives import tar
+from tfrecords.sources.archives.entries import TAR_ERRORS, archive_error_on
+
+GRAPH_NAME = "classify_image_graph_def.pb"
+URL = f"https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/{GRAPH_NAME}"
+SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
+
+_CACHED_NAME = "inception-2015-12-05.pb"
+_CHUNK_BYTES = 2**20
+_MOST_BYTES = 2**30  # the published one has 96 MB
+_TIMEOUT_SECONDS = 30
+_GZIP_MAGIC = b"\x1f\x8b"
+
+# The decoded input picture, from which on the graph takes any batch, and the outputs.
+_PICTURES, _FEATURES, _LOGITS = "ExpandDims", "pool_3", "softmax/logits/MatMul"
+
+# Rows of features at a time: a block of distances between two takes 32 MiB.
+BLOCK_ROWS = 2048
+
+
+@dataclasses.dataclass(frozen=True)
+class InceptionOutput:
+    """What Inception computes for a batch."""
+
+    features: np.ndarray  # (n, 2048) float32, the last pooling layer
+    probabilities: np.ndarray  # (n, 1008) float32, of the classes; rows sum to 1
+
+
+Inception = Callable[[np.ndarray], InceptionOutput]  # from (n, side, side, channels) uint8
+Features = Sequence[np.ndarray]  # (n, size) float32 batches
+
+
+class InceptionGraph:
+    """The network, for pictures of any size, which it resizes itself.
+
+    Probabilities are made from the logits without their bias, as in the published Inception score.
+    """
+
+    def __init__(self, name: str, contents: bytes) -> None:
+        """Builds a serialized GraphDef; `name` is for messages.
+
+        Raises UserError if it is another graph, or none.
+        """
+        self.sha256 = hashlib.sha256(contents).hexdigest()
+        definition = tf.compat.v1.GraphDef()
+        try:
+            definition.ParseFromString(contents)
+        except DecodeError as error:
+            raise UserError(
+                f"--inception: expected a frozen graph, got {name}, which is none: give "
+                f"{GRAPH_NAME} or inception-2015-12-05.tgz"
+            ) from error
+        nodes = {node.name for node in definition.node}
+        for node in (_PICTURES, _FEATURES, _LOGITS):
+            if node not in nodes:
+                raise UserError(
+                    f"--inception: expected the Inception graph of 2015, got {name}, which has "
+                    f"no node {node}: give {GRAPH_NAME}"
+                )
+        # A graph of its own keeps the file's version, below the one in which the operation of
+        # Inception's normalization was withdrawn: a tf.function would refuse to run it.
+        graph = tf.Graph()
+        with graph.as_default():
+            self._pictures = tf.compat.v1.placeholder(tf.float32, (None, None, None, 3))
+            try:
+                tf.import_graph_def(definition, {f"{_PICTURES}:0": self._pictures}, name="")
+                features = graph.get_tensor_by_name(f"{_FEATURES}:0")
+                weights = graph.get_operation_by_name(_LOGITS).inputs[1]
+                features = tf.reshape(features, (-1, weights.shape[0]))
+                self._outputs = features, tf.nn.softmax(features @ weights)
+            except Exception as error:  # a graph of something else raises all sorts
+                raise UserError(
+                    f"--inception: {name} cannot be built ({str(error).splitlines()[0]}): give "
+                    f"{GRAPH_NAME}"
+                ) from error
+        config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
+        config.gpu_options.allow_growth = True
+        self._session = tf.compat.v1.Session(graph=graph, config=config)
+
+    def __call__(self, batch: np.ndarray) -> InceptionOutput:
+        """Runs on `(n, side, side, channels)` uint8 pictures with 3 channels or 1."""
+        pictures = np.broadcast_to(batch, (*batch.shape[:3], 3)).astype(np.float32)
+        return InceptionOutput(*self._session.run(self._outputs, {self._pictures: pictures}))
+
+
+def open_inception(path: str | None, cache_dir: str) -> InceptionGraph:
+    """Opens the graph of `read_inception_file`. Raises UserError as both of these do."""
+    return InceptionGraph(*read_inception_file(path, cache_dir))
+
+
+def read_inception_file(path: str | None, cache_dir: str) -> tuple[str, bytes]:
+    """Reads a frozen graph, or the `.tgz` that holds it: its name and the serialized GraphDef.
+
+    None is the published graph, which is downloaded on first use and kept in `cache_dir`, local or
+    remote. Warns of another graph. Raises UserError if the file cannot be read or downloaded.
+    """
+    if path is None:
+        cached = posixpath.join(os.path.expanduser(cache_dir), _CACHED_NAME)
+        if not tf.io.gfile.exists(cached) or hashlib.sha256(_read(cached)).hexdigest() != SHA256:
+            fetch(URL, SHA256, cached)
+        return cached, _read(cached)
+    contents = _graph_in(_read(os.path.expanduser(path)), path)
+    sha256 = hashlib.sha256(contents).hexdigest()
+    if sha256 != SHA256:
+        print(
+            f"--inception: {path} is not the published graph (its sha256 is {sha256[:8]}…, not "
+            f"{SHA256[:8]}…): its scores compare only with each other; a graph is a program, so "
+            "use only one whose author you trust (docs/security.md)",
+            flush=True,
+        )
+    return path, contents
+
+
+def fetch(url: str, sha256: str, path: str) -> None:
+    """Downloads a file, with a progress bar; it gets its name when it is complete and right.
+
+    Raises UserError if it cannot be downloaded or written, or is another file.
+    """
+    instead = "give the file that you have by --inception=PATH"
+    folder = posixpath.dirname(path) or "."
+    busy = f"Inception: another process is fetching it into {folder}: wait until it has ended"
+    digest = hashlib.sha256()
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as page, locked(folder, busy):
+            tf.io.gfile.makedirs(folder)
+            total = int(page.headers.get("Content-Length", 0)) or None
+            bar = tqdm(total=total, desc="Fetching Inception", unit="B", unit_scale=True)
+            with whole_file(path) as file, bar:
+                while chunk := page.read(_CHUNK_BYTES):
+                    file.write(chunk)
+                    digest.update(chunk)
+                    bar.update(len(chunk))
+                if digest.hexdigest() != sha256:
+                    raise UserError(
+                        f"Inception: expected a file with sha256 {sha256} at {url}, got one with "
+                        f"{digest.hexdigest()}: try again, or {instead}"
+                    )
+    except (OSError, http.client.HTTPException, tf.errors.OpError) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "message", None) or error
+        raise UserError(
+            f"Inception: cannot fetch {url} ({' '.join(str(reason).split())}): {instead}"
+        ) from error
+
+
+def _graph_in(contents: bytes, path: str) -> bytes:
+    """Returns the graph itself, out of the archive if it is in one."""
+    if not contents.startswith(_GZIP_MAGIC):
+        return contents
+    readable = archive_error_on(f"--inception: {path}", *TAR_ERRORS, OSError)
+    with readable, tar.open_tar(path, io.BytesIO(contents)) as archive:
+        for _, graph in tar.read_named(archive, (GRAPH_NAME,), _MOST_BYTES):
+            return graph
+    raise UserError(
+        f"--inception: expected an archive with {GRAPH_NAME}, found none in {path}: give "
+        "inception-2015-12-05.tgz or the graph itself"
+    )
+
+
+def _read(path: str) -> bytes:
+    try:
+        return read_whole(path, _MOST_BYTES)
+    except UserError as error:
+        raise UserError(f"--inception: expected a frozen graph, got {error}") from None
+
+
+def inception_metric(
+    sha256: str,
+    name: str,
+    collector: Callable[[], Any],
+    compare: Callable[[Any, Any], dict[str, float]],
+    better: Literal["lower", "higher"],
+    against_reals: bool = True,
+) -> Metric:
+    """Returns a metric of Inception's output, whose value has the metric's name."""
+    return Metric(
+        name=name,
+        collect=lambda which: collector(),
+        compare=compare,
+        headline=name,
+        better=better,
+        filter="bilinear to 299 px in Inception",
+        against_reals=against_reals,
+        inception_sha256=sha256,
+    )
+
+
+class FeatureCollector:
+    """Keeps features, 8 kB a picture; metrics that keep the same ones share the memory."""
+
+    def __init__(self, features: Features = ()) -> None:
+        self.features = [*features]
+
+    def add(self, batch: InceptionOutput) -> None:
+        """Takes Inception's output for a batch."""
+        self.features.append(batch.features)
+
+
+def blocks_of(features: Features, rows: int = BLOCK_ROWS) -> Iterator[np.ndarray]:
+    """Joins batches into float64 blocks of at least `rows` rows; the last one may have fewer."""
+    waiting: list[np.ndarray] = []
+    for batch in features:
+        waiting.append(batch)
+        if count(waiting) >= rows:
+            yield np.concatenate(waiting).astype(np.float64)
+            waiting = []
+    if waiting:
+        yield np.concatenate(waiting).astype(np.float64)
+
+
+def count(features: Features) -> int:
+    """Returns the number of pictures."""
+    return sum(map(len, features))
