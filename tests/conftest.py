@@ -21,7 +21,8 @@ def pytest_configure(config):
 
 
 @functools.cache
-def _mirrored():
+def mirrored():
+    """Two logical CPUs."""
     # One for the whole process: TensorFlow numbers the collective operations of each
     # MirroredStrategy from the start again, and two in one process get into each other's way.
     return make_strategy("mirrored")
@@ -30,7 +31,7 @@ def _mirrored():
 @pytest.fixture
 def two_devices():
     """Two logical CPUs, mirrored."""
-    strategy = _mirrored()
+    strategy = mirrored()
     assert strategy.num_replicas_in_sync == 2
     return strategy
 
