@@ -42,9 +42,8 @@ def test_the_first_signal_asks_and_says_so_and_the_handlers_come_back(number):
     assert [signal.getsignal(one) for one in SIGNALS] == before
     error = stop.stopped(16, "x.npz")
     assert error.status == 128 + number
-    assert f"stopped by {number.name} after 16 images; the same command resumes from x" in str(
-        error
-    )
+    words = f"stopped by {number.name} after 16 images; the same command resumes from x.npz"
+    assert str(error) == words
 
 
 def test_a_worker_that_was_not_asked_itself_ends_with_the_status_of_sigterm():

@@ -147,8 +147,10 @@ XLA = dataclasses.replace(TWICE, jit_compile=True)
 
 @pytest.mark.parametrize(
     ("config", "devices", "compiled"),
-    [(TWICE, 1, True), (TWICE, 2, True), (XLA, 1, True)]
-    + [pytest.param(XLA, 2, True, marks=pytest.mark.slow)],
+    [
+        *((TWICE, 1, True), (TWICE, 2, True), (XLA, 1, True)),
+        pytest.param(XLA, 2, True, marks=pytest.mark.slow),
+    ],
 )
 def test_devices_compiling_and_xla_change_nothing(shared, config, devices, compiled):
     plain, other = shared(TWICE, calls=2), train(config, devices, calls=2, compiled=compiled)

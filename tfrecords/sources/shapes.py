@@ -24,7 +24,7 @@ import numpy as np
 
 from tfrecords.common.errors import UserError
 from tfrecords.pictures.source import Reader, Source, one_hot
-from tfrecords.sources.parts import with_own_labels
+from tfrecords.sources.single_file import with_own_labels
 
 LABEL_NAMES = ("circle", "square", "triangle", "star", "cross", "ring")
 
@@ -126,7 +126,7 @@ def open_shapes(resolution: int | None = None, labels: str | None = None) -> Sou
         labels=one_hot((label(index) for index in range(NUM_PICTURES)), len(LABEL_NAMES)),
         label_names=LABEL_NAMES,
     )
-    return with_own_labels(source, labels, "shapes")
+    return with_own_labels(source, labels)
 
 
 def _open_reader(resolution: int) -> Reader:

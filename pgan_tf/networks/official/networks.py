@@ -23,7 +23,7 @@ from pgan_tf.networks.official.theano import convert, is_theano
 from pgan_tf.networks.official.unpickler import SavedNetwork, load
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import read_whole
-from tfrecords.pickles.pieces import plain, printable
+from tfrecords.pickles.arrays import plain, printable
 
 _KINDS: dict[str, Kind] = {"G_paper": "generator", "D_paper": "discriminator"}
 # The published functions' arguments: our name, the type, and what they take if it is not given.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.pickles.pieces import plain, printable
+from tfrecords.pickles.arrays import plain, printable
 
 _FUNCTIONS = ("G_paper", "G_progressive_8", "D_paper", "D_progressive_8")
 # Where it differs from the TensorFlow version's.

@@ -5,7 +5,7 @@ from typing import Any
 
 from tfrecords.common.errors import UserError
 from tfrecords.pickles import safe_pickle
-from tfrecords.pickles.pieces import Piece
+from tfrecords.pickles.arrays import PickledObject
 from tfrecords.pictures.kinds import sniff
 
 # Ten times as many as networks of 1024 px take.
@@ -18,7 +18,7 @@ _STYLEGAN = (
 )
 
 
-class SavedNetwork(Piece):
+class SavedNetwork(PickledObject):
     """A network object; `state` is its fields by name, with arrays and numbers for `plain`."""
 
     __slots__ = ("state",)

@@ -32,7 +32,7 @@ class Matches:
 
     pictures: list[int]  # for each path the index of its picture, or -1
     loose: list[int] = field(default_factory=list)  # paths that are written otherwise
-    differences: list[str] = field(default_factory=list)  # in what those differ, such as `case`
+    differences: dict[str, None] = field(default_factory=dict)  # of those, such as `case`, in order
 
 
 def match_paths(given: Sequence[str], pictures: Sequence[str]) -> Matches:
@@ -43,7 +43,7 @@ def match_paths(given: Sequence[str], pictures: Sequence[str]) -> Matches:
     what fits one picture is matched.
     """
     found = Matches([-1] * len(given))
-    rest = list(range(len(given)))
+    rest: Sequence[int] = range(len(given))
     for difference, read in _READINGS:
         if not rest:
             break
@@ -53,11 +53,9 @@ def match_paths(given: Sequence[str], pictures: Sequence[str]) -> Matches:
             if number < 0:
                 continue
             found.pictures[row] = number
-            if difference or not whole:
-                found.loose.append(row)
-            for words in (difference, "" if whole else "leading folder"):
-                if words and words not in found.differences:
-                    found.differences.append(words)
+            words = list(filter(None, (difference, "" if whole else "leading folder")))
+            found.differences.update(dict.fromkeys(words))
+            found.loose.extend([row] if words else [])
         rest = [row for row in rest if found.pictures[row] < 0]
     return found
 
@@ -79,9 +77,9 @@ class _Index:
         """Returns a picture, or -1, and whether the path is all of the picture's."""
         if path in self.whole:
             return self.whole[path], True
-        parts = path.split("/")
-        for count in range(min(self.depth, len(parts) - 1), 0, -1):
-            end = "/".join(parts[-count:])
+        names = path.split("/")
+        for count in range(min(self.depth, len(names) - 1), 0, -1):
+            end = "/".join(names[-count:])
             if end in self.whole:
                 return self.whole[end], False
         return self.ends.get(path, _AMBIGUOUS), False

@@ -26,7 +26,7 @@ _PATH_COLUMN = re.compile(r"(file|image|img|picture|photo|path|name|id|f|rel){1,
 _LABEL_COLUMN = re.compile(r"(label|class|category|target|tag)(es|s)?(name|id|label)?s?|categories")
 
 # Lists and objects of JSON: each takes a hundred bytes, an empty one of the file only two.
-_MOST_PARTS = 2**21
+_MOST_VALUES = 2**21
 _MOST_LINES = 2**23
 
 
@@ -43,8 +43,9 @@ def read_rows(data: bytes, file: str, is_picture: Callable[[str], bool]) -> Rows
             f"{file}: expected text in UTF-8 or UTF-16, cannot decode byte {error.start}: save it "
             "as UTF-8"
         ) from error
-    ending = os.path.splitext(file)[1].lower()
-    return _read_json(text, file) if ending == ".json" else _read_csv(text, file, is_picture)
+    if file.lower().endswith(".json"):
+        return _read_json(text, file)
+    return _read_csv(text, file, is_picture)
 
 
 def _read_csv(text: str, file: str, is_picture: Callable[[str], bool]) -> Rows:
@@ -55,26 +56,24 @@ def _read_csv(text: str, file: str, is_picture: Callable[[str], bool]) -> Rows:
     if text.count("\n") > _MOST_LINES:
         raise UserError(f"{file}: expected at most {_MOST_LINES:,} lines: is it the right file?")
     lines = _split_lines(text, file)
-    if not lines:
-        return
-    _, header = lines[0]
+    header = lines[0][1] if lines else []
     width = len(header)
-    if width < 2:
+    if width == 1:
         raise UserError(f"{file}: expected a picture's path and its class or numbers in each line")
     pictures = [cell for cell in header if kind_by_ending(cell)] or filter(is_picture, header)
     picture = next(iter(pictures), None)
-    named = picture is None
     path_column = _find_path_column(header) if picture is None else header.index(picture)
-    if named:
-        del lines[0]
+    if picture is None:  # the first line has names of columns
+        del lines[:1]
     for line, row in lines:
         if len(row) != width:
             raise UserError(f"{file}, line {line}: expected {width} columns, got {len(row)}")
     too_many_columns = (
         f"{file}: expected two columns, a picture's path and its class, or a path and numbers, got "
-        f"{list_names(header)}: leave out all columns but two"
+        f"{list_names(header)}: remove all columns but two"
     )
-    if width > 2 and named and any(_LABEL_COLUMN.fullmatch(_plain(name)) for name in header):
+    named_label = picture is None and any(_LABEL_COLUMN.fullmatch(_plain(name)) for name in header)
+    if width > 2 and named_label:
         raise UserError(too_many_columns)
     for line, row in lines:
         path = row.pop(path_column)
@@ -85,7 +84,7 @@ def _read_csv(text: str, file: str, is_picture: Callable[[str], bool]) -> Rows:
             yield path, tuple(float(cell) for cell in row)
         except ValueError as error:
             reason = f"{file}, line {line}: expected numbers: {error}"
-            raise UserError(too_many_columns if named else reason) from error
+            raise UserError(too_many_columns if picture is None else reason) from error
 
 
 def _split_lines(text: str, file: str) -> list[tuple[int, list[str]]]:
@@ -96,13 +95,10 @@ def _split_lines(text: str, file: str) -> list[tuple[int, list[str]]]:
     delimiter = own if own in first else next(others, own)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        return [
-            (reader.line_num, [cell.strip() for cell in row])
-            for row in reader
-            if any(cell.strip() for cell in row)
-        ]
+        cells = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except csv.Error as error:
         raise UserError(f"{file}: cannot be read, line {reader.line_num}: {error}") from error
+    return [(line, row) for line, row in cells if any(row)]
 
 
 def _find_path_column(header: Sequence[str]) -> int:
@@ -127,11 +123,11 @@ def parse_json(text: str, file: str, only_labels: bool = False) -> list[Any] | N
     With `only_labels` only a value `labels` counts, and not the object itself. Raises UserError
     if it is no JSON.
     """
-    parts = text.count("[") + text.count("{")
-    if parts > _MOST_PARTS:
+    values = text.count("[") + text.count("{")
+    if values > _MOST_VALUES:
         raise UserError(
-            f"{file}: expected at most {_MOST_PARTS:,} lists and objects, got {parts:,}: is it the "
-            "right file? A CSV file has no such limit"
+            f"{file}: expected at most {_MOST_VALUES:,} lists and objects, got {values:,}: is it "
+            "the right file? A CSV file has no such limit"
         )
     try:
         content = json.loads(text, object_pairs_hook=_Object)
@@ -153,7 +149,8 @@ def _read_json(text: str, file: str) -> Rows:
         )
     for pair in pairs:
         if not (isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str)):
-            raise UserError(f"{file}: expected a path and its label, got {_shown(pair)}")
+            shown = json.dumps(pair)[:80]
+            raise UserError(f"{file}: expected a path and its label, got {shown}")
         yield pair[0], _json_label(pair[1], pair[0], file)
 
 
@@ -166,12 +163,9 @@ def _json_label(value: Any, path: str, file: str) -> Label:
             return (math.inf,) * len(value)
     if value is None or isinstance(value, str):
         return value or None
-    if isinstance(value, int | float) and math.isfinite(value if abs(value) < 2**63 else math.inf):
+    if isinstance(value, int | float) and abs(value) < 2**63:  # NaN is not
         return str(value)
     raise UserError(
-        f"{file}: expected a class or finite numbers for {printable(path)}, got {_shown(value)}"
+        f"{file}: expected a class or finite numbers for {printable(path)}, got "
+        f"{json.dumps(value)[:80]}"
     )
-
-
-def _shown(value: Any) -> str:
-    return json.dumps(value)[:80]

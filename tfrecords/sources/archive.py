@@ -1,4 +1,7 @@
-"""A .zip archive of picture files, none of which can unpack to more than its header says."""
+"""A .zip or .tar archive of picture files as a source.
+
+Of a zip, no entry unpacks to more than its header says; for tar see `tar.py`.
+"""
 
 import bz2
 import functools
@@ -12,16 +15,46 @@ import numpy as np
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import check_expansion
+from tfrecords.common.paths import check_regular_file
 from tfrecords.common.text import printable
 from tfrecords.pictures.kinds import HEAD_BYTES, kind_by_ending
-from tfrecords.pictures.source import FileReader
-from tfrecords.sources.archives.entries import ARCHIVE_ERRORS, archive_error_on, clean_path
-from tfrecords.sources.listing import PictureFiles, is_hidden, why_left_out
-from tfrecords.sources.parts import file_identity
+from tfrecords.pictures.source import FileReader, Source
+from tfrecords.sources.listing import (
+    PictureFiles,
+    check_text_size,
+    clean_path,
+    is_hidden,
+    make_source,
+    why_skipped,
+)
+from tfrecords.sources.single_file import file_identity, user_error_on
+from tfrecords.sources.tar import find_in_tar
+
+_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 
-def find_in_zip(file: str) -> PictureFiles:
-    """Finds the pictures in a zip. Raises UserError if one is encrypted."""
+def is_archive(path: str) -> bool:
+    """True if a file's ending is that of an archive."""
+    return path.lower().endswith(_ENDINGS)
+
+
+def open_archive(file: str, labels: str | None = None) -> Source:
+    """Finds the pictures in a local archive, in order of their paths.
+
+    Skips hidden entries, macOS's `__MACOSX` and other files. What is named like a
+    picture but is no file, such as a link, is rejected. Of entries of one name the last
+    counts. A compressed tar is unpacked to a temporary file, as only that can be read in any
+    order. For `labels` see `labels.files.find_labels`.
+
+    Raises UserError if it is damaged or encrypted, or holds no picture, or the labels do not fit.
+    """
+    check_regular_file(file)
+    with user_error_on(f"{file}: cannot be read", ": is the archive complete?"):
+        files = _find_in_zip(file) if file.lower().endswith(".zip") else find_in_tar(file)
+    return make_source(file, os.path.basename(file).split(".")[0], files, labels)
+
+
+def _find_in_zip(file: str) -> PictureFiles:
     found: dict[str, int] = {}
     rejected: dict[str, str] = {}
     unpacked = 0
@@ -38,7 +71,7 @@ def find_in_zip(file: str) -> PictureFiles:
                 why = "a link" if named else None
             else:
                 read_head = functools.partial(_read_head, archive, info)
-                why = why_left_out(path, read_head, info.file_size)
+                why = why_skipped(path, read_head, info.file_size)
             found.pop(path, None)
             rejected.pop(path, None)
             if why:
@@ -50,29 +83,40 @@ def find_in_zip(file: str) -> PictureFiles:
     paths = sorted(found)
     entries = [[path, infos[found[path]].file_size, infos[found[path]].CRC] for path in paths]
     positions = np.array([found[path] for path in paths], np.int64)
-    reader = functools.partial(_open_zip, file, positions)
-    return PictureFiles(paths, [file_identity(file), entries], sorted(rejected.items()), reader)
+    return PictureFiles(
+        paths,
+        [file_identity(file), entries],
+        sorted(rejected.items()),
+        functools.partial(_open_zip, file, positions),
+        functools.partial(_read_text, file),
+    )
 
 
 def _open_zip(file: str, positions: np.ndarray) -> FileReader:
     """Opens the pictures at these positions in the list of entries."""
-    with archive_error_on(file, *ARCHIVE_ERRORS):
+    with user_error_on(f"{file}: cannot be read", ": is the archive complete?"):
         archive = zipfile.ZipFile(file)
     infos = archive.infolist()
 
     def read(index: int) -> bytes:
         info = infos[positions[index]]
-        try:
-            return read_entry(archive, info)
-        except ARCHIVE_ERRORS as error:
-            name = printable(f"{file}/{info.filename}")
-            reason = printable(str(error))[:200]  # it may tell a name of any length
-            raise UserError(f"{name}: cannot be read: {reason}") from error
+        with user_error_on(f"{printable(f'{file}/{info.filename}')}: cannot be read"):
+            return _read_entry(archive, info)
 
     return read
 
 
-def read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+def _read_text(file: str, path: str) -> bytes | None:
+    on_error = user_error_on(f"{file}: its {path} cannot be read")
+    with on_error, zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            if clean_path(info.filename) == path:
+                check_text_size(file, path, info.file_size)
+                return _read_entry(archive, info)
+    return None
+
+
+def _read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Returns an entry's bytes: as many as its header says, whatever there are."""
     if info.compress_type == zipfile.ZIP_BZIP2:
         data = _unpack_bzip2(archive, info, info.file_size)
@@ -95,7 +139,7 @@ def _read_head(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
             return _unpack_bzip2(archive, info, HEAD_BYTES)
         with archive.open(info) as entry:
             return entry.read(HEAD_BYTES)
-    except ARCHIVE_ERRORS:  # encrypted or broken: nothing says that it is a picture
+    except Exception:  # encrypted or broken: nothing says that it is a picture
         return b""
 
 
