@@ -12,13 +12,7 @@ from pgan_tf.devices.coordination import barrier
 from pgan_tf.devices.out_of_memory import readable_memory_errors
 from pgan_tf.devices.stopping import StopRequest, stop_on_signals
 from pgan_tf.runs import checkpoint
-from pgan_tf.training.outputs import (
-    open_log,
-    open_progress,
-    save_checkpoint,
-    sheet_of_fakes,
-    sheet_of_reals,
-)
+from pgan_tf.training import outputs
 from pgan_tf.training.pretrained import Weights
 from pgan_tf.training.progress import describe_growth
 from pgan_tf.training.run import Run
@@ -58,7 +52,7 @@ def _train(
     run: Run, weights: Weights | None, before_writing: Callable[[], None], stop: StopRequest
 ) -> int:
     start = restore_or_initialize(run, weights)
-    reals = None if start.images_shown or not run.workers.is_chief else sheet_of_reals(run)
+    reals = None if start.images_shown or not run.workers.is_chief else outputs.sheet_of_reals(run)
     before_writing()
     if start.checkpoint and run.workers.is_chief:
         run.after_checkpoint(start.checkpoint, start.images_shown, print, lambda: False)
@@ -86,8 +80,8 @@ class _Training:
     def __init__(self, run: Run, start: Start, reals: np.ndarray | None, stop: StopRequest) -> None:
         self.run, self.stop = run, stop
         self.state, self.images_shown = start.state, start.images_shown
-        self.log = open_log(run, start, reals) if run.workers.is_chief else None
-        self.progress = open_progress(run, start)
+        self.log = outputs.open_log(run, start, reals) if run.workers.is_chief else None
+        self.progress = outputs.open_progress(run, start)
         self.train_step: TrainStep | None = None
         self.batches: Iterator | None = None
         self.bad_records = BadRecords(run.max_bad_records, start.bad_records)
@@ -147,8 +141,8 @@ class _Training:
         if self.log:
             self.log.write_metrics(summary)
         if self.log and (is_good or is_last):
-            self.log.write_fakes(shown, sheet_of_fakes(run.config, self.state))
-            path = save_checkpoint(run, self.state, shown, bad_records)
+            self.log.write_fakes(shown, outputs.sheet_of_fakes(run.config, self.state))
+            path = outputs.save_checkpoint(run, self.state, shown, bad_records)
             run.after_checkpoint(path, shown, self.progress.print, self.stop.at_once)
             if is_good:
                 checkpoint.prune(run.checkpoints, run.keep_checkpoints)
@@ -159,6 +153,6 @@ class _Training:
         run, shown = self.run, self.images_shown
         bad_records = run.all_bad_records(self.bad_records, shown)
         if run.workers.is_chief:
-            save_checkpoint(run, self.state, shown, bad_records, self.tick)
+            outputs.save_checkpoint(run, self.state, shown, bad_records, self.tick)
         barrier(run.strategy, run.workers)
         raise self.stop.stopped(shown, checkpoint.latest(run.checkpoints))

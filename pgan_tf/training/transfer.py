@@ -188,8 +188,7 @@ def _carry_rows(
     array: np.ndarray, initial: np.ndarray, first: int, origins: tuple[int, ...]
 ) -> np.ndarray:
     """Returns an array whose rows from `first` on, those of classes, are as this run has them."""
-    rows = initial.copy()
-    rows[:first] = array[:first]
+    rows = np.concatenate([array[:first], initial[first:]])
     for index, origin in enumerate(origins):
         if origin >= 0:
             rows[first + index] = array[first + origin]

@@ -19,7 +19,7 @@ from pgan_tf.planning.limits import heaviest_stage
 from pgan_tf.planning.measurement import try_heaviest_stage
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import open_run
-from pgan_tf.training import loop, start
+from pgan_tf.training import loop, outputs, start
 from pgan_tf.training.run import Run
 from tests.helpers.tests_data import prepare_shapes
 from tfrecords.common.errors import UserError
@@ -143,12 +143,15 @@ def test_out_of_memory_while_the_first_networks_are_built(info, one_device, tmp_
         run(CONFIG, info, tmp_path / "run", one_device)
 
 
-@pytest.mark.parametrize("where", ["grow_state", "make_train_step", "sheet_of_fakes"])
+@pytest.mark.parametrize(
+    ("module", "where"),
+    [(loop, "grow_state"), (loop, "make_train_step"), (outputs, "sheet_of_fakes")],
+)
 def test_out_of_memory_in_a_later_stage_leaves_the_last_checkpoint(
-    info, one_device, tmp_path, monkeypatch, where
+    info, one_device, tmp_path, monkeypatch, module, where
 ):
     """The run resumes from there with the batch size that is suggested."""
-    original = getattr(loop, where)
+    original = getattr(module, where)
 
     def fails_later(*args, **kwargs):
         # Of the stage or state that is worked with, one is among the arguments.
@@ -157,7 +160,7 @@ def test_out_of_memory_in_a_later_stage_leaves_the_last_checkpoint(
             return original(*args, **kwargs)
         return exhausted if where == "make_train_step" else exhausted()
 
-    monkeypatch.setattr(loop, where, fails_later)
+    monkeypatch.setattr(module, where, fails_later)
     folder = tmp_path / "run"
     with pytest.raises(UserError, match=r"stage 2 \(4→8 px") as caught:
         run(CONFIG, info, folder, one_device)
