@@ -123,8 +123,8 @@ def test_speed_is_measured_in_the_current_stage_without_its_first_call(bar):
 def test_time_left_counts_that_each_later_stage_has_to_compile(bar, total, later):
     def time_left(seconds):  # until the first call is done
         shown = bar(0, (seconds, 0, 1.0, 100), (100, 0, 1.0, 200), total=total)
-        minutes, seconds = re.search(r"img/s, (\d+):(\d+) left", shown).groups()
-        return 60 * int(minutes) + int(seconds)
+        left = re.search(r"img/s, ([\d:]+) left", shown)[1].split(":")
+        return sum(int(part) * 60**power for power, part in enumerate(reversed(left)))
 
     assert time_left(30) - time_left(0) == 30 * later
 

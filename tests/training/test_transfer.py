@@ -119,7 +119,7 @@ def test_layers_of_another_shape_are_new_and_say_so(source):
 def test_what_grows_on_top_is_new_and_what_is_not_needed_is_left(source):
     *_, lines, rows = start(source[1], config_of(16), Stage(1, 16, "fade_in", 0, 100))
     assert lines[0] == (
-        "Weights from runs/a (8 px), into networks of 8 px: 7 layers carried, 4 new, 0 left"
+        "Weights from runs/a (8 px), into networks of 8 px: 8 layers carried, 4 new, 0 left"
     )
     assert rows["layer"] == ["generator", "discriminator", "average_generator"]
     assert rows["8x8_conv0"] == ["carried"] * 3
@@ -288,7 +288,7 @@ def test_classes_start_new_where_a_side_has_no_names_and_the_score_is_carried(on
     for name in CLASS_KERNELS:
         np.testing.assert_array_equal(values(state)[name][6:], initial[name][6:])
         assert (values(state)[name][:6] != initial[name][:6]).any(axis=1).all()
-    assert_close(outputs(state)[2:3], outputs(original)[2:3])
+    assert_close(outputs(state, 2)[2:3], outputs(original, 2)[2:3])
     known = dataclasses.replace(weights, label_names=())
     assert map_classes(known, config_of(names=("cat", "dog"))).origins == (-1, -1)
     assert map_classes(weights, config_of(names=("cat", "dog"))).words == ""
