@@ -16,7 +16,6 @@ from pgan_tf.devices.out_of_memory import readable_memory_errors, smaller_batch_
 from pgan_tf.devices.strategy import check_batch_sizes
 from pgan_tf.planning import measurement
 from pgan_tf.planning.limits import heaviest_stage
-from pgan_tf.planning.measurement import try_heaviest_stage
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import open_run
 from pgan_tf.training import loop, outputs, start
@@ -24,19 +23,23 @@ from pgan_tf.training.run import Run
 from tests.helpers.tests_data import prepare_shapes
 from tfrecords.common.errors import UserError
 
-CONFIG = TrainingConfig(
-    dataset="shapes",
-    network=NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=8, label_size=6),
-    schedule=ScheduleConfig(
-        resolution=8,
+NETWORK = NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=8, label_size=6)
+
+
+def config_of(batch_size="4:16,8:8", total_kimg=0.052, network=NETWORK, **changes):
+    schedule = ScheduleConfig(
+        resolution=network.resolution,
         stabilize_kimg=0.032,
         fade_in_kimg=0.032,
-        total_kimg=0.052,
-        batch_size=PerResolution(((4, 16), (8, 8))),
+        total_kimg=total_kimg,
+        batch_size=PerResolution.parse(batch_size, "--batch_size"),
         tick_kimg=PerResolution(((4, 0.064),)),
-    ),
-    minibatch_repeats=1,
-)
+    )
+    network = dataclasses.replace(network, **changes)
+    return TrainingConfig(dataset="shapes", network=network, schedule=schedule, minibatch_repeats=1)
+
+
+CONFIG = config_of()
 STAGES = make_stages(CONFIG.schedule)
 
 
@@ -52,38 +55,28 @@ def info(tmp_path_factory):
     return prepare_shapes(tmp_path_factory.mktemp("cache"), 8)
 
 
-def with_batch_size(text, group=4, **schedule):
-    batch_size = PerResolution.parse(text, "--batch_size")
-    return dataclasses.replace(
-        CONFIG,
-        network=dataclasses.replace(CONFIG.network, mbstd_group_size=group),
-        schedule=dataclasses.replace(CONFIG.schedule, batch_size=batch_size, **schedule),
-    )
-
-
 @pytest.mark.parametrize(
     ("given", "resolution", "replicas", "group", "suggested"),
     [
-        ("16", 4, 1, 4, "8"),
-        ("16", 8, 1, 4, "4:16,8:8"),
+        *(
+            ("16", 4, 1, 4, "8"),
+            ("16", 8, 1, 4, "4:16,8:8"),
+            ("4:128,16:64", 8, 1, 4, "4:128,8:64"),
+        ),
         ("4:128,8:64,16:64", 8, 1, 4, "4:128,8:32"),
-        ("4:128,16:64", 8, 1, 4, "4:128,8:64"),
         ("4:128,16:32", 8, 1, 4, "4:128,8:64,16:32"),
-        ("20", 4, 1, 4, "8"),
-        ("20", 4, 1, 0, "10"),
+        *(("20", 4, 1, 4, "8"), ("20", 4, 1, 0, "10"), ("24", 4, 2, 4, "8")),
         ("16", 4, 4, 4, "8"),  # 2 on each: smaller than a group
-        ("24", 4, 2, 4, "8"),
-        ("4", 4, 4, 4, None),
-        ("1", 4, 1, 4, None),
+        *(("4", 4, 4, 4, None), ("1", 4, 1, 4, None)),
     ],
 )
 def test_a_smaller_batch_size_is_suggested_that_the_run_takes(
     given, resolution, replicas, group, suggested
 ):
-    smaller = smaller_batch_size(with_batch_size(given, group), resolution, replicas)
+    smaller = smaller_batch_size(config_of(given, mbstd_group_size=group), resolution, replicas)
     assert smaller == (suggested and PerResolution.parse(suggested, ""))
     if suggested:
-        check_batch_sizes(with_batch_size(str(smaller), group), replicas)
+        check_batch_sizes(config_of(suggested, mbstd_group_size=group), replicas)
 
 
 @pytest.mark.parametrize(
@@ -100,32 +93,28 @@ def test_out_of_memory_is_said_with_stage_batch_size_and_flag(error):
         raise error
 
 
-def test_other_errors_stay_what_they_are():
-    other = tf.errors.InternalError(None, None, "cable unplugged")
-    with pytest.raises(type(other), match="cable"), readable_memory_errors(CONFIG, STAGES[0], 1):
-        raise other
-
-
 @pytest.mark.parametrize(
     ("settings", "batch_size", "advice"),
     [
+        # Half a batch would save nothing where a million latents' kernel fills the memory.
         ({"latent_size": 2**20}, "16", "start another run with a smaller --latent_size: the netw"),
         ({"fmap_max": 8192, "fmap_base": 2**17}, "16", "start another run with a smaller --fmap_m"),
         ({}, "1024", "resume with --batch_size=512, or start another run with a smaller"),
         ({}, "4", "start another run with a smaller --fmap_max: the networks alone"),
     ],
-    ids=["latents", "feature maps", "a large batch", "the paper's network and a small batch"],
 )
 def test_out_of_memory_names_what_takes_it(settings, batch_size, advice):
-    """Half a batch would save nothing where a million latents' kernel fills the memory."""
-    batch_size = PerResolution.parse(batch_size, "--batch_size")
-    schedule = dataclasses.replace(TrainingConfig().schedule, batch_size=batch_size)
-    config = TrainingConfig(network=NetworkConfig(**settings), schedule=schedule)
-    stage = make_stages(schedule)[0]
-    told = pytest.raises(UserError, match=f"out of memory in stage 1 .*: {advice}")
-    with told as caught, readable_memory_errors(config, stage, 1):
+    config = config_of(batch_size, network=NetworkConfig(), **settings)
+    told = pytest.raises(UserError, match=f"^out of memory in stage 1 .*: {advice}")
+    with told as caught, readable_memory_errors(config, make_stages(config.schedule)[0], 1):
         raise MemoryError
     assert ("--batch_size" in str(caught.value)) == advice.startswith("resume")
+
+
+def test_other_errors_stay_what_they_are():
+    other = tf.errors.InternalError(None, None, "cable unplugged")
+    with pytest.raises(type(other), match="cable"), readable_memory_errors(CONFIG, STAGES[0], 1):
+        raise other
 
 
 def exhausted(*args, **kwargs):
@@ -167,8 +156,9 @@ def test_out_of_memory_in_a_later_stage_leaves_the_last_checkpoint(
     assert checkpoint.read_run(str(folder)).images_shown == 48
     suggested = re.search(r"--batch_size=([\d:,]+),", str(caught.value))[1]
     assert suggested == "4:16,8:4"
-    monkeypatch.undo()
-    assert run(with_batch_size(suggested), info, folder, one_device) == 52
+    if where == "make_train_step":
+        monkeypatch.undo()
+        assert run(config_of(suggested), info, folder, one_device) == 52
 
 
 # --preflight
@@ -176,11 +166,9 @@ def test_out_of_memory_in_a_later_stage_leaves_the_last_checkpoint(
 
 def test_the_heaviest_stage_may_be_an_early_one():
     """Of a resolution the fade-in has more layers; a hundred times the batch weighs more."""
-    found = [
-        heaviest_stage(with_batch_size(batch_size, total_kimg=total), 1).index
-        for batch_size, total in (("4:16,8:8", 1.0), ("4:1600,8:8", 1.0), ("4:16,8:8", 0.03))
-    ]
-    assert found == [1, 0, 0]  # the last is over before the networks grow
+    configs = (config_of(total_kimg=1), config_of("4:1600,8:8", 1), config_of(total_kimg=0.03))
+    # The last is over before the networks grow.
+    assert [heaviest_stage(config, 1).index for config in configs] == [1, 0, 0]
 
 
 def test_the_heaviest_stage_is_tried_for_one_iteration_which_changes_nothing(
@@ -194,55 +182,50 @@ def test_the_heaviest_stage_is_tried_for_one_iteration_which_changes_nothing(
         return original(state, config, *others)
 
     monkeypatch.setattr(measurement, "make_train_step", make_train_step)
-    config, arrays = with_batch_size("4:16,8:8", total_kimg=0.032), []
+    short, arrays = config_of(total_kimg=0.016), []
     for name in ("without", "with"):
         if name == "with":
-            assert try_heaviest_stage(CONFIG, info, one_device) == STAGES[1]
+            assert measurement.try_heaviest_stage(CONFIG, info, one_device) == STAGES[1]
             assert stages == [(STAGES[1], 1)]
             assert [path.name for path in tmp_path.iterdir()] == ["without"]
-        run(config, info, tmp_path / name, one_device)
+        run(short, info, tmp_path / name, one_device)
         arrays.append(checkpoint.read_run(str(tmp_path / name)).arrays)
     assert arrays[0].keys() == arrays[1].keys()
     for key, value in arrays[0].items():
         assert (value == arrays[1][key]).all(), key
-
-
-@pytest.mark.parametrize("where", ["build_state", "make_train_step"])
-def test_a_stage_that_does_not_fit_is_told_when_it_is_tried(info, one_device, monkeypatch, where):
-    monkeypatch.setattr(measurement, where, exhausted)
-    with pytest.raises(UserError, match=r"stage 2 .*--batch_size=4:16,8:4"):
-        try_heaviest_stage(CONFIG, info, one_device)
+    for where in ("make_train_step", "build_state"):
+        monkeypatch.setattr(measurement, where, exhausted)
+        with pytest.raises(UserError, match=r"stage 2 .*--batch_size=4:16,8:4"):
+            measurement.try_heaviest_stage(CONFIG, info, one_device)
 
 
 @pytest.mark.parametrize(
-    ("has_gpu", "flag", "tried", "deterministic"),
+    ("has_gpu", "flag", "expected"),
     [
-        (True, [], True, False),
-        (False, ["--deterministic"], False, True),
-        (True, ["--nopreflight"], False, False),
-        (False, ["--preflight"], True, False),
+        *((True, [], ["tried"]), (True, ["--nopreflight"], [])),
+        *((False, ["--preflight"], ["tried"]), (False, ["--deterministic"], ["deterministic"])),
     ],
 )
 def test_flags_choose_preflight_and_determinism(
-    info, tmp_path, monkeypatch, has_gpu, flag, tried, deterministic
+    info, tmp_path, monkeypatch, has_gpu, flag, expected
 ):
     """By default the heaviest stage is tried where there is a GPU.
 
     A run cannot tell where the device's operations are deterministic anyway.
     """
     command, done = importlib.import_module("pgan_tf.commands.train"), []
-    experimental = tf.config.experimental
-    monkeypatch.setattr(experimental, "enable_op_determinism", lambda: done.append("same"))
-    monkeypatch.setattr(command, "has_gpu", lambda: has_gpu)
-    monkeypatch.setattr(command, "train", lambda *args, **options: 0)
 
     def try_heaviest_stage(*args):
         done.append("tried")
         return STAGES[1]
 
+    enable = ("enable_op_determinism", lambda: done.append("deterministic"))
+    monkeypatch.setattr(tf.config.experimental, *enable)
+    monkeypatch.setattr(command, "has_gpu", lambda: has_gpu)
+    monkeypatch.setattr(command, "train", lambda *args, **options: 0)
     monkeypatch.setattr(command, "try_heaviest_stage", try_heaviest_stage)
     with flagsaver.flagsaver():
         arguments = [f"--data={info.folder}", f"--run_dir={tmp_path}/run", "--resolution=8"]
         flags.FLAGS(["train.py", *arguments, "--batch_size=4", *flag])
         command.main()
-    assert done == ["same"] * deterministic + ["tried"] * tried
+    assert done == expected
