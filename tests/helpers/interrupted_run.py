@@ -35,7 +35,7 @@ from pgan_tf.training.tick import Tick
 from tfrecords.common.errors import StoppedError
 from tfrecords.format.dataset_info import read_dataset_info
 
-STAGE_IMAGES = 96
+STAGE_IMAGES = 64
 CONFIG = TrainingConfig(
     dataset="shapes",
     network=NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=8, label_size=6),
