@@ -6,14 +6,7 @@ import numpy as np
 import pytest
 
 from pgan_tf.networks.layers import EqualizedConv2D, EqualizedDense
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def assert_close(got, expected, tolerance=1e-5):
-    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
+from tests.helpers.numbers import assert_close, normal
 
 
 def built(layer, *shape):

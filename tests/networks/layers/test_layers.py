@@ -21,15 +21,7 @@ from pgan_tf.networks.layers import (
     Rectifier,
     WeightedSum,
 )
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def assert_close(got, expected, tolerance=1e-5):
-    np.testing.assert_allclose(np.asarray(got), expected, rtol=tolerance, atol=tolerance)
-
+from tests.helpers.numbers import assert_close, normal
 
 # PixelNorm: b = a / sqrt(mean(a²) + 1e-8) (§4.2)
 
