@@ -1,6 +1,7 @@
 """Draws pictures and videos: pgan_tf/commands/generate.py."""
 
-from pgan_tf.commands.generate import start
+from pgan_tf.commands.generate import main
+from tfrecords.common.command_line import run
 
 if __name__ == "__main__":
-    start()
+    run(main)

@@ -1,6 +1,7 @@
 """Makes one HTML page about a run: pgan_tf/commands/report.py."""
 
-from pgan_tf.commands.report import start
+from pgan_tf.commands.report import main
+from tfrecords.common.command_line import run
 
 if __name__ == "__main__":
-    start()
+    run(main)

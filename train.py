@@ -1,6 +1,7 @@
 """Trains a progressive GAN: pgan_tf/commands/train.py."""
 
-from pgan_tf.commands.train import start
+from pgan_tf.commands.train import main, with_default_preset
+from tfrecords.common.command_line import run
 
 if __name__ == "__main__":
-    start()
+    run(main, complete=with_default_preset)

@@ -16,7 +16,7 @@ from pgan_tf.config.training import NetworkConfig
 from pgan_tf.networks.folded import fold
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.planning.flops import generation_flops
-from pgan_tf.planning.stage_cost import matrix_product_gflops
+from pgan_tf.planning.measurement import matrix_product_gflops
 from tfrecords.common.bounds import COUNTS, RESOLUTIONS, Bounds
 from tfrecords.common.checked_flags import define_number
 from tfrecords.common.command_line import run

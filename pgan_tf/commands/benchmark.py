@@ -7,7 +7,6 @@ import dataclasses
 import itertools
 import json
 import multiprocessing
-from collections.abc import Sequence
 
 import tensorflow as tf
 from absl import flags
@@ -18,13 +17,13 @@ from pgan_tf.config.schedule import BATCH_SIZES
 from pgan_tf.config.training import PRECISIONS, NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.devices.strategy import STRATEGIES, check_batch_sizes
 from pgan_tf.planning.limits import check_memory, physical_memory
-from pgan_tf.planning.stage_cost import StageCost, measure_stage
-from tfrecords.common.files import write_file
-from tfrecords.common.paths import writing
+from pgan_tf.planning.measurement import StageCost, measure_stage
 from tfrecords.common.bounds import RESOLUTIONS, Bounds, shown
 from tfrecords.common.checked_flags import define_number, define_path, define_read
 from tfrecords.common.command_line import run
-from tfrecords.common.files import check_file_place
+from tfrecords.common.files import check_file_place, write_file
+from tfrecords.common.paths import writing
+from tfrecords.common.text import align
 
 
 def _read_precisions(text: str) -> list[str]:
@@ -73,26 +72,14 @@ _COLUMNS = (
 )
 
 
-def to_table(costs: Sequence[StageCost]) -> str:
-    """Returns the measurements as aligned columns."""
-    rows = [[title for title, _, _ in _COLUMNS]]
-    rows += [[format(getattr(cost, name), form) for _, name, form in _COLUMNS] for cost in costs]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
-
-
 def main() -> None:
     """Measures each stage in a process of its own."""
     configs = []
     for precision, resolution in itertools.product(PRECISION.value, RESOLUTION.value):
-        network = NetworkConfig(
-            resolution=resolution, fmap_base=FMAP_BASE.value, fmap_max=FMAP_MAX.value
-        )
         config = TrainingConfig(
-            network=network,
+            network=NetworkConfig(
+                resolution=resolution, fmap_base=FMAP_BASE.value, fmap_max=FMAP_MAX.value
+            ),
             schedule=ScheduleConfig(resolution=resolution, batch_size=BATCH_SIZE.value),
             precision=precision,
             jit_compile=JIT_COMPILE.value,
@@ -101,20 +88,20 @@ def main() -> None:
         check_batch_sizes(config, 1)  # devices are the measuring processes', not this one's
         if not tf.config.list_physical_devices("GPU"):
             check_memory(config, 1, physical_memory())
-    path = JSON.value
-    if path:
-        check_file_place(path, "--json")  # before minutes of measuring
+    if JSON.value:
+        check_file_place(JSON.value, "--json")  # before minutes of measuring
     costs = []
     with tqdm(configs, "Measuring", unit=" stages", disable=None) as bar:
         for config in bar:
             bar.set_postfix_str(f"{config.network.resolution} px, {config.precision}")
             costs.append(_in_a_process_of_its_own(config))
-    print(to_table(costs))
-    if path:
+    rows = [[format(getattr(cost, name), form) for _, name, form in _COLUMNS] for cost in costs]
+    print("\n".join(align([[title for title, _, _ in _COLUMNS], *rows])))
+    if JSON.value:
         text = json.dumps([dataclasses.asdict(cost) for cost in costs], indent=2) + "\n"
-        with writing(f"--json={path}"):
-            write_file(path, text.encode())
-        print(f"Wrote {path}")
+        with writing(f"--json={JSON.value}"):
+            write_file(JSON.value, text.encode())
+        print(f"Wrote {JSON.value}")
 
 
 def _in_a_process_of_its_own(config: TrainingConfig) -> StageCost:

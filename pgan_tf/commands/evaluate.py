@@ -8,7 +8,6 @@ Other flags of train.py that are given here hold instead, such as --data and --d
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import dataclasses
-import itertools
 import json
 import posixpath
 from collections.abc import Iterator, Sequence
@@ -19,28 +18,21 @@ from tqdm import tqdm
 
 from pgan_tf.commands import run_flags
 from pgan_tf.generating.sampler import read_exported
+from pgan_tf.metrics import score_log
 from pgan_tf.metrics.by_name import NAMES, check_resolution, parse_names
 from pgan_tf.metrics.evaluation import Evaluation, Generated, read_generated
 from pgan_tf.metrics.score import Score
-from pgan_tf.metrics.score_log import (
-    CHART,
-    TABLE,
-    append_scores,
-    describe_scores,
-    draw_scores,
-    read_scores,
-)
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.data import RunData, find_data, read_run_data
 from pgan_tf.runs.flags_file import located_flags
 from pgan_tf.runs.folder import checkpoint_folder, read_config
 from tfrecords.common.checked_flags import define_path, define_text, not_with, read_path
-from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place, write_file
 from tfrecords.common.paths import writing
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
+from tfrecords.pictures.flags import picture_options
 
 METRICS = define_text(
     "metrics",
@@ -86,14 +78,14 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
     network = config.network
     check_resolution(names, network.resolution)  # before pictures are converted
     info = read_reals(network.resolution, network.num_channels, network.label_size)
-    before = len(read_scores(run_dir))
+    before = len(score_log.read_scores(run_dir))
     generators = (read_generated(path, NETWORK.value) for path in paths)
     for found in score_all(generators, len(paths), names, info, network.resolution):
-        append_scores(run_dir, found)
-    draw_scores(run_dir, config.schedule)
-    scores = read_scores(run_dir)
-    print(describe_scores([score for score in scores if score.metric in names]), end="")
-    table, chart = (posixpath.join(run_dir, name) for name in (TABLE, CHART))
+        score_log.append_scores(run_dir, found)
+    score_log.draw_scores(run_dir, config.schedule)
+    scores = score_log.read_scores(run_dir)
+    print(score_log.describe_scores([score for score in scores if score.metric in names]), end="")
+    table, chart = (posixpath.join(run_dir, name) for name in (score_log.TABLE, score_log.CHART))
     number = f"{counted(len(scores), 'score')} ({before} before)"
     print(f"\n{number} in {run_dir}/metrics.jsonl; {table}, {chart}")
 
@@ -108,7 +100,7 @@ def score_saved_model(names: Sequence[str]) -> None:
     (scores,) = score_all(iter([generated]), 1, names, info, sampler.resolution)
     with writing(path):
         write_file(path, "".join(json.dumps(one.to_row()) + "\n" for one in scores).encode())
-    print(f"{describe_scores(scores)}\n{counted(len(scores), 'score')} in {path}")
+    print(f"{score_log.describe_scores(scores)}\n{counted(len(scores), 'score')} in {path}")
 
 
 def score_all(
@@ -150,10 +142,10 @@ def read_reals(resolution: int, num_channels: int, label_size: int) -> DatasetIn
 
     Raises UserError if it is not there, or another one.
     """
-    run_dir, options = run_flags.RUN_DIR.value, run_flags.picture_options()
-    begun = recorded = None
+    run_dir, options = run_flags.RUN_DIR.value, picture_options(flags.FLAGS["resolution"].value)
+    opened = recorded = None
     if run_dir:
-        recorded, begun = read_run_data(run_dir), read_config(run_dir)
+        recorded, opened = read_run_data(run_dir), read_config(run_dir)
     else:
         options = dataclasses.replace(options, resolution=options.resolution or resolution)
     # The run's flags.txt gives it once.
@@ -166,23 +158,13 @@ def read_reals(resolution: int, num_channels: int, label_size: int) -> DatasetIn
         run_flags.TFDS_DATA_DIR.value,
         recorded.looked_for if recorded and not chosen else (),
     )
-    return find_data(wanted, num_channels, label_size, begun, chosen=chosen)
+    return find_data(wanted, num_channels, label_size, opened, chosen=chosen)
 
 
 def with_flags_of_run(arguments: list[str]) -> list[str]:
     """Puts the lines of the run's flags.txt before the arguments, which win."""
-    run_dir = ""
-    for word, after in itertools.pairwise([*arguments, ""]):
-        name, equals, value = word.partition("=")
-        if name in ("-run_dir", "--run_dir"):  # "--run_dir RUN" is "--run_dir=RUN"
-            run_dir = value if equals else after
     try:
-        run_dir = read_path(run_dir)
+        run_dir = read_path(["", *run_flags.flag_values(arguments, "run_dir")][-1])
     except ValueError:  # the flag itself will say so
         return arguments
     return [*located_flags(run_dir), *arguments]
-
-
-def start() -> None:
-    """Runs the command."""
-    run(main, complete=with_flags_of_run)

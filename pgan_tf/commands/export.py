@@ -9,7 +9,6 @@ from pgan_tf.exporting.formats import FORMATS
 from pgan_tf.exporting.model_card import TERMS
 from pgan_tf.exporting.writer import ExportOptions
 from tfrecords.common.checked_flags import define_path, define_text
-from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
 
 flags.adopt_module_key_flags(given)
@@ -44,8 +43,3 @@ def main() -> None:
     print(f"Wrote {exported.path} from {trained.source}. Look at it, and use it:\n")
     for line in exported.what_next:
         print(f"  {line}")
-
-
-def start() -> None:
-    """Runs the command."""
-    run(main)

@@ -19,21 +19,25 @@ import numpy as np
 from absl import flags
 
 from pgan_tf.commands import trained_flags as given
-from pgan_tf.generating import interpolation, neighbors, parsing
-from pgan_tf.generating.pictures import check_folder_name, make_folder_of, write_picture
+from pgan_tf.generating import interpolation, neighbors, parsing, pictures
 from pgan_tf.generating.sampler import Sampler, make_sampler, open_saved_model
-from pgan_tf.generating.pictures import draw_seeds, write_grid, write_pictures
 from pgan_tf.generating.training_video import draw_training, training_size
 from pgan_tf.generating.video import check_format, write_video
 from pgan_tf.metrics.inception import open_inception
-from pgan_tf.runs.log import read_metrics
-from pgan_tf.runs.sheets import list_sheets
 from pgan_tf.runs.data import RunData, find_data, read_run_data
 from pgan_tf.runs.folder import read_config
-from tfrecords.common import bounds, checked_flags
+from pgan_tf.runs.log import read_metrics
+from pgan_tf.runs.sheets import list_sheets
+from tfrecords.common import bounds
 from tfrecords.common.bounds import Bounds
-from tfrecords.common.checked_flags import define_number, define_path, define_read, define_text
-from tfrecords.common.command_line import run
+from tfrecords.common.checked_flags import (
+    define_number,
+    define_path,
+    define_read,
+    define_text,
+    not_with,
+    only_with,
+)
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
@@ -48,10 +52,7 @@ SAVED_MODEL = define_path(
 
 # What to draw
 SEEDS = define_read(
-    "seeds",
-    None,
-    "Seeds of the latents, such as 3,7,100-199. Default: 0-31, for a slerp 0-7.",
-    parsing.parse_seeds,
+    "seeds", None, "Seeds such as 3,7,100-199. Default: 0-31, for a slerp 0-7.", parsing.parse_seeds
 )
 LABELS = define_text("labels", None, "Classes to cycle through, by name or number, such as dog,3.")
 TRUNCATION = define_number(
@@ -71,22 +72,18 @@ VIDEO = flags.DEFINE_enum(
     "sample sheets of the run.",
 )
 SECONDS = define_number(
-    "seconds",
-    None,
-    "Length of a video. Default: 10, for a slerp one per seed.",
-    Bounds(0.1, 36_000),
+    "seconds", None, "Video length. Default: 10, for a slerp one per seed.", Bounds(0.1, 36_000)
 )
 FPS = define_number("fps", 30.0, "Frames per second of a video.", Bounds(1, 120))
 SMOOTHING = define_number(
     "smoothing", 1.0, "Seconds from one random picture of a walk to the next.", Bounds(0.05, 600)
 )
 
-# Nearest neighbours
+# Nearest neighbors
 NEIGHBOURS = define_number(
     "neighbours",
     None,
-    "A sheet with each sample next to its nearest training pictures, this many. Default: "
-    "8 samples (--grid=1x8).",
+    "A sheet of samples, by default --grid=1x8, each next to so many nearest training pictures.",
     Bounds(1, 100, whole=True),
 )
 DATA = define_path("data", None, "Training pictures for --neighbours. Default: the run's.")
@@ -116,15 +113,11 @@ SCALE = define_number(
 
 def main() -> None:
     """Draws a file for each seed, a grid or a video."""
-    check_flags_together()
-    columns, rows = GRID.value or ((1, 8) if NEIGHBOURS.value else (1, 1))
+    check_flags()
+    grid = GRID.value or ((1, 8) if NEIGHBOURS.value else (1, 1))
     default_seeds = 1 if GRID.value else 8 if VIDEO.value == "slerp" else 32
     seeds = SEEDS.value or list(range(default_seeds))
-    if VIDEO.value:
-        path = OUTPUT.value or f"{VIDEO.value}.mp4"
-        check_format(path, FPS.value)
-    else:
-        path = check_output(len(seeds))
+    path = check_output(len(seeds))
     if VIDEO.value == "training":
         write_training(path)
         return
@@ -134,44 +127,47 @@ def main() -> None:
         sampler = interpolation.truncated(sampler, TRUNCATION.value, TRUNCATION_SEED.value)
 
     if NEIGHBOURS.value:
-        write_neighbours(sampler, seeds, classes, (columns, rows), path)
+        write_neighbours(sampler, seeds, classes, grid, path)
         return
     if VIDEO.value:
-        write_walk(sampler, seeds, classes, (columns, rows), path)
+        write_walk(sampler, seeds, classes, grid, path)
         return
-    check_size(sampler, columns, rows)
+    columns, rows = grid
+    scale = check_size(sampler, columns, rows)
     if is_picture(path):
         seeds = parsing.seeds_of_sheet(seeds, columns * rows)
-        write_grid(sampler, seeds, classes, columns, path, SCALE.value or 1)
+        pictures.write_grid(sampler, seeds, classes, columns, path, scale)
     else:
-        write_pictures(sampler, seeds, classes, path, SCALE.value or 1)
+        pictures.write_pictures(sampler, seeds, classes, path, scale)
     print(f"Wrote {path}: {counted(len(seeds), 'picture')} of {sampler.resolution} px")
 
 
-def check_flags_together() -> None:
-    """Raises UserError for a flag that would do nothing beside the others."""
-    checked_flags.not_with(["neighbours"], VIDEO)
-    checked_flags.only_with(["fps", "seconds"], VIDEO)
-    checked_flags.only_with(["smoothing"], VIDEO, "walk")
-    checked_flags.only_with(["data", "data_cache", "inception"], NEIGHBOURS)
+def check_flags() -> None:
+    """Raises UserError for a flag that would do nothing with the others."""
+    not_with(["neighbours"], VIDEO)
+    only_with(["fps", "seconds"], VIDEO)
+    only_with(["smoothing"], VIDEO, "walk")
+    only_with(["data", "data_cache", "inception"], NEIGHBOURS)
     if TRUNCATION_SEED.value and TRUNCATION.value == 1:
         raise UserError("--truncation_seed: expected --truncation below 1 with it, got 1")
     if VIDEO.value == "training":
-        drawing = ["seeds", "labels", "truncation", "truncation_seed", "grid", "network"]
-        checked_flags.not_with(drawing, VIDEO)
+        not_with(["seeds", "labels", "truncation", "truncation_seed", "grid", "network"], VIDEO)
     if VIDEO.value == "walk" and len(SEEDS.value or [0]) > 1:
         raise UserError("--seeds: expected one with --video=walk, got several: which is the first?")
 
 
 def check_output(num_seeds: int) -> str:
-    """Returns where pictures go. Raises UserError if the name does not suit them."""
-    if NEIGHBOURS.value or GRID.value:
+    """Returns the path to write to. Raises UserError if its name does not suit the output."""
+    if VIDEO.value:
+        path = OUTPUT.value or f"{VIDEO.value}.mp4"
+        check_format(path, FPS.value)
+    elif NEIGHBOURS.value or GRID.value:
         path = OUTPUT.value or ("neighbours.png" if NEIGHBOURS.value else "grid.png")
         check_picture_name(path, "--output")
-        return path
-    path = OUTPUT.value or "pictures"
-    if num_seeds > 1 or not is_picture(path):
-        check_folder_name(path)
+    else:
+        path = OUTPUT.value or "pictures"
+        if num_seeds > 1 or not is_picture(path):
+            pictures.check_folder_name(path)
     return path
 
 
@@ -180,10 +176,12 @@ def is_picture(path: str) -> bool:
     return posixpath.splitext(path)[1].lower() in FORMATS
 
 
-def check_size(sampler: Sampler, columns: int, rows: int) -> None:
-    """Raises UserError if a sheet of so many pictures, scaled, is too large."""
-    side = sampler.resolution * (SCALE.value or 1)
+def check_size(sampler: Sampler, columns: int, rows: int) -> int:
+    """Returns --scale. Raises UserError if a sheet of so many pictures, scaled, is too large."""
+    scale: int = SCALE.value or 1
+    side = sampler.resolution * scale
     parsing.check_pixels(columns * side, rows * side)
+    return scale
 
 
 def open_sampler() -> Sampler:
@@ -201,8 +199,7 @@ def write_training(path: str) -> None:
     given.check_source(SAVED_MODEL)
     if not given.RUN_DIR.value:
         raise UserError("--video=training: expected --run_dir alone, whose samples it shows")
-    sheets = list_sheets(given.RUN_DIR.value)
-    metrics = read_metrics(given.RUN_DIR.value)
+    sheets, metrics = list_sheets(given.RUN_DIR.value), read_metrics(given.RUN_DIR.value)
     num_frames = max(2, round((SECONDS.value or 10.0) * FPS.value))
     parsing.check_video(*training_size(sheets, SCALE.value), num_frames)
     frames = draw_training(sheets, metrics, num_frames, SCALE.value)
@@ -237,9 +234,9 @@ def write_frames(path: str, frames: Iterator[np.ndarray], num_frames: int, about
 
 
 def find_training_pictures(sampler: Sampler) -> tuple[DatasetInfo, bool]:
-    """Returns what the generator was trained on, and whether it saw mirror images, too.
+    """Returns the generator's training data, and whether mirror images belong to it.
 
-    Raises UserError if that is not known, not there, or of other pictures.
+    Raises UserError if that is not known, missing, or of other pictures.
     """
     run_dir = given.RUN_DIR.value or ""
     if given.CHECKPOINT.value:
@@ -253,11 +250,6 @@ def find_training_pictures(sampler: Sampler) -> tuple[DatasetInfo, bool]:
         wanted = dataclasses.replace(wanted, data=DATA.value, looked_for=())
     if DATA_CACHE.value:
         wanted = dataclasses.replace(wanted, data_cache=DATA_CACHE.value)
-    if not wanted.data:
-        raise UserError(
-            "--data: expected the pictures that the generator was trained on, got none: only run "
-            "folders know theirs"
-        )
     label_size = config.network.label_size if config else 0
     chosen = bool(DATA.value)
     info = find_data(wanted, sampler.num_channels, label_size, config, chosen=chosen)
@@ -267,28 +259,25 @@ def find_training_pictures(sampler: Sampler) -> tuple[DatasetInfo, bool]:
 def write_neighbours(
     sampler: Sampler, seeds: list[int], classes: list[int], grid: tuple[int, int], path: str
 ) -> None:
-    """Writes a sheet of samples beside their nearest training pictures, and prints which."""
+    """Writes a sheet of samples next to their nearest training pictures, and prints which."""
     columns, rows = grid
     seeds = parsing.seeds_of_sheet(seeds, columns * rows)
-    check_size(sampler, columns * (1 + NEIGHBOURS.value * (2 if INCEPTION.value else 1)), rows)
+    num_measures = 2 if INCEPTION.value else 1
+    scale = check_size(sampler, columns * (1 + NEIGHBOURS.value * num_measures), rows)
     info, mirrored = find_training_pictures(sampler)
-    measures = {"in pixels (root mean square, of 255)": neighbors.in_pixels}
+    measures: dict[str, neighbors.View] = {
+        "in pixels (root mean square, of 255)": neighbors.in_pixels
+    }
     if INCEPTION.value:
         inception = open_inception(INCEPTION.value, "")
-        measures["in Inception's features (root mean square)"] = lambda pictures: (
-            inception(pictures).features
+        measures["in Inception's features (root mean square)"] = lambda images: (
+            inception(images).features
         )
-    samples = np.stack(list(draw_seeds(sampler, seeds, classes)))
+    samples = np.stack(list(pictures.draw_seeds(sampler, seeds, classes)))
     found = neighbors.find_neighbors(samples, info, NEIGHBOURS.value, mirrored, measures)
-    sheet = neighbors.make_sheet(samples, found, columns, SCALE.value or 1)
-    make_folder_of(path)
-    write_picture(path, sheet)
+    pictures.make_folder_of(path)
+    pictures.write_picture(path, neighbors.make_sheet(samples, found, columns, scale))
     print(neighbors.describe(seeds, found))
     seen = counted(info.num_images, "picture") + " and their mirror images" * mirrored
     samples_of = f"{counted(len(seeds), 'sample')} of {sampler.resolution} px"
     print(f"Wrote {path}: {samples_of}, the nearest of {seen} beside each")
-
-
-def start() -> None:
-    """Runs the command."""
-    run(main)

@@ -7,7 +7,6 @@ import posixpath
 from pgan_tf.generating.report import write_report
 from tfrecords.common.bounds import Bounds
 from tfrecords.common.checked_flags import define_number, define_path
-from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import size_in_words
 
@@ -28,8 +27,3 @@ def main() -> None:
         raise UserError(f"--output: expected NAME.html, got {path!r}: a page is written")
     size = write_report(run_dir, path, CLIP_SECONDS.value)
     print(f"Wrote {path}: {size_in_words(size)}; open it in a browser")
-
-
-def start() -> None:
-    """Runs the command."""
-    run(main)

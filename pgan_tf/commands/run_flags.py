@@ -1,7 +1,6 @@
 """The flags of a run, which train.py and evaluate.py share, and what they say of its data."""
 
-from __future__ import annotations
-
+import itertools
 from collections.abc import Sequence
 
 from absl import flags
@@ -17,7 +16,6 @@ from tfrecords.common.bounds import COUNTS, COUNTS_OR_NONE, SEEDS, Bounds
 from tfrecords.common.checked_flags import define_number, define_path, define_text
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.pictures import flags as picture_flags
-from tfrecords.pictures.source import PictureOptions
 
 flags.adopt_module_key_flags(picture_flags)
 define_flags(NetworkConfig, ScheduleConfig, LossConfig, TrainingConfig)
@@ -44,19 +42,13 @@ CONDITIONAL = flags.DEFINE_bool("conditional", False, "Train with class labels."
 # How to train
 STRATEGY = flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Devices.")
 KEEP_CHECKPOINTS = define_number(
-    "keep_checkpoints",
-    3,
-    "How many of the newest checkpoints to keep, besides one per stage.",
-    COUNTS,
+    "keep_checkpoints", 3, "Newest checkpoints to keep, besides one per stage.", COUNTS
 )
 MAX_BAD_RECORDS = define_number(
     "max_bad_records", 0, "How many damaged records may be skipped.", COUNTS_OR_NONE
 )
 MAX_BAD_STEPS = define_number(
-    "max_bad_steps",
-    100,
-    "How many iterations in a row may be skipped because of non-finite numbers.",
-    COUNTS_OR_NONE,
+    "max_bad_steps", 100, "Non-finite iterations in a row that may be skipped.", COUNTS_OR_NONE
 )
 DETERMINISTIC = flags.DEFINE_bool(
     "deterministic", False, "Bit-exact results, also through interruptions; can be slower."
@@ -69,6 +61,7 @@ PREFLIGHT = flags.DEFINE_bool(
 )
 
 # How to score
+_AT_LEAST_TWO = Bounds(2, COUNTS.upper, whole=True)
 EVAL_METRICS = define_text(
     "eval_metrics",
     None,
@@ -82,10 +75,7 @@ KEEP_BEST = flags.DEFINE_enum(
     "keep_best", None, NAMES, "One of --eval_metrics: its best checkpoint stays as best-METRIC.npz."
 )
 NUM_IMAGES = define_number(
-    "num_images",
-    None,
-    "Pictures in each set to score. Default: 2048, or half of the data.",
-    Bounds(2, COUNTS.upper, whole=True),
+    "num_images", None, "Pictures to score. Default: 2048, or half of the data.", _AT_LEAST_TWO
 )
 EVAL_SEED = define_number(
     "eval_seed", 0, "Of the choice of reals, latents, patches and directions.", SEEDS
@@ -98,9 +88,14 @@ INCEPTION = define_path(
 )
 
 
-def picture_options() -> PictureOptions:
-    """Returns what becomes of each picture."""
-    return picture_flags.picture_options(flags.FLAGS["resolution"].value)
+def flag_values(arguments: Sequence[str], name: str) -> list[str]:
+    """Returns the values that arguments give to a flag, as `--name=value` or `--name value`."""
+    values = []
+    for word, after in itertools.pairwise([*arguments, ""]):
+        flag, equals, value = word.partition("=")
+        if flag in (f"-{name}", f"--{name}"):
+            values.append(value if equals else after)
+    return values
 
 
 def read_inception(names: Sequence[str]) -> InceptionGraph | None:
@@ -119,6 +114,4 @@ def make_comparison(
     """
     num_images = NUM_IMAGES.value or default_num_images(info)
     reals = RealPictures(info, resolution, num_images, EVAL_SEED.value, MAX_BAD_RECORDS.value)
-    checksum = inception.sha256 if inception else ""
-    metrics = make_metrics(names, reals, checksum)
-    return metrics, reals
+    return make_metrics(names, reals, inception.sha256 if inception else ""), reals

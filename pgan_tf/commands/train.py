@@ -2,7 +2,7 @@
 
 Without --data it trains the built-in shapes with --preset=shapes. SIGINT (Ctrl-C) and
 SIGTERM let the step finish and save: the exit status is then 130 or 143, and the same command
-goes on. Where TF_CONFIG names several workers, the same command on each trains with all of them.
+resumes. Where TF_CONFIG names several workers, the same command on each trains with all of them.
 """
 
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
@@ -10,7 +10,6 @@ import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets Te
 import contextlib
 import dataclasses
 import functools
-import itertools
 import os
 import posixpath
 import shlex
@@ -28,8 +27,8 @@ from pgan_tf.commands.train_checks import (
     metric_names,
     plan_run,
 )
-from pgan_tf.config.flags import read_training_flags
-from pgan_tf.config.preset_files import expand_presets, find_preset, preset_names
+from pgan_tf.config.flags import expand_presets, find_preset, preset_names, read_training_flags
+
 from pgan_tf.config.schedule import describe_end
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.data.records import check_resolutions
@@ -55,12 +54,11 @@ from pgan_tf.training.run import Run
 from pgan_tf.training.tolerance import Tolerance
 from tfrecords.cache import prepare
 from tfrecords.common.checked_flags import define_read
-from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.identity import identify, in_words
-from tfrecords.pictures.flags import num_channels
+from tfrecords.pictures.flags import num_channels, picture_options
 
 flags.adopt_module_key_flags(given)
 
@@ -91,10 +89,10 @@ def main() -> None:
     strategy = make_strategy(given.STRATEGY.value, workers)
     check_flags(strategy)
     with ends_together(workers):
-        train_together(strategy, workers)
+        train_on_workers(strategy, workers)
 
 
-def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
+def train_on_workers(strategy: tf.distribute.Strategy, workers: Workers) -> None:
     """Trains, this process alone or as one of several workers, of which the first one writes."""
     inception = labels_note = None
     if workers.is_chief and (given.CONDITIONAL.value or given.LABELS.value):
@@ -119,15 +117,15 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
         info = prepare(
             given.DATA.value,
             given.DATA_CACHE.value,
-            given.picture_options(),
+            picture_options(flags.FLAGS["resolution"].value),
             labels=given.LABELS.value or ("wanted" if given.CONDITIONAL.value else None),
             tfds_data_dir=given.TFDS_DATA_DIR.value,
             labels_note=labels_note,
             before_converting=check_before_converting,
         )
     planned = plan_run(info, in_words(info), read_weights)
-    run_dir, config, resolution = planned.folder, planned.config, planned.config.network.resolution
-    check_resolutions(info, config.schedule.initial_resolution, resolution)
+    run_dir, config, network = planned.folder, planned.config, planned.config.network
+    check_resolutions(info, config.schedule.initial_resolution, network.resolution)
     if given.DRY_RUN.value:
         print_dry_run(config, strategy)
         return
@@ -137,8 +135,8 @@ def train_together(strategy: tf.distribute.Strategy, workers: Workers) -> None:
         given.KEEP_CHECKPOINTS.value, given.MAX_BAD_RECORDS.value, given.MAX_BAD_STEPS.value
     )
     with chief_first(strategy, workers):
-        with_labels = config.network.label_size > 0
-        data = identify(info, resolution, given.DATA_CACHE.value, with_labels=with_labels)
+        with_labels, cache = network.label_size > 0, given.DATA_CACHE.value
+        data = identify(info, network.resolution, cache, with_labels=with_labels)
         config = dataclasses.replace(config, data=data)
         run = Run(config, info, run_dir, strategy, tolerance, workers)
         if scorer := make_scorer(config, info, run_dir, inception):
@@ -170,10 +168,9 @@ def train_in_folder(run: Run, weights: Weights | None) -> None:
         print(f"Training {config.network.resolution} px on {pictures}", flush=True)
         if too_short := describe_end(config.schedule):
             print(too_short, flush=True)
-    preflight = given.PREFLIGHT.value
-    if has_gpu() if preflight is None else preflight:
-        bad_records = given.MAX_BAD_RECORDS.value
-        stage = try_heaviest_stage(config, run.info, run.strategy, bad_records)
+    if has_gpu() if given.PREFLIGHT.value is None else given.PREFLIGHT.value:
+        most_bad = given.MAX_BAD_RECORDS.value
+        stage = try_heaviest_stage(config, run.info, run.strategy, most_bad)
         if workers.is_chief:
             print(f"Preflight: one iteration of stage {stage.number} ({stage}) fits", flush=True)
     opening = functools.partial(open_run, run.folder, config, given_flags(run.folder))
@@ -205,7 +202,7 @@ def print_what_next(run_dir: str, images_shown: int) -> None:
         f"""
 {run_dir} has been trained on {images_shown / 1000:g} thousand images: see {run_dir}/samples. Next:
 
-  go on      python train.py --flagfile={flagfile} --total_kimg=MORE
+  resume     python train.py --flagfile={flagfile} --total_kimg=MORE
   generate   python generate.py --run_dir={run} --grid=8x4 --output=grid.png
   export     python export.py --run_dir={run} --export_dir=exports/{name}
   watch      tensorboard --logdir={run}"""
@@ -214,15 +211,7 @@ def print_what_next(run_dir: str, images_shown: int) -> None:
 
 def with_default_preset(arguments: list[str]) -> list[str]:
     """Puts the shapes preset before the arguments, unless they choose data or a preset."""
-    for word, after in itertools.pairwise([*arguments, ""]):
-        name, equals, value = word.lstrip("-").partition("=")
-        # "--data shapes" is "--data=shapes".
-        other_data = name == "data" and (value if equals else after) != "shapes"
-        if word.startswith("-") and (other_data or name in ("flagfile", "preset")):
-            return expand_presets(arguments)
+    data, *others = (given.flag_values(arguments, name) for name in ("data", "flagfile", "preset"))
+    if any(others) or set(data) - {"shapes"}:
+        return expand_presets(arguments)
     return expand_presets(["--preset=shapes", *arguments])
-
-
-def start() -> None:
-    """Runs the command."""
-    run(main, complete=with_default_preset)

@@ -1,7 +1,5 @@
 """What the flags of train.py make of data, and what is checked before anything is written."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """The flags of commands that use a trained generator: where it comes from."""
 
-from __future__ import annotations
-
 from absl import flags
 
 from pgan_tf.runs import trained

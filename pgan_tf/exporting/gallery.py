@@ -10,7 +10,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from pgan_tf.exporting.manifest import list_folder, read_description, read_manifest, source_of
+from pgan_tf.exporting.manifest import (
+    list_folder,
+    list_versions,
+    read_description,
+    read_manifest,
+    source_of,
+)
 from pgan_tf.exporting.model_card import describe
 from pgan_tf.runs.small_files import read_json
 from pgan_tf.runs.trained import Trained
@@ -25,11 +31,8 @@ _OF_A_RUN = ("training_data", "network")
 
 def default_name(trained: Trained) -> str:
     """Returns the name of the run or file that a generator comes from, fit for an address."""
-    parts = trained.source.split("/")  # RUN/checkpoints/FILE
-    if parts[-2:-1] == ["checkpoints"] and len(parts) > 2:
-        name = parts[-3]
-    else:
-        name = re.sub(r"\.(pkl|npz)$", "", parts[-1])
+    *_, run, folder, name = ("", "", *trained.source.split("/"))  # RUN/checkpoints/FILE
+    name = run if run and folder == "checkpoints" else re.sub(r"\.(pkl|npz)$", "", name)
     name = unicodedata.normalize("NFC", name).replace(".", "-")
     name = "".join(one if _is_allowed(one) else "-" for one in name)
     name = re.sub("--+", "-", name).strip("-")
@@ -56,27 +59,27 @@ def check_place(
     So it would with a name of the same letters, small or capital. `chosen` says that the user gave
     the name, and so means this place.
     """
-    paths = {model["name"]: model["path"] for model in listed}
+    known = {model["name"]: model["path"] for model in listed}
     models = posixpath.join(export_dir, "models")
-    taken = {*paths, *list_folder(models)}
+    taken = {*known, *list_folder(models)}
     for other in taken - {name}:
         if _folded(other) == _folded(name):
             raise UserError(
-                f"--name: expected one that is told from {other!r}, which is in {export_dir}, on "
+                f"--name: expected one that differs from {other!r}, which is in {export_dir}, on "
                 f"every file system, got {name!r}: give --name"
             )
     if chosen or name not in taken:
         return
-    path = paths.get(name) or _newest(posixpath.join(models, name))
+    versions = list_versions(posixpath.join(models, name))
+    path = known.get(name) or (f"models/{name}/{versions[-1]}" if versions else "")
     place = posixpath.join(export_dir, path)
     # What somebody removed is in nobody's way; a place elsewhere is somebody's own entry.
-    gone = path.startswith(f"models/{name}/") and not tf.io.gfile.exists(place)
-    if not path or gone or _is_of_run(place, trained):
-        return
-    raise UserError(
-        f"--name: expected a place that is free, got {name!r}, where {export_dir} has another "
-        f"run's generator: give --name=OTHER to keep both, or --name={name} to replace it"
-    )
+    removed = path.startswith(f"models/{name}/") and not tf.io.gfile.exists(place)
+    if path and not removed and not _is_of_run(place, trained):
+        raise UserError(
+            f"--name: expected a place that is free, got {name!r}, where {export_dir} has another "
+            f"run's generator: give --name=OTHER to keep both, or --name={name} to replace it"
+        )
 
 
 def read_list(export_dir: str) -> list[dict[str, Any]]:
@@ -101,12 +104,12 @@ def read_list(export_dir: str) -> list[dict[str, Any]]:
 
 def write_list(export_dir: str, models: list[dict[str, Any]], entry: dict[str, str]) -> None:
     """Writes the list with a model in it, in the place of an older version or at the end."""
+    models = [*models]
     names = [model["name"] for model in models]
     if entry["name"] in names:
-        at = names.index(entry["name"])
-        models = [*models[:at], models[at] | entry, *models[at + 1 :]]
+        models[names.index(entry["name"])] |= entry
     else:
-        models = [*models, entry]
+        models.append(dict(entry))
     write_file(posixpath.join(export_dir, _LIST), _as_text(models))
 
 
@@ -118,16 +121,10 @@ def _is_of_run(folder: str, trained: Trained) -> bool:
     manifest = read_manifest(folder, "version")
     if manifest:
         return manifest.source == source_of(trained)
-    known: dict[str, Any] = read_description(folder)
+    known = read_description(folder)
     # As JSON gives it back, with lists for tuples.
     this = json.loads(json.dumps(describe(trained, "tfjs")))
     return all(key in known and known[key] == this[key] for key in _OF_A_RUN)
-
-
-def _newest(folder: str) -> str:
-    """Returns the path in the list of a folder's newest version, empty if there is none."""
-    versions = [int(name) for name in list_folder(folder) if re.fullmatch("[0-9]+", name)]
-    return f"models/{posixpath.basename(folder)}/{max(versions)}" if versions else ""
 
 
 def _is_allowed(character: str) -> bool:

@@ -22,12 +22,11 @@ from pgan_tf.runs.small_files import read_json
 from pgan_tf.runs.trained import Trained
 from tfrecords.common import files, paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import write_file
 
 MANIFEST = "pgan-export.json"
 _BLOCK_BYTES = 2**20
 # What is in a version's folder, whatever its format. Exports from before there were manifests,
-# and those that were broken off, are known by it.
+# and those that were interrupted, are known by it.
 _OF_A_VERSION = re.compile(
     r"(saved_model\.pb|fingerprint\.pb|variables|assets|assets\.extra|model\.(onnx|tflite|json)"
     r"|group1-shard\d+of\d+\.bin|preview\.png|pgan\.json|model_card\.md|pgan-export\.json)"
@@ -54,7 +53,7 @@ def source_of(trained: Trained) -> str:
     folder = posixpath.dirname(path)
     if posixpath.basename(folder) == "checkpoints":  # of a run, all its checkpoints are one
         path = posixpath.dirname(folder)
-    path = path if "://" in path else os.path.realpath(path)
+    path = path if paths.is_remote(path) else os.path.realpath(path)
     return hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -67,13 +66,12 @@ def write_manifest(folder: str, manifest: Manifest) -> None:
         "files": {name: list(manifest.files[name]) for name in sorted(manifest.files)},
     }
     text = json.dumps(contents, indent=1, ensure_ascii=False) + "\n"
-    write_file(posixpath.join(folder, MANIFEST), text.encode("utf-8", "surrogateescape"))
+    files.write_file(posixpath.join(folder, MANIFEST), text.encode("utf-8", "surrogateescape"))
 
 
 def write_version_manifest(folder: str, trained: Trained) -> None:
     """Writes down all files of a version's folder."""
-    names = (posixpath.relpath(path, folder) for path in _files_below(folder))
-    listed = {name: (digest_of(posixpath.join(folder, name)),) for name in names}
+    listed = {posixpath.relpath(path, folder): (digest_of(path),) for path in _files_below(folder)}
     write_manifest(folder, Manifest("version", listed, source_of(trained)))
 
 
@@ -106,12 +104,10 @@ def remove_unchanged(folder: str, listed: Mapping[str, tuple[str, ...]]) -> list
     kept = []
     for name, digests in listed.items():
         path = posixpath.join(folder, name)
-        if not tf.io.gfile.exists(path):
-            continue
-        if digest_of(path) in digests:
+        if tf.io.gfile.exists(path) and digest_of(path) in digests:
             tf.io.gfile.remove(path)
             _remove_empty(posixpath.dirname(path), folder)
-        else:
+        elif tf.io.gfile.exists(path):
             kept.append(path)
     return kept
 
@@ -138,19 +134,23 @@ def free_version(folder: str) -> str:
     What killed processes left of exports is removed. Raises UserError if the folder can't be
     read, or holds what no export wrote.
     """
-    names = list_folder(folder)
-    visible = [n for n in names if not n.startswith(".") and not _is_left_over(folder, n)]
-    versions = [name for name in visible if re.fullmatch("[0-9]+", name)]
-    foreign = [name for name in versions if not is_version(posixpath.join(folder, name))]
-    if not versions:
-        foreign = visible
+    versions = list_versions(folder)
+    if versions:
+        foreign = [name for name in versions if not is_version(posixpath.join(folder, name))]
+    else:
+        foreign = [name for name in visible_names(folder) if not _is_left_over(folder, name)]
     if foreign:
         raise UserError(
             f"--export_dir: expected a new folder or one of earlier exports, got {folder!r} with "
             f"{foreign[0]!r}, which no export wrote: name another"
         )
     remove_left_over(folder)
-    return posixpath.join(folder, str(1 + max(map(int, versions), default=0)))
+    return posixpath.join(folder, str(1 + int(versions[-1]) if versions else 1))
+
+
+def list_versions(folder: str) -> list[str]:
+    """Returns the names of the versions in a folder, numbers, the newest last."""
+    return sorted((n for n in list_folder(folder) if re.fullmatch("[0-9]+", n)), key=int)
 
 
 def remove_left_over(folder: str) -> None:
@@ -170,6 +170,11 @@ def list_folder(folder: str) -> list[str]:
         raise UserError(
             f"--export_dir: expected a folder, got {folder!r} ({error}): name another"
         ) from None
+
+
+def visible_names(folder: str) -> list[str]:
+    """Returns the names in a folder that are not hidden, as `.git` is; see `list_folder`."""
+    return [name for name in list_folder(folder) if not name.startswith(".")]
 
 
 def is_version(folder: str) -> bool:
@@ -198,12 +203,10 @@ def _files_below(folder: str) -> Iterator[str]:
 
 def _is_left_over(parent: str, name: str) -> bool:
     """True for a folder that a killed export left, with nothing else in it."""
+    if not re.fullmatch("partial-[0-9]+", name):
+        return False
     folder = posixpath.join(parent, name)
-    return (
-        re.fullmatch("partial-[0-9]+", name) is not None
-        and tf.io.gfile.isdir(folder)
-        and all(_OF_A_VERSION.fullmatch(one) for one in list_folder(folder))
-    )
+    return paths.is_folder(folder) and all(map(_OF_A_VERSION.fullmatch, list_folder(folder)))
 
 
 def _inside(path: str) -> bool:

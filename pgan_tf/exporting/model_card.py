@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import json
 import posixpath
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,7 +14,6 @@ from pgan_tf.metrics.evaluation import weights_sha256
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.runs.log import METRICS, read_ticks
 from pgan_tf.runs.trained import Trained
-from tfrecords.common.files import write_file
 
 JSON_FILE, CARD_FILE = "pgan.json", "model_card.md"
 
@@ -44,7 +42,7 @@ def describe(trained: Trained, export_format: str) -> dict[str, Any]:
     then, and `scores`, those of the same checkpoint.
     """
     network, stage = trained.network, trained.stage
-    metrics, scores = _measured(trained)
+    metrics, scores = _read_measurements(trained)
     return {
         "made_by": "pgan-tf",
         "trained_by": _TRAINED_BY[trained.published],
@@ -70,20 +68,11 @@ def describe(trained: Trained, export_format: str) -> dict[str, Any]:
     }
 
 
-def write_description(folder: str, trained: Trained, export_format: str, usage: str) -> None:
-    """Writes both files; `usage` is Markdown."""
-    known = describe(trained, export_format)
-    write_file(posixpath.join(folder, JSON_FILE), (json.dumps(known, indent=2) + "\n").encode())
-    write_file(posixpath.join(folder, CARD_FILE), model_card(known, usage).encode())
-
-
 def model_card(known: dict[str, Any], usage: str) -> str:
     """Returns a page, Markdown, of what `describe` knows about a generator."""
-    size = known["resolution"]
-    data = known["training_data"]
+    size, data, kimg = known["resolution"], known["training_data"], known["kimg"]
     published = known["trained_by"] == _TRAINED_BY[True]
     unknown = "unknown: a published pickle does not say" if published else "unknown"
-    kimg = known["kimg"]
     facts = {
         "pictures": f"{size} x {size} px, {'RGB' if known['num_channels'] == 3 else 'gray'}",
         "latents": f"{known['latent_size']} numbers, each N(0, 1)",
@@ -97,7 +86,7 @@ def model_card(known: dict[str, Any], usage: str) -> str:
     }
     name = data or (known["checkpoint"] if published else "")
     title = f"{name}, {size} px" if name else f"A generator of {size} px"
-    parts = [
+    paragraphs = [
         f"# {_escape(title)}",
         f"A generator trained by {known['trained_by']} as in {_PAPER} (Karras, Aila, Laine "
         "and Lehtinen, ICLR 2018), and exported by pgan-tf.",
@@ -109,29 +98,29 @@ def model_card(known: dict[str, Any], usage: str) -> str:
         *_measurements(known),
         _LIMITS,
     ]
-    return "\n\n".join(filter(None, parts))
+    return "\n\n".join(filter(None, paragraphs))
 
 
-def _measured(trained: Trained) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _read_measurements(trained: Trained) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     folder = posixpath.dirname(trained.source)
     run_dir = posixpath.dirname(folder)
     # A checkpoint may have been taken out of its run.
     if posixpath.basename(folder) != "checkpoints" or trained.kimg is None:
         return {}, []
     images_shown = round(trained.kimg * 1000)
-    ticks = [row for row in read_ticks(run_dir) if row["images_shown"] <= images_shown]
+    ticks = [{}, *(row for row in read_ticks(run_dir) if row["images_shown"] <= images_shown)]
     # By content: the best checkpoint is a copy under another name.
     weights = weights_sha256(trained.generator)
     scores = [score.to_row() for score in read_scores(run_dir) if score.weights_sha256 == weights]
-    return (ticks[-1] if ticks else {}), scores
+    return ticks[-1], scores
 
 
 def _classes(known: dict[str, Any]) -> str:
     count, names = known["label_size"], known["label_names"]
     if not count:
         return "none"
-    shown = ", ".join([*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])])
-    return f"{count}: `labels`, one-hot" + (f", in this order: {shown}" if names else "")
+    shown = ", ".join(names[:_MOST_NAMES]) + ", …" * (len(names) > _MOST_NAMES)
+    return f"{count}: `labels`, one-hot" + f", in this order: {shown}" * bool(names)
 
 
 def _class_usage(known: dict[str, Any]) -> str:
@@ -148,28 +137,24 @@ def _class_usage(known: dict[str, Any]) -> str:
 
 def _growth(known: dict[str, Any]) -> str:
     size, final = known["resolution"], known["network"]["resolution"]
-    if known["is_blend"]:
-        return (
-            f"fading in {size // 2}→{size} px: exported as it stood, a blend of both at alpha "
-            f"{known['alpha']:.3f}"
-        )
-    return "full" if size == final else f"to {size} px of {final}"
+    if not known["is_blend"]:
+        return "full" if size == final else f"to {size} px of {final}"
+    blend = f"a blend of both at alpha {known['alpha']:.3f}"
+    return f"fading in {size // 2}→{size} px: exported as it stood, {blend}"
 
 
 def _measurements(known: dict[str, Any]) -> list[str]:
-    if not known["metrics"] and not known["scores"]:
+    metrics, scores = known["metrics"], known["scores"]
+    if not metrics and not scores:
         return ["Nothing that is known here."]
     tables = []
-    if known["scores"]:
-        rows = [(score["metric"], *_value_and_floor(score)) for score in known["scores"]]
+    if scores:
+        rows = [(score["metric"], *_value_and_floor(score)) for score in scores]
         tables.append(_table(("metric", "value", "of real pictures"), rows))
-    numbers = {
-        name.replace("_", " "): f"{known['metrics'][name]:.4g}"
-        for name in METRICS
-        # Where all iterations of a tick were skipped there is no mean.
-        if known["metrics"].get(name) is not None
-    }
-    return [*tables, _table(("last tick of training", "mean"), numbers.items())]
+    # Where all iterations of a tick were skipped there is no mean.
+    names = [name for name in METRICS if metrics.get(name) is not None]
+    means = [(name.replace("_", " "), f"{metrics[name]:.4g}") for name in names]
+    return [*tables, _table(("last tick of training", "mean"), means)]
 
 
 def _value_and_floor(score: dict[str, Any]) -> tuple[str, ...]:
@@ -180,12 +165,8 @@ def _value_and_floor(score: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _table(head: tuple[str, ...], rows: Iterable[Sequence[str]]) -> str:
-    lines = [
-        f"| {' | '.join(head)} |",
-        f"|{'---|' * len(head)}",
-        *(f"| {' | '.join(map(_escape, row))} |" for row in rows),
-    ]
-    return "\n".join(lines)
+    lines = [f"| {' | '.join(map(_escape, row))} |" for row in rows]
+    return "\n".join([f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *lines])
 
 
 def _escape(text: str) -> str:

@@ -15,10 +15,10 @@ from pgan_tf.exporting.manifest import (
     Manifest,
     digest_of,
     is_version,
-    list_folder,
     read_manifest,
     remove_left_over,
     remove_unchanged,
+    visible_names,
     write_manifest,
 )
 from tfrecords.common import files
@@ -27,6 +27,8 @@ from tfrecords.common.files import write_file
 
 # Built from demo/ by Vite.
 PAGE = pathlib.Path(__file__).parent / "page"
+# From the page's files to the SHA-256 that they may have; see `Manifest`.
+Digests = Mapping[str, tuple[str, ...]]
 # What the last page from before there were manifests had, and a later one has not.
 _BEFORE_MANIFESTS = {
     "index.html": "e779471dd3dc09ecd09082ed73790e094548635034721b1ba55eb1f7a2e48e05",
@@ -37,70 +39,64 @@ _BEFORE_MANIFESTS = {
 }
 
 
-def read_page(export_dir: str) -> Manifest:
+def read_page(export_dir: str) -> Digests:
     """Returns what earlier exports wrote of the page; nothing if the folder is empty.
 
     Hidden files, such as `.git`, do not count: no export touches them. Raises UserError if the
     folder holds what no export wrote, or a file of the page was changed.
     """
     page = read_manifest(export_dir, "page")
-    if page is None:
-        visible = _visible_names(export_dir)
-        if visible and not _is_older_export(export_dir, visible):
-            raise UserError(
-                f"--export_dir: expected a new folder or one of earlier exports with "
-                f"--format=tfjs, got {export_dir!r} with {visible[0]!r}, which no export wrote: "
-                f"name another"
-            )
-        before = _BEFORE_MANIFESTS if visible else {}
-        page = Manifest("page", {name: (digest,) for name, digest in before.items()})
-    current = _digests(_current())
-    for name in current:
+    visible = visible_names(export_dir)
+    if page:
+        known = page.files
+    elif visible and not _is_older_export(export_dir, visible):
+        raise UserError(
+            f"--export_dir: expected a new folder or one of earlier exports with --format=tfjs, "
+            f"got {export_dir!r} with {visible[0]!r}, which no export wrote: name another"
+        )
+    else:
+        known = {name: (digest,) for name, digest in _BEFORE_MANIFESTS.items() if visible}
+    for name, digests in _digests(_current()).items():
         path = posixpath.join(export_dir, name)
-        known = (*page.files.get(name, ()), *current[name])
-        if tf.io.gfile.exists(path) and digest_of(path) not in known:
+        expected = (*known.get(name, ()), *digests)
+        if tf.io.gfile.exists(path) and digest_of(path) not in expected:
             raise UserError(
                 f"{path}: expected the page as an export wrote it, got one that was changed or "
                 f"comes from elsewhere, and would be replaced: move it away, or name another "
                 f"--export_dir"
             )
-    return page
+    return known
 
 
-def begin_page(export_dir: str, page: Manifest) -> Manifest:
+def begin_page(export_dir: str, known: Digests) -> Digests:
     """Writes down which files are about to be replaced, so that an end in between is made good.
 
     What killed exports left is removed. Returns what the page may hold from now on.
     """
-    tf.io.gfile.makedirs(export_dir)
+    tf.io.gfile.makedirs(posixpath.join(export_dir, "assets"))
     current = _digests(_current())
-    names = {**page.files, **current}
-    both = {name: (*page.files.get(name, ()), *current.get(name, ())) for name in names}
-    for folder in {posixpath.dirname(name) for name in names}:
-        left_over = {f"{posixpath.basename(name)}.partial" for name in (*names, MANIFEST)}
-        for name in left_over & set(list_folder(posixpath.join(export_dir, folder))):
-            files.remove(posixpath.join(export_dir, folder, name))
+    both = {name: (*known.get(name, ()), *current.get(name, ())) for name in {**known, **current}}
+    for name in (*both, MANIFEST):
+        files.remove(posixpath.join(export_dir, f"{name}.partial"))
     models = posixpath.join(export_dir, "models")
-    for name in _visible_names(models):
+    for name in visible_names(models):
         remove_left_over(posixpath.join(models, name))
-    page = Manifest("page", both)
-    write_manifest(export_dir, page)
-    return page
+    write_manifest(export_dir, Manifest("page", both))
+    return both
 
 
-def write_page(export_dir: str, page: Manifest) -> list[str]:
+def write_page(export_dir: str, known: Digests) -> list[str]:
     """Writes the page, in the place of an older one; `index.html` last: it names the others.
 
     Returns the paths of files of an older page that were changed, and stay.
     """
-    tf.io.gfile.makedirs(posixpath.join(export_dir, "assets"))
     current = _current()
     digests = _digests(current)
     for name, contents in current.items():
         path = posixpath.join(export_dir, name)
         if not tf.io.gfile.exists(path) or digest_of(path) not in digests[name]:
             write_file(path, contents)
-    older = {name: page.files[name] for name in page.files if name not in current}
+    older = {name: known[name] for name in known if name not in current}
     kept = remove_unchanged(export_dir, older)
     write_manifest(export_dir, Manifest("page", digests))
     return kept
@@ -112,12 +108,8 @@ def _current() -> dict[str, bytes]:
     return {path.relative_to(PAGE).as_posix(): path.read_bytes() for path in paths}
 
 
-def _digests(contents: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
+def _digests(contents: Mapping[str, bytes]) -> Digests:
     return {name: (hashlib.sha256(one).hexdigest(),) for name, one in contents.items()}
-
-
-def _visible_names(folder: str) -> list[str]:
-    return [name for name in list_folder(folder) if not name.startswith(".")]
 
 
 def _is_older_export(export_dir: str, visible: list[str]) -> bool:

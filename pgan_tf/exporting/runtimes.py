@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import posixpath
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -17,13 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.exporting.saved_model import make_signatures, save
-from pgan_tf.exporting.writer import (
-    Exported,
-    ExportOptions,
-    fill_usage,
-    next_version,
-    whole_version,
-)
+from pgan_tf.exporting.writer import Exported, ExportOptions, fill_usage, next_version
 from pgan_tf.networks.folded import fold
 from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
 from pgan_tf.runs.trained import Trained
@@ -34,7 +28,7 @@ from tfrecords.common.files import temporary_folder, write_file
 LARGEST_DIFFERENCE = 1e-4
 
 # From `latents` and, with classes, `labels`, to pictures (batch, height, width, channels) float32.
-Draw = Callable[[Mapping[str, np.ndarray]], np.ndarray]
+Draw = Callable[[dict[str, np.ndarray]], np.ndarray]
 
 # Old enough for runtimes of 2022, new enough for everything here.
 _OPSET = 17
@@ -58,17 +52,12 @@ def write_onnx(trained: Trained, options: ExportOptions) -> Exported:
     """Writes a generator as `<export_dir>/<version>/model.onnx`; see `Writer`."""
     tf2onnx, onnxruntime = _import("onnx", "tf2onnx onnxruntime", "tf2onnx", "onnxruntime")
     signature = make_signatures(fold(trained.generator, trained.network))[_SIGNATURE]
-    model, _ = tf2onnx.convert.from_function(
-        signature, input_signature=signature.input_signature, opset=_OPSET
-    )
+    inputs = signature.input_signature
+    model, _ = tf2onnx.convert.from_function(signature, input_signature=inputs, opset=_OPSET)
     _tidy(model.graph)
     contents = model.SerializeToString()
     session = onnxruntime.InferenceSession(contents, providers=["CPUExecutionProvider"])
-
-    def draw(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        return session.run(["images"], dict(inputs))[0]
-
-    check_pictures(trained, "onnx", draw)
+    check_pictures(trained, "onnx", lambda inputs: session.run(["images"], inputs)[0])
     usage = fill_usage(_ONNX_USAGE, trained.network, fed=', "labels": labels')
     return _write(trained, options, "onnx", "model.onnx", contents, usage)
 
@@ -78,16 +67,11 @@ def write_litert(trained: Trained, options: ExportOptions) -> Exported:
     (litert,) = _import("litert", "ai-edge-litert", "ai_edge_litert.interpreter")
     with temporary_folder() as folder:
         save(fold(trained.generator, trained.network), folder)
-        contents = tf.lite.TFLiteConverter.from_saved_model(
-            folder, signature_keys=[_SIGNATURE]
-        ).convert()
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[_SIGNATURE])
+        contents = converter.convert()
     runner = litert.Interpreter(model_content=contents).get_signature_runner(_SIGNATURE)
-
-    def draw(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        # The result is a view of memory that the next call writes to.
-        return np.array(runner(**inputs)["images"])
-
-    check_pictures(trained, "litert", draw)
+    # The result is a view of memory that the next call writes to.
+    check_pictures(trained, "litert", lambda inputs: np.array(runner(**inputs)["images"]))
     usage = fill_usage(_LITERT_USAGE, trained.network, fed=", labels=labels")
     return _write(trained, options, "litert", "model.tflite", contents, usage)
 
@@ -99,17 +83,14 @@ def check_pictures(trained: Trained, export_format: str, draw: Draw) -> None:
         latents = latents_from_seeds(range(n), network.latent_size)
         labels = one_hot_labels(range(n), network.label_size)
         expected = np.clip(trained.generator([latents, labels]).numpy(), -1, 1)
-        images = draw(
-            {"latents": latents, "labels": labels} if labels.size else {"latents": latents}
-        )
+        images = draw({"latents": latents} | ({"labels": labels} if labels.size else {}))
         difference = np.abs(images - expected).max() if images.shape == expected.shape else np.inf
         # Not finite is not equal either.
         if not difference <= LARGEST_DIFFERENCE:
             raise UserError(
                 f"--format={export_format}: expected the generator's pictures within "
-                f"{LARGEST_DIFFERENCE:g}, got a difference of {difference:.2g} with the versions "
-                f"that are installed: nothing was written; --format=saved_model needs no other "
-                f"package"
+                f"{LARGEST_DIFFERENCE:g}, got a difference of {difference:.2g} with the installed "
+                f"versions: nothing was written; --format=saved_model needs no other package"
             )
 
 
@@ -127,27 +108,18 @@ def _tidy(graph: Any) -> None:
     """Names the batch dimension, and words nearest neighbor as newer runtimes know it."""
     for tensor in (*graph.input, *graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
+    # Doubling: TensorFlow's half pixel centers choose the same neighbor as this does.
+    words = {"coordinate_transformation_mode": b"asymmetric", "nearest_mode": b"floor"}
     for node in graph.node:
-        if node.op_type == "Resize":
-            # Doubling: TensorFlow's half pixel centers choose the same neighbor as this does.
-            words = {"coordinate_transformation_mode": b"asymmetric", "nearest_mode": b"floor"}
-            for attribute in node.attribute:
-                if attribute.name in words:
-                    attribute.s = words[attribute.name]
+        for attribute in node.attribute:
+            if node.op_type == "Resize" and attribute.name in words:
+                attribute.s = words[attribute.name]
 
 
 def _write(
-    trained: Trained,
-    options: ExportOptions,
-    export_format: str,
-    file_name: str,
-    contents: bytes,
-    usage: str,
+    trained: Trained, options: ExportOptions, kind: str, name: str, contents: bytes, usage: str
 ) -> Exported:
-    with (
-        next_version(options.export_dir) as path,
-        whole_version(path, trained, export_format, usage) as folder,
-    ):
-        write_file(posixpath.join(folder, file_name), contents)
+    with next_version(options.export_dir, trained, kind, usage) as (path, folder):
+        write_file(posixpath.join(folder, name), contents)
     card = shlex.quote(posixpath.join(path, "model_card.md"))
-    return Exported(posixpath.join(path, file_name), (f"less {card}",))
+    return Exported(posixpath.join(path, name), (f"less {card}",))

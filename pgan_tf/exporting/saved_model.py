@@ -11,20 +11,12 @@ from __future__ import annotations
 import os
 import posixpath
 import shlex
-from collections.abc import Mapping
 from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.config.training import NetworkConfig
-from pgan_tf.exporting.writer import (
-    Exported,
-    ExportOptions,
-    fill_usage,
-    next_version,
-    whole_version,
-)
+from pgan_tf.exporting.writer import Exported, ExportOptions, fill_usage, next_version
 from pgan_tf.networks.folded import InferenceGenerator, fold
 from pgan_tf.networks.sampling import latents_from_seeds, latents_of_seeds, one_hot_labels
 from pgan_tf.runs.trained import Trained
@@ -47,25 +39,19 @@ def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
     """Writes a generator as `<export_dir>/<version>/`. Raises UserError if that is impossible."""
     size, channels = trained.stage.resolution, trained.network.num_channels
     usage = fill_usage(_USAGE, trained.network, ", ", size=size, channels=channels)
+    base_path = options.export_dir
     # A server loads a version as soon as it sees its folder: it appears whole.
-    with (
-        next_version(options.export_dir) as path,
-        whole_version(path, trained, "saved_model", usage) as folder,
-    ):
+    with next_version(base_path, trained, "saved_model", usage) as (path, folder):
         generator = fold(trained.generator, trained.network)
         save(generator, folder)
-        _write_warmup(folder, make_signatures(generator), trained.network)
-    base_path = options.export_dir
-    if "://" not in base_path:
-        base_path = os.path.abspath(base_path)
-    return Exported(
-        path,
-        (
-            f"saved_model_cli show --all --dir {shlex.quote(path)}",
-            f"tensorflow_model_server --rest_api_port=8501 --model_name=pgan "
-            f"--model_base_path={shlex.quote(base_path)}",
-        ),
+        _write_warmup(folder, generator)
+    base_path = base_path if "://" in base_path else os.path.abspath(base_path)
+    what_next = (
+        f"saved_model_cli show --all --dir {shlex.quote(path)}",
+        f"tensorflow_model_server --rest_api_port=8501 --model_name=pgan "
+        f"--model_base_path={shlex.quote(base_path)}",
     )
+    return Exported(path, what_next)
 
 
 def save(generator: InferenceGenerator, folder: str) -> None:
@@ -93,8 +79,8 @@ def make_signatures(generator: InferenceGenerator) -> dict[str, TfFunction]:
     config = generator.config
     latents = tf.TensorSpec((None, config.latent_size), tf.float32, name="latents")
     seeds = tf.TensorSpec((None,), tf.int64, name="seeds")
-    labels = [tf.TensorSpec((None, config.label_size), tf.float32, name="labels")]
-    labels = labels if config.label_size else []
+    size = config.label_size
+    labels = [tf.TensorSpec((None, size), tf.float32, name="labels")] if size else []
 
     def images(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"images": tf.clip_by_value(generator(inputs), -1.0, 1.0)}
@@ -125,19 +111,17 @@ def _keras_endpoint(function: TfFunction) -> TfFunction:
     return tf.function(of_dict, input_signature=[specs])
 
 
-def _write_warmup(
-    folder: str, signatures: Mapping[str, TfFunction], network: NetworkConfig
-) -> None:
+def _write_warmup(folder: str, generator: InferenceGenerator) -> None:
     """Writes a request for one picture to each signature."""
     values = {
-        "latents": latents_from_seeds([0], network.latent_size),
-        "labels": one_hot_labels([0], network.label_size),
+        "latents": latents_from_seeds([0], generator.config.latent_size),
+        "labels": one_hot_labels([0], generator.config.label_size),
         "seeds": np.zeros(1, np.int64),
     }
     path = posixpath.join(folder, _WARMUP_FILE)
     tf.io.gfile.makedirs(posixpath.dirname(path))
     with tf.io.TFRecordWriter(path) as writer:
-        for signature, function in signatures.items():
+        for signature, function in make_signatures(generator).items():
             # PredictionLog.predict_log.request: a model_spec, and a map of tensors by name. A
             # server that warms up does not look at the model's name.
             request = _field(1, _field(1, b"pgan") + _field(3, signature.encode()))
@@ -149,7 +133,7 @@ def _write_warmup(
 
 def _field(number: int, contents: bytes) -> bytes:
     """Encodes bytes, text or a message as a protocol buffer's field, whose number is below 16."""
-    length, size = bytearray(), len(contents)
+    length, size = [], len(contents)
     while size >= 0x80:
         length.append(size & 0x7F | 0x80)
         size >>= 7

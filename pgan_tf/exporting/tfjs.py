@@ -11,7 +11,7 @@ import posixpath
 import shlex
 
 from pgan_tf.exporting.gallery import check_place, default_name, is_name, read_list, write_list
-from pgan_tf.exporting.manifest import free_version, list_folder, remove_version
+from pgan_tf.exporting.manifest import free_version, list_versions, remove_version
 from pgan_tf.exporting.model_card import describe
 from pgan_tf.exporting.page_files import begin_page, read_page, write_page
 from pgan_tf.exporting.saved_model import make_signatures
@@ -23,8 +23,8 @@ from pgan_tf.exporting.writer import (
     fill_usage,
     whole_version,
 )
-from pgan_tf.networks import sampling
-from pgan_tf.networks.folded import Form, InferenceGenerator, fold
+from pgan_tf.networks.folded import Form, fold
+from pgan_tf.networks.sampling import generate, latents_from_seeds, one_hot_labels
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import write_file
@@ -76,7 +76,10 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
             )
         except ValueError as error:
             raise UserError(f"--quantize=float16: {error}: leave --quantize") from None
-        files["preview.png"] = _preview(generator)
+        latents = latents_from_seeds([0], generator.config.latent_size)
+        labels = one_hot_labels([0], generator.config.label_size)
+        # The picture that the page shows first.
+        files["preview.png"] = encode_picture(generate(generator, latents, labels)[0])
         stored = f" (weights in {options.quantize})" if options.quantize else ""
         usage = fill_usage(_USAGE, trained.network, stored=stored)
         with writing(f"--export_dir={export_dir}"):
@@ -87,19 +90,11 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
             kept = write_page(export_dir, page)
             entry = {"name": name, "path": posixpath.relpath(path, export_dir)}
             write_list(export_dir, listed, entry)
-            for older in list_folder(models):
-                if older.isdecimal() and older != posixpath.basename(path):
-                    kept += remove_version(posixpath.join(models, older))
+            for older in list_versions(models)[:-1]:
+                kept += remove_version(posixpath.join(models, older))
     shown = export_dir if "://" in export_dir else os.path.abspath(export_dir)
     what_next = (
         f"python -m http.server 8000 --directory={shlex.quote(shown)}",
         "then open http://localhost:8000",
     )
     return Exported(path, what_next, tuple(kept))
-
-
-def _preview(generator: InferenceGenerator) -> bytes:
-    """Returns a PNG file of the picture that the page shows first."""
-    latents = sampling.latents_from_seeds([0], generator.config.latent_size)
-    labels = sampling.one_hot_labels([0], generator.config.label_size)
-    return encode_picture(sampling.generate(generator, latents, labels)[0])

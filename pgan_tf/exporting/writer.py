@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import posixpath
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from pgan_tf.config.training import NetworkConfig
 from pgan_tf.exporting.manifest import free_version, write_version_manifest
-from pgan_tf.exporting.model_card import write_description
+from pgan_tf.exporting.model_card import CARD_FILE, JSON_FILE, describe, model_card
 from pgan_tf.runs.trained import Trained
-from tfrecords.common.files import locked, whole_folder
+from tfrecords.common.files import locked, whole_folder, write_file
 from tfrecords.common.paths import writing
 
 
@@ -47,21 +48,28 @@ def exporting_into(export_dir: str) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def next_version(export_dir: str) -> Iterator[str]:
-    """Locks a folder and gives its first free version. Raises as `exporting_into` and that do."""
+def next_version(
+    export_dir: str, trained: Trained, export_format: str, usage: str
+) -> Iterator[tuple[str, str]]:
+    """Locks a folder, and gives its first free version's path and a folder; see `whole_version`."""
     with exporting_into(export_dir):
-        yield free_version(export_dir)
+        path = free_version(export_dir)
+        with whole_version(path, trained, export_format, usage) as folder:
+            yield path, folder
 
 
 @contextmanager
 def whole_version(path: str, trained: Trained, export_format: str, usage: str) -> Iterator[str]:
     """Gives a folder to write to, which becomes `path` with its card once it is complete.
 
-    Raises UserError if it can't be written.
+    `usage` is Markdown. Raises UserError if it can't be written.
     """
     with writing(f"--export_dir={posixpath.dirname(path)}"), whole_folder(path) as folder:
         yield folder
-        write_description(folder, trained, export_format, usage)
+        known = describe(trained, export_format)
+        texts = {JSON_FILE: json.dumps(known, indent=2) + "\n", CARD_FILE: model_card(known, usage)}
+        for name, text in texts.items():
+            write_file(posixpath.join(folder, name), text.encode())
         write_version_manifest(folder, trained)
 
 
@@ -73,10 +81,7 @@ def fill_usage(
     **others: object,
 ) -> str:
     """Fills in a model card's {latent_size} and, if there are classes, {labels} and {fed}."""
-    classes = network.label_size
-    return text.format(
-        latent_size=network.latent_size,
-        labels=f"{before_labels}`labels` float32 (batch, {classes})" if classes else "",
-        fed=fed if classes else "",
-        **others,
-    )
+    size = network.label_size
+    labels = f"{before_labels}`labels` float32 (batch, {size})" if size else ""
+    fed = fed if size else ""
+    return text.format(latent_size=network.latent_size, labels=labels, fed=fed, **others)

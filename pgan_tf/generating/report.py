@@ -25,10 +25,9 @@ from pgan_tf.networks.folded import fold
 from pgan_tf.runs import checkpoint, sheets, trained
 from pgan_tf.runs import folder as run_folder
 from pgan_tf.runs.log import describe_stage, read_metrics
-from pgan_tf.runs.small_files import read_file
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import temporary_folder, write_file
-from tfrecords.common.paths import writing
+from tfrecords.common.paths import read_bytes, writing
 from tfrecords.common.text import duration_in_words
 from tfrecords.pictures.kinds import encode_picture
 
@@ -169,7 +168,7 @@ def _draw_clip(run_dir: str, seconds: float) -> bytes:
     with temporary_folder() as folder:
         path = os.path.join(folder, "clip.webp")
         write_video(path, frames, num_frames, _CLIP_FPS)
-        return read_file(path)
+        return read_bytes(path)
 
 
 def stage_bands(metrics: list[dict[str, Any]]) -> list[Band]:

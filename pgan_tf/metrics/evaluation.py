@@ -19,6 +19,7 @@ from pgan_tf.metrics.score import Score
 from pgan_tf.networks import sampling
 from pgan_tf.networks.growth import named_variables
 from pgan_tf.runs import checkpoint
+from pgan_tf.runs.trained import load_generator
 from pgan_tf.training.tolerance import Tolerance, check_records
 from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import DatasetInfo, read_labels
@@ -53,7 +54,7 @@ def read_generated(path: str, network: str) -> Generated:
     Raises UserError if the file is missing or damaged.
     """
     saved = checkpoint.read(path, [network])
-    model = checkpoint.load_generator(saved, network)
+    model = load_generator(saved, network)
     return Generated(
         # Not folded: while a run trains, each generator is used once only.
         draw=tf.function(model, reduce_retracing=True),

@@ -24,8 +24,8 @@ from pgan_tf.metrics.metric import Metric
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import locked, whole_file
 from tfrecords.common.paths import read_whole
-from tfrecords.sources.archives import tar
-from tfrecords.sources.archives.entries import TAR_ERRORS, archive_error_on
+from tfrecords.sources.archive import read_named
+from tfrecords.sources.single_file import user_error_on
 
 GRAPH_NAME = "classify_image_graph_def.pb"
 URL = f"https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/{GRAPH_NAME}"
@@ -172,9 +172,8 @@ def _graph_in(contents: bytes, path: str) -> bytes:
     """Returns the graph itself, out of the archive if it is in one."""
     if not contents.startswith(_GZIP_MAGIC):
         return contents
-    readable = archive_error_on(f"--inception: {path}", *TAR_ERRORS, OSError)
-    with readable, tar.open_tar(path, io.BytesIO(contents)) as archive:
-        for _, graph in tar.read_named(archive, (GRAPH_NAME,), _MOST_BYTES):
+    with user_error_on(f"--inception: {path}: cannot be read", ": is the archive complete?"):
+        for _, graph in read_named(path, (GRAPH_NAME,), _MOST_BYTES, io.BytesIO(contents)):
             return graph
     raise UserError(
         f"--inception: expected an archive with {GRAPH_NAME}, found none in {path}: give "

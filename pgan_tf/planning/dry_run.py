@@ -1,4 +1,4 @@
-"""What a run will take, stage by stage, before it begins."""
+"""What a run will take, stage by stage: the table of --dry_run."""
 
 import dataclasses
 import time
@@ -15,7 +15,7 @@ from pgan_tf.devices.out_of_memory import readable_memory_errors
 from pgan_tf.planning.limits import disk_bytes, images_in, reached_stages
 from pgan_tf.planning.measurement import measure_step
 from pgan_tf.runs.sheets import sheet_shape
-from tfrecords.common.text import duration_in_words, size_in_words
+from tfrecords.common.text import align, duration_in_words, size_in_words
 
 # For measuring all stages, most of which is compiling.
 BUDGET_SECONDS = 60.0
@@ -90,36 +90,28 @@ def describe(
     """Returns the text of `describe_run` for known times."""
     risen = dataclasses.replace(config.schedule, rampup_kimg=0.0)
     winograd = not tf.config.list_logical_devices("GPU")
-    rows: list[tuple[str, ...]] = [_HEADER]
+    rows = [list(_HEADER)]
     for stage, taken in times.items():
         position = position_at(risen, (stage,), stage.first_image)
-        rows.append(
-            (
-                str(stage.number),
-                str(stage),
-                stage.phase,
-                f"{taken.images:,}",
-                str(position.batch_size),
-                f"{position.generator_learning_rate:g}, {position.discriminator_learning_rate:g}",
-                ", ".join(f"{count:,}" for count in parameters(stage, config.network)),
-                size_in_words(memory_bytes(stage, config, num_replicas, winograd)),
-                f"{'' if taken.measured else '~'}{duration_in_words(taken.seconds)}",
-            )
-        )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]
+        rates = f"{position.generator_learning_rate:g}, {position.discriminator_learning_rate:g}"
+        counts = ", ".join(f"{count:,}" for count in parameters(stage, config.network))
+        memory = size_in_words(memory_bytes(stage, config, num_replicas, winograd))
+        duration = f"{'' if taken.measured else '~'}{duration_in_words(taken.seconds)}"
+        row = (stage.number, stage, stage.phase, f"{taken.images:,}", position.batch_size)
+        rows.append([*map(str, row), rates, counts, memory, duration])
+    lines = align(rows)
     total = duration_in_words(sum(taken.seconds for taken in times.values()))
     guessed = not all(taken.measured for taken in times.values())
     columns, sheet_rows = sheet_shape(config.network.resolution)
     pixels = columns * sheet_rows * config.network.resolution**2
-    disk = disk_bytes(config, keep_checkpoints, pixels)
+    checkpoints, samples = disk_bytes(config, keep_checkpoints, pixels)
     lines += [
         f"Training {config.schedule.total_kimg:g} thousand images takes about {total}, by "
         "iterations measured here"
         + (" (~: by arithmetic from those, to save time)." if guessed else "."),
         "Memory is estimated, and does not count what TensorFlow itself takes.",
-        f"Disk: {size_in_words(disk.checkpoints)} of checkpoints, up to "
-        f"{size_in_words(disk.samples)} of samples (TensorBoard's included).",
+        f"Disk: {size_in_words(checkpoints)} of checkpoints, up to {size_in_words(samples)} of "
+        "samples (TensorBoard's included).",
     ]
     too_short = describe_end(config.schedule)
     return "\n".join([*lines, too_short] if too_short else lines)

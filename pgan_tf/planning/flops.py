@@ -22,8 +22,6 @@ Winograd's algorithm, which does less, can be faster than this count allows. Act
 Adam and operations on kernels do not count.
 """
 
-import dataclasses
-
 from pgan_tf.config.networks import Layer, discriminator_layers, generator_layers, multiplications
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig, TrainingConfig
@@ -38,31 +36,23 @@ _FIRST = ("4x4_dense", "from_rgb")
 _ABOVE_STATISTICS = ("4x4_conv", "4x4_dense0", "4x4_dense1", "4x4_minibatch_discrimination")
 
 
-@dataclasses.dataclass(frozen=True)
-class StepFlops:
-    """The least operations for one real image."""
+def step_flops(stage: Stage, config: NetworkConfig, loss: str = "wgan_gp") -> tuple[int, int]:
+    """Counts the least operations for one real image, of a D step and of a G step.
 
-    discriminator_step: int  # with the fakes drawn for it
-    generator_step: int  # with the discriminator that judges
-
-
-def step_flops(stage: Stage, config: NetworkConfig, loss: str = "wgan_gp") -> StepFlops:
-    """Counts the least arithmetic of a D step and a G step, for one real image.
-
-    `loss` is one of `config.training.LOSSES`.
+    `loss` is one of `config.training.LOSSES`. The D step includes drawing its fakes, the G step
+    the discriminator that judges them.
     """
-    generator = generator_layers(stage, config)
-    discriminator = discriminator_layers(stage, config)
-    return StepFlops(
-        sum(flops(layer) for layer in generator)
-        + sum(flops(layer) * _discriminator_passes(layer, config, loss) for layer in discriminator),
-        sum(flops(layer) * (2 if is_first(layer) else 3) for layer in generator)
-        + sum(flops(layer) * 2 for layer in discriminator),
-    )
+    d_step, g_step = generation_flops(stage, config), 0
+    for layer in discriminator_layers(stage, config):
+        d_step += flops(layer) * _discriminator_passes(layer, config, loss)
+        g_step += flops(layer) * 2
+    for layer in generator_layers(stage, config):
+        g_step += flops(layer) * (2 if is_first(layer) else 3)
+    return d_step, g_step
 
 
 def generation_flops(stage: Stage, config: NetworkConfig) -> int:
-    """Counts the arithmetic of drawing one picture."""
+    """Counts the operations of drawing one picture."""
     return sum(flops(layer) for layer in generator_layers(stage, config))
 
 

@@ -1,4 +1,4 @@
-"""What a run takes and what no machine can bear, by arithmetic alone. No TensorFlow."""
+"""The disk space and memory that a run takes, by arithmetic alone. No TensorFlow."""
 
 import contextlib
 import dataclasses
@@ -20,18 +20,10 @@ _CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.
 _ARRAY_HEADER = 330  # bytes that an array in a .npz file takes for its names and header
 
 
-@dataclasses.dataclass(frozen=True)
-class Disk:
-    """What a run leaves on disk, in bytes."""
-
-    checkpoints: int  # those kept to the end, and one being written
-    samples: int  # at most: the sheets of `samples/`, and their copies for TensorBoard
-
-
 def reached_stages(config: TrainingConfig) -> list[Stage]:
     """Returns the stages that a run reaches within its total."""
-    total_images = round(config.schedule.total_kimg * 1000)
-    return [stage for stage in make_stages(config.schedule) if stage.first_image < total_images]
+    total = round(config.schedule.total_kimg * 1000)
+    return [stage for stage in make_stages(config.schedule) if stage.first_image < total]
 
 
 def images_in(stage: Stage, config: TrainingConfig) -> int:
@@ -65,22 +57,21 @@ def checkpoint_bytes(stage: Stage, config: TrainingConfig) -> int:
     return FLOAT * numbers + _ARRAY_HEADER * arrays
 
 
-def disk_bytes(config: TrainingConfig, keep_checkpoints: int, sheet_pixels: int) -> Disk:
-    """Estimates what a run leaves on disk.
+def disk_bytes(config: TrainingConfig, keep_checkpoints: int, sheet_pixels: int) -> tuple[int, int]:
+    """Estimates the disk space of a run's checkpoints, one being written, and at most its samples.
 
-    The newest `keep_checkpoints` checkpoints stay, and the last one of each stage.
+    The newest `keep_checkpoints` checkpoints stay, and the last one of each stage. Samples are the
+    sheets of `samples/`, and their copies for TensorBoard.
     """
     stages = reached_stages(config)
     ticks = [ticks_in(stage, config) for stage in stages]
     sizes = [checkpoint_bytes(stage, config) for stage in stages]
-    beside = []
+    others: list[int] = []
     for size, count in zip(sizes, ticks, strict=True):
-        beside += [size] * (count - 1)
-    kept = beside[max(0, len(beside) - keep_checkpoints + 1) :]
-    return Disk(
-        checkpoints=sum(sizes) + sum(kept) + max(sizes),
-        samples=2 * (1 + sum(ticks)) * sheet_pixels * config.network.num_channels,
-    )
+        others += [size] * (count - 1)
+    kept = others[max(0, len(others) - keep_checkpoints + 1) :]
+    samples = 2 * (1 + sum(ticks)) * sheet_pixels * config.network.num_channels
+    return sum(sizes) + sum(kept) + max(sizes), samples
 
 
 def physical_memory() -> int | None:
@@ -110,11 +101,10 @@ def check_memory(config: TrainingConfig, num_replicas: int, memory: int | None) 
         return
     one_each = dataclasses.replace(config.schedule, batch_size=PerResolution(((4, num_replicas),)))
     smallest = dataclasses.replace(config, schedule=one_each)
-    if round(_SURELY_TAKEN * memory_bytes(stage, smallest, num_replicas)) > memory:
-        what, got = "--latent_size, --fmap_max, --fmap_base: expected networks", "ones"
-    else:
-        size = int(config.schedule.batch_size.at(stage.resolution))
-        what, got = "--batch_size: expected a batch", f"{size}"
+    what, got = "--latent_size, --fmap_max, --fmap_base: expected networks", "ones"
+    if round(_SURELY_TAKEN * memory_bytes(stage, smallest, num_replicas)) <= memory:
+        what = "--batch_size: expected a batch"
+        got = str(int(config.schedule.batch_size.at(stage.resolution)))
     raise UserError(
         f"{what} that this machine's {size_in_words(memory)} of memory can hold, got {got} at "
         f"{stage.resolution} px, which take at least {size_in_words(least)}: give smaller ones"
@@ -122,7 +112,7 @@ def check_memory(config: TrainingConfig, num_replicas: int, memory: int | None) 
 
 
 def check_ticks(config: TrainingConfig) -> None:
-    """Raises UserError if a run makes more reports, each with a checkpoint, than a disk bears."""
+    """Raises UserError if a run makes too many reports, each with a checkpoint."""
     ticks = sum(ticks_in(stage, config) for stage in reached_stages(config))
     if ticks > MOST_TICKS:
         raise UserError(

@@ -1,25 +1,52 @@
-"""Iterations of one stage by themselves: to time them, and to see whether they fit in memory."""
+"""Iterations of one stage by themselves: their speed and memory, and whether they fit."""
 
 import dataclasses
 import gc
 import math
+import re
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
+import keras
 import tensorflow as tf
 
-from pgan_tf.config.schedule import Stage, position_at
+from pgan_tf.config.schedule import Stage, make_stages, position_at
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.data.damage import BadRecords, readable_data_errors
 from pgan_tf.data.dataset import distribute
 from pgan_tf.devices.out_of_memory import readable_memory_errors
+from pgan_tf.devices.strategy import check_batch_sizes, make_strategy
+from pgan_tf.planning.flops import step_flops
 from pgan_tf.planning.limits import heaviest_stage
+from pgan_tf.training.gradients import discriminator_gradients, generator_gradients
 from pgan_tf.training.state import build_state
 from pgan_tf.training.step import make_train_step
 from tfrecords.format.dataset_info import DatasetInfo
 
 # More calls than that make a mean of times no better.
 _MOST_CALLS = 50
+_PRODUCT_SIZE = 4096
+_PRODUCT_ROUNDS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class StageCost:
+    """What was measured of a stage. Steps are of a whole batch."""
+
+    resolution: int  # in pixels
+    batch_size: int  # global
+    precision: str  # one of `config.training.PRECISIONS`
+    jit_compile: bool  # whether XLA compiled it
+    images_per_second: float  # real images, through whole iterations (D step, average, G step)
+    iteration_ms: float
+    discriminator_step_ms: float  # gradients and Adam alone
+    generator_step_ms: float  # likewise
+    compile_seconds: float  # building, tracing and the first iteration
+    gflops_per_image: float  # the least arithmetic (see `flops`), in 10^9 operations
+    product_gflops: float  # 10^9 operations per second in a 4096 x 4096 matrix product
+    percent_of_product: float  # the speed of the least arithmetic, relative to the product's
+    peak_memory_mib: float  # of the process, or of the first GPU; 0 if unknown
 
 
 def make_iteration(
@@ -69,11 +96,11 @@ def seconds_per_call(
 ) -> float:
     """Returns the mean time of calls, at least one, without the first, which compiles."""
     call()
-    calls, begin = 0, time.monotonic()
-    while calls == 0 or (calls < most_calls and time.monotonic() - begin < budget_seconds):
+    calls, start = 0, time.monotonic()
+    while calls == 0 or (calls < most_calls and time.monotonic() - start < budget_seconds):
         call()
         calls += 1
-    return (time.monotonic() - begin) / calls
+    return (time.monotonic() - start) / calls
 
 
 def measure_step(
@@ -93,7 +120,7 @@ def try_heaviest_stage(
     strategy: tf.distribute.Strategy,
     max_bad_records: int = 0,
 ) -> Stage:
-    """Trains the heaviest stage on the data for one iteration, throws it away and returns it.
+    """Trains the heaviest stage on the data for one iteration, discards it and returns the stage.
 
     Raises UserError if memory runs out or the data cannot be read.
     """
@@ -101,19 +128,127 @@ def try_heaviest_stage(
     stage = heaviest_stage(config, num_replicas)
     with readable_memory_errors(config, stage, num_replicas), readable_data_errors():
         iterate = make_iteration(config, stage, strategy)
-        batches = iter(
-            distribute(
-                strategy,
-                info,
-                stage.resolution,
-                global_batch_size=int(config.schedule.batch_size.at(stage.resolution)),
-                label_size=config.network.label_size,
-                seed=config.seed,
-                mirror_augment=config.mirror_augment,
-                bad_records=BadRecords(max_bad_records),  # the run counts for itself
-            )
+        batches = distribute(
+            strategy,
+            info,
+            stage.resolution,
+            global_batch_size=int(config.schedule.batch_size.at(stage.resolution)),
+            label_size=config.network.label_size,
+            seed=config.seed,
+            mirror_augment=config.mirror_augment,
+            bad_records=BadRecords(max_bad_records),  # the run counts for itself
         )
-        iterate(batches)
+        iterate(iter(batches))
     del iterate, batches
     gc.collect()  # models and compiled steps hold each other
     return stage
+
+
+def measure_stage(config: TrainingConfig, strategy_name: str, budget_seconds: float) -> StageCost:
+    """Trains the last stage of a configuration on noise, and measures.
+
+    It needs a process of its own, or the peak of memory is another's. `budget_seconds` is for the
+    timed iterations; each of the two steps gets half as much.
+
+    Raises UserError if the batch does not split evenly over the devices.
+    """
+    strategy = make_strategy(strategy_name)
+    check_batch_sizes(config, strategy.num_replicas_in_sync)
+    stage = make_stages(config.schedule)[-1]
+    batch_size = int(config.schedule.batch_size.at(stage.resolution))
+    product = matrix_product_gflops(config.precision)
+    start = time.monotonic()
+    iterate = make_iteration(config, stage, strategy)
+    batches = noise_batches(config, stage, strategy)
+    iterate(batches)
+    compile_seconds = time.monotonic() - start
+    iteration = seconds_per_call(lambda: iterate(batches), budget_seconds)
+    peak = peak_memory_bytes()
+    discriminator_step, generator_step = _make_steps(config, stage, strategy, batch_size)
+    images_per_second = batch_size * config.discriminator_repeats / iteration
+    for_discriminator, for_generator = step_flops(stage, config.network, config.loss.name)
+    flops_per_image = for_discriminator + for_generator / config.discriminator_repeats
+    return StageCost(
+        resolution=stage.resolution,
+        batch_size=batch_size,
+        precision=config.precision,
+        jit_compile=config.jit_compile,
+        images_per_second=images_per_second,
+        iteration_ms=1e3 * iteration,
+        discriminator_step_ms=1e3 * seconds_per_call(discriminator_step, budget_seconds / 2),
+        generator_step_ms=1e3 * seconds_per_call(generator_step, budget_seconds / 2),
+        compile_seconds=compile_seconds,
+        gflops_per_image=flops_per_image / 1e9,
+        product_gflops=product,
+        percent_of_product=100 * flops_per_image * images_per_second / (product * 1e9),
+        peak_memory_mib=peak / 2**20,
+    )
+
+
+def matrix_product_gflops(precision: str) -> float:
+    """Measures a square matrix product, the best of some, in 10^9 operations per second."""
+    dtype = precision.removeprefix("mixed_")
+    matrix = tf.cast(tf.random.stateless_uniform([_PRODUCT_SIZE] * 2, (0, 0)), dtype)
+
+    @tf.function
+    def multiply() -> tf.Tensor:
+        return tf.reduce_max(tf.linalg.matmul(matrix, matrix))
+
+    multiply().numpy()
+    best = math.inf
+    for _ in range(_PRODUCT_ROUNDS):
+        start = time.monotonic()
+        multiply().numpy()
+        best = min(best, time.monotonic() - start)
+    return 2 * _PRODUCT_SIZE**3 / best / 1e9
+
+
+def peak_memory_bytes() -> int:
+    """Returns the most memory in use so far; 0 where the system does not tell."""
+    if tf.config.list_logical_devices("GPU"):
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    try:
+        with open("/proc/self/status") as status:
+            found = re.search(r"^VmHWM:\s+(\d+)", status.read(), re.MULTILINE)
+            return 1024 * int(found[1]) if found else 0
+    except OSError:
+        return 0
+
+
+def _make_steps(
+    config: TrainingConfig, stage: Stage, strategy: tf.distribute.Strategy, batch_size: int
+) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Returns a D step and a G step by themselves: gradients, and Adam."""
+    state = build_state(stage, config, strategy)
+    count, size = batch_size // strategy.num_replicas_in_sync, stage.resolution
+    network = config.network
+    reals = tf.zeros((count, size, size, network.num_channels))
+    labels = tf.zeros((count, network.label_size))
+    latents = tf.random.stateless_normal((count, network.latent_size), (0, 0))
+    mixing = tf.fill((count,), 0.5)
+
+    def make_step(
+        compute: Callable[..., tuple[Any, list[tf.Tensor]]],
+        inputs: tuple[tf.Tensor, ...],
+        optimizer: keras.optimizers.Optimizer,
+        model: keras.Model,
+    ) -> Callable[[], None]:
+        def gradients() -> list[tf.Tensor]:
+            return compute(state, *inputs, config=config, global_batch_size=batch_size)[1]
+
+        compiled = tf.function(gradients, jit_compile=True) if config.jit_compile else gradients
+
+        @tf.function
+        def step() -> tf.Tensor:
+            strategy.run(lambda: optimizer.apply(compiled(), model.trainable_variables))
+            return tf.constant(0)
+
+        return lambda: step().numpy()
+
+    d_inputs, g_inputs = (reals, labels, latents, mixing), (labels, latents)
+    return (
+        make_step(
+            discriminator_gradients, d_inputs, state.discriminator_optimizer, state.discriminator
+        ),
+        make_step(generator_gradients, g_inputs, state.generator_optimizer, state.generator),
+    )

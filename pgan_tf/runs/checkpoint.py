@@ -1,12 +1,12 @@
-"""Checkpoints: one file for each, written whole or not at all.
+"""Checkpoints: one file each, written whole or not at all.
 
 A checkpoint is a NumPy .npz archive that can be read without this project. Its arrays are named
 `network/layer/variable`, `optimizer/layer/variable/slot` and, in float16,
-`loss_scale/network/variable`; beside them stand the fields of `Checkpoint`, the configuration as
-JSON. Where one stage ends, it has that stage's shape: growing belongs to the next.
+`loss_scale/network/variable`; with them are the fields of `Checkpoint`, the configuration as
+JSON. At the end of a stage it has that stage's shape: growing belongs to the next.
 
-Nothing else is needed to go on: random numbers and the data's order are functions of the seed and
-of images_shown.
+Nothing else is needed to resume: random numbers and the data's order are functions of the seed
+and of images_shown.
 """
 
 import dataclasses
@@ -14,19 +14,16 @@ import itertools
 import posixpath
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from pgan_tf.config.networks import discriminator_layers, generator_layers
 from pgan_tf.config.schedule import Stage, make_stages
-from pgan_tf.config.training import TrainingConfig
-from pgan_tf.devices.strategy import has_gpu
-from pgan_tf.networks.generator import build_generator
-from pgan_tf.networks.growth import named_variables, set_alpha
-from pgan_tf.networks.layers.fast import speed_up
-from pgan_tf.runs.checkpoint_checks import NETWORKS, check_weights, whole_number
+from pgan_tf.config.training import NetworkConfig, TrainingConfig
 from pgan_tf.runs.checkpoint_file import DAMAGED, ArrayFile, open_arrays, write_arrays
 from pgan_tf.runs.log import METRICS, RESUMES
 from tfrecords.common.errors import UserError
@@ -34,8 +31,9 @@ from tfrecords.common.paths import list_names, writing
 
 # The first versions counted stages from 0: `images-0000001000-stage-00.npz`.
 _NAME = re.compile(r"images-(\d{10,})-stage-(\d{2})(-of-\d{2})?\.npz", re.ASCII)
+NETWORKS = ("generator", "discriminator", "average_generator")
 # What a checkpoint holds beside the variables.
-_BESIDE = (
+_FIELDS = (
     *("images_shown", "stage_index", "config", "tick_metrics", "tick_first_image"),
     *("bad_records", "num_devices"),
 )
@@ -85,7 +83,7 @@ def save(
     The file gets its name only when it is complete. Raises UserError if it can't be written, such
     as on a full disk; older ones stay as they are.
     """
-    beside = {
+    fields = {
         "images_shown": images_shown,
         "stage_index": stage.index,
         "config": config.to_json(),
@@ -96,7 +94,7 @@ def save(
     }
     # One after the other: memory needs room for one only.
     arrays = itertools.chain(
-        ((name, np.asarray(value)) for name, value in beside.items()),
+        ((name, np.asarray(value)) for name, value in fields.items()),
         ((name, variable.numpy()) for name, variable in variables.items()),
     )
     count = len(make_stages(config.schedule))
@@ -125,36 +123,35 @@ def read(path: str, networks: Sequence[str] | None = None) -> Checkpoint:
         words = ascii(str(error))[1:-1][:200]  # some of it is the file's
         raise DamagedError(
             f"{path}: expected a checkpoint of pgan-tf, got a damaged file ({words}): train.py "
-            f"goes on from the one before, if there is one"
+            f"resumes from the one before, if there is one"
         ) from None
 
 
 def _read(path: str, file: ArrayFile, networks: Sequence[str] | None) -> Checkpoint:
     # Version 0.1.0 saved at ticks only.
-    beside = {"tick_metrics": _NO_METRICS, "bad_records": _NO_RECORDS, "num_devices": np.array(0)}
-    beside |= {name: file.read(name) for name in _BESIDE if name in file.names}
-    images_shown = whole_number(beside["images_shown"], 2**53)
-    tick_first_image = whole_number(beside.get("tick_first_image", images_shown), 2**53)
-    tick_metrics, bad_records = beside["tick_metrics"], beside["bad_records"]
+    fields = {"tick_metrics": _NO_METRICS, "bad_records": _NO_RECORDS, "num_devices": np.array(0)}
+    fields |= {name: file.read(name) for name in _FIELDS if name in file.names}
+    images_shown = _whole_number(fields["images_shown"], 2**53)
+    tick_metrics, bad_records = fields["tick_metrics"], fields["bad_records"]
     if tick_metrics.dtype != np.float32 or tick_metrics.size % len(METRICS):
         raise ValueError(f"metrics of the shape {tick_metrics.shape}, {tick_metrics.dtype}")
     if bad_records.dtype != np.int64:
         raise ValueError(f"numbers of records in {bad_records.dtype}")
     try:
-        config = TrainingConfig.from_json(str(beside["config"]))
+        config = TrainingConfig.from_json(str(fields["config"]))
     except UserError as error:  # the archive's checksums have passed it
         raise UserError(
             f"{path}: expected a checkpoint of this version of pgan-tf, got another one's "
             f"({error}): use the version that wrote it"
         ) from None
     stages = make_stages(config.schedule)
-    stage = stages[whole_number(beside["stage_index"], len(stages) - 1)]
+    stage = stages[_whole_number(fields["stage_index"], len(stages) - 1)]
     arrays = {
         name: file.read(name)
         for name in file.names
-        if name not in _BESIDE and (networks is None or name.split("/")[0] in networks)
+        if name not in _FIELDS and (networks is None or name.split("/")[0] in networks)
     }
-    check_weights(arrays, stage, config.network, NETWORKS if networks is None else networks)
+    _check_weights(arrays, stage, config.network, NETWORKS if networks is None else networks)
     return Checkpoint(
         path,
         images_shown,
@@ -162,10 +159,51 @@ def _read(path: str, file: ArrayFile, networks: Sequence[str] | None) -> Checkpo
         config,
         arrays,
         tick_metrics.reshape(-1, len(METRICS)),
-        tick_first_image,
+        _whole_number(fields.get("tick_first_image", images_shown), 2**53),
         bad_records.reshape(-1, 2),
-        whole_number(beside["num_devices"], 2**31),
+        _whole_number(fields["num_devices"], 2**31),
     )
+
+
+def _whole_number(value: Any, most: int) -> int:
+    array = np.asarray(value)
+    if array.shape or array.dtype.kind not in "iu" or not 0 <= int(array) <= most:
+        raise ValueError(f"expected a whole number from 0 to {most}, got {str(value)[:80]}")
+    return int(array)
+
+
+def _check_weights(
+    arrays: dict[str, np.ndarray], stage: Stage, config: NetworkConfig, networks: Sequence[str]
+) -> None:
+    """Raises ValueError unless arrays are those of the networks that the configuration describes.
+
+    So nobody builds larger networks than the file has weights for.
+    """
+    for name, array in arrays.items():
+        of_network = name.split("/")[0] in NETWORKS
+        if array.dtype.kind not in "fiu" or (of_network and array.dtype != np.float32):
+            raise ValueError(f"{name} holds {array.dtype}")
+        # An optimizer's squares may overflow, which it survives.
+        if not np.isfinite(array).all() and (of_network or np.isnan(array).any()):
+            raise ValueError(f"{name} holds numbers that are not finite")
+    expected = {}
+    for network in networks:
+        layers = discriminator_layers if network == "discriminator" else generator_layers
+        for layer in layers(stage, config):
+            for variable, shape in layer.variables:
+                expected[f"{network}/{layer.name}/{variable}"] = shape
+    found = {name: array for name, array in arrays.items() if name.split("/")[0] in networks}
+    if misfit := _misfit(expected, found):
+        raise ValueError(f"its configuration does not describe its weights: {misfit}")
+
+
+def _misfit(expected: Mapping[str, tuple[int, ...]], arrays: Mapping[str, np.ndarray]) -> str:
+    """Returns the first array that is missing, unexpected or of another shape; empty if none is."""
+    found = {name: array.shape for name, array in arrays.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            return f"expected {name} of the shape {expected.get(name)}, got {found.get(name)}"
+    return ""
 
 
 def read_run(run_dir: str, networks: Sequence[str] | None = None) -> Checkpoint:
@@ -184,16 +222,14 @@ def read_newest(folder: str) -> tuple[Checkpoint | None, list[str]]:
 
     Raises UserError if all of them are damaged, or one can't be read for another reason.
     """
-    damaged: list[str] = []
-    newest_error: DamagedError | None = None
+    errors: dict[str, DamagedError] = {}
     for path in reversed(list_checkpoints(folder)):
         try:
-            return read(path), damaged
+            return read(path), list(errors)
         except DamagedError as error:
-            newest_error = newest_error or error
-            damaged.append(path)
-    if newest_error:
-        raise newest_error
+            errors[path] = error
+    if errors:
+        raise next(iter(errors.values()))
     return None, []
 
 
@@ -201,15 +237,12 @@ def set_aside(damaged: Sequence[str], instead: str) -> None:
     """Renames damaged checkpoints, so that they are newest no more, and says so."""
     for path in damaged:
         tf.io.gfile.rename(path, path + ".damaged", overwrite=True)
-        print(
-            f"{path} is damaged: kept as {path}.damaged; going back to {instead}",
-            file=sys.stderr,
-            flush=True,
-        )
+        words = f"{path} is damaged: kept as {path}.damaged; going back to {instead}"
+        print(words, file=sys.stderr, flush=True)
 
 
 def restore(checkpoint: Checkpoint, variables: dict[str, keras.Variable], prefix: str = "") -> None:
-    """Gives variables the values of a checkpoint: all whose names begin so, or none.
+    """Sets variables to a checkpoint's values: all whose names start with the prefix, or none.
 
     Raises UserError if names or shapes differ; the variables are left as they were.
     """
@@ -218,32 +251,14 @@ def restore(checkpoint: Checkpoint, variables: dict[str, keras.Variable], prefix
         for name, array in checkpoint.arrays.items()
         if name.startswith(prefix)
     }
-    for name in sorted(variables.keys() ^ arrays.keys()):
-        where = "lacks" if name in variables else "has, unexpectedly,"
+    expected = {name: tuple(variable.shape) for name, variable in variables.items()}
+    if misfit := _misfit(expected, arrays):
         raise UserError(
-            f"{checkpoint.path} {where} {name}: it was written with other networks; choose its own "
+            f"{checkpoint.path}: {misfit}: it was written with other networks; choose its own "
             f"configuration or another --run_dir"
         )
     for name, variable in variables.items():
-        if tuple(variable.shape) != arrays[name].shape:
-            raise UserError(
-                f"{checkpoint.path}: expected {name} of shape {tuple(variable.shape)}, got "
-                f"{arrays[name].shape}: it was written with other networks; choose its own "
-                f"configuration or another --run_dir"
-            )
-    for name, variable in variables.items():
         variable.assign(arrays[name])
-
-
-def load_generator(
-    checkpoint: Checkpoint, network: str = "average_generator", precision: str = "float32"
-) -> keras.Model:
-    """Builds a checkpoint's `average_generator` or `generator`, in a Keras dtype policy."""
-    model = build_generator(checkpoint.stage, checkpoint.config.network, precision=precision)
-    restore(checkpoint, named_variables(model), f"{network}/")
-    set_alpha(model, checkpoint.alpha)
-    speed_up(model, winograd=not has_gpu())
-    return model
 
 
 def list_checkpoints(folder: str) -> list[str]:
@@ -253,8 +268,7 @@ def list_checkpoints(folder: str) -> list[str]:
 
 def latest(folder: str) -> str | None:
     """Returns the path of the checkpoint with the most images shown, or None."""
-    paths = list_checkpoints(folder)
-    return paths[-1] if paths else None
+    return next(reversed(list_checkpoints(folder)), None)
 
 
 def last_of_stages(folder: str) -> list[str]:
@@ -264,21 +278,15 @@ def last_of_stages(folder: str) -> list[str]:
 
 def _find(folder: str) -> list[tuple[int, int, str]]:
     """Returns images shown, stage number and path of each checkpoint, sorted."""
-    matches = filter(None, map(_NAME.fullmatch, list_names(folder)))
     return sorted(
         (int(match[1]), int(match[2]) + (not match[3]), posixpath.join(folder, match[0]))
-        for match in matches
+        for match in map(_NAME.fullmatch, list_names(folder))
+        if match
     )
 
 
 def prune(folder: str, keep: int) -> None:
-    """Removes all checkpoints but the last `keep`, and the last one of each stage.
-
-    What a process that was killed left half-written goes, too.
-    """
-    for name in list_names(folder):
-        if name.endswith(".partial") and _NAME.fullmatch(name.removesuffix(".partial")):
-            tf.io.gfile.remove(posixpath.join(folder, name))
+    """Removes all checkpoints but the last `keep`, and the last one of each stage."""
     paths = list_checkpoints(folder)
     for path in set(paths) - set(paths[-keep:]) - set(last_of_stages(folder)):
         tf.io.gfile.remove(path)

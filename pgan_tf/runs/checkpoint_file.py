@@ -1,6 +1,6 @@
-"""The file of a checkpoint: arrays by name, written and read one by one.
+"""The file of a checkpoint: named arrays, written and read one by one.
 
-It is an archive as `numpy.savez` writes it, a zip of .npy files, not compressed. So an array takes
+It is an archive as `numpy.savez` writes it, an uncompressed zip of .npy files. So an array takes
 as much memory as its bytes in the file, whatever the file says of its shape.
 """
 
@@ -20,7 +20,7 @@ import tensorflow as tf
 from tfrecords.common.files import whole_file
 from tfrecords.common.paths import check_regular_file
 
-# What reading bytes that are no archive of ours raises, in zipfile, NumPy and here.
+# What zipfile, NumPy and this module raise for a damaged archive.
 DAMAGED = (
     *(ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError, OSError),
     *(MemoryError, RuntimeError, SyntaxError, struct.error, tokenize.TokenError),
@@ -53,11 +53,11 @@ class ArrayFile:
         self.names = [member.filename.removesuffix(_ENDING) for member in members]
         if len(set(self.names)) < len(self.names):
             raise ValueError("two arrays of the same name")
-        for member in members:
-            if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
-                raise ValueError(f"{member.filename[:80]!r} is compressed or encrypted")
-            if member.file_size != member.compress_size:
-                raise ValueError(f"{member.filename[:80]!r} has two sizes")
+        for one in members:
+            if one.compress_type != zipfile.ZIP_STORED or one.flag_bits & 1:
+                raise ValueError(f"{one.filename[:80]!r} is compressed or encrypted")
+            if one.file_size != one.compress_size:
+                raise ValueError(f"{one.filename[:80]!r} has two sizes")
         if sum(member.file_size for member in members) > size:
             raise ValueError("arrays larger than the file")
 
@@ -74,9 +74,9 @@ class ArrayFile:
             if any(n < 0 for n in shape) or math.prod(shape) * dtype.itemsize != left:
                 raise ValueError(f"{name[:80]!r} has {left} bytes for another shape")
             contents = np.empty(left, np.uint8)
-            for begin in range(0, left, _CHUNK):
-                end = min(begin + _CHUNK, left)
-                contents[begin:end] = np.frombuffer(file.read(end - begin), np.uint8)
+            for start in range(0, left, _CHUNK):
+                chunk = contents[start : start + _CHUNK]
+                chunk[:] = np.frombuffer(file.read(len(chunk)), np.uint8)
         return contents.view(dtype).reshape(shape, order="F" if by_columns else "C")
 
 
@@ -104,7 +104,7 @@ class _Output:
 
 
 class _Input:
-    """A file whose parts are read only where they are inside of it, and not too large."""
+    """A file that is read only inside of it, and not too much at once."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self._size, self._at = file, size, 0
@@ -133,4 +133,4 @@ class _Input:
         return contents
 
     def close(self) -> None:
-        """Leaves the file to who opened it."""
+        """Leaves the file open; `open_arrays` closes it."""

@@ -1,4 +1,4 @@
-"""The pictures that a run was trained on, found again by its flags.txt."""
+"""A run's training data, found again by its flags.txt."""
 
 import dataclasses
 import posixpath
@@ -10,15 +10,14 @@ from tfrecords.cache import prepare
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
-from tfrecords.format.identity import identify
-from tfrecords.format.identity import in_words as name_in_words
+from tfrecords.format.identity import identify, in_words
 from tfrecords.pictures.images import parse_background
 from tfrecords.pictures.source import PictureOptions
 
 
 @dataclasses.dataclass(frozen=True)
 class RunData:
-    """Where pictures are and what becomes of them, as train.py's flags of the same names."""
+    """Where pictures are and how they are prepared: train.py's flags of the same names."""
 
     data: str  # empty if unknown
     data_cache: str
@@ -32,7 +31,7 @@ def find_data(
     wanted: RunData,
     num_channels: int,
     label_size: int,
-    begun: TrainingConfig | None = None,
+    config: TrainingConfig | None = None,
     *,
     chosen: bool = True,
 ) -> DatasetInfo:
@@ -42,15 +41,15 @@ def find_data(
         wanted: where it is.
         num_channels: channels of the generator's pictures.
         label_size: the generator's classes; 0 for any.
-        begun: the run's configuration, which describes its data; None where there is no run.
+        config: the run's, which describes its data; None where there is no run.
         chosen: the user named these data: if they are not the run's, a line says so, and it is
             no error.
 
     Raises:
-        UserError: it is not there, or another one.
+        UserError: it is missing, or another one.
     """
     if not wanted.data:
-        raise UserError("--data: expected the pictures that it was trained on, got none")
+        raise UserError("--data: expected the pictures that it was trained on, got none: name them")
     if wanted.looked_for:
         raise UserError(
             f"--data: expected the pictures that the run was trained on, found nothing at "
@@ -69,9 +68,8 @@ def find_data(
             f"{counted(label_size, 'class')}, as it was trained on, got {info.num_channels} and "
             f"{info.label_size}"
         )
-    # Runs of before do not know what theirs held.
-    knows = begun if begun and begun.data.files else None
-    if knows and (words := _describe_other(knows, info, wanted.data_cache)):
+    # Older runs do not know what theirs held.
+    if config and config.data.files and (words := _changes(config, info, wanted.data_cache)):
         if not chosen:
             raise UserError(
                 f"--data: expected the pictures that the run was trained on, {wanted.data} holds "
@@ -82,14 +80,14 @@ def find_data(
     return info
 
 
-def _describe_other(begun: TrainingConfig, info: DatasetInfo, data_cache: str) -> str:
+def _changes(config: TrainingConfig, info: DatasetInfo, data_cache: str) -> str:
     """Returns how data differ from a run's, but for their order; empty if they do not."""
-    resolution, with_labels = begun.network.resolution, begun.network.label_size > 0
-    data = identify(info, resolution, data_cache, with_labels=with_labels)
-    found = dataclasses.replace(begun, dataset=name_in_words(info), data=data)
+    network = config.network
+    data = identify(info, network.resolution, data_cache, with_labels=network.label_size > 0)
+    found = dataclasses.replace(config, dataset=in_words(info), data=data)
     return ", ".join(
         f"{name} was {was} and is {now}"
-        for name, (was, now) in data_differences(begun, found).items()
+        for name, (was, now) in data_differences(config, found).items()
         if name not in CHANGEABLE
     )
 
@@ -106,27 +104,20 @@ def read_run_data(run_dir: str) -> RunData | None:
             f"pixels, got {resolution[:40]!r}: put back the file that train.py wrote"
         )
 
-    paths, looked_for = {"data_cache": "datasets", **flags}, {}
-    for name in ("data", "data_cache", "labels", "tfds_data_dir"):
-        if paths.get(name):
+    paths, looked_for = {"data_cache": "datasets"}, {}
+    for name, value in ({"data_cache": "datasets"} | flags).items():
+        if name in ("data", "data_cache", "labels", "tfds_data_dir") and value:
             paths[name], looked_for[name] = find_path(
-                name, paths[name], run_dir, flags.get("run_dir", "")
+                name, value, run_dir, flags.get("run_dir", "")
             )
     upscaling = {"allow_upscaling": True, "noallow_upscaling": False}
-    given = [value for name, value in upscaling.items() if name in flags]
-    defaults = PictureOptions()
-    return RunData(
-        paths["data"],
-        paths["data_cache"],
-        PictureOptions(
-            resolution=int(resolution) if resolution else None,
-            num_channels=1 if flags.get("channels") == "gray" else 3,
-            background=parse_background(flags.get("background", "#ffffff")),
-            fit=flags.get("fit", defaults.fit),
-            allow_upscaling=given[-1] if given else None,
-            white_level=float(flags["white_level"]) if flags.get("white_level") else None,
-        ),
-        paths.get("labels"),
-        paths.get("tfds_data_dir"),
-        tuple(looked_for["data"]),
+    given = [upscaling[name] for name in flags if name in upscaling]
+    options = PictureOptions(
+        resolution=int(resolution) if resolution else None,
+        num_channels=1 if flags.get("channels") == "gray" else 3,
+        background=parse_background(flags.get("background", "#ffffff")),
+        fit=flags.get("fit", PictureOptions().fit),
+        allow_upscaling=given[-1] if given else None,
+        white_level=float(flags["white_level"]) if flags.get("white_level") else None,
     )
+    return RunData(**paths, options=options, looked_for=tuple(looked_for["data"]))

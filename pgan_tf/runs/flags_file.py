@@ -1,6 +1,7 @@
 """A run's flags.txt: train.py's flags that do the same again, from any working folder."""
 
 import os
+import pathlib
 import posixpath
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +21,7 @@ _LABEL_WORDS = ("folders", "none", "wanted")
 
 
 def flags_text(values: Mapping[str, Any]) -> str:
-    """Returns flags, by name, as the lines of a --flagfile with whole paths.
+    """Returns flags, by name, as the lines of a --flagfile with absolute paths.
 
     None is a flag without a value. Raises UserError if a value can't be written so.
     """
@@ -29,30 +30,28 @@ def flags_text(values: Mapping[str, Any]) -> str:
         if isinstance(value, bool):
             lines.append(f"--{name}" if value else f"--no{name}")
         elif value is not None:
-            lines.append(f"--{name}={_checked(name, _whole(name, value))}")
+            text = str(_absolute(name, value))
+            if text and not _is_writable(text):
+                raise UserError(
+                    f"--{name}: expected a value that flags.txt can hold, got {text!a}, which has "
+                    f"a line break, a space at its end or bytes that are no UTF-8: rename it"
+                )
+            lines.append(f"--{name}={text}")
     return "\n".join(lines) + "\n"
+
+
+def _is_writable(text: str) -> bool:
+    """True for one line of UTF-8 without a space at its end, which reading would lose."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return text == text.rstrip() and len(text.splitlines()) <= 1
 
 
 def read_flags(run_dir: str) -> dict[str, str]:
     """Returns the values in a run's flags.txt by name, "" for `--name`; none without a file."""
     return {name: value for name, _, value in _read_lines(run_dir)}
-
-
-def find_path(name: str, value: str, run_dir: str, old_run_dir: str) -> tuple[str, list[str]]:
-    """Returns what a flag's path is now; if nothing is there, also where it was looked for.
-
-    A run folder may have moved from `old_run_dir`, together with what lies around it; and before
-    flags.txt had whole paths, they were those of the folder that train.py was started in.
-    """
-    prefix, path = _split(name, value)
-    if not path:
-        return value, []
-    places = _places(os.path.expanduser(path), run_dir, old_run_dir)
-    for place in places:
-        # mnist:PATH:test
-        if paths.exists(place) or (prefix and paths.exists(place.rpartition(":")[0])):
-            return prefix + place, []
-    return value, places
 
 
 def located_flags(run_dir: str) -> list[str]:
@@ -77,6 +76,23 @@ def _read_lines(run_dir: str) -> list[tuple[str, str, str]]:
     return [line.strip()[2:].partition("=") for line in lines if line.startswith("--")]
 
 
+def find_path(name: str, value: str, run_dir: str, old_run_dir: str) -> tuple[str, list[str]]:
+    """Returns a flag's path as it is now; if it is missing, also where it was looked for.
+
+    A run folder may have moved from `old_run_dir`, together with what lies around it; and before
+    flags.txt had absolute paths, they were relative to the folder that train.py was started in.
+    """
+    prefix, path = _split(name, value)
+    if not path:
+        return value, []
+    places = _places(os.path.expanduser(path), run_dir, old_run_dir)
+    for place in places:
+        # mnist:PATH:test
+        if paths.exists(place) or (prefix and paths.exists(place.rpartition(":")[0])):
+            return prefix + place, []
+    return value, places
+
+
 def _split(name: str, value: str) -> tuple[str, str]:
     """Returns what stands before a flag's path, and the path; "" if it has none."""
     if name not in _PATHS or is_remote(value) or (name == "labels" and value in _LABEL_WORDS):
@@ -86,8 +102,8 @@ def _split(name: str, value: str) -> tuple[str, str]:
     return "", value
 
 
-def _whole(name: str, value: Any) -> Any:
-    """Returns a flag's value with its whole path, if it is one."""
+def _absolute(name: str, value: Any) -> Any:
+    """Returns a flag's value with its absolute path, if it is one."""
     if not isinstance(value, str) or not value:
         return value
     prefix, path = _split(name, value)
@@ -100,20 +116,6 @@ def _whole(name: str, value: Any) -> Any:
     return f"{prefix}{path}/" if path[-1].isspace() and not os.path.isfile(path) else prefix + path
 
 
-def _checked(name: str, value: Any) -> str:
-    text = str(value)
-    try:
-        whole = text.encode() and text == text.rstrip() and len(text.splitlines()) <= 1
-    except UnicodeEncodeError:
-        whole = False
-    if not whole and text:
-        raise UserError(
-            f"--{name}: expected a value that flags.txt can hold, got {text!a}, which has a "
-            f"line break, a space at its end or bytes that are no UTF-8: rename it"
-        )
-    return text
-
-
 def _places(path: str, run_dir: str, old_run_dir: str) -> list[str]:
     """Returns where a path may be now, the likeliest first."""
     if is_remote(run_dir):
@@ -122,13 +124,11 @@ def _places(path: str, run_dir: str, old_run_dir: str) -> list[str]:
     places = [path]
     comparable = os.path.isabs(path) == os.path.isabs(old_run_dir)
     if old_run_dir and not is_remote(old_run_dir) and comparable:
-        # As it lay beside the run folder, so it lies there now.
+        # Next to the run folder, as it was.
         beside = os.path.relpath(path, old_run_dir)
         places.append(os.path.normpath(os.path.join(run_dir, beside)))
     if not os.path.isabs(path):
-        parent = run_dir
-        while parent != os.path.dirname(parent):
-            parent = os.path.dirname(parent)
-            places.append(os.path.join(parent, path))
-        places = [*places[1:], os.path.abspath(path)]  # here is any folder, there is the run's
+        parents = [str(parent / path) for parent in pathlib.Path(run_dir).parents]
+        # The current folder is any folder; the one above the run's is the run's.
+        places = [*places[1:], *parents, os.path.abspath(path)]
     return list(dict.fromkeys(places))

@@ -2,7 +2,7 @@
 
 - `flags.txt`: usable as --flagfile
 - `config.json`: the configuration
-- `metrics.jsonl`: one object per tick, and scores, which have a `kind`; see `metrics_file`
+- `metrics.jsonl`: one object per tick, and scores, which have a `kind`; see `log`
 - `events.out.tfevents…`: the same for TensorBoard, with the sample sheets
 - `scores/`, `scores.txt`, `metrics.png`: scores, if there are any; see `metrics.score_log`
 - `checkpoints/`: see `checkpoint`
@@ -52,9 +52,8 @@ def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
 
 def check_folder(run_dir: str, config: TrainingConfig) -> None:
     """Raises UserError unless a folder is new, empty, or of a run with this configuration."""
-    begun = read_config(run_dir)
-    if begun is not None:
-        check_same_run(begun, config, run_dir)
+    if opened := read_config(run_dir):
+        check_same_run(opened, config, run_dir)
     else:
         check_place(run_dir)
 
@@ -63,7 +62,7 @@ def check_place(run_dir: str) -> None:
     """Raises UserError unless a folder is new, empty or any run's, and can be written."""
     if tf.io.gfile.exists(posixpath.join(run_dir, "config.json")):
         return
-    if _has_begun(run_dir):
+    if _has_checkpoints(run_dir):
         raise lost_config(run_dir)
     if tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(list_names(run_dir)):
         raise UserError(
@@ -92,16 +91,14 @@ def lost_config(run_dir: str) -> UserError:
 
 @contextmanager
 def locked_run(run_dir: str) -> Iterator[None]:
-    """Keeps other processes from a run folder, which is made if need be; see `locking.locked`.
+    """Makes a run folder and keeps other processes from it; see `files.locked`.
 
     Raises UserError if another process trains it, or it can't be made.
     """
     busy = f"another process is training {run_dir}: wait until it has ended, or name another"
     with locked(run_dir, f"--run_dir: {busy}"):
-        if not is_remote(run_dir) and not os.path.isdir(run_dir):
-            raise UserError(
-                f"--run_dir: expected a folder that can be made, got {run_dir!r}: name another"
-            )
+        with writing(f"--run_dir={run_dir}"):
+            tf.io.gfile.makedirs(run_dir)
         yield
 
 
@@ -121,13 +118,13 @@ def shown_to_workers(run_dir: str, config: TrainingConfig) -> Iterator[None]:
 
 def join_run(run_dir: str, config: TrainingConfig) -> None:
     """Raises UserError unless the chief shows a run of this worker's flags in this folder."""
-    begun = read_config(run_dir, _SHOWN)
-    if begun is None:
+    shown = read_config(run_dir, _SHOWN)
+    if shown is None:
         raise UserError(
             f"--run_dir: expected {run_dir} to be the chief's, got a folder without its "
             f"{_SHOWN}: name the same one, on a disk that all workers share"
         )
-    if different := check_same_run(begun, config, run_dir):
+    if different := check_same_run(shown, config, run_dir):
         raise UserError(
             f"expected the chief's flags on all workers, got others: {', '.join(different)} on "
             f"this one"
@@ -154,29 +151,25 @@ def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tu
 
     Raises UserError if another field differs; it names all that do.
     """
-    different = {
+    changed = {
         name: f"{name} was {before} and is {now}"
         for name, (before, now) in differences(old, new).items()
     }
-    refused = {name: words for name, words in different.items() if name not in CHANGEABLE}
+    refused = {name: words for name, words in changed.items() if name not in CHANGEABLE}
+    words = ", ".join(refused.values())
     if not refused:
-        return tuple(different.values())
+        return tuple(changed.values())
     if not refused.keys() & _OF_THE_DATA:
         raise UserError(
-            f"--run_dir: {run_dir} was begun with another configuration "
-            f"({', '.join(refused.values())}): go on with "
+            f"--run_dir: {run_dir} was started with another configuration ({words}): resume with "
             f"--flagfile={posixpath.join(run_dir, 'flags.txt')}, or name another --run_dir"
         )
-    new_run = (
-        f"--run_dir=ANOTHER --init_from={run_dir}" if _has_begun(run_dir) else "another --run_dir"
-    )
+    init_from = f" --init_from={run_dir}" if _has_checkpoints(run_dir) else ""
     raise UserError(
-        f"--run_dir: {run_dir} was begun with other data ({', '.join(refused.values())}): give "
-        f"the --data= that it was begun with, wherever it is now, or begin a run with these: "
-        f"{new_run}"
+        f"--run_dir: {run_dir} was started with other data ({words}): give the --data= that it was "
+        f"started with, wherever it is now, or start a run on these: --run_dir=ANOTHER{init_from}"
     )
 
 
-def _has_begun(run_dir: str) -> bool:
-    """True if there are checkpoints, with which another run may begin."""
+def _has_checkpoints(run_dir: str) -> bool:
     return any(name.endswith(".npz") for name in list_names(checkpoint_folder(run_dir)))

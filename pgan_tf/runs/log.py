@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.runs.small_files import is_count, is_number, read_file
+from pgan_tf.runs.small_files import is_count, is_number
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import write_file
-from tfrecords.common.paths import writing
+from tfrecords.common.paths import read_whole, writing
 from tfrecords.pictures.kinds import encode_picture
 
 # What an iteration reports, each a mean over the global batch.
@@ -164,7 +164,7 @@ def _read_lines(path: str) -> list[tuple[int, str]]:
     """Returns numbers, from 1, and lines, without blank ones and one that was cut off."""
     if not tf.io.gfile.exists(path):
         return []
-    lines = read_file(path, _MOST_BYTES).decode(errors="replace").split("\n")[:-1]
+    lines = read_whole(path, _MOST_BYTES).decode(errors="replace").split("\n")[:-1]
     return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
 
 

@@ -13,11 +13,11 @@ from PIL import Image
 
 from pgan_tf.config.training import NetworkConfig
 from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
-from pgan_tf.runs.small_files import read_file
 from tfrecords.common.errors import UserError
-from tfrecords.common.paths import list_names
+from tfrecords.common.paths import list_names, read_whole
 
 _WIDTH, _HEIGHT = 1024, 512  # about, in pixels
+_MOST_BYTES = 2**28  # no sheet comes near it
 _NAME = re.compile(r"fakes-(\d{1,12}\.\d{3})\.png", re.ASCII)
 # What Pillow raises for bytes that are no picture, or one too large.
 _NO_PICTURE = (
@@ -73,7 +73,7 @@ def list_sheets(run_dir: str) -> list[Sheet]:
 
 def read_sheet(path: str) -> tuple[bytes, Image.Image]:
     """Returns a sheet's PNG file, and its picture in RGB. UserError if it can't be decoded."""
-    contents = read_file(path)
+    contents = read_whole(path, _MOST_BYTES)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

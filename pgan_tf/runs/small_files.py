@@ -6,32 +6,26 @@ from typing import Any
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import read_whole
 
-_MOST_BYTES = 2**28  # no sheet of samples comes near it
 # Objects in memory are twenty times as large as the least text that makes them.
 _MOST_JSON_BYTES = 2**24
 
 
-def read_file(path: str, most_bytes: int = _MOST_BYTES) -> bytes:
-    """Reads a file. Raises UserError if it is too large, a folder or a pipe, or can't be read."""
-    return read_whole(path, most_bytes)
-
-
-def read_text(path: str, most_bytes: int) -> str:
-    """Reads text in UTF-8. Raises UserError if it is none, and as `read_file` does."""
+def read_text(path: str, most_bytes: int = _MOST_JSON_BYTES) -> str:
+    """Reads text in UTF-8. Raises UserError if it is none, and as `read_whole` does."""
     try:
-        return read_file(path, most_bytes).decode()
+        return read_whole(path, most_bytes).decode()
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path}: expected text in UTF-8, got another byte at {error.start}: put back the file "
-            f"that train.py wrote"
+            f"that was written there"
         ) from None
 
 
 def read_json(path: str) -> Any:
-    """Reads JSON. Raises UserError if it is none, and as `read_file` does."""
-    contents = read_file(path, _MOST_JSON_BYTES)
+    """Reads JSON. Raises UserError if it is none, and as `read_text` does."""
+    text = read_text(path)
     try:
-        return json.loads(contents)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: expected JSON, got {error}") from None
 

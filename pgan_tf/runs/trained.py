@@ -7,8 +7,14 @@ import keras
 
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig
+from pgan_tf.devices.strategy import has_gpu
 from pgan_tf.networks import official
-from pgan_tf.runs import checkpoint
+from pgan_tf.networks.generator import build_generator
+from pgan_tf.networks.growth import named_variables, set_alpha
+from pgan_tf.networks.layers.fast import speed_up
+from pgan_tf.runs.checkpoint import Checkpoint, read, read_run, restore
+
+Weights = Literal["average_generator", "generator"]  # the running average, or the last step's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,42 +38,41 @@ class Trained:
         return self.stage.fades_in and self.alpha < 1
 
 
-Weights = Literal["average_generator", "generator"]  # the running average, or the last step's
-
-
 def from_run(run_dir: str, weights: Weights = "average_generator") -> Trained:
     """Reads a generator from a run folder's last checkpoint. UserError if none, or damaged."""
-    return _from_checkpoint(checkpoint.read_run(run_dir, [weights]), weights)
+    return _from(read_run(run_dir, [weights]), weights)
 
 
 def from_checkpoint(path: str, weights: Weights = "average_generator") -> Trained:
     """Reads a generator from a checkpoint. UserError if it is absent, damaged or not ours."""
-    return _from_checkpoint(checkpoint.read(path, [weights]), weights)
+    return _from(read(path, [weights]), weights)
 
 
-def from_official(path: str, weights: Weights = "average_generator") -> Trained:
-    """Reads Gs or G from a pickle of the published implementation, as `official.read` does."""
-    network = getattr(official.read(path), weights)
+def _from(saved: Checkpoint, weights: Weights) -> Trained:
     return Trained(
-        generator=official.build(network),
-        network=network.config,
-        stage=network.stage,
-        alpha=network.alpha,
-        source=path,
-        weights=weights,
-        published=True,
-    )
-
-
-def _from_checkpoint(saved: checkpoint.Checkpoint, weights: Weights) -> Trained:
-    return Trained(
-        generator=checkpoint.load_generator(saved, weights),
-        network=saved.config.network,
-        stage=saved.stage,
-        alpha=saved.alpha,
+        load_generator(saved, weights),
+        saved.config.network,
+        saved.stage,
+        saved.alpha,
         source=saved.path,
         training_data=saved.config.dataset,
         kimg=saved.images_shown / 1000,
         weights=weights,
         label_names=saved.config.label_names,
     )
+
+
+def from_official(path: str, weights: Weights = "average_generator") -> Trained:
+    """Reads Gs or G from a pickle of the published implementation, as `official.read` does."""
+    network = getattr(official.read(path), weights)
+    model, stage, alpha = official.build(network), network.stage, network.alpha
+    return Trained(model, network.config, stage, alpha, path, weights=weights, published=True)
+
+
+def load_generator(checkpoint: Checkpoint, network: str = "average_generator") -> keras.Model:
+    """Builds a checkpoint's `average_generator` or `generator`."""
+    model = build_generator(checkpoint.stage, checkpoint.config.network)
+    restore(checkpoint, named_variables(model), f"{network}/")
+    set_alpha(model, checkpoint.alpha)
+    speed_up(model, winograd=not has_gpu())
+    return model

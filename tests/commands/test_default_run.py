@@ -10,6 +10,7 @@ from PIL import Image
 
 from pgan_tf.networks import sampling
 from pgan_tf.runs import checkpoint
+from pgan_tf.runs.trained import load_generator
 from tests.helpers.machine import slowness
 from tests.helpers.places import ROOT
 from tfrecords.sources import shapes
@@ -47,7 +48,7 @@ def test_default_run_draws_recognisable_shapes_within_six_minutes(tmp_path):
     network = saved.config.network
     classes = np.arange(300) % network.label_size
     pictures = sampling.generate(
-        checkpoint.load_generator(saved),
+        load_generator(saved),
         sampling.latents_from_seeds(range(300), network.latent_size),
         sampling.one_hot_labels(classes, network.label_size),
     )

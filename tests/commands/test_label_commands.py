@@ -47,7 +47,7 @@ def test_train_prints_the_classes_or_refuses_in_a_line(folder):
     assert numbers[0] == 2 and "--init_from" in numbers[2]
     assert "Classes: 3, 0 (2 pictures), 1 (2), 2 (2)\n" in numbers[1]
     assert not (folder / "cache").exists()  # all is said and refused before pictures are converted
-    assert "test, train are taken for parts of a data set" in animals[1]
+    assert "test, train are taken for parts of a dataset" in animals[1]
     assert "Classes: 2, cat (2 pictures), dog (2)\n" in animals[1]
     assert "Classes: 2, cat (2 pictures), dog (2) (not used: train with --conditional)" in unused[1]
     assert "lasses" not in plain[1]
@@ -64,5 +64,5 @@ def test_create_prints_the_classes_before_it_converts(folder):
     )
     assert (done.returncode, done.stderr) == (0, "")
     _, note, classes, _ = done.stdout.splitlines()
-    assert "test, train are taken for parts of a data set, and the folders in them" in note
+    assert "test, train are taken for parts of a dataset, and the folders in them" in note
     assert classes == "Classes: 2, cat (2 pictures), dog (2)"

@@ -75,7 +75,7 @@ BEFORE_CONVERTING = {
     "a batch by resolution": (("--batch_size=16:4",), "batch_size: expected a value for 4 px"),
     "other flags than the run's": (
         ("--run_dir=runs/a", "--seed=5"),
-        r"--run_dir: runs/a was begun with another configuration \(seed was 1000 and is 5\)",
+        r"--run_dir: runs/a was started with another configuration \(seed was 1000 and is 5\)",
     ),
 }
 

@@ -10,10 +10,10 @@ import unicodedata
 import pytest
 
 from pgan_tf.exporting import gallery, page_files
-from pgan_tf.exporting.manifest import MANIFEST, is_version, read_manifest
+from pgan_tf.exporting.manifest import MANIFEST, free_version, is_version, read_manifest
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.tfjs import write_tfjs
-from pgan_tf.exporting.writer import ExportOptions, next_version
+from pgan_tf.exporting.writer import ExportOptions
 from tests.helpers.exports import make_trained
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import BusyError, locked
@@ -97,8 +97,7 @@ def test_hidden_files_make_no_folder_somebody_elses_and_are_never_touched(tmp_pa
         write_all(tmp_path / kind, hidden)
     export(tmp_path / "web", name="a")
     export(tmp_path / "web", name="a")
-    with next_version(str(tmp_path / "versions")) as path:
-        assert path == f"{tmp_path}/versions/1"
+    assert free_version(str(tmp_path / "versions")) == f"{tmp_path}/versions/1"
     for kind in ("web", "versions"):
         now = contents(tmp_path / kind)
         assert {name: now[name].decode() for name in hidden} == hidden
@@ -107,17 +106,15 @@ def test_hidden_files_make_no_folder_somebody_elses_and_are_never_touched(tmp_pa
 def test_other_models_among_versions_are_refused(tmp_path):
     write_saved_model(TRAINED, ExportOptions(str(tmp_path)))
     (tmp_path / "README.md").write_text("what I serve")  # no version: it is let alone
-    with next_version(str(tmp_path)) as path:
-        assert path == f"{tmp_path}/2"
+    assert free_version(str(tmp_path)) == f"{tmp_path}/2"
     write_all(tmp_path, {"7/saved_model.pb": "of another program"})
-    with pytest.raises(UserError, match="'7', which no export wrote"), next_version(str(tmp_path)):
-        pytest.fail("not refused")
+    with pytest.raises(UserError, match="'7', which no export wrote"):
+        free_version(str(tmp_path))
 
 
 def test_versions_of_before_there_were_manifests_go_on(tmp_path):
     write_all(tmp_path, {"3/pgan.json": '{"made_by": "pgan-tf"}', "3/model.onnx": ""})
-    with next_version(str(tmp_path)) as path:
-        assert path == f"{tmp_path}/4"
+    assert free_version(str(tmp_path)) == f"{tmp_path}/4"
 
 
 # What was changed since
@@ -237,12 +234,11 @@ def test_what_killed_exports_left_goes_but_nothing_else(web, tmp_path):
     assert not [path for path in web.rglob("*") if "partial" in path.name]
     versions = tmp_path / "versions"
     write_all(versions, {"partial-1/variables/a": "", "partial-1/saved_model.pb": ""})
-    with next_version(str(versions)) as path:
-        assert path.endswith("/1")
-        assert list(versions.iterdir()) == []
+    assert free_version(str(versions)).endswith("/1")
+    assert list(versions.iterdir()) == []
     write_all(versions, {"partial-1/thesis.txt": "mine"})
-    with pytest.raises(UserError, match="'partial-1', which no"), next_version(str(versions)):
-        pytest.fail("not refused")
+    with pytest.raises(UserError, match="'partial-1', which no"):
+        free_version(str(versions))
     assert (versions / "partial-1/thesis.txt").exists()
 
 

@@ -2,7 +2,7 @@
 
 import functools
 
-from pgan_tf.planning.stage_cost import matrix_product_gflops
+from pgan_tf.planning.measurement import matrix_product_gflops
 
 # Of the machine that the seconds were measured on: docs/performance.md.
 REFERENCE_GFLOPS = 480

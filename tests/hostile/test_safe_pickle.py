@@ -9,7 +9,7 @@ import pytest
 
 from tfrecords.common.errors import UserError
 from tfrecords.pickles import safe_pickle
-from tfrecords.pickles.pieces import plain
+from tfrecords.pickles.arrays import plain
 from tfrecords.sources.by_name import open_source
 
 START = b"\x80\x02"

@@ -35,7 +35,7 @@ def test_the_figures_of_a_stage_agree_with_each_other(tmp_path):
     assert cost["images_per_second"] == pytest.approx(8 / (cost["iteration_ms"] / 1e3))
     network = NetworkConfig(resolution=4, fmap_base=32, fmap_max=8)
     flops = step_flops(Stage(0, 4, "stabilize", 0, 1), network)
-    per_image = flops.discriminator_step + flops.generator_step
+    per_image = flops[0] + flops[1]
     assert cost["gflops_per_image"] == pytest.approx(per_image / 1e9)
     assert cost["percent_of_product"] == pytest.approx(
         100 * per_image * cost["images_per_second"] / (cost["product_gflops"] * 1e9)

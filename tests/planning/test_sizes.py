@@ -53,14 +53,14 @@ def test_disk_counts_the_checkpoints_that_stay():
     """One a stage, two more of the last one's, and one that is being written."""
     sizes = [checkpoint_bytes(stage, CONFIG) for stage in STAGES]
     disk = disk_bytes(CONFIG, keep_checkpoints=3, sheet_pixels=1000)
-    assert disk.checkpoints == sum(sizes) + 2 * sizes[-1] + max(sizes)
+    assert disk[0] == sum(sizes) + 2 * sizes[-1] + max(sizes)
     # The reals, and 2 ticks in each of the first two stages and 4 in the last.
-    assert disk.samples == 2 * (1 + 2 + 2 + 4) * 1000 * 3
+    assert disk[1] == 2 * (1 + 2 + 2 + 4) * 1000 * 3
 
 
 def test_a_run_too_short_for_its_stages_takes_less_disk():
     short = dataclasses.replace(CONFIG, schedule=dataclasses.replace(SCHEDULE, total_kimg=0.5))
-    assert disk_bytes(short, 1, 1000).checkpoints == 2 * checkpoint_bytes(STAGES[0], short)
+    assert disk_bytes(short, 1, 1000)[0] == 2 * checkpoint_bytes(STAGES[0], short)
 
 
 def test_memory_grows_with_the_batch_on_a_device():

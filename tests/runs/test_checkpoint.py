@@ -1,3 +1,5 @@
+"""Checkpoints: everything comes back bit for bit, and what is damaged or foreign is one line."""
+
 import dataclasses
 import errno
 import io
@@ -15,7 +17,7 @@ from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfi
 from pgan_tf.devices.strategy import make_strategy
 from pgan_tf.networks.growth import set_alpha
 from pgan_tf.runs import checkpoint
-from pgan_tf.runs.checkpoint import read_newest
+from pgan_tf.runs.trained import load_generator
 from pgan_tf.training.loss_scale import INITIAL_SCALE
 from pgan_tf.training.state import build_state, grow_state
 from tests.helpers.small_run import save_state
@@ -30,29 +32,25 @@ CONFIG = TrainingConfig(
 LOWEST, FADING, FINISHED = make_stages(CONFIG.schedule)
 
 
-def make_state(stage=FADING, config=CONFIG, seed=None):
+def with_network(**changes):
+    return dataclasses.replace(CONFIG, network=dataclasses.replace(CONFIG.network, **changes))
+
+
+def make_state(stage=FADING, config=CONFIG, seed=1):
+    """A state in which every variable, optimizer slots included, has values of its own."""
     state = build_state(stage, config, make_strategy("one_device"))
-    if seed is not None:
-        scramble(state, seed)
+    random = np.random.default_rng(seed)
+    for name, variable in {**state.weights(), **state.optimizer_state()}.items():
+        if name.endswith("/iterations"):
+            variable.assign(int(random.integers(1, 1000)))
+        else:
+            variable.assign(random.standard_normal(variable.shape).astype(np.float32))
     return state
 
 
-def scramble(state, seed):
-    """Gives every variable, optimizer slots included, values of its own."""
-    generator = np.random.default_rng(seed)
-    for name, variable in all_variables(state).items():
-        if name.endswith("/iterations"):
-            variable.assign(int(generator.integers(1, 1000)))
-        else:
-            variable.assign(generator.standard_normal(variable.shape).astype(np.float32))
-
-
-def all_variables(state):
-    return {**state.weights(), **state.optimizer_state()}
-
-
 def values(state):
-    return {name: variable.numpy().copy() for name, variable in all_variables(state).items()}
+    variables = {**state.weights(), **state.optimizer_state()}
+    return {name: variable.numpy().copy() for name, variable in variables.items()}
 
 
 def assert_equal(got, expected):
@@ -62,46 +60,44 @@ def assert_equal(got, expected):
         np.testing.assert_array_equal(got[name], expected[name], err_msg=name)
 
 
-@pytest.fixture
-def saved(tmp_path):
-    """A state and the path of its checkpoint."""
-    state = make_state(seed=1)
-    return state, checkpoint.save(
-        str(tmp_path / "checkpoints"), state.stage, state.variables(), 1250, CONFIG
-    )
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A state, which is not to be changed, and the path of its checkpoint."""
+    state = make_state()
+    folder = str(tmp_path_factory.mktemp("run") / "checkpoints")
+    return state, save_state(folder, state, 1250, CONFIG)
+
+
+@pytest.fixture(scope="module")
+def other():
+    """A state of the same networks with other values."""
+    return make_state(config=dataclasses.replace(CONFIG, seed=99), seed=2)
 
 
 # Saving and restoring
 
 
-def test_a_restored_state_is_equal_bit_for_bit(saved):
+def test_a_restored_state_is_equal_bit_for_bit(saved, other):
     state, path = saved
-    other = make_state(config=dataclasses.replace(CONFIG, seed=99), seed=2)
     checkpoint.restore(checkpoint.read(path), other.variables())
     assert_equal(values(other), values(state))
     names = values(other)
-    for part in ("generator/", "discriminator/", "average_generator/"):
-        assert any(name.startswith(part) for name in names)
-    for slot in ("/momentum", "/velocity", "/iterations"):
-        assert sum(name.endswith(slot) for name in names) >= 2
-
-
-def test_every_variable_of_the_state_is_in_the_checkpoint(saved):
-    state, path = saved
-    stored = sum(array.size for array in checkpoint.read(path).arrays.values())
+    for network in ("generator/", "discriminator/", "average_generator/"):
+        assert any(name.startswith(network) for name in names)
+    # Two slots for each trained weight, and two counters of iterations.
     models = state.generator, state.discriminator, state.average_generator
     weights = [sum(v.numpy().size for v in model.trainable_variables) for model in models]
-    # Two slots for each trained weight, and two counters of iterations.
+    stored = sum(array.size for array in checkpoint.read(path).arrays.values())
     assert stored == sum(weights) + 2 * (weights[0] + weights[1]) + 2
 
 
 def test_in_float16_the_loss_scales_are_saved_and_carried_through_growth(tmp_path):
     config = dataclasses.replace(CONFIG, precision="mixed_float16")
-    state = make_state(config=config)
+    state = build_state(FADING, config, make_strategy("one_device"))
     state.generator_loss_scale.scale.assign(4.0)
     state.discriminator_loss_scale.good_steps.assign(17)
     path = save_state(str(tmp_path), state, 1250, config)
-    again = make_state(config=config)
+    again = build_state(FADING, config, make_strategy("one_device"))
     checkpoint.restore(checkpoint.read(path), again.variables())
     grown, _ = grow_state(again, FINISHED, config, make_strategy("one_device"))
     for one in (again, grown):
@@ -111,25 +107,14 @@ def test_in_float16_the_loss_scales_are_saved_and_carried_through_growth(tmp_pat
         assert one.discriminator_loss_scale.good_steps.numpy() == 17
 
 
-def test_a_checkpoint_knows_where_training_stood(saved):
-    _, path = saved
-    read = checkpoint.read(path)
-    assert read.path == path
-    assert read.images_shown == 1250
-    assert read.stage == FADING
-    assert read.config == CONFIG
-    assert read.alpha == 0.25
-
-
-def test_alpha_is_1_at_the_border_where_a_fade_in_has_ended(tmp_path):
-    state = make_state()
-    path = save_state(str(tmp_path), state, 2016, CONFIG)
-    read = checkpoint.read(path)
-    assert (read.stage, read.alpha) == (FADING, 1.0)
-
-
-def test_a_checkpoint_is_an_archive_that_numpy_reads_alone(saved):
+def test_a_checkpoint_knows_where_training_stood_and_numpy_reads_it_alone(saved):
     state, path = saved
+    read = checkpoint.read(path)
+    assert (read.path, read.images_shown, read.stage, read.alpha) == (path, 1250, FADING, 0.25)
+    assert (read.config, read.tick_first_image, read.tick_metrics.size) == (CONFIG, 1250, 0)
+    at_its_end = dataclasses.replace(read, images_shown=2016)
+    assert at_its_end.alpha == 1.0  # a call of the step may lead beyond the border
+    assert dataclasses.replace(read, images_shown=0).alpha == 0.0
     with np.load(path, allow_pickle=False) as archive:
         expected = state.generator.get_layer("4x4_conv").kernel.numpy()
         np.testing.assert_array_equal(archive["generator/4x4_conv/kernel"], expected)
@@ -137,16 +122,26 @@ def test_a_checkpoint_is_an_archive_that_numpy_reads_alone(saved):
         assert TrainingConfig.from_json(str(archive["config"])) == CONFIG
 
 
-def test_saving_again_replaces_the_file_and_leaves_no_other(tmp_path):
-    folder = tmp_path / "checkpoints"
-    first = make_state(seed=1)
-    save_state(str(folder), first, 1250, CONFIG)
-    state = make_state(seed=2)
-    path = save_state(str(folder), state, 1250, CONFIG)
-    assert [str(file) for file in folder.iterdir()] == [path]
-    other = make_state(seed=3)
-    checkpoint.restore(checkpoint.read(path), other.variables())
-    assert_equal(values(other), values(state))
+def test_what_was_measured_between_two_ticks_is_kept(saved, tmp_path):
+    metrics = np.arange(10, dtype=np.float32).reshape(2, 5)
+    bad = np.array([[3, 4]], np.int64)
+    path = save_state(str(tmp_path), saved[0], 48, CONFIG, metrics, 32, bad, 7)
+    read = checkpoint.read(path)
+    np.testing.assert_array_equal(read.tick_metrics, metrics)
+    np.testing.assert_array_equal(read.bad_records, bad)
+    assert (read.tick_first_image, read.images_shown, read.num_devices) == (32, 48, 7)
+
+
+def test_saving_again_replaces_the_file_and_leaves_no_other(saved, other, tmp_path):
+    save_state(str(tmp_path), other, 1250, CONFIG)
+    path = save_state(str(tmp_path), saved[0], 1250, CONFIG)
+    assert [str(file) for file in tmp_path.iterdir()] == [path]
+    assert pathlib.Path(path).read_bytes() == pathlib.Path(saved[1]).read_bytes()
+
+
+def test_one_networks_weights_are_read_and_nothing_else(saved):
+    arrays, expected = checkpoint.read(saved[1], ["generator"]).arrays, values(saved[0])
+    assert_equal(arrays, {n: one for n, one in expected.items() if n.startswith("generator/")})
 
 
 # Damage
@@ -159,61 +154,48 @@ def assert_damaged(path):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("share", [0, 0.001, 0.3, 0.5, 0.9, 0.999])
-def test_a_truncated_checkpoint_is_an_error(saved, tmp_path, share):
-    _, path = saved
-    data = pathlib.Path(path).read_bytes()
-    damaged = tmp_path / "damaged.npz"
-    damaged.write_bytes(data[: int(share * len(data))])
-    assert_damaged(damaged)
-    damaged.write_bytes(data[:-1])
-    assert_damaged(damaged)
+def test_a_truncated_checkpoint_is_an_error(saved, tmp_path):
+    data = pathlib.Path(saved[1]).read_bytes()
+    for size in (0, len(data) // 1000, len(data) // 3, len(data) // 2, len(data) - 1):
+        (tmp_path / "damaged.npz").write_bytes(data[:size])
+        assert_damaged(tmp_path / "damaged.npz")
 
 
 def test_a_changed_byte_is_an_error_or_changes_no_value(saved, tmp_path):
     state, path = saved
     data = pathlib.Path(path).read_bytes()
-    expected = values(state)
     damaged = tmp_path / "damaged.npz"
     directory = zipfile.ZipFile(path).start_dir
     positions = np.random.default_rng(0).integers(0, len(data), 50).tolist()
     # Headers byte by byte: of the first array, of the directory's first entry, of its end.
     positions += [*range(40), *range(directory, directory + 60)]
     positions += range(len(data) - 30, len(data))
-    other = make_state(seed=2)
+    expected = values(state)
     errors = 0
     for position in positions:
         changed = bytearray(data)
         changed[position] ^= 0x55
         damaged.write_bytes(changed)
         try:
-            checkpoint.restore(checkpoint.read(str(damaged)), other.variables())
+            read = checkpoint.read(str(damaged))
         except UserError:
             errors += 1
         else:
-            assert_equal(values(other), expected)
+            assert_equal(read.arrays, expected)
     assert errors > 90
 
 
 def test_an_arrays_header_that_ends_early_is_an_error(saved, tmp_path):
     # Its brackets open, and its lines do not end as they should.
-    _, path = saved
-    damaged = tmp_path / "damaged.npz"
-    data = pathlib.Path(path).read_bytes()
+    data = pathlib.Path(saved[1]).read_bytes()
     assert data.count(b"'shape': (") > 10
-    damaged.write_bytes(data.replace(b"), }", b"(, }"))
-    assert_damaged(damaged)
+    (tmp_path / "damaged.npz").write_bytes(data.replace(b"), }", b"(, }"))
+    assert_damaged(tmp_path / "damaged.npz")
 
 
 def npz(**arrays):
     file = io.BytesIO()
-    np.savez(file, **arrays)
-    return file.getvalue()
-
-
-def npy(array):
-    file = io.BytesIO()
-    np.save(file, array)
+    np.savez(file, **{"images_shown": 5, "stage_index": 0, "config": CONFIG.to_json(), **arrays})
     return file.getvalue()
 
 
@@ -223,17 +205,23 @@ def npy(array):
         b"",
         b"Not a checkpoint.\n",
         b"PK\x03\x04",
-        npy(np.zeros(3)),
-        npz(a=np.zeros(3)),
-        npz(images_shown=5, stage_index=0, config="{}"),
-        npz(images_shown=5, stage_index=99, config=CONFIG.to_json()),
-        npz(images_shown="many", stage_index=0, config=CONFIG.to_json()),
-        npz(images_shown=np.zeros(3), stage_index=0, config=CONFIG.to_json()),
+        b"\x93NUMPY",
+        npz(),
+        npz(config="{}"),
+        npz(stage_index=99),
+        npz(stage_index=3),
+        npz(images_shown="many"),
+        npz(images_shown=-1),
+        npz(images_shown=1.5),
+        npz(images_shown=np.zeros(3)),
+        npz(images_shown=np.array([{}], object)),  # a pickle, which is never run
+        npz(num_devices=2**32),
+        npz(tick_first_image=-1),
+        npz(tick_metrics=np.zeros((2, 4), np.float32)),
+        npz(tick_metrics=np.zeros((2, 5))),
+        npz(bad_records=np.zeros((1, 2), np.int32)),
     ],
-    ids=[
-        *("empty", "text", "zip's first bytes", "npy", "other npz", "empty configuration"),
-        *("unknown stage", "text for a number", "numbers for a number"),
-    ],
+    ids=range(18),
 )
 def test_a_file_of_something_else_is_an_error(tmp_path, contents):
     path = tmp_path / "images-0000000005-stage-00.npz"
@@ -241,21 +229,61 @@ def test_a_file_of_something_else_is_an_error(tmp_path, contents):
     assert_damaged(path)
 
 
+def test_weights_that_the_configuration_does_not_describe_are_an_error(saved, tmp_path):
+    with np.load(saved[1]) as archive:
+        arrays = dict(archive)
+    kernel, slot = "generator/4x4_conv/kernel", "optimizer/g/velocity"
+    path = tmp_path / "images-0000001250-stage-02-of-03.npz"
+
+    def read(**changes):
+        path.write_bytes(npz(**{k: v for k, v in (arrays | changes).items() if v is not None}))
+        return checkpoint.read(str(path))
+
+    slot = next(name for name in arrays if name.endswith("/velocity"))
+    assert_equal(read().arrays, checkpoint.read(saved[1]).arrays)
+    endless = {slot: np.full_like(arrays[slot], np.inf)}  # squares may overflow
+    assert np.isinf(read(**endless).arrays[slot]).all()
+    for changes in (
+        {kernel: None},
+        {kernel: arrays[kernel][..., :1]},
+        {kernel: arrays[kernel].astype(np.float64)},
+        {kernel: np.full_like(arrays[kernel], np.inf)},
+        {slot: np.full_like(arrays[slot], np.nan)},
+        {slot: np.full(arrays[slot].shape, "x")},
+        {"generator/16x16_conv0/kernel": np.zeros(3, np.float32)},
+    ):
+        with pytest.raises(checkpoint.DamagedError):
+            read(**changes)
+
+
 def test_a_checkpoint_of_a_later_version_is_refused_and_not_called_damaged(tmp_path):
-    """A damaged one a run sets aside, and goes on from the one before."""
+    """A damaged one would be set aside, and the run resumed from the one before."""
     later = json.loads(CONFIG.to_json()) | {"a_setting_of_tomorrow": 1}
     path = tmp_path / "images-0000000005-stage-00.npz"
-    path.write_bytes(npz(images_shown=5, stage_index=0, config=json.dumps(later)))
+    path.write_bytes(npz(config=json.dumps(later)))
     with pytest.raises(UserError, match=r"this version.*a_setting_of_tomorrow") as caught:
-        read_newest(str(tmp_path))
+        checkpoint.read_newest(str(tmp_path))
     assert not isinstance(caught.value, checkpoint.DamagedError)
     assert str(path) in str(caught.value)
 
 
-def test_a_checkpoint_never_runs_a_pickle(tmp_path):
-    path = tmp_path / "pickle.npz"
-    path.write_bytes(npz(images_shown=np.array([{}], object)))
-    assert_damaged(path)
+def test_the_newest_intact_checkpoint_is_read_and_damaged_ones_are_set_aside(
+    saved, tmp_path, capsys
+):
+    assert checkpoint.read_newest(str(tmp_path)) == (None, [])
+    path = save_state(str(tmp_path), saved[0], 1250, CONFIG)
+    cut = [tmp_path / f"images-000000{count}-stage-02-of-03.npz" for count in (1900, 1300)]
+    for one in cut:
+        one.write_bytes(b"cut")
+    newest, damaged = checkpoint.read_newest(str(tmp_path))
+    assert (newest.path, damaged) == (path, [str(one) for one in cut])
+    checkpoint.set_aside(damaged, path)
+    assert checkpoint.list_checkpoints(str(tmp_path)) == [path]
+    assert (tmp_path / f"{cut[0].name}.damaged").read_bytes() == b"cut"
+    assert f"going back to {path}" in capsys.readouterr().err
+    pathlib.Path(path).write_bytes(b"cut")
+    with pytest.raises(checkpoint.DamagedError):
+        checkpoint.read_newest(str(tmp_path))
 
 
 def test_a_missing_file_and_a_folder_are_errors(tmp_path):
@@ -267,232 +295,137 @@ def test_a_missing_file_and_a_folder_are_errors(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("stage", "change"),
+    ("stage", "config"),
     [
-        (FADING, {"fmap_max": 3}),
-        (FADING, {"latent_size": 6}),
-        (FADING, {"num_channels": 1}),
-        (FADING, {"label_size": 0}),
-        (LOWEST, {}),
-        (FINISHED, {}),
+        (FADING, with_network(fmap_max=3)),
+        (FADING, with_network(num_channels=1)),
+        (FADING, with_network(label_size=0)),
+        (LOWEST, CONFIG),
+        (FINISHED, CONFIG),
     ],
-    ids=str,
+    ids=range(5),
 )
-def test_another_networks_checkpoint_is_an_error_and_changes_nothing(saved, stage, change):
-    _, path = saved
-    config = dataclasses.replace(CONFIG, network=dataclasses.replace(CONFIG.network, **change))
+def test_another_networks_checkpoint_is_an_error_and_changes_nothing(saved, stage, config):
     state = make_state(stage, config, seed=5)
     before = values(state)
-    with pytest.raises(UserError, match="other networks") as caught:
-        checkpoint.restore(checkpoint.read(path), state.variables())
-    assert str(caught.value).startswith(path)
-    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match=r"/checkpoints/.*other networks"):
+        checkpoint.restore(checkpoint.read(saved[1]), state.variables())
     assert_equal(values(state), before)
-
-
-# Which there are
-
-
-def save_at(folder, *images, stage):
-    state = make_state(stage)
-    return [save_state(str(folder), state, count, CONFIG) for count in images]
-
-
-def test_the_latest_is_the_one_of_the_most_images(tmp_path):
-    assert checkpoint.latest(str(tmp_path / "absent")) is None
-    assert checkpoint.latest(str(tmp_path)) is None
-    later, _ = save_at(tmp_path, 10_000, 9_000, stage=LOWEST)
-    assert checkpoint.latest(str(tmp_path)) == later
-    (latest,) = save_at(tmp_path, 10_016, stage=FADING)
-    assert checkpoint.latest(str(tmp_path)) == latest
-
-
-def test_names_count_stages_from_1_and_tell_how_many_there_are(tmp_path):
-    paths = [save_at(tmp_path, 100 + one.index, stage=one)[0] for one in (LOWEST, FADING, FINISHED)]
-    assert [pathlib.Path(path).name for path in paths] == [
-        "images-0000000100-stage-01-of-03.npz",
-        "images-0000000101-stage-02-of-03.npz",
-        "images-0000000102-stage-03-of-03.npz",
-    ]
-
-
-def test_checkpoints_of_the_first_versions_whose_names_counted_from_0_are_read(tmp_path):
-    """One run may hold both: `stage-01` was the second stage, `stage-01-of-03` is the first."""
-    first, second = save_at(tmp_path, 100, 200, stage=LOWEST)
-    (third,) = save_at(tmp_path, 1100, stage=FADING)
-    old_first = tmp_path / "images-0000000100-stage-00.npz"
-    old_third = tmp_path / "images-0000001100-stage-01.npz"
-    pathlib.Path(first).rename(old_first)
-    pathlib.Path(third).rename(old_third)
-    assert checkpoint.list_checkpoints(str(tmp_path)) == [str(old_first), second, str(old_third)]
-    assert checkpoint.last_of_stages(str(tmp_path)) == [second, str(old_third)]
-    assert checkpoint.read(str(old_first)).stage == LOWEST
-    (fourth,) = save_at(tmp_path, 1200, stage=FADING)
-    checkpoint.prune(str(tmp_path), keep=1)
-    assert checkpoint.list_checkpoints(str(tmp_path)) == [second, fourth]
-
-
-def test_pruning_keeps_the_last_ones_and_one_of_each_stage(tmp_path):
-    first = save_at(tmp_path, 100, 200, 1000, stage=LOWEST)
-    second = save_at(tmp_path, 1100, 2000, stage=FADING)
-    third = save_at(tmp_path, 2100, 2200, 2300, stage=FINISHED)
-
-    def left():
-        return sorted(str(file) for file in tmp_path.iterdir())
-
-    checkpoint.prune(str(tmp_path), keep=100)
-    assert left() == [*first, *second, *third]
-    checkpoint.prune(str(tmp_path), keep=4)
-    assert left() == [first[-1], second[-1], *third]
-    checkpoint.prune(str(tmp_path), keep=2)
-    assert left() == [first[-1], second[-1], *third[-2:]]
-    checkpoint.prune(str(tmp_path), keep=1)
-    assert left() == [first[-1], second[-1], third[-1]]
-
-
-def test_leftovers_are_never_taken_and_go_and_other_files_stay(tmp_path):
-    first, second = save_at(tmp_path, 100, 200, stage=LOWEST)
-    leftover = tmp_path / "images-0000009999-stage-00.npz.partial"
-    other = tmp_path / "notes.txt"
-    for file in (leftover, other):
-        file.write_bytes(b"half")
-    assert checkpoint.latest(str(tmp_path)) == second
-    checkpoint.prune(str(tmp_path), keep=1)
-    left = {str(file) for file in tmp_path.iterdir()}
-    assert left == {second, str(other)}
-    assert first not in left
-
-
-def test_metrics_between_two_ticks_are_kept(tmp_path):
-    """A run that is asked to stop between two lines of metrics.jsonl goes on to write the same."""
-    metrics = np.arange(10, dtype=np.float32).reshape(2, 5)
-    state = make_state(LOWEST)
-    path = save_state(str(tmp_path), state, 48, CONFIG, metrics, 32)
-    saved = checkpoint.read(path)
-    np.testing.assert_array_equal(saved.tick_metrics, metrics)
-    assert (saved.tick_first_image, saved.images_shown) == (32, 48)
-    at_tick = checkpoint.read(save_state(str(tmp_path), state, 64, CONFIG))
-    assert (at_tick.tick_first_image, at_tick.tick_metrics.size) == (64, 0)
-
-
-def test_a_full_disk_is_one_line_and_leaves_what_was_there(tmp_path, monkeypatch):
-    (first,) = save_at(tmp_path, 100, stage=LOWEST)
-    before = pathlib.Path(first).read_bytes()
-
-    def full(_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UserError, match=r"No space left on device.*resumes from") as caught:
-        save_at(tmp_path, 200, stage=LOWEST)
-    assert "\n" not in str(caught.value)
-    assert [path.name for path in tmp_path.iterdir()] == [pathlib.Path(first).name]
-    assert pathlib.Path(first).read_bytes() == before
-
-
-def test_a_place_that_cannot_be_written_is_no_full_disk(tmp_path):
-    """The file system's own words, of a folder in the file's place and a name that is too long."""
-    (tmp_path / "images-0000000200-stage-01-of-03.npz").mkdir()
-    for folder in (tmp_path, tmp_path / ("a" * 300)):
-        with pytest.raises(UserError) as caught:
-            save_at(folder, 200, stage=LOWEST)
-        assert "make room" not in str(caught.value)
-        assert "\n" not in str(caught.value)
-
-
-# Memory
-
-
-WIDE = dataclasses.replace(
-    CONFIG, network=dataclasses.replace(CONFIG.network, fmap_base=1024, fmap_max=256)
-)
-
-
-def peak_of(work, *args):
-    """Bytes of memory that NumPy and Python took meanwhile."""
-    tracemalloc.start()
-    try:
-        work(*args)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
-def test_a_checkpoint_is_never_in_memory_as_a_whole(tmp_path):
-    """It was there three times when it was written, and once more when somebody drew with it."""
-    state = make_state(LOWEST, WIDE)
-    paths = []
-    written = peak_of(lambda: paths.append(save_state(str(tmp_path), state, 500, WIDE)))
-    size = pathlib.Path(paths[0]).stat().st_size
-    assert size > 2**24
-    assert written < size / 3
-    assert peak_of(checkpoint.read, paths[0], ["average_generator"]) < size / 3
-    assert peak_of(checkpoint.read, paths[0], []) < size / 100
-    assert peak_of(checkpoint.read, paths[0]) < 1.2 * size
-
-
-def test_one_networks_weights_are_read_and_nothing_else(saved):
-    _, path = saved
-    arrays = checkpoint.read(path, ["generator"]).arrays
-    expected = checkpoint.read(path).arrays
-    assert arrays
-    assert arrays.keys() == {name for name in expected if name.startswith("generator/")}
-    assert all(np.array_equal(array, expected[name]) for name, array in arrays.items())
-
-
-# Generators
-
-
-def generator_inputs():
-    latents = np.random.default_rng(8).standard_normal((3, 5)).astype(np.float32)
-    return [latents, np.eye(2, dtype=np.float32)[[0, 1, 1]]]
 
 
 @pytest.mark.parametrize(
     ("stage", "images_shown", "alpha"),
     [(LOWEST, 500, 1), (FADING, 1250, 0.25), (FINISHED, 2500, 1)],
 )
-def test_a_loaded_generator_draws_as_the_states_average_generator(
-    tmp_path, stage, images_shown, alpha
-):
-    state = make_state(stage, seed=1)
-    for model in (state.generator, state.average_generator):
-        set_alpha(model, alpha)
-    save_state(str(tmp_path), state, images_shown, CONFIG)
-    read = checkpoint.read(checkpoint.latest(str(tmp_path)))
-    average = state.average_generator(generator_inputs()).numpy()
-    np.testing.assert_array_equal(
-        checkpoint.load_generator(read)(generator_inputs()).numpy(), average
-    )
-    current = state.generator(generator_inputs()).numpy()
-    np.testing.assert_array_equal(
-        checkpoint.load_generator(read, "generator")(generator_inputs()).numpy(), current
-    )
-    assert np.abs(average - current).max() > 0.1
+def test_a_loaded_generator_draws_as_the_states(tmp_path, stage, images_shown, alpha):
+    latents = np.random.default_rng(8).standard_normal((3, 5)).astype(np.float32)
+    inputs = [latents, np.eye(2, dtype=np.float32)[[0, 1, 1]]]
+    state = make_state(stage)
+    read = checkpoint.read(save_state(str(tmp_path), state, images_shown, CONFIG))
+    drawn = []
+    for name in ("average_generator", "generator"):
+        set_alpha(getattr(state, name), alpha)
+        drawn.append(getattr(state, name)(inputs).numpy())
+        np.testing.assert_array_equal(load_generator(read, name)(inputs).numpy(), drawn[-1])
+    assert np.abs(drawn[0] - drawn[1]).max() > 0.1
 
 
-def test_a_loaded_generator_can_compute_in_half_precision(saved):
-    read = checkpoint.read(saved[1])
-    full = checkpoint.load_generator(read)(generator_inputs()).numpy()
-    half = checkpoint.load_generator(read, precision="mixed_bfloat16")(generator_inputs()).numpy()
-    error = np.sqrt(np.mean((half - full) ** 2))
-    assert 0 < error < 0.03 * np.sqrt(np.mean(full**2))
+# Names
 
 
-def test_a_generator_of_another_configuration_is_an_error(saved):
-    read = checkpoint.read(saved[1])
-    network = dataclasses.replace(CONFIG.network, fmap_max=3)
-    other = dataclasses.replace(read, config=dataclasses.replace(CONFIG, network=network))
-    with pytest.raises(UserError, match="other networks"):
-        checkpoint.load_generator(other)
+def touch(folder, *names):
+    paths = [folder / f"images-{name}.npz" for name in names]
+    for path in paths:
+        path.write_bytes(b"")
+    return [str(path) for path in paths]
 
 
-def test_a_runs_last_checkpoint_is_read(tmp_path):
-    save_at(tmp_path / "checkpoints", 100, 300, 200, stage=LOWEST)
-    assert checkpoint.read_run(str(tmp_path)).images_shown == 300
+def test_names_count_stages_from_1_and_tell_how_many_there_are(saved):
+    assert pathlib.Path(saved[1]).name == "images-0000001250-stage-02-of-03.npz"
 
 
-def test_a_folder_that_is_no_run_is_an_error(tmp_path):
-    for folder in (tmp_path, tmp_path / "absent"):
-        with pytest.raises(UserError, match=r"^--run_dir: expected a run folder with checkpoints"):
-            checkpoint.read_run(str(folder))
+def test_the_latest_is_the_one_of_the_most_images_and_other_files_are_never_taken(tmp_path):
+    assert checkpoint.latest(str(tmp_path / "absent")) is None
+    assert checkpoint.latest(str(tmp_path)) is None
+    with pytest.raises(UserError, match=r"^--run_dir: expected a run folder with checkpoints"):
+        checkpoint.read_run(str(tmp_path))
+    paths = touch(tmp_path, "0000010000-stage-01-of-03", "0000009000-stage-01-of-03")
+    touch(tmp_path, "99-stage-01-of-03", "0000020000-stage-1-of-03", "0000020000")
+    (tmp_path / "images-0000020000-stage-02-of-03.npz.partial").write_bytes(b"")
+    assert checkpoint.list_checkpoints(str(tmp_path)) == paths[::-1]
+    assert checkpoint.latest(str(tmp_path)) == paths[0]
+
+
+def test_names_of_the_first_versions_which_counted_from_0_are_read(tmp_path):
+    """One run may hold both: `stage-01` was the second stage, `stage-01-of-03` is the first."""
+    names = ("0000000100-stage-00", "0000000200-stage-01-of-03", "0000001100-stage-01")
+    first, second, third = touch(tmp_path, *names)
+    assert checkpoint.list_checkpoints(str(tmp_path)) == [first, second, third]
+    assert checkpoint.last_of_stages(str(tmp_path)) == [second, third]
+
+
+def test_pruning_keeps_the_last_ones_and_one_of_each_stage(tmp_path):
+    (tmp_path / "notes.txt").write_bytes(b"")
+    stages = {1: (100, 200, 1000), 2: (1100, 2000), 3: (2100, 2200, 2300)}
+    for stage, shown in stages.items():
+        touch(tmp_path, *(f"{images:010d}-stage-{stage:02d}-of-03" for images in shown))
+
+    def left():
+        paths = checkpoint.list_checkpoints(str(tmp_path))
+        return [int(pathlib.Path(path).name.split("-")[1]) for path in paths]
+
+    for keep, expected in (
+        (100, [100, 200, 1000, 1100, 2000, 2100, 2200, 2300]),
+        (4, [1000, 2000, 2100, 2200, 2300]),
+        (2, [1000, 2000, 2200, 2300]),
+        (1, [1000, 2000, 2300]),
+    ):
+        checkpoint.prune(str(tmp_path), keep)
+        assert left() == expected
+    assert (tmp_path / "notes.txt").exists()
+
+
+# Disk and memory
+
+
+def test_a_full_disk_is_one_line_and_leaves_what_was_there(saved, tmp_path, monkeypatch):
+    path = pathlib.Path(save_state(str(tmp_path), saved[0], 100, CONFIG))
+    before = path.read_bytes()
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match=r"No space left on device.*resumes from") as caught:
+        save_state(str(tmp_path), saved[0], 200, CONFIG)
+    assert "\n" not in str(caught.value)
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    assert path.read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written_is_no_full_disk(saved, tmp_path):
+    (tmp_path / "images-0000000200-stage-02-of-03.npz").mkdir()
+    for folder in (tmp_path, tmp_path / ("a" * 300)):
+        with pytest.raises(UserError, match=r"^(?!.*make room).*: expected [^\n]*$"):
+            save_state(str(folder), saved[0], 200, CONFIG)
+
+
+def peak_of(work, *args):
+    """Returns a result, and the bytes of memory that NumPy and Python took meanwhile."""
+    tracemalloc.start()
+    try:
+        return work(*args), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_checkpoint_is_never_in_memory_twice(tmp_path):
+    wide = with_network(fmap_base=1024, fmap_max=256)
+    state = build_state(LOWEST, wide, make_strategy("one_device"))
+    path, written = peak_of(save_state, str(tmp_path), state, 500, wide)
+    size = pathlib.Path(path).stat().st_size
+    assert size > 2**24
+    assert written < size / 3
+    assert peak_of(checkpoint.read, path, ["average_generator"])[1] < size / 3
+    assert peak_of(checkpoint.read, path, [])[1] < size / 100
+    assert peak_of(checkpoint.read, path)[1] < 1.2 * size

@@ -203,10 +203,10 @@ def test_a_run_that_is_opened_again_removes_what_was_left_half_written(tmp_path)
 KILLED = """
 import os, signal, sys
 from tfrecords.common.files import locked
-from tfrecords.sources.parts import new_temporary_file
+from tfrecords.sources.single_file import new_temporary_file
 with locked(sys.argv[1], "busy"):
-    with new_temporary_file() as (file, path):
-        file.write(b"pictures")
+    with new_temporary_file() as (write, path):
+        write(b"pictures")
     print(path, flush=True)
     os.kill(os.getpid(), signal.SIGSTOP)
 """

@@ -239,5 +239,5 @@ def test_a_disk_that_is_full_when_a_run_is_opened_is_one_line(tmp_path, name, mo
         return open("/dev/full" if path.endswith(f"{name}.partial") else path, mode)
 
     monkeypatch.setattr(files_module, "open", open_on_full_disk, raising=False)
-    with pytest.raises(UserError, match=r"--run_dir: .*No space left"):
+    with pytest.raises(UserError, match=r"--run_dir=.*No space left"):
         open_run(str(tmp_path), CONFIG, "--seed=1\n")

@@ -117,3 +117,9 @@ def describe_classes(names: Sequence[str], counts: Sequence[int] | np.ndarray) -
 def _short(name: str) -> str:
     text = printable(name)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
+
+
+def align(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Returns a table as lines: two spaces between columns, each as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.rjust, row, widths)) for row in rows]

@@ -24,7 +24,7 @@ from tfrecords.common.text import as_file_name, as_text, counted, is_file_name
 from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME, read_details
 from tfrecords.format.record import decode_record
 from tfrecords.format.record_file import FRAME_BYTES, BadRecordError, RecordFile, read_first_record
-from tfrecords.pickles.npy import parse_npy
+from tfrecords.pickles.arrays import parse_npy
 from tfrecords.pictures.source import OneHot, label_line, row_blocks
 
 _FILE_PATTERN = re.compile(
@@ -98,10 +98,9 @@ def read_dataset_info(folder: str) -> DatasetInfo:
                 f"got {sum(counts)}: {_AGAIN}"
             )
     num_channels, encoding = _check_first_pictures(files)
-    labels_path, label_size = None, 0
-    if f"{name}-rxx.labels" in names:
-        labels_path = paths.join(folder, f"{name}-rxx.labels")
-        label_size = _load_labels(labels_path, num_images).shape[1]
+    labels_name = f"{name}-rxx.labels"
+    labels_path = paths.join(folder, labels_name) if labels_name in names else None
+    label_size = _load_labels(labels_path, num_images).shape[1]
     label_names = tuple(details.get("label_names", ()))
     if label_names and labels_path and len(label_names) != label_size:
         raise UserError(
@@ -129,8 +128,6 @@ def read_labels(info: DatasetInfo) -> np.ndarray:
     Returns (num_images, label_size) numbers, float32 as a rule, in the order of the pictures in
     the files; (num_images, 0) without labels. Raises UserError if the file holds something else.
     """
-    if info.labels_path is None:
-        return np.zeros((info.num_images, 0), np.float32)
     return _load_labels(info.labels_path, info.num_images)
 
 
@@ -162,7 +159,9 @@ def describe_labels(info: DatasetInfo) -> str:
     return label_line(labels, info.label_names)
 
 
-def _load_labels(path: str, num_images: int) -> np.ndarray:
+def _load_labels(path: str | None, num_images: int) -> np.ndarray:
+    if path is None:
+        return np.zeros((num_images, 0), np.float32)
     check_regular_file(path)
     try:
         if is_remote(path):

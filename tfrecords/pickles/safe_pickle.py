@@ -2,25 +2,22 @@
 
 A pickle is a program for a small machine: it may name any function of any module and have it
 called. Python's own machine is not used here. This one knows what such files consist of and
-refuses the rest. A name in the file stands for something of `pickles.pieces`, or a class that the
+refuses the rest. A name in the file stands for something of `pickles.arrays`, or a class that the
 caller adds, which keeps what it is given and checks it. Neither the classes that wrote the file
 nor NumPy's own are ever called. Work and memory are bounded by the size of the file: sizes that
-it claims are compared with the bytes that are there, and of parts that are used many times (a
-list of a list of a list, two each) what is reached counts.
+it claims are compared with the bytes that are there, and values that are used many times (a list
+of a list of a list, two each) count as often as they are reached.
 """
 
-from __future__ import annotations
-
-import pickle
 import pickletools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tfrecords.common.errors import UserError
-from tfrecords.pickles.pieces import ADMITTED, Piece, plain, printable
+from tfrecords.pickles.arrays import ADMITTED, PickledObject, plain, printable
 
 _MOST_DEPTH = 100
-_BITS = 64  # of the largest whole number
+_MOST_BITS = 64  # of a whole number
 
 _VALUES = {
     *("INT", "LONG", "BININT", "BININT1", "BININT2", "LONG1", "FLOAT", "BINFLOAT"),
@@ -28,12 +25,7 @@ _VALUES = {
     *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
     *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
 }
-
-# What reading bytes that make no sense comes to.
-_DAMAGED = (
-    *(pickle.UnpicklingError, ValueError, TypeError, AttributeError, LookupError, EOFError),
-    *(ArithmeticError, MemoryError, RecursionError),
-)
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 
 
 def load(
@@ -41,7 +33,7 @@ def load(
     source: str,
     what: str,
     most_operations: int,
-    classes: Mapping[tuple[str, str], type[Piece]] | None = None,
+    classes: Mapping[tuple[str, str], type[PickledObject]] | None = None,
 ) -> Any:
     """Reads a pickle of any protocol.
 
@@ -49,7 +41,7 @@ def load(
         data: the file.
         source: what messages call it, such as a path.
         what: it should hold, such as `networks`.
-        most_operations: that it may take, and values that it may hold, parts that are used
+        most_operations: that it may take, and values that it may hold, those that are used
             many times counted as often.
         classes: what more than arrays it may name, by module and name.
 
@@ -64,13 +56,13 @@ def load(
     if data[:1] == b"<":
         raise UserError(f"{expected} a web page: download the file itself")
     try:
-        value = _Machine(len(data), most_operations, ADMITTED | dict(classes or {})).run(data)
+        value = _Machine(len(data), ADMITTED | dict(classes or {})).run(data, most_operations)
         _measure(value, most_operations, {}, frozenset())
     except _RefusedError as error:
         raise UserError(
             f"{expected} one that {error}: refused, and nothing in it was run"
         ) from None
-    except _DAMAGED as error:
+    except Exception as error:  # bytes that make no sense raise all sorts
         raise UserError(
             f"{expected} something else or a damaged file ({printable(error)}): download it again"
         ) from None
@@ -85,43 +77,34 @@ class _Machine:
     """Does what a pickle says, as far as it is known here."""
 
     def __init__(
-        self,
-        most_bytes: int,
-        most_operations: int,
-        admitted: Mapping[tuple[str, str], Callable[..., Any]],
+        self, num_bytes: int, admitted: Mapping[tuple[str, str], Callable[..., Any]]
     ) -> None:
         # Many arrays of the same bytes would take more. Twice: some are text first.
-        self._bytes_left = 2 * most_bytes + 1000
-        self._most_operations = most_operations
+        self._bytes_left = 2 * num_bytes + 1000
         self._admitted = admitted
         self._stack: list[Any] = []
         self._marked: list[list[Any]] = []  # the stacks below each mark
         self._memo: dict[int, Any] = {}
 
-    def run(self, data: bytes) -> Any:
+    def run(self, data: bytes, most_operations: int) -> Any:
         """Returns the value that is left at the end."""
         for count, (operation, argument, _) in enumerate(pickletools.genops(data)):
-            if count == self._most_operations:
+            if count == most_operations:
                 raise _RefusedError(f"takes more than {count} operations")
             self._do(operation.name, argument)
         return self._stack.pop()
 
     def _do(self, name: str, argument: Any) -> None:
         stack = self._stack
-        if name in _VALUES:
-            if isinstance(argument, int) and argument.bit_length() > _BITS:
-                raise _RefusedError(f"holds a number of {argument.bit_length()} bits")
-            stack.append(argument)
-            return
         match name:
+            case _ if name in _VALUES:
+                if isinstance(argument, int) and argument.bit_length() > _MOST_BITS:
+                    raise _RefusedError(f"holds a number of {argument.bit_length()} bits")
+                stack.append(argument)
+            case _ if name in _CONSTANTS:
+                stack.append(_CONSTANTS[name])
             case "PROTO" | "FRAME" | "STOP":
                 pass
-            case "NONE":
-                stack.append(None)
-            case "NEWTRUE" | "NEWFALSE":
-                stack.append(name == "NEWTRUE")
-            case "EMPTY_TUPLE":
-                stack.append(())
             case "EMPTY_LIST":
                 stack.append([])
             case "EMPTY_DICT":
@@ -142,14 +125,11 @@ class _Machine:
             case "TUPLE1" | "TUPLE2" | "TUPLE3":
                 size = int(name[-1])
                 if len(stack) < size:
-                    raise pickle.UnpicklingError("a tuple of what is not there")
+                    raise ValueError("a tuple of what is not there")
                 stack[-size:] = [tuple(stack[-size:])]
-            case "TUPLE":
-                values = tuple(self._pop_mark())
-                self._stack.append(values)
-            case "LIST":
-                items = self._pop_mark()
-                self._stack.append(items)
+            case "TUPLE" | "LIST":
+                values = self._pop_mark()
+                self._stack.append(tuple(values) if name == "TUPLE" else values)
             case "DICT":
                 items = self._pop_mark()
                 self._stack.append({})
@@ -163,10 +143,10 @@ class _Machine:
             case "SETITEMS":
                 self._set_items(self._pop_mark())
             case "GLOBAL":
-                stack.append(self._admit(*argument.split(" ", 1)))
+                stack.append(self._find(*argument.split(" ", 1)))
             case "STACK_GLOBAL":
                 attribute, module = stack.pop(), stack.pop()
-                stack.append(self._admit(module, attribute))
+                stack.append(self._find(module, attribute))
             case "NEWOBJ" | "REDUCE":
                 self._call()
             case "BUILD":
@@ -180,22 +160,22 @@ class _Machine:
 
     def _append(self, values: list[Any]) -> None:
         if type(self._stack[-1]) is not list:
-            raise pickle.UnpicklingError("items of what is no list")
+            raise ValueError("items of what is no list")
         self._stack[-1].extend(values)
 
     def _set_items(self, values: list[Any]) -> None:
         target = self._stack[-1]
         if type(target) is not dict or len(values) % 2:
-            raise pickle.UnpicklingError("items of what is no dict")
+            raise ValueError("items of what is no dict")
         for key, value in zip(values[::2], values[1::2], strict=True):
-            # Others would be hashed part by part, however often parts are reached, or all alike.
+            # Hashing others takes as long as they are reached, or all hash alike.
             if type(key) not in (str, bytes):
                 raise _RefusedError(f"has {printable(key)} for a key of a dict")
             target[key] = value
 
-    def _admit(self, module: Any, name: Any) -> Callable[..., Any]:
+    def _find(self, module: Any, name: Any) -> Callable[..., Any]:
         if not isinstance(module, str) or not isinstance(name, str):
-            raise pickle.UnpicklingError("a name that is no text")
+            raise ValueError("a name that is no text")
         if (module, name) not in self._admitted:
             raise _RefusedError(f"asks for {printable(f'{module}.{name}')}")
         return self._admitted[module, name]
@@ -203,27 +183,25 @@ class _Machine:
     def _call(self) -> None:
         arguments, function = self._stack.pop(), self._stack.pop()
         if not callable(function):  # nothing that can be called is here but what is admitted
-            raise pickle.UnpicklingError("a call of what is no function")
+            raise ValueError("a call of what is no function")
         if type(arguments) is not tuple:
-            raise pickle.UnpicklingError("a call without arguments")
-        self._count_bytes(arguments)
-        self._stack.append(function(*map(plain, arguments)))
+            raise ValueError("a call without arguments")
+        self._stack.append(function(*self._plain(arguments)))
 
     def _build(self) -> None:
         state, target = self._stack.pop(), self._stack[-1]
-        if not isinstance(target, Piece):
-            raise pickle.UnpicklingError("a state for what takes none")
-        if type(state) is tuple:
-            self._count_bytes(state)
-            state = tuple(map(plain, state))
-        target.set_state(state)
+        if not isinstance(target, PickledObject):
+            raise ValueError("a state for what takes none")
+        target.set_state(self._plain(state) if type(state) is tuple else state)
 
-    def _count_bytes(self, values: tuple[Any, ...]) -> None:
+    def _plain(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Returns arguments, arrays as such. Refuses bytes that are used very often."""
         self._bytes_left -= sum(
             len(one) for one in values if isinstance(one, bytes | bytearray | str)
         )
         if self._bytes_left < 0:
             raise _RefusedError("makes many arrays of the same bytes")
+        return tuple(map(plain, values))
 
 
 def _measure(
@@ -237,11 +215,10 @@ def _measure(
     if id(value) in around:
         raise _RefusedError("holds itself")
     if id(value) not in sizes:
-        parts = _parts_of(value) if len(around) < _MOST_DEPTH else []
-        here = around | {id(value)}
-        inside = [_measure(part, most, sizes, here) for part in parts]
-        reached = 1 + sum(count for count, _ in inside)
-        depth = 1 + max((depth for _, depth in inside), default=0)
+        inside = _values_in(value) if len(around) < _MOST_DEPTH else ()
+        measured = [_measure(one, most, sizes, around | {id(value)}) for one in inside]
+        reached = 1 + sum(count for count, _ in measured)
+        depth = 1 + max((depth for _, depth in measured), default=0)
         if reached > most:
             raise _RefusedError(f"holds more than {most} values, parts of it used many times")
         if depth + len(around) > _MOST_DEPTH:
@@ -250,10 +227,9 @@ def _measure(
     return sizes[id(value)]
 
 
-def _parts_of(value: Any) -> list[Any]:
+def _values_in(value: Any) -> Sequence[Any]:
     if isinstance(value, dict):
         return list(value.values())
-    if isinstance(value, (list, tuple)):
-        return list(value)
-    state = getattr(value, "state", None) if isinstance(value, Piece) else None
-    return [] if state is None else [state]
+    if isinstance(value, PickledObject):
+        return [value.state] if hasattr(value, "state") else []
+    return value if isinstance(value, (list, tuple)) else []

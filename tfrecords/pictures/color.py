@@ -1,7 +1,5 @@
 """Embedded color profiles: what a file's numbers mean, converted to sRGB."""
 
-from __future__ import annotations
-
 import functools
 import io
 from collections.abc import Callable
@@ -35,7 +33,7 @@ def to_srgb(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
     """Converts a picture of 8 bits, in any mode, to sRGB by the profile in the file's `info`.
 
     As `ImageCms.profileToProfile` does, with the perceptual intent. A PNG without a profile may
-    tell the same by a gamma and the colors of its channels. Without either, a picture is taken as
+    give a gamma and the colors of its channels instead. Without either, a picture is taken as
     sRGB, and CMYK goes through Pillow's plain formula.
 
     Returns the picture itself, or RGB or RGBA. `say` is told if the profile could not be used.
@@ -64,12 +62,9 @@ def to_srgb(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
 
 
 def _from_png(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
-    """Converts a picture by its PNG's gAMA and cHRM, if there are any and they say something."""
-    gamma, colors = image.info.get("gamma"), image.info.get("chromaticity")
-    if gamma is None and colors is None:
-        return image
+    """Converts a picture by its PNG's gAMA and cHRM, if it has them."""
     try:
-        convert = _find_way(gamma, colors)
+        convert = _from_gamma(image.info.get("gamma"), image.info.get("chromaticity"))
     except (ValueError, ArithmeticError, np.linalg.LinAlgError):
         say(DAMAGED)
         return image
@@ -82,7 +77,7 @@ def _from_png(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
 
 
 @functools.lru_cache(_KEPT_TRANSFORMS)
-def _find_way(
+def _from_gamma(
     gamma: float | None, colors: tuple[float, ...] | None
 ) -> Callable[[np.ndarray], np.ndarray] | None:
     """Returns what converts a PNG's pixels, uint8 (…, 3), to sRGB; None if it changes nothing.
@@ -104,8 +99,7 @@ def _find_way(
         encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
         return np.rint(255 * encoded).astype(np.uint8)
 
-    probe = _all_colors(15)
-    return None if np.abs(convert(probe).astype(int) - probe).max() <= _SAME else convert
+    return convert if _changes(_all_colors(), convert(_all_colors())) else None
 
 
 def _to_xyz(colors: tuple[float, ...]) -> np.ndarray:
@@ -121,10 +115,14 @@ def _to_xyz(colors: tuple[float, ...]) -> np.ndarray:
         return np.linalg.solve(_CONES, adapted[:, None] * (_CONES @ matrix))
 
 
-def _all_colors(step: int) -> np.ndarray:
-    """Returns colors over the whole cube, `step` apart, uint8 (1, colors, 3)."""
-    steps = np.arange(0, 256, step, dtype=np.uint8)
+def _all_colors() -> np.ndarray:
+    """Returns colors over the whole cube, uint8 (1, colors, 3)."""
+    steps = np.arange(0, 256, 15, dtype=np.uint8)
     return np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
+
+
+def _changes(before: np.ndarray, after: np.ndarray) -> bool:
+    return np.abs(after.astype(int) - before).max() > _SAME
 
 
 @functools.lru_cache(_KEPT_TRANSFORMS)
@@ -142,9 +140,8 @@ def _find_transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | N
         return "", None
     if space == "CMYK":
         return space, transform
-    probe = _all_colors(15)
+    probe = _all_colors()
     if space == "GRAY":
         probe = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
-    given = Image.fromarray(probe).convert(mode)
-    moved = np.asarray(ImageCms.applyTransform(given, transform)).astype(int) - probe
-    return space, None if np.abs(moved).max() <= _SAME else transform
+    converted = transform.apply(Image.fromarray(probe).convert(mode))
+    return space, transform if _changes(probe, np.asarray(converted)) else None

@@ -1,19 +1,21 @@
-"""The resolution and the white level of a dataset, where nobody asks for one."""
-
-from __future__ import annotations
+"""The resolution and the white level of a dataset, where no flag gives them."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.pictures.depth import choose_white_level
 from tfrecords.pictures.images import brightest_number, smaller_side
 from tfrecords.pictures.source import PictureOptions, Source
 
 _SAMPLED_PICTURES = 1000
-# Looked at for a white level: a few tell whether there are more than 8 bits, more tell how many.
+# Looked at for a white level: a few show whether there are more than 8 bits, more show how many.
 _FEW_PICTURES, _DEEP_PICTURES = 32, 256
+
+T = TypeVar("T")
 
 
 def fill_defaults(source: Source, options: PictureOptions) -> PictureOptions:
@@ -21,20 +23,18 @@ def fill_defaults(source: Source, options: PictureOptions) -> PictureOptions:
 
     Raises UserError if no picture tells its size, or their numbers are of several ranges.
     """
-    if options.white_level:
+    white_level, allow_upscaling = options.white_level, options.allow_upscaling
+    if white_level:
         print(
-            f"Taking {options.white_level:,g} for white in pictures of more than 8 bits, as "
-            "--white_level says",
+            f"Taking {white_level:,g} for white in pictures of more than 8 bits, as --white_level "
+            "says",
             flush=True,
         )
-    allow_upscaling = options.allow_upscaling
-    if allow_upscaling is None:
-        allow_upscaling = options.resolution is None
     return replace(
         options,
         resolution=options.resolution or _find_resolution(source),
-        allow_upscaling=allow_upscaling,
-        white_level=options.white_level or _find_white_level(source),
+        allow_upscaling=not options.resolution if allow_upscaling is None else allow_upscaling,
+        white_level=white_level or _find_white_level(source),
     )
 
 
@@ -45,48 +45,33 @@ def choose_resolution(sides: Sequence[int]) -> int:
 
 
 def _find_resolution(source: Source) -> int:
-    sides = source.sample_sides() if source.sample_sides else _read_sides(source)
+    if source.sample_sides:
+        sides = source.sample_sides()
+    else:
+        sides = _sample(source, _SAMPLED_PICTURES, smaller_side)
     if not len(sides):
         raise UserError(
             f"{source.description}: expected pictures that can be read, got none: give "
             "other pictures"
         )
     resolution = choose_resolution(sides)
+    why = (
+        f"the largest power of two that half of the pictures reach ({len(sides):,} of "
+        f"{source.num_pictures:,} looked at)"
+    )
     if len(sides) == 1 < source.num_pictures:  # the source's pictures are all alike
         why = f"the pictures have {sides[0]} px"
-    else:
-        why = (
-            f"the largest power of two that half of the pictures reach ({len(sides):,} of "
-            f"{source.num_pictures:,} looked at)"
-        )
     print(f"Taking {resolution} px, {why}", flush=True)
     return resolution
 
 
-def _read_sides(source: Source) -> Sequence[int]:
-    """Returns the smaller sides, in pixels, of up to 1000 pictures spread over all."""
-    read = source.open()
-    sides = []
-    for index in _spread(source.num_pictures, _SAMPLED_PICTURES):
-        with contextlib.suppress(UserError):  # what cannot be read is rejected later
-            picture = read(index)
-            if isinstance(picture, bytes):
-                sides.append(smaller_side(picture))
-            else:
-                sides.append(min(picture.shape[:2]))
-    return sides
-
-
 def _find_white_level(source: Source) -> float | None:
-    if not source.opens_fast:
+    if not source.opens_fast or not _sample(source, _FEW_PICTURES, brightest_number):
         return None
-    found = _find_brightest(source, _FEW_PICTURES) and _find_brightest(source, _DEEP_PICTURES)
+    found = _sample(source, _DEEP_PICTURES, brightest_number)
     if not found:
         return None
-    level = choose_white_level(
-        [number for number, floating in found if not floating],
-        [number for number, floating in found if floating],
-    )
+    level = _choose_white_level(found)
     print(
         f"Taking {level:,g} for white in pictures of more than 8 bits: of {len(found):,} "
         f"looked at the brightest has {max(found)[0]:,g}; --white_level decides otherwise",
@@ -95,16 +80,32 @@ def _find_white_level(source: Source) -> float | None:
     return level
 
 
-def _find_brightest(source: Source, limit: int) -> list[tuple[float, bool]]:
-    """Returns `brightest_number` of those of some pictures that have one."""
-    read = source.open()
-    found = []
-    for index in _spread(source.num_pictures, limit):
+def _sample(source: Source, limit: int, look: Callable[[bytes | np.ndarray], T | None]) -> list[T]:
+    """Returns what `look` finds in pictures spread over all."""
+    read, found = source.open(), []
+    for index in range(0, source.num_pictures, -(-source.num_pictures // limit) or 1):
         with contextlib.suppress(UserError):  # what cannot be read is rejected later
-            if number := brightest_number(read(index)):
-                found.append(number)
-    return found
+            found.append(look(read(index)))
+    return [one for one in found if one is not None]
 
 
-def _spread(num_pictures: int, limit: int) -> range:
-    return range(0, num_pictures, -(-num_pictures // limit) or 1)
+def _choose_white_level(brightest: Sequence[tuple[float, bool]]) -> float:
+    """Chooses by `brightest_number` of some pictures, at least one."""
+    whole = [number for number, floating in brightest if not floating]
+    floats = [number for number, floating in brightest if floating]
+    levels = {_level_above(max(whole))} if whole else set()
+    if floats:
+        levels.add(1.0 if max(floats) <= 1 else _level_above(max(floats)))
+    if len(levels) > 1:
+        raise UserError(
+            f"white_level: expected pictures of one range, got whole numbers up to "
+            f"{max(whole):,.0f} and floating point numbers up to {max(floats):g}: give "
+            "--white_level or convert one kind at a time"
+        )
+    return levels.pop()
+
+
+def _level_above(brightest: float) -> float:
+    """Returns the largest number of as many bits as it takes, or as cameras have."""
+    levels = (2**bits - 1 for bits in (8, 10, 12, 14, 16) if brightest <= 2**bits - 1)
+    return float(next(levels, 2 ** int(brightest).bit_length() - 1))

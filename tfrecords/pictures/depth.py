@@ -1,15 +1,11 @@
 """Pictures of more than 8 bits a channel: their numbers, and which of them is white."""
 
-from __future__ import annotations
-
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFile
-
-from tfrecords.common.errors import UserError
 
 # What `say` is told, after the number of pictures.
 BRIGHTER = "with places brighter than the white level, which are cut there: see --white_level"
@@ -44,11 +40,10 @@ def to_8_bits(
     white_level: float | None,
     say: Callable[[str], None],
 ) -> Image.Image:
-    """Scales a deep picture so that the white level becomes 255.
+    """Scales a deep picture, not yet loaded, so that the white level becomes 255.
 
-    Files that tell their range, as PNM and JPEG 2000 do, go by that, not by the dataset's white
-    level, of which None means 65535. `opened` is not yet loaded. `say` is told what the white
-    level does not suit.
+    Files that give their range, as PNM and JPEG 2000 do, go by that, not by the dataset's white
+    level, of which None means 65535. `say` is told if the white level does not suit.
 
     Returns gray or RGB, with alpha where the file has it or names a transparent color. Raises
     ValueError for floating point numbers without a white level, and for numbers that are not
@@ -57,8 +52,7 @@ def to_8_bits(
     known = _known_range(opened)
     level = known or white_level or _DEFAULT_WHITE
     clear = opened.info.get("transparency")
-    info: dict[str | tuple[int, int], Any]
-    info = {key: opened.info[key] for key in _OF_COLOR if key in opened.info}
+    info: dict[Any, Any] = {key: opened.info[key] for key in _OF_COLOR if key in opened.info}
     # Gray with alpha opens as RGBA, too.
     in_color = opened.mode in ("RGB", "RGBA") and not _raw_mode(opened).startswith("LA")
     if in_color and clear is None and level == _DEFAULT_WHITE:
@@ -70,9 +64,8 @@ def to_8_bits(
         raise ValueError("floating point numbers of an unknown range: give --white_level")
     inverted = getattr(opened, "tag_v2", {}).get(_PHOTOMETRIC) == 0
     numbers, alpha = _read_numbers(opened, reopen, shape)
-    _check(numbers, level)
+    brightest = _find_brightest(numbers, level)
     if known is None:
-        brightest = numbers.max()
         if brightest > level:
             say(BRIGHTER)
         elif white_level is None and 0 < brightest < _DEFAULT_WHITE / 4:
@@ -89,41 +82,14 @@ def to_8_bits(
 
 
 def brightest_number(opened: Image.Image, reopen: Reopen) -> float | None:
-    """Returns the largest number of a deep picture, None where the file tells its range.
+    """Returns the largest number of a deep picture, None where the file gives its range.
 
     Raises ValueError for numbers that are not finite or far below 0.
     """
     if _known_range(opened) is not None:
         return None
     numbers, _ = _read_numbers(opened, reopen, lambda image: image)
-    _check(numbers, _DEFAULT_WHITE)
-    return float(numbers.max())
-
-
-def choose_white_level(whole: Sequence[float], floating: Sequence[float]) -> float:
-    """Chooses the white level of a dataset by the brightest numbers of some pictures.
-
-    Takes those of pictures of whole numbers and of floating point numbers, at least one in all;
-    raises UserError if the two do not go together.
-    """
-    levels = {_level_above(max(whole))} if whole else set()
-    if floating:
-        levels.add(1.0 if max(floating) <= 1 else _level_above(max(floating)))
-    if len(levels) > 1:
-        raise UserError(
-            f"white_level: expected pictures of one range, got whole numbers up to "
-            f"{max(whole):,.0f} and floating point numbers up to {max(floating):g}: give "
-            "--white_level or convert one kind at a time"
-        )
-    return levels.pop()
-
-
-def _level_above(brightest: float) -> float:
-    """Returns the largest number of as many bits as it takes, or as cameras have."""
-    for bits in (8, 10, 12, 14, 16):
-        if brightest <= 2**bits - 1:
-            return float(2**bits - 1)
-    return float(2 ** int(brightest).bit_length() - 1)
+    return _find_brightest(numbers, _DEFAULT_WHITE)
 
 
 def _known_range(opened: Image.Image) -> int | None:
@@ -150,7 +116,12 @@ def _read_numbers(
     kind, _, depth = _raw_mode(opened).partition(";")
     with reopen() as again:
         # Gray with alpha has as many bits as RGBA of 8: all four bytes come at once.
-        _set_raw_mode(again, "RGBA" if kind == "LA" else f"{kind};{_OTHER[depth]}")
+        raw = "RGBA" if kind == "LA" else f"{kind};{_OTHER[depth]}"
+        if isinstance(again, ImageFile.ImageFile):  # arrays are never deep
+            again.tile = [
+                tile._replace(args=(raw, *tile.args[1:]) if isinstance(tile.args, tuple) else raw)
+                for tile in again.tile
+            ]
         low = np.asarray(shape(again))
     if kind == "LA":
         gray_and_alpha = low.view(">u2").astype(np.uint16)
@@ -161,19 +132,20 @@ def _read_numbers(
     return numbers[..., :3], numbers[..., 3] if kind == "RGBA" else None
 
 
-def _check(numbers: np.ndarray, level: float) -> None:
+def _find_brightest(numbers: np.ndarray, level: float) -> float:
     if numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
         raise ValueError("some of its numbers are not finite")
     darkest = numbers.min()
     if darkest < -level / 255:  # what rounds to 0 is no matter
         raise ValueError(f"its numbers go down to {darkest:g}, expected 0 to {level:g}")
+    return float(numbers.max())
 
 
 def _scale(numbers: np.ndarray, level: float) -> np.ndarray:
     scaled = np.empty(numbers.shape, np.uint8)
     for start in range(0, len(numbers), _ROWS):
-        part = numbers[start : start + _ROWS].astype(np.float64)
-        scaled[start : start + _ROWS] = np.rint(np.clip(part, 0, level) / (level / 255))
+        some = numbers[start : start + _ROWS].astype(np.float64)
+        scaled[start : start + _ROWS] = np.rint(np.clip(some, 0, level) / (level / 255))
     return scaled
 
 
@@ -186,11 +158,3 @@ def _raw_mode(opened: Image.Image) -> str:
     tiles = getattr(opened, "tile", None)
     args = tiles[0].args if tiles else ""
     return str(args[0] if isinstance(args, tuple) and args else args or "")
-
-
-def _set_raw_mode(opened: Image.Image, raw: str) -> None:
-    if isinstance(opened, ImageFile.ImageFile):  # arrays are never deep
-        opened.tile = [
-            tile._replace(args=(raw, *tile.args[1:]) if isinstance(tile.args, tuple) else raw)
-            for tile in opened.tile
-        ]

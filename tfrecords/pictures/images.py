@@ -1,7 +1,5 @@
 """A picture, as found, to square uint8 arrays of every resolution. Needs Pillow only."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import io
@@ -33,29 +31,26 @@ def prepare_picture(
 ) -> np.ndarray:
     """Makes a picture upright, sRGB, opaque and square, and resizes it.
 
-    Resizing is with Lanczos' filter, which averages over all the pixels that a smaller
-    picture's pixel covers. Of an animation, or of several pages, the first picture is
-    read. More than 8 bits are scaled down to 8, see `depth`.
+    Resizing uses Lanczos' filter, which averages over all the pixels that a smaller picture's
+    pixel covers. Of an animation, or of several pages, the first picture is read. More than 8
+    bits are scaled down to 8, see `depth`.
 
-    Args:
-        picture: the bytes of a file of a kind that `pictures.kinds` reads, in any color
-            mode; or uint8 pixels, (height, width) or (height, width, 1, 3 or 4), in gray,
-            RGB or RGBA.
-        options: settled.
-        name: what errors call the picture.
-        say: told what is doubtful about the picture, to be read after a number of them.
+    Takes the bytes of a file of a kind that `pictures.kinds` reads, in any color mode; or uint8
+    pixels, (height, width) or (height, width, 1, 3 or 4), in gray, RGB or RGBA. No option is
+    left open. Errors start with `name`; `say` is told what is doubtful about the picture, to be
+    read after a number of them.
 
-    Returns:
-        (resolution, resolution, num_channels) uint8.
-
-    Raises:
-        UserError: the picture cannot be read, has more than `MAX_PIXELS`, or is smaller
-            than the resolution and may not be enlarged.
+    Returns (resolution, resolution, num_channels) uint8. Raises UserError if the picture cannot
+    be read, has more than `MAX_PIXELS`, or is smaller than the resolution and may not be enlarged.
     """
 
     def shape(image: Image.Image) -> Image.Image:
         image = ImageOps.exif_transpose(image)
-        return _crop_square(image) if options.fit == "crop" else image
+        if options.fit != "crop":
+            return image
+        side = min(image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        return image.crop((left, top, left + side, top + side))
 
     with _decoding(picture, name), _open(picture) as opened:
         if depth.is_deep(opened):
@@ -63,7 +58,11 @@ def prepare_picture(
             image = depth.to_8_bits(opened, reopen, shape, options.white_level, say)
         else:
             image = shape(opened)
-        image = _make_opaque(to_srgb(image, say), options.background)
+        image = to_srgb(image, say)
+        if image.has_transparency_data:
+            below = Image.new("RGBA", image.size, (*options.background, 255))
+            image = Image.alpha_composite(below, image.convert("RGBA"))
+        image = image.convert("RGB")
     _check_size(image, options, name)
     image = image.convert("L" if options.num_channels == 1 else "RGB")
     square = (options.side, options.side)
@@ -74,12 +73,14 @@ def prepare_picture(
     return np.asarray(image).reshape(*square, options.num_channels)
 
 
-def smaller_side(picture: bytes | str, name: str = "picture") -> int:
+def smaller_side(picture: bytes | np.ndarray | str, name: str = "picture") -> int:
     """Returns a picture's smaller side in pixels, from its header alone.
 
-    `picture` is the file's bytes, of which the first mostly suffice, or its local path. Raises a
-    UserError that begins with `name` if the header cannot be read.
+    Takes a file's bytes, of which the first mostly suffice, its local path, or pixels. Raises a
+    UserError that starts with `name` if the header cannot be read.
     """
+    if isinstance(picture, np.ndarray):
+        return min(picture.shape[:2])
     file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
     with _decoding(picture, name), Image.open(file, formats=decoders()) as image:
         return min(image.size)
@@ -105,7 +106,7 @@ def parse_background(text: str) -> tuple[int, int, int]:
         return ImageColor.getrgb(text)[:3]
     except ValueError as error:
         raise UserError(
-            f"background: expected a colour like #ffffff or white, got {text!r}: give such a one"
+            f"background: expected a color, such as #ffffff or white, got {text!r}"
         ) from error
 
 
@@ -192,20 +193,6 @@ def _open(picture: bytes | np.ndarray) -> Image.Image:
             f"{image.width} x {image.height} px are too many, expected at most {MAX_PIXELS:,}"
         )
     return image
-
-
-def _crop_square(image: Image.Image) -> Image.Image:
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    return image.crop((left, top, left + side, top + side))
-
-
-def _make_opaque(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Returns the picture in RGB, 8 bits, over the background where it is transparent."""
-    if image.has_transparency_data:
-        below = Image.new("RGBA", image.size, (*background, 255))
-        image = Image.alpha_composite(below, image.convert("RGBA"))
-    return image.convert("RGB")
 
 
 def _check_size(image: Image.Image, options: PictureOptions, name: str) -> None:

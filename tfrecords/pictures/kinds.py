@@ -1,7 +1,5 @@
 """Kinds of picture files: how they are recognized, which are read, and how they are written."""
 
-from __future__ import annotations
-
 import functools
 import importlib
 import io
@@ -110,20 +108,18 @@ def kind_by_ending(path: str) -> Kind | None:
 
 
 def sniff(head: bytes) -> Kind | None:
-    """Returns the kind of picture that begins with these bytes, or None."""
+    """Returns the kind of picture that starts with these bytes, or None."""
     head = head[:HEAD_BYTES]
-    for kind in KINDS:
-        if kind.magic and re.match(kind.magic, head, re.DOTALL):
-            return kind
-    return None
+    known = (kind for kind in KINDS if kind.magic and re.match(kind.magic, head, re.DOTALL))
+    return next(known, None)
 
 
 def find_kind(path: str, read_head: Callable[[], bytes]) -> Kind | None:
     """Returns the kind of picture that a file is, or None if it is not a picture.
 
-    A file with an ending that is read here is a picture without a look at it, as opening 100,000
-    of them takes time: whoever decodes it goes by its content. For others, `read_head` returns
-    the first `HEAD_BYTES`.
+    A file with an ending that is read here counts as a picture unopened, as opening 100,000 of
+    them takes time: whoever decodes it goes by its content. For others, `read_head` returns the
+    first `HEAD_BYTES`.
     """
     named = kind_by_ending(path)
     if named is not None and named.is_read():
@@ -151,9 +147,8 @@ def _can_import(package: str) -> bool:
 def check_picture_name(path: str, argument: str) -> None:
     """Raises a UserError that begins with `argument` unless the ending is one of `FORMATS`."""
     if _ending(path) not in FORMATS:
-        raise UserError(
-            f"{argument}: expected a picture to make, NAME{' or NAME'.join(FORMATS)}, got {path!r}"
-        )
+        names = " or ".join(f"NAME{ending}" for ending in FORMATS)
+        raise UserError(f"{argument}: expected a picture to make, {names}, got {path!r}")
 
 
 def is_file_name(path: str) -> bool:

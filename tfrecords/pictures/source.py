@@ -1,4 +1,4 @@
-"""What a source of pictures is, whatever it reads from."""
+"""What a source of pictures is, whatever it reads from, and its labels."""
 
 from __future__ import annotations
 
@@ -26,16 +26,15 @@ FileReader = Callable[[int], bytes]
 class PictureOptions:
     """What becomes of each picture; `defaults.fill_defaults` makes the choices left open."""
 
-    # In pixels, a power of two; None chooses by the pictures.
-    resolution: int | None = None
+    resolution: int | None = None  # pixels, a power of two; None chooses by the pictures
     num_channels: int = 3  # 1 for gray, 3 for RGB
     # Shows through transparent pixels, and fills a letterbox; RGB, 0 to 255.
     background: tuple[int, int, int] = (255, 255, 255)
     # How pictures become square: by cutting out the largest centered square (`crop`), adding
     # bars (`letterbox`), or stretching.
     fit: str = "crop"
-    # Whether smaller pictures are enlarged or rejected; None enlarges them if the resolution is
-    # chosen by the pictures, where half may be smaller.
+    # Smaller pictures are enlarged, or rejected; None enlarges them if the resolution is chosen
+    # by the pictures, where half may be smaller.
     allow_upscaling: bool | None = None
     # The number that becomes white in pictures of more than 8 bits; None chooses by the
     # pictures, and stays where there are none of them.
@@ -51,8 +50,8 @@ class PictureOptions:
     def to_json(self) -> dict[str, Any]:
         """Returns the options as values for JSON.
 
-        A white level of 65535, all of 16 bits, is left out like none, so that datasets from
-        before there were white levels keep their fingerprint.
+        A white level of 65535, all of 16 bits, is omitted like none: datasets from before there
+        were white levels keep their fingerprint.
         """
         values = {**asdict(self), "background": list(self.background)}
         if self.white_level in (None, _ALL_OF_16_BITS):
@@ -62,10 +61,7 @@ class PictureOptions:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file that pictures are made from. It counts by its bytes, wherever it lies.
-
-    A remote one, which would have to be fetched twice for that, counts by these values.
-    """
+    """A file that pictures are made from: it counts by its bytes, a remote one by these values."""
 
     path: str
     size: int  # bytes
@@ -91,22 +87,18 @@ class Source:
     sample_sides: Callable[[], Sequence[int]] | None = None
     labels: OneHot | np.ndarray | None = None  # (num_pictures, label_size) float32
     label_names: tuple[str, ...] = ()  # empty without classes, or without names
-    # `open` reads next to nothing: some pictures may be looked at before it is known whether
-    # there is anything to convert.
-    opens_fast: bool = False
+    opens_fast: bool = False  # `open` reads next to nothing, so that pictures may be sampled
     notes: tuple[str, ...] = ()  # lines for the user, on what was decided for them
     # (name, reason) of pictures that were found unfit so far; not among `num_pictures`.
     rejected: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        """Makes text of names of files and folders, which may be any bytes."""
+        """Makes text of names, which may be any bytes."""
         object.__setattr__(self, "name", as_file_name(self.name))
         object.__setattr__(self, "description", as_text(self.description))
         object.__setattr__(self, "label_names", tuple(map(as_text, self.label_names)))
         if len(set(self.label_names)) < len(self.label_names):
-            raise UserError(
-                f"{self.description}: expected classes of different names, got two alike"
-            )
+            raise UserError(f"{self.description}: expected distinct class names, got two alike")
 
 
 @dataclass(frozen=True, eq=False)

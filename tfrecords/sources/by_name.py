@@ -9,11 +9,11 @@ from tfrecords.common.paths import is_remote
 from tfrecords.pictures.images import resolutions
 from tfrecords.pictures.source import Source
 from tfrecords.sources import shapes
-from tfrecords.sources.archives.archive import is_archive, open_archive
+from tfrecords.sources.archive import is_archive, open_archive
 from tfrecords.sources.celeba import open_celeba
 from tfrecords.sources.cifar import detect_cifar, open_cifar
 from tfrecords.sources.folder import open_folder
-from tfrecords.sources.hdf5 import ENDINGS, open_hdf5
+from tfrecords.sources.hdf5 import open_hdf5
 from tfrecords.sources.idx import is_idx_folder, open_mnist, open_mnist_rgb
 from tfrecords.sources.lsun import is_lmdb_folder, open_lsun
 from tfrecords.sources.svhn import open_svhn
@@ -31,6 +31,8 @@ _KINDS: dict[str, Callable[[str, str | None], Source]] = {
     "cifar10": functools.partial(open_cifar, "cifar10"),
     "cifar100": functools.partial(open_cifar, "cifar100"),
 }
+
+_ENDINGS = {".mat": "svhn", ".h5": "hdf5", ".hdf5": "hdf5"}
 
 SOURCES_HELP = (
     "a folder of pictures, a .zip or .tar of them, 'tfds:NAME[:SPLIT]', 'shapes', or a copy of "
@@ -50,14 +52,12 @@ def open_source(
 
     Args:
         source: see `SOURCES_HELP`. A path may also be that of a copy of MNIST, CIFAR, SVHN or
-            LSUN, or of an HDF5 archive, that its files give away. Copies may have parts:
+            LSUN, or of an HDF5 archive, that its files give away. Copies may have splits:
             `mnist:FOLDER[:train|test]`, `cifar10:PATH[:train|test]`, `cifar100:…`, and
             `svhn:FOLDER[:train|test|extra]`.
         resolution: of `shapes`, in pixels, a power of two; the others have their own.
-        labels: None for the source's own, where it has some for sure, folders and archives
-            in a `dataset.json`; `none`; `folders`: first sub-folders are classes; `wanted`:
-            the source's own, or else of a folder or archive the sub-folders; or the path of a
-            CSV or JSON file, see `labels.files.find_labels`.
+        labels: see `labels.find_labels`; sources whose pictures have no paths take None
+            for their own, or `none`.
         tfds_data_dir: where TensorFlow Datasets keeps its files.
 
     Raises:
@@ -78,24 +78,24 @@ def open_source(
         return _KINDS[kind](rest, own_labels)
     if is_remote(source):
         return open_folder(source, labels)
-    cifar = detect_cifar(source)
-    if cifar and os.path.exists(source):
-        return open_cifar(cifar, source, own_labels)
-    if os.path.isdir(source):
-        if is_idx_folder(source):
-            return open_mnist(source, own_labels)
-        if is_lmdb_folder(source):
-            return open_lsun(source, own_labels)
-        return open_folder(source, labels)
     if not os.path.exists(source):
         raise UserError(f"source: expected {SOURCES_HELP}, got {source!r}: no such folder or file")
+    if detected := _detect(source):
+        return _KINDS[detected](source, own_labels)
+    if os.path.isdir(source):
+        return open_folder(source, labels)
     if is_archive(source):
         return open_archive(source, labels)
-    if source.lower().endswith(".mat"):
-        return open_svhn(source, own_labels)
-    if source.lower().endswith(ENDINGS):
-        return open_hdf5(source, own_labels)
     raise UserError(f"source: expected {SOURCES_HELP}, got {source!r}, a file of another kind")
+
+
+def _detect(path: str) -> str | None:
+    """Returns the kind of dataset that a file or folder obviously is a copy of, or None."""
+    if os.path.isdir(path):
+        folders = {"mnist": is_idx_folder, "lsun": is_lmdb_folder}
+        found = (kind for kind, is_one in folders.items() if is_one(path))
+        return detect_cifar(path) or next(found, None)
+    return detect_cifar(path) or _ENDINGS.get(os.path.splitext(path.lower())[1])
 
 
 def split_kind(source: str) -> tuple[str, str]:

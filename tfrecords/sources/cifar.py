@@ -10,15 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from tfrecords.common.errors import UserError
 from tfrecords.common.paths import read_whole
 from tfrecords.pickles import safe_pickle
-from tfrecords.pickles.pieces import plain, printable
+from tfrecords.pickles.arrays import plain, printable
 from tfrecords.pictures.source import Source, SourceFile, one_hot
-from tfrecords.sources import parts
-from tfrecords.sources.archives.archive import is_archive
-from tfrecords.sources.archives.entries import ARCHIVE_ERRORS
-from tfrecords.sources.archives.tar import open_tar, read_named
+from tfrecords.sources import single_file
+from tfrecords.sources.archive import is_archive, read_named
 
 # The largest, CIFAR-100's training pictures, takes a quarter of each.
 _MOST_OPERATIONS = 1_000_000
@@ -74,80 +71,73 @@ def open_cifar(kind: str, path_and_split: str, labels: str | None = None) -> Sou
     a temporary file, which processes share. Raises UserError if files are missing, damaged, or
     hold something else than arrays.
     """
-    path, split = parts.split_option(path_and_split, ("train", "test"))
+    path, split = single_file.split_option(path_and_split, ("train", "test"))
+    description = f"{kind}:{path}:{split}"
     layout = _LAYOUTS[kind]
-    wanted = (*layout.splits[split], layout.meta)
-    files, identity = _read_files(kind, path, layout.folder, wanted)
-    meta = _load(files[layout.meta], f"{path}: {layout.meta}")
-    names = tuple(_text(name) for name in _entry(meta, layout.names, list, path, layout.meta))
     classes: list[int] = []
-    with parts.new_temporary_file() as (spool, temporary):
-        for name in layout.splits[split]:
-            batch = _load(files.pop(name), f"{path}: {name}")
-            pictures = _entry(batch, "data", np.ndarray, path, name)
-            indices = _entry(batch, layout.labels, list, path, name)
-            if pictures.dtype != np.uint8 or pictures.shape != (len(indices), 3 * 32 * 32):
-                raise UserError(
-                    f"{path}: expected uint8 ({len(indices)}, 3072) in {name}, "
-                    f"got {pictures.dtype} {pictures.shape}"
-                )
-            if not all(isinstance(i, int) and 0 <= i < len(names) for i in indices):
-                raise UserError(f"{path}: expected labels from 0 to {len(names) - 1} in {name}")
-            spool.write(np.ascontiguousarray(pictures).data)
-            classes += indices
-    if not classes:
-        raise UserError(f"{path}: expected pictures, found none")
+    with single_file.user_error_on(f"{kind}: {path}: cannot be read"):
+        files, identity = _read_files(path, layout, (*layout.splits[split], layout.meta))
+        names = tuple(map(_text, _load(files, path, layout.meta, {layout.names: list})[0]))
+        with single_file.new_temporary_file() as (write, temporary):
+            for name in layout.splits[split]:
+                entries = {"data": np.ndarray, layout.labels: list}
+                pictures, indices = _load(files, path, name, entries)
+                if pictures.dtype != np.uint8 or pictures.shape != (len(indices), 3 * 32 * 32):
+                    got = f"{pictures.dtype} {pictures.shape}"
+                    raise ValueError(f"expected uint8 ({len(indices)}, 3072) in {name}, got {got}")
+                if not all(isinstance(i, int) and 0 <= i < len(names) for i in indices):
+                    raise ValueError(f"expected labels from 0 to {len(names) - 1} in {name}")
+                write(np.ascontiguousarray(pictures).data)
+                classes += indices
+        if not classes:
+            raise ValueError("expected pictures, found none")
     shape = (len(classes), 3, 32, 32)
     source = Source(
         name=f"{kind}-{split}",
-        description=f"{kind}:{path}:{split}",
+        description=description,
         num_pictures=len(classes),
-        open=functools.partial(parts.open_arrays, temporary, shape, path),
+        open=functools.partial(single_file.open_raw, temporary, shape, path),
         identity=[kind, split, *identity],
-        picture_name=lambda index: f"{kind}:{path}:{split} picture {index}",
+        picture_name=lambda index: f"{description} picture {index}",
         sample_sides=lambda: [32],
         labels=one_hot(classes, len(names)),
         label_names=names,
     )
-    return parts.with_own_labels(source, labels, f"{kind}:{path}")
+    return single_file.with_own_labels(source, labels)
 
 
 def _read_files(
-    kind: str, path: str, folder: str, wanted: tuple[str, ...]
+    path: str, layout: _Layout, wanted: tuple[str, ...]
 ) -> tuple[dict[str, bytes], list[SourceFile]]:
     """Returns the bytes of the files by name, and what tells them from others."""
-    files: dict[str, bytes] = {}
-    with parts.user_error_on(f"{kind}: {path}: cannot be read", *ARCHIVE_ERRORS):
-        if is_archive(path):
-            identity = [parts.file_identity(path)]
-            with open_tar(path) as archive:
-                files.update(read_named(archive, wanted, _MOST_BYTES))
-        else:
-            inside = os.path.join(path, folder)
-            root = inside if os.path.isdir(inside) else path
-            for name in wanted:
-                if os.path.isfile(file := os.path.join(root, name)):
-                    files[name] = read_whole(file, _MOST_BYTES)
-            identity = [parts.file_identity(os.path.join(root, name)) for name in files]
+    if is_archive(path):
+        identity = [single_file.file_identity(path)]
+        files = dict(read_named(path, wanted, _MOST_BYTES))
+    else:
+        inside = os.path.join(path, layout.folder)
+        root = inside if os.path.isdir(inside) else path
+        places = {name: os.path.join(root, name) for name in wanted}
+        places = {name: file for name, file in places.items() if os.path.isfile(file)}
+        files = {name: read_whole(file, _MOST_BYTES) for name, file in places.items()}
+        identity = [single_file.file_identity(file) for file in places.values()]
     missing = [name for name in wanted if name not in files]
     if missing:
-        raise UserError(f"{kind}: expected the file {missing[0]} in {path!r}: no such file")
+        raise ValueError(f"expected the file {missing[0]}: no such file")
     return files, identity
 
 
-def _load(data: bytes, name: str) -> dict[str, Any]:
-    content = safe_pickle.load(data, name, "arrays, lists and text", _MOST_OPERATIONS)
+def _load(files: dict[str, bytes], path: str, name: str, entries: dict[str, type]) -> list[Any]:
+    """Returns the entries of a pickled dict, which must be of these types; forgets the file."""
+    file = f"{path}: {name}"
+    content = safe_pickle.load(files.pop(name), file, "arrays, lists and text", _MOST_OPERATIONS)
     if not isinstance(content, dict):
-        raise UserError(f"{name}: expected a pickle of a dict, it holds {printable(content)}")
-    return {_text(key): plain(value) for key, value in content.items()}
+        raise ValueError(f"expected a pickle of a dict in {name}, it holds {printable(content)}")
+    values = {_text(key): plain(value) for key, value in content.items()}
+    for key, kind in entries.items():
+        if not isinstance(values.get(key), kind):
+            raise ValueError(f"expected {key!r} in {name}, a {kind.__name__}: is it damaged?")
+    return [values[key] for key in entries]
 
 
 def _text(value: Any) -> str:
     return value.decode("latin1") if isinstance(value, bytes) else str(value)
-
-
-def _entry(content: dict[str, Any], key: str, kind: type, path: str, file: str) -> Any:
-    value = content.get(key)
-    if not isinstance(value, kind):
-        raise UserError(f"{path}: expected {key!r} in {file}, a {kind.__name__}: is it damaged?")
-    return value

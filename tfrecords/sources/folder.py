@@ -12,11 +12,11 @@ from tfrecords.common.paths import is_remote, load_gfile, read_bytes, read_whole
 from tfrecords.pictures.images import smaller_side
 from tfrecords.pictures.kinds import HEAD_BYTES, kind_by_ending
 from tfrecords.pictures.source import FileReader, Source, SourceFile
-from tfrecords.sources.listing import PictureFiles, is_hidden, make_source, why_left_out
+from tfrecords.sources.listing import PictureFiles, is_hidden, make_source, why_skipped
 
 _HEADER_BYTES = 2**18  # of a remote picture: most tell their size within these
 _REMOTE_THREADS = 32  # that ask for files at a time: each waits for its answer
-_TEXT_BYTES = 2**27  # of labels: of three million pictures
+_MOST_TEXT_BYTES = 2**27  # of labels: of three million pictures
 
 Found = tuple[str, int, int]  # path in the folder, bytes, time of the last change in ns
 
@@ -24,37 +24,30 @@ Found = tuple[str, int, int]  # path in the folder, bytes, time of the last chan
 def open_folder(folder: str, labels: str | None = None) -> Source:
     """Finds the pictures in a folder and its sub-folders, in order of their paths.
 
-    Hidden files and folders are left out, and files that neither are named like a picture
-    nor begin like one. Links are followed, but for those to a folder that they lie in.
+    Skips hidden files and folders, and files that neither are named like a picture
+    nor begin like one. Follows links, but for those to a folder that they lie in.
     Pictures of a kind that is not read here are rejected, and so is what is named like a
     picture but is no file (a dangling link, a folder that holds no picture, a pipe). The folder
-    is local or remote (`gs://…`). For `labels` see `labels.files.find_labels`.
+    is local or remote (`gs://…`). For `labels` see `labels.find_labels`.
 
     Raises UserError if there is no such folder, or no picture in it, or the labels do not fit.
     """
     remote = is_remote(folder)
     files = _list_remote(folder) if remote else list_folder(folder)
     whole = folder if remote else os.path.abspath(folder)  # so that "." has a name
-    return make_source(
-        folder,
-        whole.rstrip("/").split("/")[-1],
-        files,
-        labels,
-        functools.partial(_read_if_there, folder),
-        functools.partial(_open_for_size, folder, files.paths),
-    )
+    return make_source(folder, whole.rstrip("/").split("/")[-1], files, labels)
 
 
 def list_folder(folder: str) -> PictureFiles:
     """Lists a local folder's pictures, see `open_folder`. Raises UserError if it cannot."""
+    rejected: list[tuple[str, str]] = []
     try:
         status = os.stat(folder)
-        os.scandir(folder).close()
+        ancestors = frozenset([(status.st_dev, status.st_ino)])
+        found = sorted(_walk(folder, "", ancestors, rejected))
     except OSError as error:
         raise UserError(f"{folder}: cannot be listed: {error.strerror}") from error
-    rejected: list[tuple[str, str]] = []
-    ancestors = frozenset([(status.st_dev, status.st_ino)])
-    return _picture_files(folder, sorted(_walk(folder, "", ancestors, rejected)), rejected)
+    return _picture_files(folder, found, rejected)
 
 
 def _walk(
@@ -87,7 +80,7 @@ def _walk(
         elif is_dir:
             continue
         elif stat.S_ISREG(status.st_mode):
-            reason = why_left_out(path, functools.partial(_local_head, folder, path))
+            reason = why_skipped(path, functools.partial(_read_head, _join(folder, path)))
         else:  # pipes and devices are never opened
             reason = "no regular file" if named else None
         if reason:
@@ -96,26 +89,30 @@ def _walk(
             yield path, status.st_size, status.st_mtime_ns
 
 
+def _read_head(file: str) -> bytes:
+    with open(file, "rb", buffering=0) as opened:
+        return opened.read(HEAD_BYTES)
+
+
 def _list_remote(folder: str) -> PictureFiles:
     gfile = load_gfile()
     if not gfile.isdir(folder):
         raise UserError(f"source: expected a folder, got {folder!r}: no such folder")
     root = folder.rstrip("/")
-    files = []
-    for directory, _, names in gfile.walk(root):
-        relative = directory[len(root) :].strip("/")
-        found = (f"{relative}/{name}" if relative else name for name in names)
-        files += [path for path in found if not is_hidden(path)]
-    files.sort()
+    files = [
+        f"{directory.rstrip('/')}/{name}"[len(root) :].lstrip("/")
+        for directory, _, names in gfile.walk(root)
+        for name in names
+    ]
 
     def look(path: str) -> tuple[str | None, Found]:
         file = _join(folder, path)
-        why = why_left_out(path, lambda: read_bytes(file, HEAD_BYTES))
+        why = why_skipped(path, lambda: read_bytes(file, HEAD_BYTES))
         status = gfile.stat(file) if why == "" else None
         return why, (path, status.length, status.mtime_nsec) if status else (path, 0, 0)
 
     with concurrent.futures.ThreadPoolExecutor(_REMOTE_THREADS) as threads:
-        looks = list(threads.map(look, files))
+        looks = list(threads.map(look, sorted(path for path in files if not is_hidden(path))))
     rejected = [(path, why) for why, (path, _, _) in looks if why]
     return _picture_files(folder, [found for why, found in looks if why == ""], rejected)
 
@@ -124,19 +121,24 @@ def _picture_files(
     folder: str, found: list[Found], rejected: list[tuple[str, str]]
 ) -> PictureFiles:
     paths = [path for path, _, _ in found]
-    identity = [SourceFile(_join(folder, path), size, time) for path, size, time in found]
     return PictureFiles(
-        paths, identity, sorted(rejected), functools.partial(_open_reader, folder, paths)
+        paths,
+        [SourceFile(_join(folder, path), size, time) for path, size, time in found],
+        sorted(rejected),
+        functools.partial(_open_reader, folder, paths),
+        functools.partial(_read_text, folder),
+        functools.partial(_open_for_size, folder, paths),
     )
-
-
-def _local_head(folder: str, path: str) -> bytes:
-    with open(os.path.join(folder, path), "rb", buffering=0) as file:
-        return file.read(HEAD_BYTES)
 
 
 def _open_reader(folder: str, paths: list[str]) -> FileReader:
     return lambda index: read_whole(_join(folder, paths[index]), MOST_PICTURE_BYTES)
+
+
+def _read_text(folder: str, path: str) -> bytes | None:
+    file = _join(folder, path)
+    there = load_gfile().exists(file) if is_remote(folder) else os.path.isfile(file)
+    return read_whole(file, _MOST_TEXT_BYTES) if there else None
 
 
 def _open_for_size(folder: str, paths: list[str]) -> Callable[[int], bytes | str]:
@@ -152,12 +154,6 @@ def _open_for_size(folder: str, paths: list[str]) -> Callable[[int], bytes | str
         return head
 
     return read
-
-
-def _read_if_there(folder: str, path: str) -> bytes | None:
-    file = _join(folder, path)
-    there = load_gfile().exists(file) if is_remote(folder) else os.path.isfile(file)
-    return read_whole(file, _TEXT_BYTES) if there else None
 
 
 def _join(folder: str, path: str) -> str:

@@ -21,11 +21,10 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.limits import check_expansion, picture_too_large
 from tfrecords.common.paths import check_regular_file, read_whole
 from tfrecords.common.text import printable
-from tfrecords.pickles.npy import parse_npy
+from tfrecords.pickles.arrays import parse_npy
 from tfrecords.pictures.source import OneHot, Reader, Source, one_hot
-from tfrecords.sources.parts import file_identity, user_error_on, with_own_labels
+from tfrecords.sources.single_file import file_identity, user_error_on, with_own_labels
 
-ENDINGS = (".h5", ".hdf5")
 _MOST_CLASSES = 2**20
 _MOST_LABEL_BYTES = 2**29
 
@@ -43,14 +42,13 @@ def open_hdf5(file: str, labels: str | None = None) -> Source:
     """
     identity = [file_identity(file)]
     rows = None
-    # Damaged files raise all sorts.
-    with _open(file) as archive, user_error_on(_unreadable(file), Exception):
+    with _open(file) as archive, _error_on(file):
         dataset = _find_largest(archive, file)
         name, num_pictures, side = dataset.name, dataset.shape[0], dataset.shape[2]
         if labels is None:
             array, label_file = _find_labels(archive, file)
             identity += [file_identity(label_file)] if label_file else []
-            rows = None if array is None else _check_labels(array, num_pictures, file)
+            rows = None if array is None else _check_labels(array, num_pictures)
     source = Source(
         name=os.path.splitext(os.path.basename(file))[0],
         description=f"hdf5:{file}",
@@ -61,21 +59,34 @@ def open_hdf5(file: str, labels: str | None = None) -> Source:
         sample_sides=lambda: [side],
         labels=rows,
     )
-    return with_own_labels(source, labels, f"hdf5:{file}")
+    return with_own_labels(source, labels)
+
+
+def _open(file: str) -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise UserError("hdf5: h5py is not installed: pip install h5py") from error
+    check_regular_file(file)
+    with _error_on(file):
+        return h5py.File(file, "r")
+
+
+def _error_on(file: str) -> Any:
+    return user_error_on(f"{file}: cannot be read as an HDF5 file")
 
 
 def _open_dataset(file: str, name: str) -> Reader:
     dataset = _open(file)[name]
-    looked_at: set[tuple[int, ...]] = set()  # of the last picture, which the next may share
+    checked: set[tuple[int, ...]] = set()  # blocks of the last picture, which the next may share
 
     def read(index: int) -> np.ndarray:
-        # As above.
-        with user_error_on(f"{file}: picture {index} cannot be read", Exception):
+        nonlocal checked
+        with user_error_on(f"{file}: picture {index} cannot be read"):
             blocks = {*_blocks_of(dataset, index)}
-            for offset in blocks - looked_at:
+            for offset in blocks - checked:
                 _check_block(dataset, offset)
-            looked_at.clear()
-            looked_at.update(blocks)
+            checked = blocks
             picture = dataset[index]
         return picture[0] if len(picture) == 1 else np.ascontiguousarray(picture.transpose(1, 2, 0))
 
@@ -91,20 +102,16 @@ def _blocks_of(dataset: Any, index: int) -> Iterator[tuple[int, ...]]:
 
 
 def _check_block(dataset: Any, offset: tuple[int, ...]) -> None:
-    """Unpacks a block as far as its declared size: HDF5 unpacks all that there is.
-
-    Raises ValueError if there is more.
-    """
+    """Raises ValueError if a block unpacks to more than its size: HDF5 unpacks all of it."""
     kinds = _filters(dataset)
     stored = dataset.id.get_chunk_info_by_coord(offset)
     if _GZIP not in kinds or stored.byte_offset is None:
         return
-    block = math.prod(dataset.chunks) * dataset.dtype.itemsize
+    most = math.prod(dataset.chunks) * dataset.dtype.itemsize + _CHECKSUM_BYTES
     skipped, packed = dataset.id.read_direct_chunk(offset)
-    if not skipped & 1 << kinds.index(_GZIP):
-        unpacked = zlib.decompressobj().decompress(packed, block + _CHECKSUM_BYTES + 1)
-        if len(unpacked) > block + _CHECKSUM_BYTES:
-            raise ValueError(f"a block unpacks to more than its {block:,} bytes")
+    is_packed = not skipped & 1 << kinds.index(_GZIP)
+    if is_packed and len(zlib.decompressobj().decompress(packed, most + 1)) > most:
+        raise ValueError(f"a block unpacks to more than {most:,} bytes")
 
 
 def _filters(dataset: Any) -> list[int]:
@@ -112,76 +119,55 @@ def _filters(dataset: Any) -> list[int]:
     return [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
 
 
-def _open(file: str) -> Any:
-    try:
-        import h5py
-    except ImportError as error:
-        raise UserError("hdf5: h5py is not installed: pip install h5py") from error
-    check_regular_file(file)
-    with user_error_on(_unreadable(file), Exception):  # as above
-        return h5py.File(file, "r")
-
-
-def _unreadable(file: str) -> str:
-    return f"{file}: cannot be read as an HDF5 file"
-
-
 def _find_largest(archive: Any, file: str) -> Any:
-    found = {}
-    for key in archive:
-        match = re.fullmatch(r"data(\d{1,4})x\1", key)
-        if match:
-            found[int(match[1])] = key
-    if not found:
+    matches = (re.fullmatch(r"data(\d{1,4})x\1", key) for key in archive)
+    side = max((int(match[1]) for match in matches if match), default=None)
+    if side is None:
         words = ", ".join(map(printable, itertools.islice(archive, 10))) or "none"
-        raise UserError(f"{file}: expected datasets data4x4, data8x8, …, found {words:.300}")
-    side = max(found)
-    dataset = _own_dataset(archive, found[side], file)
+        raise ValueError(f"expected datasets data4x4, data8x8, …, found {words}")
+    dataset = _own_dataset(archive, f"data{side}x{side}", file)
     shape = dataset.shape
     if dataset.dtype != np.uint8 or shape[1:] not in ((1, side, side), (3, side, side)):
-        raise UserError(
-            f"{file}: expected data{side}x{side} to be uint8 (pictures, 1 or 3, {side}, {side}), "
+        raise ValueError(
+            f"expected data{side}x{side} to be uint8 (pictures, 1 or 3, {side}, {side}), "
             f"got {dataset.dtype} {shape}"
         )
     if not shape[0]:
-        raise UserError(f"{file}: expected pictures, found none")
+        raise ValueError("expected pictures, found none")
     return dataset
 
 
 def _own_dataset(archive: Any, key: str, file: str) -> Any:
     """Returns a dataset whose values lie in this file, packed in a way that is known.
 
-    An HDF5 file may take values from any other file that its reader can open. Raises UserError
+    An HDF5 file may take values from any other file that its reader can open. Raises ValueError
     for those, and for sizes that make no sense.
     """
     import h5py
 
     if not isinstance(archive.get(key, getlink=True), h5py.HardLink):
-        raise UserError(f"{file}: expected {key} in the file itself, it is a link: refused")
+        raise ValueError(f"expected {key} in the file itself, it is a link: refused")
     dataset = archive[key]
     if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
-        raise UserError(f"{file}: expected {key} to be a dataset, it is something else")
+        raise ValueError(f"expected {key} to be a dataset, it is something else")
     if dataset.is_virtual or dataset.id.get_create_plist().get_external_count():
-        raise UserError(
-            f"{file}: expected the values of {key} in the file itself, they are in others: refused"
-        )
+        raise ValueError(f"expected the values of {key} in this file, they are in others: refused")
     filters = _filters(dataset)
     if not _FILTERS.issuperset(filters) or len({*filters}) < len(filters):
-        raise UserError(f"{file}: {key} is packed in a way that is not known here: refused")
+        raise ValueError(f"{key} is packed in a way that is not known here: refused")
     if dataset.dtype.kind not in "fiub":
-        raise UserError(f"{file}: expected numbers in {key}, got {dataset.dtype}")
+        raise ValueError(f"expected numbers in {key}, got {dataset.dtype}")
     size = math.prod(dataset.shape) * dataset.dtype.itemsize
     check_expansion(size, os.path.getsize(file), f"{file}: {key}")
-    block = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
-    if too_large := picture_too_large(block):
-        raise UserError(f"{file}: {key} is packed in blocks like {too_large}")
+    if too_large := picture_too_large(math.prod(dataset.chunks or ()) * dataset.dtype.itemsize):
+        raise ValueError(f"{key} is packed in blocks like {too_large}")
     sides = zip(dataset.shape, dataset.chunks or dataset.shape, strict=True)
     blocks = [-(-side // step) for side, step in sides if step]
     count = math.prod(blocks[1:] if len(blocks) == 4 else blocks)
     if count > _MOST_BLOCKS:
-        raise UserError(f"{file}: expected {key} in few blocks, got {count:,}: refused")
+        raise ValueError(f"expected {key} in few blocks, got {count:,}: refused")
     if dataset.size and not dataset.id.get_storage_size():
-        raise UserError(f"{file}: expected values in {key}, none were ever written")
+        raise ValueError(f"expected values in {key}, none were ever written")
     return dataset
 
 
@@ -189,32 +175,30 @@ def _find_labels(archive: Any, file: str) -> tuple[np.ndarray | None, str | None
     """Returns the labels, and the file they are from when it is another."""
     if "labels" in archive:
         labels = _own_dataset(archive, "labels", file)
-        if labels.chunks:
-            for index in range(0, len(labels), labels.chunks[0]):
-                for offset in _blocks_of(labels, index):
-                    _check_block(labels, offset)
+        for index in range(0, len(labels), labels.chunks[0]) if labels.chunks else ():
+            for offset in _blocks_of(labels, index):
+                _check_block(labels, offset)
         return np.asarray(labels), None
     stem = os.path.splitext(file)[0]
     for label_file in (f"{stem}-labels.npy", f"{stem}.labels"):
         if os.path.isfile(label_file):
-            with user_error_on(f"{label_file}: cannot be read as a NumPy file", ValueError):
+            with user_error_on(f"{label_file}: cannot be read as a NumPy file"):
                 return parse_npy(read_whole(label_file, _MOST_LABEL_BYTES)), label_file
     return None, None
 
 
-def _check_labels(labels: np.ndarray, num_pictures: int, file: str) -> OneHot | np.ndarray:
+def _check_labels(labels: np.ndarray, num_pictures: int) -> OneHot | np.ndarray:
     """Returns float32 rows."""
-    whole = np.issubdtype(labels.dtype, np.integer)
-    flat = labels.ndim == 1 and len(labels) == num_pictures and whole
-    if flat and labels.min() >= 0 and labels.max() < _MOST_CLASSES:
+    are_classes = labels.dtype.kind in "iu" and labels.shape == (num_pictures,)
+    if are_classes and 0 <= labels.min() <= labels.max() < _MOST_CLASSES:
         return one_hot(labels.astype(np.int64), int(labels.max()) + 1)
-    number = whole or np.issubdtype(labels.dtype, np.floating)
-    if labels.ndim != 2 or len(labels) != num_pictures or not labels.shape[1] or not number:
-        raise UserError(
-            f"{file}: expected labels for {num_pictures} pictures, a row of numbers or a class "
-            f"each, got {labels.dtype} {labels.shape}"
+    are_rows = labels.ndim == 2 and len(labels) == num_pictures and labels.shape[1]
+    if not are_rows or labels.dtype.kind not in "iuf":
+        raise ValueError(
+            f"expected labels for {num_pictures} pictures, a row of numbers or a class each, got "
+            f"{labels.dtype} {labels.shape}"
         )
-    labels = labels.astype(np.float32)
-    if not np.isfinite(labels).all():
-        raise UserError(f"{file}: expected labels of finite numbers, got others")
-    return labels
+    rows = labels.astype(np.float32)
+    if not np.isfinite(rows).all():
+        raise ValueError("expected labels of finite numbers, got others")
+    return rows

@@ -1,28 +1,24 @@
 """MNIST, Fashion-MNIST and their like as IDX files, and three of their digits as colors."""
 
 import functools
-import gzip
 import math
 import os
 import re
-import zlib
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.limits import check_expansion
-from tfrecords.common.paths import check_regular_file
+from tfrecords.common.paths import read_bytes
 from tfrecords.pictures.images import MAX_PIXELS
 from tfrecords.pictures.source import Reader, Source, one_hot
-from tfrecords.sources import parts
+from tfrecords.sources import single_file
 
 # Sensible for a few hours of training; the published dataset has 1,000,000.
 _DEFAULT_RGB_PICTURES = "200000"
 
 _RGB_SEED = 123
-_BLOCK_BYTES = 2**20
 _PADDING = 2  # pixels on each side, so that 28 px become 32, as in the published dataset
 _IMAGES_MAGIC, _LABELS_MAGIC = 2051, 2049
 _FASHION_NAMES = (
@@ -43,15 +39,16 @@ def open_mnist(folder_and_split: str, labels: str | None = None) -> Source:
     they have the names of Fashion-MNIST where the folder's path holds the word `fashion`. Raises
     UserError if the files are missing or damaged.
     """
-    folder, split = parts.split_option(folder_and_split, ("train", "test"))
+    folder, split = single_file.split_option(folder_and_split, ("train", "test"))
+    whole = os.path.abspath(folder)
     images = _only_file(folder, split, "images", 3)
     shape, open_pictures = _open_images(images)
     source = Source(
-        name=f"{os.path.basename(os.path.abspath(folder))}-{split}",
+        name=f"{os.path.basename(whole)}-{split}",
         description=f"mnist:{folder}:{split}",
         num_pictures=shape[0],
         open=open_pictures,
-        identity=["mnist", parts.file_identity(images)],
+        identity=["mnist", single_file.file_identity(images)],
         picture_name=lambda index: f"{images} picture {index}",
         sample_sides=lambda: [min(shape[1:]) + 2 * _PADDING],
     )
@@ -59,20 +56,20 @@ def open_mnist(folder_and_split: str, labels: str | None = None) -> Source:
         file = _only_file(folder, split, "labels", 1)
         classes = _read_labels(file, shape[0])
         num_classes = max(10, int(classes.max(initial=0)) + 1)
-        fashion = "fashion" in os.path.abspath(folder).lower() and num_classes == 10
+        fashion = "fashion" in whole.lower() and num_classes == 10
         source = replace(
             source,
-            identity=[*source.identity, parts.file_identity(file)],
+            identity=[*source.identity, single_file.file_identity(file)],
             labels=one_hot(classes, num_classes),
             label_names=_FASHION_NAMES if fashion else tuple(map(str, range(num_classes))),
         )
-    return parts.with_own_labels(source, labels, f"mnist:{folder}")
+    return single_file.with_own_labels(source, labels)
 
 
 def open_mnist_rgb(folder_and_count: str, labels: str | None = None) -> Source:
     """Opens `FOLDER[:COUNT]`: pictures of three random digits, in red, green and blue.
 
-    Which digits picture i is made of depends on i alone, so that more pictures begin with the
+    Which digits picture i is made of depends on i alone, so that more pictures start with the
     same ones. The count is 200,000 when absent; the published one is 1,000,000. There are no
     labels. Raises UserError as `open_mnist` does.
     """
@@ -83,9 +80,8 @@ def open_mnist_rgb(folder_and_count: str, labels: str | None = None) -> Source:
         raise UserError(
             f"mnist_rgb: expected a number of pictures, below 10^9 and 1 or more, got {count:.40}"
         )
-    parts.check_own_labels(labels, "mnist_rgb")
     digits = open_mnist(folder, "none")
-    return replace(
+    source = replace(
         digits,
         name=f"{os.path.basename(os.path.abspath(folder))}-rgb",
         description=f"mnist_rgb:{folder}:{count}",
@@ -94,6 +90,7 @@ def open_mnist_rgb(folder_and_count: str, labels: str | None = None) -> Source:
         identity=["mnist_rgb", int(count), _RGB_SEED, *digits.identity],
         picture_name=lambda index: f"mnist_rgb:{folder} picture {index}",
     )
+    return single_file.with_own_labels(source, labels)
 
 
 def choose_digits(index: int, num_digits: int) -> np.ndarray:
@@ -103,26 +100,19 @@ def choose_digits(index: int, num_digits: int) -> np.ndarray:
 
 def _open_three_digits(open_digits: Callable[[], Reader], num_digits: int) -> Reader:
     read = open_digits()
-
-    def read_three(index: int) -> np.ndarray:
-        return np.stack([read(int(one)) for one in choose_digits(index, num_digits)], axis=-1)
-
-    return read_three
+    return lambda index: np.stack([*map(read, choose_digits(index, num_digits))], axis=-1)
 
 
 def _find(folder: str, split: str, what: str, dims: int) -> list[str]:
     split = "train" if split == "train" else "(t10k|test)"
     pattern = re.compile(rf"(.*[-_.])?{split}[-_]{what}[-.]idx{dims}-ubyte(\.gz)?", re.IGNORECASE)
     try:
-        found = sorted(file for file in os.listdir(folder) if pattern.fullmatch(file))
+        found = {file for file in os.listdir(folder) if pattern.fullmatch(file)}
     except OSError:
         return []
     # Who unpacked the files mostly has both.
-    return [
-        os.path.join(folder, file)
-        for file in found
-        if file.removesuffix(".gz") not in found or not file.endswith(".gz")
-    ]
+    packed = {f"{file}.gz" for file in found}
+    return [os.path.join(folder, file) for file in sorted(found - packed)]
 
 
 def _only_file(folder: str, split: str, what: str, dims: int) -> str:
@@ -137,45 +127,28 @@ def _only_file(folder: str, split: str, what: str, dims: int) -> str:
 
 def _open_images(path: str) -> tuple[list[int], Callable[[], Reader]]:
     """Returns the shape, (pictures, height, width), and a `Source.open`."""
-    header = _read(path, 16)
+    raw = single_file.unpack(path)
+    header = read_bytes(str(raw), 16)
     magic, *shape = (int.from_bytes(header[at : at + 4]) for at in (0, 4, 8, 12))
-    num_bytes = 16 + math.prod(shape)
-    good = len(header) == 16 and magic == _IMAGES_MAGIC and 0 not in shape
-    if not good or math.prod(shape[1:]) > MAX_PIXELS:
+    if magic != _IMAGES_MAGIC or 0 in shape or math.prod(shape[1:]) > MAX_PIXELS:
         raise UserError(f"{path}: expected an IDX file of pictures: is it damaged?")
-    raw: str | parts.TemporaryPath = path
-    if path.endswith(".gz"):
-        check_expansion(num_bytes, os.path.getsize(path), path)
-        on_error = parts.user_error_on(
-            f"{path}: cannot be read", EOFError, zlib.error, gzip.BadGzipFile
-        )
-        with parts.new_temporary_file() as (file, raw), gzip.open(path) as packed, on_error:
-            left = num_bytes + 1  # what is more is enough to tell
-            while left and (block := packed.read(min(left, _BLOCK_BYTES))):
-                file.write(block)
-                left -= len(block)
-    if os.path.getsize(raw) != num_bytes:
+    num_bytes = os.path.getsize(raw) - 16
+    if num_bytes != math.prod(shape):
         raise UserError(
-            f"{path}: expected {shape[0]} pictures of {shape[1]}x{shape[2]}, got "
-            f"{os.path.getsize(raw) - 16} bytes: is it damaged?"
+            f"{path}: expected {shape[0]} pictures of {shape[1]}x{shape[2]}, got {num_bytes} "
+            "bytes: is it damaged?"
         )
-    return shape, functools.partial(parts.open_arrays, raw, tuple(shape), path, 16, _PADDING)
+    return shape, functools.partial(single_file.open_raw, raw, tuple(shape), path, 16, _PADDING)
 
 
 def _read_labels(path: str, num_pictures: int) -> np.ndarray:
-    data = _read(path, 8 + num_pictures + 1)
+    raw = single_file.unpack(path)  # a copy lives as long as this
+    data = read_bytes(str(raw), 8 + num_pictures + 1)
+    magic, count = (int.from_bytes(data[at : at + 4]) for at in (0, 4))
     classes = np.frombuffer(data[8:], np.uint8)
-    count = int.from_bytes(data[4:8])
-    if int.from_bytes(data[:4]) != _LABELS_MAGIC or not count == len(classes) == num_pictures:
+    if magic != _LABELS_MAGIC or not count == len(classes) == num_pictures:
         raise UserError(
             f"{path}: expected an IDX file of {num_pictures} labels, got {len(classes)}: "
             "is it damaged?"
         )
     return classes
-
-
-def _read(path: str, size: int) -> bytes:
-    check_regular_file(path)
-    on_error = parts.user_error_on(f"{path}: cannot be read", OSError, EOFError, zlib.error)
-    with on_error, gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
-        return file.read(size)

@@ -1,7 +1,7 @@
 """Picture files in a folder or an archive, and the source that they make."""
 
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from tfrecords.common.text import printable
 from tfrecords.pictures.images import smaller_side
 from tfrecords.pictures.kinds import KINDS, find_kind
 from tfrecords.pictures.source import FileReader, Source
-from tfrecords.sources.labels.files import find_labels
+from tfrecords.sources.labels import find_labels
 
 _SAMPLED_PICTURES = 1000
 
@@ -24,35 +24,29 @@ class PictureFiles:
     identity: list[Any]  # see `Source`
     rejected: list[tuple[str, str]]  # path and reason: named like pictures, or of kinds not read
     open: Callable[[], FileReader]
+    read_text: Callable[[str], bytes | None]  # gives what another file in it holds, by its path
+    # Gives a reader of as much of a picture as tells its size, or its path; None reads all of it.
+    open_for_size: Callable[[], Callable[[int], bytes | str]] | None = None
 
 
-def make_source(
-    where: str,
-    name: str,
-    files: PictureFiles,
-    labels: str | None,
-    read_text: Callable[[str], bytes | None],
-    open_for_size: Callable[[], Callable[[int], bytes | str]] | None = None,
-) -> Source:
+def make_source(where: str, name: str, files: PictureFiles, labels: str | None) -> Source:
     """Returns the source of the files in a folder or an archive, `where` as the user gave it.
 
-    For `labels` and `read_text` see `find_labels`. `open_for_size` gives a reader of as much of a
-    picture as tells its size, or its path; None reads all of it.
-
-    Raises UserError if there are no pictures, or the labels do not fit.
+    For `labels` see `find_labels`. Raises UserError if there are no pictures, or the labels do
+    not fit.
     """
     paths, root = files.paths, where.rstrip("/")
     if not paths:
         known = ", ".join(kind.name for kind in KINDS if kind.is_read())
-        why = "; left out: {}: {}".format(*files.rejected[0]) if files.rejected else ""
+        why = "; skipped: {}: {}".format(*files.rejected[0]) if files.rejected else ""
         raise UserError(f"{where}: expected pictures ({known}), found none in it{why}")
-    found = find_labels(labels, paths, where, [path for path, _ in files.rejected], read_text)
+    found = find_labels(labels, paths, where, [path for path, _ in files.rejected], files.read_text)
 
     def picture_name(index: int) -> str:
         return printable(f"{root}/{paths[index]}")
 
-    def find_sides() -> Sequence[int]:
-        return sample_sides(len(paths), (open_for_size or files.open)(), picture_name, where)
+    def find_sides() -> list[int]:
+        return sample_sides(len(paths), (files.open_for_size or files.open)(), picture_name, where)
 
     return Source(
         name=name or "pictures",
@@ -78,8 +72,8 @@ def sample_sides(
 ) -> list[int]:
     """Returns the smaller sides, in pixels, of up to 1000 pictures spread over all.
 
-    Pictures that cannot be read are left out: the conversion rejects them later. Raises UserError
-    if none can be read. `read` gives what `smaller_side` takes.
+    Skips pictures that cannot be read: the conversion rejects them later. Raises UserError if none
+    can be read. `read` gives what `smaller_side` takes.
     """
     sides, first_error = [], None
     for index in range(0, num_pictures, max(1, -(-num_pictures // _SAMPLED_PICTURES))):
@@ -92,7 +86,7 @@ def sample_sides(
     return sides
 
 
-def why_left_out(path: str, read_head: Callable[[], bytes], size: int = 0) -> str | None:
+def why_skipped(path: str, read_head: Callable[[], bytes], size: int = 0) -> str | None:
     """Returns "" for a picture, why it is rejected, or None for a file that is no picture.
 
     `read_head` reads the first `HEAD_BYTES`. It is called where the path's ending does not tell.
@@ -110,5 +104,5 @@ def why_left_out(path: str, read_head: Callable[[], bytes], size: int = 0) -> st
 
 def is_hidden(path: str) -> bool:
     """True if a name on the path starts with a dot, or is `__MACOSX`, which macOS adds to zips."""
-    parts = posixpath.normpath(path).split("/")
-    return any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in parts)
+    names = posixpath.normpath(path).split("/")
+    return any(name == "__MACOSX" or (name.startswith(".") and name != "..") for name in names)

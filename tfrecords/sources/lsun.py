@@ -18,7 +18,12 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.paths import check_regular_file
 from tfrecords.pictures.source import Source
 from tfrecords.sources.listing import sample_sides
-from tfrecords.sources.parts import check_own_labels, file_identity, open_parts, user_error_on
+from tfrecords.sources.single_file import (
+    file_identity,
+    open_encoded,
+    user_error_on,
+    with_own_labels,
+)
 
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
 _HEADER_BYTES = 16  # of a page: number, padding, flags, and the ends of its two parts
@@ -37,23 +42,23 @@ def open_lsun(folder: str, labels: str | None = None) -> Source:
     A file that is a database will do, too. There are no labels. Raises UserError if the database
     is missing, damaged or empty.
     """
-    check_own_labels(labels, "lsun")
     file = folder if os.path.isfile(folder) else os.path.join(folder, "data.mdb")
     name = f"lsun:{folder}"
     identity = file_identity(file)
     check_regular_file(file)
-    with user_error_on(f"{name}: cannot be read as an LMDB database", _DamagedError, OSError):
+    with user_error_on(f"{name}: cannot be read as an LMDB database"):
         places = np.fromiter(_find_values(file), np.dtype((np.int64, 2)))
-    if places[:, 1].sum(dtype=np.float64) > os.path.getsize(file):
+    starts, sizes = places.T.copy()
+    if sizes.sum(dtype=np.float64) > os.path.getsize(file):
         raise UserError(f"{name}: expected pictures of their own places, got some that share")
     if not len(places):
         raise UserError(f"{name}: expected pictures, found none")
-    pictures = functools.partial(open_parts, file, places[:, 0].copy(), places[:, 1].copy(), name)
+    pictures = functools.partial(open_encoded, file, starts, sizes, name)
 
     def picture_name(index: int) -> str:
         return f"{name} picture {index}"
 
-    return Source(
+    source = Source(
         name=os.path.basename(os.path.abspath(folder)).removesuffix("_lmdb"),
         description=name,
         num_pictures=len(places),
@@ -63,47 +68,36 @@ def open_lsun(folder: str, labels: str | None = None) -> Source:
         opens_fast=True,
         sample_sides=lambda: sample_sides(len(places), pictures(), picture_name, folder),
     )
-
-
-class _DamagedError(Exception):
-    pass
+    return with_own_labels(source, labels)
 
 
 def _find_values(path: str) -> Iterator[tuple[int, int]]:
-    """Gives each value's start in the file and its size, in bytes, in order of the keys."""
-    with open(path, "rb") as file:
-        try:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except ValueError:
-            raise _DamagedError("the file is empty") from None
-        with data:
-            try:
-                yield from _walk(data)
-            except (struct.error, IndexError) as error:
-                raise _DamagedError("it is cut, or points where nothing is") from error
+    """Gives each value's start in the file and its size, in bytes, in order of the keys.
 
-
-def _walk(data: mmap.mmap) -> Iterator[tuple[int, int]]:
-    page_bytes, root = _read_meta(data)
-    todo = [] if root == _NO_PAGE else [root]
-    seen = set()
-    while todo:
-        number = todo.pop()
-        if number in seen:
-            raise _DamagedError("a page is used twice")
-        seen.add(number)
-        start = number * page_bytes
-        page = data[start : start + page_bytes]
-        flags, lower = struct.unpack_from("<HH", page, 10)
-        offsets = struct.unpack_from(f"<{max(0, lower - _HEADER_BYTES) // 2}H", page, _HEADER_BYTES)
-        if flags & _BRANCH:
-            below = (struct.unpack_from("<HHH", page, offset) for offset in offsets)
-            todo += reversed([low | middle << 16 | high << 32 for low, middle, high in below])
-        elif flags & _LEAF:
-            for offset in offsets:
-                yield _find_value(data, page, start, offset)
-        else:
-            raise _DamagedError("a page of an unknown kind")
+    Raises ValueError, or an error of struct, where the database is damaged.
+    """
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        page_bytes, root = _read_meta(data)
+        todo = [] if root == _NO_PAGE else [root]
+        seen = set()
+        while todo:
+            number = todo.pop()
+            if number in seen:
+                raise ValueError("a page is used twice")
+            seen.add(number)
+            start = number * page_bytes
+            page = data[start : start + page_bytes]
+            flags, lower = struct.unpack_from("<HH", page, 10)
+            count = max(0, lower - _HEADER_BYTES) // 2
+            offsets = struct.unpack_from(f"<{count}H", page, _HEADER_BYTES)
+            if flags & _BRANCH:
+                below = (struct.unpack_from("<HHH", page, offset) for offset in offsets)
+                todo += reversed([low | middle << 16 | high << 32 for low, middle, high in below])
+            elif flags & _LEAF:
+                for offset in offsets:
+                    yield _find_value(data, page, start, offset)
+            else:
+                raise ValueError("a page of an unknown kind")
 
 
 def _find_value(data: mmap.mmap, page: bytes, start: int, offset: int) -> tuple[int, int]:
@@ -113,11 +107,11 @@ def _find_value(data: mmap.mmap, page: bytes, start: int, offset: int) -> tuple[
         (number,) = struct.unpack_from("<Q", page, place)
         start, place = number * len(page), _HEADER_BYTES
         if not struct.unpack_from("<H", data[start : start + _HEADER_BYTES], 10)[0] & _LONG:
-            raise _DamagedError("a long value is not where it should be")
+            raise ValueError("a long value is not where it should be")
     elif flags or place + size > len(page):
-        raise _DamagedError("a value of an unknown kind")
+        raise ValueError("a value of an unknown kind")
     if start + place + size > len(data):
-        raise _DamagedError("a value ends after the file")
+        raise ValueError("a value ends after the file")
     return start + place, size
 
 
@@ -131,9 +125,9 @@ def _read_meta(data: mmap.mmap) -> tuple[int, int]:
         magic, version, page_bytes = struct.unpack_from("<II16xI", meta, _HEADER_BYTES)
         root, change = struct.unpack_from("<112xQ8xQ", meta, _HEADER_BYTES)
         if not flags & _META or magic != _MAGIC or version != _VERSION:
-            raise _DamagedError("no LMDB database of version 1, of a 64-bit machine")
+            raise ValueError("no LMDB database of version 1, of a 64-bit machine")
         if page_bytes not in (2**power for power in range(9, 17)):
-            raise _DamagedError(f"pages of {page_bytes} bytes")
+            raise ValueError(f"pages of {page_bytes} bytes")
         roots.append((change, root))
     # Of two with the same change the first counts.
     return page_bytes, max(roots, key=lambda one: one[0])[1]

@@ -17,9 +17,9 @@ import numpy as np
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import check_expansion
-from tfrecords.common.paths import check_regular_file
+from tfrecords.common.paths import open_file
 from tfrecords.pictures.source import Source, one_hot
-from tfrecords.sources import parts
+from tfrecords.sources import single_file
 
 _BLOCK = 1000  # pictures
 
@@ -40,42 +40,37 @@ def open_svhn(path_and_split: str, labels: str | None = None) -> Source:
     to a temporary file, which processes share. The labels are the digits. Raises UserError if the
     file is missing, damaged or another.
     """
-    file, split = parts.split_option(path_and_split, ("train", "test", "extra"))
+    file, split = single_file.split_option(path_and_split, ("train", "test", "extra"))
     if os.path.isdir(file):
         file = os.path.join(file, f"{split}_32x32.mat")
-    identity = parts.file_identity(file)
+    identity = single_file.file_identity(file)
     pictures, digits = _load(file)
-    with parts.new_temporary_file() as (spool, temporary):
+    with single_file.new_temporary_file() as (write, temporary):
         for start in range(0, len(digits), _BLOCK):
             block = pictures[..., start : start + _BLOCK].transpose(3, 2, 0, 1)
-            spool.write(np.ascontiguousarray(block).data)
+            write(np.ascontiguousarray(block).data)
     shape = (len(digits), 3, *pictures.shape[:2])
     source = Source(
         name=f"svhn-{os.path.basename(file).split('.')[0]}",
         description=f"svhn:{file}",
         num_pictures=len(digits),
-        open=functools.partial(parts.open_arrays, temporary, shape, file),
+        open=functools.partial(single_file.open_raw, temporary, shape, file),
         identity=["svhn", identity],
         picture_name=lambda index: f"{file} picture {index}",
         sample_sides=lambda: [min(shape[2:])],
         labels=one_hot(digits, 10),
         label_names=tuple("0123456789"),
     )
-    return parts.with_own_labels(source, labels, f"svhn:{file}")
+    return single_file.with_own_labels(source, labels)
 
 
 def _load(file: str) -> tuple[np.ndarray, np.ndarray]:
     """Returns the pictures, (height, width, 3, pictures) uint8, and the digits, 0 to 9."""
-    check_regular_file(file)
-    errors = (OSError, ValueError, struct.error, zlib.error)
-    on_error = parts.user_error_on(f"{file}: cannot be read as a MATLAB file", *errors)
-    with on_error, open(file, "rb") as opened:
+    with open_file(file) as opened:
         content = read_arrays(opened, os.path.getsize(file), file, ("X", "y"))
-    pictures, digits = content.get("X"), content.get("y")
+    pictures, digits = (content.get(name, np.empty(0)) for name in ("X", "y"))
     if not (
-        pictures is not None
-        and digits is not None
-        and pictures.dtype == np.uint8
+        pictures.dtype == np.uint8
         and pictures.ndim == 4
         and pictures.shape[2] == 3
         and digits.size == pictures.shape[3] > 0
@@ -108,10 +103,7 @@ def read_arrays(
         data = file.read(num_bytes)
         if kind == _COMPRESSED:
             unpacker = zlib.decompressobj()
-            head = unpacker.decompress(data, 8)
-            if len(head) < 8:
-                raise ValueError("it ends early")
-            kind, num_bytes = struct.unpack("<II", head)
+            kind, num_bytes = struct.unpack("<II", unpacker.decompress(data, 8))
             unpacked += num_bytes
             check_expansion(unpacked, size, path)
             data = unpacker.decompress(unpacker.unconsumed_tail, max(1, num_bytes))
@@ -131,11 +123,10 @@ def _read_matrix(data: bytes, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         return {}
     if len(flags) < 4 or len(sizes) % 4 or len(sizes) > 4 * _MOST_DIMENSIONS:
         raise ValueError(f"{name} has no shape")
-    if flags[0] not in _CLASSES or flags[1] & 8:
-        raise ValueError(f"expected numbers in {name}")
     shape = struct.unpack(f"<{len(sizes) // 4}i", sizes)
     kind, values = next(elements)
-    if kind not in _NUMBERS or min(shape, default=0) < 0:
+    known = flags[0] in _CLASSES and not flags[1] & 8 and kind in _NUMBERS
+    if not known or min(shape, default=0) < 0:
         raise ValueError(f"expected numbers in {name}")
     stored = np.dtype(_NUMBERS[kind])
     if len(values) != math.prod(shape) * stored.itemsize:
@@ -145,18 +136,16 @@ def _read_matrix(data: bytes, names: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, memoryview]]:
-    """Gives the kind and bytes of each element; raises ValueError where they end early."""
+    """Gives the kind and bytes of each element; raises ValueError or struct.error at the end."""
     view, at = memoryview(data), 0
     while True:
-        if at + 8 > len(data):
-            raise ValueError("it ends early")
         kind, size = struct.unpack_from("<II", data, at)
-        begin = at + 8
-        at = begin + -(-size // 8) * 8
+        start = at + 8
+        at = start + -(-size // 8) * 8
         if kind >> 16:  # of four bytes at most, within the tag
-            kind, size, begin, at = kind & 0xFFFF, kind >> 16, begin - 4, begin
+            kind, size, start, at = kind & 0xFFFF, kind >> 16, start - 4, start
             if size > 4:
                 raise ValueError("a small element that is none")
-        if begin + size > len(data):
+        if start + size > len(data):
             raise ValueError("it ends early")
-        yield kind, view[begin : begin + size]
+        yield kind, view[start : start + size]

@@ -1,8 +1,7 @@
 """An image dataset of TensorFlow Datasets as a source."""
 
 import functools
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +12,12 @@ from tfrecords.common.paths import load_gfile
 from tfrecords.pictures.source import FileReader, Source, one_hot
 from tfrecords.sources.folder import open_folder
 from tfrecords.sources.listing import sample_sides
-from tfrecords.sources.parts import new_temporary_file, open_parts, with_own_labels
+from tfrecords.sources.single_file import (
+    new_temporary_file,
+    open_encoded,
+    user_error_on,
+    with_own_labels,
+)
 
 _SAMPLED_PICTURES = 1000
 
@@ -32,25 +36,24 @@ class _SpooledPictures:
     name: str  # what errors call the dataset
 
     def __call__(self) -> FileReader:
-        return self.parts()
+        return self.open_copy()
 
     def __reduce__(self) -> tuple:
-        return functools.partial, (open_parts, *self.parts.args)
+        return functools.partial, (open_encoded, *self.open_copy.args)
 
     @functools.cached_property
-    def parts(self) -> functools.partial[FileReader]:
+    def open_copy(self) -> functools.partial[FileReader]:
         lengths = []
-        with new_temporary_file() as (file, path):
+        with new_temporary_file() as (write, path):
             for picture in _values(self.pictures, self.feature, self.name):
-                file.write(picture)
+                write(picture)
                 lengths.append(len(picture))
         if len(lengths) != self.num_pictures:
             raise UserError(
                 f"{self.name}: expected {self.num_pictures} pictures, read {len(lengths)}"
             )
         sizes = np.array(lengths, np.int64)
-        starts = np.cumsum(sizes) - sizes
-        return functools.partial(open_parts, path, starts, sizes, self.name)
+        return functools.partial(open_encoded, path, np.cumsum(sizes) - sizes, sizes, self.name)
 
 
 def open_tfds(
@@ -68,48 +71,53 @@ def open_tfds(
     """
     name, _, split = name_and_split.partition(":")
     split = split or "train"
-    description = f"tfds:{name}:{split}"
     try:
-        gfile = load_gfile()  # TensorFlow, quietly
+        load_gfile()  # TensorFlow, quietly
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise UserError(
             "tfds: TensorFlow Datasets is not installed: pip install tensorflow-datasets"
         ) from error
-    folder = f"{tfds_data_dir}/{name}" if tfds_data_dir else None
+    source = _open(tfds, name, split, tfds_data_dir, with_labels=labels is None)
+    return with_own_labels(source, labels)
+
+
+def _open(tfds: Any, name: str, split: str, data_dir: str | None, with_labels: bool) -> Source:
+    gfile, folder = load_gfile(), f"{data_dir}/{name}" if data_dir else None
     # First: a dataset that TFDS knows by the same name would be downloaded.
     if folder and gfile.isdir(f"{folder}/{split}"):
-        return _open_image_folder(folder, name, split, labels)
+        return _open_image_folder(folder, name, split)
+    cannot = f"tfds:{name}: cannot be prepared"
     try:
-        builder = tfds.builder(name, data_dir=tfds_data_dir)
-    except Exception as error:  # each dataset fails in its own way
+        with user_error_on(cannot):
+            builder = tfds.builder(name, data_dir=data_dir)
+    except UserError:
         if folder and gfile.isdir(folder):
-            return _open_image_folder(folder, name, split, labels)
-        raise UserError(f"tfds:{name}: cannot be prepared: {_first_line(error)}") from error
+            return _open_image_folder(folder, name, split)
+        raise
+    description = f"tfds:{name}:{split}"
     image, classes = _find_features(tfds, builder, name)
-    try:
+    with user_error_on(cannot):
         builder.download_and_prepare()
-    except Exception as error:  # as above
-        raise UserError(f"tfds:{name}: cannot be prepared: {_first_line(error)}") from error
     pictures = _read_feature(tfds, builder, split, image, encoded=True)
     num_pictures = int(pictures.cardinality())
     if num_pictures < 1:
         raise UserError(f"tfds:{name}: expected pictures in the split {split}, found none")
     array = None
-    if classes and labels is None:
+    if classes and with_labels:
         indices = _read_feature(tfds, builder, split, "label", encoded=False)
         array = one_hot(_values(indices, "label", description), len(classes))
 
     def picture_name(index: int) -> str:
         return f"{description} picture {index}"
 
-    def find_sides() -> Sequence[int]:
+    def find_sides() -> list[int]:
         # In their order, which needs no copy; TFDS has shuffled most datasets.
         files = _values(pictures.take(_SAMPLED_PICTURES), image, description)
         sampled = min(num_pictures, _SAMPLED_PICTURES)
         return sample_sides(sampled, lambda index: next(files), picture_name, description)
 
-    source = Source(
+    return Source(
         name=name.replace("/", "-"),
         description=description,
         num_pictures=num_pictures,
@@ -120,7 +128,6 @@ def open_tfds(
         labels=array,
         label_names=classes if array is not None else (),
     )
-    return with_own_labels(source, labels, f"tfds:{name}")
 
 
 def _find_features(tfds: Any, builder: Any, name: str) -> tuple[str, tuple[str, ...]]:
@@ -133,11 +140,9 @@ def _find_features(tfds: Any, builder: Any, name: str) -> tuple[str, tuple[str, 
             f"tfds:{name}: expected a feature 'image' or one feature of pictures, it has "
             f"{', '.join(kinds) or features}: take another dataset"
         )
-    image = "image" if "image" in images else images[0]
-    label = kinds.get("label")
-    if isinstance(label, tfds.features.ClassLabel) and label.num_classes:
-        return image, tuple(label.names)
-    return image, ()
+    label: Any = kinds.get("label")
+    labeled = isinstance(label, tfds.features.ClassLabel) and label.num_classes
+    return "image" if "image" in images else images[0], tuple(label.names) if labeled else ()
 
 
 def _read_feature(tfds: Any, builder: Any, split: str, feature: str, encoded: bool) -> Any:
@@ -154,45 +159,38 @@ def _read_feature(tfds: Any, builder: Any, split: str, feature: str, encoded: bo
 
 
 def _values(dataset: Any, feature: str, name: str) -> Iterator[Any]:
-    try:
+    with user_error_on(f"{name}: cannot be read"):  # TensorFlow's errors, about damaged files
         for example in dataset.as_numpy_iterator():
             yield example[feature]
-    except Exception as error:  # TensorFlow's, about damaged files
-        raise UserError(f"{name}: cannot be read: {_first_line(error)}") from error
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def _open_image_folder(folder: str, name: str, split: str, labels: str | None) -> Source:
-    gfile = load_gfile()
-    splits = [each.strip("/") for each in gfile.listdir(folder)]
-    splits = sorted(each for each in splits if gfile.isdir(f"{folder}/{each}"))
+def _open_image_folder(folder: str, name: str, split: str) -> Source:
+    splits = _folders_in(folder)
     if split not in splits:
         raise UserError(
             f"tfds:{name}: expected a split of {', '.join(splits) or 'SPLIT/CLASS/picture.png'}, "
             f"got {split!r}"
         )
-    # The classes are those of all splits, as TFDS has it.
-    classes = set()
-    for each in splits:
-        entries = (entry.strip("/") for entry in gfile.listdir(f"{folder}/{each}"))
-        classes |= {entry for entry in entries if gfile.isdir(f"{folder}/{each}/{entry}")}
-    names = tuple(sorted(entry for entry in classes if not entry.startswith(".")))
-    inside = os.path.join(folder, split)
+    inside = f"{folder}/{split}"
     source = open_folder(inside)
+    # The classes are those of all splits, as TFDS has it.
+    names = sorted({entry for each in splits for entry in _folders_in(f"{folder}/{each}")})
+    names = [entry for entry in names if not entry.startswith(".")]
     rows = None
     if len(names) > 1:
         indices = {entry: index for index, entry in enumerate(names)}
         paths = (file.path.removeprefix(f"{inside}/") for file in source.identity)
-        first = (path.split("/")[0] for path in paths)
-        rows = one_hot((indices.get(entry, -1) for entry in first), len(names))
-    source = replace(
+        rows = one_hot((indices.get(path.split("/")[0], -1) for path in paths), len(names))
+    return replace(
         source,
         name=name.replace("/", "-"),
         description=f"tfds:{name}:{split}",
         labels=rows,
-        label_names=names if rows is not None else (),
+        label_names=tuple(names) if rows is not None else (),
     )
-    return with_own_labels(source, labels, f"tfds:{name}")
+
+
+def _folders_in(folder: str) -> list[str]:
+    gfile = load_gfile()
+    names = sorted(name.strip("/") for name in gfile.listdir(folder))
+    return [name for name in names if gfile.isdir(f"{folder}/{name}")]

@@ -261,5 +261,5 @@ def test_smaller_side_reads_the_header_only(tmp_path):
 def test_backgrounds_are_read_as_css_colours():
     assert parse_background("#10c0ff") == (16, 192, 255)
     assert parse_background("white") == (255, 255, 255)
-    with pytest.raises(UserError, match="expected a colour like #ffffff or white, got 'chalk'"):
+    with pytest.raises(UserError, match="expected a color, such as #ffffff or white, got 'chalk'"):
         parse_background("chalk")

@@ -129,7 +129,7 @@ def test_what_was_left_out_is_counted_by_kind(tmp_path, capsys, monkeypatch):
 
 def test_a_folder_of_pictures_that_are_not_read_says_which(tmp_path):
     (tmp_path / "a.jxl").write_bytes(JPEG_XL_HEAD)
-    with pytest.raises(UserError, match=r"found none in it; left out: a\.jxl: JPEG XL cannot be"):
+    with pytest.raises(UserError, match=r"found none in it; skipped: a\.jxl: JPEG XL cannot be"):
         open_source(str(tmp_path))
 
 

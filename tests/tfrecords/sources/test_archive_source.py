@@ -118,13 +118,13 @@ def test_the_identity_changes_with_the_pictures(tmp_path, ending):
 def test_damaged_and_empty_archives_are_errors(tmp_path, ending):
     file = tmp_path / f"a.{ending}"
     file.write_bytes(b"no archive" * 100)
-    with pytest.raises(UserError, match=r"cannot be read, .* is the archive complete") as caught:
+    with pytest.raises(UserError, match=r"cannot be read: .* is the archive complete") as caught:
         open_source(str(file))
     assert "\n" not in str(caught.value)
     write_archive(file, {f"{i}.png": encode(i, "a.png") for i in range(3)})
     data = file.read_bytes()
     file.write_bytes(data[: len(data) // 2])
-    with pytest.raises(UserError, match=r"cannot be read, .* is the archive complete"):
+    with pytest.raises(UserError, match=r"cannot be read: .* is the archive complete"):
         open_source(str(file))
     file.write_bytes(b"")
     with pytest.raises(UserError, match="cannot be read"):

@@ -131,7 +131,7 @@ def test_svhn(tmp_path):
     with pytest.raises(UserError, match="expected digits from 1 to 10"):
         open_source(file)
     (tmp_path / "train_32x32.mat").write_bytes(b"no such thing" * 20)
-    with pytest.raises(UserError, match="cannot be read as a MATLAB file"):
+    with pytest.raises(UserError, match="cannot be read: "):
         open_source(file)
 
 
@@ -268,7 +268,7 @@ def test_an_hdf5_block_that_unpacks_to_more_than_it_says_is_refused(tmp_path):
     with h5py.File(file, "a") as archive:
         labels = archive.create_dataset("labels", (2,), np.int64, compression="gzip", chunks=(2,))
         labels.id.write_direct_chunk((0,), bomb)
-    with pytest.raises(UserError, match="a block unpacks to more than its 16 bytes"):
+    with pytest.raises(UserError, match="a block unpacks to more than 20 bytes"):
         open_source(file)
 
 

@@ -80,7 +80,7 @@ def test_a_dataset_json_larger_than_labels_are_is_not_read(tmp_path):
     tracemalloc.stop()
     assert peak < 20e6
     assert source.labels is None
-    assert "bytes, labels have" in source.notes[0]
+    assert "bytes of labels" in source.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from tfrecords.common.text import as_text, counted, find_alike, list_names, prin
 from tfrecords.format.dataset_json import JSON_NAME
 from tfrecords.pictures.kinds import kind_by_ending
 from tfrecords.pictures.source import OneHot, one_hot
-from tfrecords.sources.labels.folders import folder_classes
-from tfrecords.sources.labels.paths import match_paths
-from tfrecords.sources.labels.rows import ENDINGS, parse_json, read_rows
+from tfrecords.sources.label_files import ENDINGS, match_paths, parse_json, read_rows
+from tfrecords.sources.label_folders import folder_classes
+from tfrecords.sources.single_file import user_error_on
 
 _EXPECTED = "labels: expected 'none', 'folders' or the path of a CSV or JSON file"
 _MOST_BYTES = 2**30
@@ -74,8 +74,7 @@ def find_labels(
             return own or Labels()
     if labels in ("folders", "wanted"):
         classes, notes = folder_classes(paths, where, insist=labels == "folders")
-        found = _class_labels(list(map(as_text, classes)), where)
-        return replace(found, notes=(*notes, *found.notes))
+        return _class_labels(list(map(as_text, classes)), where, notes)
     if os.path.splitext(labels)[1].lower() not in ENDINGS:
         raise UserError(f"{_EXPECTED}, got {labels!r}")
     try:
@@ -95,17 +94,16 @@ def _own_labels(
     common = posixpath.commonpath([posixpath.dirname(path) for path in paths])
     for folder in dict.fromkeys(("", common)):
         path = posixpath.join(folder, JSON_NAME)
-        data = read_own(path)
+        with user_error_on(f"{where}: its {path} cannot be read"):
+            data = read_own(path) or b""
         pairs = None
-        if data is not None:
-            with contextlib.suppress(UserError, UnicodeDecodeError):  # it is about something else
-                pairs = parse_json(data.decode("utf-8-sig"), path, only_labels=True)
-        if data is not None and pairs:
+        with contextlib.suppress(ValueError):  # it is about something else
+            pairs = parse_json(data.decode("utf-8-sig"), only_labels=True)
+        if pairs:
             file = f"{where}: its {path}"
             labels = _read_labels(data, file, paths, where, rejected, own=True)
-            if labels.rows is None:
-                return None
-            return replace(labels, notes=(f"{file} has the labels that are taken", *labels.notes))
+            notes = (f"{file} has the labels that are taken", *labels.notes)
+            return None if labels.rows is None else replace(labels, notes=notes)
     return None
 
 
@@ -123,22 +121,20 @@ def _read_labels(
     def is_picture(cell: str) -> bool:
         return bool(kind_by_ending(cell)) or _stem(cell) in stems
 
-    rows = list(read_rows(data, file, is_picture))
+    with user_error_on(file):
+        rows = list(read_rows(data, os.path.splitext(file)[1].lower(), is_picture))
     matches = match_paths([path for path, _ in rows], known)
     labels: dict[int, tuple[str, Any]] = {}
-    extra = []
     for (path, label), picture in zip(rows, matches.pictures, strict=True):
-        if picture < 0:
-            extra.append(path)
-            continue
         before, its_label = labels.setdefault(picture, (path, label))
-        if its_label != label:
+        if picture >= 0 and its_label != label:
             also = f" and {printable(path)}" if path != before else ""
             raise UserError(
                 f"{file}: {printable(before)}{also} has two labels, {_short(its_label)} and "
-                f"{_short(label)}: leave one of them out"
+                f"{_short(label)}: remove one of them"
             )
-    if rows and not labels:
+    extra = [row for row, picture in enumerate(matches.pictures) if picture < 0]
+    if rows and len(extra) == len(rows):
         raise UserError(
             f"{file}: expected the paths of pictures in {where}, relative to it: the file's first "
             f"path is {printable(rows[0][0])}, the source's is {printable(paths[0])}"
@@ -156,7 +152,7 @@ def _read_labels(
     if extra and not own:
         raise UserError(
             f"{file}: expected labels of pictures in {where}, {len(extra)} name none, the first "
-            f"is {printable(extra[0])}: leave those lines out"
+            f"is {printable(rows[extra[0]][0])}: remove those lines"
         )
     notes = []
     if extra:
@@ -170,20 +166,21 @@ def _read_labels(
             f"taken for {printable(known[matches.pictures[first]])}"
         )
     vectors = sum(isinstance(value, tuple) for value in values)
-    if vectors and vectors < len(values):
+    if not vectors:
+        return _class_labels(values, file, notes)
+    if vectors < len(values):
         raise UserError(f"{file}: expected classes or vectors, got {vectors} vectors and classes")
-    found = _vector_labels(values, paths, file) if vectors else _class_labels(values, file)
-    return replace(found, notes=(*notes, *found.notes))
+    return Labels(_vectors(values, paths, file), notes=tuple(notes))
 
 
-def _class_labels(values: Sequence[str], file: str) -> Labels:
+def _class_labels(values: Sequence[str], file: str, notes: list[str]) -> Labels:
     names = set(values)
     if len(names) < 2:
         raise UserError(f"{file}: expected two classes or more, got {_short(values[0])} only")
     broken = next((name for name in names if as_text(name) != name), None)
     if broken is not None:
         raise UserError(f"{file}: expected the names of classes as text, got {_short(broken)}")
-    ordered, notes = sorted(names), []
+    ordered = sorted(names)
     if all(name.removeprefix("-").isdecimal() and len(name) < 20 for name in names):
         ordered.sort(key=int)
         numbers = set(map(int, names))
@@ -191,7 +188,7 @@ def _class_labels(values: Sequence[str], file: str) -> Labels:
         if last - first <= 1000 * len(numbers):  # others are no class numbers, but such as years
             missing = [str(number) for number in range(first, last) if number not in numbers]
             if missing:
-                notes.append(f"{file}: no picture has the class {list_names(missing)}: left out")
+                notes.append(f"{file}: no picture has the class {list_names(missing)}: skipped")
     if alike := find_alike(ordered):
         notes.append(
             f"{file}: two classes are called {alike!r}, with the accents in two Unicode forms: "
@@ -202,7 +199,7 @@ def _class_labels(values: Sequence[str], file: str) -> Labels:
     return Labels(rows, tuple(ordered), tuple(notes))
 
 
-def _vector_labels(values: Sequence[tuple[float, ...]], paths: Sequence[str], file: str) -> Labels:
+def _vectors(values: Sequence[tuple[float, ...]], paths: Sequence[str], file: str) -> np.ndarray:
     size = len(values[0])
     for path, value in zip(paths, values, strict=True):
         if len(value) != size or not size:
@@ -211,14 +208,14 @@ def _vector_labels(values: Sequence[tuple[float, ...]], paths: Sequence[str], fi
                 f"{printable(paths[0])} and {len(value)} for {printable(path)}"
             )
     with np.errstate(over="ignore"):  # what float32 cannot hold is reported below
-        labels = np.array(values, np.float32)
-    bad = np.flatnonzero(~np.isfinite(labels).all(axis=1))
+        vectors = np.array(values, np.float32)
+    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(bad):
         raise UserError(
             f"{file}: expected finite numbers (float32), got others for {len(bad)} pictures, "
-            f"the first is {printable(paths[bad[0]])}: mend them"
+            f"the first is {printable(paths[bad[0]])}: correct them"
         )
-    return Labels(labels)
+    return vectors
 
 
 def _stem(path: str) -> str:

@@ -13,9 +13,7 @@ _SPLITS = frozenset(
 _SHARD = re.compile(r"\d{4,}|(part|shard|chunk|batch|fold)s?[-_ ]?\d+", re.IGNORECASE)
 
 
-def folder_classes(
-    paths: Sequence[str], where: str, insist: bool
-) -> tuple[list[str], tuple[str, ...]]:
+def folder_classes(paths: Sequence[str], where: str, insist: bool) -> tuple[list[str], list[str]]:
     """Takes the first sub-folders for classes, unless they are parts of a dataset.
 
     Folders that hold everything are no classes. Nor are train, val and test, or shards such as
@@ -43,7 +41,7 @@ def folder_classes(
         shards = all(_SHARD.fullmatch(top) for top in tops) and len({*map(len, tops)}) == 1
         if splits != tops and not shards:
             break
-        kind = "shards" if shards else "parts of a data set"
+        kind = "shards" if shards else "parts of a dataset"
         flat = next((path for path in inside if path.count("/") < 2), None)
         if flat is None:
             _check_parts_alike(inside, where)
@@ -76,7 +74,7 @@ def folder_classes(
             f"{where}: labels need two sub-folders or more, named after the classes, "
             f"got {printable(tops[0])} only: turn labels off"
         )
-    return [path.split("/")[0] for path in inside], tuple(notes)
+    return [path.split("/")[0] for path in inside], notes
 
 
 def _check_parts_alike(paths: Sequence[str], where: str) -> None:
@@ -90,6 +88,6 @@ def _check_parts_alike(paths: Sequence[str], where: str) -> None:
             f"{printable(part)} holds {list_names(sorted(names))}" for part, names in parts.items()
         )
         raise UserError(
-            f"{where}: expected the same classes in each part of the data set, {held}: convert one "
+            f"{where}: expected the same classes in each part of the dataset, {held}: convert one "
             "of them, or give --labels=FILE or none"
         )

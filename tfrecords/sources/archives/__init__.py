@@ -1,1 +1,0 @@
-"""Pictures in .zip and .tar archives."""

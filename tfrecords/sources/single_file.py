@@ -1,0 +1,168 @@
+"""Datasets in a single file, from which every process reads pictures by their places."""
+
+import bz2
+import contextlib
+import functools
+import gzip
+import lzma
+import os
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import IO, Any
+
+import numpy as np
+
+from tfrecords.common.errors import UserError
+from tfrecords.common.files import temporary_folder
+from tfrecords.common.limits import check_expansion, picture_too_large
+from tfrecords.common.paths import open_file, reason, writing
+from tfrecords.common.text import printable
+from tfrecords.pictures.source import FileReader, Reader, Source, SourceFile
+
+_BLOCK_BYTES = 2**18
+_OPENERS: dict[bytes, Callable[[IO[bytes]], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+
+
+@contextlib.contextmanager
+def user_error_on(message: str, advice: str = "") -> Iterator[None]:
+    """Turns what a damaged file raises into a UserError, `message: reason: advice`.
+
+    It may raise anything: libraries believe what it says.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        why = " ".join((reason(error) or type(error).__name__).split())
+        raise UserError(f"{message}: {printable(why)[:300]}{advice}") from error
+
+
+class TemporaryPath:
+    """The path of a temporary file that lives as long as this object and this process.
+
+    Pickled it becomes a plain string: the processes that read the file do not own it.
+    """
+
+    def __init__(self) -> None:
+        lifetime = contextlib.ExitStack()
+        self._path = os.path.join(lifetime.enter_context(temporary_folder()), "pictures")
+        weakref.finalize(self, lifetime.close)
+
+    def __fspath__(self) -> str:
+        return self._path
+
+    __str__ = __fspath__
+
+    def __reduce__(self) -> tuple:
+        return str, (self._path,)
+
+
+@contextlib.contextmanager
+def new_temporary_file() -> Iterator[tuple[Callable[[Any], object], TemporaryPath]]:
+    """Gives a function that writes to a temporary file, and its path.
+
+    Writing raises UserError if the disk is full.
+    """
+    what = f"a temporary copy of the pictures in {tempfile.gettempdir()}"
+    on_error = functools.partial(writing, what, ", or set TMPDIR to a folder with more space")
+    with on_error():
+        temporary = TemporaryPath()
+        with open(temporary, "wb") as file:
+            yield on_error()(file.write), temporary
+
+
+def unpack(path: str, packed: IO[bytes] | None = None) -> str | TemporaryPath:
+    """Returns a file's path, or for one packed by gzip, bzip2 or xz that of an unpacked copy.
+
+    `packed` is the file if it is open already. Raises UserError for one that is damaged or
+    unpacks to far more than its size, and for a pipe or a device.
+    """
+    with packed or open_file(path) as packed:
+        start, size = packed.read(6), packed.seek(0, os.SEEK_END)
+        packed.seek(0)
+        opener = next((one for magic, one in _OPENERS.items() if start.startswith(magic)), None)
+        if not opener:
+            return path
+        count = 0
+        on_error = user_error_on(f"{path}: cannot be read", ": is the archive complete?")
+        with new_temporary_file() as (write, temporary), on_error, opener(packed) as stream:
+            while block := stream.read(_BLOCK_BYTES):
+                count += len(block)
+                check_expansion(count, size, path)
+                write(block)
+        return temporary
+
+
+def open_encoded(
+    path: str | TemporaryPath, starts: np.ndarray, sizes: np.ndarray, name: str
+) -> FileReader:
+    """Opens encoded pictures that lie in one file; starts and sizes are (pictures,) int64, bytes.
+
+    Errors call the file `name`.
+    """
+    with user_error_on(f"{name}: cannot be opened"):
+        file = open(path, "rb")  # noqa: SIM115 - the reader keeps it
+
+    def read(index: int) -> bytes:
+        size = int(sizes[index])
+        if too_large := picture_too_large(size):
+            raise UserError(f"{name} picture {index}: {too_large}")
+        with user_error_on(f"{name}: cannot be read"):
+            file.seek(int(starts[index]))
+            data = file.read(size)
+        if len(data) != size:
+            raise UserError(f"{name}: ends before picture {index}: was it changed?")
+        return data
+
+    return read
+
+
+def open_raw(
+    path: str | TemporaryPath, shape: tuple[int, ...], name: str, offset: int = 0, padding: int = 0
+) -> Reader:
+    """Opens raw pictures of one size in one file, which it maps into memory: processes share it.
+
+    They are uint8 (pictures, height, width) or (pictures, channels, height, width) from an offset
+    in bytes on. On each side `padding` zeros are added. Errors call the file `name`.
+    """
+    with user_error_on(f"{name}: cannot be opened"):
+        pictures = np.memmap(os.fspath(path), np.uint8, "r", offset, shape)
+
+    def read(index: int) -> np.ndarray:
+        picture = np.pad(pictures[index], [(0, 0)] * (len(shape) - 3) + [(padding, padding)] * 2)
+        return picture if picture.ndim == 2 else np.ascontiguousarray(picture.transpose(1, 2, 0))
+
+    return read
+
+
+def file_identity(path: str) -> SourceFile:
+    """Returns a local file as a part of `Source.identity`. Raises UserError if it is missing."""
+    with user_error_on(f"{path}: cannot be read"):
+        status = os.stat(path)
+    return SourceFile(path, status.st_size, status.st_mtime_ns)
+
+
+def split_option(rest: str, choices: Sequence[str]) -> tuple[str, str]:
+    """Splits `PATH[:CHOICE]`, such as a split of a dataset; the default is the first choice."""
+    path, _, choice = rest.rpartition(":")
+    return (path, choice) if path and choice in choices else (rest, choices[0])
+
+
+def with_own_labels(source: Source, labels: str | None) -> Source:
+    """Returns the source with its labels if `labels` is None, without if it is `none`.
+
+    Raises UserError for others, from folders or files: those need pictures that have paths.
+    """
+    if labels not in (None, "none"):
+        raise UserError(
+            f"labels: its pictures have no paths, so {source.description} takes its own labels or "
+            f"'none', got {labels!r}"
+        )
+    return source if labels is None else replace(source, labels=None, label_names=())
