@@ -61,9 +61,9 @@ def test_a_run_that_loses_its_data_ends_in_a_line_and_resumes(tmp_path, one_devi
 
     error, images_shown = lose_the_file()  # when the next stage opens it
     assert "shapes-r03" in error
-    assert images_shown == 64  # the whole first stage
+    assert images_shown == 68  # the whole first stage
     error, images_shown = lose_the_file()  # while it is read
     assert "shapes-r03" in error
     assert "put it back or make the dataset again; the last checkpoint is intact" in error
-    assert 64 < images_shown < 2000
+    assert 68 < images_shown < 2000
     assert run(images_shown + 4) == images_shown + 4
