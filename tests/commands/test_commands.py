@@ -133,7 +133,7 @@ def test_another_run_begins_with_a_runs_weights(trained, pictures):
     finally:
         (cwd / "runs/elsewhere").rename(cwd / "runs/a")
     assert again.returncode == 0, again.stderr
-    assert "Going on from 0.004 kimg" in again.stdout
+    assert "Resuming from 0.004 kimg" in again.stdout
 
 
 def test_dry_run_prints_the_stages_and_touches_nothing(tmp_path):

@@ -180,7 +180,7 @@ def test_the_run_goes_on_and_every_advice_works(results, name):
 
 def test_copied_pictures_go_on_in_the_same_run(results):
     cwd, done = results
-    assert "Going on from 0.004 kimg" in done["copied"][0]
+    assert "Resuming from 0.004 kimg" in done["copied"][0]
     assert f"--data={cwd}/moved/renamed\n" in (cwd / "runs/a/flags.txt").read_text()
 
 
