@@ -100,7 +100,7 @@ def test_as_many_damaged_records_are_skipped_as_allowed(cwd):
     contents = bytearray(path.read_bytes())
     contents[RecordFile(str(path)).offsets[1000] + 40] ^= 1
     path.write_bytes(contents)
-    given = ["--run_dir", "runs/a", "--metrics=modes", "--data=shapes"]
+    given = ["--run_dir", "runs/a", "--metrics=modes", "--data=shapes", "--num_images=1900"]
     refused = evaluate(*given, cwd=cwd)
     assert_mistake(refused, "at most 0 damaged records, got 1: ", "--max_bad_records")
     status, _, err = evaluate(*given, "--max_bad_records=1", cwd=cwd)

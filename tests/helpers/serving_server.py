@@ -73,7 +73,7 @@ class Servable:
                     for output in wanted or signature.outputs
                 }
         except CError as error:
-            raise RefusedError(CODES[error.code], error.message) from None
+            raise RefusedError(CODES[error.error_code], error.message) from None
 
 
 class Service(prediction_service_pb2_grpc.PredictionServiceServicer):

@@ -57,7 +57,7 @@ def test_every_stage_is_measured_where_there_is_time():
 @pytest.mark.parametrize(
     ("seconds_each", "budget", "measured"),
     # The next stage is expected to take as long as the last, or longer by its arithmetic.
-    [(20.0, 50, 1), (100.0, 50, 1), (10.0, 10_000, 5), (1.0, 9, 2)],
+    [(20.0, 50, 1), (100.0, 50, 1), (10.0, 10_000, 5)],
 )
 def test_what_there_is_no_time_for_follows_from_the_arithmetic(seconds_each, budget, measured):
     clock = Clock(seconds_each)
@@ -84,5 +84,5 @@ def test_the_table_says_all_that_was_promised(one_device, monkeypatch):
     )
     assert re.search(r"2 +4→8 px +fade_in +999 +16 ", second)
     assert "Too short for 16 px: 2 kimg end in stage 2 of 5 (4→8 px" in text
-    assert re.match(r"Training 2 thousand images takes about 0:00:02, by iterations meas", rest[0])
+    assert re.match(r"Training 2 thousand images takes about 0:02, by iterations meas", rest[0])
     assert re.search(r"Disk: [\d.]+ [KM]iB of checkpoints, up to [\d.]+ [KM]iB of samples", rest[2])
