@@ -10,6 +10,7 @@ from PIL import ImageDraw
 
 from pgan_tf.devices.strategy import make_strategy
 from tests.helpers.places import ROOT
+from tests.helpers.tests_data import prepare_shapes
 
 
 def pytest_configure(config):
@@ -20,19 +21,16 @@ def pytest_configure(config):
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
-@functools.cache
-def _mirrored():
-    # One for the whole process: TensorFlow numbers the collective operations of each
-    # MirroredStrategy from the start again, and two in one process get into each other's way.
-    return make_strategy("mirrored")
+# One for the whole process: TensorFlow numbers the collective operations of each
+# MirroredStrategy from the start again, and two in one process get into each other's way.
+_mirrored = functools.cache(functools.partial(make_strategy, "mirrored"))
 
 
 @pytest.fixture
 def two_devices():
     """Two logical CPUs, mirrored."""
-    strategy = _mirrored()
-    assert strategy.num_replicas_in_sync == 2
-    return strategy
+    assert _mirrored().num_replicas_in_sync == 2
+    return _mirrored()
 
 
 @pytest.fixture
@@ -41,17 +39,22 @@ def one_device():
     return make_strategy("one_device")
 
 
+@pytest.fixture(scope="session")
+def shapes_at(tmp_path_factory):
+    """The built-in shapes as TFRecords of a resolution, made once for all tests: only read them."""
+    return functools.cache(lambda side: prepare_shapes(tmp_path_factory.mktemp("shapes"), side))
+
+
 @pytest.fixture(autouse=True)
 def all_letters_in_the_font(monkeypatch):
     """Text drawn into pictures, by any test, has no letter in place of which a box is drawn."""
     draw = ImageDraw.ImageDraw.text
 
     def text(self, xy, words, fill=None, font=None, *rest, **options):
-        box = font.getmask("\uffff")  # no character: what the font has for those that it lacks
-        for letter in set(words):
-            mask = font.getmask(letter)
-            same = (mask.size, bytes(mask)) == (box.size, bytes(box))
-            assert not same, f"{words!r}: the font has no {letter!r}"
+        masks = {letter: font.getmask(letter) for letter in {*words, "\uffff"}}
+        shapes = {letter: (mask.size, bytes(mask)) for letter, mask in masks.items()}
+        box = shapes.pop("\uffff")  # no character: what the font has for those that it lacks
+        assert box not in shapes.values(), f"{words!r}: the font lacks a letter"
         return draw(self, xy, words, fill, font, *rest, **options)
 
     monkeypatch.setattr(ImageDraw.ImageDraw, "text", text)

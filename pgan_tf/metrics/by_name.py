@@ -8,9 +8,9 @@ from pgan_tf.metrics.inception_score import make_is
 from pgan_tf.metrics.kernel_distance import make_kid
 from pgan_tf.metrics.metric import Metric
 from pgan_tf.metrics.mode_coverage import make_modes
-from pgan_tf.metrics.ms_ssim import make_ms_ssim
+from pgan_tf.metrics.ms_ssim import LOWEST_RESOLUTION, make_ms_ssim
 from pgan_tf.metrics.precision_recall import make_pr
-from pgan_tf.metrics.sliced_wasserstein import make_swd
+from pgan_tf.metrics.sliced_wasserstein import LOWEST_LEVEL, make_swd
 from tfrecords.common.bounds import shown
 from tfrecords.common.errors import UserError
 
@@ -35,11 +35,13 @@ def need_inception(names: Sequence[str]) -> bool:
 
 
 def check_resolution(names: Sequence[str], resolution: int) -> None:
-    """Raises UserError if a metric needs larger pictures; call it before there are any."""
-    if "swd" in names:
-        make_swd(num_images=1, resolution=resolution, num_channels=3, seed=0)
-    if "ms_ssim" in names:
-        make_ms_ssim(resolution)
+    """Raises UserError if a metric needs larger pictures, for all its levels or scales."""
+    for name, lowest in (("swd", LOWEST_LEVEL), ("ms_ssim", LOWEST_RESOLUTION)):
+        if name in names and resolution < lowest:
+            raise UserError(
+                f"{name}: expected pictures of at least {lowest} px, got {resolution}: choose "
+                "other metrics"
+            )
 
 
 def make_metrics(
@@ -49,10 +51,11 @@ def make_metrics(
 
     Raises UserError if a metric cannot score such pictures.
     """
+    check_resolution(names, reals.resolution)
     info, num_images = reals.info, reals.num_images
     makers: dict[str, Callable[[], Metric]] = {
         "swd": lambda: make_swd(num_images, reals.resolution, info.num_channels, reals.seed),
-        "ms_ssim": lambda: make_ms_ssim(reals.resolution),
+        "ms_ssim": make_ms_ssim,
         "modes": lambda: make_modes(info.name, info.num_channels),
         "fid": lambda: make_fid(inception_sha256),
         "kid": lambda: make_kid(inception_sha256),

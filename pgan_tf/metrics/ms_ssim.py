@@ -13,13 +13,12 @@ import functools
 import numpy as np
 
 from pgan_tf.metrics.metric import Metric
-from tfrecords.common.errors import UserError
 
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _WINDOW_SIDE, _WINDOW_DEVIATION = 11, 1.5
 _LUMINANCE_CONSTANT = (0.01 * 255) ** 2
 _CONTRAST_CONSTANT = (0.03 * 255) ** 2
-_LOWEST_RESOLUTION = 2 ** (len(_SCALE_WEIGHTS) - 1)
+LOWEST_RESOLUTION = 2 ** (len(_SCALE_WEIGHTS) - 1)
 
 
 def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -85,13 +84,8 @@ class SimilarityCollector:
             self.pairs += pairs
 
 
-def make_ms_ssim(resolution: int) -> Metric:
-    """Returns the metric `ms_ssim`. Raises UserError if pictures are too small for five scales."""
-    if resolution < _LOWEST_RESOLUTION:
-        raise UserError(
-            f"ms_ssim: expected pictures of at least {_LOWEST_RESOLUTION} px for its "
-            f"{len(_SCALE_WEIGHTS)} scales, got {resolution}: choose other metrics"
-        )
+def make_ms_ssim() -> Metric:
+    """Returns the metric `ms_ssim`."""
     return Metric(
         name="ms_ssim",
         collect=lambda which: SimilarityCollector(),

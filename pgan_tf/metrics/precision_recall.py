@@ -22,8 +22,8 @@ class Manifold(FeatureCollector):
     """The spheres of a set of more than `NEIGHBOR` features, once all of them are there."""
 
     @functools.cached_property
-    def squared_radii(self) -> np.ndarray:
-        """`(n,)` float64: squared distance to the third neighbor, itself not counted."""
+    def squared_radii(self) -> list[np.ndarray]:
+        """Squared distances to the third neighbor, itself not counted, `(n,)` of each block."""
         found = []
         for first, block in enumerate(blocks_of(self.features)):
             nearest = np.full((len(block), NEIGHBOR), np.inf)
@@ -34,18 +34,15 @@ class Manifold(FeatureCollector):
                 candidates = np.concatenate([nearest, distances], axis=1)
                 nearest = np.partition(candidates, NEIGHBOR - 1, axis=1)[:, :NEIGHBOR]
             found.append(nearest.max(axis=1))
-        return np.concatenate(found)
+        return found
 
     def share_within(self, features: Features) -> float:
         """Returns the share of the features that are within any sphere, 0 to 1."""
         inside = 0
         for block in blocks_of(features):
             is_within = np.zeros(len(block), bool)
-            start = 0
-            for other in blocks_of(self.features):
-                radii = self.squared_radii[start : start + len(other)]
+            for other, radii in zip(blocks_of(self.features), self.squared_radii, strict=True):
                 is_within |= (_squared_distances(block, other) <= radii).any(axis=1)
-                start += len(other)
             inside += int(is_within.sum())
         return inside / count(features)
 

@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from pgan_tf.metrics.metric import Metric
-from tfrecords.common.errors import UserError
 
 LOWEST_LEVEL = 16
 PATCH_SIDE = 7
@@ -193,15 +192,7 @@ def sliced_wasserstein(a: Descriptors, b: Descriptors, directions: np.ndarray) -
 
 
 def make_swd(num_images: int, resolution: int, num_channels: int, seed: int) -> Metric:
-    """Returns the metric `swd`, the mean of `swd_<level>` over the levels, times 10³.
-
-    Raises UserError if the pictures are smaller than the lowest level.
-    """
-    if resolution < LOWEST_LEVEL:
-        raise UserError(
-            f"swd: expected pictures of at least {LOWEST_LEVEL} px, the lowest level, got "
-            f"{resolution}: choose other metrics"
-        )
+    """Returns the metric `swd`, the mean of `swd_<level>` over the levels, times 10³."""
 
     def collect(which: int) -> PyramidCollector:
         random = np.random.default_rng([seed, which])

@@ -1,10 +1,9 @@
 """Sliced Wasserstein distance and MS-SSIM against the published implementation's numbers."""
 
-import functools
-
 import numpy as np
 import pytest
 
+from pgan_tf.metrics.by_name import check_resolution
 from pgan_tf.metrics.ms_ssim import make_ms_ssim, ms_ssim
 from pgan_tf.metrics.sliced_wasserstein import (
     Descriptors,
@@ -17,35 +16,29 @@ from tests.helpers.golden_cases import GOLDEN
 from tfrecords.common.errors import UserError
 
 
-@functools.cache
+@pytest.fixture(scope="module")
 def golden():
     return dict(np.load(GOLDEN / "metrics.npz"))
 
 
 def swd_by_seed(reals, fakes, seed):
     metric = make_swd(len(reals), reals.shape[1], 3, seed)
-    collectors = []
-    for which, pictures in enumerate((reals, fakes)):
-        collector = metric.collect(which)
-        for first in range(0, len(pictures), 48):
-            collector.add(pictures[first : first + 48])
-        collectors.append(collector)
+    collectors = [metric.collect(which) for which in range(2)]
+    for collector, pictures in zip(collectors, (reals, fakes), strict=True):
+        for start in range(0, len(pictures), 48):
+            collector.add(pictures[start : start + 48])
     return metric.compare(*collectors)
 
 
 @pytest.mark.parametrize("which", ["reals", "fakes"])
-def test_pyramid_levels_are_the_published_ones(which):
-    pictures = golden()[which][:4].transpose(0, 3, 1, 2).astype(np.float32)
-    expected = {
-        int(name.split("/")[-1]): level
-        for name, level in golden().items()
-        if name.startswith(f"pyramid/{which}/")
-    }
+def test_pyramid_levels_are_the_published_ones(golden, which):
+    prefix = f"pyramid/{which}/"
+    expected = {int(k.removeprefix(prefix)): v for k, v in golden.items() if k.startswith(prefix)}
+    pictures = golden[which][:4].transpose(0, 3, 1, 2).astype(np.float32)
     levels = laplacian_pyramid(pictures, min(expected))
     assert levels.keys() == expected.keys()
     for side, level in levels.items():
-        ours = level.transpose(0, 2, 3, 1)
-        np.testing.assert_allclose(ours, expected[side], atol=2e-4, err_msg=str(side))
+        np.testing.assert_allclose(level.transpose(0, 2, 3, 1), expected[side], atol=2e-4)
 
 
 def test_levels_add_up_to_the_pictures():
@@ -55,77 +48,68 @@ def test_levels_add_up_to_the_pictures():
     np.testing.assert_allclose(again, pictures, atol=1e-3)
 
 
-def test_distance_of_the_published_descriptors_along_the_published_directions():
-    a, b = (golden()[f"descriptors/{name}"] for name in "ab")
+def test_distance_of_the_published_descriptors_along_the_published_directions(golden):
+    a, b = (golden[f"descriptors/{name}"] for name in "ab")
     clouds = [Descriptors(one, np.zeros(3), np.ones(3)) for one in (a, b)]
     np.random.seed(8)
     draws = [np.random.randn(a.shape[1], 128) for _ in range(4)]
     directions = np.concatenate([draw / np.linalg.norm(draw, axis=0) for draw in draws], axis=1)
     distance = sliced_wasserstein(*clouds, directions)
-    assert distance == pytest.approx(float(golden()["swd_descriptors_seed8"]), rel=1e-5)
+    assert distance == pytest.approx(float(golden["swd_descriptors_seed8"]), rel=1e-5)
 
 
-def test_swd_is_within_the_spread_of_the_published_one():
+def test_swd_is_within_the_spread_of_the_published_one(golden):
     """Over seeds: the mean within three standard errors, each value within the extremes' room."""
-    published = golden()["swd_x1e3_by_seed"]
-    ours = np.array(
-        [
-            [values[name] for name in ("swd_32", "swd_16", "swd")]
-            for values in (
-                swd_by_seed(golden()["reals"], golden()["fakes"], seed) for seed in range(6)
-            )
-        ]
-    )
+    published, names = golden["swd_x1e3_by_seed"], ("swd_32", "swd_16", "swd")
+    found = [swd_by_seed(golden["reals"], golden["fakes"], seed) for seed in range(6)]
+    ours = np.array([[values[name] for name in names] for values in found])
     deviation = published.std(axis=0, ddof=1)
     error = deviation * np.sqrt(1 / len(published) + 1 / len(ours))
     assert (np.abs(ours.mean(axis=0) - published.mean(axis=0)) < 3 * error).all()
     assert (np.abs(ours - published.mean(axis=0)) < 4 * deviation).all()
 
 
-def test_swd_tells_fine_noise_from_coarse_noise():
-    """Both have the same colours; patches of two sets of the same kind are near."""
+def test_swd_tells_fine_noise_from_coarse_noise_of_the_same_colors():
     fine = np.random.default_rng(0).integers(0, 256, (2, 96, 32, 32, 3), np.uint8)
     coarse = fine[0, :, ::4, ::4].repeat(4, axis=1).repeat(4, axis=2)
     assert swd_by_seed(*fine, 0)["swd"] < 0.5 * swd_by_seed(fine[0], coarse, 0)["swd"]
 
 
-def test_swd_of_pictures_of_one_colour_is_a_number():
+def test_swd_of_pictures_of_one_color_is_a_number():
     black = np.zeros((8, 32, 32, 3), np.uint8)
-    assert swd_by_seed(black, black, 0)["swd"] == 0
+    assert swd_by_seed(black, black, 0) == {"swd": 0, "swd_32": 0, "swd_16": 0}
 
 
-def test_same_seed_same_swd():
-    reals, fakes = golden()["reals"][:96], golden()["fakes"][:96]
-    assert swd_by_seed(reals, fakes, 3) == swd_by_seed(reals, fakes, 3)
-    assert swd_by_seed(reals, fakes, 3) != swd_by_seed(reals, fakes, 4)
+def test_large_levels_whose_patches_are_cut_at_once_have_the_same_seeds_too():
+    reals, fakes = np.random.default_rng(0).integers(0, 256, (2, 3, 128, 128, 3), np.uint8)
+    first = swd_by_seed(reals, fakes, 3)
+    assert list(first) == ["swd", "swd_128", "swd_64", "swd_32", "swd_16"]
+    assert first == swd_by_seed(reals, fakes, 3) != swd_by_seed(reals, fakes, 4)
+    # Other colors are another mean and deviation, which do not count.
+    assert swd_by_seed(reals, fakes // 2, 3)["swd_128"] == pytest.approx(first["swd_128"], rel=0.02)
 
 
-def test_ms_ssim_is_the_published_one():
-    pictures = golden()["msssim_input"]
-    score = ms_ssim(pictures[0::2], pictures[1::2]).mean()
-    assert score == pytest.approx(float(golden()["msssim_score"]), abs=1e-5)
-    itself = ms_ssim(pictures, pictures).mean()
-    assert itself == pytest.approx(float(golden()["msssim_self"]), abs=1e-6)
+def test_ms_ssim_is_the_published_one(golden):
+    pictures = golden["msssim_input"]
+    itself = ms_ssim(pictures[:2], pictures[:2]).mean()
+    assert itself == pytest.approx(float(golden["msssim_self"]), abs=1e-6)
     assert itself == pytest.approx(1, abs=1e-9)
-
-
-def test_ms_ssim_of_each_published_pair():
-    reals, fakes = (np.tile(golden()[name][:4], (1, 8, 8, 1)) for name in ("reals", "fakes"))
-    np.testing.assert_allclose(ms_ssim(reals, fakes), golden()["msssim_pairs"], atol=1e-5)
-
-
-def test_ms_ssim_collector_averages_pairs_and_leaves_an_odd_one_out():
-    pictures = golden()["msssim_input"]
-    metric = make_ms_ssim(192)
+    # Pairs of neighbors in a batch, without an odd one at its end.
+    metric = make_ms_ssim()
     collector = metric.collect(0)
-    collector.add(pictures[:2])
-    collector.add(pictures[2:])
-    collector.add(pictures[:1])
+    for batch in (pictures[:2], pictures[2:], pictures[:1]):
+        collector.add(batch)
     values = metric.compare(None, collector)
-    assert values["ms_ssim"] == pytest.approx(float(golden()["msssim_score"]), abs=1e-5)
+    assert values["ms_ssim"] == pytest.approx(float(golden["msssim_score"]), abs=1e-5)
 
 
-@pytest.mark.parametrize("make", [lambda: make_swd(8, 8, 3, 0), lambda: make_ms_ssim(8)])
-def test_pictures_that_are_too_small_are_refused(make):
-    with pytest.raises(UserError, match="expected pictures of at least 16 px"):
-        make()
+def test_ms_ssim_of_each_published_pair(golden):
+    reals, fakes = (np.tile(golden[name][:4], (1, 8, 8, 1)) for name in ("reals", "fakes"))
+    np.testing.assert_allclose(ms_ssim(reals, fakes), golden["msssim_pairs"], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["swd", "ms_ssim"])
+def test_pictures_that_are_too_small_are_refused(name):
+    check_resolution(("modes", name), 16)
+    with pytest.raises(UserError, match=f"{name}: expected pictures of at least 16 px, got 8"):
+        check_resolution(("modes", name), 8)

@@ -10,18 +10,20 @@ from pgan_tf.metrics.inception import BLOCK_ROWS, InceptionOutput, blocks_of
 from pgan_tf.metrics.inception_score import ScoreCollector
 from pgan_tf.metrics.kernel_distance import kernel_distance
 from pgan_tf.metrics.precision_recall import Manifold, compare_manifolds, make_pr
-from tests.helpers.tests_data import prepare_shapes
 from tfrecords.common.errors import UserError
 
 RANDOM = np.random.default_rng(0)
 
 
+def batches(vectors, size=7):
+    return tuple(vectors[start : start + size] for start in range(0, len(vectors), size))
+
+
+# Fréchet distance
+
+
 def gaussian(mean, covariance):
     return Moments(11, np.asarray(mean, float), 10 * np.asarray(covariance, float))
-
-
-def rotation(size, seed=0):
-    return np.linalg.qr(np.random.default_rng(seed).normal(size=(size, size)))[0]
 
 
 def test_distance_of_shifted_gaussians_is_the_square_of_the_shift():
@@ -30,10 +32,9 @@ def test_distance_of_shifted_gaussians_is_the_square_of_the_shift():
     assert frechet_distance(a, b) == pytest.approx(25, abs=1e-12)
 
 
-def test_distance_of_gaussians_along_the_same_axes():
-    # Σ(σ - τ)² for deviations σ and τ.
+def test_distance_of_gaussians_along_the_same_axes_is_that_of_their_deviations():
+    axes = np.linalg.qr(RANDOM.normal(size=(4, 4)))[0]
     deviations, others = np.array([1, 2, 3, 0.5]), np.array([4, 2, 1, 0])
-    axes = rotation(4)
     a, b = (gaussian(np.zeros(4), axes * sigma**2 @ axes.T) for sigma in (deviations, others))
     expected = ((deviations - others) ** 2).sum()
     assert frechet_distance(a, b) == pytest.approx(expected, abs=1e-7)
@@ -43,9 +44,7 @@ def test_distance_of_gaussians_along_the_same_axes():
 def test_distance_of_gaussians_along_different_axes():
     # Of two rows and columns: tr √M = √(tr M + 2 √det M).
     a, b = np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[1.0, -0.9], [-0.9, 3.0]])
-    assert not np.allclose(a @ b, b @ a)
-    product = a @ b
-    root = np.sqrt(np.trace(product) + 2 * np.sqrt(np.linalg.det(product)))
+    root = np.sqrt(np.trace(a @ b) + 2 * np.sqrt(np.linalg.det(a @ b)))
     expected = np.trace(a) + np.trace(b) - 2 * root
     found = frechet_distance(gaussian([0, 0], a), gaussian([0, 0], b))
     assert found == pytest.approx(expected, abs=1e-12)
@@ -58,29 +57,18 @@ def test_identical_sets_are_at_distance_0_with_fewer_pictures_than_features():
     assert abs(frechet_distance(moments, moments_of(vectors[::-1]))) < 1e-10
 
 
-def test_samples_of_known_gaussians_come_near_to_their_distance():
-    deviations, others = np.array([1.0, 2.0]), np.array([2.0, 0.5])
-    a, b = (
-        moments_of(RANDOM.normal(size=(200_000, 2)) * sigma + mean)
-        for sigma, mean in ((deviations, 0), (others, 1))
-    )
-    assert frechet_distance(a, b) == pytest.approx(1 + 1.5**2 + 2, rel=0.02)
-
-
 def test_moments_of_batches_are_those_of_the_whole_far_from_zero_too():
     vectors = (1e4 + RANDOM.normal(size=(100, 3))).astype(np.float32)
     collector = MomentCollector()
     for batch in np.split(vectors, [1, 40, 97]):
         collector.add(InceptionOutput(batch, batch))
-    found = collector.moments
+    found, exact = collector.moments, vectors.astype(np.float64)
     assert found.count == 100
-    np.testing.assert_allclose(found.mean, vectors.mean(axis=0, dtype=np.float64), rtol=1e-14)
-    expected = np.cov(vectors.astype(np.float64), rowvar=False)
-    np.testing.assert_allclose(found.covariance, expected, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(found.mean, exact.mean(axis=0), rtol=1e-14)
+    np.testing.assert_allclose(found.covariance, np.cov(exact.T), rtol=1e-9, atol=1e-11)
 
 
-def batches(vectors, size=7):
-    return tuple(vectors[begin : begin + size] for begin in range(0, len(vectors), size))
+# Kernel distance
 
 
 def test_kernel_distance_of_two_points_is_known():
@@ -103,145 +91,112 @@ def test_kernel_distance_is_the_mean_over_pairs_of_different_pictures():
     assert kernel_distance(batches(a), batches(b)) == pytest.approx(expected, rel=1e-12)
 
 
-def test_kernel_distance_of_the_same_distribution_has_mean_0():
-    random = np.random.default_rng(1)
-    found = [
-        kernel_distance(*(batches(random.normal(size=(12, 3))) for _ in range(2)))
-        for _ in range(600)
-    ]
-    error = np.std(found) / np.sqrt(len(found))
-    assert abs(np.mean(found)) < 3 * error
-    # Counting each picture with itself (8 or more, where pairs have 2) would show.
-    assert 20 * error < 2 * (8 - 2) / 12
-    assert min(found) < 0 < max(found)
-
-
-def test_kernel_distance_of_normal_distributions_is_known():
-    # In one dimension k(x, y) = (xy + 1)³: the moments' squared differences, 1, 3, 3 times.
+@pytest.mark.parametrize(
+    # In one dimension k(x, y) = (xy + 1)³: the moments' squared differences, 1, 3 and 3 times.
+    # Moments of the others: 1, 5 and 1 + 3 * 4.
+    ("scale", "shift", "expected"),
+    [(1, 0, 0), (2, 1, 13**2 + 3 * 4**2 + 3 * 1**2)],
+)
+def test_kernel_distance_of_normal_distributions_is_unbiased(scale, shift, expected):
     random = np.random.default_rng(2)
     found = [
-        kernel_distance(
-            batches(random.normal(size=(30, 1))), batches(random.normal(size=(30, 1)) * 2 + 1)
-        )
-        for _ in range(600)
+        kernel_distance(batches(a), batches(b * scale + shift))
+        for a, b in random.normal(size=(600, 2, 30, 1))
     ]
-    # First three moments: 0, 1, 0, and 1, 5, 1 + 3 * 4.
-    expected = 13**2 + 3 * 4**2 + 3 * 1**2
     assert abs(np.mean(found) - expected) < 3 * np.std(found) / np.sqrt(len(found))
+    assert min(found) < expected < max(found)
 
 
-@pytest.mark.parametrize("rows", [1, 5, 64])
-def test_blocks_change_nothing(monkeypatch, rows):
+@pytest.mark.parametrize(("rows", "blocks"), [(1, 5), (5, 5), (8, 3), (64, 1)])
+def test_blocks_change_nothing(monkeypatch, rows, blocks):
     sets = [batches(RANDOM.normal(size=(33, 4)).astype(np.float32)) for _ in range(2)]
     whole = kernel_distance(*sets), compare_manifolds(*map(Manifold, sets))
     monkeypatch.setattr(blocks_of, "__defaults__", (rows,))
-    assert len(list(blocks_of(sets[0]))) == {1: 5, 5: 5, 64: 1}[rows]
+    assert len(list(blocks_of(sets[0]))) == blocks
     assert kernel_distance(*sets) == pytest.approx(whole[0], rel=1e-10)
     assert compare_manifolds(*map(Manifold, sets)) == whole[1]
     assert BLOCK_ROWS >= 1024
 
 
-def score(probabilities, parts=10, size=7):
-    collector = ScoreCollector(len(probabilities), parts)
-    for batch in batches(np.asarray(probabilities, np.float32), size):
+# Inception score
+
+
+@pytest.mark.parametrize(
+    ("rows", "parts", "size", "expected"),
+    [
+        (np.full((40, 8), 1 / 8), 10, 7, [1] * 10),  # unsure
+        (np.tile(np.eye(8), (20, 1)), 10, 7, [8] * 10),  # sure, of all classes
+        (np.eye(8)[[0] * 30], 10, 7, [1] * 10),  # sure, of one class
+        # Rather sure of one of two classes: 2 pᵖ (1-p)¹⁻ᵖ.
+        (np.tile([[0.9, 0.1], [0.1, 0.9]], (20, 1)), 4, 7, [2 * 0.9**0.9 * 0.1**0.1] * 4),
+        (np.eye(4), 10, 7, [1] * 4),  # fewer pictures than parts
+        # 23 pictures in 3 parts end, as published, before 7, 15 and 23.
+        *((np.eye(4)[[0] * 7 + [0, 1, 2, 3] * 4], 3, size, [1, 4, 4]) for size in (1, 7, 100)),
+    ],
+)
+def test_inception_scores_of_parts(rows, parts, size, expected):
+    collector = ScoreCollector(len(rows), parts)
+    for batch in batches(np.asarray(rows, np.float32), size):
         collector.add(InceptionOutput(batch, batch))
-    return collector.scores()
+    np.testing.assert_allclose(collector.scores(), expected, rtol=1e-6)
 
 
-def test_inception_score_of_uncertain_pictures_is_1():
-    np.testing.assert_allclose(score(np.full((40, 8), 1 / 8)), np.ones(10), atol=1e-12)
-
-
-def test_inception_score_of_sure_pictures_is_the_number_of_classes():
-    np.testing.assert_allclose(score(np.tile(np.eye(8), (20, 1))), np.full(10, 8.0), rtol=1e-12)
-
-
-def test_inception_score_of_one_class_is_1():
-    np.testing.assert_allclose(score(np.eye(8)[np.zeros(30, int)]), np.ones(10), atol=1e-12)
-
-
-def test_inception_score_between():
-    # Half sure of one class, half of another: each picture says p, all of them 1/2.
-    p = 0.9
-    rows = np.tile([[p, 1 - p], [1 - p, p]], (20, 1))
-    expected = 2 * p**p * (1 - p) ** (1 - p)
-    np.testing.assert_allclose(score(rows, parts=4), np.full(4, expected), rtol=1e-6)
-
-
-@pytest.mark.parametrize("size", [1, 7, 100])
-def test_parts_follow_each_other_whatever_the_batches(size):
-    # 23 pictures in 3 parts end, as published, before 7, 15 and 23.
-    rows = np.concatenate([np.eye(4)[np.zeros(7, int)], np.eye(4)[np.arange(16) % 4]])
-    np.testing.assert_allclose(score(rows, 3, size), [1, 4, 4], rtol=1e-12)
-
-
-def test_fewer_pictures_than_parts_make_a_part_each():
-    np.testing.assert_allclose(score(np.eye(4)), np.ones(4))
+# Precision and recall
 
 
 def compare(reals, fakes):
     return compare_manifolds(Manifold(batches(np.array(reals))), Manifold(batches(np.array(fakes))))
 
 
-def test_identical_sets_have_precision_and_recall_1():
-    vectors = RANDOM.normal(size=(60, 5)).astype(np.float32)
-    assert compare(vectors, vectors[::-1]) == {"pr": 1, "precision": 1, "recall": 1}
+VECTORS = RANDOM.normal(size=(60, 5)).astype(np.float32)
 
 
-def test_disjoint_sets_have_precision_and_recall_0():
-    vectors = RANDOM.normal(size=(60, 5))
-    assert compare(vectors, vectors + 100) == {"pr": 0, "precision": 0, "recall": 0}
+@pytest.mark.parametrize(
+    ("fakes", "precision", "recall", "both"),
+    [
+        (VECTORS[::-1], 1, 1, 1),  # identical
+        (VECTORS + 100, 0, 0, 0),  # disjoint
+        (np.tile(VECTORS[7], (60, 1)), 1, 1 / 60, 2 / 61),  # copies of one
+        (np.concatenate([VECTORS, VECTORS + 1000]), 0.5, 1, 2 / 3),  # half of them elsewhere
+    ],
+)
+def test_precision_recall_and_their_harmonic_mean(fakes, precision, recall, both):
+    expected = {"pr": pytest.approx(both), "precision": precision, "recall": recall}
+    assert compare(VECTORS, fakes) == expected
 
 
-def test_copies_of_one_real_picture_are_precise_and_recall_that_one():
-    vectors = RANDOM.normal(size=(60, 5))
-    found = compare(vectors, np.tile(vectors[7], (60, 1)))
-    assert (found["precision"], found["recall"]) == (1, 1 / 60)
-    assert found["pr"] == pytest.approx(2 / 61)
-
-
-def test_spheres_reach_the_third_neighbour():
-    # At 0, 1, …, 9 the third neighbour is at 2, but of 0 and 9 at 3.
+def test_spheres_reach_the_third_neighbor():
+    # At 0, 1, …, 9 the third neighbor is at 2, but of 0 and 9 at 3.
     reals = np.arange(10.0)[:, None]
-    radii = np.sqrt(Manifold(batches(reals, 4)).squared_radii)
+    radii = np.sqrt(np.concatenate(Manifold(batches(reals, 4)).squared_radii))
     np.testing.assert_allclose(radii, [3, *[2] * 8, 3])
     # They cover -3 to 12, ends included; of four far from each other one is there.
     fakes = np.array([[-3.0], [-3.5], [12.5], [50.0]])
-    assert compare(reals, fakes)["precision"] == 1 / 4
     # Radii of the fakes: 53, 53.5, 62.5, 53.5.
-    assert compare(reals, fakes)["recall"] == 1
+    assert compare(reals, fakes) == {"pr": 0.4, "precision": 1 / 4, "recall": 1}
 
 
-def test_half_of_the_fakes_at_the_reals_and_half_elsewhere():
-    reals = RANDOM.normal(size=(40, 3))
-    fakes = np.concatenate([reals, reals + 1000])
-    assert compare(reals, fakes) == {"pr": pytest.approx(2 / 3), "precision": 0.5, "recall": 1}
-
-
-def test_too_few_pictures_for_neighbours_are_refused():
+def test_too_few_pictures_for_neighbors_are_refused():
     with pytest.raises(UserError, match=r"--num_images of at least 4, .* got 3"):
         make_pr(3, "")
 
 
-def test_real_pictures_are_near_to_others_of_them(tmp_path):
+def test_real_pictures_are_near_to_others_of_them(shapes_at):
     """All four through an evaluation, with a network whose features are known."""
-    info = prepare_shapes(tmp_path, 8)
-    looked = []
+    seen = []
 
     def inception(batch):
-        looked.append(len(batch))
+        seen.append(len(batch))
         means = batch.reshape(len(batch), -1, 3).mean(axis=1).astype(np.float32) / 255
         return InceptionOutput(means, means / means.sum(axis=1, keepdims=True))
 
     names = ("fid", "kid", "is", "pr")
-    assert need_inception(names)
-    assert not need_inception(("swd", "modes"))
-    reals = RealPictures(info, 8, 300, seed=0)
+    assert need_inception(names) and not need_inception(("swd", "modes"))
+    reals = RealPictures(shapes_at(8), 8, 300, seed=0)
     evaluation = Evaluation(make_metrics(names, reals, "f" * 64), reals, inception=inception)
-    assert sum(looked) == 600  # each picture once, for all four
+    assert sum(seen) == 600  # each picture once, for all four
     fid, kid, inception_score, pr = evaluation._floors
     assert 0 < fid["fid"] < 0.01
     assert abs(kid["kid"]) < 10
-    assert 1 <= inception_score["is"] <= 3
-    assert pr["precision"] > 0.8
-    assert pr["recall"] > 0.8
+    assert 1 <= inception_score["is"] <= 3 and inception_score["is_std"] > 0
+    assert pr["precision"] > 0.8 and pr["recall"] > 0.8

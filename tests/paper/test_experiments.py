@@ -27,7 +27,7 @@ from paper.results import (
     write_growth_chart,
     write_results,
 )
-from pgan_tf.config.preset_files import expand_presets, preset_names
+from pgan_tf.config.flags import expand_presets, preset_names
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import differences
 from tests.config.test_presets import ROOT, config_of, train  # noqa: F401

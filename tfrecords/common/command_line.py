@@ -21,7 +21,6 @@ from tfrecords.common.errors import StoppedError, UserError
 
 _LARGEST_FLAG_FILE = 2**20  # bytes
 
-# The names of the arguments that are not flags; or those of each sub-command by its name.
 Positional = Sequence[str] | Mapping[str, Sequence[str]]
 
 
@@ -30,14 +29,11 @@ def run(
     positional: Positional = (),
     complete: Callable[[list[str]], list[str]] = list,
 ) -> None:
-    """Parses the flags, calls `main` and exits; never returns.
+    """Parses the flags, calls `main` with the other arguments, and exits; never returns.
 
-    Args:
-        main: called with one string for each of `positional`; with sub-commands, with the name of
-            one and its arguments.
-        positional: names of the arguments that are not flags, as the usage message shows them:
-            ("SOURCE", "OUT"); with sub-commands, by the name of each: {"show": ("FOLDER",)}.
-        complete: returns the arguments with those that go before them, such as a preset's.
+    `positional` names these arguments, as the usage message shows them: ("SOURCE", "OUT"). With
+    sub-commands, it does so for each, {"show": ("FOLDER",)}, and the first argument is one's name.
+    `complete` returns the arguments with those that go before them, such as a preset's.
     """
 
     def parse_flags(argv: list[str]) -> list[str]:
@@ -88,7 +84,7 @@ def check_flag_files(arguments: Sequence[str], seen: tuple[str, ...] = ()) -> No
             path = arguments[position + 1] if position + 1 < len(arguments) else ""
         path = os.path.expanduser(path.strip())
         if path in seen:
-            raise UserError(f"--flagfile: expected files that end, got {path!r} in itself")
+            raise UserError(f"--flagfile: expected files that do not name themselves, got {path!r}")
         check_flag_files(_read_flag_file(path), (*seen, path))
 
 

@@ -1,10 +1,8 @@
-"""Files and folders that are there whole or not at all, even if the power fails.
+"""Files and folders that are there whole or not at all, even if the power fails; their locks.
 
 They are written under another name, flushed to disk, and renamed; the folder that holds the name
 is flushed last. Remote file systems (`gs://…`) flush files themselves: only the renaming is left.
 """
-
-from __future__ import annotations
 
 import contextlib
 import errno
@@ -29,15 +27,15 @@ _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)  # of file systems that ca
 
 
 class BusyError(UserError):
-    """Another process has the folder."""
+    """Another process has locked the folder."""
 
 
 @contextlib.contextmanager
 def whole_file(path: str) -> Iterator[BinaryIO]:
     """Yields a file to write, which becomes `path`, local or remote, when the block ends.
 
-    If the block fails, nothing of it is left, and what stood at `path` stays. Raises OSError if
-    it cannot be written, such as on a full disk, or TensorFlow's errors if it is remote.
+    If the block fails, nothing of it is left, and `path` stays as it was. Raises OSError if it
+    cannot be written, such as on a full disk, or TensorFlow's errors if it is remote.
     """
     partial = path + _ENDING
     try:
@@ -72,7 +70,7 @@ def copy_file(source: str, path: str) -> None:
 def check_file_place(path: str, argument: str) -> None:
     """Checks that a file can be written, before the work for it; writes nothing.
 
-    Raises a UserError that begins with `argument` if its folder is missing or read-only, or
+    Raises a UserError that starts with `argument` if its folder is missing or read-only, or
     something else than a file is there. Remote paths pass.
     """
     if is_remote(path):
@@ -95,8 +93,8 @@ def whole_folder(path: str) -> Iterator[str]:
     """Yields an empty folder to fill, which becomes `path` when the block ends.
 
     `path`, local or remote, is missing or an empty folder. What a killed process left of it is
-    removed first; if the block fails, nothing of it is left. Raises BusyError if another process
-    is writing it, and otherwise as `whole_file`.
+    removed first; if the block fails, nothing is left. Raises BusyError if another process is
+    writing it, and otherwise as `whole_file`.
     """
     parent, name = os.path.split(path.rstrip("/"))
     partial = paths.join(parent, _PREFIX + name)
@@ -148,7 +146,7 @@ def _sync_folder(folder: str) -> None:
 
 
 def remove_partial_files(folder: str) -> None:
-    """Removes what killed processes left of files; the folder must be locked by this one."""
+    """Removes what killed processes left of files in a folder that this process has locked."""
     for name in paths.list_names(folder):
         if name.endswith(_ENDING):
             remove(paths.join(folder, name))
@@ -207,8 +205,8 @@ def locked(folder: str, busy: str, *, make: bool = True) -> Iterator[None]:
     """Keeps other processes from a local folder; raises BusyError(busy) if one has it.
 
     The lock is the operating system's, on the folder itself: it leaves no file, and ends with the
-    process, however that ends. Remote folders, and those on systems without such locks, are not
-    locked. With `make`, a missing folder is made, and removed again if nothing came into it.
+    process. Remote folders, and those on systems without such locks, are not locked. With `make`,
+    a missing folder is made, and removed again if it stays empty.
     """
     made: list[Path] = []
     try:

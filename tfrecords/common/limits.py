@@ -5,8 +5,8 @@ import os
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import size_in_words
 
-# Of a picture's file. The largest that Pillow is let decode has 400 MiB of pixels, and a process
-# that converts holds one picture at a time.
+# Of a picture's file. The largest picture has 400 MiB of pixels, and a process that converts
+# holds one at a time.
 MOST_PICTURE_BYTES = 2**28
 
 # A compressed archive of pictures is hardly smaller than they are. One that unpacks to more than
@@ -16,13 +16,13 @@ _MOST_MORE = 2**30
 
 
 def picture_too_large(num_bytes: int) -> str | None:
-    """Returns why a picture file of that size is left out; None if it is not."""
+    """Returns why a picture file of that size is skipped; None if it is not."""
     if num_bytes < 0:
         return "a file of less than nothing"
     if num_bytes <= MOST_PICTURE_BYTES:
         return None
-    most = size_in_words(MOST_PICTURE_BYTES)
-    return f"a file of {size_in_words(num_bytes)}, expected at most {most}"
+    size, most = size_in_words(num_bytes), size_in_words(MOST_PICTURE_BYTES)
+    return f"a file of {size}, expected at most {most}"
 
 
 def check_expansion(unpacked: int, packed: int, path: str) -> None:

@@ -35,8 +35,7 @@ def _import_quietly() -> None:
 
 
 _import_quietly()
-logging.getLogger("tensorflow").setLevel(logging.WARNING)
+_logger = logging.getLogger("tensorflow")
+_logger.setLevel(logging.WARNING)
 # Each stage compiles a step of its own, on purpose; TensorFlow takes that for a mistake.
-logging.getLogger("tensorflow").addFilter(
-    lambda record: "triggered tf.function retracing" not in record.getMessage()
-)
+_logger.addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())

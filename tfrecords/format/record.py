@@ -7,13 +7,14 @@ width), and the picture in one of two encodings:
   channels first;
 - `png`: the feature `png`, the bytes of a PNG file, which holds the same values.
 
-Only batches for training need TensorFlow: the processes that convert pictures start at once
-and stay small.
+Only batches for training need TensorFlow: the processes that convert pictures start fast and
+stay small.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,6 @@ _MESSAGES = {
 
 
 def _example_class() -> Any:
-    """Returns the class of `_MESSAGES`' first message."""
     types = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="pgan_tf/record.proto", syntax="proto3")
     file.package = "pgan_tf"
@@ -75,7 +75,10 @@ def encode_image(image: np.ndarray, encoding: str = "raw") -> bytes:
     channels_first = image.transpose(2, 0, 1)
     name, data = "data", channels_first.tobytes()
     if encoding == "png":
-        name, data = "png", _encode_png(image)
+        file = io.BytesIO()
+        pixels = image[:, :, 0] if image.shape[2] == 1 else image
+        Image.fromarray(pixels).save(file, "PNG", compress_level=_PNG_COMPRESSION)
+        name, data = "png", file.getvalue()
     features = [
         {"key": name, "value": {"bytes_list": {"value": [data]}}},
         {"key": "shape", "value": {"int64_list": {"value": channels_first.shape}}},
@@ -123,9 +126,19 @@ def decode_record(serialized: bytes) -> tuple[str, np.ndarray]:
 
     Raises ValueError for what is no such record, and if its picture and its shape disagree.
     """
-    shape, encoding, data = _read_features(serialized)
+    try:
+        example = _Example.FromString(serialized)
+    except DecodeError as error:
+        raise ValueError("not a tf.train.Example") from error
+    features = {entry.key: entry.value for entry in example.features.feature}
+    encoding, name = ("png", "png") if "png" in features else ("raw", "data")
+    shape = tuple(features["shape"].int64_list.value) if "shape" in features else ()
+    values = list(features[name].bytes_list.value) if name in features else []
+    if len(shape) != 3 or len(values) != 1:
+        raise ValueError("no features 'shape' of 3 numbers and 'data' or 'png' of bytes")
+    [data] = values
     if encoding == "raw":
-        if len(data) != shape[0] * shape[1] * shape[2]:
+        if len(data) != math.prod(shape):
             raise ValueError(f"{len(data)} bytes of data for the shape {shape}")
         return encoding, np.frombuffer(data, np.uint8).reshape(shape).transpose(1, 2, 0)
     try:
@@ -139,25 +152,3 @@ def decode_record(serialized: bytes) -> tuple[str, np.ndarray]:
     if image.transpose(2, 0, 1).shape != shape:
         raise ValueError(f"a PNG of {image.shape} (height, width, channels) for the shape {shape}")
     return encoding, image
-
-
-def _read_features(serialized: bytes) -> tuple[tuple[int, int, int], str, bytes]:
-    """Returns a record's (channels, height, width), its encoding, and the picture's bytes."""
-    try:
-        example = _Example.FromString(serialized)
-    except DecodeError as error:
-        raise ValueError("not a tf.train.Example") from error
-    features = {entry.key: entry.value for entry in example.features.feature}
-    name, encoding = ("png", "png") if "png" in features else ("data", "raw")
-    shape: list[int] = list(features["shape"].int64_list.value) if "shape" in features else []
-    data: list[bytes] = list(features[name].bytes_list.value) if name in features else []
-    if len(shape) != 3 or len(data) != 1:
-        raise ValueError("no features 'shape' of 3 numbers and 'data' or 'png' of bytes")
-    return (shape[0], shape[1], shape[2]), encoding, data[0]
-
-
-def _encode_png(image: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    pixels = image[:, :, 0] if image.shape[2] == 1 else image
-    Image.fromarray(pixels).save(file, "PNG", compress_level=_PNG_COMPRESSION)
-    return file.getvalue()

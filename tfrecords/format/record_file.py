@@ -6,8 +6,6 @@ of one after the other, lets training go on anywhere without reading what came b
 tells one bad record from its neighbors.
 """
 
-from __future__ import annotations
-
 import os
 import struct
 import threading
@@ -52,14 +50,13 @@ class RecordFile:
     """The records of one file, local or remote, by index."""
 
     path: str
-    offsets: np.ndarray  # int64 (num_records + 1,), where each frame begins, and the file's end
+    offsets: np.ndarray  # int64 (num_records + 1,), where each frame starts, and the file's end
 
     def __init__(self, path: str, num_records: int | None = None, *, find_all: bool = True) -> None:
-        """Opens a file, and finds its records.
+        """Opens a file, and finds its records, or just the first.
 
-        Frames that are all as long as the first, which uncompressed pictures are, are found by
-        arithmetic if `num_records` is known; others by walking the headers. With `find_all` off,
-        only the first is found.
+        Frames that are all as long as the first, as of uncompressed pictures, are found by
+        arithmetic if `num_records` is known; others by walking the headers.
 
         Raises UserError if the file is missing or empty, or ends within a record.
         """
@@ -74,17 +71,21 @@ class RecordFile:
             else:
                 self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - kept open
                 self._size = os.fstat(self._file.fileno()).st_size
-        if find_all:
-            self.offsets = self._find_frames(num_records)
-        else:
-            self.offsets = np.array([0, self._frame_bytes(0)], np.int64)
+        first = self._frame_bytes(0)
+        if num_records is not None and self._size == first * num_records:
+            self.offsets = np.arange(num_records + 1, dtype=np.int64) * first
+            return
+        offsets = [0, first]
+        while find_all and offsets[-1] < self._size:
+            offsets.append(offsets[-1] + self._frame_bytes(offsets[-1]))
+        self.offsets = np.array(offsets, np.int64)
 
     def __len__(self) -> int:
         """The number of records."""
         return len(self.offsets) - 1
 
     def read(self, index: int) -> bytes:
-        """Returns a record. Raises BadRecordError if its bytes were changed, or are gone."""
+        """Returns a record. Raises BadRecordError if its bytes were changed, or are missing."""
         start, end = int(self.offsets[index]), int(self.offsets[index + 1])
         data = self._read(start, end - start)
         body = data[_HEADER_BYTES:-_FOOTER_BYTES]
@@ -101,15 +102,6 @@ class RecordFile:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
-
-    def _find_frames(self, num_records: int | None) -> np.ndarray:
-        first = self._frame_bytes(0)
-        if num_records is not None and self._size == first * num_records:
-            return np.arange(num_records + 1, dtype=np.int64) * first
-        offsets = [0]
-        while offsets[-1] < self._size:
-            offsets.append(offsets[-1] + self._frame_bytes(offsets[-1]))
-        return np.array(offsets, np.int64)
 
     def _frame_bytes(self, position: int) -> int:
         if self._size == 0:

@@ -1,8 +1,11 @@
 """The resolution and the white level of a dataset, where no flag gives them."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
 
 from tfrecords.common.errors import UserError
 from tfrecords.pictures.images import brightest_number, smaller_side
@@ -11,6 +14,8 @@ from tfrecords.pictures.source import PictureOptions, Source
 _SAMPLED_PICTURES = 1000
 # Looked at for a white level: a few show whether there are more than 8 bits, more show how many.
 _FEW_PICTURES, _DEEP_PICTURES = 32, 256
+
+T = TypeVar("T")
 
 
 def fill_defaults(source: Source, options: PictureOptions) -> PictureOptions:
@@ -40,41 +45,30 @@ def choose_resolution(sides: Sequence[int]) -> int:
 
 
 def _find_resolution(source: Source) -> int:
-    sides = source.sample_sides() if source.sample_sides else _read_sides(source)
+    if source.sample_sides:
+        sides = source.sample_sides()
+    else:
+        sides = _sample(source, _SAMPLED_PICTURES, smaller_side)
     if not len(sides):
         raise UserError(
             f"{source.description}: expected pictures that can be read, got none: give "
             "other pictures"
         )
     resolution = choose_resolution(sides)
+    why = (
+        f"the largest power of two that half of the pictures reach ({len(sides):,} of "
+        f"{source.num_pictures:,} looked at)"
+    )
     if len(sides) == 1 < source.num_pictures:  # the source's pictures are all alike
         why = f"the pictures have {sides[0]} px"
-    else:
-        why = (
-            f"the largest power of two that half of the pictures reach ({len(sides):,} of "
-            f"{source.num_pictures:,} looked at)"
-        )
     print(f"Taking {resolution} px, {why}", flush=True)
     return resolution
 
 
-def _read_sides(source: Source) -> Sequence[int]:
-    """Returns the smaller sides, in pixels, of up to 1000 pictures spread over all."""
-    read, sides = source.open(), []
-    for index in _spread(source.num_pictures, _SAMPLED_PICTURES):
-        with contextlib.suppress(UserError):  # what cannot be read is rejected later
-            picture = read(index)
-            if isinstance(picture, bytes):
-                sides.append(smaller_side(picture))
-            else:
-                sides.append(min(picture.shape[:2]))
-    return sides
-
-
 def _find_white_level(source: Source) -> float | None:
-    if not source.opens_fast:
+    if not source.opens_fast or not _sample(source, _FEW_PICTURES, brightest_number):
         return None
-    found = _find_brightest(source, _FEW_PICTURES) and _find_brightest(source, _DEEP_PICTURES)
+    found = _sample(source, _DEEP_PICTURES, brightest_number)
     if not found:
         return None
     level = _choose_white_level(found)
@@ -86,14 +80,13 @@ def _find_white_level(source: Source) -> float | None:
     return level
 
 
-def _find_brightest(source: Source, limit: int) -> list[tuple[float, bool]]:
-    """Returns `brightest_number` of those of some pictures that have one."""
+def _sample(source: Source, limit: int, look: Callable[[bytes | np.ndarray], T | None]) -> list[T]:
+    """Returns what `look` finds in pictures spread over all."""
     read, found = source.open(), []
-    for index in _spread(source.num_pictures, limit):
+    for index in range(0, source.num_pictures, -(-source.num_pictures // limit) or 1):
         with contextlib.suppress(UserError):  # what cannot be read is rejected later
-            if number := brightest_number(read(index)):
-                found.append(number)
-    return found
+            found.append(look(read(index)))
+    return [one for one in found if one is not None]
 
 
 def _choose_white_level(brightest: Sequence[tuple[float, bool]]) -> float:
@@ -116,7 +109,3 @@ def _level_above(brightest: float) -> float:
     """Returns the largest number of as many bits as it takes, or as cameras have."""
     levels = (2**bits - 1 for bits in (8, 10, 12, 14, 16) if brightest <= 2**bits - 1)
     return float(next(levels, 2 ** int(brightest).bit_length() - 1))
-
-
-def _spread(num_pictures: int, limit: int) -> range:
-    return range(0, num_pictures, -(-num_pictures // limit) or 1)

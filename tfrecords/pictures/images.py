@@ -58,7 +58,11 @@ def prepare_picture(
             image = depth.to_8_bits(opened, reopen, shape, options.white_level, say)
         else:
             image = shape(opened)
-        image = _make_opaque(to_srgb(image, say), options.background)
+        image = to_srgb(image, say)
+        if image.has_transparency_data:
+            below = Image.new("RGBA", image.size, (*options.background, 255))
+            image = Image.alpha_composite(below, image.convert("RGBA"))
+        image = image.convert("RGB")
     _check_size(image, options, name)
     image = image.convert("L" if options.num_channels == 1 else "RGB")
     square = (options.side, options.side)
@@ -69,12 +73,14 @@ def prepare_picture(
     return np.asarray(image).reshape(*square, options.num_channels)
 
 
-def smaller_side(picture: bytes | str, name: str = "picture") -> int:
+def smaller_side(picture: bytes | np.ndarray | str, name: str = "picture") -> int:
     """Returns a picture's smaller side in pixels, from its header alone.
 
-    `picture` is the file's bytes, of which the first mostly suffice, or its local path. Raises a
+    Takes a file's bytes, of which the first mostly suffice, its local path, or pixels. Raises a
     UserError that starts with `name` if the header cannot be read.
     """
+    if isinstance(picture, np.ndarray):
+        return min(picture.shape[:2])
     file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
     with _decoding(picture, name), Image.open(file, formats=decoders()) as image:
         return min(image.size)
@@ -187,14 +193,6 @@ def _open(picture: bytes | np.ndarray) -> Image.Image:
             f"{image.width} x {image.height} px are too many, expected at most {MAX_PIXELS:,}"
         )
     return image
-
-
-def _make_opaque(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Returns the picture in RGB, 8 bits, over the background where it is transparent."""
-    if image.has_transparency_data:
-        below = Image.new("RGBA", image.size, (*background, 255))
-        image = Image.alpha_composite(below, image.convert("RGBA"))
-    return image.convert("RGB")
 
 
 def _check_size(image: Image.Image, options: PictureOptions, name: str) -> None:
