@@ -14,6 +14,8 @@ from absl import flags
 from absl.testing import flagsaver
 from PIL import Image
 
+from pgan_tf.commands import train as train_command  # noqa: F401  (its flags)
+from pgan_tf.config.flags import read_training_flags
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.generating.pictures import draw_seeds
@@ -25,7 +27,6 @@ from pgan_tf.runs.sheets import list_sheets
 from pgan_tf.runs.trained import from_run
 from pgan_tf.training.loop import train
 from pgan_tf.training.run import Run
-from tests.config.test_presets import train as train_command  # noqa: F401
 from tests.helpers.golden_cases import GOLDEN
 from tfrecords.format.dataset_info import read_dataset_info
 from tfrecords.inspecting.verification import find_problems
@@ -70,10 +71,10 @@ def test_the_run_resumes(older, one_device):
     assert len(list_sheets(run_dir)) == 4
 
 
-def test_its_flags_make_the_same_run(train_command):  # noqa: F811
+def test_its_flags_make_the_same_run():
     with flagsaver.flagsaver():
         flags.FLAGS(["train.py", f"--flagfile={GOLDEN}/before/run/flags.txt"])
-        made = train_command.read_training_flags("x", 8, 3, 2, label_names=("cat", "dog"))
+        made = read_training_flags("x", 8, 3, 2, label_names=("cat", "dog"))
     config = read_config(str(GOLDEN / "before/run"))
     for name in ("network", "schedule", "loss", "seed", "precision", "minibatch_repeats"):
         assert getattr(made, name) == getattr(config, name), name

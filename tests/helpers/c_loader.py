@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -22,9 +23,14 @@ class CModel:
 
         Raises CError if TensorFlow does not take the inputs.
         """
-        definition = self.signatures[signature]
-        fed = {definition.inputs[name].name: value for name, value in inputs.items()}
-        result = self._session.run(definition.outputs[output].name, fed)
+        definition, place = self.signatures[signature], self._session.graph.get_tensor_by_name
+        fed = {
+            place(definition.inputs[name].name)._as_tf_output(): np.asarray(value)
+            for name, value in inputs.items()
+        }
+        fetched = [place(definition.outputs[output].name)._as_tf_output()]
+        # `Session.run` would check and convert in Python what it is fed.
+        (result,) = self._session._call_tf_sessionrun(None, fed, fetched, [], None)
         return result.tolist() if result.dtype == object else result
 
 
