@@ -15,14 +15,8 @@ from pgan_tf.config.training import (
     ScheduleConfig,
     TrainingConfig,
 )
-from pgan_tf.runs.folder import (
-    check_same_run,
-    checkpoint_folder,
-    join_run,
-    locked_run,
-    open_run,
-    shown_to_workers,
-)
+from pgan_tf.runs import folder as run_folder
+from pgan_tf.runs.folder import check_same_run, join_run, locked_run, open_run
 from tfrecords.common import files as common_files
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import locked
@@ -64,7 +58,7 @@ def test_a_new_or_empty_folder_gets_flags_configuration_and_a_place_for_samples(
         kept = {"flags.txt": b"--seed=1\n", "config.json": CONFIG.to_json().encode()}
         assert files(run_dir) == kept
         assert (run_dir / "samples").is_dir()
-    assert checkpoint_folder(str(run_dir)) == str(run_dir / "checkpoints")
+    assert run_folder.checkpoint_folder(str(run_dir)) == str(run_dir / "checkpoints")
 
 
 def test_opening_again_removes_what_was_left_half_written_and_nothing_else(tmp_path):
@@ -85,7 +79,7 @@ def test_another_worker_joins_a_run_that_the_chief_shows_and_nothing_stays(tmp_p
     with pytest.raises(UserError, match="a disk that all workers share"):
         join_run(run_dir, CONFIG)
     assert not os.path.exists(run_dir)
-    with locked_run(run_dir), shown_to_workers(run_dir, CONFIG):
+    with locked_run(run_dir), run_folder.shown_to_workers(run_dir, CONFIG):
         join_run(run_dir, CONFIG)
         with pytest.raises(UserError, match="seed was 1000 and is 2"):
             join_run(run_dir, changed(seed=2))
@@ -105,17 +99,13 @@ RATES = PerResolution(((4, 0.1), (8, 0.2)))
     [
         (changed(seed=7), ["seed was 1000 and is 7", "--flagfile=", "flags.txt"]),
         (changed(dataset="faces"), ["dataset was noise and is faces", "--data=", "=ANOTHER"]),
-        (changed(loss=LossConfig(drift_weight=0.5)), ["loss.drift_weight was 0.001 and is 0.5"]),
+        (changed_schedule(generator_learning_rate=RATES), ["_rate was 0.001 and is 4:0.1,8:0.2"]),
         (
-            changed_schedule(generator_learning_rate=RATES),
-            ["schedule.generator_learning_rate was 0.001 and is 4:0.1,8:0.2"],
-        ),
-        (
-            changed(seed=7, average_decay=0.5, precision="mixed_bfloat16"),
-            ["seed was ", "average_decay was ", "precision was "],
+            changed(seed=7, loss=LossConfig(drift_weight=0.5)),
+            ["seed was ", "drift_weight was"],
         ),
     ],
-    ids=range(5),
+    ids=range(4),
 )
 def test_another_configuration_is_refused_naming_all_that_differs(tmp_path, config, names):
     open_run(str(tmp_path), CONFIG, "--seed=1\n")
