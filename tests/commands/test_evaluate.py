@@ -102,7 +102,8 @@ def test_as_many_damaged_records_are_skipped_as_allowed(cwd):
     for offset in RecordFile(str(path)).offsets[::10]:
         contents[offset + 40] ^= 1
     path.write_bytes(contents)
-    given = ["--run_dir", "runs/a", "--metrics=modes", "--data=shapes"]
+    # The run's flags.txt leads to the folder that this one is a copy of.
+    given = ["--run_dir", "runs/a", "--metrics=modes", "--data=shapes", "--data_cache=datasets"]
     status, _, err = evaluate(*given, cwd=cwd)
     assert status == 2
     assert re.search(r"at most 0 damaged records, got \d+: .*--max_bad_records", err)

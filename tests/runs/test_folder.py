@@ -100,10 +100,7 @@ RATES = PerResolution(((4, 0.1), (8, 0.2)))
         (changed(seed=7), ["seed was 1000 and is 7", "--flagfile=", "flags.txt"]),
         (changed(dataset="faces"), ["dataset was noise and is faces", "--data=", "=ANOTHER"]),
         (changed_schedule(generator_learning_rate=RATES), ["_rate was 0.001 and is 4:0.1,8:0.2"]),
-        (
-            changed(seed=7, loss=LossConfig(drift_weight=0.5)),
-            ["seed was ", "drift_weight was"],
-        ),
+        (changed(seed=7, loss=LossConfig(drift_weight=0.5)), ["seed was ", "drift_weight was"]),
     ],
     ids=range(4),
 )
