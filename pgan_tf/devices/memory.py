@@ -27,8 +27,8 @@ def memory_bytes(
     generator = generator_layers(stage, config.network)
     discriminator = discriminator_layers(stage, config.network)
     batch_size = int(config.schedule.batch_size.at(stage.resolution)) // num_replicas
-    weights: float = _values(generator) * 4 + _values(discriminator) * 3
-    weights += _WEIGHT_COPIES * (_values(generator) + _values(discriminator))
+    weights = (4 + _WEIGHT_COPIES) * _values(generator)
+    weights += (3 + _WEIGHT_COPIES) * _values(discriminator)
     passes = 2 if config.loss.name == "lsgan" else 4
     for_discriminator = passes * _outputs(discriminator) + _outputs(generator) / _KEPT_PER_OUTPUT
     for_generator = _outputs(discriminator) + 2 * _outputs(generator)  # with pixel norms

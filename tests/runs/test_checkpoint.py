@@ -18,7 +18,7 @@ from pgan_tf.devices.strategy import make_strategy
 from pgan_tf.networks.growth import set_alpha
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.trained import load_generator
-from pgan_tf.training.loss_scale import INITIAL_SCALE
+from pgan_tf.training.optimizer import INITIAL_SCALE
 from pgan_tf.training.state import build_state, grow_state
 from tests.helpers.small_run import save_state
 from tfrecords.common.errors import UserError
