@@ -19,7 +19,6 @@ from pgan_tf.planning import measurement
 from pgan_tf.planning.flops import step_flops
 from tests.helpers.command_calls import assert_mistake, run_calls
 from tests.helpers.places import ROOT
-from tests.helpers.tests_data import prepare_shapes
 
 CONFIG = TrainingConfig(
     network=NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=8, label_size=6),
@@ -31,9 +30,8 @@ CONFIG = TrainingConfig(
 STAGES = make_stages(CONFIG.schedule)
 
 
-def test_noise_looks_like_the_data_to_the_step(two_devices, tmp_path):
-    info = prepare_shapes(tmp_path, 8)
-    real = distribute(two_devices, info, 8, global_batch_size=8, label_size=6, seed=0)
+def test_noise_looks_like_the_data_to_the_step(two_devices, shapes_at):
+    real = distribute(two_devices, shapes_at(8), 8, global_batch_size=8, label_size=6, seed=0)
     batches = measurement.noise_batches(CONFIG, STAGES[1], two_devices)
     assert batches.element_spec == iter(real).element_spec
     images, labels = next(batches)
