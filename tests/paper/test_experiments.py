@@ -31,8 +31,8 @@ from pgan_tf.commands import train
 from pgan_tf.config.flags import expand_presets, preset_names
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import differences
-from tests.commands.test_commands import assert_one_line_error
 from tests.config.test_presets import ROOT, config_of
+from tests.helpers.command_calls import assert_mistake
 from tests.helpers.source_helpers import save
 from tfrecords.cache import prepare
 from tfrecords.common.errors import UserError
@@ -248,7 +248,7 @@ def test_the_command_lists_everything_with_its_flags(tmp_path):
 )
 def test_mistakes_are_one_line(arguments, words, tmp_path):
     result = run(*arguments, cwd=tmp_path)
-    assert_one_line_error(result, *words)
+    assert_mistake((result.returncode, result.stdout, result.stderr), *words)
     assert result.stderr.startswith("paper: error:")
 
 
