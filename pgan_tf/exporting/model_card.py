@@ -122,7 +122,6 @@ def _classes(known: dict[str, Any]) -> str:
 
 
 def _class_usage(known: dict[str, Any]) -> str:
-    """Says how a class is asked for by its name."""
     count, names = known["label_size"], known["label_names"]
     if not names:
         return ""
@@ -157,8 +156,7 @@ def _measurements(known: dict[str, Any]) -> list[str]:
 
 def _value_and_floor(score: dict[str, Any]) -> tuple[str, ...]:
     """Returns the numbers that stand for a metric, of this generator and of real pictures."""
-    headline = score.get("headline", "")
-    numbers = [(score.get(name) or {}).get(headline) for name in ("values", "floor")]
+    numbers = ((score[name] or {}).get(score["headline"]) for name in ("values", "floor"))
     return tuple("" if number is None else f"{number:.4g}" for number in numbers)
 
 

@@ -22,7 +22,6 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.paths import list_names
 
 BATCH_SIZE = 16
-
 # What a score needs of `pgan.json`, see `model_card.describe`.
 _TO_SCORE: dict[str, Callable[[Any], bool]] = {
     "kimg": lambda value: value is None or (is_number(value) and value >= 0),

@@ -4,8 +4,8 @@ Its arithmetic is tested in demo/tests.
 """
 
 import dataclasses
+import functools
 import hashlib
-import io
 import json
 import re
 
@@ -18,12 +18,20 @@ from pgan_tf.exporting.tfjs import write_tfjs
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.generating.interpolation import slerp
 from pgan_tf.networks import sampling
+from tests.helpers.demo import (
+    CANVAS,
+    inputs_of,
+    python_picture,
+    tab,
+    visit,
+    wait_for,
+    wait_for_seed,
+)
 from tests.helpers.exports import make_inputs, make_trained
 from tests.helpers.pages import chromium, served
 from tests.helpers.places import ROOT
 
 DEMO = ROOT / "demo"
-CANVAS = "document.querySelector('#canvas').toDataURL()"
 NAMES = ("cat", "dog", "<b>owl</b>")
 GENERATORS = {  # the generator, and how it is exported
     "plain": ({}, {}),
@@ -51,9 +59,7 @@ def test_the_page_was_built_from_the_sources_as_they_are():
     assert built["page"] == digests(files, PAGE)
     assert sum(path.stat().st_size for path in files) < 3e6
     assert len([path for path in files if path.suffix == ".wasm"]) == 1
-
-
-def test_it_is_built_from_the_published_package_and_its_backends_of_one_version():
+    # From the published package and its backends, of one version.
     packages = json.loads((DEMO / "package.json").read_text())["dependencies"]
     backends = {f"@tensorflow/tfjs-backend-{name}" for name in ("wasm", "webgl", "webgpu")}
     assert set(packages) == {"@tensorflow/tfjs"} | backends
@@ -92,57 +98,8 @@ def browser():
 
 @pytest.fixture
 def page(browser, site):
-    """A tab; no script fails in it or writes to the console, and no request leaves the host.
-
-    A test that breaks something says what the console is to tell of that: `page.console_may_say`.
-    """
-    page = browser.new_page(viewport={"width": 900, "height": 900})
-    page.console_may_say = r"(?!)"
-    failures, messages, requests = [], [], []
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
-    page.on("request", lambda request: requests.append(request.url))
-    yield page
-    assert failures == []
-    assert [one for one in messages if not re.search(page.console_may_say, one)] == []
-    here = (site[0], "data:", "blob:", f"file://{PAGE}/")
-    assert requests and [url for url in requests if not url.startswith(here)] == []
-    page.close()
-
-
-def visit(page, address, words, model="plain"):
-    page.goto(f"{address}#model={model}&{words}")
-    page.wait_for_selector(f"body[data-ready='{model}']", timeout=60_000)
-
-
-def inputs_of(trained, seed, label=None):
-    """A seed's latents and labels, (1, latent_size) and (1, label_size)."""
-    network = trained.network
-    latents = sampling.latents_from_seeds([seed], network.latent_size)
-    return latents, sampling.one_hot_labels([seed if label is None else label], network.label_size)
-
-
-def python_picture(trained, seed, label=None):
-    """What generate.py draws of a seed, (height, width, channels) uint8."""
-    return sampling.generate(trained.generator, *inputs_of(trained, seed, label))[0]
-
-
-def wait_for(page, trained, picture, expression=CANVAS):
-    """Waits until a canvas shows a picture; to one step of 255, for rounding."""
-    mode = "L" if trained.network.num_channels == 1 else "RGB"
-    script = f"fetch({expression}).then(r => r.arrayBuffer()).then(b => [...new Uint8Array(b)])"
-    for _ in range(100):
-        file = io.BytesIO(bytes(page.evaluate(script)))
-        shown = np.asarray(Image.open(file).convert(mode)).astype(int)
-        difference = np.abs(shown - picture.squeeze()).max()
-        if difference <= 1:
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"not shown; off by {difference}")
-
-
-def wait_for_seed(page, trained, seed, label=None, expression=CANVAS):
-    wait_for(page, trained, python_picture(trained, seed, label), expression)
+    with tab(browser, site[0], f"file://{PAGE}/") as page:
+        yield page
 
 
 @pytest.mark.browser
@@ -197,12 +154,12 @@ def test_seeds_classes_and_keys(site, page):
     page.locator("#seed").blur()
     page.keyboard.press("ArrowRight")
     wait_for_seed(page, trained, 13, label=2)
-    page.keyboard.press(" ")
-    seed = int(page.input_value("#seed"))
-    assert seed != 13
-    page.click("#new")
-    assert int(page.input_value("#seed")) != seed
-    wait_for_seed(page, trained, int(page.input_value("#seed")), label=2)
+    seeds = [13]
+    for action in (lambda: page.keyboard.press(" "), lambda: page.click("#new")):
+        action()
+        seeds.append(int(page.input_value("#seed")))
+        wait_for_seed(page, trained, seeds[-1], label=2)
+    assert len(set(seeds)) == 3
     page.fill("#seed", "9")
     wait_for_seed(page, trained, 9, label=2)
     with page.expect_download() as download:
@@ -260,15 +217,12 @@ def test_a_walk_begins_at_its_seed_plays_and_pauses(site, page):
     page.click("[data-view=walk]")
     wait_for_seed(page, site[1]["plain"], 5)
     assert page.inner_text("#play") == "Play"
-    for start in ("page.click", "key"):
+    for _ in range(2):
         still = page.evaluate(CANVAS)
         page.wait_for_timeout(100)
         assert page.evaluate(CANVAS) == still
-        if start == "key":
-            page.locator("#play").blur()
-            page.keyboard.press(" ")
-        else:
-            page.click("#play")
+        page.locator("#play").blur()
+        page.keyboard.press(" ")
         page.wait_for_function(f"{CANVAS} !== {json.dumps(still)}")
         page.click("#play")
         page.wait_for_timeout(100)  # the last frame
@@ -339,6 +293,10 @@ def test_loading_shows_how_far_it_is(site, page):
     assert page.is_hidden("#loading")
 
 
+def answer_with(answer, route):
+    return route.fulfill(**answer) if answer else route.abort()
+
+
 @pytest.mark.browser
 def test_missing_and_damaged_files_are_named_and_what_cannot_work_is_said(site, page):
     # The browser itself says so, too.
@@ -350,8 +308,8 @@ def test_missing_and_damaged_files_are_named_and_what_cannot_work_is_said(site, 
         ("*.bin", None, "shard1of1.bin (the server did not answer)"),
         ("*.bin", {"body": "short"}, "bytes of weights, got 5)"),
     ):
-        answer = (lambda route: route.abort()) if answer is None else _fulfiller(answer)
-        page.route(f"**/{file}", answer)
+        answered = functools.partial(answer_with, answer)
+        page.route(f"**/{file}", answered)
         page.goto("about:blank")
         page.goto(f"{site[0]}#backend=wasm")
         page.wait_for_selector("#error:visible")
@@ -378,10 +336,6 @@ def test_missing_and_damaged_files_are_named_and_what_cannot_work_is_said(site, 
     assert "python -m http.server" in page.inner_text("#error")
 
 
-def _fulfiller(answer):
-    return lambda route: route.fulfill(**answer)
-
-
 @pytest.mark.browser
 @pytest.mark.slow
 def test_64_px_take_less_than_a_tenth_of_a_second_on_one_core(tmp_path, browser):
@@ -393,29 +347,20 @@ def test_64_px_take_less_than_a_tenth_of_a_second_on_one_core(tmp_path, browser)
     with served(tmp_path) as address:
         page = browser.new_page()
         visit(page, address, "backend=wasm", "laptop")
-        times = page.evaluate(
-            """async () => {
-              const times = [];
-              for (let i = 0; i < 40; i++) {
-                const begin = performance.now();
-                await pgan.draw(pgan.latents(i));
-                times.push(performance.now() - begin);
-              }
-              return times;
-            }"""
-        )
+        drawing = "seed => { const start = performance.now();"
+        drawing += " return pgan.draw(pgan.latents(seed)).then(() => performance.now() - start) }"
+        median = np.median([page.evaluate(drawing, seed) for seed in range(40)])
         page.close()
-    print(f"64 px in WebAssembly: {np.median(times):.1f} ms per picture")
-    assert np.median(times) < 100
+    print(f"64 px in WebAssembly: {median:.1f} ms per picture")
+    assert median < 100
 
 
 @pytest.mark.browser
 @pytest.mark.slow
 def test_other_backends_draw_the_same_pictures(site, page):
     """In software, which Debian's Chromium brings: slow, and never chosen where WebAssembly is."""
-    address, generators = site
-    trained = generators["classes"]
-    visit(page, address, "seed=6", "classes")
+    trained = site[1]["classes"]
+    visit(page, site[0], "seed=6", "classes")
     assert page.input_value("#backend") == "wasm"
     for seed, backend in enumerate(("webgl", "webgpu", "wasm"), 6):
         wait_for_seed(page, trained, seed)

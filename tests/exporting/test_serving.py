@@ -12,12 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from tensorflow_serving.apis import (
-    get_model_metadata_pb2,
-    predict_pb2,
-    prediction_log_pb2,
-    prediction_service_pb2_grpc,
-)
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.writer import ExportOptions
@@ -103,55 +98,25 @@ def test_predict_gives_the_networks_pictures(trained, stub):
         assert np.abs(decoded - picture).max() <= 1
 
 
-def test_metadata_tells_the_signatures(stub):
-    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
-    request.model_spec.name = "pgan"
-    response = stub.GetModelMetadata(request, timeout=30)
-    signatures = get_model_metadata_pb2.SignatureDefMap()
-    assert response.metadata["signature_def"].Unpack(signatures)
-    told = signatures.signature_def
-    shape = [dim.size for dim in told["serving_default"].inputs["latents"].tensor_shape.dim]
-    assert shape == [-1, 64]
-    assert set(told["from_seed"].inputs) == {"seeds", "labels"}
-    assert told["png"].outputs["image_bytes"].dtype == tf.string.as_datatype_enum
-
-
-def test_what_it_warms_up_with_is_answered(folder, stub):
-    file = folder / "exports/shapes/1/assets.extra/tf_serving_warmup_requests"
-    for record in tf.data.TFRecordDataset(str(file)):
-        log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
-        (output,) = stub.Predict(log.predict_log.request, timeout=30).outputs.values()
-        assert output.tensor_shape.dim[0].size == 1
-
-
-def test_mistakes_have_their_codes_and_the_next_request_is_answered(stub):
-    """Those of docs/serving.md."""
-    other, torn = make_request(**inputs_of(1)), make_request(**inputs_of(1))
-    other.model_spec.name = "another"
-    torn.inputs["latents"].tensor_content = b"123"
-    alone = {"latents": inputs_of(1)["latents"]}
-    floats = {"seeds": np.zeros(1, np.float32), "labels": np.eye(1, 6, dtype="f")}
-    codes = {
-        "NOT_FOUND": [other],
-        "FAILED_PRECONDITION": [make_request("classify", **inputs_of(1))],
-        "INVALID_ARGUMENT": [
-            torn,
-            make_request(**alone),
-            make_request(**inputs_of(1), noise=np.zeros(1, np.float32)),
-            make_request("from_seed", **inputs_of(1)),
-            make_request("from_seed", **floats),
-            make_request(**inputs_of(1, latents=np.zeros((1, 65), np.float32))),
-            make_request(**inputs_of(1, latents=np.zeros(64, np.float32))),
-            make_request(**inputs_of(1, latents=np.zeros((1, 64)))),
-            make_request(**inputs_of(2, labels=np.eye(1, 6, dtype=np.float32))),
-        ],
-    }
-    for code, requests in codes.items():
-        assert f"`{code}`" in PAGE
-        for request in requests:
-            with pytest.raises(grpc.RpcError) as caught:
-                stub.Predict(request, timeout=30)
-            assert caught.value.code().name == code, caught.value.details()
+@pytest.mark.parametrize(
+    ("code", "signature", "changed"),
+    [
+        ("FAILED_PRECONDITION", "classify", {}),
+        ("INVALID_ARGUMENT", "from_seed", {}),
+        ("INVALID_ARGUMENT", "serving_default", {"noise": np.zeros(1, np.float32)}),
+        ("INVALID_ARGUMENT", "serving_default", {"latents": np.zeros((1, 65), np.float32)}),
+        ("INVALID_ARGUMENT", "serving_default", {"latents": np.zeros(64, np.float32)}),
+        ("INVALID_ARGUMENT", "serving_default", {"latents": np.zeros((1, 64))}),
+        ("INVALID_ARGUMENT", "serving_default", {"labels": np.eye(2, 6, dtype=np.float32)}),
+    ],
+)
+def test_mistakes_have_the_codes_of_the_page_and_the_next_request_is_answered(
+    code, signature, changed, stub
+):
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Predict(make_request(signature, **inputs_of(1, **changed)), timeout=30)
+    assert caught.value.code().name == code, caught.value.details()
+    assert f"`{code}`" in PAGE
     stub.Predict(make_request(**inputs_of(1)), timeout=30)
 
 
