@@ -2,7 +2,9 @@
 
 import dataclasses
 import html
+import pathlib
 import posixpath
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,6 +16,7 @@ from pgan_tf.runs.log import METRICS, read_ticks
 from pgan_tf.runs.trained import Trained
 
 JSON_FILE, CARD_FILE = "pgan.json", "model_card.md"
+_USAGE = pathlib.Path(__file__).parent / "usage"
 
 _WEIGHTS = {
     "average_generator": "the running average of the generator's",
@@ -97,6 +100,12 @@ def model_card(known: dict[str, Any], usage: str) -> str:
         _LIMITS,
     ]
     return "\n\n".join(filter(None, paragraphs))
+
+
+def read_usage(known: dict[str, Any]) -> str:
+    """Reads how a format is used, Markdown; what stands in [[…]] is for generators with classes."""
+    text = (_USAGE / f"{known['format']}.md").read_text("utf-8").strip()
+    return re.sub(r"\[\[(.*?)\]\]", r"\1" * (known["label_size"] > 0), text).format(**known)
 
 
 def _read_measurements(trained: Trained) -> tuple[dict[str, Any], list[dict[str, Any]]]:
