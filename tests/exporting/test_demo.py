@@ -3,7 +3,6 @@
 Its arithmetic is tested in demo/tests.
 """
 
-import dataclasses
 import functools
 import hashlib
 import json
@@ -11,42 +10,23 @@ import re
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from pgan_tf.exporting.gallery import PAGE
 from pgan_tf.exporting.tfjs import write_tfjs
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.generating.interpolation import slerp
 from pgan_tf.networks import sampling
-from tests.helpers.demo import (
-    CANVAS,
-    inputs_of,
-    python_picture,
-    tab,
-    visit,
-    wait_for,
-    wait_for_seed,
-)
+from tests.helpers import demo
+from tests.helpers.demo import CANVAS, wait_for_seed
 from tests.helpers.exports import make_inputs, make_trained
 from tests.helpers.pages import chromium, served
 from tests.helpers.places import ROOT
 
 DEMO = ROOT / "demo"
-NAMES = ("cat", "dog", "<b>owl</b>")
-GENERATORS = {  # the generator, and how it is exported
-    "plain": ({}, {}),
-    "half": ({}, {"quantize": "float16"}),
-    "classes": ({"label_size": 3, "phase": "stabilize"}, {}),
-    "gray": ({"num_channels": 1, "latent_size": 510}, {}),  # of three files, as large ones are
-    "small": ({"small": True}, {}),
-}
 
 
 def digests(paths, folder):
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
-
-
-# The files
 
 
 def test_the_page_was_built_from_the_sources_as_they_are():
@@ -66,20 +46,11 @@ def test_the_page_was_built_from_the_sources_as_they_are():
     assert len(set(packages.values())) == 1
 
 
-# In a browser
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """An address with these generators, and what they were made from."""
+    """An address with the generators of `demo.GENERATORS`, and what they were made from."""
     folder = tmp_path_factory.mktemp("web")
-    trained = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pgan_tf.exporting.tfjs_graph._SHARD_BYTES", 100_000)
-        for name, (options, how) in GENERATORS.items():
-            names = NAMES if "label_size" in options else ()
-            trained[name] = dataclasses.replace(make_trained(**options), label_names=names)
-            write_tfjs(trained[name], ExportOptions(str(folder), name=name, **how))
+    trained = demo.export_all(folder)
     written = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     page = {str(path.relative_to(PAGE)) for path in PAGE.rglob("*") if path.is_file()}
     others = {name for name in written if name.startswith(("models", "pgan-export.json"))}
@@ -98,7 +69,7 @@ def browser():
 
 @pytest.fixture
 def page(browser, site):
-    with tab(browser, site[0], f"file://{PAGE}/") as page:
+    with demo.tab(browser, site[0], f"file://{PAGE}/") as page:
         yield page
 
 
@@ -114,35 +85,28 @@ def test_the_browser_draws_pythons_pictures_of_pythons_latents(site, page):
     size = sum(file.stat().st_size for file in files if file.is_file())
     print(f"for WebAssembly: {size / 1e6:.2f} MB")
     assert PAGE / "index.html" in files and size < 1e6
-    assert page.locator("#gallery button").all_inner_texts() == list(GENERATORS)
+    assert page.locator("#gallery button").all_inner_texts() == list(generators)
     assert page.locator("#gallery img").first.evaluate("image => image.naturalWidth") == 16
-    for number, (name, trained) in enumerate(generators.items(), 1):
-        if number > 1:
-            page.click(f"#gallery button:nth-child({number})")
-        page.wait_for_selector(f"body[data-ready={name}]")
+    for name, trained in generators.items():
+        demo.choose(page, name)
         assert (page.input_value("#backend"), page.inner_text("h1")) == ("wasm", name)
         latents, labels = make_inputs(trained, 2)
         expected = np.clip(trained.generator([latents, labels]).numpy(), -1, 1)
-        for i in range(2):
-            drawn = page.evaluate(
-                "([z, y]) => pgan.draw(z, y).then(x => [...x])",
-                [latents[i].tolist(), labels[i].tolist()],
-            )
-            drawn = np.reshape(drawn, expected[i].shape)
+        for z, y, picture in zip(latents.tolist(), labels.tolist(), expected, strict=True):
+            drawn = page.evaluate("([z, y]) => pgan.draw(z, y).then(x => [...x])", [z, y])
             bound = 4e-3 if name == "half" else 1e-5
-            np.testing.assert_allclose(drawn, expected[i], rtol=0, atol=bound)
+            np.testing.assert_allclose(drawn, picture.ravel(), rtol=0, atol=bound)
         if name != "half":
             wait_for_seed(page, trained, 2)
         for seed in (0, 1000, 2**31 - 1):
             got = page.evaluate("seed => [...pgan.latents(seed)]", seed)
-            np.testing.assert_allclose(got, inputs_of(trained, seed)[0][0], rtol=0, atol=2e-6)
+            np.testing.assert_allclose(got, demo.inputs_of(trained, seed)[0][0], rtol=0, atol=2e-6)
 
 
 @pytest.mark.browser
 def test_seeds_classes_and_keys(site, page):
-    address, generators = site
-    trained = generators["classes"]
-    visit(page, address, "backend=wasm&seed=4", "classes")
+    trained = site[1]["classes"]
+    demo.visit(page, site[0], "backend=wasm&seed=4", "classes")
     wait_for_seed(page, trained, 4)  # classes in turn: 4 is of class 1
     page.fill("#seed", "12")
     wait_for_seed(page, trained, 12)
@@ -162,11 +126,9 @@ def test_seeds_classes_and_keys(site, page):
     assert len(set(seeds)) == 3
     page.fill("#seed", "9")
     wait_for_seed(page, trained, 9, label=2)
-    with page.expect_download() as download:
-        page.click("#download")
-    assert download.value.suggested_filename == "classes-seed-000009.png"
-    picture = np.asarray(Image.open(download.value.path()))[..., :3].astype(int)
-    assert np.abs(picture - python_picture(trained, 9, 2)).max() <= 1
+    name, picture = demo.download(page, lambda: page.click("#download"))
+    assert name == "classes-seed-000009.png"
+    assert np.abs(picture - demo.python_picture(trained, 9, 2)).max() <= 1
     # All of it can be reached by keyboard.
     for key, view in zip("1234", ("picture", "grid", "walk", "between"), strict=True):
         page.locator("#seed").blur()
@@ -185,34 +147,30 @@ def test_seeds_classes_and_keys(site, page):
 
 @pytest.mark.browser
 def test_a_grid_whose_pictures_can_be_taken_and_the_way_between_two_seeds(site, page):
-    address, generators = site
-    trained = generators["classes"]
-    visit(page, address, "backend=wasm&seed=5&view=grid", "classes")
+    trained = site[1]["classes"]
+    demo.visit(page, site[0], "backend=wasm&seed=5&view=grid", "classes")
     for i in (0, 15):
         canvas = f"document.querySelectorAll('#grid canvas')[{i}].toDataURL()"
         wait_for_seed(page, trained, 5 + i, expression=canvas)
-    with page.expect_download() as download:
-        page.keyboard.press("d")
-    picture = np.asarray(Image.open(download.value.path()))
-    assert picture.shape[:2] == (64, 64)
-    corner = picture[-16:, -16:, :3].astype(int)
-    assert np.abs(corner - python_picture(trained, 20)).max() <= 1
+    _, picture = demo.download(page, lambda: page.keyboard.press("d"))
+    assert picture.shape == (64, 64, 3)
+    assert np.abs(picture[-16:, -16:] - demo.python_picture(trained, 20)).max() <= 1
     page.click("#grid button:nth-child(7)")
     assert page.input_value("#seed") == "11"
     wait_for_seed(page, trained, 11)
 
     page.click("[data-view=between]")
     page.fill("#other", "10")
-    (begin, first), (end, second) = inputs_of(trained, 11), inputs_of(trained, 10)
+    (begin, first), (end, second) = demo.inputs_of(trained, 11), demo.inputs_of(trained, 10)
     for share in (0.3, 1):  # as generate.py --video=slerp goes
         page.fill("#position", str(share))
         between = slerp(begin, end, share), (1 - share) * first + share * second
-        wait_for(page, trained, sampling.generate(trained.generator, *between)[0])
+        demo.wait_for(page, trained, sampling.generate(trained.generator, *between)[0])
 
 
 @pytest.mark.browser
 def test_a_walk_begins_at_its_seed_plays_and_pauses(site, page):
-    visit(page, site[0], "backend=wasm&seed=5")
+    demo.visit(page, site[0], "backend=wasm&seed=5")
     page.emulate_media(reduced_motion="reduce")
     page.click("[data-view=walk]")
     wait_for_seed(page, site[1]["plain"], 5)
@@ -230,25 +188,23 @@ def test_a_walk_begins_at_its_seed_plays_and_pauses(site, page):
 
 @pytest.mark.browser
 def test_it_says_what_the_generator_is_and_fits_a_phone(site, page):
-    address, generators = site
+    trained = site[1]["classes"]
     page.set_viewport_size({"width": 340, "height": 640})
-    visit(page, address, "backend=wasm&view=between", "classes")
+    demo.visit(page, site[0], "backend=wasm&view=between", "classes")
     for view in ("grid", "walk", "picture"):
         assert page.evaluate("document.documentElement.scrollWidth") <= 340
         page.click(f"[data-view={view}]")
     assert page.evaluate("document.documentElement.scrollWidth") <= 340
-    assert page.locator("#class option").all_inner_texts() == ["by seed", *NAMES]
+    assert page.locator("#class option").all_inner_texts() == ["by seed", *demo.NAMES]
     page.select_option("#class", label="dog")
-    wait_for_seed(page, generators["classes"], 0, label=1)
+    wait_for_seed(page, trained, 0, label=1)
     assert re.fullmatch(r"[\d.]+ ms per picture", page.inner_text("#time"))
-    assert page.inner_text("#about").startswith("16")
-    assert page.inner_text("#about").endswith("after 1,500 pictures")
+    assert re.fullmatch(r"16.*after 1,500 pictures", page.inner_text("#about"))
     page.click("summary")
     assert page.inner_text("#trained") == "Trained by pgan-tf, trained on: made up"
     card = page.evaluate("fetch(document.querySelector('#card').href).then(r => r.text())")
     assert card.startswith("# made up, 16 px")
-    page.click("#gallery button:nth-child(1)")  # in the middle of a fade, without classes
-    page.wait_for_selector("body[data-ready=plain]")
+    demo.choose(page, "plain")  # in the middle of a fade, without classes
     assert page.is_hidden("#class")
     assert page.inner_text("#trained").endswith("still fading in, at alpha 0.400")
 
@@ -260,9 +216,8 @@ def test_it_says_what_the_generator_is_and_fits_a_phone(site, page):
         route.fulfill(json=model)
 
     page.route("**/model.json", older)
-    page.click("#gallery button:nth-child(3)")
-    page.wait_for_selector("body[data-ready=classes]")
-    wait_for_seed(page, generators["classes"], 0)
+    demo.choose(page, "classes")
+    wait_for_seed(page, trained, 0)
     assert page.locator("#class option").all_inner_texts() == ["by seed", "0", "1", "2"]
     assert page.is_hidden("#card")
     assert page.inner_text("#trained") == "trained on: made up"
@@ -308,8 +263,7 @@ def test_missing_and_damaged_files_are_named_and_what_cannot_work_is_said(site, 
         ("*.bin", None, "shard1of1.bin (the server did not answer)"),
         ("*.bin", {"body": "short"}, "bytes of weights, got 5)"),
     ):
-        answered = functools.partial(answer_with, answer)
-        page.route(f"**/{file}", answered)
+        page.route(f"**/{file}", functools.partial(answer_with, answer))
         page.goto("about:blank")
         page.goto(f"{site[0]}#backend=wasm")
         page.wait_for_selector("#error:visible")
@@ -317,15 +271,13 @@ def test_missing_and_damaged_files_are_named_and_what_cannot_work_is_said(site, 
         page.keyboard.press("2")  # without an error in the console: see `page`
         assert page.evaluate("document.querySelector('#controls').inert")
         page.unroute_all()
-    page.click("#gallery button:nth-child(3)")  # another generator still works
-    page.wait_for_selector("body[data-ready=classes]")
+    demo.choose(page, "classes")  # another generator still works
     assert page.is_hidden("#error")
     wait_for_seed(page, site[1]["classes"], 0)
 
     page.add_init_script(
-        "if (location.hash === '#old') { delete window.WebAssembly;"
-        " HTMLCanvasElement.prototype.getContext = () => null;"
-        " Object.defineProperty(navigator, 'gpu', {value: undefined}); }"
+        f"if (location.hash === '#old') {{ {demo.WITHOUT_WASM}"
+        " HTMLCanvasElement.prototype.getContext = () => null; }"
     )
     page.goto("about:blank")
     page.goto(f"{site[0]}#old")
@@ -341,16 +293,13 @@ def test_missing_and_damaged_files_are_named_and_what_cannot_work_is_said(site, 
 def test_64_px_take_less_than_a_tenth_of_a_second_on_one_core(tmp_path, browser):
     """The network of --preset=laptop, WebAssembly, one thread."""
     sizes = {"resolution": 64, "fmap_base": 512, "fmap_max": 128, "latent_size": 512}
-    write_tfjs(
-        make_trained(phase="stabilize", **sizes), ExportOptions(str(tmp_path), name="laptop")
-    )
-    with served(tmp_path) as address:
-        page = browser.new_page()
-        visit(page, address, "backend=wasm", "laptop")
-        drawing = "seed => { const start = performance.now();"
-        drawing += " return pgan.draw(pgan.latents(seed)).then(() => performance.now() - start) }"
+    trained = make_trained(phase="stabilize", **sizes)
+    write_tfjs(trained, ExportOptions(str(tmp_path), name="laptop"))
+    drawing = "seed => { const start = performance.now();"
+    drawing += " return pgan.draw(pgan.latents(seed)).then(() => performance.now() - start) }"
+    with served(tmp_path) as address, demo.tab(browser, address) as page:
+        demo.visit(page, address, "backend=wasm", "laptop")
         median = np.median([page.evaluate(drawing, seed) for seed in range(40)])
-        page.close()
     print(f"64 px in WebAssembly: {median:.1f} ms per picture")
     assert median < 100
 
@@ -360,7 +309,7 @@ def test_64_px_take_less_than_a_tenth_of_a_second_on_one_core(tmp_path, browser)
 def test_other_backends_draw_the_same_pictures(site, page):
     """In software, which Debian's Chromium brings: slow, and never chosen where WebAssembly is."""
     trained = site[1]["classes"]
-    visit(page, site[0], "seed=6", "classes")
+    demo.visit(page, site[0], "seed=6", "classes")
     assert page.input_value("#backend") == "wasm"
     for seed, backend in enumerate(("webgl", "webgpu", "wasm"), 6):
         wait_for_seed(page, trained, seed)
@@ -368,8 +317,7 @@ def test_other_backends_draw_the_same_pictures(site, page):
         page.wait_for_url(f"**backend={backend}**")
         page.fill("#seed", str(seed + 1))
         wait_for_seed(page, trained, seed + 1)
-        assert page.input_value("#backend") == backend
-        assert page.evaluate("pgan.backend()") == backend
+        assert page.input_value("#backend") == page.evaluate("pgan.backend()") == backend
 
 
 @pytest.mark.browser
@@ -377,17 +325,13 @@ def test_other_backends_draw_the_same_pictures(site, page):
 def test_where_webgl_computes_with_halves_pictures_have_numbers(site, page):
     """As on some phones: 1e-8 is 0 there, and so are the squares of small features."""
     page.console_may_say = r"feature override from URL WEBGL_FORCE_F16_TEXTURES|GL Driver Message"
-    address, generators = site
-    # Without WebAssembly the next backend computes.
-    page.add_init_script(
-        "delete window.WebAssembly; Object.defineProperty(navigator, 'gpu', {value: undefined});"
-    )
+    page.add_init_script(demo.WITHOUT_WASM)  # the next backend computes
     for name in ("plain", "small"):
-        visit(page, f"{address}?tfjsflags=WEBGL_FORCE_F16_TEXTURES:true", "", name)
+        demo.visit(page, f"{site[0]}?tfjsflags=WEBGL_FORCE_F16_TEXTURES:true", "", name)
         assert page.input_value("#backend") == page.evaluate("pgan.backend()") == "webgl"
-        latents, labels = make_inputs(generators[name], 1)
+        latents, labels = make_inputs(site[1][name], 1)
         got = page.evaluate("z => pgan.draw(z).then(x => [...x])", latents[0].tolist())
-        expected = np.clip(generators[name].generator([latents, labels]).numpy(), -1, 1)
         assert np.isfinite(got).all()
         if name == "plain":
-            np.testing.assert_allclose(np.reshape(got, expected[0].shape), expected[0], atol=0.01)
+            expected = np.clip(site[1][name].generator([latents, labels]).numpy(), -1, 1)
+            np.testing.assert_allclose(got, expected.ravel(), atol=0.01)

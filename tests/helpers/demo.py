@@ -1,15 +1,43 @@
 """Looking at the web page of an export in a browser, and what Python draws to compare with."""
 
 import contextlib
+import dataclasses
 import io
 import re
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from pgan_tf.exporting.tfjs import write_tfjs
+from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.networks import sampling
+from tests.helpers.exports import make_trained
 
 CANVAS = "document.querySelector('#canvas').toDataURL()"
+WITHOUT_WASM = (
+    "delete window.WebAssembly; Object.defineProperty(navigator, 'gpu', {value: undefined});"
+)
+NAMES = ("cat", "dog", "<b>owl</b>")
+GENERATORS = {  # the generator, and how it is exported
+    "plain": ({}, {}),
+    "half": ({}, {"quantize": "float16"}),
+    "classes": ({"label_size": 3, "phase": "stabilize"}, {}),
+    "gray": ({"num_channels": 1, "latent_size": 510}, {}),  # of three files, as large ones are
+    "small": ({"small": True}, {}),
+}
+
+
+def export_all(folder):
+    """Exports the generators into a folder, and returns them by name."""
+    trained = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pgan_tf.exporting.tfjs_graph._SHARD_BYTES", 100_000)
+        for name, (options, how) in GENERATORS.items():
+            names = NAMES if "label_size" in options else ()
+            trained[name] = dataclasses.replace(make_trained(**options), label_names=names)
+            write_tfjs(trained[name], ExportOptions(str(folder), name=name, **how))
+    return trained
 
 
 @contextlib.contextmanager
@@ -35,6 +63,20 @@ def tab(browser, *addresses):
 def visit(page, address, words, model="plain"):
     page.goto(f"{address}#model={model}&{words}")
     page.wait_for_selector(f"body[data-ready='{model}']", timeout=60_000)
+
+
+def choose(page, name):
+    """Takes a generator from the gallery."""
+    page.click(f"#gallery button[data-name={name}]")
+    page.wait_for_selector(f"body[data-ready={name}]")
+
+
+def download(page, action):
+    """Returns the name and the picture, RGB, of what an action downloads."""
+    with page.expect_download() as given:
+        action()
+    picture = Image.open(given.value.path()).convert("RGB")
+    return given.value.suggested_filename, np.asarray(picture).astype(int)
 
 
 def inputs_of(trained, seed, label=None):
