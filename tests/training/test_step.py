@@ -70,6 +70,7 @@ def with_sgd(state, strategy):
 def train(config=CONFIG, devices=1, calls=1, **options):
     """Trains on fixed reals, those of one replica in a batch multiplied by a factor (`spoilt`)."""
     options = {"rates": (0.5, 0.01, 0.01), "images_shown": 1, "spoilt": (0, 0, 1.0), **options}
+    decay = options.get("decay", 1.0)  # of the rates from call to call
     strategy = mirrored() if devices == 2 else make_strategy("one_device")
     state = build_state(STAGE, config, strategy)
     everything = state.variables()
@@ -86,7 +87,7 @@ def train(config=CONFIG, devices=1, calls=1, **options):
     tf.config.run_functions_eagerly(not options.get("compiled"))
     step, shown = make_train_step(state, config, strategy, BATCH), options["images_shown"]
     for call in range(calls):
-        rates = (tf.constant(one * 0.9**call, tf.float32) for one in options["rates"])
+        rates = (tf.constant(one * decay**call, tf.float32) for one in options["rates"])
         rows = step(batches, tf.constant(shown, tf.int64), *rates).numpy()
         metrics.append(dict(zip(METRICS, rows.mean(axis=0).tolist(), strict=True)))
         history.append({name: one.numpy() for name, one in everything.items()})
@@ -140,7 +141,8 @@ XLA = dataclasses.replace(TWICE, jit_compile=True)
     ],
 )
 def test_devices_compiling_and_xla_change_nothing(shared, config, devices, compiled):
-    plain, other = shared(TWICE, calls=2), train(config, devices, calls=2, compiled=compiled)
+    options = {"calls": 2, "decay": 0.9}
+    plain, other = shared(TWICE, **options), train(config, devices, compiled=compiled, **options)
     for ours, theirs in zip(other.metrics, plain.metrics, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-5)
     assert_close(other.history[-1], plain.history[-1])
