@@ -23,6 +23,8 @@ from pgan_tf.training.run import Run
 from tests.helpers.tests_data import prepare_shapes
 from tfrecords.common.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 NETWORK = NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=8, label_size=6)
 
 
@@ -41,13 +43,6 @@ def config_of(batch_size="4:16,8:8", total_kimg=0.052, network=NETWORK, **change
 
 CONFIG = config_of()
 STAGES = make_stages(CONFIG.schedule)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def eager():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")

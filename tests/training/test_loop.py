@@ -13,7 +13,6 @@ import weakref
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pgan_tf.config.per_resolution import PerResolution
@@ -31,16 +30,11 @@ from tfrecords.common.errors import StoppedError, UserError
 from tfrecords.format.dataset_info import read_dataset_info
 from tfrecords.format.record_file import RecordFile
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 STAGE_IMAGES, TOTAL = 64, 160
 # A call is two iterations: 16 images at 4 px, which end with 80, and 8 at 8 px.
 TICKS = [32, 64, 80, 112, 128, 160]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def eager():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")

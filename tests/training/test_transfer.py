@@ -204,7 +204,7 @@ def test_where_a_run_starts(saved_run, tmp_path, one_device):
         first_resolution(None, new, 8)
 
 
-def test_training_starts_with_the_weights_and_resumes_without(saved_run, source, tmp_path):
+def test_training_starts_with_the_weights_and_resumes_without(eager, saved_run, source, tmp_path):
     """With a learning rate of next to nothing the weights stay what they were."""
     tiny = PerResolution(((4, 1e-9),))
     schedule = dataclasses.replace(
@@ -218,12 +218,7 @@ def test_training_starts_with_the_weights_and_resumes_without(saved_run, source,
     folder, info = str(tmp_path / "b"), prepare_shapes(tmp_path / "data", 8)
     open_run(folder, config, "")
     weights = read_init_from(saved_run, folder)
-    tf.config.run_functions_eagerly(True)
-    try:
-        shown = train(Run(config, info, folder, tf.distribute.get_strategy()), weights)
-    finally:
-        tf.config.run_functions_eagerly(False)
-    assert shown == 4
+    assert train(Run(config, info, folder, tf.distribute.get_strategy()), weights) == 4
     after = checkpoint.read_run(folder).arrays
     for name, value in source[1].arrays.items():
         # The average moves towards the generator by a thousandth.
