@@ -1,7 +1,7 @@
 """Transfer: pretrained weights carried by name into a new run's networks, of any resolution.
 
 Layers find their weights by name, as when the networks grow. What the source lacks, or has in
-another shape, keeps its initial values. Optimizers and images shown start afresh.
+another shape, keeps its initial values. Optimizers and images shown start from scratch.
 
 Classes find theirs by the class's name: the generator's first layer has a row for each class, below
 those of the latents; the discriminator's last layer has an output for each, after the score.
