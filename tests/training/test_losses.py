@@ -6,12 +6,9 @@ import tensorflow as tf
 
 from pgan_tf.config.training import LOSSES, LossConfig
 from pgan_tf.training import losses
+from tests.helpers.numbers import assert_close, normal
 
 BATCH, SHAPE, NUM_CLASSES = 5, (4, 6, 3), 4
-
-
-def normal(*shape, seed):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 REALS, FAKES = normal(BATCH, *SHAPE, seed=1), normal(BATCH, *SHAPE, seed=2)
@@ -41,10 +38,6 @@ def critic_loss(config, critic=linear, fakes=FAKES, labels=LABELS[:, :0], penalt
 
 def generator_loss(config, labels=LABELS[:, :0]):
     return losses.generator_loss(linear, tf.constant(FAKES), tf.constant(labels), config)
-
-
-def assert_close(got, expected, tolerance=1e-5):
-    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
 
 
 def softplus(values):
