@@ -86,8 +86,9 @@ def test_the_generators_loss_is_what_its_paper_says(name, expected):
 def test_the_penalty_scale_is_the_norm_over_pictures_enlarged_to_the_final_resolution():
     """By a critic that first averages 2x2 pixels: as published. Not with pixels of the stage."""
     enlarged = [images.repeat(2, axis=1).repeat(2, axis=2) for images in (REALS, FAKES)]
+    inputs = map(tf.constant, (*enlarged, MIXING))
     final = losses.gradient_norm(
-        lambda images: linear(tf.nn.avg_pool2d(images, 2, 2, "VALID")), *enlarged, MIXING
+        lambda images: linear(tf.nn.avg_pool2d(images, 2, 2, "VALID")), *inputs
     )
     assert_close(final, np.full(BATCH, losses.penalty_scale(LossConfig(), 16, 32) * NORM))
     assert losses.penalty_scale(LossConfig(), 4, 1024) == 4 / 1024

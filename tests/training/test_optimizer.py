@@ -31,7 +31,7 @@ def test_adam_moves_weights_and_moments_as_the_paper_says(devices, request):
         optimizer.learning_rate.assign(learning_rate)
         # Over replicas the gradients add up.
         share = gradient / strategy.num_replicas_in_sync
-        strategy.run(lambda: optimizer.apply([tf.zeros(3), share], [other, weight]))
+        strategy.run(lambda: optimizer.apply([tf.zeros(3), tf.identity(share)], [other, weight]))
 
     expected, m, v = np.array([1.0, -2.0]), np.zeros(2), np.zeros(2)
     # The last ones are so small that Adam's epsilon matters.
