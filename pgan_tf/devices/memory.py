@@ -5,7 +5,7 @@ from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import TrainingConfig
 
 FLOAT = 4  # bytes
-# These four are measured: tests/planning/test_sizes.py.
+# These four are measured: tests/planning/test_limits.py.
 _KEPT_PER_OUTPUT = 1.5  # tensors kept for each number that a layer computes
 _WEIGHT_COPIES = 3.0  # in use within a step: scaled, spread, their gradients
 # Passes through the discriminator whose inputs are kept at Winograd's points at one time, and
