@@ -36,18 +36,9 @@ def test_each_precision_trains_shapes_to_similar_losses(tmp_path, one_device):
     """Tick by tick through two stages, in which float32's loss falls."""
     info = prepare_shapes(tmp_path / "cache", 8)
     full, *halves = (ticks_of_run(one, info, tmp_path / one, one_device) for one in PRECISIONS)
-    for ticks in (full, *halves):
-        print(
-            [
-                [
-                    round(row[n], 3)
-                    for n in ("discriminator_loss", "gradient_norm", "generator_loss")
-                ]
-                for row in ticks
-            ]
-        )
-    assert full[0]["discriminator_loss"] - full[-1]["discriminator_loss"] > 3
-    bounds = {"discriminator_loss": 0.3, "gradient_norm": 0.05, "generator_loss": 0.3}
+    assert full[0]["discriminator_loss"] - full[-1]["discriminator_loss"] > 1
+    # Measured: within 0.01, 0.002 and 0.006.
+    bounds = {"discriminator_loss": 0.05, "gradient_norm": 0.01, "generator_loss": 0.03}
     for precision, half in zip(PRECISIONS[1:], halves, strict=True):
         for tick, other in zip(full, half, strict=True):
             assert other["skipped_iterations"] == 0, precision
