@@ -145,16 +145,13 @@ def choose(projects, count, seed):
     return chosen[:count]
 
 
-def killer_of(copy, mutant):
-    """Runs the tests of a mutant's folder; returns the one that failed, `hung`, or None."""
-    path, mutated = mutate(copy, *mutant)
-    source, output = path.read_text(), copy.parent / "output"
+def first_failure(copy, tests, skipped=()):
+    """Runs tests; returns the first one that failed, `hung`, or None."""
     command = [sys.executable, "-m", "pytest", "-xq", "-n", "0", "-p", "no:cacheprovider"]
     for option in (f"timeout={TEST_SECONDS}", "exit_on_timeout=true"):
         command += ["-o", f"faulthandler_{option}"]
-    command += map(str, tests_of(copy, mutant[0], path))
-    environment = os.environ | {"TMPDIR": str(copy.parent)}
-    path.write_text(mutated)
+    command += [*map(str, tests), *(f"--deselect={test}" for test in skipped)]
+    environment, output = os.environ | {"TMPDIR": str(copy.parent)}, copy.parent / "output"
     with output.open("w") as file:
         process = subprocess.Popen(
             command, cwd=copy, env=environment, stdout=file, stderr=file, start_new_session=True
@@ -167,9 +164,27 @@ def killer_of(copy, mutant):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            path.write_text(source)
     failed = re.search(r"^(?:FAILED|ERROR) (\S+)", output.read_text(errors="replace"), re.MULTILINE)
     return None if status == 0 else failed[1] if failed else "hung"
+
+
+# A test that fails without any mutant kills none. Asked only of those that seem to.
+fails_anyway = functools.cache(lambda copy, test: first_failure(copy, [test]) is not None)
+
+
+def killer_of(copy, mutant):
+    """Returns the first test of a mutant's folder that fails, `hung`, or None."""
+    path, mutated = mutate(copy, *mutant)
+    source, broken = path.read_text(), []
+    while True:
+        path.write_text(mutated)
+        try:
+            failed = first_failure(copy, tests_of(copy, mutant[0], path), broken)
+        finally:
+            path.write_text(source)
+        if failed in (None, "hung") or not fails_anyway(copy, failed):
+            return failed
+        broken.append(failed)
 
 
 def main():

