@@ -1,4 +1,4 @@
-"""Which way of convolving is faster, layer by layer: what `cost.winograd_pays` goes by.
+"""Which way of convolving is faster, layer by layer: what `winograd_pays` goes by.
 
     python benchmarks/convolutions.py [--batch_size=16] [--layers=4:512:512,8:512:512:down,…]
 
@@ -13,7 +13,7 @@ import time
 import tensorflow as tf
 from absl import flags
 
-from pgan_tf.networks.layers.convolution import Direct
+from pgan_tf.networks.layers.convolution import Resample, apply_kernel, prepare_kernel
 from pgan_tf.networks.layers.winograd import Winograd
 from tfrecords.common.bounds import COUNTS
 from tfrecords.common.checked_flags import define_number
@@ -29,29 +29,39 @@ BATCH_SIZE = define_number("batch_size", 16, "Pictures.", COUNTS)
 _ROUNDS = 5
 
 
-def milliseconds(way: Direct | Winograd, layer: tuple[int, int, int], dtype: str) -> float:
-    """Times one layer."""
+def milliseconds(
+    layer: tuple[int, int, int], resample: Resample, dtype: str, *, winograd: bool
+) -> float:
+    """Times one layer with a kernel that is prepared beforehand."""
     side, maps_in, maps_out = layer
-    up = way.resample == "up"
+    up = resample == "up"
     side = side // 2 if up else side
     inputs = tf.cast(tf.random.normal((BATCH_SIZE.value, side, side, maps_in)), dtype)
     kernel = tf.random.normal((3, 3, *((maps_out, maps_in) if up else (maps_in, maps_out))))
-    kernel = way.transform_kernel(kernel, 1.0, tf.as_dtype(dtype))
-    gradient = tf.random.normal(way.convolve(inputs, kernel).shape)
+    way = Winograd(2 if layer[0] == 4 else 4, resample)
+    if winograd:
+        kernel = way.transform_kernel(kernel)
+    else:
+        kernel = prepare_kernel(kernel, resample, inputs.dtype)
+
+    def convolve(x: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
+        return way.convolve(x, w) if winograd else apply_kernel(x, w, resample)
+
+    gradient = tf.random.normal(convolve(inputs, kernel).shape)
 
     @tf.function
     def there_and_back(x: tf.Tensor, w: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch((x, w))
-            y = way.convolve(x, w)
+            y = convolve(x, w)
         return tape.gradient(y, (x, w), output_gradients=tf.cast(gradient, y.dtype))
 
     times = []
     for _ in range(_ROUNDS):
-        begin = time.perf_counter()
+        start = time.perf_counter()
         for one in there_and_back(inputs, kernel):
             one.numpy()
-        times.append(time.perf_counter() - begin)
+        times.append(time.perf_counter() - start)
     return 1e3 * min(times)
 
 
@@ -62,9 +72,10 @@ def main() -> None:
         side, maps_in, maps_out, *rest = words.split(":")
         layer = int(side), int(maps_in), int(maps_out)
         resample = rest[0] if rest else None
-        ways = Winograd(2 if layer[0] == 4 else 4, resample), Direct(resample)
         times = [
-            milliseconds(way, layer, dtype) for dtype in ("float32", "bfloat16") for way in ways
+            milliseconds(layer, resample, dtype, winograd=winograd)
+            for dtype in ("float32", "bfloat16")
+            for winograd in (True, False)
         ]
         print(f"{words:20}", *(f"{time_:8.1f}" for time_ in times), flush=True)
 

@@ -27,8 +27,8 @@ from pgan_tf.commands.train_checks import (
     metric_names,
     plan_run,
 )
-from pgan_tf.config.flags import read_training_flags
-from pgan_tf.config.preset_files import expand_presets, find_preset, preset_names
+from pgan_tf.config.flags import expand_presets, find_preset, preset_names, read_training_flags
+
 from pgan_tf.config.schedule import describe_end
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.data.records import check_resolutions

@@ -1,6 +1,10 @@
-"""Flags that follow from the fields of settings, and settings that follow from flags."""
+"""Flags made from the fields of settings, settings read from flags, and presets of them."""
 
 import dataclasses
+import os
+import pathlib
+import re
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from absl import flags
@@ -8,11 +12,16 @@ from absl import flags
 from pgan_tf.config.networks import LSGAN_NOISE
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
-from tfrecords.common.bounds import Bounds
+from tfrecords.common.bounds import Bounds, shown
 from tfrecords.common.checked_flags import define_number, define_read
+from tfrecords.common.errors import UserError
 
 # Flags belong to the module that calls, not to this one.
 flags.disclaim_key_flags()
+
+_PRESETS = pathlib.Path(__file__).parents[1] / "presets"  # flag files
+# Where a clone had them before they came with the package.
+_FORMER = re.compile(r"--?flagfile=((?:.*/)?presets/([\w-]+)\.flags)")
 
 Settings = TypeVar("Settings", NetworkConfig, ScheduleConfig, LossConfig, TrainingConfig)
 
@@ -54,10 +63,7 @@ def define_per_resolution(name: str, default: Any, help: str, bounds: Bounds) ->
 
 
 def read_flags(settings: type[Settings], **others: Any) -> Settings:
-    """Returns settings as the flags give them.
-
-    `others` are fields without a flag, and what holds for flags that were not given.
-    """
+    """Returns settings from the flags; `others` where there is no flag or it is not given."""
     for field in dataclasses.fields(settings):
         if field.metadata.get("has_flag"):
             value = flags.FLAGS[_flag_of(field)].value
@@ -74,10 +80,10 @@ def read_training_flags(
     initial_resolution: int = ScheduleConfig.initial_resolution,
     label_names: tuple[str, ...] = (),
 ) -> TrainingConfig:
-    """Returns what a run computes, by the flags and the data's properties.
+    """Returns what a run computes, from the flags and the data's properties.
 
-    `resolution` and `initial_resolution` hold unless their flags are given. Where the numbers of
-    `label_names` and of classes differ, the names are not the classes': they are left out.
+    `resolution` and `initial_resolution` hold unless their flags are given. `label_names` are
+    dropped unless there is one for each class.
     """
     loss = read_flags(LossConfig)
     network = read_flags(
@@ -94,15 +100,37 @@ def read_training_flags(
         initial_resolution=initial_resolution,
         discriminator_learning_rate=flags.FLAGS["learning_rate"].value,
     )
-    return read_flags(
-        TrainingConfig,
-        dataset=dataset,
-        label_names=label_names if len(label_names) == label_size else (),
-        network=network,
-        schedule=schedule,
-        loss=loss,
-    )
+    names = label_names if len(label_names) == label_size else ()
+    computed = {"network": network, "schedule": schedule, "loss": loss}
+    return read_flags(TrainingConfig, dataset=dataset, label_names=names, **computed)
 
 
 def _flag_of(field: dataclasses.Field) -> str:
     return field.metadata["name"] or field.name
+
+
+def preset_names() -> list[str]:
+    """The names of all presets."""
+    return sorted(path.stem for path in _PRESETS.glob("*.flags"))
+
+
+def find_preset(name: str) -> str:
+    """Returns the path of a preset's flag file. Raises UserError if there is none of that name."""
+    if name not in preset_names():
+        known = ", ".join(preset_names())
+        raise UserError(f"--preset: expected one of {known}, got {shown(name)}")
+    return str(_PRESETS / f"{name}.flags")
+
+
+def expand_presets(arguments: Sequence[str]) -> list[str]:
+    """Replaces presets in a command's arguments by flag files. Raises as `find_preset`."""
+    expanded, rest = [], iter(arguments)
+    for word in rest:
+        preset, former = re.fullmatch(r"--?preset(?:=(.*))?", word, re.S), _FORMER.fullmatch(word)
+        if preset:
+            name = next(rest, "") if preset[1] is None else preset[1]
+            word = f"--flagfile={find_preset(name)}"
+        elif former and former[2] in preset_names() and not os.path.exists(former[1]):
+            word = f"--flagfile={find_preset(former[2])}"
+        expanded.append(word)
+    return expanded

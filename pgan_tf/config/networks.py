@@ -1,7 +1,7 @@
 """The two networks in numbers: their settings, and the layers that follow (paper, table 2).
 
 Multiplications, memory, the shapes of checkpoints and the published names come from the layer
-table; a test holds it to the networks themselves. No TensorFlow.
+table; a test compares it with the networks themselves. No TensorFlow.
 """
 
 import dataclasses
@@ -15,14 +15,14 @@ from pgan_tf.config.setting import check_settings, require, setting
 from tfrecords.common.bounds import COUNTS, COUNTS_OR_NONE, RESOLUTIONS, Bounds
 
 LSGAN_NOISE = 0.2  # paper, appendix B
-# Of latents and feature maps. Memory sets a bound of its own, see `planning.limits`.
+# Of latents and feature maps. Memory limits them further, see `planning.limits`.
 _WIDTHS = Bounds(1, 2**20, whole=True)
 _CHANNELS, _CLASSES = Bounds(1, 3, whole=True), Bounds(0, 10**6, whole=True)
 _DISCRIMINATION = (100, 5)  # kernels and components of each, see `MinibatchDiscrimination`
 _TRAINABLE = frozenset({"kernel", "bias", "gamma", "beta"})
 
 # With fewer maps, in or out, Winograd's transforms cost more than its products save; twice as
-# many where it saves half as much (docs/performance.md has what was measured).
+# many where it saves half as much (measured in docs/performance.md).
 _FEWEST_CHANNELS = 128
 _LARGEST_SIDE_OF_RESAMPLING_IN_BFLOAT16 = 8
 
@@ -36,67 +36,44 @@ class NetworkConfig:
     )
     num_channels: int = setting(3, "3 for RGB, 1 for gray.", _CHANNELS, has_flag=False)
     label_size: int = setting(0, "Classes; 0: no labels.", _CLASSES, has_flag=False)
-    latent_size: int = setting(
-        512, "Components of a latent vector. Default: fmap_max.", _WIDTHS, optional=True
-    )
+    latent_size: int = setting(512, "Size of a latent. Default: fmap_max.", _WIDTHS, optional=True)
     fmap_base: int = setting(
-        8192,
-        "Feature maps at a resolution: fmap_base / (resolution / 2)^fmap_decay, at most fmap_max.",
-        COUNTS,
+        8192, "Feature maps: fmap_base / (resolution / 2)^fmap_decay, at most fmap_max.", COUNTS
     )
-    fmap_decay: float = setting(
-        1.0, "Exponent with which feature maps decrease as resolution grows.", Bounds(0, 10)
-    )
+    fmap_decay: float = setting(1.0, "Exponent of the decrease of feature maps.", Bounds(0, 10))
     fmap_max: int = setting(512, "Maximum number of feature maps of a layer.", _WIDTHS)
     normalize_latents: bool = setting(True, "Normalize latents to the hypersphere (appendix A.1).")
     equalized: bool = setting(True, "Equalized learning rate (§4.1).")
     pixel_norm: bool = setting(True, "Pixel norm in the generator (§4.2).")
     generator_leaky_relu: bool = setting(True, "Leaky ReLU with slope 0.2 instead of ReLU.")
     discriminator_leaky_relu: bool = setting(True, "Leaky ReLU with slope 0.2 instead of ReLU.")
-    fused_scale: bool = setting(
-        True, "Fuse upsampling or downsampling and convolution into one kernel with stride 2."
-    )
+    fused_scale: bool = setting(True, "Fuse resampling and convolution into one strided kernel.")
     mbstd_group_size: int = setting(
-        4,
-        "Group size of the minibatch standard deviation (§3); 0 leaves the layer out.",
-        COUNTS_OR_NONE,
+        4, "Group size of the minibatch standard deviation (§3); 0: no such layer.", COUNTS_OR_NONE
     )
-    minibatch_discrimination: bool = setting(
-        False, "Minibatch discrimination (Salimans et al., 2016)."
-    )
-    generator_batch_norm: bool = setting(
-        False, "Batch normalization in the generator (Gulrajani et al., 2017)."
-    )
-    discriminator_layer_norm: bool = setting(
-        False, "Layer normalization in the discriminator (Gulrajani et al., 2017)."
-    )
+    minibatch_discrimination: bool = setting(False, "Minibatch discrimination (Salimans, 2016).")
+    generator_batch_norm: bool = setting(False, "Batch norm in G (Gulrajani et al., 2017).")
+    discriminator_layer_norm: bool = setting(False, "Layer norm in D (Gulrajani et al., 2017).")
     tanh: bool = setting(False, "End the generator with tanh instead of linearly.")
     discriminator_noise: float = setting(
         0.0,
-        "Strength of the noise in the discriminator that follows the fakes' scores (appendix B). "
-        f"Default: {LSGAN_NOISE} with --loss=lsgan, else none.",
+        f"Strength of D's noise (appendix B). Default: {LSGAN_NOISE} with --loss=lsgan, else none.",
         Bounds(0, 1000),
         optional=True,
     )
     discriminator_fmap_divisor: int = setting(
-        1, "Divide the discriminator's feature maps by this (appendix E: 2 and 4).", _WIDTHS
+        1, "Divide D's feature maps by this (appendix E: 2 and 4).", _WIDTHS
     )
 
     def __post_init__(self) -> None:
         check_settings(self)
         require(self.num_channels in (1, 3), "num_channels", "1 or 3", self.num_channels)
-        require(
-            self.num_feature_maps(self.resolution) >= 1,
-            "fmap_base",
-            f"enough for one feature map at {self.resolution} px",
-            self.fmap_base,
-        )
+        expected = f"enough for one feature map at {self.resolution} px"
+        maps = self.num_feature_maps(self.resolution)
+        require(maps >= 1, "fmap_base", expected, self.fmap_base)
 
     def num_feature_maps(self, resolution: int) -> int:
-        """Feature maps of the layers at a resolution in pixels (table 2).
-
-        2 stands for what lies below 4x4: the discriminator's hidden dense layer.
-        """
+        """Feature maps of the layers at a resolution (table 2); 2 px: D's hidden dense layer."""
         halvings = int(math.log2(resolution)) - 1
         return min(int(self.fmap_base / 2.0 ** (halvings * self.fmap_decay)), self.fmap_max)
 
@@ -113,11 +90,11 @@ class Layer:
     variables: tuple[tuple[str, tuple[int, ...]], ...]  # (name, shape)
     shape: tuple[int, ...]  # of its outputs for one picture
     resample: Literal["up", "down"] | None = None  # up before, or down after the convolution
-    outputs_beside: int = 0  # numbers that a resampling of its own computes for one picture
+    outputs_beside: int = 0  # of a separate resampling layer, for one picture
 
     @property
     def outputs(self) -> int:
-        """All numbers that it computes for one picture."""
+        """How many numbers it computes for one picture."""
         return math.prod(self.shape) + self.outputs_beside
 
     @property
@@ -168,11 +145,10 @@ def generator_layers(stage: Stage, config: NetworkConfig) -> list[Layer]:
     for resolution in resolutions_above_lowest(stage.resolution):
         below, maps = maps, config.num_feature_maps(resolution)
         shape = (resolution, resolution, maps)
-        name = f"{resolution}x{resolution}"
-        if config.fused_scale:  # a transposed convolution's kernel
-            kernel, enlarged = (3, 3, maps, below), 0
-        else:
-            kernel, enlarged = (3, 3, below, maps), resolution**2 * below
+        name, fused = f"{resolution}x{resolution}", config.fused_scale
+        # A transposed convolution's kernel, or one after a layer that upsamples.
+        kernel = (3, 3, maps, below) if fused else (3, 3, below, maps)
+        enlarged = 0 if fused else resolution**2 * below
         layers += _layer(f"{name}_conv0", kernel, shape, norm, "up", enlarged)
         layers += _layer(f"{name}_conv1", (3, 3, maps, maps), shape, norm)
     for resolution in _rgb_resolutions(stage):
@@ -192,14 +168,11 @@ def discriminator_layers(stage: Stage, config: NetworkConfig) -> list[Layer]:
         shape = (resolution, resolution, maps(resolution))
         layers += _layer(f"{resolution}x{resolution}_from_rgb", kernel, shape)
     for resolution in resolutions_above_lowest(stage.resolution):
-        here, below, half = maps(resolution), maps(resolution // 2), resolution // 2
-        name = f"{resolution}x{resolution}"
-        shape = (resolution, resolution, here)
-        layers += _layer(f"{name}_conv0", (3, 3, here, here), shape, norm)
-        if config.fused_scale:
-            shape, reduced = (half, half, below), 0
-        else:
-            shape, reduced = (resolution, resolution, below), half * half * below
+        half, name, fused = resolution // 2, f"{resolution}x{resolution}", config.fused_scale
+        here, below = maps(resolution), maps(half)
+        layers += _layer(f"{name}_conv0", (3, 3, here, here), (resolution, resolution, here), norm)
+        shape = (half, half, below) if fused else (resolution, resolution, below)
+        reduced = 0 if fused else half * half * below
         layers += _layer(f"{name}_conv1", (3, 3, here, below), shape, norm, "down", reduced)
     features = maps(4) + (config.mbstd_group_size > 0)
     if config.minibatch_discrimination:
@@ -217,16 +190,12 @@ def discriminator_layers(stage: Stage, config: NetworkConfig) -> list[Layer]:
 
 def parameters(stage: Stage, config: NetworkConfig) -> tuple[int, int]:
     """How many numbers train in the generator and in the discriminator."""
-    networks = generator_layers(stage, config), discriminator_layers(stage, config)
-    generator, discriminator = (sum(layer.parameters for layer in layers) for layers in networks)
-    return generator, discriminator
+    generator = sum(layer.parameters for layer in generator_layers(stage, config))
+    return generator, sum(layer.parameters for layer in discriminator_layers(stage, config))
 
 
 def multiplications(stage: Stage, config: NetworkConfig) -> int:
-    """Multiplications of one picture through both networks, forwards.
-
-    An iteration takes about a fixed multiple of it, which makes it good for comparing stages.
-    """
+    """Multiplications of one picture through both networks, forwards, to compare stages by."""
     layers = (*generator_layers(stage, config), *discriminator_layers(stage, config))
     return sum(layer.multiplications for layer in layers)
 
@@ -241,11 +210,10 @@ def winograd_pays(
     as fast. `kernel` is a shape that ends in maps in and out, in either order; `side` is
     `Layer.side`.
     """
-    if kernel[:2] != (3, 3):
-        return False
     if resamples and bfloat16 and side > _LARGEST_SIDE_OF_RESAMPLING_IN_BFLOAT16:
         return False
-    return min(kernel[2:]) >= (1 + (resamples or bfloat16)) * _FEWEST_CHANNELS
+    fewest = (1 + (resamples or bfloat16)) * _FEWEST_CHANNELS
+    return kernel[:2] == (3, 3) and min(kernel[2:]) >= fewest
 
 
 def _layer(

@@ -13,8 +13,8 @@ POSITIVE = Bounds(0, 10**9, above=True)
 class PerResolution:
     """A number for each resolution; one that is not listed takes the next lower one's.
 
-    `steps` are pairs (resolution in pixels, value), by rising resolution. Those that only repeat
-    the value before them are left out, so that equal numbers make equal objects.
+    `steps` are pairs (resolution in pixels, value), by rising resolution. A step that repeats the
+    value before it is dropped, so that equal numbers make equal objects.
     """
 
     steps: tuple[tuple[int, float], ...]
@@ -29,7 +29,7 @@ class PerResolution:
         return [value for lowest, value in self.steps if lowest <= resolution][-1]
 
     def between(self, first: int, last: int) -> "PerResolution":
-        """What holds from one resolution to another, both included, in pixels."""
+        """The values from one resolution to another, both included, in pixels."""
         later = (step for step in self.steps if first < step[0] <= last)
         return PerResolution(((first, self.at(first)), *later))
 
@@ -49,32 +49,22 @@ class PerResolution:
         """Reads `16` or `4:128,8:128,16:64`. Raises UserError, which names `argument`."""
         pairs = [part.rpartition(":") for part in text.split(",")]
         if len(pairs) > 1 and not all(colon for _, colon, _ in pairs):
-            raise UserError(
-                f"{argument}: expected one number or RESOLUTION:NUMBER pairs such as 4:128,8:64, "
-                f"got {shown(text)}"
-            )
+            expected = "one number or RESOLUTION:NUMBER pairs such as 4:128,8:64"
+            raise UserError(f"{argument}: expected {expected}, got {shown(text)}")
+        steps: list[tuple[int, float]] = []
         try:
-            steps = sorted(
-                (
-                    int(RESOLUTIONS.read(resolution.strip())) if colon else LOWEST_RESOLUTION,
-                    _without_point(bounds.read(value.strip())),
-                )
-                for resolution, colon, value in pairs
-            )
+            for pixels, colon, number in pairs:
+                resolution = RESOLUTIONS.read(pixels.strip()) if colon else LOWEST_RESOLUTION
+                value = bounds.read(number.strip())
+                steps.append((int(resolution), int(value) if value == int(value) else value))
         except ValueError as error:
             whole = f" in {shown(text)}" if ":" in text else ""
             raise UserError(f"{argument}: {error}{whole}") from None
-        if len({resolution for resolution, _ in steps}) < len(steps):
-            raise UserError(
-                f"{argument}: expected each resolution once, got {shown(text)}: keep one of a kind"
-            )
-        return cls(tuple(steps))
+        if len(dict(steps)) < len(steps):
+            raise UserError(f"{argument}: expected each resolution once, got {shown(text)}")
+        return cls(tuple(sorted(steps)))
 
     def __str__(self) -> str:
         if len(self.steps) == 1 and self.steps[0][0] == LOWEST_RESOLUTION:
             return f"{self.steps[0][1]}"
         return ",".join(f"{resolution}:{value}" for resolution, value in self.steps)
-
-
-def _without_point(value: float) -> float:
-    return int(value) if value == int(value) else value

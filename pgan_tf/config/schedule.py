@@ -9,7 +9,7 @@ import dataclasses
 import math
 from typing import Literal
 
-from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.per_resolution import POSITIVE, PerResolution
 from pgan_tf.config.setting import check_settings, require, setting
 from tfrecords.common.bounds import RESOLUTIONS, Bounds
 
@@ -24,21 +24,14 @@ class ScheduleConfig:
 
     resolution: int = setting(1024, "The last one, in pixels.", RESOLUTIONS, has_flag=False)
     initial_resolution: int = setting(
-        4,
-        "First resolution, in pixels. Default: 4, or the one that --init_from had reached.",
-        RESOLUTIONS,
-        optional=True,
+        4, "First resolution, in pixels. Default: 4, or --init_from's.", RESOLUTIONS, optional=True
     )
     stabilize_kimg: float = setting(
         600.0, "Thousands of real images to stabilize each resolution after its fade-in.", _KIMG
     )
-    fade_in_kimg: float = setting(
-        600.0, "Thousands of real images over which new layers fade in.", _KIMG
-    )
+    fade_in_kimg: float = setting(600.0, "Thousands of real images of each fade-in.", _KIMG)
     total_kimg: float = setting(
-        15000.0,
-        "Thousands of real images in total; may change when a run resumes.",
-        Bounds(0, _KIMG.upper, above=True),
+        15000.0, "Thousands of real images in total; may change when a run resumes.", POSITIVE
     )
     batch_size: PerResolution = setting(
         PerResolution(((4, 16),)),
@@ -70,36 +63,27 @@ class ScheduleConfig:
 
     def __post_init__(self) -> None:
         check_settings(self)
-        require(
-            self.initial_resolution <= self.resolution,
-            "initial_resolution",
-            f"at most the resolution, {self.resolution}",
-            self.initial_resolution,
-        )
+        first = self.initial_resolution
+        expected = f"at most the resolution, {self.resolution}"
+        require(first <= self.resolution, "initial_resolution", expected, first)
         for name in ("stabilize_kimg", "fade_in_kimg", "total_kimg", "rampup_kimg"):
             value = getattr(self, name)
             is_whole = math.isclose(value * 1000, round(value * 1000), rel_tol=1e-12)
             require(is_whole, name, "a whole number of images, 0 or more (in thousands)", value)
-        require(
-            self.stabilize_kimg + self.fade_in_kimg > 0
-            or self.initial_resolution == self.resolution,
-            "stabilize_kimg",
-            "more than 0 when the networks grow (or initial_resolution equal to resolution)",
-            self.stabilize_kimg,
-        )
-        first = self.initial_resolution
+        grows_in_time = self.stabilize_kimg + self.fade_in_kimg > 0 or first == self.resolution
+        expected = "more than 0 when the networks grow (or initial_resolution equal to resolution)"
+        require(grows_in_time, "stabilize_kimg", expected, self.stabilize_kimg)
         expected = f"a value for {first} px or below, the first resolution trained"
-        learning_rates = ("generator_learning_rate", "discriminator_learning_rate")
-        for name in ("batch_size", *learning_rates, "tick_kimg"):
-            values = getattr(self, name)
-            require(values.steps[0][0] <= first, name, expected, str(values))
+        for name, values in vars(self).items():
+            if isinstance(values, PerResolution):
+                require(values.steps[0][0] <= first, name, expected, str(values))
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
     """One part of training during which the networks keep their shape.
 
-    It holds from `first_image` to `last_image` images shown. (A fade-in begins one image late and
+    It holds from `first_image` to `last_image` images shown. (A fade-in starts one image late and
     ends one early: at both ends it would equal its neighbors.)
     """
 
@@ -123,8 +107,8 @@ class Stage:
         """How far the new layers have faded in: 0 not at all, 1 fully."""
         if not self.fades_in:
             return 1.0
-        begin, end = self.first_image - 1, self.last_image + 1
-        return (images_shown - begin) / (end - begin)
+        start, end = self.first_image - 1, self.last_image + 1
+        return (images_shown - start) / (end - start)
 
     def __str__(self) -> str:
         if self.fades_in:
@@ -133,29 +117,25 @@ class Stage:
 
 
 def make_stages(config: ScheduleConfig) -> tuple[Stage, ...]:
-    """Returns the stages of a run in order: 2N - 1 for N resolutions.
-
-    The last one lasts until `total_kimg`; a run that is too short for all ends in an earlier one.
-    """
-    stabilize_images = round(config.stabilize_kimg * 1000)
-    fade_in_images = round(config.fade_in_kimg * 1000)
-    total_images = round(config.total_kimg * 1000)
+    """Returns the stages in order, 2N - 1 for N resolutions; the last lasts until `total_kimg`."""
+    stabilize_images, fade_in_images, total_images = (
+        round(kimg * 1000)
+        for kimg in (config.stabilize_kimg, config.fade_in_kimg, config.total_kimg)
+    )
     stages: list[Stage] = []
 
-    def add(resolution: int, phase: Literal["fade_in", "stabilize"], first: int, last: int) -> None:
+    def add(phase: Literal["fade_in", "stabilize"], first: int, last: int) -> None:
         if first <= last:
             stages.append(Stage(len(stages), resolution, phase, first, last))
 
-    resolution = config.initial_resolution
-    begin = 0
+    resolution, start = config.initial_resolution, 0
     while resolution < config.resolution:
-        end = begin + stabilize_images
-        # Without a fade-in the next resolution begins right at the end.
-        add(resolution, "stabilize", begin, end if fade_in_images else end - 1)
-        resolution *= 2
-        begin = end + fade_in_images
-        add(resolution, "fade_in", end + 1, begin - 1)
-    add(resolution, "stabilize", begin, max(begin, total_images))
+        end = start + stabilize_images
+        # Without a fade-in the next resolution starts right at the end.
+        add("stabilize", start, end if fade_in_images else end - 1)
+        resolution, start = resolution * 2, end + fade_in_images
+        add("fade_in", end + 1, start - 1)
+    add("stabilize", start, max(start, total_images))
     return tuple(stages)
 
 
@@ -166,17 +146,17 @@ def stage_at(stages: tuple[Stage, ...], images_shown: int) -> Stage:
 
 def describe_end(config: ScheduleConfig) -> str | None:
     """Returns a line about a run that is too short for all stages; None where it is not."""
-    stages = make_stages(config)
-    total_images = round(config.total_kimg * 1000)
-    if total_images > stages[-1].first_image:
+    stages, total_images = make_stages(config), round(config.total_kimg * 1000)
+    first = stages[-1].first_image
+    if total_images > first:
         return None
     stage = stage_at(stages, total_images - 1)
     fading = f", at alpha {stage.alpha(total_images):.2f}" if stage.fades_in else ""
     return (
         f"Too short for {config.resolution} px: {config.total_kimg:g} kimg end in stage "
         f"{stage.number} of {len(stages)} ({stage}{fading}); {config.resolution} px are reached "
-        f"after {stages[-1].first_image / 1000:g} kimg: give --total_kimg=MORE, or shorter "
-        f"--stabilize_kimg and --fade_in_kimg"
+        f"after {first / 1000:g} kimg: give a larger --total_kimg, or shorter --stabilize_kimg "
+        "and --fade_in_kimg"
     )
 
 
@@ -207,10 +187,7 @@ def position_at(config: ScheduleConfig, stages: tuple[Stage, ...], images_shown:
 
 
 def learning_rate_rampup(config: ScheduleConfig, images_shown: int) -> float:
-    """Returns what the learning rates are multiplied by: exp(-5 (1 - t)²), t from 0 to 1.
-
-    The ramp of Laine and Aila (2017), which the CIFAR-10 configuration uses.
-    """
+    """Returns exp(-5 (1 - t)²), t from 0 to 1: the ramp of Laine and Aila (2017), for CIFAR-10."""
     rampup_images = config.rampup_kimg * 1000
     if images_shown >= rampup_images:
         return 1.0

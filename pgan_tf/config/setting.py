@@ -1,4 +1,4 @@
-"""A setting: written once as a field, from which its flag, its checks and --help follow."""
+"""A setting: a field from which its flag, its checks and --help follow. No TensorFlow."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -17,34 +17,32 @@ def require(condition: bool, argument: str, expected: str, got: Any) -> None:
 
 def setting(
     default: Any,
-    help: str,  # for --help and for readers, with units and the paper's section
+    help: str,  # for --help, with units and the paper's section
     bounds: Bounds | None = None,  # of a number, or of each number of a PerResolution
     choices: Sequence[str] = (),  # of a string
     *,
-    name: str = "",  # the flag's, which messages use too, if it is not the field's
+    name: str = "",  # of the flag, also in messages, if it is not the field's
     has_flag: bool = True,  # False where the value follows from the data
-    optional: bool = False,  # without the flag it is left to others; `help` says to whom
+    optional: bool = False,  # without the flag the value depends on others, as `help` says
 ) -> Any:
     """Returns the field of a frozen dataclass of settings."""
-    metadata = {
+    about: dict[str, Any] = {
         "help": help,
         "bounds": bounds,
         "choices": tuple(choices),
         "name": name,
-        "has_flag": has_flag,
-        "optional": optional,
     }
-    return dataclasses.field(default=default, metadata=metadata)
+    about |= {"has_flag": has_flag, "optional": optional}
+    return dataclasses.field(default=default, metadata=about)
 
 
 def check_settings(settings: Any) -> None:
     """Raises UserError unless each field has its default's type, and one of its values."""
     for field in dataclasses.fields(settings):
-        value, default = getattr(settings, field.name), field.default
-        name = field.metadata.get("name") or field.name
-        bounds, choices = field.metadata.get("bounds"), field.metadata.get("choices")
-        if choices:
-            require(isinstance(value, str) and value in choices, name, " or ".join(choices), value)
+        value, default, about = getattr(settings, field.name), field.default, field.metadata
+        name, bounds = about.get("name") or field.name, about.get("bounds")
+        if choices := about.get("choices"):
+            require(value in choices, name, " or ".join(choices), value)
         elif isinstance(default, PerResolution):
             require(isinstance(value, PerResolution), name, "values by resolution", value)
             value.check(bounds, name)
@@ -54,6 +52,5 @@ def check_settings(settings: Any) -> None:
             texts = isinstance(value, tuple) and all(isinstance(one, str) for one in value)
             require(texts, name, "texts", value)
         else:
-            kind = type(default)
-            words = {bool: "true or false", str: "a text"}.get(kind, "settings")
-            require(isinstance(value, kind), name, words, value)
+            words = {bool: "true or false", str: "a text"}.get(type(default), "settings")
+            require(isinstance(value, type(default)), name, words, value)

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from pgan_tf.config.networks import NetworkConfig
-from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.per_resolution import POSITIVE, PerResolution
 from pgan_tf.config.schedule import ScheduleConfig
 from pgan_tf.config.setting import check_settings, require, setting
 from tfrecords.common.bounds import SEEDS, Bounds
@@ -23,7 +23,7 @@ _DECAYS = Bounds(0, 1, below=True)
 _REPEATS = Bounds(1, 10_000, whole=True)
 _WEIGHTS = Bounds(0, 10**9)
 
-# What reading JSON that is no configuration comes to; RecursionError: one that is too deep.
+# What JSON that is no configuration raises; RecursionError where it is nested too deeply.
 _MISFITS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
@@ -33,21 +33,14 @@ class LossConfig:
 
     name: str = setting("wgan_gp", "Loss.", choices=LOSSES, name="loss")
     gradient_penalty_weight: float = setting(
-        10.0,
-        "Weight of the gradient penalty: lambda of WGAN-GP, gamma of R1 (non_saturating).",
-        _WEIGHTS,
+        10.0, "Weight of the gradient penalty (lambda of WGAN-GP, gamma of R1).", _WEIGHTS
     )
-    gradient_target: float = setting(
-        1.0, "Target of the gradient norm; 750 for CIFAR-10.", Bounds(0, 10**9, above=True)
-    )
-    drift_weight: float = setting(
-        0.001, "Weight of the squared scores of reals (appendix A.1).", _WEIGHTS
-    )
+    gradient_target: float = setting(1.0, "Target gradient norm; CIFAR-10: 750.", POSITIVE)
+    drift_weight: float = setting(0.001, "Weight of reals' squared scores (A.1).", _WEIGHTS)
     label_weight: float = setting(1.0, "Weight of the AC-GAN loss, with labels.", _WEIGHTS)
     penalty_pixels: str = setting(
         "final",
-        "Pixels in which the gradient norm is measured: of the final resolution, as "
-        "published, or of the stage.",
+        "Measure the gradient norm in pixels of the final resolution, as published, or the stage.",
         choices=("final", "stage"),
     )
 
@@ -68,40 +61,29 @@ class TrainingConfig:
     adam_beta_1: float = setting(0.0, "Decay of Adam's first moment (appendix A.1).", _DECAYS)
     adam_beta_2: float = setting(0.99, "Decay of Adam's second moment.", _DECAYS)
     adam_epsilon: float = setting(1e-8, "Adam's epsilon.", Bounds(0, 1, above=True), has_flag=False)
-    average_decay: float = setting(
-        0.999, "Decay of the running average of the generator's weights, per D step.", _DECAYS
-    )
+    average_decay: float = setting(0.999, "Decay of G's running average, per D step.", _DECAYS)
     discriminator_repeats: int = setting(1, "D steps per G step.", _REPEATS)
     simultaneous_updates: bool = setting(
-        False, "Compute the G step with the discriminator as it was before the D step (CIFAR-10)."
+        False, "Compute the G step with D from before the D step (CIFAR-10)."
     )
     minibatch_repeats: int = setting(
-        4,
-        "Iterations per call of the compiled step; the schedule advances between calls.",
-        _REPEATS,
+        4, "Iterations per compiled call; the schedule advances between calls.", _REPEATS
     )
     keep_optimizer_state: bool = setting(False, "Carry Adam's moments into the next stage.")
     mirror_augment: bool = setting(False, "Flip half of the real images left to right.")
     precision: str = setting(
-        "float32",
-        "Floating-point type; mixed_float16 scales the loss dynamically.",
-        choices=PRECISIONS,
+        "float32", "Number type; mixed_float16 scales the loss dynamically.", choices=PRECISIONS
     )
     jit_compile: bool = setting(False, "Compile with XLA; faster on GPUs.")
     seed: int = setting(1000, "Random seed for weights, latents and data order.", SEEDS)
 
     def __post_init__(self) -> None:
         check_settings(self)
-        require(
-            self.network.resolution == self.schedule.resolution,
-            "resolution",
-            f"the schedule's, {self.schedule.resolution}",
-            self.network.resolution,
-        )
-        if self.label_names:
-            given = len(self.label_names)
-            expected = f"{self.network.label_size}, one for each class"
-            require(given == self.network.label_size, "label_names", expected, given)
+        resolution, scheduled = self.network.resolution, self.schedule.resolution
+        require(resolution == scheduled, "resolution", f"the schedule's, {scheduled}", resolution)
+        names, classes = len(self.label_names), self.network.label_size
+        expected = f"{classes}, one for each class"
+        require(names in (0, classes), "label_names", expected, names)
 
     def to_json(self) -> str:
         """Returns the configuration as indented JSON."""
@@ -115,28 +97,31 @@ class TrainingConfig:
             schedule: dict[str, Any] = fields.pop("schedule")
             for name, value in schedule.items():
                 if isinstance(value, dict):
-                    steps = ((int(pixels), number) for pixels, number in value["steps"])
-                    schedule[name] = PerResolution(tuple(steps))
+                    steps = tuple((int(pixels), number) for pixels, number in value["steps"])
+                    schedule[name] = PerResolution(steps)
             return cls(
                 network=NetworkConfig(**fields.pop("network")),
                 schedule=ScheduleConfig(**schedule),
                 loss=LossConfig(**fields.pop("loss")),
-                # Runs from before there were such fields have none.
+                # Older runs lack these two.
                 data=DataIdentity(**fields.pop("data", {})),
                 label_names=tuple(fields.pop("label_names", ())),
                 **fields,
             )
         except _MISFITS as error:
-            raise UserError(
-                f"config.json: expected a pgan-tf configuration: {error!s:.200}"
-            ) from None
+            message = f"config.json: expected a pgan-tf configuration: {error!s:.200}"
+            raise UserError(message) from None
 
 
-# What may change between the parts of a run without making it another run.
-_LENGTHS_AND_BATCHES = ("schedule.total_kimg", "schedule.tick_kimg", "schedule.batch_size")
-CHANGEABLE = frozenset({*_LENGTHS_AND_BATCHES, "label_names", "order of the pictures"})
+# What may change when a run resumes.
+CHANGEABLE = frozenset(
+    {
+        *("schedule.total_kimg", "schedule.tick_kimg", "schedule.batch_size"),
+        *("label_names", "order of the pictures"),
+    }
+)
 
-# Old names of converted pictures ended so, with a digest of the files' times.
+# Names of converted pictures used to end so, with a digest of the files' times.
 _CACHED = re.compile(r"-\d+px-[0-9a-f]{8}(?=, )")
 
 
@@ -145,15 +130,17 @@ def differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[Any
 
     Numbers for resolutions that the two do not train make no difference.
     """
-    both = [config.schedule for config in (old, new)]
-    first = max(schedule.initial_resolution for schedule in both)
-    last = max(first, min(schedule.resolution for schedule in both))
-    after = dict(_flatten(new))
+    first = max(old.schedule.initial_resolution, new.schedule.initial_resolution)
+    last = max(first, min(old.schedule.resolution, new.schedule.resolution))
+
+    def trained(value: Any) -> Any:
+        return value.between(first, last) if isinstance(value, PerResolution) else value
+
+    before, after = _settings(old), _settings(new)
     return data_differences(old, new) | {
         name: (value, after[name])
-        for name, value in _flatten(old)
-        if name not in ("dataset", "data")
-        and _between(value, first, last) != _between(after[name], first, last)
+        for name, value in before.items()
+        if trained(value) != trained(after[name])
     }
 
 
@@ -163,10 +150,10 @@ def data_differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tupl
     What they hold decides, or their names and number where one of the two knows no more.
     """
     was, now = old.data, new.data
-    of_networks = ("resolution", "num_channels", "label_size")
-    # Other networks want other files of the same data.
-    other = any(getattr(old.network, name) != getattr(new.network, name) for name in of_networks)
-    if other or not (was.files and now.files):
+    # Other networks read other files of the same data.
+    shapes = ("resolution", "num_channels", "label_size")
+    same = all(getattr(old.network, name) == getattr(new.network, name) for name in shapes)
+    if not (same and was.files and now.files):
         names = tuple(_CACHED.sub("", config.dataset) for config in (old, new))
         return {} if names[0] == names[1] else {"dataset": names}
     if (was.files, was.labels) == (now.files, now.labels):
@@ -189,16 +176,12 @@ def _short(digest: str) -> str:
     return f"SHA-256 {digest[:8]}…" if digest else "none"
 
 
-def _between(value: Any, first: int, last: int) -> Any:
-    return value.between(first, last) if isinstance(value, PerResolution) else value
-
-
-def _flatten(config: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    pairs = []
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value) and not isinstance(value, (PerResolution, DataIdentity)):
-            pairs += _flatten(value, f"{prefix}{field.name}.")
-        else:
-            pairs.append((prefix + field.name, value))
-    return pairs
+def _settings(config: TrainingConfig) -> dict[str, Any]:
+    """Returns all settings but the data's by their dotted names."""
+    parts = ("network", "schedule", "loss")
+    others = ("dataset", "data", *parts)
+    settings = {name: value for name, value in vars(config).items() if name not in others}
+    for part in parts:
+        for name, value in vars(getattr(config, part)).items():
+            settings[f"{part}.{name}"] = value
+    return settings

@@ -24,8 +24,8 @@ from pgan_tf.metrics.metric import Metric
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import locked, whole_file
 from tfrecords.common.paths import read_whole
+from tfrecords.sources.archive import read_named
 from tfrecords.sources.single_file import user_error_on
-from tfrecords.sources.tar import read_named
 
 GRAPH_NAME = "classify_image_graph_def.pb"
 URL = f"https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/{GRAPH_NAME}"

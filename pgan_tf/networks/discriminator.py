@@ -1,6 +1,6 @@
 """The discriminator at one stage of growth (paper, figure 2 and table 2).
 
-The mirror image of the generator, built anew for each stage. At level r (a resolution) it has
+The mirror image of the generator. At level r (a resolution) it has
 
     r px picture ─ r x r_from_rgb ─ r x r_conv0 ─ r x r_conv1 (downscales) ─ r/2 px features
 
@@ -15,15 +15,8 @@ import keras
 
 from pgan_tf.config.networks import NetworkConfig, resolutions_above_lowest
 from pgan_tf.config.schedule import Stage
-from pgan_tf.networks.layer_maker import LayerMaker
-from pgan_tf.networks.layers import (
-    FADE,
-    NOISE,
-    MinibatchDiscrimination,
-    MinibatchStdDev,
-    ScoreNoise,
-    WeightedSum,
-)
+from pgan_tf.networks import layers
+from pgan_tf.networks.layer_maker import LayerMaker, downsample
 
 
 def build_discriminator(
@@ -37,7 +30,7 @@ def build_discriminator(
     """
     make = LayerMaker("discriminator", config, seed, precision)
     maps = config.num_discriminator_maps
-    noise = ScoreNoise(config.discriminator_noise, name=NOISE, dtype=precision)
+    noise = layers.ScoreNoise(config.discriminator_noise, name=layers.NOISE, dtype=precision)
 
     def noisy(name: str, x: Any) -> Any:
         return noise(x, place=zlib.crc32(name.encode())) if config.discriminator_noise else x
@@ -47,24 +40,18 @@ def build_discriminator(
     for resolution in reversed(resolutions_above_lowest(stage.resolution)):
         conv0, conv1 = (f"{resolution}x{resolution}_conv{i}" for i in range(2))
         x = make.block(conv0, noisy(conv0, x), maps(resolution))
-        if config.fused_scale:
-            x = make.block(conv1, noisy(conv1, x), maps(resolution // 2), resample="down")
-        else:
-            x = make.block(conv1, noisy(conv1, x), maps(resolution // 2))
-            x = _downsample(f"{resolution}x{resolution}_downsample", precision)(x)
+        x = make.block(conv1, noisy(conv1, x), maps(resolution // 2), resample="down")
         if stage.fades_in and resolution == stage.resolution:
-            smaller = _downsample("old_downsample", "float32")(images)
-            old = _from_rgb(make, resolution // 2, smaller)
-            x = WeightedSum(name=FADE, dtype=precision)([old, x])
+            old = _from_rgb(make, resolution // 2, downsample("old_downsample")(images))
+            x = layers.WeightedSum(name=layers.FADE, dtype=precision)([old, x])
 
     if config.mbstd_group_size:
-        x = MinibatchStdDev(config.mbstd_group_size, name="4x4_mbstd", dtype=precision)(x)
+        x = layers.MinibatchStdDev(config.mbstd_group_size, name="4x4_mbstd", dtype=precision)(x)
     if config.minibatch_discrimination:  # row (e*) of table 1
         name = "4x4_minibatch_discrimination"
-        x = MinibatchDiscrimination(name=name, seed=make.seed_of(name), dtype=precision)(x)
+        x = layers.MinibatchDiscrimination(name=name, seed=make.seed_of(name), dtype=precision)(x)
     x = make.block("4x4_conv", noisy("4x4_conv", x), maps(4))
-    x = make.dense("4x4_dense0", maps(2))(noisy("4x4_dense0", x))
-    x = make.finish("4x4_dense0", x)
+    x = make.finish("4x4_dense0", make.dense("4x4_dense0", maps(2))(noisy("4x4_dense0", x)))
     # In float32 whatever the precision: losses are computed from it.
     outputs = make.dense("4x4_dense1", 1 + config.label_size, gain=1.0, dtype="float32")(x)
     return keras.Model(images, (outputs[:, 0], outputs[:, 1:]), name="discriminator")
@@ -75,7 +62,3 @@ def _from_rgb(make: LayerMaker, resolution: int, images: Any) -> Any:
     name = f"{resolution}x{resolution}_from_rgb"
     maps = make.config.num_discriminator_maps(resolution)
     return make.rectify(name, make.conv(name, maps, kernel_size=1)(images))
-
-
-def _downsample(name: str, precision: str) -> keras.layers.Layer:
-    return keras.layers.AveragePooling2D(2, name=name, dtype=precision)

@@ -1,12 +1,9 @@
-"""The generator as it is used: no more arithmetic than pictures need.
+"""The generator for inference: what only training needs is folded into the weights.
 
-What training needs and pictures do not is worked into the weights once:
-
-- the equalized learning rate's constants (paper, §4.1) are multiplied into the kernels;
-- upsampling and the convolution after it are one kernel of 4x4 taps, spread beforehand,
-  whether the network was trained so or not;
-- batch normalization, where there is any, is worked into kernels and biases;
-- a fade (§2) is worked into the two RGB layers; what has faded in fully leaves no trace.
+- The equalized learning rate's constants (paper, §4.1) are multiplied into the kernels.
+- Upsampling and the convolution after it become one kernel of 4x4 taps.
+- Batch normalization is folded into kernels and biases.
+- A fade (§2) is folded into the two RGB layers, or into one when it is complete.
 """
 
 import dataclasses
@@ -21,9 +18,8 @@ from pgan_tf.config.networks import NetworkConfig, resolutions_above_lowest
 from pgan_tf.networks.layers import FADE
 from pgan_tf.networks.layers.convolution import spread_kernel
 
-# How upsampling is laid out; the pictures are the same. "fused" with the convolution that
-# follows is the least arithmetic; "resize" by nearest neighbor, then convolve, is for where
-# transposed convolutions are slow, as in browsers.
+# The same pictures: "fused" is the least arithmetic; "resize" by nearest neighbor, then convolve,
+# is for where transposed convolutions are slow, as in browsers.
 Form = Literal["fused", "resize"]
 
 
@@ -38,7 +34,7 @@ class _Layer:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class InferenceGenerator:
-    """A generator of which nothing can be trained any more; see `fold`.
+    """A generator that does not train any more; see `fold`.
 
     Call: `[latents, labels]`, `(batch, latent_size)` and `(batch, label_size)` float32 →
     pictures `(batch, resolution, resolution, num_channels)` float32, about in [-1, 1]
@@ -46,7 +42,7 @@ class InferenceGenerator:
     """
 
     config: NetworkConfig
-    resolution: int  # of the pictures, in pixels
+    resolution: int  # in pixels
     form: Form
     dense: _Layer  # from latents to 4x4 feature maps
     convolutions: tuple[_Layer, ...]  # one at 4x4, then two at each resolution
@@ -56,10 +52,8 @@ class InferenceGenerator:
     @property
     def variables(self) -> list[tf.Variable]:
         """All weights, each once."""
-        layers = [self.dense, *self.convolutions, self.to_rgb]
-        if self.to_rgb_below:
-            layers.append(self.to_rgb_below)
-        return [variable for layer in layers for variable in (layer.kernel, layer.bias)]
+        layers = [self.dense, *self.convolutions, self.to_rgb, self.to_rgb_below]
+        return [variable for layer in layers if layer for variable in (layer.kernel, layer.bias)]
 
     def __call__(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         """Draws pictures."""
@@ -97,7 +91,7 @@ class InferenceGenerator:
 
 
 def fold(generator: keras.Model, config: NetworkConfig, form: Form = "fused") -> InferenceGenerator:
-    """Works everything that does not change any more, alpha too, into a generator's weights."""
+    """Folds all that does not change any more, alpha too, into a generator's weights."""
     resolution = generator.output_shape[1]
     fades = any(layer.name == FADE for layer in generator.layers)
     alpha = float(generator.get_layer(FADE).alpha) if fades else 1.0
@@ -115,7 +109,11 @@ def fold(generator: keras.Model, config: NetworkConfig, form: Form = "fused") ->
                 kernel = tf.transpose(kernel[::-1, ::-1], (0, 1, 3, 2))
             if form == "fused":
                 kernel = spread_kernel(kernel)
-        return _Layer(_variable(kernel, name), _variable(bias, name), upscales)
+        kernel, bias = (
+            tf.Variable(np.asarray(value, np.float32), trainable=False, name=name)
+            for value in (kernel, bias)
+        )
+        return _Layer(kernel, bias, upscales)
 
     convolutions = [layer("4x4_conv")]
     for level in resolutions_above_lowest(resolution):
@@ -132,17 +130,13 @@ def fold(generator: keras.Model, config: NetworkConfig, form: Form = "fused") ->
 def _normalized(
     kernel: tf.Tensor, bias: tf.Tensor, norm: keras.layers.BatchNormalization, transposed: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Works a batch normalization by moving statistics into the layer before it."""
+    """Folds a batch normalization by moving statistics into the layer before it."""
     scale = norm.gamma * tf.math.rsqrt(norm.moving_variance + norm.epsilon)
     bias = (bias - norm.moving_mean) * scale + norm.beta
     if transposed:  # (height, width, out, in)
         return kernel * scale[:, None], bias
-    # Of the dense layer one channel is 16 columns.
+    # In the dense layer one channel is 16 columns.
     return kernel * tf.tile(scale, [kernel.shape[-1] // scale.shape[0]]), bias
-
-
-def _variable(value: tf.Tensor, name: str) -> tf.Variable:
-    return tf.Variable(np.asarray(value, np.float32), trainable=False, name=name)
 
 
 def _enlarge(x: tf.Tensor) -> tf.Tensor:

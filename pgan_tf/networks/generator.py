@@ -1,8 +1,8 @@
 """The generator at one stage of growth (paper, figure 2 and table 2).
 
-A Keras functional model, built anew for each stage with only the layers of that stage. Layer
-names such as `16x16_conv0` and `16x16_to_rgb` never change: they are how weights find their
-way into the next stage and into checkpoints. At level r (a resolution) it has
+A Keras model, built anew for each stage with only the layers of that stage. Layer names such as
+`16x16_conv0` and `16x16_to_rgb` never change: they carry weights into the next stage and into
+checkpoints. At level r (a resolution) it has
 
     r/2 px features ─ r x r_conv0 (upscales) ─ r x r_conv1 ─ r px features ─ r x r_to_rgb
 
@@ -16,7 +16,7 @@ import keras
 
 from pgan_tf.config.networks import NetworkConfig, resolutions_above_lowest
 from pgan_tf.config.schedule import Stage
-from pgan_tf.networks.layer_maker import LayerMaker
+from pgan_tf.networks.layer_maker import LayerMaker, upsample
 from pgan_tf.networks.layers import FADE, HE_GAIN, PixelNorm, WeightedSum
 
 
@@ -47,16 +47,12 @@ def build_generator(
     below = x
     for resolution in resolutions_above_lowest(stage.resolution):
         below, maps = x, config.num_feature_maps(resolution)
-        conv0, conv1 = (f"{resolution}x{resolution}_conv{i}" for i in range(2))
-        if config.fused_scale:
-            x = make.block(conv0, x, maps, resample="up")
-        else:
-            x = make.block(conv0, _upsample(f"{resolution}x{resolution}_upsample")(x), maps)
-        x = make.block(conv1, x, maps)
+        x = make.block(f"{resolution}x{resolution}_conv0", x, maps, resample="up")
+        x = make.block(f"{resolution}x{resolution}_conv1", x, maps)
 
     images = _to_rgb(make, stage.resolution, x)
     if stage.fades_in:
-        old = _upsample("old_upsample")(_to_rgb(make, stage.resolution // 2, below))
+        old = upsample("old_upsample")(_to_rgb(make, stage.resolution // 2, below))
         images = WeightedSum(name=FADE, dtype="float32")([old, images])
     if config.tanh:
         images = keras.layers.Activation("tanh", name="tanh", dtype="float32")(images)
@@ -67,8 +63,3 @@ def _to_rgb(make: LayerMaker, resolution: int, x: Any) -> Any:
     """A linear 1x1 convolution in float32, so that pictures keep their eight bits."""
     name, channels = f"{resolution}x{resolution}_to_rgb", make.config.num_channels
     return make.conv(name, channels, kernel_size=1, gain=1.0, dtype="float32")(x)
-
-
-def _upsample(name: str) -> keras.layers.Layer:
-    """Nearest neighbor: repeats pixels, which has second derivatives where resizing has none."""
-    return keras.layers.UpSampling2D(2, interpolation="nearest", name=name)

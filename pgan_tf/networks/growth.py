@@ -18,10 +18,9 @@ class Carried:
 
 
 def named_variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Returns what a model has learned by `layer/variable`, such as `8x8_conv0/kernel`.
+    """Returns weights and statistics by `layer/variable`, such as `8x8_conv0/kernel`.
 
-    Statistics that do not train are among it, but not a fade's alpha, which follows from
-    the images shown.
+    Without a fade's alpha, which follows from the images shown.
     """
     return {
         f"{layer.name}/{variable.name}": variable
@@ -34,10 +33,7 @@ def named_variables(model: keras.Model) -> dict[str, keras.Variable]:
 def optimizer_variables(
     optimizer: keras.optimizers.Optimizer, model: keras.Model
 ) -> dict[str, keras.Variable]:
-    """Returns an Adam's state by `layer/variable/momentum|velocity`, and its `iterations`.
-
-    The optimizer is a `keras.optimizers.Adam` built for the model's trainable variables.
-    """
+    """Returns the state of a model's Adam: `iterations`, `layer/variable/momentum|velocity`."""
     names = {id(variable): name for name, variable in named_variables(model).items()}
     state = {"iterations": optimizer.iterations}
     for slot in ("momentum", "velocity"):
@@ -60,11 +56,10 @@ def carry_weights(source: dict[str, keras.Variable], target: dict[str, keras.Var
     """
     carried = tuple(name for name in target if name in source)
     for name in carried:
-        if tuple(source[name].shape) != tuple(target[name].shape):
-            raise UserError(
-                f"{name}: expected shape {tuple(target[name].shape)}, got "
-                f"{tuple(source[name].shape)}: carry weights between networks of the same width"
-            )
+        expected, got = tuple(target[name].shape), tuple(source[name].shape)
+        if expected != got:
+            wanted = "carry weights between networks of the same width"
+            raise UserError(f"{name}: expected shape {expected}, got {got}: {wanted}")
     for name in carried:
         target[name].assign(source[name])
     return Carried(carried, tuple(name for name in target if name not in source))

@@ -1,4 +1,4 @@
-"""What the layers of a network have in common: options, and what follows each of them."""
+"""The layers of one network: their options, and what follows each of them."""
 
 import dataclasses
 import zlib
@@ -27,9 +27,16 @@ class LayerMaker:
         """Makes a dense layer."""
         return EqualizedDense(units, **self._options(name) | options)
 
-    def block(self, name: str, x: Any, filters: int, **options: Any) -> Any:
-        """Convolves, and finishes."""
-        return self.finish(name, self.conv(name, filters, **options)(x))
+    def block(self, name: str, x: Any, filters: int, resample: str | None = None) -> Any:
+        """Convolves and finishes, with upsampling before or downsampling after it."""
+        fused, level = self.config.fused_scale, name.split("_")[0]
+        if resample == "up" and not fused:
+            x = upsample(f"{level}_upsample")(x)
+        conv = self.conv(name, filters, resample=resample if fused else None)
+        x = self.finish(name, conv(x))
+        if resample == "down" and not fused:
+            x = downsample(f"{level}_downsample", self.precision)(x)
+        return x
 
     def finish(self, name: str, x: Any) -> Any:
         """Applies what follows a layer: normalization where asked for, a ReLU, pixel norm."""
@@ -48,12 +55,8 @@ class LayerMaker:
         return zlib.crc32(f"{self.seed}/{self.network}/{name}".encode()) >> 1
 
     def _options(self, name: str) -> dict[str, Any]:
-        return {
-            "name": name,
-            "equalized": self.config.equalized,
-            "seed": self.seed_of(name),
-            "dtype": self.precision,
-        }
+        options = {"name": name, "seed": self.seed_of(name), "dtype": self.precision}
+        return options | {"equalized": self.config.equalized}
 
     def _normalize(self, name: str, x: Any) -> Any:
         """As Gulrajani et al. (2017): rows (a) to (c) of table 1."""
@@ -63,3 +66,13 @@ class LayerMaker:
             axes, name = list(range(1, len(x.shape))), f"{name}_layer_norm"
             return keras.layers.LayerNormalization(axes, name=name, dtype="float32")(x)
         return x
+
+
+def upsample(name: str) -> keras.layers.Layer:
+    """Nearest neighbor: repeats pixels, which has second derivatives where resizing has none."""
+    return keras.layers.UpSampling2D(2, interpolation="nearest", name=name)
+
+
+def downsample(name: str, precision: str = "float32") -> keras.layers.Layer:
+    """Averages 2x2 pixels."""
+    return keras.layers.AveragePooling2D(2, name=name, dtype=precision)

@@ -41,8 +41,7 @@ def generate(
 ) -> np.ndarray:
     """Returns `(n, resolution, resolution, channels)` uint8 pictures, `batch_size` at once.
 
-    From `(n, latent_size)` and `(n, label_size)` float32; the generator is one of
-    `networks.generator` or `networks.folded`.
+    From `(n, latent_size)` and `(n, label_size)` float32.
     """
     batches = (slice(start, start + batch_size) for start in range(0, len(latents), batch_size))
     images = [to_uint8(generator([latents[one], labels[one]]).numpy()) for one in batches]

@@ -66,7 +66,7 @@ def test_values_of_other_files_are_refused(archive_with, secret):
         "they are in others": lambda archive: archive.create_dataset(
             "data8x8", PICTURES.shape, np.uint8, external=raw
         ),
-        "of data8x8 in the file itself, they are in others": lambda archive: (
+        "of data8x8 in this file, they are in others": lambda archive: (
             archive.create_virtual_dataset("data8x8", virtual(secret))
         ),
     }.items():

@@ -1,15 +1,19 @@
 """A .zip or .tar archive of picture files as a source.
 
-Of a zip, no entry unpacks to more than its header says; for tar see `tar.py`.
+No entry unpacks to more than its header says, and none can ask for too much.
 """
 
 import bz2
 import functools
 import os
+import posixpath
 import stat
 import struct
+import tarfile
 import zipfile
 import zlib
+from collections.abc import Collection, Iterator
+from typing import IO, Self
 
 import numpy as np
 
@@ -19,18 +23,24 @@ from tfrecords.common.paths import check_regular_file
 from tfrecords.common.text import printable
 from tfrecords.pictures.kinds import HEAD_BYTES, kind_by_ending
 from tfrecords.pictures.source import FileReader, Source
-from tfrecords.sources.listing import (
-    PictureFiles,
-    check_text_size,
-    clean_path,
-    is_hidden,
-    make_source,
-    why_skipped,
+from tfrecords.sources.listing import PictureFiles, is_hidden, make_source, why_skipped
+from tfrecords.sources.single_file import (
+    TemporaryPath,
+    file_identity,
+    open_encoded,
+    unpack,
+    user_error_on,
 )
-from tfrecords.sources.single_file import file_identity, user_error_on
-from tfrecords.sources.tar import find_in_tar
 
 _ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+_MOST_TEXT_BYTES = 2**27  # of labels: of three million pictures
+
+# Of what stands before a member of a tar: its long name, or its further attributes.
+_MOST_HEADER_BYTES = 2**18
+_HEADERS = (
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+)
 
 
 def is_archive(path: str) -> bool:
@@ -44,24 +54,42 @@ def open_archive(file: str, labels: str | None = None) -> Source:
     Skips hidden entries, macOS's `__MACOSX` and other files. What is named like a
     picture but is no file, such as a link, is rejected. Of entries of one name the last
     counts. A compressed tar is unpacked to a temporary file, as only that can be read in any
-    order. For `labels` see `labels.files.find_labels`.
+    order. For `labels` see `labels.find_labels`.
 
     Raises UserError if it is damaged or encrypted, or holds no picture, or the labels do not fit.
     """
     check_regular_file(file)
+    is_zip = file.lower().endswith(".zip")
     with user_error_on(f"{file}: cannot be read", ": is the archive complete?"):
-        files = _find_in_zip(file) if file.lower().endswith(".zip") else find_in_tar(file)
+        holder = file if is_zip else unpack(file)
+        found, rejected = _find_in_zip(file) if is_zip else _find_in_tar(holder)
+    paths = sorted(found)
+    table = np.array([found[path] for path in paths], np.int64).reshape(-1, 3)
+    entries = [[path, *row[1:]] for path, row in zip(paths, table.tolist(), strict=True)]
+    starts, sizes, _ = table.T.copy()
+    files = PictureFiles(
+        paths,
+        [file_identity(file), entries],
+        sorted(rejected.items()),
+        functools.partial(_open_zip, file, starts)
+        if is_zip
+        else functools.partial(open_encoded, holder, starts, sizes, file),
+        functools.partial(_read_zip_text if is_zip else _read_tar_text, holder),
+    )
     return make_source(file, os.path.basename(file).split(".")[0], files, labels)
 
 
-def _find_in_zip(file: str) -> PictureFiles:
-    found: dict[str, int] = {}
+# By path a place in the archive, the bytes, and what changes with them; why others are rejected.
+_Found = tuple[dict[str, tuple[int, int, int]], dict[str, str]]
+
+
+def _find_in_zip(file: str) -> _Found:
+    found: dict[str, tuple[int, int, int]] = {}
     rejected: dict[str, str] = {}
     unpacked = 0
     with zipfile.ZipFile(file) as archive:
-        infos = archive.infolist()
-        for position, info in enumerate(infos):
-            path = clean_path(info.filename)
+        for position, info in enumerate(archive.infolist()):
+            path = _clean(info.filename)
             if info.is_dir() or is_hidden(path):
                 continue
             named = kind_by_ending(path)
@@ -78,23 +106,13 @@ def _find_in_zip(file: str) -> PictureFiles:
                 rejected[path] = why
             elif why == "":
                 unpacked += info.file_size
-                found[path] = position
+                found[path] = position, info.file_size, info.CRC
     check_expansion(unpacked, os.path.getsize(file), file)
-    paths = sorted(found)
-    entries = [[path, infos[found[path]].file_size, infos[found[path]].CRC] for path in paths]
-    positions = np.array([found[path] for path in paths], np.int64)
-    return PictureFiles(
-        paths,
-        [file_identity(file), entries],
-        sorted(rejected.items()),
-        functools.partial(_open_zip, file, positions),
-        functools.partial(_read_text, file),
-    )
+    return found, rejected
 
 
 def _open_zip(file: str, positions: np.ndarray) -> FileReader:
-    """Opens the pictures at these positions in the list of entries."""
-    with user_error_on(f"{file}: cannot be read", ": is the archive complete?"):
+    with user_error_on(f"{file}: cannot be read"):
         archive = zipfile.ZipFile(file)
     infos = archive.infolist()
 
@@ -106,12 +124,11 @@ def _open_zip(file: str, positions: np.ndarray) -> FileReader:
     return read
 
 
-def _read_text(file: str, path: str) -> bytes | None:
-    on_error = user_error_on(f"{file}: its {path} cannot be read")
-    with on_error, zipfile.ZipFile(file) as archive:
+def _read_zip_text(file: str | TemporaryPath, path: str) -> bytes | None:
+    with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
-            if clean_path(info.filename) == path:
-                check_text_size(file, path, info.file_size)
+            if _clean(info.filename) == path:
+                _check_text_size(info.file_size)
                 return _read_entry(archive, info)
     return None
 
@@ -151,3 +168,86 @@ def _unpack_bzip2(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most_bytes: i
         packed.seek(sum(sizes), os.SEEK_CUR)
         size = min(info.compress_size, os.fstat(packed.fileno()).st_size)
         return bz2.BZ2Decompressor().decompress(packed.read(size), most_bytes)
+
+
+class _Info(tarfile.TarInfo):
+    """A member's header, refused where its size makes no sense."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        info = super().frombuf(buf, encoding, errors)
+        if info.size < 0 or (info.type in _HEADERS and info.size > _MOST_HEADER_BYTES):
+            raise tarfile.ReadError(f"a header of {info.size} bytes")
+        return info
+
+
+def _read_members(path: str | TemporaryPath) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+    """Gives the members in order, those that are files opened. Keeps none.
+
+    Damaged archives raise all sorts.
+    """
+    last = -1
+    with tarfile.open(path, "r:", tarinfo=_Info) as archive:
+        while (member := archive.next()) is not None:
+            # tarfile would keep 1 kB for each; its stubs lack them.
+            archive.members = []  # type: ignore[attr-defined]
+            if member.offset <= last or member.size < 0:
+                raise tarfile.ReadError("a member that lies before another")
+            last = member.offset
+            is_file = member.isreg() and not member.issparse()
+            yield member, archive.extractfile(member) if is_file else None
+
+
+def read_named(
+    path: str, names: Collection[str], most_bytes: int, packed: IO[bytes] | None = None
+) -> Iterator[tuple[str, bytes]]:
+    """Gives the name and the bytes of each file of one of the names, in whatever folder.
+
+    `packed` is the archive if it is open already. Raises UserError for one that unpacks to far
+    more than its size, any other error for one that is damaged or holds a file that is too large.
+    """
+    for member, file in _read_members(unpack(path, packed)):
+        name = posixpath.basename(member.name)
+        if file and name in names:
+            if member.size > most_bytes:
+                raise tarfile.ReadError(f"{name} has {member.size} bytes")
+            yield name, file.read()
+
+
+def _find_in_tar(holder: str | TemporaryPath) -> _Found:
+    places: dict[str, tuple[int, int, int]] = {}
+    rejected: dict[str, str] = {}
+    for member, opened in _read_members(holder):
+        path, target = _clean(member.name), _clean(member.linkname)
+        if is_hidden(path) or member.isdir():
+            continue
+        if member.islnk() and target in places:  # tar writes a second name of a file so
+            places[path] = places[target]
+        elif opened:
+            why = why_skipped(path, functools.partial(opened.read, HEAD_BYTES), member.size)
+            if why:
+                rejected[path] = why
+            elif why == "":
+                places[path] = member.offset_data, member.size, int(member.mtime)
+        elif kind_by_ending(path):
+            link = member.islnk() or member.issym()
+            rejected[path] = "a link" if link else "no regular file"
+    return places, rejected
+
+
+def _read_tar_text(holder: str | TemporaryPath, path: str) -> bytes | None:
+    for member, opened in _read_members(holder):
+        if opened and _clean(member.name) == path:
+            _check_text_size(member.size)
+            return opened.read()
+    return None
+
+
+def _clean(path: str) -> str:
+    """Returns the path of an archive's entry with slashes, below the archive."""
+    return posixpath.normpath(path.replace("\\", "/")).lstrip("/")
+
+
+def _check_text_size(size: int) -> None:
+    if size > _MOST_TEXT_BYTES:
+        raise ValueError(f"expected at most {_MOST_TEXT_BYTES:,} bytes of labels, got {size:,}")

@@ -52,14 +52,12 @@ def open_source(
 
     Args:
         source: see `SOURCES_HELP`. A path may also be that of a copy of MNIST, CIFAR, SVHN or
-            LSUN, or of an HDF5 archive, that its files give away. Copies may have parts:
+            LSUN, or of an HDF5 archive, that its files give away. Copies may have splits:
             `mnist:FOLDER[:train|test]`, `cifar10:PATH[:train|test]`, `cifar100:…`, and
             `svhn:FOLDER[:train|test|extra]`.
         resolution: of `shapes`, in pixels, a power of two; the others have their own.
-        labels: None for the source's own, where it has some for sure, folders and archives
-            in a `dataset.json`; `none`; `folders`: first sub-folders are classes; `wanted`:
-            the source's own, or else of a folder or archive the sub-folders; or the path of a
-            CSV or JSON file, see `labels.files.find_labels`.
+        labels: see `labels.find_labels`; sources whose pictures have no paths take None
+            for their own, or `none`.
         tfds_data_dir: where TensorFlow Datasets keeps its files.
 
     Raises:

@@ -25,7 +25,7 @@ def open_celeba(path: str, labels: str | None = None) -> Source:
 
     The path is a folder or `img_align_celeba.zip`. A folder `img_align_celeba` in it is taken
     alone, as others hold pictures that are not aligned. For `labels` see
-    `labels.files.find_labels`.
+    `labels.find_labels`.
 
     Raises UserError as for folders and archives; so does the reader, for a picture of another size
     than 178x218.

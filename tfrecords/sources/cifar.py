@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from tfrecords.common.errors import UserError
 from tfrecords.common.paths import read_whole
 from tfrecords.pickles import safe_pickle
 from tfrecords.pickles.arrays import plain, printable
 from tfrecords.pictures.source import Source, SourceFile, one_hot
 from tfrecords.sources import single_file
-from tfrecords.sources.archive import is_archive
-from tfrecords.sources.tar import read_named
+from tfrecords.sources.archive import is_archive, read_named
 
 # The largest, CIFAR-100's training pictures, takes a quarter of each.
 _MOST_OPERATIONS = 1_000_000
@@ -74,26 +72,25 @@ def open_cifar(kind: str, path_and_split: str, labels: str | None = None) -> Sou
     hold something else than arrays.
     """
     path, split = single_file.split_option(path_and_split, ("train", "test"))
-    layout = _LAYOUTS[kind]
     description = f"{kind}:{path}:{split}"
-    files, identity = _read_files(kind, path, (*layout.splits[split], layout.meta))
-    names = tuple(map(_text, _load(files, path, layout.meta, {layout.names: list})[0]))
+    layout = _LAYOUTS[kind]
     classes: list[int] = []
-    with single_file.new_temporary_file() as (write, temporary):
-        for name in layout.splits[split]:
-            entries = {"data": np.ndarray, layout.labels: list}
-            pictures, indices = _load(files, path, name, entries)
-            if pictures.dtype != np.uint8 or pictures.shape != (len(indices), 3 * 32 * 32):
-                raise UserError(
-                    f"{path}: expected uint8 ({len(indices)}, 3072) in {name}, "
-                    f"got {pictures.dtype} {pictures.shape}"
-                )
-            if not all(isinstance(i, int) and 0 <= i < len(names) for i in indices):
-                raise UserError(f"{path}: expected labels from 0 to {len(names) - 1} in {name}")
-            write(np.ascontiguousarray(pictures).data)
-            classes += indices
-    if not classes:
-        raise UserError(f"{path}: expected pictures, found none")
+    with single_file.user_error_on(f"{kind}: {path}: cannot be read"):
+        files, identity = _read_files(path, layout, (*layout.splits[split], layout.meta))
+        names = tuple(map(_text, _load(files, path, layout.meta, {layout.names: list})[0]))
+        with single_file.new_temporary_file() as (write, temporary):
+            for name in layout.splits[split]:
+                entries = {"data": np.ndarray, layout.labels: list}
+                pictures, indices = _load(files, path, name, entries)
+                if pictures.dtype != np.uint8 or pictures.shape != (len(indices), 3 * 32 * 32):
+                    got = f"{pictures.dtype} {pictures.shape}"
+                    raise ValueError(f"expected uint8 ({len(indices)}, 3072) in {name}, got {got}")
+                if not all(isinstance(i, int) and 0 <= i < len(names) for i in indices):
+                    raise ValueError(f"expected labels from 0 to {len(names) - 1} in {name}")
+                write(np.ascontiguousarray(pictures).data)
+                classes += indices
+        if not classes:
+            raise ValueError("expected pictures, found none")
     shape = (len(classes), 3, 32, 32)
     source = Source(
         name=f"{kind}-{split}",
@@ -110,24 +107,22 @@ def open_cifar(kind: str, path_and_split: str, labels: str | None = None) -> Sou
 
 
 def _read_files(
-    kind: str, path: str, wanted: tuple[str, ...]
+    path: str, layout: _Layout, wanted: tuple[str, ...]
 ) -> tuple[dict[str, bytes], list[SourceFile]]:
     """Returns the bytes of the files by name, and what tells them from others."""
-    files: dict[str, bytes] = {}
     if is_archive(path):
         identity = [single_file.file_identity(path)]
-        with single_file.user_error_on(f"{kind}: {path}: cannot be read"):
-            files.update(read_named(path, wanted, _MOST_BYTES))
+        files = dict(read_named(path, wanted, _MOST_BYTES))
     else:
-        inside = os.path.join(path, _LAYOUTS[kind].folder)
+        inside = os.path.join(path, layout.folder)
         root = inside if os.path.isdir(inside) else path
         places = {name: os.path.join(root, name) for name in wanted}
-        found = {name: file for name, file in places.items() if os.path.isfile(file)}
-        files |= {name: read_whole(file, _MOST_BYTES) for name, file in found.items()}
-        identity = [single_file.file_identity(file) for file in found.values()]
+        places = {name: file for name, file in places.items() if os.path.isfile(file)}
+        files = {name: read_whole(file, _MOST_BYTES) for name, file in places.items()}
+        identity = [single_file.file_identity(file) for file in places.values()]
     missing = [name for name in wanted if name not in files]
     if missing:
-        raise UserError(f"{kind}: expected the file {missing[0]} in {path!r}: no such file")
+        raise ValueError(f"expected the file {missing[0]}: no such file")
     return files, identity
 
 
@@ -136,11 +131,11 @@ def _load(files: dict[str, bytes], path: str, name: str, entries: dict[str, type
     file = f"{path}: {name}"
     content = safe_pickle.load(files.pop(name), file, "arrays, lists and text", _MOST_OPERATIONS)
     if not isinstance(content, dict):
-        raise UserError(f"{file}: expected a pickle of a dict, it holds {printable(content)}")
+        raise ValueError(f"expected a pickle of a dict in {name}, it holds {printable(content)}")
     values = {_text(key): plain(value) for key, value in content.items()}
     for key, kind in entries.items():
         if not isinstance(values.get(key), kind):
-            raise UserError(f"{file}: expected {key!r}, a {kind.__name__}: is it damaged?")
+            raise ValueError(f"expected {key!r} in {name}, a {kind.__name__}: is it damaged?")
     return [values[key] for key in entries]
 
 

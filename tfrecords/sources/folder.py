@@ -28,7 +28,7 @@ def open_folder(folder: str, labels: str | None = None) -> Source:
     nor begin like one. Follows links, but for those to a folder that they lie in.
     Pictures of a kind that is not read here are rejected, and so is what is named like a
     picture but is no file (a dangling link, a folder that holds no picture, a pipe). The folder
-    is local or remote (`gs://…`). For `labels` see `labels.files.find_labels`.
+    is local or remote (`gs://…`). For `labels` see `labels.find_labels`.
 
     Raises UserError if there is no such folder, or no picture in it, or the labels do not fit.
     """

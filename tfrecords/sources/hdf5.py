@@ -41,13 +41,14 @@ def open_hdf5(file: str, labels: str | None = None) -> Source:
     Raises UserError if h5py is not installed, or the file is missing, damaged or another.
     """
     identity = [file_identity(file)]
-    array = None
+    rows = None
     with _open(file) as archive, _error_on(file):
         dataset = _find_largest(archive, file)
         name, num_pictures, side = dataset.name, dataset.shape[0], dataset.shape[2]
         if labels is None:
             array, label_file = _find_labels(archive, file)
             identity += [file_identity(label_file)] if label_file else []
+            rows = None if array is None else _check_labels(array, num_pictures)
     source = Source(
         name=os.path.splitext(os.path.basename(file))[0],
         description=f"hdf5:{file}",
@@ -56,7 +57,7 @@ def open_hdf5(file: str, labels: str | None = None) -> Source:
         identity=["hdf5", *identity],
         picture_name=lambda index: f"{file} picture {index}",
         sample_sides=lambda: [side],
-        labels=None if array is None else _check_labels(array, num_pictures, file),
+        labels=rows,
     )
     return with_own_labels(source, labels)
 
@@ -119,59 +120,54 @@ def _filters(dataset: Any) -> list[int]:
 
 
 def _find_largest(archive: Any, file: str) -> Any:
-    found = {}
-    for key in archive:
-        if match := re.fullmatch(r"data(\d{1,4})x\1", key):
-            found[int(match[1])] = key
-    if not found:
+    matches = (re.fullmatch(r"data(\d{1,4})x\1", key) for key in archive)
+    side = max((int(match[1]) for match in matches if match), default=None)
+    if side is None:
         words = ", ".join(map(printable, itertools.islice(archive, 10))) or "none"
-        raise UserError(f"{file}: expected datasets data4x4, data8x8, …, found {words:.300}")
-    side = max(found)
-    dataset = _own_dataset(archive, found[side], file)
+        raise ValueError(f"expected datasets data4x4, data8x8, …, found {words}")
+    dataset = _own_dataset(archive, f"data{side}x{side}", file)
     shape = dataset.shape
     if dataset.dtype != np.uint8 or shape[1:] not in ((1, side, side), (3, side, side)):
-        raise UserError(
-            f"{file}: expected data{side}x{side} to be uint8 (pictures, 1 or 3, {side}, {side}), "
+        raise ValueError(
+            f"expected data{side}x{side} to be uint8 (pictures, 1 or 3, {side}, {side}), "
             f"got {dataset.dtype} {shape}"
         )
     if not shape[0]:
-        raise UserError(f"{file}: expected pictures, found none")
+        raise ValueError("expected pictures, found none")
     return dataset
 
 
 def _own_dataset(archive: Any, key: str, file: str) -> Any:
     """Returns a dataset whose values lie in this file, packed in a way that is known.
 
-    An HDF5 file may take values from any other file that its reader can open. Raises UserError
+    An HDF5 file may take values from any other file that its reader can open. Raises ValueError
     for those, and for sizes that make no sense.
     """
     import h5py
 
     if not isinstance(archive.get(key, getlink=True), h5py.HardLink):
-        raise UserError(f"{file}: expected {key} in the file itself, it is a link: refused")
+        raise ValueError(f"expected {key} in the file itself, it is a link: refused")
     dataset = archive[key]
     if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
-        raise UserError(f"{file}: expected {key} to be a dataset, it is something else")
+        raise ValueError(f"expected {key} to be a dataset, it is something else")
     if dataset.is_virtual or dataset.id.get_create_plist().get_external_count():
-        raise UserError(
-            f"{file}: expected the values of {key} in the file itself, they are in others: refused"
-        )
+        raise ValueError(f"expected the values of {key} in this file, they are in others: refused")
     filters = _filters(dataset)
     if not _FILTERS.issuperset(filters) or len({*filters}) < len(filters):
-        raise UserError(f"{file}: {key} is packed in a way that is not known here: refused")
+        raise ValueError(f"{key} is packed in a way that is not known here: refused")
     if dataset.dtype.kind not in "fiub":
-        raise UserError(f"{file}: expected numbers in {key}, got {dataset.dtype}")
+        raise ValueError(f"expected numbers in {key}, got {dataset.dtype}")
     size = math.prod(dataset.shape) * dataset.dtype.itemsize
     check_expansion(size, os.path.getsize(file), f"{file}: {key}")
     if too_large := picture_too_large(math.prod(dataset.chunks or ()) * dataset.dtype.itemsize):
-        raise UserError(f"{file}: {key} is packed in blocks like {too_large}")
+        raise ValueError(f"{key} is packed in blocks like {too_large}")
     sides = zip(dataset.shape, dataset.chunks or dataset.shape, strict=True)
     blocks = [-(-side // step) for side, step in sides if step]
     count = math.prod(blocks[1:] if len(blocks) == 4 else blocks)
     if count > _MOST_BLOCKS:
-        raise UserError(f"{file}: expected {key} in few blocks, got {count:,}: refused")
+        raise ValueError(f"expected {key} in few blocks, got {count:,}: refused")
     if dataset.size and not dataset.id.get_storage_size():
-        raise UserError(f"{file}: expected values in {key}, none were ever written")
+        raise ValueError(f"expected values in {key}, none were ever written")
     return dataset
 
 
@@ -191,18 +187,18 @@ def _find_labels(archive: Any, file: str) -> tuple[np.ndarray | None, str | None
     return None, None
 
 
-def _check_labels(labels: np.ndarray, num_pictures: int, file: str) -> OneHot | np.ndarray:
+def _check_labels(labels: np.ndarray, num_pictures: int) -> OneHot | np.ndarray:
     """Returns float32 rows."""
     are_classes = labels.dtype.kind in "iu" and labels.shape == (num_pictures,)
     if are_classes and 0 <= labels.min() <= labels.max() < _MOST_CLASSES:
         return one_hot(labels.astype(np.int64), int(labels.max()) + 1)
     are_rows = labels.ndim == 2 and len(labels) == num_pictures and labels.shape[1]
     if not are_rows or labels.dtype.kind not in "iuf":
-        raise UserError(
-            f"{file}: expected labels for {num_pictures} pictures, a row of numbers or a class "
-            f"each, got {labels.dtype} {labels.shape}"
+        raise ValueError(
+            f"expected labels for {num_pictures} pictures, a row of numbers or a class each, got "
+            f"{labels.dtype} {labels.shape}"
         )
     rows = labels.astype(np.float32)
     if not np.isfinite(rows).all():
-        raise UserError(f"{file}: expected labels of finite numbers, got others")
+        raise ValueError("expected labels of finite numbers, got others")
     return rows

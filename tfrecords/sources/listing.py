@@ -11,10 +11,9 @@ from tfrecords.common.text import printable
 from tfrecords.pictures.images import smaller_side
 from tfrecords.pictures.kinds import KINDS, find_kind
 from tfrecords.pictures.source import FileReader, Source
-from tfrecords.sources.labels.files import find_labels
+from tfrecords.sources.labels import find_labels
 
 _SAMPLED_PICTURES = 1000
-_MOST_TEXT_BYTES = 2**27  # of labels: of three million pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,17 +106,3 @@ def is_hidden(path: str) -> bool:
     """True if a name on the path starts with a dot, or is `__MACOSX`, which macOS adds to zips."""
     names = posixpath.normpath(path).split("/")
     return any(name == "__MACOSX" or (name.startswith(".") and name != "..") for name in names)
-
-
-def clean_path(path: str) -> str:
-    """Returns the path of an archive's entry with slashes, below the archive."""
-    return posixpath.normpath(path.replace("\\", "/")).lstrip("/")
-
-
-def check_text_size(where: str, path: str, size: int) -> None:
-    """Raises UserError if a file of labels in an archive is too large."""
-    if size > _MOST_TEXT_BYTES:
-        raise UserError(
-            f"{where}: expected at most {_MOST_TEXT_BYTES:,} bytes of labels in its {path}, got "
-            f"{size:,}"
-        )

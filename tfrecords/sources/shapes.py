@@ -1,19 +1,14 @@
 """The built-in dataset: colored shapes on plain backgrounds, with countable modes.
 
-A picture is a pure function of its index. It shows one of 6 shapes in one of 6
-colors on one of 4 backgrounds: 6 x 6 x 4 = 144 *modes*. Within a mode there are
-27 variants: 3 sizes (24, 26 or 28 thirty-seconds of the picture's width) times
-3 x 3 positions (the middle, or 1 thirty-second off it along each axis). That
-makes 3888 pictures, each of them exactly once, so a trained generator can be
-scored by counting: how many of the 144 modes it draws, and how evenly.
+A picture is a pure function of its index. It shows one of 6 shapes in one of 6 colors on one of 4
+backgrounds: 6 x 6 x 4 = 144 *modes*. Within a mode there are 27 variants: 3 sizes times 3 x 3
+positions. That makes 3888 pictures, each of them exactly once, so a trained generator can be
+scored by counting: how many of the 144 modes it draws, and how evenly. The shape is the class
+label. Indices are scrambled: neighbors look unlike, and every block of 144 indices that starts at
+a multiple of 144 holds each mode once.
 
-    mode = (shape * 6 + colour) * 4 + background
-
-The shape is the class label. Indices are scrambled: neighbors look unlike, and
-every block of 144 indices that starts at a multiple of 144 holds each mode once.
-
-Resolutions agree with each other: up to 256 px every picture is the box average
-of the same 256 px drawing, which is what `images.build_pyramid` computes too.
+Resolutions agree with each other: up to 256 px every picture is the box average of the same 256 px
+drawing, which is what `images.build_pyramid` computes too.
 """
 
 import functools
@@ -75,9 +70,8 @@ def describe(index: int) -> ShapePicture:
     if not 0 <= index < NUM_PICTURES:
         raise IndexError(f"shapes index must be 0 to {NUM_PICTURES - 1}, got {index}")
     block, place = divmod(index, NUM_MODES)
-    # 89 is coprime to 144 and near 144 times the golden ratio, so that successive
-    # modes lie far apart. Within a mode `block` runs over 0 to 26, so the variant
-    # takes each of its 27 values once.
+    # 89 is coprime to 144 and near 144 times the golden ratio, so that successive modes lie far
+    # apart. Within a mode `block` runs over 0 to 26, and the variant takes each value once.
     shape_colour, turn = divmod(place * 89 % NUM_MODES, len(BACKGROUNDS))
     shape, colour = divmod(shape_colour, len(COLOURS))
     # `turn` alone has period 4: columns of one background in a sample grid.
@@ -133,26 +127,24 @@ def _open_reader(resolution: int) -> Reader:
     return functools.partial(draw, resolution=resolution)
 
 
-# 162 masks exist per resolution: keep those of one, which is 650 MB at 1024 px,
-# 40 MB at 256 px and below 1 MB at 32 px.
+# 162 masks exist per resolution: keep those of one, 650 MB at 1024 px, below 1 MB at 32 px.
 @functools.lru_cache(maxsize=162)
 def _coverage(shape: int, size: int, dx: int, dy: int, resolution: int) -> np.ndarray:
     """Returns the share of each pixel that the shape covers, (r, r) float32 in [0, 1]."""
     if resolution not in _RESOLUTIONS:
         raise ValueError(f"resolution must be a power of two from 4 to 1024, got {resolution}")
     drawn = max(resolution, _MASTER_RESOLUTION)
-    centres = ((np.arange(drawn) + 0.5) / drawn - 0.5).astype(np.float32)
-    x, y = np.meshgrid(centres - np.float32(OFFSETS[dx]), centres - np.float32(OFFSETS[dy]))
+    centers = ((np.arange(drawn) + 0.5) / drawn - 0.5).astype(np.float32)
+    x, y = np.meshgrid(centers - np.float32(OFFSETS[dx]), centers - np.float32(OFFSETS[dy]))
     distance = _DISTANCES[shape](x, y, SIZES[size] / 2)
-    # A pixel crossed by a straight edge is covered in proportion to the signed
-    # distance of its centre from that edge.
+    # An edge covers a pixel in proportion to the signed distance of the pixel's center from it.
     coverage = np.clip(0.5 - distance * drawn, 0, 1)
     factor = drawn // resolution
     return coverage.reshape(resolution, factor, resolution, factor).mean(axis=(1, 3))
 
 
-# Signed distances, negative inside. `x` and `y` run right and down from the
-# middle, `half` is half the shape's width, all in units of the picture's width.
+# Signed distances, negative inside. `x` and `y` run right and down from the middle, `half` is
+# half the shape's width, all in units of the picture's width.
 
 
 def _circle(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:

@@ -41,7 +41,7 @@ def user_error_on(message: str, advice: str = "") -> Iterator[None]:
         raise
     except Exception as error:
         why = " ".join((reason(error) or type(error).__name__).split())
-        raise UserError(f"{message}: {printable(why)[:200]}{advice}") from error
+        raise UserError(f"{message}: {printable(why)[:300]}{advice}") from error
 
 
 class TemporaryPath:

@@ -1,7 +1,6 @@
 """The layers of a progressive GAN that Keras does not have, one in each file.
 
-All is NHWC. Under a mixed precision policy statistics are still computed in float32. Keras keeps
-the arguments of `__init__`, and makes a layer again from them.
+All is NHWC. Under a mixed precision policy statistics are still computed in float32.
 """
 
 from pgan_tf.networks.layers.equalized import HE_GAIN, EqualizedConv2D, EqualizedDense

@@ -1,4 +1,4 @@
-"""Convolutions as they are written, fused with the resampling around them."""
+"""Convolutions, fused with the resampling around them."""
 
 from typing import Literal
 
@@ -7,18 +7,16 @@ import tensorflow as tf
 
 Resample = Literal["up", "down"] | None
 
-# Row (4i + j) says which of the nine taps of a 3x3 kernel fall on tap (i, j) of
-# the 4x4 kernel that does the work of nearest upsampling and a 3x3 convolution
-# in one: the sum of the 3x3 kernel shifted by (0 or 1, 0 or 1).
+# Row (4i + j) says which of the nine taps of a 3x3 kernel fall on tap (i, j) of the 4x4 kernel
+# that upsamples and convolves in one: the sum of the 3x3 kernel shifted by (0 or 1, 0 or 1).
 _SHIFTS = np.stack([np.eye(4, 3), np.eye(4, 3, k=-1)]).sum(axis=0)
 _SPREAD = np.kron(_SHIFTS, _SHIFTS).astype(np.float32)
 
 
 def convolve(x: tf.Tensor, kernel: tf.Tensor, resample: Resample = None) -> tf.Tensor:
-    """Convolves with stride 1 and same padding, in the type of `x`.
+    """Convolves `(batch, height, width, in)` with stride 1 and same padding, in its own type.
 
-    `(batch, height, width, in)` and a kernel `(size, size, in, out)` give
-    `(batch, height', width', out)`. `"up"` upsamples first (nearest neighbor) and takes the
+    The kernel is (size, size, in, out). `"up"` upsamples first (nearest neighbor) and takes the
     kernel of a transposed convolution: (3, 3, out, in), rotated; `"down"` averages 2x2 pixels
     afterwards. Either is one kernel of 4x4 taps and stride 2.
     """
@@ -47,10 +45,8 @@ def apply_kernel(x: tf.Tensor, kernel: tf.Tensor, resample: Resample) -> tf.Tens
 
 
 def spread_kernel(kernel: tf.Tensor) -> tf.Tensor:
-    """Returns the (4, 4, a, b) kernel that is a (3, 3, a, b) one summed over four shifts.
-
-    One product with a constant matrix, since its gradient is then one product too.
-    """
+    """Returns the (4, 4, a, b) kernel that is a (3, 3, a, b) one summed over four shifts."""
     a, b = kernel.shape[2:]
+    # One matrix product, since its gradient is then one too.
     spread = tf.linalg.matmul(tf.cast(_SPREAD, kernel.dtype), tf.reshape(kernel, (9, a * b)))
     return tf.reshape(spread, (4, 4, a, b))

@@ -13,7 +13,7 @@ HE_GAIN = math.sqrt(2.0)
 
 
 class _Equalized(keras.layers.Layer):
-    """A kernel and a bias, with equalized learning rate or (`equalized=False`) without.
+    """A kernel and a bias, with or without equalized learning rate.
 
     He's initializer (He et al., 2015) draws N(0, gain / sqrt(fan_in)); the gain is sqrt(2) before
     a ReLU, 1 for a linear output. The equalized learning rate (§4.1) draws N(0, 1) and multiplies
@@ -44,29 +44,22 @@ class EqualizedConv2D(_Equalized):
     """A convolution with equalized learning rate (paper, §4.1), stride 1, same padding.
 
     `resample="up"` is nearest-neighbor upsampling and then the convolution, `"down"` the
-    convolution and then a 2x2 average. The stored kernel stays 3x3 either way.
-
-    Kernels are laid out (height, width, in, out); `"up"` is a transposed convolution, laid out
-    (height, width, out, in) and rotated by 180 degrees as in `keras.layers.Conv2DTranspose`.
+    convolution and then a 2x2 average; `kernel_size` stays 3 either way. Kernels are laid out
+    (height, width, in, out); `"up"` is a transposed convolution, laid out (height, width, out, in)
+    and rotated by 180 degrees as in `keras.layers.Conv2DTranspose`.
 
     Call: `(batch, height, width, in)` float → `(batch, height', width', filters)`,
     where height' is height, twice or half of it.
-
-    `kernel_size` is taps along one side; 3 when resampling.
     """
 
     def __init__(
         self, filters: int, kernel_size: int = 3, *, resample: Resample = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if resample not in (None, "up", "down"):
-            raise ValueError(f"resample: expected None, 'up' or 'down', got {resample!r}")
-        if resample and kernel_size != 3:
-            raise ValueError(f"kernel_size: expected 3 with resample, got {kernel_size}")
         self.filters = filters
         self.kernel_size = kernel_size
         self.resample = resample
-        self.convolve = convolve  # `fast.speed_up` puts a faster one here.
+        self.convolve = convolve  # or a faster one, see `fast.speed_up`
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Creates the kernel and the bias."""
@@ -84,15 +77,14 @@ class EqualizedConv2D(_Equalized):
 class EqualizedDense(_Equalized):
     """A dense layer with equalized learning rate (paper, §4.1).
 
-    Call: `(batch, …)` float, flattened → `(batch, *units)`. Units are a number, or a shape whose
-    last axis is channels. There is one bias per channel, which makes `units=(4, 4, channels)` the
-    "Conv 4x4" that turns a latent vector into feature maps (table 2).
+    Call: `(batch, …)` float, flattened → `(batch, *units)`, with a bias for each of the last axis:
+    `units=(4, 4, channels)` is the "Conv 4x4" that makes feature maps of a latent (table 2).
     """
 
     def __init__(self, units: int | Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = (units,) if isinstance(units, int) else tuple(units)
-        self.multiply = multiply  # `fast.speed_up` puts a faster one here.
+        self.multiply = multiply  # or a faster one, see `fast.speed_up`
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Creates the kernel and the bias."""
@@ -102,5 +94,5 @@ class EqualizedDense(_Equalized):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Multiplies and adds the bias."""
         kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
-        outputs = self.multiply(tf.reshape(inputs, (-1, kernel.shape[0])), kernel * self.constant)
-        return tf.reshape(outputs, (-1, *self.units)) + bias
+        x = tf.reshape(inputs, (-1, kernel.shape[0]))
+        return tf.reshape(self.multiply(x, kernel * self.constant), (-1, *self.units)) + bias

@@ -1,7 +1,4 @@
-"""Faster ways to the same numbers: Winograd's convolutions, and kernels prepared once a step.
-
-The networks train without any of it. `speed_up` puts it into a model's layers.
-"""
+"""Optional faster ways to the same numbers: Winograd's convolutions, kernels prepared once."""
 
 import contextlib
 import threading
@@ -17,12 +14,30 @@ from pgan_tf.networks.layers.equalized import EqualizedConv2D, EqualizedDense
 from pgan_tf.networks.layers.winograd import Winograd
 
 
-class _Fast(threading.local):
-    """Keeps prepared kernels within `shared_kernels`; each replica's thread has its own."""
+class Fast(threading.local):
+    """`convolve` and `multiply` of `layers.convolution`, in less time.
+
+    Within `shared_kernels` it keeps prepared kernels; each replica's thread has its own.
+    """
 
     kernels: dict[Any, tf.Tensor] | None = None
 
-    def prepared(self, key: Any, prepare: Callable[[], tf.Tensor]) -> tf.Tensor:
+    def __init__(self, winograd: bool) -> None:
+        self.winograd = winograd
+
+    def convolve(self, x: tf.Tensor, kernel: tf.Tensor, resample: Resample = None) -> tf.Tensor:
+        """Convolves, by Winograd's algorithm where that is faster."""
+        if self.winograd and (fast := choose_winograd(x, kernel, resample)):
+            return fast.convolve(x, self._prepared(fast, lambda: fast.transform_kernel(kernel)))
+        key = resample, x.dtype
+        plain = self._prepared(key, lambda: prepare_kernel(kernel, resample, x.dtype))
+        return apply_kernel(x, plain, resample)
+
+    def multiply(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """Multiplies."""
+        return tf.linalg.matmul(x, self._prepared(x.dtype, lambda: tf.cast(kernel, x.dtype)))
+
+    def _prepared(self, key: Any, prepare: Callable[[], tf.Tensor]) -> tf.Tensor:
         if self.kernels is None:
             return prepare()
         if key not in self.kernels:
@@ -30,40 +45,16 @@ class _Fast(threading.local):
         return self.kernels[key]
 
 
-class FastConvolution(_Fast):
-    """`convolution.convolve`, by Winograd's algorithm where that is faster."""
-
-    def __init__(self, winograd: bool) -> None:
-        self.winograd = winograd
-
-    def __call__(self, x: tf.Tensor, kernel: tf.Tensor, resample: Resample = None) -> tf.Tensor:
-        """Convolves."""
-        if self.winograd and (fast := choose_winograd(x, kernel, resample)):
-            return fast.convolve(x, self.prepared(fast, lambda: fast.transform_kernel(kernel)))
-        key = resample, x.dtype
-        plain = self.prepared(key, lambda: prepare_kernel(kernel, resample, x.dtype))
-        return apply_kernel(x, plain, resample)
-
-
-class FastProduct(_Fast):
-    """`convolution.multiply` with a kernel that is prepared once."""
-
-    def __call__(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Multiplies."""
-        return tf.linalg.matmul(x, self.prepared(x.dtype, lambda: tf.cast(kernel, x.dtype)))
-
-
 def speed_up(model: keras.Model, *, winograd: bool) -> None:
     """Makes a model's layers compute the same in less time.
 
-    `winograd` uses Winograd's algorithm where it pays: on CPUs, since libraries for GPUs choose
-    for themselves. It computes in float32 whatever it is given.
+    `winograd` uses Winograd's algorithm, in float32 always, where it pays: on CPUs, since
+    libraries for GPUs choose for themselves.
     """
     for layer in model.layers:
-        if isinstance(layer, EqualizedConv2D):
-            layer.convolve = FastConvolution(winograd)
-        elif isinstance(layer, EqualizedDense):
-            layer.multiply = FastProduct()
+        if isinstance(layer, (EqualizedConv2D, EqualizedDense)):
+            layer.fast = Fast(winograd)
+            layer.convolve, layer.multiply = layer.fast.convolve, layer.fast.multiply
 
 
 @contextlib.contextmanager
@@ -73,30 +64,21 @@ def shared_kernels(model: keras.Model) -> Iterator[None]:
     For calls between which the weights do not change, such as the discriminator's in one step;
     with a gradient tape, the context belongs inside it.
     """
-    ways = [getattr(one, "convolve", getattr(one, "multiply", None)) for one in model.layers]
-    fast = [way for way in ways if isinstance(way, _Fast)]
-    for way in fast:
-        way.kernels = {}
+    layers = [layer for layer in model.layers if hasattr(layer, "fast")]
+    for layer in layers:
+        layer.fast.kernels = {}
     try:
         yield
     finally:
-        for way in fast:
-            way.kernels = None
+        for layer in layers:
+            layer.fast.kernels = None
 
 
 def choose_winograd(x: tf.Tensor, kernel: tf.Tensor, resample: Resample) -> Winograd | None:
     """Winograd's algorithm where it is faster than `convolve(x, kernel, resample)`, else None."""
-    sides = x.shape[1:3]
-    if None in sides:
-        return None
-    convolved = [2 * side if resample == "up" else side for side in sides]
-    if any(side % 2 for side in convolved) or not winograd_pays(
-        tuple(kernel.shape),
-        max(convolved),
-        resamples=resample is not None,
-        bfloat16=x.dtype == tf.bfloat16,
-    ):
+    side = 2 * x.shape[1] if resample == "up" else x.shape[1]
+    shape, resamples, bfloat16 = tuple(kernel.shape), resample is not None, x.dtype == tf.bfloat16
+    if not winograd_pays(shape, side, resamples=resamples, bfloat16=bfloat16):
         return None
     # At 4x4 pixels the kernels are the larger part: fewer points to evaluate them at.
-    large = min(convolved) > 4 and not any(side % 4 for side in convolved)
-    return Winograd(4 if large else 2, resample)
+    return Winograd(2 if side == 4 else 4, resample)

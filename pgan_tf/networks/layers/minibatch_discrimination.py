@@ -15,42 +15,35 @@ class MinibatchDiscrimination(keras.layers.Layer):
     `kernel_size` components; then o_b(i) = sum over j != i of exp(-|M_i,b - M_j,b|), with the
     L1 norm, for each row b.
 
-    Differs from Salimans et al.: an example's own term, always 1, is left out, and o is
-    appended as constant feature maps, where the paper has its minibatch standard deviation.
-    Under `tf.distribute` the minibatch is a replica's.
+    Differs from Salimans et al.: an example's own term, always 1, is left out, and o is appended
+    as constant feature maps, where the paper has its minibatch standard deviation. Under
+    `tf.distribute` the minibatch is a replica's.
 
-    Call: `(batch, height, width, channels)` float →
-    `(batch, height, width, channels + num_kernels)`.
+    Call: `(batch, height, width, channels)` float → `(batch, height, width, channels +
+    num_kernels)`.
     """
 
     def __init__(
         self, num_kernels: int = 100, kernel_size: int = 5, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        for name, value in (("num_kernels", num_kernels), ("kernel_size", kernel_size)):
-            if value < 1:
-                raise ValueError(f"{name}: expected at least 1, got {value}")
         self.num_kernels = num_kernels
         self.kernel_size = kernel_size
         self.seed = seed
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Creates T, so that the components of M begin with the features' mean square."""
+        """Creates T, so that the components of M start with the features' mean square."""
         fan_in = math.prod(input_shape[1:])
-        stddev = 1.0 / math.sqrt(fan_in)
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(fan_in, self.num_kernels * self.kernel_size),
-            initializer=keras.initializers.RandomNormal(stddev=stddev, seed=self.seed),
-        )
+        normal = keras.initializers.RandomNormal(stddev=1.0 / math.sqrt(fan_in), seed=self.seed)
+        shape = (fan_in, self.num_kernels * self.kernel_size)
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=normal)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Appends the feature maps."""
         kernel = tf.cast(tf.convert_to_tensor(self.kernel), tf.float32)
         flat = tf.reshape(tf.cast(inputs, tf.float32), (-1, kernel.shape[0]))
-        matrices = tf.reshape(
-            tf.linalg.matmul(flat, kernel), (-1, self.num_kernels, self.kernel_size)
-        )
+        shape = (-1, self.num_kernels, self.kernel_size)
+        matrices = tf.reshape(tf.linalg.matmul(flat, kernel), shape)
         distances = tf.reduce_sum(tf.abs(matrices[:, None] - matrices[None, :]), axis=-1)
         nearness = tf.reduce_sum(tf.exp(-distances), axis=1) - 1.0
         maps = tf.tile(nearness[:, None, None, :], (1, *inputs.shape[1:3], 1))

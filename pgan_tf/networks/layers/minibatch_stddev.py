@@ -10,9 +10,8 @@ import tensorflow as tf
 class MinibatchStdDev(keras.layers.Layer):
     """Minibatch standard deviation (paper, §3): one more feature map, how much a group varies.
 
-    A batch of N splits into N / group_size groups whose members lie N / group_size
-    apart. Over each group: the standard deviation of every feature at every pixel, then
-    the mean of all of them, as a constant feature map.
+    A batch of N splits into N / group_size groups whose members lie N / group_size apart. Over
+    each: the standard deviation of every feature at every pixel, then the mean of them all.
 
     Differs from the paper: groups instead of the whole minibatch, as in the published
     implementation. Under `tf.distribute` a group lies within one replica.
@@ -24,8 +23,6 @@ class MinibatchStdDev(keras.layers.Layer):
 
     def __init__(self, group_size: int = 4, *, epsilon: float = 1e-8, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if group_size < 1:
-            raise ValueError(f"group_size: expected at least 1, got {group_size}")
         self.group_size = group_size
         self.epsilon = epsilon
 
@@ -33,9 +30,8 @@ class MinibatchStdDev(keras.layers.Layer):
         """Appends the feature map."""
         batch = tf.shape(inputs)[0]
         group = tf.minimum(self.group_size, batch)
-        members = tf.reshape(
-            tf.cast(inputs, tf.float32), (group, batch // group, *inputs.shape[1:])
-        )
+        shape = (group, batch // group, *inputs.shape[1:])
+        members = tf.reshape(tf.cast(inputs, tf.float32), shape)
         variance = tf.math.reduce_variance(members, axis=0)
         statistic = tf.reduce_mean(tf.sqrt(variance + self.epsilon), axis=(1, 2, 3), keepdims=True)
         # Example i is in group i mod (N / group): the statistics repeat.

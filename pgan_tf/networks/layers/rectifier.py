@@ -10,9 +10,9 @@ import tensorflow as tf
 class Rectifier(keras.layers.Layer):
     """Leaky ReLU, or with slope 0 plain ReLU.
 
-    Its second derivative is 0 wherever it has one, and says so. TensorFlow's own answers with
-    a tensor of zeros, and the gradient penalty's way back takes those through every
-    layer below: two units of arithmetic, of 16, for nothing (see `flops`).
+    Its second derivative is 0 wherever it has one, and says so. TensorFlow's own returns zeros,
+    which the gradient penalty takes back through every layer below: two units of arithmetic, of
+    16, for nothing (see `planning.flops`).
     """
 
     def __init__(self, slope: float = 0.2, **kwargs: Any) -> None:

@@ -13,17 +13,14 @@ _MOMENTUM = 0.9  # of the moving average of the fakes' scores, per D step
 class ScoreNoise(keras.layers.Layer):
     """Multiplies features by Gaussian noise around 1 (paper, appendix B).
 
-    It is on the input of each 3x3 and 4x4 convolution: see `networks.build_discriminator`.
-
     Its standard deviation is strength * max(0, d - 0.5)² * sqrt(channels), where d is a moving
     average of the discriminator's scores of fakes: LSGAN wants them at 0, and 1 is a real's.
-    One layer serves all places of a discriminator, which differ by `place`.
 
-    Random numbers are a function of the seed that `set_noise_seed` sets, the place and the
-    example's position in the global batch: not of the number of devices. Each example and feature
-    map has one. (Differs from the paper, which does not say: one could be drawn per pixel.)
+    Each example and feature map has a random number. (Differs from the paper, which does not say:
+    one could be drawn per pixel.) It follows from the seed that `set_noise_seed` sets, the place
+    and the example's position in the global batch: not from the number of devices.
 
-    Call: `(batch, …, channels)` float, `place` → the same shape.
+    Call: `(batch, …, channels)` float, `place` in the discriminator → the same shape.
     """
 
     def __init__(self, strength: float = 0.2, **kwargs: Any) -> None:
@@ -33,27 +30,24 @@ class ScoreNoise(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the moving average and the seed, which do not train."""
         options = {"trainable": False, "autocast": False, "initializer": "zeros"}
-        self.score_average = self.add_weight(
-            name="score_average", shape=(), dtype="float32", **options
-        )
+        self.score_average = self.add_weight(name="score_average", dtype="float32", **options)
         self.noise_seed = self.add_weight(name="noise_seed", shape=(2,), dtype="int64", **options)
 
     def call(self, inputs: tf.Tensor, place: int = 0) -> tf.Tensor:
         """Multiplies by noise."""
         context = tf.distribute.get_replica_context()
-        channels = inputs.shape[-1]
-        batch = tf.shape(inputs)[0]
+        batch, channels = tf.shape(inputs)[0], inputs.shape[-1]
         seed = tf.random.fold_in(tf.convert_to_tensor(self.noise_seed), place)
         noise = tf.random.stateless_normal((batch * context.num_replicas_in_sync, channels), seed)
         # As `dataset.make_dataset` deals pictures out.
         noise = noise[context.replica_id_in_sync_group :: context.num_replicas_in_sync]
         excess = tf.nn.relu(tf.convert_to_tensor(self.score_average) - 0.5)
         factors = 1.0 + noise * (self.strength * tf.square(excess) * channels**0.5)
-        shape = (batch, *(1 for _ in inputs.shape[1:-1]), channels)
+        shape = (batch, *[1] * (len(inputs.shape) - 2), channels)
         return inputs * tf.cast(tf.reshape(factors, shape), inputs.dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Spares Keras a call where models are built: outside a replica, which `call` needs."""
+        """Spares Keras a call outside a replica, where models are built."""
         return input_shape
 
 
@@ -64,10 +58,7 @@ def set_noise_seed(discriminator: keras.Model, seed: tf.Tensor) -> None:
 
 
 def follow_scores(discriminator: keras.Model, fake_score: tf.Tensor) -> None:
-    """Moves the average of the fakes' scores after a D step; nothing without such a layer.
-
-    `fake_score` is a scalar float32, the mean over the global batch.
-    """
+    """Moves the average after a D step by the fakes' mean score over the global batch, a scalar."""
     for layer in _noise_layers(discriminator):
         average = layer.score_average
         average.assign(_MOMENTUM * average + (1.0 - _MOMENTUM) * fake_score)

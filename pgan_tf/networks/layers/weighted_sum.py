@@ -25,14 +25,9 @@ class WeightedSum(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         """Creates alpha, in float32 also where the policy computes in less."""
-        self.alpha = self.add_weight(
-            name="alpha",
-            shape=(),
-            dtype="float32",
-            initializer=keras.initializers.Constant(self.initial_alpha),
-            trainable=False,
-            autocast=False,
-        )
+        initial = keras.initializers.Constant(self.initial_alpha)
+        options = {"trainable": False, "autocast": False, "initializer": initial}
+        self.alpha = self.add_weight(name="alpha", dtype="float32", **options)
 
     def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         """Blends."""

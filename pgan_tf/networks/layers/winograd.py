@@ -16,6 +16,7 @@ products, so are its first and second derivatives.
 import dataclasses
 import functools
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -35,13 +36,9 @@ _LARGEST_DENSE = 8
 
 @dataclasses.dataclass(frozen=True)
 class Winograd:
-    """A convolution by F(tile x tile, 3 x 3), same padding.
+    """A convolution by F(tile x tile, 3 x 3), same padding."""
 
-    `tile`, 2 or 4, is how many outputs of the 3x3 convolution are computed together along one
-    side. It divides the picture's sides (after upsampling, before averaging).
-    """
-
-    tile: int
+    tile: int  # 2 or 4; divides the picture's sides, after upsampling, before averaging
     resample: Resample  # as for `convolution.convolve`
 
     def transform_kernel(self, kernel: tf.Tensor) -> tf.Tensor:
@@ -52,58 +49,48 @@ class Winograd:
         return tf.reshape(tf.linalg.matmul(matrix, taps), (-1, a, b))
 
     def convolve(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Convolves as `convolution.convolve`, in float32, with what `transform_kernel` gave.
+        """Convolves square pictures as `convolution.convolve`, in float32.
 
-        Of the inputs' shape only the batch may be unknown.
+        The kernel is from `transform_kernel`; only the batch may be unknown.
         """
-        values = self._evaluate(tf.cast(inputs, tf.float32))
+        batch = tf.shape(inputs)[0] if inputs.shape[0] is None else inputs.shape[0]
+        values = self._evaluate(tf.cast(inputs, tf.float32), batch)
         products = tf.linalg.matmul(values, kernel, transpose_b=self.resample == "up")
-        return tf.cast(self._interpolate(products, _shape(inputs)), inputs.dtype)
+        return tf.cast(self._interpolate(products, batch, inputs.shape[1]), inputs.dtype)
 
-    def _evaluate(self, inputs: tf.Tensor) -> tf.Tensor:
+    def _evaluate(self, inputs: tf.Tensor, batch: Any) -> tf.Tensor:
         """Inputs at all points: (points², tiles² x batch, in)."""
-        batch, height, width, channels = _shape(inputs)
-        points = self.tile + 2
-        vertical, horizontal = (_data_matrix(size, self) for size in (height, width))
-        if max(height, width) <= _LARGEST_DENSE:
-            pixels = tf.reshape(tf.transpose(inputs, (1, 2, 0, 3)), (height * width, -1))
-            values = tf.linalg.matmul(_both_axes(vertical, horizontal, points), pixels)
+        size, channels = inputs.shape[2:]
+        points, matrix = self.tile + 2, _data_matrix(size, self)
+        if size <= _LARGEST_DENSE:
+            pixels = tf.reshape(tf.transpose(inputs, (1, 2, 0, 3)), (size**2, -1))
+            values = tf.linalg.matmul(_both_axes(matrix, points), pixels)
             return tf.reshape(values, (points**2, -1, channels))
-        across, values = len(horizontal) // points, tf.linalg.matmul(horizontal, inputs)
-        values = tf.reshape(values, (batch, height, points, across, channels))
-        values = tf.reshape(tf.transpose(values, (2, 1, 3, 0, 4)), (points, height, -1))
-        return tf.reshape(tf.linalg.matmul(vertical, values), (points**2, -1, channels))
+        across, values = len(matrix) // points, tf.linalg.matmul(matrix, inputs)
+        values = tf.reshape(values, (batch, size, points, across, channels))
+        values = tf.reshape(tf.transpose(values, (2, 1, 3, 0, 4)), (points, size, -1))
+        return tf.reshape(tf.linalg.matmul(matrix, values), (points**2, -1, channels))
 
-    def _interpolate(self, products: tf.Tensor, input_shape: tuple) -> tf.Tensor:
-        """The outputs' pixels."""
-        batch, height, width, _ = input_shape
-        points, channels = self.tile + 2, products.shape[-1]
-        vertical, horizontal = (_inverse_matrix(size, self) for size in (height, width))
-        if max(height, width) <= _LARGEST_DENSE:
-            matrix = _both_axes(vertical.T, horizontal.T, points).T
-            pixels = tf.linalg.matmul(matrix, tf.reshape(products, (matrix.shape[1], -1)))
-            pixels = tf.reshape(pixels, (len(vertical), len(horizontal), batch, channels))
+    def _interpolate(self, products: tf.Tensor, batch: Any, size: int) -> tf.Tensor:
+        """The outputs' pixels; `size` is the inputs'."""
+        points, channels, matrix = self.tile + 2, products.shape[-1], _inverse_matrix(size, self)
+        rows, columns = matrix.shape
+        if size <= _LARGEST_DENSE:
+            both = _both_axes(matrix.T, points).T
+            pixels = tf.linalg.matmul(both, tf.reshape(products, (columns**2, -1)))
+            pixels = tf.reshape(pixels, (rows, rows, batch, channels))
             return tf.transpose(pixels, (2, 0, 1, 3))
-        across, rows = horizontal.shape[1] // points, len(vertical)
-        values = tf.linalg.matmul(vertical, tf.reshape(products, (points, vertical.shape[1], -1)))
-        values = tf.reshape(values, (points, rows, across, batch, channels))
+        values = tf.linalg.matmul(matrix, tf.reshape(products, (points, columns, -1)))
+        values = tf.reshape(values, (points, rows, columns // points, batch, channels))
         values = tf.transpose(values, (3, 1, 0, 2, 4))
-        values = tf.reshape(values, (batch, rows, points * across, channels))
-        return tf.linalg.matmul(horizontal, values)
+        return tf.linalg.matmul(matrix, tf.reshape(values, (batch, rows, columns, channels)))
 
 
-def _shape(inputs: tf.Tensor) -> tuple:
-    """The shape, as numbers; of a batch that is not known, a tensor."""
-    batch, *rest = inputs.shape
-    return (tf.shape(inputs)[0] if batch is None else batch, *rest)
-
-
-def _both_axes(vertical: np.ndarray, horizontal: np.ndarray, points: int) -> np.ndarray:
+def _both_axes(matrix: np.ndarray, points: int) -> np.ndarray:
     """One matrix for two axes: (points across, points down, tiles down, tiles across) x pixels."""
-    (rows, height), (columns, width) = vertical.shape, horizontal.shape
-    down = vertical.reshape(points, rows // points, height)
-    across = horizontal.reshape(points, columns // points, width)
-    return np.einsum("aih,bjw->baijhw", down, across).reshape(rows * columns, height * width)
+    rows, size = matrix.shape
+    one = matrix.reshape(points, rows // points, size)
+    return np.einsum("aih,bjw->baijhw", one, one).reshape(rows**2, size**2)
 
 
 @functools.cache
@@ -113,7 +100,7 @@ def _data_matrix(size: int, plan: Winograd) -> np.ndarray:
     points = plan.tile + 2
     matrix: np.ndarray = np.zeros((points, upsampled // plan.tile, upsampled + 2))
     for tile in range(upsampled // plan.tile):
-        matrix[:, tile, tile * plan.tile :][:, :points] = _evaluation(plan.tile)
+        matrix[:, tile, tile * plan.tile :][:, :points] = _transforms(plan.tile)[0]
     matrix = matrix[:, :, 1:-1].reshape(-1, upsampled)  # the border's zeros
     if plan.resample == "up":
         matrix = matrix @ np.repeat(np.eye(size), 2, axis=0)
@@ -123,12 +110,9 @@ def _data_matrix(size: int, plan: Winograd) -> np.ndarray:
 @functools.cache
 def _inverse_matrix(size: int, plan: Winograd) -> np.ndarray:
     """Pixels x (points, tiles): from products at the points to a row of the layer's outputs."""
-    convolved = 2 * size if plan.resample == "up" else size
-    points, tiles = plan.tile + 2, convolved // plan.tile
-    matrix: np.ndarray = np.zeros((tiles, plan.tile, points, tiles))
-    for tile in range(tiles):
-        matrix[tile, :, :, tile] = _interpolation(plan.tile)
-    matrix = matrix.reshape(convolved, points * tiles)
+    tiles = (2 * size if plan.resample == "up" else size) // plan.tile
+    matrix = np.einsum("ip,tu->tipu", _transforms(plan.tile)[2], np.eye(tiles))
+    matrix = matrix.reshape(tiles * plan.tile, -1)
     if plan.resample == "down":
         matrix = matrix.reshape(size // 2, 2, -1).mean(axis=1)
     return matrix.astype(np.float32)
@@ -137,25 +121,22 @@ def _inverse_matrix(size: int, plan: Winograd) -> np.ndarray:
 @functools.cache
 def _kernel_matrix(tile: int, rotated: bool) -> np.ndarray:
     """(points across, points down) x (3 down, 3 across)."""
-    points = _POINTS[tile]
-    scale = [math.prod(p - other for other in points if other != p) for p in points]
-    rows = [[p**tap / s for tap in range(3)] for p, s in zip(points, scale, strict=True)]
-    matrix = np.array([*rows, [0.0, 0.0, 1.0]])
-    if rotated:
-        matrix = matrix[:, ::-1]
+    matrix = _transforms(tile)[1][:, :: -1 if rotated else 1]
     return np.einsum("ak,bl->bakl", matrix, matrix).reshape(-1, 9).astype(np.float32)
 
 
-def _evaluation(tile: int) -> np.ndarray:
-    """Points x pixels of an input tile, transposed interpolation: the Lagrange polynomials."""
+def _transforms(tile: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Along one axis: points x input pixels, points x kernel taps, output pixels x points.
+
+    The first is transposed interpolation: the Lagrange polynomials of the points.
+    """
     points = _POINTS[tile]
     others = [[other for other in points if other != p] for p in points]
-    rows = [[*np.poly(roots)[::-1], 0.0] for roots in others]
-    return np.array([*rows, np.poly(points)[::-1]])
-
-
-def _interpolation(tile: int) -> np.ndarray:
-    """Pixels of an output tile x points."""
-    matrix = np.array([[*(p**i for p in _POINTS[tile]), 0.0] for i in range(tile)])
-    matrix[-1, -1] = 1.0
-    return matrix
+    data = [*([*np.poly(roots)[::-1], 0.0] for roots in others), np.poly(points)[::-1]]
+    scales = [
+        math.prod(p - other for other in roots) for p, roots in zip(points, others, strict=True)
+    ]
+    taps = [[p**tap / scale for tap in range(3)] for p, scale in zip(points, scales, strict=True)]
+    inverse = np.array([[*(p**i for p in points), 0.0] for i in range(tile)])
+    inverse[-1, -1] = 1.0
+    return np.array(data), np.array([*taps, [0.0, 0.0, 1.0]]), inverse

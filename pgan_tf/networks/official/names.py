@@ -48,8 +48,7 @@ def published_variable(kind: Kind, variable: str, config: NetworkConfig) -> str:
 def to_our_layout(array: np.ndarray, network: str, variable: str) -> np.ndarray:
     """Returns a published variable laid out as ours, such as `4x4_dense/kernel`.
 
-    Dense layers that make or take features are channels first there and channels last here;
-    all else is the same.
+    Dense layers that make or take features are channels first there and channels last here.
     """
     if (network, variable) == ("generator", "4x4_dense/kernel"):
         n = array.shape[0]
@@ -61,15 +60,14 @@ def to_our_layout(array: np.ndarray, network: str, variable: str) -> np.ndarray:
 
 
 def stage_at_lod(lod: float, resolution: int) -> Stage:
-    """The stage that a level of detail falls in; its images are immaterial.
+    """The stage at a level of detail; its images do not matter.
 
     The level is log2(final resolution / resolution), whose fraction is how far the lower one
-    still shows; beyond the ends it is as at the ends. `resolution` is the finished networks'.
+    still shows; it is clipped to 4 px and the final `resolution`.
     """
     lod = _within(lod, resolution)
     level = math.floor(lod)
-    here = resolution >> level
-    fades_in = lod > level
+    here, fades_in = resolution >> level, lod > level
     index = 2 * int(math.log2(here // LOWEST_RESOLUTION)) - fades_in
     return Stage(index, here, "fade_in" if fades_in else "stabilize", 1, 1)
 

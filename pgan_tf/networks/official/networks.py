@@ -1,6 +1,7 @@
-"""The three networks of a published pickle: settings, arrays and Keras models of them."""
+"""Published pickles: settings, arrays and Keras models, read without running what is in them."""
 
 import dataclasses
+import pickle
 from typing import Any
 
 import keras
@@ -11,43 +12,42 @@ from pgan_tf.config.schedule import Stage
 from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.growth import named_variables, set_alpha
-from pgan_tf.networks.official.names import (
-    Kind,
-    alpha_at_lod,
-    layers_of_all_stages,
-    published_variable,
-    stage_at_lod,
-    to_our_layout,
-)
+from pgan_tf.networks.official import names
 from pgan_tf.networks.official.theano import convert, is_theano
-from pgan_tf.networks.official.unpickler import SavedNetwork, load
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import read_whole
-from tfrecords.pickles.arrays import plain, printable
+from tfrecords.pickles import safe_pickle
+from tfrecords.pickles.arrays import PickledObject, plain, printable
+from tfrecords.pictures.kinds import sniff
 
-_KINDS: dict[str, Kind] = {"G_paper": "generator", "D_paper": "discriminator"}
-# The published functions' arguments: our name, the type, and what they take if it is not given.
-_OPTIONS: dict[str, tuple[str, type, Any]] = {
-    "num_channels": ("num_channels", int, 1),
-    "resolution": ("resolution", int, 32),
-    "label_size": ("label_size", int, 0),
-    "fmap_base": ("fmap_base", int, 8192),
-    "fmap_decay": ("fmap_decay", float, 1.0),
-    "fmap_max": ("fmap_max", int, 512),
-    "latent_size": ("latent_size", int, None),
-    "normalize_latents": ("normalize_latents", bool, True),
-    "use_wscale": ("equalized", bool, True),
-    "use_pixelnorm": ("pixel_norm", bool, True),
-    "use_leakyrelu": ("generator_leaky_relu", bool, True),
-    "fused_scale": ("fused_scale", bool, True),
-    "mbstd_group_size": ("mbstd_group_size", int, 4),
+_KINDS: dict[str, names.Kind] = {"G_paper": "generator", "D_paper": "discriminator"}
+# The published functions' arguments, with our names and their defaults, whose types they have.
+_OPTIONS: dict[str, tuple[str, Any]] = {
+    "num_channels": ("num_channels", 1),
+    "resolution": ("resolution", 32),
+    "label_size": ("label_size", 0),
+    "fmap_base": ("fmap_base", 8192),
+    "fmap_decay": ("fmap_decay", 1.0),
+    "fmap_max": ("fmap_max", 512),
+    "normalize_latents": ("normalize_latents", True),
+    "use_wscale": ("equalized", True),
+    "use_pixelnorm": ("pixel_norm", True),
+    "use_leakyrelu": ("generator_leaky_relu", True),
+    "fused_scale": ("fused_scale", True),
+    "mbstd_group_size": ("mbstd_group_size", 4),
 }
-# Of the file; the networks of 1024 px take 277 MB.
-_MOST_BYTES = 2**31
 # Settings that both networks have, and have to agree on.
 _SHARED = (
     *("resolution", "num_channels", "label_size", "fmap_base", "fmap_decay", "fmap_max"),
     *("equalized", "fused_scale"),
+)
+_MOST_BYTES = 2**31  # of the file; the networks of 1024 px take 277 MB
+_MOST_OPERATIONS = 50_000  # ten times as many as those take
+
+# Modules and functions of StyleGAN, 2, 2-ADA and 3, in TensorFlow and in PyTorch.
+_STYLEGAN = (
+    *(b"dnnlib", b"torch_utils.persistence", b"training.networks", b"networks_stylegan"),
+    *(b"G_style", b"G_mapping", b"G_synthesis", b"D_stylegan"),
 )
 
 
@@ -61,7 +61,7 @@ class OfficialNetwork:
     and laid out as this project's layers keep them.
     """
 
-    kind: Kind
+    kind: names.Kind
     config: NetworkConfig  # settings of the other kind are defaults
     lod: float
     arrays: dict[str, np.ndarray]
@@ -69,12 +69,12 @@ class OfficialNetwork:
     @property
     def stage(self) -> Stage:
         """The stage of growth that it was saved in."""
-        return stage_at_lod(self.lod, self.config.resolution)
+        return names.stage_at_lod(self.lod, self.config.resolution)
 
     @property
     def alpha(self) -> float:
         """How far that stage's new layers have faded in, 0 to 1."""
-        return alpha_at_lod(self.lod, self.config.resolution)
+        return names.alpha_at_lod(self.lod, self.config.resolution)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,21 +95,35 @@ class OfficialNetworks:
         for name in _SHARED:
             here, there = getattr(config, name), getattr(critic, name)
             if here != there:
-                raise UserError(
-                    f"{self.source}: expected G and D with the same {name}, got {here} and {there}"
-                )
+                expected = f"G and D with the same {name}"
+                raise UserError(f"{self.source}: expected {expected}, got {here} and {there}")
         return dataclasses.replace(config, mbstd_group_size=critic.mbstd_group_size)
+
+
+class _SavedNetwork(PickledObject):
+    """A network object; `state` is its fields by name, with arrays and numbers for `plain`."""
+
+    __slots__ = ("state",)
+
+    def set_state(self, state: Any) -> None:
+        if not isinstance(state, dict):
+            raise pickle.UnpicklingError("a network without fields")
+        self.state = state
+
+
+# Of the TensorFlow and of the Theano version.
+_CLASSES = {("tfutil", "Network"): _SavedNetwork, ("network", "Network"): _SavedNetwork}
 
 
 def read(path: str) -> OfficialNetworks:
     """Reads a pickle of the published implementation, of the TensorFlow or the Theano version.
 
-    The path is local or remote. Nothing in the file is run; see `unpickler`. Raises UserError if
-    it is not there, is none, is damaged, or holds other networks than the paper's.
+    The path is local or remote. Nothing in the file is run; see `safe_pickle`. Raises UserError
+    if it is missing, damaged, no pickle, or holds other networks than the paper's.
     """
-    saved = load(read_whole(path, _MOST_BYTES), path)
+    saved = _unpickle(read_whole(path, _MOST_BYTES), path)
     is_three = isinstance(saved, (tuple, list)) and len(saved) == 3
-    if not is_three or not all(isinstance(one, SavedNetwork) for one in saved):
+    if not is_three or not all(isinstance(one, _SavedNetwork) for one in saved):
         raise UserError(f"{path}: expected a pickle of three networks, (G, D, Gs), got another")
     networks = []
     for name, one in zip(("G", "D", "Gs"), saved, strict=True):
@@ -118,10 +132,9 @@ def read(path: str) -> OfficialNetworks:
         except UserError as error:
             raise UserError(f"{path}: {name}: {error}") from None
         except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-            raise UserError(
-                f"{path}: {name}: expected a network of the published implementation, got other "
-                f"fields ({printable(error)})"
-            ) from None
+            expected = "a network of the published implementation"
+            got = f"other fields ({printable(error)})"
+            raise UserError(f"{path}: {name}: expected {expected}, got {got}") from None
     kinds = [one.kind for one in networks]
     if kinds != ["generator", "discriminator", "generator"]:
         raise UserError(f"{path}: expected (G, D, Gs), got {', '.join(kinds)}")
@@ -133,11 +146,29 @@ def build(network: OfficialNetwork, lod: float | None = None) -> keras.Model:
     lod = network.lod if lod is None else lod
     resolution = network.config.resolution
     make = build_generator if network.kind == "generator" else build_discriminator
-    model = make(stage_at_lod(lod, resolution), network.config)
+    model = make(names.stage_at_lod(lod, resolution), network.config)
     for name, variable in named_variables(model).items():
         variable.assign(network.arrays[name])
-    set_alpha(model, alpha_at_lod(lod, resolution))
+    set_alpha(model, names.alpha_at_lod(lod, resolution))
     return model
+
+
+def _unpickle(data: bytes, path: str) -> Any:
+    try:
+        return safe_pickle.load(data, path, "networks", _MOST_OPERATIONS, _CLASSES)
+    except UserError:
+        expected = f"{path}: expected a pickle of networks"
+        if kind := sniff(data):
+            message = f"{expected}, got a picture ({kind.name}): name the pickle"
+            raise UserError(message) from None
+        for name in _STYLEGAN:
+            if name in data:
+                raise UserError(
+                    f"{expected} of Progressive GAN, got one of StyleGAN (it asks for "
+                    f"{name.decode()}): use the program that wrote it; refused, and nothing in it "
+                    "was run"
+                ) from None
+        raise
 
 
 def _read_network(state: dict[str, Any]) -> OfficialNetwork:
@@ -145,10 +176,8 @@ def _read_network(state: dict[str, Any]) -> OfficialNetwork:
         state = convert(state)
     function = state["build_func_name"]
     if function not in _KINDS:
-        raise UserError(
-            f"expected G_paper or D_paper, got {printable(function)}: other networks, such as "
-            "StyleGAN's, are not known"
-        )
+        other = "other networks, such as StyleGAN's, are not known"
+        raise UserError(f"expected G_paper or D_paper, got {printable(function)}: {other}")
     kind = _KINDS[function]
     config = _make_config({name: plain(value) for name, value in state["static_kwargs"].items()})
     published = {name: np.asarray(plain(value)) for name, value in state["variables"]}
@@ -156,13 +185,13 @@ def _read_network(state: dict[str, Any]) -> OfficialNetwork:
     if not np.isfinite(lod):
         raise UserError(f"expected lod to be a number, got {lod}")
     arrays = {}
-    for layer in layers_of_all_stages(kind, config).values():
+    for layer in names.layers_of_all_stages(kind, config).values():
         for part, shape in layer.variables:
             variable = f"{layer.name}/{part}"
-            name = published_variable(kind, variable, config)
+            name = names.published_variable(kind, variable, config)
             if name not in published:
-                raise UserError(f"expected {name}, which is not there")
-            array = to_our_layout(published[name], kind, variable)
+                raise UserError(f"expected {name}, which is missing")
+            array = names.to_our_layout(published[name], kind, variable)
             if array.shape != shape:
                 raise UserError(f"expected {name} for the shape {shape}, got {array.shape}")
             arrays[variable] = array.astype(np.float32, copy=False)
@@ -170,19 +199,21 @@ def _read_network(state: dict[str, Any]) -> OfficialNetwork:
 
 
 def _make_config(options: dict[str, Any]) -> NetworkConfig:
-    """Turns the published functions' arguments into ours; they leave out what is unknown."""
-    config: dict[str, Any] = {}
-    for name, (ours, kind, default) in _OPTIONS.items():
+    """Turns the published functions' arguments into ours; unknown ones are skipped."""
+
+    def read_number(name: str, default: Any) -> Any:
         value = options.get(name, default)
-        is_number = isinstance(value, (bool, int, float, np.number, np.bool_))
-        if not is_number and not (name == "latent_size" and value is None):
+        if not isinstance(value, (bool, int, float, np.number, np.bool_)):
             raise UserError(f"expected {name} to be a number, got {printable(value)}")
-        config[ours] = None if value is None else kind(value)
+        return type(default)(value)
+
+    config = {ours: read_number(name, default) for name, (ours, default) in _OPTIONS.items()}
     epsilon = options.get("pixelnorm_epsilon", 1e-8)
     if epsilon != 1e-8:
         raise UserError(f"expected pixelnorm_epsilon 1e-8, got {printable(epsilon)}")
-    if config["latent_size"] is None:
-        config["latent_size"] = min(config["fmap_base"], config["fmap_max"])
+    config["latent_size"] = min(config["fmap_base"], config["fmap_max"])
+    if options.get("latent_size") is not None:
+        config["latent_size"] = read_number("latent_size", 0)
     if config["mbstd_group_size"] <= 1:  # groups of one have no such layer
         config["mbstd_group_size"] = 0
     return NetworkConfig(**config)

@@ -2,8 +2,8 @@
 
 Such a network is saved as the name and the arguments of the function that built it, and its
 parameters in Lasagne's order: for each layer the kernel, the scale of its equalized learning
-rate, and the bias. Lasagne convolves as mathematics does, with the kernel turned round, and
-keeps kernels as (out, in, height, width).
+rate, and the bias. Lasagne convolves as mathematics does, with the kernel rotated by 180 degrees,
+and keeps kernels as (out, in, height, width).
 """
 
 import math
@@ -18,8 +18,8 @@ from tfrecords.pickles.arrays import plain, printable
 _FUNCTIONS = ("G_paper", "G_progressive_8", "D_paper", "D_progressive_8")
 # Where it differs from the TensorFlow version's.
 _DEFAULTS = {"fmap_base": 4096, "fmap_max": 256, "fused_scale": False}
-# What these networks cannot have here, or only so. (Labels: that generator brings the latents
-# alone to the hypersphere, ours latents and labels together.)
+# What these networks cannot have here, or only so. (Labels: that generator normalizes latents
+# alone, ours latents and labels together.)
 _ONLY = {
     "label_size": (0,),
     "use_batchnorm": (False,),
@@ -31,6 +31,7 @@ _ONLY = {
 }
 # Its minibatch statistic is of the whole minibatch; as the TensorFlow version reads such files.
 _GROUP_SIZE = 16
+_RELU = math.sqrt(2.0)  # its gain
 
 Layer = tuple[str, Callable[[np.ndarray], np.ndarray], float]
 
@@ -48,25 +49,22 @@ def convert(state: dict[str, Any]) -> dict[str, Any]:
     options = {name: plain(value) for name, value in dict(state["build_func_spec"]).items()}
     name = options.pop("func", None)
     if not isinstance(name, str) or name not in _FUNCTIONS:
-        raise UserError(
-            f"expected G_paper or D_paper, got {printable(name)}: other networks are not known"
-        )
-    function = "G_paper" if name.startswith("G") else "D_paper"
+        other = "other networks are not known"
+        raise UserError(f"expected G_paper or D_paper, got {printable(name)}: {other}")
     for option, admitted in _ONLY.items():
         if options.get(option, admitted[0]) not in admitted:
             words = " or ".join(map(repr, admitted))
             raise UserError(f"{name}: expected {option} {words}, got {printable(options[option])}")
     options = _DEFAULTS | options
     levels = int(math.log2(int(options.get("resolution", 32))))
-    if function == "G_paper":
-        layers = _generator_layers(levels)
-    else:
-        layers = _discriminator_layers(levels)
+    function, layers = "G_paper", _generator_layers(levels)
+    if name.startswith("D"):
+        function, layers = "D_paper", _discriminator_layers(levels)
         whole = options.pop("mbstat_avg", "all") == "all"
         options["mbstd_group_size"] = _GROUP_SIZE if whole else 0
     parameters = iter([np.asarray(plain(value)) for value in state["param_values"]])
     equalized = bool(options.get("use_wscale", True))
-    variables = []
+    variables = [("lod", plain(dict(state.get("toplevel_params", {})).get("cur_lod", 0.0)))]
     try:
         for layer, to_published, gain in layers:
             weight = to_published(next(parameters))
@@ -77,44 +75,36 @@ def convert(state: dict[str, Any]) -> dict[str, Any]:
             variables.append((f"{layer}/weight", weight.astype(np.float32)))
             variables.append((f"{layer}/bias", next(parameters)))
     except (StopIteration, ValueError, TypeError, LookupError):
-        raise UserError(
-            f"{name}: expected the parameters of {layer}, got others or no more of them"
-        ) from None
+        expected = f"expected the parameters of {layer}"
+        raise UserError(f"{name}: {expected}, got others or no more of them") from None
     if left := len(list(parameters)):
         raise UserError(f"{name}: expected no parameters after {layer}, got {left} more")
-    lod = plain(dict(state.get("toplevel_params", {})).get("cur_lod", 0.0))
-    return {
-        "build_func_name": function,
-        "static_kwargs": options,
-        "variables": [("lod", lod), *variables],
-    }
+    return {"build_func_name": function, "static_kwargs": options, "variables": variables}
 
 
 def _generator_layers(levels: int) -> Iterator[Layer]:
-    relu = math.sqrt(2.0)
-    yield "4x4/Dense", _dense_of_full_convolution, relu / 4
-    yield "4x4/Conv", _convolution, relu
+    yield "4x4/Dense", _dense_of_full_convolution, _RELU / 4
+    yield "4x4/Conv", _convolution, _RELU
     for level in range(3, levels + 1):
         for name in ("Conv0", "Conv1"):
-            yield f"{2**level}x{2**level}/{name}", _convolution, relu
+            yield f"{2**level}x{2**level}/{name}", _convolution, _RELU
     for lod in range(levels - 1):
         yield f"ToRGB_lod{lod}", _pixelwise, 1.0
 
 
 def _discriminator_layers(levels: int) -> Iterator[Layer]:
-    relu = math.sqrt(2.0)
-    yield "FromRGB_lod0", _pixelwise, relu
+    yield "FromRGB_lod0", _pixelwise, _RELU
     for level in range(levels, 2, -1):
         for name in ("Conv0", "Conv1"):
-            yield f"{2**level}x{2**level}/{name}", _convolution, relu
-        yield f"FromRGB_lod{levels - level + 1}", _pixelwise, relu
-    yield "4x4/Conv", _convolution, relu
-    yield "4x4/Dense0", _dense_of_valid_convolution, relu
+            yield f"{2**level}x{2**level}/{name}", _convolution, _RELU
+        yield f"FromRGB_lod{levels - level + 1}", _pixelwise, _RELU
+    yield "4x4/Conv", _convolution, _RELU
+    yield "4x4/Dense0", _dense_of_valid_convolution, _RELU
     yield "4x4/Dense1", np.asarray, 1.0
 
 
 def _convolution(kernel: np.ndarray) -> np.ndarray:
-    """(out, in, h, w), to be turned round → (h, w, in, out), as it is."""
+    """(out, in, h, w), rotated → (h, w, in, out)."""
     return kernel[:, :, ::-1, ::-1].transpose(2, 3, 1, 0)
 
 
@@ -129,5 +119,5 @@ def _dense_of_full_convolution(kernel: np.ndarray) -> np.ndarray:
 
 
 def _dense_of_valid_convolution(kernel: np.ndarray) -> np.ndarray:
-    """4x4 on 4x4 pixels, to be turned round: (out, in, 4, 4) → (in * 16, out)."""
+    """4x4 on 4x4 pixels, rotated: (out, in, 4, 4) → (in * 16, out)."""
     return kernel[:, :, ::-1, ::-1].reshape(kernel.shape[0], -1).T

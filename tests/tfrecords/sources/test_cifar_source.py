@@ -87,7 +87,7 @@ def test_a_hostile_pickle_is_refused_and_does_nothing(tmp_path, where):
 
 
 def test_errors_of_cifar(tmp_path):
-    with pytest.raises(UserError, match="expected the file data_batch_1 in"):
+    with pytest.raises(UserError, match="expected the file data_batch_1"):
         open_source(f"cifar10:{tmp_path}")
     with pytest.raises(UserError, match="cannot be read"):
         open_source(f"cifar10:{tmp_path}/absent.tar.gz")
@@ -95,7 +95,7 @@ def test_errors_of_cifar(tmp_path):
     for bad, message in (
         (files["data_batch_2"][:-400], "expected a pickle"),
         (pickle.dumps([1]), "it holds a list"),
-        (pickle.dumps({"data": [1], "labels": []}), "data_batch_2: expected 'data', a ndarray"),
+        (pickle.dumps({"data": [1], "labels": []}), "expected 'data' in data_batch_2, a ndarray"),
         (pickle.dumps({"data": np.zeros((1, 9), np.uint8), "labels": [1]}), r"\(1, 3072\)"),
         (pickle.dumps({"data": np.zeros((1, 3072), np.uint8), "labels": [10]}), "from 0 to 9"),
     ):

@@ -15,9 +15,9 @@ from tfrecords.common.text import as_text, counted, find_alike, list_names, prin
 from tfrecords.format.dataset_json import JSON_NAME
 from tfrecords.pictures.kinds import kind_by_ending
 from tfrecords.pictures.source import OneHot, one_hot
-from tfrecords.sources.labels.folders import folder_classes
-from tfrecords.sources.labels.paths import match_paths
-from tfrecords.sources.labels.rows import ENDINGS, parse_json, read_rows
+from tfrecords.sources.label_files import ENDINGS, match_paths, parse_json, read_rows
+from tfrecords.sources.label_folders import folder_classes
+from tfrecords.sources.single_file import user_error_on
 
 _EXPECTED = "labels: expected 'none', 'folders' or the path of a CSV or JSON file"
 _MOST_BYTES = 2**30
@@ -94,10 +94,11 @@ def _own_labels(
     common = posixpath.commonpath([posixpath.dirname(path) for path in paths])
     for folder in dict.fromkeys(("", common)):
         path = posixpath.join(folder, JSON_NAME)
-        data = read_own(path) or b""
+        with user_error_on(f"{where}: its {path} cannot be read"):
+            data = read_own(path) or b""
         pairs = None
-        with contextlib.suppress(UserError, UnicodeDecodeError):  # it is about something else
-            pairs = parse_json(data.decode("utf-8-sig"), path, only_labels=True)
+        with contextlib.suppress(ValueError):  # it is about something else
+            pairs = parse_json(data.decode("utf-8-sig"), only_labels=True)
         if pairs:
             file = f"{where}: its {path}"
             labels = _read_labels(data, file, paths, where, rejected, own=True)
@@ -120,7 +121,8 @@ def _read_labels(
     def is_picture(cell: str) -> bool:
         return bool(kind_by_ending(cell)) or _stem(cell) in stems
 
-    rows = list(read_rows(data, file, is_picture))
+    with user_error_on(file):
+        rows = list(read_rows(data, os.path.splitext(file)[1].lower(), is_picture))
     matches = match_paths([path for path, _ in rows], known)
     labels: dict[int, tuple[str, Any]] = {}
     for (path, label), picture in zip(rows, matches.pictures, strict=True):

@@ -1,0 +1,240 @@
+"""Label files: their rows, a picture's path and its label, and which pictures the paths mean."""
+
+import codecs
+import csv
+import io
+import json
+import math
+import posixpath
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfrecords.common.text import list_names, printable
+from tfrecords.pictures.kinds import kind_by_ending
+
+# A class, a vector, or None for a picture without a label.
+Label = str | tuple[float, ...] | None
+Rows = Iterator[tuple[str, Label]]
+
+_DELIMITERS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
+ENDINGS = (".json", *_DELIMITERS)
+
+# Names of columns, as `_plain` writes them.
+_PATH_COLUMN = re.compile(r"(file|image|img|picture|photo|path|name|id|f|rel){1,2}s?")
+_LABEL_COLUMN = re.compile(r"(label|class|category|target|tag)(es|s)?(name|id|label)?s?|categories")
+
+# Lists and objects of JSON: each takes a hundred bytes, an empty one of the file only two.
+_MOST_VALUES = 2**21
+_MOST_LINES = 2**23
+
+
+def read_rows(data: bytes, ending: str, is_picture: Callable[[str], bool]) -> Rows:
+    """Gives the rows of a CSV, TSV or JSON file, told by its ending; see `labels`.
+
+    `is_picture` tells a row of a CSV file from its header. Raises ValueError for a broken file.
+    """
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = data.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"expected text in UTF-8 or UTF-16, cannot decode byte {error.start}: save it as UTF-8"
+        ) from error
+    return _read_json(text) if ending == ".json" else _read_csv(text, ending, is_picture)
+
+
+def _read_csv(text: str, ending: str, is_picture: Callable[[str], bool]) -> Rows:
+    if "\0" in text:
+        raise ValueError("expected text in UTF-8, or UTF-16 with its mark: save it as UTF-8")
+    if text.count("\n") > _MOST_LINES:
+        raise ValueError(f"expected at most {_MOST_LINES:,} lines: is it the right file?")
+    lines = _split_lines(text, _DELIMITERS[ending])
+    header = lines[0][1] if lines else []
+    width = len(header)
+    if width == 1:
+        raise ValueError("expected a picture's path and its class or numbers in each line")
+    pictures = [cell for cell in header if kind_by_ending(cell)] or filter(is_picture, header)
+    picture = next(iter(pictures), None)
+    path_column = _find_path_column(header) if picture is None else header.index(picture)
+    if picture is None:  # the first line has names of columns
+        del lines[:1]
+    for line, row in lines:
+        if len(row) != width:
+            raise ValueError(f"line {line}: expected {width} columns, got {len(row)}")
+    too_many_columns = (
+        "expected two columns, a picture's path and its class, or a path and numbers, got "
+        f"{list_names(header)}: remove all columns but two"
+    )
+    named_label = picture is None and any(_LABEL_COLUMN.fullmatch(_plain(name)) for name in header)
+    if width > 2 and named_label:
+        raise ValueError(too_many_columns)
+    for line, row in lines:
+        path = row.pop(path_column)
+        if width == 2:
+            yield path, row[0] or None
+            continue
+        try:
+            yield path, tuple(map(float, row))
+        except ValueError as error:
+            reason = f"line {line}: expected numbers: {error}"
+            raise ValueError(too_many_columns if picture is None else reason) from error
+
+
+def _split_lines(text: str, own: str) -> list[tuple[int, list[str]]]:
+    """Returns the numbers and cells of the lines, with the delimiter that the first one has."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = next((one for one in (own, *";\t,") if one in first), own)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        cells = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num} cannot be read: {error}") from error
+    return [(line, row) for line, row in cells if any(row)]
+
+
+def _find_path_column(header: Sequence[str]) -> int:
+    plain = [_plain(name) for name in header]
+    likely = [column for column, name in enumerate(plain) if _PATH_COLUMN.fullmatch(name)]
+    if not likely and len(header) == 2 and _LABEL_COLUMN.fullmatch(plain[0]):
+        return 1
+    return likely[0] if likely else 0
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+class _Object(list):
+    """A JSON object's pairs: a path that occurs twice would go unnoticed in a dictionary."""
+
+
+def parse_json(text: str, only_labels: bool = False) -> list[Any] | None:
+    """Returns the pairs of a JSON file of labels, None where it holds none.
+
+    With `only_labels` only a value `labels` counts, and not the object itself. Raises ValueError
+    if it is no JSON.
+    """
+    values = text.count("[") + text.count("{")
+    if values > _MOST_VALUES:
+        raise ValueError(
+            f"expected at most {_MOST_VALUES:,} lists and objects, got {values:,}: is it the right "
+            "file? A CSV file has no such limit"
+        )
+    try:
+        content = json.loads(text, object_pairs_hook=_Object)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"cannot be read as JSON: {error}") from error
+    if not isinstance(content, _Object):
+        return None
+    labels = [value for name, value in content if name == "labels"]
+    if labels and not isinstance(labels[0], str | int | float):
+        return labels[0] if isinstance(labels[0], list) else None
+    return None if only_labels else content
+
+
+def _read_json(text: str) -> Rows:
+    pairs = parse_json(text)
+    if pairs is None:
+        raise ValueError('expected {"path": label, …} or {"labels": [["path", label], …]}')
+    for pair in pairs:
+        if not (isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str)):
+            raise ValueError(f"expected a path and its label, got {json.dumps(pair)[:80]}")
+        yield pair[0], _json_label(pair[1], pair[0])
+
+
+def _json_label(value: Any, path: str) -> Label:
+    vector = isinstance(value, list) and not isinstance(value, _Object)
+    if vector and all(isinstance(number, int | float) for number in value):
+        try:
+            return tuple(map(float, value))
+        except OverflowError:
+            return (math.inf,) * len(value)
+    if value is None or isinstance(value, str):
+        return value or None
+    if isinstance(value, int | float) and abs(value) < 2**63:  # NaN is not
+        return str(value)
+    shown = json.dumps(value)[:80]
+    raise ValueError(f"expected a class or finite numbers for {printable(path)}, got {shown}")
+
+
+_AMBIGUOUS = -1
+
+
+def _plain_path(path: str) -> str:
+    return posixpath.normpath(unicodedata.normalize("NFC", path).replace("\\", "/")).lstrip("/")
+
+
+def _without_ending(path: str) -> str:
+    return posixpath.splitext(_plain_path(path))[0]
+
+
+# How paths may differ, and what is equal then; the strictest that fits holds.
+_READINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("", posixpath.normpath),
+    ("slashes or accents", _plain_path),
+    ("case", lambda path: _plain_path(path).casefold()),
+    ("ending", _without_ending),
+    ("ending and case", lambda path: _without_ending(path).casefold()),
+)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """What `match_paths` found."""
+
+    pictures: list[int]  # for each path the index of its picture, or -1
+    loose: list[int] = field(default_factory=list)  # paths that are written otherwise
+    differences: dict[str, None] = field(default_factory=dict)  # of those, such as `case`, in order
+
+
+def match_paths(given: Sequence[str], pictures: Sequence[str]) -> Matches:
+    """Finds the picture that each path of a label file means.
+
+    A path may have folders before the picture's, or lack some of them (`./a/0.png` for
+    `0.png`), have backslashes, accents in another Unicode form, no ending or another case. Only
+    what fits one picture is matched.
+    """
+    found = Matches([-1] * len(given))
+    rest: Sequence[int] = range(len(given))
+    for difference, read in _READINGS:
+        if not rest:
+            break
+        index = _Index([read(path) for path in pictures])
+        for row in rest:
+            number, whole = index.find(read(given[row]))
+            if number < 0:
+                continue
+            found.pictures[row] = number
+            words = list(filter(None, (difference, "" if whole else "leading folder")))
+            found.differences.update(dict.fromkeys(words))
+            found.loose.extend([row] if words else [])
+        rest = [row for row in rest if found.pictures[row] < 0]
+    return found
+
+
+class _Index:
+    """Pictures by their paths, and by the ends of their paths."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.depth = max((path.count("/") for path in paths), default=0) + 1
+        self.whole: dict[str, int] = {}
+        self.ends: dict[str, int] = {}
+        for number, path in enumerate(paths):
+            self.whole[path] = _AMBIGUOUS if path in self.whole else number
+            while "/" in path:
+                path = path.partition("/")[2]
+                self.ends[path] = _AMBIGUOUS if path in self.ends else number
+
+    def find(self, path: str) -> tuple[int, bool]:
+        """Returns a picture, or -1, and whether the path is all of the picture's."""
+        if path in self.whole:
+            return self.whole[path], True
+        names = path.split("/")
+        for count in range(min(self.depth, len(names) - 1), 0, -1):
+            end = "/".join(names[-count:])
+            if end in self.whole:
+                return self.whole[end], False
+        return self.ends.get(path, _AMBIGUOUS), False

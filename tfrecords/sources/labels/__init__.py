@@ -1,1 +1,0 @@
-"""Labels, from folders, CSV and JSON files."""
