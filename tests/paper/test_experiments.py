@@ -12,8 +12,7 @@ from absl.testing import flagsaver
 
 from paper.experiments import EXPERIMENTS, MODE_METRIC, choose
 from pgan_tf.commands import run_flags
-from pgan_tf.config.flags import read_training_flags
-from pgan_tf.config.preset_files import expand_presets, preset_names
+from pgan_tf.config.flags import expand_presets, preset_names, read_training_flags
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import differences
 from tests.helpers.places import ROOT
