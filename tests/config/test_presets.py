@@ -80,26 +80,21 @@ def test_flags_of_a_run_are_a_flagfile_that_makes_the_same_run(tmp_path, monkeyp
     assert f"--run_dir={pathlib.Path.cwd()}/runs/x" in lines
 
 
-@pytest.mark.parametrize(
-    ("arguments", "is_preset"),
-    [
-        ([], True),
-        (["--seed=1"], True),
-        (["--data=shapes"], True),
-        (["--data", "shapes"], True),
-        (["--data=pictures"], False),
-        (["--data", "pictures"], False),
-        (["-data=pictures"], False),
-        (["--flagfile=x"], False),
-        (["--data_cache=/tmp"], True),
-        (["--run_dir=runs/my-data --data=photos"], True),
-        (["--run_dir=runs/my-data", "--data=photos"], False),
-        (["--run_dir", "runs/my-data", "--data", "photos"], False),
-        (["--run_dir=runs/my-data", "--data=shapes"], True),
-    ],
+STANDS_IN = (
+    *([], ["--seed=1"], ["--data=shapes"], ["--data", "shapes"], ["--data_cache=/tmp"]),
+    *(["--run_dir=runs/my-data --data=photos"], ["--run_dir=runs/my-data", "--data=shapes"]),
 )
-def test_shapes_preset_stands_in_for_missing_data(arguments, is_preset):
-    assert (train.with_default_preset(arguments) != arguments) == is_preset
+DOES_NOT = (
+    *(["--data=pictures"], ["--data", "pictures"], ["-data=pictures"], ["--flagfile=x"]),
+    *(["--run_dir=my-data", "--data=photos"], ["--run_dir", "my-data", "--data", "photos"]),
+)
+
+
+@pytest.mark.parametrize("arguments", STANDS_IN + DOES_NOT, ids=" ".join)
+def test_shapes_preset_stands_in_for_missing_data(arguments):
+    preset = train.with_default_preset(arguments)
+    stands_in = arguments in STANDS_IN
+    assert preset == [f"--flagfile={PRESETS['shapes']}"] * stands_in + arguments
 
 
 # What each row of the paper's table 1 changes, by the field of the configuration.

@@ -16,7 +16,6 @@ from pgan_tf.runs import folder as run_folder
 from pgan_tf.training import loop as training_loop
 from pgan_tf.training import run as run_module
 from pgan_tf.training.run import Run
-from pgan_tf.training.tolerance import Tolerance
 from tests.helpers.tests_data import prepare_shapes
 from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import read_dataset_info
@@ -65,14 +64,14 @@ def call_after_first_checkpoint(monkeypatch, function):
     monkeypatch.setattr(checkpoint, "save", save)
 
 
-def run(config, info, folder, strategy, tolerance=Tolerance()):
+def run(config, info, folder, strategy, **options):
     run_folder.open_run(str(folder), config, "")
-    return training_loop.train(Run(config, info, str(folder), strategy, tolerance))
+    return training_loop.train(Run(config, info, str(folder), strategy, **options))
 
 
-def run_to_its_end(config, info, folder, strategy, tolerance=Tolerance()):
+def run_to_its_end(config, info, folder, strategy, **options):
     with pytest.raises(UserError) as caught:
-        run(config, info, folder, strategy, tolerance)
+        run(config, info, folder, strategy, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -125,7 +124,7 @@ def test_a_file_that_is_being_read(info, one_device, tmp_path, monkeypatch, happ
     whole = path.read_bytes()
     call_after_first_checkpoint(monkeypatch, lambda: happens(path))
     config, folder = make_config(2000, 2000), tmp_path / "run"
-    error = run_to_its_end(config, info, folder, one_device, Tolerance(max_bad_records=5))
+    error = run_to_its_end(config, info, folder, one_device, max_bad_records=5)
     assert re.search(words, error), error
     saved = checkpoint.read_run(str(folder))
     assert 32 <= saved.images_shown < 2000

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.source_helpers import open_elsewhere
-from tests.tfrecords.common.test_regular_file import make_no_files
+from tests.tfrecords.common.test_paths import make_no_files
 from tfrecords.common import limits
 from tfrecords.common.errors import UserError
 from tfrecords.sources.by_name import open_source
