@@ -15,7 +15,7 @@ from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.growth import carry_weights, named_variables, set_alpha
 from pgan_tf.networks.layers import ScoreNoise
-from tests.helpers.numbers import normal
+from tests.helpers.random_arrays import normal
 
 SMALL = NetworkConfig(resolution=16, latent_size=6, fmap_base=64, fmap_max=12)
 WITH_LABELS = dataclasses.replace(SMALL, label_size=3)

@@ -21,7 +21,7 @@ from pgan_tf.networks.layers import (
     Rectifier,
     WeightedSum,
 )
-from tests.helpers.numbers import assert_close, normal
+from tests.helpers.random_arrays import assert_close, normal
 
 # PixelNorm: b = a / sqrt(mean(a²) + 1e-8) (§4.2)
 
