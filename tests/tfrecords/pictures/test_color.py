@@ -123,10 +123,12 @@ def png_with(chunks, rgb=BLUE):
         ({b"gAMA": [0.45455], b"cHRM": SRGB_COLORS}, BLUE, BLUE),
         # sRGB's curve of 64/255, 128/255 and 200/255, which are light itself.
         ({b"gAMA": [1.0]}, BLUE, (137, 188, 229)),
+        ({b"gAMA": [0.6]}, BLUE, (89, 153, 213)),  # sRGB's curve of their 1/0.6th powers
         ({b"gAMA": [1.0], b"sRGB": b"\0"}, BLUE, BLUE),  # which wins, as the format says
         # Light times (1.2249, -0.2247, 0), (-0.0420, 1.0419, 0) and (-0.0197, -0.0786, 1.0979).
         ({b"cHRM": P3_COLORS}, BLUE, (32, 130, 206)),
         ({b"cHRM": D50_COLORS}, GRAY, GRAY),  # whatever is white, gray is gray
+        ({b"cHRM": D50_COLORS}, BLUE, (48, 127, 198)),  # by Lindbloom's Bradford matrix
     ],
     ids=str,
 )

@@ -89,6 +89,9 @@ def test_what_has_no_place_in_the_range_is_rejected_or_told():
     ):
         with pytest.raises(UserError, match=rf"^x: cannot be read: .*{reason}"):
             prepare(deep_tiff(pixels), white_level=4095)
+    assert prepare(deep_tiff((RAMP - 16).astype("i2")), white_level=4095)[0].min() == 0
+    with pytest.raises(UserError, match="go down to -17, expected 0 to 4095"):
+        prepare(deep_tiff((RAMP - 17).astype("i2")), white_level=4095)
     with pytest.raises(UserError, match=r"floating point numbers .* give --white_level"):
         prepare(deep_tiff(RAMP.astype("f4")))
     image, notes = prepare(deep_tiff(RAMP.astype("u2")), white_level=1023)
@@ -96,6 +99,9 @@ def test_what_has_no_place_in_the_range_is_rejected_or_told():
     assert notes == [depth.BRIGHTER]
     for data in (deep_tiff(RAMP.astype("u2")), deep_png(COLORS)):
         assert prepare(data)[1] == [depth.DARK]
+        assert prepare(data, white_level=65535.0)[1] == []
+    for brightest, notes in ((63, [depth.DARK]), (64, [])):  # a quarter of 256
+        assert prepare(deep_png(np.full((8, 8, 3), 256 * brightest)))[1] == notes
 
 
 def test_full_range_color_is_read_as_before():

@@ -181,8 +181,11 @@ def test_other_endings_and_too_large_pictures_are_refused():
             check_picture_name(name, "out")
     check_picture_name("a/.png", "out")
     encode_picture(np.zeros((1, 16_383, 1), np.uint8), "a.webp")
-    with pytest.raises(UserError, match=r"^a\.webp: expected at most 16,383 px a side, got 16,384"):
+    too_wide = r"^a\.webp: expected at most 16,383 px a side, got 16,384 x 1: write"
+    with pytest.raises(UserError, match=too_wide):
         encode_picture(np.zeros((1, 16_384, 1), np.uint8), "a.webp")
+    with pytest.raises(UserError, match=r"^picture: expected .*, got 'a\.gif'"):
+        encode_picture(np.zeros((1, 1, 1), np.uint8), "a.gif")
 
 
 def test_names_of_files_are_told_from_names_of_folders():
