@@ -179,7 +179,7 @@ def test_a_walk_begins_at_its_seed_plays_and_pauses(site, page):
         still = page.evaluate(CANVAS)
         page.wait_for_timeout(100)
         assert page.evaluate(CANVAS) == still
-        page.locator("#play").blur()
+        page.evaluate("document.activeElement.blur()")
         page.keyboard.press(" ")
         page.wait_for_function(f"{CANVAS} !== {json.dumps(still)}")
         page.click("#play")
