@@ -145,10 +145,9 @@ def test_without_pictures_for_two_sets_there_is_no_floor(info):
 
 def test_the_checksum_depends_on_every_value():
     model = build_generator(Stage(0, 4, "stabilize", 0, 0), NETWORK, seed=0)
-    before = weights_sha256(model)
-    kernel = model.get_layer("4x4_conv").kernel
+    before, kernel = weights_sha256(model), model.get_layer("4x4_conv").kernel
     value = kernel.numpy()
-    value[0, 0, 0, 0] = np.nextafter(value[0, 0, 0, 0], 10, dtype=np.float32)
+    value[0, 0, 0, 0] = np.nextafter(value[0, 0, 0, 0], np.float32(10))
     kernel.assign(value)
     assert weights_sha256(model) != before
 
