@@ -10,14 +10,7 @@ from pgan_tf.config.training import NetworkConfig
 from pgan_tf.data.dataset import make_dataset
 from pgan_tf.metrics import evaluation
 from pgan_tf.metrics.by_name import NAMES, make_metrics, parse_names
-from pgan_tf.metrics.evaluation import (
-    Evaluation,
-    Generated,
-    RealPictures,
-    default_num_images,
-    fake_batches,
-    weights_sha256,
-)
+from pgan_tf.metrics.evaluation import Evaluation, Generated, RealPictures, weights_sha256
 from pgan_tf.metrics.mode_coverage import nearest_modes
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.sampling import latents_from_seeds, to_uint8
@@ -98,8 +91,8 @@ def test_large_pictures_come_fewer_at_a_time(info):
 def test_generators_are_scored_with_real_pictures_as_the_floor(info):
     reals = RealPictures(info, 16, 144, seed=0)
     counted = []
-    evaluation = Evaluation(make_metrics(("swd", "ms_ssim", "modes"), reals), reals, counted.append)
-    swd, ms_ssim, modes = evaluation.score(generated(generator()), counted.append)
+    scoring = Evaluation(make_metrics(("swd", "ms_ssim", "modes"), reals), reals, counted.append)
+    swd, ms_ssim, modes = scoring.score(generated(generator()), counted.append)
     assert sum(counted) == Evaluation.num_pictures(reals, 1) == 3 * 144
     # An untrained generator is far from any real picture, and others of these are near.
     assert swd.value > 3 * swd.floor_value
@@ -114,9 +107,9 @@ def test_generators_are_scored_with_real_pictures_as_the_floor(info):
 
 def test_the_same_weights_have_the_same_score_and_others_another(info):
     reals = RealPictures(info, 16, 16, seed=0)
-    evaluation = Evaluation(make_metrics(("swd",), reals), reals)
+    scoring = Evaluation(make_metrics(("swd",), reals), reals)
     (first,), (again,), (other,) = (
-        evaluation.score(generated(generator(seed=seed))) for seed in (0, 0, 1)
+        scoring.score(generated(generator(seed=seed))) for seed in (0, 0, 1)
     )
     assert first == again
     assert other.value != first.value and other.weights_sha256 != first.weights_sha256
@@ -125,7 +118,7 @@ def test_the_same_weights_have_the_same_score_and_others_another(info):
 
 def test_fakes_are_drawn_from_seeds_and_enlarged_by_repetition(info):
     small, reals = generator(resolution=8), RealPictures(info, 16, 70, seed=2)
-    pictures = np.concatenate(list(fake_batches(generated(small), reals)))
+    pictures = np.concatenate(list(evaluation.fake_batches(generated(small), reals)))
     assert pictures.shape == (70, 16, 16, 3)
     latents = latents_from_seeds(range(2, 72), 4)
     expected = to_uint8(small([latents, reals.labels(6)]).numpy()).astype(int)
@@ -136,8 +129,8 @@ def test_without_pictures_for_two_sets_there_is_no_floor(info):
     reals = RealPictures(info, 16, 1945, seed=0)
     assert not reals.has_others and RealPictures(info, 16, 1944, seed=0).has_others
     assert Evaluation.num_pictures(reals, 1) == 2 * 1945
-    assert default_num_images(info) == 1944  # leaves as many
-    assert default_num_images(dataclasses.replace(info, num_images=70000)) == 2048
+    assert evaluation.default_num_images(info) == 1944  # leaves as many
+    assert evaluation.default_num_images(dataclasses.replace(info, num_images=70000)) == 2048
     for num_images in (1, 3889):
         with pytest.raises(UserError, match=rf"expected 2 to 3888.* got {num_images}"):
             RealPictures(info, 16, num_images, seed=0)

@@ -3,15 +3,9 @@
 import numpy as np
 import pytest
 
+from pgan_tf.metrics import sliced_wasserstein as swd
 from pgan_tf.metrics.by_name import check_resolution
 from pgan_tf.metrics.ms_ssim import make_ms_ssim, ms_ssim
-from pgan_tf.metrics.sliced_wasserstein import (
-    Descriptors,
-    enlarge,
-    laplacian_pyramid,
-    make_swd,
-    sliced_wasserstein,
-)
 from tests.helpers.golden_cases import GOLDEN
 from tfrecords.common.errors import UserError
 
@@ -22,7 +16,7 @@ def golden():
 
 
 def swd_by_seed(reals, fakes, seed):
-    metric = make_swd(len(reals), reals.shape[1], 3, seed)
+    metric = swd.make_swd(len(reals), reals.shape[1], 3, seed)
     collectors = [metric.collect(which) for which in range(2)]
     for collector, pictures in zip(collectors, (reals, fakes), strict=True):
         for start in range(0, len(pictures), 48):
@@ -35,7 +29,7 @@ def test_pyramid_levels_are_the_published_ones(golden, which):
     prefix = f"pyramid/{which}/"
     expected = {int(k.removeprefix(prefix)): v for k, v in golden.items() if k.startswith(prefix)}
     pictures = golden[which][:4].transpose(0, 3, 1, 2).astype(np.float32)
-    levels = laplacian_pyramid(pictures, min(expected))
+    levels = swd.laplacian_pyramid(pictures, min(expected))
     assert levels.keys() == expected.keys()
     for side, level in levels.items():
         np.testing.assert_allclose(level.transpose(0, 2, 3, 1), expected[side], atol=2e-4)
@@ -43,18 +37,18 @@ def test_pyramid_levels_are_the_published_ones(golden, which):
 
 def test_levels_add_up_to_the_pictures():
     pictures = np.random.default_rng(0).uniform(0, 255, (2, 3, 64, 64)).astype(np.float32)
-    (_, band64), (_, band32), (_, lowest) = laplacian_pyramid(pictures, 16).items()
-    again = enlarge(enlarge(lowest) + band32) + band64
+    (_, band64), (_, band32), (_, lowest) = swd.laplacian_pyramid(pictures, 16).items()
+    again = swd.enlarge(swd.enlarge(lowest) + band32) + band64
     np.testing.assert_allclose(again, pictures, atol=1e-3)
 
 
 def test_distance_of_the_published_descriptors_along_the_published_directions(golden):
     a, b = (golden[f"descriptors/{name}"] for name in "ab")
-    clouds = [Descriptors(one, np.zeros(3), np.ones(3)) for one in (a, b)]
+    clouds = [swd.Descriptors(one, np.zeros(3), np.ones(3)) for one in (a, b)]
     np.random.seed(8)
     draws = [np.random.randn(a.shape[1], 128) for _ in range(4)]
     directions = np.concatenate([draw / np.linalg.norm(draw, axis=0) for draw in draws], axis=1)
-    distance = sliced_wasserstein(*clouds, directions)
+    distance = swd.sliced_wasserstein(*clouds, directions)
     assert distance == pytest.approx(float(golden["swd_descriptors_seed8"]), rel=1e-5)
 
 
