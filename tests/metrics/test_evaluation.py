@@ -58,15 +58,14 @@ def test_damaged_records_are_skipped_up_to_a_number(damaged):
 
 
 def test_a_missing_file_of_reals_is_one_line(damaged, monkeypatch):
-    # Read from files, as datasets that memory does not hold are.
-    from_files = functools.partial(make_dataset, memory_bytes=0)
-    monkeypatch.setattr(evaluation, "make_dataset", from_files)
-    monkeypatch.setattr(RealPictures, "batch_size", 4)
-    batches = RealPictures(damaged, 8, 40, 0, 2).batches()
-    next(batches)
-    pathlib.Path(damaged.files[8][0]).unlink()
+    def make_and_lose(*args, **options):  # read from files, as datasets larger than memory are
+        dataset = make_dataset(*args, **options, memory_bytes=0)
+        pathlib.Path(damaged.files[8][0]).unlink()
+        return dataset
+
+    monkeypatch.setattr(evaluation, "make_dataset", make_and_lose)
     with pytest.raises(UserError, match=r"^data: a file of the data ?set is .*put it back"):
-        list(batches)
+        list(RealPictures(damaged, 8, 40, 0, 2).batches())
 
 
 def test_reals_are_a_choice_without_repetition_and_the_others_are_others(info):
