@@ -181,61 +181,72 @@ def test_a_changed_byte_is_an_error_or_changes_no_value(saved, tmp_path):
     assert errors > 90
 
 
-def npz(**arrays):
+def npz(save=np.savez, **arrays):
     file = io.BytesIO()
-    np.savez(file, **{"images_shown": 5, "stage_index": 0, "config": CONFIG.to_json(), **arrays})
+    save(file, **arrays)
     return file.getvalue()
 
 
+def test_a_file_of_something_else_is_an_error(saved, tmp_path):
+    with np.load(saved[1]) as archive:
+        compressed = npz(np.savez_compressed, **archive)
+    others = (b"", b"Not a checkpoint.\n", b"PK\x03\x04", b"\x93NUMPY", npz(a=np.zeros(3)))
+    for contents in (*others, npz(config="{}"), compressed):
+        (tmp_path / "other.npz").write_bytes(contents)
+        assert_damaged(tmp_path / "other.npz")
+
+
+KERNEL, SLOT = "generator/4x4_conv/kernel", "generator_optimizer/4x4_conv/kernel/velocity"
+
+
 @pytest.mark.parametrize(
-    "contents",
+    "change",
     [
-        *(b"", b"Not a checkpoint.\n", b"PK\x03\x04", b"\x93NUMPY", npz(), npz(config="{}")),
-        *(npz(stage_index=3), npz(images_shown="many"), npz(images_shown=-1)),
-        *(npz(images_shown=1.5), npz(images_shown=np.zeros(3)), npz(num_devices=2**32)),
-        npz(images_shown=np.array([{}], object)),  # a pickle, which is never run
-        *(npz(tick_first_image=-1), npz(tick_metrics=np.zeros((2, 4), np.float32))),
-        *(npz(tick_metrics=np.zeros((2, 5))), npz(bad_records=np.zeros((1, 2), np.int32))),
+        *(lambda _: {"stage_index": 3}, lambda _: {"stage_index": 0}),
+        *(lambda _: {"images_shown": "many"}, lambda _: {"images_shown": -1}),
+        *(lambda _: {"images_shown": 1.5}, lambda _: {"images_shown": np.zeros(3, int)}),
+        lambda _: {"images_shown": np.array([{}], object)},  # a pickle, which is never run
+        *(lambda _: {"tick_first_image": -1}, lambda _: {"num_devices": 2**31 + 1}),
+        lambda _: {"tick_metrics": np.zeros((2, 4), np.float32)},
+        lambda _: {"tick_metrics": np.zeros((2, 5))},
+        lambda _: {"bad_records": np.zeros((1, 2), np.int32)},
+        *(lambda _: {KERNEL: None}, lambda old: {KERNEL: old[KERNEL][..., :1]}),
+        lambda old: {KERNEL: old[KERNEL].astype(np.float64)},
+        lambda old: {KERNEL: np.full_like(old[KERNEL], np.inf)},
+        lambda old: {SLOT: np.full_like(old[SLOT], np.nan)},
+        lambda old: {SLOT: np.full(old[SLOT].shape, "x")},
+        lambda _: {"generator/16x16_conv0/kernel": np.zeros(3, np.float32)},
     ],
-    ids=range(17),
+    ids=range(19),
 )
-def test_a_file_of_something_else_is_an_error(tmp_path, contents):
-    path = tmp_path / "images-0000000005-stage-00.npz"
-    path.write_bytes(contents)
-    assert_damaged(path)
-
-
-def test_weights_that_the_configuration_does_not_describe_are_an_error(saved, tmp_path):
+def test_what_no_checkpoint_of_ours_holds_is_an_error(saved, tmp_path, change):
     with np.load(saved[1]) as archive:
         arrays = dict(archive)
-    kernel, slot = "generator/4x4_conv/kernel", "optimizer/g/velocity"
+    arrays |= change(arrays)
     path = tmp_path / "images-0000001250-stage-02-of-03.npz"
+    path.write_bytes(npz(**{name: one for name, one in arrays.items() if one is not None}))
+    with pytest.raises(checkpoint.DamagedError):
+        checkpoint.read(str(path))
 
-    def read(**changes):
-        path.write_bytes(npz(**{k: v for k, v in (arrays | changes).items() if v is not None}))
-        return checkpoint.read(str(path))
 
-    slot = next(name for name in arrays if name.endswith("/velocity"))
-    assert_equal(read().arrays, checkpoint.read(saved[1]).arrays)
-    endless = {slot: np.full_like(arrays[slot], np.inf)}  # squares may overflow
-    assert np.isinf(read(**endless).arrays[slot]).all()
-    for changes in (
-        {kernel: None},
-        {kernel: arrays[kernel][..., :1]},
-        {kernel: arrays[kernel].astype(np.float64)},
-        {kernel: np.full_like(arrays[kernel], np.inf)},
-        {slot: np.full_like(arrays[slot], np.nan)},
-        {slot: np.full(arrays[slot].shape, "x")},
-        {"generator/16x16_conv0/kernel": np.zeros(3, np.float32)},
-    ):
-        with pytest.raises(checkpoint.DamagedError):
-            read(**changes)
+def test_arrays_by_columns_and_squares_that_overflowed_are_read(saved, tmp_path):
+    with np.load(saved[1]) as archive:
+        arrays = dict(archive)
+    arrays[KERNEL] = np.asfortranarray(arrays[KERNEL])
+    arrays[SLOT] = np.full_like(arrays[SLOT], np.inf)  # the optimizer survives it
+    del arrays["tick_metrics"], arrays["tick_first_image"]  # as in version 0.1.0
+    del arrays["bad_records"], arrays["num_devices"]
+    (tmp_path / "a.npz").write_bytes(npz(**arrays))
+    read = checkpoint.read(str(tmp_path / "a.npz"))
+    assert_equal(read.arrays, {name: one for name, one in arrays.items() if "/" in name})
+    assert (read.tick_first_image, read.tick_metrics.shape) == (1250, (0, 5))
+    assert (read.bad_records.shape, read.num_devices) == ((0, 2), 0)
 
 
 def test_a_checkpoint_of_a_later_version_is_refused_and_not_called_damaged(tmp_path):
     later = json.loads(CONFIG.to_json()) | {"a_setting_of_tomorrow": 1}
     path = tmp_path / "images-0000000005-stage-00.npz"
-    path.write_bytes(npz(config=json.dumps(later)))
+    path.write_bytes(npz(images_shown=5, stage_index=0, config=json.dumps(later)))
     with pytest.raises(UserError, match=r"this version.*a_setting_of_tomorrow") as caught:
         checkpoint.read_newest(str(tmp_path))
     assert not isinstance(caught.value, checkpoint.DamagedError)
