@@ -17,7 +17,7 @@ from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfi
 from pgan_tf.devices.strategy import make_strategy
 from pgan_tf.networks.growth import set_alpha
 from pgan_tf.runs import checkpoint
-from pgan_tf.runs.trained import load_generator
+from pgan_tf.runs.trained import from_checkpoint
 from pgan_tf.training.optimizer import INITIAL_SCALE
 from pgan_tf.training.state import build_state, grow_state
 from tests.helpers.small_run import save_state
@@ -106,6 +106,7 @@ def test_a_checkpoint_knows_where_training_stood_and_numpy_reads_it_alone(saved)
     read = checkpoint.read(path)
     assert (read.path, read.images_shown, read.stage, read.alpha) == (path, 1250, FADING, 0.25)
     assert (read.config, read.tick_first_image, read.tick_metrics.size) == (CONFIG, 1250, 0)
+    assert read.num_devices == 0  # unknown
     at_its_end = dataclasses.replace(read, images_shown=2016)
     assert at_its_end.alpha == 1.0  # a call of the step may lead beyond the border
     assert dataclasses.replace(read, images_shown=0).alpha == 0.0
@@ -206,7 +207,8 @@ KERNEL, SLOT = "generator/4x4_conv/kernel", "generator_optimizer/4x4_conv/kernel
         *(lambda _: {"images_shown": "many"}, lambda _: {"images_shown": -1}),
         *(lambda _: {"images_shown": 1.5}, lambda _: {"images_shown": np.zeros(3, int)}),
         lambda _: {"images_shown": np.array([{}], object)},  # a pickle, which is never run
-        *(lambda _: {"tick_first_image": -1}, lambda _: {"num_devices": 2**31 + 1}),
+        *(lambda _: {"tick_first_image": -1}, lambda _: {"tick_first_image": 2**53 + 1}),
+        *(lambda _: {"images_shown": 2**53 + 1}, lambda _: {"num_devices": 2**31 + 1}),
         lambda _: {"tick_metrics": np.zeros((2, 4), np.float32)},
         lambda _: {"tick_metrics": np.zeros((2, 5))},
         lambda _: {"bad_records": np.zeros((1, 2), np.int32)},
@@ -217,7 +219,7 @@ KERNEL, SLOT = "generator/4x4_conv/kernel", "generator_optimizer/4x4_conv/kernel
         lambda old: {SLOT: np.full(old[SLOT].shape, "x")},
         lambda _: {"generator/16x16_conv0/kernel": np.zeros(3, np.float32)},
     ],
-    ids=range(19),
+    ids=range(21),
 )
 def test_what_no_checkpoint_of_ours_holds_is_an_error(saved, tmp_path, change):
     with np.load(saved[1]) as archive:
@@ -290,18 +292,21 @@ def test_another_networks_checkpoint_is_an_error_and_changes_nothing(saved, stag
 
 @pytest.mark.parametrize(
     ("stage", "images_shown", "alpha"),
-    [(LOWEST, 500, 1), (FADING, 1250, 0.25), (FINISHED, 2500, 1)],
+    [(LOWEST, 500, 1), (FADING, 1250, 0.25), (FADING, 2016, 1), (FINISHED, 2500, 1)],
 )
 def test_a_loaded_generator_draws_as_the_states(tmp_path, stage, images_shown, alpha):
     latents = np.random.default_rng(8).standard_normal((3, 5)).astype(np.float32)
     inputs = [latents, np.eye(2, dtype=np.float32)[[0, 1, 1]]]
     state = make_state(stage)
-    read = checkpoint.read(save_state(str(tmp_path), state, images_shown, CONFIG))
+    path = save_state(str(tmp_path), state, images_shown, CONFIG)
     drawn = []
     for name in ("average_generator", "generator"):
         set_alpha(getattr(state, name), alpha)
         drawn.append(getattr(state, name)(inputs).numpy())
-        np.testing.assert_array_equal(load_generator(read, name)(inputs).numpy(), drawn[-1])
+        found = from_checkpoint(path, name)
+        np.testing.assert_array_equal(found.generator(inputs).numpy(), drawn[-1])
+        assert (found.kimg, found.alpha, found.weights) == (images_shown / 1000, alpha, name)
+        assert (found.source, found.fading_in) == (path, alpha < 1)
     assert np.abs(drawn[0] - drawn[1]).max() > 0.1
 
 
