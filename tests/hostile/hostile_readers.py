@@ -8,6 +8,7 @@ import csv
 import dataclasses
 import gzip
 import io
+import itertools
 import json
 import os
 import pickle
@@ -17,12 +18,21 @@ import zipfile
 import zlib
 from collections.abc import Callable
 
+import h5py
+import lmdb
 import numpy as np
 from PIL import Image, ImageCms
+from scipy import io as scipy_io
 
 from tfrecords.common.errors import UserError
+from tfrecords.format.dataset_info import read_dataset_info, read_labels
+from tfrecords.format.record import decode_record
+from tfrecords.format.record_file import BadRecordError, RecordFile, frame
 from tfrecords.pictures.images import prepare_picture, smaller_side
 from tfrecords.pictures.source import PictureOptions
+from tfrecords.sources.by_name import open_source
+from tfrecords.writing.journal import open_journal, read_lines
+from tfrecords.writing.writer import write_dataset
 
 OPTIONS = PictureOptions(16, 3, allow_upscaling=True)
 PIXELS = np.random.default_rng(3).integers(0, 256, (4, 16, 16, 3), np.uint8)
@@ -42,21 +52,13 @@ def inside_gzip(data, random, mutate):
 
 @dataclasses.dataclass(frozen=True)
 class Reader:
-    """How a kind of file is made and read.
-
-    Attributes:
-        name: of the reader.
-        make: writes good files into a folder.
-        read: reads a folder; pictures that cannot be read may raise UserError.
-        layers: name's ending to how such a file is changed; other files are left as they are.
-        prepare: loads what takes memory before the limit is set.
-    """
+    """How a kind of file is made and read."""
 
     name: str
-    make: Callable[[str], None]
-    read: Callable[[str], None]
+    make: Callable[[str], None]  # writes good files into a folder
+    read: Callable[[str], None]  # reads a folder
+    # A name's ending to how such a file is changed; other files stay as they are.
     layers: dict[str, tuple[Callable, ...]]
-    prepare: Callable[[], object] = lambda: None
 
     def targets(self, folder):
         """Returns the (file, layer) to change, in turn."""
@@ -97,12 +99,24 @@ def read_pictures(source):
             prepare_picture(read(index), OPTIONS, source.picture_name(index))
 
 
-def open_and_read(name, prefix="", **options):
-    def read(folder):
-        from tfrecords.sources.by_name import open_source
+def read_all(read, cases):
+    """Reads all, then raises the first UserError."""
+    errors = []
+    for case in cases:
+        try:
+            read(case)
+        except UserError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
-        given = {key: os.path.join(folder, value) for key, value in options.items()}
-        read_pictures(open_source(f"{prefix}{folder}/{name}".rstrip("/"), **given))
+
+def open_and_read(*names, prefix=""):
+    """Returns what reads these files or folders as sources."""
+
+    def read(folder):
+        sources = [f"{prefix}{folder}/{name}".rstrip("/") for name in names]
+        read_all(lambda source: read_pictures(open_source(source)), sources)
 
     return read
 
@@ -174,17 +188,9 @@ def make_zip(folder):
 
 
 def read_archives(folder):
-    from tfrecords.sources.by_name import open_source
-
-    errors = []
-    for name in sorted(os.listdir(folder)):
-        for labels in (None, "folders"):
-            try:
-                read_pictures(open_source(os.path.join(folder, name), labels=labels))
-            except UserError as error:
-                errors.append(error)
-    if errors:
-        raise errors[0]
+    paths = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+    cases = itertools.product(paths, (None, "folders"))
+    read_all(lambda case: read_pictures(open_source(case[0], labels=case[1])), cases)
 
 
 def make_tar(folder):
@@ -200,7 +206,7 @@ def make_tar(folder):
 # Labels.
 
 
-def make_labelled(folder):
+def make_labeled(folder):
     files = {f"pictures/{i}.png": encode(i, "png") for i in range(4)}
     classes = {f"{i}.png": "ab"[i % 2] for i in range(4)}
     rows = io.StringIO()
@@ -212,26 +218,15 @@ def make_labelled(folder):
     write(folder, files)
 
 
-def read_labelled(folder):
-    from tfrecords.sources.by_name import open_source
-
-    errors = []
-    for name in ("a.csv", "b.json", "c.json", "d.json"):
-        try:
-            open_source(os.path.join(folder, "pictures"), labels=os.path.join(folder, name))
-        except UserError as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
+def read_labeled(folder):
+    names = ("a.csv", "b.json", "c.json", "d.json")
+    read_all(lambda name: open_source(f"{folder}/pictures", labels=f"{folder}/{name}"), names)
 
 
-# Data sets.
+# Datasets.
 
 
-def make_data_set(folder):
-    from tfrecords.sources.by_name import open_source
-    from tfrecords.writing.writer import write_dataset
-
+def make_dataset(folder):
     inside = os.path.join(folder, "in")
     write(inside, members())
     source = open_source(inside, labels="folders")
@@ -240,32 +235,19 @@ def make_data_set(folder):
         write_dataset(source, OPTIONS, out, encoding=encoding, processes=1)
 
 
-def read_data_sets(folder):
-    from tfrecords.format.dataset_info import read_dataset_info, read_labels
-    from tfrecords.format.record import decode_record
-    from tfrecords.format.record_file import BadRecordError, RecordFile
-
-    errors = []
-    for encoding in ("png", "raw"):
-        try:
-            info = read_dataset_info(os.path.join(folder, encoding))
-            read_labels(info)
-            f"runs/{info.name}".encode()
-            for path in info.files[info.resolution]:
-                file = RecordFile(path)
-                for index in range(min(8, len(file))):
-                    with contextlib.suppress(ValueError, BadRecordError):
-                        decode_record(file.read(index))
-                file.close()
-        except UserError as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
+def read_dataset(folder):
+    info = read_dataset_info(folder)
+    read_labels(info)
+    f"runs/{info.name}".encode()
+    for path in info.files[info.resolution]:
+        file = RecordFile(path)
+        for index in range(min(8, len(file))):
+            with contextlib.suppress(ValueError, BadRecordError):
+                decode_record(file.read(index))
+        file.close()
 
 
 def records_with_checksums(data, random, mutate):
-    from tfrecords.format.record_file import frame
-
     records, at = [], 0
     while at < len(data):
         size = int.from_bytes(data[at : at + 8], "little")
@@ -276,22 +258,19 @@ def records_with_checksums(data, random, mutate):
     return b"".join(map(frame, records))
 
 
-def make_journal(folder):
-    from tfrecords.writing.journal import open_journal
+JOURNAL_KEY = {"name": "a", "options": [1, None]}
 
-    with open_journal(
-        os.path.join(folder, "out.partial"), {"name": "a", "options": [1, None]}
-    ) as journal:
+
+def make_journal(folder):
+    with open_journal(os.path.join(folder, "out.partial"), JOURNAL_KEY) as journal:
         journal.append(2, {"a": (10, 2)}, [])
         journal.append(4, {"a": (20, 4)}, [(3, "a.png", "no picture")])
 
 
 def read_journal(folder):
-    from tfrecords.writing.journal import open_journal, read_lines
-
     partial = os.path.join(folder, "out.partial")
     lines, _ = read_lines(partial)
-    if lines and lines[0] == {"key": {"name": "a", "options": [1, None]}}:
+    if lines and lines[0] == {"key": JOURNAL_KEY}:
         # What is cut off is the only change.
         copy = f"{folder}.copy"
         os.makedirs(copy)
@@ -305,7 +284,7 @@ def read_journal(folder):
             os.rmdir(copy)
 
 
-# Copies of known data sets.
+# Copies of known datasets.
 
 
 def make_idx(folder):
@@ -314,17 +293,6 @@ def make_idx(folder):
     names = ("images-idx3-ubyte", images), ("labels-idx1-ubyte", labels)
     write(folder, {f"plain/train-{name}": data for name, data in names})
     write(folder, {f"packed/train-{name}.gz": gzip.compress(data) for name, data in names})
-
-
-def read_both_idx(folder):
-    errors = []
-    for name in ("plain", "packed"):
-        try:
-            open_and_read(name, "mnist:")(folder)
-        except UserError as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
 
 
 def make_cifar(folder):
@@ -339,8 +307,6 @@ def make_cifar(folder):
 
 
 def make_hdf5(folder):
-    import h5py
-
     pictures = PIXELS.transpose(0, 3, 1, 2)
     with h5py.File(os.path.join(folder, "a.h5"), "w") as archive:
         archive["data8x8"] = pictures[:, :, :8, :8]
@@ -350,22 +316,9 @@ def make_hdf5(folder):
 
 
 def make_mat(folder):
-    from scipy import io as scipy_io
-
     content = {"X": PIXELS.transpose(1, 2, 3, 0), "y": np.arange(1, 5, dtype=np.uint8)[:, None]}
     for name, pack in (("train_32x32.mat", True), ("test_32x32.mat", False)):
         scipy_io.savemat(os.path.join(folder, name), content, do_compression=pack)
-
-
-def read_both_mat(folder):
-    errors = []
-    for name in ("train_32x32.mat", "test_32x32.mat"):
-        try:
-            open_and_read(name, "svhn:")(folder)
-        except UserError as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
 
 
 def mat_unpacked(data, random, mutate):
@@ -376,18 +329,9 @@ def mat_unpacked(data, random, mutate):
 
 
 def make_lmdb(folder):
-    import lmdb
-
     with lmdb.open(folder, map_size=2**20) as database, database.begin(write=True) as rows:
         for i in range(200):
             rows.put(b"key %03d" % i, encode(i, "png") if i < 8 else b"x" * 30)
-
-
-def load_scipy_and_h5py():
-    import h5py
-    from scipy import io
-
-    return h5py, io
 
 
 READERS = (
@@ -404,11 +348,11 @@ READERS = (
         read_archives,
         {".tar": (as_it_is, as_it_is), ".gz": (inside_gzip, as_it_is), ".xz": (as_it_is,)},
     ),
-    Reader("labels", make_labelled, read_labelled, {".csv": (as_it_is,), ".json": (as_text,)}),
+    Reader("labels", make_labeled, read_labeled, {".csv": (as_it_is,), ".json": (as_text,)}),
     Reader(
-        "data set",
-        make_data_set,
-        read_data_sets,
+        "dataset",
+        make_dataset,
+        lambda folder: read_all(read_dataset, (f"{folder}/png", f"{folder}/raw")),
         {
             "dataset.json": (as_text, as_text),
             "-rxx.labels": (as_it_is,),
@@ -416,15 +360,19 @@ READERS = (
         },
     ),
     Reader("journal", make_journal, read_journal, {".jsonl": (as_text, as_it_is)}),
-    Reader("idx", make_idx, read_both_idx, {"ubyte": (as_it_is,), ".gz": (as_it_is, inside_gzip)}),
-    Reader("cifar", make_cifar, open_and_read("", "cifar10:"), {"": (as_it_is,)}),
-    Reader("hdf5", make_hdf5, open_and_read("a.h5"), {".h5": (as_it_is,)}, load_scipy_and_h5py),
+    Reader(
+        "idx",
+        make_idx,
+        open_and_read("plain", "packed", prefix="mnist:"),
+        {"ubyte": (as_it_is,), ".gz": (as_it_is, inside_gzip)},
+    ),
+    Reader("cifar", make_cifar, open_and_read("", prefix="cifar10:"), {"": (as_it_is,)}),
+    Reader("hdf5", make_hdf5, open_and_read("a.h5"), {".h5": (as_it_is,)}),
     Reader(
         "mat",
         make_mat,
-        read_both_mat,
+        open_and_read("train_32x32.mat", "test_32x32.mat", prefix="svhn:"),
         {"test_32x32.mat": (as_it_is,), "train_32x32.mat": (as_it_is, mat_unpacked)},
-        load_scipy_and_h5py,
     ),
-    Reader("lmdb", make_lmdb, open_and_read("", "lsun:"), {"data.mdb": (as_it_is,)}),
+    Reader("lmdb", make_lmdb, open_and_read("", prefix="lsun:"), {"data.mdb": (as_it_is,)}),
 )

@@ -4,20 +4,8 @@ import re
 
 import numpy as np
 
-_NUMBERS = (
-    0,
-    1,
-    0x7F,
-    0x80,
-    0xFF,
-    0x7FFF,
-    0xFFFF,
-    2**31 - 1,
-    2**31,
-    2**32 - 1,
-    2**63 - 1,
-    2**64 - 1,
-)
+_NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF)
+_NUMBERS += (2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1)
 _TOKENS = (
     *("null", "true", "-1", "1e999", "NaN", "-0", "9" * 5000, '"\\ud800"', '"../../x"', '""', "[]"),
     *("{}", "[" * 5000, '{"a":' * 5000, '"' + "a" * 100_000 + '"', '"\\u001b[2J"', "[[[[[]]]]]"),
@@ -25,12 +13,9 @@ _TOKENS = (
 
 
 def mutate(data, random, text=False):
-    """Returns bytes with one to three changes; `text` prefers those that hurt text.
+    """Returns a good file's bytes with one to three changes, which `random` decides.
 
-    Args:
-        data: a good file.
-        random: a `np.random.Generator`, which decides all.
-        text: whether it is JSON or the like.
+    `text` prefers changes that hurt text: JSON or the like.
     """
     kinds = [cut, flip, overwrite, number, number, delete, repeat, move]
     if text:

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.helpers.made_source import encode, options
 from tests.helpers.picture_files import HEIC_HEAD, JPEG_XL_HEAD
 from tests.helpers.places import ROOT
-from tests.tfrecords.sources.test_archive_source import write_archive
+from tests.helpers.source_helpers import write_archive
 from tfrecords.common.errors import UserError
 from tfrecords.pictures import kinds as picture_kinds
 from tfrecords.pictures.images import prepare_picture
