@@ -40,15 +40,15 @@ def folder_of(root, *names):
     return str(root)
 
 
-def write_archive(file, contents, kind=zipfile.ZIP_DEFLATED):
-    """Writes {path: bytes} in their order to a .zip (of that kind) or a .tar."""
+def write_archive(file, contents, kind=zipfile.ZIP_DEFLATED, layout=tarfile.PAX_FORMAT):
+    """Writes {path: bytes} in their order to a .zip of that kind or a .tar in that layout."""
     if str(file).endswith("zip"):
         with zipfile.ZipFile(file, "w", kind) as archive:
             for path, data in contents.items():
                 archive.writestr(path, data)
         return
     packer = str(file).replace("tgz", "gz").rsplit(".", 1)[1].replace("tar", "")
-    with tarfile.open(file, f"w:{packer}") as archive:
+    with tarfile.open(file, f"w:{packer}", format=layout) as archive:
         for path, data in contents.items():
             info = tarfile.TarInfo(path)
             info.size = len(data)

@@ -24,7 +24,6 @@ import numpy as np
 
 from tests.hostile.hostile_readers import READERS
 from tests.hostile.hostile_run_readers import RUN_READERS
-from tests.hostile.mutations import mutate
 from tfrecords.common.errors import UserError
 
 # Over what the process has at the start. The largest things that are admitted, a picture of
@@ -89,7 +88,7 @@ def run(reader, folder, first, count):
         with open(path, "rb") as file:
             data = file.read()
         with open(path, "wb") as file:
-            file.write(layer(data, random, mutate))
+            file.write(layer(data, random))
         print(f"{reader.name} {number}", file=sys.stderr, flush=True)  # the last one, if it crashes
         if wrong := try_one(reader.read, tried):
             kept = os.path.join(folder, f"{reader.name}-{number}")

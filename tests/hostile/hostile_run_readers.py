@@ -1,6 +1,5 @@
 """The readers of hostile_readers.py that need TensorFlow: networks, and what is in a run folder."""
 
-import json
 import os
 
 from pgan_tf.exporting.gallery import read_list
@@ -14,7 +13,8 @@ from pgan_tf.runs.data import read_run_data
 from pgan_tf.runs.log import describe_stage, read_metrics
 from tests.helpers import official_pickles, small_run
 from tests.helpers.places import TESTS
-from tests.hostile.hostile_readers import Reader, as_it_is, as_text, read_all, write
+from tests.hostile.hostile_readers import Reader, read_all, write
+from tests.hostile.mutations import as_it_is, as_text
 
 
 def make_official(folder):
@@ -50,8 +50,7 @@ def make_export(folder):
     known |= {"checkpoint": "a.npz", "label_names": ["cat", "dog"]}
     manifest = {"made_by": "pgan-tf", "kind": "version", "source": "", "files": {"a": ["00"]}}
     models = [{"name": "a", "path": "models/a/1"}]
-    files = {"pgan.json": known, "pgan-export.json": manifest, "models.json": models}
-    write(folder, {name: json.dumps(content).encode() for name, content in files.items()})
+    write(folder, {"pgan.json": known, "pgan-export.json": manifest, "models.json": models})
 
 
 def read_export(folder):

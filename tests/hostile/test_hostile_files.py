@@ -12,7 +12,8 @@ import pytest
 
 from tests.helpers.places import ROOT
 from tests.hostile import hostile_reader
-from tests.hostile.hostile_readers import Reader, as_it_is, write
+from tests.hostile.hostile_readers import Reader, write
+from tests.hostile.mutations import as_it_is
 from tfrecords.common.errors import UserError
 
 FEW, MANY = 25, 150  # of each reader, other files each
