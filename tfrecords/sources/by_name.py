@@ -15,7 +15,7 @@ from tfrecords.sources.cifar import detect_cifar, open_cifar
 from tfrecords.sources.folder import open_folder
 from tfrecords.sources.hdf5 import open_hdf5
 from tfrecords.sources.idx import is_idx_folder, open_mnist, open_mnist_rgb
-from tfrecords.sources.lsun import is_lmdb_folder, open_lsun
+from tfrecords.sources.lsun import open_lsun
 from tfrecords.sources.svhn import open_svhn
 from tfrecords.sources.tfds import open_tfds
 
@@ -91,11 +91,13 @@ def open_source(
 
 def _detect(path: str) -> str | None:
     """Returns the kind of dataset that a file or folder obviously is a copy of, or None."""
+    if cifar := detect_cifar(path):
+        return cifar
     if os.path.isdir(path):
-        folders = {"mnist": is_idx_folder, "lsun": is_lmdb_folder}
-        found = (kind for kind, is_one in folders.items() if is_one(path))
-        return detect_cifar(path) or next(found, None)
-    return detect_cifar(path) or _ENDINGS.get(os.path.splitext(path.lower())[1])
+        if is_idx_folder(path):
+            return "mnist"
+        return "lsun" if os.path.isfile(os.path.join(path, "data.mdb")) else None
+    return _ENDINGS.get(os.path.splitext(path.lower())[1])
 
 
 def split_kind(source: str) -> tuple[str, str]:

@@ -125,7 +125,7 @@ def _read_labels(
         rows = list(read_rows(data, os.path.splitext(file)[1].lower(), is_picture))
     matches = match_paths([path for path, _ in rows], known)
     labels: dict[int, tuple[str, Any]] = {}
-    for (path, label), picture in zip(rows, matches.pictures, strict=True):
+    for (path, label), (picture, _) in zip(rows, matches, strict=True):
         before, its_label = labels.setdefault(picture, (path, label))
         if picture >= 0 and its_label != label:
             also = f" and {printable(path)}" if path != before else ""
@@ -133,7 +133,7 @@ def _read_labels(
                 f"{file}: {printable(before)}{also} has two labels, {_short(its_label)} and "
                 f"{_short(label)}: remove one of them"
             )
-    extra = [row for row, picture in enumerate(matches.pictures) if picture < 0]
+    extra = [path for (path, _), (picture, _) in zip(rows, matches, strict=True) if picture < 0]
     if rows and len(extra) == len(rows):
         raise UserError(
             f"{file}: expected the paths of pictures in {where}, relative to it: the file's first "
@@ -152,18 +152,19 @@ def _read_labels(
     if extra and not own:
         raise UserError(
             f"{file}: expected labels of pictures in {where}, {len(extra)} name none, the first "
-            f"is {printable(rows[extra[0]][0])}: remove those lines"
+            f"is {printable(extra[0])}: remove those lines"
         )
     notes = []
     if extra:
         are = "are" if len(extra) > 1 else "is"
         notes.append(f"{file} names {counted(len(extra), 'file')} that {are} not there")
-    if matches.loose:
-        first = matches.loose[0]
+    loose = [row for row, (picture, words) in enumerate(matches) if picture >= 0 and words]
+    if loose:
+        differences = dict.fromkeys(word for row in loose for word in matches[row][1])
+        first = known[matches[loose[0]][0]]
         notes.append(
-            f"{file}: {len(matches.loose):,} of {len(rows):,} paths differ in "
-            f"{', '.join(matches.differences)} and fit one picture: {printable(rows[first][0])} is "
-            f"taken for {printable(known[matches.pictures[first]])}"
+            f"{file}: {len(loose):,} of {len(rows):,} paths differ in {', '.join(differences)} and "
+            f"fit one picture: {printable(rows[loose[0]][0])} is taken for {printable(first)}"
         )
     vectors = sum(isinstance(value, tuple) for value in values)
     if not vectors:
