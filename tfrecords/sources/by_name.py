@@ -52,16 +52,13 @@ def open_source(
 
     Args:
         source: see `SOURCES_HELP`. A path may also be that of a copy of MNIST, CIFAR, SVHN or
-            LSUN, or of an HDF5 archive, that its files give away. Copies may have splits:
-            `mnist:FOLDER[:train|test]`, `cifar10:PATH[:train|test]`, `cifar100:…`, and
-            `svhn:FOLDER[:train|test|extra]`.
+            LSUN, or of an HDF5 archive, that its files give away. Copies may have splits, as in
+            `mnist:FOLDER[:train|test]`, `cifar10:PATH[:…]` and `svhn:FOLDER[:train|test|extra]`.
         resolution: of `shapes`, in pixels, a power of two; the others have their own.
-        labels: see `labels.find_labels`; sources whose pictures have no paths take None
-            for their own, or `none`.
+        labels: see `find_labels`; pictures without paths take None, for their own, or `none`.
         tfds_data_dir: where TensorFlow Datasets keeps its files.
 
-    Raises:
-        UserError: there is no such source, or it holds no pictures, or an option does not suit it.
+    Raises UserError if there is no such source, it holds no pictures, or an option does not suit.
     """
     if resolution is not None:
         resolutions(resolution)
@@ -101,10 +98,9 @@ def _detect(path: str) -> str | None:
 
 
 def split_kind(source: str) -> tuple[str, str]:
-    """Splits a source, as for `open_source`, into its kind with the colon and what has a path.
+    """Splits a source into its kind and what has a path, such as `mnist:` and `digits:test`.
 
-    Such as `mnist:` and `digits:test`; a bare path has the kind "", and `shapes` and `tfds:NAME`
-    have the path "".
+    A bare path has the kind "", and `shapes` and `tfds:NAME` have the path "".
     """
     kind, colon, rest = source.partition(":")
     if source == "shapes" or kind == "tfds":

@@ -43,10 +43,9 @@ def find_labels(
 
     Files may be CSV (`.csv`, `.txt`; `.tsv` with tabs; or with semicolons), UTF-8 or UTF-16: the
     picture's path and the name of its class, in the order that a header names, or the path and
-    two numbers or more, a vector. JSON: `{"path": class, …}`, `{"path": [numbers], …}`, or
-    `{"labels": [["path", class or [numbers]], …]}`. Classes may be numbers; where all are
-    whole numbers they are sorted as such, else as text. Paths are relative to the source; see
-    `match_paths` for those that are written otherwise.
+    two numbers or more, a vector. JSON: `{"path": class or [numbers], …}`, or
+    `{"labels": [["path", class or [numbers]], …]}`. Classes that are all whole numbers are sorted
+    as such, others as text. Paths are relative to the source; see also `match_paths`.
 
     Args:
         labels: None for the source's own, in a `dataset.json` such as StyleGAN2-ADA's, or none;
@@ -57,9 +56,8 @@ def find_labels(
         rejected: paths that a label file may name although they are no pictures.
         read_own: gives what another file of the source holds, by its path, or None.
 
-    Raises:
-        UserError: the labels cannot be read, do not label just the pictures, mix classes with
-            vectors, have one class only, or a vector holds values that are not finite.
+    Raises UserError if they cannot be read, do not label just the pictures, mix classes with
+    vectors, have one class only, or a vector holds values that are not finite.
     """
     if labels == "none":
         return Labels()

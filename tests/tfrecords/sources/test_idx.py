@@ -15,11 +15,11 @@ def digit(seed):
     return np.random.default_rng(seed).integers(0, 256, (28, 28), np.uint8)
 
 
-def write_mnist(folder, packed=False, count=5, split="train"):
+def write_mnist(folder, packed=False, count=5, split="train", classes=10):
     folder.mkdir(parents=True, exist_ok=True)
     pixels = b"".join(digit(i).tobytes() for i in range(count))
     images = struct.pack(">4I", 2051, count, 28, 28) + pixels
-    labels = struct.pack(">2I", 2049, count) + bytes(i % 10 for i in range(count))
+    labels = struct.pack(">2I", 2049, count) + bytes(i % classes for i in range(count))
     for name, data in (("images-idx3", images), ("labels-idx1", labels)):
         path = folder / f"{split}-{name}-ubyte{'.gz' if packed else ''}"
         path.write_bytes(gzip.compress(data) if packed else data)
@@ -50,6 +50,11 @@ def test_fashion_mnist_has_its_names(tmp_path):
     for packed in (True, False):  # both are there
         write_mnist(tmp_path / "Fashion-MNIST", packed)
     assert open_source(str(tmp_path / "Fashion-MNIST")).label_names[9] == "Ankle boot"
+
+
+def test_more_than_ten_classes_are_called_by_their_numbers(tmp_path):
+    write_mnist(tmp_path, count=12, classes=12)
+    assert open_source(f"mnist:{tmp_path}").label_names == tuple(map(str, range(12)))
 
 
 # paper, appendix D
