@@ -12,13 +12,13 @@ import time
 import tracemalloc
 import zipfile
 
-import numpy as np
 import pytest
 
 from tests.helpers.places import ROOT
 from tests.helpers.source_helpers import encoded, open_elsewhere, write_archive
 from tfrecords.common import limits
 from tfrecords.common.errors import UserError
+from tfrecords.sources import single_file
 from tfrecords.sources.by_name import open_source
 
 ENDINGS = ("zip", "tar", "tar.gz", "tgz", "tar.bz2", "tar.xz")
@@ -46,18 +46,6 @@ def test_pictures_are_read_in_order_without_hidden_and_other_files(tmp_path, end
     assert open_source(file).identity == source.identity
     write_archive(file, contents | {"a.png": encoded(9)})
     assert open_source(file).identity != source.identity
-
-
-@pytest.mark.parametrize("ending", ["zip", "tar"])
-def test_labels_are_folders_or_in_a_file(tmp_path, ending):
-    file = tmp_path / f"pets.{ending}"
-    write_archive(file, dict.fromkeys(("cat/1.png", "dog/1.png", "cat/2/3.png"), PICTURE))
-    source = open_source(str(file), labels="folders")
-    assert source.label_names == ("cat", "dog")
-    np.testing.assert_array_equal(source.labels, [[1, 0], [1, 0], [0, 1]])
-    (tmp_path / "labels.csv").write_text("cat/1.png,x\ncat/2/3.png,y\ndog/1.png,x\n")
-    source = open_source(str(file), labels=str(tmp_path / "labels.csv"))
-    np.testing.assert_array_equal(source.labels, [[1, 0], [0, 1], [1, 0]])
 
 
 @pytest.mark.parametrize("ending", ["tar", "tgz"])
@@ -134,6 +122,7 @@ def test_the_copy_of_a_compressed_tar_is_removed_and_no_tensorflow_is_loaded(tmp
     (tmp_path / "tmp").mkdir()
     code = f"""
 import os, pickle, sys
+from tfrecords.sources import single_file
 from tfrecords.sources.by_name import open_source
 source = open_source({str(tmp_path / "a.tgz")!r})
 assert len(os.listdir({str(tmp_path / "tmp")!r})) == 1
@@ -147,6 +136,13 @@ assert len(read(0)) > 99 and "tensorflow" not in sys.modules
     environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=str(ROOT))
     assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_a_full_disk_is_told_with_what_to_do(tmp_path, monkeypatch):
+    write_archive(tmp_path / "a.tgz", {"a.png": PICTURE})
+    monkeypatch.setattr(single_file.TemporaryPath, "__fspath__", lambda self: "/dev/full")
+    with pytest.raises(UserError, match=r"copy of the pictures in .*No space left.*set TMPDIR"):
+        open_source(str(tmp_path / "a.tgz"))
 
 
 # Archives that are a few kilobytes, or claim what they are not

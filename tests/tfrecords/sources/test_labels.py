@@ -3,20 +3,19 @@
 import io
 import json
 import os
-import tarfile
 import tracemalloc
-import zipfile
 
 import numpy as np
 import pytest
 
 from pgan_tf.data.dataset import make_dataset
 from tests.helpers.made_source import make_source
-from tests.helpers.source_helpers import folder_of, save
+from tests.helpers.source_helpers import encoded, folder_of, save, write_archive
 from tfrecords.cache import prepare
 from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import describe_labels
 from tfrecords.pictures.source import PictureOptions, one_hot
+from tfrecords.sources import archive
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing.writer import write_dataset
 
@@ -25,17 +24,15 @@ SIX = [f"{i // 3:05d}/img{i:08d}.png" for i in range(6)]
 
 def with_own_labels(root, labels, kind="folder"):
     """Six pictures with a dataset.json such as StyleGAN2-ADA's beside them."""
+    files = dict.fromkeys(SIX, encoded(0))
+    files["dataset.json"] = json.dumps({"labels": labels}).encode()
+    if kind != "folder":
+        path, prefix = f"{root}/set.{kind[-3:]}", "" if kind == "zip" else "inside/"
+        write_archive(path, {prefix + name: data for name, data in files.items()})
+        return path
     folder = folder_of(root / "set", *SIX)
-    with open(f"{folder}/dataset.json", "w") as file:
-        json.dump({"labels": labels}, file)
-    if kind == "tar":
-        with tarfile.open(root / "set.tar", "w") as archive:
-            archive.add(folder, "inside")
-    elif kind != "folder":
-        with zipfile.ZipFile(root / "set.zip", "w") as archive:
-            for name in [*SIX, "dataset.json"]:
-                archive.write(f"{folder}/{name}", f"inside/{name}" if kind == "deep.zip" else name)
-    return f"{folder}.{kind[-3:]}" if kind != "folder" else folder
+    (root / "set/dataset.json").write_bytes(files["dataset.json"])
+    return folder
 
 
 # A dataset.json of the source's own
@@ -53,20 +50,17 @@ def test_a_dataset_json_in_the_source_gives_its_classes(tmp_path, kind, asked, a
     assert open_source(path, labels="none").labels is None
 
 
-def test_a_dataset_json_larger_than_labels_are_is_not_read(tmp_path):
-    folder = folder_of(tmp_path / "a", "0.png")
-    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(f"{folder}/0.png", "0.png")
-        with archive.open("dataset.json", "w") as file:
-            for _ in range(130):
-                file.write(bytes(2**20))
-    tracemalloc.start()
-    source = open_source(str(tmp_path / "a.zip"))
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 20e6
-    assert source.labels is None
-    assert "bytes of labels" in source.notes[0]
+@pytest.mark.parametrize("ending", ["zip", "tar"])
+def test_a_dataset_json_larger_than_labels_are_is_not_read(tmp_path, monkeypatch, ending):
+    assert archive._MOST_TEXT_BYTES == 2**27
+    monkeypatch.setattr(archive, "_MOST_TEXT_BYTES", 1024)
+    file = tmp_path / f"a.{ending}"
+    for size, notes in ((1024, []), (1025, ["expected at most 1,024 bytes of labels, got 1,025"])):
+        write_archive(file, {"0.png": encoded(0), "dataset.json": b" " * size})
+        source = open_source(str(file))
+        assert source.labels is None
+        assert len(source.notes) == len(notes)
+        assert all(words in note for words, note in zip(notes, source.notes, strict=True))
 
 
 def test_vectors_of_a_dataset_json_stay_vectors(tmp_path):
