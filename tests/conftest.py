@@ -23,14 +23,14 @@ def pytest_configure(config):
 
 # One for the whole process: TensorFlow numbers the collective operations of each
 # MirroredStrategy from the start again, and two in one process get into each other's way.
-_mirrored = functools.cache(functools.partial(make_strategy, "mirrored"))
+mirrored = functools.cache(functools.partial(make_strategy, "mirrored"))
 
 
 @pytest.fixture
 def two_devices():
     """Two logical CPUs, mirrored."""
-    assert _mirrored().num_replicas_in_sync == 2
-    return _mirrored()
+    assert mirrored().num_replicas_in_sync == 2
+    return mirrored()
 
 
 @pytest.fixture

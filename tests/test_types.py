@@ -5,13 +5,13 @@ from mypy import api
 from tests.helpers.places import ROOT
 
 READS = """
-from pgan_tf.training.given_weights import weights_to_begin_with
+from pgan_tf.training.pretrained import read_init_from
 
 def unseen(init_from: str, run_dir: str) -> int:
-    return weights_to_begin_with(init_from, run_dir).resolution
+    return read_init_from(init_from, run_dir).resolution
 
 def seen(init_from: str, run_dir: str) -> int:
-    weights = weights_to_begin_with(init_from, run_dir)
+    weights = read_init_from(init_from, run_dir)
     return weights.resolution if weights else 4
 """
 FOUND = ':5: error: Item "None" of "Weights | None" has no attribute "resolution"  [union-attr]'

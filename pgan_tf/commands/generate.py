@@ -21,8 +21,7 @@ from absl import flags
 from pgan_tf.commands import trained_flags as given
 from pgan_tf.generating import interpolation, neighbors, parsing, pictures
 from pgan_tf.generating.sampler import Sampler, make_sampler, open_saved_model
-from pgan_tf.generating.training_video import draw_training, training_size
-from pgan_tf.generating.video import check_format, write_video
+from pgan_tf.generating.video import check_format, draw_training, training_size, write_video
 from pgan_tf.metrics.inception import open_inception
 from pgan_tf.runs.data import RunData, find_data, read_run_data
 from pgan_tf.runs.folder import read_config

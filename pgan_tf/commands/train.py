@@ -32,9 +32,8 @@ from pgan_tf.config.flags import expand_presets, find_preset, preset_names, read
 from pgan_tf.config.schedule import describe_end
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.data.records import check_resolutions
-from pgan_tf.devices.agreement import chief_first, ends_together, wait_for_all
-from pgan_tf.devices.strategy import describe, has_gpu, make_strategy
-from pgan_tf.devices.unseen_gpu import warn_of_unseen_gpu
+from pgan_tf.devices.coordination import barrier, chief_first, readable_worker_errors
+from pgan_tf.devices.strategy import describe, has_gpu, make_strategy, warn_of_unseen_gpu
 from pgan_tf.devices.workers import ALONE, Workers, read_workers
 from pgan_tf.planning.dry_run import describe_run
 from pgan_tf.planning.flops import cpu_days
@@ -48,10 +47,9 @@ from pgan_tf.runs.folder import (
     open_run,
     shown_to_workers,
 )
-from pgan_tf.training.given_weights import Weights, weights_to_begin_with
 from pgan_tf.training.loop import train
+from pgan_tf.training.pretrained import Weights, read_init_from
 from pgan_tf.training.run import Run
-from pgan_tf.training.tolerance import Tolerance
 from tfrecords.cache import prepare
 from tfrecords.common.checked_flags import define_read
 from tfrecords.common.errors import UserError
@@ -88,7 +86,7 @@ def main() -> None:
     # Before anything else that uses TensorFlow's devices: several workers need that.
     strategy = make_strategy(given.STRATEGY.value, workers)
     check_flags(strategy)
-    with ends_together(workers):
+    with readable_worker_errors(workers):
         train_on_workers(strategy, workers)
 
 
@@ -97,7 +95,7 @@ def train_on_workers(strategy: tf.distribute.Strategy, workers: Workers) -> None
     inception = labels_note = None
     if workers.is_chief and (given.CONDITIONAL.value or given.LABELS.value):
         labels_note = "" if given.CONDITIONAL.value else " (not used: train with --conditional)"
-    read_weights = functools.cache(weights_to_begin_with)
+    read_weights = functools.cache(read_init_from)
 
     def check_before_converting(info: DatasetInfo) -> None:
         planned = plan_run(info, "", read_weights)
@@ -131,14 +129,20 @@ def train_on_workers(strategy: tf.distribute.Strategy, workers: Workers) -> None
         return
 
     check_run(planned, info, strategy, inception, writes=workers.is_chief)
-    tolerance = Tolerance(
-        given.KEEP_CHECKPOINTS.value, given.MAX_BAD_RECORDS.value, given.MAX_BAD_STEPS.value
-    )
     with chief_first(strategy, workers):
         with_labels, cache = network.label_size > 0, given.DATA_CACHE.value
         data = identify(info, network.resolution, cache, with_labels=with_labels)
         config = dataclasses.replace(config, data=data)
-        run = Run(config, info, run_dir, strategy, tolerance, workers)
+        run = Run(
+            config,
+            info,
+            run_dir,
+            strategy,
+            workers,
+            given.KEEP_CHECKPOINTS.value,
+            given.MAX_BAD_RECORDS.value,
+            given.MAX_BAD_STEPS.value,
+        )
         if scorer := make_scorer(config, info, run_dir, inception):
             run = dataclasses.replace(run, after_checkpoint=scorer)
     with contextlib.ExitStack() as until_the_end, contextlib.ExitStack() as until_compared:
@@ -150,7 +154,7 @@ def train_on_workers(strategy: tf.distribute.Strategy, workers: Workers) -> None
                     until_compared.enter_context(shown_to_workers(run_dir, config))
             else:
                 join_run(run_dir, config)
-        wait_for_all(strategy, workers)
+        barrier(strategy, workers)
         until_compared.close()
         train_in_folder(run, planned.weights)
 

@@ -15,12 +15,13 @@ from pgan_tf.metrics.in_training import Scorer
 from pgan_tf.metrics.inception import InceptionGraph
 from pgan_tf.planning.limits import check_memory, check_ticks, physical_memory
 from pgan_tf.runs.folder import check_place, check_same_run, read_config
-from pgan_tf.training.given_weights import Weights, check_weights, first_resolution
+from pgan_tf.training.pretrained import Weights, first_resolution
+from pgan_tf.training.transfer import check_weights
 from tfrecords.common.checked_flags import only_with
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.pictures.flags import num_channels
 
-# Of --init_from and a run folder: see `given_weights.weights_to_begin_with`.
+# Of --init_from and a run folder: see `pretrained.read_init_from`.
 ReadWeights = Callable[[str | None, str], Weights | None]
 
 _DEFAULT_EVERY = 10

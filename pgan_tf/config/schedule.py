@@ -87,7 +87,7 @@ class Stage:
     ends one early: at both ends it would equal its neighbors.)
     """
 
-    index: int  # 0 for the first; people see `number`
+    index: int  # from 0; messages show `number`
     resolution: int  # of the networks' pictures, in pixels
     phase: Literal["fade_in", "stabilize"]  # whether the newest layer pair is blended in
     first_image: int
@@ -95,7 +95,7 @@ class Stage:
 
     @property
     def number(self) -> int:
-        """1 for the first, as people count."""
+        """The same from 1, for messages."""
         return self.index + 1
 
     @property
@@ -140,7 +140,7 @@ def make_stages(config: ScheduleConfig) -> tuple[Stage, ...]:
 
 
 def stage_at(stages: tuple[Stage, ...], images_shown: int) -> Stage:
-    """Returns the stage that holds after so many images; the last one never ends."""
+    """Returns the stage after so many images; the last one never ends."""
     return next((stage for stage in stages if images_shown <= stage.last_image), stages[-1])
 
 
@@ -173,7 +173,7 @@ class Position:
 
 
 def position_at(config: ScheduleConfig, stages: tuple[Stage, ...], images_shown: int) -> Position:
-    """Returns what holds after so many images."""
+    """Returns the settings after so many images."""
     stage = stage_at(stages, images_shown)
     resolution, rampup = stage.resolution, learning_rate_rampup(config, images_shown)
     return Position(

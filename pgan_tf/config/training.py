@@ -52,8 +52,8 @@ class LossConfig:
 class TrainingConfig:
     """Everything that decides what a run computes."""
 
-    dataset: str = ""  # as people call it
-    data: DataIdentity = DataIdentity()  # what it holds; empty in runs from before there was this
+    dataset: str = ""  # its name, for messages
+    data: DataIdentity = DataIdentity()  # what it contains; empty in older runs
     label_names: tuple[str, ...] = ()  # of the classes, in order; empty if none have names
     network: NetworkConfig = NetworkConfig()
     schedule: ScheduleConfig = ScheduleConfig()

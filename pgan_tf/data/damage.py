@@ -10,6 +10,10 @@ import tensorflow as tf
 from tfrecords.common.errors import UserError
 
 _NEVER = np.iinfo(np.int64).max
+_REMEDY = (
+    "make the dataset again (python -m tfrecords.inspect verify names them), or allow more with "
+    "--max_bad_records"
+)
 
 
 class BadRecords:
@@ -49,6 +53,12 @@ def note(first_positions: tf.Variable, pictures: tf.Tensor, position: tf.Tensor)
     first_positions.scatter_min(tf.IndexedSlices(positions, pictures))
 
 
+def check_bad_records(number: int, most: int) -> None:
+    """Raises UserError if too many damaged records were skipped."""
+    if number > most:
+        raise UserError(f"data: expected at most {most} damaged records, got {number}: {_REMEDY}")
+
+
 @contextmanager
 def readable_data_errors() -> Iterator[None]:
     """Turns a step's errors about missing or damaged data into a UserError."""
@@ -63,10 +73,7 @@ def readable_data_errors() -> Iterator[None]:
 def _describe(error: tf.errors.OpError) -> str | None:
     if isinstance(error, tf.errors.InvalidArgumentError):
         if found := re.search(r"data: (expected at most \d+ damaged records.*row)", str(error)):
-            return (
-                f"{found[1]}: make the dataset again (python -m tfrecords.inspect verify names "
-                "them), or allow more with --max_bad_records"
-            )
+            return f"{found[1]}: {_REMEDY}"
         if "Iterator::" in str(error):  # only the data's own functions run in those of tf.data
             return f"a record cannot be decoded ({_cause(error)}): make the dataset again"
     gone = (tf.errors.NotFoundError, tf.errors.DataLossError, tf.errors.PermissionDeniedError)

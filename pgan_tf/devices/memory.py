@@ -5,7 +5,7 @@ from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import TrainingConfig
 
 FLOAT = 4  # bytes
-# These four are measured: tests/planning/test_sizes.py.
+# These four are measured: tests/planning/test_limits.py.
 _KEPT_PER_OUTPUT = 1.5  # tensors kept for each number that a layer computes
 _WEIGHT_COPIES = 3.0  # in use within a step: scaled, spread, their gradients
 # Passes through the discriminator whose inputs are kept at Winograd's points at one time, and
@@ -27,8 +27,8 @@ def memory_bytes(
     generator = generator_layers(stage, config.network)
     discriminator = discriminator_layers(stage, config.network)
     batch_size = int(config.schedule.batch_size.at(stage.resolution)) // num_replicas
-    weights: float = _values(generator) * 4 + _values(discriminator) * 3
-    weights += _WEIGHT_COPIES * (_values(generator) + _values(discriminator))
+    weights = (4 + _WEIGHT_COPIES) * _values(generator)
+    weights += (3 + _WEIGHT_COPIES) * _values(discriminator)
     passes = 2 if config.loss.name == "lsgan" else 4
     for_discriminator = passes * _outputs(discriminator) + _outputs(generator) / _KEPT_PER_OUTPUT
     for_generator = _outputs(discriminator) + 2 * _outputs(generator)  # with pixel norms

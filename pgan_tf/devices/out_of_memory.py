@@ -1,10 +1,9 @@
-"""Running out of memory, in words for people, with the flag to change."""
+"""Errors of running out of memory, with the flag to change."""
 
 import contextlib
 import dataclasses
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import tensorflow as tf
 
@@ -15,11 +14,8 @@ from pgan_tf.devices.memory import memory_bytes
 from pgan_tf.devices.strategy import splits_evenly
 from tfrecords.common.errors import UserError
 
-_PAPERS = NetworkConfig()
-_OUT_OF_MEMORY = re.compile("out[ _]of[ _]memory", re.IGNORECASE)
 
-
-@contextmanager
+@contextlib.contextmanager
 def readable_memory_errors(
     config: TrainingConfig, stage: Stage, num_replicas: int
 ) -> Iterator[None]:
@@ -28,21 +24,23 @@ def readable_memory_errors(
         yield
     except (tf.errors.ResourceExhaustedError, tf.errors.InternalError, MemoryError) as error:
         # Libraries of GPUs have errors of their own for it.
-        if isinstance(error, tf.errors.InternalError) and not _OUT_OF_MEMORY.search(error.message):
+        if isinstance(error, tf.errors.InternalError) and not re.search(
+            "out[ _]of[ _]memory", error.message, re.IGNORECASE
+        ):
             raise
         batch_size = int(config.schedule.batch_size.at(stage.resolution))
-        what = what_takes_less_memory(config, stage, num_replicas)
         raise UserError(
             f"out of memory in stage {stage.number} ({stage}, {stage.phase}) at batch size "
-            f"{batch_size}: {what}; the last checkpoint, if there is one, is whole"
+            f"{batch_size}: {what_takes_less_memory(config, stage, num_replicas)}; the last "
+            f"checkpoint, if there is one, is intact"
         ) from error
 
 
 def what_takes_less_memory(config: TrainingConfig, stage: Stage, num_replicas: int) -> str:
     """Returns advice for a stage that takes too much memory, by what takes most of it.
 
-    A smaller batch comes first, with which a run goes on; but not where the networks themselves
-    take so much that half a batch would save less than a tenth.
+    A smaller batch comes first, as the run can resume with it; but not where the networks take so
+    much that half a batch would save less than a tenth.
     """
     needed = memory_bytes(stage, config, num_replicas)
     savings = {}
@@ -52,11 +50,12 @@ def what_takes_less_memory(config: TrainingConfig, stage: Stage, num_replicas: i
             network = dataclasses.replace(config.network, **{name: half})
             smaller = dataclasses.replace(config, network=network)
             savings[name] = 1 - memory_bytes(stage, smaller, num_replicas) / needed
-    # Of several that save about as much, what is largest beside the paper's.
+    # Of several that save about as much, the largest relative to the paper's.
+    paper = NetworkConfig()
     helpful = [name for name, share in savings.items() if share > 0.8 * max(savings.values())]
-    sizes = {name: getattr(config.network, name) / getattr(_PAPERS, name) for name in helpful}
+    sizes = {name: getattr(config.network, name) / getattr(paper, name) for name in helpful}
     names = [f"--{name}" for name in helpful if sizes[name] == max(sizes.values())]
-    what = f"begin another run with a smaller {' or '.join(names)}"
+    what = f"start another run with a smaller {' or '.join(names)}"
     batch_size = smaller_batch_size(config, stage.resolution, num_replicas)
     if batch_size is None:
         return what
@@ -64,24 +63,22 @@ def what_takes_less_memory(config: TrainingConfig, stage: Stage, num_replicas: i
     smaller = dataclasses.replace(config, schedule=schedule)
     if 1 - memory_bytes(stage, smaller, num_replicas) / needed < 0.1:
         return f"{what}: the networks alone take most of it"
-    return f"give --batch_size={batch_size}, with which this run goes on, or {what}"
+    return f"resume with --batch_size={batch_size}, or {what}"
 
 
 def smaller_batch_size(
     config: TrainingConfig, resolution: int, num_replicas: int
 ) -> PerResolution | None:
-    """Returns batch sizes that are at most half as large from a resolution on, the largest ones.
+    """Returns the largest batch sizes that are at most half as large from a resolution on.
 
     None where no smaller one `splits_evenly`.
     """
     group, old = config.network.mbstd_group_size, config.schedule.batch_size
-    sizes = range(int(old.at(resolution)) // 2, 0, -1)
-    size = next((one for one in sizes if splits_evenly(one, num_replicas, group)), None)
-    if size is None:
-        return None
-    smaller = {
-        lowest: min(int(value), size) if lowest > resolution else int(value)
-        for lowest, value in old.steps
-    }
-    smaller[resolution] = size
-    return PerResolution(tuple(sorted(smaller.items())))
+    for size in range(int(old.at(resolution)) // 2, 0, -1):
+        if splits_evenly(size, num_replicas, group):
+            smaller = {
+                lowest: min(int(value), size) if lowest > resolution else int(value)
+                for lowest, value in old.steps
+            }
+            return PerResolution(tuple(sorted((smaller | {resolution: size}).items())))
+    return None

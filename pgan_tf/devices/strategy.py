@@ -1,9 +1,9 @@
 """Which devices train, and how a batch is split over them."""
 
+import os
+import shutil
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import tensorflow as tf
 
@@ -15,6 +15,10 @@ from tfrecords.common.text import counted
 
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 
+# What drivers make.
+_NVIDIA_FILES = ("/dev/nvidiactl", "/dev/nvidia0")
+_AMD_FILE = "/dev/kfd"
+
 
 def make_strategy(name: str, workers: Workers = ALONE) -> tf.distribute.Strategy:
     """Returns a distribution strategy by name.
@@ -25,9 +29,9 @@ def make_strategy(name: str, workers: Workers = ALONE) -> tf.distribute.Strategy
     - `auto`: multi_worker if there are several workers, else mirrored if there are several GPUs,
       else one_device.
 
-    With several workers, those of this process's TF_CONFIG, this must come before anything else
-    that uses TensorFlow's devices, and returns when all of them are there. Raises UserError if the
-    name does not go with the workers, or they can't be reached.
+    With several workers (those in TF_CONFIG) this must come before any other use of TensorFlow's
+    devices, and waits for all of them. Raises UserError if the name does not suit the workers, or
+    they can't be reached.
     """
     if name not in STRATEGIES:
         raise UserError(f"--strategy: expected one of {', '.join(STRATEGIES)}, got {name!r}")
@@ -36,7 +40,7 @@ def make_strategy(name: str, workers: Workers = ALONE) -> tf.distribute.Strategy
             raise UserError(
                 f"--strategy: expected auto or multi_worker as TF_CONFIG names {workers.number} "
                 f"workers, got {name}, with which each would train alone and write the same files: "
-                f"leave it out, or unset TF_CONFIG"
+                f"remove it, or unset TF_CONFIG"
             )
         return _connect(workers)
     if name == "multi_worker":
@@ -56,6 +60,28 @@ def has_gpu() -> bool:
     return bool(tf.config.list_logical_devices("GPU"))
 
 
+def warn_of_unseen_gpu() -> None:
+    """Prints a line if there is a GPU that TensorFlow does not see, and nobody has hidden it.
+
+    A run would take the CPU by mistake.
+    """
+    if any(map(os.path.exists, _NVIDIA_FILES)) or shutil.which("nvidia-smi"):
+        kind, hiding = "NVIDIA", ["CUDA_VISIBLE_DEVICES"]
+        remedy = "pip install -r requirements-gpu.txt (or tensorflow[and-cuda]) brings CUDA"
+    elif os.path.exists(_AMD_FILE):
+        kind, hiding = "AMD", ["HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"]
+        remedy = "only AMD's own build of it, tensorflow-rocm, does"
+    else:
+        return
+    hidden = any(os.environ.get(name) in ("", "-1") for name in hiding)
+    if not hidden and not tf.config.list_physical_devices("GPU"):
+        print(
+            f"This machine has an {kind} GPU, but TensorFlow sees none and takes the CPU: "
+            f"{remedy}; {hiding[0]}=-1 takes the CPU without this line",
+            flush=True,
+        )
+
+
 def describe(strategy: tf.distribute.Strategy, asked: str, workers: Workers = ALONE) -> str:
     """Returns a few words on what trains, and why, if `auto` was asked for, it was picked."""
     kind = "GPU" if has_gpu() else "CPU"
@@ -72,9 +98,9 @@ def describe(strategy: tf.distribute.Strategy, asked: str, workers: Workers = AL
 
 
 def splits_evenly(batch_size: int, num_replicas: int, group_size: int) -> bool:
-    """True if a batch splits into replicas, and theirs into groups; 0 is no groups.
+    """True if a batch splits into replicas, and those into groups; `group_size` 0 is none.
 
-    The groups are of minibatch standard deviation; a smaller batch is one.
+    Groups are those of minibatch standard deviation; a smaller batch is one group.
     """
     each, rest = divmod(batch_size, num_replicas)
     return each > 0 and not rest and (each <= group_size or not group_size or not each % group_size)
@@ -85,46 +111,35 @@ def check_batch_sizes(config: TrainingConfig, num_replicas: int) -> None:
     group = config.network.mbstd_group_size
     for stage in make_stages(config.schedule):
         batch_size = int(config.schedule.batch_size.at(stage.resolution))
-        if not splits_evenly(batch_size, num_replicas, 0):
-            raise UserError(
-                f"--batch_size: expected a multiple of the {num_replicas} devices at "
-                f"{stage.resolution} px, got {batch_size}"
-            )
-        if not splits_evenly(batch_size, num_replicas, group):
-            raise UserError(
-                f"--batch_size: expected a multiple of --mbstd_group_size={group} for each "
-                f"device at {stage.resolution} px, got {batch_size // num_replicas} "
-                f"({batch_size} over {num_replicas} devices)"
-            )
+        if splits_evenly(batch_size, num_replicas, group):
+            continue
+        expected, got = f"the {num_replicas} devices", f"{batch_size}"
+        if splits_evenly(batch_size, num_replicas, 0):
+            expected = f"--mbstd_group_size={group} for each device"
+            got = f"{batch_size // num_replicas} ({batch_size} over {num_replicas} devices)"
+        raise UserError(
+            f"--batch_size: expected a multiple of {expected} at {stage.resolution} px, got {got}"
+        )
 
 
 def _connect(workers: Workers) -> tf.distribute.Strategy:
-    """Returns when all workers are there."""
+    """Waits for all workers. Ctrl-C ends that, and SIGTERM what follows.
+
+    TensorFlow gives SIGTERM to its own handler, which only takes note of it.
+    """
     print(f"Waiting for {workers.number} workers: {', '.join(workers.addresses)}", flush=True)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL) if in_main_thread else None
     try:
-        with _ended_by_signals():
-            return tf.distribute.MultiWorkerMirroredStrategy()
+        return tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
         first_line = error.message.strip().splitlines()[0]
         raise UserError(
             f"TF_CONFIG: expected all {workers.number} workers to be reached, got {first_line!r} "
-            f"on {workers}: see that {workers.addresses[workers.index]} is this machine's own "
+            f"on {workers}: check that {workers.addresses[workers.index]} is this machine's own "
             f"address, that no other process has the port, and that the others were started"
         ) from None
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Lets Ctrl-C end a call into TensorFlow that may take long, and SIGTERM what follows.
-
-    TensorFlow gives SIGTERM to its own handler, which only takes note of it.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
     finally:
-        signal.signal(signal.SIGINT, before)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if in_main_thread:
+            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Who else trains: the processes that TF_CONFIG names. No TensorFlow."""
+"""The processes that train a run together, as TF_CONFIG names them. No TensorFlow."""
 
 import dataclasses
 import json
@@ -46,51 +46,42 @@ def read_workers(environment: Mapping[str, str]) -> Workers:
         return ALONE
     try:
         config = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise _mistake(f"JSON such as {_EXAMPLE}", f"{text[:80]!r} ({error})") from None
-    cluster = _member(config, "cluster", dict)
-    if not cluster:
+    if not isinstance(config, dict) or config.get("cluster") in (None, {}):
         return ALONE
-    for name in cluster:
-        if name not in ("chief", "worker"):
-            raise _mistake("the tasks chief and worker", f"{name!r}: leave it out")
-    addresses = {name: _addresses(cluster, name) for name in ("chief", "worker")}
+    cluster, task = _member(config, "cluster", dict), _member(config, "task", dict)
+    if others := cluster.keys() - {"chief", "worker"}:
+        raise _mistake("the tasks chief and worker", f"{min(others)!r}: remove it")
+    addresses = {kind: _addresses(kind, cluster.get(kind, [])) for kind in ("chief", "worker")}
+    everybody = (*addresses["chief"], *addresses["worker"])
     if len(addresses["chief"]) > 1:
         raise _mistake("one chief", f"{len(addresses['chief'])}")
-    everybody = (*addresses["chief"], *addresses["worker"])
     if len(set(everybody)) < len(everybody):
         raise _mistake("another address for each worker", f"{', '.join(everybody)}")
 
-    task = _member(config, "task", dict)
     kind, index = _member(task, "type", str), _member(task, "index", int | str)
     if kind not in addresses:
         raise _mistake("a task of type chief or worker", repr(kind))
-    if not addresses[kind]:
+    number = len(addresses[kind])
+    if not number:
         raise _mistake("a task that the cluster names", f"{kind!r}, where no {kind} is named")
-    if not str(index).isdecimal() or int(index) >= len(addresses[kind]):
-        raise _mistake(
-            f"a task index from 0 to {len(addresses[kind]) - 1}, of the {kind}s named", repr(index)
-        )
+    if not str(index).isdecimal() or int(index) >= number:
+        raise _mistake(f"a task index from 0 to {number - 1}, of the {kind}s named", repr(index))
     before = len(addresses["chief"]) if kind == "worker" else 0
     return Workers(everybody, before + int(index))
 
 
-def _addresses(cluster: dict[str, Any], name: str) -> tuple[str, ...]:
-    addresses = cluster.get(name, [])
-    well_formed = isinstance(addresses, list) and all(
-        isinstance(one, str) and one.rpartition(":")[0] and one.rpartition(":")[2].isdecimal()
-        for one in addresses
-    )
-    if not well_formed:
-        raise _mistake(f"{name}: a list of HOST:PORT", repr(addresses))
-    return tuple(addresses)
+def _addresses(kind: str, addresses: Any) -> tuple[str, ...]:
+    if isinstance(addresses, list) and all(isinstance(one, str) for one in addresses):
+        parts = [address.rpartition(":") for address in addresses]
+        if all(host and port.isdecimal() for host, _, port in parts):
+            return tuple(addresses)
+    raise _mistake(f"{kind}: a list of HOST:PORT", repr(addresses))
 
 
-def _member(config: Any, name: str, kind: Any) -> Any:
-    value = config.get(name) if isinstance(config, dict) else None
-    if value is None and name == "cluster":
-        return {}
-    if not isinstance(value, kind):
+def _member(config: dict[str, Any], name: str, kind: Any) -> Any:
+    if not isinstance(value := config.get(name), kind):
         raise _mistake(f"{name!r} as in {_EXAMPLE}", f"{config!r}")
     return value
 

@@ -1,32 +1,121 @@
-"""The generators that a web page shows: their names, and which run has which place."""
+"""The web page in an export's folder: whose its files are, and which generators it shows."""
 
-from __future__ import annotations
-
+import hashlib
 import json
+import pathlib
 import posixpath
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
-from pgan_tf.exporting.manifest import (
-    list_folder,
-    list_versions,
-    read_description,
-    read_manifest,
-    source_of,
-)
+from pgan_tf.exporting import manifest
+from pgan_tf.exporting.manifest import Manifest, digest_of, list_folder, visible_names
 from pgan_tf.exporting.model_card import describe
 from pgan_tf.runs.small_files import read_json
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import write_file
+from tfrecords.common.files import remove, write_file
 
+# Built from demo/ by Vite.
+PAGE = pathlib.Path(__file__).parent / "page"
+# From the page's files to the SHA-256 that they may have; see `Manifest`.
+Digests = Mapping[str, tuple[str, ...]]
+# What the last page from before there were manifests had, and a later one has not.
+_BEFORE_MANIFESTS = {
+    "index.html": "e779471dd3dc09ecd09082ed73790e094548635034721b1ba55eb1f7a2e48e05",
+    "assets/dist-BDUJI6Mr.js": "1190f056d322f4f889b3ed7f201e235fc4baf820f1aeec7b9bc26035d7b200f5",
+    "assets/dist-DrBkh9ro.js": "a537a6a3f9e01dd8e60a9657603f41a0ad4c55e7308a7a1333a390062b641115",
+    "assets/index-DI6hbdBH.js": "230ac34747a217245380a08696fc58d9c258635ebf8fdac71083e9e52d333404",
+    "assets/shared-D8ADG0nA.js": "75d7920b944108f3858d29e771a5e88bebf8b17f1477b287c0abc105a9daa27e",
+}
 _LIST = "models.json"  # of `models/<name>/<version>/`
 _MOST_BYTES = 200  # of a name; file systems take 255
 # Of `describe`: what tells an older export's run where no manifest does.
 _OF_A_RUN = ("training_data", "network")
+
+
+def read_page(export_dir: str) -> Digests:
+    """Returns what earlier exports wrote of the page; nothing if the folder is empty.
+
+    Hidden files, such as `.git`, do not count: no export touches them. Raises UserError if the
+    folder holds what no export wrote, or a file of the page was changed.
+    """
+    page = manifest.read_manifest(export_dir, "page")
+    visible = visible_names(export_dir)
+    if page:
+        known = page.files
+    elif visible and not _is_older_export(export_dir, visible):
+        raise UserError(
+            f"--export_dir: expected a new folder or one of earlier exports with --format=tfjs, "
+            f"got {export_dir!r} with {visible[0]!r}, which no export wrote: name another"
+        )
+    else:
+        known = {name: (digest,) for name, digest in _BEFORE_MANIFESTS.items() if visible}
+    for name, digests in _digests(_current()).items():
+        path = posixpath.join(export_dir, name)
+        expected = (*known.get(name, ()), *digests)
+        if tf.io.gfile.exists(path) and digest_of(path) not in expected:
+            raise UserError(
+                f"{path}: expected the page as an export wrote it, got one that was changed or "
+                f"comes from elsewhere, and would be replaced: move it away, or name another "
+                f"--export_dir"
+            )
+    return known
+
+
+def begin_page(export_dir: str, known: Digests) -> Digests:
+    """Writes down which files are replaced, for the next export if this one is killed.
+
+    Removes what killed exports left. Returns what the page may hold from now on.
+    """
+    tf.io.gfile.makedirs(posixpath.join(export_dir, "assets"))
+    current = _digests(_current())
+    both = {name: (*known.get(name, ()), *current.get(name, ())) for name in {**known, **current}}
+    for name in (*both, manifest.MANIFEST):
+        remove(posixpath.join(export_dir, f"{name}.partial"))
+    models = posixpath.join(export_dir, "models")
+    for name in visible_names(models):
+        manifest.remove_left_over(posixpath.join(models, name))
+    manifest.write_manifest(export_dir, Manifest("page", both))
+    return both
+
+
+def write_page(export_dir: str, known: Digests) -> list[str]:
+    """Writes the page; `index.html` last: it names the others.
+
+    Returns the paths of files of an older page that were changed, and stay.
+    """
+    current = _current()
+    digests = _digests(current)
+    for name, contents in current.items():
+        path = posixpath.join(export_dir, name)
+        if not tf.io.gfile.exists(path) or digest_of(path) not in digests[name]:
+            write_file(path, contents)
+    older = {name: known[name] for name in known if name not in current}
+    kept = manifest.remove_unchanged(export_dir, older)
+    manifest.write_manifest(export_dir, Manifest("page", digests))
+    return kept
+
+
+def _current() -> dict[str, bytes]:
+    """Returns the page's files by their names; `index.html` comes last."""
+    paths = (*sorted((PAGE / "assets").iterdir()), PAGE / "licenses.md", PAGE / "index.html")
+    return {path.relative_to(PAGE).as_posix(): path.read_bytes() for path in paths}
+
+
+def _digests(contents: Mapping[str, bytes]) -> Digests:
+    return {name: (hashlib.sha256(one).hexdigest(),) for name, one in contents.items()}
+
+
+def _is_older_export(export_dir: str, visible: list[str]) -> bool:
+    """True if an export from before there were manifests wrote a page here."""
+    if not {"index.html", "models.json", "models", "assets"} <= set(visible):
+        return False
+    paths = (model["path"] for model in read_list(export_dir) if "://" not in model["path"])
+    return any(manifest.is_version(posixpath.join(export_dir, path)) for path in paths)
 
 
 def default_name(trained: Trained) -> str:
@@ -44,8 +133,7 @@ def is_name(name: str) -> bool:
     return (
         all(map(_is_allowed, name))
         and bool(name.strip(".-"))
-        and not name.startswith(".")
-        and not name.endswith(".")
+        and "." not in (name[0], name[-1])
         and unicodedata.is_normalized("NFC", name)
         and len(name.encode()) <= _MOST_BYTES
     )
@@ -54,10 +142,9 @@ def is_name(name: str) -> bool:
 def check_place(
     export_dir: str, listed: list[dict[str, Any]], name: str, trained: Trained, *, chosen: bool
 ) -> None:
-    """Raises UserError if a generator would take another run's place without a word.
+    """Raises UserError if a generator would silently replace another run's.
 
-    So it would with a name of the same letters, small or capital. `chosen` says that the user gave
-    the name, and so means this place.
+    A name that differs in capitals only may be the same folder. `chosen`: the user gave the name.
     """
     known = {model["name"]: model["path"] for model in listed}
     models = posixpath.join(export_dir, "models")
@@ -70,7 +157,7 @@ def check_place(
             )
     if chosen or name not in taken:
         return
-    versions = list_versions(posixpath.join(models, name))
+    versions = manifest.list_versions(posixpath.join(models, name))
     path = known.get(name) or (f"models/{name}/{versions[-1]}" if versions else "")
     place = posixpath.join(export_dir, path)
     # What somebody removed is in nobody's way; a place elsewhere is somebody's own entry.
@@ -83,10 +170,7 @@ def check_place(
 
 
 def read_list(export_dir: str) -> list[dict[str, Any]]:
-    """Reads `models.json`: names and paths, and what somebody added; empty where there is none.
-
-    Raises UserError if it is damaged.
-    """
+    """Reads `models.json`, empty where there is none. Raises UserError if it is damaged."""
     path = posixpath.join(export_dir, _LIST)
     try:
         if not tf.io.gfile.exists(path):
@@ -118,10 +202,10 @@ def _as_text(models: list[dict[str, Any]]) -> bytes:
 
 
 def _is_of_run(folder: str, trained: Trained) -> bool:
-    manifest = read_manifest(folder, "version")
-    if manifest:
-        return manifest.source == source_of(trained)
-    known = read_description(folder)
+    written = manifest.read_manifest(folder, "version")
+    if written:
+        return written.source == manifest.source_of(trained)
+    known = manifest.read_description(folder)
     # As JSON gives it back, with lists for tuples.
     this = json.loads(json.dumps(describe(trained, "tfjs")))
     return all(key in known and known[key] == this[key] for key in _OF_A_RUN)

@@ -4,8 +4,6 @@
 SHA-256 of each file, so that changes since are known, too.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json
@@ -45,10 +43,7 @@ class Manifest:
 
 
 def source_of(trained: Trained) -> str:
-    """Returns a digest of where a run or file is, which tells runs apart.
-
-    An export may be published; the path itself is nobody's business.
-    """
+    """Returns a digest of where a run or file is. It tells runs apart, and no path to readers."""
     path = trained.source
     folder = posixpath.dirname(path)
     if posixpath.basename(folder) == "checkpoints":  # of a run, all its checkpoints are one
@@ -97,10 +92,7 @@ def digest_of(path: str) -> str:
 
 
 def remove_unchanged(folder: str, listed: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Removes files that are as they were written, and folders that are empty then.
-
-    Returns the paths of those that were changed, which stay.
-    """
+    """Removes files that nobody changed, and emptied folders; returns the paths of the others."""
     kept = []
     for name, digests in listed.items():
         path = posixpath.join(folder, name)
@@ -131,8 +123,8 @@ def remove_version(folder: str) -> list[str]:
 def free_version(folder: str) -> str:
     """Returns the first free version below a folder that the caller has locked, from 1 on.
 
-    What killed processes left of exports is removed. Raises UserError if the folder can't be
-    read, or holds what no export wrote.
+    Removes what killed exports left. Raises UserError if the folder can't be read, or holds what
+    no export wrote.
     """
     versions = list_versions(folder)
     if versions:

@@ -1,7 +1,5 @@
 """What there is to know about an exported generator: `pgan.json` for programs, `model_card.md`."""
 
-from __future__ import annotations
-
 import dataclasses
 import html
 import posixpath

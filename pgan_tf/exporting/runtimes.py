@@ -4,8 +4,6 @@ The packages are imported when asked for. Before a model is written it draws in 
 its pictures are compared with the generator's.
 """
 
-from __future__ import annotations
-
 import importlib
 import posixpath
 import shlex

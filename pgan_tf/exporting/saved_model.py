@@ -1,12 +1,9 @@
 """A generator as a SavedModel for TensorFlow Serving, with requests that warm the server up.
 
-TensorFlow prepares much when it computes for the first time. So that nobody's first request is
-slow, the server plays the requests in `assets.extra/tf_serving_warmup_requests` while it loads:
-TFRecords of its message `PredictionLog`. The few fields that matter are encoded here, since the
-package with the message's class, tensorflow-serving-api, is not needed for anything else.
+TensorFlow's first computation is slow. So while it loads, a server plays the requests in
+`assets.extra/tf_serving_warmup_requests`: TFRecords of its message `PredictionLog`. They are
+encoded here, since nothing else needs the message's package, tensorflow-serving-api.
 """
-
-from __future__ import annotations
 
 import os
 import posixpath
@@ -58,8 +55,8 @@ def save(generator: InferenceGenerator, folder: str) -> None:
     """Writes a SavedModel with the signatures of `make_signatures`, and an endpoint for Keras."""
     signatures = make_signatures(generator)
     module = tf.Module()
-    # Nothing but plain variables, the model in closures: what a Keras model or a list of layers
-    # adds can be loaded from Python, but not by the C++ loader of TensorFlow Serving.
+    # Plain variables, the model in closures: the C++ loader of TensorFlow Serving can't load what
+    # a Keras model or a list of layers adds.
     module.exported = generator.variables
     module.serve = _keras_endpoint(signatures["serving_default"])
     tf.saved_model.save(module, folder, signatures=signatures)
@@ -71,8 +68,7 @@ def make_signatures(generator: InferenceGenerator) -> dict[str, TfFunction]:
     - `serving_default`: `latents` float32 (batch, latent_size) → `images` float32
       (batch, height, width, channels), clipped to [-1, 1].
     - `png`: the same → `image_bytes`, (batch,) PNG files.
-    - `from_seed`: `seeds` int64 (batch,), 0 or more → `images`; a seed stands for the same
-      latents as in generate.py.
+    - `from_seed`: `seeds` int64 (batch,), 0 or more, as in generate.py → `images`.
 
     With classes each also takes `labels` float32 (batch, label_size), one-hot.
     """

@@ -4,25 +4,15 @@ One folder, ready for any static host, holds the page and any number of generato
 `models/<name>/<version>/`; `models.json` lists the newest version of each: the page's gallery.
 """
 
-from __future__ import annotations
-
 import os
 import posixpath
 import shlex
 
-from pgan_tf.exporting.gallery import check_place, default_name, is_name, read_list, write_list
-from pgan_tf.exporting.manifest import free_version, list_versions, remove_version
+from pgan_tf.exporting import gallery, manifest, writer
 from pgan_tf.exporting.model_card import describe
-from pgan_tf.exporting.page_files import begin_page, read_page, write_page
 from pgan_tf.exporting.saved_model import make_signatures
 from pgan_tf.exporting.tfjs_graph import graph_model
-from pgan_tf.exporting.writer import (
-    Exported,
-    ExportOptions,
-    exporting_into,
-    fill_usage,
-    whole_version,
-)
+from pgan_tf.exporting.writer import Exported, ExportOptions
 from pgan_tf.networks.folded import Form, fold
 from pgan_tf.networks.sampling import generate, latents_from_seeds, one_hot_labels
 from pgan_tf.runs.trained import Trained
@@ -49,23 +39,19 @@ channels) in [-1, 1]. The page in the folder that was exported to draws with it;
 def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
     """Writes a generator for browsers into a folder, beside those that are there already.
 
-    Raises:
-        UserError: it can't be written, something that no export wrote is in its way, or its
-            weights do not fit into float16.
+    Raises UserError if it can't be written, would replace what no export wrote, or its weights do
+    not fit into float16.
     """
-    name = options.name or default_name(trained)
-    if not is_name(name):
-        raise UserError(
-            f"--name: expected letters, digits, and . _ - between them, got {name[:100]!r}: give "
-            f"another"
-        )
+    name = options.name or gallery.default_name(trained)
+    if not gallery.is_name(name):
+        raise UserError(f"--name: expected letters and digits, . _ - inside, got {name[:100]!r}")
     export_dir = options.export_dir.rstrip("/") or "/"
     models = posixpath.join(export_dir, "models", name)
-    with exporting_into(export_dir):
-        page = read_page(export_dir)
-        listed = read_list(export_dir)
-        check_place(export_dir, listed, name, trained, chosen=bool(options.name))
-        path = free_version(models)
+    with writer.exporting_into(export_dir):
+        page = gallery.read_page(export_dir)
+        listed = gallery.read_list(export_dir)
+        gallery.check_place(export_dir, listed, name, trained, chosen=bool(options.name))
+        path = manifest.free_version(models)
         generator = fold(trained.generator, trained.network, BROWSER_FORM)
         known = describe(trained, "tfjs")
         try:
@@ -81,17 +67,17 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
         # The picture that the page shows first.
         files["preview.png"] = encode_picture(generate(generator, latents, labels)[0])
         stored = f" (weights in {options.quantize})" if options.quantize else ""
-        usage = fill_usage(_USAGE, trained.network, stored=stored)
+        usage = writer.fill_usage(_USAGE, trained.network, stored=stored)
         with writing(f"--export_dir={export_dir}"):
-            page = begin_page(export_dir, page)
-            with whole_version(path, trained, "tfjs", usage) as folder:
+            page = gallery.begin_page(export_dir, page)
+            with writer.whole_version(path, trained, "tfjs", usage) as folder:
                 for file, contents in files.items():
                     write_file(posixpath.join(folder, file), contents)
-            kept = write_page(export_dir, page)
+            kept = gallery.write_page(export_dir, page)
             entry = {"name": name, "path": posixpath.relpath(path, export_dir)}
-            write_list(export_dir, listed, entry)
-            for older in list_versions(models)[:-1]:
-                kept += remove_version(posixpath.join(models, older))
+            gallery.write_list(export_dir, listed, entry)
+            for older in manifest.list_versions(models)[:-1]:
+                kept += manifest.remove_version(posixpath.join(models, older))
     shown = export_dir if "://" in export_dir else os.path.abspath(export_dir)
     what_next = (
         f"python -m http.server 8000 --directory={shlex.quote(shown)}",

@@ -3,11 +3,9 @@
 A graph model is a few files: `model.json` with the graph's nodes, its signature and a list of
 its weights, and `group1-shard1of2.bin` and so on with the weights' bytes, one after the other.
 
-The package `tensorflowjs` writes them too, but does not install beside TensorFlow 2.20 and
-later. Of what it does besides two things matter for a generator, and are here: see `_simplify`.
+The package `tensorflowjs` does not install beside TensorFlow 2.20 and later. Of what it does
+besides writing two things matter for a generator, and are here: see `_simplify`.
 """
-
-from __future__ import annotations
 
 import json
 from collections.abc import Mapping
@@ -71,19 +69,19 @@ def _simplify(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.compat.v1.Gra
         for source in node.input:
             users[source].append(node)
 
-    fused, gone = {}, set()
+    fused, dropped = {}, set()
     for bias in graph.node:
         conv = nodes[bias.input[0]] if bias.op == "BiasAdd" else None
         if conv is None or conv.op != "Conv2D" or len(users[conv.name]) != 1:
             continue
-        follows = [node for node in users[bias.name] if node.op in _ACTIVATIONS]
-        activation = follows[0] if len(follows) == len(users[bias.name]) == 1 else None
-        last = bias if activation is None or bias.name in kept else activation
+        after = users[bias.name]
+        fuses = len(after) == 1 and after[0].op in _ACTIVATIONS and bias.name not in kept
+        last = after[0] if fuses else bias
         fused[last.name] = _fused(conv, bias, last)
-        gone |= {conv.name, bias.name} - {last.name}
+        dropped |= {conv.name, bias.name} - {last.name}
 
     result = tf.compat.v1.GraphDef(versions=graph.versions)
-    result.node.extend(fused.get(node.name, node) for node in graph.node if node.name not in gone)
+    result.node.extend(fused.get(one.name, one) for one in graph.node if one.name not in dropped)
     return result
 
 
@@ -144,8 +142,7 @@ def _take_weights(graph: tf.compat.v1.GraphDef, float16: bool) -> tuple[list[dic
             continue
         tensor = node.attr["value"].tensor
         array = tf.make_ndarray(tensor)
-        bare = type(tensor)(dtype=tensor.dtype, tensor_shape=tensor.tensor_shape)
-        tensor.CopyFrom(bare)
+        tensor.CopyFrom(type(tensor)(dtype=tensor.dtype, tensor_shape=tensor.tensor_shape))
         entry = {"name": node.name, "shape": list(array.shape), "dtype": array.dtype.name}
         # Single numbers, such as an epsilon, stay as they are.
         if float16 and array.dtype == np.float32 and array.size > 1:

@@ -1,7 +1,5 @@
 """What every export format has in common: a folder for each version, that appears whole."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import posixpath
@@ -40,11 +38,8 @@ Writer = Callable[[Trained, ExportOptions], Exported]
 
 def exporting_into(export_dir: str) -> AbstractContextManager[None]:
     """Locks a folder. Raises BusyError if another process is exporting into it."""
-    busy = (
-        f"--export_dir: another process is exporting into {export_dir}: wait until it has ended, "
-        f"or name another"
-    )
-    return locked(export_dir, busy)
+    busy = f"--export_dir: another process is exporting into {export_dir}"
+    return locked(export_dir, f"{busy}: wait until it has ended, or name another")
 
 
 @contextmanager
@@ -60,9 +55,9 @@ def next_version(
 
 @contextmanager
 def whole_version(path: str, trained: Trained, export_format: str, usage: str) -> Iterator[str]:
-    """Gives a folder to write to, which becomes `path` with its card once it is complete.
+    """Gives a folder to fill, which becomes `path` with its card, whose `usage` is Markdown.
 
-    `usage` is Markdown. Raises UserError if it can't be written.
+    Raises UserError if it can't be written.
     """
     with writing(f"--export_dir={posixpath.dirname(path)}"), whole_folder(path) as folder:
         yield folder

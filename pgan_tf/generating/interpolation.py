@@ -1,14 +1,9 @@
 """Interpolation in latent space, which is a sphere, and its videos (paper, §6.3).
 
-The generator first brings latents to length √latent_size (paper, appendix A.1), where nearly
-all of N(0, 1) lies: only their direction matters. So a straight line between two latents is
-followed as the great circle below it, and an average of latents is brought back to the sphere.
-
-The mean of all latents has no meaning here. It is the origin, the one point that lies in no
-direction, and a latent that is scaled towards it gives the same picture. Truncation, which trades
-variety for likeness, therefore needs a center that is itself on the sphere, and moves along great
-circles towards it: see `truncate`.
-
+The generator first normalizes latents to length √latent_size (paper, appendix A.1), where nearly
+all of N(0, 1) lies: only their direction matters. So latents are interpolated along great circles,
+and their average is brought back to the sphere. Their mean, the origin, lies in no direction, and
+scaling a latent towards it changes no picture: truncation needs another center, see `truncate`.
 Latents are `(..., latent_size)` float32.
 """
 
@@ -32,12 +27,12 @@ _DEVIATIONS = 8
 def slerp(begin: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
     """Goes a share, 0 to 1, of the way along a great circle; lengths change evenly.
 
-    Between opposite latents there is no one shortest way, and a straight line is taken.
+    Opposite latents, which have no single great circle, are joined by a straight line.
     """
     lengths = [np.linalg.norm(vector, axis=-1, keepdims=True) for vector in (begin, end)]
     first, second = begin / np.maximum(lengths[0], 1e-12), end / np.maximum(lengths[1], 1e-12)
-    cosine = np.clip(np.sum(first * second, axis=-1, keepdims=True, dtype=np.float64), -1, 1)
-    angle = np.arccos(cosine)
+    cosine = np.sum(first * second, axis=-1, keepdims=True, dtype=np.float64)
+    angle = np.arccos(np.clip(cosine, -1, 1))
     sine = np.sin(angle)
     # On (nearly) the same line the great circle is the straight line.
     straight = sine < 1e-6
@@ -49,14 +44,9 @@ def slerp(begin: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
 
 
 def truncate(latents: np.ndarray, center: np.ndarray, truncation: float) -> np.ndarray:
-    """Draws latents towards a center: angles to it shrink to `truncation` times what they were.
-
-    The center is `(latent_size,)`; any direction is as good as any other. A truncation of 1 leaves
-    latents as they are, 0 puts all of them into the center.
-    """
-    if truncation == 1:
-        return latents
-    return slerp(np.broadcast_to(center, latents.shape), latents, truncation)
+    """Scales the angles of latents to a center, `(latent_size,)`: 1 keeps them, 0 is the center."""
+    center = np.broadcast_to(center, latents.shape)
+    return latents if truncation == 1 else slerp(center, latents, truncation)
 
 
 def truncated(sampler: Sampler, truncation: float, seed: int) -> Sampler:
@@ -70,15 +60,12 @@ def truncated(sampler: Sampler, truncation: float, seed: int) -> Sampler:
 
 
 def walk_straight(keyframes: np.ndarray, position: float) -> np.ndarray:
-    """Goes along great circles from keyframe to keyframe, along the first axis, and back.
-
-    The position in the loop is 0 to 1, both of which are the first keyframe.
-    """
+    """Returns the latents at a position, 0 to 1, of a loop of great circles through keyframes."""
     return slerp(*_around(keyframes, position))
 
 
 def mix_straight(keyframes: np.ndarray, position: float) -> np.ndarray:
-    """Does the same along straight lines: for labels."""
+    """Does the same along straight lines, for labels."""
     begin, end, share = _around(keyframes, position)
     return ((1 - share) * begin + share * end).astype(np.float32)
 
@@ -154,7 +141,7 @@ def draw_walk(
 ) -> Iterator[np.ndarray]:
     """Yields the frames of a walk, `(height, width, channels)` uint8, enlarged by `scale`.
 
-    The last frame is not the first again, but comes before it.
+    The last frame comes before the first one, and does not repeat it.
     """
     frames_at_once = max(1, BATCH_SIZE // len(walk(0.0)[0]))
     positions = np.arange(num_frames) / num_frames

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -21,12 +22,11 @@ _LARGEST_BATCH, _BATCH_PIXELS = 256, 2**22
 View = Callable[[np.ndarray], np.ndarray]
 
 
-@dataclasses.dataclass(frozen=True)
-class Nearest:
+class Nearest(NamedTuple):
     """The nearest vectors of each query, nearest first; arrays are `(queries, count)`."""
 
-    numbers: np.ndarray  # int64, in the order that they were added in, from 0
     distances: np.ndarray  # float64, root mean square differences
+    numbers: np.ndarray  # int64, in the order that they were added in, from 0
     views: np.ndarray  # int64, which view of the query was as near as that
 
 
@@ -45,7 +45,7 @@ class NearestSearch:
         self._squares = np.einsum("ij,ij->i", self._views, self._views)
         self._count, self._seen = count, 0
         nothing = np.empty((views.shape[1], 0), np.int64)
-        self._found = (nothing.astype(np.float64), nothing, nothing)
+        self._found: tuple[np.ndarray, ...] = (nothing.astype(np.float64), nothing, nothing)
 
     def add(self, batch: np.ndarray) -> None:
         """Takes a batch, `(n, size)`."""
@@ -58,13 +58,12 @@ class NearestSearch:
         new = (distances.min(axis=0), numbers, distances.argmin(axis=0))
         both = [np.concatenate(pair, axis=1) for pair in zip(self._found, new, strict=True)]
         order = np.argsort(both[0], axis=1, kind="stable")[:, : self._count]
-        nearest, numbers, views = (np.take_along_axis(one, order, axis=1) for one in both)
-        self._found = nearest, numbers, views
+        self._found = tuple(np.take_along_axis(one, order, axis=1) for one in both)
 
     def result(self) -> Nearest:
         """Returns the nearest of all vectors that were added."""
         squares, numbers, views = self._found
-        return Nearest(numbers, np.sqrt(squares / self._views.shape[1]), views)
+        return Nearest(np.sqrt(squares / self._views.shape[1]), numbers, views)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,16 +86,10 @@ def find_neighbors(
 ) -> list[Neighbors]:
     """Looks through a dataset once, for the `count` pictures nearest to each sample.
 
-    Args:
-        samples: `(n, side, side, channels)` uint8; compared with pictures of the same side.
-        info: the dataset.
-        count: from 1 to the number of its pictures.
-        mirrored: whether mirror images of the dataset's pictures count, too.
-        measures: what is compared, by its name in words.
-
-    Raises:
-        UserError: the dataset has too few pictures, none of this resolution or channels, or
-            is damaged.
+    Samples are `(n, side, side, channels)` uint8, compared with pictures of the same side and, if
+    `mirrored`, their mirror images; `measures` are what is compared, by its name in words. Raises
+    UserError if the dataset has too few pictures, none of this resolution or channels, or is
+    damaged.
     """
     if not 1 <= count <= info.num_images:
         raise UserError(
@@ -110,23 +103,24 @@ def find_neighbors(
         )
     # A picture's mirror image is as far from a sample as the picture from the sample's.
     views = [samples, samples[:, :, ::-1]] if mirrored else [samples]
-    searches = [
-        NearestSearch(np.stack([view(one) for one in views]), count) for view in measures.values()
-    ]
+    searches = {
+        measure: NearestSearch(np.stack([view(one) for one in views]), count)
+        for measure, view in measures.items()
+    }
     pictures: dict[int, np.ndarray] = {}  # the nearest until now, by their numbers
     first = 0
     with tqdm(total=info.num_images, desc="Comparing", unit=" pictures", disable=None) as bar:
         for batch in read_in_order(info, samples.shape[1]):
-            for view, search in zip(measures.values(), searches, strict=True):
-                search.add(view(batch))
-            numbers = {number for search in searches for number in search.result().numbers.flat}
+            for measure, search in searches.items():
+                search.add(measures[measure](batch))
+            numbers = {n for search in searches.values() for n in search.result().numbers.flat}
             for number in numbers - pictures.keys():
                 pictures[number] = batch[number - first].copy()  # a view would keep the batch
             pictures = {number: pictures[number] for number in numbers}
             first += len(batch)
             bar.update(len(batch))
     found = []
-    for measure, search in zip(measures, searches, strict=True):
+    for measure, search in searches.items():
         nearest = search.result()
         rows = [
             [pictures[n][:, ::-1] if view else pictures[n] for n, view in zip(*row, strict=True)]
@@ -142,8 +136,8 @@ def read_in_order(info: DatasetInfo, resolution: int) -> Iterator[np.ndarray]:
     Raises UserError if the dataset lacks the resolution, or is damaged.
     """
     size = max(1, min(_LARGEST_BATCH, _BATCH_PIXELS // resolution**2))
-    dataset = tf.data.TFRecordDataset(list(find_records(info, resolution).paths)).batch(size)
-    dataset = dataset.map(
+    records = tf.data.TFRecordDataset(list(find_records(info, resolution).paths))
+    dataset = records.batch(size).map(
         lambda batch: parse_images(batch, resolution, info.num_channels, info.encoding),
         num_parallel_calls=2,
     )
@@ -161,8 +155,8 @@ def make_sheet(
 ) -> np.ndarray:
     """Lays out each sample, a gap, and its neighbors, nearest first, by each measure.
 
-    There are `columns` samples in a row; each pixel is repeated `scale` times, each way. Returns
-    `(height, width, channels)` uint8; what stays empty is white.
+    There are `columns` samples in a row. Returns `(height, width, channels)` uint8, enlarged by
+    `scale`; what stays empty is white.
     """
     _, side, _, channels = samples.shape
     gap = np.full((side, max(2, side // 8), channels), 255, np.uint8)
@@ -181,8 +175,7 @@ def describe(seeds: Sequence[int], found: Sequence[Neighbors]) -> str:
     lines = []
     for one in found:
         lines.append(f"Nearest training pictures {one.measure}: number (distance), m: mirrored")
-        near = one.nearest
-        for seed, *row in zip(seeds, near.numbers, near.distances, near.views, strict=True):
-            cells = [f"{n}{'m' * v} ({d:.4g})" for n, d, v in zip(*row, strict=True)]
+        for seed, *row in zip(seeds, *one.nearest, strict=True):
+            cells = [f"{n}{'m' * v} ({d:.4g})" for d, n, v in zip(*row, strict=True)]
             lines.append(f"  seed {seed}: " + "  ".join(cells))
     return "\n".join(lines)

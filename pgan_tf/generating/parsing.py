@@ -10,12 +10,9 @@ from tfrecords.common.text import find_classes, list_names
 
 LARGEST_SEED = int(SEEDS.upper)
 _MOST_SEEDS = 100_000
-# Of a sheet and of a video's frame: what memory has room for, and readers of pictures take.
-_MOST_PIXELS = 2**28
-_MOST_FRAME_PIXELS = 2**25
-# Of a video: a side, which WebP's format ends at; all frames together, about a day of work.
-_MOST_FRAME_SIDE = 16_383
-_MOST_VIDEO_PIXELS = 2**40
+_MOST_PIXELS, _MOST_FRAME_PIXELS = 2**28, 2**25  # what memory and readers of pictures take
+_MOST_FRAME_SIDE = 16_383  # of WebP
+_MOST_VIDEO_PIXELS = 2**40  # of all frames together: about a day of work
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -52,10 +49,7 @@ def parse_grid(text: str) -> tuple[int, int]:
 
 
 def seeds_of_sheet(seeds: list[int], count: int) -> list[int]:
-    """Returns as many seeds as a sheet has pictures: those given, or from the only one on.
-
-    Raises UserError if there are too few.
-    """
+    """Returns `count` seeds: those given, or from the only one on. UserError if too few."""
     if len(seeds) >= count:
         return seeds[:count]
     if len(seeds) > 1 or seeds[0] + count - 1 > LARGEST_SEED:

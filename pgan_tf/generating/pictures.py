@@ -34,15 +34,12 @@ def draw_seeds(
 def write_pictures(
     sampler: Sampler, seeds: Sequence[int], classes: Sequence[int], folder: str, scale: int = 1
 ) -> None:
-    """Writes `seed-000007.png` and its like, each pixel repeated `scale` times, each way.
-
-    Raises UserError if the folder can't be made, or a file can't be written.
-    """
+    """Writes `seed-000007.png` and its like, enlarged by `scale`; UserError if that fails."""
     make_folder_of(posixpath.join(folder, ""))
     pictures = tqdm(draw_seeds(sampler, seeds, classes), "Drawing", len(seeds), disable=None)
     for seed, picture in zip(seeds, pictures, strict=True):
         path = posixpath.join(folder, f"seed-{seed:06d}.png")
-        write_picture(path, enlarge(picture, scale))
+        write_picture(path, picture.repeat(scale, axis=0).repeat(scale, axis=1))
 
 
 def write_grid(
@@ -68,11 +65,6 @@ def write_picture(path: str, picture: np.ndarray) -> None:
     data = encode_picture(picture, path)
     with writing(f"--output={path}"):
         write_file(path, data)
-
-
-def enlarge(picture: np.ndarray, scale: int) -> np.ndarray:
-    """Repeats each pixel of a `(height, width, channels)` picture, each way."""
-    return picture.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
 def check_folder_name(path: str) -> None:

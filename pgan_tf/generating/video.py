@@ -1,4 +1,7 @@
-"""Writes frames as .mp4 (H.264), .gif or .webp. No more than a few are in memory at a time."""
+"""Videos: frames as .mp4 (H.264), .gif or .webp, and the frames of a run's sheets of samples.
+
+No more than a few frames are in memory at a time.
+"""
 
 import contextlib
 import itertools
@@ -6,20 +9,27 @@ import os
 import posixpath
 import types
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from pgan_tf.generating.pictures import make_folder_of
+from pgan_tf.runs.log import describe_stage
+from pgan_tf.runs.sheets import Sheet, read_sheet
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import copy_file, temporary_folder
 from tfrecords.common.paths import writing
+from tfrecords.common.text import duration_in_words
 
 FORMATS = (".mp4", ".gif", ".webp")
 
 # GIF counts in hundredths of a second, and players take less than two of them for ten.
 _MOST_GIF_FPS = 50
+
+# Of a frame of a sheet of samples.
+_SHEET_WIDTH, _CAPTION_HEIGHT, _FONT_SIZE = 1024, 40, 22
 
 
 def check_format(path: str, fps: float) -> str:
@@ -38,8 +48,7 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
     """Draws a video, whole or not at all, to a local or remote file whose ending is its format.
 
     Frames are `(height, width, 1 or 3)` uint8, all of one size; for MP4 both even. GIF and WebP
-    play in a loop, and so does MP4 where a player is asked to. Raises UserError if there is no
-    such format, or the file can't be written.
+    loop. Raises UserError if there is no such format, or the file can't be written.
     """
     ending = check_format(path, fps)
     make_folder_of(path)
@@ -61,10 +70,9 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
 
 def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
     first = next(frames)
-    height, width = first.shape[:2]
     writer = _import_ffmpeg().write_frames(
         path,
-        (width, height),
+        first.shape[1::-1],
         fps=fps,
         codec="libx264",
         quality=None,
@@ -99,10 +107,7 @@ def _durations(num_frames: int, fps: float, parts: int) -> list[int]:
 
 
 class _Following:
-    """What Pillow's WebP writer asks of a picture of several frames, made as they are asked for.
-
-    A list of pictures would be in memory as a whole.
-    """
+    """A picture of several frames as Pillow's WebP writer reads one; a list would fill memory."""
 
     mode = "RGB"
 
@@ -125,3 +130,56 @@ def _import_ffmpeg() -> types.ModuleType:
             "--output: an .mp4 needs an encoder: pip install imageio-ffmpeg, or take .webp or .gif"
         ) from None
     return imageio_ffmpeg
+
+
+def training_size(sheets: list[Sheet], scale: int | None = None) -> tuple[int, int]:
+    """Returns the width and the height of `draw_training`'s frames, in pixels."""
+    width, height = _sheet_size(sheets, scale)
+    return width + width % 2, height + height % 2 + _CAPTION_HEIGHT
+
+
+def draw_training(
+    sheets: list[Sheet], metrics: list[dict[str, Any]], num_frames: int, scale: int | None = None
+) -> Iterator[np.ndarray]:
+    """Yields frames in which each sheet is seen equally long, under its stage, kimg and time.
+
+    All have the size of the last sheet, times `scale`, by default up to 1024 px; earlier ones are
+    brought to it by nearest neighbor. `metrics` are the ticks of `runs.log.read_metrics`; a
+    sheet without one shows its kimg alone. Frames are `(height, width, 3)` uint8, both even.
+    Raises UserError if a sheet can't be read.
+    """
+    rows = {row["images_shown"]: row for row in metrics if "seconds" in row}
+    size = _sheet_size(sheets, scale)
+    shown = [sheets[i * len(sheets) // num_frames] for i in range(num_frames)]
+    for sheet, same in itertools.groupby(shown):
+        text = caption(sheet, rows.get(sheet.images_shown))
+        frame = _draw(read_sheet(sheet.path)[1], text, size)
+        yield from (frame for _ in same)
+
+
+def caption(sheet: Sheet, row: dict[str, Any] | None) -> str:
+    """Returns what stands below a sheet: `16 to 32 px, alpha 0.25   20.0 kimg   5:17`."""
+    kimg = f"{sheet.images_shown / 1000:.1f} kimg"
+    if row is None:
+        return kimg
+    stage = describe_stage(row).replace("→", " to ")  # which Pillow's font does not have
+    return f"{stage}   {kimg}   {duration_in_words(row['seconds'])}"
+
+
+def _sheet_size(sheets: list[Sheet], scale: int | None) -> tuple[int, int]:
+    width, height = read_sheet(sheets[-1].path)[1].size
+    scale = scale or max(1, _SHEET_WIDTH // width)
+    return scale * width, scale * height
+
+
+def _draw(picture: Image.Image, text: str, size: tuple[int, int]) -> np.ndarray:
+    width, height = (length + length % 2 for length in size)
+    frame = Image.new("RGB", (width, height + _CAPTION_HEIGHT), "black")
+    frame.paste(picture.resize(size, Image.Resampling.NEAREST), (0, 0))
+    draw = ImageDraw.Draw(frame)
+    font = ImageFont.load_default(_FONT_SIZE)
+    longest = draw.textlength(text, font)
+    if longest > width - 16:  # small sheets
+        font = ImageFont.load_default(max(6, _FONT_SIZE * (width - 16) / longest))
+    draw.text((8, height + _CAPTION_HEIGHT // 2), text, "white", font, anchor="lm")
+    return np.asarray(frame)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.data.damage import BadRecords, readable_data_errors
+from pgan_tf.data.damage import BadRecords, check_bad_records, readable_data_errors
 from pgan_tf.data.dataset import make_dataset
 from pgan_tf.data.order import pictures_at
 from pgan_tf.metrics.inception import Inception
@@ -20,7 +20,6 @@ from pgan_tf.networks import sampling
 from pgan_tf.networks.growth import named_variables
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.trained import load_generator
-from pgan_tf.training.tolerance import Tolerance, check_records
 from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import DatasetInfo, read_labels
 
@@ -117,8 +116,8 @@ class RealPictures:
             with readable_data_errors():
                 images, _ = next(batches)
             yield sampling.to_uint8(images.numpy()[: self.num_images - start])
-        tolerance = Tolerance(max_bad_records=self.max_bad_records)
-        check_records(len(bad_records.met(first + self.num_images)), tolerance)
+        met = bad_records.met(first + self.num_images)
+        check_bad_records(len(met), self.max_bad_records)
 
     def labels(self, label_size: int) -> np.ndarray:
         """Returns `(num_images, label_size)` float32, so that fakes have the same classes."""

@@ -1,6 +1,4 @@
-"""What trains each network once: its loss and gradients, in one replica (paper, appendix A.1)."""
-
-from __future__ import annotations
+"""The loss and gradients of each network, in one replica (paper, appendix A.1)."""
 
 import keras
 import tensorflow as tf
@@ -8,7 +6,8 @@ import tensorflow as tf
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.networks.growth import named_variables
 from pgan_tf.networks.layers.fast import shared_kernels
-from pgan_tf.training import loss_scale, losses
+from pgan_tf.training import losses
+from pgan_tf.training.optimizer import LossScale, unscale
 from pgan_tf.training.state import TrainingState
 
 
@@ -33,19 +32,18 @@ def discriminator_gradients(
         config: the run.
         global_batch_size: examples over all replicas.
     """
-    penalty_scale = losses.penalty_scale(
-        config.loss, state.stage.resolution, config.network.resolution
-    )
+    resolutions = state.stage.resolution, config.network.resolution
+    penalty_scale = losses.penalty_scale(config.loss, *resolutions)
     scale = _value(state.discriminator_loss_scale)
     fakes = state.generator([latents, labels], training=True)
     with tf.GradientTape() as tape, shared_kernels(state.discriminator):
-        parts = losses.discriminator_loss(
+        per_example = losses.discriminator_loss(
             state.discriminator, reals, fakes, labels, mixing, config.loss, penalty_scale, scale
         )
         # Optimizers add gradients up over replicas: each takes its share of the global mean.
-        loss = tf.reduce_sum(parts.loss) / global_batch_size
+        loss = tf.reduce_sum(per_example.loss) / global_batch_size
     gradients = tape.gradient(loss, _values(state.discriminator), output_gradients=scale)
-    return parts, loss_scale.unscale(gradients, scale)
+    return per_example, unscale(gradients, scale)
 
 
 def generator_gradients(
@@ -67,23 +65,17 @@ def generator_gradients(
         loss = tf.reduce_sum(per_example) / global_batch_size
     scale = _value(state.generator_loss_scale)
     gradients = tape.gradient(loss, _values(state.generator), output_gradients=scale)
-    return per_example, loss_scale.unscale(gradients, scale)
+    return per_example, unscale(gradients, scale)
 
 
 def average_step(state: TrainingState, decay: float, strategy: tf.distribute.Strategy) -> None:
-    """Moves the average generator towards the generator by 1 - decay, before the G step.
-
-    In cross-replica context.
-    """
+    """Moves the average generator towards the generator by 1 - decay, in cross-replica context."""
 
     def move(average: tf.Variable, current: tf.Tensor) -> None:
         average.assign_add((current - average) * (1.0 - decay))
 
-    for average, current in zip(
-        named_variables(state.average_generator).values(),
-        named_variables(state.generator).values(),
-        strict=True,
-    ):
+    averages, currents = map(named_variables, (state.average_generator, state.generator))
+    for average, current in zip(averages.values(), currents.values(), strict=True):
         strategy.extended.update(average.value, move, args=(current.value,))
 
 
@@ -91,5 +83,5 @@ def _values(model: keras.Model) -> list[tf.Variable]:
     return [variable.value for variable in model.trainable_variables]
 
 
-def _value(scale: loss_scale.LossScale | None) -> tf.Tensor | None:
+def _value(scale: LossScale | None) -> tf.Tensor | None:
     return None if scale is None else tf.convert_to_tensor(scale.scale)

@@ -1,12 +1,11 @@
-"""What G and D minimize, with AC-GAN labels for each: per example, unreduced.
+"""Losses of G and D, each with AC-GAN labels: per example, unreduced.
 
 - `wgan_gp`: the paper's (appendix A.1), with drift; Gulrajani et al., 2017.
 - `lsgan`: least squares (appendix B; Mao et al., 2017): reals to 1, fakes to 0. The
   discriminator needs its noise: see `score_noise`.
 - `non_saturating`: Goodfellow et al., 2014, with the penalty R1 of Mescheder et al., 2018.
 
-The mean over a global batch is the training step's business: on several devices it divides by
-the global batch size, not by each one's share.
+The training step takes the mean, over the global batch whatever the number of devices.
 """
 
 from collections.abc import Callable
@@ -24,7 +23,7 @@ _NORM_EPSILON = 1e-12
 
 
 class DiscriminatorLoss(NamedTuple):
-    """The discriminator's loss and what is worth plotting of it, each `(batch,)` float32."""
+    """The discriminator's loss and what is worth plotting, each `(batch,)` float32."""
 
     loss: tf.Tensor
     real_scores: tf.Tensor
@@ -37,17 +36,15 @@ def generator_loss(
 ) -> tf.Tensor:
     """Returns the generator's loss for each fake, `(batch,)` float32, with the AC-GAN term.
 
-    Of a score s: -s, or (s - 1)² (`lsgan`), or log(1 + exp(-s)) (`non_saturating`). Fakes are
-    `(batch, height, width, channels)` float32 in [-1, 1]; labels, the classes asked for,
-    `(batch, label_size)` float32 one-hot.
+    Of a score s: -s, or (s - 1)² (`lsgan`), or log(1 + exp(-s)) (`non_saturating`). Arguments as
+    of `discriminator_loss`; labels are the classes asked for.
     """
     scores, label_logits = discriminator(fakes)
+    loss = -scores
     if config.name == "lsgan":
         loss = tf.square(scores - 1.0)
     elif config.name == "non_saturating":
         loss = tf.nn.softplus(-scores)
-    else:
-        loss = -scores
     return loss + config.label_weight * _label_penalty(labels, label_logits)
 
 
@@ -114,15 +111,15 @@ def gradient_norm(
     Gulrajani et al., 2017, equation 3. Shapes as in `discriminator_loss`; `(batch,)` float32.
 
     In float16 this gradient is multiplied by the scalar `loss_scale`, as the loss's own is, and
-    divided by it in float32 before the norm. On the loss's way back through that division the two
-    scales cancel, and the critic's weights see one scale, as everywhere.
+    divided by it in float32 before the norm. On the way back through that division the two scales
+    cancel, and the critic's weights see one scale, as everywhere.
     """
     mixed = reals + (fakes - reals) * mixing[:, None, None, None]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(mixed)
         scores, _ = discriminator(mixed)
-        # Each score depends on its own picture, and through the minibatch standard
-        # deviation a little on its group's: as published, the sum covers both.
+        # A score depends on its own picture and, through the minibatch standard deviation, a
+        # little on its group's: as published, the sum covers both.
         total = tf.reduce_sum(scores)
     gradient = tf.cast(tape.gradient(total, mixed, output_gradients=loss_scale), tf.float32)
     if loss_scale is not None:
@@ -134,8 +131,8 @@ def penalty_scale(config: LossConfig, stage_resolution: int, final_resolution: i
     """Returns what the gradient norm at a stage's resolution is multiplied by.
 
     The published implementation feeds its critic pictures enlarged to the final resolution: one
-    pixel of the stage is (final / stage)² of those, each with that share of its gradient, so that
-    the norm it compares with the target is stage / final of the stage's own. Differs from the
+    pixel of the stage is (final / stage)² of those, each with that share of its gradient, so the
+    norm it compares with the target is stage / final of the stage's own. Differs from the
     paper, which does not say; `penalty_pixels="stage"` takes the norm as it is.
     """
     return stage_resolution / final_resolution if config.penalty_pixels == "final" else 1.0

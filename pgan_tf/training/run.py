@@ -1,4 +1,4 @@
-"""What a run is, from its first image to its last: a value that does not change."""
+"""A run: what to train on which data, where, on which devices, and which faults it tolerates."""
 
 import dataclasses
 import functools
@@ -11,29 +11,29 @@ from pgan_tf.config.schedule import Position, Stage, make_stages
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.data.damage import BadRecords
 from pgan_tf.data.dataset import distribute
-from pgan_tf.devices.agreement import gather_pairs
+from pgan_tf.devices.coordination import gather_pairs
 from pgan_tf.devices.workers import ALONE, Workers
-from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import checkpoint_folder
-from pgan_tf.training.state import TrainingState
-from pgan_tf.training.tolerance import Tolerance
 from tfrecords.format.dataset_info import DatasetInfo
 
-# Gets a checkpoint's path, the images shown, who takes lines, and who knows when to break off.
+# Takes a checkpoint's path, the images shown, what prints a line, and what tells that the run was
+# asked to stop.
 AfterCheckpoint = Callable[[str, int, Callable[[str], None], Callable[[], bool]], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run: what to compute from which data, where, and on which devices."""
+    """A run, which does not change while it trains."""
 
     config: TrainingConfig  # see `devices.strategy.check_batch_sizes`
     info: DatasetInfo
     folder: str
     strategy: tf.distribute.Strategy
-    tolerance: Tolerance = Tolerance()
     workers: Workers = ALONE
-    # Called for the chief after each checkpoint of a tick, and for that which a run goes on from.
+    keep_checkpoints: int = 3  # of the newest, besides one per stage
+    max_bad_records: int = 0  # damaged ones that may be skipped
+    max_bad_steps: int = 100  # skipped iterations in a row before it rolls back, once
+    # Called by the chief after each checkpoint of a tick, and for the one that the run resumes.
     after_checkpoint: AfterCheckpoint = lambda *_: None
 
     @functools.cached_property
@@ -43,7 +43,7 @@ class Run:
 
     @property
     def total_images(self) -> int:
-        """Real images that it shows in all."""
+        """Real images to show in all."""
         return round(self.config.schedule.total_kimg * 1000)
 
     @property
@@ -55,11 +55,6 @@ class Run:
     def checkpoints(self) -> str:
         """The folder of its checkpoints."""
         return checkpoint_folder(self.folder)
-
-    def images_per_step(self, position: Position) -> int:
-        """Returns how many real images a call of the training step shows."""
-        repeats = self.config.minibatch_repeats * self.config.discriminator_repeats
-        return repeats * position.batch_size
 
     def batches(
         self, position: Position, images_shown: int, bad_records: BadRecords
@@ -78,27 +73,6 @@ class Run:
         )
         return iter(dataset)
 
-    def damaged_records(self, bad_records: BadRecords, images_shown: int) -> np.ndarray:
+    def all_bad_records(self, bad_records: BadRecords, images_shown: int) -> np.ndarray:
         """Returns those that any worker has met until then; see `BadRecords.met`."""
         return gather_pairs(self.strategy, self.workers, bad_records.met(images_shown))
-
-    def save(
-        self,
-        state: TrainingState,
-        images_shown: int,
-        bad_records: np.ndarray,
-        tick_metrics: np.ndarray | None = None,
-        tick_first_image: int | None = None,
-    ) -> str:
-        """Writes a checkpoint and returns its path; see `checkpoint.save`."""
-        return checkpoint.save(
-            self.checkpoints,
-            state.stage,
-            state.variables(),
-            images_shown,
-            self.config,
-            tick_metrics,
-            tick_first_image,
-            bad_records,
-            self.num_devices,
-        )

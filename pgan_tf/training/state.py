@@ -13,8 +13,7 @@ from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.growth import Carried, carry_weights, named_variables, optimizer_variables
 from pgan_tf.networks.layers.fast import speed_up
-from pgan_tf.training.adam import FusedAdam
-from pgan_tf.training.loss_scale import LossScale, build_loss_scale
+from pgan_tf.training.optimizer import FusedAdam, LossScale, build_loss_scale
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,25 +44,20 @@ class TrainingState:
     def optimizer_state(self) -> dict[str, keras.Variable]:
         """Returns the optimizers' variables by `optimizer/layer/variable/slot`."""
         return {
-            f"{model.name}_optimizer/{name}": variable
-            for model, optimizer in (
-                (self.generator, self.generator_optimizer),
-                (self.discriminator, self.discriminator_optimizer),
-            )
-            for name, variable in optimizer_variables(optimizer, model).items()
+            f"{network}_optimizer/{name}": variable
+            for network in ("generator", "discriminator")
+            for name, variable in optimizer_variables(
+                getattr(self, f"{network}_optimizer"), getattr(self, network)
+            ).items()
         }
 
     def loss_scales(self) -> dict[str, tf.Variable]:
         """Returns float16's loss scales by `loss_scale/network/variable`."""
-        scales = {
-            self.generator.name: self.generator_loss_scale,
-            self.discriminator.name: self.discriminator_loss_scale,
-        }
         return {
-            f"loss_scale/{name}/{variable}": getattr(scale, variable)
-            for name, scale in scales.items()
-            if scale is not None
-            for variable in ("scale", "good_steps")
+            f"loss_scale/{network}/{name}": getattr(scale, name)
+            for network in ("generator", "discriminator")
+            if (scale := getattr(self, f"{network}_loss_scale"))
+            for name in ("scale", "good_steps")
         }
 
 
@@ -76,25 +70,18 @@ def build_state(
     computed in faster ways; the numbers are the same.
     """
     with strategy.scope():
-        generator, average_generator, discriminator = (
+        generator, average_generator, discriminator = models = [
             build(stage, config.network, seed=config.seed, precision=config.precision)
             for build in (build_generator, build_generator, build_discriminator)
-        )
+        ]
         average_generator.name = "average_generator"
         if fast:
-            for model in (generator, average_generator, discriminator):
+            for model in models:
                 speed_up(model, winograd=not has_gpu())
+        adams = [_build_adam(model, config, fast) for model in (generator, discriminator)]
         scaled = config.precision == "mixed_float16"
-        return TrainingState(
-            stage,
-            generator,
-            discriminator,
-            average_generator,
-            _build_adam(generator, config, fast),
-            _build_adam(discriminator, config, fast),
-            build_loss_scale() if scaled else None,
-            build_loss_scale() if scaled else None,
-        )
+        scales = [build_loss_scale() if scaled else None for _ in adams]
+        return TrainingState(stage, generator, discriminator, average_generator, *adams, *scales)
 
 
 def grow_state(
@@ -118,13 +105,11 @@ def grow_state(
 
 
 def _build_adam(model: keras.Model, config: TrainingConfig, fast: bool) -> keras.optimizers.Adam:
-    adam = FusedAdam if fast else keras.optimizers.Adam
-    optimizer = adam(
+    optimizer = (FusedAdam if fast else keras.optimizers.Adam)(
         learning_rate=0.0,  # The training step sets it.
         beta_1=config.adam_beta_1,
         beta_2=config.adam_beta_2,
         epsilon=config.adam_epsilon,
     )
-    # Variables must exist before the step is compiled.
-    optimizer.build(model.trainable_variables)
+    optimizer.build(model.trainable_variables)  # before the step is compiled
     return optimizer

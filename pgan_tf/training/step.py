@@ -4,8 +4,7 @@ One way through the code for one device and for many: `strategy.run` over replic
 slice of the global batch.
 """
 
-from __future__ import annotations
-
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -17,9 +16,9 @@ from pgan_tf.data.reals import fade_reals
 from pgan_tf.networks.growth import set_alpha
 from pgan_tf.networks.layers.score_noise import follow_scores, set_noise_seed
 from pgan_tf.runs.log import METRICS
-from pgan_tf.training import loss_scale
 from pgan_tf.training.gradients import average_step, discriminator_gradients, generator_gradients
 from pgan_tf.training.losses import DiscriminatorLoss
+from pgan_tf.training.optimizer import LossScale, update_loss_scale
 from pgan_tf.training.state import TrainingState
 
 TrainStep = Callable[..., tf.Tensor]
@@ -53,31 +52,27 @@ def make_train_step(
         and no NaN, one that was skipped since the loss scale was too high, and that is now
         halved. One alpha holds for the whole call.
     """
-    return tf.function(_Step(state, config, strategy, global_batch_size).train)
+    # Random numbers stay outside: XLA turns the same bits into slightly different ones.
+    compile_with_xla = tf.function(jit_compile=True) if config.jit_compile else lambda f: f
+    compiled = (
+        compile_with_xla(
+            functools.partial(one, state, config=config, global_batch_size=global_batch_size)
+        )
+        for one in (discriminator_gradients, generator_gradients)
+    )
+    return tf.function(_Step(state, config, strategy, global_batch_size, *compiled).train)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Step:
     """The step of a stage."""
 
-    def __init__(
-        self,
-        state: TrainingState,
-        config: TrainingConfig,
-        strategy: tf.distribute.Strategy,
-        global_batch_size: int,
-    ) -> None:
-        self._state, self._config, self._strategy = state, config, strategy
-        self._global_batch_size = global_batch_size
-        # Random numbers stay outside: XLA turns the same bits into slightly different ones.
-        compile_with_xla = tf.function(jit_compile=True) if config.jit_compile else lambda f: f
-        self._discriminator_gradients, self._generator_gradients = (
-            compile_with_xla(
-                functools.partial(
-                    gradients, state, config=config, global_batch_size=global_batch_size
-                )
-            )
-            for gradients in (discriminator_gradients, generator_gradients)
-        )
+    state: TrainingState
+    config: TrainingConfig
+    strategy: tf.distribute.Strategy
+    global_batch_size: int
+    discriminator_gradients: Callable[..., tuple[DiscriminatorLoss, list[tf.Tensor]]]
+    generator_gradients: Callable[..., tuple[tf.Tensor, list[tf.Tensor]]]
 
     def train(
         self,
@@ -88,7 +83,7 @@ class _Step:
         discriminator_learning_rate: tf.Tensor,
     ) -> tf.Tensor:
         """Trains `minibatch_repeats` iterations; see `make_train_step`."""
-        state, repeats = self._state, self._config.minibatch_repeats
+        state, repeats = self.state, self.config.minibatch_repeats
         for model in (state.generator, state.discriminator, state.average_generator):
             set_alpha(model, alpha)
         state.generator_optimizer.learning_rate.assign(generator_learning_rate)
@@ -96,37 +91,33 @@ class _Step:
 
         rows = tf.TensorArray(tf.float32, repeats, element_shape=(len(METRICS),))
         for repeat in tf.range(repeats):
-            row, images_shown = self._iterate(batches, images_shown, alpha)
-            rows = rows.write(repeat, row)
+            rows = rows.write(repeat, self._iterate(batches, images_shown, alpha))
+            images_shown += self.config.discriminator_repeats * self.global_batch_size
         return rows.stack()
 
-    def _iterate(
-        self, batches: Iterator, images_shown: tf.Tensor, alpha: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Trains D `discriminator_repeats` times and G once; returns METRICS and images shown."""
-        state, config = self._state, self._config
+    def _iterate(self, batches: Iterator, images_shown: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
+        """Trains D `discriminator_repeats` times and G once; returns METRICS."""
+        state, config = self.state, self.config
         sums = tf.zeros((len(DiscriminatorLoss._fields),))
         for left in reversed(range(config.discriminator_repeats)):
             reals, labels = next(batches)
             noise_seed, _ = _seeds(config.seed, 2, images_shown)
             set_noise_seed(state.discriminator, noise_seed)
-            update = self._over_replicas(
-                self._discriminator_update, reals, labels, alpha, images_shown
-            )
-            images_shown += self._global_batch_size
+            shown = (reals, labels, alpha, images_shown)
+            update = self._over_replicas(self._discriminator_update, *shown)
+            images_shown += self.global_batch_size
+            # The labels asked for are the last reals': the data's own distribution.
             if config.simultaneous_updates and not left:
                 generator = self._over_replicas(self._generator_update, labels, images_shown)
             finite, means = _judge(update.means, state.discriminator_loss_scale)
             if finite:
-                self._strategy.run(state.discriminator_optimizer.apply, (update.gradients,))
-                follow_scores(
-                    state.discriminator, DiscriminatorLoss(*tf.unstack(means)).fake_scores
-                )
-                average_step(state, config.average_decay, self._strategy)
+                self.strategy.run(state.discriminator_optimizer.apply, (update.gradients,))
+                fake_score = DiscriminatorLoss(*tf.unstack(means)).fake_scores
+                follow_scores(state.discriminator, fake_score)
+                average_step(state, config.average_decay, self.strategy)
             sums += means
-            # The labels asked for are the last reals': the data's own distribution.
-            if not (config.simultaneous_updates or left):
-                generator = self._over_replicas(self._generator_update, labels, images_shown)
+        if not config.simultaneous_updates:
+            generator = self._over_replicas(self._generator_update, labels, images_shown)
         _, means = _judge(generator.means, state.generator_loss_scale)
         (generator_loss,) = tf.unstack(means)
         mean = DiscriminatorLoss(*tf.unstack(sums / config.discriminator_repeats))
@@ -134,50 +125,59 @@ class _Step:
             [mean.loss, generator_loss, mean.real_scores, mean.fake_scores, mean.gradient_norm]
         )
         if tf.reduce_all(tf.math.is_finite(row)):
-            self._strategy.run(state.generator_optimizer.apply, (generator.gradients,))
-        return row, images_shown
+            self.strategy.run(state.generator_optimizer.apply, (generator.gradients,))
+        return row
 
     def _over_replicas(self, compute: Callable[..., _Update], *arguments: tf.Tensor) -> _Update:
-        means, gradients = self._strategy.run(compute, arguments)
-        return _Update(self._strategy.reduce("SUM", means, axis=None), gradients)
+        update = self.strategy.run(compute, arguments)
+        return update._replace(means=self.strategy.reduce("SUM", update.means, axis=None))
 
     # In a replica, with its part of the global batch
 
     def _discriminator_update(
         self, reals: tf.Tensor, labels: tf.Tensor, alpha: tf.Tensor, images_shown: tf.Tensor
     ) -> _Update:
-        latents_seed, mixing_seed = _seeds(self._config.seed, 0, images_shown)
-        if self._state.stage.fades_in:
+        latents_seed, mixing_seed = _seeds(self.config.seed, 0, images_shown)
+        if self.state.stage.fades_in:
             reals = fade_reals(reals, alpha)
-        mixing = tf.random.stateless_uniform((self._global_batch_size,), mixing_seed)
-        loss, gradients = self._discriminator_gradients(
+        mixing = tf.random.stateless_uniform((self.global_batch_size,), mixing_seed)
+        loss, gradients = self.discriminator_gradients(
             reals, labels, self._draw_latents(latents_seed), self._own_part(mixing)
         )
-        return _Update(_share(loss, self._global_batch_size, gradients), gradients)
+        return self._share(loss, gradients)
 
     def _generator_update(self, labels: tf.Tensor, images_shown: tf.Tensor) -> _Update:
-        latents_seed, _ = _seeds(self._config.seed, 1, images_shown)
-        loss, gradients = self._generator_gradients(labels, self._draw_latents(latents_seed))
-        return _Update(_share([loss], self._global_batch_size, gradients), gradients)
+        latents_seed, _ = _seeds(self.config.seed, 1, images_shown)
+        loss, gradients = self.generator_gradients(labels, self._draw_latents(latents_seed))
+        return self._share([loss], gradients)
 
     def _draw_latents(self, seed: tf.Tensor) -> tf.Tensor:
-        shape = (self._global_batch_size, self._config.network.latent_size)
+        shape = (self.global_batch_size, self.config.network.latent_size)
         return self._own_part(tf.random.stateless_normal(shape, seed))
 
     def _own_part(self, batch: tf.Tensor) -> tf.Tensor:
         """A replica's part of random numbers drawn for all, as of `dataset.make_dataset`."""
-        replicas = self._strategy.num_replicas_in_sync
+        replicas = self.strategy.num_replicas_in_sync
         part = batch[tf.distribute.get_replica_context().replica_id_in_sync_group :: replicas]
-        return tf.ensure_shape(part, (self._global_batch_size // replicas, *batch.shape[1:]))
+        return tf.ensure_shape(part, (self.global_batch_size // replicas, *batch.shape[1:]))
+
+    def _share(self, per_example: Sequence[tf.Tensor], gradients: list[tf.Tensor]) -> _Update:
+        """A replica's share of the global batch's means; they add up over replicas.
+
+        Gradients that are not finite make it NaN, so that every replica comes to know.
+        """
+        sums = tf.stack([tf.reduce_sum(values) for values in per_example])
+        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(one)) for one in gradients])
+        return _Update(tf.where(finite, sums / self.global_batch_size, float("nan")), gradients)
 
 
-def _judge(means: tf.Tensor, scale: loss_scale.LossScale | None) -> tuple[tf.Tensor, tf.Tensor]:
+def _judge(means: tf.Tensor, scale: LossScale | None) -> tuple[tf.Tensor, tf.Tensor]:
     """Whether all is finite, and what to report; sets the loss scale, where there is one."""
     finite = tf.reduce_all(tf.math.is_finite(means))
     why = float("nan")
     if scale is not None:
         why = tf.where(scale.scale > 1.0, float("inf"), float("nan"))
-        loss_scale.update(scale, finite)
+        update_loss_scale(scale, finite)
     return finite, tf.where(finite, means, why)
 
 
@@ -186,15 +186,3 @@ def _seeds(seed: int, purpose: int, images_shown: tf.Tensor) -> tf.Tensor:
     return tf.unstack(
         tf.random.split(tf.random.fold_in(tf.constant([seed, purpose], tf.int64), images_shown), 2)
     )
-
-
-def _share(
-    per_example: Sequence[tf.Tensor], global_batch_size: int, gradients: list[tf.Tensor]
-) -> tf.Tensor:
-    """A replica's share of the global batch's means; they add up over replicas.
-
-    Gradients that are not finite make it NaN, so that every replica comes to know.
-    """
-    share = tf.stack([tf.reduce_sum(values) for values in per_example]) / global_batch_size
-    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(one)) for one in gradients])
-    return tf.where(finite, share, float("nan"))

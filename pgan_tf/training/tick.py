@@ -1,13 +1,17 @@
-"""What happens between two lines of metrics.jsonl."""
+"""The metrics of a tick: what happens between two lines of metrics.jsonl."""
 
 import time
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
 
 from pgan_tf.config.schedule import Position
 from pgan_tf.runs.log import METRICS
+
+
+class DivergedError(Exception):
+    """Too many iterations in a row were skipped."""
 
 
 class Tick:
@@ -17,23 +21,23 @@ class Tick:
         self,
         first_image: int,
         seconds_before: float,
-        metrics: np.ndarray | None = None,
+        earlier: np.ndarray | None = None,
         skipped_before: int = 0,
     ) -> None:
-        """Begins a tick, or goes on with one.
+        """Starts a tick, or resumes one.
 
         Args:
-            first_image: images shown when it began.
+            first_image: images shown when it started.
             seconds_before: of training, over all parts of the run.
-            metrics: those of an earlier part of the run, as `metrics` returns them.
+            earlier: `metrics` of an earlier part of the run.
             skipped_before: how many iterations were skipped last before it.
         """
         self.first_image = first_image
-        self._earlier = np.zeros((0, len(METRICS)), np.float32) if metrics is None else metrics
-        self._steps: list[tf.Tensor] = []
+        none = np.zeros((0, len(METRICS)), np.float32)
+        self._metrics: list[Any] = [none if earlier is None else earlier]
         self._seconds_before, self._skipped_before = seconds_before, skipped_before
         self._images_timed = 0
-        self._begin = self._timed_since = time.monotonic()
+        self._start = self._timed_since = time.monotonic()
 
     def add(self, metrics: tf.Tensor, images: int, compiled: bool = False) -> None:
         """Takes what a call of the step returns, and how many real images it has shown.
@@ -41,7 +45,7 @@ class Tick:
         Where it compiled first, speed is measured from its end, as `progress` does; growing, which
         goes before, does not count either.
         """
-        self._steps.append(metrics)
+        self._metrics.append(metrics)
         if compiled:
             metrics.numpy()  # waits for the device
             self._timed_since, self._images_timed = time.monotonic(), 0
@@ -50,53 +54,51 @@ class Tick:
 
     def metrics(self) -> np.ndarray:
         """Returns `(iterations, len(METRICS))` float32; waits for the device."""
-        return np.concatenate([self._earlier, *(step.numpy() for step in self._steps)])
+        return np.concatenate(self._metrics)
 
-    def most_skipped_in_a_row(self) -> int:
-        """Returns the length of the longest row of skipped iterations."""
-        return max(self._rows_of_skipped())
+    def skipped_in_a_row(self) -> list[int]:
+        """Returns how many iterations in a row had been skipped: before the tick, and after each.
 
-    def skipped_at_end(self) -> int:
-        """Returns how many iterations were skipped last, 0 if the last one was good."""
-        return self._rows_of_skipped()[-1]
-
-    def _rows_of_skipped(self) -> list[int]:
-        rows = [self._skipped_before]
+        One whose loss scale was just too high says nothing about the run, and is not counted.
+        """
+        counts = [self._skipped_before]
         for iteration in self.metrics():
             if np.isnan(iteration).any():
-                rows.append(rows[-1] + 1)
+                counts.append(counts[-1] + 1)
             elif np.isfinite(iteration).all():
-                rows.append(0)
-            # One whose loss scale was just too high says nothing about the run.
-        return rows
+                counts.append(0)
+        return counts
 
-    def overflowed_iterations(self) -> int:
-        """Returns how many iterations were skipped just because the loss scale was too high."""
-        metrics = self.metrics()
-        return int(np.sum(np.isinf(metrics).any(axis=1) & ~np.isnan(metrics).any(axis=1)))
+    def check_divergence(self, max_bad_steps: int, images_shown: int) -> None:
+        """Raises DivergedError if more iterations in a row were skipped."""
+        if (in_a_row := max(self.skipped_in_a_row())) > max_bad_steps:
+            raise DivergedError(
+                f"training has diverged: {in_a_row} iterations in a row, up to {images_shown} "
+                f"images, had numbers that are not finite"
+            )
 
-    def describe_loss_scales(self, scales: dict[str, tf.Variable]) -> dict[str, float | int]:
-        """Returns what metrics.jsonl tells of `TrainingState.loss_scales`; nothing without."""
-        if not scales:
-            return {}
-        described = {
-            f"{name}_loss_scale": float(scales[f"loss_scale/{name}/scale"].numpy())
-            for name in ("generator", "discriminator")
-        }
-        return described | {"overflowed_iterations": self.overflowed_iterations()}
+    def next(self, images_shown: int) -> Self:
+        """Returns the tick that follows."""
+        skipped = self.skipped_in_a_row()[-1]
+        return type(self)(images_shown, self._seconds(), skipped_before=skipped)
 
-    def seconds(self) -> float:
-        """Returns seconds of training until now, over all parts of the run."""
-        return self._seconds_before + time.monotonic() - self._begin
+    def _seconds(self) -> float:
+        return self._seconds_before + time.monotonic() - self._start
 
-    def summary(self, position: Position, images_shown: int) -> dict[str, Any]:
-        """Returns what is worth a line in metrics.jsonl."""
+    def summary(
+        self,
+        position: Position,
+        images_shown: int,
+        bad_records: int,
+        loss_scales: dict[str, tf.Variable],
+    ) -> dict[str, Any]:
+        """Returns a line of metrics.jsonl; `loss_scales` as of `TrainingState.loss_scales`."""
         rows = self.metrics().astype(np.float64)
-        good = np.isfinite(rows).all(axis=1)
-        # Where all were skipped there is no mean to tell: JSON's null.
+        good, skipped = np.isfinite(rows).all(axis=1), np.isnan(rows).any(axis=1)
+        # Where all were skipped there is no mean: JSON's null.
         means = rows[good].mean(axis=0).tolist() if good.any() else [None] * len(METRICS)
-        seconds, timed = self.seconds(), time.monotonic() - self._timed_since
-        return {
+        seconds, timed = self._seconds(), time.monotonic() - self._timed_since
+        summary = {
             "images_shown": images_shown,
             "kimg": images_shown / 1000,
             "stage": position.stage.index,
@@ -107,8 +109,17 @@ class Tick:
             "generator_learning_rate": position.generator_learning_rate,
             "discriminator_learning_rate": position.discriminator_learning_rate,
             **dict(zip(METRICS, means, strict=True)),
-            "skipped_iterations": int(np.sum(np.isnan(rows).any(axis=1))),
-            # Only a call that compiled may be there, which can't tell the speed.
+            "skipped_iterations": int(skipped.sum()),
+            # Null after a single call, which compiled: it can't tell the speed.
             "images_per_second": self._images_timed / timed if self._images_timed else None,
             "seconds": seconds,
+            "bad_records": bad_records,
         }
+        if loss_scales:
+            for name in ("generator", "discriminator"):
+                scale = loss_scales[f"loss_scale/{name}/scale"]
+                summary[f"{name}_loss_scale"] = float(scale.numpy())
+            # Skipped just because the loss scale was too high.
+            overflowed = ~good & ~skipped
+            summary["overflowed_iterations"] = int(overflowed.sum())
+        return summary

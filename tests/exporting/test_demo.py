@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pgan_tf.exporting.page_files import PAGE
+from pgan_tf.exporting.gallery import PAGE
 from pgan_tf.exporting.tfjs import write_tfjs
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.generating.interpolation import slerp

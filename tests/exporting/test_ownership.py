@@ -9,7 +9,7 @@ import unicodedata
 
 import pytest
 
-from pgan_tf.exporting import gallery, page_files
+from pgan_tf.exporting import gallery
 from pgan_tf.exporting.manifest import MANIFEST, free_version, is_version, read_manifest
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.tfjs import write_tfjs
@@ -175,14 +175,14 @@ def test_a_page_of_before_there_were_manifests_goes_on(web, monkeypatch):
         name: hashlib.sha256((web / name).read_bytes()).hexdigest()
         for name in ("index.html", "assets/index-old.js")
     }
-    monkeypatch.setattr(page_files, "_BEFORE_MANIFESTS", before)
+    monkeypatch.setattr(gallery, "_BEFORE_MANIFESTS", before)
     result = export(web, of_run("runs/one", 2))
     # Nobody knows whether it was changed.
     assert result.kept == (f"{web}/models/one/1/model_card.md",)
     assert json.loads((web / "models.json").read_text()) == [
         {"name": "one", "path": "models/one/2"}
     ]
-    assert (web / "index.html").read_bytes() == (page_files.PAGE / "index.html").read_bytes()
+    assert (web / "index.html").read_bytes() == (gallery.PAGE / "index.html").read_bytes()
     assert not (web / "assets/index-old.js").exists()
     (web / MANIFEST).unlink()
     (web / "index.html").write_text("the page of before, but changed")
@@ -199,22 +199,21 @@ def test_an_export_that_was_broken_off_is_made_good_by_the_next(at, web, monkeyp
     (web / MANIFEST).write_text(json.dumps(manifest))
     written = []
 
-    def killed(path, contents, write=page_files.write_file):
+    def killed(path, contents, write=gallery.write_file):
         if len(written) == at:
             raise KeyboardInterrupt
         written.append(path)
         write(path, contents)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(page_files, "write_file", killed)
         patch.setattr(gallery, "write_file", killed)
-        patch.setattr("pgan_tf.exporting.tfjs.write_list", lambda *_: killed("", b"", print))
+        patch.setattr("pgan_tf.exporting.gallery.write_list", lambda *_: killed("", b"", print))
         export(web, of_run("runs/one", 2))
     assert len(written) == at
     export(web, of_run("runs/one", 3))
     (listed,) = json.loads((web / "models.json").read_text())
     assert [path.name for path in (web / "models/one").iterdir()] == [listed["path"][-1]]
-    assert (web / "index.html").read_bytes() == (page_files.PAGE / "index.html").read_bytes()
+    assert (web / "index.html").read_bytes() == (gallery.PAGE / "index.html").read_bytes()
 
 
 # Two at once, and what was left over

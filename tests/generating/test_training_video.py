@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pgan_tf.generating.training_video import caption, draw_training
+from pgan_tf.generating.video import caption, draw_training
 from pgan_tf.runs.log import read_metrics
 from pgan_tf.runs.sheets import list_sheets
 from tfrecords.common.errors import UserError

@@ -1,62 +1,108 @@
-"""Runs a command file many times in one process, since TensorFlow takes seconds to load.
+"""Calls commands many times in one process, since TensorFlow takes seconds to load.
 
-    python command_calls.py generate.py < calls.json > results.json
-
-A call is a list of arguments; a result is [exit status, stdout, stderr].
+`call` does it in this process, for train.py and evaluate.py; their flags have the names of other
+commands', which `run_calls` calls in one process of their own.
 """
 
 import contextlib
 import importlib
 import io
 import json
+import os
+import pathlib
 import subprocess
 import sys
+import unittest.mock
 
 from tests.helpers.places import ROOT
 
+SMALL = (
+    *(
+        "--resolution=8",
+        "--fmap_base=16",
+        "--fmap_max=4",
+        "--batch_size=4",
+        "--minibatch_repeats=1",
+    ),
+    *("--stabilize_kimg=0.008", "--fade_in_kimg=0.008", "--total_kimg=0.024"),
+    "--minibatch_repeats=1",
+)
 
-def run_calls(command, calls, cwd, timeout=120):
-    """Returns a list of (exit status, stdout, stderr), one for each call."""
-    result = subprocess.run(
-        [sys.executable, __file__, command],
-        input=json.dumps([list(map(str, call)) for call in calls]),
+
+def call(command, *arguments, cwd, eagerly=False):
+    """Returns the exit status, stdout and stderr of a command's call.
+
+    `eagerly` saves tracing the step, which takes longer than a few iterations.
+    """
+    import tensorflow as tf
+    from absl import flags
+    from absl.testing import flagsaver
+
+    from tfrecords.common.command_line import run
+
+    module = importlib.import_module(f"pgan_tf.commands.{pathlib.Path(command).stem}")
+    completes = ("with_default_preset", "with_flags_of_run")
+    complete = next((vars(module)[name] for name in completes if name in vars(module)), list)
+    out, err = io.StringIO(), io.StringIO()
+    argv = [str(ROOT / command), *map(str, arguments)]
+    with (
+        flagsaver.flagsaver(),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        contextlib.chdir(cwd),
+        unittest.mock.patch.object(sys, "argv", argv),
+    ):
+        for name in flags.FLAGS:
+            flags.FLAGS[name].unparse()
+        tf.config.run_functions_eagerly(eagerly)
+        try:
+            run(module.main, complete=complete)
+        except SystemExit as end:
+            status = end.code or 0
+        finally:
+            tf.config.run_functions_eagerly(False)
+    return status, out.getvalue(), err.getvalue()
+
+
+def run(command, *arguments, cwd, timeout=300):
+    """Runs a command as a person does."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / command), *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=timeout,
         cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+
+
+def run_calls(command, calls, cwd, timeout=280):
+    """Returns a list of (exit status, stdout, stderr), one for each call."""
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.helpers.command_calls", command, str(cwd)],
+        input=json.dumps([list(map(str, one)) for one in calls]),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=ROOT,
         check=False,
     )
     assert result.returncode == 0, result.stderr
     return [tuple(one) for one in json.loads(result.stdout)]
 
 
-def _main():
-    sys.path.insert(0, str(ROOT))
-    path = ROOT / sys.argv[1]
-    module = importlib.import_module(f"pgan_tf.commands.{path.stem}")
-    from absl import flags
-    from absl.testing import flagsaver
-
-    from tfrecords.common.command_line import run
-
-    results = []
-    for arguments in json.load(sys.stdin):
-        out, err = io.StringIO(), io.StringIO()
-        sys.argv = [str(path), *arguments]
-        with (
-            flagsaver.flagsaver(),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-        ):
-            for flag in flags.FLAGS.get_flags_for_module(module):
-                flag.present = 0
-            try:
-                run(module.main)
-            except SystemExit as end:
-                status = end.code or 0
-        results.append((status, out.getvalue(), err.getvalue()))
-    json.dump(results, sys.stdout)
+def assert_mistake(result, *words):
+    """Asserts that a call ended with status 2 and one line that has the words."""
+    status, _, err = result
+    assert status == 2, err
+    assert err.count("\n") == 1, err
+    for word in words:
+        assert word in err, err
 
 
 if __name__ == "__main__":
-    _main()
+    import tfrecords.common.tensorflow_setup  # noqa: F401
+
+    calls = json.load(sys.stdin)
+    json.dump([call(sys.argv[1], *one, cwd=sys.argv[2]) for one in calls], sys.stdout)

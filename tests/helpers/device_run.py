@@ -1,14 +1,16 @@
-"""Trains a few steps on this many logical CPUs, in a process of its own, and writes all weights.
+"""Trains a few steps on these numbers of logical CPUs, and writes all weights.
 
-    python -m tests.helpers.device_run DATA DEVICES OUT.npz
+    python -m tests.helpers.device_run DATA OUT DEVICES...
 
-With one device it does so twice, without a MirroredStrategy and with one. Names in the file are
-`STRATEGY/OPTIMIZER/…`, and `start/…` for what SGD begins with.
+Each number has a process of its own: TensorFlow numbers the collective operations of a
+MirroredStrategy from the start again. Names in the files OUT/DEVICES.npz are `OPTIMIZER/…`, and
+`start/…` for what SGD starts with.
 """
 
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import dataclasses
+import os
 import sys
 
 import keras
@@ -73,20 +75,26 @@ def read(state):
     return {name: variable.numpy() for name, variable in state.weights().items()}
 
 
-def main(data, devices, out):
+def run(data, out, devices):
     cpu = tf.config.list_physical_devices("CPU")[0]
     one = tf.config.LogicalDeviceConfiguration()
-    tf.config.set_logical_device_configuration(cpu, [one] * int(devices))
+    tf.config.set_logical_device_configuration(cpu, [one] * devices)
     info = read_dataset_info(data)
-    arrays = {}
-    for name in ("one_device", "mirrored")[int(devices) > 1 :]:
-        strategy = make_strategy(name)
-        for optimizer, steps in (("sgd", SGD_STEPS), ("adam", ADAM_STEPS)):
-            start, weights = train(strategy, info, optimizer, steps)
-            if optimizer == "sgd":
-                arrays |= {f"start/{key}": value for key, value in start.items()}
-            arrays |= {f"{name}/{optimizer}/{key}": value for key, value in weights.items()}
-    np.savez(out, **arrays)
+    strategy = make_strategy("mirrored" if devices > 1 else "one_device")
+    start, sgd = train(strategy, info, "sgd", SGD_STEPS)
+    _, adam = train(strategy, info, "adam", ADAM_STEPS)
+    weights = {"start": start, "sgd": sgd, "adam": adam}
+    arrays = {f"{key}/{name}": one for key, of in weights.items() for name, one in of.items()}
+    np.savez(f"{out}/{devices}.npz", **arrays)
+
+
+def main(data, out, *numbers):
+    for devices in numbers:
+        if not os.fork():
+            run(data, out, int(devices))
+            sys.exit()
+        if os.wait()[1]:
+            sys.exit(1)
 
 
 if __name__ == "__main__":

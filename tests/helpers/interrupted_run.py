@@ -1,13 +1,14 @@
-"""A small deterministic run, in a process of its own, that kills itself where it is told to.
+"""A small deterministic run that kills itself where it is told to, and is started again.
 
-    python -m tests.helpers.interrupted_run DATA RUN_DIR [WHERE AT [INIT_FROM]]
+    python -m tests.helpers.interrupted_run DATA RUN_DIR INIT_FROM eager|compiled WHERE:AT...
 
+Each WHERE:AT is a process, one after another in the same folder, which prints its exit status.
 WHERE is `step` (after the first step that ends at or after AT images), `write` (in the middle
 of writing the AT-th checkpoint of the process), `rename` (before it gets its name), `log`
 (after the AT-th line of metrics.jsonl, before its checkpoint), `score` (after the AT-th
 evaluation, before its score is written), `best` (before the AT-th best checkpoint gets its
-name) or `sigterm` (as `step`, but asking to stop); `never` is as none. INIT_FROM
-is another run's folder, to begin with its weights.
+name), `sigterm` (as `step`, but asking to stop) or `never`. INIT_FROM is another run's folder, to
+start with its weights, or empty.
 """
 
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
@@ -28,12 +29,13 @@ from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import open_run
 from pgan_tf.runs.log import RunLog
 from pgan_tf.training import loop as training_loop
-from pgan_tf.training.given_weights import weights_to_begin_with
+from pgan_tf.training.pretrained import read_init_from
 from pgan_tf.training.run import Run
 from pgan_tf.training.tick import Tick
+from tfrecords.common.errors import StoppedError
 from tfrecords.format.dataset_info import read_dataset_info
 
-STAGE_IMAGES = 96
+STAGE_IMAGES = 64
 CONFIG = TrainingConfig(
     dataset="shapes",
     network=NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=8, label_size=6),
@@ -113,18 +115,31 @@ def cut(where, at):
         RunLog.write_metrics = cut_after(RunLog.write_metrics, at)
 
 
-def main(data, run_dir, where="never", at=0, init_from=None):
+def train(data, run_dir, init_from, compiled):
     tf.config.experimental.enable_op_determinism()
-    if where != "never":
-        cut(where, int(at))
+    tf.config.run_functions_eagerly(not compiled)
     open_run(run_dir, CONFIG, "")
     info = read_dataset_info(data)
-    weights = weights_to_begin_with(init_from, run_dir)
     reals = RealPictures(info, 8, num_images=36, seed=0)
     metrics = make_metrics(("modes",), reals)
     scorer = Scorer(metrics, reals, run_dir, CONFIG.schedule, every=2, keep_best="modes")
     run = Run(CONFIG, info, run_dir, make_strategy("one_device"), after_checkpoint=scorer)
-    training_loop.train(run, weights)
+    try:
+        training_loop.train(run, read_init_from(init_from, run_dir))
+    except StoppedError as error:
+        sys.exit(error.status)
+
+
+def main(data, run_dir, init_from, mode, *cuts):
+    # Forks share what was imported, which takes longer than the run.
+    for one in cuts:
+        where, _, at = one.partition(":")
+        if not os.fork():
+            if where != "never":
+                cut(where, int(at))
+            train(data, run_dir, init_from, mode == "compiled")
+            sys.exit()
+        print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A small stand-in for TensorFlow Serving: its gRPC service and REST API, for one model.
 
 It answers by the real server's rules (which code for which mistake; how tensors become JSON) and
-computes with TensorFlow's C++ API, as that one does. No batching, no versions but one.
+computes in a C++ session, as that one does. No batching, no versions but one.
 """
 
 import base64
@@ -20,16 +20,10 @@ from tests.helpers.c_loader import CError, CModel
 
 NAME, VERSION = "pgan", 1
 CODES = {code.value[0]: code for code in grpc.StatusCode}
-HTTP_STATUS = {grpc.StatusCode.NOT_FOUND: 404}
 
 
 class RefusedError(Exception):
-    """A request that gets no answer.
-
-    Attributes:
-        code: gRPC's.
-        message: for people.
-    """
+    """A request that gets no answer: gRPC's code, and words for people."""
 
     def __init__(self, code, message):
         super().__init__(message)
@@ -63,17 +57,14 @@ class Servable:
         signature = self.signature(name)
         if set(inputs) != set(signature.inputs):
             raise invalid(f"expected the inputs {set(signature.inputs)}, got {set(inputs)}")
-        for output in wanted:
-            if output not in signature.outputs:
-                raise invalid(f"no output {output!r}")
+        if unknown := set(wanted) - set(signature.outputs):
+            raise invalid(f"no output {unknown}")
+        wanted = wanted or signature.outputs
         try:
             with self._lock:
-                return {
-                    output: self.model.run(name, inputs, output)
-                    for output in wanted or signature.outputs
-                }
+                return {output: self.model.run(name, inputs, output) for output in wanted}
         except CError as error:
-            raise RefusedError(CODES[error.code], error.message) from None
+            raise RefusedError(CODES[error.error_code], error.message) from None
 
 
 class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -82,11 +73,21 @@ class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
     def __init__(self, servable):
         self.servable = servable
 
+    @contextlib.contextmanager
+    def _asked(self, request, context):
+        """Gives the model's specification in a request; what is refused ends the call."""
+        spec = request.model_spec
+        try:
+            if not spec.name:
+                raise invalid("Missing ModelSpec")
+            version = spec.version.value if spec.HasField("version") else None
+            self.servable.find(spec.name, version)
+            yield spec, spec.signature_name or "serving_default"
+        except RefusedError as error:
+            context.abort(error.code, error.message)
+
     def Predict(self, request, context):  # noqa: N802
-        with _told(context):
-            spec = request.model_spec
-            name = spec.signature_name or "serving_default"
-            self.servable.find(spec.name, _version(spec))
+        with self._asked(request, context) as (spec, name):
             try:
                 inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
             except (ValueError, TypeError) as error:
@@ -100,13 +101,9 @@ class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
             return response
 
     def GetModelMetadata(self, request, context):  # noqa: N802
-        with _told(context):
-            spec = request.model_spec
-            if not spec.name:
-                raise invalid("Missing ModelSpec")
+        with self._asked(request, context) as (spec, _):
             if list(request.metadata_field) != ["signature_def"]:
                 raise invalid(f"metadata_field: expected signature_def, got {request}")
-            self.servable.find(spec.name, _version(spec))
             signatures = get_model_metadata_pb2.SignatureDefMap()
             for name, signature in self.servable.model.signatures.items():
                 signatures.signature_def[name].CopyFrom(signature)
@@ -117,23 +114,9 @@ class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
             return response
 
     def Classify(self, request, context):  # noqa: N802
-        with _told(context):
-            spec = request.model_spec
-            self.servable.find(spec.name, _version(spec))
-            signature = self.servable.signature(spec.signature_name or "serving_default")
-            raise invalid(f"Expected a classification signature, got {signature.method_name}")
-
-
-@contextlib.contextmanager
-def _told(context):
-    try:
-        yield
-    except RefusedError as error:
-        context.abort(error.code, error.message)
-
-
-def _version(spec):
-    return spec.version.value if spec.HasField("version") else None
+        with self._asked(request, context) as (_, name):
+            method = self.servable.signature(name).method_name
+            raise invalid(f"Expected a classification signature, got {method}")
 
 
 def answer_json(servable, name, text):
@@ -144,29 +127,24 @@ def answer_json(servable, name, text):
         raise invalid(f"expected instances or inputs, got {list(body)}")
     servable.find(name)
     signature = servable.signature(signature_name)
-    (form,) = body
-    given = body[form]
-    if form == "instances":
-        named = [isinstance(one, dict) for one in given]
-        if all(named):
-            if any(one.keys() != given[0].keys() for one in given):
-                raise invalid("instances differ in their names")
-            columns = {key: [one[key] for one in given] for key in given[0]}
-        else:
-            columns = given
-    else:
-        columns = given
+    ((form, columns),) = body.items()
+    if form == "instances" and all(isinstance(one, dict) for one in columns):
+        if any(one.keys() != columns[0].keys() for one in columns):
+            raise invalid("instances differ in their names")
+        columns = {key: [one[key] for one in columns] for key in columns[0]}
     if not isinstance(columns, dict):
         if len(signature.inputs) != 1:
             raise invalid(f"expected names: {set(signature.inputs)}")
         columns = {next(iter(signature.inputs)): columns}
-    outputs = servable.predict(
-        signature_name,
-        {key: _array(value, signature.inputs.get(key), key) for key, value in columns.items()},
-    )
-    # The name of the only output is left out.
-    (key,) = outputs
-    return {"predictions" if form == "instances" else "outputs": _jsonable(key, outputs[key])}
+    inputs = {key: _array(value, signature.inputs.get(key), key) for key, value in columns.items()}
+    ((key, value),) = servable.predict(signature_name, inputs).items()
+    if isinstance(value, list):
+        assert key.endswith("_bytes")
+        found = [{"b64": base64.b64encode(one).decode()} for one in value]
+    else:
+        found = value.tolist()
+    # The name of the only output is not given.
+    return {"predictions" if form == "instances" else "outputs": found}
 
 
 def _array(value, info, key):
@@ -183,13 +161,6 @@ def _array(value, info, key):
     return array.astype(kind.as_numpy_dtype)
 
 
-def _jsonable(key, value):
-    if isinstance(value, list):
-        assert key.endswith("_bytes")
-        return [{"b64": base64.b64encode(one).decode()} for one in value]
-    return value.tolist()
-
-
 def _rest_handler(servable):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
@@ -200,7 +171,8 @@ def _rest_handler(servable):
                 assert (prefix, verb) == ("", "predict")
                 status, answer = 200, answer_json(servable, name, text)
             except RefusedError as error:
-                status, answer = HTTP_STATUS.get(error.code, 400), {"error": error.message}
+                status = 404 if error.code == grpc.StatusCode.NOT_FOUND else 400
+                answer = {"error": error.message}
             contents = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

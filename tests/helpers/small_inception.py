@@ -9,11 +9,8 @@ SIDE, FEATURES, CLASSES = 8, 6, 5
 def weights(seed=0):
     """Returns the kernel, the normalization's offset and the classes' weights."""
     random = np.random.default_rng(seed)
-    return (
-        random.normal(size=(1, 1, 3, FEATURES)).astype(np.float32),
-        random.normal(size=FEATURES).astype(np.float32),
-        random.normal(size=(FEATURES, CLASSES)).astype(np.float32),
-    )
+    shapes = ((1, 1, 3, FEATURES), FEATURES, (FEATURES, CLASSES))
+    return tuple(random.normal(size=shape).astype(np.float32) for shape in shapes)
 
 
 def expected_features(pictures, seed=0):
@@ -29,74 +26,63 @@ def make_graph(seed=0, without=()):
     """Returns a serialized GraphDef; `without` nodes of these names."""
     kernel, offset, class_weights = weights(seed)
     graph = tf.compat.v1.GraphDef()
-    # Inception's normalization was withdrawn in version 9.
-    graph.versions.producer = 8
-
-    def node(name, op, *inputs, **attributes):
-        if name in without:
-            return
-        added = graph.node.add(name=name, op=op, input=inputs)
-        for key, value in attributes.items():
-            if isinstance(value, tf.DType):
-                added.attr[key].type = value.as_datatype_enum
-            elif isinstance(value, bool):
-                added.attr[key].b = value
-            elif isinstance(value, float):
-                added.attr[key].f = value
-            elif isinstance(value, bytes):
-                added.attr[key].s = value
-            else:
-                added.attr[key].list.i.extend(value)
-
-    def constant(name, value):
+    graph.versions.producer = 8  # Inception's normalization was withdrawn in version 9
+    constants = {
+        "DecodeJpeg/contents": b"",
+        "ExpandDims/dim": np.int32(0),
+        "ResizeBilinear/size": np.int32([SIDE, SIDE]),
+        "Sub/y": np.float32(128),
+        "Mul/y": np.float32(1 / 128),
+        "conv/conv2d_params": kernel,
+        "conv/batchnorm/moving_mean": np.zeros(FEATURES, np.float32),
+        "conv/batchnorm/moving_variance": np.full(FEATURES, 0.999, np.float32),
+        "conv/batchnorm/beta": offset,
+        "conv/batchnorm/gamma": np.ones(FEATURES, np.float32),
+        # From here on the graph takes one picture only.
+        "pool_3/_reshape/shape": np.int32([1, FEATURES]),
+        "softmax/weights": class_weights,
+        "softmax/biases": np.arange(CLASSES, dtype=np.float32),
+    }
+    for name, value in constants.items():
         tensor = tf.make_tensor_proto(value)
         added = graph.node.add(name=name, op="Const")
         added.attr["dtype"].type = tensor.dtype
         added.attr["value"].tensor.CopyFrom(tensor)
 
-    f32, i32 = {"T": tf.float32}, tf.int32
-    constant("DecodeJpeg/contents", b"")
+    def node(name, op, inputs, **attributes):
+        if name in without:
+            return
+        added = graph.node.add(name=name, op=op, input=inputs.split())
+        for key, value in attributes.items():
+            if isinstance(value, tf.DType):
+                added.attr[key].type = value.as_datatype_enum
+            elif isinstance(value, list):
+                added.attr[key].list.i.extend(value)
+            else:
+                field = {bool: "b", float: "f", bytes: "s"}[type(value)]
+                setattr(added.attr[key], field, value)
+
+    f32, ones, valid = {"T": tf.float32}, [1, 1, 1, 1], {"padding": b"VALID"}
     node("DecodeJpeg", "DecodeJpeg", "DecodeJpeg/contents")
     node("Cast", "Cast", "DecodeJpeg", SrcT=tf.uint8, DstT=tf.float32)
-    constant("ExpandDims/dim", np.int32(0))
-    node("ExpandDims", "ExpandDims", "Cast", "ExpandDims/dim", T=tf.float32)
-    constant("ResizeBilinear/size", np.int32([SIDE, SIDE]))
-    node("ResizeBilinear", "ResizeBilinear", "ExpandDims", "ResizeBilinear/size", **f32)
-    constant("Sub/y", np.float32(128))
-    node("Sub", "Sub", "ResizeBilinear", "Sub/y", **f32)
-    constant("Mul/y", np.float32(1 / 128))
-    node("Mul", "Mul", "Sub", "Mul/y", **f32)
-    constant("conv/conv2d_params", kernel)
+    node("ExpandDims", "ExpandDims", "Cast ExpandDims/dim", **f32)
+    node("ResizeBilinear", "ResizeBilinear", "ExpandDims ResizeBilinear/size", **f32)
+    node("Sub", "Sub", "ResizeBilinear Sub/y", **f32)
+    node("Mul", "Mul", "Sub Mul/y", **f32)
+    node("conv/Conv2D", "Conv2D", "Mul conv/conv2d_params", **f32, strides=ones, **valid)
+    names = "".join(f" conv/batchnorm/{n}" for n in ("moving_mean", "moving_variance", "beta"))
     node(
-        *("conv/Conv2D", "Conv2D", "Mul", "conv/conv2d_params"),
-        **f32,
-        strides=[1, 1, 1, 1],
-        padding=b"VALID",
-    )
-    for name, value in (
-        ("moving_mean", np.zeros(FEATURES, np.float32)),
-        ("moving_variance", np.full(FEATURES, 0.999, np.float32)),
-        ("beta", offset),
-        ("gamma", np.ones(FEATURES, np.float32)),
-    ):
-        constant(f"conv/batchnorm/{name}", value)
-    node(
-        *("conv/batchnorm", "BatchNormWithGlobalNormalization", "conv/Conv2D"),
-        *(f"conv/batchnorm/{name}" for name in ("moving_mean", "moving_variance")),
-        *(f"conv/batchnorm/{name}" for name in ("beta", "gamma")),
+        "conv/batchnorm",
+        "BatchNormWithGlobalNormalization",
+        f"conv/Conv2D{names} conv/batchnorm/gamma",
         **f32,
         variance_epsilon=0.001,
         scale_after_normalization=False,
     )
     node("conv", "Relu", "conv/batchnorm", **f32)
-    window = {"ksize": [1, SIDE, SIDE, 1], "strides": [1, 1, 1, 1]}
-    node("pool_3", "AvgPool", "conv", **f32, **window, padding=b"VALID")
-    # From here on the graph takes one picture only.
-    constant("pool_3/_reshape/shape", np.int32([1, FEATURES]))
-    node(*("pool_3/_reshape", "Reshape", "pool_3", "pool_3/_reshape/shape"), **f32, Tshape=i32)
-    constant("softmax/weights", class_weights)
-    node("softmax/logits/MatMul", "MatMul", "pool_3/_reshape", "softmax/weights", **f32)
-    constant("softmax/biases", np.arange(CLASSES, dtype=np.float32))
-    node("softmax/logits", "BiasAdd", "softmax/logits/MatMul", "softmax/biases", **f32)
+    node("pool_3", "AvgPool", "conv", **f32, ksize=[1, SIDE, SIDE, 1], strides=ones, **valid)
+    node("pool_3/_reshape", "Reshape", "pool_3 pool_3/_reshape/shape", **f32, Tshape=tf.int32)
+    node("softmax/logits/MatMul", "MatMul", "pool_3/_reshape softmax/weights", **f32)
+    node("softmax/logits", "BiasAdd", "softmax/logits/MatMul softmax/biases", **f32)
     node("softmax", "Softmax", "softmax/logits", **f32)
     return graph.SerializeToString()

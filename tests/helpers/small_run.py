@@ -6,8 +6,8 @@ import tensorflow as tf
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.runs import checkpoint
-from pgan_tf.runs import folder as run_folder
-from pgan_tf.runs.log import RunLog
+from pgan_tf.runs.folder import open_run
+from pgan_tf.runs.log import METRICS, RunLog
 from pgan_tf.training.state import build_state
 
 
@@ -26,30 +26,23 @@ def make_small_run(run_dir):
         dataset="made up & <b>small</b>",
         label_names=("cat", "dog"),
     )
-    run_folder.open_run(run_dir, config, "")
+    open_run(run_dir, config, "")
     stages = make_stages(config.schedule)
     for stage, images_shown in ((stages[0], 8), (stages[-1], 32)):
         state = build_state(stage, config, tf.distribute.get_strategy())
         for variable in state.generator.trainable_variables:
             variable.assign(variable + 0.3)
-        checkpoint.save(
-            run_folder.checkpoint_folder(run_dir),
-            state.stage,
-            state.variables(),
-            images_shown,
-            config,
-        )
+        save_state(f"{run_dir}/checkpoints", state, images_shown, config)
         log = RunLog(run_dir, images_shown - 1)
-        names = ("discriminator_loss", "generator_loss", "real_score", "fake_score")
         log.write_metrics(
             {
                 "images_shown": images_shown,
                 "kimg": images_shown / 1000,
+                "alpha": 1.0,
                 "stage": stage.index,
                 "resolution": stage.resolution,
                 "phase": stage.phase,
-                "alpha": 1.0,
-                **{name: float(images_shown * i) for i, name in enumerate(names)},
+                **{name: float(images_shown * i) for i, name in enumerate(METRICS[:4])},
                 "gradient_norm": 1.0,
                 "images_per_second": 7.0,
                 "seconds": 9.0,

@@ -1,56 +1,69 @@
-"""Starts train.py as workers of one run on this machine, as TF_CONFIG describes them."""
+"""Runs train.py as workers of one run on this machine, as TF_CONFIG describes them."""
 
+import contextlib
 import json
+import multiprocessing
 import os
 import socket
-import subprocess
 import sys
+from typing import NamedTuple
 
-from tests.helpers.places import ROOT
+# Its forks share what was imported, which takes longer than what most tests let them do.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["pgan_tf.commands.train"])
+
+
+class Worker(NamedTuple):
+    """A process, and the file without suffix into which its output goes."""
+
+    process: multiprocessing.Process
+    output: str
 
 
 def free_addresses(number):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
-    for one in sockets:
-        one.close()
-    return addresses
-
-
-def tf_config(addresses, index):
-    return json.dumps(
-        {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-    )
-
-
-def start_train(arguments, cwd, tf_config=""):
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CONFIG": tf_config},
-    )
+    with contextlib.ExitStack() as sockets:
+        opened = [
+            sockets.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)
+        ]
+        return [f"127.0.0.1:{one.getsockname()[1]}" for one in opened]
 
 
 def start_workers(arguments, cwd, number=2, others=()):
-    """Starts all workers, with `others` besides on all but the chief."""
-    addresses = free_addresses(number)
-    return [
-        start_train([*arguments, *(others if index else ())], cwd, tf_config(addresses, index))
-        for index in range(number)
-    ]
+    """Starts all workers, with `others` besides on all but the chief; one alone is no worker."""
+    addresses, workers = free_addresses(number), []
+    for index in range(number):
+        config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        output = f"{cwd}/{addresses[index].rpartition(':')[2]}"
+        text = json.dumps(config) if number > 1 else ""
+        flags = [*arguments, *(others if index else ())]
+        process = FORKS.Process(target=_train, args=(flags, str(cwd), text, output))
+        process.start()
+        workers.append(Worker(process, output))
+    return workers
 
 
-def finish(processes, timeout=200):
+def finish(workers, timeout=200):
     """Returns each one's exit status, stdout and stderr; kills what takes longer."""
     results = []
-    try:
-        for process in processes:
-            stdout, stderr = process.communicate(timeout=timeout)
-            results.append((process.returncode, stdout, stderr))
-    finally:
-        for process in processes:
-            process.kill()
+    for process, output in workers:
+        process.join(timeout)
+        process.kill()
+        process.join()
+        texts = []
+        for stream in ("out", "err"):
+            with open(f"{output}.{stream}") as file:
+                texts.append(file.read())
+        results.append((process.exitcode, *texts))
     return results
+
+
+def _train(arguments, cwd, tf_config, output):
+    for number, stream in enumerate(("out", "err"), start=1):
+        with open(f"{output}.{stream}", "w") as file:
+            os.dup2(file.fileno(), number)
+    os.chdir(cwd)
+    os.environ["TF_CONFIG"] = tf_config
+    sys.argv = ["train.py", *arguments]
+    from pgan_tf.commands.train import start
+
+    start()

@@ -127,10 +127,3 @@ def test_noise_is_on_the_input_of_each_3x3_and_4x4_convolution_of_the_discrimina
     assert fed_by_noise == INNER and len(made_by_noise) == 6
     discriminator.get_layer("score_noise").score_average.assign(1.5)
     assert not (discriminator(images())[0].numpy() == quiet).any()
-
-
-def test_the_papers_networks_have_none_of_it():
-    final = NetworkConfig(resolution=16, fmap_max=8)
-    for build in (build_generator, build_discriminator):
-        names = " ".join(layer.name for layer in build(STAGE, final).layers)
-        assert not any(word in names for word in ("batch_norm", "layer_norm", "tanh", "noise"))

@@ -68,12 +68,12 @@ def discriminator_loss(case, lod, generator, discriminator, scale):
 
 
 @functools.cache
-def losses_and_gradients(name, lod, convolutions):
+def losses_and_gradients(case_name, lod, convolutions):
     """Both networks' losses, gradients, and what the leaky ReLUs were given.
 
     Cached by `convolutions` too, which the fixture of that name has set up.
     """
-    case, features = load_case(name), []
+    case, features = load_case(case_name), []
     stage, *models = build(case, lod, convolutions)
     scale = losses.penalty_scale(case.loss, stage.resolution, case.network.resolution)
     rectify = Rectifier.call
@@ -88,11 +88,12 @@ def losses_and_gradients(name, lod, convolutions):
             fakes, loss = discriminator_loss(case, lod, *models, scale)
             of_generator = losses.generator_loss(models[1], fakes, case.arrays["labels"], case.loss)
         found = {"G": tf.reduce_mean(of_generator), "D": tf.reduce_mean(loss)}
-    gradients = {
-        (network, variable_name): tape.gradient(found[network], variable.value)
-        for network, model in zip("GD", models, strict=True)
-        for variable_name, variable in named_variables(model).items()
-    }
+    gradients = {}
+    for network, model in zip("GD", models, strict=True):
+        variables = named_variables(model)
+        sources = [variable.value for variable in variables.values()]
+        for name, gradient in zip(variables, tape.gradient(found[network], sources), strict=True):
+            gradients[network, name] = gradient
     return found, gradients, features
 
 

@@ -3,17 +3,16 @@
 import dataclasses
 import math
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from pgan_tf.config.schedule import Stage
-from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.config.training import NetworkConfig
 from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.growth import carry_weights, named_variables, set_alpha
-from pgan_tf.training.state import build_state, grow_state
+from tests.helpers.numbers import normal
 
 SMALL = NetworkConfig(resolution=16, latent_size=6, fmap_base=64, fmap_max=12)
 WITH_LABELS = dataclasses.replace(SMALL, label_size=3)
@@ -43,10 +42,6 @@ def fade_in(resolution):
     return Stage(1, resolution, "fade_in", 100, 199)
 
 
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
 def inputs(config, batch=4, seed=0):
     labels = np.eye(max(config.label_size, 1), config.label_size, dtype=np.float32)
     return [normal(batch, config.latent_size, seed=seed), labels[np.arange(batch) % len(labels)]]
@@ -73,18 +68,14 @@ def assert_close(got, expected):
 
 @pytest.mark.parametrize("resolution", [8, 16])
 @pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS)
-def test_a_fade_begins_as_the_stage_before_and_ends_as_the_stage_after(config, resolution):
+def test_a_fade_starts_as_the_stage_before_and_ends_as_the_stage_after(config, resolution):
     small = normal(4, resolution // 2, resolution // 2, config.num_channels)
     for build, before_inputs, fade_inputs in (
         (build_generator, inputs(config), inputs(config)),
         (build_discriminator, small, enlarge(small)),
     ):
-        before, fading, after = (
-            build(stage, config, seed=seed)
-            for seed, stage in enumerate(
-                (stabilize(resolution // 2), fade_in(resolution), stabilize(resolution))
-            )
-        )
+        stages = stabilize(resolution // 2), fade_in(resolution), stabilize(resolution)
+        before, fading, after = (build(one, config, seed=i) for i, one in enumerate(stages))
         scramble(before)
         carry_weights(named_variables(before), named_variables(fading))
         carry_weights(named_variables(fading), named_variables(after))
@@ -100,28 +91,6 @@ def test_a_fade_begins_as_the_stage_before_and_ends_as_the_stage_after(config, r
             assert_close(outputs[0.5], (outputs[0.0] + outputs[1.0]) / 2)
             assert expected.numpy().std() > 0.1
             assert np.abs(outputs[1.0] - outputs[0.0]).max() > 0.1
-
-
-def test_a_grown_state_at_alpha_0_draws_and_scores_as_before(one_device):
-    config = TrainingConfig(network=SMALL, schedule=ScheduleConfig(resolution=16))
-    before = build_state(stabilize(8), config, one_device)
-    models = before.generator, before.average_generator, before.discriminator
-    for seed, model in enumerate(models):
-        scramble(model, seed=100 * seed)
-    after, _ = grow_state(before, fade_in(16), config, one_device)
-    arguments, small = inputs(SMALL), normal(4, 8, 8, 3)
-    pictures = [after.generator(arguments), after.average_generator(arguments)]
-    for old, new in zip(models, pictures, strict=False):
-        np.testing.assert_array_equal(new, enlarge(old(arguments).numpy()))
-    assert np.abs(pictures[0] - pictures[1]).max() > 1
-    assert_close(after.discriminator(enlarge(small)), before.discriminator(small))
-
-
-def test_setting_alpha_where_nothing_fades_does_nothing():
-    model = build_generator(stabilize(8), SMALL)
-    before = model(inputs(SMALL)).numpy()
-    set_alpha(model, 0.0)
-    np.testing.assert_array_equal(model(inputs(SMALL)), before)
 
 
 # Table 2
@@ -159,131 +128,23 @@ def test_the_layers_are_those_of_table_2(build):
     assert round(sum(map(math.prod, shapes.values())) / 1e6, 1) == 23.1  # million, as published
 
 
-def test_gains_are_the_published_ones():
-    models = [build(fade_in(8), SMALL) for build in BOTH]
-    layers = [layer for model in models for layer in model.layers if layer.trainable_variables]
-    linear = {"8x8_to_rgb": 1, "4x4_to_rgb": 1, "4x4_dense1": 1, "4x4_dense": math.sqrt(2) / 4}
-    assert len({layer.name for layer in layers}) == 10  # both have 4x4_conv and two of 8x8
-    for layer in layers:
-        assert layer.gain == pytest.approx(linear.get(layer.name, math.sqrt(2))), layer.name
-
-
-# Names are the contract
-
-
-def layer_names(build, stage, config=SMALL):
-    return {name.split("/")[0] for name in named_variables(build(stage, config))}
-
-
-@pytest.mark.parametrize("build", BOTH)
-def test_layer_names_are_the_contract(build):
-    rgb = "to_rgb" if build is build_generator else "from_rgb"
-    dense = ["dense"] if build is build_generator else ["dense0", "dense1"]
-    lowest = {"4x4_conv", *(f"4x4_{name}" for name in dense)}
-    assert layer_names(build, stabilize(4)) == lowest | {f"4x4_{rgb}"}
-    finished = lowest | {f"{r}x{r}_conv{i}" for r in (8, 16) for i in (0, 1)} | {f"16x16_{rgb}"}
-    assert layer_names(build, stabilize(16)) == finished
-    for config in VARIANTS.values():
-        assert layer_names(build, fade_in(16), config) == finished | {f"8x8_{rgb}"}
-
-
 # Initial weights
 
 
-@pytest.mark.parametrize("build", BOTH)
-def test_initial_weights_follow_from_the_seed_and_the_layers_name_alone(build):
-    known = {}
-    for stage in (stabilize(4), fade_in(8), fade_in(16)):
-        for name, variable in named_variables(build(stage, SMALL, seed=3)).items():
-            np.testing.assert_array_equal(variable, known.setdefault(name, variable.numpy()))
-    for name, variable in named_variables(build(stabilize(16), SMALL, seed=4)).items():
-        assert np.array_equal(variable, known[name]) == name.endswith("/bias")  # zeros
-
-
-def test_no_two_layers_begin_with_the_same_numbers():
+def test_initial_weights_follow_from_the_seed_and_the_layers_name_alone():
+    for build in BOTH:
+        known = {}
+        for stage in (stabilize(4), fade_in(8), fade_in(16)):
+            for name, variable in named_variables(build(stage, SMALL, seed=3)).items():
+                np.testing.assert_array_equal(variable, known.setdefault(name, variable.numpy()))
+        for name, variable in named_variables(build(stabilize(16), SMALL, seed=4)).items():
+            assert np.array_equal(variable, known[name]) == name.endswith("/bias")  # zeros
     models = [named_variables(build(fade_in(16), SMALL)) for build in BOTH]
     kernels = [one for model in models for name, one in model.items() if "kernel" in name]
     assert len({tuple(kernel.numpy().flat[:4]) for kernel in kernels}) == len(kernels) == 17
 
 
-# Inputs and outputs
-
-
-@pytest.mark.parametrize("stage", [stabilize(4), fade_in(8), stabilize(16)], ids=str)
-def test_shapes_and_types_are_as_documented(stage):
-    for config in VARIANTS.values():
-        images = build_generator(stage, config)(inputs(config, batch=3))
-        assert images.shape == (3, stage.resolution, stage.resolution, config.num_channels)
-        scores, label_logits = build_discriminator(stage, config)(images)
-        assert (scores.shape, label_logits.shape) == ((3,), (3, config.label_size))
-        assert {images.dtype, scores.dtype, label_logits.dtype} == {tf.float32}
-
-
-def test_only_the_direction_of_latents_and_labels_counts():
-    # Appendix A.1: latents lie on a hypersphere. As published, labels are part of the vector.
-    model = build_generator(stabilize(8), WITH_LABELS)
-    latents, labels = inputs(WITH_LABELS)
-    expected = model([latents, labels]).numpy()
-    np.testing.assert_allclose(model([5 * latents, 5 * labels]), expected, atol=1e-5)
-    assert np.abs(model([5 * latents, labels]) - expected).max() > 1e-2
-    others = np.abs(model([latents, labels[:, ::-1]]) - expected).max((1, 2, 3))
-    np.testing.assert_array_equal(others > 1e-3, [True, False, True, True])  # 2 1 0 2
-
-
-@pytest.mark.parametrize("pixel_norm", [True, False])
-def test_every_convolution_of_the_generator_sees_features_of_mean_square_1(pixel_norm):
-    # §4.2: pixel norm follows each of them, the first "Conv 4x4" from the latents included.
-    model = build_generator(fade_in(8), dataclasses.replace(SMALL, pixel_norm=pixel_norm))
-    scramble(model)
-    for name in ("4x4_conv", "8x8_conv0", "8x8_conv1", "4x4_to_rgb", "8x8_to_rgb"):
-        features = keras.Model(model.inputs, model.get_layer(name).input)(inputs(SMALL))
-        error = np.abs(np.square(features).mean(axis=-1) - 1).max()
-        assert error < 1e-4 if pixel_norm else error > 0.1, name
-
-
-def test_the_minibatch_deviation_lets_a_score_depend_on_its_company():
-    images = normal(4, 8, 8, 3)
-    others = np.concatenate([images[:1], normal(3, 8, 8, 3, seed=1)])
-    for config, alone in ((SMALL, False), (VARIANTS["no minibatch deviation"], True)):
-        model = build_discriminator(stabilize(8), config)
-        scramble(model)
-        score = pytest.approx(float(model(others)[0][0]), rel=1e-5 if alone else 1e-3)
-        assert (float(model(images)[0][0]) == score) == alone
-
-
-def test_a_fused_generator_equals_one_of_separate_scaling_with_rotated_kernels():
-    fused, separate = (
-        build_generator(fade_in(16), config) for config in (SMALL, VARIANTS["separate scaling"])
-    )
-    scramble(separate)
-    sources = named_variables(separate)
-    for name, variable in named_variables(fused).items():
-        value = sources[name].numpy()
-        rotated = name.endswith("_conv0/kernel")
-        variable.assign(value[::-1, ::-1].transpose(0, 1, 3, 2) if rotated else value)
-    for model in (fused, separate):
-        set_alpha(model, 0.7)
-    assert_close(fused(inputs(SMALL)), separate(inputs(SMALL)))
-
-
-@pytest.mark.parametrize(("name", "expected"), [("default", 0.0), ("separate scaling", 0.4)])
-def test_a_separate_discriminators_last_activation_comes_before_the_average(name, expected):
-    # As published: fused, the leaky ReLU comes after the downscale; separate, before.
-    # An input channel of -1, 1, -1, 1 in each 2x2 block averages to 0, its leaky ReLU to 0.4.
-    model = build_discriminator(stabilize(8), VARIANTS[name])
-    for variable in model.trainable_variables:
-        variable.assign(tf.zeros(variable.shape))
-    weights = named_variables(model)
-    center, first = np.zeros((3, 3, 12, 12), np.float32), np.eye(1, 36, dtype=np.float32)
-    center[1, 1, 0, 0] = math.sqrt(9 * 12 / 2)  # 1 after He's constant
-    weights["8x8_from_rgb/kernel"].assign(first.reshape(1, 1, 3, 12) * math.sqrt(3 / 2) * 2)
-    for i in range(2):
-        weights[f"8x8_conv{i}/kernel"].assign(center)
-    weights["8x8_conv1/bias"].assign(-first[0, :12])
-    picture = np.zeros((1, 8, 8, 3), np.float32)
-    picture[:, :, 1::2, 0] = 1  # 2 behind from_rgb, 1 behind the bias; else -1
-    features = keras.Model(model.input, model.get_layer("4x4_mbstd").input)(picture)
-    np.testing.assert_allclose(features[..., 0], np.full((1, 4, 4), expected), atol=1e-5)
+# Mixed precision
 
 
 @pytest.mark.parametrize("stage", [fade_in(16), stabilize(8)], ids=str)

@@ -32,31 +32,16 @@ def test_pickles_of_every_protocol(protocol, tmp_path):
             np.testing.assert_array_equal(array, theirs.arrays[name])
 
 
-DTYPE = Call(Global("numpy", "dtype"), ["f4", False, True], (3, "<", None, None, None, -1, -1, 0))
 RECONSTRUCT = Global("numpy.core.multiarray", "_reconstruct")
-ARRAY_ARGUMENTS = (Global("numpy", "ndarray"), (0,), b"b")
-
-
-def array_of(shape, dtype, data):
-    return Call(RECONSTRUCT, ARRAY_ARGUMENTS, (1, shape, dtype, False, data))
-
-
 HOSTILE = {
     "os.system": Call(Global("os", "system"), ["touch ran"]),
-    "posix.system": Call(Global("posix", "system"), ["touch ran"]),
     "subprocess.Popen": Call(Global("subprocess", "Popen"), [["touch", "ran"]]),
-    "builtins.eval": Call(Global("builtins", "eval"), ["open('ran', 'w')"]),
     "__builtin__.eval": Call(Global("__builtin__", "eval"), ["open('ran', 'w')"]),
     "builtins.getattr": Call(Global("builtins", "getattr"), [Global("numpy", "dtype"), "mro"]),
     "numpy.os.system": Call(Global("numpy", "os.system"), ["touch ran"]),
     "numpy.core.multiarray.fromfile": Call(Global("numpy.core.multiarray", "fromfile"), ["ran"]),
-    "numpy.save": Call(Global("numpy", "save"), ["ran", 1]),
     "tfutil.init_tf": Call(Global("tfutil", "init_tf"), []),
-    "something else than numbers": array_of((1,), Call(Global("numpy", "dtype"), ["O8"]), [1]),
     "unknown class": Call(RECONSTRUCT, [Global("tfutil", "Network"), (0,), b"b"]),
-    "4 bytes for the shape": array_of((10**12,), DTYPE, b"1234"),
-    "without a shape": array_of((-1, -1), DTYPE, b"1234"),
-    "without numbers": array_of((1,), "f4", b"1234"),
     "without fields": Call(Global("tfutil", "Network"), [], [1]),
 }
 

@@ -27,11 +27,12 @@ from paper.results import (
     write_growth_chart,
     write_results,
 )
+from pgan_tf.commands import train
 from pgan_tf.config.flags import expand_presets, preset_names
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import differences
-from tests.commands.test_commands import assert_one_line_error
-from tests.config.test_presets import ROOT, config_of, train  # noqa: F401
+from tests.config.test_presets import ROOT, config_of
+from tests.helpers.command_calls import assert_mistake
 from tests.helpers.source_helpers import save
 from tfrecords.cache import prepare
 from tfrecords.common.errors import UserError
@@ -71,9 +72,9 @@ def run(*arguments, cwd):
 
 
 @pytest.mark.parametrize("one", EXPERIMENTS, ids=lambda one: one.name)
-def test_an_experiment_is_its_preset_made_small(one, train):  # noqa: F811
-    full = config_of(train, *flags_of(one))
-    small = config_of(train, *flags_of(one), *one.small)
+def test_an_experiment_is_its_preset_made_small(one):
+    full = config_of(*flags_of(one))
+    small = config_of(*flags_of(one), *one.small)
     assert small.schedule.resolution <= 32
     share = 0.08 if MODE_METRIC in one.metrics else 0.02
     assert small.schedule.total_kimg <= share * full.schedule.total_kimg
@@ -101,9 +102,9 @@ def test_published_figures_are_the_papers():
     assert dict(find("cifar10").published)["Inception score, best"] == "8.80"
 
 
-def test_the_mode_tests_forms_add_one_thing_each(train):  # noqa: F811
+def test_the_mode_tests_forms_add_one_thing_each():
     k4 = [one for one in EXPERIMENTS if one.name.startswith("modes_k4")]
-    configs = [config_of(train, *flags_of(one)) for one in k4]
+    configs = [config_of(*flags_of(one)) for one in k4]
     added = [
         {name.split(".")[-1] for name in differences(before, after)}
         for before, after in itertools.pairwise(configs)
@@ -113,7 +114,7 @@ def test_the_mode_tests_forms_add_one_thing_each(train):  # noqa: F811
         {"mbstd_group_size"},
         {"initial_resolution"},
     ]
-    k2 = config_of(train, *flags_of(find("modes_k2_growing")))
+    k2 = config_of(*flags_of(find("modes_k2_growing")))
     assert set(differences(configs[-1], k2)) == {"network.discriminator_fmap_divisor"}
 
 
@@ -247,7 +248,7 @@ def test_the_command_lists_everything_with_its_flags(tmp_path):
 )
 def test_mistakes_are_one_line(arguments, words, tmp_path):
     result = run(*arguments, cwd=tmp_path)
-    assert_one_line_error(result, *words)
+    assert_mistake((result.returncode, result.stdout, result.stderr), *words)
     assert result.stderr.startswith("paper: error:")
 
 
@@ -265,7 +266,7 @@ def lsun(folder):
 
 
 @pytest.mark.parametrize("make", [celeba, lsun])
-def test_the_presets_of_table_1_serve_both_of_its_data_sets(make, train, tmp_path):  # noqa: F811
+def test_the_presets_of_table_1_serve_both_of_its_data_sets(make, tmp_path):
     data = make(tmp_path / "pictures")
     # All rows have the same options for pictures.
     with flagsaver.flagsaver():

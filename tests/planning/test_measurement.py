@@ -1,6 +1,8 @@
-"""Iterations of one stage by themselves."""
+"""Iterations of one stage by themselves, and what the benchmark says of them."""
 
 import dataclasses
+import io
+import json
 import subprocess
 import sys
 import time
@@ -14,7 +16,9 @@ from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.data.dataset import distribute
 from pgan_tf.planning import measurement
-from tests.helpers.tests_data import prepare_shapes
+from pgan_tf.planning.flops import step_flops
+from tests.helpers.command_calls import assert_mistake, run_calls
+from tests.helpers.places import ROOT
 
 CONFIG = TrainingConfig(
     network=NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=8, label_size=6),
@@ -26,9 +30,8 @@ CONFIG = TrainingConfig(
 STAGES = make_stages(CONFIG.schedule)
 
 
-def test_noise_looks_like_the_data_to_the_step(two_devices, tmp_path):
-    info = prepare_shapes(tmp_path, 8)
-    real = distribute(two_devices, info, 8, global_batch_size=8, label_size=6, seed=0)
+def test_noise_looks_like_the_data_to_the_step(two_devices, shapes_at):
+    real = distribute(two_devices, shapes_at(8), 8, global_batch_size=8, label_size=6, seed=0)
     batches = measurement.noise_batches(CONFIG, STAGES[1], two_devices)
     assert batches.element_spec == iter(real).element_spec
     images, labels = next(batches)
@@ -59,7 +62,7 @@ def slow_step(monkeypatch):
 
 @pytest.mark.parametrize("discriminator_repeats", [1, 4])
 def test_time_is_counted_by_the_real_image(slow_step, one_device, discriminator_repeats):
-    """The first call, which compiles, is left out; one iteration takes batch x repeats images."""
+    """The first call, which compiles, is not timed; one iteration takes batch x repeats images."""
     config = dataclasses.replace(CONFIG, discriminator_repeats=discriminator_repeats)
     seconds = measurement.measure_step(config, STAGES[0], one_device, 0.1)
     assert 0.02 <= seconds * 16 * discriminator_repeats < 0.039  # twice would be 0.04
@@ -67,13 +70,58 @@ def test_time_is_counted_by_the_real_image(slow_step, one_device, discriminator_
     assert 2 <= len(slow_step) <= 7
 
 
-def test_at_least_one_iteration_is_timed(slow_step, one_device):
+def test_at_least_one_iteration_is_timed_and_no_more_than_needed(slow_step, one_device):
     assert measurement.measure_step(CONFIG, STAGES[0], one_device, 0.0) * 16 >= 0.02
     assert len(slow_step) == 2
+    calls = []
+    measurement.seconds_per_call(lambda: calls.append(1), 10.0, most_calls=3)
+    assert len(calls) == 4
 
 
-def test_a_real_iteration_is_measured_in_a_fade_in(one_device):
-    assert 0 < measurement.measure_step(CONFIG, STAGES[1], one_device, 0.0) < 10
+@pytest.fixture
+def eagerly(monkeypatch):
+    """No tracing, which takes longer than a few iterations; a small product to compare with."""
+    monkeypatch.setattr(measurement, "_PRODUCT_SIZE", 256)
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def assert_consistent(cost, config):
+    assert cost["images_per_second"] == pytest.approx(
+        cost["batch_size"] / (cost["iteration_ms"] / 1e3)
+    )
+    flops = sum(step_flops(make_stages(config.schedule)[-1], config.network))
+    assert cost["gflops_per_image"] == pytest.approx(flops / 1e9)
+    share = flops * cost["images_per_second"] / (cost["product_gflops"] * 1e9)
+    assert cost["percent_of_product"] == pytest.approx(100 * share)
+    assert 100 < cost["peak_memory_mib"] < 20_000
+    assert 0 < cost["discriminator_step_ms"] < 2 * cost["iteration_ms"]
+    assert 0 < cost["generator_step_ms"] < 2 * cost["iteration_ms"]
+    assert cost["compile_seconds"] > 0
+
+
+def small(**schedule):
+    return TrainingConfig(
+        network=NetworkConfig(resolution=4, fmap_base=32, fmap_max=8),
+        schedule=ScheduleConfig(resolution=4, batch_size=PerResolution(((4, 8),)), **schedule),
+    )
+
+
+def test_the_figures_of_a_stage_agree_with_each_other(eagerly):
+    cost = measurement.measure_stage(small(), "one_device", 0.0)
+    assert (cost.resolution, cost.batch_size, cost.precision) == (4, 8, "float32")
+    assert_consistent(dataclasses.asdict(cost), small())
+
+
+@pytest.mark.parametrize(
+    ("status", "peak"),
+    [("Name:\tpython\nVmHWM:\t  1944 kB\n", 1944 * 1024), ("VmRSS:\t  10 kB\n", 0), ("", 0)],
+)
+def test_the_peak_of_memory_is_read_in_kib_where_the_system_tells(monkeypatch, status, peak):
+    """Some sandboxes list no VmHWM in /proc/self/status."""
+    monkeypatch.setattr(measurement, "open", lambda _: io.StringIO(status), raising=False)
+    assert measurement.peak_memory_bytes() == peak
 
 
 def test_a_step_for_each_stage_is_no_reason_to_warn():
@@ -83,8 +131,33 @@ def test_a_step_for_each_stage_is_no_reason_to_warn():
         "def make(number): return tf.function(lambda: tf.constant(number))\n"
         "print([int(make(number)()) for number in range(12)])"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert result.stdout.startswith("[0, 1, 2")
-    assert not result.stderr
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert (result.stdout[:8], result.stderr) == (b"[0, 1, 2", b"")
+
+
+# python -m pgan_tf.commands.benchmark
+
+
+def test_what_cannot_be_measured_is_one_line(tmp_path):
+    mistakes = ["--resolution=12", "--precision=float8", "--json=no/such/folder.json"]
+    mistakes += ["--batch_size=4:6", "--seconds=-1", "--fmap_max=0"]
+    results = run_calls("benchmark", [[flag] for flag in mistakes], tmp_path)
+    for flag, result in zip(mistakes, results, strict=True):
+        assert_mistake(result, flag.split("=")[0].strip("-"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_benchmark_prints_and_writes_what_was_measured(tmp_path):
+    path = tmp_path / "costs.json"
+    path.write_text("an earlier one's")
+    flags = ("--resolution=4", "--batch_size=8", "--fmap_base=32", "--fmap_max=8", "--seconds=0.2")
+    command = [sys.executable, "-m", "pgan_tf.commands.benchmark", *flags, f"--json={path}"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    (cost,) = json.loads(path.read_text())
+    assert_consistent(cost, small())
+    header, row = result.stdout.splitlines()[:2]
+    for title in ("images/s", "ms/D step", "ms/G step", "GFLOP/image", "% of product", "peak MiB"):
+        assert title in header
+    assert row.split()[:3] == ["4", "8", "float32"]

@@ -30,201 +30,150 @@ def pictures(tmp_path):
     return tmp_path / "photos"
 
 
-def begin(data, cache, *, labels=None):
-    """The configuration of a run on some pictures or TFRecords."""
-    info = prepare(str(data), str(cache), PictureOptions(8), labels=labels)
-    label_size = info.label_size if labels else 0
-    return TrainingConfig(
-        dataset=in_words(info),
-        data=identify(info, 8, str(cache), with_labels=labels is not None),
-        network=NetworkConfig(resolution=8, fmap_base=16, latent_size=4, label_size=label_size),
-        schedule=ScheduleConfig(resolution=8),
-    )
+@pytest.fixture
+def config_of(tmp_path):
+    """Returns the configuration of a run on some pictures or TFRecords."""
+
+    def config_of(data, labels=None):
+        cache = str(tmp_path / "cache")
+        info = prepare(str(data), cache, PictureOptions(8), labels=labels)
+        label_size = info.label_size if labels else 0
+        return TrainingConfig(
+            dataset=in_words(info),
+            data=identify(info, 8, cache, with_labels=labels is not None),
+            network=NetworkConfig(resolution=8, fmap_base=16, latent_size=4, label_size=label_size),
+            schedule=ScheduleConfig(resolution=8),
+        )
+
+    return config_of
 
 
-def differences(before, after, cache, **options):
-    return data_differences(begin(before, cache, **options), begin(after, cache, **options))
-
-
-def test_pictures_that_were_copied_touched_or_moved_are_the_same(pictures, tmp_path):
-    begun = begin(pictures, tmp_path / "cache")
-    shutil.copytree(pictures, tmp_path / "elsewhere" / "holiday")
+def test_pictures_that_were_copied_touched_or_moved_are_the_same(pictures, config_of, tmp_path):
+    config = config_of(pictures)
+    shutil.copytree(pictures, tmp_path / "elsewhere/holiday")
     pictures.rename(tmp_path / "renamed")
-    for folder in (tmp_path / "elsewhere" / "holiday", tmp_path / "renamed"):
+    for folder in (tmp_path / "elsewhere/holiday", tmp_path / "renamed"):
         for number, path in enumerate(sorted(folder.rglob("*.png"))):
             os.utime(path, (OLD + number, OLD + number))
-        assert data_differences(begun, begin(folder, tmp_path / "cache")) == {}
+        assert data_differences(config, config_of(folder)) == {}
 
 
 @pytest.mark.parametrize("labels", [None, "folders"])
-def test_picture_files_with_other_names_are_the_same_pictures_in_another_order(
-    pictures, tmp_path, labels
+def test_files_with_other_names_are_the_same_pictures_in_another_order(
+    pictures, config_of, tmp_path, labels
 ):
-    other = tmp_path / "other" / "photos"
     for path in pictures.rglob("*.png"):
-        (other / path.parent.name).mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, other / path.parent.name / f"{9 - int(path.stem)}.png")
-    found = differences(pictures, other, tmp_path / "cache", labels=labels)
+        other = tmp_path / "other/photos" / path.parent.name / f"{9 - int(path.stem)}.png"
+        other.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, other)
+    found = data_differences(config_of(pictures, labels), config_of(other.parents[1], labels))
     assert found.keys() == {"order of the pictures"}
 
 
-def test_pictures_that_changed_class_are_other_data_where_classes_count(pictures, tmp_path):
-    other = tmp_path / "other" / "photos"
+def test_pictures_that_changed_class_are_other_data_where_classes_count(
+    pictures, config_of, tmp_path
+):
+    other = tmp_path / "other/photos"
     shutil.copytree(pictures, other)
-    for name in ("0.png", "1.png"):
-        here, there = (other / one / name for one in ("cats", "dogs"))
-        here, there = (here, there) if here.exists() else (there, here)
-        here.rename(there)
-    cache = tmp_path / "cache"
-    assert "dataset" in differences(pictures, other, cache, labels="folders")
-    assert differences(pictures, other, cache).keys() == {"order of the pictures"}
-
-
-def test_other_labels_of_the_same_pictures_are_said_to_be_that(pictures, tmp_path):
-    rows = [f"{path.relative_to(pictures)}" for path in sorted(pictures.rglob("*.png"))]
+    (other / "cats/0.png").rename(other / "dogs/0.png")
+    (other / "dogs/1.png").rename(other / "cats/1.png")
+    found = data_differences(config_of(pictures, "folders"), config_of(other, "folders"))
+    assert "dataset" in found
+    found = data_differences(config_of(pictures), config_of(other))
+    assert found.keys() == {"order of the pictures"}
+    # Other labels of the same files are said to be that.
+    rows = [str(path.relative_to(pictures)) for path in sorted(pictures.rglob("*.png"))]
     for name, count in (("one", 3), ("two", 4)):
-        lines = [f"{row},{'cat' if i < count else 'dog'}" for i, row in enumerate(rows)]
-        (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n")
-    cache = tmp_path / "cache"
-    first, second = (
-        begin(pictures, cache, labels=str(tmp_path / f"{name}.csv")) for name in ("one", "two")
-    )
-    assert data_differences(first, second).keys() == {"labels of the data"}
+        lines = [f"{row},{'cat' if i < count else 'dog'}\n" for i, row in enumerate(rows)]
+        (tmp_path / f"{name}.csv").write_text("".join(lines))
+    one, two = (config_of(pictures, str(tmp_path / f"{name}.csv")) for name in ("one", "two"))
+    assert data_differences(one, two).keys() == {"labels of the data"}
 
 
-def replace_unnoticed(path, seed):
-    """Puts another picture in a file's place, of the same size and time, as `cp -p` could."""
-    before = path.stat()
-    Image.fromarray(np.full((8, 8, 3), seed, np.uint8)).save(path, compress_level=0)
-    assert path.stat().st_size == before.st_size
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-
-def test_other_pictures_of_the_same_name_size_and_time_are_noticed(tmp_path, monkeypatch):
+def test_other_pictures_of_the_same_name_size_and_time_are_noticed(
+    config_of, tmp_path, monkeypatch
+):
     """Also when what the files held is remembered from the last start."""
     monkeypatch.setattr(content, "_SETTLED_NANOSECONDS", 0)
-    folder, cache = tmp_path / "photos", tmp_path / "cache"
-    folder.mkdir()
-    for number in range(3):
-        path = folder / f"{number}.png"
-        Image.fromarray(np.full((8, 8, 3), number, np.uint8)).save(path, compress_level=0)
+    (tmp_path / "photos").mkdir()
+
+    def write(number, seed):
+        path = tmp_path / f"photos/{number}.png"
+        Image.fromarray(np.full((8, 8, 3), seed, np.uint8)).save(path, compress_level=0)
         os.utime(path, (OLD, OLD))
-    begun = begin(folder, cache)
-    assert data_differences(begun, begin(folder, cache)) == {}
-    replace_unnoticed(folder / "1.png", 99)
-    assert data_differences(begun, begin(folder, cache)).keys() == {"dataset"}
+        return path.stat().st_size
+
+    sizes = [write(number, number) for number in range(3)]
+    config = config_of(tmp_path / "photos")
+    assert data_differences(config, config_of(tmp_path / "photos")) == {}
+    assert write(1, 99) == sizes[1]
+    assert data_differences(config, config_of(tmp_path / "photos")).keys() == {"dataset"}
 
 
 def test_files_are_read_once_and_again_when_anything_touched_them(tmp_path, monkeypatch):
     path, memory = tmp_path / "file", str(tmp_path / "memory")
     path.write_bytes(b"one")
-    monkeypatch.setattr(content, "_SETTLED_NANOSECONDS", 0)
     first = digest_files([str(path)], memory)
+    # Another change in the same moment would have the same time.
+    assert not (tmp_path / "memory").exists()
+    monkeypatch.setattr(content, "_SETTLED_NANOSECONDS", 0)
+    assert digest_files([str(path)], memory) == first
     monkeypatch.setattr(content, "_read_all", lambda *_: pytest.fail("read again"))
     assert digest_files([str(path)], memory) == first
-    path.rename(tmp_path / "renamed")
     monkeypatch.undo()
-    assert digest_files([str(tmp_path / "renamed")], memory) == first
-    (tmp_path / "renamed").write_bytes(b"two")
-    os.utime(tmp_path / "renamed", (OLD, OLD))
-    assert digest_files([str(tmp_path / "renamed")], memory) != first
-
-
-def test_what_changed_a_moment_ago_is_not_remembered(tmp_path):
-    """Another change in the same moment would have the same time."""
-    path = tmp_path / "file"
-    path.write_bytes(b"one")
-    digest_files([str(path)], str(tmp_path / "memory"))
-    assert not (tmp_path / "memory").exists()
+    path.write_bytes(b"two")
+    os.utime(path, (OLD, OLD))
+    assert digest_files([str(path)], memory) != first
 
 
 @pytest.fixture
 def dataset(pictures, tmp_path):
     """A finished folder of TFRecords."""
     info = prepare(str(pictures), str(tmp_path / "made"), PictureOptions(8))
-    shutil.copytree(info.folder, tmp_path / "cats")
-    return tmp_path / "cats"
+    return pathlib.Path(shutil.copytree(info.folder, tmp_path / "cats"))
 
 
-def test_tfrecords_are_the_same_under_another_name_and_others_under_the_same(dataset, tmp_path):
-    begun = begin(dataset, tmp_path / "cache")
+def test_tfrecords_are_the_same_under_another_name_and_others_under_the_same(
+    dataset, config_of, tmp_path
+):
+    config = config_of(dataset)
     dataset.rename(tmp_path / "cats2")
-    assert data_differences(begun, begin(tmp_path / "cats2", tmp_path / "cache")) == {}
+    assert data_differences(config, config_of(tmp_path / "cats2")) == {}
     for number in range(6):
         save(tmp_path / "new" / f"{number}.png", (8, 8), 100 + number)
     others = prepare(str(tmp_path / "new"), str(tmp_path / "made"), PictureOptions(8))
     shutil.copytree(others.folder, dataset)
-    found = data_differences(begun, begin(dataset, tmp_path / "cache"))
+    found = data_differences(config, config_of(dataset))
     assert [words.split(" (")[0] for words in found["dataset"]] == ["cats, 6 pictures"] * 2
 
 
-def test_tfrecords_that_tell_nothing_of_themselves_are_read(dataset, tmp_path):
-    """As those of the published form are; the bytes are the same as where dataset.json tells."""
-    told = begin(dataset, tmp_path / "cache").data
+def test_tfrecords_that_tell_little_or_nothing_of_themselves_are_read(dataset, config_of):
+    """As those of the published form and of the first versions; the bytes are what they were."""
+    known = dataclasses.replace(config_of(dataset).data, pictures="")
+    text = (dataset / "dataset.json").read_text()
+    for less in (text.replace('"content"', '"unknown"'), '{"version": 1}'):
+        (dataset / "dataset.json").write_text(less)
+        assert config_of(dataset).data == known
     (dataset / "dataset.json").unlink()
-    found = begin(dataset, tmp_path / "cache").data
-    assert (found.files, found.pictures) == (told.files, "")
+    assert (config_of(dataset).data.files, config_of(dataset).data.pictures) == (known.files, "")
     path = pathlib.Path(read_dataset_info(str(dataset)).files[8][0])
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    assert begin(dataset, tmp_path / "cache").data.files != told.files
+    assert config_of(dataset).data.files != known.files
 
 
-def test_a_dataset_json_of_before_is_enough(dataset, tmp_path):
-    """The first version told nothing of the files, the second nothing of the content."""
-    told = begin(dataset, tmp_path / "cache").data
-    text = (dataset / "dataset.json").read_text()
-    (dataset / "dataset.json").write_text(text.replace('"content"', '"unknown"'))
-    assert begin(dataset, tmp_path / "cache").data == dataclasses.replace(told, pictures="")
-    (dataset / "dataset.json").write_text('{"version": 1}')
-    assert begin(dataset, tmp_path / "cache").data == dataclasses.replace(told, pictures="")
-
-
-def test_larger_pictures_that_a_run_does_not_see_make_no_difference(pictures, tmp_path):
-    info = prepare(str(pictures), str(tmp_path), PictureOptions(16, allow_upscaling=True))
-    first = identify(info, 8, str(tmp_path), with_labels=False).files
-    assert first != identify(info, 16, str(tmp_path), with_labels=False).files
-    for name in ("dataset.json", info.files[16][0]):
-        (pathlib.Path(info.folder) / name).unlink()
-    smaller = read_dataset_info(info.folder)
-    assert identify(smaller, 8, str(tmp_path), with_labels=False).files == first
-
-
-# Run folders
-
-
-def test_a_run_of_before_goes_on_by_name_and_number_and_is_known_by_content_then(
-    pictures, tmp_path
+def test_an_older_run_resumes_by_name_and_number_and_is_known_by_content_then(
+    pictures, config_of, tmp_path
 ):
-    now = begin(pictures, tmp_path / "cache")
-    run_dir = str(tmp_path / "run")
+    now, run_dir = config_of(pictures), str(tmp_path / "run")
+    assert TrainingConfig.from_json(now.to_json()) == now
     old = dataclasses.replace(now, dataset="photos-8px-0123abcd, 6 pictures", data=DataIdentity())
     open_run(run_dir, old, "")
     for other in ("photos, 7 pictures", "faces, 6 pictures"):
         with pytest.raises(UserError, match=f"dataset was photos, 6 pictures and is {other}"):
             open_run(run_dir, dataclasses.replace(now, dataset=other), "")
     open_run(run_dir, now, "")
-    other = dataclasses.replace(now, data=DataIdentity(files="0" * 64))
     with pytest.raises(UserError, match=r"dataset was .*SHA-256"):
-        open_run(run_dir, other, "")
+        open_run(run_dir, dataclasses.replace(now, data=DataIdentity(files="0" * 64)), "")
     assert check_same_run(now, dataclasses.replace(now, dataset="renamed"), run_dir) == ()
-
-
-def test_a_configuration_keeps_what_it_knows_of_its_data(pictures, tmp_path):
-    config = begin(pictures, tmp_path / "cache")
-    assert TrainingConfig.from_json(config.to_json()) == config
-    damaged = config.to_json().replace(config.data.files, "../../x")
-    with pytest.raises(UserError, match=r"config\.json: .*64 hexadecimal digits"):
-        TrainingConfig.from_json(damaged)
-
-
-def test_another_resolution_is_not_called_other_data(pictures, tmp_path):
-    config = begin(pictures, tmp_path / "cache")
-    other = dataclasses.replace(
-        config,
-        data=DataIdentity(files="0" * 64),
-        network=dataclasses.replace(config.network, resolution=16),
-        schedule=ScheduleConfig(resolution=16),
-    )
-    assert data_differences(config, other) == {}

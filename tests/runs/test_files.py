@@ -19,7 +19,6 @@ from pgan_tf.runs.checkpoint_file import write_arrays
 from pgan_tf.runs.folder import open_run
 from tests.helpers.exports import make_trained
 from tests.helpers.made_source import make_source, noise, options
-from tests.helpers.places import ROOT
 from tfrecords.common import files
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import BusyError, check_file_place, locked, temporary_folder
@@ -27,88 +26,70 @@ from tfrecords.common.paths import writing
 from tfrecords.writing.writer import write_dataset
 
 
+def number_of(path):
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
 class Disk:
     """What is on the disk for good, as far as the program asked for it.
 
     Attributes:
-        synced: (device, number) of the files and folders that were brought to the disk since
-            they were changed last.
+        synced: numbers of the files and folders that were synced since they were changed last.
         early: names that were given before what they name was on the disk.
         named: the paths that got a name.
     """
 
     def __init__(self, patch):
         self.synced, self.early, self.named = set(), [], []
-        fsync, replace, rename = os.fsync, os.replace, os.rename
+        fsync = os.fsync
 
         def note_fsync(descriptor):
             fsync(descriptor)
-            status = os.fstat(descriptor)
-            self.synced.add((status.st_dev, status.st_ino))
+            self.synced.add(number_of(descriptor))
 
         def noting(move):
             def note(old, new):
-                if not all(map(self.has, (old, *pathlib.Path(old).rglob("*")))):
+                moved = (old, *pathlib.Path(old).rglob("*"))
+                if not self.synced.issuperset(map(number_of, moved)):
                     self.early.append(str(new))
                 move(old, new)
                 self.named.append(str(new))
-                self.synced.discard(self._number(os.path.dirname(new) or "."))
+                self.synced.discard(number_of(os.path.dirname(new) or "."))
 
             return note
 
         patch.setattr(os, "fsync", note_fsync)
-        patch.setattr(os, "replace", noting(replace))
-        patch.setattr(os, "rename", noting(rename))
-
-    def has(self, path):
-        return self._number(path) in self.synced
-
-    @staticmethod
-    def _number(path):
-        status = os.stat(path)
-        return status.st_dev, status.st_ino
-
-
-def write_checkpoint(folder):
-    write_arrays(f"{folder}/images-1.npz", [("weights", np.zeros(3))])
-
-
-def open_a_run(folder):
-    open_run(f"{folder}/run", TrainingConfig(), "--seed=1\n")
-
-
-def convert(folder):
-    write_dataset(make_source(noise(5)), options(), f"{folder}/data", processes=1)
-
-
-def export_saved_model(folder):
-    write_saved_model(make_trained(), ExportOptions(f"{folder}/served"))
+        for name in ("replace", "rename"):
+            patch.setattr(os, name, noting(getattr(os, name)))
 
 
 def export_page(folder):
     write_tfjs(make_trained(), ExportOptions(f"{folder}/web", name="a"))
 
 
-WRITERS = {
-    write_checkpoint: ["images-1.npz"],
-    open_a_run: ["run/flags.txt", "run/config.json"],
-    convert: ["data"],
-    export_saved_model: ["served/1"],
-    export_page: ["web/index.html", "web/models.json", "web/models/a/1", "web/pgan-export.json"],
-}
-
-
-@pytest.mark.parametrize("write", WRITERS)
-def test_what_is_written_is_on_the_disk_before_it_gets_its_name_and_then_the_name(write, tmp_path):
+@pytest.mark.parametrize(
+    ("write", "names"),
+    [
+        (lambda to: write_arrays(f"{to}/a.npz", [("weights", np.zeros(3))]), ["a.npz"]),
+        (lambda to: open_run(f"{to}", TrainingConfig(), ""), ["flags.txt", "config.json"]),
+        (lambda to: write_dataset(make_source(noise(5)), options(), f"{to}/a", processes=1), ["a"]),
+        (lambda to: write_saved_model(make_trained(), ExportOptions(f"{to}/a")), ["a/1"]),
+        (export_page, ["web/index.html", "web/models.json", "web/models/a/1"]),
+    ],
+    ids=["checkpoint", "run", "dataset", "SavedModel", "page"],
+)
+def test_what_is_written_is_on_the_disk_before_it_gets_its_name_and_then_the_name(
+    write, names, tmp_path
+):
     with pytest.MonkeyPatch.context() as patch:
         disk = Disk(patch)
         write(tmp_path)
-    names = [f"{tmp_path}/{name}" for name in WRITERS[write]]
+    names = [f"{tmp_path}/{name}" for name in names]
     assert set(names) <= set(disk.named)
-    # Parts of a data set get their names inside a folder that has none yet.
+    # Parts of a dataset get their names inside a folder that has none yet.
     assert [name for name in disk.early if ".partial/" not in name] == []
-    for name in names:
-        assert disk.has(os.path.dirname(name)), name
+    assert disk.synced.issuperset(number_of(os.path.dirname(name)) for name in names)
 
 
 def test_a_file_that_cannot_be_written_leaves_what_stood_there(tmp_path, monkeypatch):
@@ -124,6 +105,8 @@ def test_a_file_that_cannot_be_written_leaves_what_stood_there(tmp_path, monkeyp
     with pytest.raises(RuntimeError), files.whole_folder(str(tmp_path / "folder")) as folder:
         (pathlib.Path(folder) / "part").write_text("")
         raise RuntimeError
+    with pytest.raises(NotADirectoryError), files.whole_folder(str(path / "1")):
+        pass
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
     assert path.read_text() == "before"
 
@@ -166,10 +149,7 @@ def test_remote_files_and_folders_get_their_names_when_they_are_whole(tmp_path):
     assert sorted(one.name for one in tmp_path.iterdir()) == ["a", "b", "folder"]
 
 
-# What killed processes leave
-
-
-def test_a_folder_that_was_left_half_written_is_begun_anew(tmp_path):
+def test_a_folder_that_was_left_half_written_is_started_anew(tmp_path):
     left_over = tmp_path / "partial-out"
     left_over.mkdir()
     (left_over / "old").write_text("")
@@ -180,24 +160,6 @@ def test_a_folder_that_was_left_half_written_is_begun_anew(tmp_path):
             pytest.fail("two at once")
         (pathlib.Path(folder) / "new").write_text("")
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "new"]
-
-
-def test_a_folder_that_cannot_be_made_says_why(tmp_path):
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(NotADirectoryError), files.whole_folder(str(tmp_path / "file" / "1")):
-        pass
-
-
-def test_a_run_that_is_opened_again_removes_what_was_left_half_written(tmp_path):
-    open_a_run(tmp_path)
-    for name in ("flags.txt", "samples/fakes-000001.png", "checkpoints/images-1.npz", "scores/a"):
-        path = tmp_path / f"run/{name}.partial"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("half")
-    (tmp_path / "run/samples/mine.png").write_text("")
-    open_a_run(tmp_path)
-    assert list(tmp_path.rglob("*.partial")) == []
-    assert (tmp_path / "run/samples/mine.png").exists()
 
 
 KILLED = """
@@ -216,7 +178,7 @@ def test_the_lock_and_the_copies_of_a_process_end_with_it_however_it_ends(tmp_pa
     monkeypatch.setattr(files.tempfile, "tempdir", str(tmp_path))
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(tmp_path / "run")],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -241,16 +203,16 @@ def test_the_lock_and_the_copies_of_a_process_end_with_it_however_it_ends(tmp_pa
 
 
 def test_a_lock_leaves_no_file_and_takes_a_folder_that_may_not_be_written(tmp_path):
-    folder = tmp_path / "read-only"
-    folder.mkdir(mode=0o555)
-    with locked(str(folder), "busy"):
-        assert os.listdir(folder) == []
-        with pytest.raises(BusyError), locked(str(folder), "busy"):
+    (tmp_path / "read-only").mkdir(mode=0o555)
+    folder = str(tmp_path / "read-only")
+    with locked(folder, "busy"):
+        with pytest.raises(BusyError), locked(folder, "busy"):
             pytest.fail("two at once")
+        assert os.listdir(folder) == []
     assert os.listdir(folder) == []
 
 
-def test_a_lock_of_a_folder_that_was_put_elsewhere_is_none(tmp_path):
+def test_a_lock_of_a_folder_that_was_put_elsewhere_is_none(tmp_path, monkeypatch):
     """Whoever waits for a conversion must not take its finished folder for a new one."""
     folder = str(tmp_path / "out.partial")
 
@@ -258,10 +220,9 @@ def test_a_lock_of_a_folder_that_was_put_elsewhere_is_none(tmp_path):
         os.rename(folder, tmp_path / "out")
         return True
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "lock_descriptor", moved_meanwhile)
-        with pytest.raises(BusyError), locked(folder, "busy"):
-            pytest.fail("locked")
+    monkeypatch.setattr(files, "lock_descriptor", moved_meanwhile)
+    with pytest.raises(BusyError), locked(folder, "busy"):
+        pytest.fail("locked")
 
 
 def test_a_place_for_a_file_is_checked_without_a_trace(tmp_path):

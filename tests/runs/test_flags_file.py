@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.runs.data import find_data, read_run_data
-from pgan_tf.runs.flags_file import flags_text, located_flags
+from pgan_tf.runs.data import RunData, find_data, read_run_data
+from pgan_tf.runs.flags_file import flags_text, located_flags, read_flags
 from pgan_tf.runs.folder import open_run
 from tests.helpers.source_helpers import save
 from tfrecords.cache import prepare
@@ -16,10 +16,8 @@ from tfrecords.common.errors import UserError
 from tfrecords.format.identity import identify, in_words
 from tfrecords.pictures.source import PictureOptions
 
-CONFIG = TrainingConfig(
-    network=NetworkConfig(resolution=8, fmap_base=16, latent_size=4),
-    schedule=ScheduleConfig(resolution=8),
-)
+NEW = {"data": "data/photos", "data_cache": "cache", "run_dir": "runs/a", "resolution": 8}
+OLDER = "--data=data/photos\n--data_cache=cache\n--resolution=8\n--run_dir=runs/a\n"
 
 
 @pytest.fixture
@@ -32,35 +30,25 @@ def project(tmp_path, monkeypatch):
     return tmp_path / "project"
 
 
-def begin_run(text):
+def start_run(text):
     """Makes `runs/a` as train.py does, with a flags.txt of some text."""
     info = prepare("data/photos", "cache", PictureOptions(8))
-    data = identify(info, 8, "cache", with_labels=False)
-    config = dataclasses.replace(CONFIG, dataset=in_words(info), data=data)
+    config = TrainingConfig(
+        network=NetworkConfig(resolution=8, fmap_base=16, latent_size=4),
+        schedule=ScheduleConfig(resolution=8),
+        dataset=in_words(info),
+        data=identify(info, 8, "cache", with_labels=False),
+    )
     open_run("runs/a", config, text)
     return config
 
 
-NEW = {"data": "data/photos", "data_cache": "cache", "run_dir": "runs/a", "resolution": 8}
-BEFORE = "--data=data/photos\n--data_cache=cache\n--resolution=8\n--run_dir=runs/a\n"
-
-
-def test_paths_are_whole_and_nothing_else_is_changed(project, monkeypatch):
+def test_paths_are_absolute_and_nothing_else_is_changed(project, monkeypatch):
     monkeypatch.setenv("HOME", str(project.parent))
     (project / "labels.csv").write_text("")
-    text = flags_text(
-        {
-            **NEW,
-            "labels": "labels.csv",
-            "init_from": "runs/other",
-            "tfds_data_dir": "~/tfds",
-            "batch_size": "4:8,8:4",
-            "conditional": False,
-            "jit_compile": True,
-            "preflight": None,
-        }
-    )
-    assert text.splitlines() == [
+    others = {"labels": "labels.csv", "init_from": "runs/other", "tfds_data_dir": "~/tfds"}
+    others |= {"batch_size": "4:8,8:4", "conditional": False, "jit_compile": True}
+    assert flags_text({**NEW, **others, "preflight": None}).splitlines() == [
         "--batch_size=4:8,8:4",
         "--noconditional",
         f"--data={project}/data/photos",
@@ -72,25 +60,21 @@ def test_paths_are_whole_and_nothing_else_is_changed(project, monkeypatch):
         f"--run_dir={project}/runs/a",
         f"--tfds_data_dir={project.parent}/tfds",
     ]
+    for word in ("none", "folders", "wanted", "missing.csv"):
+        assert flags_text({"labels": word}) == f"--labels={word}\n"
 
 
 @pytest.mark.parametrize(
     ("data", "written"),
     [
-        ("shapes", "shapes"),
-        ("tfds:mnist:train", "tfds:mnist:train"),
-        ("gs://bucket/photos", "gs://bucket/photos"),
-        ("mnist:digits:test", "mnist:{}/digits:test"),
-        ("hdf5:a.h5", "hdf5:{}/a.h5"),
-        ("cifar10:cifar", "cifar10:{}/cifar"),
-        ("unknown:photos", "{}/unknown:photos"),
-        (" a = b ", "{}/ a = b /"),
-        ("/a/b", "/a/b"),
+        *(("shapes", "shapes"), ("tfds:mnist:train", "tfds:mnist:train"), ("/a/b", "/a/b")),
+        *(("gs://bucket/photos", "gs://bucket/photos"), ("mnist:a:test", "mnist:{}/a:test")),
+        *(("hdf5:a.h5", "hdf5:{}/a.h5"), ("cifar10:cifar", "cifar10:{}/cifar")),
+        *(("unknown:photos", "{}/unknown:photos"), (" a = b ", "{}/ a = b /")),
     ],
 )
 def test_data_of_every_kind_are_named_from_the_root(project, data, written):
-    line = flags_text({"data": data})
-    assert line == f"--data={written.format(project)}\n"
+    assert flags_text({"data": data}) == f"--data={written.format(project)}\n"
 
 
 def test_a_folder_of_tfrecords_called_shapes_is_not_the_built_in_shapes(project):
@@ -106,40 +90,47 @@ def test_what_a_line_cannot_hold_is_refused(project, name):
     assert len(str(e.value).splitlines()) == 1
 
 
-def values(lines):
-    return dict(line[2:].partition("=")[::2] for line in lines)
-
-
-@pytest.mark.parametrize("text", [None, BEFORE], ids=["now", "before"])
+@pytest.mark.parametrize("text", [None, OLDER], ids=["new", "older"])
 @pytest.mark.parametrize("moved", [False, True])
 def test_the_data_are_found_from_any_working_folder(project, monkeypatch, text, moved):
-    """Also when all has moved together, and with the flags.txt of before."""
-    config = begin_run(text or flags_text(NEW))
+    """Also when all has moved together, and with an older flags.txt."""
+    config = start_run(text or flags_text(NEW))
     monkeypatch.chdir(project.parent / "elsewhere")
     save(project.parent / "elsewhere" / "data" / "photos" / "0.png", (8, 8), 99)  # not these
     if moved:
         project = project.rename(project.parent / "moved")
-    run_dir = f"{project}/runs/a"
-    wanted = read_run_data(run_dir)
+    wanted = read_run_data(f"{project}/runs/a")
     assert (wanted.data, wanted.data_cache) == (f"{project}/data/photos", f"{project}/cache")
     assert find_data(wanted, 3, 0, config, chosen=False).folder.startswith(f"{project}/cache")
-    found = values(located_flags(run_dir))
-    assert (found["data"], found["data_cache"]) == (wanted.data, wanted.data_cache)
-    assert found["resolution"] == "8"
+    found = located_flags(f"{project}/runs/a")
+    assert {f"--data={wanted.data}", f"--data_cache={project}/cache", "--resolution=8"} < {*found}
+
+
+def test_every_flag_of_the_pictures_is_read_again(project):
+    flags = ["--channels=gray", "--background=#102030", "--fit=stretch", "--noallow_upscaling"]
+    start_run("\n".join([*flags, "--white_level=4095", "--labels=folders", "--flagfile=x", OLDER]))
+    wanted = read_run_data("runs/a")
+    expected = PictureOptions(8, 1, (16, 32, 48), "stretch", False, 4095.0)
+    assert (wanted.options, wanted.labels) == (expected, "folders")
+    assert "--flagfile=x" not in located_flags("runs/a")
+    (project / "runs/a/flags.txt").write_text("--resolution=8")
+    assert read_run_data("runs/a") is None
+    assert read_flags("nowhere") == {}
+    (project / "runs/a/flags.txt").write_text("--data=x\n--resolution=large")
+    with pytest.raises(UserError, match=r"flags\.txt: expected --resolution .* got 'large'"):
+        read_run_data("runs/a")
 
 
 def test_a_run_folder_elsewhere_finds_relative_data_above_it(project, monkeypatch):
-    """As flags.txt of before has it, if --run_dir was whole and --data was not."""
-    begin_run(BEFORE.replace("=runs/a", f"={project}/runs/a"))
+    """As an older flags.txt has it, if --run_dir was absolute and --data was not."""
+    start_run(OLDER.replace("=runs/a", f"={project}/runs/a"))
     monkeypatch.chdir("/")
     assert read_run_data(f"{project}/runs/a").data == f"{project}/data/photos"
 
 
-@pytest.mark.parametrize("text", [None, BEFORE], ids=["now", "before"])
-def test_data_that_are_not_there_are_asked_for_naming_where_they_were_looked_for(
-    project, monkeypatch, text
-):
-    config = begin_run(text or flags_text(NEW))
+@pytest.mark.parametrize("text", [None, OLDER], ids=["new", "older"])
+def test_missing_data_are_asked_for_naming_where_they_were_looked_for(project, monkeypatch, text):
+    config = start_run(text or flags_text(NEW))
     (project / "data").rename(project / "gone")
     monkeypatch.chdir("/")
     wanted = read_run_data(f"{project}/runs/a")
@@ -148,10 +139,14 @@ def test_data_that_are_not_there_are_asked_for_naming_where_they_were_looked_for
     assert f"{project}/data/photos" in str(caught.value)
     given = dataclasses.replace(wanted, data=f"{project}/gone/photos", looked_for=())
     assert find_data(given, 3, 0, config).num_images == 4
+    with pytest.raises(UserError, match=r"^--data: expected pictures with 1 channel .* got 3"):
+        find_data(given, 1, 0)
+    with pytest.raises(UserError, match=r"^--data: .* got none"):
+        find_data(RunData("", "cache", PictureOptions(8)), 3, 0)
 
 
 def test_other_pictures_in_the_place_of_a_runs_are_refused_unless_chosen(project, capsys):
-    config = begin_run(flags_text(NEW))
+    config = start_run(flags_text(NEW))
     wanted = read_run_data("runs/a")
     for path in (project / "data" / "photos").iterdir():
         os.utime(path, (1, 1))

@@ -9,8 +9,17 @@ import tensorflow as tf
 from PIL import Image
 
 from pgan_tf.config.training import TrainingConfig
+from pgan_tf.runs import log as run_log
 from pgan_tf.runs.folder import open_run
-from pgan_tf.runs.log import RunLog, append_rows, read_rows, read_ticks
+from pgan_tf.runs.log import (
+    RunLog,
+    append_rows,
+    describe_stage,
+    read_metrics,
+    read_rows,
+    read_ticks,
+)
+from pgan_tf.runs.sheets import Sheet, list_sheets, read_sheet
 from tfrecords.common.errors import UserError
 
 
@@ -28,47 +37,45 @@ def lines(run_dir):
     return (run_dir / "metrics.jsonl").read_text().splitlines()
 
 
-def test_each_tick_is_a_line_of_json(run_dir):
+def test_each_tick_is_a_line_and_a_resumed_run_drops_what_it_will_write_again(run_dir):
     log = RunLog(str(run_dir), 0)
     assert log.seconds == 0
-    ticks = [tick(100, 1.5, loss=0.25), tick(200, 3.0, loss=-1e-9)]
+    ticks = [tick(shown, shown / 10, loss=-1e-9) for shown in (100, 200, 300, 400)]
     for one in ticks:
         log.write_metrics(one)
         assert json.loads(lines(run_dir)[-1]) == one
-    assert [json.loads(line) for line in lines(run_dir)] == ticks
-
-
-def test_going_on_keeps_what_was_and_drops_what_will_come_again(run_dir):
-    log = RunLog(str(run_dir), 0)
-    for images_shown in (100, 200, 300, 400):
-        log.write_metrics(tick(images_shown, images_shown / 10))
     log = RunLog(str(run_dir), 200)
-    assert [json.loads(line)["images_shown"] for line in lines(run_dir)] == [100, 200]
+    assert read_rows(str(run_dir)) == ticks[:2]
     assert log.seconds == 20
-    log.write_metrics(tick(300, 31.0))
-    assert [json.loads(line)["seconds"] for line in lines(run_dir)] == [10, 20, 31]
-
-
-def test_beginning_again_drops_everything(run_dir):
-    RunLog(str(run_dir), 0).write_metrics(tick(100))
+    log.write_metrics(tick(300, 31.0, loss=math.nan))
+    RunLog(str(run_dir), 300)
+    assert [row["seconds"] for row in read_rows(str(run_dir))] == [10, 20, 31]
+    assert math.isnan(read_rows(str(run_dir))[-1]["loss"])
     assert RunLog(str(run_dir), 0).seconds == 0
     assert lines(run_dir) == []
 
 
 @pytest.mark.parametrize("half", ['{"images_shown": 1', '{"images_shown": 200, "seconds": 9}', " "])
 def test_a_line_that_was_half_written_is_dropped(run_dir, half):
-    whole = json.dumps(tick(100, 4.0)) + "\n"
-    path = run_dir / "metrics.jsonl"
-    path.write_text(whole + half)
+    (run_dir / "metrics.jsonl").write_text(json.dumps(tick(100, 4.0)) + "\n" + half)
     log = RunLog(str(run_dir), 200)
     assert log.seconds == 4
     log.write_metrics(tick(300))
     assert [json.loads(line)["images_shown"] for line in lines(run_dir)] == [100, 300]
 
 
-@pytest.mark.parametrize("damaged", ["garbage", "\0\0\0", '"images_shown"', "{}", "[1"])
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        *("garbage", "\0\0\0", '"images_shown"', "{}", "[1", '{"images_shown": -1}'),
+        *('{"images_shown": 1.5}', '{"images_shown": true}'),
+        *(json.dumps(tick(1) | {"phase": "growing"}), json.dumps(tick(1, seconds=math.nan))),
+        *(json.dumps(tick(1, stage=1.5)), json.dumps(tick(1, alpha=None))),
+        *(json.dumps(tick(1, loss="low")), json.dumps(tick(1, loss=[1]))),
+    ],
+)
 def test_a_damaged_line_is_an_error_that_names_it_and_nothing_is_lost(run_dir, damaged):
-    """Not of ours: what is cut off while it is written has no line's end."""
+    """What is cut off while it is written has no line's end: this is not ours."""
     path = run_dir / "metrics.jsonl"
     path.write_text(json.dumps(tick(100)) + f"\n{damaged}\n" + json.dumps(tick(200)) + "\n")
     before = path.read_bytes()
@@ -77,38 +84,44 @@ def test_a_damaged_line_is_an_error_that_names_it_and_nothing_is_lost(run_dir, d
     assert path.read_bytes() == before
 
 
-def test_without_a_file_there_are_no_rows(run_dir):
-    assert read_rows(str(run_dir)) == []
-
-
-def test_what_is_appended_follows_whole_lines_and_is_read_again(run_dir):
+def test_what_is_appended_follows_whole_lines_and_is_read_again(run_dir, monkeypatch):
     """Of other kinds, too; a line that was cut off is dropped before, and never read."""
-    rows = [tick(100), {"kind": "score", "images_shown": 100}, tick(200)]
+    assert read_rows(str(run_dir)) == []
+    rows = [tick(100, loss=None), {"kind": "score", "images_shown": 100}, tick(200)]
     append_rows(str(run_dir), rows[:1])
     with open(run_dir / "metrics.jsonl", "a") as file:
         file.write('\n{"kind": "sco')
     assert read_rows(str(run_dir)) == rows[:1]
-    append_rows(str(run_dir), rows[1:])
+    append_rows(str(run_dir), rows[1:2])
+    # Each tick appends: where the last line is whole, the others are not read.
+    monkeypatch.setattr(run_log, "read_whole", None)
+    append_rows(str(run_dir), rows[2:])
+    monkeypatch.undo()
     assert read_rows(str(run_dir)) == rows
     assert read_ticks(str(run_dir)) == [rows[0], rows[2]]
     assert lines(run_dir) == [json.dumps(row) for row in rows]
 
 
-def test_numbers_that_are_none_survive_going_on(run_dir):
-    RunLog(str(run_dir), 0).write_metrics(tick(100, loss=math.nan))
-    RunLog(str(run_dir), 100)
-    (line,) = lines(run_dir)
-    assert math.isnan(json.loads(line)["loss"])
+def test_metrics_of_a_run_say_where_it_stood(run_dir):
+    with pytest.raises(UserError, match=r"^--run_dir: expected a run with a tick"):
+        read_metrics(str(run_dir))
+    append_rows(str(run_dir), [tick(100, resolution=16, alpha=0.25)])
+    (row,) = read_metrics(str(run_dir))
+    assert (row["kimg"], describe_stage(row)) == (0.1, "8→16 px, alpha 0.25")
+    assert describe_stage(row | {"phase": "stabilize"}) == "16 px"
+    append_rows(str(run_dir), [tick(200, resolution=16)])
+    with pytest.raises(UserError, match=r"expected alpha in each tick, got none in that of 200"):
+        read_metrics(str(run_dir))
 
 
 def events(run_dir):
-    """(step, tag, value) of what TensorBoard shows."""
-    found = []
+    """(step, tag) to value of what TensorBoard shows."""
+    found = {}
     for path in sorted(run_dir.glob("events.out.tfevents*")):
         for record in tf.data.TFRecordDataset(str(path)):
             event = tf.compat.v1.Event.FromString(record.numpy())
             for value in event.summary.value:
-                found.append((event.step, value.tag, tf.make_ndarray(value.tensor)))
+                found[event.step, value.tag] = tf.make_ndarray(value.tensor)
     return found
 
 
@@ -116,23 +129,27 @@ def test_tensorboard_gets_every_number_at_its_image(run_dir):
     log = RunLog(str(run_dir), 0)
     log.write_metrics(tick(100, 1.5, loss=0.25, stage=3))
     log.write_metrics(tick(200, 2.5, loss=0.5, stage=3))
-    got = {(step, tag): float(value) for step, tag, value in events(run_dir)}
-    assert got[100, "loss"] == 0.25
-    assert got[200, "loss"] == 0.5
-    assert got[200, "seconds"] == 2.5
+    got = events(run_dir)
+    assert (got[100, "loss"], got[200, "loss"], got[200, "seconds"]) == (0.25, 0.5, 2.5)
     assert got[100, "stage"] == 4  # as people count: from 1
     assert (100, "phase") not in got
 
 
-def test_sheets_are_written_as_png_and_for_tensorboard(run_dir):
+def test_sheets_are_written_as_png_and_for_tensorboard_and_read_again(run_dir):
+    with pytest.raises(UserError, match=r"^--run_dir: expected a run folder with samples"):
+        list_sheets(str(run_dir))
     log = RunLog(str(run_dir), 0)
-    generator = np.random.default_rng(0)
-    reals, fakes = generator.integers(0, 256, (2, 8, 12, 3), np.uint8)
+    reals, fakes = np.random.default_rng(0).integers(0, 256, (2, 8, 12, 3), np.uint8)
     assert log.write_reals(reals) == str(run_dir / "samples" / "reals.png")
     path = log.write_fakes(12_800, fakes)
-    np.testing.assert_array_equal(np.asarray(Image.open(path)), fakes)
     np.testing.assert_array_equal(np.asarray(Image.open(run_dir / "samples/reals.png")), reals)
-    shown = {(step, tag): value for step, tag, value in events(run_dir)}
+    assert list_sheets(str(run_dir)) == [Sheet(path, 12_800)]
+    contents, picture = read_sheet(path)
+    np.testing.assert_array_equal(np.asarray(picture), fakes)
+    (run_dir / "samples/fakes-00013.000.png").write_bytes(contents[:50])
+    with pytest.raises(UserError, match=r"fakes-00013\.000\.png: expected a sheet"):
+        read_sheet(str(run_dir / "samples/fakes-00013.000.png"))
+    shown = events(run_dir)
     for key, sheet in (((0, "reals"), reals), ((12_800, "fakes"), fakes)):
         # Width, height, then the PNGs.
         assert shown[key][:2].tolist() == [b"12", b"8"]
@@ -142,34 +159,26 @@ def test_sheets_are_written_as_png_and_for_tensorboard(run_dir):
 def test_sheets_of_fakes_sort_by_time_and_name_their_kimg(run_dir):
     log = RunLog(str(run_dir), 0)
     sheet = np.zeros((4, 4, 1), np.uint8)
-    images = [0, 64, 128, 999, 1000, 1064, 20_000, 100_000, 1_000_000, 15_000_000]
+    images = [0, 64, 999, 1000, 20_000, 15_000_000]
     paths = [log.write_fakes(images_shown, sheet) for images_shown in images]
-    assert len(set(paths)) == len(images)
-    assert sorted(paths) == paths
-    for images_shown, path in zip(images, paths, strict=True):
-        name = path.split("/")[-1]
-        kimg = float(name.removeprefix("fakes-").removesuffix(".png"))
-        assert kimg == images_shown / 1000
-
-
-# A full disk: /dev/full has no room for anything
+    assert sorted(set(paths)) == paths
+    assert paths[1].endswith("/fakes-00000.064.png")
+    found = list_sheets(str(run_dir))
+    assert [(one.path, one.images_shown) for one in found] == list(zip(paths, images, strict=True))
 
 
 @pytest.mark.parametrize(
     ("name", "write"),
     [
         ("metrics.jsonl", lambda log: log.write_metrics({"images_shown": 1, "seconds": 1.0})),
-        ("samples/reals.png.partial", lambda log: log.write_reals(np.zeros((8, 8, 3), np.uint8))),
-        (
-            "samples/fakes-00000.001.png.partial",
-            lambda log: log.write_fakes(1, np.zeros((8, 8, 3), np.uint8)),
-        ),
-        ("init_from.txt.partial", lambda log: log.write_text("init_from.txt", "carried")),
+        ("samples/reals.png", lambda log: log.write_reals(np.zeros((8, 8, 3), np.uint8))),
+        ("samples/fakes-00000.001.png", lambda log: log.write_fakes(1, np.zeros((8, 8, 3), "u1"))),
+        ("init_from.txt", lambda log: log.write_text("init_from.txt", "carried")),
     ],
 )
 def test_a_disk_that_fills_is_one_line_with_the_file(run_dir, name, write):
     log = RunLog(str(run_dir), 0)
-    (run_dir / name).symlink_to("/dev/full")
-    file = name.removesuffix(".partial")
-    with pytest.raises(UserError, match=rf"{file}: .*No space left.*make room.*resumes"):
+    for file in (name, f"{name}.partial"):
+        (run_dir / file).symlink_to("/dev/full")  # which has no room for anything
+    with pytest.raises(UserError, match=rf"{name}: .*No space left.*make room.*resumes"):
         write(log)

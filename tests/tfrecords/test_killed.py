@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from tests.helpers.made_source import contents, encode
+from tests.helpers.made_source import contents, encode, noise
 from tests.helpers.places import ROOT
 
 # 96 chunks of 4 pictures on two processes. What it prints tells the time of the conversion
@@ -28,75 +28,59 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("killed") / "pictures"
-    random = np.random.default_rng(0)
-    for number in range(384):
-        path = folder / ("cat" if number % 3 else "dog") / f"{number:03}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        data = encode(random.integers(0, 256, (40, 40, 3), np.uint8))
-        path.write_bytes(data if number % 50 else data[:100])
-    return folder
-
-
 def start(pictures, out):
-    return subprocess.Popen(
+    """Returns a conversion that has begun."""
+    process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(pictures), str(out)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.DEVNULL,
     )
-
-
-def run(pictures, out):
-    """Lets a conversion end; returns the seconds that it took."""
-    process = start(pictures, out)
     assert process.stdout.readline() == "begins\n"
-    began = time.monotonic()
-    process.communicate(timeout=60)
-    assert process.returncode == 0
-    return time.monotonic() - began
+    return process
 
 
-def chunks_done(out):
-    """How many lines the journal of a conversion into `out` has."""
-    journal = out.with_name("out.partial") / "journal.jsonl"
-    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("killed") / "pictures"
+    for number, image in enumerate(noise(384, 40)):
+        path = folder / ("cat" if number % 3 else "dog") / f"{number:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(image) if number % 50 else encode(image)[:100])
+    return folder
 
 
-def kill_and_compare(pictures, tmp_path, kills, seed):
-    seconds = run(pictures, tmp_path / "undisturbed" / "out")
-    out = tmp_path / "out"
-    progress = []
-    for moment in np.random.default_rng(seed).uniform(0, 0.8 * seconds, kills):
+@pytest.fixture(scope="module")
+def undisturbed(pictures, tmp_path_factory):
+    """The files of a conversion that runs to its end, and its seconds."""
+    out = tmp_path_factory.mktemp("undisturbed") / "out"
+    process, began = start(pictures, out), time.monotonic()
+    assert process.wait(60) == 0
+    return contents(out), time.monotonic() - began
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_kills_change_nothing(pictures, undisturbed, tmp_path, kills):
+    expected, seconds = undisturbed
+    out, journal = tmp_path / "out", tmp_path / "out.partial" / "journal.jsonl"
+
+    def chunks_done():
+        return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+    for kill, moment in enumerate(np.random.default_rng(1).uniform(0, 0.8 * seconds, kills)):
         process = start(pictures, out)
-        assert process.stdout.readline() == "begins\n"
         time.sleep(moment)
-        is_last = len(progress) == kills - 1
-        while is_last and process.poll() is None and chunks_done(out) < 2:
-            time.sleep(0.01)  # so that the run below has something to go on with
+        while kill == kills - 1 and process.poll() is None and chunks_done() < 2:
+            time.sleep(0.01)  # so that the run below has something to resume
         process.kill()
-        process.communicate(timeout=60)
-        progress.append(chunks_done(out))
-        if out.exists():  # it had been finished: begin another
-            assert contents(out) == contents(tmp_path / "undisturbed" / "out")
-            out.rename(tmp_path / f"finished-{len(progress)}")
-            continue
-        assert list(tmp_path.glob("out.partial/*.json")) == []
-    run(pictures, out)
-    assert contents(out) == contents(tmp_path / "undisturbed" / "out")
-    assert not (tmp_path / "out.partial").exists()
-    return progress
-
-
-def test_three_kills_change_nothing(pictures, tmp_path):
-    progress = kill_and_compare(pictures, tmp_path, kills=3, seed=1)
-    assert max(progress) > 1  # something was there to go on with
-
-
-@pytest.mark.slow
-def test_ten_kills_change_nothing(pictures, tmp_path):
-    progress = kill_and_compare(pictures, tmp_path, kills=10, seed=2)
-    assert max(progress) > 1
+        process.wait(60)
+        if out.exists():  # it had been finished: start another
+            assert contents(out) == expected
+            out.rename(tmp_path / f"finished-{kill}")
+        else:
+            assert not [*journal.parent.glob("*.json")]
+    assert chunks_done() > 1
+    assert start(pictures, out).wait(60) == 0
+    assert contents(out) == expected
+    assert not journal.parent.exists()

@@ -16,6 +16,8 @@ from tfrecords.pictures.source import PictureOptions
 
 def normalize(out_dir: str) -> str:
     """Returns a folder's absolute path, without a slash at its end."""
+    if not out_dir:
+        raise UserError("out: expected a folder to make, got an empty name")
     if not is_text(out_dir):  # TensorFlow could not open what is in it
         raise UserError(f"{as_text(out_dir)}: expected a name in UTF-8: choose another name")
     return out_dir.rstrip("/") if is_remote(out_dir) else os.path.abspath(out_dir)
@@ -23,8 +25,6 @@ def normalize(out_dir: str) -> str:
 
 def check_out_dir(out_dir: str) -> None:
     """Raises UserError for a file or a folder that is not empty; better before a long download."""
-    if not out_dir:
-        raise UserError("out: expected a folder to make, got an empty name")
     normalize(out_dir)
     if not paths.exists(out_dir) and not os.path.islink(out_dir):
         return

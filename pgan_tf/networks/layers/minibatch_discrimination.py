@@ -15,7 +15,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
     `kernel_size` components; then o_b(i) = sum over j != i of exp(-|M_i,b - M_j,b|), with the
     L1 norm, for each row b.
 
-    Differs from Salimans et al.: an example's own term, always 1, is left out, and o is appended
+    Differs from Salimans et al.: an example's own term, always 1, is skipped, and o is appended
     as constant feature maps, where the paper has its minibatch standard deviation. Under
     `tf.distribute` the minibatch is a replica's.
 

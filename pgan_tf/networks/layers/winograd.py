@@ -1,16 +1,14 @@
 """3x3 convolutions with a quarter of the multiplications (Lavin and Gray, 2016; Winograd, 1980).
 
 A tile of m x m outputs needs 9 m² multiplications for each pair of an input and an output map;
-Winograd's F(m, 3) needs (m + 2)². Values of polynomials are multiplied in the place of their
-coefficients: along each axis inputs and kernel are evaluated at m + 2 points, there multiplied,
-and the outputs are interpolated from the products:
+Winograd's F(m, 3) needs (m + 2)². Along each axis inputs and kernel are evaluated, as polynomials,
+at m + 2 points, multiplied there, and the outputs are interpolated from the products:
 
     y = inverse · (Σ over input maps of (data · x) ⊙ (kernel · w))
 
-Evaluating and interpolating are products with constant matrices, which take in all that is
-linear around them: zeros at the border, nearest upsampling before the convolution, a 2x2 average
-after it. What is left is one matrix product per point, over input maps. Since all of it is matrix
-products, so are its first and second derivatives.
+The constant matrices include all that is linear around them: zeros at the border, nearest
+upsampling before the convolution, a 2x2 average after it. So all of it, and its first and second
+derivatives, are matrix products: in the middle one per point, over input maps.
 """
 
 import dataclasses

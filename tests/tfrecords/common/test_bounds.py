@@ -3,7 +3,6 @@ import math
 import pytest
 
 from tfrecords.common.bounds import RESOLUTIONS, Bounds, shown
-from tfrecords.common.checked_flags import read_path
 from tfrecords.common.errors import UserError
 
 SHARE = Bounds(0, 1, below=True)
@@ -27,30 +26,15 @@ def test_numbers_within_the_bounds_are_read(bounds, text, value):
     bounds.check(bounds.read(text), "--it")
 
 
-@pytest.mark.parametrize("bounds", [SHARE, RATE, COUNT, RESOLUTIONS])
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", " ", "nan", "inf", "-inf", "1e300", "1e9999", "-4", "9" * 5000, "0." + "1" * 5000),
-        *(
-            "one",
-            "0x4",
-            "1_0",
-            " 4",
-            "4 ",
-            "4\n",
-            "\N{ARABIC-INDIC DIGIT FOUR}",
-            "4,8",
-            "--4",
-            "e1",
-        ),
-    ],
-)
-def test_other_texts_are_refused_in_one_line(bounds, text):
-    with pytest.raises(ValueError, match=r"^expected (a|a whole) (number|power)") as caught:
-        bounds.read(text)
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 200
+@pytest.mark.parametrize("bounds", [SHARE, RATE, COUNT, RESOLUTIONS], ids=str)
+def test_other_texts_are_refused_in_one_line(bounds):
+    texts = ["", " ", "nan", "inf", "-inf", "1e300", "1e9999", "-4", "9" * 5000, "0." + "1" * 5000]
+    texts += ["one", "0x4", "1_0", " 4", "4 ", "4\n", "\N{ARABIC-INDIC DIGIT FOUR}", "4,8", "--4"]
+    for text in [*texts, "e1"]:
+        with pytest.raises(ValueError, match=rf"^expected {bounds}, got ") as caught:
+            bounds.read(text)
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 200
 
 
 @pytest.mark.parametrize(
@@ -84,13 +68,7 @@ def test_bounds_are_said_in_words(bounds, words):
 
 def test_long_values_are_cut_where_they_are_shown():
     assert shown("short") == "'short'"
+    assert shown("x" * 80) == f"'{'x' * 80}'"
     assert shown("x" * 5000) == f"'{'x' * 40}'… (5,000 characters)"
-    assert shown(10**5000) == "a number of more than 40 digits"
-
-
-def test_a_path_in_the_home_folder_is_there_and_not_in_a_folder_called_tilde(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    assert read_path("~/runs/a") == str(tmp_path / "runs/a")
-    (tmp_path / "~/runs/b").mkdir(parents=True)  # as commands of before made them
-    assert read_path("~/runs/b") == "~/runs/b"
+    assert shown(10**40 - 1) == "9" * 40
+    assert shown(-(10**40)) == "a number of more than 40 digits"

@@ -1,19 +1,14 @@
-import dataclasses
 import io
-import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.made_source import encode, make_source, options
+from tests.helpers.made_source import encode, options
 from tests.helpers.picture_files import deep_png, deep_tiff
 from tfrecords.common.errors import UserError
-from tfrecords.format.identity import compute_fingerprint
 from tfrecords.pictures import depth
-from tfrecords.pictures.defaults import fill_defaults
 from tfrecords.pictures.images import prepare_picture
-from tfrecords.writing.writer import write_dataset
 
 RAMP = np.arange(64).reshape(8, 8) * 65  # 0 to 4095
 EIGHT_BITS = np.rint(RAMP / 4095 * 255)
@@ -105,78 +100,8 @@ def test_what_has_no_place_in_the_range_is_rejected_or_told():
         assert prepare(data)[1] == [depth.DARK]
 
 
-@pytest.mark.parametrize(
-    ("pixels", "level"),
-    [
-        (RAMP.astype("u2") // 20, 255),
-        (RAMP.astype("u2") // 4, 1023),
-        (RAMP.astype("u2"), 4095),
-        (RAMP.astype("u2") * 3, 16383),
-        (RAMP.astype("u2") * 16, 65535),
-        (RAMP.astype("i4") * 100, 2**19 - 1),
-        (RAMP.astype("f4") / 4095, 1),
-        (RAMP.astype("f4"), 4095),
-    ],
-)
-def test_the_white_level_is_that_of_all_pictures_and_told(pixels, level, capsys):
-    darker = deep_tiff(pixels // 7 if pixels.dtype.kind != "f" else pixels / 7)
-    source = make_source([encode(np.zeros((8, 8, 3), np.uint8)), darker, deep_tiff(pixels)])
-    settled = fill_defaults(_fast(source), options(8))
-    assert settled.white_level == level
-    line = capsys.readouterr().out
-    assert line.startswith(f"Taking {level:,g} for white in pictures of more than 8 bits: of 2 ")
-    assert "--white_level" in line
-    # The dark one stays a seventh as bright as the other.
-    bright, dark = (prepare_picture(one, settled).max() for one in (deep_tiff(pixels), darker))
-    assert abs(bright / 7 - dark) <= 1
-
-
-def test_the_white_level_is_kept_with_the_data_set(tmp_path, capsys):
-    source = _fast(make_source([deep_png(COLORS), deep_png(COLORS // 2)]))
-    write_dataset(source, fill_defaults(source, options(8)), str(tmp_path / "out"))
-    details = json.loads((tmp_path / "out/dataset.json").read_text())
-    assert details["options"]["white_level"] == 4095
-    assert capsys.readouterr().out.count("\n") == 1
-
-
-def test_colors_are_looked_at_in_all_their_bits(capsys):
-    settled = fill_defaults(_fast(make_source([deep_png(COLORS)])), options(8))
-    assert settled.white_level == 4095
-
-
-def test_a_given_white_level_is_taken_and_told(capsys):
-    source = make_source([deep_png(COLORS)])
-    assert fill_defaults(source, options(8, white_level=1000.0)).white_level == 1000
-    assert capsys.readouterr().out.startswith("Taking 1,000 for white")
-
-
-def test_floating_and_whole_numbers_of_two_ranges_are_not_mixed():
-    pictures = [deep_tiff(RAMP.astype("u2")), deep_tiff(RAMP.astype("f4") / 4095)]
-    with pytest.raises(UserError, match=r"whole numbers up to 4,095 and floating .* up to 1: give"):
-        fill_defaults(_fast(make_source(pictures)), options(8))
-
-
-def test_8_bit_pictures_need_no_white_level_and_keep_their_fingerprint(capsys):
-    source = _fast(make_source([encode(np.zeros((8, 8, 3), np.uint8))]))
-    settled = fill_defaults(source, options(8))
-    assert settled.white_level is None
-    assert capsys.readouterr().out == ""
-    # What was found before there were white levels.
-    assert json.dumps(settled.to_json(), sort_keys=True) == (
-        '{"allow_upscaling": false, "background": [255, 255, 255], "fit": "crop", '
-        '"num_channels": 3, "resolution": 8}'
-    )
-    levels = (None, 65535, 4095)
-    prints = {one: compute_fingerprint(source, options(8, white_level=one)) for one in levels}
-    assert prints[None] == prints[65535] != prints[4095]
-
-
 def test_full_range_color_is_read_as_before():
     pixels = np.random.default_rng(0).integers(0, 65536, (8, 8, 3))
     expected = np.asarray(Image.open(io.BytesIO(deep_png(pixels))))
     np.testing.assert_array_equal(prepare(deep_png(pixels))[0], expected)
     np.testing.assert_array_equal(expected, pixels >> 8)
-
-
-def _fast(source):
-    return dataclasses.replace(source, opens_fast=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.source_helpers import open_elsewhere, save
-from tests.tfrecords.common.test_regular_file import make_no_files
+from tests.tfrecords.common.test_paths import make_no_files
 from tfrecords.common.errors import UserError
 from tfrecords.format.identity import compute_fingerprint
 from tfrecords.pictures.defaults import choose_resolution

@@ -1,0 +1,103 @@
+"""Coordination of a run's workers: barriers, comparisons, and the loss of one.
+
+All workers call each function here, in the same order: they wait for each other.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import tensorflow as tf
+
+from pgan_tf.devices.workers import Workers
+from tfrecords.common.errors import UserError
+
+# What TensorFlow raises when another worker was killed, cut off, or ended with an error.
+_LOST = (
+    *(tf.errors.UnavailableError, tf.errors.AbortedError),
+    *(tf.errors.CancelledError, tf.errors.DeadlineExceededError),
+)
+
+
+def gather(strategy: tf.distribute.Strategy, numbers: Sequence[int]) -> np.ndarray:
+    """Returns every worker's numbers, of which each gives as many.
+
+    `(replicas, len(numbers))` int64: the workers in order, each once for each of its devices.
+    """
+    replicas = strategy.num_replicas_in_sync
+
+    def own_row(context: tf.distribute.experimental.ValueContext) -> tf.Tensor:
+        rows = np.zeros((replicas, len(numbers)), np.int64)
+        rows[context.replica_id_in_sync_group] = numbers
+        return tf.constant(rows)
+
+    # A sum of zeros and one row: strategy.gather would trace its function anew each time, and warn.
+    rows = strategy.experimental_distribute_values_from_function(own_row)
+    return strategy.reduce("SUM", rows, axis=None).numpy()
+
+
+def gather_pairs(
+    strategy: tf.distribute.Strategy, workers: Workers, pairs: np.ndarray
+) -> np.ndarray:
+    """Returns the distinct pairs of all workers: `(n, 2)` int64, 0 or more."""
+    longest = int(gather(strategy, [len(pairs)]).max()) if workers.number > 1 else 0
+    if not longest:
+        return pairs
+    padded = np.full((longest, 2), -1, np.int64)
+    padded[: len(pairs)] = pairs
+    rows = gather(strategy, padded.ravel().tolist()).reshape(-1, 2)
+    return np.unique(rows[rows[:, 0] >= 0], axis=0)
+
+
+def barrier(strategy: tf.distribute.Strategy, workers: Workers) -> None:
+    """Waits until all workers have called it."""
+    if workers.number > 1:
+        gather(strategy, [0])
+
+
+@contextmanager
+def chief_first(strategy: tf.distribute.Strategy, workers: Workers) -> Iterator[None]:
+    """Runs a block on the chief once all workers are here, then on the others."""
+    barrier(strategy, workers)
+    if not workers.is_chief:
+        barrier(strategy, workers)
+    yield
+    if workers.is_chief:
+        barrier(strategy, workers)
+
+
+def check_same_checkpoint(
+    strategy: tf.distribute.Strategy, workers: Workers, images_shown: int, folder: str
+) -> None:
+    """Raises UserError on all workers unless they resume from the same checkpoint.
+
+    `images_shown` is that of the newest one this worker has found in the folder, 0 without one.
+    """
+    if workers.number == 1:
+        return
+    found = gather(strategy, [images_shown])[:, 0].reshape(workers.number, -1)[:, 0].tolist()
+    if len(set(found)) > 1:
+        raise UserError(
+            f"--run_dir: expected all workers to find the same newest checkpoint in {folder}, got "
+            f"checkpoints of {', '.join(map(str, found))} images, worker by worker: they must "
+            f"share the folder"
+        )
+
+
+@contextmanager
+def readable_worker_errors(workers: Workers) -> Iterator[None]:
+    """Turns what TensorFlow raises when another worker is lost into a UserError."""
+    try:
+        yield
+    except _LOST as error:
+        if workers.number == 1:
+            raise
+        # The part of a long message that tells what happened.
+        found = re.search(r"collective ops is aborted.*", error.message, re.IGNORECASE)
+        first_line = (error.message.strip().splitlines() or [type(error).__name__])[0]
+        reason = found[0][:200].rstrip(":") if found else first_line[:200]
+        raise UserError(
+            f"{workers}: lost another worker ({reason}): its last line tells why. Start all of "
+            f"them again: they resume from the last checkpoint"
+        ) from None

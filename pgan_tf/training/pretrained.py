@@ -1,0 +1,90 @@
+"""Pretrained weights, which --init_from names: another run's, or a published pickle's."""
+
+import dataclasses
+import posixpath
+
+import numpy as np
+import tensorflow as tf
+
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.networks import official
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs.checkpoint import NETWORKS
+from pgan_tf.runs.folder import checkpoint_folder, lost_config, read_config
+from tfrecords.common.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """The weights of networks that were trained before."""
+
+    source: str  # such as a path
+    network: NetworkConfig
+    resolution: int  # the highest one that has faded in, in pixels
+    arrays: dict[str, np.ndarray]  # by name as in checkpoints, of all `NETWORKS`
+    label_names: tuple[str, ...] = ()  # of the classes, in order; empty if unknown
+
+
+def read_weights(path: str) -> Weights:
+    """Reads the last checkpoint of a run folder, or a pickle of the published implementation.
+
+    Raises UserError if there is none, or it is damaged.
+    """
+    if path.endswith(".npz"):
+        raise UserError(
+            f"--init_from: expected a run folder or a pickle, got a checkpoint, {path!r}: name the "
+            f"folder of its run"
+        )
+    if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
+        return _read_pickle(path)
+    newest = checkpoint.latest(checkpoint_folder(path))
+    if newest is None:
+        raise UserError(
+            f"--init_from: expected a run folder with checkpoints or a pickle of the published "
+            f"implementation, got {path!r}: name the --run_dir of a run of train.py, or the file"
+        )
+    saved = checkpoint.read(newest, NETWORKS)
+    resolution = _faded_in(saved.stage, saved.alpha)
+    return Weights(newest, saved.config.network, resolution, saved.arrays, saved.config.label_names)
+
+
+def _read_pickle(path: str) -> Weights:
+    saved = official.read(path)
+    networks = {name: getattr(saved, name) for name in NETWORKS}
+    arrays = {
+        f"{name}/{variable}": array
+        for name, network in networks.items()
+        for variable, array in network.arrays.items()
+    }
+    resolution = min(_faded_in(one.stage, one.alpha) for one in networks.values())
+    return Weights(path, saved.config, resolution, arrays)
+
+
+def _faded_in(stage: Stage, alpha: float) -> int:
+    return stage.resolution if alpha == 1 else stage.resolution // 2
+
+
+def read_init_from(init_from: str | None, run_dir: str) -> Weights | None:
+    """Reads what a new run starts with; None for initial values, and for a run that resumes."""
+    if not init_from or checkpoint.latest(checkpoint_folder(run_dir)):
+        return None
+    if posixpath.normpath(init_from) == posixpath.normpath(run_dir):
+        raise UserError(
+            f"--init_from: expected another run than --run_dir, got {run_dir!r} for both: name "
+            f"another --run_dir"
+        )
+    return read_weights(init_from)
+
+
+def first_resolution(weights: Weights | None, run_dir: str, resolution: int) -> int:
+    """Returns the default first resolution of a run with --init_from, in pixels.
+
+    A run folder's own comes first, whatever became of the source. `resolution` is the last one.
+    """
+    opened = read_config(run_dir)
+    if opened is not None:
+        return opened.schedule.initial_resolution
+    if weights is None:
+        raise lost_config(run_dir)
+    return min(weights.resolution, resolution)

@@ -1,0 +1,205 @@
+"""Transfer: pretrained weights carried by name into a new run's networks, of any resolution.
+
+Layers find their weights by name, as when the networks grow. What the source lacks, or has in
+another shape, keeps its initial values. Optimizers and images shown start afresh.
+
+Classes find theirs by the class's name: the generator's first layer has a row for each class, below
+those of the latents; the discriminator's last layer has an output for each, after the score.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from pgan_tf.config.networks import discriminator_layers, generator_layers
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import TrainingConfig
+from pgan_tf.runs.checkpoint import NETWORKS
+from pgan_tf.training.pretrained import Weights
+from pgan_tf.training.state import TrainingState
+from tfrecords.common.errors import UserError
+from tfrecords.common.text import counted, find_classes, list_names
+
+# Where these differ, the same weights make another network.
+_MUST_AGREE = (
+    *("normalize_latents", "equalized", "pixel_norm"),
+    *("generator_leaky_relu", "discriminator_leaky_relu"),
+    *("generator_batch_norm", "discriminator_layer_norm", "tanh"),
+)
+_GENERATOR_KERNEL, _DISCRIMINATOR_LAYER = "4x4_dense/kernel", "4x4_dense1"
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassMap:
+    """Which class of a run is which one of its source."""
+
+    origins: tuple[int, ...]  # for each class its index in the source; -1 for a new one
+    words: str  # what becomes of the classes, a line; empty where they are the same
+
+
+def map_classes(weights: Weights, config: TrainingConfig) -> ClassMap:
+    """Compares the classes of a run and its source by their names, if those are known."""
+    there, here = weights.label_names, config.label_names
+    there_size, here_size = weights.network.label_size, config.network.label_size
+    all_new = (-1,) * here_size
+    if not there_size or not here_size:
+        few = f"{here_size:,} new" if here_size else f"{there_size:,} left"
+        return ClassMap(all_new, f"Classes: {few}" if there_size or here_size else "")
+    if not there or not here:
+        return ClassMap(all_new, "Classes: all new, as their names are not known on both sides")
+    origins = tuple(find_classes(here, there))
+    if origins == tuple(range(there_size)):
+        return ClassMap(origins, "")
+    by_fate = {
+        "carried": [name for name, origin in zip(here, origins, strict=True) if origin >= 0],
+        "new": [name for name, origin in zip(here, origins, strict=True) if origin < 0],
+        "left": [name for index, name in enumerate(there) if index not in origins],
+    }
+    listed = (f"{fate} {list_names(names)}" for fate, names in by_fate.items() if names)
+    return ClassMap(origins, f"Classes by name: {'; '.join(listed)}")
+
+
+def fit_arrays(
+    weights: Weights, config: TrainingConfig, initial: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Returns pretrained arrays, by `network/layer/variable`, laid out as a run's layers have them.
+
+    `initial` are the values that new classes keep, by the same names.
+    """
+    there, here = weights.network, config.network
+    arrays = dict(weights.arrays)
+    if there.fused_scale != here.fused_scale:
+        # A fused upscaling convolution keeps its kernel transposed and rotated; see `layers`.
+        for name, array in weights.arrays.items():
+            if "generator/" in name and name.endswith("_conv0/kernel"):
+                arrays[name] = array[::-1, ::-1].swapaxes(2, 3)
+    origins = map_classes(weights, config).origins
+    inputs = there.latent_size + there.label_size
+    # The multiplier of an equalized layer shrinks with its inputs, as normalized inputs grow.
+    growth = (here.latent_size + here.label_size) / inputs
+    growth **= 0.5 * (here.equalized - here.normalize_latents)
+    for name in filter(_is_of_classes, weights.arrays.keys() & initial.keys()):
+        array, start = weights.arrays[name], initial[name]
+        if not name.endswith(_GENERATOR_KERNEL):
+            if array.shape == (*start.shape[:-1], 1 + there.label_size):
+                arrays[name] = _carry_rows(array.T, start.T, 1, origins).T
+        elif there.latent_size != here.latent_size:  # rows of latents would become rows of classes
+            if array.shape == start.shape:
+                del arrays[name]
+        elif array.shape == (inputs, *start.shape[1:]):
+            array = array * np.float32(growth)
+            arrays[name] = _carry_rows(array, start, there.latent_size, origins)
+    return arrays
+
+
+def check_weights(weights: Weights, config: TrainingConfig) -> None:
+    """Checks, before anything is built, that a run can start with pretrained weights.
+
+    Raises UserError if the same weights would make another network, or no layer fits.
+    """
+    for name in _MUST_AGREE:
+        there, here = getattr(weights.network, name), getattr(config.network, name)
+        if there != here:
+            raise UserError(
+                f"--init_from: expected networks with {name}={here} as in this run, got "
+                f"{weights.source} with {there}: give --{'' if there else 'no'}{name}"
+            )
+    stage = make_stages(config.schedule)[0]
+    tables = {"generator": generator_layers, "discriminator": discriminator_layers}
+    for network, table in tables.items():
+        shapes = [
+            {f"{network}/{layer.name}/{variable}": shape for variable, shape in layer.variables}
+            for layer in table(stage, config.network)
+            if layer.variables
+        ]
+        initial = {name: np.zeros(shape) for layer in shapes for name, shape in layer.items()}
+        found = {name: one.shape for name, one in fit_arrays(weights, config, initial).items()}
+        if not any(layer.items() <= found.items() for layer in shapes):
+            raise UserError(
+                f"--init_from: expected a {network} like this run's, got {weights.source} of "
+                f"which no layer fits: choose the same --fmap_base, --fmap_max and --latent_size"
+            )
+
+
+def transfer(
+    state: TrainingState, weights: Weights, config: TrainingConfig
+) -> dict[tuple[str, ...], str]:
+    """Gives a first stage's layers the weights of their namesakes, where they fit.
+
+    A layer takes all of its variables or none. Returns what became of each layer of the state and
+    of the source, by network and layer: `carried`, perhaps but for some classes; `new`, with the
+    reason if a namesake does not fit; `left` if only the source has it.
+    """
+    variables = state.weights()
+    arrays = fit_arrays(weights, config, {name: one.numpy() for name, one in variables.items()})
+    has_new_classes = -1 in map_classes(weights, config).origins
+    layers: dict[tuple[str, ...], dict[str, keras.Variable]] = {}
+    for name, variable in variables.items():
+        layers.setdefault(_layer_of(name), {})[name] = variable
+    origins = {}
+    for layer, of_layer in layers.items():
+        misfits = [
+            f"{tuple(one.shape)} here, {arrays[name].shape} there"
+            for name, one in of_layer.items()
+            if name in arrays and arrays[name].shape != tuple(one.shape)
+        ]
+        if misfits:
+            origins[layer] = f"new ({misfits[0]})"
+        elif of_layer.keys() <= arrays.keys():
+            for name, one in of_layer.items():
+                one.assign(arrays[name])
+            partly = has_new_classes and any(map(_is_of_classes, of_layer))
+            origins[layer] = "carried but for classes" if partly else "carried"
+        else:
+            origins[layer] = "new"
+    for name in arrays:
+        origins.setdefault(_layer_of(name), "left")
+    return origins
+
+
+def describe_transfer(
+    origins: dict[tuple[str, ...], str], weights: Weights, config: TrainingConfig
+) -> str:
+    """Returns what `transfer` did as a table, a row a layer and a column a network."""
+    fates: dict[str, set[str]] = {"carried": set(), "new": set(), "left": set()}
+    for (_, layer), words in origins.items():
+        fates[words.split(" ")[0]].add(layer)
+    lines = [
+        f"Weights from {weights.source} ({weights.resolution} px), into networks of "
+        f"{config.schedule.initial_resolution} px: {counted(len(fates['carried']), 'layer')} "
+        f"carried, {len(fates['new'])} new, {len(fates['left'])} left"
+    ]
+    if classes := map_classes(weights, config).words:
+        lines.append(classes)
+    # By resolution: `16x16_conv0` comes after `8x8_to_rgb`.
+    layers = sorted(set().union(*fates.values()), key=lambda name: (int(name.split("x")[0]), name))
+    cells: list[tuple[str, ...]] = [("layer", *NETWORKS)]
+    cells += [(layer, *(origins.get((one, layer), "-") for one in NETWORKS)) for layer in layers]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append("  " + "  ".join(padded).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _carry_rows(
+    array: np.ndarray, initial: np.ndarray, first: int, origins: tuple[int, ...]
+) -> np.ndarray:
+    """Returns an array whose rows from `first` on, those of classes, are as this run has them."""
+    rows = np.concatenate([array[:first], initial[first:]])
+    for index, origin in enumerate(origins):
+        if origin >= 0:
+            rows[first + index] = array[first + origin]
+    return rows
+
+
+def _is_of_classes(name: str) -> bool:
+    """True if a variable, by its name in checkpoints, has numbers for each class."""
+    return name.endswith(f"/{_GENERATOR_KERNEL}") or f"/{_DISCRIMINATOR_LAYER}/" in name
+
+
+def _layer_of(name: str) -> tuple[str, ...]:
+    """Returns the network and the layer of a variable by its name in checkpoints."""
+    return tuple(name.split("/")[:2])

@@ -1,0 +1,97 @@
+"""How long people wait: the README's first command, its first step, and a video. All are slow."""
+
+import re
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.networks import sampling
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs.folder import open_run
+from pgan_tf.runs.trained import load_generator
+from pgan_tf.training.state import build_state
+from tests.helpers.command_calls import run
+from tests.helpers.machine import slowness
+from tests.helpers.small_run import save_state
+from tfrecords.sources import shapes
+
+pytestmark = pytest.mark.slow
+
+
+def timed(*arguments, cwd, timeout=None):
+    start = time.monotonic()
+    result = run(*arguments, cwd=cwd, timeout=timeout)
+    assert result.returncode == 0, result.stderr[-2000:]
+    return result, time.monotonic() - start
+
+
+def nearest_real(pictures):
+    """Returns the index of the built-in picture that each picture is closest to."""
+    reals = np.stack([shapes.draw(i, 32) for i in range(shapes.NUM_PICTURES)])
+    reals = reals.reshape(len(reals), -1).astype(np.float32)
+    pictures = pictures.reshape(len(pictures), -1).astype(np.float32)
+    squares = (reals**2).sum(axis=1) - 2 * pictures @ reals.T
+    return squares.argmin(axis=1)
+
+
+def test_the_default_run_draws_recognizable_shapes_and_every_printed_command_works(tmp_path):
+    result, seconds = timed("train.py", cwd=tmp_path)
+    print(f"python train.py took {seconds:.0f} s")
+    run_dir = tmp_path / "runs/shapes-32px"
+    sheet = max((run_dir / "samples").glob("fakes-*.png"))
+    assert np.asarray(Image.open(sheet)).shape == (8 * 32, 16 * 32, 3)
+
+    saved = checkpoint.read_run(str(run_dir))
+    network = saved.config.network
+    classes = np.arange(300) % network.label_size
+    pictures = sampling.generate(
+        load_generator(saved),
+        sampling.latents_from_seeds(range(300), network.latent_size),
+        sampling.one_hot_labels(classes, network.label_size),
+    )
+    nearest = nearest_real(pictures)
+    recognized = np.mean([shapes.label(i) == c for i, c in zip(nearest, classes, strict=True)])
+    modes = len({shapes.describe(i).mode for i in nearest})
+    print(f"{recognized:.0%} have the shape asked for (chance: 17%), in {modes} of 144 modes")
+    assert recognized > 0.5
+    assert modes > 48  # the generator has not collapsed to a few
+
+    printed = re.findall(r"python (\w+\.py) (.*)", result.stdout)
+    assert [command for command, _ in printed] == ["train.py", "generate.py", "export.py"]
+    for command, arguments in printed:
+        more = f"{saved.images_shown / 1000 + 0.1:g}"
+        result, _ = timed(command, *arguments.replace("MORE", more).split(), cwd=tmp_path)
+        # Nothing but the progress bar: TensorFlow's chatter would bury what matters.
+        assert command == "train.py" or result.stderr == ""
+    assert np.asarray(Image.open(tmp_path / "grid.png")).shape == (4 * 32, 8 * 32, 3)
+    assert (tmp_path / "exports/shapes-32px/1/saved_model.pb").is_file()
+    assert seconds < 360 * slowness()
+
+
+def test_a_process_has_trained_after_15_seconds(tmp_path):
+    """A call of the step at the published widths, a checkpoint and sheets, from nothing."""
+    _, seconds = timed("train.py", "--resolution=32", "--total_kimg=0.064", cwd=tmp_path)
+    assert list(tmp_path.glob("runs/*/checkpoints/*.npz"))
+    assert seconds < 15 * slowness()
+
+
+def test_ten_seconds_of_128_px_at_30_frames_a_second_take_less_than_a_minute(tmp_path):
+    """Measured on two cores: docs/pictures.md. Networks as they begin take as long to draw."""
+    config = TrainingConfig(
+        network=NetworkConfig(resolution=128, fmap_base=2048),
+        schedule=ScheduleConfig(resolution=128),
+    )
+    open_run(str(tmp_path / "run"), config, "")
+    state = build_state(make_stages(config.schedule)[-1], config, tf.distribute.get_strategy())
+    save_state(str(tmp_path / "run/checkpoints"), state, state.stage.first_image, config)
+    result, seconds = timed("generate.py", "--run_dir=run", "--video=walk", cwd=tmp_path)
+    assert "300 frames, 10 s, 256 x 256 px" in result.stdout
+    # What is said while it draws: how far it is.
+    assert re.search(r"Drawing.*300/300", result.stderr) or not result.stderr
+    assert (tmp_path / "walk.mp4").stat().st_size > 10_000
+    assert seconds < 60

@@ -1,0 +1,231 @@
+"""Running out of memory: what people are told, when it happens, and how a run tries it first."""
+
+import dataclasses
+import importlib
+import re
+
+import pytest
+import tensorflow as tf
+from absl import flags
+from absl.testing import flagsaver
+
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.devices.out_of_memory import readable_memory_errors, smaller_batch_size
+from pgan_tf.devices.strategy import check_batch_sizes
+from pgan_tf.planning import measurement
+from pgan_tf.planning.limits import heaviest_stage
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs.folder import open_run
+from pgan_tf.training import loop, outputs, start
+from pgan_tf.training.run import Run
+from tests.helpers.tests_data import prepare_shapes
+from tfrecords.common.errors import UserError
+
+NETWORK = NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=8, label_size=6)
+
+
+def config_of(batch_size="4:16,8:8", total_kimg=0.052, network=NETWORK, **changes):
+    schedule = ScheduleConfig(
+        resolution=network.resolution,
+        stabilize_kimg=0.032,
+        fade_in_kimg=0.032,
+        total_kimg=total_kimg,
+        batch_size=PerResolution.parse(batch_size, "--batch_size"),
+        tick_kimg=PerResolution(((4, 0.064),)),
+    )
+    network = dataclasses.replace(network, **changes)
+    return TrainingConfig(dataset="shapes", network=network, schedule=schedule, minibatch_repeats=1)
+
+
+CONFIG = config_of()
+STAGES = make_stages(CONFIG.schedule)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eager():
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def info(tmp_path_factory):
+    return prepare_shapes(tmp_path_factory.mktemp("cache"), 8)
+
+
+@pytest.mark.parametrize(
+    ("given", "resolution", "replicas", "group", "suggested"),
+    [
+        *(
+            ("16", 4, 1, 4, "8"),
+            ("16", 8, 1, 4, "4:16,8:8"),
+            ("4:128,16:64", 8, 1, 4, "4:128,8:64"),
+        ),
+        ("4:128,8:64,16:64", 8, 1, 4, "4:128,8:32"),
+        ("4:128,16:32", 8, 1, 4, "4:128,8:64,16:32"),
+        *(("20", 4, 1, 4, "8"), ("20", 4, 1, 0, "10"), ("24", 4, 2, 4, "8")),
+        ("16", 4, 4, 4, "8"),  # 2 on each: smaller than a group
+        *(("4", 4, 4, 4, None), ("1", 4, 1, 4, None)),
+    ],
+)
+def test_a_smaller_batch_size_is_suggested_that_the_run_takes(
+    given, resolution, replicas, group, suggested
+):
+    smaller = smaller_batch_size(config_of(given, mbstd_group_size=group), resolution, replicas)
+    assert smaller == (suggested and PerResolution.parse(suggested, ""))
+    if suggested:
+        check_batch_sizes(config_of(suggested, mbstd_group_size=group), replicas)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"),
+        tf.errors.InternalError(None, None, "CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
+        MemoryError(),
+    ],
+)
+def test_out_of_memory_is_said_with_stage_batch_size_and_flag(error):
+    words = r"stage 2 \(4→8 px, fade_in\) at batch size 8: resume with --batch_size=4:16,8:4, or"
+    with pytest.raises(UserError, match=words), readable_memory_errors(CONFIG, STAGES[1], 1):
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("settings", "batch_size", "advice"),
+    [
+        # Half a batch would save nothing where a million latents' kernel fills the memory.
+        ({"latent_size": 2**20}, "16", "start another run with a smaller --latent_size: the netw"),
+        ({"fmap_max": 8192, "fmap_base": 2**17}, "16", "start another run with a smaller --fmap_m"),
+        ({}, "1024", "resume with --batch_size=512, or start another run with a smaller"),
+        ({}, "4", "start another run with a smaller --fmap_max: the networks alone"),
+    ],
+)
+def test_out_of_memory_names_what_takes_it(settings, batch_size, advice):
+    config = config_of(batch_size, network=NetworkConfig(), **settings)
+    told = pytest.raises(UserError, match=f"^out of memory in stage 1 .*: {advice}")
+    with told as caught, readable_memory_errors(config, make_stages(config.schedule)[0], 1):
+        raise MemoryError
+    assert ("--batch_size" in str(caught.value)) == advice.startswith("resume")
+
+
+def test_other_errors_stay_what_they_are():
+    other = tf.errors.InternalError(None, None, "cable unplugged")
+    with pytest.raises(type(other), match="cable"), readable_memory_errors(CONFIG, STAGES[0], 1):
+        raise other
+
+
+def exhausted(*args, **kwargs):
+    raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+
+def run(config, info, folder, strategy):
+    open_run(str(folder), config, "")
+    return loop.train(Run(config, info, str(folder), strategy))
+
+
+def test_out_of_memory_while_the_first_networks_are_built(info, one_device, tmp_path, monkeypatch):
+    monkeypatch.setattr(start, "build_state", exhausted)
+    with pytest.raises(UserError, match=r"stage 1 \(4 px.*16: resume with --batch_size=8,"):
+        run(CONFIG, info, tmp_path / "run", one_device)
+
+
+@pytest.mark.parametrize(
+    ("module", "where"),
+    [(loop, "grow_state"), (loop, "make_train_step"), (outputs, "sheet_of_fakes")],
+)
+def test_out_of_memory_in_a_later_stage_leaves_the_last_checkpoint(
+    info, one_device, tmp_path, monkeypatch, module, where
+):
+    """The run resumes from there with the batch size that is suggested."""
+    original = getattr(module, where)
+
+    def fails_later(*args, **kwargs):
+        # Of the stage or state that is worked with, one is among the arguments.
+        resolutions = [getattr(getattr(one, "stage", one), "resolution", 0) for one in args[:2]]
+        if 8 not in resolutions:
+            return original(*args, **kwargs)
+        return exhausted if where == "make_train_step" else exhausted()
+
+    monkeypatch.setattr(module, where, fails_later)
+    folder = tmp_path / "run"
+    with pytest.raises(UserError, match=r"stage 2 \(4→8 px") as caught:
+        run(CONFIG, info, folder, one_device)
+    assert checkpoint.read_run(str(folder)).images_shown == 48
+    suggested = re.search(r"--batch_size=([\d:,]+),", str(caught.value))[1]
+    assert suggested == "4:16,8:4"
+    if where == "make_train_step":
+        monkeypatch.undo()
+        assert run(config_of(suggested), info, folder, one_device) == 52
+
+
+# --preflight
+
+
+def test_the_heaviest_stage_may_be_an_early_one():
+    """Of a resolution the fade-in has more layers; a hundred times the batch weighs more."""
+    configs = (config_of(total_kimg=1), config_of("4:1600,8:8", 1), config_of(total_kimg=0.03))
+    # The last is over before the networks grow.
+    assert [heaviest_stage(config, 1).index for config in configs] == [1, 0, 0]
+
+
+def test_the_heaviest_stage_is_tried_for_one_iteration_which_changes_nothing(
+    info, one_device, tmp_path, monkeypatch
+):
+    """The run after it is equal bit for bit to one without."""
+    stages, original = [], measurement.make_train_step
+
+    def make_train_step(state, config, *others):
+        stages.append((state.stage, config.minibatch_repeats))
+        return original(state, config, *others)
+
+    monkeypatch.setattr(measurement, "make_train_step", make_train_step)
+    short, arrays = config_of(total_kimg=0.016), []
+    for name in ("without", "with"):
+        if name == "with":
+            assert measurement.try_heaviest_stage(CONFIG, info, one_device) == STAGES[1]
+            assert stages == [(STAGES[1], 1)]
+            assert [path.name for path in tmp_path.iterdir()] == ["without"]
+        run(short, info, tmp_path / name, one_device)
+        arrays.append(checkpoint.read_run(str(tmp_path / name)).arrays)
+    assert arrays[0].keys() == arrays[1].keys()
+    for key, value in arrays[0].items():
+        assert (value == arrays[1][key]).all(), key
+    for where in ("make_train_step", "build_state"):
+        monkeypatch.setattr(measurement, where, exhausted)
+        with pytest.raises(UserError, match=r"stage 2 .*--batch_size=4:16,8:4"):
+            measurement.try_heaviest_stage(CONFIG, info, one_device)
+
+
+@pytest.mark.parametrize(
+    ("has_gpu", "flag", "expected"),
+    [
+        *((True, [], ["tried"]), (True, ["--nopreflight"], [])),
+        *((False, ["--preflight"], ["tried"]), (False, ["--deterministic"], ["deterministic"])),
+    ],
+)
+def test_flags_choose_preflight_and_determinism(
+    info, tmp_path, monkeypatch, has_gpu, flag, expected
+):
+    """By default the heaviest stage is tried where there is a GPU.
+
+    A run cannot tell where the device's operations are deterministic anyway.
+    """
+    command, done = importlib.import_module("pgan_tf.commands.train"), []
+
+    def try_heaviest_stage(*args):
+        done.append("tried")
+        return STAGES[1]
+
+    enable = ("enable_op_determinism", lambda: done.append("deterministic"))
+    monkeypatch.setattr(tf.config.experimental, *enable)
+    monkeypatch.setattr(command, "has_gpu", lambda: has_gpu)
+    monkeypatch.setattr(command, "train", lambda *args, **options: 0)
+    monkeypatch.setattr(command, "try_heaviest_stage", try_heaviest_stage)
+    with flagsaver.flagsaver():
+        arguments = [f"--data={info.folder}", f"--run_dir={tmp_path}/run", "--resolution=8"]
+        flags.FLAGS(["train.py", *arguments, "--batch_size=4", *flag])
+        command.main()
+    assert done == expected

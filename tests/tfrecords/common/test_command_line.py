@@ -1,0 +1,91 @@
+import os
+
+import pytest
+from absl import flags
+
+from tfrecords.common import checked_flags
+from tfrecords.common.checked_flags import not_with, only_with, read_path, read_text
+from tfrecords.common.command_line import check_flag_files
+from tfrecords.common.errors import UserError
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    texts = {"good": "# a comment\n--seed=3\n\n--flagfile=more\n", "more": "--total_kimg=9\n"}
+    texts |= {"itself": "--flagfile=itself\n", "ring": "--flagfile=other\n", "exact": "#" * 2**20}
+    texts |= {"other": "--seed=3\n--flagfile=ring\n", "leads-nowhere": "--flagfile=gone\n"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "latin").write_bytes("--data=caf\xe9\n".encode("latin-1"))
+    (tmp_path / "huge").write_text("#" * (2**20 + 1))
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("arguments", ["", "--seed=3", "-flagfile good", "--flagfile more -s=4"])
+@pytest.mark.parametrize("more", ["", " --flagfile=good --flagfile=good --flagfile=exact"])
+def test_files_of_flags_may_name_others_and_come_twice(folder, arguments, more):
+    check_flag_files((arguments + more).split())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("gone", "", "latin", "itself", "ring", "leads-nowhere", "huge", "folder", "pipe"),
+        *("/dev/zero", "good/below", "x" * 5000, "a\0b", "\udcff"),
+    ],
+)
+def test_what_is_no_file_of_flags_is_refused(folder, path):
+    for arguments in ([f"--flagfile={path}"], ["--seed=1", "-flagfile", path]):
+        with pytest.raises(UserError, match=r"^--flagfile: expected .*, got ") as caught:
+            check_flag_files(arguments)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match=r"^--flagfile: expected "):
+        check_flag_files(["--flagfile"])
+
+
+def test_a_path_in_the_home_folder_is_there_and_not_in_a_folder_called_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert read_path("~/runs/a") == str(tmp_path / "runs/a")
+    (tmp_path / "~/runs/b").mkdir(parents=True)  # as commands of before made them
+    assert read_path("~/runs/b") == "~/runs/b"
+
+
+def test_texts_and_paths_are_those_that_a_file_system_can_hold():
+    assert read_text("x" * 1000) == "x" * 1000
+    assert read_path("a" * 255 + "/b") == "a" * 255 + "/b"
+    for text in ("", " ", "a\nb", "\x1f", "x" * 1001, "\ud800"):
+        with pytest.raises(ValueError, match=r"^expected .*, got "):
+            read_text(text)
+    for path in ("x" * 4097, "é" * 128, "a\0b", "/dev/null"):
+        with pytest.raises(ValueError, match=r"^expected .*, got "):
+            read_path(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "only", "without"),
+    [
+        ("", None, None),
+        ("--video=walk", None, None),
+        ("--video=walk --fps=9", None, "--fps: expected it without --video, got both"),
+        ("--video=spin --fps=9", "--fps: expected --video=walk or zoom with it, got --v", "--fps"),
+        ("--fps=9", "--fps: expected --video=walk or zoom with it, got it alone", None),
+        ("--fps=30", None, None),  # its default
+    ],
+)
+def test_a_flag_that_does_nothing_beside_the_others_is_refused(
+    monkeypatch, arguments, only, without
+):
+    values = flags.FlagValues()
+    video = flags.DEFINE_string("video", None, "", flag_values=values)
+    flags.DEFINE_integer("fps", 30, "", flag_values=values)
+    monkeypatch.setattr(checked_flags.flags, "FLAGS", values)
+    values(["command", *arguments.split()])
+    for check, message, allowed in ((only_with, only, ("walk", "zoom")), (not_with, without, ())):
+        if message is None:
+            check(["fps"], video, *allowed)
+            continue
+        with pytest.raises(UserError, match=f"^{message}"):
+            check(["fps"], video, *allowed)

@@ -1,0 +1,323 @@
+"""A whole small run: growth, the run folder, resuming, faults. Nothing is compiled."""
+
+import dataclasses
+import gc
+import itertools
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import weakref
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.devices.strategy import make_strategy
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs.folder import open_run
+from pgan_tf.training import loop, optimizer
+from pgan_tf.training.loop import train
+from pgan_tf.training.run import Run
+from pgan_tf.training.state import build_state
+from tests.helpers.tests_data import prepare_shapes
+from tfrecords.common.errors import StoppedError, UserError
+from tfrecords.format.dataset_info import read_dataset_info
+from tfrecords.format.record_file import RecordFile
+
+STAGE_IMAGES, TOTAL = 64, 160
+# A call is two iterations: 16 images at 4 px, which end with 80, and 8 at 8 px.
+TICKS = [32, 64, 80, 112, 128, 160]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eager():
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def info(tmp_path_factory):
+    return prepare_shapes(tmp_path_factory.mktemp("cache"), 8)
+
+
+def make_config(total_images, stage_images=STAGE_IMAGES, **changes):
+    return TrainingConfig(
+        dataset="shapes",
+        network=NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=8, label_size=6),
+        schedule=ScheduleConfig(
+            resolution=8,
+            stabilize_kimg=stage_images / 1000,
+            fade_in_kimg=stage_images / 1000,
+            total_kimg=total_images / 1000,
+            batch_size=PerResolution(((4, 8), (8, 4))),
+            tick_kimg=PerResolution(((4, 0.032),)),
+        ),
+        minibatch_repeats=2,
+        mirror_augment=True,
+        **changes,
+    )
+
+
+def run(config, info, folder, strategy=None, **options):
+    open_run(str(folder), config, "")
+    strategy = strategy or make_strategy("one_device")
+    return train(Run(config, info, str(folder), strategy, **options))
+
+
+def rows_of(folder, *but):
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{name: row[name] for name in row if name not in but} for row in rows]
+
+
+def column(folder, name):
+    return [row[name] for row in rows_of(folder)]
+
+
+def saved_at(folder):
+    return [int(path.name.split("-")[1]) for path in sorted((folder / "checkpoints").iterdir())]
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def finished(info, tmp_path_factory):
+    """A run through all three stages, and how many outgrown networks were left at each tick."""
+    outgrown, left = [], []
+    original = loop.grow_state
+
+    def grow_state(state, *others):
+        outgrown.append(weakref.ref(state.generator))
+        return original(state, *others)
+
+    def count(path, images_shown, say, stop_asked):
+        gc.collect()
+        left.append(sum(one() is not None for one in outgrown))
+
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "grow_state", grow_state)
+        assert run(make_config(TOTAL), info, folder, after_checkpoint=count) == TOTAL
+    assert len(outgrown) == 2
+    return folder, left
+
+
+def test_a_run_passes_through_every_stage_and_each_keeps_a_checkpoint(finished):
+    folder, left = finished
+    rows = rows_of(folder)
+    seen = [(row["images_shown"], row["resolution"], row["phase"]) for row in rows]
+    phases = [(4, "stabilize")] * 3 + [(8, "fade_in")] * 2 + [(8, "stabilize")]
+    assert seen == [(shown, *phase) for shown, phase in zip(TICKS, phases, strict=True)]
+    assert {row["batch_size"] for row in rows if row["resolution"] == 8} == {4}
+    assert all(0 < row["alpha"] < 1 for row in rows if row["phase"] == "fade_in")
+    assert all(np.isfinite(row["discriminator_loss"]) for row in rows)
+    names = [path.stem.partition("-stage-")[2] for path in (folder / "checkpoints").iterdir()]
+    assert {*names} == {"01-of-03", "02-of-03", "03-of-03"}
+    assert left == [0] * len(TICKS)  # their memory is free
+
+
+def test_every_weight_is_learned_through_growth(finished, one_device):
+    config = make_config(TOTAL)
+    saved = checkpoint.read_run(str(finished[0])).arrays
+    initial = build_state(make_stages(config.schedule)[-1], config, one_device)
+    for name, variable in initial.weights().items():
+        assert not np.array_equal(saved[name], variable.numpy()), name
+
+
+def test_the_run_folder_holds_what_it_promises(finished):
+    folder, _ = finished
+    names = {path.name for path in folder.iterdir()}
+    assert {"flags.txt", "config.json", "metrics.jsonl", "checkpoints", "samples"} <= names
+    sheets = {path.name for path in (folder / "samples").iterdir()}
+    assert sheets == {"reals.png", *(f"fakes-{shown / 1000:09.3f}.png" for shown in TICKS)}
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
+    scalars = {"discriminator_loss", "generator_loss", "real_score", "fake_score", "gradient_norm"}
+    assert scalars | {"images_per_second", "fakes", "reals"} <= set(events.Tags()["tensors"])
+    assert events.Tensors("generator_loss")[-1].step == TOTAL
+
+
+def test_a_finished_run_is_left_alone(finished, info, one_device):
+    before = contents(finished[0])
+    assert train(Run(make_config(TOTAL), info, str(finished[0]), one_device)) == TOTAL
+    assert contents(finished[0]) == before
+    with pytest.raises(UserError, match="seed"):
+        train(Run(make_config(TOTAL, seed=7), info, str(finished[0]), one_device))
+
+
+def test_a_run_resumes_from_the_newest_intact_checkpoint_as_if_never_cut(
+    finished, info, tmp_path, capsys
+):
+    """Cut after a line of metrics, before its checkpoint; then the newest two are damaged."""
+    folder, times = tmp_path / "run", ("seconds", "images_per_second")
+    run(make_config(TOTAL - 16), info, folder, keep_checkpoints=9)
+    *_, third, second, newest = sorted((folder / "checkpoints").iterdir())
+    newest.rename(f"{newest}.partial")
+    for path in (third, second):
+        path.write_bytes(path.read_bytes()[:1000])
+    capsys.readouterr()
+    # Just one is kept: not the damaged ones, in the place of what comes new.
+    assert run(make_config(TOTAL), info, folder, keep_checkpoints=1) == TOTAL
+    said = capsys.readouterr()
+    assert "Resuming from 0.08 kimg" in said.out
+    assert "Changed: schedule.total_kimg was 0.144 and is 0.16" in said.out
+    for path in (third, second):
+        assert re.search(f"{path} is damaged: .*{path}.damaged.* to .*images-0000000080", said.err)
+        assert path.with_suffix(".npz.damaged").stat().st_size == 1000
+    assert rows_of(folder, *times) == rows_of(finished[0], *times)
+    ours, whole = (checkpoint.read_run(str(one)).arrays for one in (folder, finished[0]))
+    assert ours.keys() == whole.keys()
+    for name, value in whole.items():
+        np.testing.assert_array_equal(ours[name], value, err_msg=name)
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_is_refused_and_left_alone(
+    finished, info, one_device, tmp_path
+):
+    folder = tmp_path / "run"
+    shutil.copytree(finished[0], folder)
+    for path in (folder / "checkpoints").iterdir():
+        path.write_bytes(path.read_bytes()[:1000])
+    before, newest = contents(folder), max((folder / "checkpoints").iterdir())
+    with pytest.raises(UserError, match=f"{newest}: expected a checkpoint.*a damaged file"):
+        train(Run(make_config(TOTAL), info, str(folder), one_device))
+    assert contents(folder) == before
+
+
+@pytest.fixture
+def poisoned(monkeypatch, info, tmp_path):
+    """Trains at 4 px with real images of NaN in some calls, counted from 0: ticks of two calls."""
+
+    original = loop.make_train_step
+
+    def train(first, last, total, **options):
+        calls = itertools.count()
+
+        def make_train_step(*args):
+            step = original(*args)
+
+            def poisoned(batches, *others):
+                if first <= next(calls) <= last:
+                    batches = ((images * np.nan, labels) for images, labels in batches)
+                return step(batches, *others)
+
+            return poisoned
+
+        monkeypatch.setattr(loop, "make_train_step", make_train_step)
+        folder = tmp_path / "run"
+        return folder, run(make_config(total, stage_images=9000), info, folder, **options)
+
+    return train
+
+
+@pytest.mark.parametrize(
+    ("calls", "total", "options", "skipped", "saved"),
+    [
+        ((1, 1), 64, {}, [2, 0], [64]),
+        # No checkpoint while iterations are skipped: good ones would have to make room.
+        ((3, 6), 128, {"max_bad_steps": 8, "keep_checkpoints": 9}, [0, 2, 4, 2], [32, 128]),
+        # The last image shown has one, beside the good ones.
+        ((2, 5), 96, {"max_bad_steps": 8, "keep_checkpoints": 1}, [0, 4, 4], [32, 96]),
+        # Rows of them go on over ticks; the same images again are good.
+        ((3, 6), 128, {"max_bad_steps": 7, "keep_checkpoints": 9}, [0] * 4, [32, 64, 96, 128]),
+    ],
+)
+def test_iterations_of_nan_are_skipped_and_counted_until_the_run_rolls_back(
+    poisoned, info, capsys, calls, total, options, skipped, saved
+):
+    folder, shown = poisoned(*calls, total, **options)
+    said = capsys.readouterr()
+    assert shown == total
+    assert (column(folder, "skipped_iterations"), saved_at(folder)) == (skipped, saved)
+    told = [int(number) for number in re.findall(r"Skipped (\d+) iterations", said.out)]
+    assert told == ([number for number in skipped if number] or [2, 4])
+    rolled_back = "8 iterations in a row.*up to 128 images.*rolling back to .*images-0000000032"
+    assert bool(re.search(rolled_back, said.err)) == (len(saved) == 4)
+    arrays = checkpoint.read_run(str(folder)).arrays
+    assert all(np.isfinite(array).all() for array in arrays.values())
+    # Adam counts its steps: those that were skipped do not.
+    for network in ("generator", "discriminator"):
+        assert arrays[f"{network}_optimizer/iterations"] == total / 8 - sum(skipped)
+    before = contents(folder)
+    assert run(make_config(total, stage_images=9000), info, folder, **options) == total
+    assert contents(folder) == before
+
+
+def test_a_run_that_diverges_twice_or_at_once_ends_and_keeps_what_was_good(poisoned, tmp_path):
+    with pytest.raises(UserError, match=r"diverged.*before the first checkpoint.*--learning_rate"):
+        poisoned(0, 99, 64, max_bad_steps=3)
+    with pytest.raises(UserError, match=r"diverged.*again after rolling back.*--learning_rate"):
+        poisoned(2, 99, 64, max_bad_steps=3)
+    assert checkpoint.read_run(str(tmp_path / "run")).images_shown == 32
+
+
+def test_a_signal_while_a_checkpoint_is_scored_is_told_to_who_scores(info, tmp_path):
+    """Who may break off then: the run is called with the same checkpoint when it resumes."""
+    calls = []
+
+    def after_checkpoint(path, images_shown, say, stop_asked):
+        before = stop_asked()
+        if not calls:
+            os.kill(os.getpid(), signal.SIGTERM)
+        calls.append((images_shown, before, stop_asked()))
+
+    config, folder, options = make_config(64), tmp_path, {"after_checkpoint": after_checkpoint}
+    words = "stopped by SIGTERM after 32 images; the same command resumes from .*images-0000000032"
+    with pytest.raises(StoppedError, match=words) as caught:
+        run(config, info, folder, **options)
+    assert caught.value.status == 143
+    assert calls == [(32, False, True)]
+    assert run(config, info, folder, **options) == 64
+    assert calls[1:] == [(32, False, False), (64, False, False)]
+
+
+def test_float16_tells_its_loss_scales(info, tmp_path, finished, monkeypatch):
+    """One of 2^24 is too high for the first iterations, which are skipped and not called bad."""
+    monkeypatch.setattr(optimizer, "INITIAL_SCALE", 2.0**24)
+    run(make_config(STAGE_IMAGES, precision="mixed_float16"), info, tmp_path)
+    overflowed = sum(column(tmp_path, "overflowed_iterations"))
+    assert overflowed > 0 == sum(column(tmp_path, "skipped_iterations"))
+    # An iteration overflows in one network or in both: each halves its own scale.
+    networks = ("generator", "discriminator")
+    halvings = [24 - np.log2(column(tmp_path, f"{one}_loss_scale")[-1]) for one in networks]
+    assert max(halvings) <= overflowed <= sum(halvings)
+
+
+def test_batch_size_and_devices_may_change_and_the_run_says_so(info, two_devices, tmp_path, capsys):
+    run(make_config(48), info, tmp_path)
+    config = make_config(64)
+    schedule = dataclasses.replace(config.schedule, batch_size=PerResolution(((4, 16), (8, 4))))
+    config = dataclasses.replace(config, schedule=schedule)
+    assert run(config, info, tmp_path, two_devices) == 80  # a call takes two batches of 16
+    assert column(tmp_path, "batch_size") == [8, 8, 16]
+    said = capsys.readouterr().out
+    assert "Changed: schedule.batch_size was 4:8,8:4 and is 4:16,8:4" in said
+    assert "Changed: number of devices was 1 and is 2" in said
+    assert checkpoint.read_run(str(tmp_path)).num_devices == 2
+
+
+def test_damaged_records_are_skipped_and_counted_up_to_the_number_allowed(info, tmp_path):
+    """The same picture's of each resolution; that of the sheet of reals, at 8 px, comes later."""
+    shutil.copytree(info.folder, tmp_path / "data")
+    damaged = read_dataset_info(str(tmp_path / "data"))
+    for files in damaged.files.values():
+        path = pathlib.Path(files[0])
+        content = bytearray(path.read_bytes())
+        content[RecordFile(str(path)).offsets[1000] + 40] ^= 1
+        path.write_bytes(content)
+    with pytest.raises(UserError, match="expected at most 0 damaged records, got 1"):
+        run(make_config(64), damaged, tmp_path / "strict")
+    folder = tmp_path / "run"
+    for total in (80, 96):  # where the stage of 4 px ends
+        run(make_config(total), damaged, folder, max_bad_records=2)
+    assert column(folder, "resolution") == [4, 4, 4, 8]
+    assert column(folder, "bad_records") == [1, 1, 1, 2]
+    assert checkpoint.read_run(str(folder)).bad_records.tolist() == [[4, 1000], [8, 1000]]

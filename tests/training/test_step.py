@@ -1,0 +1,312 @@
+"""The training step: order of its parts, randomness, faults, and one device against two.
+
+Most steps here are not compiled: that takes longer than the few that a test needs.
+"""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.devices.strategy import make_strategy
+from pgan_tf.runs.log import METRICS
+from pgan_tf.training.state import build_state
+from pgan_tf.training.step import make_train_step
+from tests.conftest import mirrored
+
+STAGE = Stage(1, 8, "fade_in", 1, 1000)
+NETWORK = NetworkConfig(resolution=8, fmap_base=32, fmap_max=8, latent_size=8, mbstd_group_size=0)
+CLASSES = dataclasses.replace(NETWORK, label_size=3)
+BATCH = 8
+KERNELS = ("generator/8x8_conv0/kernel", "discriminator/8x8_conv0/kernel")
+REALS = np.random.default_rng(0).uniform(-1, 1, (8, BATCH, 8, 8, 3)).astype(np.float32)
+
+
+class Trained(NamedTuple):
+    """All variables, those of the first replica, before the first call and after each."""
+
+    history: list[dict[str, np.ndarray]]
+    metrics: list[dict[str, float]]  # of each call, means over its iterations
+    alphas: set[float]
+    replicas_agree: bool
+
+
+def make_config(**changes):
+    options = {"network": NETWORK, "minibatch_repeats": 1, **changes}
+    return TrainingConfig(schedule=ScheduleConfig(resolution=8), **options)
+
+
+CONFIG = make_config()
+NOISE = dataclasses.replace(CLASSES, discriminator_noise=0.2)
+LSGAN = make_config(network=NOISE, loss=LossConfig(name="lsgan"))
+FLOAT16 = make_config(precision="mixed_float16")
+
+
+def batches_of(strategy, label_size, reals):
+    """Endless batches; each replica takes every other picture, as `dataset.distribute` has it."""
+    labels = np.eye(max(1, label_size), dtype=np.float32)[:, :label_size]
+    labels = np.resize(labels, (*reals.shape[:2], label_size))
+    replicas = strategy.num_replicas_in_sync
+    order = np.arange(BATCH).reshape(-1, replicas).T.ravel()
+    dataset = tf.data.Dataset.from_tensor_slices((reals[:, order], labels[:, order])).repeat()
+    return iter(strategy.experimental_distribute_dataset(dataset))
+
+
+def build(config, strategy, adam, scales):
+    state = build_state(STAGE, config, strategy)
+    for name, scale in (scales or {}).items():
+        state.loss_scales()[f"loss_scale/{name}/scale"].assign(scale)
+    if adam:
+        return state
+    with strategy.scope():
+        # Adam's steps hardly depend on the gradients' scale: it would hide a sum for a mean.
+        optimizers = [keras.optimizers.SGD(learning_rate=0.0) for _ in range(2)]
+        for one, model in zip(optimizers, (state.generator, state.discriminator), strict=True):
+            one.build(model.trainable_variables)
+    return dataclasses.replace(
+        state, generator_optimizer=optimizers[0], discriminator_optimizer=optimizers[1]
+    )
+
+
+def train(
+    config=CONFIG, devices=1, calls=1, *, adam=False, compiled=False, alpha=0.5, rate=0.01,
+    d_rate=0.01, images_shown=1, spoilt=(0, 0, 1.0), scales=None, score=0.0,
+):  # fmt: skip
+    """Trains on fixed reals.
+
+    Those of one replica in a batch are multiplied by a factor, as `spoilt` says; `score` is the
+    fakes' average score that noise starts with.
+    """
+    strategy = mirrored() if devices == 2 else make_strategy("one_device")
+    state = build(config, strategy, adam, scales)
+    for layer in state.discriminator.layers:
+        if layer.name == "score_noise":
+            layer.score_average.assign(score)
+    everything = state.weights() | state.loss_scales() | (state.optimizer_state() if adam else {})
+    batch, first, factor = spoilt
+    reals = REALS.copy()
+    reals[batch, first::2] *= factor
+    batches = batches_of(strategy, config.network.label_size, reals)
+    history, metrics = [{name: one.numpy() for name, one in everything.items()}], []
+    tf.config.run_functions_eagerly(not compiled)
+    try:
+        step = make_train_step(state, config, strategy, BATCH)
+        for _ in range(calls):
+            numbers = (tf.constant(float(one)) for one in (alpha, rate, d_rate))
+            rows = step(batches, tf.constant(images_shown, tf.int64), *numbers).numpy()
+            metrics.append(dict(zip(METRICS, rows.mean(axis=0).tolist(), strict=True)))
+            history.append({name: one.numpy() for name, one in everything.items()})
+            images_shown += BATCH * config.minibatch_repeats * config.discriminator_repeats
+            alpha, rate = alpha * 0.9, rate * 0.9  # nothing of that recompiles
+    finally:
+        tf.config.run_functions_eagerly(False)
+    if compiled:
+        assert step.experimental_get_tracing_count() == 1
+    models = (state.generator, state.discriminator, state.average_generator)
+    values = [
+        strategy.experimental_local_results(getattr(one, "value", one))
+        for one in everything.values()
+        if not callable(getattr(one, "value", one))
+    ]
+    return Trained(
+        history,
+        metrics,
+        {round(float(model.get_layer("fade").alpha.numpy()), 6) for model in models},
+        all(np.array_equal(one, local[0]) for local in values for one in local),
+    )
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """Trains as `train` does, each configuration once."""
+    return functools.cache(train)
+
+
+def assert_close(ours, theirs):
+    for name, value in theirs.items():
+        np.testing.assert_allclose(ours[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def changed(before, after, but=("/noise_seed",)):  # which is a function of the position
+    return {
+        name
+        for name, value in before.items()
+        if not name.endswith(but) and not np.array_equal(value, after[name])
+    }
+
+
+TWICE = make_config(network=CLASSES, minibatch_repeats=2)
+XLA = dataclasses.replace(TWICE, jit_compile=True)
+
+
+@pytest.mark.parametrize(
+    ("config", "devices", "compiled"),
+    [
+        *((TWICE, 1, True), (TWICE, 2, True), (XLA, 1, True)),
+        pytest.param(XLA, 2, True, marks=pytest.mark.slow),
+    ],
+)
+def test_devices_compiling_and_xla_change_nothing(shared, config, devices, compiled):
+    plain, other = shared(TWICE, calls=2), train(config, devices, calls=2, compiled=compiled)
+    for ours, theirs in zip(other.metrics, plain.metrics, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-5)
+    assert_close(other.history[-1], plain.history[-1])
+    assert other.replicas_agree
+    assert changed(plain.history[0], plain.history[-1]) == plain.history[0].keys()
+
+
+def test_same_seed_and_position_give_the_same_step_and_others_another(shared):
+    one = shared().history[-1]
+    assert_close(train().history[-1], one)
+    for other in (train(make_config(seed=1)), train(images_shown=1 + BATCH)):
+        assert not np.allclose(one[KERNELS[0]], other.history[-1][KERNELS[0]])
+
+
+def test_the_average_is_a_running_average_and_moves_before_the_generator_does():
+    start, one, two = train(make_config(average_decay=0.75), calls=2).history
+    assert not [name for name in changed(start, one) if name.startswith("average_generator/")]
+    name = "8x8_conv1/kernel"
+    expected = 0.75 * start[f"average_generator/{name}"] + 0.25 * one[f"generator/{name}"]
+    np.testing.assert_allclose(two[f"average_generator/{name}"], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_discriminator_repeats_train_the_discriminator_more_often():
+    """As iterations in which the generator learns nothing; metrics are means over them."""
+    options = {"adam": True, "rate": 0.0, "alpha": 0.0}
+    repeated = train(make_config(discriminator_repeats=3), **options)
+    alone = train(calls=3, **options)
+    assert repeated.history[-1]["discriminator_optimizer/iterations"] == 3
+    assert repeated.history[-1]["generator_optimizer/iterations"] == 1
+    for name in ("discriminator_loss", "real_score", "fake_score", "gradient_norm"):
+        mean = np.mean([one[name] for one in alone.metrics])
+        assert repeated.metrics[0][name] == pytest.approx(mean, rel=1e-4, abs=1e-5), name
+
+
+def test_a_learning_rate_of_0_changes_nothing_and_alpha_reaches_all_networks():
+    still = train(make_config(minibatch_repeats=2), rate=0.0, d_rate=0.0, alpha=0.3)
+    assert not changed(*still.history)
+    assert still.alphas == {0.3}
+
+
+def test_new_layers_get_no_gradient_at_alpha_0_and_old_ones_none_at_alpha_1():
+    at_0, at_1 = (changed(*train(alpha=alpha).history) for alpha in (0.0, 1.0))
+    for new in ("generator/8x8_conv0", "generator/8x8_to_rgb", "discriminator/8x8_conv1"):
+        assert f"{new}/kernel" in at_1 - at_0
+    for old in ("generator/4x4_to_rgb", "discriminator/4x4_from_rgb"):
+        assert f"{old}/kernel" in at_0 - at_1
+
+
+def test_metrics_are_what_they_are_called():
+    """The critic's loss is made of the others; drift and penalty taken away, it is two of them."""
+    loss = LossConfig(gradient_penalty_weight=0.0, drift_weight=0.0)
+    (found,) = train(make_config(loss=loss)).metrics
+    expected = found["fake_score"] - found["real_score"]
+    assert found["discriminator_loss"] == pytest.approx(expected, abs=1e-5)
+    assert np.isfinite([*found.values()]).all()
+
+
+def test_simultaneous_updates_train_the_generator_against_the_discriminator_from_before(shared):
+    """Which is what it does, too, while the discriminator's learning rate is 0."""
+    after, still = shared().history[-1], train(d_rate=0.0).history[-1]
+    at_once = train(make_config(simultaneous_updates=True)).history[-1]
+    assert_close(
+        at_once, {name: (after if "discriminator/" in name else still)[name] for name in at_once}
+    )
+    assert not np.allclose(at_once[KERNELS[0]], after[KERNELS[0]], rtol=1e-5, atol=1e-6)
+
+
+def test_statistics_of_batch_normalization_reach_the_average():
+    network = dataclasses.replace(NETWORK, generator_batch_norm=True)
+    start, after = train(make_config(network=network, average_decay=0.5)).history
+    moving = {name for name in start if name.startswith("average") and "moving_mean" in name}
+    assert moving and moving <= changed(start, after)
+
+
+@pytest.mark.parametrize("loss", ["wgan_gp", "lsgan", "non_saturating"])
+def test_each_loss_trains_with_classes_and_in_half_precision(shared, loss):
+    network = NOISE if loss == "lsgan" else CLASSES
+    config = make_config(loss=LossConfig(name=loss), network=network)
+    full = shared(config, calls=2, adam=True)
+    start, end = full.history[0], full.history[-1]
+    weights = {name for name in start if "optimizer" not in name and "noise" not in name}
+    assert weights <= changed(start, end)
+    # AC-GAN: what asks for a class in G, and what tells it in D, has trained too.
+    assert (start["generator/4x4_dense/kernel"] != end["generator/4x4_dense/kernel"])[8:].any()
+    name = "discriminator/4x4_dense1/kernel"
+    assert (start[name] != end[name])[:, 1:].any()
+    for precision, tolerance in (("mixed_float16", 0.02), ("mixed_bfloat16", 0.1)):
+        if precision == "mixed_float16" or loss == "wgan_gp":
+            half = train(dataclasses.replace(config, precision=precision), calls=2, adam=True)
+            expected = pytest.approx(full.metrics[-1], rel=tolerance, abs=tolerance)
+            assert half.metrics[-1] == expected
+            assert {*KERNELS} <= changed(half.history[0], half.history[-1])
+
+
+def test_the_noise_follows_the_fakes_scores_and_is_the_same_on_two_devices(shared):
+    average = "discriminator/score_noise/score_average"
+    quiet, one, two = shared(LSGAN), train(LSGAN, score=1.5), train(LSGAN, 2, score=1.5)
+    assert quiet.history[-1][average] == pytest.approx(0.1 * quiet.metrics[0]["fake_score"])
+    assert_close(two.history[-1], one.history[-1])
+    assert not np.allclose(
+        one.history[-1][KERNELS[1]], quiet.history[-1][KERNELS[1]], rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "devices", "replica"), [(LSGAN, 1, 0), (CONFIG, 2, 0), (CONFIG, 2, 1)]
+)
+def test_nan_on_one_replica_changes_nothing_on_any(config, devices, replica):
+    """After a good iteration, so that the average is not the generator, nor the moments 0."""
+    found = train(config, devices, calls=2, adam=True, spoilt=(1, replica, np.nan))
+    assert len(changed(*found.history[:2])) > 10
+    assert not changed(*found.history[1:])
+    assert found.replicas_agree
+    assert np.isnan([*found.metrics[-1].values()]).any()
+
+
+def scale_of(variables, network):
+    return variables[f"loss_scale/{network}/scale"], variables[f"loss_scale/{network}/good_steps"]
+
+
+SCALES = {"generator": 2.0**10, "discriminator": 2.0**10}
+
+
+@pytest.mark.parametrize(("devices", "replica"), [(1, 0), (2, 0), (2, 1)])
+def test_an_overflow_on_one_replica_skips_on_all_and_halves_the_scale(devices, replica):
+    """Reals of a thousand on one replica: float16 holds them, but not their gradients."""
+    spoilt = (0, replica, 1000.0)
+    found = train(FLOAT16, devices, 2, adam=True, scales=SCALES, spoilt=spoilt)
+    start, skipped, good = found.history
+    assert {name.split("/")[0] for name in changed(start, skipped)} == {"loss_scale"}
+    assert scale_of(skipped, "discriminator") == (2.0**9, 0)
+    assert scale_of(skipped, "generator") == (2.0**10, 1)  # whose own gradients were good
+    # The scale was too high for those reals only: with usual ones the same step trains.
+    assert KERNELS[1] in changed(skipped, good)
+    assert scale_of(good, "discriminator") == (2.0**9, 1)
+    assert found.replicas_agree
+    assert np.isfinite([*found.metrics[-1].values()]).all()
+
+
+def test_an_overflow_of_the_generators_gradients_alone_skips_its_step_alone():
+    """The discriminator has made its own, which was good."""
+    found = train(FLOAT16, adam=True, scales=SCALES | {"generator": 2.0**24})
+    metrics = [*found.metrics[-1].values()]
+    assert np.isinf(metrics).any() and not np.isnan(metrics).any()
+    names = changed(*found.history)
+    assert KERNELS[1] in names
+    assert not [name for name in names if name.startswith(("generator/", "generator_optimizer/"))]
+    assert scale_of(found.history[-1], "generator") == (2.0**23, 0)
+    assert scale_of(found.history[-1], "discriminator") == (2.0**10, 1)
+
+
+def test_at_the_lowest_scale_an_iteration_is_bad():
+    scales = {"generator": 1.0, "discriminator": 1.0}
+    found = train(FLOAT16, adam=True, scales=scales, spoilt=(0, 0, np.nan))
+    assert np.isnan([*found.metrics[-1].values()]).any()
+    assert scale_of(found.history[-1], "discriminator") == (1.0, 0)

@@ -1,0 +1,308 @@
+"""A new run with pretrained weights: what is carried, what is new, what is refused."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.schedule import Stage
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.networks import official
+from pgan_tf.runs import checkpoint
+from pgan_tf.runs.folder import open_run
+from pgan_tf.training.loop import train
+from pgan_tf.training.pretrained import Weights, first_resolution, read_init_from, read_weights
+from pgan_tf.training.run import Run
+from pgan_tf.training.state import build_state
+from pgan_tf.training.transfer import check_weights, describe_transfer, map_classes, transfer
+from tests.helpers.golden_cases import GOLDEN
+from tests.helpers.small_run import save_state
+from tests.helpers.tests_data import prepare_shapes
+from tfrecords.common.errors import UserError
+
+NETWORK = NetworkConfig(resolution=8, fmap_base=16, fmap_max=8, latent_size=6)
+SCHEDULE = ScheduleConfig(resolution=8, stabilize_kimg=1, fade_in_kimg=1, total_kimg=9)
+CONFIG = TrainingConfig(dataset="shapes", network=NETWORK, schedule=SCHEDULE)
+EIGHT = Stage(2, 8, "stabilize", 2000, 9000)
+ALL = ("generator", "average_generator", "discriminator")
+
+
+def config_of(resolution=8, names=(), **changes):
+    """A run that starts at 8 px, with classes of these names."""
+    changes = {"resolution": resolution, "label_size": len(names), **changes}
+    return TrainingConfig(
+        dataset="shapes",
+        network=dataclasses.replace(NETWORK, **changes),
+        schedule=dataclasses.replace(SCHEDULE, resolution=resolution, initial_resolution=8),
+        label_names=tuple(names),
+        seed=5,
+    )
+
+
+def values(state):
+    return {name: variable.numpy() for name, variable in state.weights().items()}
+
+
+def build_source(config, device):
+    """Networks of 8 px with numbers of their own in every variable, and these as weights."""
+    state, random = build_state(EIGHT, config, device), np.random.default_rng(1)
+    for variable in state.weights().values():
+        variable.assign(variable + 0.1 * random.standard_normal(variable.shape))
+    return state, Weights("runs/a", config.network, 8, values(state), config.label_names)
+
+
+@pytest.fixture(scope="module")
+def source():
+    return build_source(CONFIG, tf.distribute.get_strategy())
+
+
+def start(weights, config, stage=EIGHT):
+    """The state that a run starts with, its values before, and the table of what was carried."""
+    state = build_state(stage, config, tf.distribute.get_strategy())
+    initial, origins = values(state), transfer(state, weights, config)
+    lines = describe_transfer(origins, weights, config).splitlines()
+    rows = {line.split()[0]: re.split("  +", line.strip())[1:] for line in lines[1:]}
+    return state, initial, origins, lines, rows
+
+
+def outputs(state, label_size=0, label=0):
+    """What the networks make of the same inputs: pictures, scores and a class's logits."""
+    random = np.random.default_rng(2)
+    latents = random.standard_normal((4, state.generator.inputs[0].shape[1])).astype(np.float32)
+    labels = np.tile(np.eye(max(1, label_size), dtype=np.float32)[label, :label_size], (4, 1))
+    side = state.stage.resolution
+    images = random.uniform(-1, 1, (4, side, side, 3)).astype(np.float32)
+    scores, logits = state.discriminator(images)
+    pictures = [getattr(state, name)([latents, labels]).numpy() for name in ALL[:2]]
+    return [*pictures, scores.numpy(), logits.numpy()[:, label : label + 1]]
+
+
+def assert_close(ours, theirs, tolerance=1e-4):
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("resolution", [8, 16])
+def test_a_run_starts_as_the_networks_that_it_takes_over(source, resolution):
+    """The average as the average, which is another one."""
+    state, _, origins, _, _ = start(source[1], config_of(resolution))
+    assert {*origins.values()} == {"carried"}
+    pictures, averages, *_ = outputs(state)
+    assert np.abs(pictures - averages).max() > 0.1
+    assert_close(outputs(state), outputs(source[0]), tolerance=0)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_fused_and_plain_scaling_understand_each_other(one_device, fused):
+    """Their kernels are laid out differently, and compute the same (square, so shapes agree)."""
+    there, here = (config_of(fused_scale=one, fmap_base=32) for one in (not fused, fused))
+    original, weights = build_source(there, one_device)
+    # (The plain discriminator averages after the activation, the fused one before it.)
+    assert_close(outputs(start(weights, here)[0])[:2], outputs(original)[:2])
+
+
+def test_layers_of_another_shape_are_new_and_say_so(source):
+    """Twice the feature maps at 8 px; at 4 px as many."""
+    state, initial, origins, _, _ = start(source[1], config_of(fmap_base=32))
+    assert origins["generator", "4x4_conv"] == origins["discriminator", "4x4_conv"] == "carried"
+    # Kernels for upscaling are laid out (height, width, out, in).
+    assert origins["generator", "8x8_conv0"] == "new ((3, 3, 8, 8) here, (3, 3, 4, 8) there)"
+    for name, value in values(state).items():
+        carried = origins[tuple(name.split("/")[:2])] == "carried"
+        expected = source[1].arrays if carried else initial
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+def test_what_grows_on_top_is_new_and_what_is_not_needed_is_left(source):
+    *_, lines, rows = start(source[1], config_of(16), Stage(1, 16, "fade_in", 0, 100))
+    assert lines[0] == (
+        "Weights from runs/a (8 px), into networks of 8 px: 8 layers carried, 4 new, 0 left"
+    )
+    assert rows["layer"] == ["generator", "discriminator", "average_generator"]
+    assert rows["8x8_conv0"] == ["carried"] * 3
+    assert rows["16x16_conv0"] == ["new"] * 3
+    assert rows["16x16_to_rgb"] == ["new", "-", "new"]
+    assert rows["8x8_from_rgb"] == ["-", "carried", "-"]
+    # By resolution, 16 after 8.
+    sizes = [int(name.split("x")[0]) for name in [*rows][1:]]
+    assert sizes == sorted(sizes)
+    *_, rows = start(source[1], config_of(), Stage(0, 4, "stabilize", 0, 100))
+    assert rows["8x8_conv1"] == ["left"] * 3
+    assert rows["4x4_to_rgb"] == ["new", "-", "new"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"fmap_max": 3, "latent_size": 3}, "--init_from: .* no layer fits"),
+        ({"equalized": False}, "--init_from: .*equalized=False .* with True: give --equalized"),
+        ({"tanh": True}, "--init_from: .*tanh=True .* with False: give --notanh"),
+        ({"generator_leaky_relu": False}, "--generator_leaky_relu"),
+    ],
+    ids=str,
+)
+def test_networks_that_do_not_fit_are_refused_before_any_is_built(source, changes, words):
+    with pytest.raises(UserError, match=words):
+        check_weights(source[1], config_of(**changes))
+
+
+@pytest.mark.parametrize("changes", [{}, {"fmap_base": 32}, {"label_size": 3}, {"latent_size": 5}])
+def test_networks_of_which_a_layer_fits_are_not_refused(source, changes):
+    check_weights(source[1], config_of(**changes))
+
+
+@pytest.mark.parametrize("name", ["separate_scale", "base"])
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_run_starts_as_a_published_pickle(name, fused):
+    """Gs of `base` is fading in from 16 px: the run starts there."""
+    weights = read_weights(str(GOLDEN / f"{name}.pkl"))
+    assert weights.resolution == 16
+    network = dataclasses.replace(weights.network, resolution=16, fused_scale=fused)
+    config = TrainingConfig(network=network, schedule=ScheduleConfig(resolution=16))
+    state, _, origins, _, _ = start(weights, config, Stage(4, 16, "stabilize", 0, 9))
+    # RGB layers of lower resolutions are in a pickle, and not in networks that do not fade.
+    assert {*origins.values()} == {"carried", "left"}
+    assert origins["generator", "8x8_to_rgb"] == "left"
+    saved = official.read(str(GOLDEN / f"{name}.pkl"))
+    lod = 0 if name == "separate_scale" else 1
+    published = {network: official.build(getattr(saved, network), lod) for network in ALL}
+    theirs = outputs(dataclasses.replace(state, **published))
+    # Fused or not, a discriminator reduces after or before its ReLU.
+    compared = 4 if fused == weights.network.fused_scale else 2
+    assert_close(outputs(state)[:compared], theirs[:compared])
+
+
+@pytest.fixture
+def saved_run(source, tmp_path):
+    folder = str(tmp_path / "a")
+    open_run(folder, CONFIG, "")
+    save_state(f"{folder}/checkpoints", source[0], 9000, CONFIG)
+    return folder
+
+
+def test_where_a_run_starts(saved_run, tmp_path, one_device):
+    weights, new = read_weights(saved_run), str(tmp_path / "new")
+    assert weights.resolution == 8
+    assert [first_resolution(weights, new, last) for last in (64, 4)] == [8, 4]
+    # What a run was opened with holds, also when its source is missing.
+    assert first_resolution(None, saved_run, 64) == 4
+    open_run(new, CONFIG, "")
+    with pytest.raises(UserError, match="another run"):
+        read_init_from(f"{new}/", new)
+    with pytest.raises(UserError, match=r"--init_from: .* got a checkpoint, .*folder of its run"):
+        read_weights(f"{saved_run}/checkpoints/images-0000009000-stage-03-of-03.npz")
+    # One that fades in gives the resolution below.
+    fading = build_state(Stage(1, 8, "fade_in", 1001, 1999), CONFIG, one_device)
+    save_state(f"{new}/checkpoints", fading, 1500, CONFIG)
+    assert read_weights(new).resolution == 4
+    (tmp_path / "new/config.json").unlink()
+    assert read_init_from(saved_run, new) is None  # the run resumes
+    with pytest.raises(UserError, match=r"expected config\.json beside the checkp"):
+        first_resolution(None, new, 8)
+
+
+def test_training_starts_with_the_weights_and_resumes_without(saved_run, source, tmp_path):
+    """With a learning rate of next to nothing the weights stay what they were."""
+    tiny = PerResolution(((4, 1e-9),))
+    schedule = dataclasses.replace(
+        config_of().schedule,
+        total_kimg=0.004,
+        batch_size=PerResolution(((4, 4),)),
+        generator_learning_rate=tiny,
+        discriminator_learning_rate=tiny,
+    )
+    config = dataclasses.replace(CONFIG, schedule=schedule, minibatch_repeats=1)
+    folder, info = str(tmp_path / "b"), prepare_shapes(tmp_path / "data", 8)
+    open_run(folder, config, "")
+    weights = read_init_from(saved_run, folder)
+    tf.config.run_functions_eagerly(True)
+    try:
+        shown = train(Run(config, info, folder, tf.distribute.get_strategy()), weights)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert shown == 4
+    after = checkpoint.read_run(folder).arrays
+    for name, value in source[1].arrays.items():
+        # The average moves towards the generator by a thousandth.
+        bound = 1e-2 if name.startswith("average") else 1e-6
+        np.testing.assert_allclose(after[name], value, atol=bound, err_msg=name)
+    assert "carried" in (tmp_path / "b/init_from.txt").read_text()
+    assert read_init_from("/missing", folder) is None
+
+
+# Classes
+
+CLASS_KERNELS = ("generator/4x4_dense/kernel", "average_generator/4x4_dense/kernel")
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "kept", "said"),
+    [
+        (
+            ("cat", "dog"),
+            ("ant", "dog", "eel"),
+            {1: 1},
+            "Classes by name: carried dog; new ant, eel; left cat",
+        ),
+        (
+            ("cat", "dog", "eel"),
+            ("eel", "cat", "dog"),
+            {0: 2, 1: 0, 2: 1},
+            "Classes by name: carried eel, cat, dog",
+        ),
+        ((), ("cat", "dog"), {}, "Classes: 2 new"),
+        (("cat", "dog"), (), {}, "Classes: 2 left"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("changes", [{}, {"normalize_latents": False}, {"equalized": False}])
+def test_a_class_is_what_it_was_under_its_name(one_device, there, here, kept, said, changes):
+    original, weights = build_source(config_of(names=there, **changes), one_device)
+    state, initial, _, lines, rows = start(weights, config_of(names=here, **changes))
+    for index, before in kept.items():
+        theirs = outputs(original, len(there), before)
+        assert_close(outputs(state, len(here), index), theirs)
+    new = [index for index in range(len(here)) if index not in kept]
+    ours = values(state)
+    for name in CLASS_KERNELS:
+        rows_of_new = [6 + index for index in new]
+        np.testing.assert_array_equal(ours[name][rows_of_new], initial[name][rows_of_new])
+    for name in ("discriminator/4x4_dense1/kernel", "discriminator/4x4_dense1/bias"):
+        columns = [1 + index for index in new]
+        np.testing.assert_array_equal(ours[name][..., columns], initial[name][..., columns])
+    assert lines[1] == said
+    assert " 0 new" in lines[0]
+    words = "carried but for classes" if new else "carried"
+    assert rows["4x4_dense"] == [words, "-", words]
+    assert rows["4x4_dense1"] == ["-", words, "-"]
+
+
+def test_classes_start_new_where_a_side_has_no_names_and_the_score_is_carried(one_device):
+    original, weights = build_source(config_of(names=("cat", "dog")), one_device)
+    unnamed = dataclasses.replace(config_of(names=("cat", "dog")), label_names=())
+    state, initial, _, lines, _ = start(weights, unnamed)
+    assert lines[1] == "Classes: all new, as their names are not known on both sides"
+    for name in CLASS_KERNELS:
+        np.testing.assert_array_equal(values(state)[name][6:], initial[name][6:])
+        assert (values(state)[name][:6] != initial[name][:6]).any(axis=1).all()
+    assert_close(outputs(state, 2)[2:3], outputs(original, 2)[2:3])
+    known = dataclasses.replace(weights, label_names=())
+    assert map_classes(known, config_of(names=("cat", "dog"))).origins == (-1, -1)
+    assert map_classes(weights, config_of(names=("cat", "dog"))).words == ""
+
+
+def test_accents_in_another_unicode_form_are_the_same_class():
+    weights = Weights("a", config_of(names="ab").network, 8, {}, ("caf\u00e9", "dog"))
+    classes = map_classes(weights, config_of(names=("cat", "cafe\u0301")))
+    assert classes.origins == (-1, 0)
+    assert classes.words == "Classes by name: carried cafe\u0301; new cat; left dog"
+
+
+def test_latents_never_become_classes(one_device):
+    """5 latents and 3 classes make a kernel as large as 6 and 2."""
+    _, weights = build_source(config_of(names="abc", latent_size=5), one_device)
+    state, initial, *_ = start(weights, config_of(names="ab"))
+    np.testing.assert_array_equal(values(state)[CLASS_KERNELS[0]], initial[CLASS_KERNELS[0]])
