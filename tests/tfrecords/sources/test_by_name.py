@@ -7,7 +7,6 @@ from tests.helpers.source_helpers import open_elsewhere, save
 from tests.tfrecords.common.test_paths import make_no_files
 from tfrecords.common.errors import UserError
 from tfrecords.format.identity import compute_fingerprint
-from tfrecords.pictures.defaults import choose_resolution
 from tfrecords.pictures.source import PictureOptions, one_hot
 from tfrecords.sources import shapes
 from tfrecords.sources.by_name import SOURCES_HELP, open_source, split_kind
@@ -29,17 +28,6 @@ def test_shapes_gives_its_pictures_and_labels():
     for resolution, message in ((2048, "from 4 to 1024, got 2048"), (48, "power of two")):
         with pytest.raises(UserError, match=message):
             open_source("shapes", resolution=resolution)
-
-
-@pytest.mark.parametrize(
-    ("sides", "expected"),
-    [
-        *(([64], 64), ([63], 32), ([64, 100, 256, 300], 256), ([64, 100, 255, 300], 128)),
-        *(([3000] * 3, 1024), ([2], 4), ([16, 16, 8], 16), ([16, 8, 8], 8)),
-    ],
-)
-def test_the_resolution_is_what_half_of_the_pictures_reach(sides, expected):
-    assert choose_resolution(sides) == expected
 
 
 def test_one_hot_leaves_what_is_not_known_zero():
