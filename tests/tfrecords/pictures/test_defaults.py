@@ -41,7 +41,7 @@ def test_the_white_level_is_that_of_all_pictures_and_told(pixels, level, capsys)
     assert filled.white_level == level
     line = capsys.readouterr().out
     assert line.startswith(f"Taking {level:,g} for white in pictures of more than 8 bits: of 2 ")
-    assert "--white_level" in line
+    assert f"the brightest has {pixels.max():,g}; --white_level" in line
     # The dark one stays a seventh as bright as the other.
     bright, dark = (prepare_picture(one, filled).max() for one in (deep_tiff(pixels), darker))
     assert abs(bright / 7 - dark) <= 1
