@@ -123,11 +123,11 @@ def test_an_archive_with_a_list_of_a_million_arrays_is_one_line(run_dir):
 
 def test_writing_takes_the_memory_of_one_array(tmp_path):
     path = str(tmp_path / "arrays.npz")
-    kernels = ((f"{i}/kernel", np.full(2**18, i, np.float32)) for i in range(48))
+    kernels = ((f"generator/{i}/kernel", np.full(2**18, i, np.float32)) for i in range(48))
     tracemalloc.start()
     write_arrays(path, kernels)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert os.path.getsize(path) > 48 * 2**20
     assert peak < 8 * 2**20, f"{peak / 2**20:.0f} MiB"
-    assert arrays_of(path)["47/kernel"][5] == 47
+    assert arrays_of(path)["generator/47/kernel"][5] == 47
