@@ -54,24 +54,22 @@ def test_12_bits_in_a_16_bit_png_fill_8(channels):
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("kind", ["u2", "i2", "i4", "f4", "color", "turned"])
 def test_numbers_of_every_type_in_a_tiff_are_scaled_by_the_white_level(kind, order):
-    if kind == "color":
-        data, expected = deep_tiff(COLORS.astype("u2"), order), np.rint(COLORS / 4095 * 255)
-    elif kind == "turned":
-        data = deep_tiff(RAMP.astype("u2"), order, orientation=3)
-        expected = EIGHT_BITS[::-1, ::-1, None]
-    else:
-        data, expected = deep_tiff(RAMP.astype(kind), order), EIGHT_BITS[..., None]
-    image, notes = prepare(data, white_level=4095)
+    data, expected = {
+        "color": (COLORS.astype("u2"), np.rint(COLORS / 4095 * 255)),
+        "turned": (RAMP.astype("u2"), EIGHT_BITS[::-1, ::-1, None]),
+    }.get(kind) or (RAMP.astype(kind), EIGHT_BITS[..., None])
+    turn = 3 if kind == "turned" else 1
+    image, notes = prepare(deep_tiff(data, order, orientation=turn), white_level=4095)
     np.testing.assert_array_equal(image, np.broadcast_to(expected, (8, 8, 3)))
     assert notes == []
 
 
 def test_compressed_and_inverted_tiffs_are_read_as_they_are_meant():
+    data = deep_tiff(RAMP.astype("u2"), white_is_zero=True)
+    np.testing.assert_array_equal(prepare(data, white_level=4095)[0][..., 0], 255 - EIGHT_BITS)
     for compression in ("tiff_lzw", "tiff_deflate"):
         data = encode(Image.fromarray(RAMP.astype(np.uint16)), "TIFF", compression=compression)
         np.testing.assert_array_equal(prepare(data, white_level=4095)[0][..., 0], EIGHT_BITS)
-    data = deep_tiff(RAMP.astype("u2"), white_is_zero=True)
-    np.testing.assert_array_equal(prepare(data, white_level=4095)[0][..., 0], 255 - EIGHT_BITS)
 
 
 def test_files_that_tell_their_range_go_by_it():
@@ -91,6 +89,9 @@ def test_what_has_no_place_in_the_range_is_rejected_or_told():
     ):
         with pytest.raises(UserError, match=rf"^x: cannot be read: .*{reason}"):
             prepare(deep_tiff(pixels), white_level=4095)
+    assert prepare(deep_tiff((RAMP - 16).astype("i2")), white_level=4095)[0].min() == 0
+    with pytest.raises(UserError, match="go down to -17, expected 0 to 4095"):
+        prepare(deep_tiff((RAMP - 17).astype("i2")), white_level=4095)
     with pytest.raises(UserError, match=r"floating point numbers .* give --white_level"):
         prepare(deep_tiff(RAMP.astype("f4")))
     image, notes = prepare(deep_tiff(RAMP.astype("u2")), white_level=1023)
@@ -98,6 +99,9 @@ def test_what_has_no_place_in_the_range_is_rejected_or_told():
     assert notes == [depth.BRIGHTER]
     for data in (deep_tiff(RAMP.astype("u2")), deep_png(COLORS)):
         assert prepare(data)[1] == [depth.DARK]
+        assert prepare(data, white_level=65535.0)[1] == []
+    for brightest, notes in ((63, [depth.DARK]), (64, [])):  # a quarter of 256
+        assert prepare(deep_png(np.full((8, 8, 3), 256 * brightest)))[1] == notes
 
 
 def test_full_range_color_is_read_as_before():

@@ -108,15 +108,15 @@ def test_what_was_skipped_is_counted_by_kind(folder, tmp_path, capsys, monkeypat
     assert sum("pip install pillow-heif" in one["reason"] for one in listed) == 9
 
 
-def test_a_folder_of_pictures_that_are_not_read_says_which(tmp_path):
+def test_a_known_ending_is_not_opened_and_unread_pictures_are_named(tmp_path):
+    # 100,000 files would be opened twice; the content of each is judged when it is read.
+    assert find_kind("a.png", lambda: pytest.fail("it was opened")).name == "PNG"
     (tmp_path / "a.jxl").write_bytes(JPEG_XL_HEAD)
     with pytest.raises(UserError, match=r"found none in it; skipped: a\.jxl: JPEG XL cannot be"):
         open_source(str(tmp_path))
-
-
-def test_a_known_ending_is_not_opened():
-    """100,000 files would be opened twice; the content of each is judged when it is read."""
-    assert find_kind("a.png", lambda: pytest.fail("it was opened")).name == "PNG"
+    data = encode(PICTURE, "TIFF", tiffinfo={50706: b"\1\4\0\0"})  # calls itself TIFF
+    with pytest.raises(UserError, match=r"^x: cannot be read: a camera raw file: develop it"):
+        prepare_picture(data, options(4), "x")
 
 
 def test_first_bytes_tell_each_format_that_pillow_writes_and_no_text():
@@ -154,12 +154,6 @@ def test_a_hard_link_in_a_tar_needs_no_ending(tmp_path):
     assert (source.num_pictures, source.rejected) == (2, ())
 
 
-def test_a_camera_raw_file_that_calls_itself_tiff_is_named():
-    data = encode(PICTURE, "TIFF", tiffinfo={50706: b"\1\4\0\0"})
-    with pytest.raises(UserError, match=r"^x: cannot be read: a camera raw file: develop it"):
-        prepare_picture(data, options(4), "x")
-
-
 def test_the_packages_that_messages_name_are_extras():
     text = (ROOT / "pyproject.toml").read_text()
     packages = [kind.package for kind in KINDS if kind.package]
@@ -187,11 +181,13 @@ def test_other_endings_and_too_large_pictures_are_refused():
             check_picture_name(name, "out")
     check_picture_name("a/.png", "out")
     encode_picture(np.zeros((1, 16_383, 1), np.uint8), "a.webp")
-    with pytest.raises(UserError, match=r"^a\.webp: expected at most 16,383 px a side, got 16,384"):
+    too_wide = r"^a\.webp: expected at most 16,383 px a side, got 16,384 x 1: write"
+    with pytest.raises(UserError, match=too_wide):
         encode_picture(np.zeros((1, 16_384, 1), np.uint8), "a.webp")
+    with pytest.raises(UserError, match=r"^picture: expected .*, got 'a\.gif'"):
+        encode_picture(np.zeros((1, 1, 1), np.uint8), "a.gif")
 
 
 def test_names_of_files_are_told_from_names_of_folders():
     assert all(map(kinds.is_file_name, ("x.txt", "a/b.jpg", "x.MP4", "x.html")))
-    folders = ("pictures", "lr-0.001", "run.2", "x.txt/", "a.b/c")
-    assert not any(map(kinds.is_file_name, folders))
+    assert not any(map(kinds.is_file_name, ("pictures", "lr-0.001", "run.2", "x.txt/", "a.b/c")))
