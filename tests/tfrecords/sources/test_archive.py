@@ -15,7 +15,7 @@ import zipfile
 import pytest
 
 from tests.helpers.places import ROOT
-from tests.helpers.source_helpers import encoded, open_elsewhere, write_archive
+from tests.helpers.source_helpers import assert_refused, encoded, open_elsewhere, write_archive
 from tfrecords.common import limits
 from tfrecords.common.errors import UserError
 from tfrecords.sources import single_file
@@ -86,12 +86,9 @@ def test_damaged_and_empty_archives_are_one_line(tmp_path, ending):
     data = file.read_bytes()
     for damaged in (b"no archive" * 100, data[: min(2500, len(data) // 2)], b""):
         file.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"cannot be read: .* is the archive comp") as caught:
-            open_source(str(file))
-        assert "\n" not in str(caught.value)
+        assert_refused(r"cannot be read: .* is the archive comp", file)
     write_archive(file, {"a.txt": b"x"})
-    with pytest.raises(UserError, match="found none in it"):
-        open_source(str(file))
+    assert_refused("found none in it", file)
 
 
 def test_encrypted_and_broken_entries_of_a_zip_are_named(tmp_path):
@@ -100,8 +97,7 @@ def test_encrypted_and_broken_entries_of_a_zip_are_named(tmp_path):
     whole = file.read_bytes()
     flag = whole.index(b"PK\x01\x02") + 8  # in the directory at the end
     file.write_bytes(whole[:flag] + b"\x01" + whole[flag + 1 :])
-    with pytest.raises(UserError, match=r"a\.png is encrypted: unpack"):
-        open_source(str(file))
+    assert_refused(r"a\.png is encrypted: unpack", file)
     start = whole.index(b"a.png") + 5
     file.write_bytes(whole[:start] + b"\xff" * 8 + whole[start + 8 :])
     read = open_elsewhere(open_source(str(file)))
@@ -141,8 +137,7 @@ assert len(read(0)) > 99 and "tensorflow" not in sys.modules
 def test_a_full_disk_is_told_with_what_to_do(tmp_path, monkeypatch):
     write_archive(tmp_path / "a.tgz", {"a.png": PICTURE})
     monkeypatch.setattr(single_file.TemporaryPath, "__fspath__", lambda self: "/dev/full")
-    with pytest.raises(UserError, match=r"copy of the pictures in .*No space left.*set TMPDIR"):
-        open_source(str(tmp_path / "a.tgz"))
+    assert_refused(r"copy of the pictures in .*No space left.*set TMPDIR", tmp_path / "a.tgz")
 
 
 # Archives that are a few kilobytes, or claim what they are not
@@ -234,8 +229,7 @@ def test_long_headers_are_refused_before_they_are_read(tmp_path):
     for kind in (tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE):
         info.type, info.size = kind, 2**18 + 1
         (tmp_path / "a.tar").write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(2**19))
-        with pytest.raises(UserError, match="a header of 262145 bytes"):
-            open_source(str(tmp_path / "a.tar"))
+        assert_refused("a header of 262145 bytes", tmp_path / "a.tar")
 
 
 def test_a_sparse_member_is_no_picture(tmp_path):

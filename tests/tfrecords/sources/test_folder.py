@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.helpers.places import ROOT
-from tests.helpers.source_helpers import open_elsewhere, save
+from tests.helpers.source_helpers import assert_refused, open_elsewhere, save
 from tfrecords.common.errors import UserError
 from tfrecords.pictures.source import SourceFile
 from tfrecords.sources.by_name import open_source
@@ -111,8 +111,7 @@ def test_a_remote_folder_is_read_like_a_local_one(tmp_path):
     assert [name for name, _ in source.rejected] == [f"{folder}/b/x.jxl"]
     assert source.identity[1].path == f"{folder}/b/c.jpg"
     assert source.identity[1].size == len(wanted[1])
-    with pytest.raises(UserError, match="no such folder"):
-        open_source(f"{folder}/absent")
+    assert_refused("no such folder", f"{folder}/absent")
 
 
 def test_readers_of_local_files_do_without_tensorflow(tmp_path):

@@ -5,7 +5,7 @@ import unicodedata
 import numpy as np
 import pytest
 
-from tests.helpers.source_helpers import folder_of
+from tests.helpers.source_helpers import assert_refused, folder_of
 from tfrecords.cache import prepare
 from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import describe_labels
@@ -130,8 +130,7 @@ def test_what_is_wrong_in_a_label_file_is_one_line(tmp_path, text, message):
 def test_what_is_no_label_file_is_one_line(tmp_path):
     folder = folder_of(tmp_path / "a", "a.png")
     for name in ("yes", "labels.png", str(tmp_path / "absent.csv"), str(tmp_path)):
-        with pytest.raises(UserError, match="expected 'none', 'folders' or the path of a CSV"):
-            open_source(folder, labels=name)
+        assert_refused("expected 'none', 'folders' or the path of a CSV", folder, labels=name)
 
 
 def test_labels_of_rejected_pictures_are_no_error(tmp_path):
