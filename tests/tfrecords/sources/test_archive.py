@@ -15,7 +15,13 @@ import zipfile
 import pytest
 
 from tests.helpers.places import ROOT
-from tests.helpers.source_helpers import assert_refused, encoded, open_elsewhere, write_archive
+from tests.helpers.source_helpers import (
+    assert_refused,
+    encoded,
+    open_elsewhere,
+    save,
+    write_archive,
+)
 from tfrecords.common import limits
 from tfrecords.common.errors import UserError
 from tfrecords.sources import single_file
@@ -113,24 +119,26 @@ def test_pictures_without_an_ending_are_known_by_their_first_bytes(tmp_path, kin
     assert (source.num_pictures, source.open()(0)) == (1, PICTURE)
 
 
-def test_the_copy_of_a_compressed_tar_is_removed_and_no_tensorflow_is_loaded(tmp_path):
+def test_the_copy_of_a_compressed_tar_is_removed_and_readers_do_without_tensorflow(tmp_path):
     write_archive(tmp_path / "a.tgz", {"a.png": PICTURE})
+    save(tmp_path / "folder/a.png")
     (tmp_path / "tmp").mkdir()
-    code = f"""
+    code = """
 import os, pickle, sys
-from tfrecords.sources import single_file
 from tfrecords.sources.by_name import open_source
-source = open_source({str(tmp_path / "a.tgz")!r})
-assert len(os.listdir({str(tmp_path / "tmp")!r})) == 1
+sources = [open_source(name) for name in ("a.tgz", "folder", "shapes")]
+assert len(os.listdir("tmp")) == 1
 if not os.fork():  # a process that did not make the copy leaves it alone
-    del source
+    del sources
     sys.exit()
 os.wait()
-read = pickle.loads(pickle.dumps(source.open))()
-assert len(read(0)) > 99 and "tensorflow" not in sys.modules
+for source in sources:
+    source.sample_sides()
+    assert len(pickle.loads(pickle.dumps(source.open))()(0)) > 9
+assert "tensorflow" not in sys.modules
 """
-    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=str(ROOT))
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp"), "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=tmp_path)
     assert os.listdir(tmp_path / "tmp") == []
 
 

@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.source_helpers import assert_refused, folder_of
-from tfrecords.cache import prepare
 from tfrecords.common.errors import UserError
-from tfrecords.format.dataset_info import describe_labels
-from tfrecords.pictures.source import PictureOptions
 from tfrecords.sources.by_name import open_source
 
 
@@ -68,10 +65,6 @@ def test_vectors_in_every_layout(tmp_path, text, ending):
     np.testing.assert_array_equal(source.labels, [[1, 2.5], [-3, 0], [1000, 7]])
     assert source.labels.dtype == np.float32
     assert source.label_names == ()
-    labels = str(tmp_path / f"labels.{ending}")
-    options = PictureOptions(resolution=4)
-    info = prepare(str(tmp_path / "a"), str(tmp_path / "cache"), options, labels=labels)
-    assert describe_labels(info) == "Labels: vectors of 2 numbers"
 
 
 ALL = {"a.png": "x", "b/c.png": "y", "d.png": "y"}
