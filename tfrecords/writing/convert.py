@@ -24,6 +24,7 @@ from tfrecords.format.record import encode_image
 from tfrecords.format.record_file import frame
 from tfrecords.pictures.images import build_pyramid, prepare_picture
 from tfrecords.pictures.source import PictureOptions, Reader
+from tfrecords.writing.journal import Rejected
 
 # For each process: chunks that are being converted, or wait for their turn to be written.
 _CHUNKS_IN_FLIGHT = 3
@@ -39,7 +40,7 @@ class Chunk:
 
     num_pictures: int
     frames: dict[int, list[bytes]]  # resolution to records, as they stand in a file, in order
-    rejected: list[tuple[int, str, str]]  # without records: (index in the source, name, reason)
+    rejected: list[Rejected]  # without records
     notes: list[tuple[str, str]]  # what is doubtful about others: (name, note)
 
 

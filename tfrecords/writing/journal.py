@@ -18,6 +18,9 @@ from tfrecords.common.paths import check_regular_file
 from tfrecords.common.text import is_file_name
 from tfrecords.format.dataset_json import JOURNAL_NAME
 
+Sizes = dict[str, tuple[int, int]]  # of files: name to (bytes, records)
+Rejected = tuple[int, str, str]  # of a picture: index in the source, name, reason
+
 
 class Journal:
     """An open journal; see `open_journal`."""
@@ -39,9 +42,7 @@ class Journal:
             for line in lines[1:]:
                 self._add(line)
 
-    def append(
-        self, position: int, files: dict[str, tuple[int, int]], rejected: list[tuple[int, str, str]]
-    ) -> None:
+    def append(self, position: int, files: Sizes, rejected: list[Rejected]) -> None:
         """Adds a chunk whose records are on disk; the next one starts at `position`."""
         line = {"next": position, "files": files, "rejected": rejected}
         self._write(line)
@@ -63,8 +64,8 @@ class Journal:
 
     def _clear(self) -> None:
         self.position = 0  # how many pictures of the dataset's order are converted
-        self.files: dict[str, tuple[int, int]] = {}  # name to (bytes, records)
-        self.rejected: list[tuple[int, str, str]] = []  # (index in the source, name, reason)
+        self.files: Sizes = {}
+        self.rejected: list[Rejected] = []
 
     def _add(self, line: dict[str, Any]) -> None:
         self.position = line["next"]
