@@ -140,10 +140,9 @@ def contains(sheet, picture):
     corners = np.argwhere(np.all(sheet == picture[0, 0], axis=2))
     for y, x in corners[:50]:
         for scale in range(1, 120):
-            side = scale * len(picture)
-            part = sheet[y : y + side, x : x + side]
-            if part.shape[:2] == (side, side) and np.array_equal(part[::scale, ::scale], picture):
-                return True
+            part = sheet[y : y + scale * len(picture), x : x + scale * len(picture)]
+            if np.array_equal(part[::scale, ::scale], picture):
+                return np.array_equal(part, picture.repeat(scale, axis=0).repeat(scale, axis=1))
     return False
 
 

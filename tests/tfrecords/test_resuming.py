@@ -100,10 +100,11 @@ def test_a_damaged_partial_starts_over(out, finish, damage):
 
 
 def test_what_the_journal_does_not_tell_of_is_cut_off(out, finish):
-    for good in (5, 9):
+    half = b'{"next": 10, "files"'  # of a line, or of a record
+    elsewhere = b'{"next": 12, "files": {"../x": [9, 9]}, "rejected": []}\n'
+    for good, added in ((5, half), (9, elsewhere)):
         for path in stop(good, out).iterdir():
-            with path.open("ab") as file:
-                file.write(b'{"next": 10, "files"')  # half a line, or half a record
+            path.write_bytes(path.read_bytes() + added)
     finish("resuming after 8 pictures")
 
 
