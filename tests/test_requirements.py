@@ -1,4 +1,4 @@
-"""Whatever the code imports, a requirements file brings."""
+"""A requirements file brings whatever the code imports."""
 
 import ast
 import re
@@ -16,29 +16,21 @@ def imported_packages():
         if {"node_modules", "golden"} & set(folders) or folders[0].startswith("."):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                yield from ((alias.name.split(".")[0], path) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                yield node.module.split(".")[0], path
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            yield from ((name.split(".")[0], path) for name in names)
 
 
-def distribution_key(name):
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def required():
-    for file in ROOT.glob("requirements*.txt"):
-        for line in file.read_text().splitlines():
-            if match := re.match(r"[A-Za-z][\w.-]*", line):
-                yield distribution_key(match[0])
+def key(distribution):
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def test_every_imported_package_is_in_a_requirements_file():
     ours = {path.stem for path in [*ROOT.iterdir(), *(ROOT / "tests").iterdir()]}
-    known = set(required())
+    lines = [line for file in ROOT.glob("requirements*.txt") for line in file.open()]
+    required = {key(match[0]) for line in lines if (match := re.match(r"[A-Za-z][\w.-]*", line))}
     distributions = packages_distributions()
     for package, path in imported_packages():
-        if package in ours or package in sys.stdlib_module_names:
-            continue
-        names = {distribution_key(name) for name in distributions.get(package, [package])}
-        assert names & known, f"{path.relative_to(ROOT)} imports {package}: name it"
+        if package not in ours and package not in sys.stdlib_module_names:
+            names = {key(name) for name in distributions.get(package, [package])}
+            assert names & required, f"{path.relative_to(ROOT)} imports {package}: name it"

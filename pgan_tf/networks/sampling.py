@@ -12,7 +12,7 @@ def latents_from_seeds(seeds: Sequence[int], latent_size: int) -> np.ndarray:
 
     Philox, so that another language can draw the same numbers.
     """
-    return latents_of_seeds(tf.constant(list(seeds), tf.int64), latent_size).numpy()
+    return _latents_in_a_graph(tf.constant(list(seeds), tf.int64), latent_size).numpy()
 
 
 def latents_of_seeds(seeds: tf.Tensor, latent_size: int) -> tf.Tensor:
@@ -23,6 +23,10 @@ def latents_of_seeds(seeds: tf.Tensor, latent_size: int) -> tf.Tensor:
         return tf.random.stateless_normal((latent_size,), key, alg="philox")
 
     return tf.map_fn(draw, seeds, fn_output_signature=tf.TensorSpec((latent_size,), tf.float32))
+
+
+# Without a graph, each seed takes milliseconds.
+_latents_in_a_graph = tf.function(latents_of_seeds, reduce_retracing=True)
 
 
 def one_hot_labels(classes: Sequence[int], label_size: int) -> np.ndarray:

@@ -13,9 +13,6 @@ from pgan_tf.config.networks import (
     winograd_pays,
 )
 from pgan_tf.config.schedule import Stage
-from pgan_tf.networks.discriminator import build_discriminator
-from pgan_tf.networks.generator import build_generator
-from pgan_tf.networks.growth import named_variables
 from tfrecords.common.errors import UserError
 
 # min(int(fmap_base / 2 ** ((log2(resolution) - 1) * fmap_decay)), fmap_max), as published
@@ -40,45 +37,37 @@ def test_the_least_feature_maps_that_suffice_are_accepted(resolution):
     assert config.num_feature_maps(resolution) == 1
     crippled = dataclasses.replace(config, discriminator_fmap_divisor=4)
     assert crippled.num_discriminator_maps(resolution) == 1
+    crippled = NetworkConfig(discriminator_fmap_divisor=4)  # appendix E
+    assert crippled.num_discriminator_maps(resolution) == crippled.num_feature_maps(resolution) / 4
     with pytest.raises(UserError, match=r"^fmap_base: "):
         NetworkConfig(resolution=resolution, fmap_base=resolution // 2 - 1)
 
 
-SMALL = {"resolution": 16, "fmap_base": 64, "fmap_max": 12, "latent_size": 9}
-STAGES = (Stage(0, 4, "stabilize", 0, 1), Stage(1, 8, "fade_in", 0, 1))
-FINAL = Stage(4, 16, "stabilize", 0, 1)
+TABLE_2 = {4: 512, 8: 512, 16: 512, 32: 512, 64: 256, 128: 128, 256: 64, 512: 32, 1024: 16}
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"fused_scale": False, "label_size": 5, "num_channels": 1},
-        {"minibatch_discrimination": True, "discriminator_fmap_divisor": 2},
-        {"minibatch_discrimination": True, "mbstd_group_size": 0, "tanh": True},
-        {"generator_batch_norm": True, "discriminator_layer_norm": True, "pixel_norm": False},
-        {"discriminator_noise": 0.2, "fmap_decay": 1.5},
-    ],
-    ids=str,
-)
-def test_names_and_shapes_are_the_networks(options):
-    config = NetworkConfig(**SMALL | options)
-    for stage in (*STAGES, FINAL):
-        models = build_generator(stage, config), build_discriminator(stage, config)
-        tables = generator_layers(stage, config), discriminator_layers(stage, config)
-        for model, layers in zip(models, tables, strict=True):
-            found = {f"{one.name}/{name}": shape for one in layers for name, shape in one.variables}
-            expected = {name: tuple(one.shape) for name, one in named_variables(model).items()}
-            assert found == expected
-            assert sum(layer.values for layer in layers) == sum(
-                variable.numpy().size for variable in named_variables(model).values()
-            )
-            for layer in layers:
-                if layer.kernel and not config.tanh:
-                    outputs = model.get_layer(layer.name).output.shape
-                    assert outputs[-1] == layer.shape[-1] and outputs[1] in (*layer.shape, None)
-        trained = (sum(one.numpy().size for one in model.trainable_variables) for model in models)
-        assert parameters(stage, config) == tuple(trained)
+def test_the_layers_are_those_of_table_2():
+    stage, config = Stage(16, 1024, "stabilize", 0, 1), NetworkConfig()
+    generator = {
+        "4x4_dense": (512, 16 * 512),
+        "4x4_conv": (3, 3, 512, 512),
+        "1024x1024_to_rgb": (1, 1, 16, 3),
+    }
+    discriminator = {
+        "1024x1024_from_rgb": (1, 1, 3, 16),
+        "4x4_conv": (3, 3, 513, 512),  # one more: the minibatch deviation
+        "4x4_dense0": (16 * 512, 512),
+        "4x4_dense1": (512, 1),
+    }
+    for resolution in list(TABLE_2)[1:]:
+        below, maps = TABLE_2[resolution // 2], TABLE_2[resolution]
+        first, second = (f"{resolution}x{resolution}_conv{i}" for i in range(2))
+        generator |= {first: (3, 3, maps, below), second: (3, 3, maps, maps)}  # transposed: out, in
+        discriminator |= {first: (3, 3, maps, maps), second: (3, 3, maps, below)}
+    expected = {generator_layers: generator, discriminator_layers: discriminator}
+    for layers_of, kernels in expected.items():
+        assert {layer.name: layer.kernel for layer in layers_of(stage, config)} == kernels
+    assert [round(count / 1e6, 1) for count in parameters(stage, config)] == [23.1, 23.1]
 
 
 def test_outputs_and_multiplications_are_those_of_table_2():

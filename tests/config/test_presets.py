@@ -21,12 +21,16 @@ from tfrecords.common.errors import UserError
 PRESETS = {path.stem: path for path in sorted((ROOT / "pgan_tf/presets").glob("*.flags"))}
 
 
-def config_of(name, *arguments):
-    """What a run with a preset computes, of data of 64 px where it does not say."""
+def config_of(*arguments):
+    """What a run with these flags computes, of data of 64 px where they do not say."""
     with flagsaver.flagsaver():
-        flags.FLAGS(["train.py", f"--flagfile={PRESETS.get(name, name)}", *arguments])
+        flags.FLAGS(["train.py", *arguments])
         resolution = flags.FLAGS["resolution"].value or 64
         return train.read_training_flags("x", resolution, 3, 2, 4, ("cat", "dog"))
+
+
+def preset(name, *arguments):
+    return config_of(f"--flagfile={PRESETS[name]}", *arguments)
 
 
 def test_there_are_presets_for_every_published_configuration():
@@ -36,7 +40,7 @@ def test_there_are_presets_for_every_published_configuration():
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_preset_makes_a_valid_configuration(name):
-    config = config_of(name)
+    config = preset(name)
     devices = {"v2-2gpus": 2, "v2-4gpus": 4, "v2-8gpus": 8}.get(name.removeprefix("celebahq-"))
     check_batch_sizes(config, devices or 1)
     final = make_stages(config.schedule)[-1]
@@ -46,36 +50,35 @@ def test_preset_makes_a_valid_configuration(name):
 @pytest.mark.parametrize("name", ["v1-1gpu", "v2-1gpu", "v2-8gpus"])
 def test_published_preset_is_the_published_schedule(name):
     reference = json.loads((GOLDEN / "schedule.json").read_text())[f"preset-{name}"]
-    check_rows(config_of(f"celebahq-{name}").schedule, reference)
+    check_rows(preset(f"celebahq-{name}").schedule, reference)
 
 
 def test_cifar10_is_as_in_appendix_d():
-    config = config_of("cifar10")
+    config = preset("cifar10")
     network = config.network
     assert (network.resolution, network.fmap_max, network.latent_size) == (32, 128, 128)
     assert config.simultaneous_updates and config.loss.gradient_target == 750
 
 
-def test_what_is_not_given_follows_from_other_flags_and_the_data(tmp_path):
-    (tmp_path / "none.flags").write_text("")
-    config = config_of(tmp_path / "none.flags", "--learning_rate=0.2", "--fmap_max=7")
+def test_what_is_not_given_follows_from_other_flags_and_the_data():
+    config = config_of("--learning_rate=0.2", "--fmap_max=7")
     assert (config.network.resolution, config.network.latent_size) == (64, 7)
     assert config.schedule.discriminator_learning_rate.at(4) == 0.2
     assert (config.network.label_size, config.label_names) == (2, ("cat", "dog"))
     assert config.network.discriminator_noise == 0
-    noisy = config_of(tmp_path / "none.flags", "--loss=lsgan", "--resolution=8", "--seed=5")
+    noisy = config_of("--loss=lsgan", "--resolution=8", "--seed=5")
     assert noisy.network.discriminator_noise == 0.2  # paper, appendix B
     assert (noisy.network.resolution, noisy.schedule.resolution, noisy.seed) == (8, 8, 5)
 
 
 def test_flags_of_a_run_are_a_flagfile_that_makes_the_same_run(tmp_path, monkeypatch):
     given = "--data=x", "--noequalized", "--seed=7"
-    config = config_of("celebahq-v2-4gpus", *given)
+    config = preset("celebahq-v2-4gpus", *given)
     monkeypatch.setattr(sys, "argv", ["train"])
     with flagsaver.flagsaver():
         flags.FLAGS(["train.py", f"--flagfile={PRESETS['celebahq-v2-4gpus']}", *given])
         (tmp_path / "flags.txt").write_text(train.given_flags("runs/x"))
-    assert config_of(tmp_path / "flags.txt") == config
+    assert config_of(f"--flagfile={tmp_path}/flags.txt") == config
     lines = (tmp_path / "flags.txt").read_text().splitlines()
     assert f"--run_dir={pathlib.Path.cwd()}/runs/x" in lines
 
@@ -92,9 +95,9 @@ DOES_NOT = (
 
 @pytest.mark.parametrize("arguments", STANDS_IN + DOES_NOT, ids=" ".join)
 def test_shapes_preset_stands_in_for_missing_data(arguments):
-    preset = train.with_default_preset(arguments)
+    given = train.with_default_preset(arguments)
     stands_in = arguments in STANDS_IN
-    assert preset == [f"--flagfile={PRESETS['shapes']}"] * stands_in + arguments
+    assert given == [f"--flagfile={PRESETS['shapes']}"] * stands_in + arguments
 
 
 # What each row of the paper's table 1 changes, by the field of the configuration.
@@ -115,14 +118,14 @@ TABLE_1 = {
 
 
 def test_each_row_of_table_1_changes_what_it_says():
-    first = previous = config_of("table1_a")
+    first = previous = preset("table1_a")
     assert make_stages(first.schedule)[0].resolution == 128
     assert (first.discriminator_repeats, first.adam_beta_1, first.adam_beta_2) == (5, 0, 0.9)
     network = first.network
     assert network.generator_batch_norm and network.discriminator_layer_norm and network.tanh
     assert not (network.equalized or network.pixel_norm or network.mbstd_group_size)
     for row, expected in TABLE_1.items():
-        config = config_of(f"table1_{row}")
+        config = preset(f"table1_{row}")
         assert {name.split(".")[-1] for name in differences(previous, config)} == expected, row
         previous = config
     assert previous.network == NetworkConfig(resolution=128, label_size=2)

@@ -15,10 +15,10 @@ JPEG_XL_HEAD = b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(50)
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # of a PNG, by channels
 
 
-def deep_png(pixels, bits=16, clear=None):
+def deep_png(pixels, bits=16, clear=None, profile=None):
     """A PNG of (height, width) or (height, width, channels) whole numbers of some bits.
 
-    `clear` is the gray or the color that is transparent.
+    `clear` is the gray or the color that is transparent; `profile` the color profile.
     """
     height, width = pixels.shape[:2]
     rows = pixels.reshape(height, -1)
@@ -31,12 +31,11 @@ def deep_png(pixels, bits=16, clear=None):
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0))]
     if clear is not None:
         chunks.append((b"tRNS", struct.pack(f">{np.size(clear)}H", *np.atleast_1d(clear))))
+    if profile:
+        chunks.append((b"iCCP", b"profile\0\0" + zlib.compress(profile)))
     chunks.append((b"IDAT", zlib.compress(b"".join(b"\0" + line for line in lines))))
     chunks.append((b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
+    return _png(chunks)
 
 
 def deep_tiff(pixels, order="<", white_is_zero=False, orientation=1, packed=False):
@@ -113,3 +112,16 @@ def _profile(kind, tags):
     head = struct.pack(">I4sI", start + len(data), b"", 0x02100000) + kind
     head += struct.pack(">6H", 2020, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + _xyz(white)[8:]
     return head + bytes(48) + table + data
+
+
+def png_of_size(width, height):
+    """A PNG whose header claims a size, and whose data are few."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return _png([(b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")])
+
+
+def _png(chunks):
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )

@@ -1,6 +1,8 @@
 """Scoring a run's checkpoints at chosen ticks, and keeping the best."""
 
 import json
+import pathlib
+import shutil
 
 import pytest
 
@@ -17,7 +19,7 @@ from pgan_tf.runs.folder import checkpoint_folder, open_run
 from pgan_tf.runs.log import RunLog
 from pgan_tf.training.state import build_state
 from tests.helpers.small_inception import make_graph
-from tests.helpers.tests_data import prepare_shapes
+from tests.helpers.small_run import save_state
 from tfrecords.common.errors import UserError
 
 CONFIG = TrainingConfig(
@@ -27,14 +29,9 @@ CONFIG = TrainingConfig(
 
 
 @pytest.fixture(scope="module")
-def info(tmp_path_factory):
-    return prepare_shapes(tmp_path_factory.mktemp("data"), 8)
-
-
-@pytest.fixture
-def run_dir(tmp_path):
+def template(tmp_path_factory):
     """A run of five ticks, 1 kimg each, whose generator is another one at each."""
-    folder = str(tmp_path / "run")
+    folder = str(tmp_path_factory.mktemp("template") / "run")
     open_run(folder, CONFIG, "")
     log = RunLog(folder, 0)
     state = build_state(make_stages(CONFIG.schedule)[-1], CONFIG, make_strategy("one_device"))
@@ -42,131 +39,123 @@ def run_dir(tmp_path):
         for variable in state.average_generator.trainable_variables:
             variable.assign(variable + 0.3)
         log.write_metrics({"images_shown": 1000 * tick, "seconds": float(tick)})
-        checkpoint.save(
-            checkpoint_folder(folder), state.stage, state.variables(), 1000 * tick, CONFIG
-        )
+        save_state(checkpoint_folder(folder), state, 1000 * tick, CONFIG)
     return folder
 
 
-def make_scorer(info, run_dir, **plan):
-    reals = RealPictures(info, 8, num_images=40, seed=0)
+@pytest.fixture
+def run_dir(template, tmp_path):
+    return str(shutil.copytree(template, tmp_path / "run"))
+
+
+@pytest.fixture(scope="module")
+def reals(shapes_at):
+    return RealPictures(shapes_at(8), 8, num_images=40, seed=0)
+
+
+def make_scorer(reals, run_dir, every, keep_best=None):
     metrics = make_metrics(("modes",), reals)
-    return Scorer(metrics, reals, run_dir, CONFIG.schedule, **plan)
+    return Scorer(metrics, reals, run_dir, CONFIG.schedule, every, keep_best)
+
+
+def paths_of(run_dir):
+    return checkpoint.list_checkpoints(checkpoint_folder(run_dir))
 
 
 def go(scorer, run_dir, ticks=range(1, 6)):
     said = []
-    for tick, path in enumerate(checkpoint.list_checkpoints(checkpoint_folder(run_dir)), start=1):
-        if tick in ticks:
-            scorer(path, 1000 * tick, said.append)
+    for tick in ticks:
+        scorer(paths_of(run_dir)[tick - 1], 1000 * tick, said.append)
     return said
 
 
-def test_every_second_tick_and_the_last_one_are_scored_as_evaluate_does(info, run_dir):
-    said = go(make_scorer(info, run_dir, every=2), run_dir)
+def kimg_of(run_dir):
+    return [score.kimg for score in read_scores(run_dir)]
+
+
+def test_every_second_tick_and_the_last_one_are_scored_as_evaluate_does(reals, run_dir):
+    said = go(make_scorer(reals, run_dir, every=2), run_dir)
     scores = read_scores(run_dir)
-    assert [score.kimg for score in scores] == [2, 4, 5]
+    assert kimg_of(run_dir) == [2, 4, 5]
     assert said == [str(score) for score in scores]
-    reals = RealPictures(info, 8, num_images=40, seed=0)
     evaluation = Evaluation(make_metrics(("modes",), reals), reals)
-    path = checkpoint.list_checkpoints(checkpoint_folder(run_dir))[3]
-    assert evaluation.score(read_generated(path, "average_generator")) == [scores[1]]
+    generated = read_generated(paths_of(run_dir)[3], "average_generator")
+    assert (generated.images_shown, generated.stage_resolution) == (4000, 8)
+    assert evaluation.score(generated) == [scores[1]]
+    # What is scored already is not scored again, not even by another process.
+    assert go(make_scorer(reals, run_dir, every=2), run_dir) == []
+    assert read_scores(run_dir) == scores
 
 
-def test_what_is_scored_already_is_not_scored_again(info, run_dir):
-    go(make_scorer(info, run_dir, every=2), run_dir)
-    with open(f"{run_dir}/metrics.jsonl") as file:
-        before = file.read()
-    assert go(make_scorer(info, run_dir, every=2), run_dir) == []
-    with open(f"{run_dir}/metrics.jsonl") as file:
-        assert file.read() == before
-
-
-def test_a_score_that_is_missing_is_caught_up_with(info, run_dir):
-    go(make_scorer(info, run_dir, every=2), run_dir)
-    with open(f"{run_dir}/metrics.jsonl") as file:
-        lines = file.readlines()
-    with open(f"{run_dir}/metrics.jsonl", "w") as file:
-        rows = map(json.loads, lines)
-        file.writelines(
-            line
-            for line, row in zip(lines, rows, strict=True)
-            if "kind" not in row or row["images_shown"] != 4000
-        )
-        file.write('{"kind": "score", "images_sho')
-    (said,) = go(make_scorer(info, run_dir, every=4), run_dir, [4])
+def test_a_missing_score_is_caught_up_with(reals, run_dir):
+    go(make_scorer(reals, run_dir, every=2), run_dir, [2, 4])
+    log = pathlib.Path(run_dir, "metrics.jsonl")
+    kept = [
+        line
+        for line in log.read_text().splitlines(keepends=True)
+        if "kind" not in json.loads(line) or json.loads(line)["images_shown"] != 4000
+    ]
+    log.write_text("".join(kept) + '{"kind": "score", "images_sho')
+    (said,) = go(make_scorer(reals, run_dir, every=4), run_dir, [4])
     assert "4 kimg" in said
-    assert [score.kimg for score in read_scores(run_dir)] == [2, 4, 5]
+    assert kimg_of(run_dir) == [2, 4]
 
 
-@pytest.mark.parametrize("batches", [1, 3], ids=["in the reals", "in the fakes"])
-def test_a_run_that_is_to_stop_breaks_scoring_off_and_catches_up(info, run_dir, batches):
-    """A batch each: of the reals, of as many others for the floor, of the fakes."""
-    scorer, asked = make_scorer(info, run_dir, every=1), []
+def test_a_run_that_is_to_stop_interrupts_scoring_and_catches_up(reals, run_dir):
+    scorer = make_scorer(reals, run_dir, every=1)
+    # A batch each: of the reals, of as many others for the floor, of the fakes.
+    for batches in (1, 3):
+        asked = []
 
-    def stop_asked():
-        asked.append(1)
-        return len(asked) >= batches
+        def stop_asked(asked=asked, batches=batches):
+            asked.append(1)
+            return len(asked) >= batches
 
-    path = checkpoint.latest(checkpoint_folder(run_dir))
-    scorer(path, 5000, pytest.fail, stop_asked)
-    assert len(asked) == batches
-    assert read_scores(run_dir) == []
+        scorer(paths_of(run_dir)[-1], 5000, pytest.fail, stop_asked)
+        assert len(asked) == batches
+        assert read_scores(run_dir) == []
     go(scorer, run_dir, [5])
-    assert [score.kimg for score in read_scores(run_dir)] == [5]
+    assert kimg_of(run_dir) == [5]
 
 
-def test_between_two_ticks_nothing_is_scored(info, run_dir):
-    scorer = make_scorer(info, run_dir, every=1)
-    path = checkpoint.latest(checkpoint_folder(run_dir))
-    scorer(path, 4500, pytest.fail)
+def test_between_two_ticks_nothing_is_scored(reals, run_dir):
+    make_scorer(reals, run_dir, every=1)(paths_of(run_dir)[-1], 4500, pytest.fail)
     assert read_scores(run_dir) == []
 
 
-def test_best_checkpoint_stays_when_others_go(info, run_dir):
-    scorer, folder = (
-        make_scorer(info, run_dir, every=1, keep_best="modes"),
-        checkpoint_folder(run_dir),
-    )
-    paths = checkpoint.list_checkpoints(folder)
-    contents = []
-    for path in paths:
-        with open(path, "rb") as file:
-            contents.append(file.read())
+def test_the_best_checkpoint_stays_when_others_are_removed(reals, run_dir):
+    scorer = make_scorer(reals, run_dir, every=1, keep_best="modes")
+    contents = [pathlib.Path(path).read_bytes() for path in paths_of(run_dir)]
+    kept = pathlib.Path(checkpoint_folder(run_dir), "best-modes.npz")
     for tick in range(1, 6):
         go(scorer, run_dir, [tick])
         values = [score.value for score in read_scores(run_dir)]
-        with open(f"{folder}/best-modes.npz", "rb") as file:
-            assert file.read() == contents[values.index(min(values))]
+        best = values.index(min(values))
+        assert kept.read_bytes() == contents[best]
     assert len(set(values)) > 1
-    checkpoint.prune(folder, keep=1)
-    assert checkpoint.list_checkpoints(folder) == paths[-1:]
-    assert checkpoint.read(f"{folder}/best-modes.npz").images_shown in range(1000, 6000, 1000)
+    # Deleted, it comes again.
+    kept.unlink()
+    go(make_scorer(reals, run_dir, every=1, keep_best="modes"), run_dir, [5])
+    assert kept.read_bytes() == contents[best]
+    last = paths_of(run_dir)[-1:]
+    checkpoint.prune(checkpoint_folder(run_dir), keep=1)
+    assert paths_of(run_dir) == last
+    assert checkpoint.read(str(kept)).images_shown == 1000 * (best + 1)
 
 
-def test_best_checkpoint_that_is_gone_comes_again(info, run_dir):
-    go(make_scorer(info, run_dir, every=1), run_dir)
-    scores = read_scores(run_dir)
-    best = min(scores, key=lambda score: score.value)
-    go(make_scorer(info, run_dir, every=1, keep_best="modes"), run_dir, [5])
-    kept = checkpoint.read(f"{checkpoint_folder(run_dir)}/best-modes.npz")
-    assert kept.images_shown == best.images_shown
-
-
-def test_best_of_a_metric_that_is_not_computed_is_refused(info, run_dir):
+def test_the_best_of_a_metric_that_is_not_computed_is_refused(reals, run_dir):
     with pytest.raises(UserError, match=r"--keep_best: expected one of .*modes, got swd"):
-        make_scorer(info, run_dir, every=1, keep_best="swd")
+        make_scorer(reals, run_dir, every=1, keep_best="swd")
 
 
-def test_inception_looks_while_it_trains_and_another_one_scores_anew(info, run_dir, tmp_path):
+def test_another_inception_network_scores_anew(reals, run_dir, tmp_path):
     for seed in (0, 0, 1):
         (tmp_path / "graph.pb").write_bytes(make_graph(seed))
         inception = open_inception(str(tmp_path / "graph.pb"), "")
-        reals = RealPictures(info, 8, num_images=40, seed=0)
         metrics = make_metrics(("fid",), reals, inception.sha256)
-        scorer = Scorer(metrics, reals, run_dir, CONFIG.schedule, every=2, inception=inception)
-        go(scorer, run_dir)
+        scorer = Scorer(metrics, reals, run_dir, CONFIG.schedule, every=4, inception=inception)
+        go(scorer, run_dir, [4, 5])
     scores = read_scores(run_dir)
-    assert [score.kimg for score in scores] == [2, 2, 4, 4, 5, 5]
+    assert kimg_of(run_dir) == [4, 4, 5, 5]
     assert len({score.metric_weights_sha256 for score in scores}) == 2
     assert scores[0].conditions != scores[1].conditions

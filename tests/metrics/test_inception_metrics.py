@@ -26,17 +26,12 @@ def gaussian(mean, covariance):
     return Moments(11, np.asarray(mean, float), 10 * np.asarray(covariance, float))
 
 
-def test_distance_of_shifted_gaussians_is_the_square_of_the_shift():
-    covariance = np.cov(RANDOM.normal(size=(5, 40)))
-    a, b = gaussian(np.zeros(5), covariance), gaussian([3, 0, 0, 4, 0], covariance)
-    assert frechet_distance(a, b) == pytest.approx(25, abs=1e-12)
-
-
-def test_distance_of_gaussians_along_the_same_axes_is_that_of_their_deviations():
+def test_distance_of_gaussians_along_the_same_axes():
     axes = np.linalg.qr(RANDOM.normal(size=(4, 4)))[0]
     deviations, others = np.array([1, 2, 3, 0.5]), np.array([4, 2, 1, 0])
-    a, b = (gaussian(np.zeros(4), axes * sigma**2 @ axes.T) for sigma in (deviations, others))
-    expected = ((deviations - others) ** 2).sum()
+    covariances = (axes * sigma**2 @ axes.T for sigma in (deviations, others))
+    a, b = map(gaussian, ([0, 0, 0, 0], [3, 0, 4, 0]), covariances)
+    expected = 3**2 + 4**2 + ((deviations - others) ** 2).sum()
     assert frechet_distance(a, b) == pytest.approx(expected, abs=1e-7)
     assert frechet_distance(b, a) == pytest.approx(expected, abs=1e-7)
 
@@ -71,13 +66,6 @@ def test_moments_of_batches_are_those_of_the_whole_far_from_zero_too():
 # Kernel distance
 
 
-def test_kernel_distance_of_two_points_is_known():
-    a, b = np.array([1.0, 2.0]), np.array([0.0, 1.0])
-    sets = (batches(np.tile(point, (20, 1)).astype(np.float32)) for point in (a, b))
-    # Kernels of a·a = 5, b·b = 1, a·b = 2, by 2, plus 1, cubed.
-    assert kernel_distance(*sets) == pytest.approx(3.5**3 + 1.5**3 - 2 * 2**3, abs=1e-12)
-
-
 def test_kernel_distance_is_the_mean_over_pairs_of_different_pictures():
     a, b = RANDOM.normal(size=(9, 4)), RANDOM.normal(size=(5, 4)) + 0.5
 
@@ -98,11 +86,8 @@ def test_kernel_distance_is_the_mean_over_pairs_of_different_pictures():
     [(1, 0, 0), (2, 1, 13**2 + 3 * 4**2 + 3 * 1**2)],
 )
 def test_kernel_distance_of_normal_distributions_is_unbiased(scale, shift, expected):
-    random = np.random.default_rng(2)
-    found = [
-        kernel_distance(batches(a), batches(b * scale + shift))
-        for a, b in random.normal(size=(600, 2, 30, 1))
-    ]
+    sets = np.random.default_rng(2).normal(size=(600, 2, 30, 1))
+    found = [kernel_distance(batches(a), batches(b * scale + shift)) for a, b in sets]
     assert abs(np.mean(found) - expected) < 3 * np.std(found) / np.sqrt(len(found))
     assert min(found) < expected < max(found)
 
@@ -143,50 +128,40 @@ def test_inception_scores_of_parts(rows, parts, size, expected):
 
 # Precision and recall
 
-
-def compare(reals, fakes):
-    return compare_manifolds(Manifold(batches(np.array(reals))), Manifold(batches(np.array(fakes))))
-
-
-VECTORS = RANDOM.normal(size=(60, 5)).astype(np.float32)
+POINTS = RANDOM.normal(size=(60, 5)).astype(np.float32)
+LINE = np.arange(10.0)[:, None]
 
 
 @pytest.mark.parametrize(
-    ("fakes", "precision", "recall", "both"),
+    ("reals", "fakes", "precision", "recall", "both"),
     [
-        (VECTORS[::-1], 1, 1, 1),  # identical
-        (VECTORS + 100, 0, 0, 0),  # disjoint
-        (np.tile(VECTORS[7], (60, 1)), 1, 1 / 60, 2 / 61),  # copies of one
-        (np.concatenate([VECTORS, VECTORS + 1000]), 0.5, 1, 2 / 3),  # half of them elsewhere
+        (POINTS, POINTS[::-1], 1, 1, 1),  # identical
+        (POINTS, POINTS + 100, 0, 0, 0),  # disjoint
+        (POINTS, np.tile(POINTS[7], (60, 1)), 1, 1 / 60, 2 / 61),  # copies of one
+        (POINTS, np.concatenate([POINTS, POINTS + 1000]), 0.5, 1, 2 / 3),  # half of them elsewhere
+        # On a line the third neighbor is at 2, at its ends at 3: spheres cover -3 to 12, ends
+        # included. Those of four far points reach to all of it.
+        (LINE, np.array([[-3.0], [-3.5], [12.5], [50.0]]), 1 / 4, 1, 0.4),
     ],
 )
-def test_precision_recall_and_their_harmonic_mean(fakes, precision, recall, both):
-    expected = {"pr": pytest.approx(both), "precision": precision, "recall": recall}
-    assert compare(VECTORS, fakes) == expected
+def test_precision_recall_and_their_harmonic_mean(reals, fakes, precision, recall, both):
+    found = compare_manifolds(Manifold(batches(reals)), Manifold(batches(fakes)))
+    assert found == {"pr": pytest.approx(both), "precision": precision, "recall": recall}
 
 
 def test_spheres_reach_the_third_neighbor():
-    # At 0, 1, …, 9 the third neighbor is at 2, but of 0 and 9 at 3.
-    reals = np.arange(10.0)[:, None]
-    radii = np.sqrt(np.concatenate(Manifold(batches(reals, 4)).squared_radii))
+    radii = np.sqrt(np.concatenate(Manifold(batches(LINE, 4)).squared_radii))
     np.testing.assert_allclose(radii, [3, *[2] * 8, 3])
-    # They cover -3 to 12, ends included; of four far from each other one is there.
-    fakes = np.array([[-3.0], [-3.5], [12.5], [50.0]])
-    # Radii of the fakes: 53, 53.5, 62.5, 53.5.
-    assert compare(reals, fakes) == {"pr": 0.4, "precision": 1 / 4, "recall": 1}
-
-
-def test_too_few_pictures_for_neighbors_are_refused():
     with pytest.raises(UserError, match=r"--num_images of at least 4, .* got 3"):
         make_pr(3, "")
 
 
 def test_real_pictures_are_near_to_others_of_them(shapes_at):
     """All four through an evaluation, with a network whose features are known."""
-    seen = []
+    counts = []
 
     def inception(batch):
-        seen.append(len(batch))
+        counts.append(len(batch))
         means = batch.reshape(len(batch), -1, 3).mean(axis=1).astype(np.float32) / 255
         return InceptionOutput(means, means / means.sum(axis=1, keepdims=True))
 
@@ -194,7 +169,7 @@ def test_real_pictures_are_near_to_others_of_them(shapes_at):
     assert need_inception(names) and not need_inception(("swd", "modes"))
     reals = RealPictures(shapes_at(8), 8, 300, seed=0)
     evaluation = Evaluation(make_metrics(names, reals, "f" * 64), reals, inception=inception)
-    assert sum(seen) == 600  # each picture once, for all four
+    assert sum(counts) == 600  # each picture once, for all four
     fid, kid, inception_score, pr = evaluation._floors
     assert 0 < fid["fid"] < 0.01
     assert abs(kid["kid"]) < 10

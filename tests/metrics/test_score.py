@@ -1,4 +1,8 @@
+"""Scores: their lines in metrics.jsonl, comparing them, and the table, curves and chart."""
+
+import dataclasses
 import json
+import math
 
 import numpy as np
 import pytest
@@ -9,31 +13,18 @@ from pgan_tf.metrics import score_log
 from pgan_tf.metrics.chart import draw_chart, round_ticks
 from pgan_tf.metrics.score import Score, best_score, comparable_scores, scores_in
 from pgan_tf.runs.log import RunLog
+from tfrecords.common.errors import UserError
 
 SCHEDULE = ScheduleConfig(resolution=8, stabilize_kimg=1, fade_in_kimg=1, total_kimg=4)
+SCORE = Score(
+    *("swd", {"swd": 20.5, "swd_16": 20.5}, {"swd": 4.0}, "swd", "lower", 1000, 0, 4, 16, 1, 64),
+    *("binomial", 0, "shapes, 3888 pictures", "average_generator"),
+    *("images-0000001000-stage-00.npz", "ab" * 32),
+)
 
 
 def score(**changes):
-    fields = {
-        "metric": "swd",
-        "values": {"swd": 20.5, "swd_16": 20.5},
-        "floor": {"swd": 4.0, "swd_16": 4.0},
-        "headline": "swd",
-        "better": "lower",
-        "images_shown": 1000,
-        "stage": 0,
-        "stage_resolution": 4,
-        "resolution": 16,
-        "metric_version": 1,
-        "num_images": 64,
-        "filter": "binomial",
-        "seed": 0,
-        "data": "shapes, 3888 pictures",
-        "network": "average_generator",
-        "checkpoint": "images-0000001000-stage-00.npz",
-        "weights_sha256": "ab" * 32,
-    }
-    return Score(**{**fields, **changes})
+    return dataclasses.replace(SCORE, **changes)
 
 
 def rows(*scores):
@@ -42,26 +33,62 @@ def rows(*scores):
 
 
 def test_a_line_holds_the_whole_score():
-    assert scores_in(rows(score())) == [score()]
+    assert scores_in([*rows(score()), {"images_shown": 2000}]) == [score()]
+    assert str(score()) == "swd 20.5 at 1 kimg, of real pictures 4"
+    assert str(score(floor=None)) == "swd 20.5 at 1 kimg"
 
 
-def test_of_a_checkpoint_scored_twice_in_the_same_way_the_last_score_stays():
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            ("stage", -1),
+            ("seed", True),
+            ("metric", 5),
+            ("better", "sideways"),
+            ("headline", "fid"),
+        ),
+        *(("values", None), ("values", {"swd": "low"}), ("floor", {"is": 3.0}), ("floor", 4.0)),
+    ],
+)
+def test_a_line_with_something_else_in_a_field_is_refused(name, value):
+    wrong = "values" if name == "headline" else name
+    with pytest.raises(UserError, match=f"score with {wrong}, got .* at 1000 images: remove"):
+        scores_in([{**rows(score())[0], name: value}])
+    if name != "headline":
+        lacking = {key: field for key, field in rows(score())[0].items() if key != name}
+        with pytest.raises(UserError, match=f"score with {name}, got none"):
+            scores_in([lacking])
+
+
+def test_scores_come_by_images_shown_and_the_last_of_the_same_conditions_stays():
+    early, late = score(images_shown=1000), score(images_shown=2000)
+    assert scores_in(rows(late, early)) == [early, late]
     again, other = score(values={"swd": 1.0}), score(num_images=128)
     assert scores_in(rows(score(), other, again)) == [other, again]
 
 
-def test_scores_come_by_images_shown_whatever_was_scored_first():
-    early, late = score(images_shown=1000), score(images_shown=2000)
-    assert scores_in(rows(late, early)) == [early, late]
-
-
 @pytest.mark.parametrize(
-    "change", [{"num_images": 9}, {"seed": 1}, {"metric_version": 2}, {"network": "generator"}]
+    "change",
+    [
+        *({"num_images": 9}, {"seed": 1}, {"metric_version": 2}, {"network": "generator"}),
+        *({"resolution": 8}, {"filter": "box"}, {"data": "emoji"}, {"metric_weights_sha256": "f"}),
+    ],
 )
 def test_scores_measured_in_another_way_do_not_compare(change):
     late = score(images_shown=2000)
-    assert comparable_scores([score(**change), late], "swd") == [late]
+    assert comparable_scores([score(**change), late, score(metric="is")], "swd") == [late]
     assert comparable_scores([score(), late], "swd") == [score(), late]
+
+
+@pytest.mark.parametrize(("better", "best"), [("lower", 3), ("higher", 9), ("neither", 6)])
+def test_best_is_lowest_highest_or_nearest_to_the_reals(better, best):
+    values = [9, 6, 3, 6]
+    scores = [
+        score(images_shown=i, better=better, values={"swd": value}, floor={"swd": 6.5})
+        for i, value in enumerate(values)
+    ]
+    assert best_score(scores) is scores[values.index(best)]
 
 
 def test_ticks_and_scores_live_in_one_file(tmp_path):
@@ -73,13 +100,10 @@ def test_ticks_and_scores_live_in_one_file(tmp_path):
     assert log.seconds == 5
     log.write_metrics({"images_shown": 2000, "seconds": 9.0})
     score_log.append_scores(str(tmp_path), [score(images_shown=2000)])
-    # Going on from the first tick: what came after it will come again.
+    # Resumed from the first tick: what came after it will come again.
     assert RunLog(str(tmp_path), 1000).seconds == 5
     assert score_log.read_scores(str(tmp_path)) == [score()]
-
-
-def test_a_line_that_was_cut_off_is_no_score(tmp_path):
-    score_log.append_scores(str(tmp_path), [score()])
+    # A line that was cut off is no score.
     with open(tmp_path / "metrics.jsonl", "a") as file:
         file.write('{"kind": "sco')
     assert score_log.read_scores(str(tmp_path)) == [score()]
@@ -88,18 +112,25 @@ def test_a_line_that_was_cut_off_is_no_score(tmp_path):
 
 
 def test_table_chart_and_curves(tmp_path):
-    run_dir = str(tmp_path)
     modes = score(metric="modes", values={"modes": 3.0}, floor=None, headline="modes")
+    endless = score(
+        metric="is", values={"is": math.inf}, headline="is", better="neither", floor=None
+    )
     late = score(images_shown=2000, values={"swd": 12.25, "swd_16": 12.25})
-    score_log.append_scores(run_dir, [score(), late, modes])
-    score_log.draw_scores(run_dir, SCHEDULE)
-    table = (tmp_path / "scores.txt").read_text()
-    for word in ("12.25", "20.5", "version 1", "64 pictures", "16 px", "seed 0", "abababab"):
-        assert word in table
-    assert "images-0000001000-stage-00.npz" in table
-    assert "too few pictures" in table
+    score_log.append_scores(str(tmp_path), [score(), late, modes, endless])
+    score_log.draw_scores(str(tmp_path), SCHEDULE)
+    swd, of_modes, of_is, _ = (tmp_path / "scores.txt").read_text().split("\n\n")
+    first, names, early, *_, reals = swd.splitlines()
+    assert first == (
+        "swd version 1 (swd: lower is better): 64 pictures of 16 px, binomial, seed 0, "
+        "average_generator; reals: shapes, 3888 pictures"
+    )
+    assert names.split() == ["kimg", "swd", "swd_16", "weights", "checkpoint"]
+    assert early.split() == ["1", "20.5", "20.5", "abababab", "images-0000001000-stage-00.npz"]
+    assert reals.split() == ["reals", "4", "-"] and "12.25" in swd
+    assert "too few pictures" in of_modes and "near the reals' is better" in of_is
     picture = tf.io.decode_png((tmp_path / "metrics.png").read_bytes()).numpy()
-    assert picture.shape == (2 * 260, 960, 3)
+    assert picture.shape == (2 * 260, 960, 3)  # what is endless is in the table only
     # Beside those of training, whose file stays the last one in its folder.
     assert not list(tmp_path.glob("events*"))
     curves = {}
@@ -115,37 +146,23 @@ def test_chart_shows_stages_curve_and_floor():
     scores = [score(images_shown=shown, values={"swd": shown / 100}) for shown in (1000, 4000)]
     chart = draw_chart([scores], SCHEDULE)
     assert chart.shape == (260, 960, 3)
-    colours = {tuple(colour) for colour in np.unique(chart.reshape(-1, 3), axis=0)}
-    assert {(31, 95, 191), (192, 57, 43), (238, 242, 248)} <= colours
+    plot = 960 - 80 - 20
     # Fading in lasts from 1 to 2 of 4 kimg: between a quarter and a half of the width.
     band = np.flatnonzero((chart[100] == (238, 242, 248)).all(axis=-1))
-    plot = 960 - 80 - 20
-    assert abs(band.min() - (80 + plot / 4)) < 4
-    assert abs(band.max() - (80 + plot / 2)) < 4
+    assert (band.min(), band.max()) == pytest.approx((80 + plot / 4, 80 + plot / 2), abs=4)
+    # The curve goes from 10, at a quarter of the width, to 40 at its end; the floor is at 4.
+    plot_rows = chart[46:]  # down to 42 px from the bottom
+    blue, red = ((plot_rows == color).all(axis=-1) for color in ((31, 95, 191), (192, 57, 43)))
+    rows, columns = np.nonzero(blue)
+    height = 260 - 42 - 46
+    assert (columns.min(), columns.max()) == pytest.approx((80 + plot / 4, 940), abs=4)
+    assert (rows.min(), rows.max()) == pytest.approx((0, height * 3 / 4), abs=4)
+    assert np.nonzero(red)[0] == pytest.approx(height * 9 / 10, abs=2)
 
 
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
-    [
-        (0, 10, [0, 2, 4, 6, 8, 10]),
-        (0, 0.3, [0, 0.1, 0.2, 0.3]),
-        (0, 0, [0, 0.2, 0.4, 0.6, 0.8, 1]),
-    ],
+    [(0, 10, [0, 2, 4, 6, 8, 10]), (0, 0.3, [0, 0.1, 0.2, 0.3]), (-3, 2, range(-3, 3))],
 )
 def test_ticks_are_round(low, high, expected):
-    assert round_ticks(low, high) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(("better", "best"), [("lower", 3), ("higher", 9), ("neither", 6)])
-def test_best_is_lowest_highest_or_nearest_to_the_reals(better, best):
-    values = [9, 6, 3, 6]
-    scores = [
-        score(images_shown=i, better=better, values={"swd": value}, floor={"swd": 6.5})
-        for i, value in enumerate(values)
-    ]
-    assert best_score(scores) is scores[values.index(best)]
-
-
-def test_a_score_in_a_line():
-    assert str(score()) == "swd 20.5 at 1 kimg, of real pictures 4"
-    assert str(score(floor=None)) == "swd 20.5 at 1 kimg"
+    assert round_ticks(low, high) == pytest.approx(list(expected))

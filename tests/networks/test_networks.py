@@ -3,16 +3,19 @@
 import dataclasses
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from pgan_tf.config.networks import discriminator_layers, generator_layers, parameters
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig
 from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.growth import carry_weights, named_variables, set_alpha
-from tests.helpers.numbers import normal
+from pgan_tf.networks.layers import ScoreNoise
+from tests.helpers.random_arrays import normal
 
 SMALL = NetworkConfig(resolution=16, latent_size=6, fmap_base=64, fmap_max=12)
 WITH_LABELS = dataclasses.replace(SMALL, label_size=3)
@@ -93,39 +96,34 @@ def test_a_fade_starts_as_the_stage_before_and_ends_as_the_stage_after(config, r
             assert np.abs(outputs[1.0] - outputs[0.0]).max() > 0.1
 
 
-# Table 2
-
-TABLE_2 = {4: 512, 8: 512, 16: 512, 32: 512, 64: 256, 128: 128, 256: 64, 512: 32, 1024: 16}
+# Layers
 
 
-@pytest.mark.parametrize("build", BOTH)
-def test_the_layers_are_those_of_table_2(build):
-    model = build(stabilize(1024), NetworkConfig())
-    if build is build_generator:
-        kernels = {
-            "4x4_dense": (512, 16 * 512),
-            "4x4_conv": (3, 3, 512, 512),
-            "1024x1024_to_rgb": (1, 1, 16, 3),
-        }
-    else:
-        kernels = {
-            "1024x1024_from_rgb": (1, 1, 3, 16),
-            "4x4_conv": (3, 3, 513, 512),  # one more: the minibatch deviation
-            "4x4_dense0": (16 * 512, 512),
-            "4x4_dense1": (512, 1),
-        }
-    for resolution in list(TABLE_2)[1:]:
-        below, maps = TABLE_2[resolution // 2], TABLE_2[resolution]
-        first, second = (f"{resolution}x{resolution}_conv{i}" for i in range(2))
-        if build is build_generator:  # transposed: out, in
-            kernels |= {first: (3, 3, maps, below), second: (3, 3, maps, maps)}
-        else:
-            kernels |= {first: (3, 3, maps, maps), second: (3, 3, maps, below)}
-    shapes = {name: tuple(one.shape) for name, one in named_variables(model).items()}
-    found = {name.split("/")[0]: shape for name, shape in shapes.items() if "kernel" in name}
-    assert found == kernels
-    assert len(model.trainable_variables) == len(shapes) == 2 * len(kernels)
-    assert round(sum(map(math.prod, shapes.values())) / 1e6, 1) == 23.1  # million, as published
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"fused_scale": False, "label_size": 5, "num_channels": 1},
+        {"minibatch_discrimination": True, "discriminator_fmap_divisor": 2},
+        {"minibatch_discrimination": True, "mbstd_group_size": 0, "tanh": True},
+        {"generator_batch_norm": True, "discriminator_layer_norm": True, "pixel_norm": False},
+        {"discriminator_noise": 0.2, "fmap_decay": 1.5},
+    ],
+    ids=str,
+)
+def test_names_and_shapes_are_those_of_the_table_of_layers(options):
+    config = dataclasses.replace(SMALL, **options)
+    for stage in (stabilize(4), fade_in(8), stabilize(16)):
+        models = [build(stage, config) for build in BOTH]
+        tables = generator_layers(stage, config), discriminator_layers(stage, config)
+        for model, layers in zip(models, tables, strict=True):
+            variables = named_variables(model)
+            found = {f"{one.name}/{name}": shape for one in layers for name, shape in one.variables}
+            assert found == {name: tuple(one.shape) for name, one in variables.items()}
+            sizes = [math.prod(one.shape) for one in variables.values()]
+            assert sum(layer.values for layer in layers) == sum(sizes)
+        trained = (sum(math.prod(one.shape) for one in m.trainable_variables) for m in models)
+        assert parameters(stage, config) == tuple(trained)
 
 
 # Initial weights
@@ -142,6 +140,37 @@ def test_initial_weights_follow_from_the_seed_and_the_layers_name_alone():
     models = [named_variables(build(fade_in(16), SMALL)) for build in BOTH]
     kernels = [one for model in models for name, one in model.items() if "kernel" in name]
     assert len({tuple(kernel.numpy().flat[:4]) for kernel in kernels}) == len(kernels) == 17
+
+
+# Noise (appendix B)
+
+
+def test_noise_is_on_the_input_of_each_3x3_and_4x4_convolution_of_the_discriminator(monkeypatch):
+    # Not of the 1x1 convolutions and the last, dense layer of table 2.
+    made_by_noise = []
+
+    def call(layer, *inputs, **options):
+        made_by_noise.append(keras.layers.Layer.__call__(layer, *inputs, **options))
+        return made_by_noise[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ScoreNoise, "__call__", call)
+        noisy = dataclasses.replace(SMALL, discriminator_noise=0.2)
+        discriminator = build_discriminator(fade_in(16), noisy)
+    fed_by_noise = [
+        layer.name
+        for layer in discriminator.layers
+        for tensor in tf.nest.flatten(layer.input)
+        if any(tensor is one for one in made_by_noise)
+    ]
+    inner = [f"{resolution}x{resolution}_conv{i}" for resolution in (8, 16) for i in (0, 1)]
+    assert sorted(fed_by_noise) == sorted([*inner, "4x4_conv", "4x4_dense0"])
+    assert len(made_by_noise) == 6
+    images = normal(4, 16, 16, 3)
+    quiet = discriminator(images)[0].numpy()
+    np.testing.assert_array_equal(quiet, build_discriminator(fade_in(16), SMALL)(images)[0])
+    discriminator.get_layer("score_noise").score_average.assign(1.5)
+    assert not (discriminator(images)[0].numpy() == quiet).any()
 
 
 # Mixed precision

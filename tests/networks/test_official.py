@@ -103,6 +103,13 @@ def test_networks_that_make_no_pair_are_told(tmp_path):
         read_bytes(tmp_path, dump([states[1], states[0], states[2]]))
 
 
+@pytest.mark.parametrize(("given", "expected"), [(0, 0), (1, 0), (2, 2)])
+def test_groups_of_one_have_no_minibatch_deviation(given, expected, tmp_path):
+    states = [state_of(load_case("base"), name) for name in LETTERS]
+    states[0]["static_kwargs"]["mbstd_group_size"] = given
+    assert read_bytes(tmp_path, dump(states)).generator.config.mbstd_group_size == expected
+
+
 @pytest.mark.parametrize(
     ("lod", "index", "pixels", "alpha"),
     [

@@ -180,24 +180,19 @@ def temporary_folder() -> Iterator[str]:
             with contextlib.suppress(BusyError), locked(left_over, "", make=False):
                 shutil.rmtree(left_over, ignore_errors=True)
     owner = os.getpid()
-    folder, lock = _make_temporary()
-    with lock:
+    with contextlib.ExitStack() as lock:
+        while True:
+            folder = tempfile.mkdtemp(prefix=_TEMPORARY)
+            # Before the lock, another process may take it for a leftover.
+            with contextlib.suppress(BusyError):
+                lock.enter_context(locked(folder, "", make=False))
+                if os.path.isdir(folder):
+                    break
         try:
             yield folder
         finally:
             if os.getpid() == owner:  # a forked process is not
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _make_temporary() -> tuple[str, contextlib.ExitStack]:
-    """Returns a new folder, and what holds its lock."""
-    while True:
-        folder = tempfile.mkdtemp(prefix=_TEMPORARY)
-        with contextlib.suppress(BusyError), contextlib.ExitStack() as lock:
-            lock.enter_context(locked(folder, "", make=False))
-            # Before the lock, another process may have taken it for a leftover.
-            if os.path.isdir(folder):
-                return folder, lock.pop_all()
 
 
 @contextlib.contextmanager

@@ -1,12 +1,11 @@
 """Which data these are, by what files hold: never by their names, places or times.
 
-Reading hundreds of gigabytes at each start would take hours, so digests are cached in a folder.
-An entry is found by each file's size, inode and both its times. The change time of the *inode*
-(ctime) is the system's own: `touch`, `cp -p` and `rsync -a`, which set the other one at will, move
-it on, and so does everything else that replaces or overwrites a file. Files that changed less than
-two seconds ago are not cached, as a second change in the same moment would not show; nor is
-anything without such a time (Windows). Remote files (`gs://…`) have none either: there it is the
-path, the size, and the time of writing, which only the storage sets.
+Reading hundreds of gigabytes at each start would take hours, so digests are cached in a folder,
+by each file's size, inode and both its times. The inode's change time (ctime) is the system's own:
+whatever replaces or overwrites a file moves it on, even where `touch`, `cp -p` or `rsync -a` set
+the other one. Files that changed less than two seconds ago are not cached, as a second change in
+the same moment would not show; nor are any without such a time (Windows). Of remote files
+(`gs://…`) it is the path, the size, and the time of writing, which the storage sets.
 """
 
 from __future__ import annotations
@@ -141,8 +140,7 @@ def digest_files(
 def digest_in_any_order(files: Sequence[str], labels: OneHot | np.ndarray | None) -> dict[str, str]:
     """Returns digests that are the same for the same pictures in whatever order.
 
-    They are sums of the records' SHA-256, which tell accidents from each other and need no
-    memory; who wants to forge a dataset has easier ways.
+    They are sums of the records' SHA-256: no proof against forgery, but they need no memory.
 
     Takes local TFRecords of one resolution, in order, and (records, label_size) float32. Returns
     64 hexadecimal digits each: `pictures`, and `labelled`, for which labels count too.

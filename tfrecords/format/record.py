@@ -1,10 +1,9 @@
 """One record of a dataset: how a picture is written, and how it is read.
 
-A record is a `tf.train.Example` with the feature `shape`, int64[3], (channels, height,
-width), and the picture in one of two encodings:
+A record is a `tf.train.Example` with the feature `shape`, int64[3], (channels, height, width), and
+the picture in one of two encodings:
 
-- `raw`, the published one: the feature `data`, the bytes of the picture, uint8 and
-  channels first;
+- `raw`, the published one: the feature `data`, the picture's bytes, uint8 and channels first;
 - `png`: the feature `png`, the bytes of a PNG file, which holds the same values.
 
 Only batches for training need TensorFlow: the processes that convert pictures start fast and
@@ -68,10 +67,7 @@ def encode_image(image: np.ndarray, encoding: str = "raw") -> bytes:
     Equal pictures give equal bytes. Raises ValueError for another array.
     """
     if image.dtype != np.uint8 or image.ndim != 3:
-        raise ValueError(
-            "image must be uint8 of shape (height, width, channels), "
-            f"got {image.dtype} of shape {image.shape}"
-        )
+        raise ValueError(f"image must be uint8 of 3 axes, got {image.dtype} of {image.shape}")
     channels_first = image.transpose(2, 0, 1)
     name, data = "data", channels_first.tobytes()
     if encoding == "png":

@@ -1,9 +1,8 @@
 """The frames of a TFRecord file: writing them, and reading any of them at once.
 
-A frame is the record's length (little-endian uint64), a checksum of that (4 bytes), the
-record, and a checksum of it: CRC-32C, rotated and shifted. Reading by position, instead
-of one after the other, lets training go on anywhere without reading what came before, and
-tells one bad record from its neighbors.
+A frame is the record's length (little-endian uint64), a checksum of that (4 bytes), the record,
+and a checksum of it: CRC-32C, rotated and shifted. Reading by position lets training resume
+anywhere without reading what came before, and tells one bad record from its neighbors.
 """
 
 import os

@@ -19,7 +19,7 @@ _OF_COLOR = ("icc_profile", "gamma", "chromaticity", "srgb")
 _PHOTOMETRIC, _BITS = 262, 258  # tags of a TIFF
 _ROWS = 256  # converted at a time, so that large pictures need no copy in float64
 
-# How Pillow unpacks 16-bit channels, and what gives the bytes that it leaves out.
+# How Pillow unpacks 16-bit channels, and what gives the other byte.
 _OTHER = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
 
 # Opens the same file again; turns and cuts a picture.
@@ -42,12 +42,10 @@ def to_8_bits(
 ) -> Image.Image:
     """Scales a deep picture, not yet loaded, so that the white level becomes 255.
 
-    Files that give their range, as PNM and JPEG 2000 do, go by that, not by the dataset's white
-    level, of which None means 65535. `say` is told if the white level does not suit.
-
-    Returns gray or RGB, with alpha where the file has it or names a transparent color. Raises
-    ValueError for floating point numbers without a white level, and for numbers that are not
-    finite or far below 0.
+    Files that give their range, as PNM and JPEG 2000 do, go by that instead; a white level of None
+    means 65535. `say` is told if it does not suit. Returns gray or RGB, with alpha where the file
+    has it or names a transparent color. Raises ValueError for floating point numbers without a
+    white level, and for numbers that are not finite or far below 0.
     """
     known = _known_range(opened)
     level = known or white_level or _DEFAULT_WHITE
@@ -103,13 +101,10 @@ def _known_range(opened: Image.Image) -> int | None:
 def _read_numbers(
     opened: Image.Image, reopen: Reopen, shape: Shape
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Reads all bits of a deep picture.
+    """Returns (height, width) whole numbers or float32, or (height, width, 3) uint16; and alpha.
 
-    Pillow keeps one byte of each channel in color. The bytes that it leaves out are what it
-    keeps when it takes the file for one of the other byte order.
-
-    Returns (height, width) whole numbers or float32, or (height, width, 3) uint16; and alpha,
-    (height, width) uint16, or None.
+    Pillow keeps one byte of each channel in color. The other is what it keeps when it takes the
+    file for one of the other byte order.
     """
     if _is_single(opened):
         return np.asarray(shape(opened)), None

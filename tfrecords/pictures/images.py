@@ -15,11 +15,10 @@ from tfrecords.pictures.color import to_srgb
 from tfrecords.pictures.kinds import KINDS, decoders, sniff
 from tfrecords.pictures.source import PictureOptions
 
-# 2^27, 134 million: 11,585 px squared, 400 MiB of RGB. A small file can claim any size, and
-# is refused by its header, before memory is taken. Pillow itself refuses above 179 million.
+# 134 million, 11,585 px squared, 400 MiB of RGB. A small file can claim any size, and is refused
+# by its header, before memory is taken. Pillow itself refuses above 179 million.
 MAX_PIXELS = 2**27
 
-_SMALLEST_RESOLUTION = 4
 _DNG_VERSION = 50706  # tag of a camera raw file that looks like a TIFF
 
 
@@ -36,9 +35,8 @@ def prepare_picture(
     bits are scaled down to 8, see `depth`.
 
     Takes the bytes of a file of a kind that `pictures.kinds` reads, in any color mode; or uint8
-    pixels, (height, width) or (height, width, 1, 3 or 4), in gray, RGB or RGBA. No option is
-    left open. Errors start with `name`; `say` is told what is doubtful about the picture, to be
-    read after a number of them.
+    pixels, (height, width) or (height, width, 1, 3 or 4), in gray, RGB or RGBA. Errors start with
+    `name`; `say` is told what is doubtful about the picture, to be read after a number of them.
 
     Returns (resolution, resolution, num_channels) uint8. Raises UserError if the picture cannot
     be read, has more than `MAX_PIXELS`, or is smaller than the resolution and may not be enlarged.
@@ -63,10 +61,17 @@ def prepare_picture(
             below = Image.new("RGBA", image.size, (*options.background, 255))
             image = Image.alpha_composite(below, image.convert("RGBA"))
         image = image.convert("RGB")
-    _check_size(image, options, name)
+    # A letterbox is filled by the longer side; elsewhere the smaller one has to fill the square.
+    is_letterbox = options.fit == "letterbox"
+    which, side = ("longer", max(image.size)) if is_letterbox else ("smaller", min(image.size))
+    if side < options.side and not options.allow_upscaling:
+        raise UserError(
+            f"{name}: expected at least {options.resolution} px, its {which} side has {side}: "
+            "take a lower resolution, leave the picture out or allow upscaling"
+        )
     image = image.convert("L" if options.num_channels == 1 else "RGB")
     square = (options.side, options.side)
-    if options.fit == "letterbox":
+    if is_letterbox:
         image = _letterbox(image, options.side, options.background)
     elif image.size != square:
         image = image.resize(square, Image.Resampling.LANCZOS)
@@ -115,22 +120,21 @@ def resolutions(largest: int) -> tuple[int, ...]:
 
     Raises UserError unless `largest` is a power of two, 4 or more.
     """
-    if largest < _SMALLEST_RESOLUTION or largest & (largest - 1):
-        below = max(_SMALLEST_RESOLUTION, 1 << max(largest, 1).bit_length() - 1)
+    log2 = max(largest, 4).bit_length() - 1
+    if largest != 2**log2:
         raise UserError(
-            f"resolution: expected a power of two, 4 or more, got {largest}: take {below}"
+            f"resolution: expected a power of two, 4 or more, got {largest}: take {2**log2}"
         )
-    return tuple(1 << log2 for log2 in range(largest.bit_length() - 1, 1, -1))
+    return tuple(2**power for power in range(log2, 1, -1))
 
 
 def build_pyramid(image: np.ndarray) -> dict[int, np.ndarray]:
     """Averages a picture down to 4 px (the paper's section 3: the reals of each stage).
 
-    The average is carried from level to level in float32, where it is exact: each level adds 2
-    bits to the 8 of the picture. Only what is returned is rounded.
-
     Takes (resolution, resolution, channels) uint8, a power of two from 4 to 1024. Returns
     resolution to such a picture, largest first. Raises ValueError for another array.
+
+    Averages are carried on in float32, where they are exact; only what is returned is rounded.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[0] != image.shape[1]:
         raise ValueError(
@@ -193,18 +197,6 @@ def _open(picture: bytes | np.ndarray) -> Image.Image:
             f"{image.width} x {image.height} px are too many, expected at most {MAX_PIXELS:,}"
         )
     return image
-
-
-def _check_size(image: Image.Image, options: PictureOptions, name: str) -> None:
-    # Bars leave the longer side to fill the square; elsewhere the shorter one has to.
-    which, side = ("smaller", min(image.size))
-    if options.fit == "letterbox":
-        which, side = ("longer", max(image.size))
-    if side < options.side and not options.allow_upscaling:
-        raise UserError(
-            f"{name}: expected at least {options.resolution} px, its {which} side has {side}: "
-            "take a lower resolution, leave the picture out or allow upscaling"
-        )
 
 
 def _letterbox(

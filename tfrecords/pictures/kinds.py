@@ -117,17 +117,14 @@ def sniff(head: bytes) -> Kind | None:
 def find_kind(path: str, read_head: Callable[[], bytes]) -> Kind | None:
     """Returns the kind of picture that a file is, or None if it is not a picture.
 
-    A file with an ending that is read here counts as a picture unopened, as opening 100,000 of
-    them takes time: whoever decodes it goes by its content. For others, `read_head` returns the
-    first `HEAD_BYTES`.
+    A file with an ending that is read here counts as a picture unopened, as opening 100,000 takes
+    time; decoding goes by its content. For others, `read_head` returns the first `HEAD_BYTES`.
     """
     named = kind_by_ending(path)
-    if named is not None and named.is_read():
+    if named and named.is_read():
         return named
     found = sniff(read_head())
-    if named is not None and (found is None or found.name in _CONTAINERS):
-        return named
-    return found
+    return named if named and (not found or found.name in _CONTAINERS) else found
 
 
 def decoders() -> tuple[str, ...]:
@@ -165,10 +162,8 @@ def encode_picture(picture: np.ndarray, path: str = ".png") -> bytes:
     check_picture_name(path, "picture")
     kind, settings, most = FORMATS[_ending(path)]
     if max(picture.shape[:2]) > most:
-        raise UserError(
-            f"{path}: expected at most {most:,} px a side, got {picture.shape[1]:,} x "
-            f"{picture.shape[0]:,}: write NAME.png"
-        )
+        size = f"{picture.shape[1]:,} x {picture.shape[0]:,}"
+        raise UserError(f"{path}: expected at most {most:,} px a side, got {size}: write NAME.png")
     file = io.BytesIO()
     image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
     image.save(file, kind, **settings)

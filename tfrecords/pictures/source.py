@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.text import as_file_name, as_text, describe_classes
+from tfrecords.common.text import as_file_name, as_text, counted, describe_classes
 
 FITS = ("crop", "letterbox", "stretch")
 _ALL_OF_16_BITS = 65535
@@ -152,7 +152,7 @@ def label_line(labels: OneHot | np.ndarray | None, names: Sequence[str]) -> str:
     if not isinstance(labels, OneHot):
         return f"Labels: vectors of {labels.shape[1]:,} numbers"
     without = int((labels.classes < 0).sum())
-    more = f"; {without:,} pictures have none" if without else ""
+    more = f"; {counted(without, 'picture')} without" if without else ""
     return describe_classes(names, labels.counts()) + more
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pgan_tf.networks.layers import EqualizedConv2D, EqualizedDense
-from tests.helpers.numbers import assert_close, normal
+from tests.helpers.random_arrays import assert_close, normal
 
 
 def built(layer, *shape):

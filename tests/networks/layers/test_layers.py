@@ -21,7 +21,7 @@ from pgan_tf.networks.layers import (
     Rectifier,
     WeightedSum,
 )
-from tests.helpers.numbers import assert_close, normal
+from tests.helpers.random_arrays import assert_close, normal
 
 # PixelNorm: b = a / sqrt(mean(a²) + 1e-8) (§4.2)
 
@@ -119,6 +119,7 @@ def test_alpha_is_a_variable_that_does_not_train_and_retraces_nothing():
         return layer([old, new])
 
     layer.build([(1, 2), (1, 2)])
+    assert float(layer.alpha) == 0
     for alpha in (0.0, 0.25, 0.75):
         layer.alpha.assign(alpha)
         assert_close(fade(), np.full((1, 2), alpha))

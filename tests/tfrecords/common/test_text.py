@@ -5,20 +5,8 @@ import pytest
 
 from tests.helpers.made_source import options
 from tests.helpers.source_helpers import picture, save
+from tfrecords.common import text
 from tfrecords.common.errors import UserError
-from tfrecords.common.text import (
-    as_file_name,
-    as_text,
-    counted,
-    describe_classes,
-    duration_in_words,
-    find_alike,
-    find_classes,
-    is_file_name,
-    list_names,
-    printable,
-    size_in_words,
-)
 from tfrecords.format.dataset_info import read_dataset_info
 from tfrecords.format.dataset_json import read_details
 from tfrecords.pictures.source import Source
@@ -35,35 +23,39 @@ DURATIONS |= {3 * 3600 + 245: "3:04:05", 86399: "23:59:59", 51 * 3600: "2 d 3 h"
 
 
 @pytest.mark.parametrize(
-    ("write", "words"), [(size_in_words, SIZES), (duration_in_words, DURATIONS)]
+    ("write", "words"), [(text.size_in_words, SIZES), (text.duration_in_words, DURATIONS)]
 )
 def test_sizes_have_units_that_fit_them_and_durations_are_clocks_up_to_a_day(write, words):
     assert {value: write(value) for value in words} == words
 
 
 def test_one_of_a_thing_is_singular():
-    counts = [counted(0, "score"), counted(1, "picture"), counted(np.int64(3888), "picture")]
+    counts = [
+        text.counted(0, "score"),
+        text.counted(1, "picture"),
+        text.counted(np.int64(3888), "picture"),
+    ]
     assert counts == ["0 scores", "1 picture", "3,888 pictures"]
-    assert [counted(count, "class") for count in (1, 2)] == ["1 class", "2 classes"]
+    assert [text.counted(count, "class") for count in (1, 2)] == ["1 class", "2 classes"]
 
 
 def test_classes_are_found_whatever_the_form_of_their_accents():
     composed, split = "th\xe9", "the\u0301"
-    assert find_classes([split, "cat", "dog"], ["cat", composed]) == [1, 0, -1]
-    assert find_classes([composed, split], [split, composed]) == [1, 0]
-    assert find_alike(["cat", composed, split]) == composed
-    assert find_alike(["cat", composed]) is None
+    assert text.find_classes([split, "cat", "dog"], ["cat", composed]) == [1, 0, -1]
+    assert text.find_classes([composed, split], [split, composed]) == [1, 0]
+    assert text.find_alike(["cat", composed, split]) == composed
+    assert text.find_alike(["cat", composed]) is None
 
 
 def test_many_names_are_cut_and_the_unprintable_is_escaped():
     names = [f"n{number}" for number in range(13)]
-    assert list_names(names[:12]) == ", ".join(names[:12])
-    assert list_names(names) == f"{', '.join(names[:12])}, … (13 in all)"
-    assert list_names(["x" * 40, "x" * 41]) == f"{'x' * 40}, {'x' * 39}…"
-    assert printable("a\tb\x1b猫\udce9") == "a\\tb\\x1b猫\\xe9"
-    assert describe_classes(["cat", "dog"], [1, 7]) == "Classes: 2, cat (1 picture), dog (7)"
+    assert text.list_names(names[:12]) == ", ".join(names[:12])
+    assert text.list_names(names) == f"{', '.join(names[:12])}, … (13 in all)"
+    assert text.list_names(["x" * 40, "x" * 41]) == f"{'x' * 40}, {'x' * 39}…"
+    assert text.printable("a\tb\x1b猫\udce9") == "a\\tb\\x1b猫\\xe9"
+    assert text.describe_classes(["cat", "dog"], [1, 7]) == "Classes: 2, cat (1 picture), dog (7)"
     numbers = ", ".join(f"{number} (2000)" for number in range(1, 12)).replace("2000", "2,000")
-    assert describe_classes([], np.full(13, 2000)) == (
+    assert text.describe_classes([], np.full(13, 2000)) == (
         f"Classes: 13, 0 (2,000 pictures), {numbers}, … 13 classes"
     )
 
@@ -71,13 +63,13 @@ def test_many_names_are_cut_and_the_unprintable_is_escaped():
 def test_names_that_lead_elsewhere_or_steer_a_terminal_are_none():
     bad = ("", ".", "..", "../x", "/x", "a/b", "a\\b", "a\0", "a\nb", "\x1b[2J", "\ud800", "\x9b")
     for name in (*bad, "x" * 256, None, 3, [], {}):
-        assert not is_file_name(name), name
+        assert not text.is_file_name(name), name
     for name in bad:
-        assert is_file_name(as_file_name(name)), name
+        assert text.is_file_name(text.as_file_name(name)), name
     for name in ("cat", "猫", "thé", "a b", ".hidden", "a..b", "👩‍🚀", "x" * 220):
-        assert is_file_name(name)
-        assert as_file_name(name) == as_text(name) == name
-    assert as_file_name("é" * 200) == "é" * 110
+        assert text.is_file_name(name)
+        assert text.as_file_name(name) == text.as_text(name) == name
+    assert text.as_file_name("é" * 200) == "é" * 110
 
 
 def test_folders_whose_names_are_no_utf8_are_read_back(tmp_path):
@@ -97,10 +89,9 @@ def test_folders_whose_names_are_no_utf8_are_read_back(tmp_path):
 
 
 def test_a_source_of_any_name_gives_files_that_fit_their_folder(tmp_path):
-    folder = tmp_path / ("猫" * 80 + "abc")
-    save(folder / "0.png")
-    out = str(tmp_path / "out")
-    info = write_dataset(open_source(str(folder)), options(16), out, processes=1, shard_bytes=1)
+    save(tmp_path / ("猫" * 80 + "abc") / "0.png")
+    source = open_source(str(tmp_path / ("猫" * 80 + "abc")))
+    info = write_dataset(source, options(16), str(tmp_path / "out"), processes=1, shard_bytes=1)
     assert (info.name, info.num_images) == ("out", 1)
 
 

@@ -1,5 +1,6 @@
 import json
 import pathlib
+import re
 import shutil
 
 import numpy as np
@@ -9,13 +10,8 @@ import tensorflow as tf
 from tests.helpers.made_source import make_source, noise, options
 from tests.helpers.places import TESTS
 from tfrecords.common.errors import UserError
-from tfrecords.format.dataset_info import (
-    describe_labels,
-    is_dataset_folder,
-    read_classes,
-    read_dataset_info,
-    read_labels,
-)
+from tfrecords.format import dataset_info
+from tfrecords.format.dataset_info import is_dataset_folder, read_dataset_info, read_labels
 from tfrecords.format.record import encode_image
 from tfrecords.format.record_file import RecordFile, frame
 from tfrecords.pictures.source import one_hot
@@ -72,8 +68,8 @@ def test_without_labels_the_rows_are_empty():
     info = read_dataset_info(str(GOLDEN / "shuffle0"))
     assert (info.num_images, info.resolution, info.num_channels) == (12, 32, 3)
     assert (info.label_size, info.labels_path) == (0, None)
-    assert (read_labels(info).shape, read_classes(info)) == ((12, 0), None)
-    assert describe_labels(info) == "No labels"
+    assert (read_labels(info).shape, dataset_info.read_classes(info)) == ((12, 0), None)
+    assert dataset_info.describe_labels(info) == "No labels"
 
 
 def test_shards_are_found_in_order(folder):
@@ -101,10 +97,8 @@ def test_records_without_dataset_json_are_counted(tmp_path):
     # A field that readers skip makes the second as long as two.
     record = encode_image(images[0])
     length = len(record) + 16
-    write_records(
-        tmp_path / "x-r02.tfrecords",
-        [record, record + bytes([0x7A, length - 2]) + bytes(length - 2)],
-    )
+    longer = record + bytes([0x7A, length - 2]) + bytes(length - 2)
+    write_records(tmp_path / "x-r02.tfrecords", [record, longer])
     assert read_dataset_info(str(tmp_path)).num_images == 2
 
 
@@ -136,13 +130,9 @@ def test_a_missing_a_cut_and_an_empty_file_are_errors(folder, log2):
 
 def test_records_of_another_size_kind_or_dataset_are_errors(folder):
     path = folder / "gray_labels-r03.tfrecords"
-    for image, encoding, got in (
-        (np.zeros((8, 8, 3), np.uint8), "raw", r"\(8, 8, 3\), raw"),
-        (np.zeros((4, 4, 1), np.uint8), "raw", r"\(4, 4, 1\), raw"),
-        (np.zeros((8, 8, 1), np.uint8), "png", r"\(8, 8, 1\), png"),
-    ):
-        write_records(path, [encode_image(image, encoding)] * 10)
-        check_refused(folder, rf"shape \(8, 8, 1\), raw, got {got}")
+    for shape, encoding in (((8, 8, 3), "raw"), ((4, 4, 1), "raw"), ((8, 8, 1), "png")):
+        write_records(path, [encode_image(np.zeros(shape, np.uint8), encoding)] * 10)
+        check_refused(folder, re.escape(f"shape (8, 8, 1), raw, got {shape}, {encoding}"))
     write_records(path, [b"hello"] * 10)
     check_refused(folder, "expected records of this format")
     shutil.copy(folder / "gray_labels-r02.tfrecords", folder / "other-r02.tfrecords")
@@ -182,16 +172,13 @@ def test_classes_are_those_of_one_hot_rows(folder):
     info = read_dataset_info(str(folder))
     rows = np.eye(4, dtype=np.float32)[[3, 1, 0, 2, 2, 2, 2, 2, 2, 2]]
     rows[1] = 0
-    for value, expected in ((1, [3, -1, 0, *[2] * 7]), (0.5, None), (2, None)):
-        np.save(folder / "labels.npy", rows * value)
+    two = np.minimum(rows + rows[0], 1)  # classes at once
+    for labels, expected in ((rows, [3, -1, 0, *[2] * 7]), (rows / 2, None), (two, None)):
+        np.save(folder / "labels.npy", labels)
         (folder / "labels.npy").rename(info.labels_path)
-        classes = read_classes(info)
+        classes = dataset_info.read_classes(info)
         assert (classes if classes is None else classes.tolist()) == expected
-    rows[0] = 1  # two classes at once
-    np.save(folder / "labels.npy", rows)
-    (folder / "labels.npy").rename(info.labels_path)
-    assert read_classes(info) is None
-    assert describe_labels(info) == "Labels: vectors of 4 numbers"
+    assert dataset_info.describe_labels(info) == "Labels: vectors of 4 numbers"
 
 
 def test_dataset_json_names_the_classes_and_is_checked(folder):

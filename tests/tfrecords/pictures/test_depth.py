@@ -1,19 +1,14 @@
-import dataclasses
 import io
-import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.made_source import encode, make_source, options
+from tests.helpers.made_source import encode, options
 from tests.helpers.picture_files import deep_png, deep_tiff
 from tfrecords.common.errors import UserError
-from tfrecords.format.identity import compute_fingerprint
 from tfrecords.pictures import depth
-from tfrecords.pictures.defaults import fill_defaults
 from tfrecords.pictures.images import prepare_picture
-from tfrecords.writing.writer import write_dataset
 
 RAMP = np.arange(64).reshape(8, 8) * 65  # 0 to 4095
 EIGHT_BITS = np.rint(RAMP / 4095 * 255)
@@ -59,24 +54,22 @@ def test_12_bits_in_a_16_bit_png_fill_8(channels):
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("kind", ["u2", "i2", "i4", "f4", "color", "turned"])
 def test_numbers_of_every_type_in_a_tiff_are_scaled_by_the_white_level(kind, order):
-    if kind == "color":
-        data, expected = deep_tiff(COLORS.astype("u2"), order), np.rint(COLORS / 4095 * 255)
-    elif kind == "turned":
-        data = deep_tiff(RAMP.astype("u2"), order, orientation=3)
-        expected = EIGHT_BITS[::-1, ::-1, None]
-    else:
-        data, expected = deep_tiff(RAMP.astype(kind), order), EIGHT_BITS[..., None]
-    image, notes = prepare(data, white_level=4095)
+    data, expected = {
+        "color": (COLORS.astype("u2"), np.rint(COLORS / 4095 * 255)),
+        "turned": (RAMP.astype("u2"), EIGHT_BITS[::-1, ::-1, None]),
+    }.get(kind) or (RAMP.astype(kind), EIGHT_BITS[..., None])
+    turn = 3 if kind == "turned" else 1
+    image, notes = prepare(deep_tiff(data, order, orientation=turn), white_level=4095)
     np.testing.assert_array_equal(image, np.broadcast_to(expected, (8, 8, 3)))
     assert notes == []
 
 
 def test_compressed_and_inverted_tiffs_are_read_as_they_are_meant():
+    data = deep_tiff(RAMP.astype("u2"), white_is_zero=True)
+    np.testing.assert_array_equal(prepare(data, white_level=4095)[0][..., 0], 255 - EIGHT_BITS)
     for compression in ("tiff_lzw", "tiff_deflate"):
         data = encode(Image.fromarray(RAMP.astype(np.uint16)), "TIFF", compression=compression)
         np.testing.assert_array_equal(prepare(data, white_level=4095)[0][..., 0], EIGHT_BITS)
-    data = deep_tiff(RAMP.astype("u2"), white_is_zero=True)
-    np.testing.assert_array_equal(prepare(data, white_level=4095)[0][..., 0], 255 - EIGHT_BITS)
 
 
 def test_files_that_tell_their_range_go_by_it():
@@ -96,6 +89,9 @@ def test_what_has_no_place_in_the_range_is_rejected_or_told():
     ):
         with pytest.raises(UserError, match=rf"^x: cannot be read: .*{reason}"):
             prepare(deep_tiff(pixels), white_level=4095)
+    assert prepare(deep_tiff((RAMP - 16).astype("i2")), white_level=4095)[0].min() == 0
+    with pytest.raises(UserError, match="go down to -17, expected 0 to 4095"):
+        prepare(deep_tiff((RAMP - 17).astype("i2")), white_level=4095)
     with pytest.raises(UserError, match=r"floating point numbers .* give --white_level"):
         prepare(deep_tiff(RAMP.astype("f4")))
     image, notes = prepare(deep_tiff(RAMP.astype("u2")), white_level=1023)
@@ -103,72 +99,9 @@ def test_what_has_no_place_in_the_range_is_rejected_or_told():
     assert notes == [depth.BRIGHTER]
     for data in (deep_tiff(RAMP.astype("u2")), deep_png(COLORS)):
         assert prepare(data)[1] == [depth.DARK]
-
-
-@pytest.mark.parametrize(
-    ("pixels", "level"),
-    [
-        (RAMP.astype("u2") // 20, 255),
-        (RAMP.astype("u2") // 4, 1023),
-        (RAMP.astype("u2"), 4095),
-        (RAMP.astype("u2") * 3, 16383),
-        (RAMP.astype("u2") * 16, 65535),
-        (RAMP.astype("i4") * 100, 2**19 - 1),
-        (RAMP.astype("f4") / 4095, 1),
-        (RAMP.astype("f4"), 4095),
-    ],
-)
-def test_the_white_level_is_that_of_all_pictures_and_told(pixels, level, capsys):
-    darker = deep_tiff(pixels // 7 if pixels.dtype.kind != "f" else pixels / 7)
-    source = make_source([encode(np.zeros((8, 8, 3), np.uint8)), darker, deep_tiff(pixels)])
-    settled = fill_defaults(_fast(source), options(8))
-    assert settled.white_level == level
-    line = capsys.readouterr().out
-    assert line.startswith(f"Taking {level:,g} for white in pictures of more than 8 bits: of 2 ")
-    assert "--white_level" in line
-    # The dark one stays a seventh as bright as the other.
-    bright, dark = (prepare_picture(one, settled).max() for one in (deep_tiff(pixels), darker))
-    assert abs(bright / 7 - dark) <= 1
-
-
-def test_the_white_level_is_kept_with_the_data_set(tmp_path, capsys):
-    source = _fast(make_source([deep_png(COLORS), deep_png(COLORS // 2)]))
-    write_dataset(source, fill_defaults(source, options(8)), str(tmp_path / "out"))
-    details = json.loads((tmp_path / "out/dataset.json").read_text())
-    assert details["options"]["white_level"] == 4095
-    assert capsys.readouterr().out.count("\n") == 1
-
-
-def test_colors_are_looked_at_in_all_their_bits(capsys):
-    settled = fill_defaults(_fast(make_source([deep_png(COLORS)])), options(8))
-    assert settled.white_level == 4095
-
-
-def test_a_given_white_level_is_taken_and_told(capsys):
-    source = make_source([deep_png(COLORS)])
-    assert fill_defaults(source, options(8, white_level=1000.0)).white_level == 1000
-    assert capsys.readouterr().out.startswith("Taking 1,000 for white")
-
-
-def test_floating_and_whole_numbers_of_two_ranges_are_not_mixed():
-    pictures = [deep_tiff(RAMP.astype("u2")), deep_tiff(RAMP.astype("f4") / 4095)]
-    with pytest.raises(UserError, match=r"whole numbers up to 4,095 and floating .* up to 1: give"):
-        fill_defaults(_fast(make_source(pictures)), options(8))
-
-
-def test_8_bit_pictures_need_no_white_level_and_keep_their_fingerprint(capsys):
-    source = _fast(make_source([encode(np.zeros((8, 8, 3), np.uint8))]))
-    settled = fill_defaults(source, options(8))
-    assert settled.white_level is None
-    assert capsys.readouterr().out == ""
-    # What was found before there were white levels.
-    assert json.dumps(settled.to_json(), sort_keys=True) == (
-        '{"allow_upscaling": false, "background": [255, 255, 255], "fit": "crop", '
-        '"num_channels": 3, "resolution": 8}'
-    )
-    levels = (None, 65535, 4095)
-    prints = {one: compute_fingerprint(source, options(8, white_level=one)) for one in levels}
-    assert prints[None] == prints[65535] != prints[4095]
+        assert prepare(data, white_level=65535.0)[1] == []
+    for brightest, notes in ((63, [depth.DARK]), (64, [])):  # a quarter of 256
+        assert prepare(deep_png(np.full((8, 8, 3), 256 * brightest)))[1] == notes
 
 
 def test_full_range_color_is_read_as_before():
@@ -176,7 +109,3 @@ def test_full_range_color_is_read_as_before():
     expected = np.asarray(Image.open(io.BytesIO(deep_png(pixels))))
     np.testing.assert_array_equal(prepare(deep_png(pixels))[0], expected)
     np.testing.assert_array_equal(expected, pixels >> 8)
-
-
-def _fast(source):
-    return dataclasses.replace(source, opens_fast=True)

