@@ -45,6 +45,14 @@ def shapes_at(tmp_path_factory):
     return functools.cache(lambda side: prepare_shapes(tmp_path_factory.mktemp("shapes"), side))
 
 
+@pytest.fixture(scope="module")
+def eager():
+    """Steps are not compiled, which takes longer than a few of them."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(autouse=True)
 def all_letters_in_the_font(monkeypatch):
     """Text drawn into pictures, by any test, has no letter in place of which a box is drawn."""

@@ -15,7 +15,7 @@ _FIXED_COST = 0.5
 
 
 class Progress:
-    """Shows where training stands.
+    """Shows the progress of training.
 
     Later stages cost more per image, by orders of magnitude. So time left counts the images to
     come by their stages' arithmetic, at the speed measured in the current one. Starting a stage

@@ -16,8 +16,8 @@ from pgan_tf.devices.workers import ALONE, Workers
 from pgan_tf.runs.folder import checkpoint_folder
 from tfrecords.format.dataset_info import DatasetInfo
 
-# Takes a checkpoint's path, the images shown, what prints a line, and what tells that the run was
-# asked to stop.
+# Takes a checkpoint's path, the images shown, a function that prints a line, and one that returns
+# whether the run was asked to stop.
 AfterCheckpoint = Callable[[str, int, Callable[[str], None], Callable[[], bool]], None]
 
 

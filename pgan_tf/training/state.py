@@ -89,7 +89,7 @@ def grow_state(
 ) -> tuple[TrainingState, Carried]:
     """Builds the next stage's state, with what the previous one has learned.
 
-    Adam starts afresh whenever layers appear or have faded in, as published, unless
+    Adam starts from scratch whenever layers appear or have faded in, as published, unless
     `config.keep_optimizer_state`.
     """
     # Compiled steps are held by cycles: gigabytes, and what Python has to look through while it

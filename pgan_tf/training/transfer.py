@@ -1,12 +1,13 @@
 """Transfer: pretrained weights carried by name into a new run's networks, of any resolution.
 
 Layers find their weights by name, as when the networks grow. What the source lacks, or has in
-another shape, keeps its initial values. Optimizers and images shown start afresh.
+another shape, keeps its initial values. Optimizers and images shown start from scratch.
 
 Classes find theirs by the class's name: the generator's first layer has a row for each class, below
 those of the latents; the discriminator's last layer has an output for each, after the score.
 """
 
+import collections
 import dataclasses
 from collections.abc import Mapping
 
@@ -20,7 +21,7 @@ from pgan_tf.runs.checkpoint import NETWORKS
 from pgan_tf.training.pretrained import Weights
 from pgan_tf.training.state import TrainingState
 from tfrecords.common.errors import UserError
-from tfrecords.common.text import counted, find_classes, list_names
+from tfrecords.common.text import align, counted, find_classes, list_names
 
 # Where these differ, the same weights make another network.
 _MUST_AGREE = (
@@ -163,24 +164,21 @@ def describe_transfer(
     origins: dict[tuple[str, ...], str], weights: Weights, config: TrainingConfig
 ) -> str:
     """Returns what `transfer` did as a table, a row a layer and a column a network."""
-    fates: dict[str, set[str]] = {"carried": set(), "new": set(), "left": set()}
-    for (_, layer), words in origins.items():
-        fates[words.split(" ")[0]].add(layer)
+    fates = {(words.split(" ")[0], layer) for (_, layer), words in origins.items()}
+    counts = collections.Counter(fate for fate, _ in fates)
     lines = [
         f"Weights from {weights.source} ({weights.resolution} px), into networks of "
-        f"{config.schedule.initial_resolution} px: {counted(len(fates['carried']), 'layer')} "
-        f"carried, {len(fates['new'])} new, {len(fates['left'])} left"
+        f"{config.schedule.initial_resolution} px: {counted(counts['carried'], 'layer')} carried, "
+        f"{counts['new']} new, {counts['left']} left"
     ]
     if classes := map_classes(weights, config).words:
         lines.append(classes)
     # By resolution: `16x16_conv0` comes after `8x8_to_rgb`.
-    layers = sorted(set().union(*fates.values()), key=lambda name: (int(name.split("x")[0]), name))
+    names = {layer for _, layer in origins}
+    layers = sorted(names, key=lambda name: (int(name.split("x")[0]), name))
     cells: list[tuple[str, ...]] = [("layer", *NETWORKS)]
     cells += [(layer, *(origins.get((one, layer), "-") for one in NETWORKS)) for layer in layers]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        lines.append("  " + "  ".join(padded).rstrip())
+    lines += [f"  {line.rstrip()}" for line in align(cells, str.ljust)]
     return "\n".join(lines) + "\n"
 
 

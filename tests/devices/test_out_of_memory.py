@@ -20,8 +20,11 @@ from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import open_run
 from pgan_tf.training import loop, outputs, start
 from pgan_tf.training.run import Run
+from tests.helpers.random_arrays import assert_same_arrays
 from tests.helpers.tests_data import prepare_shapes
 from tfrecords.common.errors import UserError
+
+pytestmark = pytest.mark.usefixtures("eager")
 
 NETWORK = NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=8, label_size=6)
 
@@ -41,13 +44,6 @@ def config_of(batch_size="4:16,8:8", total_kimg=0.052, network=NETWORK, **change
 
 CONFIG = config_of()
 STAGES = make_stages(CONFIG.schedule)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def eager():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")
@@ -190,9 +186,7 @@ def test_the_heaviest_stage_is_tried_for_one_iteration_which_changes_nothing(
             assert [path.name for path in tmp_path.iterdir()] == ["without"]
         run(short, info, tmp_path / name, one_device)
         arrays.append(checkpoint.read_run(str(tmp_path / name)).arrays)
-    assert arrays[0].keys() == arrays[1].keys()
-    for key, value in arrays[0].items():
-        assert (value == arrays[1][key]).all(), key
+    assert_same_arrays(*arrays)
     for where in ("make_train_step", "build_state"):
         monkeypatch.setattr(measurement, where, exhausted)
         with pytest.raises(UserError, match=r"stage 2 .*--batch_size=4:16,8:4"):

@@ -11,3 +11,10 @@ def normal(*shape, seed=0):
 def assert_close(got, expected, tolerance=1e-5):
     """Within a part of the number, or within that of 1 for small ones."""
     np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
+
+
+def assert_same_arrays(ours, theirs):
+    """Bit for bit, by name."""
+    assert ours.keys() == theirs.keys()
+    for name, array in theirs.items():
+        np.testing.assert_array_equal(ours[name], array, err_msg=name)

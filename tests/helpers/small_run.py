@@ -1,5 +1,7 @@
 """A run folder as train.py leaves it, without the training."""
 
+import json
+
 import numpy as np
 import tensorflow as tf
 
@@ -14,6 +16,13 @@ from pgan_tf.training.state import build_state
 def save_state(folder, state, *args, **options):
     """Saves all that a state holds; see `checkpoint.save`."""
     return checkpoint.save(folder, state.stage, state.variables(), *args, **options)
+
+
+def rows_of(folder):
+    """The lines of a run's metrics.jsonl, without times."""
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    times = ("seconds", "images_per_second")
+    return [{name: row[name] for name in row if name not in times} for row in rows]
 
 
 def make_small_run(run_dir):

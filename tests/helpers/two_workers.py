@@ -4,9 +4,12 @@ import contextlib
 import json
 import multiprocessing
 import os
+import runpy
 import socket
 import sys
 from typing import NamedTuple
+
+from tests.helpers.places import ROOT
 
 # Its forks share what was imported, which takes longer than what most tests let them do.
 FORKS = multiprocessing.get_context("forkserver")
@@ -64,6 +67,4 @@ def _train(arguments, cwd, tf_config, output):
     os.chdir(cwd)
     os.environ["TF_CONFIG"] = tf_config
     sys.argv = ["train.py", *arguments]
-    from pgan_tf.commands.train import start
-
-    start()
+    runpy.run_path(str(ROOT / "train.py"), run_name="__main__")

@@ -5,12 +5,12 @@ import dataclasses
 import pytest
 import tensorflow as tf
 
-from pgan_tf.config.networks import discriminator_layers, generator_layers
-from pgan_tf.config.schedule import Stage
+from pgan_tf.config.networks import discriminator_layers, generator_layers, multiplications
+from pgan_tf.config.schedule import Stage, make_stages, stage_at
 from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.generator import build_generator
-from pgan_tf.planning.flops import flops, generation_flops, is_first, step_flops
+from pgan_tf.planning.flops import cpu_days, flops, generation_flops, is_first, step_flops
 from pgan_tf.training.gradients import discriminator_gradients, generator_gradients
 from pgan_tf.training.state import build_state
 
@@ -142,3 +142,20 @@ def test_the_step_does_that_and_no_more(stage, loss):
     for step, count in ((discriminator_step, least[0]), (generator_step, least[1])):
         done = operations_of(tf.function(step).get_concrete_function().graph) / batch
         assert done / count == pytest.approx(1, abs=2e-4), step.__name__
+
+
+def test_a_run_costs_the_arithmetic_of_every_image_at_its_stage():
+    """The same multiple, several passes, whatever the schedule: it is good for comparing runs."""
+    multiples = []
+    options = ({}, {"total_kimg": 2.5}, {"initial_resolution": 16}, {"fade_in_kimg": 3.0})
+    network = NetworkConfig(resolution=16, latent_size=6, fmap_base=64, fmap_max=12)
+    for changes in options:
+        lengths = {"stabilize_kimg": 1, "fade_in_kimg": 1, "total_kimg": 10, **changes}
+        schedule = ScheduleConfig(resolution=16, **lengths)
+        stages = make_stages(schedule)
+        cost = {stage: multiplications(stage, network) for stage in stages}
+        images = range(round(schedule.total_kimg * 1000))
+        seconds = 86400 * cpu_days(TrainingConfig(network=network, schedule=schedule))
+        multiples.append(1e11 * seconds / sum(cost[stage_at(stages, one)] for one in images))
+    assert 2 < multiples[0] < 20
+    assert multiples == pytest.approx([multiples[0]] * 4, rel=3e-3)

@@ -6,12 +6,9 @@ import tensorflow as tf
 
 from pgan_tf.config.training import LOSSES, LossConfig
 from pgan_tf.training import losses
+from tests.helpers.random_arrays import assert_close, normal
 
 BATCH, SHAPE, NUM_CLASSES = 5, (4, 6, 3), 4
-
-
-def normal(*shape, seed):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 REALS, FAKES = normal(BATCH, *SHAPE, seed=1), normal(BATCH, *SHAPE, seed=2)
@@ -34,27 +31,17 @@ def quadratic(images):
     return tf.reduce_sum(images**2, axis=(1, 2, 3)) / 2, tf.zeros((len(images), 0))
 
 
-def critic_loss(config, critic=linear, reals=REALS, fakes=FAKES, labels=None, penalty_scale=1.0):
-    labels = LABELS[:, :0] if labels is None else labels
-    tensors = [tf.constant(array) for array in (reals, fakes, labels, MIXING)]
+def critic_loss(config, critic=linear, fakes=FAKES, labels=LABELS[:, :0], penalty_scale=1.0):
+    tensors = [tf.constant(array) for array in (REALS, fakes, labels, MIXING)]
     return losses.discriminator_loss(critic, *tensors, config, penalty_scale)
 
 
-def generator_loss(config, labels=None):
-    labels = LABELS[:, :0] if labels is None else labels
+def generator_loss(config, labels=LABELS[:, :0]):
     return losses.generator_loss(linear, tf.constant(FAKES), tf.constant(labels), config)
-
-
-def assert_close(got, expected, tolerance=1e-5):
-    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
 
 
 def softplus(values):
     return np.logaddexp(0, values)
-
-
-def lengths(images):
-    return np.sqrt((images**2).sum(axis=(1, 2, 3)))
 
 
 WGAN = FAKE - REAL  # without drift or penalty
@@ -96,60 +83,46 @@ def test_the_generators_loss_is_what_its_paper_says(name, expected):
     assert_close(generator_loss(LossConfig(name=name)), expected)
 
 
-def test_the_penalty_is_measured_in_pixels_of_the_final_resolution_unless_asked_otherwise():
+def test_the_penalty_scale_is_the_norm_over_pictures_enlarged_to_the_final_resolution():
+    """By a critic that first averages 2x2 pixels: as published. Not with pixels of the stage."""
+    enlarged = [images.repeat(2, axis=1).repeat(2, axis=2) for images in (REALS, FAKES)]
+    inputs = map(tf.constant, (*enlarged, MIXING))
+    final = losses.gradient_norm(
+        lambda images: linear(tf.nn.avg_pool2d(images, 2, 2, "VALID")), *inputs
+    )
+    assert_close(final, np.full(BATCH, losses.penalty_scale(LossConfig(), 16, 32) * NORM))
     assert losses.penalty_scale(LossConfig(), 4, 1024) == 4 / 1024
     assert losses.penalty_scale(LossConfig(penalty_pixels="stage"), 4, 1024) == 1
 
 
-def test_the_penalty_scale_is_the_norm_over_pictures_enlarged_to_the_final_resolution():
-    # A critic that first averages 2x2 pixels, fed enlarged pictures: as published.
-    def critic_of_enlarged(images):
-        return linear(tf.nn.avg_pool2d(images, 2, 2, "VALID"))
-
-    enlarged = [images.repeat(2, axis=1).repeat(2, axis=2) for images in (REALS, FAKES)]
-    final = losses.gradient_norm(critic_of_enlarged, *enlarged, tf.constant(MIXING))
-    assert_close(final, np.full(BATCH, losses.penalty_scale(LossConfig(), 16, 32) * NORM))
-
-
-def test_each_example_has_a_loss_of_its_own():
-    reals, fakes = REALS.copy(), FAKES.copy()
-    reals[2] += 1
-    fakes[2] -= 1
-    same = np.isclose(
-        critic_loss(LossConfig(), reals=reals, fakes=fakes).loss, critic_loss(LossConfig()).loss
-    )
-    np.testing.assert_array_equal(same, [True, True, False, True, True])
-
-
 def test_the_gradient_is_taken_where_mixing_says_between_real_0_and_fake_1():
+    """At reals alone for R1. Of |x|² / 2 the gradient at x is x."""
+
+    def quadratic(images):
+        return tf.reduce_sum(images**2, axis=(1, 2, 3)) / 2, 0
+
     share = MIXING[:, None, None, None]
-    found = critic_loss(LossConfig(), quadratic)
-    assert_close(found.gradient_norm, lengths((1 - share) * REALS + share * FAKES))
-    # R1: at reals alone
-    found = critic_loss(LossConfig(name="non_saturating"), quadratic, penalty_scale=0.25)
-    assert_close(found.gradient_norm, 0.25 * lengths(REALS))
+    for name, scale, points in (
+        ("wgan_gp", 1.0, (1 - share) * REALS + share * FAKES),
+        ("non_saturating", 0.25, REALS),
+    ):
+        found = critic_loss(LossConfig(name=name), quadratic, penalty_scale=scale)
+        assert_close(found.gradient_norm, scale * np.sqrt((points**2).sum(axis=(1, 2, 3))))
 
 
-def test_the_penalty_teaches_the_critic():
-    # d/da of (a |w| - 1)² with s(x) = a <w, x> is 2 |w| (a |w| - 1).
-    a = tf.Variable(0.7)
-    config = LossConfig(drift_weight=0.0)
+@pytest.mark.parametrize("size", [0.7, 0.0])
+def test_the_penalty_teaches_the_critic_also_where_its_gradient_is_0(size):
+    """d/da of (a |w| - 1)² with s(x) = a <w, x> is 2 |w| (a |w| - 1); finite in float32 at 0."""
+    a, config = tf.Variable(size), LossConfig(drift_weight=0.0)
     with tf.GradientTape() as tape:
         # Fakes equal to reals: their scores cancel.
         found = critic_loss(config, lambda images: (a * linear(images)[0], 0), fakes=REALS)
         loss = tf.reduce_mean(found.loss)
-    assert_close(tape.gradient(loss, a), 10 * 2 * NORM * (0.7 * NORM - 1), 1e-4)
-
-
-def test_the_norms_gradient_is_finite_for_a_constant_critic():
-    weights = tf.Variable(tf.zeros(SHAPE))
-    with tf.GradientTape() as tape:
-        found = critic_loss(
-            LossConfig(), lambda images: (tf.reduce_sum(images * weights, axis=(1, 2, 3)), 0)
-        )
-        loss = tf.reduce_mean(found.loss)
-    assert_close(found.loss, np.full(BATCH, 10.0))
-    assert np.isfinite(tape.gradient(loss, weights)).all()
+    gradient = tape.gradient(loss, a)
+    if size:
+        assert_close(gradient, 10 * 2 * NORM * (size * NORM - 1), 1e-4)
+    assert_close(found.loss, np.full(BATCH, 10 * (size * NORM - 1) ** 2), 1e-4)
+    assert np.isfinite(gradient)
 
 
 def test_the_norm_is_computed_in_float32():

@@ -1,65 +1,19 @@
-"""The progress bar, and the arithmetic by which it counts the images to come."""
+"""The progress bar: speed, and the time left by the arithmetic of later stages."""
 
-import dataclasses
 import itertools
-import math
 import re
 
 import pytest
 
 from pgan_tf.config.networks import multiplications
-from pgan_tf.config.schedule import Stage, make_stages, stage_at
-from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.networks.discriminator import build_discriminator
-from pgan_tf.networks.generator import build_generator
-from pgan_tf.networks.growth import named_variables
-from pgan_tf.planning.flops import cpu_days
+from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.training import NetworkConfig, ScheduleConfig
 from pgan_tf.training import progress as progress_module
 from pgan_tf.training.progress import Progress
 
 NETWORK = NetworkConfig(resolution=16, latent_size=6, fmap_base=64, fmap_max=12)
-SCHEDULE = ScheduleConfig(resolution=16, stabilize_kimg=1, fade_in_kimg=1, total_kimg=10)
-STAGES = make_stages(SCHEDULE)
+STAGES = make_stages(ScheduleConfig(resolution=16, stabilize_kimg=1, fade_in_kimg=1, total_kimg=10))
 TOTAL = 10_000
-
-
-# Cost
-
-
-@pytest.mark.parametrize("resolution", [4, 16])
-@pytest.mark.parametrize("options", [{}, {"label_size": 3, "num_channels": 1}, {"fmap_max": 5}])
-def test_the_cost_of_a_stage_is_the_arithmetic_of_its_plain_layers(resolution, options):
-    """Each tap of each kernel once for each pixel that it works at, from the built models."""
-    # Without the deviation, whose one more feature map the cost leaves out.
-    plain = {"fused_scale": False, "mbstd_group_size": 0}
-    config = dataclasses.replace(NETWORK, **plain, **options)
-    stage, total = Stage(0, resolution, "stabilize", 0, 9), 0
-    for build in (build_generator, build_discriminator):
-        for name, variable in named_variables(build(stage, config)).items():
-            layer, kind = name.split("/")
-            if kind == "kernel":
-                pixels = 1 if "dense" in layer else int(layer.split("x")[0]) ** 2
-                total += math.prod(variable.shape) * pixels
-    assert multiplications(stage, config) == total
-
-
-def test_a_run_costs_the_arithmetic_of_every_image_at_its_stage():
-    def cost_per_multiplication(**options):
-        schedule = dataclasses.replace(SCHEDULE, **options)
-        stages = make_stages(schedule)
-        cost = {stage: multiplications(stage, NETWORK) for stage in stages}
-        images = range(round(schedule.total_kimg * 1000))
-        seconds = 86400 * cpu_days(TrainingConfig(network=NETWORK, schedule=schedule))
-        return 1e11 * seconds / sum(cost[stage_at(stages, image)] for image in images)
-
-    # The same multiple, several passes, whatever the schedule: it is good for comparing runs.
-    multiple = cost_per_multiplication()
-    assert 2 < multiple < 20
-    for options in ({"total_kimg": 2.5}, {"initial_resolution": 16}, {"fade_in_kimg": 3.0}):
-        assert cost_per_multiplication(**options) == pytest.approx(multiple, rel=3e-3)
-
-
-# Progress
 
 
 @pytest.fixture
@@ -80,9 +34,8 @@ def bar(monkeypatch, capsys):
 
 
 def remaining(index, images_shown, total=TOTAL):
-    return Progress(STAGES, NETWORK, total, 0, quiet=True).remaining_images(
-        STAGES[index], images_shown
-    )
+    progress = Progress(STAGES, NETWORK, total, 0, quiet=True)
+    return progress.remaining_images(STAGES[index], images_shown)
 
 
 def test_images_to_come_count_by_their_stages_arithmetic():

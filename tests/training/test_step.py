@@ -16,7 +16,7 @@ from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.devices.strategy import make_strategy
 from pgan_tf.runs.log import METRICS
-from pgan_tf.training.state import build_state
+from pgan_tf.training.state import TrainingState, build_state
 from pgan_tf.training.step import make_train_step
 from tests.conftest import mirrored
 
@@ -29,12 +29,12 @@ REALS = np.random.default_rng(0).uniform(-1, 1, (8, BATCH, 8, 8, 3)).astype(np.f
 
 
 class Trained(NamedTuple):
-    """All variables, those of the first replica, before the first call and after each."""
+    """All variables before the first call and after each, and the metrics of each call."""
 
     history: list[dict[str, np.ndarray]]
-    metrics: list[dict[str, float]]  # of each call, means over its iterations
-    alphas: set[float]
-    replicas_agree: bool
+    metrics: list[dict[str, float]]  # means over the call's iterations
+    state: TrainingState
+    strategy: tf.distribute.Strategy
 
 
 def make_config(**changes):
@@ -52,80 +52,68 @@ def batches_of(strategy, label_size, reals):
     """Endless batches; each replica takes every other picture, as `dataset.distribute` has it."""
     labels = np.eye(max(1, label_size), dtype=np.float32)[:, :label_size]
     labels = np.resize(labels, (*reals.shape[:2], label_size))
-    replicas = strategy.num_replicas_in_sync
-    order = np.arange(BATCH).reshape(-1, replicas).T.ravel()
+    order = np.arange(BATCH).reshape(-1, strategy.num_replicas_in_sync).T.ravel()
     dataset = tf.data.Dataset.from_tensor_slices((reals[:, order], labels[:, order])).repeat()
     return iter(strategy.experimental_distribute_dataset(dataset))
 
 
-def build(config, strategy, adam, scales):
-    state = build_state(STAGE, config, strategy)
-    for name, scale in (scales or {}).items():
-        state.loss_scales()[f"loss_scale/{name}/scale"].assign(scale)
-    if adam:
-        return state
+def with_sgd(state, strategy):
+    # Adam's steps hardly depend on the gradients' scale: it would hide a sum for a mean.
+    models = {name: getattr(state, name) for name in ("generator", "discriminator")}
     with strategy.scope():
-        # Adam's steps hardly depend on the gradients' scale: it would hide a sum for a mean.
-        optimizers = [keras.optimizers.SGD(learning_rate=0.0) for _ in range(2)]
-        for one, model in zip(optimizers, (state.generator, state.discriminator), strict=True):
+        optimizers = {f"{name}_optimizer": keras.optimizers.SGD(0.0) for name in models}
+        for one, model in zip(optimizers.values(), models.values(), strict=True):
             one.build(model.trainable_variables)
-    return dataclasses.replace(
-        state, generator_optimizer=optimizers[0], discriminator_optimizer=optimizers[1]
-    )
+    return dataclasses.replace(state, **optimizers)
 
 
-def train(
-    config=CONFIG, devices=1, calls=1, *, adam=False, compiled=False, alpha=0.5, rate=0.01,
-    d_rate=0.01, images_shown=1, spoilt=(0, 0, 1.0), scales=None, score=0.0,
-):  # fmt: skip
-    """Trains on fixed reals.
-
-    Those of one replica in a batch are multiplied by a factor, as `spoilt` says; `score` is the
-    fakes' average score that noise starts with.
-    """
+def train(config=CONFIG, devices=1, calls=1, **options):
+    """Trains on fixed reals, those of one replica in a batch multiplied by a factor (`spoilt`)."""
+    options = {"rates": (0.5, 0.01, 0.01), "images_shown": 1, "spoilt": (0, 0, 1.0), **options}
+    decay = options.get("decay", 1.0)  # of the rates from call to call
     strategy = mirrored() if devices == 2 else make_strategy("one_device")
-    state = build(config, strategy, adam, scales)
-    for layer in state.discriminator.layers:
-        if layer.name == "score_noise":
-            layer.score_average.assign(score)
-    everything = state.weights() | state.loss_scales() | (state.optimizer_state() if adam else {})
-    batch, first, factor = spoilt
+    state = build_state(STAGE, config, strategy)
+    everything = state.variables()
+    if not options.get("adam"):
+        state = with_sgd(state, strategy)
+        everything = state.weights() | state.loss_scales()
+    for name, value in options.get("initial", {}).items():
+        everything[name].assign(value)
+    batch, replica, factor = options["spoilt"]
     reals = REALS.copy()
-    reals[batch, first::2] *= factor
+    reals[batch, replica::2] *= factor
     batches = batches_of(strategy, config.network.label_size, reals)
     history, metrics = [{name: one.numpy() for name, one in everything.items()}], []
-    tf.config.run_functions_eagerly(not compiled)
-    try:
-        step = make_train_step(state, config, strategy, BATCH)
-        for _ in range(calls):
-            numbers = (tf.constant(float(one)) for one in (alpha, rate, d_rate))
-            rows = step(batches, tf.constant(images_shown, tf.int64), *numbers).numpy()
-            metrics.append(dict(zip(METRICS, rows.mean(axis=0).tolist(), strict=True)))
-            history.append({name: one.numpy() for name, one in everything.items()})
-            images_shown += BATCH * config.minibatch_repeats * config.discriminator_repeats
-            alpha, rate = alpha * 0.9, rate * 0.9  # nothing of that recompiles
-    finally:
-        tf.config.run_functions_eagerly(False)
-    if compiled:
+    tf.config.run_functions_eagerly(not options.get("compiled"))
+    step, shown = make_train_step(state, config, strategy, BATCH), options["images_shown"]
+    for call in range(calls):
+        rates = (tf.constant(one * decay**call, tf.float32) for one in options["rates"])
+        rows = step(batches, tf.constant(shown, tf.int64), *rates).numpy()
+        metrics.append(dict(zip(METRICS, rows.mean(axis=0).tolist(), strict=True)))
+        history.append({name: one.numpy() for name, one in everything.items()})
+        shown += BATCH * config.minibatch_repeats * config.discriminator_repeats
+    if options.get("compiled"):  # once, also for other rates
         assert step.experimental_get_tracing_count() == 1
-    models = (state.generator, state.discriminator, state.average_generator)
-    values = [
-        strategy.experimental_local_results(getattr(one, "value", one))
-        for one in everything.values()
-        if not callable(getattr(one, "value", one))
-    ]
-    return Trained(
-        history,
-        metrics,
-        {round(float(model.get_layer("fade").alpha.numpy()), 6) for model in models},
-        all(np.array_equal(one, local[0]) for local in values for one in local),
-    )
+    return Trained(history, metrics, state, strategy)
+
+
+@pytest.fixture(autouse=True)
+def compiled_elsewhere():
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")
 def shared():
     """Trains as `train` does, each configuration once."""
     return functools.cache(train)
+
+
+def replicas_agree(trained):
+    variables = [one.value for one in trained.state.weights().values()]
+    variables += trained.state.loss_scales().values()
+    replicas = map(trained.strategy.experimental_local_results, variables)
+    return all(np.array_equal(values[0], one) for values in replicas for one in values)
 
 
 def assert_close(ours, theirs):
@@ -153,11 +141,12 @@ XLA = dataclasses.replace(TWICE, jit_compile=True)
     ],
 )
 def test_devices_compiling_and_xla_change_nothing(shared, config, devices, compiled):
-    plain, other = shared(TWICE, calls=2), train(config, devices, calls=2, compiled=compiled)
+    options = {"calls": 2, "decay": 0.9}
+    plain, other = shared(TWICE, **options), train(config, devices, compiled=compiled, **options)
     for ours, theirs in zip(other.metrics, plain.metrics, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-5)
     assert_close(other.history[-1], plain.history[-1])
-    assert other.replicas_agree
+    assert replicas_agree(other)
     assert changed(plain.history[0], plain.history[-1]) == plain.history[0].keys()
 
 
@@ -178,7 +167,7 @@ def test_the_average_is_a_running_average_and_moves_before_the_generator_does():
 
 def test_discriminator_repeats_train_the_discriminator_more_often():
     """As iterations in which the generator learns nothing; metrics are means over them."""
-    options = {"adam": True, "rate": 0.0, "alpha": 0.0}
+    options = {"adam": True, "rates": (0.0, 0.0, 0.01)}
     repeated = train(make_config(discriminator_repeats=3), **options)
     alone = train(calls=3, **options)
     assert repeated.history[-1]["discriminator_optimizer/iterations"] == 3
@@ -189,13 +178,14 @@ def test_discriminator_repeats_train_the_discriminator_more_often():
 
 
 def test_a_learning_rate_of_0_changes_nothing_and_alpha_reaches_all_networks():
-    still = train(make_config(minibatch_repeats=2), rate=0.0, d_rate=0.0, alpha=0.3)
+    still = train(make_config(minibatch_repeats=2), rates=(0.3, 0.0, 0.0))
     assert not changed(*still.history)
-    assert still.alphas == {0.3}
+    for model in (still.state.generator, still.state.discriminator, still.state.average_generator):
+        assert model.get_layer("fade").alpha.numpy() == pytest.approx(0.3)
 
 
 def test_new_layers_get_no_gradient_at_alpha_0_and_old_ones_none_at_alpha_1():
-    at_0, at_1 = (changed(*train(alpha=alpha).history) for alpha in (0.0, 1.0))
+    at_0, at_1 = (changed(*train(rates=(alpha, 0.01, 0.01)).history) for alpha in (0.0, 1.0))
     for new in ("generator/8x8_conv0", "generator/8x8_to_rgb", "discriminator/8x8_conv1"):
         assert f"{new}/kernel" in at_1 - at_0
     for old in ("generator/4x4_to_rgb", "discriminator/4x4_from_rgb"):
@@ -213,7 +203,7 @@ def test_metrics_are_what_they_are_called():
 
 def test_simultaneous_updates_train_the_generator_against_the_discriminator_from_before(shared):
     """Which is what it does, too, while the discriminator's learning rate is 0."""
-    after, still = shared().history[-1], train(d_rate=0.0).history[-1]
+    after, still = shared().history[-1], train(rates=(0.5, 0.01, 0.0)).history[-1]
     at_once = train(make_config(simultaneous_updates=True)).history[-1]
     assert_close(
         at_once, {name: (after if "discriminator/" in name else still)[name] for name in at_once}
@@ -250,7 +240,8 @@ def test_each_loss_trains_with_classes_and_in_half_precision(shared, loss):
 
 def test_the_noise_follows_the_fakes_scores_and_is_the_same_on_two_devices(shared):
     average = "discriminator/score_noise/score_average"
-    quiet, one, two = shared(LSGAN), train(LSGAN, score=1.5), train(LSGAN, 2, score=1.5)
+    quiet, options = shared(LSGAN), {"initial": {average: 1.5}}
+    one, two = (train(LSGAN, devices, **options) for devices in (1, 2))
     assert quiet.history[-1][average] == pytest.approx(0.1 * quiet.metrics[0]["fake_score"])
     assert_close(two.history[-1], one.history[-1])
     assert not np.allclose(
@@ -266,7 +257,7 @@ def test_nan_on_one_replica_changes_nothing_on_any(config, devices, replica):
     found = train(config, devices, calls=2, adam=True, spoilt=(1, replica, np.nan))
     assert len(changed(*found.history[:2])) > 10
     assert not changed(*found.history[1:])
-    assert found.replicas_agree
+    assert replicas_agree(found)
     assert np.isnan([*found.metrics[-1].values()]).any()
 
 
@@ -274,14 +265,14 @@ def scale_of(variables, network):
     return variables[f"loss_scale/{network}/scale"], variables[f"loss_scale/{network}/good_steps"]
 
 
-SCALES = {"generator": 2.0**10, "discriminator": 2.0**10}
+SCALES = {f"loss_scale/{name}/scale": 2.0**10 for name in ("generator", "discriminator")}
 
 
 @pytest.mark.parametrize(("devices", "replica"), [(1, 0), (2, 0), (2, 1)])
 def test_an_overflow_on_one_replica_skips_on_all_and_halves_the_scale(devices, replica):
     """Reals of a thousand on one replica: float16 holds them, but not their gradients."""
     spoilt = (0, replica, 1000.0)
-    found = train(FLOAT16, devices, 2, adam=True, scales=SCALES, spoilt=spoilt)
+    found = train(FLOAT16, devices, 2, adam=True, initial=SCALES, spoilt=spoilt)
     start, skipped, good = found.history
     assert {name.split("/")[0] for name in changed(start, skipped)} == {"loss_scale"}
     assert scale_of(skipped, "discriminator") == (2.0**9, 0)
@@ -289,13 +280,13 @@ def test_an_overflow_on_one_replica_skips_on_all_and_halves_the_scale(devices, r
     # The scale was too high for those reals only: with usual ones the same step trains.
     assert KERNELS[1] in changed(skipped, good)
     assert scale_of(good, "discriminator") == (2.0**9, 1)
-    assert found.replicas_agree
+    assert replicas_agree(found)
     assert np.isfinite([*found.metrics[-1].values()]).all()
 
 
 def test_an_overflow_of_the_generators_gradients_alone_skips_its_step_alone():
     """The discriminator has made its own, which was good."""
-    found = train(FLOAT16, adam=True, scales=SCALES | {"generator": 2.0**24})
+    found = train(FLOAT16, adam=True, initial=SCALES | {"loss_scale/generator/scale": 2.0**24})
     metrics = [*found.metrics[-1].values()]
     assert np.isinf(metrics).any() and not np.isnan(metrics).any()
     names = changed(*found.history)
@@ -306,7 +297,7 @@ def test_an_overflow_of_the_generators_gradients_alone_skips_its_step_alone():
 
 
 def test_at_the_lowest_scale_an_iteration_is_bad():
-    scales = {"generator": 1.0, "discriminator": 1.0}
-    found = train(FLOAT16, adam=True, scales=scales, spoilt=(0, 0, np.nan))
+    lowest = dict.fromkeys(SCALES, 1.0)
+    found = train(FLOAT16, adam=True, initial=lowest, spoilt=(0, 0, np.nan))
     assert np.isnan([*found.metrics[-1].values()]).any()
     assert scale_of(found.history[-1], "discriminator") == (1.0, 0)

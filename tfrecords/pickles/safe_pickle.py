@@ -1,12 +1,11 @@
 """Reads pickles of numbers, text and arrays, and runs nothing of what is in them.
 
 A pickle is a program for a small machine: it may name any function of any module and have it
-called. Python's own machine is not used here. This one knows what such files consist of and
-refuses the rest. A name in the file stands for something of `pickles.arrays`, or a class that the
-caller adds, which keeps what it is given and checks it. Neither the classes that wrote the file
-nor NumPy's own are ever called. Work and memory are bounded by the size of the file: sizes that
-it claims are compared with the bytes that are there, and values that are used many times (a list
-of a list of a list, two each) count as often as they are reached.
+called. This machine, unlike Python's, knows what such files consist of and refuses the rest. A
+name stands for something of `pickles.arrays`, or a class that the caller adds. Work and memory
+are bounded by the size of the file: sizes that it claims are compared with the bytes that are
+there, and values that are used many times (a list of a list of a list, two each) count as often
+as they are reached.
 """
 
 import pickletools
@@ -35,22 +34,16 @@ def load(
     most_operations: int,
     classes: Mapping[tuple[str, str], type[PickledObject]] | None = None,
 ) -> Any:
-    """Reads a pickle of any protocol.
+    """Reads a pickle of any protocol; in the place of arrays it has something for `plain`.
 
     Args:
         data: the file.
         source: what messages call it, such as a path.
         what: it should hold, such as `networks`.
-        most_operations: that it may take, and values that it may hold, those that are used
-            many times counted as often.
+        most_operations: that it may take; also the most values, counted as often as reached.
         classes: what more than arrays it may name, by module and name.
 
-    Returns:
-        What was saved: numbers, text, tuples, lists and dicts, with something for `plain` in the
-        place of each array.
-
-    Raises:
-        UserError: it is no pickle, cut off, or holds anything else.
+    Raises UserError if it is no pickle, cut off, or holds anything else.
     """
     expected = f"{source}: expected a pickle of {what}, got"
     if data[:1] == b"<":

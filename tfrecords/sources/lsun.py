@@ -31,11 +31,6 @@ _BRANCH, _LEAF, _LONG, _META = 1, 2, 4, 8
 _NO_PAGE = 2**64 - 1
 
 
-def is_lmdb_folder(folder: str) -> bool:
-    """True if a folder holds an LMDB database."""
-    return os.path.isfile(os.path.join(folder, "data.mdb"))
-
-
 def open_lsun(folder: str, labels: str | None = None) -> Source:
     """Opens a folder with `data.mdb`, such as `bedroom_train_lmdb`, in order of its keys.
 

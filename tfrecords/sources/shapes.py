@@ -90,8 +90,7 @@ def label(index: int) -> int:
 def draw(index: int, resolution: int) -> np.ndarray:
     """Returns picture `index`, (resolution, resolution, 3) uint8, RGB.
 
-    Raises IndexError for a wrong index, and ValueError for a resolution that is no power of two
-    from 4 to 1024.
+    The resolution is a power of two from 4 to 1024; raises ValueError for others, else IndexError.
     """
     picture = describe(index)
     coverage = _coverage(picture.shape, picture.size, picture.dx, picture.dy, resolution)
@@ -102,10 +101,7 @@ def draw(index: int, resolution: int) -> np.ndarray:
 
 
 def open_shapes(resolution: int | None = None, labels: str | None = None) -> Source:
-    """Opens the dataset at a power of two from 4 to 1024 px, or 32. The labels are the shapes.
-
-    Raises UserError for another resolution or other labels.
-    """
+    """Opens the dataset at a power of two from 4 to 1024 px, or 32. The labels are the shapes."""
     side = resolution or _DEFAULT_RESOLUTION
     if side not in _RESOLUTIONS:
         raise UserError(f"shapes: expected a resolution from 4 to 1024, got {side}")
