@@ -1,7 +1,7 @@
-"""Pictures to records: what the processes that convert do. No TensorFlow in here.
+"""Pictures to records, in worker processes. No TensorFlow in here.
 
-A chunk is some pictures that follow each other in the dataset's order. One process turns it into
-the records of every resolution; the writer puts chunk after chunk into files.
+A chunk is consecutive pictures of the dataset's order. One process turns it into the records of
+every resolution; the writer appends chunk after chunk to files.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """The journal of a conversion: what is safely on disk, so that it can be resumed.
 
 The first line is the key of the conversion: all that decides the files' bytes. Each other line
-tells what one more chunk of pictures added, and is written once that is on disk. A line that is
+says what one more chunk of pictures added, and is written once that is on disk. A line that is
 cut does not count. The folder is locked, so that no two processes write it.
 """
 
@@ -137,7 +137,7 @@ def _without_name(key: Any) -> Any:
 
 
 def _check_line(line: dict[str, Any], position: int) -> None:
-    """Raises something unless a line tells of a chunk after `position`."""
+    """Raises something unless a line describes a chunk after `position`."""
     numbers = [line["next"] - position]
     for name, (num_bytes, num_records) in line["files"].items():
         if not is_file_name(name):

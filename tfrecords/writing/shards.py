@@ -31,7 +31,7 @@ class Shards:
         """Resumes where a conversion ended.
 
         A record that would make a file larger than `shard_bytes` starts another. `found` is what
-        a journal tells of files; what they have more is cut off. Raises ValueError if one is
+        a journal says of files; the rest of them is cut off. Raises ValueError if one is
         missing, or holds less.
         """
         self._folder = folder
