@@ -67,15 +67,12 @@ def open_archive(file: str, labels: str | None = None) -> Source:
     table = np.array([found[path] for path in paths], np.int64).reshape(-1, 3)
     entries = [[path, *row[1:]] for path, row in zip(paths, table.tolist(), strict=True)]
     starts, sizes, _ = table.T.copy()
-    files = PictureFiles(
-        paths,
-        [file_identity(file), entries],
-        sorted(rejected.items()),
-        functools.partial(_open_zip, file, starts)
-        if is_zip
-        else functools.partial(open_encoded, holder, starts, sizes, file),
-        functools.partial(_read_zip_text if is_zip else _read_tar_text, holder),
-    )
+    opener = functools.partial(open_encoded, holder, starts, sizes, file)
+    if is_zip:
+        opener = functools.partial(_open_zip, file, starts)
+    read_text = functools.partial(_read_zip_text if is_zip else _read_tar_text, holder)
+    identity = [file_identity(file), entries]
+    files = PictureFiles(paths, identity, sorted(rejected.items()), opener, read_text)
     return make_source(file, os.path.basename(file).split(".")[0], files, labels)
 
 
