@@ -35,42 +35,39 @@ TEST_SECONDS, RUN_SECONDS = 120, 1800  # a test, and all tests of a folder, that
 
 def mutants_of(source):
     """Yields (line before, line after): operators swapped, conditions negated, lines removed…"""
-    lines = source.splitlines()
-
-    def replaced(start, end, text):
-        if start[0] == end[0]:
-            line = lines[start[0] - 1].encode()  # ast counts bytes
-            after = line[: start[1]] + text.encode() + line[end[1] :]
-            yield line.decode().strip(), after.decode().strip()
-
-    def starts(node):
-        return node.lineno, node.col_offset
-
-    def ends(node):
-        return node.end_lineno, node.end_col_offset
-
-    tree = ast.parse(source)
+    lines, tree = source.splitlines(), ast.parse(source)
     texts = (node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr))
     wording = {node for text in texts for node in ast.walk(text)}
     for node in ast.walk(tree):
-        if node in wording:
-            continue
         sign = SWAPS.get(type(getattr(node, "op", getattr(node, "ops", [None])[0])).__name__)
-        is_removable = isinstance(node, ast.AugAssign | ast.Raise)
-        is_removable |= isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-        if isinstance(node, ast.Compare) and len(node.ops) == 1:
-            yield from replaced(ends(node.left), starts(node.comparators[0]), f" {sign} ")
-        elif isinstance(node, ast.BinOp) and sign:
-            yield from replaced(ends(node.left), starts(node.right), f" {sign} ")
-        elif isinstance(node, ast.BoolOp):
-            yield from replaced(ends(node.values[0]), starts(node.values[1]), f" {sign} ")
-        elif isinstance(node, ast.If | ast.IfExp | ast.While):
-            text = ast.get_source_segment(source, node.test)
-            yield from replaced(starts(node.test), ends(node.test), f"(not ({text}))")
-        elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
-            yield from replaced(starts(node), ends(node), repr(node.value + 1))
-        elif is_removable:
-            yield from replaced(starts(node), ends(node), "pass")
+        first, last, text = node, None, None
+        match node:
+            case ast.Compare(left=first, comparators=[last]):
+                text = f" {sign} "
+            case ast.BinOp(left=first, right=last) if sign:
+                text = f" {sign} "
+            case ast.BoolOp(values=[first, last, *_]):
+                text = f" {sign} "
+            case ast.If(test=first) | ast.IfExp(test=first) | ast.While(test=first):
+                text = f"(not ({ast.get_source_segment(source, first)}))"
+            case ast.Constant(value=value) if type(value) in (int, float):
+                text = repr(value + 1)
+            case ast.Expr(value=ast.Call()) | ast.AugAssign() | ast.Raise():
+                text = "pass"
+        if text and node not in wording:
+            # What stands between two nodes is replaced, or a node.
+            start = (
+                (first.end_lineno, first.end_col_offset)
+                if last
+                else (first.lineno, first.col_offset)
+            )
+            end = (
+                (last.lineno, last.col_offset) if last else (first.end_lineno, first.end_col_offset)
+            )
+            if start[0] == end[0]:
+                line = lines[start[0] - 1].encode()  # ast counts bytes
+                after = line[: start[1]] + text.encode() + line[end[1] :]
+                yield line.decode().strip(), after.decode().strip()
 
 
 @functools.cache
@@ -90,56 +87,49 @@ def places_in(project, folder):
 
 
 def mutate(project, folder, before, after):
-    """Returns the file that a mutant changes, and its new source."""
+    """Returns the file that a mutant changes, and its new source; None if it has a wrong syntax."""
     ((path, index),) = places_in(project, folder)[before]
     lines = path.read_text().splitlines(keepends=True)
     lines[index] = lines[index].replace(before, after)
-    return path, "".join(lines)
-
-
-def compiles(path, source):
     with contextlib.suppress(SyntaxError):
-        return compile(source, path, "exec")
+        compile("".join(lines), path, "exec")
+        return path, "".join(lines)
 
 
 def tests_of(project, folder, mutated=None):
     """Returns the test files of a folder, those that name the mutated module first."""
     package, _, name = folder.partition("/")
-    own = project / "tests" / (name if package == "pgan_tf" else folder)
+    own = project / "tests" / (name if package == "pgan_tf" else package)
     texts = {path: path.read_text() for path in own.rglob("test_*.py")}
     if package == "tfrecords":
         names = name or "|".join(path.stem for path in sources_of(project, folder))
         touches = re.compile(rf"tfrecords(\.| import )({names})\b(?!\.errors)")
-        every = {path: path.read_text() for path in project.glob("tests/tfrecords/**/test_*.py")}
-        touching = {path: text for path, text in every.items() if touches.search(text)}
-        texts = touching | (texts if name else {})
+        inside = own / (name or "nowhere")
+        texts = {
+            p: text for p, text in texts.items() if inside in p.parents or touches.search(text)
+        }
     module = ".".join(mutated.relative_to(project).with_suffix("").parts) if mutated else ""
     return sorted(texts, key=lambda path: (module not in texts[path], path))
 
 
 def choose(projects, count, seed):
     """Draws mutants, (folder, line before, line after), in turn from each folder with tests."""
-    folders = [
-        path for package in ("pgan_tf", "tfrecords") for path in projects[0].glob(f"{package}/*/")
-    ]
-    folders += [projects[0] / "tfrecords", projects[0] / "paper"]
+    folders = ["paper", "tfrecords"]
+    for package in ("pgan_tf", "tfrecords"):
+        folders += [f"{package}/{path.name}" for path in (projects[0] / package).glob("*/")]
     by_folder = {}
-    for folder in sorted(path.relative_to(projects[0]).as_posix() for path in folders):
-        drawn = {
-            one for file in sources_of(projects[0], folder) for one in mutants_of(file.read_text())
-        }
-        shared = [
-            (folder, *one)
-            for one in sorted(drawn)
-            if all(len(places_in(each, folder)[one[0]]) == 1 for each in projects)
-        ]
-        if shared and all(tests_of(each, folder) for each in projects):
-            by_folder[folder] = shared
+    for folder in sorted(folders):
+        files = sources_of(projects[0], folder)
+        pairs = sorted({pair for file in files for pair in mutants_of(file.read_text())})
+        places = [places_in(project, folder) for project in projects]
+        pairs = [pair for pair in pairs if all(len(each[pair[0]]) == 1 for each in places)]
+        if all(tests_of(project, folder) for project in projects):
+            by_folder[folder] = [(folder, *pair) for pair in pairs]
     generator, chosen, lines = random.Random(seed), [], set()
     while len(chosen) < count and any(by_folder.values()):
         for mutants in filter(None, by_folder.values()):
             mutant = mutants.pop(generator.randrange(len(mutants)))
-            if mutant[:2] not in lines and compiles(*mutate(projects[0], *mutant)):
+            if mutant[:2] not in lines and mutate(projects[0], *mutant):
                 lines.add(mutant[:2])
                 chosen.append(mutant)
     return chosen[:count]
@@ -148,8 +138,8 @@ def choose(projects, count, seed):
 def first_failure(copy, tests, skipped=()):
     """Runs tests; returns the first one that failed, `hung`, or None."""
     command = [sys.executable, "-m", "pytest", "-xq", "-n", "0", "-p", "no:cacheprovider"]
-    for option in (f"timeout={TEST_SECONDS}", "exit_on_timeout=true"):
-        command += ["-o", f"faulthandler_{option}"]
+    command += ["-o", f"faulthandler_timeout={TEST_SECONDS}"]
+    command += ["-o", "faulthandler_exit_on_timeout=true"]
     command += [*map(str, tests), *(f"--deselect={test}" for test in skipped)]
     environment, output = os.environ | {"TMPDIR": str(copy.parent)}, copy.parent / "output"
     with output.open("w") as file:
@@ -182,7 +172,7 @@ def killer_of(copy, mutant):
             failed = first_failure(copy, tests_of(copy, mutant[0], path), broken)
         finally:
             path.write_text(source)
-        if failed in (None, "hung") or not fails_anyway(copy, failed):
+        if failed in (None, "hung", *broken) or not fails_anyway(copy, failed):
             return failed
         broken.append(failed)
 
@@ -202,20 +192,19 @@ def main():
         copies = {}
         for number, mutant in enumerate(choose(projects, options.count, options.seed), 1):
             for project in projects:
-                if (str(project), *mutant) not in done:
+                key = (str(project), *mutant)
+                if key not in done:
                     if project not in copies:
                         copies[project] = pathlib.Path(temporary, str(len(copies)), "project")
                         ignored = shutil.ignore_patterns(".git", "node_modules")
                         shutil.copytree(project, copies[project], ignore=ignored)
                     started = time.monotonic()
-                    killer = killer_of(copies[project], mutant)
+                    done[key] = killer_of(copies[project], mutant)
                     seconds = round(time.monotonic() - started, 1)
-                    output.write(json.dumps([str(project), mutant, killer, seconds]) + "\n")
+                    output.write(json.dumps([str(project), mutant, done[key], seconds]) + "\n")
                     output.flush()
-                    done[str(project), *mutant] = killer
-                killer = done[str(project), *mutant]
-                killers[project].append(killer)
-                words = f"killed by {killer}" if killer else "SURVIVED"
+                killers[project].append(done[key])
+                words = f"killed by {done[key]}" if done[key] else "SURVIVED"
                 print(f"{number:3d} {project.name} {mutant[0]}: {mutant[2]}: {words}", flush=True)
     for project, found in killers.items():
         killed = sum(map(bool, found))

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from pgan_tf.runs import checkpoint
-from tests.helpers.numbers import assert_same_arrays
 from tests.helpers.places import ROOT
+from tests.helpers.random_arrays import assert_same_arrays
 from tests.helpers.small_run import rows_of
 from tests.helpers.tests_data import prepare_shapes
 

@@ -6,11 +6,13 @@ The flags and their bounds are absl's own registry: a new flag is tried without 
 TensorFlow is loaded once; each command, whose flags have the names of others', is a forked child.
 """
 
+import concurrent.futures
 import contextlib
 import importlib
 import io
 import itertools
 import json
+import multiprocessing
 import os
 import pathlib
 import signal
@@ -19,14 +21,17 @@ import traceback
 
 from absl import flags
 from absl.testing import flagsaver
-from PIL import Image
 
 import tfrecords.common.tensorflow_setup  # noqa: F401  (first: it sets TensorFlow up)
 from pgan_tf.planning import dry_run
 from pgan_tf.training import loop as training_loop  # noqa: F401  (their imports are shared)
 from tests.helpers.places import ROOT
+from tests.helpers.source_helpers import save
 from tfrecords.common.command_line import run
 from tfrecords.common.errors import UserError
+from tfrecords.pictures.source import PictureOptions
+from tfrecords.sources.by_name import open_source
+from tfrecords.writing.writer import write_dataset
 
 SECONDS = 20  # for one call
 
@@ -45,22 +50,18 @@ COMMANDS = {
     "tfrecords.inspect": ("extract", "data", "new"),
 }
 POSITIONAL = {"tfrecords.create": ("SOURCE", "OUT")}
-SUB_COMMANDS = (
-    *(("summary", "data"), ("verify", "data"), ("show", "data", "new.png")),
-    ("compare", "data", "data"),
-)
+SUB_COMMANDS = (("summary", "data"), ("verify", "data"), ("show", "data", "new.png"))
+SUB_COMMANDS += (("compare", "data", "data"),)
 # Flags that go with another sub-command, or nothing without another flag.
 BESIDE = {
     ("train.py", "labels"): ("--data=pictures", *COMMANDS["train.py"][1:]),
     ("tfrecords.inspect", "count"): ("show", "data", "new.png"),
-    ("generate.py", "saved_model"): ("--grid=2x1", "--output=new.png"),
-    ("generate.py", "checkpoint"): ("--grid=2x1", "--output=new.png"),
-    ("generate.py", "official_pkl"): ("--grid=2x1", "--output=new.png"),
     ("generate.py", "data"): ("--run_dir=run", "--neighbours=1"),
-    ("export.py", "checkpoint"): ("--export_dir=new",),
-    ("export.py", "official_pkl"): ("--export_dir=new",),
     ("evaluate.py", "saved_model"): ("--data=data",),
 }
+for name in ("saved_model", "checkpoint", "official_pkl"):
+    BESIDE["generate.py", name] = COMMANDS["generate.py"][1:]
+    BESIDE["export.py", name] = COMMANDS["export.py"][1:]
 # Places that the calls above have no use for: any path will do that a file system may have.
 UNUSED_PLACES = {
     *("data_cache", "inception", "tfds_data_dir", "mnist", "cache", "runs_dir"),
@@ -73,21 +74,12 @@ NEVER_NUMBERS = (
     *("1_000", "\N{ARABIC-INDIC DIGIT THREE}", "1e", "--1", "1,5", "true", "None", "1/2", "5%"),
 )
 NEVER_BY_RESOLUTION = ("4:", ":4", "4:1,4:2", "5:1", "4:nan", "4:1,8", "2048:1", "4:1:2", "4;1")
-NEVER_LISTS = (
-    "3-1",
-    "1-",
-    "-1",
-    "1,,2",
-    "0-1000000000000",
-    "0-2147483648",
-    "1x",
-    "0x0",
-    "9999x9999",
-)
+NEVER_LISTS = ("3-1", "1-", "-1", "1,,2", "0-1000000000000", "0-2147483648", "1x", "0x0")
+NEVER_LISTS += ("9999x9999",)
 LISTS = (" 5 ", "5\n", "1,5")  # which some of the flags that take lists allow
 NEVER_TEXTS = ("", " ", "a\nb", "a\tb", "\udcff", "x" * 5000)
 NEVER_PATHS = (*NEVER_TEXTS, "x" * 300, "a/" + "y" * 256 + "/b", "fifo", "/dev/full", "/dev/zero")
-# What looks at arguments before the flags are read bears these, and leaves them as they are.
+# What looks at arguments before the flags are read leaves these as they are.
 BEFORE_FLAGS = (
     *([], ["--run_dir"], ["--run_dir="], ["--run_dir=\udcff"], ["-run_dir", "x" * 5000]),
     *(["--run_dir", "fifo"], ["--run_dir=latin"], ["--run_dir=odd"], ["--data"], ["--data="]),
@@ -141,7 +133,7 @@ def snapshot():
 
 
 def call(main, positional, arguments):
-    """Returns the exit status, or the error in place of it, and what went to stderr."""
+    """Returns the exit status, or the error instead, and what went to stderr."""
     out, err = io.StringIO(), io.StringIO()
     sys.argv = ["command", *arguments]
     status = None
@@ -173,7 +165,7 @@ def wrong(status, err, name, value, before):
     return None if snapshot() == before else f"files changed: {sorted(snapshot())}"
 
 
-def bears(look, arguments):
+def tolerates(look, arguments):
     """Says whether a look at arguments ends in one line, or leaves them at the end."""
     try:
         seen = look(arguments)
@@ -201,20 +193,24 @@ def try_command(command):
     module = load(command)
     positional = POSITIONAL.get(command) or getattr(module, "_ARGUMENTS", ())
     before, calls, found = snapshot(), 0, []
+
+    def refuses(arguments, name="", value=""):
+        nonlocal before, calls
+        calls += 1
+        status, err = call(module.main, positional, arguments)
+        if problem := wrong(status, err, name, value, before):
+            found.append(f"{command} {arguments}: {problem}"[:1000])
+            for path in set(snapshot()) - set(before):
+                os.system(f"rm -rf '{path}'")
+            before = snapshot()
+
     for flag in flags.FLAGS.get_key_flags_for_module(module):
         beside = BESIDE.get((command, flag.name), COMMANDS[command])
         for value in hostile_values(command, flag):
-            status, err = call(module.main, positional, [*beside, f"--{flag.name}={value}"])
-            calls += 1
-            if problem := wrong(status, err, flag.name, value, before):
-                found.append(f"{command} --{flag.name}={value[:40]!r}: {problem}")
-                for path in set(snapshot()) - set(before):
-                    os.system(f"rm -rf '{path}'")
-                before = snapshot()
+            refuses([*beside, f"--{flag.name}={value}"], flag.name, value)
         for value in extreme_values(flag) if command == "train.py" else ():
             arguments = [*beside, "--dry_run", f"--{flag.name}={value}"]
             status, err = call(module.main, positional, arguments)
-            calls += 1
             if status not in (0, 2) or err.count("\n") > 1 or snapshot() != before:
                 found.append(f"{command} --dry_run --{flag.name}={value}: {status} {err!r}")
     arguments = COMMANDS[command]
@@ -222,63 +218,34 @@ def try_command(command):
     for given in places:
         for position in (i for i, one in enumerate(given) if not one.startswith("-")):
             for value in (*NEVER_PATHS, *WRONG_PLACES):
-                changed = [*given[:position], value, *given[position + 1 :]]
-                status, err = call(module.main, positional, changed)
-                calls += 1
-                if problem := wrong(status, err, "", value, before):
-                    found.append(f"{command} {changed}: {problem}"[:1000])
+                refuses([*given[:position], value, *given[position + 1 :]], "", value)
+    for stray in ("--no_such_flag", "--no_such_flag=1", "one more", "x" * 5000):
+        refuses([*arguments, stray])
     names = ("with_default_preset", "with_flags_of_run")
     looks = [getattr(module, name) for name in names if hasattr(module, name)]
     for look, arguments in itertools.product(looks, BEFORE_FLAGS):
-        calls += 1
-        if not bears(look, arguments):
+        if not tolerates(look, arguments):
             found.append(f"{command}: {look.__name__}({arguments})"[:1000])
     status, err = call(module.main, positional, [])  # nobody's mistake, or one line
     if status != 2 and not str(status).startswith("went on"):
         found.append(f"{command} without arguments: {status} {err!r}")
-    for stray in ("--no_such_flag", "--no_such_flag=1", "one more", "x" * 5000):
-        status, err = call(module.main, positional, [*arguments, stray])
-        calls += 1
-        if problem := wrong(status, err, "", "", before):
-            found.append(f"{command} {stray[:40]!r}: {problem}")
     return calls, found
 
 
-def in_a_child(work):
-    """Returns what `work` returns, which must go through JSON, in a forked process."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if not child:
-        status = 1
-        try:
-            os.close(reader)
-            with os.fdopen(writer, "w") as file:
-                json.dump(work(), file)
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(status)
-    os.close(writer)
-    with os.fdopen(reader) as file:
-        text = file.read()
-    os.waitpid(child, 0)
-    assert text, "the child ended early"
-    return json.loads(text)
+def in_a_child(work, *arguments):
+    """Returns what `work` returns in a forked process."""
+    context = multiprocessing.get_context("fork")
+    with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
+        return pool.submit(work, *arguments).result()
 
 
 def make_files():
-    """Makes pictures, a data set of them, a run and what is no file."""
+    """Makes pictures, a dataset of them, a run and what is no file."""
     from tests.helpers.small_run import make_small_run
-    from tfrecords.pictures.source import PictureOptions
-    from tfrecords.sources.by_name import open_source
-    from tfrecords.writing.writer import write_dataset
 
-    os.mkdir("pictures")
     for number in range(8):
-        Image.new("RGB", (8, 8), (number, 0, 99)).save(f"pictures/{number}.png")
-    options = PictureOptions(8, allow_upscaling=True)
-    write_dataset(open_source("pictures"), options, "data", processes=1)
+        save(pathlib.Path(f"pictures/{number}.png"), (8, 8), number)
+    write_dataset(open_source("pictures"), PictureOptions(8), "data", processes=1)
     make_small_run("run")
     pathlib.Path("file").write_text("a file")
     os.mkfifo("fifo")
@@ -294,9 +261,7 @@ def _main():
     os.chdir(folder)
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     in_a_child(make_files)
-    results = {}
-    for command in commands or COMMANDS:
-        results[command] = in_a_child(lambda command=command: try_command(command))
+    results = {command: in_a_child(try_command, command) for command in commands or COMMANDS}
     json.dump(results, sys.stdout)
 
 

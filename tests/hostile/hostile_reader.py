@@ -1,11 +1,11 @@
 """Reads mutated files with one reader after another, in a process of its own, within limits.
 
-    python tests/hostile/hostile_reader.py FOLDER COUNT READER…
+    python -m tests.hostile.hostile_reader FOLDER COUNT FIRST [READER …]
 
-Each reader is given COUNT mutated files. A UserError of one line is right, and so is a file that
-can be read all the same. Anything else is a finding: another exception, more than a few seconds
-for a file, or memory above the limit; and whatever has been written beside the files. Findings are
-printed, one a line, and the mutated file stays in FOLDER.
+Each reader, or those named, is given COUNT mutated files, from the number FIRST on. A UserError of
+one line is right, and so is a file that can be read all the same. Anything else is a finding:
+another exception, more than a few seconds for a file, memory above the limit, and files that are
+written beside it. Findings are printed, one a line, and the mutated file stays in FOLDER.
 """
 
 import gc
@@ -22,10 +22,11 @@ import zlib
 
 import numpy as np
 
-from tests.hostile.mutations import mutate
+from tests.hostile.hostile_readers import READERS
+from tests.hostile.hostile_run_readers import RUN_READERS
 from tfrecords.common.errors import UserError
 
-# Over what the process has when it begins. The largest things that are admitted, a picture of
+# Over what the process has at the start. The largest things that are admitted, a picture of
 # 2^27 pixels for one, take less.
 MOST_MEMORY = 3 * 2**30
 MOST_SECONDS = 10
@@ -69,7 +70,7 @@ def try_one(read, folder):
     return None if snapshot(folder) == before else "files were written"
 
 
-def run(reader, folder, count):
+def run(reader, folder, first, count):
     good = os.path.join(folder, "good", reader.name)
     os.makedirs(good)
     reader.make(good)
@@ -77,7 +78,7 @@ def run(reader, folder, count):
         yield f"{reader.name}: the good file: {wrong}"
         return
     targets = reader.targets(good)
-    for number in range(count):
+    for number in range(first, first + count):
         random = np.random.default_rng([number, zlib.crc32(reader.name.encode())])
         name, layer = targets[number % len(targets)]
         tried = os.path.join(folder, "tried")
@@ -87,7 +88,7 @@ def run(reader, folder, count):
         with open(path, "rb") as file:
             data = file.read()
         with open(path, "wb") as file:
-            file.write(layer(data, random, mutate))
+            file.write(layer(data, random))
         print(f"{reader.name} {number}", file=sys.stderr, flush=True)  # the last one, if it crashes
         if wrong := try_one(reader.read, tried):
             kept = os.path.join(folder, f"{reader.name}-{number}")
@@ -95,28 +96,24 @@ def run(reader, folder, count):
             yield f"{reader.name} {number}, {name}: {wrong} (kept in {kept})"
 
 
-def main(folder, count, *names):
-    from tests.hostile.hostile_readers import READERS
-    from tests.hostile.hostile_run_readers import RUN_READERS
-
+def main(folder, count, first, *names):
     warnings.simplefilter("ignore")
     os.makedirs(os.path.join(folder, "temporary"))
     tempfile.tempdir = os.path.join(folder, "temporary")
     signal.signal(signal.SIGALRM, stop)
-    readers = {reader.name: reader for reader in (*READERS, *RUN_READERS)}
-    for name in names:
-        readers[name].prepare()
     with open("/proc/self/statm") as file:
         used = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MOST_MEMORY,) * 2)
-    for name in names:
+    for reader in (*READERS, *RUN_READERS):
+        if names and reader.name not in names:
+            continue
         started = time.monotonic()
-        for finding in run(readers[name], folder, int(count)):
+        for finding in run(reader, folder, int(first), int(count)):
             print(finding, flush=True)
         gc.collect()
         for left in os.listdir(tempfile.tempdir):
-            print(f"{name}: a temporary file is left, {left}", flush=True)
-        print(f"{name}: {time.monotonic() - started:.1f} s", file=sys.stderr)
+            print(f"{reader.name}: a temporary file is left, {left}", flush=True)
+        print(f"{reader.name}: {time.monotonic() - started:.1f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,70 +1,64 @@
-"""Every reader of files that others may have made, with good files to begin from.
+"""Every reader of files that others may have made, with good files to start from.
 
 To add one, write how a good file is made in a folder and how it is read, and name it in READERS.
 """
 
 import contextlib
-import csv
 import dataclasses
 import gzip
-import io
+import itertools
 import json
 import os
 import pickle
 import struct
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable
 
+import h5py
+import lmdb
 import numpy as np
 from PIL import Image, ImageCms
+from scipy import io as scipy_io
 
+from tests.helpers.made_source import encode, noise
+from tests.helpers.source_helpers import write_archive
+from tests.hostile.mutations import (
+    as_it_is,
+    as_text,
+    inside_gzip,
+    mat_unpacked,
+    png_with_checksums,
+    records_with_checksums,
+)
 from tfrecords.common.errors import UserError
+from tfrecords.format.dataset_info import read_dataset_info, read_labels
+from tfrecords.format.record import decode_record
+from tfrecords.format.record_file import BadRecordError, RecordFile
 from tfrecords.pictures.images import prepare_picture, smaller_side
 from tfrecords.pictures.source import PictureOptions
+from tfrecords.sources.by_name import open_source
+from tfrecords.writing.journal import open_journal, read_lines
+from tfrecords.writing.writer import write_dataset
 
 OPTIONS = PictureOptions(16, 3, allow_upscaling=True)
-PIXELS = np.random.default_rng(3).integers(0, 256, (4, 16, 16, 3), np.uint8)
-
-
-def as_it_is(data, random, mutate):
-    return mutate(data, random)
-
-
-def as_text(data, random, mutate):
-    return mutate(data, random, text=True)
-
-
-def inside_gzip(data, random, mutate):
-    return gzip.compress(mutate(gzip.decompress(data), random), 1)
+PIXELS = noise(4, 16)
 
 
 @dataclasses.dataclass(frozen=True)
 class Reader:
-    """How a kind of file is made and read.
-
-    Attributes:
-        name: of the reader.
-        make: writes good files into a folder.
-        read: reads a folder; pictures that cannot be read may raise UserError.
-        layers: name's ending to how such a file is changed; other files are left as they are.
-        prepare: loads what takes memory before the limit is set.
-    """
+    """How a kind of file is made and read."""
 
     name: str
-    make: Callable[[str], None]
-    read: Callable[[str], None]
+    make: Callable[[str], None]  # writes good files into a folder
+    read: Callable[[str], None]  # reads a folder
+    # A name's ending to how such a file is changed; other files stay as they are.
     layers: dict[str, tuple[Callable, ...]]
-    prepare: Callable[[], object] = lambda: None
 
     def targets(self, folder):
         """Returns the (file, layer) to change, in turn."""
-        names = sorted(
-            os.path.relpath(os.path.join(path, name), folder)
-            for path, _, names in os.walk(folder)
-            for name in names
-        )
+        paths = (os.path.join(path, name) for path, _, names in os.walk(folder) for name in names)
+        names = sorted(os.path.relpath(path, folder) for path in paths)
         return [
             (name, layer)
             for ending, layers in self.layers.items()
@@ -74,18 +68,24 @@ class Reader:
         ]
 
 
-def encode(number, kind, **options):
-    file = io.BytesIO()
-    Image.fromarray(PIXELS[number % 4]).save(file, kind, **options)
-    return file.getvalue()
-
-
 def write(folder, files):
     for name, data in files.items():
         path = os.path.join(folder, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
-            file.write(data)
+            file.write(data if isinstance(data, bytes) else json.dumps(data).encode())
+
+
+def read_all(read, cases):
+    """Reads all, then raises the first UserError."""
+    errors = []
+    for case in cases:
+        try:
+            read(case)
+        except UserError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 def read_pictures(source):
@@ -97,17 +97,14 @@ def read_pictures(source):
             prepare_picture(read(index), OPTIONS, source.picture_name(index))
 
 
-def open_and_read(name, prefix="", **options):
-    def read(folder):
-        from tfrecords.sources.by_name import open_source
+def open_and_read(*names, prefix=""):
+    """Returns what reads these files or folders as sources."""
 
-        given = {key: os.path.join(folder, value) for key, value in options.items()}
-        read_pictures(open_source(f"{prefix}{folder}/{name}".rstrip("/"), **given))
+    def read(folder):
+        sources = [f"{prefix}{folder}/{name}".rstrip("/") for name in names]
+        read_all(lambda source: read_pictures(open_source(source)), sources)
 
     return read
-
-
-# Pictures.
 
 
 def make_pictures(folder):
@@ -115,19 +112,13 @@ def make_pictures(folder):
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "text"
     meta = {"icc_profile": profile, "exif": exif}
-    files = {
-        "a.png": encode(0, "png", **meta),
-        "b.jpg": encode(1, "jpeg", **meta),
-        "c.webp": encode(2, "webp", **meta),
-        "d.gif": encode(3, "gif"),
-        "e.bmp": encode(0, "bmp"),
-        "f.tif": encode(1, "tiff", compression="tiff_lzw", **meta),
-        "g.tif": encode(2, "tiff", compression="jpeg"),
-        "h.webp": encode(2, "webp", lossless=True),
-    }
-    deep = io.BytesIO()
-    Image.fromarray(PIXELS[0, :, :, 0].astype(np.uint16) * 257).save(deep, "png")
-    write(folder, files | {"i.png": deep.getvalue()})
+    kinds = {"png": ("PNG", meta), "jpg": ("JPEG", meta), "webp": ("WEBP", meta)}
+    kinds |= {"gif": ("GIF", {}), "bmp": ("BMP", {}), "b.webp": ("WEBP", {"lossless": True})}
+    kinds |= {"tif": ("TIFF", {"compression": "tiff_lzw", **meta})}
+    kinds |= {"b.tif": ("TIFF", {"compression": "jpeg"})}
+    for number, (name, (kind, settings)) in enumerate(kinds.items()):
+        write(folder, {f"a.{name}": encode(PIXELS[number % 4], kind, **settings)})
+    write(folder, {"deep.png": encode(PIXELS[0, :, :, 0].astype(np.uint16) * 257)})
 
 
 def read_each_picture(folder):
@@ -139,210 +130,106 @@ def read_each_picture(folder):
                 read(data)
 
 
-def png_with_checksums(data, random, mutate):
-    """Changes a chunk, or the compressed pixels, and mends what says that they are whole."""
-    chunks, at = [], 8
-    while at < len(data):
-        size = int.from_bytes(data[at : at + 4])
-        chunks.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + size]))
-        at += size + 12
-    which = random.integers(len(chunks))
-    kind, body = chunks[which]
-    unpacked = kind == b"IDAT" and random.integers(2)
-    body = (
-        zlib.compress(mutate(zlib.decompress(body), random)) if unpacked else mutate(body, random)
-    )
-    chunks[which] = kind, body
-    return data[:8] + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in chunks
-    )
-
-
-# Archives.
-
-
-def members():
-    return {f"{'ab'[i % 2]}/{i}.png": encode(i, "png") for i in range(4)} | {"notes.txt": b"text"}
+PNGS = [encode(one) for one in PIXELS]
+MEMBERS = {f"{'ab'[i % 2]}/{i}.png": png for i, png in enumerate(PNGS)} | {"notes.txt": b"text"}
 
 
 def make_zip(folder):
-    for name, kind in (("a.zip", zipfile.ZIP_DEFLATED), ("b.zip", zipfile.ZIP_BZIP2)):
-        with zipfile.ZipFile(os.path.join(folder, name), "w", kind) as archive:
-            for path, data in members().items():
-                archive.writestr(path, data)
-
-
-def read_archives(folder):
-    from tfrecords.sources.by_name import open_source
-
-    errors = []
-    for name in sorted(os.listdir(folder)):
-        for labels in (None, "folders"):
-            try:
-                read_pictures(open_source(os.path.join(folder, name), labels=labels))
-            except UserError as error:
-                errors.append(error)
-    if errors:
-        raise errors[0]
+    write_archive(f"{folder}/a.zip", MEMBERS)
+    write_archive(f"{folder}/b.zip", MEMBERS, zipfile.ZIP_BZIP2)
 
 
 def make_tar(folder):
-    kinds = (("a.tar", "w", tarfile.GNU_FORMAT), ("b.tar.gz", "w:gz", tarfile.PAX_FORMAT))
-    for name, mode, layout in (*kinds, ("c.tar.xz", "w:xz", tarfile.PAX_FORMAT)):
-        with tarfile.open(os.path.join(folder, name), mode, format=layout) as archive:
-            for path, data in members().items():
-                info = tarfile.TarInfo(f"{'long' * 30}/{path}")
-                info.size, info.mtime = len(data), 1.5
-                archive.addfile(info, io.BytesIO(data))
+    for ending in ("tar", "tar.gz", "tar.xz"):
+        write_archive(
+            f"{folder}/a.{ending}",
+            {f"{'long' * 30}/{path}": data for path, data in MEMBERS.items()},
+            layout=tarfile.GNU_FORMAT if ending == "tar" else tarfile.PAX_FORMAT,
+        )
 
 
-# Labels.
+def read_archives(folder):
+    paths = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+    cases = itertools.product(paths, (None, "folders"))
+    read_all(lambda case: read_pictures(open_source(case[0], labels=case[1])), cases)
 
 
-def make_labelled(folder):
-    files = {f"pictures/{i}.png": encode(i, "png") for i in range(4)}
+def make_labeled(folder):
     classes = {f"{i}.png": "ab"[i % 2] for i in range(4)}
-    rows = io.StringIO()
-    csv.writer(rows).writerows(classes.items())
-    vectors = {f"{i}.png": [i, 0.5] for i in range(4)}
-    files |= {"a.csv": rows.getvalue().encode(), "b.json": json.dumps(classes).encode()}
-    listed = {"labels": [[path, label] for path, label in classes.items()]}
-    files |= {"c.json": json.dumps(vectors).encode(), "d.json": json.dumps(listed).encode()}
-    write(folder, files)
+    rows = "".join(f"{path},{label}\r\n" for path, label in classes.items())
+    files = {"a.csv": rows.encode(), "b.json": classes, "d.json": {"labels": [*classes.items()]}}
+    files |= {"c.json": {f"{i}.png": [i, 0.5] for i in range(4)}}
+    write(folder, files | {f"pictures/{i}.png": png for i, png in enumerate(PNGS)})
 
 
-def read_labelled(folder):
-    from tfrecords.sources.by_name import open_source
-
-    errors = []
-    for name in ("a.csv", "b.json", "c.json", "d.json"):
-        try:
-            open_source(os.path.join(folder, "pictures"), labels=os.path.join(folder, name))
-        except UserError as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
+def read_labeled(folder):
+    names = ("a.csv", "b.json", "c.json", "d.json")
+    read_all(lambda name: open_source(f"{folder}/pictures", labels=f"{folder}/{name}"), names)
 
 
-# Data sets.
-
-
-def make_data_set(folder):
-    from tfrecords.sources.by_name import open_source
-    from tfrecords.writing.writer import write_dataset
-
-    inside = os.path.join(folder, "in")
-    write(inside, members())
-    source = open_source(inside, labels="folders")
+def make_dataset(folder):
+    write(f"{folder}/in", MEMBERS)
+    source = open_source(f"{folder}/in", labels="folders")
     for encoding in ("png", "raw"):
-        out = os.path.join(folder, encoding)
-        write_dataset(source, OPTIONS, out, encoding=encoding, processes=1)
+        write_dataset(source, OPTIONS, f"{folder}/{encoding}", encoding=encoding, processes=1)
 
 
-def read_data_sets(folder):
-    from tfrecords.format.dataset_info import read_dataset_info, read_labels
-    from tfrecords.format.record import decode_record
-    from tfrecords.format.record_file import BadRecordError, RecordFile
-
-    errors = []
-    for encoding in ("png", "raw"):
-        try:
-            info = read_dataset_info(os.path.join(folder, encoding))
-            read_labels(info)
-            f"runs/{info.name}".encode()
-            for path in info.files[info.resolution]:
-                file = RecordFile(path)
-                for index in range(min(8, len(file))):
-                    with contextlib.suppress(ValueError, BadRecordError):
-                        decode_record(file.read(index))
-                file.close()
-        except UserError as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
+def read_dataset(folder):
+    info = read_dataset_info(folder)
+    read_labels(info)
+    f"runs/{info.name}".encode()
+    for path in info.files[info.resolution]:
+        file = RecordFile(path)
+        for index in range(min(8, len(file))):
+            with contextlib.suppress(ValueError, BadRecordError):
+                decode_record(file.read(index))
+        file.close()
 
 
-def records_with_checksums(data, random, mutate):
-    from tfrecords.format.record_file import frame
-
-    records, at = [], 0
-    while at < len(data):
-        size = int.from_bytes(data[at : at + 8], "little")
-        records.append(data[at + 12 : at + 12 + size])
-        at += size + 16
-    which = random.integers(len(records))
-    records[which] = mutate(records[which], random)
-    return b"".join(map(frame, records))
+JOURNAL_KEY = {"name": "a", "options": [1, None]}
 
 
 def make_journal(folder):
-    from tfrecords.writing.journal import open_journal
-
-    with open_journal(
-        os.path.join(folder, "out.partial"), {"name": "a", "options": [1, None]}
-    ) as journal:
+    with open_journal(f"{folder}/out.partial", JOURNAL_KEY) as journal:
         journal.append(2, {"a": (10, 2)}, [])
         journal.append(4, {"a": (20, 4)}, [(3, "a.png", "no picture")])
 
 
 def read_journal(folder):
-    from tfrecords.writing.journal import open_journal, read_lines
-
-    partial = os.path.join(folder, "out.partial")
-    lines, _ = read_lines(partial)
-    if lines and lines[0] == {"key": {"name": "a", "options": [1, None]}}:
+    lines, _ = read_lines(f"{folder}/out.partial")
+    if lines and lines[0] == {"key": JOURNAL_KEY}:
         # What is cut off is the only change.
         copy = f"{folder}.copy"
-        os.makedirs(copy)
+        with open(f"{folder}/out.partial/journal.jsonl", "rb") as file:
+            write(copy, {"journal.jsonl": file.read()})
         try:
-            with open(f"{partial}/journal.jsonl", "rb") as file:
-                write(copy, {"journal.jsonl": file.read()})
-            with open_journal(copy, lines[0]["key"]) as journal:
+            with open_journal(copy, JOURNAL_KEY) as journal:
                 assert journal.position in (0, 2, 4) or len(lines) > 1
         finally:
             os.remove(f"{copy}/journal.jsonl")
             os.rmdir(copy)
 
 
-# Copies of known data sets.
-
-
 def make_idx(folder):
     images = struct.pack(">4I", 2051, 4, 28, 28) + bytes(range(256)) * 12 + bytes(64)
     labels = struct.pack(">2I", 2049, 4) + bytes(range(4))
-    names = ("images-idx3-ubyte", images), ("labels-idx1-ubyte", labels)
-    write(folder, {f"plain/train-{name}": data for name, data in names})
-    write(folder, {f"packed/train-{name}.gz": gzip.compress(data) for name, data in names})
-
-
-def read_both_idx(folder):
-    errors = []
-    for name in ("plain", "packed"):
-        try:
-            open_and_read(name, "mnist:")(folder)
-        except UserError as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
+    for name, data in (("images-idx3-ubyte", images), ("labels-idx1-ubyte", labels)):
+        write(folder, {f"plain/train-{name}": data})
+        write(folder, {f"packed/train-{name}.gz": gzip.compress(data)})
 
 
 def make_cifar(folder):
     data = PIXELS[0].repeat(4, axis=0).reshape(1, 3072)
-    batches = {
-        f"data_batch_{i}": pickle.dumps({"data": data, "labels": [i]}, i) for i in range(2, 6)
-    }
-    batches["data_batch_1"] = pickle.dumps({b"data": data, b"labels": [1], b"names": [b"a"]}, 2)
-    write(folder, batches)
+    batches = {f"data_batch_{i}": ({"data": data, "labels": [i]}, i) for i in range(2, 6)}
+    batches["data_batch_1"] = {b"data": data, b"labels": [1], b"names": [b"a"]}, 2
     names = {"label_names": [f"n{i}" for i in range(10)], "num_cases_per_batch": 1}
-    write(folder, {"batches.meta": pickle.dumps(names, 2)})
+    batches["batches.meta"] = names, 2
+    write(folder, {name: pickle.dumps(*content) for name, content in batches.items()})
 
 
 def make_hdf5(folder):
-    import h5py
-
     pictures = PIXELS.transpose(0, 3, 1, 2)
-    with h5py.File(os.path.join(folder, "a.h5"), "w") as archive:
+    with h5py.File(f"{folder}/a.h5", "w") as archive:
         archive["data8x8"] = pictures[:, :, :8, :8]
         options = {"chunks": (1, 3, 16, 16), "compression": "gzip", "shuffle": True}
         archive.create_dataset("data16x16", data=pictures, **options)
@@ -350,81 +237,39 @@ def make_hdf5(folder):
 
 
 def make_mat(folder):
-    from scipy import io as scipy_io
-
     content = {"X": PIXELS.transpose(1, 2, 3, 0), "y": np.arange(1, 5, dtype=np.uint8)[:, None]}
     for name, pack in (("train_32x32.mat", True), ("test_32x32.mat", False)):
-        scipy_io.savemat(os.path.join(folder, name), content, do_compression=pack)
-
-
-def read_both_mat(folder):
-    errors = []
-    for name in ("train_32x32.mat", "test_32x32.mat"):
-        try:
-            open_and_read(name, "svhn:")(folder)
-        except UserError as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
-
-
-def mat_unpacked(data, random, mutate):
-    """Changes the first compressed part."""
-    size = int.from_bytes(data[132:136], "little")
-    part = zlib.compress(mutate(zlib.decompress(data[136 : 136 + size]), random))
-    return data[:132] + struct.pack("<I", len(part)) + part + data[136 + size :]
+        scipy_io.savemat(f"{folder}/{name}", content, do_compression=pack)
 
 
 def make_lmdb(folder):
-    import lmdb
-
     with lmdb.open(folder, map_size=2**20) as database, database.begin(write=True) as rows:
         for i in range(200):
-            rows.put(b"key %03d" % i, encode(i, "png") if i < 8 else b"x" * 30)
+            rows.put(b"key %03d" % i, PNGS[i % 4] if i < 8 else b"x" * 30)
 
 
-def load_scipy_and_h5py():
-    import h5py
-    from scipy import io
-
-    return h5py, io
-
-
+PNG_LAYERS = {".png": (png_with_checksums, as_it_is), "": (as_it_is,)}
+TAR_LAYERS = {"r": (as_it_is, as_it_is), ".gz": (inside_gzip, as_it_is), ".xz": (as_it_is,)}
+DATASET_LAYERS = {"dataset.json": (as_text, as_text), "-rxx.labels": (as_it_is,)}
+DATASET_LAYERS |= {"-r04.tfrecords": (as_it_is, records_with_checksums)}
+IDX_LAYERS = {"ubyte": (as_it_is,), ".gz": (as_it_is, inside_gzip)}
+MATS = ("train_32x32.mat", "test_32x32.mat")
+MAT_LAYERS = {MATS[1]: (as_it_is,), MATS[0]: (as_it_is, mat_unpacked)}
 READERS = (
-    Reader(
-        "pictures",
-        make_pictures,
-        read_each_picture,
-        {".png": (png_with_checksums, as_it_is), "": (as_it_is,)},
-    ),
+    Reader("pictures", make_pictures, read_each_picture, PNG_LAYERS),
     Reader("zip", make_zip, read_archives, {".zip": (as_it_is,)}),
+    Reader("tar", make_tar, read_archives, TAR_LAYERS),
+    Reader("labels", make_labeled, read_labeled, {".csv": (as_it_is,), ".json": (as_text,)}),
     Reader(
-        "tar",
-        make_tar,
-        read_archives,
-        {".tar": (as_it_is, as_it_is), ".gz": (inside_gzip, as_it_is), ".xz": (as_it_is,)},
-    ),
-    Reader("labels", make_labelled, read_labelled, {".csv": (as_it_is,), ".json": (as_text,)}),
-    Reader(
-        "data set",
-        make_data_set,
-        read_data_sets,
-        {
-            "dataset.json": (as_text, as_text),
-            "-rxx.labels": (as_it_is,),
-            "-r04.tfrecords": (as_it_is, records_with_checksums),
-        },
+        "dataset",
+        make_dataset,
+        lambda folder: read_all(read_dataset, (f"{folder}/png", f"{folder}/raw")),
+        DATASET_LAYERS,
     ),
     Reader("journal", make_journal, read_journal, {".jsonl": (as_text, as_it_is)}),
-    Reader("idx", make_idx, read_both_idx, {"ubyte": (as_it_is,), ".gz": (as_it_is, inside_gzip)}),
-    Reader("cifar", make_cifar, open_and_read("", "cifar10:"), {"": (as_it_is,)}),
-    Reader("hdf5", make_hdf5, open_and_read("a.h5"), {".h5": (as_it_is,)}, load_scipy_and_h5py),
-    Reader(
-        "mat",
-        make_mat,
-        read_both_mat,
-        {"test_32x32.mat": (as_it_is,), "train_32x32.mat": (as_it_is, mat_unpacked)},
-        load_scipy_and_h5py,
-    ),
-    Reader("lmdb", make_lmdb, open_and_read("", "lsun:"), {"data.mdb": (as_it_is,)}),
+    Reader("idx", make_idx, open_and_read("plain", "packed", prefix="mnist:"), IDX_LAYERS),
+    Reader("cifar", make_cifar, open_and_read("", prefix="cifar10:"), {"": (as_it_is,)}),
+    Reader("hdf5", make_hdf5, open_and_read("a.h5"), {".h5": (as_it_is,)}),
+    Reader("mat", make_mat, open_and_read(*MATS, prefix="svhn:"), MAT_LAYERS),
+    Reader("lmdb", make_lmdb, open_and_read("", prefix="lsun:"), {"data.mdb": (as_it_is,)}),
 )

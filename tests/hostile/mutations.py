@@ -1,36 +1,26 @@
 """Files that are nearly right: whole ones with a few bytes changed, always the same ones."""
 
+import gzip
 import re
+import struct
+import zlib
 
 import numpy as np
 
-_NUMBERS = (
-    0,
-    1,
-    0x7F,
-    0x80,
-    0xFF,
-    0x7FFF,
-    0xFFFF,
-    2**31 - 1,
-    2**31,
-    2**32 - 1,
-    2**63 - 1,
-    2**64 - 1,
-)
+from tfrecords.format.record_file import frame
+
+_NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF)
+_NUMBERS += (2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1)
 _TOKENS = (
     *("null", "true", "-1", "1e999", "NaN", "-0", "9" * 5000, '"\\ud800"', '"../../x"', '""', "[]"),
     *("{}", "[" * 5000, '{"a":' * 5000, '"' + "a" * 100_000 + '"', '"\\u001b[2J"', "[[[[[]]]]]"),
 )
 
 
-def mutate(data, random, text=False):
-    """Returns bytes with one to three changes; `text` prefers those that hurt text.
+def as_it_is(data, random, text=False):
+    """Returns a good file's bytes with one to three changes, which `random` decides.
 
-    Args:
-        data: a good file.
-        random: a `np.random.Generator`, which decides all.
-        text: whether it is JSON or the like.
+    `text` prefers changes that hurt text: JSON or the like.
     """
     kinds = [cut, flip, overwrite, number, number, delete, repeat, move]
     if text:
@@ -38,6 +28,50 @@ def mutate(data, random, text=False):
     for _ in range(random.integers(1, 4)):
         data = kinds[random.integers(len(kinds))](data, random)
     return data
+
+
+def as_text(data, random):
+    return as_it_is(data, random, text=True)
+
+
+def inside_gzip(data, random):
+    return gzip.compress(as_it_is(gzip.decompress(data), random), 1)
+
+
+def png_with_checksums(data, random):
+    """Changes a chunk, or the compressed pixels, and corrects what says that they are whole."""
+    chunks, at = [], 8
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4])
+        chunks.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + size]))
+        at += size + 12
+    which = random.integers(len(chunks))
+    kind, body = chunks[which]
+    unpacked = kind == b"IDAT" and random.integers(2)
+    body = as_it_is(zlib.decompress(body) if unpacked else body, random)
+    chunks[which] = kind, zlib.compress(body) if unpacked else body
+    return data[:8] + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
+def records_with_checksums(data, random):
+    records, at = [], 0
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 8], "little")
+        records.append(data[at + 12 : at + 12 + size])
+        at += size + 16
+    which = random.integers(len(records))
+    records[which] = as_it_is(records[which], random)
+    return b"".join(map(frame, records))
+
+
+def mat_unpacked(data, random):
+    """Changes the first compressed part."""
+    size = int.from_bytes(data[132:136], "little")
+    part = zlib.compress(as_it_is(zlib.decompress(data[136 : 136 + size]), random))
+    return data[:132] + struct.pack("<I", len(part)) + part + data[136 + size :]
 
 
 def cut(data, random):

@@ -10,14 +10,7 @@ from pgan_tf.config.training import NetworkConfig
 from pgan_tf.data.dataset import make_dataset
 from pgan_tf.metrics import evaluation
 from pgan_tf.metrics.by_name import NAMES, make_metrics, parse_names
-from pgan_tf.metrics.evaluation import (
-    Evaluation,
-    Generated,
-    RealPictures,
-    default_num_images,
-    fake_batches,
-    weights_sha256,
-)
+from pgan_tf.metrics.evaluation import Evaluation, Generated, RealPictures, weights_sha256
 from pgan_tf.metrics.mode_coverage import nearest_modes
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.sampling import latents_from_seeds, to_uint8
@@ -65,15 +58,14 @@ def test_damaged_records_are_skipped_up_to_a_number(damaged):
 
 
 def test_a_missing_file_of_reals_is_one_line(damaged, monkeypatch):
-    # Read from files, as datasets that memory does not hold are.
-    from_files = functools.partial(make_dataset, memory_bytes=0)
-    monkeypatch.setattr(evaluation, "make_dataset", from_files)
-    monkeypatch.setattr(RealPictures, "batch_size", 4)
-    batches = RealPictures(damaged, 8, 40, 0, 2).batches()
-    next(batches)
-    pathlib.Path(damaged.files[8][0]).unlink()
+    def make_and_lose(*args, **options):  # read from files, as datasets larger than memory are
+        dataset = make_dataset(*args, **options, memory_bytes=0)
+        pathlib.Path(damaged.files[8][0]).unlink()
+        return dataset
+
+    monkeypatch.setattr(evaluation, "make_dataset", make_and_lose)
     with pytest.raises(UserError, match=r"^data: a file of the data ?set is .*put it back"):
-        list(batches)
+        list(RealPictures(damaged, 8, 40, 0, 2).batches())
 
 
 def test_reals_are_a_choice_without_repetition_and_the_others_are_others(info):
@@ -84,7 +76,7 @@ def test_reals_are_a_choice_without_repetition_and_the_others_are_others(info):
     assert everything.dtype == np.uint8
     assert len(np.unique(everything, axis=0)) == 600
     # The fakes get the labels of the reals.
-    colors = len(shapes.COLOURS) * len(shapes.BACKGROUNDS)
+    colors = len(shapes.COLORS) * len(shapes.BACKGROUNDS)
     classes = nearest_modes(np.concatenate(ours)) // colors
     np.testing.assert_array_equal(reals.labels(6).argmax(axis=1), classes)
 
@@ -98,8 +90,8 @@ def test_large_pictures_come_fewer_at_a_time(info):
 def test_generators_are_scored_with_real_pictures_as_the_floor(info):
     reals = RealPictures(info, 16, 144, seed=0)
     counted = []
-    evaluation = Evaluation(make_metrics(("swd", "ms_ssim", "modes"), reals), reals, counted.append)
-    swd, ms_ssim, modes = evaluation.score(generated(generator()), counted.append)
+    scoring = Evaluation(make_metrics(("swd", "ms_ssim", "modes"), reals), reals, counted.append)
+    swd, ms_ssim, modes = scoring.score(generated(generator()), counted.append)
     assert sum(counted) == Evaluation.num_pictures(reals, 1) == 3 * 144
     # An untrained generator is far from any real picture, and others of these are near.
     assert swd.value > 3 * swd.floor_value
@@ -114,9 +106,9 @@ def test_generators_are_scored_with_real_pictures_as_the_floor(info):
 
 def test_the_same_weights_have_the_same_score_and_others_another(info):
     reals = RealPictures(info, 16, 16, seed=0)
-    evaluation = Evaluation(make_metrics(("swd",), reals), reals)
+    scoring = Evaluation(make_metrics(("swd",), reals), reals)
     (first,), (again,), (other,) = (
-        evaluation.score(generated(generator(seed=seed))) for seed in (0, 0, 1)
+        scoring.score(generated(generator(seed=seed))) for seed in (0, 0, 1)
     )
     assert first == again
     assert other.value != first.value and other.weights_sha256 != first.weights_sha256
@@ -125,7 +117,7 @@ def test_the_same_weights_have_the_same_score_and_others_another(info):
 
 def test_fakes_are_drawn_from_seeds_and_enlarged_by_repetition(info):
     small, reals = generator(resolution=8), RealPictures(info, 16, 70, seed=2)
-    pictures = np.concatenate(list(fake_batches(generated(small), reals)))
+    pictures = np.concatenate(list(evaluation.fake_batches(generated(small), reals)))
     assert pictures.shape == (70, 16, 16, 3)
     latents = latents_from_seeds(range(2, 72), 4)
     expected = to_uint8(small([latents, reals.labels(6)]).numpy()).astype(int)
@@ -136,8 +128,8 @@ def test_without_pictures_for_two_sets_there_is_no_floor(info):
     reals = RealPictures(info, 16, 1945, seed=0)
     assert not reals.has_others and RealPictures(info, 16, 1944, seed=0).has_others
     assert Evaluation.num_pictures(reals, 1) == 2 * 1945
-    assert default_num_images(info) == 1944  # leaves as many
-    assert default_num_images(dataclasses.replace(info, num_images=70000)) == 2048
+    assert evaluation.default_num_images(info) == 1944  # leaves as many
+    assert evaluation.default_num_images(dataclasses.replace(info, num_images=70000)) == 2048
     for num_images in (1, 3889):
         with pytest.raises(UserError, match=rf"expected 2 to 3888.* got {num_images}"):
             RealPictures(info, 16, num_images, seed=0)
@@ -145,10 +137,9 @@ def test_without_pictures_for_two_sets_there_is_no_floor(info):
 
 def test_the_checksum_depends_on_every_value():
     model = build_generator(Stage(0, 4, "stabilize", 0, 0), NETWORK, seed=0)
-    before = weights_sha256(model)
-    kernel = model.get_layer("4x4_conv").kernel
+    before, kernel = weights_sha256(model), model.get_layer("4x4_conv").kernel
     value = kernel.numpy()
-    value[0, 0, 0, 0] = np.nextafter(value[0, 0, 0, 0], 10, dtype=np.float32)
+    value[0, 0, 0, 0] = np.nextafter(value[0, 0, 0, 0], np.float32(10))
     kernel.assign(value)
     assert weights_sha256(model) != before
 

@@ -1,6 +1,5 @@
 """Scoring a run's checkpoints at chosen ticks, and keeping the best."""
 
-import json
 import pathlib
 import shutil
 
@@ -53,99 +52,83 @@ def reals(shapes_at):
     return RealPictures(shapes_at(8), 8, num_images=40, seed=0)
 
 
-def make_scorer(reals, run_dir, every, keep_best=None):
+@pytest.fixture
+def make_scorer(reals, run_dir):
+    """Makes a scorer, as another process would."""
     metrics = make_metrics(("modes",), reals)
-    return Scorer(metrics, reals, run_dir, CONFIG.schedule, every, keep_best)
+    return lambda every, keep_best=None: Scorer(
+        metrics, reals, run_dir, CONFIG.schedule, every, keep_best
+    )
 
 
 def paths_of(run_dir):
     return checkpoint.list_checkpoints(checkpoint_folder(run_dir))
 
 
-def go(scorer, run_dir, ticks=range(1, 6)):
-    said = []
+def score(scorer, *ticks):
+    """Returns the lines that it says."""
+    lines = []
     for tick in ticks:
-        scorer(paths_of(run_dir)[tick - 1], 1000 * tick, said.append)
-    return said
+        scorer(paths_of(scorer.run_dir)[tick - 1], 1000 * tick, lines.append)
+    return lines
 
 
 def kimg_of(run_dir):
     return [score.kimg for score in read_scores(run_dir)]
 
 
-def test_every_second_tick_and_the_last_one_are_scored_as_evaluate_does(reals, run_dir):
-    said = go(make_scorer(reals, run_dir, every=2), run_dir)
+def test_every_second_tick_and_the_last_one_are_scored_as_evaluate_does(
+    make_scorer, reals, run_dir
+):
+    lines = score(make_scorer(every=2), 1, 2, 3, 4, 5)
     scores = read_scores(run_dir)
     assert kimg_of(run_dir) == [2, 4, 5]
-    assert said == [str(score) for score in scores]
-    evaluation = Evaluation(make_metrics(("modes",), reals), reals)
+    assert lines == [str(score) for score in scores]
     generated = read_generated(paths_of(run_dir)[3], "average_generator")
     assert (generated.images_shown, generated.stage_resolution) == (4000, 8)
+    evaluation = Evaluation(make_metrics(("modes",), reals), reals)
     assert evaluation.score(generated) == [scores[1]]
-    # What is scored already is not scored again, not even by another process.
-    assert go(make_scorer(reals, run_dir, every=2), run_dir) == []
-    assert read_scores(run_dir) == scores
-
-
-def test_a_missing_score_is_caught_up_with(reals, run_dir):
-    go(make_scorer(reals, run_dir, every=2), run_dir, [2, 4])
+    # What is scored already is not scored again, only what is missing.
+    assert score(make_scorer(every=2), 2, 4, 5) == []
     log = pathlib.Path(run_dir, "metrics.jsonl")
-    kept = [
-        line
-        for line in log.read_text().splitlines(keepends=True)
-        if "kind" not in json.loads(line) or json.loads(line)["images_shown"] != 4000
-    ]
+    kept = [line for line in log.open() if '"score"' not in line or ": 4000" not in line]
     log.write_text("".join(kept) + '{"kind": "score", "images_sho')
-    (said,) = go(make_scorer(reals, run_dir, every=4), run_dir, [4])
-    assert "4 kimg" in said
-    assert kimg_of(run_dir) == [2, 4]
+    (line,) = score(make_scorer(every=2), 2, 4, 5)
+    assert "4 kimg" in line and read_scores(run_dir) == scores
 
 
-def test_a_run_that_is_to_stop_interrupts_scoring_and_catches_up(reals, run_dir):
-    scorer = make_scorer(reals, run_dir, every=1)
+def test_a_run_that_is_to_stop_interrupts_scoring_and_catches_up(make_scorer, run_dir):
+    scorer = make_scorer(every=1)
     # A batch each: of the reals, of as many others for the floor, of the fakes.
-    for batches in (1, 3):
-        asked = []
-
-        def stop_asked(asked=asked, batches=batches):
-            asked.append(1)
-            return len(asked) >= batches
-
-        scorer(paths_of(run_dir)[-1], 5000, pytest.fail, stop_asked)
-        assert len(asked) == batches
+    for answers in ([True], [False, False, True]):
+        scorer(paths_of(run_dir)[-1], 5000, pytest.fail, lambda left=answers: left.pop(0))
+        assert answers == []
         assert read_scores(run_dir) == []
-    go(scorer, run_dir, [5])
+    # Between two ticks nothing is scored.
+    scorer(paths_of(run_dir)[-1], 4500, pytest.fail)
+    score(scorer, 5)
     assert kimg_of(run_dir) == [5]
 
 
-def test_between_two_ticks_nothing_is_scored(reals, run_dir):
-    make_scorer(reals, run_dir, every=1)(paths_of(run_dir)[-1], 4500, pytest.fail)
-    assert read_scores(run_dir) == []
-
-
-def test_the_best_checkpoint_stays_when_others_are_removed(reals, run_dir):
-    scorer = make_scorer(reals, run_dir, every=1, keep_best="modes")
+def test_the_best_checkpoint_stays_when_others_are_removed(make_scorer, run_dir):
+    scorer = make_scorer(every=1, keep_best="modes")
     contents = [pathlib.Path(path).read_bytes() for path in paths_of(run_dir)]
     kept = pathlib.Path(checkpoint_folder(run_dir), "best-modes.npz")
     for tick in range(1, 6):
-        go(scorer, run_dir, [tick])
-        values = [score.value for score in read_scores(run_dir)]
+        score(scorer, tick)
+        values = [one.value for one in read_scores(run_dir)]
         best = values.index(min(values))
         assert kept.read_bytes() == contents[best]
     assert len(set(values)) > 1
     # Deleted, it comes again.
     kept.unlink()
-    go(make_scorer(reals, run_dir, every=1, keep_best="modes"), run_dir, [5])
+    score(make_scorer(every=1, keep_best="modes"), 5)
     assert kept.read_bytes() == contents[best]
-    last = paths_of(run_dir)[-1:]
     checkpoint.prune(checkpoint_folder(run_dir), keep=1)
-    assert paths_of(run_dir) == last
+    assert len(paths_of(run_dir)) == 1
     assert checkpoint.read(str(kept)).images_shown == 1000 * (best + 1)
-
-
-def test_the_best_of_a_metric_that_is_not_computed_is_refused(reals, run_dir):
     with pytest.raises(UserError, match=r"--keep_best: expected one of .*modes, got swd"):
-        make_scorer(reals, run_dir, every=1, keep_best="swd")
+        make_scorer(every=1, keep_best="swd")
 
 
 def test_another_inception_network_scores_anew(reals, run_dir, tmp_path):
@@ -153,9 +136,8 @@ def test_another_inception_network_scores_anew(reals, run_dir, tmp_path):
         (tmp_path / "graph.pb").write_bytes(make_graph(seed))
         inception = open_inception(str(tmp_path / "graph.pb"), "")
         metrics = make_metrics(("fid",), reals, inception.sha256)
-        scorer = Scorer(metrics, reals, run_dir, CONFIG.schedule, every=4, inception=inception)
-        go(scorer, run_dir, [4, 5])
-    scores = read_scores(run_dir)
+        score(Scorer(metrics, reals, run_dir, CONFIG.schedule, 4, inception=inception), 4, 5)
+    first, second, *_ = scores = read_scores(run_dir)
     assert kimg_of(run_dir) == [4, 4, 5, 5]
     assert len({score.metric_weights_sha256 for score in scores}) == 2
-    assert scores[0].conditions != scores[1].conditions
+    assert first.conditions != second.conditions

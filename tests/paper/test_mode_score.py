@@ -1,7 +1,6 @@
 """The mode test of a run, on pictures whose answer is known."""
 
 import dataclasses
-import math
 
 import numpy as np
 import pytest
@@ -19,17 +18,12 @@ from tfrecords.common.errors import UserError
 from tfrecords.pictures.source import Source, one_hot
 
 
-@pytest.mark.parametrize(
-    ("numbers", "modes", "divergence"),
-    [(range(NUM_MODES), 1000, 0), ([123] * 7, 1, math.log(1000)), (range(500), 500, math.log(2))],
-)
-def test_modes_and_their_divergence_from_uniform(numbers, modes, divergence):
+def test_digits_are_hundreds_tens_and_ones():
     # Pictures whose three channels say their digit by brightness.
-    digits = np.array([[int(digit) for digit in f"{number:03}"] for number in numbers], np.uint8)
-    pictures = np.broadcast_to(digits[:, None, None], (len(numbers), 32, 32, 3))
+    digits = np.array([[7, 4, 2], [7, 4, 2], [0, 0, 5]], np.uint8)
+    pictures = np.broadcast_to(digits[:, None, None], (3, 32, 32, 3))
     counts = count_modes(np.array_split(pictures, 2), lambda channel: channel[:, 0, 0].astype(int))
-    assert mode_coverage(counts) == (modes, pytest.approx(divergence, abs=1e-12))
-    np.testing.assert_array_equal(np.flatnonzero(counts), np.unique(numbers))
+    assert counts[742] == 2 and counts[5] == 1 and counts.sum() == 3 and len(counts) == NUM_MODES
 
 
 def bars(index):

@@ -9,19 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paper import running
+from paper import results, running
 from paper.experiments import EXPERIMENTS, choose
-from paper.results import (
-    Result,
-    add_seed,
-    describe,
-    read_results,
-    replace_table,
-    to_markdown,
-    with_speedup,
-    write_growth_chart,
-    write_results,
-)
+from paper.results import Result
 from tests.helpers.places import ROOT
 from tfrecords.common.errors import StoppedError, UserError
 from tfrecords.sources.idx import open_mnist
@@ -35,54 +25,54 @@ def changed(**changes):
 
 def test_figures_are_kept_and_shown(tmp_path):
     path = tmp_path / "paper.json"
-    assert read_results(str(path)) == {}
-    write_results(str(path), {"table1_g": FIRST, "table1_b": changed(cores=1)})
-    kept = read_results(str(path))
+    assert results.read_results(str(path)) == {}
+    results.write_results(str(path), {"table1_g": FIRST, "table1_b": changed(cores=1)})
+    kept = results.read_results(str(path))
     assert list(kept) == ["table1_b", "table1_g"]  # the paper's order
     assert kept["table1_g"] == FIRST
-    text = describe(EXPERIMENTS, kept)
+    text = results.describe(EXPERIMENTS, kept)
     assert len(text.split("\n\n")) == len(EXPERIMENTS)
     assert "SWD x10³ 12.3 (reals 2.5) (16 px; 120 s on 2 cores)" in text
     assert "120 s on 1 core)" in text and "pictures only" in text
     path.write_text("{")
     with pytest.raises(UserError, match=r"paper\.json: expected results"):
-        read_results(str(path))
+        results.read_results(str(path))
 
 
 def test_the_page_shows_what_was_measured():
     page = (ROOT / "docs" / "paper.md").read_text()
-    results = read_results(str(ROOT / "docs" / "paper.json"))
-    assert replace_table(page, to_markdown(EXPERIMENTS, results)) == page
-    assert "| not measured |" in to_markdown(EXPERIMENTS, {})
+    found = results.read_results(str(ROOT / "docs" / "paper.json"))
+    assert results.replace_table(page, results.to_markdown(EXPERIMENTS, found)) == page
+    assert "| not measured |" in results.to_markdown(EXPERIMENTS, {})
     with pytest.raises(UserError, match="measured: begin"):
-        replace_table("a page", "a table")
+        results.replace_table("a page", "a table")
 
 
 def test_other_seeds_stand_beside_the_first():
     first = changed(figures={"SWD x10³": 12.0, "MS-SSIM": 0.25})
     for seed, swd in ((7, 10.0), (8, 15.5)):
         figures = {"SWD x10³": swd, "MS-SSIM": 0.2}
-        first = add_seed(first, seed, changed(figures=figures, seconds=1.0))
+        first = results.add_seed(first, seed, changed(figures=figures, seconds=1.0))
     assert first.figures["SWD x10³"] == 12.0 and first.seconds == 120.0
     shown = "SWD x10³ 12 (other seeds 10, 15.5; reals 2.5), MS-SSIM 0.25 (other seeds 0.2, 0.2)"
-    assert shown in describe(EXPERIMENTS, {"table1_g": first})
+    assert shown in results.describe(EXPERIMENTS, {"table1_g": first})
     for before in (None, changed(scale="32 px")):
         with pytest.raises(UserError, match="measured without --seed at the same scale"):
-            add_seed(before, 7, FIRST)
+            results.add_seed(before, 7, FIRST)
 
 
 def test_growing_is_compared_with_what_was_measured_alike():
     on, off = changed(seconds=100.0), changed(seconds=250.0)
-    both = with_speedup({"growth_on": on, "growth_off": off})
+    both = results.with_speedup({"growth_on": on, "growth_off": off})
     assert both["growth_on"].figures["times as fast as without"] == 2.5
     for other in ({}, {"growth_off": dataclasses.replace(off, cores=1)}):
-        assert with_speedup({"growth_on": on, **other})["growth_on"] == on
+        assert results.with_speedup({"growth_on": on, **other})["growth_on"] == on
 
 
 def test_growths_chart_has_both_curves(tmp_path):
     on = changed(curve=[(2.0, 10.0, 50.0), (4.0, 30.0, 20.0)])
     off = changed(curve=[(2.0, 30.0, 60.0), (4.0, 60.0, 30.0)])
-    write_growth_chart(str(tmp_path / "a.png"), on, off)
+    results.write_growth_chart(str(tmp_path / "a.png"), on, off)
     pixels = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))[36:]  # below the title
     blue, red = ((pixels == color).all(axis=-1) for color in ((31, 95, 191), (192, 57, 43)))
     for panel in (slice(480), slice(480, None)):

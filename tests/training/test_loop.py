@@ -24,7 +24,7 @@ from pgan_tf.training import loop, optimizer
 from pgan_tf.training.loop import train
 from pgan_tf.training.run import Run
 from pgan_tf.training.state import build_state
-from tests.helpers.numbers import assert_same_arrays
+from tests.helpers.random_arrays import assert_same_arrays
 from tests.helpers.small_run import rows_of
 from tests.helpers.tests_data import prepare_shapes
 from tfrecords.common.errors import StoppedError, UserError

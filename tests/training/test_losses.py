@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from pgan_tf.config.training import LOSSES, LossConfig
 from pgan_tf.training import losses
-from tests.helpers.numbers import assert_close, normal
+from tests.helpers.random_arrays import assert_close, normal
 
 BATCH, SHAPE, NUM_CLASSES = 5, (4, 6, 3), 4
 

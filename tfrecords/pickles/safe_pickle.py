@@ -1,12 +1,11 @@
 """Reads pickles of numbers, text and arrays, and runs nothing of what is in them.
 
 A pickle is a program for a small machine: it may name any function of any module and have it
-called. Python's own machine is not used here. This one knows what such files consist of and
-refuses the rest. A name in the file stands for something of `pickles.arrays`, or a class that the
-caller adds, which keeps what it is given and checks it. Neither the classes that wrote the file
-nor NumPy's own are ever called. Work and memory are bounded by the size of the file: sizes that
-it claims are compared with the bytes that are there, and values that are used many times (a list
-of a list of a list, two each) count as often as they are reached.
+called. This machine, unlike Python's, knows what such files consist of and refuses the rest. A
+name stands for something of `pickles.arrays`, or a class that the caller adds. Work and memory
+are bounded by the size of the file: sizes that it claims are compared with the bytes that are
+there, and values that are used many times (a list of a list of a list, two each) count as often
+as they are reached.
 """
 
 import pickletools
@@ -35,22 +34,16 @@ def load(
     most_operations: int,
     classes: Mapping[tuple[str, str], type[PickledObject]] | None = None,
 ) -> Any:
-    """Reads a pickle of any protocol.
+    """Reads a pickle of any protocol; in the place of arrays it has something for `plain`.
 
     Args:
         data: the file.
         source: what messages call it, such as a path.
         what: it should hold, such as `networks`.
-        most_operations: that it may take, and values that it may hold, those that are used
-            many times counted as often.
+        most_operations: that it may take; also the most values, counted as often as reached.
         classes: what more than arrays it may name, by module and name.
 
-    Returns:
-        What was saved: numbers, text, tuples, lists and dicts, with something for `plain` in the
-        place of each array.
-
-    Raises:
-        UserError: it is no pickle, cut off, or holds anything else.
+    Raises UserError if it is no pickle, cut off, or holds anything else.
     """
     expected = f"{source}: expected a pickle of {what}, got"
     if data[:1] == b"<":
@@ -125,7 +118,7 @@ class _Machine:
             case "TUPLE1" | "TUPLE2" | "TUPLE3":
                 size = int(name[-1])
                 if len(stack) < size:
-                    raise ValueError("a tuple of what is not there")
+                    raise ValueError("a tuple of missing values")
                 stack[-size:] = [tuple(stack[-size:])]
             case "TUPLE" | "LIST":
                 values = self._pop_mark()
@@ -160,13 +153,13 @@ class _Machine:
 
     def _append(self, values: list[Any]) -> None:
         if type(self._stack[-1]) is not list:
-            raise ValueError("items of what is no list")
+            raise ValueError("items for something that is not a list")
         self._stack[-1].extend(values)
 
     def _set_items(self, values: list[Any]) -> None:
         target = self._stack[-1]
         if type(target) is not dict or len(values) % 2:
-            raise ValueError("items of what is no dict")
+            raise ValueError("items for something that is not a dict")
         for key, value in zip(values[::2], values[1::2], strict=True):
             # Hashing others takes as long as they are reached, or all hash alike.
             if type(key) not in (str, bytes):
@@ -175,7 +168,7 @@ class _Machine:
 
     def _find(self, module: Any, name: Any) -> Callable[..., Any]:
         if not isinstance(module, str) or not isinstance(name, str):
-            raise ValueError("a name that is no text")
+            raise ValueError("a name that is not text")
         if (module, name) not in self._admitted:
             raise _RefusedError(f"asks for {printable(f'{module}.{name}')}")
         return self._admitted[module, name]
@@ -183,7 +176,7 @@ class _Machine:
     def _call(self) -> None:
         arguments, function = self._stack.pop(), self._stack.pop()
         if not callable(function):  # nothing that can be called is here but what is admitted
-            raise ValueError("a call of what is no function")
+            raise ValueError("a call of something that is not a function")
         if type(arguments) is not tuple:
             raise ValueError("a call without arguments")
         self._stack.append(function(*self._plain(arguments)))
@@ -191,7 +184,7 @@ class _Machine:
     def _build(self) -> None:
         state, target = self._stack.pop(), self._stack[-1]
         if not isinstance(target, PickledObject):
-            raise ValueError("a state for what takes none")
+            raise ValueError("a state for an object that takes none")
         target.set_state(self._plain(state) if type(state) is tuple else state)
 
     def _plain(self, values: tuple[Any, ...]) -> tuple[Any, ...]:

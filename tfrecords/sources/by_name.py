@@ -15,7 +15,7 @@ from tfrecords.sources.cifar import detect_cifar, open_cifar
 from tfrecords.sources.folder import open_folder
 from tfrecords.sources.hdf5 import open_hdf5
 from tfrecords.sources.idx import is_idx_folder, open_mnist, open_mnist_rgb
-from tfrecords.sources.lsun import is_lmdb_folder, open_lsun
+from tfrecords.sources.lsun import open_lsun
 from tfrecords.sources.svhn import open_svhn
 from tfrecords.sources.tfds import open_tfds
 
@@ -52,16 +52,13 @@ def open_source(
 
     Args:
         source: see `SOURCES_HELP`. A path may also be that of a copy of MNIST, CIFAR, SVHN or
-            LSUN, or of an HDF5 archive, that its files give away. Copies may have splits:
-            `mnist:FOLDER[:train|test]`, `cifar10:PATH[:train|test]`, `cifar100:…`, and
-            `svhn:FOLDER[:train|test|extra]`.
+            LSUN, or of an HDF5 archive, that its files give away. Copies may have splits, as in
+            `mnist:FOLDER[:train|test]`, `cifar10:PATH[:…]` and `svhn:FOLDER[:train|test|extra]`.
         resolution: of `shapes`, in pixels, a power of two; the others have their own.
-        labels: see `labels.find_labels`; sources whose pictures have no paths take None
-            for their own, or `none`.
+        labels: see `find_labels`; pictures without paths take None, for their own, or `none`.
         tfds_data_dir: where TensorFlow Datasets keeps its files.
 
-    Raises:
-        UserError: there is no such source, or it holds no pictures, or an option does not suit it.
+    Raises UserError if there is no such source, it holds no pictures, or an option does not suit.
     """
     if resolution is not None:
         resolutions(resolution)
@@ -91,18 +88,19 @@ def open_source(
 
 def _detect(path: str) -> str | None:
     """Returns the kind of dataset that a file or folder obviously is a copy of, or None."""
+    if cifar := detect_cifar(path):
+        return cifar
     if os.path.isdir(path):
-        folders = {"mnist": is_idx_folder, "lsun": is_lmdb_folder}
-        found = (kind for kind, is_one in folders.items() if is_one(path))
-        return detect_cifar(path) or next(found, None)
-    return detect_cifar(path) or _ENDINGS.get(os.path.splitext(path.lower())[1])
+        if is_idx_folder(path):
+            return "mnist"
+        return "lsun" if os.path.isfile(os.path.join(path, "data.mdb")) else None
+    return _ENDINGS.get(os.path.splitext(path.lower())[1])
 
 
 def split_kind(source: str) -> tuple[str, str]:
-    """Splits a source, as for `open_source`, into its kind with the colon and what has a path.
+    """Splits a source into its kind and what has a path, such as `mnist:` and `digits:test`.
 
-    Such as `mnist:` and `digits:test`; a bare path has the kind "", and `shapes` and `tfds:NAME`
-    have the path "".
+    A bare path has the kind "", and `shapes` and `tfds:NAME` have the path "".
     """
     kind, colon, rest = source.partition(":")
     if source == "shapes" or kind == "tfds":

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import MOST_PICTURE_BYTES
-from tfrecords.common.paths import is_remote, load_gfile, read_bytes, read_whole
+from tfrecords.common.paths import is_remote, join, load_gfile, read_bytes, read_whole
 from tfrecords.pictures.images import smaller_side
 from tfrecords.pictures.kinds import HEAD_BYTES, kind_by_ending
 from tfrecords.pictures.source import FileReader, Source, SourceFile
@@ -80,7 +80,7 @@ def _walk(
         elif is_dir:
             continue
         elif stat.S_ISREG(status.st_mode):
-            reason = why_skipped(path, functools.partial(_read_head, _join(folder, path)))
+            reason = why_skipped(path, functools.partial(_read_head, join(folder, path)))
         else:  # pipes and devices are never opened
             reason = "no regular file" if named else None
         if reason:
@@ -106,7 +106,7 @@ def _list_remote(folder: str) -> PictureFiles:
     ]
 
     def look(path: str) -> tuple[str | None, Found]:
-        file = _join(folder, path)
+        file = join(folder, path)
         why = why_skipped(path, lambda: read_bytes(file, HEAD_BYTES))
         status = gfile.stat(file) if why == "" else None
         return why, (path, status.length, status.mtime_nsec) if status else (path, 0, 0)
@@ -123,7 +123,7 @@ def _picture_files(
     paths = [path for path, _, _ in found]
     return PictureFiles(
         paths,
-        [SourceFile(_join(folder, path), size, time) for path, size, time in found],
+        [SourceFile(join(folder, path), size, time) for path, size, time in found],
         sorted(rejected),
         functools.partial(_open_reader, folder, paths),
         functools.partial(_read_text, folder),
@@ -132,18 +132,18 @@ def _picture_files(
 
 
 def _open_reader(folder: str, paths: list[str]) -> FileReader:
-    return lambda index: read_whole(_join(folder, paths[index]), MOST_PICTURE_BYTES)
+    return lambda index: read_whole(join(folder, paths[index]), MOST_PICTURE_BYTES)
 
 
 def _read_text(folder: str, path: str) -> bytes | None:
-    file = _join(folder, path)
+    file = join(folder, path)
     there = load_gfile().exists(file) if is_remote(folder) else os.path.isfile(file)
     return read_whole(file, _MOST_TEXT_BYTES) if there else None
 
 
 def _open_for_size(folder: str, paths: list[str]) -> Callable[[int], bytes | str]:
     def read(index: int) -> bytes | str:
-        path = _join(folder, paths[index])
+        path = join(folder, paths[index])
         if not is_remote(folder):
             return path
         head = read_bytes(path, _HEADER_BYTES)
@@ -154,7 +154,3 @@ def _open_for_size(folder: str, paths: list[str]) -> Callable[[int], bytes | str
         return head
 
     return read
-
-
-def _join(folder: str, path: str) -> str:
-    return f"{folder.rstrip('/')}/{path}"

@@ -9,7 +9,6 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from tfrecords.common.text import list_names, printable
@@ -181,23 +180,14 @@ _READINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
 )
 
 
-@dataclass(frozen=True)
-class Matches:
-    """What `match_paths` found."""
-
-    pictures: list[int]  # for each path the index of its picture, or -1
-    loose: list[int] = field(default_factory=list)  # paths that are written otherwise
-    differences: dict[str, None] = field(default_factory=dict)  # of those, such as `case`, in order
-
-
-def match_paths(given: Sequence[str], pictures: Sequence[str]) -> Matches:
+def match_paths(given: Sequence[str], pictures: Sequence[str]) -> list[tuple[int, list[str]]]:
     """Finds the picture that each path of a label file means.
 
     A path may have folders before the picture's, or lack some of them (`./a/0.png` for
     `0.png`), have backslashes, accents in another Unicode form, no ending or another case. Only
-    what fits one picture is matched.
+    what fits one picture is matched. Returns its index, or -1, and in what the paths differ.
     """
-    found = Matches([-1] * len(given))
+    found: list[tuple[int, list[str]]] = [(-1, [])] * len(given)
     rest: Sequence[int] = range(len(given))
     for difference, read in _READINGS:
         if not rest:
@@ -205,13 +195,9 @@ def match_paths(given: Sequence[str], pictures: Sequence[str]) -> Matches:
         index = _Index([read(path) for path in pictures])
         for row in rest:
             number, whole = index.find(read(given[row]))
-            if number < 0:
-                continue
-            found.pictures[row] = number
-            words = list(filter(None, (difference, "" if whole else "leading folder")))
-            found.differences.update(dict.fromkeys(words))
-            found.loose.extend([row] if words else [])
-        rest = [row for row in rest if found.pictures[row] < 0]
+            differences = filter(None, (difference, "" if whole else "leading folder"))
+            found[row] = number, list(differences)
+        rest = [row for row in rest if found[row][0] < 0]
     return found
 
 

@@ -14,14 +14,12 @@ _SHARD = re.compile(r"\d{4,}|(part|shard|chunk|batch|fold)s?[-_ ]?\d+", re.IGNOR
 
 
 def folder_classes(paths: Sequence[str], where: str, insist: bool) -> tuple[list[str], list[str]]:
-    """Takes the first sub-folders for classes, unless they are parts of a dataset.
+    """Returns the class of each picture, its first sub-folder, and lines for the user.
 
     Folders that hold everything are no classes. Nor are train, val and test, or shards such as
-    00000 and 00001: where each of them holds folders, those are the classes. `insist` says that
-    the user asked for folders, and shards without folders become classes.
-
-    Returns the class of each picture, and lines for the user. Raises UserError if a picture is
-    in no class's folder, there is one class only, or the folders are parts of the dataset.
+    00000 and 00001: where each of them holds folders, those are the classes. With `insist` the
+    user asked for folders, and shards without folders become classes. Raises UserError if a
+    picture is in no class's folder, there is one class only, or parts of the dataset.
     """
     notes: list[str] = []
     # Archives often have one folder that holds everything.
@@ -84,9 +82,8 @@ def _check_parts_alike(paths: Sequence[str], where: str) -> None:
         part, name, _ = path.split("/", 2)
         parts.setdefault(part, set()).add(name)
     if not set.intersection(*parts.values()):
-        held = " and ".join(
-            f"{printable(part)} holds {list_names(sorted(names))}" for part, names in parts.items()
-        )
+        each = (f"{printable(part)} holds {list_names(sorted(parts[part]))}" for part in parts)
+        held = " and ".join(each)
         raise UserError(
             f"{where}: expected the same classes in each part of the dataset, {held}: convert one "
             "of them, or give --labels=FILE or none"

@@ -43,10 +43,9 @@ def find_labels(
 
     Files may be CSV (`.csv`, `.txt`; `.tsv` with tabs; or with semicolons), UTF-8 or UTF-16: the
     picture's path and the name of its class, in the order that a header names, or the path and
-    two numbers or more, a vector. JSON: `{"path": class, …}`, `{"path": [numbers], …}`, or
-    `{"labels": [["path", class or [numbers]], …]}`. Classes may be numbers; where all are
-    whole numbers they are sorted as such, else as text. Paths are relative to the source; see
-    `match_paths` for those that are written otherwise.
+    two numbers or more, a vector. JSON: `{"path": class or [numbers], …}`, or
+    `{"labels": [["path", class or [numbers]], …]}`. Classes that are all whole numbers are sorted
+    as such, others as text. Paths are relative to the source; see also `match_paths`.
 
     Args:
         labels: None for the source's own, in a `dataset.json` such as StyleGAN2-ADA's, or none;
@@ -57,9 +56,8 @@ def find_labels(
         rejected: paths that a label file may name although they are no pictures.
         read_own: gives what another file of the source holds, by its path, or None.
 
-    Raises:
-        UserError: the labels cannot be read, do not label just the pictures, mix classes with
-            vectors, have one class only, or a vector holds values that are not finite.
+    Raises UserError if they cannot be read, do not label just the pictures, mix classes with
+    vectors, have one class only, or a vector holds values that are not finite.
     """
     if labels == "none":
         return Labels()
@@ -69,7 +67,7 @@ def find_labels(
         except UserError as error:
             if labels:
                 raise
-            return Labels(notes=(f"{error}. Going on without labels",))
+            return Labels(notes=(f"{error}. Continuing without labels",))
         if own or not labels:
             return own or Labels()
     if labels in ("folders", "wanted"):
@@ -125,7 +123,7 @@ def _read_labels(
         rows = list(read_rows(data, os.path.splitext(file)[1].lower(), is_picture))
     matches = match_paths([path for path, _ in rows], known)
     labels: dict[int, tuple[str, Any]] = {}
-    for (path, label), picture in zip(rows, matches.pictures, strict=True):
+    for (path, label), (picture, _) in zip(rows, matches, strict=True):
         before, its_label = labels.setdefault(picture, (path, label))
         if picture >= 0 and its_label != label:
             also = f" and {printable(path)}" if path != before else ""
@@ -133,7 +131,7 @@ def _read_labels(
                 f"{file}: {printable(before)}{also} has two labels, {_short(its_label)} and "
                 f"{_short(label)}: remove one of them"
             )
-    extra = [row for row, picture in enumerate(matches.pictures) if picture < 0]
+    extra = [path for (path, _), (picture, _) in zip(rows, matches, strict=True) if picture < 0]
     if rows and len(extra) == len(rows):
         raise UserError(
             f"{file}: expected the paths of pictures in {where}, relative to it: the file's first "
@@ -152,18 +150,19 @@ def _read_labels(
     if extra and not own:
         raise UserError(
             f"{file}: expected labels of pictures in {where}, {len(extra)} name none, the first "
-            f"is {printable(rows[extra[0]][0])}: remove those lines"
+            f"is {printable(extra[0])}: remove those lines"
         )
     notes = []
     if extra:
         are = "are" if len(extra) > 1 else "is"
         notes.append(f"{file} names {counted(len(extra), 'file')} that {are} not there")
-    if matches.loose:
-        first = matches.loose[0]
+    loose = [row for row, (picture, words) in enumerate(matches) if picture >= 0 and words]
+    if loose:
+        differences = dict.fromkeys(word for row in loose for word in matches[row][1])
+        first = known[matches[loose[0]][0]]
         notes.append(
-            f"{file}: {len(matches.loose):,} of {len(rows):,} paths differ in "
-            f"{', '.join(matches.differences)} and fit one picture: {printable(rows[first][0])} is "
-            f"taken for {printable(known[matches.pictures[first]])}"
+            f"{file}: {len(loose):,} of {len(rows):,} paths differ in {', '.join(differences)} and "
+            f"fit one picture: {printable(rows[loose[0]][0])} is taken for {printable(first)}"
         )
     vectors = sum(isinstance(value, tuple) for value in values)
     if not vectors:

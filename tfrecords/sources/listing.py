@@ -32,8 +32,7 @@ class PictureFiles:
 def make_source(where: str, name: str, files: PictureFiles, labels: str | None) -> Source:
     """Returns the source of the files in a folder or an archive, `where` as the user gave it.
 
-    For `labels` see `find_labels`. Raises UserError if there are no pictures, or the labels do
-    not fit.
+    Raises UserError if there are no pictures, or the labels do not fit, see `find_labels`.
     """
     paths, root = files.paths, where.rstrip("/")
     if not paths:

@@ -31,10 +31,7 @@ _OPENERS: dict[bytes, Callable[[IO[bytes]], Any]] = {
 
 @contextlib.contextmanager
 def user_error_on(message: str, advice: str = "") -> Iterator[None]:
-    """Turns what a damaged file raises into a UserError, `message: reason: advice`.
-
-    It may raise anything: libraries believe what it says.
-    """
+    """Turns whatever a damaged file raises into a UserError, `message: reason: advice`."""
     try:
         yield
     except UserError:
@@ -66,10 +63,7 @@ class TemporaryPath:
 
 @contextlib.contextmanager
 def new_temporary_file() -> Iterator[tuple[Callable[[Any], object], TemporaryPath]]:
-    """Gives a function that writes to a temporary file, and its path.
-
-    Writing raises UserError if the disk is full.
-    """
+    """Gives what writes to a temporary file, with a UserError on a full disk, and its path."""
     what = f"a temporary copy of the pictures in {tempfile.gettempdir()}"
     on_error = functools.partial(writing, what, ", or set TMPDIR to a folder with more space")
     with on_error():
@@ -103,9 +97,9 @@ def unpack(path: str, packed: IO[bytes] | None = None) -> str | TemporaryPath:
 def open_encoded(
     path: str | TemporaryPath, starts: np.ndarray, sizes: np.ndarray, name: str
 ) -> FileReader:
-    """Opens encoded pictures that lie in one file; starts and sizes are (pictures,) int64, bytes.
+    """Opens encoded pictures that lie in one file, which errors call `name`.
 
-    Errors call the file `name`.
+    Starts and sizes are (pictures,) int64, bytes.
     """
     with user_error_on(f"{name}: cannot be opened"):
         file = open(path, "rb")  # noqa: SIM115 - the reader keeps it

@@ -10,7 +10,7 @@ from tests.tfrecords.pictures.test_depth import COLORS, RAMP
 from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_json import read_details
 from tfrecords.format.identity import compute_fingerprint
-from tfrecords.pictures.defaults import fill_defaults
+from tfrecords.pictures.defaults import choose_resolution, fill_defaults
 from tfrecords.pictures.images import prepare_picture
 from tfrecords.writing.writer import write_dataset
 
@@ -85,6 +85,20 @@ def test_smaller_pictures_are_enlarged_only_if_nobody_asked_for_the_resolution(c
     chosen = fill_defaults(make_source(["broken", *sides]), options(None, allow_upscaling=None))
     assert (chosen.resolution, chosen.allow_upscaling) == (16, True)
     assert "half of the pictures reach (3 of 4 looked at)" in capsys.readouterr().out
+    alike = make_source(sides, sample_sides=lambda: [40])
+    assert fill_defaults(alike, options(None)).resolution == 32
+    assert "Taking 32 px, the pictures have 40 px" in capsys.readouterr().out
     assert fill_defaults(make_source(sides), options(8, allow_upscaling=None)) == options(8)
     with pytest.raises(UserError, match="expected pictures that can be read, got none"):
         fill_defaults(make_source(["broken"]), options(None))
+
+
+@pytest.mark.parametrize(
+    ("sides", "expected"),
+    [
+        *(([64], 64), ([63], 32), ([64, 100, 256, 300], 256), ([64, 100, 255, 300], 128)),
+        *(([3000] * 3, 1024), ([2], 4), ([16, 16, 8], 16), ([16, 8, 8], 8)),
+    ],
+)
+def test_the_resolution_is_what_half_of_the_pictures_reach(sides, expected):
+    assert choose_resolution(sides) == expected

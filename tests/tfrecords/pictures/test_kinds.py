@@ -180,10 +180,11 @@ def test_other_endings_and_too_large_pictures_are_refused():
         with pytest.raises(UserError, match=known):
             check_picture_name(name, "out")
     check_picture_name("a/.png", "out")
-    encode_picture(np.zeros((1, 16_383, 1), np.uint8), "a.webp")
-    too_wide = r"^a\.webp: expected at most 16,383 px a side, got 16,384 x 1: write"
-    with pytest.raises(UserError, match=too_wide):
-        encode_picture(np.zeros((1, 16_384, 1), np.uint8), "a.webp")
+    for name, most in (("a.webp", 16_383), ("a.jpg", 65_500), ("a.jpeg", 65_500)):
+        encode_picture(np.zeros((1, most, 1), np.uint8), name)
+        too_wide = rf"^{name}: expected at most {most:,} px a side, got {most + 1:,} x 1: write"
+        with pytest.raises(UserError, match=too_wide):
+            encode_picture(np.zeros((1, most + 1, 1), np.uint8), name)
     with pytest.raises(UserError, match=r"^picture: expected .*, got 'a\.gif'"):
         encode_picture(np.zeros((1, 1, 1), np.uint8), "a.gif")
 

@@ -1,33 +1,31 @@
+import io
 import os
 import shutil
 import subprocess
 import sys
-from io import BytesIO
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
 from tests.helpers.places import ROOT
-from tests.helpers.source_helpers import open_elsewhere, picture, save
+from tests.helpers.source_helpers import assert_refused, open_elsewhere, picture, save
 from tfrecords.common.errors import UserError
 from tfrecords.sources.by_name import open_source
 
-ROOT = str(ROOT)
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def decode(data):
-    return np.asarray(Image.open(BytesIO(data)))
+    return np.asarray(Image.open(io.BytesIO(data)))
 
 
-def test_tfds_gives_pictures_in_any_order_with_labels():
+def test_pictures_come_in_any_order_with_labels():
     def as_dataset(self, *args, decoders, **kwargs):
-        import tensorflow as tf
-
         pictures = [np.full((28, 28, 1), 20 * i, np.uint8) for i in range(5)]
-        encoded = [tf.io.encode_png(picture).numpy() for picture in pictures]
+        encoded = [tf.io.encode_png(one).numpy() for one in pictures]
         labels = np.array([3, 1, 4, -1, 5], np.int64)
         return tf.data.Dataset.from_tensor_slices({"image": encoded, "label": labels})
 
@@ -46,58 +44,58 @@ def test_tfds_gives_pictures_in_any_order_with_labels():
         assert source.identity != open_source("tfds:mnist").identity
 
 
-def test_tfds_without_labels_and_its_errors():
+def test_datasets_without_labels_or_pictures():
     with tfds.testing.mock_data(num_examples=3):
         source = open_source("tfds:celeb_a")
         assert (source.labels, source.label_names) == (None, ())
         assert decode(open_elsewhere(source)(2)).shape == (218, 178, 3)
-        labelled = open_source("tfds:cifar10")
-        assert labelled.labels.shape == (3, 10)
-        assert decode(open_elsewhere(labelled)(0)).shape == (32, 32, 3)
-        assert open_source("tfds:cifar10", labels="none").labels is None
-        with pytest.raises(UserError, match="takes its own labels or 'none', got 'folders'"):
-            open_source("tfds:cifar10", labels="folders")
-        with pytest.raises(UserError, match=r"one feature of pictures, it has text, label"):
-            open_source("tfds:imdb_reviews")
-        with pytest.raises(UserError, match=r"tfds:nosuch: cannot be prepared: .* not found"):
-            open_source("tfds:nosuch")
+        bare = open_source("tfds:cifar10", labels="none")
+        assert (bare.labels, bare.label_names) == (None, ())
+        for name, labels, message in (
+            ("cifar10", "folders", "takes its own labels or 'none', got 'folders'"),
+            ("imdb_reviews", None, "one feature of pictures, it has text, label"),
+            ("nosuch", None, "tfds:nosuch: cannot be prepared: .* not found"),
+        ):
+            assert_refused(message, f"tfds:{name}", labels=labels)
 
 
 def write_image_folder(folder):
-    """Returns the bytes of the pictures of the split `train`, and their classes."""
-    written = {}
-    for split in ("train", "test"):
-        for kind in ("cat", "dog"):
-            for index in range(3):
-                name = f"{split}/{kind}/{index}.png"
-                written[name] = save(folder / name, seed=len(written))
+    """Returns the bytes of the pictures of the split `train`, by their paths."""
     save(folder / "test" / "emu" / "0.png")
-    return written
+    save(folder / "test" / ".hidden" / "0.png")
+    names = [f"train/{kind}/{index}.png" for kind in ("cat", "dog") for index in range(3)]
+    return {name: save(folder / name, seed=seed) for seed, name in enumerate(names)}
 
 
-def test_a_folder_in_the_layout_of_tfds(tmp_path):
-    written = write_image_folder(tmp_path / "pets")
-    source = open_source("tfds:pets", tfds_data_dir=str(tmp_path))
-    assert (source.name, source.num_pictures) == ("pets", 6)
+def test_a_folder_in_the_layout_of_tfds_comes_before_a_known_dataset(tmp_path):
+    written = write_image_folder(tmp_path / "cifar10")
+
+    def open_it(split="", **options):
+        return open_source(f"tfds:cifar10{split}", tfds_data_dir=str(tmp_path), **options)
+
+    source = open_it()
+    assert (source.name, source.num_pictures) == ("cifar10", 6)
     assert source.label_names == ("cat", "dog", "emu")  # of all splits
     read = open_elsewhere(source)
-    for index, name in enumerate(sorted(name for name in written if name.startswith("train"))):
-        assert read(index) == written[name]
+    for index, (name, data) in enumerate(written.items()):
+        assert read(index) == data
         assert source.label_names[source.labels[index].argmax()] == name.split("/")[1]
-    assert open_source("tfds:pets:test", tfds_data_dir=str(tmp_path)).num_pictures == 7
-    with pytest.raises(UserError, match=r"expected a split of test, train, got 'nosuch'"):
-        open_source("tfds:pets:nosuch", tfds_data_dir=str(tmp_path))
+    assert open_it(labels="none").labels is None
+    assert open_it(":test").labels.classes.tolist() == [2]
+    shutil.move(tmp_path / "cifar10", tmp_path / "pets")
+    assert_refused(
+        r"expected a split of test, train, got 'nosuch'",
+        "tfds:pets:nosuch",
+        tfds_data_dir=str(tmp_path),
+    )
+    shutil.rmtree(tmp_path / "pets/test")
+    shutil.rmtree(tmp_path / "pets/train/dog")
+    assert open_source("tfds:pets", tfds_data_dir=str(tmp_path)).labels is None
 
 
-def test_the_folder_is_preferred_to_a_known_dataset(tmp_path):
-    write_image_folder(tmp_path / "cifar10")
-    assert open_source("tfds:cifar10", tfds_data_dir=str(tmp_path)).num_pictures == 6
-
-
-def test_tfds_is_not_installed(monkeypatch):
+def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
-    with pytest.raises(UserError, match="not installed: pip install tensorflow-datasets"):
-        open_source("tfds:mnist")
+    assert_refused("not installed: pip install tensorflow-datasets", "tfds:mnist")
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +108,8 @@ def prepared(tmp_path_factory):
         VERSION = tfds.core.Version("1.0.0")
 
         def _info(self):
-            features = {
-                "photo": tfds.features.Image(shape=(None, None, 3)),
-                "label": tfds.features.ClassLabel(names=["odd", "even"]),
-            }
+            label = tfds.features.ClassLabel(names=["odd", "even"])
+            features = {"photo": tfds.features.Image(shape=(None, None, 3)), "label": label}
             features = tfds.features.FeaturesDict(features)
             return tfds.core.DatasetInfo(builder=self, features=features)
 
@@ -124,14 +120,12 @@ def prepared(tmp_path_factory):
             for index in range(5):
                 yield index, {"photo": picture(index, (20, 24)), "label": index % 2}
 
-    builder = Noise(data_dir=folder)
-    builder.download_and_prepare()
+    Noise(data_dir=folder).download_and_prepare()
     return str(folder)
 
 
 def test_a_prepared_dataset_is_read_offline_with_slices(prepared):
     source = open_source("tfds:noise", tfds_data_dir=prepared)
-    assert source.num_pictures == 5
     assert list(source.sample_sides()) == [20] * 5
     assert source.label_names == ("odd", "even")
     read = open_elsewhere(source)
@@ -147,33 +141,32 @@ def test_a_prepared_dataset_is_read_offline_with_slices(prepared):
     np.testing.assert_array_equal(sliced.labels, source.labels[:2])
     assert sliced.identity != source.identity
     for split in ("nosuch", "train[x", ":"):
-        with pytest.raises(UserError, match=r"expected a split of train, got"):
-            open_source(f"tfds:noise:{split}", tfds_data_dir=prepared)
+        assert_refused(
+            r"expected a split of train, got", f"tfds:noise:{split}", tfds_data_dir=prepared
+        )
 
 
 def test_a_damaged_dataset_is_an_error(prepared, tmp_path):
     shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     (records,) = tmp_path.rglob("*.tfrecord-*")
     records.write_bytes(records.read_bytes()[:-9])
-    with pytest.raises(UserError, match="tfds:noise:train: cannot be read"):
-        open_source("tfds:noise", tfds_data_dir=str(tmp_path))
+    assert_refused("tfds:noise:train: cannot be read", "tfds:noise", tfds_data_dir=str(tmp_path))
     with pytest.raises(UserError, match="tfds:noise:train: cannot be read"):
         open_source("tfds:noise", tfds_data_dir=str(tmp_path), labels="none").open()
 
 
+@pytest.mark.slow
 def test_the_copy_is_removed_and_its_readers_do_without_tensorflow(prepared, tmp_path):
     code = f"""
-import pickle, subprocess, sys
+import os, pickle, subprocess, sys
 from tfrecords.sources.by_name import open_source
 source = open_source("tfds:noise", tfds_data_dir={prepared!r})
 reader = pickle.dumps(source.open)
 child = "import pickle, sys; read = pickle.loads({{}})(); assert len(read(4)) > 99; "
 child += "assert 'tensorflow' not in sys.modules and 'tensorflow_datasets' not in sys.modules"
 subprocess.run([sys.executable, "-c", child.format(reader)], check=True)
-import os
-import shutil
 assert len(os.listdir({str(tmp_path)!r})) == 1
 """
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=ROOT)
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=str(ROOT))
     assert os.listdir(tmp_path) == []

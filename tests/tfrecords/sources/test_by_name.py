@@ -1,0 +1,110 @@
+import os
+
+import numpy as np
+import pytest
+
+from tests.helpers.source_helpers import assert_refused, open_elsewhere, save
+from tests.tfrecords.common.test_paths import make_no_files
+from tfrecords.common.errors import UserError
+from tfrecords.format.identity import compute_fingerprint
+from tfrecords.pictures.source import PictureOptions, one_hot
+from tfrecords.sources import shapes
+from tfrecords.sources.by_name import SOURCES_HELP, open_source, split_kind
+
+
+def test_shapes_gives_its_pictures_and_labels():
+    source = open_source("shapes", resolution=16)
+    assert (source.name, source.num_pictures) == ("shapes", 3888)
+    assert list(source.sample_sides()) == [16]
+    np.testing.assert_array_equal(open_elsewhere(source)(5), shapes.draw(5, 16))
+    assert source.label_names == shapes.LABEL_NAMES
+    assert source.labels.shape == (3888, 6)
+    assert source.labels.dtype == np.float32
+    assert source.labels[5].argmax() == shapes.label(5)
+    assert (source.labels.classes >= 0).all()
+    bare = open_source("shapes", labels="none")
+    assert open_elsewhere(bare)(0).shape == (32, 32, 3)
+    assert (bare.labels, bare.label_names) == (None, ())
+    for resolution, message in ((2048, "from 4 to 1024, got 2048"), (48, "power of two")):
+        assert_refused(message, "shapes", resolution=resolution)
+
+
+def test_one_hot_leaves_what_is_not_known_zero():
+    np.testing.assert_array_equal(one_hot([1, -1], 2), [[0, 1], [0, 0]])
+
+
+def test_the_fingerprint_changes_with_pictures_options_and_labels_only(tmp_path):
+    save(tmp_path / "x" / "a.png")
+    save(tmp_path / "y" / "a.png")
+    folder = str(tmp_path)
+    options = PictureOptions(16, 3, allow_upscaling=False)
+
+    def fingerprint(source=folder, **kwargs):
+        return compute_fingerprint(open_source(source, **kwargs), options)
+
+    first = fingerprint()
+    assert len(first) == 16
+    assert int(first, 16) >= 0
+    assert fingerprint(tfds_data_dir="/x", labels="none") == first
+    others = [fingerprint(labels="folders"), fingerprint("shapes")]
+    others.append(fingerprint("shapes", labels="none"))
+    save(tmp_path / "b.png")
+    others.append(fingerprint())
+    assert len({first, *others}) == 5
+
+
+def test_missing_empty_and_unknown_sources_are_one_line(tmp_path):
+    for missing in ("flickr:cat", str(tmp_path / "absent"), "", "mnist:", "x.mat"):
+        with pytest.raises(UserError, match="no such folder") as caught:
+            open_source(missing)
+        assert SOURCES_HELP in str(caught.value)
+        assert "\n" not in str(caught.value)
+    assert_refused(r"expected pictures .* found none", tmp_path)
+    (tmp_path / "notes.txt").write_text("x")
+    assert_refused("a file of another kind", tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize("labels", ["folders", "x.csv"])
+def test_pictures_without_paths_have_no_labels_but_their_own(labels):
+    assert_refused(
+        f"shapes takes its own labels or 'none', got '{labels}'", "shapes", labels=labels
+    )
+    assert open_source("shapes", labels="wanted").label_names == shapes.LABEL_NAMES
+
+
+def test_home_folders_are_found_wherever_they_stand(tmp_path, monkeypatch):
+    """The shell expands ~ only where a word begins, which it does not in --labels=~/x."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("a", "b"):
+        save(tmp_path / f"pictures/{name}.png")
+    (tmp_path / "classes.csv").write_text("a.png,cat\nb.png,dog\n")
+    source = open_source(str(tmp_path / "pictures"), labels="~/classes.csv")
+    assert source.label_names == ("cat", "dog")
+    assert open_source("celeba:~/pictures").num_pictures == 2
+
+
+def test_pipes_and_devices_are_refused_for_every_kind_of_source(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in make_no_files(tmp_path):
+        for name in ("train-images-idx3-ubyte", "data.mdb"):
+            (tmp_path / name).unlink(missing_ok=True)
+            os.symlink(path, name)
+        for source in (f"svhn:{path}", f"hdf5:{path}", f"mnist:{tmp_path}", f"lsun:{tmp_path}"):
+            with pytest.raises(UserError) as caught:
+                open_source(source)
+            assert "\n" not in str(caught.value)
+    for ending in ("zip", "tar", "tar.gz", "mat", "h5"):
+        os.mkfifo(f"a.{ending}")
+        assert_refused("expected a file, got a pipe", tmp_path / f"a.{ending}")
+
+
+@pytest.mark.parametrize(
+    ("source", "parts"),
+    [
+        *(("mnist:digits:test", ("mnist:", "digits:test")), ("shapes", ("shapes", ""))),
+        *(("tfds:cats:train", ("tfds:cats:train", "")), ("a/b", ("", "a/b"))),
+        *(("mnist:", ("", "mnist:")), ("x:y", ("", "x:y"))),
+    ],
+)
+def test_a_source_is_split_into_its_kind_and_a_path(source, parts):
+    assert split_kind(source) == parts
