@@ -193,6 +193,11 @@ def _read_members(path: str | TemporaryPath) -> Iterator[tuple[tarfile.TarInfo, 
             last = member.offset
             is_file = member.isreg() and not member.issparse()
             yield member, archive.extractfile(member) if is_file else None
+    # tarfile takes any header that it cannot read for the end, which is a block of zeros.
+    with open(path, "rb") as file:
+        file.seek(archive.offset)
+        if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
+            raise tarfile.ReadError("a damaged header")
 
 
 def read_named(

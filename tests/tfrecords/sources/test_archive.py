@@ -97,6 +97,19 @@ def test_damaged_and_empty_archives_are_one_line(tmp_path, ending):
     assert_refused("found none in it", file)
 
 
+@pytest.mark.parametrize(
+    "header", [b"\xff" * 512, b"2.png".ljust(100, b"\0")], ids=["bad", "cut off"]
+)
+def test_a_tar_whose_later_header_is_damaged_is_not_read_as_complete(tmp_path, header):
+    file = tmp_path / "a.tar"
+    write_archive(file, {"1.png": encoded(1), "2.png": encoded(2)})
+    data = file.read_bytes()
+    start = data.index(b"2.png")
+    rest = data[start + 512 :] if len(header) == 512 else b""
+    file.write_bytes(data[:start] + header + rest)
+    assert_refused(r"cannot be read: .* is the archive comp", file)
+
+
 def test_encrypted_and_broken_entries_of_a_zip_are_named(tmp_path):
     file = tmp_path / "a.zip"
     write_archive(file, {"a.png": b"x" * 1000, "b.png": b"y" * 1000})

@@ -130,7 +130,7 @@ def test_values_of_other_files_are_refused(file, secret):
         (r"uint8 .* got float64 \(4, 3, 8, 8\)", (4, 3, 8, 8), {"dtype": "f8", "data": PICTURES}),
         ("numbers in data8x8, got .S1", (4, 3, 8, 8), {"dtype": "S1"}),
         ("found none", (0, 3, 8, 8), {"data": PICTURES[:0]}),
-        ("packed in a way that is not known", (4, 3, 8, 8), {"scaleoffset": 0, "data": PICTURES}),
+        ("packed in an unknown way", (4, 3, 8, 8), {"scaleoffset": 0, "data": PICTURES}),
     ],
 )
 def test_an_archive_of_something_else_or_less_than_it_claims_is_refused(

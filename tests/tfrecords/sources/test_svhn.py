@@ -103,7 +103,7 @@ VALUES = part(2, bytes(48))
         (part(6, struct.pack("<II", 4, 0)) + SIZES + NAME + VALUES, "expected numbers in X"),
         (part(6, struct.pack("<II", 0x809, 0)) + SIZES + NAME + VALUES, "expected numbers in X"),
         (FLAGS + SIZES + NAME + struct.pack("<II", 2, 2**31) + bytes(48), "ends early"),
-        (FLAGS + SIZES + struct.pack("<HHQ", 1, 5, 0) + VALUES, "a small element that is none"),
+        (FLAGS + SIZES + struct.pack("<HHQ", 1, 5, 0) + VALUES, "a damaged small element"),
     ],
 )
 def test_an_array_is_what_its_header_says(elements, words, packed):
