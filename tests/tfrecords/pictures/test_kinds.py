@@ -34,17 +34,10 @@ NOT_READ = {
     "t.NEF": (b"II*\0" + bytes(30), "camera raw cannot be read here: develop it"),
     "u.exr": (b"v/1\1" + bytes(30), "OpenEXR cannot be read here"),
 }
-OTHERS = {
-    "README": b"BMW and GIF8 and P5 are words\n",
-    "classes.csv": b"a.jfif,cat\n",
-    "dataset.json": b"{}",
-    "notes.md": b"P6 is a format\n",
-    "features.npy": b"\x93NUMPY\1\0" + bytes(100),
-    "Thumbs.db": b"\xd0\xcf\x11\xe0" + bytes(100),
-    "sums.md5": b"d41d8cd98f00b204e9800998ecf8427e  a.jfif\n",
-    "empty": b"",
-    ".DS_Store": encode(PICTURE),
-}
+OTHERS = {"README": b"BMW and GIF8 and P5 are words\n", "notes.md": b"P6 is a format\n"}
+OTHERS |= {"classes.csv": b"a.jfif,cat\n", "dataset.json": b"{}", "empty": b""}
+OTHERS |= {"features.npy": b"\x93NUMPY\1\0" + bytes(100), ".DS_Store": encode(PICTURE)}
+OTHERS |= {"Thumbs.db": b"\xd0\xcf\x11\xe0" + bytes(100), "sums.md5": b"d41d8cd9  a.jfif\n"}
 
 
 @pytest.fixture(scope="module")
