@@ -66,11 +66,8 @@ def read_page(export_dir: str) -> Digests:
     return known
 
 
-def begin_page(export_dir: str, known: Digests) -> Digests:
-    """Writes down which files are replaced, for the next export if this one is killed.
-
-    Removes what killed exports left. Returns what the page may hold from now on.
-    """
+def prepare_page(export_dir: str, known: Digests) -> Digests:
+    """Removes what killed exports left, and writes down what the page may hold from now on."""
     tf.io.gfile.makedirs(posixpath.join(export_dir, "assets"))
     current = _digests(_current())
     both = {name: (*known.get(name, ()), *current.get(name, ())) for name in {**known, **current}}
@@ -84,10 +81,7 @@ def begin_page(export_dir: str, known: Digests) -> Digests:
 
 
 def write_page(export_dir: str, known: Digests) -> list[str]:
-    """Writes the page; `index.html` last: it names the others.
-
-    Returns the paths of files of an older page that were changed, and stay.
-    """
+    """Writes the page, `index.html` last; returns files of an older page that were changed."""
     current = _current()
     digests = _digests(current)
     for name, contents in current.items():

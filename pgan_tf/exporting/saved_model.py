@@ -45,8 +45,7 @@ def save(generator: InferenceGenerator, folder: str) -> None:
     """Writes a SavedModel with the signatures of `make_signatures`, and an endpoint for Keras."""
     signatures = make_signatures(generator)
     module = tf.Module()
-    # Plain variables, the model in closures: the C++ loader of TensorFlow Serving can't load what
-    # a Keras model or a list of layers adds.
+    # Plain variables, the model in closures: TensorFlow Serving can't load what Keras adds.
     module.exported = generator.variables
     module.serve = _keras_endpoint(signatures["serving_default"])
     tf.saved_model.save(module, folder, signatures=signatures)

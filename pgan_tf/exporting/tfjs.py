@@ -62,7 +62,7 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
         files["preview.png"] = encode_picture(generate(generator, latents, labels)[0])
         stored = f" (weights in {options.quantize})" if options.quantize else ""
         with writing(f"--export_dir={export_dir}"):
-            page = gallery.begin_page(export_dir, page)
+            page = gallery.prepare_page(export_dir, page)
             with writer.whole_version(path, trained, "tfjs", stored=stored) as folder:
                 for file, contents in files.items():
                     write_file(posixpath.join(folder, file), contents)
