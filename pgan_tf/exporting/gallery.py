@@ -38,10 +38,9 @@ _OF_A_RUN = ("training_data", "network")
 
 
 def read_page(export_dir: str) -> Digests:
-    """Returns what earlier exports wrote of the page; nothing if the folder is empty.
+    """Returns what earlier exports wrote of the page; hidden files, such as `.git`, do not count.
 
-    Hidden files, such as `.git`, do not count. Raises UserError if the folder holds what no export
-    wrote, or a file of the page was changed.
+    Raises UserError if the folder holds what no export wrote, or a file of the page was changed.
     """
     page = manifest.read_manifest(export_dir, "page")
     visible = visible_names(export_dir)

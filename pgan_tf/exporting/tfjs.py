@@ -33,8 +33,7 @@ _FOR_THE_PAGE = (
 def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
     """Writes a generator for browsers into a folder, beside those that are there already.
 
-    Raises UserError if it can't be written, would replace what no export wrote, or its weights do
-    not fit into float16.
+    Raises UserError if it can't be written, or its weights do not fit into float16.
     """
     name = options.name or gallery.default_name(trained)
     if not gallery.is_name(name):
