@@ -51,9 +51,9 @@ def prepare(
         labels: as for `open_source`; values other than None and `none` require some.
         tfds_data_dir: where TensorFlow Datasets keeps its files.
         encoding: of a new conversion, `png` or `raw`; an earlier one is used in either.
-        labels_note: goes after the line on the labels, which is not printed if this is None.
-        before_converting: is told of what will be converted, without files, and with pictures
-            that may yet be rejected; what it raises comes before anything is written.
+        labels_note: ends the line on the labels; None prints no such line.
+        before_converting: called with what will be converted, without files, and with pictures
+            that may yet be rejected, before anything is written.
 
     Raises:
         UserError: as `read_dataset_info`, `open_source` and `write_dataset` do, or there are

@@ -1,12 +1,11 @@
 // A generator: downloaded, and drawing.
 
 import * as tf from '@tensorflow/tfjs';
+import { bytesOf, forHalves } from './halves.js';
 
 // TensorFlow.js looks at this flag whenever a model draws. The module that registers it, for its
 // own debugging, does not come with the parts that this page imports.
 tf.env().registerFlag('KEEP_INTERMEDIATE_TENSORS', () => false);
-
-const BYTES = { float32: 4, float16: 2, int32: 4 };
 
 const incomplete = (url, why) =>
   new Error(`A file of this page could not be read: ${url} (${why}). Is all of the exported folder on the server?`);
@@ -44,11 +43,7 @@ async function download(url, onBytes) {
 export async function fetchModel(folder, onProgress) {
   const { weightsManifest, ...model } = await getJson(`${folder}model.json`);
   const weightSpecs = weightsManifest.flatMap((group) => group.weights);
-  const total = weightSpecs.reduce(
-    (sum, { shape, dtype, quantization }) =>
-      sum + shape.reduce((a, b) => a * b, BYTES[quantization?.dtype ?? dtype]),
-    0,
-  );
+  const total = weightSpecs.reduce((sum, spec) => sum + bytesOf(spec), 0);
   let received = 0;
   const onBytes = (count) => onProgress((received += count) / total);
   const paths = weightsManifest.flatMap((group) => group.paths);
@@ -57,24 +52,6 @@ export async function fetchModel(folder, onProgress) {
   if (weightData.byteLength !== total)
     throw incomplete(folder, `expected ${total} bytes of weights, got ${weightData.byteLength}`);
   return { ...model, weightSpecs, weightData };
-}
-
-// Some graphics cards compute with halves, which have no smaller normal number.
-const SMALLEST_HALF = 2 ** -14;
-
-/**
- * Returns a model without numbers that would be 0 as halves: a pixel norm's 1e-8, which where all
- * features are small would be what it divides by.
- */
-function forHalves({ weightSpecs, weightData, ...model }) {
-  const numbers = new DataView(weightData.slice(0));
-  let at = 0;
-  for (const { shape, dtype, quantization } of weightSpecs) {
-    const value = !shape.length && dtype === 'float32' ? numbers.getFloat32(at, true) : 0;
-    if (value > 0 && value < SMALLEST_HALF) numbers.setFloat32(at, SMALLEST_HALF, true);
-    at += shape.reduce((a, b) => a * b, BYTES[quantization?.dtype ?? dtype]);
-  }
-  return { ...model, weightSpecs, weightData: numbers.buffer };
 }
 
 /** Makes a model that draws with the backend that is on; see `fetchModel`. */

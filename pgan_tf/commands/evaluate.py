@@ -53,7 +53,7 @@ flags.declare_key_flag("max_bad_records")
 
 
 def main() -> None:
-    """Scores, and writes the scores to the run folder or beside the SavedModel."""
+    """Scores, and writes the scores to the run folder or the export."""
     run_dir = run_flags.RUN_DIR.value
     if bool(run_dir) == bool(SAVED_MODEL.value):
         got = "both" if run_dir else "none"

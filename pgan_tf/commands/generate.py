@@ -126,7 +126,7 @@ def main() -> None:
         sampler = interpolation.truncated(sampler, TRUNCATION.value, TRUNCATION_SEED.value)
 
     if NEIGHBOURS.value:
-        write_neighbours(sampler, seeds, classes, grid, path)
+        write_neighbors(sampler, seeds, classes, grid, path)
         return
     if VIDEO.value:
         write_walk(sampler, seeds, classes, grid, path)
@@ -255,7 +255,7 @@ def find_training_pictures(sampler: Sampler) -> tuple[DatasetInfo, bool]:
     return info, config is not None and config.mirror_augment
 
 
-def write_neighbours(
+def write_neighbors(
     sampler: Sampler, seeds: list[int], classes: list[int], grid: tuple[int, int], path: str
 ) -> None:
     """Writes a sheet of samples next to their nearest training pictures, and prints which."""
@@ -279,4 +279,4 @@ def write_neighbours(
     print(neighbors.describe(seeds, found))
     seen = counted(info.num_images, "picture") + " and their mirror images" * mirrored
     samples_of = f"{counted(len(seeds), 'sample')} of {sampler.resolution} px"
-    print(f"Wrote {path}: {samples_of}, the nearest of {seen} beside each")
+    print(f"Wrote {path}: {samples_of}, each next to the nearest of {seen}")

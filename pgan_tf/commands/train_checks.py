@@ -33,7 +33,7 @@ class PlannedRun:
 
     folder: str
     config: TrainingConfig
-    weights: Weights | None  # None for initial values, and where the run goes on
+    weights: Weights | None  # None for initial values, and for a run that resumes
 
 
 def plan_run(info: DatasetInfo, data: str, read_weights: ReadWeights) -> PlannedRun:
@@ -92,12 +92,12 @@ def check_run(
     if run.weights:
         check_weights(run.weights, run.config)
     make_scorer(run.config, info, run.folder, inception)
-    begun = read_config(run.folder)
-    if begun is None and writes:
+    opened = read_config(run.folder)
+    if opened:  # which data these are is not known yet
+        with_its_data = dataclasses.replace(run.config, dataset=opened.dataset, data=opened.data)
+        check_same_run(opened, with_its_data, run.folder)
+    elif writes:
         check_place(run.folder)
-    elif begun is not None:  # which data these are is not known yet
-        with_its_data = dataclasses.replace(run.config, dataset=begun.dataset, data=begun.data)
-        check_same_run(begun, with_its_data, run.folder)
 
 
 def metric_names() -> tuple[str, ...]:

@@ -115,7 +115,7 @@ def make_file_reader(records: Records, most_damaged: int) -> Callable[[tf.Tensor
             byte_offsets=begin[None],
         )
         record = tf.data.experimental.from_variant(variant, tf.TensorSpec((), tf.string)).take(1)
-        # In a map, which goes on after an error: a file's own dataset would try to open a missing
+        # In a map, which continues after an error: a file's own dataset would try to open a missing
         # one again and again, with ignore_errors for ever.
         good = tf.data.Dataset.from_tensors(picture).map(lambda _: record.get_single_element())
         # Asked for only if nothing good came: opens the file, and gives nothing.

@@ -40,8 +40,8 @@ _OF_A_RUN = ("training_data", "network")
 def read_page(export_dir: str) -> Digests:
     """Returns what earlier exports wrote of the page; nothing if the folder is empty.
 
-    Hidden files, such as `.git`, do not count: no export touches them. Raises UserError if the
-    folder holds what no export wrote, or a file of the page was changed.
+    Hidden files, such as `.git`, do not count. Raises UserError if the folder holds what no export
+    wrote, or a file of the page was changed.
     """
     page = manifest.read_manifest(export_dir, "page")
     visible = visible_names(export_dir)

@@ -1,7 +1,7 @@
 """What an export wrote: a later one replaces and removes these files, and no others.
 
-`pgan-export.json` stands in every version's folder, and beside the page of `tfjs`. It holds the
-SHA-256 of each file, so that changes since are known, too.
+`pgan-export.json`, in every version's folder and beside the page of `tfjs`, holds the SHA-256 of
+each file, so that changes since are known.
 """
 
 import dataclasses
@@ -146,7 +146,7 @@ def list_versions(folder: str) -> list[str]:
 
 
 def remove_left_over(folder: str) -> None:
-    """Removes what killed processes left below a folder, which the caller has locked."""
+    """Removes what killed exports left in a folder, which the caller has locked."""
     for name in list_folder(folder):
         if _is_left_over(folder, name):
             files.remove(posixpath.join(folder, name))

@@ -2,7 +2,9 @@
 
 import dataclasses
 import html
+import pathlib
 import posixpath
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,6 +16,7 @@ from pgan_tf.runs.log import METRICS, read_ticks
 from pgan_tf.runs.trained import Trained
 
 JSON_FILE, CARD_FILE = "pgan.json", "model_card.md"
+_USAGE = pathlib.Path(__file__).parent / "usage"
 
 _WEIGHTS = {
     "average_generator": "the running average of the generator's",
@@ -99,6 +102,12 @@ def model_card(known: dict[str, Any], usage: str) -> str:
     return "\n\n".join(filter(None, paragraphs))
 
 
+def read_usage(known: dict[str, Any]) -> str:
+    """Reads how a format is used, Markdown; what stands in [[…]] is for generators with classes."""
+    text = (_USAGE / f"{known['format']}.md").read_text("utf-8").strip()
+    return re.sub(r"\[\[(.*?)\]\]", r"\1" * (known["label_size"] > 0), text).format(**known)
+
+
 def _read_measurements(trained: Trained) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     folder = posixpath.dirname(trained.source)
     run_dir = posixpath.dirname(folder)
@@ -122,7 +131,6 @@ def _classes(known: dict[str, Any]) -> str:
 
 
 def _class_usage(known: dict[str, Any]) -> str:
-    """Says how a class is asked for by its name."""
     count, names = known["label_size"], known["label_names"]
     if not names:
         return ""
@@ -157,8 +165,7 @@ def _measurements(known: dict[str, Any]) -> list[str]:
 
 def _value_and_floor(score: dict[str, Any]) -> tuple[str, ...]:
     """Returns the numbers that stand for a metric, of this generator and of real pictures."""
-    headline = score.get("headline", "")
-    numbers = [(score.get(name) or {}).get(headline) for name in ("values", "floor")]
+    numbers = ((score[name] or {}).get(score["headline"]) for name in ("values", "floor"))
     return tuple("" if number is None else f"{number:.4g}" for number in numbers)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.exporting.saved_model import make_signatures, save
-from pgan_tf.exporting.writer import Exported, ExportOptions, fill_usage, next_version
+from pgan_tf.exporting.writer import Exported, ExportOptions, next_version
 from pgan_tf.networks.folded import fold
 from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
 from pgan_tf.runs.trained import Trained
@@ -30,20 +30,8 @@ Draw = Callable[[dict[str, np.ndarray]], np.ndarray]
 
 # Old enough for runtimes of 2022, new enough for everything here.
 _OPSET = 17
-_ONNX_USAGE = """An ONNX model, `model.onnx`: `latents` float32 (batch, {latent_size}){labels} → \
-`images` float32 (batch, height, width, channels) in [-1, 1].
-
-    session = onnxruntime.InferenceSession("model.onnx")
-    (images,) = session.run(["images"], {{"latents": latents{fed}}})"""
 
 _SIGNATURE = "serving_default"
-_LITERT_USAGE = """A LiteRT model, `model.tflite`, with the signature `serving_default`: \
-`latents` float32 (batch, {latent_size}){labels} → `images` float32 (batch, height, width, \
-channels) in [-1, 1]. The batch is 1 until the inputs are resized; in Python the signature's \
-runner does that.
-
-    interpreter = ai_edge_litert.interpreter.Interpreter("model.tflite")
-    images = interpreter.get_signature_runner()(latents=latents{fed})["images"]"""
 
 
 def write_onnx(trained: Trained, options: ExportOptions) -> Exported:
@@ -56,8 +44,7 @@ def write_onnx(trained: Trained, options: ExportOptions) -> Exported:
     contents = model.SerializeToString()
     session = onnxruntime.InferenceSession(contents, providers=["CPUExecutionProvider"])
     check_pictures(trained, "onnx", lambda inputs: session.run(["images"], inputs)[0])
-    usage = fill_usage(_ONNX_USAGE, trained.network, fed=', "labels": labels')
-    return _write(trained, options, "onnx", "model.onnx", contents, usage)
+    return _write(trained, options, "onnx", "model.onnx", contents)
 
 
 def write_litert(trained: Trained, options: ExportOptions) -> Exported:
@@ -70,8 +57,7 @@ def write_litert(trained: Trained, options: ExportOptions) -> Exported:
     runner = litert.Interpreter(model_content=contents).get_signature_runner(_SIGNATURE)
     # The result is a view of memory that the next call writes to.
     check_pictures(trained, "litert", lambda inputs: np.array(runner(**inputs)["images"]))
-    usage = fill_usage(_LITERT_USAGE, trained.network, fed=", labels=labels")
-    return _write(trained, options, "litert", "model.tflite", contents, usage)
+    return _write(trained, options, "litert", "model.tflite", contents)
 
 
 def check_pictures(trained: Trained, export_format: str, draw: Draw) -> None:
@@ -115,9 +101,9 @@ def _tidy(graph: Any) -> None:
 
 
 def _write(
-    trained: Trained, options: ExportOptions, kind: str, name: str, contents: bytes, usage: str
+    trained: Trained, options: ExportOptions, kind: str, name: str, contents: bytes
 ) -> Exported:
-    with next_version(options.export_dir, trained, kind, usage) as (path, folder):
+    with next_version(options.export_dir, trained, kind) as (path, folder):
         write_file(posixpath.join(folder, name), contents)
     card = shlex.quote(posixpath.join(path, "model_card.md"))
     return Exported(posixpath.join(path, name), (f"less {card}",))

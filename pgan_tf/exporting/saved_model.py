@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from pgan_tf.exporting.writer import Exported, ExportOptions, fill_usage, next_version
+from pgan_tf.exporting.writer import Exported, ExportOptions, next_version
 from pgan_tf.networks.folded import InferenceGenerator, fold
 from pgan_tf.networks.sampling import latents_from_seeds, latents_of_seeds, one_hot_labels
 from pgan_tf.runs.trained import Trained
@@ -22,23 +22,13 @@ from pgan_tf.runs.trained import Trained
 TfFunction: TypeAlias = tf.types.experimental.PolymorphicFunction
 
 _WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
-_USAGE = """A SavedModel for TensorFlow Serving, and for `tf.saved_model.load(FOLDER).signatures`.
-
-| signature | takes | gives |
-|---|---|---|
-| `serving_default` | `latents` float32 (batch, {latent_size}){labels} | `images` float32 \
-(batch, {size}, {size}, {channels}) in [-1, 1] |
-| `png` | the same | `image_bytes`: PNG files |
-| `from_seed` | `seeds` int64 (batch,), 0 or more{labels} | `images` |"""
 
 
 def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
     """Writes a generator as `<export_dir>/<version>/`. Raises UserError if that is impossible."""
-    size, channels = trained.stage.resolution, trained.network.num_channels
-    usage = fill_usage(_USAGE, trained.network, ", ", size=size, channels=channels)
     base_path = options.export_dir
     # A server loads a version as soon as it sees its folder: it appears whole.
-    with next_version(base_path, trained, "saved_model", usage) as (path, folder):
+    with next_version(base_path, trained, "saved_model") as (path, folder):
         generator = fold(trained.generator, trained.network)
         save(generator, folder)
         _write_warmup(folder, generator)

@@ -28,12 +28,6 @@ _FOR_THE_PAGE = (
     *("format", "resolution", "num_channels", "latent_size", "label_size", "label_names"),
     *("training_data", "kimg", "is_blend", "alpha", "trained_by", "terms"),
 )
-_USAGE = """A TensorFlow.js graph model, `model.json` and the files that it names{stored}: \
-`latents` float32 (batch, {latent_size}){labels} → `images` float32 (batch, height, width, \
-channels) in [-1, 1]. The page in the folder that was exported to draws with it; so do these lines.
-
-    const model = await tf.loadGraphModel("model.json");
-    const images = model.execute({{latents{fed}}});"""
 
 
 def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
@@ -67,10 +61,9 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
         # The picture that the page shows first.
         files["preview.png"] = encode_picture(generate(generator, latents, labels)[0])
         stored = f" (weights in {options.quantize})" if options.quantize else ""
-        usage = writer.fill_usage(_USAGE, trained.network, stored=stored)
         with writing(f"--export_dir={export_dir}"):
             page = gallery.begin_page(export_dir, page)
-            with writer.whole_version(path, trained, "tfjs", usage) as folder:
+            with writer.whole_version(path, trained, "tfjs", stored=stored) as folder:
                 for file, contents in files.items():
                     write_file(posixpath.join(folder, file), contents)
             kept = gallery.write_page(export_dir, page)

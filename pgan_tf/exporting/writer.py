@@ -6,9 +6,8 @@ import posixpath
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from pgan_tf.config.training import NetworkConfig
 from pgan_tf.exporting.manifest import free_version, write_version_manifest
-from pgan_tf.exporting.model_card import CARD_FILE, JSON_FILE, describe, model_card
+from pgan_tf.exporting.model_card import CARD_FILE, JSON_FILE, describe, model_card, read_usage
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.files import locked, whole_folder, write_file
 from tfrecords.common.paths import writing
@@ -44,39 +43,27 @@ def exporting_into(export_dir: str) -> AbstractContextManager[None]:
 
 @contextmanager
 def next_version(
-    export_dir: str, trained: Trained, export_format: str, usage: str
+    export_dir: str, trained: Trained, export_format: str
 ) -> Iterator[tuple[str, str]]:
     """Locks a folder, and gives its first free version's path and a folder; see `whole_version`."""
     with exporting_into(export_dir):
         path = free_version(export_dir)
-        with whole_version(path, trained, export_format, usage) as folder:
+        with whole_version(path, trained, export_format) as folder:
             yield path, folder
 
 
 @contextmanager
-def whole_version(path: str, trained: Trained, export_format: str, usage: str) -> Iterator[str]:
-    """Gives a folder to fill, which becomes `path` with its card, whose `usage` is Markdown.
+def whole_version(
+    path: str, trained: Trained, export_format: str, *, stored: str = ""
+) -> Iterator[str]:
+    """Gives a folder to fill, which becomes `path` with its card; UserError if that is impossible.
 
-    Raises UserError if it can't be written.
+    `stored` says in the card how weights are stored.
     """
     with writing(f"--export_dir={posixpath.dirname(path)}"), whole_folder(path) as folder:
         yield folder
         known = describe(trained, export_format)
-        texts = {JSON_FILE: json.dumps(known, indent=2) + "\n", CARD_FILE: model_card(known, usage)}
-        for name, text in texts.items():
+        card = model_card(known, read_usage({**known, "stored": stored}))
+        for name, text in {JSON_FILE: json.dumps(known, indent=2) + "\n", CARD_FILE: card}.items():
             write_file(posixpath.join(folder, name), text.encode())
         write_version_manifest(folder, trained)
-
-
-def fill_usage(
-    text: str,
-    network: NetworkConfig,
-    before_labels: str = " and ",
-    fed: str = ", labels",
-    **others: object,
-) -> str:
-    """Fills in a model card's {latent_size} and, if there are classes, {labels} and {fed}."""
-    size = network.label_size
-    labels = f"{before_labels}`labels` float32 (batch, {size})" if size else ""
-    fed = fed if size else ""
-    return text.format(latent_size=network.latent_size, labels=labels, fed=fed, **others)

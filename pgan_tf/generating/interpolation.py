@@ -81,9 +81,8 @@ def _around(keyframes: np.ndarray, position: float) -> tuple[np.ndarray, np.ndar
 def walk_smoothly(keyframes: np.ndarray, position: float) -> np.ndarray:
     """Wanders among at least 3 random keyframes: smoothed over time, on the sphere, in a loop.
 
-    The keyframes, along the first axis, are averaged with a Gaussian of time whose deviation is
-    the time between two of them, and brought back to the sphere. The walk passes near each but
-    reaches none; its speed hardly changes: about 1/√2 radians in the time of a keyframe.
+    The keyframes, along the first axis, are averaged with a Gaussian whose deviation is the time
+    between two of them. The speed hardly changes: about 1/√2 radians in the time of a keyframe.
     """
     count = len(keyframes)
     # How far each keyframe is in time, this time round, the times before and the times after.
@@ -95,8 +94,8 @@ def walk_smoothly(keyframes: np.ndarray, position: float) -> np.ndarray:
     return (mean * (np.sqrt(keyframes.shape[-1]) / length)).astype(np.float32)
 
 
-# A loop through the space of latents, of one picture or of several side by side: from a position
-# in it, 0 to 1, to (pictures, latent_size) and (pictures, label_size) float32.
+# A loop through latent space, of one picture or several side by side: from a position in it, 0 to
+# 1, to (pictures, latent_size) and (pictures, label_size) float32.
 Walk = Callable[[float], tuple[np.ndarray, np.ndarray]]
 
 
@@ -105,8 +104,8 @@ def random_walk(
 ) -> Walk:
     """Returns a walk among random latents; see `walk_smoothly`.
 
-    The keyframes, at least 3, are latents of the first seed and the following ones. Each of the
-    pictures goes its own way and keeps its class; they cycle through the classes.
+    The keyframes, at least 3, are latents of the first seed and the following ones. Each picture
+    goes its own way and keeps its class; they cycle through the classes.
     """
     count = num_keyframes * num_pictures
     _check_latents(count * sampler.latent_size)
@@ -122,9 +121,8 @@ def walk_between(
 ) -> Walk:
     """Returns a walk from seed to seed, at least two, and back to the first.
 
-    At a seed it shows what the seed's own picture shows, its class too: the seeds cycle through
-    the classes. Latents follow great circles, labels change evenly. Each picture is one seed ahead
-    of the one before.
+    At a seed it shows the seed's own picture; the seeds cycle through the classes. Latents follow
+    great circles, labels change evenly. Each picture is one seed ahead of the one before.
     """
     _check_latents(len(seeds) * num_pictures * sampler.latent_size)
     latents = latents_from_seeds(seeds, sampler.latent_size)

@@ -33,10 +33,8 @@ class Nearest(NamedTuple):
 class NearestSearch:
     """Takes vectors batch by batch, and keeps the `count` nearest of each query.
 
-    `views` are `(views, queries, size)`; a query is as near as its nearest view. Computes in
-    float64, in which squared distances between pictures of whole numbers are exact: the result
-    does not depend on batches, and what is equal is at distance 0. Of equally near vectors the
-    first wins.
+    `views` are `(views, queries, size)`; a query is as near as its nearest view. In float64 squared
+    distances between pictures are exact, whatever the batches. Of equally near ones the first wins.
     """
 
     def __init__(self, views: np.ndarray, count: int) -> None:

@@ -88,8 +88,8 @@ def check_video(width: int, height: int, num_frames: int) -> None:
 def parse_classes(text: str, label_size: int, names: Sequence[str] = ()) -> list[int]:
     """Reads `dog,3`, names and numbers of classes; empty text stands for all classes, in turns.
 
-    What is a name is one, numbers and commas or not. Returns at least one class; [0] for a
-    generator without classes. Raises UserError if there are no classes, or not these.
+    Names win over numbers and may hold commas. Returns at least one class; [0] for a generator
+    without classes. Raises UserError if there are no classes, or not these.
     """
     if not text:
         return list(range(max(1, label_size)))

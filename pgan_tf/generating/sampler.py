@@ -22,7 +22,6 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.paths import list_names
 
 BATCH_SIZE = 16
-
 # What a score needs of `pgan.json`, see `model_card.describe`.
 _TO_SCORE: dict[str, Callable[[Any], bool]] = {
     "kimg": lambda value: value is None or (is_number(value) and value >= 0),
@@ -69,14 +68,13 @@ def make_sampler(trained: Trained) -> Sampler:
 def open_saved_model(path: str) -> Sampler:
     """Opens what `export.py` wrote: the folder of a version, or the one of all versions.
 
-    A SavedModel is a program. One that says of itself that it is another's is opened all the
-    same, after a line on stderr: `pgan.json` beside it can be forged, and proves nothing. Raises
-    UserError if there is no such SavedModel.
+    A SavedModel is a program: before one that does not look like an export there is a line on
+    stderr, but `pgan.json` can be forged. Raises UserError if there is no such SavedModel.
     """
     folder = _newest_version(path)
     known = read_description(folder)
-    files = ("saved_model.pb", "saved_model.pbtxt")
-    if not known and any(tf.io.gfile.exists(posixpath.join(folder, name)) for name in files):
+    files = (posixpath.join(folder, name) for name in ("saved_model.pb", "saved_model.pbtxt"))
+    if not known and any(map(tf.io.gfile.exists, files)):
         print(
             f"--saved_model: {folder} does not look like an export of pgan-tf: a SavedModel is a "
             "program, open those alone whose makers you trust (docs/security.md)",
@@ -114,8 +112,8 @@ def open_saved_model(path: str) -> Sampler:
 def read_exported(path: str) -> tuple[Sampler, Generated]:
     """Opens a SavedModel as `open_saved_model` does, to score it as it would be served.
 
-    Its checksum is of the files of its variables: these are folded, and other numbers than the
-    checkpoint's. Raises UserError if there is no such SavedModel, or its `pgan.json` is damaged.
+    Its checksum is of the files of its variables, which are folded. Raises UserError if there is
+    no such SavedModel, or its `pgan.json` is damaged.
     """
     sampler = open_saved_model(path)
     known = read_description_to_score(sampler.source)

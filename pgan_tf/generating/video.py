@@ -24,10 +24,8 @@ from tfrecords.common.paths import writing
 from tfrecords.common.text import duration_in_words
 
 FORMATS = (".mp4", ".gif", ".webp")
-
 # GIF counts in hundredths of a second, and players take less than two of them for ten.
 _MOST_GIF_FPS = 50
-
 # Of a frame of a sheet of samples.
 _SHEET_WIDTH, _CAPTION_HEIGHT, _FONT_SIZE = 1024, 40, 22
 
@@ -141,12 +139,10 @@ def training_size(sheets: list[Sheet], scale: int | None = None) -> tuple[int, i
 def draw_training(
     sheets: list[Sheet], metrics: list[dict[str, Any]], num_frames: int, scale: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Yields frames in which each sheet is seen equally long, under its stage, kimg and time.
+    """Yields frames, `(height, width, 3)` uint8, both even; each sheet is seen equally long.
 
-    All have the size of the last sheet, times `scale`, by default up to 1024 px; earlier ones are
-    brought to it by nearest neighbor. `metrics` are the ticks of `runs.log.read_metrics`; a
-    sheet without one shows its kimg alone. Frames are `(height, width, 3)` uint8, both even.
-    Raises UserError if a sheet can't be read.
+    All have the size of the last sheet, times `scale`, by default up to 1024 px. `metrics` are the
+    ticks of `runs.log.read_metrics`, for captions. Raises UserError if a sheet can't be read.
     """
     rows = {row["images_shown"]: row for row in metrics if "seconds" in row}
     size = _sheet_size(sheets, scale)

@@ -49,14 +49,14 @@ def time_stages(
     times follow from the last one measured, by arithmetic.
     """
     times: dict[Stage, StageTime] = {}
-    begin, measuring = clock(), True
+    start, measuring = clock(), True
     took = measured_step_work = 0.0
     for stage in tqdm(reached_stages(config), desc="measuring", leave=False):
         image_work = multiplications(stage, config.network)
         step_work = image_work * config.schedule.batch_size.at(stage.resolution)
         if times:
             expected = max(1.0, step_work / measured_step_work) * took
-            measuring = measuring and clock() - begin + expected <= budget_seconds
+            measuring = measuring and clock() - start + expected <= budget_seconds
         if measuring:
             before = clock()
             seconds_per_image = measure(stage)

@@ -32,7 +32,7 @@ from tfrecords.common.paths import list_names, writing
 # The first versions counted stages from 0: `images-0000001000-stage-00.npz`.
 _NAME = re.compile(r"images-(\d{10,})-stage-(\d{2})(-of-\d{2})?\.npz", re.ASCII)
 NETWORKS = ("generator", "discriminator", "average_generator")
-# What a checkpoint holds beside the variables.
+# What a checkpoint holds besides the variables.
 _FIELDS = (
     *("images_shown", "stage_index", "config", "tick_metrics", "tick_first_image"),
     *("bad_records", "num_devices"),

@@ -84,7 +84,7 @@ def check_place(run_dir: str) -> None:
 def lost_config(run_dir: str) -> UserError:
     """Returns the error for a run folder with checkpoints and without config.json."""
     return UserError(
-        f"--run_dir: expected config.json beside the checkpoints, got none in {run_dir!r}: put "
+        f"--run_dir: expected config.json with the checkpoints, got none in {run_dir!r}: put "
         f"it back (each checkpoint holds it, as `config`), or name another --run_dir"
     )
 

@@ -96,8 +96,8 @@ def left_in(cwd):
             ["photos, 4 pictures (SHA-256 ", "--data=", "--run_dir=ANOTHER --init_from=runs/a"],
         ),
         ("--data=largest --run_dir=new", ["give --initial_resolution=8"]),
-        ("--data=photos --run_dir=lost", ["expected config.json beside the checkpoints"]),
-        ("--data=photos --run_dir=lost --init_from=runs/a", ["expected config.json beside"]),
+        ("--data=photos --run_dir=lost", ["expected config.json with the checkpoints"]),
+        ("--data=photos --run_dir=lost --init_from=runs/a", ["expected config.json with"]),
         ("--data=photos --run_dir=runs/a --fmap_base=32", ["network.fmap_base", "16", "32"]),
     ],
 )

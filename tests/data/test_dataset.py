@@ -199,7 +199,7 @@ def test_the_next_good_record_stands_in_for_damaged_ones_however_they_are_read(m
     damage(path, COUNT - 2, COUNT - 1)
     orders = []
     for memory_bytes in (0, 2**30):
-        bad = BadRecords(2)
+        bad = BadRecords(2, np.array([(RESOLUTION, COUNT - 1)]))  # met once more
         named = {"bad_records": bad, "memory_bytes": memory_bytes}
         # Twice the same resolution: a stage that fades in, and the next one.
         orders.append(indices(info, 60, **named))
@@ -213,13 +213,13 @@ def test_the_next_good_record_stands_in_for_damaged_ones_however_they_are_read(m
 def test_on_two_devices_damaged_records_count_as_on_one(mine, two_devices, memory_bytes):
     info, path = mine
     damage(path, 7)
-    bad = BadRecords(3, np.array([(4, 3), (RESOLUTION, 7)]))
+    bad = BadRecords(2, np.array([(4, 3)]))  # which an earlier part of the run met
     named = {"global_batch_size": 4, "label_size": CLASSES, "seed": 1, "bad_records": bad}
     dataset = distribute(two_devices, info, RESOLUTION, memory_bytes=memory_bytes, **named)
     for _, _ in zip(range(10), dataset, strict=False):
         pass
-    # What an earlier part of the run met counts too, and once.
-    assert bad.met(0).tolist() == bad.met(40).tolist() == [[4, 3], [RESOLUTION, 7]]
+    assert bad.met(0).tolist() == [[4, 3]]
+    assert bad.met(40).tolist() == [[4, 3], [RESOLUTION, 7]]
 
 
 def zeros(path):
@@ -259,8 +259,7 @@ def test_errors_of_other_things_pass():
         raise tf.errors.UnknownError(None, None, "a device")
 
 
-def test_data_that_do_not_fit_are_errors_before(mine):
-    info, path = mine
+def test_data_that_do_not_fit_are_errors_before(info):
     unlabelled = read_dataset_info(str(GOLDEN / "tfrecords" / "shuffle0"))
     for one, resolution, label_size, words in (
         (info, RESOLUTION, 5, "expected labels of 5 classes in noise, got 3"),
@@ -275,10 +274,6 @@ def test_data_that_do_not_fit_are_errors_before(mine):
         check_resolutions(info, 4, 16)
     with pytest.raises(UserError, match=r"^--initial_resolution: .* got 2: .*_resolution=4"):
         check_resolutions(info, 2, 8)
-    zeros(path)
-    path.write_bytes(path.read_bytes()[:COUNT])
-    with pytest.raises(UserError, match="noise-r03"):
-        batches(info, 1)
 
 
 def test_a_file_without_a_good_record_or_that_is_cut_is_an_error(mine):
@@ -300,8 +295,7 @@ def box_average(picture, resolution):
     return np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
 
 
-@pytest.mark.parametrize("folder", ["shuffle0", "shuffle1"])
-@pytest.mark.parametrize("resolution", [4, 32])
+@pytest.mark.parametrize(("folder", "resolution"), [("shuffle0", 32), ("shuffle1", 4)])
 def test_batches_of_the_published_tfrecords_are_the_pictures(folder, resolution):
     paths = sorted((GOLDEN / "images").glob("*.png"))
     sources = [np.asarray(Image.open(path).convert("RGB")) for path in paths]

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import pathlib
 
 import pytest
 import tensorflow as tf
@@ -36,91 +35,84 @@ def run_dir(tmp_path_factory):
     return folder
 
 
-def test_the_last_checkpoint_has_the_last_tick_and_its_scores(run_dir):
-    known = describe(trained.from_run(str(run_dir)), "saved_model")
+def described(path, weights="average_generator"):
+    known = describe(trained.from_checkpoint(str(path), weights), "saved_model")
     assert json.loads(json.dumps(known)) == known
-    expected = {
-        "format": "saved_model",
-        "resolution": 8,
-        "num_channels": 3,
-        "latent_size": 6,
-        "label_size": 2,
-        "training_data": "made up & <b>small</b>",
-        "kimg": 0.032,
-        "weights": "average_generator",
-        "alpha": 1.0,
-        "is_blend": False,
-    }
+    return known, model_card(known, "How to use it.")
+
+
+def test_the_last_checkpoint_has_the_last_tick_and_its_scores(run_dir):
+    last = max((run_dir / "checkpoints").iterdir())
+    known, card = described(last)
+    expected = {"format": "saved_model", "resolution": 8, "num_channels": 3, "latent_size": 6}
+    expected |= {"label_size": 2, "training_data": "made up & <b>small</b>", "kimg": 0.032}
+    expected |= {"weights": "average_generator", "alpha": 1.0, "is_blend": False}
     assert {name: known[name] for name in expected} == expected
     assert known["network"]["fmap_max"] == 8
     assert known["metrics"]["images_shown"] == 32
     assert [score["values"]["average"] for score in known["scores"]] == [7.25]
-    card = model_card(known, "How to use it.")
-    assert "| swd | 7.25 | 2.125 |" in card
+    for row in (
+        "swd | 7.25 | 2.125",
+        "classes | 2: `labels`, one-hot, in this order: cat, dog",
+        "trained on | 0.032 thousand images",
+        "growth | full",
+        "pictures | 8 x 8 px, RGB",
+        "weights | the running average of the generator's",
+        *("fake score | 96", "gradient norm | 1"),  # small_run: the i-th metric at 32 is 32 i
+    ):
+        assert f"| {row} |" in card
     assert "made up &amp; &lt;b&gt;small&lt;/b&gt;" in card and "<b>" not in card
-    assert "| classes | 2: `labels`, one-hot, in this order: cat, dog |" in card
     assert "`labels` that draw dog: `tf.one_hot([1], 2)`" in card
-    assert "| trained on | 0.032 thousand images |" in card
-    assert "How to use it." in card
-    # small_run: the i-th metric of the tick at 32 images is 32 i.
-    assert "| fake score | 96 |" in card and "| gradient norm | 1 |" in card
-    assert "seconds" not in card
+    assert "How to use it." in card and "seconds" not in card
 
-
-def test_the_best_checkpoint_has_the_scores_of_the_one_that_it_is_a_copy_of(run_dir):
-    """`--keep_best` calls it otherwise; other weights of the same file have none of its scores."""
-    last = max((run_dir / "checkpoints").glob("images-*"))
+    # `--keep_best` copies it; other weights of the same file have none of its scores.
     best = run_dir / "checkpoints" / "best-swd.npz"
     best.write_bytes(last.read_bytes())
-    known = describe(trained.from_checkpoint(str(best)), "saved_model")
+    known, _ = described(best)
+    best.unlink()
     assert known["checkpoint"] == "best-swd.npz"
     assert [score["values"]["average"] for score in known["scores"]] == [7.25]
-    best.unlink()
-    assert describe(trained.from_checkpoint(str(last), "generator"), "saved_model")["scores"] == []
+    assert described(last, "generator")[0]["scores"] == []
 
 
-def test_an_earlier_checkpoint_has_its_own_tick_and_no_later_score(run_dir):
+def test_an_earlier_checkpoint_has_its_own_tick_and_no_later_score(run_dir, tmp_path):
     first = min((run_dir / "checkpoints").iterdir())
-    known = describe(trained.from_checkpoint(str(first), "generator"), "onnx")
+    known, card = described(first, "generator")
     assert known["resolution"] == 4 and known["network"]["resolution"] == 8
     assert known["metrics"]["images_shown"] == 8 and known["scores"] == []
     assert known["weights"] == "generator"
-    assert "| growth | to 4 px of 8 |" in model_card(known, "")
-
-
-def test_a_checkpoint_outside_of_its_run_is_described_without_metrics(run_dir, tmp_path):
-    first = min((run_dir / "checkpoints").iterdir())
+    assert "| growth | to 4 px of 8 |" in card
+    # Outside of its run nothing is known of that.
     alone = tmp_path / first.name
     alone.write_bytes(first.read_bytes())
-    known = describe(trained.from_checkpoint(str(alone)), "saved_model")
+    known, card = described(alone)
     assert known["metrics"] == {} and known["scores"] == []
     assert known["kimg"] == 0.008 and known["checkpoint"] == first.name
-    assert "Nothing that is known here." in model_card(known, "")
+    assert "Nothing that is known here." in card
 
 
 def test_a_fade_in_is_a_blend_and_says_so(run_dir, tmp_path):
     config = TrainingConfig.from_json((run_dir / "config.json").read_text())
     fade_in = make_stages(config.schedule)[1]
     state = build_state(fade_in, config, tf.distribute.get_strategy())
-    path = save_state(str(tmp_path), state, 12, config)
-    known = describe(trained.from_checkpoint(path), "saved_model")
+    known, card = described(save_state(str(tmp_path), state, 12, config))
     assert (known["is_blend"], known["phase"], known["alpha"]) == (True, "fade_in", 0.5)
-    assert "fading in 4→8 px" in model_card(known, "") and "0.500" in model_card(known, "")
+    assert "fading in 4→8 px" in card and "0.500" in card
 
 
-def test_classes_are_named_in_their_order():
-    names = tuple(f"kind {i}" for i in range(25))
-    named = dataclasses.replace(make_trained(25), label_names=names)
+@pytest.mark.parametrize(("count", "end"), [(20, "kind 19 |"), (25, "kind 19, … |")])
+def test_many_classes_are_named_in_their_order(count, end):
+    names = tuple(f"kind {i}" for i in range(count))
+    named = dataclasses.replace(make_trained(count), label_names=names)
     known = describe(named, "saved_model")
     assert known["label_names"] == list(names)
     (row,) = [line for line in model_card(known, "").splitlines() if "| classes |" in line]
-    assert "25: `labels`, one-hot, in this order: kind 0, kind 1, kind 2" in row
-    assert row.endswith("kind 19, … |")
+    assert f"{count}: `labels`, one-hot, in this order: kind 0, kind 1, kind 2" in row
+    assert row.endswith(end)
 
 
 def test_a_published_network_says_whose_it_is_and_what_nobody_knows():
-    published = trained.from_official(str(GOLDEN / "base.pkl"))
-    known = describe(published, "onnx")
+    known = describe(trained.from_official(str(GOLDEN / "base.pkl")), "onnx")
     assert known["trained_by"] == "the published implementation"
     assert known["kimg"] is None and known["training_data"] == ""
     assert "CC BY-NC 4.0" in known["terms"]
@@ -129,13 +121,14 @@ def test_a_published_network_says_whose_it_is_and_what_nobody_knows():
     assert "trained by the published implementation" in card and known["terms"] in card
     for name in ("training data", "trained on"):
         assert f"| {name} | unknown: a published pickle does not say |" in card
-    assert " 0 thousand" not in card
 
 
 def test_what_is_not_known_is_called_unknown():
-    unknown = dataclasses.replace(make_trained(), kimg=None, training_data="", source="x.pkl")
+    gray = make_trained(num_channels=1)
+    unknown = dataclasses.replace(gray, kimg=None, training_data="", source="x.pkl")
     card = model_card(describe(unknown, "saved_model"), "")
     assert card.startswith("# A generator of 16 px\n")
     for name in ("training data", "trained on", "weights"):
         assert f"| {name} | unknown |" in card
-    assert pathlib.Path(unknown.source).name in card
+    for row in ("checkpoint | x.pkl", "classes | none", "pictures | 16 x 16 px, gray"):
+        assert f"| {row} |" in card

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import pathlib
 import shutil
 import unicodedata
 
@@ -33,17 +32,27 @@ def export(folder, trained=TRAINED, **options):
 
 def contents(folder):
     """Every file below a folder with its bytes."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def listed_in(web):
+    return json.loads((web / "models.json").read_text())
 
 
 def write_all(folder, files):
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
+
+
+def write_older(web, texts):
+    """Makes files of the page ones that an older export wrote."""
+    manifest = json.loads((web / MANIFEST).read_text())
+    for name, text in texts.items():
+        (web / name).write_text(text)
+        manifest["files"][name] = [hashlib.sha256(text.encode()).hexdigest()]
+    (web / MANIFEST).write_text(json.dumps(manifest))
 
 
 def assert_refused(folder, words, write=export, **options):
@@ -83,12 +92,8 @@ def web(exported, tmp_path):
 )
 def test_a_folder_that_no_export_wrote_is_refused_and_stays_as_it_is(files, tmp_path):
     write_all(tmp_path, files)
-    assert_refused(tmp_path, "--export_dir: .*which no export wrote: name another")
-    assert_refused(
-        tmp_path,
-        "--export_dir: .*which no export wrote: name another",
-        write=lambda folder: write_saved_model(TRAINED, ExportOptions(str(folder))),
-    )
+    for write in (export, lambda folder: free_version(str(folder))):
+        assert_refused(tmp_path, "--export_dir: .*which no export wrote: name another", write)
 
 
 def test_hidden_files_make_no_folder_somebody_elses_and_are_never_touched(tmp_path):
@@ -97,24 +102,27 @@ def test_hidden_files_make_no_folder_somebody_elses_and_are_never_touched(tmp_pa
         write_all(tmp_path / kind, hidden)
     export(tmp_path / "web", name="a")
     export(tmp_path / "web", name="a")
-    assert free_version(str(tmp_path / "versions")) == f"{tmp_path}/versions/1"
+    assert free_version(f"{tmp_path}/versions") == f"{tmp_path}/versions/1"
     for kind in ("web", "versions"):
         now = contents(tmp_path / kind)
         assert {name: now[name].decode() for name in hidden} == hidden
 
 
 def test_other_models_among_versions_are_refused(tmp_path):
-    write_saved_model(TRAINED, ExportOptions(str(tmp_path)))
-    (tmp_path / "README.md").write_text("what I serve")  # no version: it is let alone
-    assert free_version(str(tmp_path)) == f"{tmp_path}/2"
+    # A version from before there were manifests; and a file that is none is let alone.
+    write_all(tmp_path, {"9/pgan.json": '{"made_by": "pgan-tf"}', "README.md": "what I serve"})
+    assert free_version(str(tmp_path)) == f"{tmp_path}/10"
     write_all(tmp_path, {"7/saved_model.pb": "of another program"})
     with pytest.raises(UserError, match="'7', which no export wrote"):
         free_version(str(tmp_path))
 
 
-def test_versions_of_before_there_were_manifests_go_on(tmp_path):
-    write_all(tmp_path, {"3/pgan.json": '{"made_by": "pgan-tf"}', "3/model.onnx": ""})
-    assert free_version(str(tmp_path)) == f"{tmp_path}/4"
+def test_a_folder_that_another_process_exports_into_is_refused(tmp_path):
+    with locked(str(tmp_path / "out"), "busy"):
+        for write in (write_tfjs, write_saved_model):
+            with pytest.raises(BusyError, match=r"^--export_dir: another process is exporting"):
+                write(TRAINED, ExportOptions(str(tmp_path / "out")))
+    assert list(tmp_path.iterdir()) == []
 
 
 # What was changed since
@@ -129,59 +137,45 @@ def test_a_page_that_was_changed_is_not_replaced(web):
     assert b"my title" in (web / "mine.html").read_bytes()
 
 
-def test_what_was_added_stays_and_what_was_changed_stays_and_is_said(web):
+def test_what_was_added_or_changed_stays_and_is_said(web):
     added = {"assets/mine.css": "a {}", "about.html": "me", "models/one/1/notes/a.txt": "mine"}
-    write_all(web, added)
-    card = web / "models/one/1/model_card.md"
-    card.write_text("These are my own pictures.")
+    card = "models/one/1/model_card.md"
+    write_older(web, {"assets/old.js": "older", "assets/changed.js": "older"})
+    write_all(web, added | {card: "my own pictures", "assets/changed.js": "changed"})
     result = export(web, of_run("runs/one", 2))
-    assert sorted(result.kept) == sorted(map(str, (card, web / "models/one/1/notes/a.txt")))
+    kept = {"assets/changed.js", card, "models/one/1/notes/a.txt"}
+    assert set(result.kept) == {f"{web}/{name}" for name in kept}
     now = contents(web)
     assert {name: now[name].decode() for name in added} == added
-    assert card.read_text() == "These are my own pictures."
+    assert now[card] == b"my own pictures"
     left = {name for name in now if name.startswith("models/one/1/")}
-    assert left == {"models/one/1/model_card.md", "models/one/1/notes/a.txt"}
+    assert left == {card, "models/one/1/notes/a.txt"}
+    assert "assets/old.js" not in now
     assert is_version(str(web / "models/one/2"))
 
 
-def test_files_of_an_older_page_go_if_they_are_as_they_were(web, monkeypatch):
-    manifest = json.loads((web / MANIFEST).read_text())
-    for name in ("assets/old.js", "assets/changed.js"):
-        (web / name).write_text("older")
-        manifest["files"][name] = [hashlib.sha256(b"older").hexdigest()]
-    (web / MANIFEST).write_text(json.dumps(manifest))
-    (web / "assets/changed.js").write_text("changed")
-    assert export(web, of_run("runs/one")).kept == (f"{web}/assets/changed.js",)
-    assert not (web / "assets/old.js").exists()
-
-
 def test_a_manifest_that_names_files_elsewhere_is_none(web):
-    (web.parent / "victim.txt").write_text("victim")
-    digest = hashlib.sha256(b"victim").hexdigest()
     manifest = json.loads((web / MANIFEST).read_text())
-    for name in ("../victim.txt", str(web.parent / "victim.txt"), "a/../../victim.txt"):
-        (web / MANIFEST).write_text(json.dumps({**manifest, "files": {name: [digest]}}))
+    assert read_manifest(str(web), "page") and read_manifest(str(web), "version") is None
+    for name in ("../victim", str(web.parent / "victim"), "a/../../victim", "a//b", "c:b", "a\\b"):
+        (web / MANIFEST).write_text(json.dumps({**manifest, "files": {name: ["00"]}}))
         assert read_manifest(str(web), "page") is None
-    assert (web.parent / "victim.txt").exists()
 
 
 def test_a_page_of_before_there_were_manifests_goes_on(web, monkeypatch):
     """Its files are known by their digests; its versions by their pgan.json."""
     for path in web.rglob(MANIFEST):
         path.unlink()
-    (web / "index.html").write_text("the page of before")
-    (web / "assets/index-old.js").write_text("its script")
-    before = {
-        name: hashlib.sha256((web / name).read_bytes()).hexdigest()
-        for name in ("index.html", "assets/index-old.js")
-    }
+    write_all(web, {"index.html": "the page of before", "assets/index-old.js": "its script"})
+    names = ("index.html", "assets/index-old.js")
+    before = {name: hashlib.sha256((web / name).read_bytes()).hexdigest() for name in names}
     monkeypatch.setattr(gallery, "_BEFORE_MANIFESTS", before)
-    result = export(web, of_run("runs/one", 2))
+    stranger = dataclasses.replace(of_run("elsewhere/one"), training_data="other pictures")
+    assert_refused(web, "another run's generator", trained=stranger)
+    result = export(web, of_run("moved/one", 2))
     # Nobody knows whether it was changed.
     assert result.kept == (f"{web}/models/one/1/model_card.md",)
-    assert json.loads((web / "models.json").read_text()) == [
-        {"name": "one", "path": "models/one/2"}
-    ]
+    assert listed_in(web) == [{"name": "one", "path": "models/one/2"}]
     assert (web / "index.html").read_bytes() == (gallery.PAGE / "index.html").read_bytes()
     assert not (web / "assets/index-old.js").exists()
     (web / MANIFEST).unlink()
@@ -190,13 +184,9 @@ def test_a_page_of_before_there_were_manifests_goes_on(web, monkeypatch):
 
 
 @pytest.mark.parametrize("at", range(3))
-def test_an_export_that_was_broken_off_is_made_good_by_the_next(at, web, monkeypatch):
+def test_an_export_that_was_interrupted_is_made_good_by_the_next(at, web, monkeypatch):
     """Wherever it ended: the page before is another one, which is replaced file by file."""
-    manifest = json.loads((web / MANIFEST).read_text())
-    for name in ("index.html", "licenses.md"):
-        (web / name).write_text("older")
-        manifest["files"][name] = [hashlib.sha256(b"older").hexdigest()]
-    (web / MANIFEST).write_text(json.dumps(manifest))
+    write_older(web, {"index.html": "older", "licenses.md": "older"})
     written = []
 
     def killed(path, contents, write=gallery.write_file):
@@ -207,33 +197,23 @@ def test_an_export_that_was_broken_off_is_made_good_by_the_next(at, web, monkeyp
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(gallery, "write_file", killed)
-        patch.setattr("pgan_tf.exporting.gallery.write_list", lambda *_: killed("", b"", print))
+        patch.setattr(gallery, "write_list", lambda *_: killed("", b"", print))
         export(web, of_run("runs/one", 2))
     assert len(written) == at
     export(web, of_run("runs/one", 3))
-    (listed,) = json.loads((web / "models.json").read_text())
+    (listed,) = listed_in(web)
     assert [path.name for path in (web / "models/one").iterdir()] == [listed["path"][-1]]
     assert (web / "index.html").read_bytes() == (gallery.PAGE / "index.html").read_bytes()
 
 
-# Two at once, and what was left over
-
-
-def test_a_folder_that_another_process_exports_into_is_refused(tmp_path):
-    with locked(str(tmp_path / "out"), "busy"):
-        for write in (write_tfjs, write_saved_model):
-            with pytest.raises(BusyError, match=r"^--export_dir: another process is exporting"):
-                write(TRAINED, ExportOptions(str(tmp_path / "out")))
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_what_killed_exports_left_goes_but_nothing_else(web, tmp_path):
-    write_all(web, {"models/other/partial-2/model.json": "{", "index.html.partial": "<"})
+    left = {"models/other/partial-2/model.json": "{", "index.html.partial": "<"}
+    write_all(web, left | {"mine.partial": "mine"})
     export(web, of_run("runs/one", 2))
-    assert not [path for path in web.rglob("*") if "partial" in path.name]
+    assert [path.name for path in web.rglob("*partial*")] == ["mine.partial"]
     versions = tmp_path / "versions"
     write_all(versions, {"partial-1/variables/a": "", "partial-1/saved_model.pb": ""})
-    assert free_version(str(versions)).endswith("/1")
+    assert free_version(str(versions)) == f"{versions}/1"
     assert list(versions.iterdir()) == []
     write_all(versions, {"partial-1/thesis.txt": "mine"})
     with pytest.raises(UserError, match="'partial-1', which no"):
@@ -248,11 +228,11 @@ def test_what_killed_exports_left_goes_but_nothing_else(web, tmp_path):
     ("run", "name"),
     [
         ("猫", "猫"),
+        ("my run", "my-run"),
         ("Über uns", "Über-uns"),
         (unicodedata.normalize("NFD", "é"), "é"),
         ("हिन्दी", "हिन्दी"),
         ("lr-0.001", "lr-0-001"),
-        ("lr-0.003", "lr-0-003"),
         ("a/../#?%&b", "b"),
         ("x#?%&y", "x-y"),
         ("..", "generator"),
@@ -261,7 +241,8 @@ def test_what_killed_exports_left_goes_but_nothing_else(web, tmp_path):
     ],
 )
 def test_letters_of_any_script_make_a_name(run, name):
-    assert gallery.default_name(of_run(run)) == name
+    alone = dataclasses.replace(TRAINED, source=f"a/{run}.pkl")
+    assert gallery.default_name(of_run(run)) == gallery.default_name(alone) == name
     assert gallery.is_name(name)
 
 
@@ -279,16 +260,9 @@ def test_two_runs_never_share_a_place_unless_name_says_so(tmp_path):
     export(web, of_run("a/run", images=2))  # a later checkpoint takes its own place
     export(web, of_run("b/run"), name="run-b")
     export(web, of_run("猫"))
-    export(web, of_run("犬"))
-    listed = json.loads((web / "models.json").read_text())
-    assert [(one["name"], one["path"]) for one in listed] == [
-        ("run", "models/run/2"),
-        ("run-b", "models/run-b/1"),
-        ("猫", "models/猫/1"),
-        ("犬", "models/犬/1"),
-    ]
-    for one in listed:
-        assert is_version(str(web / one["path"]))
+    listed = {one["name"]: one["path"] for one in listed_in(web)}
+    assert listed == {"run": "models/run/2", "run-b": "models/run-b/1", "猫": "models/猫/1"}
+    assert all(is_version(str(web / path)) for path in listed.values())
     for other in ("RUN", "Run-B"):  # one folder where capitals are small letters
         assert_refused(web, "on every file system", name=other)
     export(web, of_run("b/run"), name="run")
@@ -296,36 +270,26 @@ def test_two_runs_never_share_a_place_unless_name_says_so(tmp_path):
 
 
 def test_what_somebody_added_to_the_list_stays(web):
-    path = web / "models.json"
-    (ours,) = json.loads(path.read_text())
+    (ours,) = listed_in(web)
     theirs = {"name": "far", "path": "https://example.org/far", "by": ["somebody"]}
-    path.write_text(json.dumps([theirs, ours | {"title": "The first"}]))
+    (web / "models.json").write_text(json.dumps([theirs, ours | {"title": "The first"}]))
     export(web, of_run("runs/one"))
     export(web, of_run("runs/two"))
-    assert json.loads(path.read_text()) == [
+    assert listed_in(web) == [
         theirs,
         {"name": "one", "path": "models/one/2", "title": "The first"},
         {"name": "two", "path": "models/two/1"},
     ]
     assert_refused(web, "another run's generator", trained=of_run("runs/far"))
-
-
-def test_a_list_that_cannot_be_written_again_is_refused_before_anything_is(web):
+    # What cannot be written again is refused before anything is.
     (web / "models.json").write_text(r'[{"name": "a", "path": "b", "more": "\ud800"}]')
     assert_refused(web, "models.json: ", trained=of_run("runs/two"))
 
 
 def test_a_place_that_somebody_emptied_is_free(web):
     shutil.rmtree(web / "models/one")
-    export(web, of_run("runs/one"))
-    assert is_version(str(web / json.loads((web / "models.json").read_text())[0]["path"]))
-
-
-def test_a_place_of_before_there_were_manifests_is_known_by_what_it_was_trained_on(web):
-    pathlib.Path(web / "models/one/1" / MANIFEST).unlink()
-    stranger = dataclasses.replace(of_run("elsewhere/one"), training_data="other pictures")
-    assert_refused(web, "another run's generator", trained=stranger)
-    export(web, of_run("moved/one"))
+    export(web, of_run("runs/other/../one"), name="")
+    assert is_version(str(web / listed_in(web)[0]["path"]))
 
 
 def test_an_export_does_not_tell_where_its_run_is(web):

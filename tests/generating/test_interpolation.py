@@ -1,19 +1,16 @@
-"""Ways over the sphere of latents, against what geometry says."""
+"""Ways over the sphere of latents, against what geometry says, and their videos."""
 
 import numpy as np
 import pytest
 
-from pgan_tf.generating.interpolation import (
-    mix_straight,
-    slerp,
-    truncate,
-    truncated,
-    walk_smoothly,
-    walk_straight,
-)
+from pgan_tf.generating import interpolation
+from pgan_tf.generating.interpolation import mix_straight, slerp, truncate, walk_smoothly
+from pgan_tf.generating.parsing import LARGEST_SEED
+from pgan_tf.generating.pictures import draw_seeds
 from pgan_tf.generating.sampler import make_sampler
 from pgan_tf.networks import sampling
 from tests.helpers.exports import make_trained
+from tfrecords.common.errors import UserError
 
 
 def angle(a, b):
@@ -25,7 +22,9 @@ def latents(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-# Great circles
+@pytest.fixture(scope="module")
+def sampler():
+    return make_sampler(make_trained(label_size=3, resolution=8, latent_size=16))
 
 
 def test_a_third_of_the_way_around_a_quarter_of_a_circle_is_thirty_degrees():
@@ -50,10 +49,7 @@ def test_vectors_on_one_line_give_numbers(sign):
     np.testing.assert_allclose(slerp(vector, 2 * vector, 0.5), 1.5 * vector, rtol=1e-5)
 
 
-# Truncation
-
-
-def test_truncation_shrinks_angles_to_the_centre():
+def test_truncation_shrinks_angles_to_the_center():
     vectors, center = latents(6, 32), latents(32, seed=1)
     got = truncate(vectors, center, 0.25)
     np.testing.assert_allclose(angle(got, center), angle(vectors, center) / 4, atol=1e-4)
@@ -67,14 +63,14 @@ def test_scaling_latents_changes_no_picture_and_truncation_does():
     vectors = sampling.latents_from_seeds(range(5), 16)
     labels = np.zeros((5, 0), np.float32)
 
-    def draw(sampler, vectors=vectors):
-        return np.stack(list(sampler.draw(vectors, labels))).astype(int)
+    def draw(one, vectors=vectors):
+        return np.stack(list(one.draw(vectors, labels))).astype(int)
 
     whole = draw(sampler)
     assert np.abs(draw(sampler, 0.3 * vectors) - whole).max() <= 1
-    one = draw(truncated(sampler, 0.0, 2))
+    one = draw(interpolation.truncated(sampler, 0.0, 2))
     assert np.abs(one - whole[2]).max() <= 1
-    half = draw(truncated(sampler, 0.5, 2))
+    half = draw(interpolation.truncated(sampler, 0.5, 2))
     spread = [pictures.std(axis=0).mean() for pictures in (one, half, whole)]
     assert spread[0] <= 1 < spread[1] < spread[2]
 
@@ -85,10 +81,11 @@ def test_scaling_latents_changes_no_picture_and_truncation_does():
 def test_a_walk_between_seeds_shows_each_of_them_and_turns_at_an_even_speed():
     keyframes = latents(4, 3, 16)
     for index in (0, 1, 2, 3, 4):
-        got = walk_straight(keyframes, index / 4)
+        got = interpolation.walk_straight(keyframes, index / 4)
         np.testing.assert_allclose(got, keyframes[index % 4], atol=1e-5)
-    last_arc = [walk_straight(keyframes, position) for position in np.linspace(0.75, 1, 6)]
-    steps = angle(np.array(last_arc[:-1]), np.array(last_arc[1:]))
+    positions = np.linspace(0.75, 1, 6)
+    last_arc = np.array([interpolation.walk_straight(keyframes, one) for one in positions])
+    steps = angle(last_arc[:-1], last_arc[1:])
     np.testing.assert_allclose(steps, np.broadcast_to(steps[0], steps.shape), rtol=1e-3)
 
 
@@ -104,8 +101,7 @@ def test_labels_change_evenly_and_stay_shares_of_one():
 @pytest.mark.parametrize("count", [3, 10])
 def test_a_random_walk_stays_on_the_sphere_and_comes_back(count):
     keyframes = latents(count, 2, 512)
-    positions = np.arange(60) / 60
-    way = np.stack([walk_smoothly(keyframes, position) for position in positions])
+    way = np.stack([walk_smoothly(keyframes, position) for position in np.arange(60) / 60])
     np.testing.assert_allclose(np.linalg.norm(way, axis=-1), np.sqrt(512), rtol=1e-5)
     np.testing.assert_allclose(walk_smoothly(keyframes, 1.0), way[0], atol=1e-4)
     # The step back to the first frame is one like the others.
@@ -124,3 +120,45 @@ def test_a_random_walk_has_the_speed_of_a_smoothed_gaussian_process():
     # Far apart in time two moments have nothing to do with each other.
     apart = angle(way, np.roll(way, -frames // 2, axis=0))
     assert abs(np.mean(apart) - np.pi / 2) < 0.1
+
+
+# Videos of them
+
+
+def test_a_video_between_seeds_begins_with_the_first_and_shows_all(sampler):
+    seeds, classes = [4, 9, 6], [0, 2]
+    walk = interpolation.walk_between(sampler, seeds, classes, 2)
+    frames = list(interpolation.draw_walk(sampler, walk, 12, 2, 1))
+    assert len(frames) == 12
+    assert frames[0].shape == (8, 16, 3)
+    expected = list(draw_seeds(sampler, seeds, classes))
+    for i in range(3):
+        pictures = frames[4 * i][:, :8], frames[4 * i][:, 8:]
+        for picture, seed in zip(pictures, (i, (i + 1) % 3), strict=True):
+            assert np.abs(picture.astype(int) - expected[seed]).max() <= 1
+    assert (frames[2] != frames[0]).any()
+
+
+def test_a_random_walk_is_a_loop_of_small_steps_and_the_seed_decides_it(sampler):
+    def draw(first_seed):
+        walk = interpolation.random_walk(sampler, first_seed, [1, 2], 4, 4)
+        return np.stack(list(interpolation.draw_walk(sampler, walk, 40, 2, 2)))
+
+    way = draw(7)
+    assert way.shape == (40, 32, 32, 3)
+    np.testing.assert_array_equal(draw(7), way)
+    assert (draw(8) != way).any()
+    steps = np.abs(way.astype(int) - np.roll(way, -1, axis=0)).mean(axis=(1, 2, 3))
+    assert steps[-1] < 2 * np.median(steps)
+    assert steps.max() < np.abs(way[20].astype(int) - way[0]).mean()
+
+
+def test_a_walk_has_at_least_three_keyframes_of_seeds_in_turn_and_not_too_many(sampler):
+    assert interpolation.num_keyframes(1.0, 5.0) == 3
+    assert interpolation.num_keyframes(10.0, 0.5) == 20
+    walk = interpolation.random_walk(sampler, LARGEST_SEED, [0], 1, 3)
+    assert len(list(interpolation.draw_walk(sampler, walk, 2, 1, 1))) == 2
+    with pytest.raises(UserError, match="67,108,864 numbers, got 67,108,880"):
+        interpolation.random_walk(sampler, 0, [0], 1, 2**22 + 1)
+    with pytest.raises(UserError, match=r"--seeds.*a shorter video"):
+        interpolation.walk_between(sampler, [1, 2], [0], 2**21 + 1)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pgan_tf.generating.charts import Band, Line, draw_chart, round_ticks
+from pgan_tf.generating.charts import Band, Line, draw_chart
 from pgan_tf.generating.report import stage_bands
 from pgan_tf.metrics.score import Score
 from pgan_tf.metrics.score_log import append_scores
@@ -18,26 +18,24 @@ from tests.helpers.small_run import make_small_run
 # Charts
 
 
-@pytest.mark.parametrize(
-    ("low", "high"),
-    [(0, 1), (-3.7, 12.1), (0.0011, 0.0012), (1e5, 3e6), (-5, -5), (0, 0), (-1e-9, 1e9), (7, 7.5)],
-)
-def test_ticks_are_few_even_and_round_and_hold_everything(low, high):
-    ticks = round_ticks(low, high)
-    assert 3 <= len(ticks) <= 7
-    steps = np.diff(ticks)
-    unseen = 1e-5 * steps[0]
-    assert ticks[0] <= low + unseen
-    assert ticks[-1] >= high - unseen
-    np.testing.assert_allclose(steps, steps[0], rtol=1e-6)
-    assert f"{steps[0]:.0e}"[0] in "125"
-
-
 def points_of(chart):
     return [
         [tuple(map(float, point.split(","))) for point in points.split()]
         for points in re.findall(r'<polyline[^>]* points="([^"]*)"', chart)
     ]
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(0, 1), (-3.7, 12.1), (1e5, 3e6), (-5, -5), (0, 0), (1e-20, 1e-20), (5e-324, 1e99)],
+)
+def test_any_values_are_inside_of_the_chart_between_few_ticks(low, high):
+    chart = draw_chart("title", [Line("line", [(1, low), (2, high)])])
+    ((_, bottom), (_, top)) = points_of(chart)[0]
+    assert 20 <= top <= bottom <= 192
+    ticks = re.findall(r'<line class="grid" [^>]*y1="([^"]*)"', chart)
+    assert 3 <= len(ticks) <= 7
+    np.testing.assert_allclose(np.diff(list(map(float, ticks))), float(ticks[1]) - 192, atol=0.11)
 
 
 def test_a_curve_is_drawn_to_scale_with_gaps_where_there_is_no_number():
@@ -55,11 +53,20 @@ def test_a_curve_is_drawn_to_scale_with_gaps_where_there_is_no_number():
     assert "a &lt; b" in chart
     assert "x &amp; y" in chart
 
+    assert "<b>3</b>" in chart and ">4 px</text>" in chart
+    empty = draw_chart("loss", [Line("generator", [(1, None), (2, 1e100)], dashed=True)])
+    assert "no number" in empty and "generator" in empty
+    assert points_of(empty) == []
 
-def test_a_curve_without_numbers_is_named_all_the_same():
-    chart = draw_chart("loss", [Line("generator", [(1, None)])])
-    assert "no number" in chart
-    assert points_of(chart) == []
+
+def test_numbers_are_short_and_narrow_or_shaded_bands_have_no_name():
+    bands = [Band("4 px", 0, 1, False), Band("4→8 px", 1, 60_000, True)]
+    bands += [Band("8 px", 60_000, 120_000, False)]
+    chart = draw_chart("t", [Line("x", [(0, 0), (120_000, 25_000)], dashed=True)], bands)
+    texts = re.findall('text-anchor="end">([^<]*)<', chart)
+    assert texts == ["0", "5000", "10k", "15k", "20k", "25k", "kimg"]
+    assert re.findall('text-anchor="middle">([^<]*)<', chart)[0] == "8 px"
+    assert chart.count("band shaded") == 1 and chart.count("dashed") == 1
 
 
 def test_stages_follow_one_another_to_where_the_run_has_come():
@@ -75,39 +82,32 @@ def test_stages_follow_one_another_to_where_the_run_has_come():
 
 
 def make_score(kimg, value, num_images):
+    shown = round(kimg * 1000)
     return Score(
-        metric="swd",
-        values={"average": value},
-        floor={"average": 2.5},
-        headline="average",
-        better="lower",
-        images_shown=round(kimg * 1000),
-        stage=0,
-        stage_resolution=4,
-        resolution=8,
-        metric_version=1,
-        num_images=num_images,
-        filter="none",
-        seed=0,
-        data="made up",
-        network="average_generator",
-        checkpoint="images.npz",
-        weights_sha256="ab" * 32,
+        *("swd", {"average": value}, {"average": 2.5}, "average", "lower", shown, 0, 4, 8, 1),
+        *(num_images, "none", 0, "made up", "average_generator", "images.npz", "ab" * 32),
     )
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A run with two scores that compare, and its report."""
+    """A run with two scores that compare, its report, and what mistakes got."""
     folder = tmp_path_factory.mktemp("report")
     make_small_run(str(folder / "a <run>"))
+    (folder / "empty").mkdir()
     for kimg, value, count in ((0.008, 61.5, 64), (0.016, 4444.5, 9), (0.032, 17.25, 64)):
-        scores = [make_score(kimg, value, count)]
-        append_scores(str(folder / "a <run>"), scores)
-    call = ["--run_dir=a <run>", "--output=new/report.html", "--clip_seconds=0.5"]
-    ((status, out, err),) = run_calls("report.py", [call], folder)
+        append_scores(str(folder / "a <run>"), [make_score(kimg, value, count)])
+    calls = [["--run_dir=a <run>", "--output=new/report.html", "--clip_seconds=0.5"]]
+    calls += [[], ["--run_dir=empty"], ["--run_dir=a <run>", "--output=report.txt"]]
+    calls += [["--run_dir=a <run>", "--output=new/report.html/x.html"]]
+    (status, out, err), *mistakes = run_calls("report.py", calls, folder)
     assert (status, err) == (0, "")
     assert "Wrote new/report.html" in out
+    for flag, (status, _, err) in zip(
+        ("run_dir", "run_dir", "output", "output"), mistakes, strict=True
+    ):
+        assert status == 2 and len(err.strip().splitlines()) == 1 and f"--{flag}" in err, err
+    assert list((folder / "empty").iterdir()) == [] and not (folder / "report.txt").exists()
     return folder
 
 
@@ -139,49 +139,30 @@ def test_everything_is_in_the_file(folder):
     assert re.search(r"schedule\.batch_<wbr>size</th><td>4:16<", page)
 
 
-def test_mistakes_are_one_line(folder):
-    (folder / "empty").mkdir()
-    calls = [[], ["--run_dir=empty"], ["--run_dir=a <run>", "--output=new/report.html/x.html"]]
-    calls.append(["--run_dir=a <run>", "--output=report.txt"])
-    results = run_calls("report.py", calls, folder)
-    for flag, (status, _, err) in zip(
-        ("run_dir", "run_dir", "output", "output"), results, strict=True
-    ):
-        assert status == 2, err
-        assert len(err.strip().splitlines()) == 1
-        assert f"--{flag}" in err
-    assert list((folder / "empty").iterdir()) == []
-    assert not (folder / "report.txt").exists()
-
-
 @pytest.mark.browser
 def test_it_opens_from_disk_without_a_network_on_a_desk_and_on_a_telephone(folder, tmp_path):
-    backgrounds = []
+    def picture_of(part, **options):
+        part.screenshot(path=str(tmp_path / "picture.png"), **options)
+        return np.asarray(Image.open(tmp_path / "picture.png").convert("RGB")).astype(int)
+
+    backgrounds, asked, wrong = [], [], []
     with chromium() as browser:
         for width, scheme in ((1200, "light"), (360, "dark")):
-            context = browser.new_context(
-                viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True
-            )
-            page = context.new_page()
-            asked, wrong = [], []
-            page.on("request", lambda request, asked=asked: asked.append(request.url))
-            page.on("console", lambda message, wrong=wrong: wrong.append(message.text))
+            size = {"width": width, "height": 800}
+            page = browser.new_context(viewport=size, color_scheme=scheme, offline=True).new_page()
+            page.on("request", lambda request: asked.append(request.url))
+            page.on("console", lambda message: wrong.append(message.text))
             page.goto((folder / "new/report.html").as_uri())
             sizes = page.eval_on_selector_all("img", "all => all.map(one => one.naturalWidth)")
             assert len(sizes) == 5
             assert min(sizes) >= 32
-            assert all(url.startswith(("file:", "data:")) for url in asked)
-            assert wrong == []
             # Nothing sticks out to the side.
             assert page.evaluate("document.documentElement.scrollWidth") == width
-            page.screenshot(path=str(tmp_path / "page.png"), full_page=True)
-            picture = np.asarray(Image.open(tmp_path / "page.png").convert("RGB")).astype(int)
-            assert picture.shape[1] == width
-            backgrounds.append(picture[2, 2].mean())
-            # Curves are seen in their colour: blue, far from the paper and from gray.
-            chart = page.locator("svg").first
-            chart.screenshot(path=str(tmp_path / "chart.png"))
-            drawn = np.asarray(Image.open(tmp_path / "chart.png").convert("RGB")).astype(int)
+            backgrounds.append(picture_of(page)[2, 2].mean())
+            # Curves are seen in their color: blue, far from the paper and from gray.
+            drawn = picture_of(page.locator("svg").first)
             assert (drawn[..., 2] - drawn[..., 0] > 60).sum() > 50
+    assert all(url.startswith(("file:", "data:")) for url in asked)
+    assert wrong == []
     assert backgrounds[0] > 240
     assert backgrounds[1] < 50

@@ -14,7 +14,7 @@ from concurrent import futures
 import grpc
 import numpy as np
 import tensorflow as tf
-from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from tests.helpers.c_loader import CError, CModel
 
@@ -52,17 +52,14 @@ class Servable:
             raise RefusedError(grpc.StatusCode.FAILED_PRECONDITION, f"no signature {name!r}")
         return self.model.signatures[name]
 
-    def predict(self, name, inputs, wanted=()):
+    def predict(self, name, inputs):
         """Returns outputs by name."""
         signature = self.signature(name)
         if set(inputs) != set(signature.inputs):
             raise invalid(f"expected the inputs {set(signature.inputs)}, got {set(inputs)}")
-        if unknown := set(wanted) - set(signature.outputs):
-            raise invalid(f"no output {unknown}")
-        wanted = wanted or signature.outputs
         try:
             with self._lock:
-                return {output: self.model.run(name, inputs, output) for output in wanted}
+                return {one: self.model.run(name, inputs, one) for one in signature.outputs}
         except CError as error:
             raise RefusedError(CODES[error.error_code], error.message) from None
 
@@ -73,50 +70,22 @@ class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
     def __init__(self, servable):
         self.servable = servable
 
-    @contextlib.contextmanager
-    def _asked(self, request, context):
-        """Gives the model's specification in a request; what is refused ends the call."""
-        spec = request.model_spec
-        try:
-            if not spec.name:
-                raise invalid("Missing ModelSpec")
-            version = spec.version.value if spec.HasField("version") else None
-            self.servable.find(spec.name, version)
-            yield spec, spec.signature_name or "serving_default"
-        except RefusedError as error:
-            context.abort(error.code, error.message)
-
     def Predict(self, request, context):  # noqa: N802
-        with self._asked(request, context) as (spec, name):
+        spec = request.model_spec
+        name = spec.signature_name or "serving_default"
+        response = predict_pb2.PredictResponse()
+        response.model_spec.name, response.model_spec.signature_name = spec.name, name
+        try:
+            self.servable.find(spec.name, spec.version.value if spec.HasField("version") else None)
             try:
                 inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
             except (ValueError, TypeError) as error:
                 raise invalid(f"tensor parsing error: {error}") from None
-            outputs = self.servable.predict(name, inputs, request.output_filter)
-            response = predict_pb2.PredictResponse()
-            response.model_spec.name, response.model_spec.signature_name = spec.name, name
-            response.model_spec.version.value = VERSION
-            for key, value in outputs.items():
+            for key, value in self.servable.predict(name, inputs).items():
                 response.outputs[key].CopyFrom(tf.make_tensor_proto(value))
-            return response
-
-    def GetModelMetadata(self, request, context):  # noqa: N802
-        with self._asked(request, context) as (spec, _):
-            if list(request.metadata_field) != ["signature_def"]:
-                raise invalid(f"metadata_field: expected signature_def, got {request}")
-            signatures = get_model_metadata_pb2.SignatureDefMap()
-            for name, signature in self.servable.model.signatures.items():
-                signatures.signature_def[name].CopyFrom(signature)
-            response = get_model_metadata_pb2.GetModelMetadataResponse()
-            response.model_spec.name = spec.name
-            response.model_spec.version.value = VERSION
-            response.metadata["signature_def"].Pack(signatures)
-            return response
-
-    def Classify(self, request, context):  # noqa: N802
-        with self._asked(request, context) as (_, name):
-            method = self.servable.signature(name).method_name
-            raise invalid(f"Expected a classification signature, got {method}")
+        except RefusedError as error:
+            context.abort(error.code, error.message)
+        return response
 
 
 def answer_json(servable, name, text):

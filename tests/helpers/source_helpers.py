@@ -6,9 +6,19 @@ import tarfile
 import zipfile
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.helpers.made_source import encode
+from tfrecords.common.errors import UserError
+from tfrecords.sources.by_name import open_source
+
+
+def assert_refused(pattern, source, **options):
+    """Opening a source is a UserError of one line that matches a pattern."""
+    with pytest.raises(UserError, match=pattern) as caught:
+        open_source(str(source), **options)
+    assert str(caught.value).isprintable()
 
 
 def open_elsewhere(source):

@@ -76,7 +76,7 @@ def test_reals_are_a_choice_without_repetition_and_the_others_are_others(info):
     assert everything.dtype == np.uint8
     assert len(np.unique(everything, axis=0)) == 600
     # The fakes get the labels of the reals.
-    colors = len(shapes.COLOURS) * len(shapes.BACKGROUNDS)
+    colors = len(shapes.COLORS) * len(shapes.BACKGROUNDS)
     classes = nearest_modes(np.concatenate(ours)) // colors
     np.testing.assert_array_equal(reals.labels(6).argmax(axis=1), classes)
 

@@ -158,3 +158,21 @@ def test_other_pictures_in_the_place_of_a_runs_are_refused_unless_chosen(project
     capsys.readouterr()
     assert find_data(wanted, 3, 0, config, chosen=True).num_images == 4
     assert "--data: not the pictures that the run was trained on" in capsys.readouterr().out
+
+
+def test_a_run_says_what_it_was_trained_on(tmp_path):
+    assert read_run_data(str(tmp_path)) is None
+    (tmp_path / "flags.txt").write_text("--seed=1\n")
+    assert read_run_data(str(tmp_path)) is None
+    (tmp_path / "flags.txt").write_text(
+        "--background=#ff0000\n--channels=gray\n--data=a=b\n--data_cache=kept\n--fit=letterbox\n"
+        "--noallow_upscaling\n--resolution=16\n--white_level=4095\n"
+    )
+    found = read_run_data(str(tmp_path))
+    assert (found.data, found.data_cache, found.labels) == ("a=b", "kept", None)
+    options = found.options
+    assert (options.resolution, options.num_channels, options.fit) == (16, 1, "letterbox")
+    assert (options.background, options.allow_upscaling) == ((255, 0, 0), False)
+    assert options.white_level == 4095
+    with pytest.raises(UserError, match="--data"):
+        find_data(dataclasses.replace(found, data=""), 3, 0)

@@ -121,7 +121,7 @@ def test_other_data_may_start_from_a_runs_weights_if_it_has_some(tmp_path):
     message = open_refused(tmp_path, changed(dataset="faces"))
     assert f"--run_dir=ANOTHER --init_from={tmp_path}" in message
     (tmp_path / "config.json").unlink()
-    assert "expected config.json beside the checkpoints" in open_refused(tmp_path)
+    assert "expected config.json with the checkpoints" in open_refused(tmp_path)
 
 
 def test_a_value_that_is_written_in_another_way_is_no_other_configuration(tmp_path):

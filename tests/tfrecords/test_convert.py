@@ -1,12 +1,8 @@
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
 from tests.helpers.made_source import contents, make_source, noise, options
-from tests.helpers.places import ROOT
 from tfrecords.common.errors import UserError
 from tfrecords.writing import writer
 
@@ -30,28 +26,6 @@ def test_the_files_do_not_depend_on_the_number_of_processes(tmp_path):
     out = convert([*noise(7), "tensorflow?"], tmp_path / "out")
     rejected = {"picture": "7.png", "reason": "TensorFlow is not loaded"}
     assert json.loads(out["rejected.jsonl"]) == rejected
-
-
-SCRIPT = """
-import pathlib, sys
-from tfrecords.writing import writer
-from tfrecords.pictures.source import PictureOptions
-from tfrecords.sources.by_name import open_source
-
-pathlib.Path(__file__).with_name(__name__).touch()
-if __name__ == "__main__":
-    writer._CHUNK_PICTURES = 4
-    options = PictureOptions(32, allow_upscaling=False)
-    writer.write_dataset(open_source(sys.argv[1]), options, sys.argv[2], processes=2)
-"""
-
-
-def test_processes_do_not_import_the_command_which_loads_tensorflow(tmp_path):
-    script = tmp_path / "command.py"
-    script.write_text(SCRIPT)
-    command = [sys.executable, script, ROOT / "tests" / "golden" / "images", tmp_path / "out"]
-    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    assert {path.name for path in tmp_path.iterdir()} == {"command.py", "out", "__main__"}
 
 
 def test_a_process_that_dies_is_an_error_that_says_where(tmp_path):

@@ -12,13 +12,14 @@ from tests.helpers.made_source import contents, encode, noise
 from tests.helpers.places import ROOT
 
 # 96 chunks of 4 pictures on two processes. What it prints tells the time of the conversion
-# from that of Python's start.
+# from that of Python's start. It leaves a file with the name that it is imported under.
 SCRIPT = """
-import sys
+import pathlib, sys
 from tfrecords.writing import writer
 from tfrecords.pictures.source import PictureOptions
 from tfrecords.sources.by_name import open_source
 
+pathlib.Path(sys.argv[2]).with_name(__name__).touch()
 if __name__ == "__main__":
     writer._CHUNK_PICTURES = 4
     source = open_source(sys.argv[1])
@@ -29,9 +30,11 @@ if __name__ == "__main__":
 
 
 def start(pictures, out):
-    """Returns a conversion that has begun."""
+    """Returns a conversion that has started."""
+    script = pictures.with_name("script.py")
+    script.write_text(SCRIPT)
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(pictures), str(out)],
+        [sys.executable, script, pictures, out],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -57,6 +60,8 @@ def undisturbed(pictures, tmp_path_factory):
     out = tmp_path_factory.mktemp("undisturbed") / "out"
     process, began = start(pictures, out), time.monotonic()
     assert process.wait(60) == 0
+    # The worker processes have not imported the command, which may load TensorFlow.
+    assert {path.name for path in out.parent.iterdir()} == {"out", "__main__"}
     return contents(out), time.monotonic() - began
 
 

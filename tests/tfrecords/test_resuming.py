@@ -13,6 +13,7 @@ from tfrecords.format.dataset_info import is_dataset_folder, read_dataset_info
 from tfrecords.writing import journal, out_folder, shards, writer
 
 IMAGES = [*noise(2, 16), "torn", *noise(17, 16, seed=1)]
+BUG, READ_AGAIN = RuntimeError("a bug"), RuntimeError("read again")
 
 
 @pytest.fixture(autouse=True)
@@ -25,13 +26,11 @@ def convert(images, out, **fields):
     return writer.write_dataset(make_source(images, **fields), options(16), str(out), **settings)
 
 
-BUG = RuntimeError("a bug")
-
-
 def stop(at, out, error=BUG, **fields):
-    """Converts up to a picture that ends the conversion."""
+    """Converts up to a picture that ends the conversion; returns the folder with what is done."""
     with pytest.raises(type(error)):
         convert([*IMAGES[:at], error, *IMAGES[at + 1 :]], out, **fields)
+    return out.with_name("out.partial")
 
 
 @pytest.fixture(scope="module")
@@ -48,41 +47,43 @@ def out(tmp_path):
 
 
 @pytest.fixture
-def partial(tmp_path):
-    return tmp_path / "out.partial"
+def finish(expected, out, capsys):
+    """Converts to the end, which gives the same files, and tells of what was there."""
+
+    def finish(line, images=IMAGES):
+        capsys.readouterr()
+        convert(images, out)
+        assert line in capsys.readouterr().out
+        assert contents(out) == expected
+        assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+    return finish
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), BUG])
-def test_what_ends_half_way_resumes_with_the_same_files(expected, out, partial, error, capsys):
-    stop(10, out, error)
+def test_what_ends_half_way_resumes_with_the_same_files(out, error, finish, capsys):
+    partial = stop(10, out, error)
     assert not out.exists()
+    assert is_dataset_folder(str(partial))
     with pytest.raises(UserError, match="conversion has not ended"):
         read_dataset_info(str(partial))
-    assert is_dataset_folder(str(partial))
     told = f"8 of 20 pictures are in {partial}: run the same command again to resume"
     assert (told in capsys.readouterr().err) == isinstance(error, KeyboardInterrupt)
     # Of the first two chunks nothing is read any more.
-    convert([RuntimeError("read again")] * 8 + IMAGES[8:], out)
-    assert "resuming after 8 pictures" in capsys.readouterr().out
-    assert contents(out) == expected
-    assert not partial.exists()
+    finish("resuming after 8 pictures", [READ_AGAIN] * 8 + IMAGES[8:])
 
 
-def test_other_pictures_or_options_start_over(expected, out, capsys):
+def test_other_pictures_or_options_start_over(out, finish, capsys):
     stop(10, out)
     assert "resuming" not in capsys.readouterr().out
     stop(10, out, identity=["other"])
     assert "other pictures or with other options: starting over" in capsys.readouterr().out
-    convert(IMAGES, out)
-    assert "starting over" in capsys.readouterr().out
-    assert contents(out) == expected
+    finish("starting over")
 
 
-def lie_about_records(partial):
+def forget_the_rejected(partial):
     path = partial / "journal.jsonl"
-    text = path.read_text()
-    assert "[[2, " in text
-    path.write_text(text.replace('[[2, "2.png", "torn"]]', "[]"))
+    path.write_text(path.read_text().replace('[[2, "2.png", "torn"]]', "[]"))
 
 
 @pytest.mark.parametrize(
@@ -90,63 +91,48 @@ def lie_about_records(partial):
     [
         lambda partial: os.truncate(partial / "r03-00000.part", 1000),
         lambda partial: (partial / "r03-00000.part").unlink(),
-        lie_about_records,
+        forget_the_rejected,
     ],
-    ids=["cut", "missing", "lie"],
 )
-def test_a_damaged_partial_starts_over(expected, out, partial, capsys, damage):
-    stop(10, out)
-    damage(partial)
-    convert(IMAGES, out)
-    assert "starting over" in capsys.readouterr().out
-    assert contents(out) == expected
+def test_a_damaged_partial_starts_over(out, finish, damage):
+    damage(stop(10, out))
+    finish("starting over")
 
 
-def test_what_the_journal_does_not_tell_of_is_cut_off(expected, out, partial, capsys):
-    for good in (5, 9):
-        stop(good, out)
-        for path in partial.iterdir():
-            with path.open("ab") as file:
-                file.write(b'{"next": 10, "files"')  # half a line, or half a record
-    capsys.readouterr()
-    convert(IMAGES, out)
-    assert "resuming after 8 pictures" in capsys.readouterr().out
-    assert contents(out) == expected
+def test_what_the_journal_does_not_tell_of_is_cut_off(out, finish):
+    half = b'{"next": 10, "files"'  # of a line, or of a record
+    elsewhere = b'{"next": 12, "files": {"../x": [9, 9]}, "rejected": []}\n'
+    for good, added in ((5, half), (9, elsewhere)):
+        for path in stop(good, out).iterdir():
+            path.write_bytes(path.read_bytes() + added)
+    finish("resuming after 8 pictures")
 
 
-@pytest.mark.parametrize(
-    ("step", "place"), [("put_in_place", writer), ("remove", writer.os)], ids=["rename", "remove"]
-)
-def test_an_end_between_the_last_steps_is_made_good(
-    expected, out, monkeypatch, step, place, capsys
-):
+@pytest.mark.parametrize(("place", "step"), [(writer, "put_in_place"), (writer.os, "remove")])
+def test_an_end_between_the_last_steps_is_made_good(out, monkeypatch, place, step, finish):
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
         patch.setattr(place, step, lambda *_: 1 / 0)
         convert(IMAGES, out)
-    capsys.readouterr()
-    convert(IMAGES, out)
-    assert "starting over" not in capsys.readouterr().out
-    assert contents(out) == expected
-    assert [path.name for path in out.parent.iterdir()] == ["out"]
+    finish("resuming after 20 pictures" if step == "put_in_place" else "")
 
 
-def test_two_at_once_are_refused(expected, out, partial):
+def test_two_at_once_are_refused(out, finish):
     busy = pytest.raises(UserError, match="another process is converting into it")
-    with journal.open_journal(str(partial), {}), busy:
+    with journal.open_journal(f"{out}.partial", {}), busy:
         convert(IMAGES, out)
-    convert(IMAGES, out)
-    assert contents(out) == expected
+    finish("starting over")
 
 
-def test_a_partial_folder_of_other_things_stays(out, partial):
-    partial.mkdir()
-    (partial / "diary.txt").write_text("dear")
+def test_a_partial_folder_of_other_things_stays(out):
+    diary = out.with_name("out.partial") / "diary.txt"
+    diary.parent.mkdir()
+    diary.write_text("dear")
     with pytest.raises(UserError, match=r"found diary\.txt: move it away"):
         convert(IMAGES, out)
-    assert (partial / "diary.txt").read_text() == "dear"
+    assert diary.read_text() == "dear"
 
 
-def test_a_disk_that_fills_up_is_an_error_and_resumes_later(expected, out, monkeypatch):
+def test_a_disk_that_fills_up_is_an_error_and_resumes_later(out, monkeypatch, finish):
     room = 7000
 
     def write(file, data):
@@ -163,8 +149,7 @@ def test_a_disk_that_fills_up_is_an_error_and_resumes_later(expected, out, monke
         with pytest.raises(UserError, match="No space left on device: make room; the same command"):
             convert(IMAGES, out)
     assert not out.exists()
-    convert(IMAGES, out)
-    assert contents(out) == expected
+    finish("resuming after 4 pictures")
 
 
 def test_a_remote_folder_is_made_by_way_of_a_local_one(tmp_path, expected, monkeypatch):
@@ -182,21 +167,17 @@ def test_a_remote_folder_is_made_by_way_of_a_local_one(tmp_path, expected, monke
             convert(IMAGES, f"file://{out}")
     with pytest.raises(UserError, match="conversion has not ended"):
         read_dataset_info(str(out))
-    assert convert([RuntimeError("read again")] * 20, f"file://{out}").num_images == 19
+    assert convert([READ_AGAIN] * 20, f"file://{out}").num_images == 19
     assert contents(out) == expected
     assert list((tmp_path / "tmp").iterdir()) == []
     with pytest.raises(UserError, match="it holds files"):
         convert(IMAGES, f"file://{out}")
 
 
-def test_what_an_older_version_named_after_out_resumes(expected, out, partial, capsys):
-    stop(10, out)
-    path = partial / "journal.jsonl"
+def test_what_an_older_version_named_after_out_resumes(expected, out, finish):
+    path = stop(10, out) / "journal.jsonl"
     path.write_text(path.read_text().replace('{"key": {', '{"key": {"name": "out", ', 1))
-    capsys.readouterr()
-    convert(IMAGES, out)
-    assert "resuming after 8 pictures" in capsys.readouterr().out
-    assert contents(out) == expected
+    finish("resuming after 8 pictures")
     # A finished one of another name is the same, too.
-    assert convert(IMAGES, out, name="other", labels=None).name == "out"
+    assert convert(IMAGES, out, name="other").name == "out"
     assert contents(out) == expected

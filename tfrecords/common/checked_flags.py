@@ -72,7 +72,7 @@ def only_with(names: Sequence[str], other: flags.FlagHolder, *values: str) -> No
     if changed and not (other.value and (not values or other.value in values)):
         wanted = f"--{other.name}" + f"={' or '.join(values)}" * bool(values)
         got = f"--{other.name}={other.value}" if other.value else "it alone"
-        raise UserError(f"--{changed[0]}: expected {wanted} with it, got {got}: leave it out")
+        raise UserError(f"--{changed[0]}: expected {wanted} with it, got {got}: remove it")
 
 
 def not_with(names: Sequence[str], other: flags.FlagHolder) -> None:
@@ -88,7 +88,7 @@ def _changed(names: Sequence[str]) -> list[str]:
 def read_text(text: str, longest: int = _LONGEST_TEXT) -> str:
     """Returns the text; raises ValueError unless it is one line, not empty or long, in UTF-8."""
     if not text.strip():
-        raise ValueError(f"expected a value, got {text!r}: give one, or leave the flag out")
+        raise ValueError(f"expected a value, got {text!r}: give one, or remove the flag")
     if len(text) > longest or any(ord(letter) < 32 for letter in text):
         raise ValueError(f"expected one line of at most {longest} characters, got {shown(text)}")
     try:

@@ -219,7 +219,7 @@ def locked(folder: str, busy: str, *, make: bool = True) -> Iterator[None]:
     finally:
         os.close(descriptor)
         for path in made:
-            with contextlib.suppress(OSError):  # it is not empty, or gone
+            with contextlib.suppress(OSError):  # not empty, or missing
                 path.rmdir()
 
 
@@ -238,7 +238,7 @@ def _lock(descriptor: int, folder: str) -> bool:
             return False
     except OSError:  # the file system has no locks
         pass
-    try:  # Whoever had the lock may have moved or removed the folder meanwhile.
+    try:  # Whoever had the lock may have moved or removed the folder.
         return os.name == "nt" or os.path.samestat(os.fstat(descriptor), os.stat(folder))
     except OSError:
         return False

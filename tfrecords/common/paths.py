@@ -126,7 +126,7 @@ def read_whole(path: str, most_bytes: int) -> bytes:
 
 @contextlib.contextmanager
 def open_file(path: str) -> Iterator[Any]:
-    """Opens a file to read its bytes; whatever goes wrong with it is a UserError."""
+    """Opens a file to read its bytes; any error with it is a UserError."""
     check_regular_file(path)
     open_it = load_gfile().GFile if is_remote(path) else open
     with reading(path), open_it(path, "rb") as file:

@@ -53,7 +53,7 @@ def as_text(name: str) -> str:
 
 
 def as_file_name(name: str) -> str:
-    """Returns a name, of whatever bytes, as one that a file in a folder can have."""
+    """Returns a name, of any bytes, as one that a file in a folder can have."""
     name = _NO_NAME.sub("_", name).encode()[:_MOST_BYTES].decode(errors="ignore")
     return "_" if name in ("", ".", "..") else name
 

@@ -50,7 +50,7 @@ class DatasetInfo:
     labels_path: str | None
     encoding: str  # of the pictures, `raw` or `png`
     num_records: dict[int, tuple[int, ...]]  # in each of `files`
-    num_rejected: int = 0  # pictures that were left out
+    num_rejected: int = 0  # pictures that were skipped
 
     @property
     def folder(self) -> str:

@@ -54,7 +54,7 @@ class DataIdentity:
                 raise ValueError(f"data: expected 64 hexadecimal digits, got {value!r:.40}")
 
     def same_in_another_order(self, other: DataIdentity) -> bool:
-        """True if both hold the same pictures, and labels, whatever their order."""
+        """True if both hold the same pictures, and labels, in any order."""
         return bool(self.pictures) and self.pictures == other.pictures
 
 
@@ -138,7 +138,7 @@ def digest_files(
 
 
 def digest_in_any_order(files: Sequence[str], labels: OneHot | np.ndarray | None) -> dict[str, str]:
-    """Returns digests that are the same for the same pictures in whatever order.
+    """Returns digests that are the same for the same pictures in any order.
 
     They are sums of the records' SHA-256: no proof against forgery, but they need no memory.
 
@@ -192,7 +192,7 @@ def _read_all(files: Sequence[str], skip_unreadable: bool) -> list[str]:
 
 
 def _key(files: Sequence[str]) -> str | None:
-    """Returns what tells files as they are now from any others; None if nothing surely does."""
+    """Returns what changes when a file does; None where nothing is sure to."""
     newest = time.time_ns() - _SETTLED_NANOSECONDS
     rows: list[list[int | str]] = []
     try:

@@ -40,7 +40,7 @@ class PickledObject:
 
     def set_state(self, state: Any) -> None:
         """Takes the state that the file gives it. Raises ValueError if it is out of place."""
-        raise ValueError("a state where none belongs")
+        raise ValueError("an unexpected state")
 
 
 class _ArrayClass(PickledObject):
@@ -52,7 +52,7 @@ class _DType(PickledObject):
 
     def __init__(self, code: str, align: bool = False, copy: bool = False) -> None:
         if not isinstance(code, str) or not re.fullmatch(r"[<>|=]?(f[248]|[iu][1248]|b1)", code):
-            raise ValueError("an array of something else than numbers")
+            raise ValueError("an array of something other than numbers")
         self.dtype = np.dtype(code)
 
     def set_state(self, state: Any) -> None:
@@ -119,7 +119,7 @@ def _make_number(dtype: Any, data: Any) -> Any:
 def _make_bytes(text: Any, encoding: Any) -> bytes:
     """Returns bytes, as Python 3 writes them for Python 2."""
     if not isinstance(text, str) or encoding != "latin1":
-        raise ValueError("bytes that are none")
+        raise ValueError("bytes in an unknown encoding")
     return text.encode("latin1")
 
 

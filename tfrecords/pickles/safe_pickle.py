@@ -118,7 +118,7 @@ class _Machine:
             case "TUPLE1" | "TUPLE2" | "TUPLE3":
                 size = int(name[-1])
                 if len(stack) < size:
-                    raise ValueError("a tuple of what is not there")
+                    raise ValueError("a tuple of missing values")
                 stack[-size:] = [tuple(stack[-size:])]
             case "TUPLE" | "LIST":
                 values = self._pop_mark()
@@ -153,13 +153,13 @@ class _Machine:
 
     def _append(self, values: list[Any]) -> None:
         if type(self._stack[-1]) is not list:
-            raise ValueError("items of what is no list")
+            raise ValueError("items for something that is not a list")
         self._stack[-1].extend(values)
 
     def _set_items(self, values: list[Any]) -> None:
         target = self._stack[-1]
         if type(target) is not dict or len(values) % 2:
-            raise ValueError("items of what is no dict")
+            raise ValueError("items for something that is not a dict")
         for key, value in zip(values[::2], values[1::2], strict=True):
             # Hashing others takes as long as they are reached, or all hash alike.
             if type(key) not in (str, bytes):
@@ -168,7 +168,7 @@ class _Machine:
 
     def _find(self, module: Any, name: Any) -> Callable[..., Any]:
         if not isinstance(module, str) or not isinstance(name, str):
-            raise ValueError("a name that is no text")
+            raise ValueError("a name that is not text")
         if (module, name) not in self._admitted:
             raise _RefusedError(f"asks for {printable(f'{module}.{name}')}")
         return self._admitted[module, name]
@@ -176,7 +176,7 @@ class _Machine:
     def _call(self) -> None:
         arguments, function = self._stack.pop(), self._stack.pop()
         if not callable(function):  # nothing that can be called is here but what is admitted
-            raise ValueError("a call of what is no function")
+            raise ValueError("a call of something that is not a function")
         if type(arguments) is not tuple:
             raise ValueError("a call without arguments")
         self._stack.append(function(*self._plain(arguments)))
@@ -184,7 +184,7 @@ class _Machine:
     def _build(self) -> None:
         state, target = self._stack.pop(), self._stack[-1]
         if not isinstance(target, PickledObject):
-            raise ValueError("a state for what takes none")
+            raise ValueError("a state for an object that takes none")
         target.set_state(self._plain(state) if type(state) is tuple else state)
 
     def _plain(self, values: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -67,7 +67,7 @@ def prepare_picture(
     if side < options.side and not options.allow_upscaling:
         raise UserError(
             f"{name}: expected at least {options.resolution} px, its {which} side has {side}: "
-            "take a lower resolution, leave the picture out or allow upscaling"
+            "take a lower resolution, remove the picture or allow upscaling"
         )
     image = image.convert("L" if options.num_channels == 1 else "RGB")
     square = (options.side, options.side)
@@ -176,7 +176,7 @@ def _why_unreadable(picture: bytes | np.ndarray | str, error: Exception) -> str:
     else:
         known = ", ".join(kind.name for kind in KINDS if kind.is_read())
         reason = f"not a picture: expected {known}"
-    return f"cannot be read: {reason}; mend it or leave it out"
+    return f"cannot be read: {reason}; repair or remove it"
 
 
 def _open(picture: bytes | np.ndarray) -> Image.Image:

@@ -36,7 +36,7 @@ class Kind:
         return not self.package or _can_import(self.package)
 
     def reason(self) -> str:
-        """Returns why its files are left out, and what to do."""
+        """Returns why its files are skipped, and what to do."""
         if self.package:
             return f"{self.name} needs another package: pip install {self.package}"
         return f"{self.name} cannot be read here: {self.advice}"
@@ -47,7 +47,7 @@ KINDS = (
     Kind("PNG", ".png .apng", rb"\x89PNG\r\n\x1a\n", "PNG"),
     Kind("JPEG", ".jpg .jpeg .jpe .jfif .jif .mpo", rb"\xff\xd8\xff", "JPEG"),
     Kind("WebP", ".webp", rb"RIFF....WEBP", "WEBP"),
-    # The size of its second header: two letters alone begin many a text.
+    # The size of its second header: two letters alone start many texts.
     Kind("BMP", ".bmp .dib", rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", "BMP"),
     Kind("GIF", ".gif", rb"GIF8[79]a", "GIF"),
     Kind(
@@ -142,7 +142,7 @@ def _can_import(package: str) -> bool:
 
 
 def check_picture_name(path: str, argument: str) -> None:
-    """Raises a UserError that begins with `argument` unless the ending is one of `FORMATS`."""
+    """Raises a UserError that starts with `argument` unless the ending is one of `FORMATS`."""
     if _ending(path) not in FORMATS:
         names = " or ".join(f"NAME{ending}" for ending in FORMATS)
         raise UserError(f"{argument}: expected a picture to make, {names}, got {path!r}")

@@ -1,4 +1,4 @@
-"""What a source of pictures is, whatever it reads from, and its labels."""
+"""A source of pictures, how they are converted, and their labels."""
 
 from __future__ import annotations
 

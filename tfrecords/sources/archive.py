@@ -67,15 +67,12 @@ def open_archive(file: str, labels: str | None = None) -> Source:
     table = np.array([found[path] for path in paths], np.int64).reshape(-1, 3)
     entries = [[path, *row[1:]] for path, row in zip(paths, table.tolist(), strict=True)]
     starts, sizes, _ = table.T.copy()
-    files = PictureFiles(
-        paths,
-        [file_identity(file), entries],
-        sorted(rejected.items()),
-        functools.partial(_open_zip, file, starts)
-        if is_zip
-        else functools.partial(open_encoded, holder, starts, sizes, file),
-        functools.partial(_read_zip_text if is_zip else _read_tar_text, holder),
-    )
+    opener = functools.partial(open_encoded, holder, starts, sizes, file)
+    if is_zip:
+        opener = functools.partial(_open_zip, file, starts)
+    read_text = functools.partial(_read_zip_text if is_zip else _read_tar_text, holder)
+    identity = [file_identity(file), entries]
+    files = PictureFiles(paths, identity, sorted(rejected.items()), opener, read_text)
     return make_source(file, os.path.basename(file).split(".")[0], files, labels)
 
 
@@ -196,6 +193,11 @@ def _read_members(path: str | TemporaryPath) -> Iterator[tuple[tarfile.TarInfo, 
             last = member.offset
             is_file = member.isreg() and not member.issparse()
             yield member, archive.extractfile(member) if is_file else None
+    # tarfile takes any header that it cannot read for the end, which is a block of zeros.
+    with open(path, "rb") as file:
+        file.seek(archive.offset)
+        if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
+            raise tarfile.ReadError("a damaged header")
 
 
 def read_named(

@@ -154,7 +154,7 @@ def _own_dataset(archive: Any, key: str, file: str) -> Any:
         raise ValueError(f"expected the values of {key} in this file, they are in others: refused")
     filters = _filters(dataset)
     if not _FILTERS.issuperset(filters) or len({*filters}) < len(filters):
-        raise ValueError(f"{key} is packed in a way that is not known here: refused")
+        raise ValueError(f"{key} is packed in an unknown way: refused")
     if dataset.dtype.kind not in "fiub":
         raise ValueError(f"expected numbers in {key}, got {dataset.dtype}")
     size = math.prod(dataset.shape) * dataset.dtype.itemsize

@@ -67,7 +67,7 @@ def find_labels(
         except UserError as error:
             if labels:
                 raise
-            return Labels(notes=(f"{error}. Going on without labels",))
+            return Labels(notes=(f"{error}. Continuing without labels",))
         if own or not labels:
             return own or Labels()
     if labels in ("folders", "wanted"):

@@ -45,7 +45,7 @@ def open_lsun(folder: str, labels: str | None = None) -> Source:
         places = np.fromiter(_find_values(file), np.dtype((np.int64, 2)))
     starts, sizes = places.T.copy()
     if sizes.sum(dtype=np.float64) > os.path.getsize(file):
-        raise UserError(f"{name}: expected pictures of their own places, got some that share")
+        raise UserError(f"{name}: expected pictures stored apart, got some that share bytes")
     if not len(places):
         raise UserError(f"{name}: expected pictures, found none")
     pictures = functools.partial(open_encoded, file, starts, sizes, name)
@@ -102,7 +102,7 @@ def _find_value(data: mmap.mmap, page: bytes, start: int, offset: int) -> tuple[
         (number,) = struct.unpack_from("<Q", page, place)
         start, place = number * len(page), _HEADER_BYTES
         if not struct.unpack_from("<H", data[start : start + _HEADER_BYTES], 10)[0] & _LONG:
-            raise ValueError("a long value is not where it should be")
+            raise ValueError("a long value is missing")
     elif flags or place + size > len(page):
         raise ValueError("a value of an unknown kind")
     if start + place + size > len(data):

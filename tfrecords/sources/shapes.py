@@ -23,7 +23,7 @@ from tfrecords.sources.single_file import with_own_labels
 
 LABEL_NAMES = ("circle", "square", "triangle", "star", "cross", "ring")
 
-COLOURS = (
+COLORS = (
     (226, 40, 44),  # red
     (255, 140, 0),  # orange
     (34, 160, 60),  # green
@@ -37,7 +37,7 @@ BACKGROUNDS = ((255, 255, 255), (206, 210, 216), (255, 242, 186), (20, 24, 56))
 SIZES = (24 / 32, 26 / 32, 28 / 32)  # widths of the shape / width of the picture
 OFFSETS = (-1 / 32, 0.0, 1 / 32)  # of the middle; whole pixels at 32 px
 
-NUM_MODES = len(LABEL_NAMES) * len(COLOURS) * len(BACKGROUNDS)
+NUM_MODES = len(LABEL_NAMES) * len(COLORS) * len(BACKGROUNDS)
 _NUM_VARIANTS = len(SIZES) * len(OFFSETS) ** 2
 NUM_PICTURES = NUM_MODES * _NUM_VARIANTS
 
@@ -53,7 +53,7 @@ class ShapePicture:
     """What one picture shows."""
 
     shape: int  # index into `LABEL_NAMES`
-    colour: int  # index into `COLOURS`
+    color: int  # index into `COLORS`
     background: int  # index into `BACKGROUNDS`
     size: int  # index into `SIZES`
     dx: int  # index into `OFFSETS`, left to right
@@ -62,7 +62,7 @@ class ShapePicture:
     @property
     def mode(self) -> int:
         """Which of the `NUM_MODES` modes, 0 to 143."""
-        return (self.shape * len(COLOURS) + self.colour) * len(BACKGROUNDS) + self.background
+        return (self.shape * len(COLORS) + self.color) * len(BACKGROUNDS) + self.background
 
 
 def describe(index: int) -> ShapePicture:
@@ -72,14 +72,14 @@ def describe(index: int) -> ShapePicture:
     block, place = divmod(index, NUM_MODES)
     # 89 is coprime to 144 and near 144 times the golden ratio, so that successive modes lie far
     # apart. Within a mode `block` runs over 0 to 26, and the variant takes each value once.
-    shape_colour, turn = divmod(place * 89 % NUM_MODES, len(BACKGROUNDS))
-    shape, colour = divmod(shape_colour, len(COLOURS))
+    shape_color, turn = divmod(place * 89 % NUM_MODES, len(BACKGROUNDS))
+    shape, color = divmod(shape_color, len(COLORS))
     # `turn` alone has period 4: columns of one background in a sample grid.
-    background = (turn + shape + colour) % len(BACKGROUNDS)
+    background = (turn + shape + color) % len(BACKGROUNDS)
     variant = (block * 10 + place * 8) % _NUM_VARIANTS
     size, position = divmod(variant, len(OFFSETS) ** 2)
     dy, dx = divmod(position, len(OFFSETS))
-    return ShapePicture(shape, colour, background, size, dx, dy)
+    return ShapePicture(shape, color, background, size, dx, dy)
 
 
 def label(index: int) -> int:
@@ -95,8 +95,8 @@ def draw(index: int, resolution: int) -> np.ndarray:
     picture = describe(index)
     coverage = _coverage(picture.shape, picture.size, picture.dx, picture.dy, resolution)
     background = np.array(BACKGROUNDS[picture.background], np.float32)
-    colour = np.array(COLOURS[picture.colour], np.float32)
-    blend = background + coverage[:, :, np.newaxis] * (colour - background)
+    color = np.array(COLORS[picture.color], np.float32)
+    blend = background + coverage[:, :, np.newaxis] * (color - background)
     return np.rint(blend).astype(np.uint8)
 
 

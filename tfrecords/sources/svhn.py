@@ -145,7 +145,7 @@ def _elements(data: bytes) -> Iterator[tuple[int, memoryview]]:
         if kind >> 16:  # of four bytes at most, within the tag
             kind, size, start, at = kind & 0xFFFF, kind >> 16, start - 4, start
             if size > 4:
-                raise ValueError("a small element that is none")
+                raise ValueError("a damaged small element")
         if start + size > len(data):
             raise ValueError("it ends early")
         yield kind, view[start : start + size]

@@ -15,6 +15,7 @@ from tfrecords.common.files import whole_file, write_file
 from tfrecords.format.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME, read_details
 from tfrecords.format.identity import digest_in_any_order
 from tfrecords.pictures.source import OneHot, PictureOptions, Source, row_blocks
+from tfrecords.writing.journal import Rejected
 
 # The published converter shuffles with this seed; the same gives the same files.
 _SHUFFLE_SEED = 123
@@ -58,17 +59,17 @@ class Conversion:
             return False
         return all(details.get(name) == value for name, value in self._details().items())
 
-    def all_rejected(self, rejected: Sequence[tuple[int, str, str]]) -> list[tuple[str, str]]:
+    def all_rejected(self, rejected: Sequence[Rejected]) -> list[tuple[str, str]]:
         """Returns (name, reason) of the source's rejected pictures, and these."""
         return [*self.source.rejected, *((name, reason) for _, name, reason in rejected)]
 
     def write_rest(
-        self, folder: str, files: list[dict[str, Any]], rejected: Sequence[tuple[int, str, str]]
+        self, folder: str, files: list[dict[str, Any]], rejected: Sequence[Rejected]
     ) -> None:
         """Writes labels, the list of rejected pictures, and `dataset.json` last.
 
         `files` are the entries of the TFRecords in `dataset.json`; `rejected` are the pictures
-        skipped while converting: (index in the source, name, reason).
+        skipped while converting.
         """
         source, order = self.source, self.order()
         kept = order[~np.isin(order, [index for index, _, _ in rejected])]

@@ -1,7 +1,7 @@
-"""Pictures to records: what the processes that convert do. No TensorFlow in here.
+"""Pictures to records, in worker processes. No TensorFlow in here.
 
-A chunk is some pictures that follow each other in the dataset's order. One process turns it into
-the records of every resolution; the writer puts chunk after chunk into files.
+A chunk is consecutive pictures of the dataset's order. One process turns it into the records of
+every resolution; the writer appends chunk after chunk to files.
 """
 
 import contextlib
@@ -24,6 +24,7 @@ from tfrecords.format.record import encode_image
 from tfrecords.format.record_file import frame
 from tfrecords.pictures.images import build_pyramid, prepare_picture
 from tfrecords.pictures.source import PictureOptions, Reader
+from tfrecords.writing.journal import Rejected
 
 # For each process: chunks that are being converted, or wait for their turn to be written.
 _CHUNKS_IN_FLIGHT = 3
@@ -39,7 +40,7 @@ class Chunk:
 
     num_pictures: int
     frames: dict[int, list[bytes]]  # resolution to records, as they stand in a file, in order
-    rejected: list[tuple[int, str, str]]  # without records: (index in the source, name, reason)
+    rejected: list[Rejected]  # without records
     notes: list[tuple[str, str]]  # what is doubtful about others: (name, note)
 
 

@@ -1,7 +1,7 @@
 """The journal of a conversion: what is safely on disk, so that it can be resumed.
 
 The first line is the key of the conversion: all that decides the files' bytes. Each other line
-tells what one more chunk of pictures added, and is written once that is on disk. A line that is
+says what one more chunk of pictures added, and is written once that is on disk. A line that is
 cut does not count. The folder is locked, so that no two processes write it.
 """
 
@@ -17,6 +17,9 @@ from tfrecords.common.files import locked
 from tfrecords.common.paths import check_regular_file
 from tfrecords.common.text import is_file_name
 from tfrecords.format.dataset_json import JOURNAL_NAME
+
+Sizes = dict[str, tuple[int, int]]  # of files: name to (bytes, records)
+Rejected = tuple[int, str, str]  # of a picture: index in the source, name, reason
 
 
 class Journal:
@@ -39,9 +42,7 @@ class Journal:
             for line in lines[1:]:
                 self._add(line)
 
-    def append(
-        self, position: int, files: dict[str, tuple[int, int]], rejected: list[tuple[int, str, str]]
-    ) -> None:
+    def append(self, position: int, files: Sizes, rejected: list[Rejected]) -> None:
         """Adds a chunk whose records are on disk; the next one starts at `position`."""
         line = {"next": position, "files": files, "rejected": rejected}
         self._write(line)
@@ -63,8 +64,8 @@ class Journal:
 
     def _clear(self) -> None:
         self.position = 0  # how many pictures of the dataset's order are converted
-        self.files: dict[str, tuple[int, int]] = {}  # name to (bytes, records)
-        self.rejected: list[tuple[int, str, str]] = []  # (index in the source, name, reason)
+        self.files: Sizes = {}
+        self.rejected: list[Rejected] = []
 
     def _add(self, line: dict[str, Any]) -> None:
         self.position = line["next"]
@@ -136,7 +137,7 @@ def _without_name(key: Any) -> Any:
 
 
 def _check_line(line: dict[str, Any], position: int) -> None:
-    """Raises something unless a line tells of a chunk after `position`."""
+    """Raises something unless a line describes a chunk after `position`."""
     numbers = [line["next"] - position]
     for name, (num_bytes, num_records) in line["files"].items():
         if not is_file_name(name):

@@ -1,4 +1,4 @@
-"""The folder that a dataset is made in: whether it can be, its room, and how it gets there."""
+"""The output folder: whether it can be written, the space it needs, and its upload."""
 
 import hashlib
 import os

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from io import FileIO
 from typing import Any
 
-from tfrecords.writing.journal import write_all
+from tfrecords.writing.journal import Sizes, write_all
 
 
 @dataclass
@@ -26,17 +26,13 @@ class Shards:
     """
 
     def __init__(
-        self,
-        folder: str,
-        resolutions: Iterable[int],
-        shard_bytes: int,
-        found: dict[str, tuple[int, int]],
+        self, folder: str, resolutions: Iterable[int], shard_bytes: int, found: Sizes
     ) -> None:
         """Resumes where a conversion ended.
 
         A record that would make a file larger than `shard_bytes` starts another. `found` is what
-        a journal tells of files: name to (bytes, records). What a file has more is cut off.
-        Raises ValueError if one is missing, or holds less.
+        a journal says of files; the rest of them is cut off. Raises ValueError if one is
+        missing, or holds less.
         """
         self._folder = folder
         self._shard_bytes = shard_bytes
@@ -50,8 +46,8 @@ class Shards:
         """Returns how many records the resolutions have: one number, unless something is wrong."""
         return {sum(one.records for one in shards) for shards in self._shards.values()}
 
-    def write(self, frames: dict[int, list[bytes]]) -> dict[str, tuple[int, int]]:
-        """Appends records, framed, to disk; returns name to (bytes, records) of changed files."""
+    def write(self, frames: dict[int, list[bytes]]) -> Sizes:
+        """Appends records, framed, to disk; returns the sizes of changed files."""
         changed = {}
         for resolution, records in frames.items():
             for record in records:

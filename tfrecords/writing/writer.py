@@ -60,7 +60,7 @@ def write_dataset(
 
     Args:
         source: the pictures.
-        options: settled; the resolution is at most 1024.
+        options: without a choice left open; the resolution is at most 1024.
         out_dir: the folder to make, local or remote: missing or empty, or the same dataset, which
             stays as it is.
         shuffle: into a random order, always the same; training wants it if the source is sorted.
@@ -72,9 +72,8 @@ def write_dataset(
 
     Raises:
         UserError: an argument is invalid; `out_dir` is not empty or cannot be written; the disk
-            is too small, or full; another process writes the same; a converting process died.
-            The same call then resumes. Or all pictures were rejected, or one was and `strict` is
-            on: then nothing is kept.
+            is too small or full; another process writes the same; a worker died: the same call
+            resumes. All pictures were rejected, or one with `strict`: nothing is kept.
     """
     _check(source, options, encoding, shard_bytes, processes)
     out_dir = out_folder.normalize(out_dir)
@@ -158,7 +157,7 @@ def _open_shards(conversion: Conversion, journal: Journal) -> Shards:
         written = {journal.position - len(journal.rejected)}
         if shards.num_records() == written and journal.position <= conversion.source.num_pictures:
             return shards
-        journal.restart("its journal tells of other pictures than its files hold")
+        journal.restart("its journal and its files do not match")
     except ValueError as error:
         journal.restart(str(error))
     return Shards(partial, sides, conversion.shard_bytes, {})

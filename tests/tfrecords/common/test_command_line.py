@@ -54,7 +54,7 @@ def test_a_path_in_the_home_folder_is_there_and_not_in_a_folder_called_tilde(tmp
 
 
 def test_texts_and_paths_are_those_that_a_file_system_can_hold():
-    assert read_text("x" * 1000) == "x" * 1000
+    assert read_text(f"{'x' * 998} x") == f"{'x' * 998} x"
     assert read_path("a" * 255 + "/b") == "a" * 255 + "/b"
     for text in ("", " ", "a\nb", "\x1f", "x" * 1001, "\ud800"):
         with pytest.raises(ValueError, match=r"^expected .*, got "):

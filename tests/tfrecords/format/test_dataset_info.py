@@ -5,7 +5,6 @@ import shutil
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tests.helpers.made_source import make_source, noise, options
 from tests.helpers.places import TESTS
@@ -74,7 +73,7 @@ def test_without_labels_the_rows_are_empty():
 
 def test_shards_are_found_in_order(folder):
     whole = folder / "gray_labels-r04.tfrecords"
-    records = [record.numpy() for record in tf.data.TFRecordDataset(str(whole))]
+    records = list(map(RecordFile(str(whole)).read, range(10)))
     whole.unlink()
     names = [f"gray_labels-r04-0000{shard}-of-00003.tfrecords" for shard in range(3)]
     for shard in (2, 0, 1):

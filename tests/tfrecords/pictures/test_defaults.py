@@ -85,6 +85,9 @@ def test_smaller_pictures_are_enlarged_only_if_nobody_asked_for_the_resolution(c
     chosen = fill_defaults(make_source(["broken", *sides]), options(None, allow_upscaling=None))
     assert (chosen.resolution, chosen.allow_upscaling) == (16, True)
     assert "half of the pictures reach (3 of 4 looked at)" in capsys.readouterr().out
+    alike = make_source(sides, sample_sides=lambda: [40])
+    assert fill_defaults(alike, options(None)).resolution == 32
+    assert "Taking 32 px, the pictures have 40 px" in capsys.readouterr().out
     assert fill_defaults(make_source(sides), options(8, allow_upscaling=None)) == options(8)
     with pytest.raises(UserError, match="expected pictures that can be read, got none"):
         fill_defaults(make_source(["broken"]), options(None))

@@ -15,7 +15,13 @@ import zipfile
 import pytest
 
 from tests.helpers.places import ROOT
-from tests.helpers.source_helpers import encoded, open_elsewhere, write_archive
+from tests.helpers.source_helpers import (
+    assert_refused,
+    encoded,
+    open_elsewhere,
+    save,
+    write_archive,
+)
 from tfrecords.common import limits
 from tfrecords.common.errors import UserError
 from tfrecords.sources import single_file
@@ -86,12 +92,22 @@ def test_damaged_and_empty_archives_are_one_line(tmp_path, ending):
     data = file.read_bytes()
     for damaged in (b"no archive" * 100, data[: min(2500, len(data) // 2)], b""):
         file.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"cannot be read: .* is the archive comp") as caught:
-            open_source(str(file))
-        assert "\n" not in str(caught.value)
+        assert_refused(r"cannot be read: .* is the archive comp", file)
     write_archive(file, {"a.txt": b"x"})
-    with pytest.raises(UserError, match="found none in it"):
-        open_source(str(file))
+    assert_refused("found none in it", file)
+
+
+@pytest.mark.parametrize(
+    "header", [b"\xff" * 512, b"2.png".ljust(100, b"\0")], ids=["bad", "cut off"]
+)
+def test_a_tar_whose_later_header_is_damaged_is_not_read_as_complete(tmp_path, header):
+    file = tmp_path / "a.tar"
+    write_archive(file, {"1.png": encoded(1), "2.png": encoded(2)})
+    data = file.read_bytes()
+    start = data.index(b"2.png")
+    rest = data[start + 512 :] if len(header) == 512 else b""
+    file.write_bytes(data[:start] + header + rest)
+    assert_refused(r"cannot be read: .* is the archive comp", file)
 
 
 def test_encrypted_and_broken_entries_of_a_zip_are_named(tmp_path):
@@ -100,8 +116,7 @@ def test_encrypted_and_broken_entries_of_a_zip_are_named(tmp_path):
     whole = file.read_bytes()
     flag = whole.index(b"PK\x01\x02") + 8  # in the directory at the end
     file.write_bytes(whole[:flag] + b"\x01" + whole[flag + 1 :])
-    with pytest.raises(UserError, match=r"a\.png is encrypted: unpack"):
-        open_source(str(file))
+    assert_refused(r"a\.png is encrypted: unpack", file)
     start = whole.index(b"a.png") + 5
     file.write_bytes(whole[:start] + b"\xff" * 8 + whole[start + 8 :])
     read = open_elsewhere(open_source(str(file)))
@@ -117,32 +132,33 @@ def test_pictures_without_an_ending_are_known_by_their_first_bytes(tmp_path, kin
     assert (source.num_pictures, source.open()(0)) == (1, PICTURE)
 
 
-def test_the_copy_of_a_compressed_tar_is_removed_and_no_tensorflow_is_loaded(tmp_path):
+def test_the_copy_of_a_compressed_tar_is_removed_and_readers_do_without_tensorflow(tmp_path):
     write_archive(tmp_path / "a.tgz", {"a.png": PICTURE})
+    save(tmp_path / "folder/a.png")
     (tmp_path / "tmp").mkdir()
-    code = f"""
+    code = """
 import os, pickle, sys
-from tfrecords.sources import single_file
 from tfrecords.sources.by_name import open_source
-source = open_source({str(tmp_path / "a.tgz")!r})
-assert len(os.listdir({str(tmp_path / "tmp")!r})) == 1
+sources = [open_source(name) for name in ("a.tgz", "folder", "shapes")]
+assert len(os.listdir("tmp")) == 1
 if not os.fork():  # a process that did not make the copy leaves it alone
-    del source
+    del sources
     sys.exit()
 os.wait()
-read = pickle.loads(pickle.dumps(source.open))()
-assert len(read(0)) > 99 and "tensorflow" not in sys.modules
+for source in sources:
+    source.sample_sides()
+    assert len(pickle.loads(pickle.dumps(source.open))()(0)) > 9
+assert "tensorflow" not in sys.modules
 """
-    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=str(ROOT))
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp"), "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=tmp_path)
     assert os.listdir(tmp_path / "tmp") == []
 
 
 def test_a_full_disk_is_told_with_what_to_do(tmp_path, monkeypatch):
     write_archive(tmp_path / "a.tgz", {"a.png": PICTURE})
     monkeypatch.setattr(single_file.TemporaryPath, "__fspath__", lambda self: "/dev/full")
-    with pytest.raises(UserError, match=r"copy of the pictures in .*No space left.*set TMPDIR"):
-        open_source(str(tmp_path / "a.tgz"))
+    assert_refused(r"copy of the pictures in .*No space left.*set TMPDIR", tmp_path / "a.tgz")
 
 
 # Archives that are a few kilobytes, or claim what they are not
@@ -234,8 +250,7 @@ def test_long_headers_are_refused_before_they_are_read(tmp_path):
     for kind in (tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE):
         info.type, info.size = kind, 2**18 + 1
         (tmp_path / "a.tar").write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(2**19))
-        with pytest.raises(UserError, match="a header of 262145 bytes"):
-            open_source(str(tmp_path / "a.tar"))
+        assert_refused("a header of 262145 bytes", tmp_path / "a.tar")
 
 
 def test_a_sparse_member_is_no_picture(tmp_path):

@@ -3,7 +3,7 @@ import os
 import numpy as np
 import pytest
 
-from tests.helpers.source_helpers import open_elsewhere, save
+from tests.helpers.source_helpers import assert_refused, open_elsewhere, save
 from tests.tfrecords.common.test_paths import make_no_files
 from tfrecords.common.errors import UserError
 from tfrecords.format.identity import compute_fingerprint
@@ -26,8 +26,7 @@ def test_shapes_gives_its_pictures_and_labels():
     assert open_elsewhere(bare)(0).shape == (32, 32, 3)
     assert (bare.labels, bare.label_names) == (None, ())
     for resolution, message in ((2048, "from 4 to 1024, got 2048"), (48, "power of two")):
-        with pytest.raises(UserError, match=message):
-            open_source("shapes", resolution=resolution)
+        assert_refused(message, "shapes", resolution=resolution)
 
 
 def test_one_hot_leaves_what_is_not_known_zero():
@@ -60,17 +59,16 @@ def test_missing_empty_and_unknown_sources_are_one_line(tmp_path):
             open_source(missing)
         assert SOURCES_HELP in str(caught.value)
         assert "\n" not in str(caught.value)
-    with pytest.raises(UserError, match=r"expected pictures .* found none"):
-        open_source(str(tmp_path))
+    assert_refused(r"expected pictures .* found none", tmp_path)
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(UserError, match="a file of another kind"):
-        open_source(str(tmp_path / "notes.txt"))
+    assert_refused("a file of another kind", tmp_path / "notes.txt")
 
 
 @pytest.mark.parametrize("labels", ["folders", "x.csv"])
 def test_pictures_without_paths_have_no_labels_but_their_own(labels):
-    with pytest.raises(UserError, match=f"shapes takes its own labels or 'none', got '{labels}'"):
-        open_source("shapes", labels=labels)
+    assert_refused(
+        f"shapes takes its own labels or 'none', got '{labels}'", "shapes", labels=labels
+    )
     assert open_source("shapes", labels="wanted").label_names == shapes.LABEL_NAMES
 
 
@@ -97,8 +95,7 @@ def test_pipes_and_devices_are_refused_for_every_kind_of_source(tmp_path, monkey
             assert "\n" not in str(caught.value)
     for ending in ("zip", "tar", "tar.gz", "mat", "h5"):
         os.mkfifo(f"a.{ending}")
-        with pytest.raises(UserError, match="expected a file, got a pipe"):
-            open_source(str(tmp_path / f"a.{ending}"))
+        assert_refused("expected a file, got a pipe", tmp_path / f"a.{ending}")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from tests.helpers.source_helpers import encoded, open_elsewhere, picture, write_archive
+from tests.helpers.source_helpers import (
+    assert_refused,
+    encoded,
+    open_elsewhere,
+    picture,
+    write_archive,
+)
 from tfrecords.common.errors import UserError
 from tfrecords.pictures.defaults import choose_resolution
 from tfrecords.sources.by_name import open_source
@@ -41,5 +47,4 @@ def test_celeba_is_cropped_as_published(tmp_path, packed):
 def test_what_is_no_copy_of_celeba_is_one_line(tmp_path):
     (tmp_path / "a.png").write_bytes(b"")
     for name in ("absent", "a.png"):
-        with pytest.raises(UserError, match="celeba: expected a folder or an archive"):
-            open_source(f"celeba:{tmp_path}/{name}")
+        assert_refused("celeba: expected a folder or an archive", f"celeba:{tmp_path}/{name}")

@@ -1,13 +1,10 @@
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.places import ROOT
-from tests.helpers.source_helpers import open_elsewhere, save
+from tests.helpers.source_helpers import assert_refused, open_elsewhere, save
 from tfrecords.common.errors import UserError
 from tfrecords.pictures.source import SourceFile
 from tfrecords.sources.by_name import open_source
@@ -111,19 +108,4 @@ def test_a_remote_folder_is_read_like_a_local_one(tmp_path):
     assert [name for name, _ in source.rejected] == [f"{folder}/b/x.jxl"]
     assert source.identity[1].path == f"{folder}/b/c.jpg"
     assert source.identity[1].size == len(wanted[1])
-    with pytest.raises(UserError, match="no such folder"):
-        open_source(f"{folder}/absent")
-
-
-def test_readers_of_local_files_do_without_tensorflow(tmp_path):
-    save(tmp_path / "a.png")
-    code = f"""
-import pickle, sys
-from tfrecords.sources.by_name import open_source
-for name in ("shapes", {str(tmp_path)!r}):
-    source = open_source(name)
-    source.sample_sides()
-    pickle.loads(pickle.dumps(source.open))()(0)
-assert "tensorflow" not in sys.modules
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=str(ROOT))
+    assert_refused("no such folder", f"{folder}/absent")

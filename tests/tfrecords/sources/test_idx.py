@@ -4,8 +4,7 @@ import struct
 import numpy as np
 import pytest
 
-from tests.helpers.source_helpers import open_elsewhere
-from tfrecords.common.errors import UserError
+from tests.helpers.source_helpers import assert_refused, open_elsewhere
 from tfrecords.pictures.defaults import choose_resolution
 from tfrecords.sources.by_name import open_source
 from tfrecords.sources.idx import choose_digits
@@ -71,14 +70,12 @@ def test_mnist_in_three_colors_is_made_of_random_digits(tmp_path):
     assert choose_digits(7, 60_000).tolist() == [28809, 16265, 47547]
     assert open_source(f"mnist_rgb:{tmp_path}").num_pictures == 200_000
     for count in ("0", "1000000000"):
-        with pytest.raises(UserError, match=f"1 or more, got {count}"):
-            open_source(f"mnist_rgb:{tmp_path}:{count}")
+        assert_refused(f"1 or more, got {count}", f"mnist_rgb:{tmp_path}:{count}")
     assert open_source(f"mnist_rgb:{tmp_path}:999999999").num_pictures == 999_999_999
 
 
 def test_missing_and_damaged_files_are_one_line(tmp_path):
-    with pytest.raises(UserError, match=r"train-images-idx3-ubyte\.gz in .*, found 0"):
-        open_source(f"mnist:{tmp_path / 'absent'}")
+    assert_refused(r"train-images-idx3-ubyte\.gz in .*, found 0", f"mnist:{tmp_path / 'absent'}")
     write_mnist(tmp_path)
     images, labels = (tmp_path / f"train-{n}-ubyte" for n in ("images-idx3", "labels-idx1"))
     good, good_labels = images.read_bytes(), labels.read_bytes()
@@ -87,20 +84,17 @@ def test_missing_and_damaged_files_are_one_line(tmp_path):
         *((b"x" + good_labels[1:], "damaged"), (good_labels[:7] + b"\4" + bytes(5), "damaged")),
     ):
         labels.write_bytes(damaged)
-        with pytest.raises(UserError, match=message):
-            open_source(f"mnist:{tmp_path}")
+        assert_refused(message, f"mnist:{tmp_path}")
     labels.write_bytes(good_labels)
     for damaged, message in (
         *((good[:-1], "5 pictures of 28x28"), (good + b"x", "5 pictures of 28x28")),
         *((good[:10], "damaged"), (b"x" * 99, "damaged"), (b"", "damaged")),
     ):
         images.write_bytes(damaged)
-        with pytest.raises(UserError, match=message):
-            open_source(f"mnist:{tmp_path}")
+        assert_refused(message, f"mnist:{tmp_path}")
     images.unlink()
     images.with_name(images.name + ".gz").write_bytes(gzip.compress(good)[:-20])
-    with pytest.raises(UserError, match="cannot be read"):
-        open_source(f"mnist:{tmp_path}")
+    assert_refused("cannot be read", f"mnist:{tmp_path}")
 
 
 @pytest.mark.parametrize("count", [2**31, 2**32 - 1])
@@ -112,6 +106,5 @@ def test_a_header_that_claims_more_than_there_is_is_refused(tmp_path, count):
         for ending, data in (("", header + bytes(100)), (".gz", gzip.compress(header + bytes(99)))):
             file = path.with_name(path.name + ending)
             file.write_bytes(data)
-            with pytest.raises(UserError, match="is it damaged"):
-                open_source(f"mnist:{tmp_path}")
+            assert_refused("is it damaged", f"mnist:{tmp_path}")
             file.unlink()

@@ -5,11 +5,8 @@ import unicodedata
 import numpy as np
 import pytest
 
-from tests.helpers.source_helpers import folder_of
-from tfrecords.cache import prepare
+from tests.helpers.source_helpers import assert_refused, folder_of
 from tfrecords.common.errors import UserError
-from tfrecords.format.dataset_info import describe_labels
-from tfrecords.pictures.source import PictureOptions
 from tfrecords.sources.by_name import open_source
 
 
@@ -68,10 +65,6 @@ def test_vectors_in_every_layout(tmp_path, text, ending):
     np.testing.assert_array_equal(source.labels, [[1, 2.5], [-3, 0], [1000, 7]])
     assert source.labels.dtype == np.float32
     assert source.label_names == ()
-    labels = str(tmp_path / f"labels.{ending}")
-    options = PictureOptions(resolution=4)
-    info = prepare(str(tmp_path / "a"), str(tmp_path / "cache"), options, labels=labels)
-    assert describe_labels(info) == "Labels: vectors of 2 numbers"
 
 
 ALL = {"a.png": "x", "b/c.png": "y", "d.png": "y"}
@@ -130,8 +123,7 @@ def test_what_is_wrong_in_a_label_file_is_one_line(tmp_path, text, message):
 def test_what_is_no_label_file_is_one_line(tmp_path):
     folder = folder_of(tmp_path / "a", "a.png")
     for name in ("yes", "labels.png", str(tmp_path / "absent.csv"), str(tmp_path)):
-        with pytest.raises(UserError, match="expected 'none', 'folders' or the path of a CSV"):
-            open_source(folder, labels=name)
+        assert_refused("expected 'none', 'folders' or the path of a CSV", folder, labels=name)
 
 
 def test_labels_of_rejected_pictures_are_no_error(tmp_path):

@@ -25,7 +25,7 @@ def test_every_index_is_another_picture_and_all_combinations_occur():
 
 def test_prefixes_cover_everything_evenly():
     for length in (64, 144, 500, 1000):
-        for field in ("shape", "colour", "background", "size", "dx", "dy"):
+        for field in ("shape", "color", "background", "size", "dx", "dy"):
             counts = collections.Counter(getattr(picture, field) for picture in PICTURES[:length])
             assert max(counts.values()) - min(counts.values()) <= 6, (length, field)
 
@@ -64,7 +64,7 @@ def test_the_middle_of_the_border_is_the_background_and_areas_are_right():
         picture = PICTURES[index]
         image = shapes.draw(index, 256).astype(np.float64)
         background = np.array(shapes.BACKGROUNDS[picture.background])
-        color = np.array(shapes.COLOURS[picture.colour])
+        color = np.array(shapes.COLORS[picture.color])
         np.testing.assert_array_equal(image[0, 0], background)
         channel = np.abs(color - background).argmax()
         coverage = (image[..., channel] - background[channel]) / (color - background)[channel]
@@ -86,7 +86,7 @@ def test_the_bounding_box_has_the_size_and_the_place_described():
 
 
 def test_colors_are_far_from_each_other_and_from_every_background():
-    colors = np.array(shapes.COLOURS, float)
+    colors = np.array(shapes.COLORS, float)
     backgrounds = np.array(shapes.BACKGROUNDS, float)
     between = np.linalg.norm(colors[:, None] - colors, axis=-1)
     assert between[~np.eye(6, dtype=bool)].min() > 100

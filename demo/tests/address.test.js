@@ -1,0 +1,43 @@
+import { beforeEach, expect, it, vi } from 'vitest';
+import { isSeed, readAddress, writeAddress } from '../src/address.js';
+
+const START = { model: 'a', view: 'picture', seed: 3, other: 1, label: null, backend: '' };
+const read = (hash) => {
+  vi.stubGlobal('location', { hash });
+  const state = { ...START };
+  readAddress(state);
+  return state;
+};
+
+beforeEach(() => vi.stubGlobal('history', { replaceState: vi.fn() }));
+
+it.each([
+  ['0', true],
+  ['2147483647', true],
+  ['2147483648', false],
+  ['-1', false],
+  ['1.5', false],
+  ['', false],
+  ['00000000001', false],
+])('whether %j is a seed', (text, expected) => expect(isSeed(text)).toBe(expected));
+
+it('reads what is there', () => {
+  expect(read('#model=b&view=grid&seed=12&other=4&class=2&backend=wasm')).toEqual({
+    ...{ model: 'b', view: 'grid', seed: 12, other: 4, label: 2, backend: 'wasm' },
+  });
+});
+
+it.each(['', '#view=none&seed=-1&other=x&class=dog', '#seed=3000000000&seed=7'])(
+  'keeps what %j lacks or spells wrongly',
+  (hash) => expect(read(hash)).toEqual(START),
+);
+
+it.each([
+  [START, '#model=a&view=picture&seed=3'],
+  [{ ...START, view: 'between', other: 9 }, '#model=a&view=between&seed=3&other=9'],
+  [{ ...START, label: 0, backend: 'webgl' }, '#model=a&view=picture&seed=3&class=0&backend=webgl'],
+])('writes %j so that it is read again', (state, hash) => {
+  writeAddress(state);
+  expect(history.replaceState).toHaveBeenCalledWith(null, '', hash);
+  expect(read(hash)).toEqual(state);
+});

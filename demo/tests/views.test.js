@@ -1,0 +1,97 @@
+import { beforeEach, expect, it, vi } from 'vitest';
+import { latentsOf, slerp } from '../src/latents.js';
+
+vi.mock('../src/generator.js', () => ({ paint: vi.fn() }));
+const { paint } = await import('../src/generator.js');
+const { inputsOf, makeViews } = await import('../src/views.js');
+
+const MODEL = { resolution: 8, num_channels: 3, latent_size: 6, label_size: 3 };
+const STATE = { view: 'picture', seed: 4, other: 9, label: null, position: 0.25, walked: 0, speed: 2, playing: true };
+
+function makeElement() {
+  const element = { children: [], dataset: {}, append: (one) => (element.firstChild = one), setAttribute() {} };
+  element.replaceChildren = (...children) => (element.children = children);
+  return element;
+}
+
+let [page, draw, show, now] = [];
+beforeEach(() => {
+  vi.stubGlobal('document', { createElement: makeElement });
+  vi.spyOn(performance, 'now').mockImplementation(() => now);
+  paint.mockClear();
+  now = 1000;
+  page = { canvas: makeElement(), grid: makeElement() };
+  draw = vi.fn(async () => 'numbers');
+  show = makeViews(page, draw, MODEL);
+});
+const drawn = (i = -1) => {
+  const [latents, labels] = draw.mock.calls.at(i);
+  return { latents: [...latents], labels: [...labels] };
+};
+const plain = ({ latents, labels }) => ({ latents: [...latents], labels: [...labels] });
+
+it.each([
+  [4, null, [0, 1, 0]], // seeds take turns with the classes
+  [4, 2, [0, 0, 1]],
+  [2 ** 31 + 4, 0, [1, 0, 0]], // seeds begin again at 0
+  [4 - 2 ** 31, 0, [1, 0, 0]],
+])('seed %i with class %j', (seed, label, labels) => {
+  expect(plain(inputsOf(seed, MODEL, label))).toEqual({ latents: [...latentsOf(4, 6)], labels });
+  expect(inputsOf(seed, { latent_size: 6, label_size: 0 }, null).labels).toHaveLength(0);
+});
+
+it('a picture is that of its seed', async () => {
+  await show(STATE);
+  expect(drawn()).toEqual(plain(inputsOf(4, MODEL, null)));
+  expect(paint).toHaveBeenCalledWith(page.canvas, 'numbers', 8, 3);
+});
+
+it('a grid shows seeds one after the other, until something else is asked for', async () => {
+  await show({ ...STATE, view: 'grid', seed: 2 ** 31 - 2 }, () => false);
+  expect(page.grid.children.map((button) => button.dataset.seed)).toEqual([
+    ...[2 ** 31 - 2, 2 ** 31 - 1],
+    ...Array.from({ length: 14 }, (_, i) => i),
+  ]);
+  expect(drawn()).toEqual(plain(inputsOf(13, MODEL, null)));
+  expect(paint.mock.calls.at(-1)[0]).toBe(page.grid.children[15].firstChild);
+  draw.mockClear();
+  await show({ ...STATE, view: 'grid' }, () => draw.mock.calls.length === 3);
+  expect(draw).toHaveBeenCalledTimes(3);
+});
+
+it('between two seeds latents follow the great circle, and classes change evenly', async () => {
+  await show({ ...STATE, view: 'between' });
+  const [a, b] = [inputsOf(4, MODEL, null), inputsOf(9, MODEL, null)];
+  expect(drawn()).toEqual({ latents: [...slerp(a.latents, b.latents, 0.25)], labels: [0.25, 0.75, 0] });
+});
+
+it('a walk begins at its seed, keeps its speed, and stands still when it is paused', async () => {
+  const state = { ...STATE, view: 'walk' };
+  await show(state);
+  expect(drawn().labels).toEqual([0, 1, 0]);
+  drawn().latents.forEach((one, i) => expect(one).toBeCloseTo(latentsOf(4, 6)[i], 5));
+  now += 50;
+  await show(state);
+  expect(state.walked).toBeCloseTo(0.1); // 2 seeds a second
+  now += 10_000; // another tab was looked at
+  await show(state);
+  expect(state.walked).toBeCloseTo(0.3);
+  state.playing = false;
+  now += 50;
+  await show(state);
+  expect(state.walked).toBeCloseTo(0.3);
+  state.playing = true;
+  now += 50;
+  await show(state); // the pause is no step
+  expect(state.walked).toBeCloseTo(0.3);
+});
+
+it.each([
+  [0.25, [0, 1, 0]],
+  [0.5, [0, 0.5, 0.5]],
+  [0.75, [0, 0, 1]],
+  [1, [0, 0, 1]],
+])('classes of a walk change in the middle of the way: at %d', async (walked, labels) => {
+  await show({ ...STATE, view: 'walk', walked, playing: false });
+  expect(drawn().labels).toEqual(labels);
+});

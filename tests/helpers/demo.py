@@ -1,0 +1,109 @@
+"""Looking at the web page of an export in a browser, and what Python draws to compare with."""
+
+import contextlib
+import dataclasses
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pgan_tf.exporting.tfjs import write_tfjs
+from pgan_tf.exporting.writer import ExportOptions
+from pgan_tf.networks import sampling
+from tests.helpers.exports import make_trained
+
+CANVAS = "document.querySelector('#canvas').toDataURL()"
+WITHOUT_WASM = (
+    "delete window.WebAssembly; Object.defineProperty(navigator, 'gpu', {value: undefined});"
+)
+NAMES = ("cat", "dog", "<b>owl</b>")
+GENERATORS = {  # the generator, and how it is exported
+    "plain": ({}, {}),
+    "half": ({}, {"quantize": "float16"}),
+    "classes": ({"label_size": 3, "phase": "stabilize"}, {}),
+    "gray": ({"num_channels": 1, "latent_size": 510}, {}),  # of three files, as large ones are
+    "small": ({"small": True}, {}),
+}
+
+
+def export_all(folder):
+    """Exports the generators into a folder, and returns them by name."""
+    trained = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pgan_tf.exporting.tfjs_graph._SHARD_BYTES", 100_000)
+        for name, (options, how) in GENERATORS.items():
+            names = NAMES if "label_size" in options else ()
+            trained[name] = dataclasses.replace(make_trained(**options), label_names=names)
+            write_tfjs(trained[name], ExportOptions(str(folder), name=name, **how))
+    return trained
+
+
+@contextlib.contextmanager
+def tab(browser, *addresses):
+    """A tab; no script fails in it or writes to the console, and no request leaves the addresses.
+
+    A test that breaks something says what the console is to tell of that: `page.console_may_say`.
+    """
+    page = browser.new_page(viewport={"width": 900, "height": 900})
+    page.console_may_say = r"(?!)"
+    failures, messages, requests = [], [], []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
+    page.on("request", lambda request: requests.append(request.url))
+    yield page
+    assert failures == []
+    assert [one for one in messages if not re.search(page.console_may_say, one)] == []
+    here = ("data:", "blob:", *addresses)
+    assert requests and [url for url in requests if not url.startswith(here)] == []
+    page.close()
+
+
+def visit(page, address, words, model="plain"):
+    page.goto(f"{address}#model={model}&{words}")
+    page.wait_for_selector(f"body[data-ready='{model}']", timeout=60_000)
+
+
+def choose(page, name):
+    """Takes a generator from the gallery."""
+    page.click(f"#gallery button[data-name={name}]")
+    page.wait_for_selector(f"body[data-ready={name}]")
+
+
+def download(page, action):
+    """Returns the name and the picture, RGB, of what an action downloads."""
+    with page.expect_download() as given:
+        action()
+    picture = Image.open(given.value.path()).convert("RGB")
+    return given.value.suggested_filename, np.asarray(picture).astype(int)
+
+
+def inputs_of(trained, seed, label=None):
+    """A seed's latents and labels, (1, latent_size) and (1, label_size)."""
+    network = trained.network
+    latents = sampling.latents_from_seeds([seed], network.latent_size)
+    return latents, sampling.one_hot_labels([seed if label is None else label], network.label_size)
+
+
+def python_picture(trained, seed, label=None):
+    """What generate.py draws of a seed, (height, width, channels) uint8."""
+    return sampling.generate(trained.generator, *inputs_of(trained, seed, label))[0]
+
+
+def wait_for(page, trained, picture, expression=CANVAS):
+    """Waits until a canvas shows a picture; to one step of 255, for rounding."""
+    mode = "L" if trained.network.num_channels == 1 else "RGB"
+    script = f"fetch({expression}).then(r => r.arrayBuffer()).then(b => [...new Uint8Array(b)])"
+    for _ in range(100):
+        file = io.BytesIO(bytes(page.evaluate(script)))
+        shown = np.asarray(Image.open(file).convert(mode)).astype(int)
+        difference = np.abs(shown - picture.squeeze()).max()
+        if difference <= 1:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"not shown; off by {difference}")
+
+
+def wait_for_seed(page, trained, seed, label=None, expression=CANVAS):
+    wait_for(page, trained, python_picture(trained, seed, label), expression)
