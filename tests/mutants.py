@@ -207,7 +207,8 @@ def main():
                     output.flush()
                 killers[project].append(done[key])
                 words = f"killed by {done[key]}" if done[key] else "SURVIVED"
-                print(f"{number:3d} {project.name} {mutant[0]}: {mutant[2]}: {words}", flush=True)
+                change = " -> ".join(mutant[1:])
+                print(f"{number:3d} {project.name} {mutant[0]}: {change}: {words}", flush=True)
     for project, found in killers.items():
         killed = sum(map(bool, found))
         print(f"{project}: {killed} of {len(found)} mutants killed, {len(found) - killed} survived")
