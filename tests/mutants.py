@@ -112,13 +112,13 @@ def tests_of(project, folder, mutated=None):
     return sorted(texts, key=lambda path: (module not in texts[path], path))
 
 
-def choose(projects, count, seed):
+def choose(projects, count, seed, only=()):
     """Draws mutants, (folder, line before, line after), in turn from each folder with tests."""
     folders = ["paper", "tfrecords"]
     for package in ("pgan_tf", "tfrecords"):
         folders += [f"{package}/{path.name}" for path in (projects[0] / package).glob("*/")]
     by_folder = {}
-    for folder in sorted(folders):
+    for folder in sorted(only or folders):
         files = sources_of(projects[0], folder)
         pairs = sorted({pair for file in files for pair in mutants_of(file.read_text())})
         places = [places_in(project, folder) for project in projects]
@@ -182,6 +182,7 @@ def main():
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--project", type=pathlib.Path, action="append", help="default: this one")
+    parser.add_argument("--folder", action="append", help="such as pgan_tf/runs; default: all")
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("mutants.jsonl"))
     options = parser.parse_args()
     projects = [path.resolve() for path in options.project or [pathlib.Path()]]
@@ -190,7 +191,8 @@ def main():
     killers = defaultdict(list)
     with tempfile.TemporaryDirectory() as temporary, options.output.open("a") as output:
         copies = {}
-        for number, mutant in enumerate(choose(projects, options.count, options.seed), 1):
+        chosen = choose(projects, options.count, options.seed, options.folder)
+        for number, mutant in enumerate(chosen, 1):
             for project in projects:
                 key = (str(project), *mutant)
                 if key not in done:
@@ -205,7 +207,8 @@ def main():
                     output.flush()
                 killers[project].append(done[key])
                 words = f"killed by {done[key]}" if done[key] else "SURVIVED"
-                print(f"{number:3d} {project.name} {mutant[0]}: {mutant[2]}: {words}", flush=True)
+                change = " -> ".join(mutant[1:])
+                print(f"{number:3d} {project.name} {mutant[0]}: {change}: {words}", flush=True)
     for project, found in killers.items():
         killed = sum(map(bool, found))
         print(f"{project}: {killed} of {len(found)} mutants killed, {len(found) - killed} survived")

@@ -146,6 +146,8 @@ def test_chart_shows_stages_curve_and_floor():
     scores = [score(images_shown=shown, values={"swd": shown / 100}) for shown in (1000, 4000)]
     chart = draw_chart([scores], SCHEDULE)
     assert chart.shape == (260, 960, 3)
+    for x in (80, 940):  # framed
+        assert (chart[100, x - 1 : x + 1] < 160).any()
     plot = 960 - 80 - 20
     # Fading in lasts from 1 to 2 of 4 kimg: between a quarter and a half of the width.
     band = np.flatnonzero((chart[100] == (238, 242, 248)).all(axis=-1))

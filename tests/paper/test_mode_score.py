@@ -88,6 +88,7 @@ def test_a_runs_modes_are_counted_beside_those_of_reals(tmp_path, monkeypatch):
     assert score.floor["reverse_kl"] == pytest.approx(kl, rel=0.1)
     assert score.num_images == 1000 and "98.70%" in score.filter
     assert (score.stage_resolution, score.resolution, score.images_shown) == (8, 32, 16)
+    assert (score.stage, score.seed, score.metric_version) == (0, 0, 1)
     other = save_run(str(tmp_path / "other"), 8)
     with pytest.raises(UserError, match="expected a generator of 32x32 in color, got 8 px"):
         mode_score.measure_modes(other, source_of_bars(), "cache", 10)

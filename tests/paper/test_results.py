@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import pathlib
 import signal
 
 import numpy as np
@@ -169,7 +168,4 @@ def test_an_experiment_runs_here_and_once_more_trains_nothing(tmp_path, monkeypa
     assert set(found.figures) == {"SWD x10³", "MS-SSIM", "modes of 144", "reverse KL"}
     assert found.scale == "16 px, at most 4 maps, 0.384 kimg of shapes"
     assert found.reals["SWD x10³"] < found.figures["SWD x10³"]
-    assert running.run_experiment(one, places).seconds == found.seconds
-    other = running.run_experiment(one, places, seed=1)
-    assert json.loads(pathlib.Path("runs/table1_g-seed1/config.json").read_text())["seed"] == 1
-    assert other.scale == found.scale and other.figures != found.figures
+    assert running.run_experiment(one, places) == found
