@@ -1,8 +1,7 @@
 """A generator as a SavedModel for TensorFlow Serving, with requests that warm the server up.
 
-TensorFlow's first computation is slow. So while it loads, a server plays the requests in
-`assets.extra/tf_serving_warmup_requests`: TFRecords of its message `PredictionLog`. They are
-encoded here, since nothing else needs the message's package, tensorflow-serving-api.
+While it loads, a server plays the requests in `assets.extra/tf_serving_warmup_requests`, TFRecords
+of its message `PredictionLog`; encoding them here spares the package tensorflow-serving-api.
 """
 
 import os
