@@ -146,7 +146,7 @@ def read_in_order(info: DatasetInfo, resolution: int) -> Iterator[np.ndarray]:
 
 
 def make_sheet(
-    samples: np.ndarray, found: Sequence[Neighbors], columns: int, scale: int = 1
+    samples: np.ndarray, found: Sequence[Neighbors], columns: int, scale: int
 ) -> np.ndarray:
     """Lays out each sample, a gap, and its neighbors, nearest first, by each measure.
 
