@@ -38,10 +38,9 @@ _OF_A_RUN = ("training_data", "network")
 
 
 def read_page(export_dir: str) -> Digests:
-    """Returns what earlier exports wrote of the page; nothing if the folder is empty.
+    """Returns what earlier exports wrote of the page; hidden files, such as `.git`, do not count.
 
-    Hidden files, such as `.git`, do not count. Raises UserError if the folder holds what no export
-    wrote, or a file of the page was changed.
+    Raises UserError if the folder holds what no export wrote, or a file of the page was changed.
     """
     page = manifest.read_manifest(export_dir, "page")
     visible = visible_names(export_dir)
@@ -66,11 +65,8 @@ def read_page(export_dir: str) -> Digests:
     return known
 
 
-def begin_page(export_dir: str, known: Digests) -> Digests:
-    """Writes down which files are replaced, for the next export if this one is killed.
-
-    Removes what killed exports left. Returns what the page may hold from now on.
-    """
+def prepare_page(export_dir: str, known: Digests) -> Digests:
+    """Removes what killed exports left, and writes down what the page may hold from now on."""
     tf.io.gfile.makedirs(posixpath.join(export_dir, "assets"))
     current = _digests(_current())
     both = {name: (*known.get(name, ()), *current.get(name, ())) for name in {**known, **current}}
@@ -84,10 +80,7 @@ def begin_page(export_dir: str, known: Digests) -> Digests:
 
 
 def write_page(export_dir: str, known: Digests) -> list[str]:
-    """Writes the page; `index.html` last: it names the others.
-
-    Returns the paths of files of an older page that were changed, and stay.
-    """
+    """Writes the page, `index.html` last; returns files of an older page that were changed."""
     current = _current()
     digests = _digests(current)
     for name, contents in current.items():

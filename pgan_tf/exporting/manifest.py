@@ -23,8 +23,7 @@ from tfrecords.common.errors import UserError
 
 MANIFEST = "pgan-export.json"
 _BLOCK_BYTES = 2**20
-# What is in a version's folder, whatever its format. Exports from before there were manifests,
-# and those that were interrupted, are known by it.
+# What is in a version's folder: by it exports without a manifest, or interrupted ones, are known.
 _OF_A_VERSION = re.compile(
     r"(saved_model\.pb|fingerprint\.pb|variables|assets|assets\.extra|model\.(onnx|tflite|json)"
     r"|group1-shard\d+of\d+\.bin|preview\.png|pgan\.json|model_card\.md|pgan-export\.json)"

@@ -39,8 +39,7 @@ owns them, and what for they may be used belongs here, by the hand of whoever pu
 def describe(trained: Trained, export_format: str) -> dict[str, Any]:
     """Returns what is known of a generator, as JSON can hold it.
 
-    Where it comes from a run, the run's `metrics.jsonl` tells `metrics`, the last tick until
-    then, and `scores`, those of the same checkpoint.
+    Of a run, `metrics` are the last tick until then, and `scores` those of the same checkpoint.
     """
     network, stage = trained.network, trained.stage
     metrics, scores = _read_measurements(trained)

@@ -1,7 +1,6 @@
 """A generator as one file for another runtime: ONNX Runtime or LiteRT (TensorFlow Lite).
 
-The packages are imported when asked for. Before a model is written it draws in its runtime, and
-its pictures are compared with the generator's.
+Before a model is written its runtime's pictures are compared with the generator's.
 """
 
 import importlib

@@ -1,8 +1,7 @@
 """A generator as a SavedModel for TensorFlow Serving, with requests that warm the server up.
 
-TensorFlow's first computation is slow. So while it loads, a server plays the requests in
-`assets.extra/tf_serving_warmup_requests`: TFRecords of its message `PredictionLog`. They are
-encoded here, since nothing else needs the message's package, tensorflow-serving-api.
+While it loads, a server plays the requests in `assets.extra/tf_serving_warmup_requests`, TFRecords
+of its message `PredictionLog`; encoding them here spares the package tensorflow-serving-api.
 """
 
 import os
@@ -45,8 +44,7 @@ def save(generator: InferenceGenerator, folder: str) -> None:
     """Writes a SavedModel with the signatures of `make_signatures`, and an endpoint for Keras."""
     signatures = make_signatures(generator)
     module = tf.Module()
-    # Plain variables, the model in closures: the C++ loader of TensorFlow Serving can't load what
-    # a Keras model or a list of layers adds.
+    # Plain variables, the model in closures: TensorFlow Serving can't load what Keras adds.
     module.exported = generator.variables
     module.serve = _keras_endpoint(signatures["serving_default"])
     tf.saved_model.save(module, folder, signatures=signatures)

@@ -33,8 +33,7 @@ _FOR_THE_PAGE = (
 def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
     """Writes a generator for browsers into a folder, beside those that are there already.
 
-    Raises UserError if it can't be written, would replace what no export wrote, or its weights do
-    not fit into float16.
+    Raises UserError if it can't be written, or its weights do not fit into float16.
     """
     name = options.name or gallery.default_name(trained)
     if not gallery.is_name(name):
@@ -62,7 +61,7 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
         files["preview.png"] = encode_picture(generate(generator, latents, labels)[0])
         stored = f" (weights in {options.quantize})" if options.quantize else ""
         with writing(f"--export_dir={export_dir}"):
-            page = gallery.begin_page(export_dir, page)
+            page = gallery.prepare_page(export_dir, page)
             with writer.whole_version(path, trained, "tfjs", stored=stored) as folder:
                 for file, contents in files.items():
                     write_file(posixpath.join(folder, file), contents)

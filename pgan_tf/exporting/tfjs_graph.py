@@ -59,8 +59,7 @@ def graph_model(
 def _simplify(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.compat.v1.GraphDef:
     """Returns the graph without identities, and with convolution, bias and ReLU as one node.
 
-    That is TensorFlow's `_FusedConv2D`; in a browser it saves two passes over the features. `kept`
-    names the nodes that must stay: the outputs.
+    TensorFlow's `_FusedConv2D` saves two passes over the features. `kept` names the outputs.
     """
     graph = _without_identities(graph, kept)
     nodes = {node.name: node for node in graph.node}

@@ -18,7 +18,6 @@ from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
 from pgan_tf.runs import sheets
 from tfrecords.common.errors import UserError
 
-_FEWEST_KEYFRAMES = 3
 _MOST_NUMBERS = 2**26  # of a walk's latents
 # Beyond so many of its deviations a Gaussian is nothing, in float32.
 _DEVIATIONS = 8
@@ -153,7 +152,7 @@ def draw_walk(
 
 def num_keyframes(seconds: float, smoothing: float) -> int:
     """Returns how many keyframes a loop has; the Gaussian's deviation is about `smoothing` s."""
-    return max(_FEWEST_KEYFRAMES, round(seconds / smoothing))
+    return max(3, round(seconds / smoothing))
 
 
 def cycled(classes: Sequence[int], count: int) -> list[int]:

@@ -129,10 +129,7 @@ def find_neighbors(
 
 
 def read_in_order(info: DatasetInfo, resolution: int) -> Iterator[np.ndarray]:
-    """Yields all pictures of a dataset, `(n, resolution, resolution, channels)` uint8.
-
-    Raises UserError if the dataset lacks the resolution, or is damaged.
-    """
+    """Yields all pictures, `(n, side, side, channels)` uint8; UserError if missing or damaged."""
     size = max(1, min(_LARGEST_BATCH, _BATCH_PIXELS // resolution**2))
     records = tf.data.TFRecordDataset(list(find_records(info, resolution).paths))
     dataset = records.batch(size).map(

@@ -77,10 +77,7 @@ def check_folder_name(path: str) -> None:
 
 
 def make_folder_of(path: str) -> None:
-    """Makes the folder that a file, or `FOLDER/`, goes to; call it before the work.
-
-    Raises UserError if it can't be made, or the file can't be written.
-    """
+    """Makes the folder of a file, or `FOLDER/`, before the work; UserError if it can't be made."""
     with writing(f"--output={path}"):
         if posixpath.dirname(path):
             tf.io.gfile.makedirs(posixpath.dirname(path))

@@ -83,10 +83,7 @@ def write_report(run_dir: str, path: str, clip_seconds: float) -> int:
 
 
 def _draw_growth(run_dir: str) -> Iterator[str]:
-    """Draws the first latents of a run's sheets with the last checkpoint of each stage.
-
-    Pictures are enlarged by nearest neighbor to the run's final resolution.
-    """
+    """Draws the first latents of a run's sheets with the last checkpoint of each stage."""
     for path in checkpoint.last_of_stages(checkpoint_folder(run_dir)):
         one = trained.from_checkpoint(path)
         saved = checkpoint.read(path, [])

@@ -4,10 +4,10 @@ No more than a few frames are in memory at a time.
 """
 
 import contextlib
+import importlib.util
 import itertools
 import os
 import posixpath
-import types
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -37,8 +37,10 @@ def check_format(path: str, fps: float) -> str:
         raise UserError(f"--output: expected NAME{', NAME'.join(FORMATS)}, got {path!r}")
     if ending == ".gif" and fps > _MOST_GIF_FPS:
         raise UserError(f"--fps: expected at most {_MOST_GIF_FPS} for a GIF, got {fps:g}")
-    if ending == ".mp4":
-        _import_ffmpeg()
+    if ending == ".mp4" and not importlib.util.find_spec("imageio_ffmpeg"):
+        raise UserError(
+            "--output: an .mp4 needs an encoder: pip install imageio-ffmpeg, or take .webp or .gif"
+        )
     return ending
 
 
@@ -67,8 +69,10 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
 
 
 def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
+    import imageio_ffmpeg  # which may be missing: see `check_format`
+
     first = next(frames)
-    writer = _import_ffmpeg().write_frames(
+    writer = imageio_ffmpeg.write_frames(
         path,
         first.shape[1::-1],
         fps=fps,
@@ -118,16 +122,6 @@ class _Following:
 
     def getim(self) -> object:
         return self._image.getim()
-
-
-def _import_ffmpeg() -> types.ModuleType:
-    try:
-        import imageio_ffmpeg
-    except ImportError:
-        raise UserError(
-            "--output: an .mp4 needs an encoder: pip install imageio-ffmpeg, or take .webp or .gif"
-        ) from None
-    return imageio_ffmpeg
 
 
 def training_size(sheets: list[Sheet], scale: int | None = None) -> tuple[int, int]:
