@@ -200,7 +200,7 @@ def test_where_a_run_starts(saved_run, tmp_path, one_device):
     assert read_weights(new).resolution == 4
     (tmp_path / "new/config.json").unlink()
     assert read_init_from(saved_run, new) is None  # the run resumes
-    with pytest.raises(UserError, match=r"expected config\.json beside the checkp"):
+    with pytest.raises(UserError, match=r"expected config\.json with the checkp"):
         first_resolution(None, new, 8)
 
 
