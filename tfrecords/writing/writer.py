@@ -1,8 +1,7 @@
-"""A source of pictures to a dataset folder, which is there when all of it is.
+"""A source of pictures to a dataset folder, by way of `OUT.partial`, which is renamed to OUT.
 
-Everything is written into `OUT.partial`, which is renamed to OUT at the end. Whatever ends a
-conversion before that, the same call resumes it from the last chunk of pictures. The files depend
-neither on how many processes convert, nor on interruptions.
+Whatever ends a conversion before that, the same call resumes it from the last chunk of pictures.
+The files depend neither on how many processes convert, nor on interruptions.
 """
 
 import contextlib
@@ -35,9 +34,7 @@ from tfrecords.writing.shards import Shards, undo_finish
 SHARD_BYTES = 2**27
 _RESUME = "; the same command resumes the conversion"
 
-# A chunk has at most as many bytes of uncompressed records, and at most as many pictures: after
-# an interruption no more than some chunks are converted again.
-_CHUNK_BYTES = 2**23
+_CHUNK_BYTES = 2**23  # of uncompressed records, at most
 _CHUNK_PICTURES = 256
 
 
@@ -61,8 +58,7 @@ def write_dataset(
     Args:
         source: the pictures.
         options: without a choice left open; the resolution is at most 1024.
-        out_dir: the folder to make, local or remote: missing or empty, or the same dataset, which
-            stays as it is.
+        out_dir: the folder to make, local or remote: missing, empty, or the same dataset.
         shuffle: into a random order, always the same; training wants it if the source is sorted.
         encoding: `png` or `raw`, see `record`.
         shard_bytes: a record that would make a file larger starts the next.
@@ -70,25 +66,21 @@ def write_dataset(
         strict: makes the first picture that has to be skipped an error.
         fingerprint: of `compute_fingerprint`, where it is known.
 
-    Raises:
-        UserError: an argument is invalid; `out_dir` is not empty or cannot be written; the disk
-            is too small or full; another process writes the same; a worker died: the same call
-            resumes. All pictures were rejected, or one with `strict`: nothing is kept.
+    Raises UserError if an argument is invalid, `out_dir` is not empty or cannot be written, the
+    disk is full, another process writes the same, or a worker died: the same call resumes. If all
+    pictures were rejected, or one with `strict`, nothing is kept.
     """
     _check(source, options, encoding, shard_bytes, processes)
     out_dir = out_folder.normalize(out_dir)
     fingerprint = fingerprint or compute_fingerprint(source, options)
     conversion = Conversion(source, options, shuffle, encoding, shard_bytes, fingerprint)
-    processes = processes or count_processors()
-    if not is_remote(out_dir):
-        _write_local(conversion, out_dir, processes, strict)
-        return read_dataset_info(out_dir)
-    staged = out_folder.staging_folder(out_dir)
-    if not conversion.is_made(staged):  # else all is converted, and some of it may be copied
+    local = out_folder.staging_folder(out_dir) if is_remote(out_dir) else out_dir
+    if local != out_dir and not conversion.is_made(local):  # else some of it may be copied
         out_folder.check_out_dir(out_dir)
-        shutil.rmtree(staged, ignore_errors=True)  # a finished one, but of other pictures
-        _write_local(conversion, staged, processes, strict)
-    out_folder.upload(staged, out_dir)
+        shutil.rmtree(local, ignore_errors=True)  # a finished one, but of other pictures
+    _write_local(conversion, local, processes or count_processors(), strict)
+    if local != out_dir:
+        out_folder.upload(local, out_dir)
     return read_dataset_info(out_dir)
 
 
@@ -107,11 +99,9 @@ def _write_local(conversion: Conversion, out_dir: str, processes: int, strict: b
         try:
             _convert_and_finish(conversion, journal, out_dir, processes, strict)
         except KeyboardInterrupt:
-            print(
-                f"\n{journal.position:,} of {counted(source.num_pictures, 'picture')} are in "
-                f"{partial}: run the same command again to resume",
-                file=sys.stderr,
-            )
+            done = f"{journal.position:,} of {counted(source.num_pictures, 'picture')}"
+            resume = "run the same command again to resume"
+            print(f"\n{done} are in {partial}: {resume}", file=sys.stderr)
             raise
 
 
@@ -132,9 +122,8 @@ def _convert_and_finish(
                 for name, note in chunk.notes:
                     notes.add(name, note)
                 with writing(out_dir, _RESUME):
-                    files = shards.write(chunk.frames)
                     end = journal.position + chunk.num_pictures
-                    journal.append(end, files, chunk.rejected)
+                    journal.append(end, shards.write(chunk.frames), chunk.rejected)
                 _refuse(conversion, journal, strict)
         with writing(out_dir, _RESUME):
             conversion.write_rest(partial, shards.finish(source.name), journal.rejected)
@@ -173,7 +162,7 @@ def _convert(conversion: Conversion, start: int, processes: int) -> Generator[Ch
         for first in starts
     )
     processes = min(processes, max(1, len(starts)))
-    chunks = convert_all(source.open, options, conversion.encoding, tasks, processes)
+    chunks = convert_all((source.open, options, conversion.encoding), tasks, processes)
     # disable=None: no bar where nobody looks, in logs and pipes.
     bar = tqdm(total=len(order), initial=start, desc=source.name, unit=" pictures", disable=None)
     with bar, contextlib.closing(chunks):
@@ -192,10 +181,8 @@ def _refuse(conversion: Conversion, journal: Journal, strict: bool) -> None:
     if strict and reasons:
         problem = f"{reasons[0]}; nothing is kept, as --strict asks for"
     elif len(journal.rejected) == source.num_pictures:
-        problem = (
-            f"{source.description}: expected some pictures that suit, all {len(rejected):,} were "
-            f"rejected: {'; '.join(reasons)}"
-        )
+        all_of_them = f"all {len(rejected):,} were rejected: {'; '.join(reasons)}"
+        problem = f"{source.description}: expected some pictures that suit, {all_of_them}"
     else:
         return
     shutil.rmtree(journal.folder)
