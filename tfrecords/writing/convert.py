@@ -111,7 +111,7 @@ def _convert_elsewhere(idle: queue.SimpleQueue[Connection], task: Task) -> Chunk
     except (EOFError, OSError) as error:
         raise UserError(
             f"a worker process died between {task[0][1]} and {task[-1][1]}, out of memory or of a "
-            "bad picture: resume with the same command, fewer --processes or without that picture"
+            "bad picture: to resume, run the command again, with fewer --processes or without it"
         ) from error
     finally:
         idle.put(connection)
