@@ -71,14 +71,15 @@ def save(
     variables: dict[str, keras.Variable],
     images_shown: int,
     config: TrainingConfig,
-    tick_metrics: np.ndarray = _NO_METRICS,
+    tick_metrics: np.ndarray | None = None,
     tick_first_image: int | None = None,
     bad_records: np.ndarray = _NO_RECORDS,
     num_devices: int = 0,
 ) -> str:
     """Writes a checkpoint, whole or not at all; returns its path. UserError as on a full disk."""
     first = images_shown if tick_first_image is None else tick_first_image
-    values = (images_shown, stage.index, config.to_json(), tick_metrics, first, bad_records)
+    metrics = _NO_METRICS if tick_metrics is None else tick_metrics
+    values = (images_shown, stage.index, config.to_json(), metrics, first, bad_records)
     fields = zip(_FIELDS, map(np.asarray, (*values, num_devices)), strict=True)
     # One after the other: memory needs room for one only.
     arrays = itertools.chain(fields, ((name, one.numpy()) for name, one in variables.items()))

@@ -1,7 +1,6 @@
 """A run's training data, found again by its flags.txt."""
 
 import dataclasses
-
 import re
 
 from pgan_tf.config.training import CHANGEABLE, TrainingConfig, data_differences

@@ -72,14 +72,14 @@ def save_checkpoint(
     tick: Tick | None = None,
 ) -> str:
     """Writes a checkpoint, in the middle of a `tick` with its metrics, and returns its path."""
-    in_tick = {"tick_metrics": tick.metrics(), "tick_first_image": tick.first_image} if tick else {}
     return checkpoint.save(
         run.checkpoints,
         state.stage,
         state.variables(),
         images_shown,
         run.config,
+        tick_metrics=tick.metrics() if tick else None,
+        tick_first_image=tick.first_image if tick else None,
         bad_records=bad_records,
         num_devices=run.num_devices,
-        **in_tick,
     )
