@@ -13,8 +13,7 @@ from paper import results
 from paper.experiments import EXPERIMENTS, choose
 from paper.running import ROOT, SHAPES, Places, run_experiment
 from tfrecords.common.bounds import SEEDS
-from tfrecords.common.checked_flags import define_number, define_path
-from tfrecords.common.command_line import run
+from tfrecords.common.command_line import define_number, define_path, run
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place, write_file
 

@@ -26,7 +26,7 @@ from pgan_tf.runs import checkpoint
 from pgan_tf.runs.data import RunData, find_data, read_run_data
 from pgan_tf.runs.flags_file import located_flags
 from pgan_tf.runs.folder import checkpoint_folder, read_config
-from tfrecords.common.checked_flags import define_path, define_text, not_with, read_path
+from tfrecords.common.command_line import define_path, define_text, not_with, read_path
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place, write_file
 from tfrecords.common.paths import writing

@@ -29,7 +29,7 @@ from pgan_tf.runs.log import read_metrics
 from pgan_tf.runs.sheets import list_sheets
 from tfrecords.common import bounds
 from tfrecords.common.bounds import Bounds
-from tfrecords.common.checked_flags import (
+from tfrecords.common.command_line import (
     define_number,
     define_path,
     define_read,

@@ -13,7 +13,7 @@ from pgan_tf.metrics.evaluation import RealPictures, default_num_images
 from pgan_tf.metrics.inception import InceptionGraph, open_inception
 from pgan_tf.metrics.metric import Metric
 from tfrecords.common.bounds import COUNTS, COUNTS_OR_NONE, SEEDS, Bounds
-from tfrecords.common.checked_flags import define_number, define_path, define_text
+from tfrecords.common.command_line import define_number, define_path, define_text
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.pictures import flags as picture_flags
 

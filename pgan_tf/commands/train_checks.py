@@ -17,7 +17,7 @@ from pgan_tf.planning.limits import check_memory, check_ticks, physical_memory
 from pgan_tf.runs.folder import check_place, check_same_run, read_config
 from pgan_tf.training.pretrained import Weights, first_resolution
 from pgan_tf.training.transfer import check_weights
-from tfrecords.common.checked_flags import only_with
+from tfrecords.common.command_line import only_with
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.pictures.flags import num_channels
 
