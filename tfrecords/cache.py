@@ -63,9 +63,8 @@ def prepare(
     side = options.resolution
     source = open_source(data, resolution=side, labels=labels, tfds_data_dir=tfds_data_dir)
     if wants_labels and source.labels is None:
-        raise UserError(
-            f"{data}: expected class labels, found none: give --labels=FILE, or omit --conditional"
-        )
+        advice = "give --labels=FILE, or omit --conditional"
+        raise UserError(f"{data}: expected class labels, found none: {advice}")
     for note in source.notes:
         print(note, flush=True)
     if labels_note is not None:

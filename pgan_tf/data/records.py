@@ -44,21 +44,18 @@ def check_resolutions(info: DatasetInfo, first: int, last: int) -> None:
 
 def find_records(info: DatasetInfo, resolution: int) -> Records:
     """Finds the records. Raises UserError if the resolution or a file is missing, or one is cut."""
+    wanted = f"{resolution} px in {info.name}"
     if resolution not in info.files:
-        raise UserError(
-            f"data: expected TFRecords of {resolution} px in {info.name}, got "
-            f"{sorted(info.files)}: choose another --resolution or convert the pictures again"
-        )
+        got = f"{sorted(info.files)}: choose another --resolution or convert the pictures again"
+        raise UserError(f"data: expected TFRecords of {wanted}, got {got}")
     paths, offsets = info.files[resolution], []
     for path, count in zip(paths, info.num_records[resolution], strict=True):
         with contextlib.closing(RecordFile(path, count)) as file:
             offsets.append(file.offsets)
     counts = [len(one) - 1 for one in offsets]
     if sum(counts) != info.num_images:
-        raise UserError(
-            f"data: expected {info.num_images} pictures of {resolution} px in {info.name}, "
-            f"got {sum(counts)}: convert the pictures again"
-        )
+        got = f"{sum(counts)}: convert the pictures again"
+        raise UserError(f"data: expected {info.num_images} pictures of {wanted}, got {got}")
     file_of = np.repeat(np.arange(len(counts)), counts)
     begins = np.concatenate([one[:-1] for one in offsets])
     return Records(paths, file_of, begins, ends=np.concatenate([one[1:] for one in offsets]))
@@ -92,9 +89,8 @@ def load_records(records: Records) -> tuple[list[bytes], np.ndarray, list[str]]:
 def make_file_reader(records: Records, most_damaged: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
     """Returns a function from a picture's number to a dataset of one: a record, and whose it is.
 
-    That is the picture's own, or the next good one where it is damaged, as in `load_records`;
-    TensorFlow checks the record's checksum. Where more than `most_damaged` in a row are, whose
-    is -1. A file that is missing is a `tf.errors.NotFoundError`.
+    That is the picture's own, or the next good one where it is damaged; -1 where more than
+    `most_damaged` in a row are. A file that is missing is a `tf.errors.NotFoundError`.
     """
     paths, file_of = tf.constant(records.paths), tf.constant(records.file_of)
     begins, ends = tf.constant(records.begins), tf.constant(records.ends)

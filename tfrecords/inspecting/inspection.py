@@ -38,7 +38,6 @@ class Pictures:
         self._ends = np.cumsum([len(file) for file in self._files]).tolist()
 
     def __len__(self) -> int:
-        """The number of pictures."""
         return self._ends[-1]
 
     def record(self, index: int) -> bytes:
@@ -109,10 +108,10 @@ def summarize(folder: str) -> dict[str, Any]:
         {"resolution": resolution, "files": len(names), "bytes": sum(map(paths.size, names))}
         for resolution, names in info.files.items()
     ]
-    counts: dict[str, int] = {}
+    counts: list[int] = []
     if classes is not None:
-        numbers = np.bincount(classes[classes >= 0], minlength=info.label_size).tolist()
-        counts = dict(zip(class_names(info), numbers, strict=True))
+        counts = np.bincount(classes[classes >= 0], minlength=info.label_size).tolist()
+    named = zip(class_names(info), counts, strict=False)  # vectors for labels are not counted
     return {
         "folder": folder,
         "name": info.name,
@@ -124,7 +123,7 @@ def summarize(folder: str) -> dict[str, Any]:
         "bytes": sum(row["bytes"] for row in resolutions),
         "resolutions": resolutions,
         "label_size": info.label_size,
-        "classes": [{"name": name, "pictures": count} for name, count in counts.items()],
+        "classes": [{"name": name, "pictures": count} for name, count in named],
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from absl import flags
 
 from tfrecords.common.bounds import Bounds
-from tfrecords.common.checked_flags import define_number, define_path, define_text
+from tfrecords.common.command_line import define_number, define_path, define_text
 from tfrecords.pictures.source import FITS, PictureOptions
 
 CHANNELS = flags.DEFINE_enum("channels", "rgb", ["rgb", "gray"], "Color or grayscale.")

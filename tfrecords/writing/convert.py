@@ -22,8 +22,7 @@ from tfrecords.pictures.images import build_pyramid, prepare_picture
 from tfrecords.pictures.source import PictureOptions, Reader
 from tfrecords.writing.journal import Rejected
 
-# For each process: chunks that are being converted, or wait for their turn to be written.
-_CHUNKS_IN_FLIGHT = 3
+_CHUNKS_IN_FLIGHT = 3  # for each process: being converted, or waiting for their turn
 
 Task = Sequence[tuple[int, str]]  # a chunk to convert: pictures' indices in the source, and names
 Setup = tuple[Callable[[], Reader], PictureOptions, str]  # a source's `open`, options, encoding
@@ -110,8 +109,8 @@ def _convert_elsewhere(idle: queue.SimpleQueue[Connection], task: Task) -> Chunk
         answer = connection.recv()
     except (EOFError, OSError) as error:
         raise UserError(
-            f"a worker process died between {task[0][1]} and {task[-1][1]}, out of memory or of a "
-            "bad picture: to resume, run the command again, with fewer --processes or without it"
+            f"a worker process died, out of memory or of a bad picture, between {task[0][1]} and "
+            f"{task[-1][1]}: run the same command again, with fewer --processes or without that"
         ) from error
     finally:
         idle.put(connection)

@@ -27,9 +27,7 @@ class Journal:
     restarted = ""  # why what was there before cannot be used
 
     def __init__(self, folder: str, key: dict[str, Any], file: FileIO) -> None:
-        self.folder = folder
-        self._key = key
-        self._file = file
+        self.folder, self._key, self._file = folder, key, file
         self._clear()
         lines, num_bytes = read_lines(folder)
         if not lines:
@@ -87,10 +85,8 @@ def open_journal(folder: str, key: dict[str, Any]) -> Iterator[Journal]:
     check_regular_file(path)
     foreign = os.listdir(folder)
     if foreign and not os.path.exists(path):
-        raise UserError(
-            f"{folder}: expected an unfinished conversion, found {min(foreign)}: move it away or "
-            "name the dataset otherwise"
-        )
+        found = f"{min(foreign)}: move it away or choose another name for the dataset"
+        raise UserError(f"{folder}: expected an unfinished conversion, found {found}")
     busy = "another process is converting into it: wait for it, or choose another name"
     with locked(folder, f"{folder}: {busy}"), FileIO(path, "a") as file:
         yield Journal(folder, key, file)

@@ -28,8 +28,7 @@ class Shards:
 
     def __init__(self, folder: str, sides: Iterable[int], shard_bytes: int, found: Sizes) -> None:
         """Cuts off what a journal, `found`, does not list; raises ValueError if some is missing."""
-        self._folder = folder
-        self._shard_bytes = shard_bytes
+        self._folder, self._shard_bytes = folder, shard_bytes
         self._shards: dict[int, list[_Shard]] = {side: [] for side in sorted(sides)}
         self._files: dict[int, FileIO] = {}  # the one that is written
         for resolution, shards in self._shards.items():

@@ -6,9 +6,10 @@ The files depend neither on how many processes convert, nor on interruptions.
 
 import contextlib
 import os
+import re
 import shutil
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 
 from tqdm import tqdm
 
@@ -28,7 +29,6 @@ from tfrecords.writing import out_folder
 from tfrecords.writing.conversion import Conversion
 from tfrecords.writing.convert import Chunk, convert_all
 from tfrecords.writing.journal import Journal, open_journal
-from tfrecords.writing.report import Tally, describe_rejected
 from tfrecords.writing.shards import Shards, undo_finish
 
 SHARD_BYTES = 2**27
@@ -36,6 +36,7 @@ _RESUME = "; the same command resumes the conversion"
 
 _CHUNK_BYTES = 2**23  # of uncompressed records, at most
 _CHUNK_PICTURES = 256
+_MOST_LINES = 6  # on rejected pictures; more kinds are in the list of them
 
 
 def write_dataset(
@@ -204,3 +205,34 @@ def _check(
             raise UserError(f"{name}: expected {' or '.join(map(str, allowed))}, got {value}")
     if not source.num_pictures and not source.rejected:
         raise UserError(f"{source.description}: expected some pictures, found none")
+
+
+class Tally:
+    """Counts reasons and notes about pictures; those that differ only in numbers are alike."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[int, str, str]] = {}
+
+    def add(self, name: str, reason: str) -> None:
+        """Counts what is said about a picture."""
+        alike = re.sub(r"\d[\d,.]*", "0", reason.replace(name, ""))
+        count, first, its_reason = self._found.get(alike, (0, name, reason))
+        self._found[alike] = (count + 1, first, its_reason)
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Returns (how many pictures and the first one, its reason), the most frequent first."""
+        return [
+            (f"{counted(count, 'picture')}, {'such as ' * (count > 1)}{name}", reason)
+            for count, name, reason in sorted(self._found.values(), key=lambda one: -one[0])
+        ]
+
+
+def describe_rejected(rejected: Iterable[tuple[str, str]]) -> list[str]:
+    """Returns lines that count rejected pictures, (name, reason), by reason."""
+    tally = Tally()
+    for name, reason in rejected:
+        tally.add(name, reason)
+    lines = [f"Skipped {pictures}: {reason}" for pictures, reason in tally.lines()]
+    if (more := len(lines) - _MOST_LINES) > 0:
+        lines[_MOST_LINES:] = [f"Skipped for {counted(more, 'more reason')}, see the list"]
+    return lines
