@@ -36,9 +36,8 @@ def run(
 ) -> None:
     """Parses the flags, calls `main` with the other arguments, and exits; never returns.
 
-    `positional` names these arguments, as the usage message shows them: ("SOURCE", "OUT"). With
-    sub-commands, it does so for each, {"show": ("FOLDER",)}, and the first argument is one's name.
-    `complete` returns the arguments with those that go before them, such as a preset's.
+    `positional` names these for the usage message, ("SOURCE", "OUT"); by sub-commands, if the
+    first is one, {"show": ("FOLDER",)}. `complete` adds arguments before them, such as a preset's.
     """
 
     def parse_flags(argv: list[str]) -> list[str]:
@@ -76,10 +75,7 @@ def run(
 
 
 def check_flag_files(arguments: Sequence[str], seen: tuple[str, ...] = ()) -> None:
-    """Checks the files that --flagfile names, and those that these name in turn.
-
-    `seen` are the files that led here. Raises UserError if one is not text or names itself.
-    """
+    """Raises UserError if a --flagfile, or one named in it, is not text or names one in `seen`."""
     for position, argument in enumerate(arguments):
         found = re.fullmatch(r"--?flagfile(?:=(.*))?", argument.strip(), re.DOTALL)
         if not found:
@@ -104,9 +100,7 @@ def _read_flag_file(path: str) -> list[str]:
         why = f" ({error.strerror})"
     except ValueError:
         why = ", which is not in UTF-8"
-    raise UserError(
-        f"--flagfile: expected a text file with a flag in each line, got {shown(path)}{why}"
-    )
+    raise UserError(f"--flagfile: expected a text file, a flag a line, got {shown(path)}{why}")
 
 
 def _reword(error: Exception) -> str:
@@ -138,10 +132,9 @@ def _check_arguments(arguments: Sequence[str], positional: Positional) -> None:
         name, *arguments = arguments or ("none",)
         if name not in positional:
             *names, last = positional
-            raise UserError(
-                f"expected a command, {', '.join(names)} or {last}, got {_cut(name)}; "
-                f"usage: {command} COMMAND … [--flags]"
-            )
+            wanted = f"a command, {', '.join(names)} or {last}"
+            usage = f"usage: {command} COMMAND … [--flags]"
+            raise UserError(f"expected {wanted}, got {_cut(name)}; {usage}")
         command, positional = f"{command} {name}", positional[name]
     if len(arguments) != len(positional):
         got = _cut(" ".join(arguments)) or "none"
@@ -188,10 +181,9 @@ class _Parser(flags.ArgumentParser):
 def define_read(
     name: str, default: str | None, help: str, read: Callable[[str], Any], syntax: str = ""
 ) -> flags.FlagHolder:
-    """Defines a flag whose value is what `read` makes of its text.
+    """Defines a flag whose value `read` makes of its text; `syntax` tells --help what it takes.
 
-    `read` raises a ValueError with a message that goes after the flag's name, such as "expected
-    8x4, got 'x'", or a UserError. `syntax` tells --help what it takes.
+    `read` raises a UserError, or a ValueError to go after the flag's name ("expected 8x4, got…").
     """
     serializer: flags.ArgumentSerializer[Any] = flags.ArgumentSerializer()
     return flags.DEFINE(_Parser(read, syntax), name, default, help, serializer=serializer)
@@ -255,10 +247,9 @@ def read_text(text: str, longest: int = _LONGEST_TEXT) -> str:
 
 
 def read_path(text: str) -> str:
-    """Returns a path that a file system may have, with the home folder for `~`.
+    """Returns a path, with the home folder for `~`, which shells leave after `--flag=`.
 
-    Shells leave `~` as it is after `--flag=`. Raises ValueError for what cannot be a path, and
-    for a device or a pipe, which may never end.
+    Raises ValueError for what cannot be a path, and for a device or a pipe, which may never end.
     """
     read_text(text, _LONGEST_PATH)
     if any(len(name.encode()) > _LONGEST_NAME for name in text.split("/")):

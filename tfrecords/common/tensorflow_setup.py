@@ -1,7 +1,4 @@
-"""Imports TensorFlow as every command wants it: fast on any CPU, and without chatter.
-
-Import this first: TensorFlow reads these settings once, when it is loaded.
-"""
+"""Imports TensorFlow, fast on any CPU and without chatter: import this before TensorFlow."""
 
 import logging
 import os

@@ -5,10 +5,9 @@ It holds:
     version, name, encoding, num_images, num_rejected, num_channels, resolutions,
     label_names, label_counts       of the pictures
     options, source, fingerprint    what they were made of, and how
-    content                         pictures, labelled: see `identity.digest_in_any_order`; not
-                                    in those of earlier versions
-    files                           of each file: file, resolution, records, bytes, sha256;
-                                    for the labels: file, bytes, sha256
+    content                         pictures, labelled: see `identity.digest_in_any_order`; new
+    files                           of each: file, resolution, records (not the labels), bytes,
+                                    sha256
 """
 
 import json
@@ -28,10 +27,7 @@ _MOST_PICTURES = 2**48
 
 
 def read_details(folder: str) -> dict[str, Any]:
-    """Reads and checks the `dataset.json` of a local or remote folder; empty if there is none.
-
-    Raises UserError if it is damaged, or of a newer version.
-    """
+    """Reads a folder's `dataset.json`, empty without one; UserError if damaged or too new."""
     path = paths.join(folder, JSON_NAME)
     if not paths.exists(path):
         return {}
@@ -44,14 +40,11 @@ def read_details(folder: str) -> dict[str, Any]:
             _check_values(details)
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         reason = " ".join(f"{error!r:.200}".split())
-        raise UserError(
-            f"{path}: expected JSON of a dataset, got {reason}: make the dataset again"
-        ) from error
+        problem = f"expected JSON of a dataset, got {reason}: make the dataset again"
+        raise UserError(f"{path}: {problem}") from error
     if not is_known:
-        raise UserError(
-            f"{path}: expected version {JSON_VERSION}, got {version!r:.40}: "
-            "make the dataset again, or use a newer pgan-tf"
-        )
+        problem = f"expected version {JSON_VERSION}, got {version!r:.40}"
+        raise UserError(f"{path}: {problem}: make the dataset again, or use a newer pgan-tf")
     return details
 
 

@@ -9,10 +9,7 @@ from PIL import Image, ImageFile
 
 # What `say` is told, after the number of pictures.
 BRIGHTER = "with places brighter than the white level, which are cut there: see --white_level"
-DARK = (
-    "with less than a quarter of the range of 16 bits in use, and not among those looked at: "
-    "--white_level=N makes N white"
-)
+DARK = "that use less than a quarter of 16 bits, not among those looked at: see --white_level"
 
 _DEFAULT_WHITE = 65535
 _OF_COLOR = ("icc_profile", "gamma", "chromaticity", "srgb")
@@ -40,12 +37,11 @@ def to_8_bits(
     white_level: float | None,
     say: Callable[[str], None],
 ) -> Image.Image:
-    """Scales a deep picture, not yet loaded, so that the white level becomes 255.
+    """Scales a deep picture, not yet loaded, so that the white level, None for 65535, becomes 255.
 
-    Files that give their range, as PNM and JPEG 2000 do, go by that instead; a white level of None
-    means 65535. `say` is told if it does not suit. Returns gray or RGB, with alpha where the file
-    has it or names a transparent color. Raises ValueError for floating point numbers without a
-    white level, and for numbers that are not finite or far below 0.
+    Files that give their range, as PNM and JPEG 2000 do, go by that instead. `say` is told if the
+    level does not suit. Returns gray or RGB, with alpha if the file has it or a transparent color.
+    Raises ValueError for floats without a white level, and numbers not finite or far below 0.
     """
     known = _known_range(opened)
     level = known or white_level or _DEFAULT_WHITE
@@ -80,10 +76,7 @@ def to_8_bits(
 
 
 def brightest_number(opened: Image.Image, reopen: Reopen) -> float | None:
-    """Returns the largest number of a deep picture, None where the file gives its range.
-
-    Raises ValueError for numbers that are not finite or far below 0.
-    """
+    """Returns a deep picture's largest number, None if its file gives the range."""
     if _known_range(opened) is not None:
         return None
     numbers, _ = _read_numbers(opened, reopen, lambda image: image)

@@ -31,9 +31,8 @@ class Kind:
 
     def is_read(self) -> bool:
         """True if pictures of this kind can be read here."""
-        if self.decoder is None or (self.feature and not features.check(self.feature)):
-            return False
-        return not self.package or _can_import(self.package)
+        can_decode = bool(self.decoder) and (not self.feature or features.check(self.feature))
+        return can_decode and (not self.package or _can_import(self.package))
 
     def reason(self) -> str:
         """Returns why its files are skipped, and what to do."""
@@ -115,10 +114,10 @@ def sniff(head: bytes) -> Kind | None:
 
 
 def find_kind(path: str, read_head: Callable[[], bytes]) -> Kind | None:
-    """Returns the kind of picture that a file is, or None if it is not a picture.
+    """Returns the kind of picture that a file is, or None.
 
-    A file with an ending that is read here counts as a picture unopened, as opening 100,000 takes
-    time; decoding goes by its content. For others, `read_head` returns the first `HEAD_BYTES`.
+    One whose ending is read here counts unopened, as opening 100,000 takes time. For others,
+    `read_head` returns the first `HEAD_BYTES`.
     """
     named = kind_by_ending(path)
     if named and named.is_read():
@@ -154,10 +153,9 @@ def is_file_name(path: str) -> bool:
 
 
 def encode_picture(picture: np.ndarray, path: str = ".png") -> bytes:
-    """Returns (height, width, 1 or 3) uint8 as a file of the format that the ending says.
+    """Returns (height, width, 1 or 3) uint8 as a file; UserError for others, and too many pixels.
 
-    PNG and WebP lose nothing, JPEG little. Raises UserError for another ending, and for more
-    pixels than the format has room for.
+    PNG and WebP lose nothing, JPEG little.
     """
     check_picture_name(path, "picture")
     kind, settings, most = FORMATS[_ending(path)]
