@@ -18,26 +18,21 @@ from absl import app, flags, logging
 from tfrecords.common.bounds import Bounds, shown
 from tfrecords.common.errors import StoppedError, UserError
 
-# Flags belong to the module that calls, not to this one.
-flags.disclaim_key_flags()
+flags.disclaim_key_flags()  # they belong to the module that calls, not to this one
 
 _LARGEST_FLAG_FILE = 2**20  # bytes
-_LONGEST_PATH = 4096
-_LONGEST_TEXT = 1000
+_LONGEST_PATH, _LONGEST_TEXT = 4096, 1000
 _LONGEST_NAME = 255  # bytes; of a file or folder, nearly everywhere
 
 Positional = Sequence[str] | Mapping[str, Sequence[str]]
+Complete = Callable[[list[str]], list[str]]
 
 
-def run(
-    main: Callable[..., None],
-    positional: Positional = (),
-    complete: Callable[[list[str]], list[str]] = list,
-) -> None:
+def run(main: Callable[..., None], positional: Positional = (), complete: Complete = list) -> None:
     """Parses the flags, calls `main` with the other arguments, and exits; never returns.
 
-    `positional` names these for the usage message, ("SOURCE", "OUT"); by sub-commands, if the
-    first is one, {"show": ("FOLDER",)}. `complete` adds arguments before them, such as a preset's.
+    `positional` names these for the usage message, ("SOURCE", "OUT"), or those of sub-commands,
+    {"show": ("FOLDER",)}. `complete` puts others before all, such as a preset's.
     """
 
     def parse_flags(argv: list[str]) -> list[str]:
@@ -82,7 +77,7 @@ def check_flag_files(arguments: Sequence[str], seen: tuple[str, ...] = ()) -> No
             continue
         path = found[1]
         if path is None:  # `--flagfile PATH`
-            path = arguments[position + 1] if position + 1 < len(arguments) else ""
+            path = "".join(arguments[position + 1 : position + 2])
         path = os.path.expanduser(path.strip())
         if path in seen:
             raise UserError(f"--flagfile: expected files that do not name themselves, got {path!r}")

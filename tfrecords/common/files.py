@@ -32,10 +32,7 @@ class BusyError(UserError):
 
 @contextlib.contextmanager
 def whole_file(path: str) -> Iterator[BinaryIO]:
-    """Yields a file to write, which becomes `path` when the block ends; if it fails, nothing.
-
-    Raises OSError if it cannot be written, or TensorFlow's errors if it is remote.
-    """
+    """Yields a file to write, which becomes `path` if the block ends well; else it is removed."""
     partial = path + _ENDING
     try:
         with load_gfile().GFile(partial, "wb") if is_remote(path) else open(partial, "wb") as file:
@@ -158,10 +155,7 @@ def remove(path: str) -> None:
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[str]:
-    """Yields a folder below TMPDIR, locked and in the end removed; OSError if it cannot be made.
-
-    Folders that killed processes left behind are removed first.
-    """
+    """Yields a locked folder below TMPDIR, removed in the end; first those of killed processes."""
     parent = tempfile.gettempdir()
     for name in os.listdir(parent):
         left_over = os.path.join(parent, name)

@@ -138,18 +138,15 @@ def writing(what: str, then: str = "") -> Iterator[None]:
     """Makes a UserError of an error of the file system: `what` (path or flag), advice, `then`."""
     try:
         yield
-    except _file_errors() as error:
+    except Exception as error:
+        tf = sys.modules.get("tensorflow")  # it has errors of its own for remote files
+        if not isinstance(error, (OSError, tf.errors.OpError) if tf else OSError):
+            raise
         why = reason(error).splitlines()[0]
         words = why.rpartition(";")[2].lower()  # TensorFlow puts the path, of any name, first
         matches = (advice for reasons, advice in _ADVICE if any(one in words for one in reasons))
         how = next(matches, "check that files can be written there") + then
         raise UserError(f"{what}: expected a place that can be written, got {why}: {how}") from None
-
-
-def _file_errors() -> tuple[type[Exception], ...]:
-    """Returns the exceptions of local files, and of remote ones if TensorFlow is loaded."""
-    tf = sys.modules.get("tensorflow")
-    return (OSError, tf.errors.OpError) if tf else (OSError,)
 
 
 def reason(error: Exception) -> str:

@@ -11,27 +11,23 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # Errors reach the user as Python's.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+# What the C++ side logs while it loads is hidden, unless loading fails.
+sys.stderr.flush()
+_stderr = os.dup(2)
+with tempfile.TemporaryFile() as _log:
+    os.dup2(_log.fileno(), 2)
+    try:
+        import tensorflow as tf
 
-def _import_quietly() -> None:
-    """Hides what the C++ side logs while it loads, unless loading fails."""
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as log:
-        os.dup2(log.fileno(), 2)
-        try:
-            import tensorflow as tf
+        tf.config.list_physical_devices()
+    except BaseException:
+        _log.seek(0)
+        os.write(_stderr, _log.read())
+        raise
+    finally:
+        os.dup2(_stderr, 2)
+        os.close(_stderr)
 
-            tf.config.list_physical_devices()
-        except BaseException:
-            log.seek(0)
-            os.write(stderr, log.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-
-
-_import_quietly()
 _logger = logging.getLogger("tensorflow")
 _logger.setLevel(logging.WARNING)
 # Each stage compiles a step of its own, on purpose; TensorFlow takes that for a mistake.

@@ -100,9 +100,6 @@ def _is_entry(entry: Any) -> bool:
     if not isinstance(entry, dict) or not is_file_name(entry.get("file")):
         return False
     is_records = "resolution" in entry or entry["file"].endswith(".tfrecords")
-    return (
-        _is_number(entry.get("bytes"))
-        and (not is_records or _is_resolution(entry.get("resolution")))
-        and (not is_records or _is_number(entry.get("records")))
-        and ("sha256" not in entry or is_digest(entry["sha256"]))
-    )
+    fits = _is_resolution(entry.get("resolution")) and _is_number(entry.get("records"))
+    has_digest = "sha256" not in entry or is_digest(entry["sha256"])
+    return has_digest and _is_number(entry.get("bytes")) and (fits or not is_records)

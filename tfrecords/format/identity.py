@@ -57,10 +57,7 @@ class DataIdentity:
 
 
 def identify(info: DatasetInfo, resolution: int, memory: str, *, with_labels: bool) -> DataIdentity:
-    """Returns the identity of a dataset's pictures up to a resolution, and of labels if used.
-
-    Files that `dataset.json` does not list are read: see `digest_files`, also for `memory`.
-    """
+    """Returns the identity of the pictures up to a resolution, and labels if used; may read all."""
     details = read_details(info.folder)
     known = {entry["file"]: entry.get("sha256", "") for entry in details.get("files", ())}
     content = details.get("content")
@@ -84,10 +81,7 @@ def in_words(info: DatasetInfo) -> str:
 
 
 def compute_fingerprint(source: Source, options: PictureOptions, memory: str | None = None) -> str:
-    """Hashes pictures' bytes and order, labels, and settled options into 16 hexadecimal digits.
-
-    See `digest_files` for `memory`.
-    """
+    """Hashes pictures' bytes and order, labels, and settled options into 16 hexadecimal digits."""
     local = []
     identity: list[Any] = []  # what counts besides the bytes of local files
     for one in source.identity:
@@ -107,10 +101,7 @@ def compute_fingerprint(source: Source, options: PictureOptions, memory: str | N
 def digest_files(
     files: Sequence[str], memory: str | None = None, *, skip_unreadable: bool = False
 ) -> str:
-    """Returns one SHA-256 of files, local or remote, in order, cached in the folder `memory`.
-
-    Raises UserError for a file that cannot be read, unless those are to be skipped.
-    """
+    """Returns one SHA-256 of files, local or remote, in order, cached in the folder `memory`."""
     key = _key(files) if memory else None
     if not memory or not key:
         return _combine(_read_all(files, skip_unreadable))

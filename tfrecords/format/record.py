@@ -68,11 +68,9 @@ def encode_image(image: np.ndarray, encoding: str = "raw") -> bytes:
         pixels = image[:, :, 0] if image.shape[2] == 1 else image
         Image.fromarray(pixels).save(file, "PNG", compress_level=_PNG_COMPRESSION)
         name, data = "png", file.getvalue()
-    features = [
-        {"key": name, "value": {"bytes_list": {"value": [data]}}},
-        {"key": "shape", "value": {"int64_list": {"value": channels_first.shape}}},
-    ]
-    return _Example(features={"feature": features}).SerializeToString()
+    picture = {"key": name, "value": {"bytes_list": {"value": [data]}}}
+    shape = {"key": "shape", "value": {"int64_list": {"value": channels_first.shape}}}
+    return _Example(features={"feature": [picture, shape]}).SerializeToString()
 
 
 def parse_images(

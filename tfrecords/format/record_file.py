@@ -75,7 +75,6 @@ class RecordFile:
         self.offsets = np.array(offsets, np.int64)
 
     def __len__(self) -> int:
-        """The number of records."""
         return len(self.offsets) - 1
 
     def read(self, index: int) -> bytes:

@@ -11,12 +11,10 @@ from PIL import Image, ImageCms
 MAX_PROFILE_BYTES = 2**22
 _KEPT_TRANSFORMS = 8
 
-# Most programs write sRGB's own curve with small deviations. Pictures whose profile moves
-# no color by more than this are left as they are, which is faster and loses nothing.
+# Many programs write sRGB's own curve nearly: where no color moves more, pictures stay as they are.
 _SAME = 1  # of 255
 
-_GAMMA = 1 / 2.2  # of a PNG whose numbers are about sRGB's
-_GAMMA_TOLERANCE = 0.05
+_GAMMA, _GAMMA_TOLERANCE = 1 / 2.2, 0.05  # of a PNG whose numbers are about sRGB's
 _GAMMAS = (0.1, 10)  # of files that mean it
 _ROWS = 256  # converted at a time
 

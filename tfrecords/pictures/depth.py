@@ -19,9 +19,10 @@ _ROWS = 256  # converted at a time, so that large pictures need no copy in float
 # How Pillow unpacks 16-bit channels, and what gives the other byte.
 _OTHER = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
 
-# Opens the same file again; turns and cuts a picture.
+# Opens the same file again; turns and cuts a picture; is told what is doubtful about one.
 Reopen = Callable[[], Image.Image]
 Shape = Callable[[Image.Image], Image.Image]
+Say = Callable[[str], None]
 
 
 def is_deep(opened: Image.Image) -> bool:
@@ -31,11 +32,7 @@ def is_deep(opened: Image.Image) -> bool:
 
 
 def to_8_bits(
-    opened: Image.Image,
-    reopen: Reopen,
-    shape: Shape,
-    white_level: float | None,
-    say: Callable[[str], None],
+    opened: Image.Image, reopen: Reopen, shape: Shape, white_level: float | None, say: Say
 ) -> Image.Image:
     """Scales a deep picture, not yet loaded, so that the white level, None for 65535, becomes 255.
 
@@ -59,11 +56,10 @@ def to_8_bits(
     inverted = getattr(opened, "tag_v2", {}).get(_PHOTOMETRIC) == 0
     numbers, alpha = _read_numbers(opened, reopen, shape)
     brightest = _find_brightest(numbers, level)
-    if known is None:
-        if brightest > level:
-            say(BRIGHTER)
-        elif white_level is None and 0 < brightest < _DEFAULT_WHITE / 4:
-            say(DARK)
+    if known is None and brightest > level:
+        say(BRIGHTER)
+    elif known is None and white_level is None and 0 < brightest < _DEFAULT_WHITE / 4:
+        say(DARK)
     scaled = _scale(numbers, level)
     image = Image.fromarray(255 - scaled if inverted else scaled)
     if alpha is not None:

@@ -15,8 +15,7 @@ from tfrecords.pictures.color import to_srgb
 from tfrecords.pictures.kinds import KINDS, decoders, sniff
 from tfrecords.pictures.source import PictureOptions
 
-# 134 million, 11,585 px squared, 400 MiB of RGB. A small file can claim any size, and is refused
-# by its header, before memory is taken. Pillow itself refuses above 179 million.
+# 11,585 px squared, 400 MiB of RGB; more is refused by the header, before memory is taken.
 MAX_PIXELS = 2**27
 
 _DNG_VERSION = 50706  # tag of a camera raw file that looks like a TIFF
@@ -74,10 +73,7 @@ def prepare_picture(
 
 
 def smaller_side(picture: bytes | np.ndarray | str, name: str = "picture") -> int:
-    """Returns a picture's smaller side in pixels, from its header alone.
-
-    Takes a file's first bytes, its local path, or pixels. Raises UserError if it cannot be read.
-    """
+    """Returns a picture's smaller side in pixels, by its first bytes, local path, or pixels."""
     if isinstance(picture, np.ndarray):
         return min(picture.shape[:2])
     file = io.BytesIO(picture) if isinstance(picture, bytes) else picture

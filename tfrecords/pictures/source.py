@@ -16,8 +16,8 @@ FITS = ("crop", "letterbox", "stretch")
 _ALL_OF_16_BITS = 65535
 _BLOCK_BYTES = 2**22
 
-# Returns picture i: the bytes of a picture file, or its pixels, uint8, (height, width) or
-# (height, width, channels), in gray, RGB or RGBA. Raises UserError if it cannot be read.
+# Returns picture i, or raises UserError: a picture file's bytes, or pixels, uint8 (height, width)
+# or (height, width, channels), in gray, RGB or RGBA.
 Reader = Callable[[int], bytes | np.ndarray]
 FileReader = Callable[[int], bytes]
 
@@ -79,8 +79,7 @@ class Source:
     # (name, reason) of pictures that were found unfit so far; not among `num_pictures`.
     rejected: tuple[tuple[str, str], ...] = ()
 
-    def __post_init__(self) -> None:
-        """Makes text of names, which may be any bytes."""
+    def __post_init__(self) -> None:  # names may be any bytes
         object.__setattr__(self, "name", as_file_name(self.name))
         object.__setattr__(self, "description", as_text(self.description))
         object.__setattr__(self, "label_names", tuple(map(as_text, self.label_names)))
