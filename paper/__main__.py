@@ -1,7 +1,7 @@
 """The paper's experiments: `python -m paper --list`, `python -m paper --run=NAME`.
 
-Each runs at a scale for two cores, with the same settings otherwise. The figures are kept in
-docs/paper.json and shown in docs/paper.md, beside those that the paper published.
+Each runs at a scale for two cores, otherwise with the same settings. Measured figures are in
+docs/paper.json, and in docs/paper.md beside the published ones.
 """
 
 import os

@@ -233,10 +233,7 @@ def write_frames(path: str, frames: Iterator[np.ndarray], num_frames: int, about
 
 
 def find_training_pictures(sampler: Sampler) -> tuple[DatasetInfo, bool]:
-    """Returns the generator's training data, and whether mirror images belong to it.
-
-    Raises UserError if that is not known, missing, or of other pictures.
-    """
+    """Returns the training data, and whether mirrored. UserError if unknown, missing or others."""
     run_dir = given.RUN_DIR.value or ""
     if given.CHECKPOINT.value:
         run_dir = posixpath.dirname(posixpath.dirname(given.CHECKPOINT.value)) or "."

@@ -108,10 +108,7 @@ def read_inception(names: Sequence[str]) -> InceptionGraph | None:
 def make_comparison(
     names: Sequence[str], info: DatasetInfo, resolution: int, inception: InceptionGraph | None
 ) -> tuple[Sequence[Metric], RealPictures]:
-    """Returns metrics by their names, and the real pictures that they compare with.
-
-    Raises UserError if a metric does not suit such pictures.
-    """
+    """Returns metrics and what they compare with. UserError if one does not suit such pictures."""
     num_images = NUM_IMAGES.value or default_num_images(info)
     reals = RealPictures(info, resolution, num_images, EVAL_SEED.value, MAX_BAD_RECORDS.value)
     return make_metrics(names, reals, inception.sha256 if inception else ""), reals
