@@ -1,8 +1,7 @@
 """What all commands share: flags, one-line errors, exit codes.
 
 A command exits with 0; with 2 after a mistake of its user (one line on stderr, no traceback);
-with 130 after Ctrl-C and 143 after SIGTERM, as shells count; and with 1 and a traceback after a
-bug of ours. Commands that answer a question may exit with 1 for no.
+with 130 after Ctrl-C, 143 after SIGTERM; with 1 for no, or with a traceback after a bug of ours.
 """
 
 import io
@@ -234,10 +233,8 @@ def read_text(text: str, longest: int = _LONGEST_TEXT) -> str:
         raise ValueError(f"expected a value, got {text!r}: give one, or remove the flag")
     if len(text) > longest or any(ord(letter) < 32 for letter in text):
         raise ValueError(f"expected one line of at most {longest} characters, got {shown(text)}")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"expected UTF-8, got {shown(text)}") from None
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError(f"expected UTF-8, got {shown(text)}")
     return text
 
 

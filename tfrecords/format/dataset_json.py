@@ -5,7 +5,7 @@ It holds:
     version, name, encoding, num_images, num_rejected, num_channels, resolutions,
     label_names, label_counts       of the pictures
     options, source, fingerprint    what they were made of, and how
-    content                         pictures, labelled: see `identity.digest_in_any_order`; new
+    content                         pictures, labelled: `digest_in_any_order`; not in old ones
     files                           of each: file, resolution, records (not the labels), bytes,
                                     sha256
 """
@@ -14,6 +14,7 @@ import json
 from typing import Any, TypeGuard
 
 from tfrecords.common import paths
+from tfrecords.common.bounds import RESOLUTIONS, Bounds
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import is_file_name, is_text
 
@@ -23,7 +24,8 @@ REJECTED_NAME = "rejected.jsonl"
 JSON_VERSION = 2
 
 _MOST_BYTES = 2**25
-_MOST_PICTURES = 2**48
+_is_number = Bounds(0, 2**48, whole=True).__contains__  # of pictures or bytes
+_is_resolution = RESOLUTIONS.__contains__
 
 
 def read_details(folder: str) -> dict[str, Any]:
@@ -85,14 +87,6 @@ def _check_values(details: dict[str, Any]) -> None:
 
 def _is_list(value: Any, is_right: Any) -> bool:
     return isinstance(value, list) and all(map(is_right, value))
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= _MOST_PICTURES
-
-
-def _is_resolution(value: Any) -> bool:
-    return type(value) is int and value in [2**power for power in range(2, 11)]
 
 
 def _is_entry(entry: Any) -> bool:

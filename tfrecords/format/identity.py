@@ -57,7 +57,7 @@ class DataIdentity:
 
 
 def identify(info: DatasetInfo, resolution: int, memory: str, *, with_labels: bool) -> DataIdentity:
-    """Returns the identity of the pictures up to a resolution, and labels if used; may read all."""
+    """Returns the identity of the pictures up to a resolution, and of labels if used."""
     details = read_details(info.folder)
     known = {entry["file"]: entry.get("sha256", "") for entry in details.get("files", ())}
     content = details.get("content")

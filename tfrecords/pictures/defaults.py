@@ -11,8 +11,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.pictures.images import brightest_number, smaller_side
 from tfrecords.pictures.source import PictureOptions, Source
 
-# Pictures looked at: for the resolution, many; for a white level, a few, which show whether there
-# are more than 8 bits, and then more.
+# Pictures looked at: a few for deep ones, more for their white level, many for the resolution.
 _FEW, _MORE, _MANY = 32, 256, 1000
 
 T = TypeVar("T")

@@ -90,14 +90,11 @@ def _known_range(opened: Image.Image) -> int | None:
 def _read_numbers(
     opened: Image.Image, reopen: Reopen, shape: Shape
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Returns (height, width) whole numbers or float32, or (height, width, 3) uint16; and alpha.
-
-    Pillow keeps one byte of each channel in color. The other is what it keeps when it takes the
-    file for one of the other byte order.
-    """
+    """Returns (height, width) whole numbers or float32, or (height, width, 3) uint16; and alpha."""
     if _is_single(opened):
         return np.asarray(shape(opened)), None
     kind, _, depth = _raw_mode(opened).partition(";")
+    # Pillow keeps one byte of a channel in color: the other one if the byte order were the other.
     with reopen() as again:
         # Gray with alpha has as many bits as RGBA of 8: all four bytes come at once.
         raw = "RGBA" if kind == "LA" else f"{kind};{_OTHER[depth]}"

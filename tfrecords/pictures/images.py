@@ -114,8 +114,7 @@ def build_pyramid(image: np.ndarray) -> dict[int, np.ndarray]:
     """Averages a picture down to 4 px (the paper's section 3: the reals of each stage).
 
     Takes (resolution, resolution, channels) uint8, a power of two from 4 to 1024. Returns
-    resolution to such a picture, largest first. Averages are carried on in float32, where they
-    are exact; only what is returned is rounded.
+    resolution to such a picture, largest first, rounded from averages exact in float32.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[0] != image.shape[1]:
         got = f"{image.dtype} of shape {image.shape}"

@@ -31,8 +31,8 @@ class Kind:
 
     def is_read(self) -> bool:
         """True if pictures of this kind can be read here."""
-        can_decode = bool(self.decoder) and (not self.feature or features.check(self.feature))
-        return can_decode and (not self.package or _can_import(self.package))
+        can_decode = self.decoder and (not self.feature or features.check(self.feature))
+        return bool(can_decode and (not self.package or _can_import(self.package)))
 
     def reason(self) -> str:
         """Returns why its files are skipped, and what to do."""
@@ -41,13 +41,11 @@ class Kind:
         return f"{self.name} cannot be read here: {self.advice}"
 
 
-# The longest patterns and lists.
+# The longest patterns, and the endings of camera raw files.
 _HEIF = rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)"
 _JPEG_2000 = rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51\0"
 _RAW = rb"II\*\0....CR|....ftypcrx |FUJIFILMCCD-RAW|IIR[OS]|MMOR|IIU\0|FOVb"
-_RAW_ENDINGS = (
-    ".cr2 .cr3 .crw .nef .nrw .dng .arw .srf .sr2 .raf .orf .rw2 .pef .srw .x3f .3fr .iiq .erf"
-)
+_RAWS = ".cr2 .cr3 .crw .nef .nrw .dng .arw .srf .sr2 .raf .orf .rw2 .pef .srw .x3f .3fr .iiq .erf"
 
 # The first whose magic fits is taken.
 KINDS = (
@@ -57,7 +55,7 @@ KINDS = (
     # The size of its second header: two letters alone start many texts.
     Kind("BMP", ".bmp .dib", rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", "BMP"),
     Kind("GIF", ".gif", rb"GIF8[79]a", "GIF"),
-    Kind("camera raw", _RAW_ENDINGS, _RAW, advice="develop it and save it as PNG or JPEG"),
+    Kind("camera raw", _RAWS, _RAW, advice="develop it and save it as PNG or JPEG"),
     Kind("TIFF", ".tif .tiff", rb"II\*\0|MM\0\*|II\+\0|MM\0\+", "TIFF"),
     Kind("AVIF", ".avif .avifs", rb"....ftyp(avi[fs]|mif1.{0,40}?avif)", "AVIF", "avif"),
     Kind("HEIC/HEIF", ".heic .heif .hif .heics .heifs", _HEIF, "HEIF", package="pillow-heif"),
@@ -105,7 +103,7 @@ def sniff(head: bytes) -> Kind | None:
 
 
 def find_kind(path: str, read_head: Callable[[], bytes]) -> Kind | None:
-    """Returns the kind of picture that a file is, or None; its head has `HEAD_BYTES`."""
+    """Returns the kind of picture that a file is, or None; `read_head` gives `HEAD_BYTES`."""
     named = kind_by_ending(path)
     if named and named.is_read():  # unopened, as opening 100,000 takes time
         return named

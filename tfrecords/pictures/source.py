@@ -32,8 +32,7 @@ class PictureOptions:
     fit: str = "crop"  # to the largest centered square; or one of `FITS`: adding bars, stretching
     # Smaller pictures are enlarged, or rejected; None enlarges them if the resolution is chosen.
     allow_upscaling: bool | None = None
-    # What becomes white in pictures of more than 8 bits; None chooses if there are such pictures.
-    white_level: float | None = None
+    white_level: float | None = None  # white in pictures of more than 8 bits; None chooses if any
 
     @property
     def side(self) -> int:
@@ -76,8 +75,7 @@ class Source:
     label_names: tuple[str, ...] = ()  # empty without classes, or without names
     opens_fast: bool = False  # `open` reads next to nothing, so that pictures may be sampled
     notes: tuple[str, ...] = ()  # lines for the user, on what was decided for them
-    # (name, reason) of pictures that were found unfit so far; not among `num_pictures`.
-    rejected: tuple[tuple[str, str], ...] = ()
+    rejected: tuple[tuple[str, str], ...] = ()  # (name, reason) of unfit ones, not in num_pictures
 
     def __post_init__(self) -> None:  # names may be any bytes
         object.__setattr__(self, "name", as_file_name(self.name))
