@@ -75,10 +75,7 @@ def check_config(config: TrainingConfig, strategy: tf.distribute.Strategy) -> No
 
 
 def check_run(
-    run: PlannedRun,
-    strategy: tf.distribute.Strategy,
-    inception: InceptionGraph | None,
-    writes: bool,
+    run: PlannedRun, strategy: tf.distribute.Strategy, graph: InceptionGraph | None, writes: bool
 ) -> None:
     """Raises UserError for what needs no pictures; `writes`: this process writes the run folder."""
     check_config(run.config, strategy)
