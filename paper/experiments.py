@@ -86,15 +86,14 @@ def _table_1() -> list[Experiment]:
 
 
 def _mode_test() -> list[Experiment]:
-    whole = "--initial_resolution=32"
+    whole, alone = "--initial_resolution=32", "--mbstd_group_size=0"
     plain = ("--noequalized", "--nopixel_norm", "--nonormalize_latents")
     forms = (
-        ("wgan_gp", "WGAN-GP", (whole, "--mbstd_group_size=0", *plain)),
-        ("normalization", "+ our normalization", (whole, "--mbstd_group_size=0")),
-        ("stddev", "+ minibatch standard deviation", (whole,)),
-        ("growing", "+ growing", ()),
+        ("wgan_gp", "WGAN-GP", (whole, alone, *plain), {4: "640", 2: "772"}),
+        ("normalization", "+ our normalization", (whole, alone), {4: "857", 2: "887"}),
+        ("stddev", "+ minibatch standard deviation", (whole,), {4: "881", 2: "918"}),
+        ("growing", "+ growing", (), {4: "860", 2: "920"}),
     )
-    modes = {4: ("640", "857", "881", "860"), 2: ("772", "887", "918", "920")}
     return [
         Experiment(
             name=f"modes_k{divisor}_{name}",
@@ -104,11 +103,11 @@ def _mode_test() -> list[Experiment]:
             data="mnist_rgb:FOLDER",
             small=_SMALL_MODES,
             metrics=(MODE_METRIC,),
-            published=(("modes of 1,000", count),),
+            published=(("modes of 1,000", modes[divisor]),),
             source=_SECONDARY,
         )
         for divisor in (4, 2)
-        for (name, title, flags), count in zip(forms, modes[divisor], strict=True)
+        for name, title, flags, modes in forms
     ]
 
 

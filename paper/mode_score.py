@@ -1,7 +1,4 @@
-"""The mode test (paper, appendix E): how many modes of MNIST-RGB does a run draw, how evenly?
-
-Digits in red, green and blue make 1,000 modes; a classifier reads each channel.
-"""
+"""The mode test (paper, appendix E): how many of MNIST-RGB's 1,000 modes a run draws, how evenly."""
 
 import dataclasses
 import hashlib
@@ -25,7 +22,7 @@ from tfrecords.common.files import copy_file, temporary_folder
 from tfrecords.pictures.source import Source
 from tfrecords.sources.idx import choose_digits
 
-NUM_MODES = 1000
+NUM_MODES = 1000  # a digit in red, another in green and a third in blue
 _VERSION = 1  # raised when what follows changes, so that kept classifiers are trained again
 _IMAGES_SHOWN = 180_000
 _BATCH_SIZE = 100
@@ -47,9 +44,8 @@ class DigitClassifier:
 def measure_modes(run_dir: str, digits: Source, cache_dir: str, num_samples: int) -> Score:
     """Draws samples of seeds 0 and up with a run's average generator and counts the modes.
 
-    The run is one on `mnist_rgb:…`: UserError unless it draws 32x32 in color. The classifier, kept
-    in `cache_dir`, learns `digits`, single ones with labels. Returns `modes` and `reverse_kl`, as
-    the floor those of as many real pictures, read by the same classifier.
+    UserError unless the run draws 32x32 in color. The classifier, kept in `cache_dir`, learns
+    `digits`. Returns `modes` and `reverse_kl`; the floor is as many real pictures'.
     """
     saved = checkpoint.read_run(run_dir, [])
     network = saved.config.network

@@ -150,13 +150,11 @@ def write_growth_chart(path: str, growing: Result, whole: Result) -> None:
     write_file(path, file.getvalue())
 
 
-def _draw_panel(
-    draw: ImageDraw.ImageDraw, title: str, curves: Sequence[Curve], offset: int
-) -> None:
+def _draw_panel(draw: ImageDraw.ImageDraw, title: str, curves: Sequence[Curve], start: int) -> None:
     points = [point for curve in curves for point in curve]
     across = round_ticks(0.0, max(second for second, _ in points))
     up = round_ticks(0.0, max(value for _, value in points))
-    x0, x1 = offset + _LEFT, offset + _WIDTH - _RIGHT
+    x0, x1 = start + _LEFT, start + _WIDTH - _RIGHT
     y0, y1 = _TOP, _HEIGHT - _BOTTOM
 
     def x(second: float) -> float:

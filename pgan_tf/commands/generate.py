@@ -50,30 +50,20 @@ SAVED_MODEL = define_path(
 )
 
 # What to draw
-SEEDS = define_read(
-    "seeds", None, "Seeds such as 3,7,100-199. Default: 0-31, for a slerp 0-7.", parsing.parse_seeds
-)
+SEEDS = define_read("seeds", None, "3,7,100-199. Default: 0-31; slerp: 0-7.", parsing.parse_seeds)
 LABELS = define_text("labels", None, "Classes to cycle through, by name or number, such as dog,3.")
-TRUNCATION = define_number(
-    "truncation", 1.0, "1: full variety; 0: only --truncation_seed's picture.", Bounds(0, 1)
-)
+TRUNCATION = define_number("truncation", 1.0, "1: all variety; 0: --truncation_seed.", Bounds(0, 1))
 TRUNCATION_SEED = define_number("truncation_seed", 0, "Center of --truncation.", bounds.SEEDS)
-GRID = define_read(
-    "grid", None, "COLUMNSxROWS: one sheet, of the seeds or from one on.", parsing.parse_grid
-)
+GRID = define_read("grid", None, "COLUMNSxROWS: a sheet of seeds, or from one.", parsing.parse_grid)
 VIDEO = flags.DEFINE_enum(
     "video",
     None,
     ["walk", "slerp", "training"],
     "walk: a loop through random latents; slerp: through the seeds; training: the run's sheets.",
 )
-SECONDS = define_number(
-    "seconds", None, "Video length. Default: 10, for a slerp one per seed.", Bounds(0.1, 36_000)
-)
+SECONDS = define_number("seconds", None, "Default: 10, or one per slerp seed.", Bounds(0.1, 36_000))
 FPS = define_number("fps", 30.0, "Frames per second of a video.", Bounds(1, 120))
-SMOOTHING = define_number(
-    "smoothing", 1.0, "Seconds from one random picture of a walk to the next.", Bounds(0.05, 600)
-)
+SMOOTHING = define_number("smoothing", 1.0, "Seconds per picture of a walk.", Bounds(0.05, 600))
 
 # Nearest neighbors
 NEIGHBOURS = define_number(
@@ -107,7 +97,6 @@ def main() -> None:
     classes = parsing.parse_classes(LABELS.value or "", sampler.label_size, sampler.label_names)
     if TRUNCATION.value != 1:
         sampler = interpolation.truncated(sampler, TRUNCATION.value, TRUNCATION_SEED.value)
-
     if NEIGHBOURS.value or VIDEO.value:
         write = write_neighbors if NEIGHBOURS.value else write_walk
         write(sampler, seeds, classes, grid, path)
@@ -218,8 +207,7 @@ def find_training_pictures(sampler: Sampler) -> tuple[DatasetInfo, bool]:
     run_dir = given.RUN_DIR.value or ""
     if given.CHECKPOINT.value:
         run_dir = posixpath.dirname(posixpath.dirname(given.CHECKPOINT.value)) or "."
-    config = read_config(run_dir) if run_dir else None
-    wanted = read_run_data(run_dir) if run_dir else None
+    config, wanted = (read_config(run_dir), read_run_data(run_dir)) if run_dir else (None, None)
     if wanted is None:
         wanted = RunData("", "datasets", PictureOptions(sampler.resolution, sampler.num_channels))
     if chosen := bool(DATA.value):

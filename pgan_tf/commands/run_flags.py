@@ -24,12 +24,8 @@ define_flags(NetworkConfig, ScheduleConfig, LossConfig, TrainingConfig)
 DATA = define_path(
     "data", None, "Pictures, TFRecords, tfds:NAME, shapes (built in): what tfrecords.create takes."
 )
-RUN_DIR = define_path(
-    "run_dir", None, "Folder of the run; resumes if it exists. Default: runs/DATA-RESOLUTIONpx."
-)
-INIT_FROM = define_path(
-    "init_from", None, "Start from the weights of another run, or of a published pickle."
-)
+RUN_DIR = define_path("run_dir", None, "Run to start or resume. Default: runs/DATA-RESOLUTIONpx.")
+INIT_FROM = define_path("init_from", None, "Start from weights of a run, or of a published pickle.")
 DATA_CACHE = define_path("data_cache", "datasets", "Folder where pictures are stored as TFRecords.")
 LABELS, TFDS_DATA_DIR = picture_flags.LABELS, picture_flags.TFDS_DATA_DIR
 CONDITIONAL = flags.DEFINE_bool("conditional", False, "Train with class labels.")
@@ -38,12 +34,8 @@ CONDITIONAL = flags.DEFINE_bool("conditional", False, "Train with class labels."
 STRATEGY = flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Devices.")
 KEEP_CHECKPOINTS = define_number("keep_checkpoints", 3, "Newest, besides one per stage.", COUNTS)
 MAX_BAD_RECORDS = define_number("max_bad_records", 0, "Damaged records to skip.", COUNTS_OR_NONE)
-MAX_BAD_STEPS = define_number(
-    "max_bad_steps", 100, "Non-finite iterations in a row that may be skipped.", COUNTS_OR_NONE
-)
-DETERMINISTIC = flags.DEFINE_bool(
-    "deterministic", False, "Bit-exact results, also through interruptions; can be slower."
-)
+MAX_BAD_STEPS = define_number("max_bad_steps", 100, "Non-finite steps in a row.", COUNTS_OR_NONE)
+DETERMINISTIC = flags.DEFINE_bool("deterministic", False, "Bit-exact, even resumed; can be slower.")
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print stages with time, memory and disk; exit.")
 PREFLIGHT = flags.DEFINE_bool("preflight", None, "Try the largest stage first. Default: on GPUs.")
 

@@ -46,9 +46,7 @@ from tfrecords.pictures.flags import num_channels, picture_options
 
 flags.adopt_module_key_flags(given)
 
-PRESET = define_read(
-    "preset", None, f"Settings by name: {', '.join(preset_names())}.", find_preset, "a name"
-)
+PRESET = define_read("preset", None, f"One of {', '.join(preset_names())}.", find_preset, "a name")
 
 
 def main() -> None:
@@ -63,7 +61,6 @@ def main() -> None:
         config = read_training_flags(given.DATA.value, resolution, num_channels(), 0)
         print_dry_run(config, make_strategy(given.STRATEGY.value))
         return
-
     if not given.DATA.value:
         raise UserError("--data: expected pictures, TFRecords, tfds:NAME or shapes, got none")
     if given.DETERMINISTIC.value:
@@ -113,7 +110,6 @@ def train_on_workers(strategy: tf.distribute.Strategy, workers: Workers) -> None
     if given.DRY_RUN.value:
         print_dry_run(config, strategy)
         return
-
     checks.check_run(planned, strategy, inception, writes=workers.is_chief)
     with chief_first(strategy, workers):
         with_labels, cache = network.label_size > 0, given.DATA_CACHE.value
@@ -143,16 +139,14 @@ def train_in_folder(run: Run, weights: Weights | None) -> None:
     devices = describe(run.strategy, given.STRATEGY.value, workers)
     print(f"Devices: {devices}. Run folder: {run.folder}")
     if workers.is_chief:
-        days = cpu_days(config)
-        if not has_gpu() and days > 2:
+        if not has_gpu() and (days := cpu_days(config)) > 2:
             print(f"Without a GPU this takes about {days:.0f} days: try --preset=laptop")
         pictures = f"{counted(run.info.num_images, 'picture')} of {run.info.name}"
         print(f"Training {config.network.resolution} px on {pictures}", flush=True)
         if too_short := describe_end(config.schedule):
             print(too_short, flush=True)
     if has_gpu() if given.PREFLIGHT.value is None else given.PREFLIGHT.value:
-        most_bad = given.MAX_BAD_RECORDS.value
-        stage = try_heaviest_stage(config, run.info, run.strategy, most_bad)
+        stage = try_heaviest_stage(config, run.info, run.strategy, run.max_bad_records)
         if workers.is_chief:
             print(f"Preflight: one iteration of stage {stage.number} ({stage}) fits", flush=True)
     opening = functools.partial(folder.open_run, run.folder, config, given_flags(run.folder))

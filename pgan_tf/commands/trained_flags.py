@@ -26,7 +26,6 @@ def check_source(*others: flags.FlagHolder) -> None:
 
 def read_trained() -> trained.Trained:
     """Reads the generator that the flags name. Raises UserError if it cannot be read."""
-    check_source()
     weights: trained.Weights = "generator" if NETWORK.value == "generator" else "average_generator"
     if RUN_DIR.value:
         return trained.from_run(RUN_DIR.value, weights)

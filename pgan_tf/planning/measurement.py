@@ -6,6 +6,7 @@ import gc
 import math
 import re
 import time
+import timeit
 from collections.abc import Callable, Iterator
 
 import tensorflow as tf
@@ -51,10 +52,7 @@ class StageCost:
 def make_iteration(
     config: TrainingConfig, stage: Stage, strategy: tf.distribute.Strategy
 ) -> Callable[[Iterator], None]:
-    """Builds a stage's networks anew and returns what trains them for one iteration.
-
-    It takes batches (see `make_train_step`), and returns when the devices are done.
-    """
+    """Builds a stage's networks anew; returns what trains them on a batch and waits for devices."""
     config = dataclasses.replace(config, minibatch_repeats=1)
     position = position_at(config.schedule, (stage,), stage.first_image)
     state = build_state(stage, config, strategy)
@@ -63,7 +61,7 @@ def make_iteration(
     rates = position.generator_learning_rate, position.discriminator_learning_rate
     images_shown = tf.constant(stage.first_image, tf.int64)
     alpha_and_rates = [tf.constant(value, tf.float32) for value in (position.alpha, *rates)]
-    # It waits for the devices.
+
     return lambda batches: step(batches, images_shown, *alpha_and_rates).numpy()
 
 
@@ -107,10 +105,7 @@ def measure_step(
 
 
 def try_heaviest_stage(
-    config: TrainingConfig,
-    info: DatasetInfo,
-    strategy: tf.distribute.Strategy,
-    max_bad_records: int = 0,
+    config: TrainingConfig, info: DatasetInfo, strategy: tf.distribute.Strategy, most_bad: int = 0
 ) -> Stage:
     """Trains the heaviest stage once and discards it. UserError if out of memory, or bad data."""
     num_replicas = strategy.num_replicas_in_sync
@@ -125,7 +120,7 @@ def try_heaviest_stage(
             label_size=config.network.label_size,
             seed=config.seed,
             mirror_augment=config.mirror_augment,
-            bad_records=BadRecords(max_bad_records),  # the run counts for itself
+            bad_records=BadRecords(most_bad),  # the run counts for itself
         )
         iterate(iter(batches))
     del iterate, batches
@@ -182,11 +177,7 @@ def matrix_product_gflops(precision: str) -> float:
         return tf.reduce_max(tf.linalg.matmul(matrix, matrix))
 
     multiply().numpy()
-    best = math.inf
-    for _ in range(_PRODUCT_ROUNDS):
-        start = time.monotonic()
-        multiply().numpy()
-        best = min(best, time.monotonic() - start)
+    best = min(timeit.repeat(lambda: multiply().numpy(), number=1, repeat=_PRODUCT_ROUNDS))
     return 2 * _PRODUCT_SIZE**3 / best / 1e9
 
 

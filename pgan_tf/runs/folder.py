@@ -134,7 +134,10 @@ def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tu
     refused = [name for name in changed if name not in CHANGEABLE]
     if not refused:
         return tuple(changed.values())
-    words, start = ", ".join(map(changed.get, refused)), f"--run_dir: {run_dir} was started with"
+    words, start = (
+        ", ".join(changed[name] for name in refused),
+        f"--run_dir: {run_dir} was started with",
+    )
     if _OF_THE_DATA.isdisjoint(refused):
         flagfile = f"--flagfile={posixpath.join(run_dir, 'flags.txt')}"
         advice = f"resume with {flagfile}, or name another --run_dir"

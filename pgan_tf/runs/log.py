@@ -54,8 +54,7 @@ class RunLog:
             self._writer.flush()
 
     def write_fakes(self, images_shown: int, sheet: np.ndarray) -> str:
-        """Writes `samples/fakes-<kimg>.png` and returns its path."""
-        # Sorts by time, also when ticks are shorter than a thousand images.
+        """Writes `samples/fakes-<kimg>.png`, which sort by time, and returns its path."""
         return self._write_sheet("fakes", f"-{images_shown / 1000:09.3f}", images_shown, sheet)
 
     def write_reals(self, sheet: np.ndarray) -> str:
