@@ -24,11 +24,8 @@ def open_celeba(path: str, labels: str | None = None) -> Source:
     """Opens the aligned pictures: the 128x128 pixels around (89, 121) of each, RGB.
 
     The path is a folder or `img_align_celeba.zip`. A folder `img_align_celeba` in it is taken
-    alone, as others hold pictures that are not aligned. For `labels` see
-    `labels.find_labels`.
-
-    Raises UserError as for folders and archives; so does the reader, for a picture of another size
-    than 178x218.
+    alone, as others hold pictures that are not aligned. For `labels` see `labels.find_labels`.
+    Raises UserError as for folders and archives; so does the reader unless a picture is 178x218.
     """
     inside = os.path.join(path, "img_align_celeba")
     if os.path.isdir(inside):
@@ -51,14 +48,12 @@ def _open_cropped(open_files: Callable[[], Reader]) -> Reader:
     left, top = _CENTER[0] - _SIDE // 2, _CENTER[1] - _SIDE // 2
 
     def read_cropped(index: int) -> np.ndarray:
-        data = read(index)
+        data = io.BytesIO(bytes(read(index)))
         try:
-            with Image.open(io.BytesIO(bytes(data)), formats=decoders()) as image:
+            with Image.open(data, formats=decoders()) as image:
                 if image.size != _ALIGNED_SIZE:  # not decoded: it may be huge
-                    raise UserError(
-                        "expected 178x218 pixels, as CelebA's aligned pictures have, got "
-                        f"{image.width}x{image.height}"
-                    )
+                    got = f"{image.width}x{image.height}"
+                    raise UserError(f"expected 178x218 pixels, as CelebA's aligned have, got {got}")
                 picture = np.asarray(image.convert("RGB"))
         except UserError:
             raise

@@ -28,20 +28,20 @@ _LABEL_COLUMN = re.compile(r"(label|class|category|target|tag)(es|s)?(name|id|la
 # Lists and objects of JSON: each takes a hundred bytes, an empty one of the file only two.
 _MOST_VALUES = 2**21
 _MOST_LINES = 2**23
+_AMBIGUOUS = -1  # instead of a picture's index
 
 
 def read_rows(data: bytes, ending: str, is_picture: Callable[[str], bool]) -> Rows:
-    """Gives the rows of a CSV, TSV or JSON file, told by its ending; see `labels`.
+    """Gives the rows of a CSV, TSV or JSON file, told by its ending; ValueError for a broken one.
 
-    `is_picture` tells a row of a CSV file from its header. Raises ValueError for a broken file.
+    `is_picture` tells a row of a CSV file from its header.
     """
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         text = data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"expected text in UTF-8 or UTF-16, cannot decode byte {error.start}: save it as UTF-8"
-        ) from error
+        got = f"cannot decode byte {error.start}: save it as UTF-8"
+        raise ValueError(f"expected text in UTF-8 or UTF-16, {got}") from error
     return _read_json(text) if ending == ".json" else _read_csv(text, ending, is_picture)
 
 
@@ -63,13 +63,11 @@ def _read_csv(text: str, ending: str, is_picture: Callable[[str], bool]) -> Rows
     for line, row in lines:
         if len(row) != width:
             raise ValueError(f"line {line}: expected {width} columns, got {len(row)}")
-    too_many_columns = (
-        "expected two columns, a picture's path and its class, or a path and numbers, got "
-        f"{list_names(header)}: remove all columns but two"
-    )
+    two_columns = "two columns, a picture's path and its class, or a path and numbers"
+    got = f"expected {two_columns}, got {list_names(header)}: remove all columns but two"
     named_label = picture is None and any(_LABEL_COLUMN.fullmatch(_plain(name)) for name in header)
     if width > 2 and named_label:
-        raise ValueError(too_many_columns)
+        raise ValueError(got)
     for line, row in lines:
         path = row.pop(path_column)
         if width == 2:
@@ -79,7 +77,7 @@ def _read_csv(text: str, ending: str, is_picture: Callable[[str], bool]) -> Rows
             yield path, tuple(map(float, row))
         except ValueError as error:
             reason = f"line {line}: expected numbers: {error}"
-            raise ValueError(too_many_columns if picture is None else reason) from error
+            raise ValueError(got if picture is None else reason) from error
 
 
 def _split_lines(text: str, own: str) -> list[tuple[int, list[str]]]:
@@ -113,15 +111,11 @@ class _Object(list):
 def parse_json(text: str, only_labels: bool = False) -> list[Any] | None:
     """Returns the pairs of a JSON file of labels, None where it holds none.
 
-    With `only_labels` only a value `labels` counts, and not the object itself. Raises ValueError
-    if it is no JSON.
+    With `only_labels` only a value `labels` counts. Raises ValueError if it is no JSON.
     """
-    values = text.count("[") + text.count("{")
-    if values > _MOST_VALUES:
-        raise ValueError(
-            f"expected at most {_MOST_VALUES:,} lists and objects, got {values:,}: is it the right "
-            "file? A CSV file has no such limit"
-        )
+    if (values := text.count("[") + text.count("{")) > _MOST_VALUES:
+        most = f"at most {_MOST_VALUES:,} lists and objects, which CSV files do without"
+        raise ValueError(f"expected {most}, got {values:,}: is it the right file?")
     try:
         content = json.loads(text, object_pairs_hook=_Object)
     except (ValueError, RecursionError) as error:
@@ -145,8 +139,7 @@ def _read_json(text: str) -> Rows:
 
 
 def _json_label(value: Any, path: str) -> Label:
-    vector = isinstance(value, list) and not isinstance(value, _Object)
-    if vector and all(isinstance(number, int | float) for number in value):
+    if type(value) is list and all(isinstance(number, int | float) for number in value):
         try:
             return tuple(map(float, value))
         except OverflowError:
@@ -157,9 +150,6 @@ def _json_label(value: Any, path: str) -> Label:
         return str(value)
     shown = json.dumps(value)[:80]
     raise ValueError(f"expected a class or finite numbers for {printable(path)}, got {shown}")
-
-
-_AMBIGUOUS = -1
 
 
 def _plain_path(path: str) -> str:
@@ -181,11 +171,10 @@ _READINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 
 def match_paths(given: Sequence[str], pictures: Sequence[str]) -> list[tuple[int, list[str]]]:
-    """Finds the picture that each path of a label file means.
+    """Finds the picture that each path of a label file means: its index, and how the paths differ.
 
-    A path may have folders before the picture's, or lack some of them (`./a/0.png` for
-    `0.png`), have backslashes, accents in another Unicode form, no ending or another case. Only
-    what fits one picture is matched. Returns its index, or -1, and in what the paths differ.
+    A path may have more folders before it, or fewer (`./a/0.png` for `0.png`), backslashes,
+    accents in another Unicode form, no ending or another case. It is -1 unless it fits just one.
     """
     found: list[tuple[int, list[str]]] = [(-1, [])] * len(given)
     rest: Sequence[int] = range(len(given))

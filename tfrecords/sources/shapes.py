@@ -1,35 +1,28 @@
 """The built-in dataset: colored shapes on plain backgrounds, with countable modes.
 
-A picture is a pure function of its index. It shows one of 6 shapes in one of 6 colors on one of 4
-backgrounds: 6 x 6 x 4 = 144 *modes*. Within a mode there are 27 variants: 3 sizes times 3 x 3
-positions. That makes 3888 pictures, each of them exactly once, so a trained generator can be
-scored by counting: how many of the 144 modes it draws, and how evenly. The shape is the class
-label. Indices are scrambled: neighbors look unlike, and every block of 144 indices that starts at
-a multiple of 144 holds each mode once.
-
-Resolutions agree with each other: up to 256 px every picture is the box average of the same 256 px
-drawing, which is what `images.build_pyramid` computes too.
+A picture is a pure function of its index: one of 6 shapes, the class, in one of 6 colors on one of
+4 backgrounds, 144 *modes*, each in 27 variants (3 sizes, 3 x 3 positions), 3888 in all. Neighbors
+look unlike, and every block of 144 from a multiple of 144 on holds each mode once. Up to 256 px a
+picture is the box average of the same 256 px drawing, as `images.build_pyramid` computes it.
 """
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.pictures.source import Reader, Source, one_hot
+from tfrecords.pictures.source import Source, one_hot
 from tfrecords.sources.single_file import with_own_labels
 
 LABEL_NAMES = ("circle", "square", "triangle", "star", "cross", "ring")
 
+# Red, orange, green; cyan, blue and magenta.
 COLORS = (
-    (226, 40, 44),  # red
-    (255, 140, 0),  # orange
-    (34, 160, 60),  # green
-    (0, 184, 212),  # cyan
-    (46, 92, 255),  # blue
-    (222, 40, 190),  # magenta
+    *((226, 40, 44), (255, 140, 0), (34, 160, 60)),
+    *((0, 184, 212), (46, 92, 255), (222, 40, 190)),
 )
 # White, gray, yellow and navy.
 BACKGROUNDS = ((255, 255, 255), (206, 210, 216), (255, 242, 186), (20, 24, 56))
@@ -42,10 +35,8 @@ _NUM_VARIANTS = len(SIZES) * len(OFFSETS) ** 2
 NUM_PICTURES = NUM_MODES * _NUM_VARIANTS
 
 _VERSION = 1  # raised when pictures change, so that cached copies are drawn again
-
 _RESOLUTIONS = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
-_MASTER_RESOLUTION = 256
-_DEFAULT_RESOLUTION = 32
+_MASTER_RESOLUTION, _DEFAULT_RESOLUTION = 256, 32
 
 
 @dataclass(frozen=True)
@@ -109,7 +100,7 @@ def open_shapes(resolution: int | None = None, labels: str | None = None) -> Sou
         name="shapes",
         description="shapes",
         num_pictures=NUM_PICTURES,
-        open=functools.partial(_open_reader, side),
+        open=functools.partial(functools.partial, draw, resolution=side),
         identity=["shapes", _VERSION],
         picture_name=lambda index: f"shapes picture {index}",
         sample_sides=lambda: [side],
@@ -117,10 +108,6 @@ def open_shapes(resolution: int | None = None, labels: str | None = None) -> Sou
         label_names=LABEL_NAMES,
     )
     return with_own_labels(source, labels)
-
-
-def _open_reader(resolution: int) -> Reader:
-    return functools.partial(draw, resolution=resolution)
 
 
 # 162 masks exist per resolution: keep those of one, 650 MB at 1024 px, below 1 MB at 32 px.
@@ -141,14 +128,6 @@ def _coverage(shape: int, size: int, dx: int, dy: int, resolution: int) -> np.nd
 
 # Signed distances, negative inside. `x` and `y` run right and down from the middle, `half` is
 # half the shape's width, all in units of the picture's width.
-
-
-def _circle(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
-    return np.hypot(x, y) - half
-
-
-def _square(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
-    return np.maximum(np.abs(x), np.abs(y)) - half
 
 
 def _triangle(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
@@ -181,9 +160,9 @@ def _cross(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
     return np.maximum(long - half, short - 0.375 * half)
 
 
-def _ring(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
-    """A circle with a hole of half its width."""
-    return np.abs(np.hypot(x, y) - 0.75 * half) - 0.25 * half
-
-
-_DISTANCES = (_circle, _square, _triangle, _star, _cross, _ring)
+_DISTANCES: tuple[Callable[[np.ndarray, np.ndarray, float], np.ndarray], ...] = (
+    lambda x, y, half: np.hypot(x, y) - half,  # a circle
+    lambda x, y, half: np.maximum(np.abs(x), np.abs(y)) - half,  # a square
+    *(_triangle, _star, _cross),
+    lambda x, y, half: np.abs(np.hypot(x, y) - 0.75 * half) - 0.25 * half,  # a ring, its hole half
+)
