@@ -172,10 +172,7 @@ class _Machine:
 
 
 def _measure(value: Any, most: int, sizes: dict[int, _Size], around: frozenset[int]) -> _Size:
-    """Refuses what holds itself, is very deep, or reaches too much, as parts are used often.
-
-    `sizes` has the results by id, `around` the ids of what holds the value.
-    """
+    """Refuses a value that holds itself, lies deep or reaches too much; `around`: what holds it."""
     if id(value) in around:
         raise _RefusedError("holds itself")
     if id(value) not in sizes:

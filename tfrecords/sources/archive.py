@@ -186,10 +186,9 @@ def _read_members(path: _LocalPath) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]
 def read_named(
     path: str, names: Collection[str], most_bytes: int, packed: IO[bytes] | None = None
 ) -> Iterator[tuple[str, bytes]]:
-    """Gives the name and the bytes of each file of one of the names, in whatever folder.
+    """Gives name and bytes of each file of one of the names, in whatever folder.
 
-    `packed` is the archive if it is open already. Raises UserError for one that unpacks to far
-    more than its size, any other error for one that is damaged or holds a file that is too large.
+    `packed` is the archive if open. Raises UserError if it unpacks to far more, else any error.
     """
     for member, file in _read_members(single_file.unpack(path, packed)):
         name = posixpath.basename(member.name)

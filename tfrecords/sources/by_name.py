@@ -95,10 +95,7 @@ def _detect(path: str) -> str | None:
 
 
 def split_kind(source: str) -> tuple[str, str]:
-    """Splits a source into its kind and what has a path, such as `mnist:` and `digits:test`.
-
-    A bare path has the kind "", and `shapes` and `tfds:NAME` have the path "".
-    """
+    """Splits a source into its kind and a path, as `mnist:` and `digits:test`; one may be empty."""
     kind, colon, rest = source.partition(":")
     if source == "shapes" or kind == "tfds":
         return source, ""

@@ -34,13 +34,10 @@ _CHECKSUM_BYTES = 4  # Fletcher's, which may be packed with the values
 
 
 def open_hdf5(file: str, labels: str | None = None) -> Source:
-    """Opens a local archive; see above for what it holds.
-
-    Raises UserError if h5py is not installed, or the file is missing, damaged or another.
-    """
+    """Opens a local archive. Raises UserError without h5py, or for a missing or damaged file."""
     identity = [file_identity(file)]
     rows = None
-    with _open(file) as archive, _error_on(file):
+    with _open(file) as archive, user_error_on(f"{file}: cannot be read as an HDF5 file"):
         dataset = _find_largest(archive, file)
         name, (num_pictures, _, side, _) = dataset.name, dataset.shape
         if labels is None:
@@ -66,12 +63,8 @@ def _open(file: str) -> Any:
     except ImportError as error:
         raise UserError("hdf5: h5py is not installed: pip install h5py") from error
     check_regular_file(file)
-    with _error_on(file):
+    with user_error_on(f"{file}: cannot be read as an HDF5 file"):
         return h5py.File(file, "r")
-
-
-def _error_on(file: str) -> Any:
-    return user_error_on(f"{file}: cannot be read as an HDF5 file")
 
 
 def _open_dataset(file: str, name: str) -> Reader:
@@ -134,10 +127,7 @@ def _find_largest(archive: Any, file: str) -> Any:
 
 
 def _own_dataset(archive: Any, key: str, file: str) -> Any:
-    """Returns a dataset whose values lie in this file, packed in a way that is known.
-
-    Raises ValueError for those that HDF5 takes from other files, and for senseless sizes.
-    """
+    """Returns a dataset. ValueError for values in other files, odd packing or senseless size."""
     import h5py
 
     if not isinstance(archive.get(key, getlink=True), h5py.HardLink):

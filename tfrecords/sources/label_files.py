@@ -21,7 +21,7 @@ Rows = Iterator[tuple[str, Label]]
 _DELIMITERS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
 ENDINGS = (".json", *_DELIMITERS)
 
-# Names of columns, as `_plain` writes them.
+# Names of columns, in small letters and digits alone.
 _PATH_COLUMN = re.compile(r"(file|image|img|picture|photo|path|name|id|f|rel){1,2}s?")
 _LABEL_COLUMN = re.compile(r"(label|class|category|target|tag)(es|s)?(name|id|label)?s?|categories")
 
@@ -32,10 +32,7 @@ _AMBIGUOUS = -1  # instead of a picture's index
 
 
 def read_rows(data: bytes, ending: str, is_picture: Callable[[str], bool]) -> Rows:
-    """Gives the rows of a CSV, TSV or JSON file, told by its ending; ValueError for a broken one.
-
-    `is_picture` tells a row of a CSV file from its header.
-    """
+    """Gives the rows of a CSV, TSV or JSON file, by its ending. ValueError for a broken one."""
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         text = data.decode("utf-16" if wide else "utf-8-sig")
@@ -57,17 +54,21 @@ def _read_csv(text: str, ending: str, is_picture: Callable[[str], bool]) -> Rows
         raise ValueError("expected a picture's path and its class or numbers in each line")
     pictures = [cell for cell in header if kind_by_ending(cell)] or filter(is_picture, header)
     picture = next(iter(pictures), None)
-    path_column = _find_path_column(header) if picture is None else header.index(picture)
+    names = ["".join(filter(str.isalnum, cell.lower())) for cell in header]
+    labels = [column for column, name in enumerate(names) if _LABEL_COLUMN.fullmatch(name)]
     if picture is None:  # the first line has names of columns
         del lines[:1]
+        likely = [column for column, name in enumerate(names) if _PATH_COLUMN.fullmatch(name)]
+        path_column = likely[0] if likely else int(width == 2 and 0 in labels)
+    else:
+        path_column = header.index(picture)
     for line, row in lines:
         if len(row) != width:
             raise ValueError(f"line {line}: expected {width} columns, got {len(row)}")
     two_columns = "two columns, a picture's path and its class, or a path and numbers"
-    got = f"expected {two_columns}, got {list_names(header)}: remove all columns but two"
-    named_label = picture is None and any(_LABEL_COLUMN.fullmatch(_plain(name)) for name in header)
-    if width > 2 and named_label:
-        raise ValueError(got)
+    too_many = f"expected {two_columns}, got {list_names(header)}: remove all columns but two"
+    if width > 2 and picture is None and labels:
+        raise ValueError(too_many)
     for line, row in lines:
         path = row.pop(path_column)
         if width == 2:
@@ -77,7 +78,7 @@ def _read_csv(text: str, ending: str, is_picture: Callable[[str], bool]) -> Rows
             yield path, tuple(map(float, row))
         except ValueError as error:
             reason = f"line {line}: expected numbers: {error}"
-            raise ValueError(got if picture is None else reason) from error
+            raise ValueError(too_many if picture is None else reason) from error
 
 
 def _split_lines(text: str, own: str) -> list[tuple[int, list[str]]]:
@@ -92,27 +93,12 @@ def _split_lines(text: str, own: str) -> list[tuple[int, list[str]]]:
     return [(line, row) for line, row in cells if any(row)]
 
 
-def _find_path_column(header: Sequence[str]) -> int:
-    plain = [_plain(name) for name in header]
-    likely = [column for column, name in enumerate(plain) if _PATH_COLUMN.fullmatch(name)]
-    if not likely and len(header) == 2 and _LABEL_COLUMN.fullmatch(plain[0]):
-        return 1
-    return likely[0] if likely else 0
-
-
-def _plain(name: str) -> str:
-    return "".join(filter(str.isalnum, name.lower()))
-
-
 class _Object(list):
     """A JSON object's pairs: a path that occurs twice would go unnoticed in a dictionary."""
 
 
 def parse_json(text: str, only_labels: bool = False) -> list[Any] | None:
-    """Returns the pairs of a JSON file of labels, None where it holds none.
-
-    With `only_labels` only a value `labels` counts. Raises ValueError if it is no JSON.
-    """
+    """Returns the pairs of a JSON file of labels, None if it has none. ValueError for others."""
     if (values := text.count("[") + text.count("{")) > _MOST_VALUES:
         most = f"at most {_MOST_VALUES:,} lists and objects, which CSV files do without"
         raise ValueError(f"expected {most}, got {values:,}: is it the right file?")

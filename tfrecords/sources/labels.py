@@ -135,12 +135,10 @@ def _read_labels(
         notes.append(f"{file} names {counted(len(extra), 'file')} that {are} not there")
     loose = [row for row, (picture, words) in enumerate(matches) if picture >= 0 and words]
     if loose:
-        differences = ", ".join(dict.fromkeys(word for row in loose for word in matches[row][1]))
-        first, taken_for = rows[loose[0]][0], known[matches[loose[0]][0]]
-        notes.append(
-            f"{file}: {len(loose):,} of {len(rows):,} paths differ in {differences} and "
-            f"fit one picture: {printable(first)} is taken for {printable(taken_for)}"
-        )
+        ways = ", ".join(dict.fromkeys(word for row in loose for word in matches[row][1]))
+        differ = f"{len(loose):,} of {len(rows):,} paths differ in {ways} and fit one picture"
+        first, taken_for = printable(rows[loose[0]][0]), printable(known[matches[loose[0]][0]])
+        notes.append(f"{file}: {differ}: {first} is taken for {taken_for}")
     vectors = sum(isinstance(value, tuple) for value in values)
     if not vectors:
         return _class_labels(values, file, notes)
@@ -214,7 +212,9 @@ def _folder_classes(paths: _Paths, where: str, insist: bool) -> tuple[list[str],
         loose = next((index for index, path in enumerate(inside) if "/" not in path), None)
         if loose is not None:
             got = f"{printable(paths[loose])} is in none: move it, or give --labels=FILE or none"
-            raise UserError(f"{where}: labels need pictures in sub-folders, their classes, {got}")
+            raise UserError(
+                f"{where}: labels need every picture in a sub-folder of its class, {got}"
+            )
         tops = sorted({path.split("/")[0] for path in inside})
         splits = [top for top in tops if top.lower() in _SPLITS]
         shards = all(_SHARD.fullmatch(top) for top in tops) and len({*map(len, tops)}) == 1
@@ -223,7 +223,13 @@ def _folder_classes(paths: _Paths, where: str, insist: bool) -> tuple[list[str],
         kind, these = "shards" if shards else "parts of a dataset", f"{where}: {list_names(tops)}"
         flat = next((path for path in inside if path.count("/") < 2), None)
         if flat is None:
-            _check_parts_alike(inside, where)
+            parts: dict[str, set[str]] = {}
+            for part, name, _ in (path.split("/", 2) for path in inside):
+                parts.setdefault(part, set()).add(name)
+            if not set.intersection(*parts.values()):  # those that are classes would be in each
+                each = (f"{printable(one)} holds {list_names(sorted(parts[one]))}" for one in parts)
+                held = f"{' and '.join(each)}: convert one of them, or give --labels=FILE or none"
+                raise UserError(f"{where}: expected the same classes in each part, {held}")
             notes.append(f"{these} are taken for {kind}, and the folders in them for classes")
             inside = [path.partition("/")[2] for path in inside]
         elif shards and insist:
@@ -239,17 +245,5 @@ def _folder_classes(paths: _Paths, where: str, insist: bool) -> tuple[list[str],
         notes.append(f"{where}: {list_names(splits)} counts as a class, as it lies beside {others}")
     if len(tops) < 2:
         got = f"got {printable(tops[0])} only: turn labels off"
-        raise UserError(f"{where}: labels need two sub-folders or more, their classes, {got}")
+        raise UserError(f"{where}: labels need two sub-folders or more, one per class, {got}")
     return [path.split("/")[0] for path in inside], notes
-
-
-def _check_parts_alike(paths: _Paths, where: str) -> None:
-    """Checks that the parts have a folder in common, as they have if those are classes."""
-    parts: dict[str, set[str]] = {}
-    for path in paths:
-        part, name, _ = path.split("/", 2)
-        parts.setdefault(part, set()).add(name)
-    if not set.intersection(*parts.values()):
-        each = (f"{printable(part)} holds {list_names(sorted(parts[part]))}" for part in parts)
-        held = f"{' and '.join(each)}: convert one of them, or give --labels=FILE or none"
-        raise UserError(f"{where}: expected the same classes in each part of the dataset, {held}")

@@ -30,10 +30,7 @@ class PictureFiles:
 
 
 def make_source(where: str, name: str, files: PictureFiles, labels: str | None) -> Source:
-    """Returns the source of the files in a folder or an archive, `where` as the user gave it.
-
-    Raises UserError if there are no pictures, or the labels do not fit, see `find_labels`.
-    """
+    """Returns the files' source. UserError if there are no pictures, or the labels do not fit."""
     paths, root = files.paths, where.rstrip("/")
     if not paths:
         known = ", ".join(kind.name for kind in KINDS if kind.is_read())
@@ -66,11 +63,7 @@ def make_source(where: str, name: str, files: PictureFiles, labels: str | None) 
 def sample_sides(
     count: int, read: Callable[[int], bytes | str], name: Callable[[int], str], where: str
 ) -> list[int]:
-    """Returns the smaller sides, in pixels, of up to 1000 pictures spread over all.
-
-    Skips pictures that cannot be read: the conversion rejects them later. Raises UserError if none
-    can be read. `read` gives what `smaller_side` takes.
-    """
+    """Returns the smaller sides, in pixels, of up to 1000 pictures, over all, that can be read."""
     sides, first_error = [], None
     for index in range(0, count, max(1, -(-count // SAMPLED_PICTURES))):
         try:
@@ -83,10 +76,7 @@ def sample_sides(
 
 
 def why_skipped(path: str, read_head: Callable[[], bytes], size: int = 0) -> str | None:
-    """Returns "" for a picture, why it is rejected, or None for a file that is no picture.
-
-    `read_head` reads the first `HEAD_BYTES`. It is called where the path's ending does not tell.
-    """
+    """Returns "" for a picture, why one is rejected, or None for others, by its name or head."""
     try:
         kind = find_kind(path, read_head)
     except UserError as error:

@@ -26,10 +26,7 @@ _NO_PAGE = 2**64 - 1
 
 
 def open_lsun(folder: str, labels: str | None = None) -> Source:
-    """Opens a folder with `data.mdb`, such as `bedroom_train_lmdb`, or that file, in key order.
-
-    There are no labels. Raises UserError if the database is missing, damaged or empty.
-    """
+    """Opens a folder with `data.mdb`, or such a file, in key order. UserError for a bad one."""
     file = folder if os.path.isfile(folder) else os.path.join(folder, "data.mdb")
     name = f"lsun:{folder}"
     identity = single_file.file_identity(file)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.pictures.source import Source, one_hot
+from tfrecords.pictures.source import Reader, Source, one_hot
 from tfrecords.sources.single_file import with_own_labels
 
 LABEL_NAMES = ("circle", "square", "triangle", "star", "cross", "ring")
@@ -61,8 +61,8 @@ def describe(index: int) -> ShapePicture:
     if not 0 <= index < NUM_PICTURES:
         raise IndexError(f"shapes index must be 0 to {NUM_PICTURES - 1}, got {index}")
     block, place = divmod(index, NUM_MODES)
-    # 89 is coprime to 144 and near 144 times the golden ratio, so that successive modes lie far
-    # apart. Within a mode `block` runs over 0 to 26, and the variant takes each value once.
+    # 89 is coprime to 144 and near 144 times the golden ratio: successive modes lie far apart.
+    # Within a mode `block` runs over 0 to 26, and the variant takes each value once.
     shape_color, turn = divmod(place * 89 % NUM_MODES, len(BACKGROUNDS))
     shape, color = divmod(shape_color, len(COLORS))
     # `turn` alone has period 4: columns of one background in a sample grid.
@@ -79,10 +79,7 @@ def label(index: int) -> int:
 
 
 def draw(index: int, resolution: int) -> np.ndarray:
-    """Returns picture `index`, (resolution, resolution, 3) uint8, RGB.
-
-    The resolution is a power of two from 4 to 1024; raises ValueError for others, else IndexError.
-    """
+    """Returns a picture, (resolution, resolution, 3) uint8 RGB. Raises IndexError or ValueError."""
     picture = describe(index)
     coverage = _coverage(picture.shape, picture.size, picture.dx, picture.dy, resolution)
     background = np.array(BACKGROUNDS[picture.background], np.float32)
@@ -100,7 +97,7 @@ def open_shapes(resolution: int | None = None, labels: str | None = None) -> Sou
         name="shapes",
         description="shapes",
         num_pictures=NUM_PICTURES,
-        open=functools.partial(functools.partial, draw, resolution=side),
+        open=functools.partial(_open_reader, side),
         identity=["shapes", _VERSION],
         picture_name=lambda index: f"shapes picture {index}",
         sample_sides=lambda: [side],
@@ -108,6 +105,10 @@ def open_shapes(resolution: int | None = None, labels: str | None = None) -> Sou
         label_names=LABEL_NAMES,
     )
     return with_own_labels(source, labels)
+
+
+def _open_reader(resolution: int) -> Reader:
+    return functools.partial(draw, resolution=resolution)
 
 
 # 162 masks exist per resolution: keep those of one, 650 MB at 1024 px, below 1 MB at 32 px.

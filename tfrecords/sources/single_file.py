@@ -144,8 +144,6 @@ def split_option(rest: str, choices: Sequence[str]) -> tuple[str, str]:
 def with_own_labels(source: Source, labels: str | None) -> Source:
     """Returns the source, without labels if `labels` is `none`; UserError for any but those."""
     if labels not in (None, "none"):
-        takes = (
-            f"its pictures have no paths, so {source.description} takes its own labels or 'none'"
-        )
+        takes = f"its pictures lack paths, so {source.description} takes its own labels or 'none'"
         raise UserError(f"labels: {takes}, got {labels!r}")
     return source if labels is None else replace(source, labels=None, label_names=())

@@ -41,7 +41,15 @@ def open_svhn(path_and_split: str, labels: str | None = None) -> Source:
     if os.path.isdir(file):
         file = os.path.join(file, f"{split}_32x32.mat")
     identity = single_file.file_identity(file)
-    pictures, digits = _load(file)
+    with open_file(file) as opened:
+        content = read_arrays(opened, os.path.getsize(file), file, ("X", "y"))
+    pictures, digits = (content.get(name, np.empty(0)) for name in ("X", "y"))
+    are_pictures = pictures.dtype == np.uint8 and pictures.ndim == 4 and pictures.shape[2] == 3
+    if not are_pictures or not digits.size == pictures.shape[3] > 0:
+        raise UserError(f"{file}: expected X, uint8 (height, width, 3, pictures), and y, digits")
+    if not ((digits >= 0) & (digits <= 10)).all():  # NaN is neither
+        raise UserError(f"{file}: expected digits from 1 to 10, which is 0, got others")
+    digits = digits.reshape(-1).astype(np.int64) % 10  # 10 stands for 0
     with single_file.new_temporary_file() as (write, temporary):
         for start in range(0, len(digits), _BLOCK):
             block = pictures[..., start : start + _BLOCK].transpose(3, 2, 0, 1)
@@ -61,26 +69,12 @@ def open_svhn(path_and_split: str, labels: str | None = None) -> Source:
     return single_file.with_own_labels(source, labels)
 
 
-def _load(file: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the pictures, (height, width, 3, pictures) uint8, and the digits, 0 to 9."""
-    with open_file(file) as opened:
-        content = read_arrays(opened, os.path.getsize(file), file, ("X", "y"))
-    pictures, digits = (content.get(name, np.empty(0)) for name in ("X", "y"))
-    are_pictures = pictures.dtype == np.uint8 and pictures.ndim == 4 and pictures.shape[2] == 3
-    if not are_pictures or not digits.size == pictures.shape[3] > 0:
-        raise UserError(f"{file}: expected X, uint8 (height, width, 3, pictures), and y, digits")
-    if not ((digits >= 0) & (digits <= 10)).all():  # NaN is neither
-        raise UserError(f"{file}: expected digits from 1 to 10, which is 0, got others")
-    return pictures, digits.reshape(-1).astype(np.int64) % 10  # 10 stands for 0
-
-
 def read_arrays(
     file: BinaryIO, size: int, path: str, names: tuple[str, ...]
 ) -> dict[str, np.ndarray]:
     """Reads the arrays of numbers of these names that are there from an open file of `size` bytes.
 
-    Raises ValueError, struct.error or zlib.error for a damaged file, UserError if it unpacks to
-    far more than its size.
+    Raises ValueError, struct.error or zlib.error if damaged, UserError if it unpacks to far more.
     """
     header = file.read(_HEADER_BYTES)
     if len(header) < _HEADER_BYTES or header[-2:] != b"IM" or header[-3] != 1:

@@ -17,10 +17,7 @@ from tfrecords.sources.listing import SAMPLED_PICTURES, sample_sides
 
 @dataclass(eq=False)
 class _SpooledPictures:
-    """Opens a dataset's pictures; the first use copies them, encoded, to a temporary file.
-
-    TFDS reads in one order only, and needs TensorFlow; not the copy, whose place is pickled.
-    """
+    """Opens a copy of the pictures, made at first: TFDS reads in one order and needs TensorFlow."""
 
     pictures: Any  # a `tf.data.Dataset` of {feature: file}
     feature: str
@@ -123,7 +120,7 @@ def _find_features(tfds: Any, builder: Any, name: str) -> tuple[str, tuple[str, 
     images = [key for key, kind in kinds.items() if isinstance(kind, tfds.features.Image)]
     if "image" not in images and len(images) != 1:
         found = f"it has {', '.join(kinds) or features}: take another dataset"
-        raise UserError(f"tfds:{name}: expected a feature 'image' or one of pictures, {found}")
+        raise UserError(f"tfds:{name}: expected 'image' or one feature of pictures, {found}")
     label: Any = kinds.get("label")
     labeled = isinstance(label, tfds.features.ClassLabel) and label.num_classes
     return "image" if "image" in images else images[0], tuple(label.names) if labeled else ()
