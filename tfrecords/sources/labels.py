@@ -213,7 +213,7 @@ def _folder_classes(paths: _Paths, where: str, insist: bool) -> tuple[list[str],
         if loose is not None:
             got = f"{printable(paths[loose])} is in none: move it, or give --labels=FILE or none"
             raise UserError(
-                f"{where}: labels need every picture in a sub-folder of its class, {got}"
+                f"{where}: labels need each picture in a sub-folder of its class, {got}"
             )
         tops = sorted({path.split("/")[0] for path in inside})
         splits = [top for top in tops if top.lower() in _SPLITS]
