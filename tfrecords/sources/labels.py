@@ -212,9 +212,7 @@ def _folder_classes(paths: _Paths, where: str, insist: bool) -> tuple[list[str],
         loose = next((index for index, path in enumerate(inside) if "/" not in path), None)
         if loose is not None:
             got = f"{printable(paths[loose])} is in none: move it, or give --labels=FILE or none"
-            raise UserError(
-                f"{where}: labels need each picture in a sub-folder of its class, {got}"
-            )
+            raise UserError(f"{where}: labels need each picture in its class's folder, {got}")
         tops = sorted({path.split("/")[0] for path in inside})
         splits = [top for top in tops if top.lower() in _SPLITS]
         shards = all(_SHARD.fullmatch(top) for top in tops) and len({*map(len, tops)}) == 1
