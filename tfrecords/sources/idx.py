@@ -74,7 +74,7 @@ def open_mnist_rgb(folder_and_count: str, labels: str | None = None) -> Source:
     if not (folder and count.isdecimal()):
         folder, count = folder_and_count, _DEFAULT_RGB_PICTURES
     if len(count) > 9 or int(count) < 1:  # in order they are kept in memory
-        raise UserError(f"mnist_rgb: expected 1 or more pictures, below 10^9, got {count:.40}")
+        raise UserError(f"mnist_rgb: expected a count below 10^9, 1 or more, got {count:.40}")
     digits = open_mnist(folder, "none")
     source = replace(
         digits,
