@@ -1,4 +1,4 @@
-"""The mode test (paper, appendix E): how many of MNIST-RGB's 1,000 modes a run draws, how evenly."""
+"""The mode test (paper, appendix E): how many modes of MNIST-RGB a run draws, and how evenly."""
 
 import dataclasses
 import hashlib

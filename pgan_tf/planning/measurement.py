@@ -57,11 +57,9 @@ def make_iteration(
     position = position_at(config.schedule, (stage,), stage.first_image)
     state = build_state(stage, config, strategy)
     step = make_train_step(state, config, strategy, position.batch_size)
-
     rates = position.generator_learning_rate, position.discriminator_learning_rate
     images_shown = tf.constant(stage.first_image, tf.int64)
     alpha_and_rates = [tf.constant(value, tf.float32) for value in (position.alpha, *rates)]
-
     return lambda batches: step(batches, images_shown, *alpha_and_rates).numpy()
 
 

@@ -134,17 +134,15 @@ def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tu
     refused = [name for name in changed if name not in CHANGEABLE]
     if not refused:
         return tuple(changed.values())
-    words, start = (
-        ", ".join(changed[name] for name in refused),
-        f"--run_dir: {run_dir} was started with",
-    )
+    words = ", ".join(changed[name] for name in refused)
+    start = f"--run_dir: {run_dir} was started with"
     if _OF_THE_DATA.isdisjoint(refused):
         flagfile = f"--flagfile={posixpath.join(run_dir, 'flags.txt')}"
         advice = f"resume with {flagfile}, or name another --run_dir"
         raise UserError(f"{start} another configuration ({words}): {advice}")
     init_from = f" --init_from={run_dir}" if _has_checkpoints(run_dir) else ""
-    advice = f"wherever it is now, or start a run on these: --run_dir=ANOTHER{init_from}"
-    raise UserError(f"{start} other data ({words}): give the --data= that it was for, {advice}")
+    advice = f"with --data=, wherever they are now, or start a run on these: --run_dir=ANOTHER{init_from}"
+    raise UserError(f"{start} other data ({words}): give those, {advice}")
 
 
 def _has_checkpoints(run_dir: str) -> bool:
