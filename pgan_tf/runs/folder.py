@@ -141,7 +141,9 @@ def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tu
         advice = f"resume with {flagfile}, or name another --run_dir"
         raise UserError(f"{start} another configuration ({words}): {advice}")
     init_from = f" --init_from={run_dir}" if _has_checkpoints(run_dir) else ""
-    advice = f"with --data=, wherever they are now, or start a run on these: --run_dir=ANOTHER{init_from}"
+    advice = (
+        f"with --data=, wherever they are, or start a run on these: --run_dir=ANOTHER{init_from}"
+    )
     raise UserError(f"{start} other data ({words}): give those, {advice}")
 
 
