@@ -5,7 +5,7 @@
   discriminator needs its noise: see `score_noise`.
 - `non_saturating`: Goodfellow et al., 2014, with the penalty R1 of Mescheder et al., 2018.
 
-The training step takes the mean, over the global batch whatever the number of devices.
+The training step takes the mean over the global batch, whatever the number of devices.
 """
 
 from collections.abc import Callable
@@ -40,11 +40,10 @@ def generator_loss(
     of `discriminator_loss`; labels are the classes asked for.
     """
     scores, label_logits = discriminator(fakes)
-    loss = -scores
     if config.name == "lsgan":
         loss = tf.square(scores - 1.0)
-    elif config.name == "non_saturating":
-        loss = tf.nn.softplus(-scores)
+    else:
+        loss = tf.nn.softplus(-scores) if config.name == "non_saturating" else -scores
     return loss + config.label_weight * _label_penalty(labels, label_logits)
 
 
@@ -61,24 +60,15 @@ def discriminator_loss(
     """Returns the critic's loss for each pair of a real and a fake.
 
     Of the scores r of a real and f of a fake, and the gradient norm n:
-
     - `wgan_gp`: f - r + drift_weight * r²
       + gradient_penalty_weight / target² * (n - target)², n between real and fake;
     - `lsgan`: (r - 1)² + f²;
     - `non_saturating`: log(1 + exp(-r)) + log(1 + exp(f))
       + gradient_penalty_weight / 2 * n², n at the real;
 
-    and the AC-GAN term of both.
-
-    Args:
-        discriminator: the critic.
-        reals: `(batch, height, width, channels)` float32 in [-1, 1].
-        fakes: the same shape; their labels are the reals'.
-        labels: `(batch, label_size)` float32 one-hot.
-        mixing: `(batch,)` float32, where the gradient is taken, from 0 (real) to 1 (fake).
-        config: weights and target.
-        penalty_scale: from the function of that name.
-        loss_scale: see `gradient_norm`.
+    and the AC-GAN term of both. `reals` and `fakes` are `(batch, height, width, channels)` float32
+    in [-1, 1], `labels` of both `(batch, label_size)` float32 one-hot, and `mixing` `(batch,)`
+    float32: where the gradient is taken, from 0 (real) to 1 (fake).
     """
     real_scores, real_logits = discriminator(reals)
     fake_scores, fake_logits = discriminator(fakes)

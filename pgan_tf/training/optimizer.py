@@ -25,27 +25,26 @@ _GOOD_STEPS = 2000
 class FusedAdam(keras.optimizers.Adam):
     """Keras's Adam (Kingma and Ba, 2015), with TensorFlow's own kernel for the update.
 
-    Keras builds the update from a dozen operations, each of which goes through memory; at 4x4
-    pixels they were a third of an iteration. Only the arguments that concern the update itself
-    work, with dense gradients.
+    Keras's dozen operations, each through memory, were a third of an iteration at 4x4 pixels.
+    Only the arguments that concern the update itself work, with dense gradients.
     """
 
     def update_step(self, gradient: tf.Tensor, variable: Any, learning_rate: Any) -> None:
         """Moves a variable and its moments; `iterations` counts the steps before this one."""
-        index = self._get_variable_index(variable)
-        step = tf.cast(tf.convert_to_tensor(self.iterations) + 1, variable.dtype)
-        beta_1, beta_2 = (tf.cast(one, variable.dtype) for one in (self.beta_1, self.beta_2))
+        index, dtype = self._get_variable_index(variable), variable.dtype
+        step = tf.cast(tf.convert_to_tensor(self.iterations) + 1, dtype)
+        beta_1, beta_2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=slot_variables(self, "momentum")[index].value.handle,
             v=slot_variables(self, "velocity")[index].value.handle,
             beta1_power=tf.pow(beta_1, step),
             beta2_power=tf.pow(beta_2, step),
-            lr=tf.cast(learning_rate, variable.dtype),
+            lr=tf.cast(learning_rate, dtype),
             beta1=beta_1,
             beta2=beta_2,
-            epsilon=tf.cast(self.epsilon, variable.dtype),
-            grad=tf.cast(gradient, variable.dtype),
+            epsilon=tf.cast(self.epsilon, dtype),
+            grad=tf.cast(gradient, dtype),
         )
 
 
@@ -60,10 +59,8 @@ class LossScale:
 def build_loss_scale() -> LossScale:
     """Returns a scale at its initial value; call it in a strategy's scope."""
     options = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
-    return LossScale(
-        tf.Variable(INITIAL_SCALE, dtype=tf.float32, **options),
-        tf.Variable(0, dtype=tf.int64, **options),
-    )
+    scale = tf.Variable(INITIAL_SCALE, dtype=tf.float32, **options)
+    return LossScale(scale, tf.Variable(0, dtype=tf.int64, **options))
 
 
 def update_loss_scale(

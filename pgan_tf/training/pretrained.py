@@ -27,19 +27,15 @@ class Weights:
 
 
 def read_weights(path: str) -> Weights:
-    """Reads the last checkpoint of a run folder, or a pickle of the published implementation.
-
-    Raises UserError if there is none, or it is damaged.
-    """
+    """Reads a run's last checkpoint or a published pickle; UserError if missing or damaged."""
     if path.endswith(".npz"):
+        expected = "expected a run folder or a pickle"
         raise UserError(
-            f"--init_from: expected a run folder or a pickle, got a checkpoint, {path!r}: name the "
-            f"folder of its run"
+            f"--init_from: {expected}, got a checkpoint, {path!r}: name the folder of its run"
         )
     if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
         return _read_pickle(path)
-    newest = checkpoint.latest(checkpoint_folder(path))
-    if newest is None:
+    if (newest := checkpoint.latest(checkpoint_folder(path))) is None:
         raise UserError(
             f"--init_from: expected a run folder with checkpoints or a pickle of the published "
             f"implementation, got {path!r}: name the --run_dir of a run of train.py, or the file"
@@ -51,13 +47,9 @@ def read_weights(path: str) -> Weights:
 
 def _read_pickle(path: str) -> Weights:
     saved = official.read(path)
-    networks = {name: getattr(saved, name) for name in NETWORKS}
-    arrays = {
-        f"{name}/{variable}": array
-        for name, network in networks.items()
-        for variable, array in network.arrays.items()
-    }
-    resolution = min(_faded_in(one.stage, one.alpha) for one in networks.values())
+    networks = [(name, getattr(saved, name)) for name in NETWORKS]
+    arrays = {f"{name}/{one}": array for name, it in networks for one, array in it.arrays.items()}
+    resolution = min(_faded_in(network.stage, network.alpha) for _, network in networks)
     return Weights(path, saved.config, resolution, arrays)
 
 
@@ -70,20 +62,17 @@ def read_init_from(init_from: str | None, run_dir: str) -> Weights | None:
     if not init_from or checkpoint.latest(checkpoint_folder(run_dir)):
         return None
     if posixpath.normpath(init_from) == posixpath.normpath(run_dir):
-        raise UserError(
-            f"--init_from: expected another run than --run_dir, got {run_dir!r} for both: name "
-            f"another --run_dir"
-        )
+        same = f"got {run_dir!r} for both: name another --run_dir"
+        raise UserError(f"--init_from: expected another run than --run_dir, {same}")
     return read_weights(init_from)
 
 
 def first_resolution(weights: Weights | None, run_dir: str, resolution: int) -> int:
-    """Returns the default first resolution of a run with --init_from, in pixels.
+    """Returns the default first resolution of a run with --init_from; `resolution` is the last.
 
-    A run folder's own comes first, whatever became of the source. `resolution` is the last one.
+    In pixels. A run folder's own comes first, whatever became of the source.
     """
-    opened = read_config(run_dir)
-    if opened is not None:
+    if (opened := read_config(run_dir)) is not None:
         return opened.schedule.initial_resolution
     if weights is None:
         raise lost_config(run_dir)

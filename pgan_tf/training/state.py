@@ -43,31 +43,28 @@ class TrainingState:
 
     def optimizer_state(self) -> dict[str, keras.Variable]:
         """Returns the optimizers' variables by `optimizer/layer/variable/slot`."""
-        return {
-            f"{network}_optimizer/{name}": variable
-            for network in ("generator", "discriminator")
-            for name, variable in optimizer_variables(
-                getattr(self, f"{network}_optimizer"), getattr(self, network)
-            ).items()
+        states = {
+            "generator": optimizer_variables(self.generator_optimizer, self.generator),
+            "discriminator": optimizer_variables(self.discriminator_optimizer, self.discriminator),
         }
+        return {f"{it}_optimizer/{name}": one for it in states for name, one in states[it].items()}
 
     def loss_scales(self) -> dict[str, tf.Variable]:
         """Returns float16's loss scales by `loss_scale/network/variable`."""
+        scales = (self.generator_loss_scale, self.discriminator_loss_scale)
         return {
-            f"loss_scale/{network}/{name}": getattr(scale, name)
-            for network in ("generator", "discriminator")
-            if (scale := getattr(self, f"{network}_loss_scale"))
-            for name in ("scale", "good_steps")
+            f"loss_scale/{network}/{name}": variable
+            for network, scale in zip(("generator", "discriminator"), scales, strict=True)
+            for name, variable in (vars(scale) if scale else {}).items()
         }
 
 
 def build_state(
     stage: Stage, config: TrainingConfig, strategy: tf.distribute.Strategy, *, fast: bool = True
 ) -> TrainingState:
-    """Builds a stage's networks with initial weights, and fresh optimizers.
+    """Builds a stage's networks with initial weights, both generators the same, and optimizers.
 
-    The average generator starts equal to the generator. With `fast`, convolutions and Adam are
-    computed in faster ways; the numbers are the same.
+    With `fast`, convolutions and Adam are computed in faster ways; the numbers are the same.
     """
     with strategy.scope():
         generator, average_generator, discriminator = models = [
@@ -89,11 +86,9 @@ def grow_state(
 ) -> tuple[TrainingState, Carried]:
     """Builds the next stage's state, with what the previous one has learned.
 
-    Adam starts from scratch whenever layers appear or have faded in, as published, unless
-    `config.keep_optimizer_state`.
+    As published, Adam starts from scratch, unless `config.keep_optimizer_state`.
     """
-    # Compiled steps are held by cycles: gigabytes, and what Python has to look through while it
-    # traces the next one, which took three times as long at 256 px.
+    # Compiled steps are held by cycles: gigabytes, which make tracing the next one slow, too.
     gc.collect()
     state = build_state(stage, config, strategy)
     carried = carry_weights(previous.weights(), state.weights())
@@ -105,11 +100,7 @@ def grow_state(
 
 
 def _build_adam(model: keras.Model, config: TrainingConfig, fast: bool) -> keras.optimizers.Adam:
-    optimizer = (FusedAdam if fast else keras.optimizers.Adam)(
-        learning_rate=0.0,  # The training step sets it.
-        beta_1=config.adam_beta_1,
-        beta_2=config.adam_beta_2,
-        epsilon=config.adam_epsilon,
-    )
+    adam, rate = FusedAdam if fast else keras.optimizers.Adam, 0.0  # the training step sets it
+    optimizer = adam(rate, config.adam_beta_1, config.adam_beta_2, config.adam_epsilon)
     optimizer.build(model.trainable_variables)  # before the step is compiled
     return optimizer

@@ -19,19 +19,11 @@ class Tick:
 
     def __init__(
         self,
-        first_image: int,
-        seconds_before: float,
-        earlier: np.ndarray | None = None,
-        skipped_before: int = 0,
+        first_image: int,  # images shown when it started
+        seconds_before: float,  # of training, over all parts of the run
+        earlier: np.ndarray | None = None,  # `metrics` of an earlier part of the run
+        skipped_before: int = 0,  # how many iterations were skipped last before it
     ) -> None:
-        """Starts a tick, or resumes one.
-
-        Args:
-            first_image: images shown when it started.
-            seconds_before: of training, over all parts of the run.
-            earlier: `metrics` of an earlier part of the run.
-            skipped_before: how many iterations were skipped last before it.
-        """
         self.first_image = first_image
         none = np.zeros((0, len(METRICS)), np.float32)
         self._metrics: list[Any] = [none if earlier is None else earlier]
@@ -42,15 +34,13 @@ class Tick:
     def add(self, metrics: tf.Tensor, images: int, compiled: bool = False) -> None:
         """Takes what a call of the step returns, and how many real images it has shown.
 
-        Where it compiled first, speed is measured from its end, as `progress` does; growing, which
-        goes before, does not count either.
+        Where it compiled first, speed is measured from its end, as `progress` does.
         """
         self._metrics.append(metrics)
+        self._images_timed += images
         if compiled:
             metrics.numpy()  # waits for the device
             self._timed_since, self._images_timed = time.monotonic(), 0
-        else:
-            self._images_timed += images
 
     def metrics(self) -> np.ndarray:
         """Returns `(iterations, len(METRICS))` float32; waits for the device."""
@@ -72,25 +62,18 @@ class Tick:
     def check_divergence(self, max_bad_steps: int, images_shown: int) -> None:
         """Raises DivergedError if more iterations in a row were skipped."""
         if (in_a_row := max(self.skipped_in_a_row())) > max_bad_steps:
-            raise DivergedError(
-                f"training has diverged: {in_a_row} iterations in a row, up to {images_shown} "
-                f"images, had numbers that are not finite"
-            )
+            which = f"{in_a_row} iterations in a row, up to {images_shown} images"
+            raise DivergedError(f"training has diverged: {which}, had numbers that are not finite")
 
     def next(self, images_shown: int) -> Self:
         """Returns the tick that follows."""
-        skipped = self.skipped_in_a_row()[-1]
-        return type(self)(images_shown, self._seconds(), skipped_before=skipped)
+        return type(self)(images_shown, self._seconds(), None, self.skipped_in_a_row()[-1])
 
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._start
 
     def summary(
-        self,
-        position: Position,
-        images_shown: int,
-        bad_records: int,
-        loss_scales: dict[str, tf.Variable],
+        self, position: Position, shown: int, bad_records: int, loss_scales: dict[str, tf.Variable]
     ) -> dict[str, Any]:
         """Returns a line of metrics.jsonl; `loss_scales` as of `TrainingState.loss_scales`."""
         rows = self.metrics().astype(np.float64)
@@ -99,8 +82,8 @@ class Tick:
         means = rows[good].mean(axis=0).tolist() if good.any() else [None] * len(METRICS)
         seconds, timed = self._seconds(), time.monotonic() - self._timed_since
         summary = {
-            "images_shown": images_shown,
-            "kimg": images_shown / 1000,
+            "images_shown": shown,
+            "kimg": shown / 1000,
             "stage": position.stage.index,
             "resolution": position.stage.resolution,
             "phase": position.stage.phase,
@@ -117,9 +100,9 @@ class Tick:
         }
         if loss_scales:
             for name in ("generator", "discriminator"):
-                scale = loss_scales[f"loss_scale/{name}/scale"]
-                summary[f"{name}_loss_scale"] = float(scale.numpy())
+                summary[f"{name}_loss_scale"] = float(
+                    loss_scales[f"loss_scale/{name}/scale"].numpy()
+                )
             # Skipped just because the loss scale was too high.
-            overflowed = ~good & ~skipped
-            summary["overflowed_iterations"] = int(overflowed.sum())
+            summary["overflowed_iterations"] = int((~good & ~skipped).sum())
         return summary

@@ -1,10 +1,7 @@
 """Transfer: pretrained weights carried by name into a new run's networks, of any resolution.
 
-Layers find their weights by name, as when the networks grow. What the source lacks, or has in
-another shape, keeps its initial values. Optimizers and images shown start from scratch.
-
-Classes find theirs by the class's name: the generator's first layer has a row for each class, below
-those of the latents; the discriminator's last layer has an output for each, after the score.
+What the source lacks, or has in another shape, keeps its initial values. Classes find theirs by
+name: rows below those of the latents in G's first layer, outputs after the score in D's last one.
 """
 
 import collections
@@ -65,7 +62,7 @@ def map_classes(weights: Weights, config: TrainingConfig) -> ClassMap:
 def fit_arrays(
     weights: Weights, config: TrainingConfig, initial: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Returns pretrained arrays, by `network/layer/variable`, laid out as a run's layers have them.
+    """Returns pretrained arrays, by `network/layer/variable`, as a run's layers have them.
 
     `initial` are the values that new classes keep, by the same names.
     """
@@ -96,20 +93,18 @@ def fit_arrays(
 
 
 def check_weights(weights: Weights, config: TrainingConfig) -> None:
-    """Checks, before anything is built, that a run can start with pretrained weights.
-
-    Raises UserError if the same weights would make another network, or no layer fits.
-    """
+    """Raises UserError if weights would make another network in this run, or no layer fits."""
     for name in _MUST_AGREE:
         there, here = getattr(weights.network, name), getattr(config.network, name)
         if there != here:
-            raise UserError(
-                f"--init_from: expected networks with {name}={here} as in this run, got "
-                f"{weights.source} with {there}: give --{'' if there else 'no'}{name}"
-            )
+            flag, expected = f"--{'' if there else 'no'}{name}", f"{name}={here} as in this run"
+            got = f"got {weights.source} with {there}: give {flag}"
+            raise UserError(f"--init_from: expected networks with {expected}, {got}")
     stage = make_stages(config.schedule)[0]
-    tables = {"generator": generator_layers, "discriminator": discriminator_layers}
-    for network, table in tables.items():
+    for network, table in (
+        ("generator", generator_layers),
+        ("discriminator", discriminator_layers),
+    ):
         shapes = [
             {f"{network}/{layer.name}/{variable}": shape for variable, shape in layer.variables}
             for layer in table(stage, config.network)
@@ -118,20 +113,20 @@ def check_weights(weights: Weights, config: TrainingConfig) -> None:
         initial = {name: np.zeros(shape) for layer in shapes for name, shape in layer.items()}
         found = {name: one.shape for name, one in fit_arrays(weights, config, initial).items()}
         if not any(layer.items() <= found.items() for layer in shapes):
-            raise UserError(
-                f"--init_from: expected a {network} like this run's, got {weights.source} of "
-                f"which no layer fits: choose the same --fmap_base, --fmap_max and --latent_size"
+            got = (
+                f"{weights.source} of which no layer fits: choose the same --fmap_base, --fmap_max"
             )
+            expected = f"a {network} like this run's"
+            raise UserError(f"--init_from: expected {expected}, got {got} and --latent_size")
 
 
 def transfer(
     state: TrainingState, weights: Weights, config: TrainingConfig
 ) -> dict[tuple[str, ...], str]:
-    """Gives a first stage's layers the weights of their namesakes, where they fit.
+    """Gives a first stage's layers the weights of their namesakes: all of a layer's or none.
 
-    A layer takes all of its variables or none. Returns what became of each layer of the state and
-    of the source, by network and layer: `carried`, perhaps but for some classes; `new`, with the
-    reason if a namesake does not fit; `left` if only the source has it.
+    Returns what became of each layer of both, by network and layer: `carried`, perhaps but for
+    some classes; `new`, with the reason if a namesake does not fit; `left` if only the source's.
     """
     variables = state.weights()
     arrays = fit_arrays(weights, config, {name: one.numpy() for name, one in variables.items()})
@@ -166,13 +161,12 @@ def describe_transfer(
     """Returns what `transfer` did as a table, a row a layer and a column a network."""
     fates = {(words.split(" ")[0], layer) for (_, layer), words in origins.items()}
     counts = collections.Counter(fate for fate, _ in fates)
+    carried, here = counted(counts["carried"], "layer"), config.schedule.initial_resolution
     lines = [
-        f"Weights from {weights.source} ({weights.resolution} px), into networks of "
-        f"{config.schedule.initial_resolution} px: {counted(counts['carried'], 'layer')} carried, "
-        f"{counts['new']} new, {counts['left']} left"
+        f"Weights from {weights.source} ({weights.resolution} px), into networks of {here} px: "
+        f"{carried} carried, {counts['new']} new, {counts['left']} left"
     ]
-    if classes := map_classes(weights, config).words:
-        lines.append(classes)
+    lines += filter(None, [map_classes(weights, config).words])
     # By resolution: `16x16_conv0` comes after `8x8_to_rgb`.
     names = {layer for _, layer in origins}
     layers = sorted(names, key=lambda name: (int(name.split("x")[0]), name))
@@ -185,7 +179,7 @@ def describe_transfer(
 def _carry_rows(
     array: np.ndarray, initial: np.ndarray, first: int, origins: tuple[int, ...]
 ) -> np.ndarray:
-    """Returns an array whose rows from `first` on, those of classes, are as this run has them."""
+    """Returns an array whose rows from `first` on, of classes, are as this run has them."""
     rows = np.concatenate([array[:first], initial[first:]])
     for index, origin in enumerate(origins):
         if origin >= 0:
