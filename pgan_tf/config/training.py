@@ -63,9 +63,7 @@ class TrainingConfig:
     adam_epsilon: float = setting(1e-8, "Adam's epsilon.", Bounds(0, 1, above=True), has_flag=False)
     average_decay: float = setting(0.999, "Decay of G's running average, per D step.", _DECAYS)
     discriminator_repeats: int = setting(1, "D steps per G step.", _REPEATS)
-    simultaneous_updates: bool = setting(
-        False, "Compute the G step with D from before the D step (CIFAR-10)."
-    )
+    simultaneous_updates: bool = setting(False, "Step G with D from before its step (CIFAR-10).")
     minibatch_repeats: int = setting(
         4, "Iterations per compiled call; the schedule advances between calls.", _REPEATS
     )
@@ -97,8 +95,8 @@ class TrainingConfig:
             schedule: dict[str, Any] = fields.pop("schedule")
             for name, value in schedule.items():
                 if isinstance(value, dict):
-                    steps = tuple((int(pixels), number) for pixels, number in value["steps"])
-                    schedule[name] = PerResolution(steps)
+                    steps = ((int(pixels), number) for pixels, number in value["steps"])
+                    schedule[name] = PerResolution(tuple(steps))
             return cls(
                 network=NetworkConfig(**fields.pop("network")),
                 schedule=ScheduleConfig(**schedule),
@@ -114,22 +112,15 @@ class TrainingConfig:
 
 
 # What may change when a run resumes.
-CHANGEABLE = frozenset(
-    {
-        *("schedule.total_kimg", "schedule.tick_kimg", "schedule.batch_size"),
-        *("label_names", "order of the pictures"),
-    }
-)
+CHANGEABLE = frozenset({"schedule.total_kimg", "schedule.tick_kimg", "schedule.batch_size"})
+CHANGEABLE |= {"label_names", "order of the pictures"}
 
 # Names of converted pictures used to end so, with a digest of the files' times.
 _CACHED = re.compile(r"-\d+px-[0-9a-f]{8}(?=, )")
 
 
 def differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[Any, Any]]:
-    """Returns the fields in which two configurations differ: dotted name to (old, new).
-
-    Numbers for resolutions that the two do not train make no difference.
-    """
+    """Returns the fields that differ, in resolutions trained: dotted name to (old, new)."""
     first = max(old.schedule.initial_resolution, new.schedule.initial_resolution)
     last = max(first, min(old.schedule.resolution, new.schedule.resolution))
 
@@ -145,10 +136,7 @@ def differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[Any
 
 
 def data_differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[str, ...]]:
-    """Returns how two configurations' data differ, as `differences` does.
-
-    What they hold decides, or their names and number where one of the two knows no more.
-    """
+    """Returns how two configurations' data differ: by what they hold, where both know, or names."""
     was, now = old.data, new.data
     # Other networks read other files of the same data.
     shapes = ("resolution", "num_channels", "label_size")
@@ -182,6 +170,5 @@ def _settings(config: TrainingConfig) -> dict[str, Any]:
     others = ("dataset", "data", *parts)
     settings = {name: value for name, value in vars(config).items() if name not in others}
     for part in parts:
-        for name, value in vars(getattr(config, part)).items():
-            settings[f"{part}.{name}"] = value
+        settings |= {f"{part}.{name}": it for name, it in vars(getattr(config, part)).items()}
     return settings

@@ -51,8 +51,9 @@ def _at_points(layers: list[Layer], config: TrainingConfig) -> tuple[float, floa
     bfloat16 = config.precision == "mixed_bfloat16"
     for layer in layers:
         resamples = config.network.fused_scale and layer.resample is not None
-        if winograd_pays(layer.kernel, layer.side, resamples=resamples, bfloat16=bfloat16):
-            tile = 2 if layer.side == 4 else 4
+        side = layer.side if len(layer.kernel) == 4 else 0
+        if winograd_pays(layer.kernel, side, resamples=resamples, bfloat16=bfloat16):
+            tile = 2 if side == 4 else 4
             of_kernels += (tile + 2) ** 2 * layer.kernel[2] * layer.kernel[3]
-            of_inputs += (tile + 2) ** 2 / tile**2 * layer.side**2 * layer.kernel[2]
+            of_inputs += (tile + 2) ** 2 / tile**2 * side**2 * layer.kernel[2]
     return of_kernels, of_inputs

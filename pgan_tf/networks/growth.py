@@ -18,16 +18,9 @@ class Carried:
 
 
 def named_variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Returns weights and statistics by `layer/variable`, such as `8x8_conv0/kernel`.
-
-    Without a fade's alpha, which follows from the images shown.
-    """
-    return {
-        f"{layer.name}/{variable.name}": variable
-        for layer in model.layers
-        if layer.name != FADE
-        for variable in layer.variables
-    }
+    """Returns weights and statistics, but not a fade's alpha, by name: `8x8_conv0/kernel`."""
+    layers = [layer for layer in model.layers if layer.name != FADE]
+    return {f"{layer.name}/{one.name}": one for layer in layers for one in layer.variables}
 
 
 def optimizer_variables(
@@ -51,8 +44,7 @@ def slot_variables(optimizer: keras.optimizers.Optimizer, slot: str) -> list[ker
 def carry_weights(source: dict[str, keras.Variable], target: dict[str, keras.Variable]) -> Carried:
     """Gives each variable of `target` the value of its namesake in `source`, where there is one.
 
-    Both are from `named_variables` or `optimizer_variables`. Raises UserError if a shape differs,
-    with nothing changed.
+    Raises UserError if a shape differs, with nothing changed.
     """
     carried = tuple(name for name in target if name in source)
     for name in carried:

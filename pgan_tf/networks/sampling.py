@@ -43,10 +43,7 @@ def generate(
     labels: np.ndarray,
     batch_size: int = 16,
 ) -> np.ndarray:
-    """Returns `(n, resolution, resolution, channels)` uint8 pictures, `batch_size` at once.
-
-    From `(n, latent_size)` and `(n, label_size)` float32.
-    """
+    """Returns `(n, resolution, resolution, channels)` uint8 pictures, `batch_size` at once."""
     batches = (slice(start, start + batch_size) for start in range(0, len(latents), batch_size))
     images = [to_uint8(generator([latents[one], labels[one]]).numpy()) for one in batches]
     return np.concatenate(images)

@@ -17,14 +17,12 @@ class MinibatchStdDev(keras.layers.Layer):
     implementation. Under `tf.distribute` a group lies within one replica.
 
     Call: `(batch, height, width, channels)` float → `(batch, height, width, channels + 1)`.
-    The batch must be a multiple of `group_size`; a smaller one is one group. `epsilon` is inside
-    the square root, for its gradient at zero.
+    The batch is a multiple of `group_size`; a smaller one is one group. `epsilon` is under the root.
     """
 
     def __init__(self, group_size: int = 4, *, epsilon: float = 1e-8, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.group_size = group_size
-        self.epsilon = epsilon
+        self.group_size, self.epsilon = group_size, epsilon
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Appends the feature map."""
