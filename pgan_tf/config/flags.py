@@ -1,6 +1,7 @@
 """Flags made from the fields of settings, settings read from flags, and presets of them."""
 
 import dataclasses
+import functools
 import os
 import pathlib
 import re
@@ -51,13 +52,10 @@ def define_flag(settings: type, name: str, default: Any = None) -> flags.FlagHol
 
 def define_per_resolution(name: str, default: Any, help: str, bounds: Bounds) -> flags.FlagHolder:
     """Defines a flag such as --batch_size=4:128,8:64, with bounds for each of its numbers."""
-    holder = define_read(
-        name,
-        None if default is None else str(default),
-        help,
-        lambda text: PerResolution.parse(text, f"--{name}", bounds),
-        f"{bounds}, or such numbers by resolution: 4:NUMBER,8:NUMBER",
-    )
+    text = None if default is None else str(default)
+    read = functools.partial(PerResolution.parse, argument=f"--{name}", bounds=bounds)
+    expected = f"{bounds}, or such numbers by resolution: 4:NUMBER,8:NUMBER"
+    holder = define_read(name, text, help, read, expected)
     vars(flags.FLAGS[name])["bounds"] = bounds  # as `define_number` does
     return holder
 

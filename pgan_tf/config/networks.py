@@ -14,6 +14,7 @@ from pgan_tf.config.setting import check_settings, require, setting
 from tfrecords.common.bounds import COUNTS, COUNTS_OR_NONE, RESOLUTIONS, Bounds
 
 LSGAN_NOISE = 0.2  # paper, appendix B
+_NOISE_HELP = f"D's noise (appendix B). Default: {LSGAN_NOISE} with --loss=lsgan, else none."
 # Of latents and feature maps. Memory limits them further, see `planning.limits`.
 _WIDTHS = Bounds(1, 2**20, whole=True)
 _CHANNELS, _CLASSES = Bounds(1, 3, whole=True), Bounds(0, 10**6, whole=True)
@@ -50,20 +51,14 @@ class NetworkConfig:
     generator_batch_norm: bool = setting(False, "Batch norm in G (Gulrajani et al., 2017).")
     discriminator_layer_norm: bool = setting(False, "Layer norm in D (Gulrajani et al., 2017).")
     tanh: bool = setting(False, "End the generator with tanh instead of linearly.")
-    discriminator_noise: float = setting(
-        0.0,
-        f"Strength of D's noise (appendix B). Default: {LSGAN_NOISE} with --loss=lsgan, else none.",
-        Bounds(0, 1000),
-        optional=True,
-    )
+    discriminator_noise: float = setting(0.0, _NOISE_HELP, Bounds(0, 1000), optional=True)
     discriminator_fmap_divisor: int = setting(1, "Divide D's maps (appendix E: 2, 4).", _WIDTHS)
 
     def __post_init__(self) -> None:
         check_settings(self)
         require(self.num_channels in (1, 3), "num_channels", "1 or 3", self.num_channels)
-        expected = f"enough for one feature map at {self.resolution} px"
-        maps = self.num_feature_maps(self.resolution)
-        require(maps >= 1, "fmap_base", expected, self.fmap_base)
+        maps, expected = self.num_feature_maps(self.resolution), "enough for one feature map at"
+        require(maps >= 1, "fmap_base", f"{expected} {self.resolution} px", self.fmap_base)
 
     def num_feature_maps(self, resolution: int) -> int:
         """Feature maps of the layers at a resolution (table 2); 2 px: D's hidden dense layer."""

@@ -14,7 +14,7 @@ from tfrecords.common.bounds import RESOLUTIONS, Bounds
 
 _KIMG = Bounds(0, 10**9)
 _RATES, _RATE = Bounds(0, 1000, above=True), PerResolution(((4, 0.001),))
-_TICKS = "4:160,8:140,16:120,32:100,64:80,128:60,256:40,512:20,1024:10"
+_TICKS = PerResolution.parse("4:160,8:140,16:120,32:100,64:80,128:60,256:40,512:20,1024:10", "")
 BATCH_SIZES = Bounds(1, 2**20, whole=True)
 
 
@@ -30,9 +30,7 @@ class ScheduleConfig:
     fade_in_kimg: float = setting(600.0, "Thousands of real images of each fade-in.", _KIMG)
     total_kimg: float = setting(15000.0, "Thousands of images in all; may change later.", POSITIVE)
     batch_size: PerResolution = setting(
-        PerResolution(((4, 16),)),
-        "Real images per D step over all devices: 16, or by resolution 4:128,8:128,16:64.",
-        BATCH_SIZES,
+        PerResolution(((4, 16),)), "Images per D step, all devices: 16, or 4:128,8:64.", BATCH_SIZES
     )
     generator_learning_rate: PerResolution = setting(
         _RATE, "Learning rate: 0.001, or 4:0.001,1024:0.0015.", _RATES, name="learning_rate"
@@ -41,9 +39,7 @@ class ScheduleConfig:
         _RATE, "Learning rate of D. Default: --learning_rate.", _RATES, optional=True
     )
     tick_kimg: PerResolution = setting(
-        PerResolution.parse(_TICKS, "tick_kimg"),
-        "Thousands of real images per tick: a line of metrics and a checkpoint.",
-        Bounds(0.001, _KIMG.upper),
+        _TICKS, "Thousands of images per tick: metrics, checkpoint.", Bounds(0.001, _KIMG.upper)
     )
     rampup_kimg: float = setting(0.0, "Thousands of images in which learning rates rise.", _KIMG)
 
@@ -67,10 +63,9 @@ class ScheduleConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One part of training during which the networks keep their shape.
+    """A part of training, from `first_image` to `last_image` shown, of networks of one shape.
 
-    It holds from `first_image` to `last_image` images shown. (A fade-in starts one image late and
-    ends one early: at both ends it would equal its neighbors.)
+    (A fade-in starts one image late and ends one early: there it would equal its neighbors.)
     """
 
     index: int  # from 0; messages show `number`
@@ -104,10 +99,8 @@ class Stage:
 
 def make_stages(config: ScheduleConfig) -> tuple[Stage, ...]:
     """Returns the stages in order, 2N - 1 for N resolutions; the last lasts until `total_kimg`."""
-    stabilize_images, fade_in_images, total_images = (
-        round(kimg * 1000)
-        for kimg in (config.stabilize_kimg, config.fade_in_kimg, config.total_kimg)
-    )
+    lengths = config.stabilize_kimg, config.fade_in_kimg, config.total_kimg
+    stabilize_images, fade_in_images, total_images = (round(kimg * 1000) for kimg in lengths)
     stages: list[Stage] = []
 
     def add(phase: Literal["fade_in", "stabilize"], first: int, last: int) -> None:
@@ -137,9 +130,8 @@ def describe_end(config: ScheduleConfig) -> str | None:
         return None
     stage = stage_at(stages, total_images - 1)
     fading = f", at alpha {stage.alpha(total_images):.2f}" if stage.fades_in else ""
-    end = (
-        f"{config.total_kimg:g} kimg end in stage {stage.number} of {len(stages)} ({stage}{fading})"
-    )
+    last = f"stage {stage.number} of {len(stages)} ({stage}{fading})"
+    end = f"{config.total_kimg:g} kimg end in {last}"
     needed = f"{config.resolution} px are reached after {first / 1000:g} kimg"
     remedy = "give a larger --total_kimg, or shorter --stabilize_kimg and --fade_in_kimg"
     return f"Too short for {config.resolution} px: {end}; {needed}: {remedy}"

@@ -19,6 +19,7 @@ from tfrecords.format.identity import DataIdentity
 LOSSES = ("wgan_gp", "lsgan", "non_saturating")
 # Keras' dtype policies. Weights, statistics, norms, losses and optimizers are float32 in all.
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+_PIXELS_HELP = "Pixels of the gradient norm: of the final resolution, as published, or the stage."
 _DECAYS = Bounds(0, 1, below=True)
 _REPEATS = Bounds(1, 10_000, whole=True)
 _WEIGHTS = Bounds(0, 10**9)
@@ -32,17 +33,11 @@ class LossConfig:
     """What G and D minimize; see `training.losses`. AC-GAN labels are Odena et al.'s (2017)."""
 
     name: str = setting("wgan_gp", "Loss.", choices=LOSSES, name="loss")
-    gradient_penalty_weight: float = setting(
-        10.0, "Weight of the gradient penalty (lambda of WGAN-GP, gamma of R1).", _WEIGHTS
-    )
+    gradient_penalty_weight: float = setting(10.0, "WGAN-GP's lambda, or R1's gamma.", _WEIGHTS)
     gradient_target: float = setting(1.0, "Target gradient norm; CIFAR-10: 750.", POSITIVE)
     drift_weight: float = setting(0.001, "Weight of reals' squared scores (A.1).", _WEIGHTS)
     label_weight: float = setting(1.0, "Weight of the AC-GAN loss, with labels.", _WEIGHTS)
-    penalty_pixels: str = setting(
-        "final",
-        "Measure the gradient norm in pixels of the final resolution, as published, or the stage.",
-        choices=("final", "stage"),
-    )
+    penalty_pixels: str = setting("final", _PIXELS_HELP, choices=("final", "stage"))
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -128,11 +123,8 @@ def differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[Any
         return value.between(first, last) if isinstance(value, PerResolution) else value
 
     before, after = _settings(old), _settings(new)
-    return data_differences(old, new) | {
-        name: (value, after[name])
-        for name, value in before.items()
-        if trained(value) != trained(after[name])
-    }
+    changed = [name for name in before if trained(before[name]) != trained(after[name])]
+    return data_differences(old, new) | {name: (before[name], after[name]) for name in changed}
 
 
 def data_differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[str, ...]]:

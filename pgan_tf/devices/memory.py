@@ -21,9 +21,7 @@ def memory_bytes(
     backward pass: D's keeps reals, fakes and what is between them, for the second derivative, too.
     What TensorFlow itself takes, and workspaces of cuDNN, come on top.
     """
-    networks = generator, discriminator = [
-        table(stage, config.network) for table in (generator_layers, discriminator_layers)
-    ]
+    networks = [table(stage, config.network) for table in (generator_layers, discriminator_layers)]
     batch_size = int(config.schedule.batch_size.at(stage.resolution)) // num_replicas
     g_values, d_values = (sum(layer.values for layer in layers) for layers in networks)
     g_outputs, d_outputs = (sum(layer.outputs for layer in layers) for layers in networks)
@@ -35,8 +33,8 @@ def memory_bytes(
     size = FLOAT if config.precision == "float32" else 2
     total = FLOAT * weights + size * batch_size * kept
     if winograd:  # in float32 always
-        of_kernels, of_inputs = _at_points(discriminator, config)
-        of_kernels += _at_points(generator, config)[0]
+        of_kernels, of_inputs = _at_points(networks[1], config)
+        of_kernels += _at_points(networks[0], config)[0]
         total += FLOAT * _WINOGRAD_KERNEL_COPIES * of_kernels
         total += FLOAT * _WINOGRAD_PASSES * batch_size * of_inputs
     return round(total)

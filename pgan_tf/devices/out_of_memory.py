@@ -15,33 +15,28 @@ from pgan_tf.devices.memory import memory_bytes
 from pgan_tf.devices.strategy import splits_evenly
 from tfrecords.common.errors import UserError
 
+_IN_WORDS = re.compile("out[ _]of[ _]memory", re.IGNORECASE)  # by libraries of GPUs
+
 
 @contextlib.contextmanager
-def readable_memory_errors(
-    config: TrainingConfig, stage: Stage, num_replicas: int
-) -> Iterator[None]:
+def readable_memory_errors(config: TrainingConfig, stage: Stage, replicas: int) -> Iterator[None]:
     """Turns running out of memory into a UserError with the flag to change."""
     try:
         yield
     except (tf.errors.ResourceExhaustedError, tf.errors.InternalError, MemoryError) as error:
-        # Libraries of GPUs have errors of their own for it.
-        if isinstance(error, tf.errors.InternalError) and not re.search(
-            "out[ _]of[ _]memory", error.message, re.IGNORECASE
-        ):
+        if isinstance(error, tf.errors.InternalError) and not _IN_WORDS.search(error.message):
             raise
         size = int(config.schedule.batch_size.at(stage.resolution))
         where = f"stage {stage.number} ({stage}, {stage.phase}) at batch size {size}"
-        advice = f"{_what_takes_less_memory(config, stage, num_replicas)}; the last checkpoint"
-        raise UserError(
-            f"out of memory in {where}: {advice}, if there is one, is intact"
-        ) from error
+        advice = _what_takes_less_memory(config, stage, replicas)
+        kept = "the last checkpoint, if there is one, is intact"
+        raise UserError(f"out of memory in {where}: {advice}; {kept}") from error
 
 
 def _what_takes_less_memory(config: TrainingConfig, stage: Stage, num_replicas: int) -> str:
     """Advises by what takes most memory.
 
-    A smaller batch, with which the run can resume, comes first; but not where the networks take so
-    much that half a batch would save less than a tenth.
+    A smaller batch, with which the run can resume, comes first, unless half of it saves < 10 %.
     """
 
     def saved(**changed: Any) -> float:

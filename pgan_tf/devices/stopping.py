@@ -29,7 +29,7 @@ class StopRequest:
 
     def __init__(self, strategy: tf.distribute.Strategy, workers: Workers) -> None:
         self.signal: Signals | None = None  # the first one that came
-        self._agreed = False
+        self._agreed = threading.Event()
         self._handler = None
         if workers.number > 1:
             _silence_preemption_handler()
@@ -41,7 +41,7 @@ class StopRequest:
                 tf.train.CheckpointManager(tf.train.Checkpoint(), folder, max_to_keep=1),
                 termination_config=tf.distribute.experimental.TerminationConfig(
                     termination_watcher_fn=lambda: self.signal is not None,
-                    save_fn=self._agree,
+                    save_fn=self._agreed.set,
                     exit_fn=lambda: None,
                     grace_period=0,
                 ),
@@ -56,7 +56,7 @@ class StopRequest:
         if self._handler is None:
             return self.signal is not None
         self._handler.save_checkpoint_if_preempted()
-        return self._agreed
+        return self._agreed.is_set()
 
     def at_once(self) -> bool:
         """True if this step is the one to stop after; several workers may agree on a later one."""
@@ -67,9 +67,6 @@ class StopRequest:
         why = f"by {self.signal.name}" if self.signal else "as another worker was asked to"
         words = f"stopped {why} after {images_shown} images; the same command resumes from {path}"
         return StoppedError(words, 128 + (self.signal or signal.SIGTERM))  # 130 or 143, as shells
-
-    def _agree(self) -> None:
-        self._agreed = True
 
 
 @contextmanager

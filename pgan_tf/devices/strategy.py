@@ -25,12 +25,10 @@ def make_strategy(name: str, workers: Workers = ALONE) -> tf.distribute.Strategy
     - `one_device`: the first GPU, or the CPU.
     - `mirrored`: all GPUs of this machine, or all its logical CPUs.
     - `multi_worker`: all GPUs of all workers, or the CPU of each.
-    - `auto`: multi_worker if there are several workers, else mirrored if there are several GPUs,
-      else one_device.
+    - `auto`: multi_worker with several workers, mirrored with several GPUs, else one_device.
 
-    With several workers (those in TF_CONFIG) this must come before any other use of TensorFlow's
-    devices, and waits for all of them. Raises UserError if the name does not suit the workers, or
-    they can't be reached.
+    With several workers this comes before any other use of TensorFlow's devices, and waits for
+    all. Raises UserError if the name does not suit the workers, or they can't be reached.
     """
     if name not in STRATEGIES:
         raise UserError(f"--strategy: expected one of {', '.join(STRATEGIES)}, got {name!r}")

@@ -7,9 +7,7 @@ from typing import Any
 
 from tfrecords.common.errors import UserError
 
-_EXAMPLE = (
-    '{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", "index": 0}}'
-)
+_EXAMPLE = '{"cluster": {"worker": ["HOST:PORT", …]}, "task": {"type": "worker", "index": 0}}'
 
 
 @dataclasses.dataclass(frozen=True)

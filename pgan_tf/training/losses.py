@@ -100,9 +100,8 @@ def gradient_norm(
 
     Gulrajani et al., 2017, equation 3. Shapes as in `discriminator_loss`; `(batch,)` float32.
 
-    In float16 this gradient is multiplied by the scalar `loss_scale`, as the loss's own is, and
-    divided by it in float32 before the norm. On the way back through that division the two scales
-    cancel, and the critic's weights see one scale, as everywhere.
+    In float16 it is multiplied by the scalar `loss_scale` and divided by it in float32 before the
+    norm. On the way back the two cancel: the critic's weights see one scale, as everywhere.
     """
     mixed = reals + (fakes - reals) * mixing[:, None, None, None]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -120,10 +119,9 @@ def gradient_norm(
 def penalty_scale(config: LossConfig, stage_resolution: int, final_resolution: int) -> float:
     """Returns what the gradient norm at a stage's resolution is multiplied by.
 
-    The published implementation feeds its critic pictures enlarged to the final resolution: one
-    pixel of the stage is (final / stage)² of those, each with that share of its gradient, so the
-    norm it compares with the target is stage / final of the stage's own. Differs from the
-    paper, which does not say; `penalty_pixels="stage"` takes the norm as it is.
+    The published critic sees pictures enlarged to the final resolution: a pixel becomes
+    (final / stage)², each with that share of its gradient, so the norm is stage / final of the
+    stage's own. Differs from the paper, which does not say; `penalty_pixels="stage"` takes that.
     """
     return stage_resolution / final_resolution if config.penalty_pixels == "final" else 1.0
 

@@ -3,10 +3,7 @@
 float16 ends at 65,504 and loses bits below 6e-5. So a loss is multiplied by a power of two before
 it is differentiated, and the gradients are divided by it in float32, which loses nothing. The
 scale is halved when a gradient overflows (that step changes nothing), and doubled after many good
-steps (Micikevicius et al., Mixed Precision Training, ICLR 2018, §3.2).
-
-The gradient penalty has two gradients, of the scores by the picture and of the loss by the
-weights, and both are scaled: see `losses.gradient_norm`.
+steps (Micikevicius et al., 2018, §3.2). The penalty's is scaled, too: `losses.gradient_norm`.
 """
 
 import dataclasses
@@ -19,7 +16,6 @@ from pgan_tf.networks.growth import slot_variables
 
 INITIAL_SCALE = 2.0**15
 _HIGHEST_SCALE = 2.0**24
-_GOOD_STEPS = 2000
 
 
 class FusedAdam(keras.optimizers.Adam):
@@ -63,13 +59,8 @@ def build_loss_scale() -> LossScale:
     return LossScale(scale, tf.Variable(0, dtype=tf.int64, **options))
 
 
-def update_loss_scale(
-    loss_scale: LossScale, finite: tf.Tensor, good_steps: int = _GOOD_STEPS
-) -> None:
-    """Halves the scale if not all gradients were finite, doubles it after enough good steps.
-
-    In cross-replica context: `finite` is of all replicas, which keep the same scale.
-    """
+def update_loss_scale(loss_scale: LossScale, finite: tf.Tensor, good_steps: int = 2000) -> None:
+    """Halves the scale, in cross-replica context, unless finite; doubles it after good steps."""
     scale, good = loss_scale.scale.read_value(), loss_scale.good_steps.read_value()
     good = tf.where(finite, good + 1, 0)
     doubles = good >= good_steps

@@ -47,9 +47,8 @@ def sheet_of_reals(run: Run) -> np.ndarray:
     bad_records = BadRecords(run.max_bad_records)  # counted when training comes to them
     with readable_data_errors():
         options: dict[str, Any] = {"global_batch_size": columns * rows, "seed": run.config.seed}
-        dataset = make_dataset(
-            run.info, resolution, label_size=0, bad_records=bad_records, **options
-        )
+        options |= {"label_size": 0, "bad_records": bad_records}
+        dataset = make_dataset(run.info, resolution, **options)
         images, _ = next(iter(dataset))
     return sheets.make_grid(sampling.to_uint8(images.numpy()), columns, resolution)
 

@@ -29,17 +29,14 @@ class Weights:
 def read_weights(path: str) -> Weights:
     """Reads a run's last checkpoint or a published pickle; UserError if missing or damaged."""
     if path.endswith(".npz"):
-        expected = "expected a run folder or a pickle"
-        raise UserError(
-            f"--init_from: {expected}, got a checkpoint, {path!r}: name the folder of its run"
-        )
+        got = f"got a checkpoint, {path!r}: name the folder of its run"
+        raise UserError(f"--init_from: expected a run folder or a pickle, {got}")
     if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
         return _read_pickle(path)
     if (newest := checkpoint.latest(checkpoint_folder(path))) is None:
-        raise UserError(
-            f"--init_from: expected a run folder with checkpoints or a pickle of the published "
-            f"implementation, got {path!r}: name the --run_dir of a run of train.py, or the file"
-        )
+        expected = "expected a run folder with checkpoints or a pickle of the published version"
+        remedy = "name the --run_dir of a run of train.py, or the file"
+        raise UserError(f"--init_from: {expected}, got {path!r}: {remedy}")
     saved = checkpoint.read(newest, NETWORKS)
     resolution = _faded_in(saved.stage, saved.alpha)
     return Weights(newest, saved.config.network, resolution, saved.arrays, saved.config.label_names)

@@ -35,19 +35,16 @@ class TrainingState:
 
     def weights(self) -> dict[str, keras.Variable]:
         """Returns the networks' variables by `network/layer/variable`."""
-        return {
-            f"{model.name}/{name}": variable
-            for model in (self.generator, self.discriminator, self.average_generator)
-            for name, variable in named_variables(model).items()
-        }
+        models = self.generator, self.discriminator, self.average_generator
+        named = {model.name: named_variables(model) for model in models}
+        return {f"{model}/{name}": one for model in named for name, one in named[model].items()}
 
     def optimizer_state(self) -> dict[str, keras.Variable]:
         """Returns the optimizers' variables by `optimizer/layer/variable/slot`."""
-        states = {
-            "generator": optimizer_variables(self.generator_optimizer, self.generator),
-            "discriminator": optimizer_variables(self.discriminator_optimizer, self.discriminator),
-        }
-        return {f"{it}_optimizer/{name}": one for it in states for name, one in states[it].items()}
+        generator = optimizer_variables(self.generator_optimizer, self.generator)
+        critic = optimizer_variables(self.discriminator_optimizer, self.discriminator)
+        state = {f"generator_optimizer/{name}": one for name, one in generator.items()}
+        return state | {f"discriminator_optimizer/{name}": one for name, one in critic.items()}
 
     def loss_scales(self) -> dict[str, tf.Variable]:
         """Returns float16's loss scales by `loss_scale/network/variable`."""
@@ -75,7 +72,11 @@ def build_state(
         if fast:
             for model in models:
                 speed_up(model, winograd=not has_gpu())
-        adams = [_build_adam(model, config, fast) for model in (generator, discriminator)]
+        adam, rate = FusedAdam if fast else keras.optimizers.Adam, 0.0  # the training step sets it
+        options = rate, config.adam_beta_1, config.adam_beta_2, config.adam_epsilon
+        adams = adam(*options), adam(*options)
+        for optimizer, model in zip(adams, (generator, discriminator), strict=True):
+            optimizer.build(model.trainable_variables)  # before the step is compiled
         scaled = config.precision == "mixed_float16"
         scales = [build_loss_scale() if scaled else None for _ in adams]
         return TrainingState(stage, generator, discriminator, average_generator, *adams, *scales)
@@ -97,10 +98,3 @@ def grow_state(
     if config.keep_optimizer_state:
         carry_weights(previous.optimizer_state(), state.optimizer_state())
     return state, carried
-
-
-def _build_adam(model: keras.Model, config: TrainingConfig, fast: bool) -> keras.optimizers.Adam:
-    adam, rate = FusedAdam if fast else keras.optimizers.Adam, 0.0  # the training step sets it
-    optimizer = adam(rate, config.adam_beta_1, config.adam_beta_2, config.adam_epsilon)
-    optimizer.build(model.trainable_variables)  # before the step is compiled
-    return optimizer

@@ -31,31 +31,24 @@ class _Update(NamedTuple):
 
 
 def make_train_step(
-    state: TrainingState,
-    config: TrainingConfig,
-    strategy: tf.distribute.Strategy,
-    global_batch_size: int,
+    state: TrainingState, config: TrainingConfig, strategy: tf.distribute.Strategy, batch_size: int
 ) -> TrainStep:
-    """Compiles the step of a stage, which changes `state`.
+    """Compiles a stage's step, which changes `state`, and returns its `_Step.train`.
 
-    A step whose gradients are not all finite, on any replica, changes nothing on any: no network,
-    no optimizer, no average. Where the discriminator's is skipped, the generator's, which would
-    train against it, is skipped too.
+    A step whose gradients are not all finite, on any replica, changes nothing on any. Where the
+    discriminator's is skipped, the generator's, which would train against it, is skipped too.
 
-    Returns `_Step.train`. It takes `minibatch_repeats` x `discriminator_repeats` batches
-    `(images, labels)` from an iterator of the strategy's, trains with all random numbers derived
-    from (seed, images_shown) and one alpha, and returns `(minibatch_repeats, len(METRICS))`
-    float32. A row with NaN is an iteration that was skipped, or in part; with infinity and no NaN,
-    one that was skipped since the loss scale was too high, and that is now halved.
+    It takes `minibatch_repeats` x `discriminator_repeats` batches `(images, labels)` from an
+    iterator of the strategy's, trains with one alpha and random numbers derived from (seed,
+    images_shown), and returns `(minibatch_repeats, len(METRICS))` float32. A row with NaN is an
+    iteration skipped, or in part; with infinity and no NaN, one whose loss scale was too high.
     """
     # Random numbers stay outside: XLA turns the same bits into slightly different ones.
     compile_with_xla = tf.function(jit_compile=True) if config.jit_compile else lambda f: f
-    options: dict[str, Any] = {"config": config, "global_batch_size": global_batch_size}
-    compiled = (
-        compile_with_xla(functools.partial(one, state, **options))
-        for one in (discriminator_gradients, generator_gradients)
-    )
-    return tf.function(_Step(state, config, strategy, global_batch_size, *compiled).train)
+    options: dict[str, Any] = {"config": config, "global_batch_size": batch_size}
+    gradients = discriminator_gradients, generator_gradients
+    compiled = (compile_with_xla(functools.partial(one, state, **options)) for one in gradients)
+    return tf.function(_Step(state, config, strategy, batch_size, *compiled).train)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,20 +63,15 @@ class _Step:
     generator_gradients: Callable[..., tuple[tf.Tensor, list[tf.Tensor]]]
 
     def train(
-        self,
-        batches: Iterator,
-        images_shown: tf.Tensor,
-        alpha: tf.Tensor,
-        generator_learning_rate: tf.Tensor,
-        discriminator_learning_rate: tf.Tensor,
+        self, batches: Iterator, images_shown: tf.Tensor, alpha: tf.Tensor, *rates: tf.Tensor
     ) -> tf.Tensor:
-        """Trains `minibatch_repeats` iterations; see `make_train_step`."""
+        """Trains `minibatch_repeats` iterations, with learning rates of G and D."""
         state, repeats = self.state, self.config.minibatch_repeats
         for model in (state.generator, state.discriminator, state.average_generator):
             set_alpha(model, alpha)
-        state.generator_optimizer.learning_rate.assign(generator_learning_rate)
-        state.discriminator_optimizer.learning_rate.assign(discriminator_learning_rate)
-
+        optimizers = state.generator_optimizer, state.discriminator_optimizer
+        for optimizer, rate in zip(optimizers, rates, strict=True):
+            optimizer.learning_rate.assign(rate)
         rows = tf.TensorArray(tf.float32, repeats, element_shape=(len(METRICS),))
         for repeat in tf.range(repeats):
             rows = rows.write(repeat, self._iterate(batches, images_shown, alpha))
@@ -106,9 +94,8 @@ class _Step:
             finite, means = _judge(update.means, state.discriminator_loss_scale)
             if finite:
                 self.strategy.run(state.discriminator_optimizer.apply, (update.gradients,))
-                follow_scores(
-                    state.discriminator, DiscriminatorLoss(*tf.unstack(means)).fake_scores
-                )
+                fake_score = DiscriminatorLoss(*tf.unstack(means)).fake_scores
+                follow_scores(state.discriminator, fake_score)
                 average_step(state, config.average_decay, self.strategy)
             sums += means
         if not config.simultaneous_updates:

@@ -49,7 +49,7 @@ class Tick:
     def skipped_in_a_row(self) -> list[int]:
         """Returns how many iterations in a row had been skipped: before the tick, and after each.
 
-        One whose loss scale was just too high says nothing about the run, and is not counted.
+        One whose loss scale was just too high is not counted.
         """
         counts = [self._skipped_before]
         for iteration in self.metrics():
@@ -81,28 +81,23 @@ class Tick:
         # Where all were skipped there is no mean: JSON's null.
         means = rows[good].mean(axis=0).tolist() if good.any() else [None] * len(METRICS)
         seconds, timed = self._seconds(), time.monotonic() - self._timed_since
-        summary = {
+        stage, speed = position.stage, self._images_timed / timed if self._images_timed else None
+        summary: dict[str, Any] = {
             "images_shown": shown,
             "kimg": shown / 1000,
-            "stage": position.stage.index,
-            "resolution": position.stage.resolution,
-            "phase": position.stage.phase,
-            "alpha": position.alpha,
-            "batch_size": position.batch_size,
-            "generator_learning_rate": position.generator_learning_rate,
-            "discriminator_learning_rate": position.discriminator_learning_rate,
-            **dict(zip(METRICS, means, strict=True)),
-            "skipped_iterations": int(skipped.sum()),
-            # Null after a single call, which compiled: it can't tell the speed.
-            "images_per_second": self._images_timed / timed if self._images_timed else None,
-            "seconds": seconds,
-            "bad_records": bad_records,
+            "stage": stage.index,
         }
+        summary |= {"resolution": stage.resolution, "phase": stage.phase}
+        settings = ("batch_size", "generator_learning_rate", "discriminator_learning_rate")
+        summary |= {name: getattr(position, name) for name in ("alpha", *settings)}
+        summary |= zip(METRICS, means, strict=True)
+        summary["skipped_iterations"] = int(skipped.sum())
+        summary["images_per_second"] = speed  # null after a single call, which compiled
+        summary |= {"seconds": seconds, "bad_records": bad_records}
         if loss_scales:
             for name in ("generator", "discriminator"):
-                summary[f"{name}_loss_scale"] = float(
-                    loss_scales[f"loss_scale/{name}/scale"].numpy()
-                )
+                scale = loss_scales[f"loss_scale/{name}/scale"]
+                summary[f"{name}_loss_scale"] = float(scale.numpy())
             # Skipped just because the loss scale was too high.
             summary["overflowed_iterations"] = int((~good & ~skipped).sum())
         return summary

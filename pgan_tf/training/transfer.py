@@ -5,8 +5,7 @@ name: rows below those of the latents in G's first layer, outputs after the scor
 """
 
 import collections
-import dataclasses
-from collections.abc import Mapping
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -21,16 +20,15 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.text import align, counted, find_classes, list_names
 
 # Where these differ, the same weights make another network.
-_MUST_AGREE = (
-    *("normalize_latents", "equalized", "pixel_norm"),
-    *("generator_leaky_relu", "discriminator_leaky_relu"),
-    *("generator_batch_norm", "discriminator_layer_norm", "tanh"),
-)
+_MUST_AGREE: tuple[str, ...] = ("normalize_latents", "equalized", "pixel_norm", "tanh")
+_MUST_AGREE += ("generator_leaky_relu", "generator_batch_norm")
+_MUST_AGREE += ("discriminator_leaky_relu", "discriminator_layer_norm")
+Arrays = dict[str, np.ndarray]
+Origins = dict[tuple[str, ...], str]  # what became of each layer, by network and layer
 _GENERATOR_KERNEL, _DISCRIMINATOR_LAYER = "4x4_dense/kernel", "4x4_dense1"
 
 
-@dataclasses.dataclass(frozen=True)
-class ClassMap:
+class ClassMap(NamedTuple):
     """Which class of a run is which one of its source."""
 
     origins: tuple[int, ...]  # for each class its index in the source; -1 for a new one
@@ -59,9 +57,7 @@ def map_classes(weights: Weights, config: TrainingConfig) -> ClassMap:
     return ClassMap(origins, f"Classes by name: {'; '.join(listed)}")
 
 
-def fit_arrays(
-    weights: Weights, config: TrainingConfig, initial: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
+def fit_arrays(weights: Weights, config: TrainingConfig, initial: Arrays) -> Arrays:
     """Returns pretrained arrays, by `network/layer/variable`, as a run's layers have them.
 
     `initial` are the values that new classes keep, by the same names.
@@ -101,10 +97,8 @@ def check_weights(weights: Weights, config: TrainingConfig) -> None:
             got = f"got {weights.source} with {there}: give {flag}"
             raise UserError(f"--init_from: expected networks with {expected}, {got}")
     stage = make_stages(config.schedule)[0]
-    for network, table in (
-        ("generator", generator_layers),
-        ("discriminator", discriminator_layers),
-    ):
+    tables = {"generator": generator_layers, "discriminator": discriminator_layers}
+    for network, table in tables.items():
         shapes = [
             {f"{network}/{layer.name}/{variable}": shape for variable, shape in layer.variables}
             for layer in table(stage, config.network)
@@ -113,20 +107,16 @@ def check_weights(weights: Weights, config: TrainingConfig) -> None:
         initial = {name: np.zeros(shape) for layer in shapes for name, shape in layer.items()}
         found = {name: one.shape for name, one in fit_arrays(weights, config, initial).items()}
         if not any(layer.items() <= found.items() for layer in shapes):
-            got = (
-                f"{weights.source} of which no layer fits: choose the same --fmap_base, --fmap_max"
-            )
-            expected = f"a {network} like this run's"
-            raise UserError(f"--init_from: expected {expected}, got {got} and --latent_size")
+            got = f"a {network} like this run's, got {weights.source} of which no layer fits"
+            remedy = "choose the same --fmap_base, --fmap_max and --latent_size"
+            raise UserError(f"--init_from: expected {got}: {remedy}")
 
 
-def transfer(
-    state: TrainingState, weights: Weights, config: TrainingConfig
-) -> dict[tuple[str, ...], str]:
+def transfer(state: TrainingState, weights: Weights, config: TrainingConfig) -> Origins:
     """Gives a first stage's layers the weights of their namesakes: all of a layer's or none.
 
-    Returns what became of each layer of both, by network and layer: `carried`, perhaps but for
-    some classes; `new`, with the reason if a namesake does not fit; `left` if only the source's.
+    They are `carried`, perhaps but for some classes, or `new`, with the reason if a namesake does
+    not fit; layers of the source alone are `left`.
     """
     variables = state.weights()
     arrays = fit_arrays(weights, config, {name: one.numpy() for name, one in variables.items()})
@@ -136,13 +126,10 @@ def transfer(
         layers.setdefault(_layer_of(name), {})[name] = variable
     origins = {}
     for layer, of_layer in layers.items():
-        misfits = [
-            f"{tuple(one.shape)} here, {arrays[name].shape} there"
-            for name, one in of_layer.items()
-            if name in arrays and arrays[name].shape != tuple(one.shape)
-        ]
-        if misfits:
-            origins[layer] = f"new ({misfits[0]})"
+        here = {name: tuple(one.shape) for name, one in of_layer.items()}
+        there = {name: arrays[name].shape for name in here if name in arrays}
+        if misfits := [name for name in there if here[name] != there[name]]:
+            origins[layer] = f"new ({here[misfits[0]]} here, {there[misfits[0]]} there)"
         elif of_layer.keys() <= arrays.keys():
             for name, one in of_layer.items():
                 one.assign(arrays[name])
@@ -155,9 +142,7 @@ def transfer(
     return origins
 
 
-def describe_transfer(
-    origins: dict[tuple[str, ...], str], weights: Weights, config: TrainingConfig
-) -> str:
+def describe_transfer(origins: Origins, weights: Weights, config: TrainingConfig) -> str:
     """Returns what `transfer` did as a table, a row a layer and a column a network."""
     fates = {(words.split(" ")[0], layer) for (_, layer), words in origins.items()}
     counts = collections.Counter(fate for fate, _ in fates)

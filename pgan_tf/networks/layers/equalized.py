@@ -44,12 +44,10 @@ class EqualizedConv2D(_Equalized):
     """A convolution with equalized learning rate (paper, §4.1), stride 1, same padding.
 
     `resample="up"` is nearest-neighbor upsampling and then the convolution, `"down"` the
-    convolution and then a 2x2 average; `kernel_size` stays 3 either way. Kernels are laid out
-    (height, width, in, out); `"up"` is a transposed convolution, laid out (height, width, out, in)
-    and rotated by 180 degrees as in `keras.layers.Conv2DTranspose`.
+    convolution and then a 2x2 average. Kernels are laid out (height, width, in, out), but of `"up"`
+    (height, width, out, in), rotated by 180 degrees as in `keras.layers.Conv2DTranspose`.
 
-    Call: `(batch, height, width, in)` float → `(batch, height', width', filters)`, where height'
-    is height, twice or half of it.
+    Call: `(batch, height, width, in)` float → `(batch, …, filters)`, the same size, twice or half.
     """
 
     def __init__(

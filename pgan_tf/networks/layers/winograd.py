@@ -124,11 +124,9 @@ def _transforms(tile: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     The first is transposed interpolation: the Lagrange polynomials of the points.
     """
     points = _POINTS[tile]
-    others = [[other for other in points if other != p] for p in points]
+    others = [[q for q in points if q != p] for p in points]
     data = [*([*np.poly(roots)[::-1], 0.0] for roots in others), np.poly(points)[::-1]]
-    scales = [
-        math.prod(p - other for other in roots) for p, roots in zip(points, others, strict=True)
-    ]
+    scales = [math.prod(p - q for q in roots) for p, roots in zip(points, others, strict=True)]
     taps = [[p**tap / scale for tap in range(3)] for p, scale in zip(points, scales, strict=True)]
     inverse = np.array([[*(p**i for p in points), 0.0] for i in range(tile)])
     inverse[-1, -1] = 1.0

@@ -29,10 +29,8 @@ _DEFAULTS |= {"fused_scale": True, "mbstd_group_size": 4}
 _OUR_NAMES = {"use_wscale": "equalized", "use_pixelnorm": "pixel_norm"}
 _OUR_NAMES |= {"use_leakyrelu": "generator_leaky_relu"}
 # Settings that both networks have, and have to agree on.
-_SHARED = (
-    *("resolution", "num_channels", "label_size", "fmap_base", "fmap_decay", "fmap_max"),
-    *("equalized", "fused_scale"),
-)
+_SHARED: tuple[str, ...] = ("resolution", "num_channels", "label_size", "fmap_base")
+_SHARED += ("fmap_decay", "fmap_max", "equalized", "fused_scale")
 _MOST_BYTES = 2**31  # of the file; the networks of 1024 px take 277 MB
 _MOST_OPERATIONS = 50_000  # ten times as many as those take
 
