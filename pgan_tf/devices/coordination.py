@@ -18,10 +18,7 @@ _LOST = (
 
 
 def gather(strategy: tf.distribute.Strategy, numbers: Sequence[int]) -> np.ndarray:
-    """Returns every worker's numbers, of which each gives as many, once for each of its devices.
-
-    `(replicas, len(numbers))` int64, the workers in order.
-    """
+    """Returns all workers' numbers, in order, once a device: `(replicas, len(numbers))` int64."""
     replicas = strategy.num_replicas_in_sync
 
     def own_row(context: tf.distribute.experimental.ValueContext) -> tf.Tensor:

@@ -41,10 +41,7 @@ def memory_bytes(
 
 
 def _at_points(layers: list[Layer], config: TrainingConfig) -> tuple[float, float]:
-    """Numbers that kernels, and the inputs of one picture, have at Winograd's points.
-
-    F(m, 3) takes (m + 2)² points for 9 taps, and for each m² pixels; m is 2 at 4x4 pixels, else 4.
-    """
+    """Numbers of kernels and one picture's inputs at F(m, 3)'s points: (m + 2)² for m² pixels."""
     of_kernels = of_inputs = 0.0
     bfloat16 = config.precision == "mixed_bfloat16"
     for layer in layers:

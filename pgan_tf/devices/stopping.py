@@ -112,10 +112,7 @@ def _listen(listener: socket.socket, request: StopRequest, say: Callable[[str], 
 
 
 def _silence_preemption_handler() -> None:
-    """Silences TensorFlow's handler: a warning of its own making, and tracebacks of its threads.
-
-    They end so when the worker they listen to is lost, which the training step reports, too.
-    """
+    """Silences TensorFlow's handler: its own warning, its threads' tracebacks of a lost worker."""
     tf.get_logger().addFilter(lambda record: "total_run_calls" not in record.getMessage())
     before = threading.excepthook
 

@@ -86,10 +86,7 @@ def describe(strategy: tf.distribute.Strategy, asked: str, workers: Workers = AL
 
 
 def splits_evenly(batch_size: int, num_replicas: int, group_size: int) -> bool:
-    """True if a batch splits into replicas, and those into minibatch standard deviation's groups.
-
-    A smaller batch is one group; without groups `group_size` is 0.
-    """
+    """True if a batch splits into replicas, which split into groups (0: none) or are smaller."""
     each, rest = divmod(batch_size, num_replicas)
     return each > 0 and not rest and (each <= group_size or not group_size or not each % group_size)
 

@@ -40,10 +40,7 @@ def slot_variables(optimizer: keras.optimizers.Optimizer, slot: str) -> list[ker
 
 
 def carry_weights(source: Variables, target: Variables) -> Carried:
-    """Gives each variable of `target` the value of its namesake in `source`, where there is one.
-
-    Raises UserError if a shape differs, with nothing changed.
-    """
+    """Gives variables their namesakes' values; UserError if a shape differs, nothing changed."""
     carried = tuple(name for name in target if name in source)
     for name in carried:
         expected, got = tuple(target[name].shape), tuple(source[name].shape)

@@ -46,7 +46,6 @@ def train(
 def _train(
     run: Run, weights: Weights | None, before_writing: Callable[[], None], stop: StopRequest
 ) -> int:
-    """The story of a run."""
     start = restore_or_initialize(run, weights)
     reals = None if start.images_shown or not run.workers.is_chief else outputs.sheet_of_reals(run)
     before_writing()

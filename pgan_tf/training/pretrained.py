@@ -65,10 +65,7 @@ def read_init_from(init_from: str | None, run_dir: str) -> Weights | None:
 
 
 def first_resolution(weights: Weights | None, run_dir: str, resolution: int) -> int:
-    """Returns the default first resolution of a run with --init_from; `resolution` is the last.
-
-    In pixels. A run folder's own comes first, whatever became of the source.
-    """
+    """Returns a run's first resolution, in pixels: its folder's own, else the weights' if lower."""
     if (opened := read_config(run_dir)) is not None:
         return opened.schedule.initial_resolution
     if weights is None:

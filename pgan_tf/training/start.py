@@ -62,10 +62,7 @@ def restore_or_initialize(run: Run, weights: Weights | None) -> Start:
 
 
 def roll_back(diverged: DivergedError, checkpoints: str, before: str | None) -> str:
-    """Returns and prints the checkpoint to resume from after diverging.
-
-    Raises UserError if there is none, or the run rolled back to one `before`: it may once.
-    """
+    """Returns and prints the checkpoint to resume from. UserError if there is none, or `before`."""
     path = latest(checkpoints)
     if before or path is None:
         again = f"again after rolling back to {before}, which is intact"

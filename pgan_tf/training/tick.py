@@ -32,10 +32,7 @@ class Tick:
         self._start = self._timed_since = time.monotonic()
 
     def add(self, metrics: tf.Tensor, images: int, compiled: bool = False) -> None:
-        """Takes what a call of the step returns, and how many real images it has shown.
-
-        Where it compiled first, speed is measured from its end, as `progress` does.
-        """
+        """Takes a call's metrics, and how many real images it showed; compiling is not timed."""
         self._metrics.append(metrics)
         self._images_timed += images
         if compiled:

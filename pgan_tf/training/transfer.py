@@ -58,10 +58,7 @@ def map_classes(weights: Weights, config: TrainingConfig) -> ClassMap:
 
 
 def fit_arrays(weights: Weights, config: TrainingConfig, initial: Arrays) -> Arrays:
-    """Returns pretrained arrays, by `network/layer/variable`, as a run's layers have them.
-
-    `initial` are the values that new classes keep, by the same names.
-    """
+    """Returns pretrained arrays as a run's layers have them; new classes keep `initial` values."""
     there, here = weights.network, config.network
     arrays = dict(weights.arrays)
     if there.fused_scale != here.fused_scale:

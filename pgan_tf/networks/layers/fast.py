@@ -46,10 +46,7 @@ class Fast(threading.local):
 
 
 def speed_up(model: keras.Model, *, winograd: bool) -> None:
-    """Makes a model's layers compute the same in less time.
-
-    By Winograd's algorithm too, if asked to, in float32 where it pays: libraries for GPUs choose.
-    """
+    """Makes layers compute the same in less time; on CPUs by Winograd's algorithm where it pays."""
     for layer in model.layers:
         if isinstance(layer, (EqualizedConv2D, EqualizedDense)):
             layer.fast = Fast(winograd, getattr(layer, "resample", None))

@@ -56,10 +56,7 @@ def to_our_layout(array: np.ndarray, network: str, variable: str) -> np.ndarray:
 
 
 def stage_at_lod(lod: float, resolution: int) -> Stage:
-    """The stage at a level of detail, clipped to 4 px and the final `resolution`.
-
-    See `OfficialNetwork`. The stage's images do not matter.
-    """
+    """The stage at a level of detail, clipped to 4 px and `resolution`; its images are made up."""
     lod = _within(lod, resolution)
     level = math.floor(lod)
     here, fades_in = resolution >> level, lod > level
