@@ -14,7 +14,7 @@ from pgan_tf.config.networks import LSGAN_NOISE
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
 from tfrecords.common.bounds import Bounds, shown
-from tfrecords.common.checked_flags import define_number, define_read
+from tfrecords.common.command_line import define_number, define_read
 from tfrecords.common.errors import UserError
 
 # Flags belong to the module that calls, not to this one.
