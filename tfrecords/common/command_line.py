@@ -1,8 +1,7 @@
 """What all commands share: flags, one-line errors, exit codes.
 
 A command exits with 0; with 2 after a mistake of its user (one line on stderr, no traceback);
-with 130 after Ctrl-C and 143 after SIGTERM, as shells count; and with 1 and a traceback after a
-bug of ours. Commands that answer a question may exit with 1 for no.
+with 130 after Ctrl-C, 143 after SIGTERM; with 1 for no, or with a traceback after a bug of ours.
 """
 
 import io
@@ -18,27 +17,21 @@ from absl import app, flags, logging
 from tfrecords.common.bounds import Bounds, shown
 from tfrecords.common.errors import StoppedError, UserError
 
-# Flags belong to the module that calls, not to this one.
-flags.disclaim_key_flags()
+flags.disclaim_key_flags()  # they belong to the module that calls, not to this one
 
 _LARGEST_FLAG_FILE = 2**20  # bytes
-_LONGEST_PATH = 4096
-_LONGEST_TEXT = 1000
+_LONGEST_PATH, _LONGEST_TEXT = 4096, 1000
 _LONGEST_NAME = 255  # bytes; of a file or folder, nearly everywhere
 
 Positional = Sequence[str] | Mapping[str, Sequence[str]]
+Complete = Callable[[list[str]], list[str]]
 
 
-def run(
-    main: Callable[..., None],
-    positional: Positional = (),
-    complete: Callable[[list[str]], list[str]] = list,
-) -> None:
+def run(main: Callable[..., None], positional: Positional = (), complete: Complete = list) -> None:
     """Parses the flags, calls `main` with the other arguments, and exits; never returns.
 
-    `positional` names these arguments, as the usage message shows them: ("SOURCE", "OUT"). With
-    sub-commands, it does so for each, {"show": ("FOLDER",)}, and the first argument is one's name.
-    `complete` returns the arguments with those that go before them, such as a preset's.
+    `positional` names these for the usage message, ("SOURCE", "OUT"), or those of sub-commands,
+    {"show": ("FOLDER",)}. `complete` puts others before all, such as a preset's.
     """
 
     def parse_flags(argv: list[str]) -> list[str]:
@@ -76,17 +69,14 @@ def run(
 
 
 def check_flag_files(arguments: Sequence[str], seen: tuple[str, ...] = ()) -> None:
-    """Checks the files that --flagfile names, and those that these name in turn.
-
-    `seen` are the files that led here. Raises UserError if one is not text or names itself.
-    """
+    """Raises UserError if a --flagfile, or one named in it, is not text or names one in `seen`."""
     for position, argument in enumerate(arguments):
         found = re.fullmatch(r"--?flagfile(?:=(.*))?", argument.strip(), re.DOTALL)
         if not found:
             continue
         path = found[1]
         if path is None:  # `--flagfile PATH`
-            path = arguments[position + 1] if position + 1 < len(arguments) else ""
+            path = "".join(arguments[position + 1 : position + 2])
         path = os.path.expanduser(path.strip())
         if path in seen:
             raise UserError(f"--flagfile: expected files that do not name themselves, got {path!r}")
@@ -104,9 +94,7 @@ def _read_flag_file(path: str) -> list[str]:
         why = f" ({error.strerror})"
     except ValueError:
         why = ", which is not in UTF-8"
-    raise UserError(
-        f"--flagfile: expected a text file with a flag in each line, got {shown(path)}{why}"
-    )
+    raise UserError(f"--flagfile: expected a text file, a flag a line, got {shown(path)}{why}")
 
 
 def _reword(error: Exception) -> str:
@@ -138,10 +126,9 @@ def _check_arguments(arguments: Sequence[str], positional: Positional) -> None:
         name, *arguments = arguments or ("none",)
         if name not in positional:
             *names, last = positional
-            raise UserError(
-                f"expected a command, {', '.join(names)} or {last}, got {_cut(name)}; "
-                f"usage: {command} COMMAND … [--flags]"
-            )
+            wanted = f"a command, {', '.join(names)} or {last}"
+            usage = f"usage: {command} COMMAND … [--flags]"
+            raise UserError(f"expected {wanted}, got {_cut(name)}; {usage}")
         command, positional = f"{command} {name}", positional[name]
     if len(arguments) != len(positional):
         got = _cut(" ".join(arguments)) or "none"
@@ -188,10 +175,9 @@ class _Parser(flags.ArgumentParser):
 def define_read(
     name: str, default: str | None, help: str, read: Callable[[str], Any], syntax: str = ""
 ) -> flags.FlagHolder:
-    """Defines a flag whose value is what `read` makes of its text.
+    """Defines a flag whose value `read` makes of its text; `syntax` tells --help what it takes.
 
-    `read` raises a ValueError with a message that goes after the flag's name, such as "expected
-    8x4, got 'x'", or a UserError. `syntax` tells --help what it takes.
+    `read` raises a UserError, or a ValueError to go after the flag's name ("expected 8x4, got…").
     """
     serializer: flags.ArgumentSerializer[Any] = flags.ArgumentSerializer()
     return flags.DEFINE(_Parser(read, syntax), name, default, help, serializer=serializer)
@@ -247,18 +233,15 @@ def read_text(text: str, longest: int = _LONGEST_TEXT) -> str:
         raise ValueError(f"expected a value, got {text!r}: give one, or remove the flag")
     if len(text) > longest or any(ord(letter) < 32 for letter in text):
         raise ValueError(f"expected one line of at most {longest} characters, got {shown(text)}")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"expected UTF-8, got {shown(text)}") from None
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError(f"expected UTF-8, got {shown(text)}")
     return text
 
 
 def read_path(text: str) -> str:
-    """Returns a path that a file system may have, with the home folder for `~`.
+    """Returns a path, with the home folder for `~`, which shells leave after `--flag=`.
 
-    Shells leave `~` as it is after `--flag=`. Raises ValueError for what cannot be a path, and
-    for a device or a pipe, which may never end.
+    Raises ValueError for what cannot be a path, and for a device or a pipe, which may never end.
     """
     read_text(text, _LONGEST_PATH)
     if any(len(name.encode()) > _LONGEST_NAME for name in text.split("/")):
