@@ -9,10 +9,7 @@ import tensorflow as tf
 
 from tfrecords.common.errors import UserError
 
-_REMEDY = (
-    "make the dataset again (python -m tfrecords.inspect verify names them), or raise "
-    "--max_bad_records"
-)
+_REMEDY = "make the dataset again or raise --max_bad_records (tfrecords.inspect verify names them)"
 
 
 class BadRecords:

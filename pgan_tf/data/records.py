@@ -1,7 +1,4 @@
-"""The records of one resolution, by the picture's number: in memory, or from the files.
-
-Both ways read any record at once, and put the next good one in the place of a damaged one.
-"""
+"""Records of one resolution by number, in memory or in files; good ones in damaged ones' place."""
 
 import contextlib
 from collections.abc import Callable
@@ -68,7 +65,7 @@ def load_records(records: Records) -> tuple[list[bytes], np.ndarray, list[str]]:
     Raises UserError if a file is missing, or no record can be read.
     """
     loaded: list[bytes] = []  # an empty one where it is damaged
-    damaged, problems = [], []
+    problems: dict[int, str] = {}
     for index, path in enumerate(records.paths):
         count = int((records.file_of == index).sum())
         with contextlib.closing(RecordFile(path, count)) as file:
@@ -76,14 +73,13 @@ def load_records(records: Records) -> tuple[list[bytes], np.ndarray, list[str]]:
                 try:
                     loaded.append(file.read(number))
                 except BadRecordError as error:
-                    damaged.append(len(loaded))
+                    problems[len(loaded)] = str(error)
                     loaded.append(b"")
-                    problems.append(str(error))
-    good = np.delete(np.arange(len(loaded)), damaged)
+    good = np.delete(np.arange(len(loaded)), list(problems))
     if not len(good):
         raise UserError(f"data: expected records, got none that is intact ({problems[0]})")
     pictures = good[np.searchsorted(good, np.arange(len(loaded))) % len(good)]
-    return [loaded[number] for number in pictures], pictures, problems
+    return [loaded[number] for number in pictures], pictures, list(problems.values())
 
 
 def make_file_reader(records: Records, most_damaged: int) -> Callable[[tf.Tensor], tf.data.Dataset]:

@@ -74,12 +74,11 @@ def _format_label(label: np.ndarray) -> str:
 
 def _compare_pictures(a: DatasetInfo, b: DatasetInfo, sides: list[int], count: int) -> list[str]:
     """Compares the first `count` pictures at some resolutions; returns a line, or none."""
+    pairs = {}
     with contextlib.ExitStack() as stack:
-
-        def pictures_of(info: DatasetInfo, side: int) -> Pictures:
-            return stack.enter_context(contextlib.closing(Pictures(info, side)))
-
-        pairs = {side: (pictures_of(a, side), pictures_of(b, side)) for side in sides}
+        for side in sides:
+            opened = (contextlib.closing(Pictures(info, side)) for info in (a, b))
+            pairs[side] = [stack.enter_context(pictures) for pictures in opened]
 
         def compare(index: int) -> str | None:
             """Returns what differs at the first resolution that does."""

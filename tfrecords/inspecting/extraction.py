@@ -47,8 +47,7 @@ def extract(
 
             for name in {folders[index] for index in chosen}:
                 tf.io.gfile.makedirs(tf.io.gfile.join(partial_dir, name))
-            for _ in map_in_threads(write, len(chosen), pictures.shape[0], "extract"):
-                pass
+            list(map_in_threads(write, len(chosen), pictures.shape[0], "extract"))
             check_out_dir(out_dir)  # another process may have made it meanwhile
     return len(chosen)
 

@@ -55,11 +55,10 @@ def find_problems(folder: str) -> Iterator[str]:
             except UserError as error:
                 yield str(error)
                 continue
-            if (count := len(level)) == info.num_images:
+            if (got := len(level)) == info.num_images:
                 levels[side] = level
             else:
-                wanted = f"{info.num_images} pictures of {side} px"
-                yield f"{info.folder}: expected {wanted}, got {count}"
+                yield f"{info.folder}: expected {info.num_images} pictures of {side} px, got {got}"
         yield from _check_pictures(info, levels)
 
 

@@ -19,9 +19,7 @@ from tfrecords.pictures.source import OneHot, PictureOptions, Source, row_blocks
 from tfrecords.writing.journal import Rejected
 
 _SHUFFLE_SEED = 123  # as in the published converter
-
-# Changes when the same picture becomes other pixels: no dataset is half of one, half of another.
-_PIXELS = 2
+_PIXELS = 2  # changes when the same picture becomes other pixels: no dataset is half of each
 
 
 @dataclass(frozen=True)

@@ -36,9 +36,8 @@ def check_out_dir(out_dir: str) -> None:
 
 
 def record_bytes(options: PictureOptions) -> int:
-    """Returns an upper bound for the uncompressed records of one picture, in bytes."""
-    frame = 64  # and message
-    return sum(options.num_channels * side**2 + frame for side in resolutions(options.side))
+    """Returns an upper bound, in bytes, for a picture's raw records and their frames, 64 each."""
+    return sum(options.num_channels * side**2 + 64 for side in resolutions(options.side))
 
 
 def estimate_bytes(num_pictures: int, options: PictureOptions, encoding: str) -> int:

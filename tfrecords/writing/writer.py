@@ -54,18 +54,11 @@ def write_dataset(
     """Converts a source: TFRecords of each resolution, labels, and `dataset.json`.
 
     Pictures that cannot be read, or do not suit the options, are skipped and listed in
-    `rejected.jsonl`. Progress is shown on stderr when that is a terminal.
-
-    Args:
-        source: the pictures.
-        options: without a choice left open; the resolution is at most 1024.
-        out_dir: the folder to make, local or remote: missing, empty, or the same dataset.
-        shuffle: into a random order, always the same; training wants it if the source is sorted.
-        encoding: `png` or `raw`, see `record`.
-        shard_bytes: a record that would make a file larger starts the next.
-        processes: how many convert, by default one per processor; 1 converts in this process.
-        strict: makes the first picture that has to be skipped an error.
-        fingerprint: of `compute_fingerprint`, where it is known.
+    `rejected.jsonl`; with `strict` the first is an error. The options leave no choice open. The
+    folder, local or remote, is missing, empty, or the same dataset. `shuffle` is into a random
+    order, always the same; training wants it if the source is sorted. `encoding` is `png` or
+    `raw`; a record that would make a file larger than `shard_bytes` starts the next. There is one
+    process per processor, unless `processes` says otherwise; 1 converts in this process.
 
     Raises UserError if an argument is invalid, `out_dir` is not empty or cannot be written, the
     disk is full, another process writes the same, or a worker died: the same call resumes. If all
