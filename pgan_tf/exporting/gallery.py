@@ -38,12 +38,9 @@ _OF_A_RUN = ("training_data", "network")
 
 
 def read_page(export_dir: str) -> Digests:
-    """Returns what earlier exports wrote of the page; hidden files, such as `.git`, do not count.
-
-    Raises UserError if the folder holds what no export wrote, or a file of the page was changed.
-    """
+    """Returns the page's files of earlier exports; UserError if others wrote or changed any."""
     page = manifest.read_manifest(export_dir, "page")
-    visible = visible_names(export_dir)
+    visible = visible_names(export_dir)  # without `.git` and the like
     if page:
         known = page.files
     elif visible and not _is_older_export(export_dir, visible):
@@ -58,9 +55,8 @@ def read_page(export_dir: str) -> Digests:
         expected = (*known.get(name, ()), *digests)
         if tf.io.gfile.exists(path) and digest_of(path) not in expected:
             raise UserError(
-                f"{path}: expected the page as an export wrote it, got one that was changed or "
-                f"comes from elsewhere, and would be replaced: move it away, or name another "
-                f"--export_dir"
+                f"{path}: expected the page as an export wrote it, got another, which would be "
+                "replaced: move it away, or name another --export_dir"
             )
     return known
 
@@ -135,18 +131,15 @@ def is_name(name: str) -> bool:
 def check_place(
     export_dir: str, listed: list[dict[str, Any]], name: str, trained: Trained, *, chosen: bool
 ) -> None:
-    """Raises UserError if a generator would silently replace another run's.
-
-    A name that differs in capitals only may be the same folder. `chosen`: the user gave the name.
-    """
+    """Raises UserError if another run's would be replaced, unless the user has `chosen` to."""
     known = {model["name"]: model["path"] for model in listed}
     models = posixpath.join(export_dir, "models")
     taken = {*known, *list_folder(models)}
     for other in taken - {name}:
-        if _folded(other) == _folded(name):
+        if _folded(other) == _folded(name):  # may be the same folder
             raise UserError(
-                f"--name: expected one that differs from {other!r}, which is in {export_dir}, on "
-                f"every file system, got {name!r}: give --name"
+                f"--name: expected one that differs on every file system from {other!r} in "
+                f"{export_dir}, got {name!r}: give --name"
             )
     if chosen or name not in taken:
         return
@@ -179,14 +172,13 @@ def read_list(export_dir: str) -> list[dict[str, Any]]:
         ) from None
 
 
-def write_list(export_dir: str, models: list[dict[str, Any]], entry: dict[str, str]) -> None:
+def write_list(export_dir: str, models: list[dict[str, Any]], name: str, path: str) -> None:
     """Writes the list with a model in it, in the place of an older version or at the end."""
-    models = [*models]
     names = [model["name"] for model in models]
-    if entry["name"] in names:
-        models[names.index(entry["name"])] |= entry
+    if name in names:
+        models[names.index(name)]["path"] = path
     else:
-        models.append(dict(entry))
+        models = [*models, {"name": name, "path": path}]
     write_file(posixpath.join(export_dir, _LIST), _as_text(models))
 
 

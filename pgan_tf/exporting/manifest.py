@@ -53,12 +53,9 @@ def source_of(trained: Trained) -> str:
 
 def write_manifest(folder: str, manifest: Manifest) -> None:
     """Writes a manifest into its folder."""
-    contents = {
-        "made_by": "pgan-tf",
-        "kind": manifest.kind,
-        "source": manifest.source,
-        "files": {name: list(manifest.files[name]) for name in sorted(manifest.files)},
-    }
+    listed = dict(sorted(manifest.files.items()))
+    origin = {"made_by": "pgan-tf", "kind": manifest.kind, "source": manifest.source}
+    contents = {**origin, "files": listed}
     text = json.dumps(contents, indent=1, ensure_ascii=False) + "\n"
     files.write_file(posixpath.join(folder, MANIFEST), text.encode("utf-8", "surrogateescape"))
 
@@ -92,14 +89,12 @@ def digest_of(path: str) -> str:
 
 def remove_unchanged(folder: str, listed: Mapping[str, tuple[str, ...]]) -> list[str]:
     """Removes files that nobody changed, and emptied folders; returns the paths of the others."""
-    kept = []
-    for name, digests in listed.items():
-        path = posixpath.join(folder, name)
-        if tf.io.gfile.exists(path) and digest_of(path) in digests:
-            tf.io.gfile.remove(path)
-            _remove_empty(posixpath.dirname(path), folder)
-        elif tf.io.gfile.exists(path):
-            kept.append(path)
+    there = {posixpath.join(folder, name): digests for name, digests in listed.items()}
+    there = {path: digests for path, digests in there.items() if tf.io.gfile.exists(path)}
+    kept = [path for path, digests in there.items() if digest_of(path) not in digests]
+    for path in there.keys() - set(kept):
+        tf.io.gfile.remove(path)
+        _remove_empty(posixpath.dirname(path), folder)
     return kept
 
 
@@ -120,15 +115,13 @@ def remove_version(folder: str) -> list[str]:
 
 
 def free_version(folder: str) -> str:
-    """Returns the first free version below a folder that the caller has locked, from 1 on.
+    """Returns a locked folder's first free version, from 1 on, and removes what was left over.
 
-    Removes what killed exports left. Raises UserError if the folder can't be read, or holds what
-    no export wrote.
+    Raises UserError if the folder can't be read, or holds what no export wrote.
     """
     versions = list_versions(folder)
-    if versions:
-        foreign = [name for name in versions if not is_version(posixpath.join(folder, name))]
-    else:
+    foreign = [name for name in versions if not is_version(posixpath.join(folder, name))]
+    if not versions:
         foreign = [name for name in visible_names(folder) if not _is_left_over(folder, name)]
     if foreign:
         raise UserError(
@@ -164,7 +157,7 @@ def list_folder(folder: str) -> list[str]:
 
 
 def visible_names(folder: str) -> list[str]:
-    """Returns the names in a folder that are not hidden, as `.git` is; see `list_folder`."""
+    """Returns the names in a folder that are not hidden, as `.git` is."""
     return [name for name in list_folder(folder) if not name.startswith(".")]
 
 
@@ -186,10 +179,7 @@ def _files_below(folder: str) -> Iterator[str]:
     """Gives the paths of all files, whose names may be any bytes."""
     for name in list_folder(folder):
         path = posixpath.join(folder, name)
-        if paths.is_folder(path):
-            yield from _files_below(path)
-        else:
-            yield path
+        yield from _files_below(path) if paths.is_folder(path) else [path]
 
 
 def _is_left_over(parent: str, name: str) -> bool:

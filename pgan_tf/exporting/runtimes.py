@@ -71,9 +71,9 @@ def check_pictures(trained: Trained, export_format: str, draw: Draw) -> None:
         # Not finite is not equal either.
         if not difference <= LARGEST_DIFFERENCE:
             raise UserError(
-                f"--format={export_format}: expected the generator's pictures within "
-                f"{LARGEST_DIFFERENCE:g}, got a difference of {difference:.2g} with the installed "
-                f"versions: nothing was written; --format=saved_model needs no other package"
+                f"--format={export_format}: expected pictures within {LARGEST_DIFFERENCE:g}, got a "
+                f"difference of {difference:.2g} with these versions: nothing was written; try "
+                "--format=saved_model, which needs no other package"
             )
 
 
@@ -82,8 +82,7 @@ def _import(export_format: str, packages: str, *modules: str) -> list[ModuleType
         return [importlib.import_module(name) for name in modules]
     except ImportError as error:
         raise UserError(
-            f"--format={export_format}: expected the packages {packages}, got {error}: "
-            f"pip install {packages}"
+            f"--format={export_format}: {error}: expected its packages: pip install {packages}"
         ) from None
 
 

@@ -24,7 +24,7 @@ _WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
 
 def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
-    """Writes a generator as `<export_dir>/<version>/`. Raises UserError if that is impossible."""
+    """Writes a generator as `<export_dir>/<version>/`; see `Writer`."""
     base_path = options.export_dir
     # A server loads a version as soon as it sees its folder: it appears whole.
     with next_version(base_path, trained, "saved_model") as (path, folder):
@@ -32,12 +32,9 @@ def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
         save(generator, folder)
         _write_warmup(folder, generator)
     base_path = base_path if "://" in base_path else os.path.abspath(base_path)
-    what_next = (
-        f"saved_model_cli show --all --dir {shlex.quote(path)}",
-        f"tensorflow_model_server --rest_api_port=8501 --model_name=pgan "
-        f"--model_base_path={shlex.quote(base_path)}",
-    )
-    return Exported(path, what_next)
+    show = f"saved_model_cli show --all --dir {shlex.quote(path)}"
+    serve = "tensorflow_model_server --rest_api_port=8501 --model_name=pgan --model_base_path="
+    return Exported(path, (show, serve + shlex.quote(base_path)))
 
 
 def save(generator: InferenceGenerator, folder: str) -> None:

@@ -42,8 +42,7 @@ def parse_grid(text: str) -> tuple[int, int]:
         columns = rows = _MOST_SEEDS
     if columns * rows > _MOST_SEEDS:
         raise UserError(
-            f"--grid: expected COLUMNSxROWS such as 8x4, at most {_MOST_SEEDS} in all, got "
-            f"{shown(text)}"
+            f"--grid: expected COLUMNSxROWS such as 8x4, {_MOST_SEEDS} at most, got {shown(text)}"
         )
     return columns, rows
 
@@ -64,8 +63,8 @@ def check_pixels(width: int, height: int, most: int = _MOST_PIXELS) -> None:
     """Raises UserError for a too large sheet or frame, before anything is drawn."""
     if width * height > most:
         raise UserError(
-            f"--grid, --scale: expected at most {most:,} pixels in a picture, got "
-            f"{width:,} x {height:,}: give a smaller one of them"
+            f"--grid, --scale: expected at most {most:,} pixels, got {width:,} x {height:,}: "
+            "give a smaller one of them"
         )
 
 
@@ -86,10 +85,9 @@ def check_video(width: int, height: int, num_frames: int) -> None:
 
 
 def parse_classes(text: str, label_size: int, names: Sequence[str] = ()) -> list[int]:
-    """Reads `dog,3`, names and numbers of classes; empty text stands for all classes, in turns.
+    """Reads `dog,3`, names, which win, and numbers, or all; UserError if there are no such classes.
 
-    Names win over numbers and may hold commas. Returns at least one class; [0] for a generator
-    without classes. Raises UserError if there are no classes, or not these.
+    Returns at least one class; [0] for a generator without classes.
     """
     if not text:
         return list(range(max(1, label_size)))

@@ -20,10 +20,7 @@ from tfrecords.pictures.kinds import encode_picture, is_file_name
 def draw_seeds(
     sampler: Sampler, seeds: Sequence[int], classes: Sequence[int]
 ) -> Iterator[np.ndarray]:
-    """Yields the picture of each seed, `(resolution, resolution, channels)` uint8.
-
-    The seeds cycle through the classes. However many, a batch of pictures is in memory.
-    """
+    """Yields the seeds' pictures, which cycle through classes, `(side, side, channels)` uint8."""
     turns = cycled(classes, len(seeds))
     for start in range(0, len(seeds), BATCH_SIZE):
         batch = slice(start, start + BATCH_SIZE)
@@ -58,10 +55,7 @@ def write_grid(
 
 
 def write_picture(path: str, picture: np.ndarray) -> None:
-    """Writes a `(height, width, 1 or 3)` uint8 picture as PNG, JPEG or WebP, by its ending.
-
-    Whole or not at all. Raises UserError if it can't be written.
-    """
+    """Writes `(height, width, 1 or 3)` uint8 by the path's ending, whole, or raises UserError."""
     data = encode_picture(picture, path)
     with writing(f"--output={path}"):
         write_file(path, data)

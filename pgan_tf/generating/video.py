@@ -45,10 +45,9 @@ def check_format(path: str, fps: float) -> str:
 
 
 def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: float) -> None:
-    """Draws a video, whole or not at all, to a local or remote file whose ending is its format.
+    """Draws a video of `(height, width, 1 or 3)` uint8 frames, whole, in its ending's format.
 
-    Frames are `(height, width, 1 or 3)` uint8, all of one size; for MP4 both even. GIF and WebP
-    loop. Raises UserError if there is no such format, or the file can't be written.
+    For MP4 both sides are even. Raises UserError if the file can't be written.
     """
     ending = check_format(path, fps)
     make_folder_of(path)
@@ -61,9 +60,7 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
             write(local, rgb_frames, num_frames, fps)
         except OSError as error:  # what drawing may raise is another thing
             reason = str(error).strip().splitlines()[-1]
-            raise UserError(
-                f"--output: expected room for a video in {folder!r}, got an error ({reason})"
-            ) from None
+            raise UserError(f"--output: cannot draw a video in {folder!r} ({reason})") from None
         with writing(f"--output={path}"):
             copy_file(local, path)
 
@@ -133,10 +130,10 @@ def training_size(sheets: list[Sheet], scale: int | None = None) -> tuple[int, i
 def draw_training(
     sheets: list[Sheet], metrics: list[dict[str, Any]], num_frames: int, scale: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Yields frames, `(height, width, 3)` uint8, both even; each sheet is seen equally long.
+    """Yields `(height, width, 3)` uint8 frames, both even; each sheet is seen equally long.
 
-    All have the size of the last sheet, times `scale`, by default up to 1024 px. `metrics` are the
-    ticks of `runs.log.read_metrics`, for captions. Raises UserError if a sheet can't be read.
+    All are as large as the last sheet, times `scale`, by default up to 1024 px; `metrics`, ticks,
+    give captions. Raises UserError if a sheet can't be read.
     """
     rows = {row["images_shown"]: row for row in metrics if "seconds" in row}
     size = _sheet_size(sheets, scale)

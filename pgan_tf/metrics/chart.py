@@ -21,15 +21,12 @@ _STABILIZE, _FADE = "#ffffff", "#eef2f8"
 
 
 def draw_chart(curves: Sequence[Sequence[Score]], schedule: ScheduleConfig) -> np.ndarray:
-    """Draws a panel for each metric, whose scores come by images shown.
-
-    Returns `(height, width, 3)` uint8.
-    """
+    """Draws a panel for each metric, its scores by images shown: `(height, width, 3)` uint8."""
     image = Image.new("RGB", (_WIDTH, _PANEL_HEIGHT * len(curves)), "white")
     for index, scores in enumerate(curves):
         _Panel(image, index * _PANEL_HEIGHT, scores, schedule).draw()
-    width, height = image.size
-    return np.asarray(image.resize((width // 2, height // 2), Image.Resampling.BOX))
+    half = image.width // 2, image.height // 2
+    return np.asarray(image.resize(half, Image.Resampling.BOX))
 
 
 class _Panel:
@@ -42,9 +39,8 @@ class _Panel:
         self._scores, self._stages = scores, make_stages(schedule)
         last = scores[-1]
         self._floor = last.floor_value if is_number(last.floor_value) else None
-        values = [score.value for score in scores]
-        if self._floor is not None:
-            values.append(self._floor)
+        floors = [] if self._floor is None else [self._floor]
+        values = [*(score.value for score in scores), *floors]
         self._ticks = round_ticks(min(0.0, *values), max(values))
         self._end = max(schedule.total_kimg, last.kimg)
         self._x0, self._x1 = _LEFT, _WIDTH - _RIGHT
@@ -78,8 +74,7 @@ class _Panel:
         self._canvas.line(points, fill=_CURVE, width=4, joint="curve")
         for point in points:
             self._canvas.circle(point, 6, fill=_CURVE)
-        frame = (self._x0, self._y0, self._x1, self._y1)
-        self._canvas.rectangle(frame, outline=_INK, width=2)
+        self._canvas.rectangle((self._x0, self._y0, self._x1, self._y1), outline=_INK, width=2)
 
     def _draw_band(self, stage: Stage) -> None:
         begin = self._x(min(self._end, max(0, stage.first_image - 1) / 1000))
@@ -87,8 +82,8 @@ class _Panel:
         end = self._x(self._end if last else min(self._end, stage.last_image / 1000))
         if end <= begin:
             return
-        box = (begin, self._y0, end, self._y1)
-        self._canvas.rectangle(box, fill=_FADE if stage.fades_in else _STABILIZE)
+        color = _FADE if stage.fades_in else _STABILIZE
+        self._canvas.rectangle((begin, self._y0, end, self._y1), fill=color)
         self._line(begin, self._y0, begin, self._y1, _GRID)
         font = ImageFont.load_default(_SMALL)
         for name in (str(stage).replace("→", " to "), str(stage.resolution)):
@@ -114,10 +109,7 @@ class _Panel:
 
 
 def round_ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Returns rising round numbers, evenly spaced, from at most `low` to at least `high`.
-
-    They are `most` + 2 at most.
-    """
+    """Returns round numbers, evenly rising, from `low` or below to `high` or above, `most` + 2."""
     if high - low <= max(1e-9 * max(abs(low), abs(high)), 1e-100):  # one number, or nearly
         high = low + (abs(low) if abs(low) > 1e-100 else 1.0)
     span = high - low

@@ -44,11 +44,9 @@ def moments_of(vectors: np.ndarray) -> Moments:
 
 
 def frechet_distance(a: Moments, b: Moments) -> float:
-    """Returns the squared distance of two Gaussians.
-
-    `C1 C2` has the same eigenvalues as the symmetric `rᵀ C2 r`, where `C1 = r rᵀ`: they are
-    real and not negative, and so are their roots, whatever the rank.
-    """
+    """Returns the squared distance of two Gaussians."""
+    # `C1 C2` has the same eigenvalues as the symmetric `rᵀ C2 r`, where `C1 = r rᵀ`: they are
+    # real and not negative, and so are their roots, whatever the rank.
     values = np.linalg.eigvalsh(a.root.T @ b.covariance @ a.root)
     common = np.sqrt(np.maximum(values, 0)).sum()
     between = float(((a.mean - b.mean) ** 2).sum())

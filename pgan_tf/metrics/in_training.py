@@ -31,11 +31,7 @@ class _InterruptedError(Exception):
 
 @dataclasses.dataclass
 class Scorer:
-    """Scores a run's checkpoints as they are written: `training.run.AfterCheckpoint`.
-
-    The reals are not read before the first score is due. Raises UserError unless `keep_best` is
-    one of the metrics.
-    """
+    """Scores a run's checkpoints as they are written: `training.run.AfterCheckpoint`."""
 
     metrics: Sequence[Metric]
     reals: RealPictures
@@ -44,6 +40,7 @@ class Scorer:
     every: int  # ticks from score to score; the run's last tick is scored too
     keep_best: str | None = None  # name of the metric whose best checkpoint stays
     inception: Inception | None = None  # for metrics that use it
+    # The reals are not read before the first score is due.
     _evaluation: Evaluation | None = dataclasses.field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -61,10 +58,9 @@ class Scorer:
         say: Callable[[str], None],
         stop_asked: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Scores the run's newest checkpoint if that is due and not yet done.
+        """Scores the newest checkpoint if that is due and not done; `say` takes lines for people.
 
-        `say` takes lines for people. When `stop_asked`, asked after each batch of pictures, turns
-        true, scoring stops; calling this again with the same checkpoint catches up.
+        `stop_asked`, asked after each batch, ends it; the next call for the checkpoint catches up.
         """
         if not self._is_due(images_shown):
             return

@@ -18,11 +18,8 @@ _LARGEST_SIDE = 32
 
 
 def mode_coverage(counts: np.ndarray) -> tuple[int, float]:
-    """Returns the two figures of the paper's table 4, from how often each mode was drawn.
-
-    How many modes were drawn, and the Kullback-Leibler divergence from the uniform distribution in
-    nats: 0 is best, one mode alone of 1,000 is log 1000 = 6.91.
-    """
+    """Returns, of each mode's count, how many were drawn and the KL from uniform (table 4)."""
+    # In nats: 0 is best, one mode alone of 1,000 is log 1000 = 6.91.
     shares = counts[counts > 0] / counts.sum()
     return len(shares), max(0.0, float(np.sum(shares * np.log(shares * len(counts)))))
 
@@ -39,10 +36,7 @@ class ModeCollector:
 
 
 def nearest_modes(pictures: np.ndarray) -> np.ndarray:
-    """Returns the mode of the nearest shape, `(n,)` int64 of 0 to 143.
-
-    Takes `(n, side, side, 3)` uint8 pictures, whose side is a power of two from 4.
-    """
+    """Returns the nearest shapes' modes, 0 to 143, of `(n, side, side, 3)` uint8, side 2ⁿ ≥ 4."""
     side = min(_LARGEST_SIDE, pictures.shape[1])
     known, squares, modes = _known_pictures(side)
     factor = pictures.shape[1] // side
@@ -66,26 +60,17 @@ def _centered(pictures: np.ndarray) -> np.ndarray:
 
 
 def make_modes(dataset: str, num_channels: int) -> Metric:
-    """Returns the metric `modes`: how many of 144 are found, and their divergence from uniform.
-
-    Raises UserError for other pictures than the built-in shapes in RGB.
-    """
+    """Returns the metric `modes`: how many of 144, and their divergence; or a UserError."""
     if dataset != "shapes" or num_channels != 3:
         raise UserError(
-            f"modes: expected the built-in shapes in RGB, whose modes are known, got {dataset}: "
-            "choose other metrics"
+            f"modes: expected the built-in shapes in RGB, got {dataset}: choose other metrics"
         )
 
     def compare(reals: object, fakes: ModeCollector) -> dict[str, float]:
         modes, divergence = mode_coverage(fakes.counts)
         return {"modes": float(modes), "modes_kl": divergence}
 
+    words = f"box average to {_LARGEST_SIDE} px"
     return Metric(
-        name="modes",
-        collect=lambda which: ModeCollector(),
-        compare=compare,
-        headline="modes_kl",
-        better="lower",
-        filter=f"box average to {_LARGEST_SIDE} px",
-        against_reals=False,
+        "modes", lambda which: ModeCollector(), compare, "modes_kl", "lower", words, False
     )

@@ -66,7 +66,6 @@ def make_pr(num_images: int, sha256: str) -> Metric:
     """Returns the metric `pr`. Raises UserError if there are too few pictures for neighbors."""
     if num_images <= NEIGHBOR:
         raise UserError(
-            f"pr: expected --num_images of at least {NEIGHBOR + 1}, for {NEIGHBOR} neighbors, got "
-            f"{num_images}"
+            f"pr: expected --num_images of at least {NEIGHBOR + 1}, its neighbors, got {num_images}"
         )
     return inception_metric(sha256, "pr", Manifold, compare_manifolds, "higher")

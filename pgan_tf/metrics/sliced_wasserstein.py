@@ -29,12 +29,8 @@ _PICTURES_AT_A_TIME = 32
 
 
 def laplacian_pyramid(pictures: np.ndarray, lowest: int) -> dict[int, np.ndarray]:
-    """Splits `(n, channels, side, side)` float32 pictures into bands; side is a power of two.
-
-    Returns side to `(n, channels, side, side)` float32, largest first, down to the side `lowest`,
-    the picture itself made small. Enlarging each level and adding it to the one before gives the
-    pictures back.
-    """
+    """Splits `(n, channels, side, side)` float32 into bands by side, largest first, side 2ⁿ."""
+    # The last one, `lowest`, is the picture itself made small: the enlarged levels add up to it.
     levels = {}
     while pictures.shape[-1] > lowest:
         smaller = shrink(pictures)
@@ -78,11 +74,10 @@ class Descriptors:
     deviation: np.ndarray  # (channels,) float64
 
     def project(self, directions: np.ndarray, out: np.ndarray) -> np.ndarray:
-        """Projects the normalized patches, up to a constant for each direction.
+        """Fills `out`, `(k, n)` float32, with projections of the normalized patches plus constants.
 
-        Takes `(channels * 49, k)` directions, and fills `out`, `(k, n)` float32, with the
-        projections plus the constants. Returns the constants, `(k,)` float64. Normalizing the
-        directions in place of the patches saves passes over them.
+        Takes `(channels * 49, k)`, returns `(k,)` constants, float64: normalizing the directions
+        in place of the patches saves passes over them.
         """
         scaled = directions / self.deviation.repeat(PATCH_SIDE**2)[:, None]
         np.matmul(scaled.T.astype(np.float32), self.patches.T, out=out)
@@ -150,11 +145,8 @@ class PyramidCollector:
         self, num_images: int, resolution: int, num_channels: int, random: np.random.Generator
     ) -> None:
         self._random = random
-        self.levels = {}  # by side, in pixels
-        side = resolution
-        while side >= LOWEST_LEVEL:
-            self.levels[side] = LevelOfSet(num_images, num_channels, side)
-            side //= 2
+        sides = [resolution >> i for i in range((resolution // LOWEST_LEVEL).bit_length())]
+        self.levels = {side: LevelOfSet(num_images, num_channels, side) for side in sides}
 
     def add(self, batch: np.ndarray) -> None:
         """Takes `(n, resolution, resolution, channels)` uint8."""
@@ -166,10 +158,7 @@ class PyramidCollector:
 
 
 def sliced_wasserstein(a: Descriptors, b: Descriptors, directions: np.ndarray) -> float:
-    """Returns the mean distance of the sorted projections of as many patches each.
-
-    `directions` are `(channels * 49, k)`, columns of length 1.
-    """
+    """Returns the sorted projections' mean distance along unit columns `(channels * 49, k)`."""
     count = directions.shape[1]
     # Made once: the system takes longer to hand out memory than the processor to fill it.
     buffers = np.empty((2, _DIRECTIONS_AT_A_TIME, len(a.patches)), np.float32)
@@ -208,11 +197,4 @@ def make_swd(num_images: int, resolution: int, num_channels: int, seed: int) -> 
             values[f"swd_{side}"] = 1e3 * sliced_wasserstein(*clouds, directions)
         return {"swd": float(np.mean(list(values.values()))), **values}
 
-    return Metric(
-        name="swd",
-        collect=collect,
-        compare=compare,
-        headline="swd",
-        better="lower",
-        filter="binomial 5x5 pyramid",
-    )
+    return Metric("swd", collect, compare, "swd", "lower", filter="binomial 5x5 pyramid")
