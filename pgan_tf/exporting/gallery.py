@@ -119,13 +119,9 @@ def default_name(trained: Trained) -> str:
 
 def is_name(name: str) -> bool:
     """True for a name that is fit for an address and for a folder of any system."""
-    return (
-        all(map(_is_allowed, name))
-        and bool(name.strip(".-"))
-        and "." not in (name[0], name[-1])
-        and unicodedata.is_normalized("NFC", name)
-        and len(name.encode()) <= _MOST_BYTES
-    )
+    dots_inside = bool(name.strip(".-")) and "." not in (name[0], name[-1])
+    normal = unicodedata.is_normalized("NFC", name) and len(name.encode()) <= _MOST_BYTES
+    return all(map(_is_allowed, name)) and dots_inside and normal
 
 
 def check_place(

@@ -1,7 +1,6 @@
 """What an export wrote: a later one replaces and removes these files, and no others.
 
-`pgan-export.json`, in every version's folder and beside the page of `tfjs`, holds the SHA-256 of
-each file, so that changes since are known.
+`pgan-export.json`, in each version's folder and beside the page of `tfjs`, holds their SHA-256.
 """
 
 import dataclasses
@@ -105,20 +104,16 @@ def remove_version(folder: str) -> list[str]:
         remove_unchanged(folder, manifest.files)
         tf.io.gfile.remove(posixpath.join(folder, MANIFEST))
     else:  # from before there were manifests: but nobody knows whether its card was changed
-        for name in list_folder(folder):
-            path = posixpath.join(folder, name)
-            ours = name != CARD_FILE and _OF_A_VERSION.fullmatch(name)
-            if ours and not paths.is_folder(path):
+        ours = [*filter(_OF_A_VERSION.fullmatch, set(list_folder(folder)) - {CARD_FILE})]
+        for path in (posixpath.join(folder, name) for name in ours):
+            if not paths.is_folder(path):
                 tf.io.gfile.remove(path)
     _remove_empty(folder, posixpath.dirname(folder))
     return list(_files_below(folder))
 
 
 def free_version(folder: str) -> str:
-    """Returns a locked folder's first free version, from 1 on, and removes what was left over.
-
-    Raises UserError if the folder can't be read, or holds what no export wrote.
-    """
+    """Returns a locked folder's first free version, from 1 on; UserError if others wrote there."""
     versions = list_versions(folder)
     foreign = [name for name in versions if not is_version(posixpath.join(folder, name))]
     if not versions:

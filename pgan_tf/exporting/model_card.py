@@ -47,9 +47,7 @@ def describe(trained: Trained, export_format: str) -> dict[str, Any]:
         "tensorflow": tf.__version__,
         "format": export_format,
         "resolution": stage.resolution,
-        "num_channels": network.num_channels,
-        "latent_size": network.latent_size,
-        "label_size": network.label_size,
+        **{name: getattr(network, name) for name in ("num_channels", "latent_size", "label_size")},
         "label_names": list(trained.label_names),
         "training_data": trained.training_data,
         "kimg": trained.kimg,
@@ -77,7 +75,7 @@ def model_card(known: dict[str, Any], usage: str) -> str:
         growth = f"fading in {size // 2}→{size} px: exported as it stood, {blend}"
     classes = f"{count}: `labels`, one-hot" if count else "none"
     class_usage = ""
-    if names:
+    if count and names:
         more = ", …" * (len(names) > _MOST_NAMES)
         classes += f", in this order: {', '.join(names[:_MOST_NAMES])}{more}"
         class_usage = (
@@ -137,18 +135,16 @@ def _measurements(known: dict[str, Any]) -> list[str]:
     metrics, scores = known["metrics"], known["scores"]
     if not metrics and not scores:
         return ["Nothing that is known here."]
-    tables = []
-    if scores:
-        rows = []
-        for score in scores:
-            numbers = [(score[key] or {}).get(score["headline"]) for key in ("values", "floor")]
-            cells = ("" if number is None else f"{number:.4g}" for number in numbers)
-            rows.append((score["metric"], *cells))
-        tables.append(_table(("metric", "value", "of real pictures"), rows))
+    rows = []
+    for score in scores:
+        numbers = [(score[key] or {}).get(score["headline"]) for key in ("values", "floor")]
+        cells = ("" if number is None else f"{number:.4g}" for number in numbers)
+        rows.append((score["metric"], *cells))
     # Where all iterations of a tick were skipped there is no mean.
     names = [name for name in METRICS if metrics.get(name) is not None]
     means = [(name.replace("_", " "), f"{metrics[name]:.4g}") for name in names]
-    return [*tables, _table(("last tick of training", "mean"), means)]
+    table = [_table(("metric", "value", "of real pictures"), rows)] if rows else []
+    return [*table, _table(("last tick of training", "mean"), means)]
 
 
 def _table(head: tuple[str, ...], rows: Iterable[Sequence[str]]) -> str:

@@ -1,7 +1,4 @@
-"""A generator as one file for another runtime: ONNX Runtime or LiteRT (TensorFlow Lite).
-
-Before a model is written its runtime's pictures are compared with the generator's.
-"""
+"""A generator as one file for ONNX Runtime or LiteRT (TensorFlow Lite), once it draws the same."""
 
 import importlib
 import posixpath

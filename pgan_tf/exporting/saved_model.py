@@ -1,7 +1,6 @@
 """A generator as a SavedModel for TensorFlow Serving, with requests that warm the server up.
 
-While it loads, a server plays the requests in `assets.extra/tf_serving_warmup_requests`, TFRecords
-of its message `PredictionLog`; encoding them here spares the package tensorflow-serving-api.
+These are TFRecords of its message `PredictionLog`; encoding them here spares a package.
 """
 
 import os

@@ -1,10 +1,9 @@
 """Interpolation in latent space, which is a sphere, and its videos (paper, §6.3).
 
-The generator first normalizes latents to length √latent_size (paper, appendix A.1), where nearly
-all of N(0, 1) lies: only their direction matters. So latents are interpolated along great circles,
-and their average is brought back to the sphere. Their mean, the origin, lies in no direction, and
-scaling a latent towards it changes no picture: truncation needs another center, see `truncate`.
-Latents are `(..., latent_size)` float32.
+The generator first normalizes latents, `(..., latent_size)` float32, to length √latent_size (paper,
+appendix A.1), where nearly all of N(0, 1) lies: only their direction matters. So they move along
+great circles, and their average is brought back to the sphere. Scaling a latent towards their
+mean, the origin, changes no picture: truncation needs another center, see `truncate`.
 """
 
 import dataclasses
@@ -48,11 +47,9 @@ def truncate(latents: np.ndarray, center: np.ndarray, truncation: float) -> np.n
 def truncated(sampler: Sampler, truncation: float, seed: int) -> Sampler:
     """Returns a sampler whose latents are drawn towards those of a seed; see `truncate`."""
     (center,) = latents_from_seeds([seed], sampler.latent_size)
-
-    def images(latents: np.ndarray, labels: np.ndarray) -> object:
-        return sampler.images(truncate(latents, center, truncation), labels)
-
-    return dataclasses.replace(sampler, images=images)
+    return dataclasses.replace(
+        sampler, images=lambda zs, labels: sampler.images(truncate(zs, center, truncation), labels)
+    )
 
 
 def walk_straight(keyframes: np.ndarray, position: float) -> np.ndarray:

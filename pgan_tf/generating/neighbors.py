@@ -31,10 +31,9 @@ class Nearest(NamedTuple):
 
 
 class NearestSearch:
-    """Takes vectors batch by batch, and keeps the `count` nearest of each query.
+    """Keeps the `count` vectors nearest to each query in its nearest view; the first of equals.
 
-    `views` are `(views, queries, size)`; a query is as near as its nearest view. In float64 squared
-    distances between pictures are exact, whatever the batches. Of equally near ones the first wins.
+    `views` are `(views, queries, size)`; in float64 squared distances of pictures are exact.
     """
 
     def __init__(self, views: np.ndarray, count: int) -> None:

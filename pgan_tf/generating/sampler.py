@@ -67,7 +67,10 @@ def make_sampler(trained: Trained) -> Sampler:
 
 def open_saved_model(path: str) -> Sampler:
     """Opens what `export.py` wrote: the folder of a version, or of all; UserError if it can't."""
-    folder = _newest_version(path)
+    names = list_names(path) if tf.io.gfile.isdir(path) else []
+    versions = sorted((name for name in names if re.fullmatch("[0-9]+", name)), key=int)
+    is_version = "saved_model.pb" in names or not versions
+    folder = path if is_version else posixpath.join(path, versions[-1])
     known = read_description(folder)
     files = (posixpath.join(folder, name) for name in ("saved_model.pb", "saved_model.pbtxt"))
     if not known and any(map(tf.io.gfile.exists, files)):  # `pgan.json` can be forged, though
@@ -97,9 +100,9 @@ def open_saved_model(path: str) -> Sampler:
         function = loaded.signatures["serving_default"]
         return function(**{name: tf.constant(value) for name, value in given.items()})["images"]
 
-    names = known.get("label_names", [])
-    are_names = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    label_names = tuple(names) if are_names and len(names) == label_size else ()
+    found = known.get("label_names", [])
+    are_names = isinstance(found, list) and all(isinstance(name, str) for name in found)
+    label_names = tuple(found) if are_names and len(found) == label_size else ()
     return Sampler(folder, height, channels, latent_size, label_size, images, label_names)
 
 
@@ -141,11 +144,3 @@ def read_description_to_score(folder: str) -> dict[str, Any]:
                 f"--saved_model: expected {name} of an export in {path}, got {got}: export it again"
             )
     return known
-
-
-def _newest_version(path: str) -> str:
-    names = list_names(path) if tf.io.gfile.isdir(path) else []
-    versions = [name for name in names if re.fullmatch("[0-9]+", name)]
-    if "saved_model.pb" in names or not versions:
-        return path
-    return posixpath.join(path, max(versions, key=int))

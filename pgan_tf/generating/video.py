@@ -1,7 +1,4 @@
-"""Videos: frames as .mp4 (H.264), .gif or .webp, and the frames of a run's sheets of samples.
-
-No more than a few frames are in memory at a time.
-"""
+"""Videos, .mp4 (H.264), .gif or .webp, also of a run's samples; few frames at a time in memory."""
 
 import contextlib
 import importlib.util

@@ -1,7 +1,6 @@
 """Scores a run while it trains, at chosen ticks, and keeps the best checkpoint.
 
-Everything is decided by what the run folder holds, so that an interrupted run, even in the middle
-of scoring, catches up when it resumes.
+What the run folder holds decides everything: a run interrupted in mid-scoring catches up.
 """
 
 import dataclasses
@@ -90,20 +89,19 @@ class Scorer:
     def _scores(self) -> list[Score]:
         """Returns the run's scores that were measured as these are."""
         ours = {one.name: (one.version, one.inception_sha256) for one in self.metrics}
+        sets = (self.reals.num_images, self.reals.seed, _NETWORK)
         return [
-            score
-            for score in read_scores(self.run_dir)
-            if ours.get(score.metric) == (score.metric_version, score.metric_weights_sha256)
-            and (score.num_images, score.seed) == (self.reals.num_images, self.reals.seed)
-            and score.network == _NETWORK
+            one
+            for one in read_scores(self.run_dir)
+            if ours.get(one.metric) == (one.metric_version, one.metric_weights_sha256)
+            and (one.num_images, one.seed, one.network) == sets
         ]
 
     def _score(self, path: str, stop_asked: Callable[[], bool]) -> list[Score]:
         # As evaluate.py does: of what the file holds, in float32.
         generated = read_generated(path, _NETWORK)
-        total = self.reals.num_images
-        if not self._evaluation:
-            total = Evaluation.num_pictures(self.reals, generators=1)
+        sets = self.reals
+        total = sets.num_images if self._evaluation else Evaluation.num_pictures(sets, 1)
         with tqdm(total=total, desc="Scoring", unit="img", dynamic_ncols=True, leave=False) as bar:
 
             def report(count: int) -> None:

@@ -1,8 +1,7 @@
 """Inception score (Salimans et al., 2016, §4).
 
-`exp(mean KL(p(y|x) || p(y)))`: high where each picture is surely of one class and all classes
-occur. It ranges from 1, all pictures alike, to the number of classes. Compare it with the score of
-the reals. As published: the mean and the deviation over ten parts of the set.
+`exp(mean KL(p(y|x) || p(y)))`, from 1, all pictures alike, to the number of classes, where each is
+surely of one class and all classes occur: the mean and the deviation over ten parts, as published.
 """
 
 import functools

@@ -16,14 +16,12 @@ class Collector(Protocol):
 class Metric:
     """A way of scoring a set of pictures, against a set of real ones or alone.
 
-    `collect` makes a collector from a number that tells the sets of an evaluation apart.
-    `compare` takes the collectors of the reals and of the set to score, and returns values by
-    name; it ignores the reals unless `against_reals`.
+    `compare` takes the collectors of the reals, ignored unless `against_reals`, and of the set.
     """
 
     name: str
-    collect: Callable[[int], Collector]
-    compare: Callable[[Any, Any], dict[str, float]]
+    collect: Callable[[int], Collector]  # from a number that tells an evaluation's sets apart
+    compare: Callable[[Any, Any], dict[str, float]]  # to values by name
     headline: str  # name of the value that stands for the metric
     better: Literal["lower", "higher", "neither"]  # neither: near the value of the reals
     filter: str  # how pictures are resized and filtered

@@ -1,8 +1,7 @@
 """Mode coverage (paper, appendix E; Metz et al., 2016): which modes are drawn, how evenly?
 
-The metric `modes` is of the built-in shapes with their 144 modes. All pictures of these are known,
-so a picture's mode is that of the nearest one: on real pictures this classifier is exact.
-The paper's own, of MNIST-RGB, is in `paper.mode_score`.
+The metric `modes` is of the built-in shapes, of 144 modes: a picture has that of the nearest one,
+which is exact on real pictures. The paper's own, of MNIST-RGB, is in `paper.mode_score`.
 """
 
 import functools

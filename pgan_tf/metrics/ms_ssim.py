@@ -1,11 +1,9 @@
 """Multi-scale structural similarity (Wang et al., 2003) between pictures of one set.
 
-The paper (§5, table 1) follows Odena et al. (2017): the mean similarity of many random pairs
-tells how little a generator varies. A score near that of the reals is good; a much higher one
-means that the pictures are all alike. It says nothing about their quality.
-
-As published: five scales, halved by 2x2 averages, and an 11x11 Gaussian window of deviation 1.5,
-smaller where pictures are.
+The paper (§5, table 1) follows Odena et al. (2017): the mean of many random pairs tells how little
+a generator varies, not how good it is; a score far above that of the reals means that all are
+alike. As published: five scales, halved by 2x2 averages, and an 11x11 Gaussian window of deviation
+1.5, smaller where pictures are.
 """
 
 import functools

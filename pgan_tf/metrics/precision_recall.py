@@ -1,10 +1,8 @@
 """Precision and recall of generated pictures (Kynkäänniemi et al., 2019, §3).
 
-A set of pictures stands for all that is within the spheres around its features that reach
-their third nearest neighbors. Precision is the share of generated pictures within the spheres of
-the real ones; recall is the share of real pictures within the spheres of the generated ones.
-
-Differs from the paper: features are Inception's, as in later work, not VGG-16's.
+A set stands for all within the spheres around its features that reach their third neighbors.
+Precision is the share of generated pictures within the spheres of the real ones; recall that of
+real ones within the spheres of the generated. Features are Inception's, not the paper's VGG-16's.
 """
 
 import functools

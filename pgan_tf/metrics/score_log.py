@@ -1,8 +1,7 @@
 """Where scores go: `metrics.jsonl`, TensorBoard, a table (`scores.txt`), a chart (`metrics.png`).
 
-TensorBoard's are in a folder of their own, `scores/`: it follows only the last file of a folder,
-which would end the curves of a training that resumes. The table and the chart are drawn anew from
-`metrics.jsonl`, which holds everything.
+TensorBoard's have their own folder, `scores/`: it follows only a folder's last file. The table and
+the chart are drawn anew from `metrics.jsonl`.
 """
 
 import math

@@ -1,10 +1,8 @@
 """Sliced Wasserstein distance between patches of Laplacian pyramids (paper, §5).
 
-Each level of a Laplacian pyramid (Burt and Adelson, 1983) holds one band of detail. Its small
-patches in real and in generated pictures are two clouds of points. Along a random direction the
-distance between two clouds is that between their sorted projections; the mean over many directions
-is the sliced distance (Rabin et al., 2011).
-
+Each level of a Laplacian pyramid (Burt and Adelson, 1983) holds one band of detail, whose small
+patches in real and in generated pictures are two clouds of points. The sliced distance (Rabin et
+al., 2011) is the mean, over random directions, of that between their sorted projections.
 As published: 7x7 patches, 128 of each picture and level, 4 x 128 directions, levels down to
 16 px, each cloud normalized by its own mean and deviation of each channel, times 10³.
 """
@@ -33,16 +31,13 @@ def laplacian_pyramid(pictures: np.ndarray, lowest: int) -> dict[int, np.ndarray
     # The last one, `lowest`, is the picture itself made small: the enlarged levels add up to it.
     levels = {}
     while pictures.shape[-1] > lowest:
-        smaller = shrink(pictures)
+        # Blurred with the binomial 5x5 filter, every second pixel.
+        blur = _blur_matrix(pictures.shape[-1])[::2]
+        smaller = _filter(pictures, blur.astype(np.float32))
         levels[pictures.shape[-1]] = pictures - enlarge(smaller)
         pictures = smaller
     levels[pictures.shape[-1]] = pictures
     return levels
-
-
-def shrink(pictures: np.ndarray) -> np.ndarray:
-    """Blurs with the binomial 5x5 filter and keeps every second pixel."""
-    return _filter(pictures, _blur_matrix(pictures.shape[-1])[::2].astype(np.float32))
 
 
 def enlarge(pictures: np.ndarray) -> np.ndarray:
