@@ -19,8 +19,7 @@ from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import remove, write_file
 
-# Built from demo/ by Vite.
-PAGE = pathlib.Path(__file__).parent / "page"
+PAGE = pathlib.Path(__file__).parent / "page"  # built from demo/ by Vite
 # From the page's files to the SHA-256 that they may have; see `Manifest`.
 Digests = Mapping[str, tuple[str, ...]]
 # What the last page from before there were manifests had, and a later one has not.
@@ -119,9 +118,9 @@ def default_name(trained: Trained) -> str:
 
 def is_name(name: str) -> bool:
     """True for a name that is fit for an address and for a folder of any system."""
-    dots_inside = bool(name.strip(".-")) and "." not in (name[0], name[-1])
-    normal = unicodedata.is_normalized("NFC", name) and len(name.encode()) <= _MOST_BYTES
-    return all(map(_is_allowed, name)) and dots_inside and normal
+    if not all(map(_is_allowed, name)) or not name.strip(".-") or "." in (name[0], name[-1]):
+        return False
+    return unicodedata.is_normalized("NFC", name) and len(name.encode()) <= _MOST_BYTES
 
 
 def check_place(
@@ -183,8 +182,7 @@ def _as_text(models: list[dict[str, Any]]) -> bytes:
 
 
 def _is_of_run(folder: str, trained: Trained) -> bool:
-    written = manifest.read_manifest(folder, "version")
-    if written:
+    if written := manifest.read_manifest(folder, "version"):
         return written.source == manifest.source_of(trained)
     known = manifest.read_description(folder)
     # As JSON gives it back, with lists for tuples.
@@ -192,8 +190,7 @@ def _is_of_run(folder: str, trained: Trained) -> bool:
     return all(key in known and known[key] == this[key] for key in _OF_A_RUN)
 
 
-def _is_allowed(character: str) -> bool:
-    # Letters, the marks that belong to them, and digits, of any script.
+def _is_allowed(character: str) -> bool:  # letters, their marks, and digits, of any script
     return character in "._-" or unicodedata.category(character)[0] in "LMN"
 
 

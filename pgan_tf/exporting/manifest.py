@@ -21,7 +21,6 @@ from tfrecords.common import files, paths
 from tfrecords.common.errors import UserError
 
 MANIFEST = "pgan-export.json"
-_BLOCK_BYTES = 2**20
 # What is in a version's folder: by it exports without a manifest, or interrupted ones, are known.
 _OF_A_VERSION = re.compile(
     r"(saved_model\.pb|fingerprint\.pb|variables|assets|assets\.extra|model\.(onnx|tflite|json)"
@@ -52,9 +51,8 @@ def source_of(trained: Trained) -> str:
 
 def write_manifest(folder: str, manifest: Manifest) -> None:
     """Writes a manifest into its folder."""
-    listed = dict(sorted(manifest.files.items()))
-    origin = {"made_by": "pgan-tf", "kind": manifest.kind, "source": manifest.source}
-    contents = {**origin, "files": listed}
+    contents: dict[str, Any] = {"made_by": "pgan-tf", "kind": manifest.kind}
+    contents |= {"source": manifest.source, "files": dict(sorted(manifest.files.items()))}
     text = json.dumps(contents, indent=1, ensure_ascii=False) + "\n"
     files.write_file(posixpath.join(folder, MANIFEST), text.encode("utf-8", "surrogateescape"))
 
@@ -81,7 +79,7 @@ def digest_of(path: str) -> str:
     """Returns the SHA-256 of a file, 64 hexadecimal digits."""
     digest = hashlib.sha256()
     with tf.io.gfile.GFile(path, "rb") as file:
-        while block := file.read(_BLOCK_BYTES):
+        while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()
 
@@ -99,8 +97,7 @@ def remove_unchanged(folder: str, listed: Mapping[str, tuple[str, ...]]) -> list
 
 def remove_version(folder: str) -> list[str]:
     """Removes a version's folder except what was changed or added since; returns what stays."""
-    manifest = read_manifest(folder, "version")
-    if manifest:
+    if manifest := read_manifest(folder, "version"):
         remove_unchanged(folder, manifest.files)
         tf.io.gfile.remove(posixpath.join(folder, MANIFEST))
     else:  # from before there were manifests: but nobody knows whether its card was changed

@@ -22,7 +22,6 @@ _WEIGHTS = {
     "average_generator": "the running average of the generator's",
     "generator": "the generator's as the last step left them",
 }
-# What goes with what is exported of a published network.
 TERMS = "The networks that the paper's authors published are under CC BY-NC 4.0, exported or not."
 _TRAINED_BY = {False: "pgan-tf", True: "the published implementation"}
 # Of more classes a card names the first ones; all are in pgan.json.

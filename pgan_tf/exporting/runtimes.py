@@ -18,15 +18,10 @@ from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import temporary_folder, write_file
 
-# Of the runtime's pictures from TensorFlow's, in [-1, 1].
-LARGEST_DIFFERENCE = 1e-4
-
+LARGEST_DIFFERENCE = 1e-4  # of the runtime's pictures from TensorFlow's, in [-1, 1]
 # From `latents` and, with classes, `labels`, to pictures (batch, height, width, channels) float32.
 Draw = Callable[[dict[str, np.ndarray]], np.ndarray]
-
-# Old enough for runtimes of 2022, new enough for everything here.
-_OPSET = 17
-
+_OPSET = 17  # old enough for runtimes of 2022, new enough for everything here
 _SIGNATURE = "serving_default"
 
 
@@ -69,8 +64,7 @@ def check_pictures(trained: Trained, export_format: str, draw: Draw) -> None:
         if not difference <= LARGEST_DIFFERENCE:
             raise UserError(
                 f"--format={export_format}: expected pictures within {LARGEST_DIFFERENCE:g}, got a "
-                f"difference of {difference:.2g} with these versions: nothing was written; try "
-                "--format=saved_model, which needs no other package"
+                f"difference of {difference:.2g} with these versions: give --format=saved_model"
             )
 
 

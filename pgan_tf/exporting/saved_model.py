@@ -16,9 +16,7 @@ from pgan_tf.networks.folded import InferenceGenerator, fold
 from pgan_tf.networks.sampling import latents_from_seeds, latents_of_seeds, one_hot_labels
 from pgan_tf.runs.trained import Trained
 
-# What `tf.function` returns.
-TfFunction: TypeAlias = tf.types.experimental.PolymorphicFunction
-
+TfFunction: TypeAlias = tf.types.experimental.PolymorphicFunction  # what `tf.function` returns
 _WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
 

@@ -17,7 +17,6 @@ from tfrecords.format.record import parse_images
 
 # Of larger pictures fewer at a time: as many pixels as 256 of 128 px have; 100 MB in float64.
 _LARGEST_BATCH, _BATCH_PIXELS = 256, 2**22
-
 # From uint8 pictures (n, side, side, channels) to (n, size) numbers to compare.
 View = Callable[[np.ndarray], np.ndarray]
 

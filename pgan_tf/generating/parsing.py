@@ -105,16 +105,13 @@ def parse_classes(text: str, label_size: int, names: Sequence[str] = ()) -> list
         if index < 0:
             index = int(name) if re.fullmatch(r"[0-9]{1,9}", name) else label_size
             if index >= label_size:
-                raise _unknown_class(name, label_size, names)
+                near = difflib.get_close_matches(name[:80], names, 1)
+                meant = f": do you mean {near[0]!r}?" if near else ""
+                known = f"classes, {list_names(names)}, or their numbers" * bool(names)
+                raise UserError(
+                    f"--labels: expected {known or 'numbers of classes'} from 0 to "
+                    f"{label_size - 1}, got {name[:80]!r}{meant}"
+                )
         classes.append(index)
         del parts[: 1 + name.count(",")]
     return classes
-
-
-def _unknown_class(name: str, label_size: int, names: Sequence[str]) -> UserError:
-    near = difflib.get_close_matches(name[:80], names, 1)
-    meant = f": do you mean {near[0]!r}?" if near else ""
-    known = f"classes, {list_names(names)}, or their numbers" if names else "numbers of classes"
-    return UserError(
-        f"--labels: expected {known} from 0 to {label_size - 1}, got {name[:80]!r}{meant}"
-    )

@@ -40,12 +40,7 @@ def write_pictures(
 
 
 def write_grid(
-    sampler: Sampler,
-    seeds: Sequence[int],
-    classes: Sequence[int],
-    columns: int,
-    path: str,
-    scale: int = 1,
+    sampler: Sampler, seeds: list[int], classes: list[int], columns: int, path: str, scale: int = 1
 ) -> None:
     """Writes one PNG, JPEG or WebP sheet of pictures, row by row; otherwise as `write_pictures`."""
     make_folder_of(path)

@@ -66,17 +66,10 @@ def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: fl
     import imageio_ffmpeg  # which may be missing: see `check_format`
 
     first = next(frames)
-    writer = imageio_ffmpeg.write_frames(
-        path,
-        first.shape[1::-1],
-        fps=fps,
-        codec="libx264",
-        quality=None,
-        macro_block_size=1,
-        ffmpeg_log_level="error",
-        # Fine enough that nearest neighbor's edges stay edges; plays before it is loaded.
-        output_params=["-crf", "18", "-movflags", "+faststart"],
-    )
+    # Fine enough that nearest neighbor's edges stay edges; plays before it is loaded.
+    quality = {"quality": None, "output_params": ["-crf", "18", "-movflags", "+faststart"]}
+    options = {"codec": "libx264", "macro_block_size": 1, "ffmpeg_log_level": "error", **quality}
+    writer = imageio_ffmpeg.write_frames(path, first.shape[1::-1], fps=fps, **options)
     writer.send(None)
     with contextlib.closing(writer):
         for frame in itertools.chain([first], frames):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import ScheduleConfig
@@ -48,7 +48,7 @@ def _draw_panel(
     def write(
         x: float, y: float, text: str, anchor: str, size: int = _MIDDLE, color: str = _INK
     ) -> None:
-        canvas.text((x, y), text, fill=color, font_size=size, anchor=anchor)
+        canvas.text((x, y), text, color, ImageFont.load_default(size), anchor)
 
     for stage in stages:
         left = place(min(end, max(0, stage.first_image - 1) / 1000))

@@ -25,8 +25,6 @@ from tfrecords.format.dataset_info import DatasetInfo, read_labels
 
 _LARGEST_BATCH = 64
 _BATCH_PIXELS = 2**22  # as 64 pictures of 256 px have: of larger ones fewer at a time
-_DEFAULT_NUM_IMAGES = 2048
-
 # What a score tells of its generator.
 _ORIGIN = ("images_shown", "stage", "stage_resolution", "network", "checkpoint", "weights_sha256")
 _REALS, _FAKES, _OTHER_REALS = range(3)  # sets of an evaluation, for `Metric.collect`
@@ -80,8 +78,8 @@ class RealPictures:
     def __post_init__(self) -> None:
         if not 2 <= self.num_images <= self.info.num_images:
             raise UserError(
-                f"--num_images: expected 2 to {self.info.num_images}, the pictures of "
-                f"{self.info.name}, got {self.num_images}"
+                f"--num_images: expected 2 to {self.info.num_images}, all of {self.info.name}, got "
+                f"{self.num_images}"
             )
 
     @property
@@ -119,7 +117,7 @@ class RealPictures:
 
 def default_num_images(info: DatasetInfo) -> int:
     """Returns 2,048, or half of the pictures, which leaves as many for the floor."""
-    return max(2, min(_DEFAULT_NUM_IMAGES, info.num_images // 2))
+    return max(2, min(2048, info.num_images // 2))
 
 
 class Evaluation:

@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from pgan_tf.metrics.inception import InceptionOutput, inception_metric
+from pgan_tf.metrics.inception import FILTER, InceptionOutput
 from pgan_tf.metrics.metric import Metric
 
 
@@ -80,4 +80,6 @@ def make_fid(sha256: str) -> Metric:
     def compare(reals: MomentCollector, fakes: MomentCollector) -> dict[str, float]:
         return {"fid": frechet_distance(reals.moments, fakes.moments)}
 
-    return inception_metric(sha256, "fid", MomentCollector, compare, "lower")
+    return Metric(
+        "fid", lambda which: MomentCollector(), compare, "fid", "lower", FILTER, True, sha256
+    )

@@ -1,8 +1,7 @@
 """The Inception network that published scores were measured with (Szegedy et al., 2016).
 
-Scores of other trainings of "Inception-v3" do not compare with published ones. This is the
-frozen graph of 5 December 2015, `classify_image_graph_def.pb`; TensorFlow published it in
-`inception-2015-12-05.tgz`.
+This is the frozen graph of 5 December 2015, `classify_image_graph_def.pb`, which TensorFlow
+published in `inception-2015-12-05.tgz`: scores of other trainings of it do not compare.
 """
 
 import dataclasses
@@ -13,14 +12,12 @@ import os
 import posixpath
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tqdm import tqdm
 
-from pgan_tf.metrics.metric import Metric
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import locked, whole_file
 from tfrecords.common.paths import read_whole
@@ -30,19 +27,16 @@ from tfrecords.sources.single_file import user_error_on
 GRAPH_NAME = "classify_image_graph_def.pb"
 URL = f"https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/{GRAPH_NAME}"
 SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
-
 _EITHER = f"{GRAPH_NAME} or inception-2015-12-05.tgz"
 _CACHED_NAME = "inception-2015-12-05.pb"
 _CHUNK_BYTES = 2**20
 _MOST_BYTES = 2**30  # the published one has 96 MB
 _TIMEOUT_SECONDS = 30
 _GZIP_MAGIC = b"\x1f\x8b"
-
 # The decoded input picture, from which on the graph takes any batch, and the outputs.
 _PICTURES, _FEATURES, _LOGITS = "ExpandDims", "pool_3", "softmax/logits/MatMul"
-
-# Rows of features at a time: a block of distances between two takes 32 MiB.
-BLOCK_ROWS = 2048
+FILTER = "bilinear to 299 px in Inception"  # of the metrics that use it
+BLOCK_ROWS = 2048  # of features at a time: a block of distances between two takes 32 MiB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,21 +168,6 @@ def _read(path: str) -> bytes:
         return read_whole(path, _MOST_BYTES)
     except UserError as error:
         raise UserError(f"--inception: expected a frozen graph, got {error}") from None
-
-
-def inception_metric(
-    sha256: str,
-    name: str,
-    collector: Callable[[], Any],
-    compare: Callable[[Any, Any], dict[str, float]],
-    better: Literal["lower", "higher"],
-    against_reals: bool = True,
-) -> Metric:
-    """Returns a metric of Inception's output, whose value has the metric's name."""
-    words = "bilinear to 299 px in Inception"
-    return Metric(
-        name, lambda which: collector(), compare, name, better, words, against_reals, sha256
-    )
 
 
 class FeatureCollector:

@@ -40,7 +40,7 @@ def nearest_modes(pictures: np.ndarray) -> np.ndarray:
     known, squares, modes = _known_pictures(side)
     factor = pictures.shape[1] // side
     blocks = pictures.reshape(-1, side, factor, side, factor, 3)
-    flat = _centered(blocks.mean(axis=(2, 4), dtype=np.float32).reshape(len(pictures), -1))
+    flat = blocks.mean(axis=(2, 4), dtype=np.float32).reshape(len(pictures), -1) - np.float32(127.5)
     # |a - b|² up to what is the same for all known pictures.
     return modes[np.argmin(squares - 2 * (flat @ known.T), axis=1)]
 
@@ -49,13 +49,10 @@ def nearest_modes(pictures: np.ndarray) -> np.ndarray:
 def _known_pictures(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns all shapes `(3888, side * side * 3)`, their squared lengths and their modes."""
     indices = range(shapes.NUM_PICTURES)
-    known = _centered(np.stack([shapes.draw(index, side).reshape(-1) for index in indices]))
+    known = np.stack([shapes.draw(index, side).reshape(-1) for index in indices])
+    known = known.astype(np.float32) - np.float32(127.5)
     modes = np.array([shapes.describe(index).mode for index in indices])
     return known, np.einsum("ij,ij->i", known, known), modes
-
-
-def _centered(pictures: np.ndarray) -> np.ndarray:
-    return pictures.astype(np.float32) - np.float32(127.5)
 
 
 def make_modes(dataset: str, num_channels: int) -> Metric:

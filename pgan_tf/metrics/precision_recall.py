@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from pgan_tf.metrics.inception import FeatureCollector, Features, blocks_of, count, inception_metric
+from pgan_tf.metrics.inception import FILTER, FeatureCollector, Features, blocks_of, count
 from pgan_tf.metrics.metric import Metric
 from tfrecords.common.errors import UserError
 
@@ -66,4 +66,6 @@ def make_pr(num_images: int, sha256: str) -> Metric:
         raise UserError(
             f"pr: expected --num_images of at least {NEIGHBOR + 1}, its neighbors, got {num_images}"
         )
-    return inception_metric(sha256, "pr", Manifold, compare_manifolds, "higher")
+    return Metric(
+        "pr", lambda which: Manifold(), compare_manifolds, "pr", "higher", FILTER, True, sha256
+    )
