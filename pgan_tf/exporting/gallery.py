@@ -32,8 +32,6 @@ _BEFORE_MANIFESTS = {
 }
 _LIST = "models.json"  # of `models/<name>/<version>/`
 _MOST_BYTES = 200  # of a name; file systems take 255
-# Of `describe`: what tells an older export's run where no manifest does.
-_OF_A_RUN = ("training_data", "network")
 
 
 def read_page(export_dir: str) -> Digests:
@@ -187,7 +185,7 @@ def _is_of_run(folder: str, trained: Trained) -> bool:
     known = manifest.read_description(folder)
     # As JSON gives it back, with lists for tuples.
     this = json.loads(json.dumps(describe(trained, "tfjs")))
-    return all(key in known and known[key] == this[key] for key in _OF_A_RUN)
+    return all(key in known and known[key] == this[key] for key in ("training_data", "network"))
 
 
 def _is_allowed(character: str) -> bool:  # letters, their marks, and digits, of any script

@@ -176,10 +176,10 @@ def _files_below(folder: str) -> Iterator[str]:
 
 def _is_left_over(parent: str, name: str) -> bool:
     """True for a folder that a killed export left, with nothing else in it."""
-    if not re.fullmatch("partial-[0-9]+", name):
-        return False
     folder = posixpath.join(parent, name)
-    return paths.is_folder(folder) and all(map(_OF_A_VERSION.fullmatch, list_folder(folder)))
+    if not re.fullmatch("partial-[0-9]+", name) or not paths.is_folder(folder):
+        return False
+    return all(map(_OF_A_VERSION.fullmatch, list_folder(folder)))
 
 
 def _inside(path: str) -> bool:

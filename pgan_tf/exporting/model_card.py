@@ -24,8 +24,7 @@ _WEIGHTS = {
 }
 TERMS = "The networks that the paper's authors published are under CC BY-NC 4.0, exported or not."
 _TRAINED_BY = {False: "pgan-tf", True: "the published implementation"}
-# Of more classes a card names the first ones; all are in pgan.json.
-_MOST_NAMES = 20
+_MOST_NAMES = 20  # of classes that a card names; all are in pgan.json
 _PAPER = "[Progressive Growing of GANs](https://arxiv.org/abs/1710.10196)"
 _LIMITS = """## Limits
 

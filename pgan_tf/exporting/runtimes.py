@@ -89,10 +89,8 @@ def _tidy(graph: Any) -> None:
                 attribute.s = words[attribute.name]
 
 
-def _write(
-    trained: Trained, options: ExportOptions, kind: str, name: str, contents: bytes
-) -> Exported:
+def _write(trained: Trained, options: ExportOptions, kind: str, name: str, data: bytes) -> Exported:
     with next_version(options.export_dir, trained, kind) as (path, folder):
-        write_file(posixpath.join(folder, name), contents)
+        write_file(posixpath.join(folder, name), data)
     card = shlex.quote(posixpath.join(path, "model_card.md"))
     return Exported(posixpath.join(path, name), (f"less {card}",))

@@ -1,6 +1,6 @@
 """A generator as a SavedModel for TensorFlow Serving, with requests that warm the server up.
 
-These are TFRecords of its message `PredictionLog`; encoding them here spares a package.
+These are TFRecords of its message `PredictionLog`; encoding them here needs no other package.
 """
 
 import os
@@ -17,7 +17,6 @@ from pgan_tf.networks.sampling import latents_from_seeds, latents_of_seeds, one_
 from pgan_tf.runs.trained import Trained
 
 TfFunction: TypeAlias = tf.types.experimental.PolymorphicFunction  # what `tf.function` returns
-_WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
 
 def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
@@ -96,7 +95,7 @@ def _write_warmup(folder: str, generator: InferenceGenerator) -> None:
         "labels": one_hot_labels([0], generator.config.label_size),
         "seeds": np.zeros(1, np.int64),
     }
-    path = posixpath.join(folder, _WARMUP_FILE)
+    path = posixpath.join(folder, "assets.extra/tf_serving_warmup_requests")
     tf.io.gfile.makedirs(posixpath.dirname(path))
     with tf.io.TFRecordWriter(path) as writer:
         for signature, function in make_signatures(generator).items():

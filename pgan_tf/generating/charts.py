@@ -79,9 +79,8 @@ def _draw_band(band: Band, left: float, right: float) -> str:
         f'<rect class="{style}" x="{left:.1f}" y="{_TOP}" width="{max(0.0, right - left):.1f}" '
         f'height="{_HEIGHT - _TOP - _BOTTOM}"><title>{escape(band.name)}</title></rect>'
     )
-    if band.shaded or right - left < 7 * len(band.name):
-        return rectangle
-    return rectangle + _text((left + right) / 2, 14, escape(band.name))
+    is_named = not band.shaded and right - left >= 7 * len(band.name)
+    return rectangle + _text((left + right) / 2, 14, escape(band.name)) * is_named
 
 
 def _text(x: float, y: float, text: str, anchor: str = "middle") -> str:

@@ -18,8 +18,7 @@ from pgan_tf.runs import sheets
 from tfrecords.common.errors import UserError
 
 _MOST_NUMBERS = 2**26  # of a walk's latents
-# Beyond so many of its deviations a Gaussian is nothing, in float32.
-_DEVIATIONS = 8
+_DEVIATIONS = 8  # beyond so many a Gaussian is nothing, in float32
 
 
 def slerp(begin: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
@@ -85,8 +84,7 @@ def walk_smoothly(keyframes: np.ndarray, position: float) -> np.ndarray:
     return (mean * (np.sqrt(keyframes.shape[-1]) / length)).astype(np.float32)
 
 
-# A loop through latent space, of one picture or several side by side: from a position in it, 0 to
-# 1, to (pictures, latent_size) and (pictures, label_size) float32.
+# A loop: from a position in it, 0 to 1, to (pictures, latent_size) and (pictures, label_size).
 Walk = Callable[[float], tuple[np.ndarray, np.ndarray]]
 
 
@@ -103,13 +101,8 @@ def random_walk(
     return lambda position: (walk_smoothly(keyframes, position), labels)
 
 
-def walk_between(
-    sampler: Sampler, seeds: Sequence[int], classes: Sequence[int], num_pictures: int
-) -> Walk:
-    """Walks from seed to seed, at least two, and back; each picture is one seed ahead of the last.
-
-    The seeds cycle through the classes. Latents follow great circles, labels change evenly.
-    """
+def walk_between(sampler: Sampler, seeds: list[int], classes: list[int], num_pictures: int) -> Walk:
+    """Walks from seed to seed, at least two, and back; each picture is a seed ahead of the last."""
     _check_latents(len(seeds) * num_pictures * sampler.latent_size)
     latents = latents_from_seeds(seeds, sampler.latent_size)
     labels = one_hot_labels(cycled(classes, len(seeds)), sampler.label_size)

@@ -80,11 +80,7 @@ def in_pixels(pictures: np.ndarray) -> np.ndarray:
 def find_neighbors(
     samples: np.ndarray, info: DatasetInfo, count: int, mirrored: bool, measures: Mapping[str, View]
 ) -> list[Neighbors]:
-    """Looks through a dataset once, for the `count` nearest of samples, by measures in words.
-
-    Samples are `(n, side, side, channels)` uint8. Raises UserError if the dataset has too few
-    pictures, none of this resolution or channels, or is damaged.
-    """
+    """Finds those nearest to `(n, side, side, channels)` uint8 samples; UserError if it can't."""
     most, channels = info.num_images, counted(samples.shape[-1], "channel")
     if not 1 <= count <= most:
         raise UserError(f"--neighbours: expected 1 to {most}, all of {info.name}, got {count}")
@@ -134,9 +130,7 @@ def read_in_order(info: DatasetInfo, resolution: int) -> Iterator[np.ndarray]:
         ) from None
 
 
-def make_sheet(
-    samples: np.ndarray, found: Sequence[Neighbors], columns: int, scale: int
-) -> np.ndarray:
+def make_sheet(samples: np.ndarray, found: list[Neighbors], columns: int, scale: int) -> np.ndarray:
     """Lays out samples, `columns` in a row, and their neighbors by measure on white, enlarged."""
     _, side, _, channels = samples.shape
     gap = np.full((side, max(2, side // 8), channels), 255, np.uint8)

@@ -85,10 +85,7 @@ def check_video(width: int, height: int, num_frames: int) -> None:
 
 
 def parse_classes(text: str, label_size: int, names: Sequence[str] = ()) -> list[int]:
-    """Reads `dog,3`, names, which win, and numbers, or all; UserError if there are no such classes.
-
-    Returns at least one class; [0] for a generator without classes.
-    """
+    """Reads `dog,3`, names before numbers; "" is all, [0] without classes. UserError if unknown."""
     if not text:
         return list(range(max(1, label_size)))
     if not label_size:
@@ -106,12 +103,10 @@ def parse_classes(text: str, label_size: int, names: Sequence[str] = ()) -> list
             index = int(name) if re.fullmatch(r"[0-9]{1,9}", name) else label_size
             if index >= label_size:
                 near = difflib.get_close_matches(name[:80], names, 1)
-                meant = f": do you mean {near[0]!r}?" if near else ""
+                got = repr(name[:80]) + (f": do you mean {near[0]!r}?" if near else "")
                 known = f"classes, {list_names(names)}, or their numbers" * bool(names)
-                raise UserError(
-                    f"--labels: expected {known or 'numbers of classes'} from 0 to "
-                    f"{label_size - 1}, got {name[:80]!r}{meant}"
-                )
+                known = f"{known or 'numbers of classes'} from 0 to {label_size - 1}"
+                raise UserError(f"--labels: expected {known}, got {got}")
         classes.append(index)
         del parts[: 1 + name.count(",")]
     return classes

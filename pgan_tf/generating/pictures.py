@@ -1,7 +1,7 @@
 """Pictures of seeds as files: one for each, or a sheet."""
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -17,9 +17,7 @@ from tfrecords.common.paths import writing
 from tfrecords.pictures.kinds import encode_picture, is_file_name
 
 
-def draw_seeds(
-    sampler: Sampler, seeds: Sequence[int], classes: Sequence[int]
-) -> Iterator[np.ndarray]:
+def draw_seeds(sampler: Sampler, seeds: list[int], classes: list[int]) -> Iterator[np.ndarray]:
     """Yields the seeds' pictures, which cycle through classes, `(side, side, channels)` uint8."""
     turns = cycled(classes, len(seeds))
     for start in range(0, len(seeds), BATCH_SIZE):
@@ -29,7 +27,7 @@ def draw_seeds(
 
 
 def write_pictures(
-    sampler: Sampler, seeds: Sequence[int], classes: Sequence[int], folder: str, scale: int = 1
+    sampler: Sampler, seeds: list[int], classes: list[int], folder: str, scale: int = 1
 ) -> None:
     """Writes `seed-000007.png` and its like, enlarged by `scale`; UserError if that fails."""
     make_folder_of(posixpath.join(folder, ""))

@@ -45,10 +45,7 @@ _PAGE = pathlib.Path(__file__).with_suffix(".html")
 
 
 def write_report(run_dir: str, path: str, clip_seconds: float) -> int:
-    """Writes a run's page, and returns its size in characters; a clip of 0 seconds is skipped.
-
-    Raises UserError if something of the run is missing or damaged, or the page can't be written.
-    """
+    """Writes a run's page, without a clip of 0 s; returns its length. UserError if it can't."""
     config = read_config(run_dir)
     if config is None:
         raise UserError(f"--run_dir: expected a run folder with config.json, got {run_dir!r}")
@@ -60,7 +57,6 @@ def write_report(run_dir: str, path: str, clip_seconds: float) -> int:
     reals_path = posixpath.join(run_dir, "samples", "reals.png")
     reals = sheets.read_sheet(reals_path)[0] if tf.io.gfile.exists(reals_path) else None
     make_folder_of(path)
-
     last = metrics[-1]
     took = duration_in_words(last.get("seconds", 0.0))
     progress = f"{describe_stage(last)}, {last['kimg']:.1f} kimg, {took} of training"
@@ -115,14 +111,12 @@ def _draw_clip(run_dir: str, seconds: float) -> str:
 
 def stage_bands(metrics: list[dict[str, Any]]) -> list[Band]:
     """Returns the stages of a run as far as it has come, from its ticks."""
-    groups = itertools.groupby(metrics, itemgetter("resolution", "phase"))
-    lasts = [[*rows][-1] for _, rows in groups]
-    names = [describe_stage(last).partition(",")[0] for last in lasts]
-    starts = [0.0, *(last["kimg"] for last in lasts)]
-    return [
-        Band(name, start, last["kimg"], last["phase"] == "fade_in")
-        for name, start, last in zip(names, starts, lasts, strict=False)
-    ]
+    bands: list[Band] = []
+    for (_, phase), rows in itertools.groupby(metrics, itemgetter("resolution", "phase")):
+        *_, last = rows
+        start, name = bands[-1].end if bands else 0.0, describe_stage(last).partition(",")[0]
+        bands.append(Band(name, start, last["kimg"], phase == "fade_in"))
+    return bands
 
 
 def _draw_charts(metrics: list[dict[str, Any]], scores: list[Score]) -> Iterator[str]:

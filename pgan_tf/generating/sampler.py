@@ -40,8 +40,7 @@ class Sampler:
     num_channels: int
     latent_size: int
     label_size: int  # 0 without classes
-    # From (batch, latent_size) and (batch, label_size) float32 to a batch of pictures, float32,
-    # about in [-1, 1].
+    # From (batch, latent_size) and (batch, label_size) to pictures about in [-1, 1], all float32.
     images: Callable[[np.ndarray, np.ndarray], tf.Tensor]
     label_names: tuple[str, ...] = ()  # in order; empty where they are not known
 

@@ -21,8 +21,7 @@ from tfrecords.common.paths import writing
 from tfrecords.common.text import duration_in_words
 
 FORMATS = (".mp4", ".gif", ".webp")
-# GIF counts in hundredths of a second, and players take less than two of them for ten.
-_MOST_GIF_FPS = 50
+_MOST_GIF_FPS = 50  # GIF counts in hundredths of a second; players take less than two for ten
 # Of a frame of a sheet of samples.
 _SHEET_WIDTH, _CAPTION_HEIGHT, _FONT_SIZE = 1024, 40, 22
 
@@ -42,10 +41,7 @@ def check_format(path: str, fps: float) -> str:
 
 
 def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: float) -> None:
-    """Draws a video of `(height, width, 1 or 3)` uint8 frames, whole, in its ending's format.
-
-    For MP4 both sides are even. Raises UserError if the file can't be written.
-    """
+    """Draws `(height, width, 1 or 3)` uint8, even for MP4, whole; UserError if it can't."""
     ending = check_format(path, fps)
     make_folder_of(path)
     drawn = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
@@ -120,10 +116,9 @@ def training_size(sheets: list[Sheet], scale: int | None = None) -> tuple[int, i
 def draw_training(
     sheets: list[Sheet], metrics: list[dict[str, Any]], num_frames: int, scale: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Yields `(height, width, 3)` uint8 frames, both even; each sheet is seen equally long.
+    """Yields `(height, width, 3)` uint8 frames, both even, of sheets, which are seen equally long.
 
-    All are as large as the last sheet, times `scale`, by default up to 1024 px; `metrics`, ticks,
-    give captions. Raises UserError if a sheet can't be read.
+    All are as large as the last one, times `scale`, by default up to 1024 px; ticks give captions.
     """
     rows = {row["images_shown"]: row for row in metrics if "seconds" in row}
     size = _sheet_size(sheets, scale)

@@ -97,11 +97,9 @@ class RealPictures:
         first = self.num_images if others else 0
         bad = BadRecords(self.max_bad_records)
         size = self.batch_size
-        given: dict[str, Any] = {"seed": self.seed, "images_shown": first, "bad_records": bad}
-        dataset = make_dataset(
-            self.info, self.resolution, global_batch_size=size, label_size=0, **given
-        )
-        batches = iter(dataset)
+        given: dict[str, Any] = {"label_size": 0, "global_batch_size": size, "bad_records": bad}
+        given |= {"seed": self.seed, "images_shown": first}
+        batches = iter(make_dataset(self.info, self.resolution, **given))
         for start in range(0, self.num_images, size):
             with readable_data_errors():
                 images, _ = next(batches)

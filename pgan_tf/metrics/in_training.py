@@ -57,10 +57,7 @@ class Scorer:
         say: Callable[[str], None],
         stop_asked: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Scores the newest checkpoint if that is due and not done; `say` takes lines for people.
-
-        `stop_asked`, asked after each batch, ends it; the next call for the checkpoint catches up.
-        """
+        """Scores the newest checkpoint if due and not done; `stop_asked` ends it after a batch."""
         if not self._is_due(images_shown):
             return
         done = {one.metric for one in self._scores() if one.images_shown == images_shown}

@@ -52,7 +52,7 @@ Features = Sequence[np.ndarray]  # (n, size) float32 batches
 
 
 class InceptionGraph:
-    """The network, built from a serialized GraphDef, for pictures of any size; or a UserError."""
+    """The network, of a serialized GraphDef, for pictures of any size; UserError if it is none."""
 
     def __init__(self, name: str, contents: bytes) -> None:
         self.sha256 = hashlib.sha256(contents).hexdigest()
@@ -104,8 +104,8 @@ def open_inception(path: str | None, cache_dir: str) -> InceptionGraph:
 def read_inception_file(path: str | None, cache_dir: str) -> tuple[str, bytes]:
     """Reads a frozen graph, or the `.tgz` that holds it: its name and the serialized GraphDef.
 
-    None is the published graph, which is downloaded on first use and kept in `cache_dir`, local or
-    remote. Warns of another graph. Raises UserError if the file cannot be read or downloaded.
+    None is the published graph, which is downloaded once into `cache_dir`, local or remote. Warns
+    of another graph. Raises UserError if the file cannot be read or downloaded.
     """
     if path is None:
         cached = posixpath.join(os.path.expanduser(cache_dir), _CACHED_NAME)
@@ -125,7 +125,7 @@ def read_inception_file(path: str | None, cache_dir: str) -> tuple[str, bytes]:
 
 
 def fetch(url: str, sha256: str, path: str) -> None:
-    """Downloads a file, which gets its name when it is complete and right, or a UserError."""
+    """Downloads a file, which gets its name when complete and right; UserError if it fails."""
     instead = "give the file that you have by --inception=PATH"
     folder = posixpath.dirname(path) or "."
     busy = f"Inception: another process is fetching it into {folder}: wait until it has ended"

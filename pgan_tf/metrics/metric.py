@@ -14,14 +14,12 @@ class Collector(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """A way of scoring a set of pictures, against a set of real ones or alone.
-
-    `compare` takes the collectors of the reals, ignored unless `against_reals`, and of the set.
-    """
+    """A way of scoring a set of pictures, against a set of real ones or alone."""
 
     name: str
     collect: Callable[[int], Collector]  # from a number that tells an evaluation's sets apart
-    compare: Callable[[Any, Any], dict[str, float]]  # to values by name
+    # From the collectors of the reals, ignored unless `against_reals`, and of the set, to values.
+    compare: Callable[[Any, Any], dict[str, float]]
     headline: str  # name of the value that stands for the metric
     better: Literal["lower", "higher", "neither"]  # neither: near the value of the reals
     filter: str  # how pictures are resized and filtered

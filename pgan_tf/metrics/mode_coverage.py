@@ -12,8 +12,7 @@ from pgan_tf.metrics.metric import Metric
 from tfrecords.common.errors import UserError
 from tfrecords.sources import shapes
 
-# Larger shapes are reduced to this side: their outlines are as far apart then.
-_LARGEST_SIDE = 32
+_LARGEST_SIDE = 32  # to which larger shapes are reduced: their outlines are as far apart then
 
 
 def mode_coverage(counts: np.ndarray) -> tuple[int, float]:
@@ -56,7 +55,7 @@ def _known_pictures(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def make_modes(dataset: str, num_channels: int) -> Metric:
-    """Returns the metric `modes`: how many of 144, and their divergence; or a UserError."""
+    """Returns the metric `modes`: how many of 144, and their divergence; UserError if not RGB."""
     if dataset != "shapes" or num_channels != 3:
         raise UserError(
             f"modes: expected the built-in shapes in RGB, got {dataset}: choose other metrics"

@@ -82,10 +82,8 @@ def _read(row: dict[str, Any]) -> Score:
         value = values[field.name]
         if field.name == "better":
             fits = value in ("lower", "higher", "neither")
-        elif field.type is int:
-            fits = is_count(value)
-        elif field.type is str:
-            fits = isinstance(value, str)
+        elif field.type in (int, str):
+            fits = is_count(value) if field.type is int else isinstance(value, str)
         elif isinstance(value, dict):
             fits = values["headline"] in list(value)
             fits = fits and all(isinstance(one, float) or is_number(one) for one in value.values())

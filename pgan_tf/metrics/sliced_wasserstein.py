@@ -20,7 +20,6 @@ LOWEST_LEVEL = 16
 PATCH_SIDE = 7
 PATCHES_PER_PICTURE = 128
 DIRECTIONS = 4 * 128
-
 _BINOMIAL = np.array([1, 4, 6, 4, 1], np.float64) / 16
 _DIRECTIONS_AT_A_TIME = 64
 _PICTURES_AT_A_TIME = 32
@@ -69,11 +68,8 @@ class Descriptors:
     deviation: np.ndarray  # (channels,) float64
 
     def project(self, directions: np.ndarray, out: np.ndarray) -> np.ndarray:
-        """Fills `out`, `(k, n)` float32, with projections of the normalized patches plus constants.
-
-        Takes `(channels * 49, k)`, returns `(k,)` constants, float64: normalizing the directions
-        in place of the patches saves passes over them.
-        """
+        """Fills `out`, `(k, n)` float32, with projections plus the constants `(k,)` it returns."""
+        # Normalizing the directions, `(channels * 49, k)`, saves passes over the patches.
         scaled = directions / self.deviation.repeat(PATCH_SIDE**2)[:, None]
         np.matmul(scaled.T.astype(np.float32), self.patches.T, out=out)
         return scaled.T @ self.mean.repeat(PATCH_SIDE**2)
