@@ -16,8 +16,7 @@ from absl import flags
 from pgan_tf.networks.layers.convolution import Resample, apply_kernel, prepare_kernel
 from pgan_tf.networks.layers.winograd import Winograd
 from tfrecords.common.bounds import COUNTS
-from tfrecords.common.checked_flags import define_number
-from tfrecords.common.command_line import run
+from tfrecords.common.command_line import define_number, run
 
 LAYERS = flags.DEFINE_list(
     "layers",

@@ -18,8 +18,7 @@ from pgan_tf.networks.generator import build_generator
 from pgan_tf.planning.flops import generation_flops
 from pgan_tf.planning.measurement import matrix_product_gflops
 from tfrecords.common.bounds import COUNTS, RESOLUTIONS, Bounds
-from tfrecords.common.checked_flags import define_number
-from tfrecords.common.command_line import run
+from tfrecords.common.command_line import define_number, run
 
 RESOLUTION = define_number("resolution", 128, "In pixels.", RESOLUTIONS)
 FMAP_BASE = define_number("fmap_base", 2048, "As of train.py.", COUNTS)

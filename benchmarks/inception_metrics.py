@@ -21,7 +21,7 @@ from pgan_tf.metrics.inception_score import make_is
 from pgan_tf.metrics.kernel_distance import make_kid
 from pgan_tf.metrics.precision_recall import make_pr
 from tfrecords.common.bounds import COUNTS
-from tfrecords.common.checked_flags import define_number
+from tfrecords.common.command_line import define_number
 
 PICTURES = define_number("pictures", 2048, "In each of the two sets.", COUNTS)
 BATCH_SIZE, FEATURES, CLASSES = 64, 2048, 1008

@@ -35,8 +35,7 @@ from pgan_tf.training.state import TrainingState, build_state, grow_state
 from pgan_tf.training.step import make_train_step
 from tfrecords.cache import prepare
 from tfrecords.common.bounds import COUNTS, RESOLUTIONS, Bounds
-from tfrecords.common.checked_flags import define_number
-from tfrecords.common.command_line import run
+from tfrecords.common.command_line import define_number, run
 from tfrecords.pictures.source import PictureOptions
 
 FMAP_BASE = define_number("fmap_base", 2048, "As of train.py.", COUNTS)

@@ -18,7 +18,7 @@ from PIL import Image, ImageFilter
 
 from pgan_tf.data.dataset import make_dataset
 from tfrecords.common.bounds import COUNTS, RESOLUTIONS, Bounds
-from tfrecords.common.checked_flags import define_number
+from tfrecords.common.command_line import define_number
 from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.pictures.source import PictureOptions, Source
 from tfrecords.writing.writer import write_dataset

@@ -13,7 +13,7 @@ from absl import app
 
 from pgan_tf.metrics.sliced_wasserstein import make_swd
 from tfrecords.common.bounds import COUNTS, RESOLUTIONS
-from tfrecords.common.checked_flags import define_number
+from tfrecords.common.command_line import define_number
 
 PICTURES = define_number("pictures", 2048, "In each of the two sets.", COUNTS)
 RESOLUTION = define_number("resolution", 64, "In pixels.", RESOLUTIONS)

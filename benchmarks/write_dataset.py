@@ -22,7 +22,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from tfrecords.common import command_line
 from tfrecords.common.bounds import COUNTS, RESOLUTIONS
-from tfrecords.common.checked_flags import define_number
+from tfrecords.common.command_line import define_number
 
 _PICTURES = define_number("pictures", 100_000, "How many.", COUNTS)
 _DISTINCT = define_number("distinct", 4_000, "How many of them differ.", COUNTS)

@@ -1,7 +1,7 @@
 """The paper's experiments: `python -m paper --list`, `python -m paper --run=NAME`.
 
-Each runs at a scale for two cores, with the same settings otherwise. The figures are kept in
-docs/paper.json and shown in docs/paper.md, beside those that the paper published.
+Each runs at a scale for two cores, otherwise with the same settings. Measured figures are in
+docs/paper.json, and in docs/paper.md beside the published ones.
 """
 
 import os
@@ -13,8 +13,7 @@ from paper import results
 from paper.experiments import EXPERIMENTS, choose
 from paper.running import ROOT, SHAPES, Places, run_experiment
 from tfrecords.common.bounds import SEEDS
-from tfrecords.common.checked_flags import define_number, define_path
-from tfrecords.common.command_line import run
+from tfrecords.common.command_line import define_number, define_path, run
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place, write_file
 

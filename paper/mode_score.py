@@ -1,7 +1,6 @@
 """The mode test (paper, appendix E): how many modes of MNIST-RGB does a run draw, how evenly?
 
-A digit in red, another in green and a third in blue make 1,000 modes; a classifier of digits reads
-the three channels one by one.
+Digits in red, green and blue make 1,000 modes; a classifier reads each channel.
 """
 
 import dataclasses
@@ -48,15 +47,9 @@ class DigitClassifier:
 def measure_modes(run_dir: str, digits: Source, cache_dir: str, num_samples: int) -> Score:
     """Draws samples of seeds 0 and up with a run's average generator and counts the modes.
 
-    Args:
-        run_dir: a run on `mnist_rgb:…`. Raises UserError unless it draws 32x32 in color.
-        digits: the single digits, with labels, that the classifier learns.
-        cache_dir: where the classifier is kept.
-        num_samples: how many to draw.
-
-    Returns:
-        `modes` and `reverse_kl`; as the floor those of as many real pictures, read by the same
-        classifier.
+    The run is one on `mnist_rgb:…`: UserError unless it draws 32x32 in color. The classifier, kept
+    in `cache_dir`, learns `digits`, single ones with labels. Returns `modes` and `reverse_kl`, as
+    the floor those of as many real pictures, read by the same classifier.
     """
     saved = checkpoint.read_run(run_dir, [])
     network = saved.config.network
@@ -94,10 +87,7 @@ def measure_modes(run_dir: str, digits: Source, cache_dir: str, num_samples: int
 
 
 def count_modes(batches: Iterable[np.ndarray], classifier: DigitClassifier) -> np.ndarray:
-    """Counts the modes of `(n, 32, 32, 3)` uint8 batches of MNIST-RGB.
-
-    Returns `(1000,)` int64: element 100 r + 10 g + b counts pictures of the digits r, g and b.
-    """
+    """Counts modes in `(n, 32, 32, 3)` uint8 batches: `(1000,)` int64, at 100 r + 10 g + b."""
     counts = np.zeros(NUM_MODES, np.int64)
     for pictures in batches:
         counts += _count([classifier(pictures[..., channel]) for channel in range(3)])
@@ -126,10 +116,7 @@ def _values(counts: np.ndarray) -> dict[str, float]:
 
 
 def load_classifier(source: Source, cache_dir: str) -> DigitClassifier:
-    """Returns a classifier of a source's digits; trains it where the cache has none.
-
-    Training takes about a minute on two cores. The cache knows it by a fingerprint of the source.
-    """
+    """Returns a classifier of these digits, kept by their fingerprint; trains it in a minute."""
     pictures, digits = read_all(source)
     identity = f"{_VERSION} {list(source.identity)}"
     name = f"digits-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.keras"
@@ -148,10 +135,7 @@ def load_classifier(source: Source, cache_dir: str) -> DigitClassifier:
 
 
 def read_all(source: Source) -> tuple[np.ndarray, np.ndarray]:
-    """Returns all digits as `(n, 32, 32)` uint8 and what they are as `(n,)` int64.
-
-    Raises UserError if there are no ten classes, or the pictures are not 32 px.
-    """
+    """Returns digits, `(n, 32, 32)` uint8 and `(n,)` int64. UserError for other classes, sizes."""
     if source.labels is None or source.labels.shape[1] != 10:
         raise UserError(f"{source.description}: expected digits with labels 0 to 9")
     pictures = np.stack([*map(source.open(), range(source.num_pictures))])

@@ -9,8 +9,7 @@ import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets Te
 from paper.mode_score import measure_modes
 from pgan_tf.metrics.score_log import append_scores
 from tfrecords.common.bounds import Bounds
-from tfrecords.common.checked_flags import define_number, define_path
-from tfrecords.common.command_line import run
+from tfrecords.common.command_line import define_number, define_path, run
 from tfrecords.common.errors import UserError
 from tfrecords.sources.idx import open_mnist
 

@@ -61,10 +61,7 @@ Results = Mapping[str, Result]  # by the experiment's name
 
 
 def read_results(path: str) -> dict[str, Result]:
-    """Reads what `write_results` wrote; nothing if it is not there.
-
-    Raises UserError if the file is damaged.
-    """
+    """Reads what `write_results` wrote; nothing if it is not there. UserError if damaged."""
     if not os.path.exists(path):
         return {}
     try:
@@ -82,10 +79,7 @@ def write_results(path: str, results: Results) -> None:
 
 
 def add_seed(first: Result | None, seed: int, found: Result) -> Result:
-    """Puts the figures of another seed beside those of the first.
-
-    Raises UserError if that has not been measured, or at another scale.
-    """
+    """Adds another seed's figures; UserError unless the first's are there, at the same scale."""
     if first is None or first.scale != found.scale:
         raise UserError(
             f"--seed: expected it to be measured without --seed at the same scale, {found.scale}, "

@@ -45,10 +45,9 @@ class Places:
 
 
 def run_experiment(one: Experiment, places: Places, seed: int | None = None) -> Result:
-    """Trains and measures; what an earlier call has trained is not trained again.
+    """Trains, unless an earlier call has, and measures. A seed has a run folder of its own.
 
-    With a seed it trains in a run folder of its own; None is the presets'. Raises UserError if a
-    step failed, which has said why, and StoppedError if it was interrupted.
+    Raises UserError if a step failed, which has said why; StoppedError if it was interrupted.
     """
     run_dir = os.path.join(places.runs_dir, one.name if seed is None else f"{one.name}-seed{seed}")
     data, words, metrics = places.data, places.data, one.metrics
@@ -119,10 +118,9 @@ def packaged_digits() -> str:
 
 
 def write_idx(csv_path: str, folder: str) -> None:
-    """Writes digits as MNIST's two training files, which `mnist:FOLDER` opens.
+    """Writes digits as MNIST's two training files, which `mnist:FOLDER` opens; keeps those there.
 
-    The table has a row for each digit, 784 pixels from 0 to 255 and the digit itself. Complete
-    files in the folder stay as they are. Raises UserError if the table is not like that.
+    A row is a digit's 784 pixels from 0 to 255, and the digit. UserError if the table is not so.
     """
     paths = [os.path.join(folder, name) for name in (_IMAGES, _LABELS)]
     if all(map(os.path.exists, paths)):

@@ -13,7 +13,7 @@ from absl import flags
 
 from tfrecords.common import command_line
 from tfrecords.common.bounds import RESOLUTIONS, Bounds
-from tfrecords.common.checked_flags import define_number
+from tfrecords.common.command_line import define_number
 from tfrecords.common.text import counted
 from tfrecords.pictures import flags as picture_flags
 

@@ -20,7 +20,7 @@ from absl import flags
 
 from tfrecords.common import command_line
 from tfrecords.common.bounds import RESOLUTIONS, Bounds
-from tfrecords.common.checked_flags import define_number, define_text
+from tfrecords.common.command_line import define_number, define_text
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
 

@@ -19,8 +19,7 @@ from pgan_tf.devices.strategy import STRATEGIES, check_batch_sizes
 from pgan_tf.planning.limits import check_memory, physical_memory
 from pgan_tf.planning.measurement import StageCost, measure_stage
 from tfrecords.common.bounds import RESOLUTIONS, Bounds, shown
-from tfrecords.common.checked_flags import define_number, define_path, define_read
-from tfrecords.common.command_line import run
+from tfrecords.common.command_line import define_number, define_path, define_read, run
 from tfrecords.common.files import check_file_place, write_file
 from tfrecords.common.paths import writing
 from tfrecords.common.text import align

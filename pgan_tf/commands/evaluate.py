@@ -26,7 +26,7 @@ from pgan_tf.runs import checkpoint
 from pgan_tf.runs.data import RunData, find_data, read_run_data
 from pgan_tf.runs.flags_file import located_flags
 from pgan_tf.runs.folder import checkpoint_folder, read_config
-from tfrecords.common.checked_flags import define_path, define_text, not_with, read_path
+from tfrecords.common.command_line import define_path, define_text, not_with, read_path
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place, write_file
 from tfrecords.common.paths import writing
@@ -110,10 +110,7 @@ def score_all(
     info: DatasetInfo,
     resolution: int,
 ) -> Iterator[list[Score]]:
-    """Sums the reals up, and gives each generator's scores while a bar shows how far it is.
-
-    A generator, of which there are `count`, is read when it is due.
-    """
+    """Sums the reals up, then scores each of `count` generators, read when due, with a bar."""
     inception = run_flags.read_inception(names)
     metrics, reals = run_flags.make_comparison(names, info, resolution, inception)
     total = Evaluation.num_pictures(reals, count)
@@ -138,10 +135,7 @@ def chosen_checkpoints(run_dir: str) -> list[str]:
 
 
 def read_reals(resolution: int, num_channels: int, label_size: int) -> DatasetInfo:
-    """Returns the dataset that a generator of such pictures was trained on.
-
-    Raises UserError if it is not there, or another one.
-    """
+    """Returns the dataset that a generator was trained on. UserError if missing, or another one."""
     run_dir, options = run_flags.RUN_DIR.value, picture_options(flags.FLAGS["resolution"].value)
     opened = recorded = None
     if run_dir:

@@ -8,7 +8,7 @@ from pgan_tf.commands import trained_flags as given
 from pgan_tf.exporting.formats import FORMATS
 from pgan_tf.exporting.model_card import TERMS
 from pgan_tf.exporting.writer import ExportOptions
-from tfrecords.common.checked_flags import define_path, define_text
+from tfrecords.common.command_line import define_path, define_text
 from tfrecords.common.errors import UserError
 
 flags.adopt_module_key_flags(given)

@@ -29,7 +29,7 @@ from pgan_tf.runs.log import read_metrics
 from pgan_tf.runs.sheets import list_sheets
 from tfrecords.common import bounds
 from tfrecords.common.bounds import Bounds
-from tfrecords.common.checked_flags import (
+from tfrecords.common.command_line import (
     define_number,
     define_path,
     define_read,
@@ -233,10 +233,7 @@ def write_frames(path: str, frames: Iterator[np.ndarray], num_frames: int, about
 
 
 def find_training_pictures(sampler: Sampler) -> tuple[DatasetInfo, bool]:
-    """Returns the generator's training data, and whether mirror images belong to it.
-
-    Raises UserError if that is not known, missing, or of other pictures.
-    """
+    """Returns the training data, and whether mirrored. UserError if unknown, missing or others."""
     run_dir = given.RUN_DIR.value or ""
     if given.CHECKPOINT.value:
         run_dir = posixpath.dirname(posixpath.dirname(given.CHECKPOINT.value)) or "."

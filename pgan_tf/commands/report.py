@@ -6,7 +6,7 @@ import posixpath
 
 from pgan_tf.generating.report import write_report
 from tfrecords.common.bounds import Bounds
-from tfrecords.common.checked_flags import define_number, define_path
+from tfrecords.common.command_line import define_number, define_path
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import size_in_words
 

@@ -13,7 +13,7 @@ from pgan_tf.metrics.evaluation import RealPictures, default_num_images
 from pgan_tf.metrics.inception import InceptionGraph, open_inception
 from pgan_tf.metrics.metric import Metric
 from tfrecords.common.bounds import COUNTS, COUNTS_OR_NONE, SEEDS, Bounds
-from tfrecords.common.checked_flags import define_number, define_path, define_text
+from tfrecords.common.command_line import define_number, define_path, define_text
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.pictures import flags as picture_flags
 
@@ -108,10 +108,7 @@ def read_inception(names: Sequence[str]) -> InceptionGraph | None:
 def make_comparison(
     names: Sequence[str], info: DatasetInfo, resolution: int, inception: InceptionGraph | None
 ) -> tuple[Sequence[Metric], RealPictures]:
-    """Returns metrics by their names, and the real pictures that they compare with.
-
-    Raises UserError if a metric does not suit such pictures.
-    """
+    """Returns metrics and what they compare with. UserError if one does not suit such pictures."""
     num_images = NUM_IMAGES.value or default_num_images(info)
     reals = RealPictures(info, resolution, num_images, EVAL_SEED.value, MAX_BAD_RECORDS.value)
     return make_metrics(names, reals, inception.sha256 if inception else ""), reals

@@ -51,7 +51,7 @@ from pgan_tf.training.loop import train
 from pgan_tf.training.pretrained import Weights, read_init_from
 from pgan_tf.training.run import Run
 from tfrecords.cache import prepare
-from tfrecords.common.checked_flags import define_read
+from tfrecords.common.command_line import define_read
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo

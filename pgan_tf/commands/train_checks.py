@@ -17,7 +17,7 @@ from pgan_tf.planning.limits import check_memory, check_ticks, physical_memory
 from pgan_tf.runs.folder import check_place, check_same_run, read_config
 from pgan_tf.training.pretrained import Weights, first_resolution
 from pgan_tf.training.transfer import check_weights
-from tfrecords.common.checked_flags import only_with
+from tfrecords.common.command_line import only_with
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.pictures.flags import num_channels
 
@@ -37,10 +37,7 @@ class PlannedRun:
 
 
 def plan_run(info: DatasetInfo, data: str, read_weights: ReadWeights) -> PlannedRun:
-    """Returns the run on a dataset, which need not be there yet; `data` is what people call it.
-
-    Raises UserError if the flags do not make one.
-    """
+    """Returns the run on a dataset, called `data`, which need not be there. UserError for flags."""
     resolution = flags.FLAGS["resolution"].value or info.resolution
     folder = (given.RUN_DIR.value or f"runs/{info.name}-{resolution}px").rstrip("/") or "/"
     weights = read_weights(given.INIT_FROM.value, folder)
@@ -84,10 +81,7 @@ def check_run(
     *,
     writes: bool,
 ) -> None:
-    """Raises UserError for what can be known of a run without its pictures.
-
-    `writes` says whether this process writes the run folder.
-    """
+    """Raises UserError for what needs no pictures; `writes`: this process writes the run folder."""
     check_config(run.config, strategy)
     if run.weights:
         check_weights(run.weights, run.config)
@@ -109,10 +103,7 @@ def metric_names() -> tuple[str, ...]:
 def make_scorer(
     config: TrainingConfig, info: DatasetInfo, run_dir: str, inception: InceptionGraph | None
 ) -> Scorer | None:
-    """Returns what scores the run as --eval_metrics wants it, None without.
-
-    Raises UserError if a metric does not suit such pictures.
-    """
+    """Returns what scores the run, None without metrics. UserError if one does not suit it."""
     names = metric_names()
     if not names:
         return None

@@ -3,7 +3,7 @@
 from absl import flags
 
 from pgan_tf.runs import trained
-from tfrecords.common.checked_flags import define_path
+from tfrecords.common.command_line import define_path
 from tfrecords.common.errors import UserError
 
 RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py: its last checkpoint.")

@@ -1,6 +1,7 @@
 """Flags made from the fields of settings, settings read from flags, and presets of them."""
 
 import dataclasses
+import functools
 import os
 import pathlib
 import re
@@ -13,7 +14,7 @@ from pgan_tf.config.networks import LSGAN_NOISE
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
 from tfrecords.common.bounds import Bounds, shown
-from tfrecords.common.checked_flags import define_number, define_read
+from tfrecords.common.command_line import define_number, define_read
 from tfrecords.common.errors import UserError
 
 # Flags belong to the module that calls, not to this one.
@@ -51,24 +52,19 @@ def define_flag(settings: type, name: str, default: Any = None) -> flags.FlagHol
 
 def define_per_resolution(name: str, default: Any, help: str, bounds: Bounds) -> flags.FlagHolder:
     """Defines a flag such as --batch_size=4:128,8:64, with bounds for each of its numbers."""
-    holder = define_read(
-        name,
-        None if default is None else str(default),
-        help,
-        lambda text: PerResolution.parse(text, f"--{name}", bounds),
-        f"{bounds}, or such numbers by resolution: 4:NUMBER,8:NUMBER",
-    )
+    text = None if default is None else str(default)
+    read = functools.partial(PerResolution.parse, argument=f"--{name}", bounds=bounds)
+    expected = f"{bounds}, or such numbers by resolution: 4:NUMBER,8:NUMBER"
+    holder = define_read(name, text, help, read, expected)
     vars(flags.FLAGS[name])["bounds"] = bounds  # as `define_number` does
     return holder
 
 
 def read_flags(settings: type[Settings], **others: Any) -> Settings:
     """Returns settings from the flags; `others` where there is no flag or it is not given."""
-    for field in dataclasses.fields(settings):
-        if field.metadata.get("has_flag"):
-            value = flags.FLAGS[_flag_of(field)].value
-            if value is not None:
-                others[field.name] = value
+    with_flag = [one for one in dataclasses.fields(settings) if one.metadata.get("has_flag")]
+    values = {field.name: flags.FLAGS[_flag_of(field)].value for field in with_flag}
+    others |= {name: value for name, value in values.items() if value is not None}
     return settings(**others)
 
 
@@ -80,10 +76,9 @@ def read_training_flags(
     initial_resolution: int = ScheduleConfig.initial_resolution,
     label_names: tuple[str, ...] = (),
 ) -> TrainingConfig:
-    """Returns what a run computes, from the flags and the data's properties.
+    """Returns what a run computes, from the flags and, where these are not given, the data.
 
-    `resolution` and `initial_resolution` hold unless their flags are given. `label_names` are
-    dropped unless there is one for each class.
+    `label_names` are dropped unless there is one for each class.
     """
     loss = read_flags(LossConfig)
     network = read_flags(
@@ -101,8 +96,8 @@ def read_training_flags(
         discriminator_learning_rate=flags.FLAGS["learning_rate"].value,
     )
     names = label_names if len(label_names) == label_size else ()
-    computed = {"network": network, "schedule": schedule, "loss": loss}
-    return read_flags(TrainingConfig, dataset=dataset, label_names=names, **computed)
+    parts = {"network": network, "schedule": schedule, "loss": loss}
+    return read_flags(TrainingConfig, dataset=dataset, label_names=names, **parts)
 
 
 def _flag_of(field: dataclasses.Field) -> str:
@@ -116,9 +111,8 @@ def preset_names() -> list[str]:
 
 def find_preset(name: str) -> str:
     """Returns the path of a preset's flag file. Raises UserError if there is none of that name."""
-    if name not in preset_names():
-        known = ", ".join(preset_names())
-        raise UserError(f"--preset: expected one of {known}, got {shown(name)}")
+    if name not in (known := preset_names()):
+        raise UserError(f"--preset: expected one of {', '.join(known)}, got {shown(name)}")
     return str(_PRESETS / f"{name}.flags")
 
 

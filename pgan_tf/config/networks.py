@@ -1,7 +1,6 @@
 """The two networks in numbers: their settings, and the layers that follow (paper, table 2).
 
-Multiplications, memory, the shapes of checkpoints and the published names come from the layer
-table; a test compares it with the networks themselves. No TensorFlow.
+Arithmetic, memory, checkpoints' shapes and published names come from this table. No TensorFlow.
 """
 
 import dataclasses
@@ -15,6 +14,7 @@ from pgan_tf.config.setting import check_settings, require, setting
 from tfrecords.common.bounds import COUNTS, COUNTS_OR_NONE, RESOLUTIONS, Bounds
 
 LSGAN_NOISE = 0.2  # paper, appendix B
+_NOISE_HELP = f"D's noise (appendix B). Default: {LSGAN_NOISE} with --loss=lsgan, else none."
 # Of latents and feature maps. Memory limits them further, see `planning.limits`.
 _WIDTHS = Bounds(1, 2**20, whole=True)
 _CHANNELS, _CLASSES = Bounds(1, 3, whole=True), Bounds(0, 10**6, whole=True)
@@ -37,9 +37,7 @@ class NetworkConfig:
     num_channels: int = setting(3, "3 for RGB, 1 for gray.", _CHANNELS, has_flag=False)
     label_size: int = setting(0, "Classes; 0: no labels.", _CLASSES, has_flag=False)
     latent_size: int = setting(512, "Size of a latent. Default: fmap_max.", _WIDTHS, optional=True)
-    fmap_base: int = setting(
-        8192, "Feature maps: fmap_base / (resolution / 2)^fmap_decay, at most fmap_max.", COUNTS
-    )
+    fmap_base: int = setting(8192, "Maps: fmap_base / (resolution / 2)^fmap_decay.", COUNTS)
     fmap_decay: float = setting(1.0, "Exponent of the decrease of feature maps.", Bounds(0, 10))
     fmap_max: int = setting(512, "Maximum number of feature maps of a layer.", _WIDTHS)
     normalize_latents: bool = setting(True, "Normalize latents to the hypersphere (appendix A.1).")
@@ -48,29 +46,19 @@ class NetworkConfig:
     generator_leaky_relu: bool = setting(True, "Leaky ReLU with slope 0.2 instead of ReLU.")
     discriminator_leaky_relu: bool = setting(True, "Leaky ReLU with slope 0.2 instead of ReLU.")
     fused_scale: bool = setting(True, "Fuse resampling and convolution into one strided kernel.")
-    mbstd_group_size: int = setting(
-        4, "Group size of the minibatch standard deviation (§3); 0: no such layer.", COUNTS_OR_NONE
-    )
+    mbstd_group_size: int = setting(4, "Group of minibatch stddev (§3); 0: none.", COUNTS_OR_NONE)
     minibatch_discrimination: bool = setting(False, "Minibatch discrimination (Salimans, 2016).")
     generator_batch_norm: bool = setting(False, "Batch norm in G (Gulrajani et al., 2017).")
     discriminator_layer_norm: bool = setting(False, "Layer norm in D (Gulrajani et al., 2017).")
     tanh: bool = setting(False, "End the generator with tanh instead of linearly.")
-    discriminator_noise: float = setting(
-        0.0,
-        f"Strength of D's noise (appendix B). Default: {LSGAN_NOISE} with --loss=lsgan, else none.",
-        Bounds(0, 1000),
-        optional=True,
-    )
-    discriminator_fmap_divisor: int = setting(
-        1, "Divide D's feature maps by this (appendix E: 2 and 4).", _WIDTHS
-    )
+    discriminator_noise: float = setting(0.0, _NOISE_HELP, Bounds(0, 1000), optional=True)
+    discriminator_fmap_divisor: int = setting(1, "Divide D's maps (appendix E: 2, 4).", _WIDTHS)
 
     def __post_init__(self) -> None:
         check_settings(self)
         require(self.num_channels in (1, 3), "num_channels", "1 or 3", self.num_channels)
-        expected = f"enough for one feature map at {self.resolution} px"
-        maps = self.num_feature_maps(self.resolution)
-        require(maps >= 1, "fmap_base", expected, self.fmap_base)
+        maps, expected = self.num_feature_maps(self.resolution), "enough for one feature map at"
+        require(maps >= 1, "fmap_base", f"{expected} {self.resolution} px", self.fmap_base)
 
     def num_feature_maps(self, resolution: int) -> int:
         """Feature maps of the layers at a resolution (table 2); 2 px: D's hidden dense layer."""
@@ -205,10 +193,9 @@ def winograd_pays(
 ) -> bool:
     """Whether Winograd's algorithm convolves faster than the plain form, on a CPU.
 
-    It takes a quarter of the multiplications of a 3x3 convolution, but 9/16 of those of one that
-    is fused with resampling; and always in float32, where plain ones in bfloat16 are nearly twice
-    as fast. `kernel` is a shape that ends in maps in and out, in either order; `side` is
-    `Layer.side`.
+    It takes a quarter of the multiplications of a 3x3 convolution, 9/16 of those of one fused with
+    resampling; and always float32, where plain bfloat16 is nearly twice as fast. The kernel's shape
+    ends in maps in and out, in either order; `side` is `Layer.side`.
     """
     if resamples and bfloat16 and side > _LARGEST_SIDE_OF_RESAMPLING_IN_BFLOAT16:
         return False
@@ -225,8 +212,7 @@ def _layer(
     beside: int = 0,
 ) -> list[Layer]:
     """A convolution or dense layer, and its normalization."""
-    # A transposed convolution's kernel ends in its inputs: biases are the outputs' channels.
-    variables = (("kernel", kernel), ("bias", (shape[-1],)))
+    variables = (("kernel", kernel), ("bias", shape[-1:]))
     layers = [Layer(name, variables, shape, resample, beside)]
     return layers if norm is None else [*layers, norm(name, shape)]
 

@@ -13,11 +13,10 @@ POSITIVE = Bounds(0, 10**9, above=True)
 class PerResolution:
     """A number for each resolution; one that is not listed takes the next lower one's.
 
-    `steps` are pairs (resolution in pixels, value), by rising resolution. A step that repeats the
-    value before it is dropped, so that equal numbers make equal objects.
+    A step that repeats the value before it is dropped: equal numbers make equal objects.
     """
 
-    steps: tuple[tuple[int, float], ...]
+    steps: tuple[tuple[int, float], ...]  # (resolution in pixels, value), by rising resolution
 
     def __post_init__(self) -> None:
         before = [None, *(value for _, value in self.steps)]

@@ -1,7 +1,6 @@
-"""Where training stands after so many images: stage, alpha, batch size, learning rates.
+"""Where training stands after so many real images, the only clock (paper, §2, appendix A.1).
 
-The number of real images shown is the only clock; everything here is derived from it. Paper, §2
-and appendix A.1; the arithmetic equals the published implementation's, whose level of detail is
+The arithmetic equals the published implementation's, whose level of detail is
 `log2(final resolution / resolution) + 1 - alpha`. No TensorFlow.
 """
 
@@ -14,7 +13,8 @@ from pgan_tf.config.setting import check_settings, require, setting
 from tfrecords.common.bounds import RESOLUTIONS, Bounds
 
 _KIMG = Bounds(0, 10**9)
-_RATES = Bounds(0, 1000, above=True)
+_RATES, _RATE = Bounds(0, 1000, above=True), PerResolution(((4, 0.001),))
+_TICKS = PerResolution.parse("4:160,8:140,16:120,32:100,64:80,128:60,256:40,512:20,1024:10", "")
 BATCH_SIZES = Bounds(1, 2**20, whole=True)
 
 
@@ -26,40 +26,22 @@ class ScheduleConfig:
     initial_resolution: int = setting(
         4, "First resolution, in pixels. Default: 4, or --init_from's.", RESOLUTIONS, optional=True
     )
-    stabilize_kimg: float = setting(
-        600.0, "Thousands of real images to stabilize each resolution after its fade-in.", _KIMG
-    )
+    stabilize_kimg: float = setting(600.0, "Thousands of images after each fade-in.", _KIMG)
     fade_in_kimg: float = setting(600.0, "Thousands of real images of each fade-in.", _KIMG)
-    total_kimg: float = setting(
-        15000.0, "Thousands of real images in total; may change when a run resumes.", POSITIVE
-    )
+    total_kimg: float = setting(15000.0, "Thousands of images in all; may change later.", POSITIVE)
     batch_size: PerResolution = setting(
-        PerResolution(((4, 16),)),
-        "Real images per D step over all devices: 16, or by resolution 4:128,8:128,16:64.",
-        BATCH_SIZES,
+        PerResolution(((4, 16),)), "Images per D step, all devices: 16, or 4:128,8:64.", BATCH_SIZES
     )
     generator_learning_rate: PerResolution = setting(
-        PerResolution(((4, 0.001),)),
-        "Learning rate: 0.001, or by resolution 4:0.001,1024:0.0015.",
-        _RATES,
-        name="learning_rate",
+        _RATE, "Learning rate: 0.001, or 4:0.001,1024:0.0015.", _RATES, name="learning_rate"
     )
     discriminator_learning_rate: PerResolution = setting(
-        PerResolution(((4, 0.001),)),
-        "Learning rate of the discriminator. Default: --learning_rate.",
-        _RATES,
-        optional=True,
+        _RATE, "Learning rate of D. Default: --learning_rate.", _RATES, optional=True
     )
     tick_kimg: PerResolution = setting(
-        PerResolution.parse(
-            "4:160,8:140,16:120,32:100,64:80,128:60,256:40,512:20,1024:10", "tick_kimg"
-        ),
-        "Thousands of real images per tick: a line of metrics and a checkpoint.",
-        Bounds(0.001, _KIMG.upper),
+        _TICKS, "Thousands of images per tick: metrics, checkpoint.", Bounds(0.001, _KIMG.upper)
     )
-    rampup_kimg: float = setting(
-        0.0, "Thousands of real images over which the learning rates ramp up.", _KIMG
-    )
+    rampup_kimg: float = setting(0.0, "Thousands of images in which learning rates rise.", _KIMG)
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -81,10 +63,9 @@ class ScheduleConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One part of training during which the networks keep their shape.
+    """A part of training, from `first_image` to `last_image` shown, of networks of one shape.
 
-    It holds from `first_image` to `last_image` images shown. (A fade-in starts one image late and
-    ends one early: at both ends it would equal its neighbors.)
+    (A fade-in starts one image late and ends one early: there it would equal its neighbors.)
     """
 
     index: int  # from 0; messages show `number`
@@ -118,10 +99,8 @@ class Stage:
 
 def make_stages(config: ScheduleConfig) -> tuple[Stage, ...]:
     """Returns the stages in order, 2N - 1 for N resolutions; the last lasts until `total_kimg`."""
-    stabilize_images, fade_in_images, total_images = (
-        round(kimg * 1000)
-        for kimg in (config.stabilize_kimg, config.fade_in_kimg, config.total_kimg)
-    )
+    lengths = config.stabilize_kimg, config.fade_in_kimg, config.total_kimg
+    stabilize_images, fade_in_images, total_images = (round(kimg * 1000) for kimg in lengths)
     stages: list[Stage] = []
 
     def add(phase: Literal["fade_in", "stabilize"], first: int, last: int) -> None:
@@ -147,17 +126,15 @@ def stage_at(stages: tuple[Stage, ...], images_shown: int) -> Stage:
 def describe_end(config: ScheduleConfig) -> str | None:
     """Returns a line about a run that is too short for all stages; None where it is not."""
     stages, total_images = make_stages(config), round(config.total_kimg * 1000)
-    first = stages[-1].first_image
-    if total_images > first:
+    if total_images > (first := stages[-1].first_image):
         return None
     stage = stage_at(stages, total_images - 1)
     fading = f", at alpha {stage.alpha(total_images):.2f}" if stage.fades_in else ""
-    return (
-        f"Too short for {config.resolution} px: {config.total_kimg:g} kimg end in stage "
-        f"{stage.number} of {len(stages)} ({stage}{fading}); {config.resolution} px are reached "
-        f"after {first / 1000:g} kimg: give a larger --total_kimg, or shorter --stabilize_kimg "
-        "and --fade_in_kimg"
-    )
+    last = f"stage {stage.number} of {len(stages)} ({stage}{fading})"
+    end = f"{config.total_kimg:g} kimg end in {last}"
+    needed = f"{config.resolution} px are reached after {first / 1000:g} kimg"
+    remedy = "give a larger --total_kimg, or shorter --stabilize_kimg and --fade_in_kimg"
+    return f"Too short for {config.resolution} px: {end}; {needed}: {remedy}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,7 +165,6 @@ def position_at(config: ScheduleConfig, stages: tuple[Stage, ...], images_shown:
 
 def learning_rate_rampup(config: ScheduleConfig, images_shown: int) -> float:
     """Returns exp(-5 (1 - t)²), t from 0 to 1: the ramp of Laine and Aila (2017), for CIFAR-10."""
-    rampup_images = config.rampup_kimg * 1000
-    if images_shown >= rampup_images:
+    if images_shown >= (rampup_images := config.rampup_kimg * 1000):
         return 1.0
     return math.exp(-5.0 * (1.0 - images_shown / rampup_images) ** 2)

@@ -26,13 +26,8 @@ def setting(
     optional: bool = False,  # without the flag the value depends on others, as `help` says
 ) -> Any:
     """Returns the field of a frozen dataclass of settings."""
-    about: dict[str, Any] = {
-        "help": help,
-        "bounds": bounds,
-        "choices": tuple(choices),
-        "name": name,
-    }
-    about |= {"has_flag": has_flag, "optional": optional}
+    about: dict[str, Any] = {"help": help, "bounds": bounds, "choices": tuple(choices)}
+    about |= {"name": name, "has_flag": has_flag, "optional": optional}
     return dataclasses.field(default=default, metadata=about)
 
 

@@ -19,6 +19,7 @@ from tfrecords.format.identity import DataIdentity
 LOSSES = ("wgan_gp", "lsgan", "non_saturating")
 # Keras' dtype policies. Weights, statistics, norms, losses and optimizers are float32 in all.
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+_PIXELS_HELP = "Pixels of the gradient norm: of the final resolution, as published, or the stage."
 _DECAYS = Bounds(0, 1, below=True)
 _REPEATS = Bounds(1, 10_000, whole=True)
 _WEIGHTS = Bounds(0, 10**9)
@@ -32,17 +33,11 @@ class LossConfig:
     """What G and D minimize; see `training.losses`. AC-GAN labels are Odena et al.'s (2017)."""
 
     name: str = setting("wgan_gp", "Loss.", choices=LOSSES, name="loss")
-    gradient_penalty_weight: float = setting(
-        10.0, "Weight of the gradient penalty (lambda of WGAN-GP, gamma of R1).", _WEIGHTS
-    )
+    gradient_penalty_weight: float = setting(10.0, "WGAN-GP's lambda, or R1's gamma.", _WEIGHTS)
     gradient_target: float = setting(1.0, "Target gradient norm; CIFAR-10: 750.", POSITIVE)
     drift_weight: float = setting(0.001, "Weight of reals' squared scores (A.1).", _WEIGHTS)
     label_weight: float = setting(1.0, "Weight of the AC-GAN loss, with labels.", _WEIGHTS)
-    penalty_pixels: str = setting(
-        "final",
-        "Measure the gradient norm in pixels of the final resolution, as published, or the stage.",
-        choices=("final", "stage"),
-    )
+    penalty_pixels: str = setting("final", _PIXELS_HELP, choices=("final", "stage"))
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -63,9 +58,7 @@ class TrainingConfig:
     adam_epsilon: float = setting(1e-8, "Adam's epsilon.", Bounds(0, 1, above=True), has_flag=False)
     average_decay: float = setting(0.999, "Decay of G's running average, per D step.", _DECAYS)
     discriminator_repeats: int = setting(1, "D steps per G step.", _REPEATS)
-    simultaneous_updates: bool = setting(
-        False, "Compute the G step with D from before the D step (CIFAR-10)."
-    )
+    simultaneous_updates: bool = setting(False, "Step G with D from before its step (CIFAR-10).")
     minibatch_repeats: int = setting(
         4, "Iterations per compiled call; the schedule advances between calls.", _REPEATS
     )
@@ -97,8 +90,8 @@ class TrainingConfig:
             schedule: dict[str, Any] = fields.pop("schedule")
             for name, value in schedule.items():
                 if isinstance(value, dict):
-                    steps = tuple((int(pixels), number) for pixels, number in value["steps"])
-                    schedule[name] = PerResolution(steps)
+                    steps = ((int(pixels), number) for pixels, number in value["steps"])
+                    schedule[name] = PerResolution(tuple(steps))
             return cls(
                 network=NetworkConfig(**fields.pop("network")),
                 schedule=ScheduleConfig(**schedule),
@@ -114,22 +107,15 @@ class TrainingConfig:
 
 
 # What may change when a run resumes.
-CHANGEABLE = frozenset(
-    {
-        *("schedule.total_kimg", "schedule.tick_kimg", "schedule.batch_size"),
-        *("label_names", "order of the pictures"),
-    }
-)
+CHANGEABLE = frozenset({"schedule.total_kimg", "schedule.tick_kimg", "schedule.batch_size"})
+CHANGEABLE |= {"label_names", "order of the pictures"}
 
 # Names of converted pictures used to end so, with a digest of the files' times.
 _CACHED = re.compile(r"-\d+px-[0-9a-f]{8}(?=, )")
 
 
 def differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[Any, Any]]:
-    """Returns the fields in which two configurations differ: dotted name to (old, new).
-
-    Numbers for resolutions that the two do not train make no difference.
-    """
+    """Returns the fields that differ, in resolutions trained: dotted name to (old, new)."""
     first = max(old.schedule.initial_resolution, new.schedule.initial_resolution)
     last = max(first, min(old.schedule.resolution, new.schedule.resolution))
 
@@ -137,18 +123,12 @@ def differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[Any
         return value.between(first, last) if isinstance(value, PerResolution) else value
 
     before, after = _settings(old), _settings(new)
-    return data_differences(old, new) | {
-        name: (value, after[name])
-        for name, value in before.items()
-        if trained(value) != trained(after[name])
-    }
+    changed = [name for name in before if trained(before[name]) != trained(after[name])]
+    return data_differences(old, new) | {name: (before[name], after[name]) for name in changed}
 
 
 def data_differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tuple[str, ...]]:
-    """Returns how two configurations' data differ, as `differences` does.
-
-    What they hold decides, or their names and number where one of the two knows no more.
-    """
+    """Returns how two configurations' data differ: by what they hold, where both know, or names."""
     was, now = old.data, new.data
     # Other networks read other files of the same data.
     shapes = ("resolution", "num_channels", "label_size")
@@ -182,6 +162,5 @@ def _settings(config: TrainingConfig) -> dict[str, Any]:
     others = ("dataset", "data", *parts)
     settings = {name: value for name, value in vars(config).items() if name not in others}
     for part in parts:
-        for name, value in vars(getattr(config, part)).items():
-            settings[f"{part}.{name}"] = value
+        settings |= {f"{part}.{name}": it for name, it in vars(getattr(config, part)).items()}
     return settings

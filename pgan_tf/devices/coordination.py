@@ -1,7 +1,4 @@
-"""Coordination of a run's workers: barriers, comparisons, and the loss of one.
-
-All workers call each function here, in the same order: they wait for each other.
-"""
+"""Coordination of workers, who all call each function here in the same order, and wait for all."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -21,10 +18,7 @@ _LOST = (
 
 
 def gather(strategy: tf.distribute.Strategy, numbers: Sequence[int]) -> np.ndarray:
-    """Returns every worker's numbers, of which each gives as many.
-
-    `(replicas, len(numbers))` int64: the workers in order, each once for each of its devices.
-    """
+    """Returns all workers' numbers, in order, once a device: `(replicas, len(numbers))` int64."""
     replicas = strategy.num_replicas_in_sync
 
     def own_row(context: tf.distribute.experimental.ValueContext) -> tf.Tensor:
@@ -70,19 +64,14 @@ def chief_first(strategy: tf.distribute.Strategy, workers: Workers) -> Iterator[
 def check_same_checkpoint(
     strategy: tf.distribute.Strategy, workers: Workers, images_shown: int, folder: str
 ) -> None:
-    """Raises UserError on all workers unless they resume from the same checkpoint.
-
-    `images_shown` is that of the newest one this worker has found in the folder, 0 without one.
-    """
+    """Raises UserError on all workers unless each found a checkpoint of as many images, or none."""
     if workers.number == 1:
         return
     found = gather(strategy, [images_shown])[:, 0].reshape(workers.number, -1)[:, 0].tolist()
     if len(set(found)) > 1:
-        raise UserError(
-            f"--run_dir: expected all workers to find the same newest checkpoint in {folder}, got "
-            f"checkpoints of {', '.join(map(str, found))} images, worker by worker: they must "
-            f"share the folder"
-        )
+        expected = f"all workers to find the same newest checkpoint in {folder}"
+        got = f"got checkpoints of {', '.join(map(str, found))} images, worker by worker"
+        raise UserError(f"--run_dir: expected {expected}, {got}: they must share the folder")
 
 
 @contextmanager
@@ -97,7 +86,5 @@ def readable_worker_errors(workers: Workers) -> Iterator[None]:
         found = re.search(r"collective ops is aborted.*", error.message, re.IGNORECASE)
         first_line = (error.message.strip().splitlines() or [type(error).__name__])[0]
         reason = found[0][:200].rstrip(":") if found else first_line[:200]
-        raise UserError(
-            f"{workers}: lost another worker ({reason}): its last line tells why. Start all of "
-            f"them again: they resume from the last checkpoint"
-        ) from None
+        remedy = "its last line tells why. Start all again: they resume from the last checkpoint"
+        raise UserError(f"{workers}: lost another worker ({reason}): {remedy}") from None

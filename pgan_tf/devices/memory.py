@@ -8,10 +8,8 @@ FLOAT = 4  # bytes
 # These four are measured: tests/planning/test_limits.py.
 _KEPT_PER_OUTPUT = 1.5  # tensors kept for each number that a layer computes
 _WEIGHT_COPIES = 3.0  # in use within a step: scaled, spread, their gradients
-# Passes through the discriminator whose inputs are kept at Winograd's points at one time, and
-# copies of the kernels at these points.
-_WINOGRAD_PASSES = 2.0
-_WINOGRAD_KERNEL_COPIES = 2.0
+_WINOGRAD_PASSES = 2.0  # through D whose inputs are kept at Winograd's points at one time
+_WINOGRAD_KERNEL_COPIES = 2.0  # at these points
 
 
 def memory_bytes(
@@ -19,52 +17,38 @@ def memory_bytes(
 ) -> int:
     """Estimates the memory that a stage's tensors take on each device.
 
-    Networks, average and Adam's moments; and what the larger of the two steps keeps from the
-    forward pass for the backward one: the D step passes reals, fakes and what is between them
-    through the discriminator, and back, and keeps all of that for the second derivative. What
-    TensorFlow itself takes, and workspaces of cuDNN, come on top.
+    Networks, average and Adam's moments; and what the larger of the two steps keeps for the
+    backward pass: D's keeps reals, fakes and what is between them, for the second derivative, too.
+    What TensorFlow itself takes, and workspaces of cuDNN, come on top.
     """
-    generator = generator_layers(stage, config.network)
-    discriminator = discriminator_layers(stage, config.network)
+    networks = [table(stage, config.network) for table in (generator_layers, discriminator_layers)]
     batch_size = int(config.schedule.batch_size.at(stage.resolution)) // num_replicas
-    weights = (4 + _WEIGHT_COPIES) * _values(generator)
-    weights += (3 + _WEIGHT_COPIES) * _values(discriminator)
+    g_values, d_values = (sum(layer.values for layer in layers) for layers in networks)
+    g_outputs, d_outputs = (sum(layer.outputs for layer in layers) for layers in networks)
+    weights = (4 + _WEIGHT_COPIES) * g_values + (3 + _WEIGHT_COPIES) * d_values
     passes = 2 if config.loss.name == "lsgan" else 4
-    for_discriminator = passes * _outputs(discriminator) + _outputs(generator) / _KEPT_PER_OUTPUT
-    for_generator = _outputs(discriminator) + 2 * _outputs(generator)  # with pixel norms
+    for_discriminator = passes * d_outputs + g_outputs / _KEPT_PER_OUTPUT
+    for_generator = d_outputs + 2 * g_outputs  # with pixel norms
     kept = _KEPT_PER_OUTPUT * max(for_discriminator, for_generator)
     size = FLOAT if config.precision == "float32" else 2
     total = FLOAT * weights + size * batch_size * kept
     if winograd:  # in float32 always
-        of_kernels, of_inputs = _at_points(discriminator, config)
-        of_kernels += _at_points(generator, config)[0]
+        of_kernels, of_inputs = _at_points(networks[1], config)
+        of_kernels += _at_points(networks[0], config)[0]
         total += FLOAT * _WINOGRAD_KERNEL_COPIES * of_kernels
         total += FLOAT * _WINOGRAD_PASSES * batch_size * of_inputs
     return round(total)
 
 
-def _values(layers: list[Layer]) -> int:
-    return sum(layer.values for layer in layers)
-
-
-def _outputs(layers: list[Layer]) -> int:
-    return sum(layer.outputs for layer in layers)
-
-
 def _at_points(layers: list[Layer], config: TrainingConfig) -> tuple[float, float]:
-    """Numbers that kernels, and the inputs of one picture, have at Winograd's points.
-
-    F(m, 3) takes (m + 2)² points for 9 taps, and for each m² pixels; m is 2 at 4x4 pixels, else 4.
-    """
+    """Numbers of kernels and one picture's inputs at F(m, 3)'s points: (m + 2)² for m² pixels."""
     of_kernels = of_inputs = 0.0
+    bfloat16 = config.precision == "mixed_bfloat16"
     for layer in layers:
-        if winograd_pays(
-            layer.kernel,
-            layer.side if len(layer.kernel) == 4 else 0,
-            resamples=config.network.fused_scale and layer.resample is not None,
-            bfloat16=config.precision == "mixed_bfloat16",
-        ):
-            tile = 2 if layer.side == 4 else 4
+        resamples = config.network.fused_scale and layer.resample is not None
+        side = layer.side if len(layer.kernel) == 4 else 0
+        if winograd_pays(layer.kernel, side, resamples=resamples, bfloat16=bfloat16):
+            tile = 2 if side == 4 else 4
             of_kernels += (tile + 2) ** 2 * layer.kernel[2] * layer.kernel[3]
-            of_inputs += (tile + 2) ** 2 / tile**2 * layer.side**2 * layer.kernel[2]
+            of_inputs += (tile + 2) ** 2 / tile**2 * side**2 * layer.kernel[2]
     return of_kernels, of_inputs

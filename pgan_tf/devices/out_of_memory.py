@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import tensorflow as tf
 
@@ -14,54 +15,49 @@ from pgan_tf.devices.memory import memory_bytes
 from pgan_tf.devices.strategy import splits_evenly
 from tfrecords.common.errors import UserError
 
+_IN_WORDS = re.compile("out[ _]of[ _]memory", re.IGNORECASE)  # by libraries of GPUs
+
 
 @contextlib.contextmanager
-def readable_memory_errors(
-    config: TrainingConfig, stage: Stage, num_replicas: int
-) -> Iterator[None]:
+def readable_memory_errors(config: TrainingConfig, stage: Stage, replicas: int) -> Iterator[None]:
     """Turns running out of memory into a UserError with the flag to change."""
     try:
         yield
     except (tf.errors.ResourceExhaustedError, tf.errors.InternalError, MemoryError) as error:
-        # Libraries of GPUs have errors of their own for it.
-        if isinstance(error, tf.errors.InternalError) and not re.search(
-            "out[ _]of[ _]memory", error.message, re.IGNORECASE
-        ):
+        if isinstance(error, tf.errors.InternalError) and not _IN_WORDS.search(error.message):
             raise
-        batch_size = int(config.schedule.batch_size.at(stage.resolution))
-        raise UserError(
-            f"out of memory in stage {stage.number} ({stage}, {stage.phase}) at batch size "
-            f"{batch_size}: {what_takes_less_memory(config, stage, num_replicas)}; the last "
-            f"checkpoint, if there is one, is intact"
-        ) from error
+        size = int(config.schedule.batch_size.at(stage.resolution))
+        where = f"stage {stage.number} ({stage}, {stage.phase}) at batch size {size}"
+        advice = _what_takes_less_memory(config, stage, replicas)
+        kept = "the last checkpoint, if there is one, is intact"
+        raise UserError(f"out of memory in {where}: {advice}; {kept}") from error
 
 
-def what_takes_less_memory(config: TrainingConfig, stage: Stage, num_replicas: int) -> str:
-    """Returns advice for a stage that takes too much memory, by what takes most of it.
+def _what_takes_less_memory(config: TrainingConfig, stage: Stage, num_replicas: int) -> str:
+    """Advises by what takes most memory.
 
-    A smaller batch comes first, as the run can resume with it; but not where the networks take so
-    much that half a batch would save less than a tenth.
+    A smaller batch, with which the run can resume, comes first, unless half of it saves < 10 %.
     """
+
+    def saved(**changed: Any) -> float:
+        smaller = dataclasses.replace(config, **changed)
+        return 1 - memory_bytes(stage, smaller, num_replicas) / needed
+
     needed = memory_bytes(stage, config, num_replicas)
     savings = {}
     for name in ("latent_size", "fmap_max", "fmap_base"):
         with contextlib.suppress(UserError):  # too few feature maps
             half = max(1, getattr(config.network, name) // 2)
-            network = dataclasses.replace(config.network, **{name: half})
-            smaller = dataclasses.replace(config, network=network)
-            savings[name] = 1 - memory_bytes(stage, smaller, num_replicas) / needed
+            savings[name] = saved(network=dataclasses.replace(config.network, **{name: half}))
     # Of several that save about as much, the largest relative to the paper's.
-    paper = NetworkConfig()
     helpful = [name for name, share in savings.items() if share > 0.8 * max(savings.values())]
-    sizes = {name: getattr(config.network, name) / getattr(paper, name) for name in helpful}
+    sizes = {name: getattr(config.network, name) / getattr(NetworkConfig, name) for name in helpful}
     names = [f"--{name}" for name in helpful if sizes[name] == max(sizes.values())]
     what = f"start another run with a smaller {' or '.join(names)}"
     batch_size = smaller_batch_size(config, stage.resolution, num_replicas)
     if batch_size is None:
         return what
-    schedule = dataclasses.replace(config.schedule, batch_size=batch_size)
-    smaller = dataclasses.replace(config, schedule=schedule)
-    if 1 - memory_bytes(stage, smaller, num_replicas) / needed < 0.1:
+    if saved(schedule=dataclasses.replace(config.schedule, batch_size=batch_size)) < 0.1:
         return f"{what}: the networks alone take most of it"
     return f"resume with --batch_size={batch_size}, or {what}"
 
@@ -69,16 +65,11 @@ def what_takes_less_memory(config: TrainingConfig, stage: Stage, num_replicas: i
 def smaller_batch_size(
     config: TrainingConfig, resolution: int, num_replicas: int
 ) -> PerResolution | None:
-    """Returns the largest batch sizes that are at most half as large from a resolution on.
-
-    None where no smaller one `splits_evenly`.
-    """
+    """Returns the largest batch sizes at most half as large from a resolution on, or None."""
     group, old = config.network.mbstd_group_size, config.schedule.batch_size
     for size in range(int(old.at(resolution)) // 2, 0, -1):
         if splits_evenly(size, num_replicas, group):
-            smaller = {
-                lowest: min(int(value), size) if lowest > resolution else int(value)
-                for lowest, value in old.steps
-            }
-            return PerResolution(tuple(sorted((smaller | {resolution: size}).items())))
+            sizes = {lowest: int(value) for lowest, value in old.steps}
+            later = {one: min(value, size) for one, value in sizes.items() if one > resolution}
+            return PerResolution(tuple(sorted((sizes | later | {resolution: size}).items())))
     return None

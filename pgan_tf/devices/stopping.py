@@ -25,14 +25,11 @@ class StopRequest:
     One process stops as soon as it is asked to. Several use TensorFlow's handling of preemptions:
     the worker that got the signal tells the others, through the coordination service, after which
     step to stop, and waits until they know. All call `due` once after each step of the run.
-
-    Attributes:
-        signal: the first one that came, None before.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy, workers: Workers) -> None:
-        self.signal: Signals | None = None
-        self._agreed = False
+        self.signal: Signals | None = None  # the first one that came
+        self._agreed = threading.Event()
         self._handler = None
         if workers.number > 1:
             _silence_preemption_handler()
@@ -44,7 +41,7 @@ class StopRequest:
                 tf.train.CheckpointManager(tf.train.Checkpoint(), folder, max_to_keep=1),
                 termination_config=tf.distribute.experimental.TerminationConfig(
                     termination_watcher_fn=lambda: self.signal is not None,
-                    save_fn=self._agree,
+                    save_fn=self._agreed.set,
                     exit_fn=lambda: None,
                     grace_period=0,
                 ),
@@ -59,38 +56,27 @@ class StopRequest:
         if self._handler is None:
             return self.signal is not None
         self._handler.save_checkpoint_if_preempted()
-        return self._agreed
+        return self._agreed.is_set()
 
     def at_once(self) -> bool:
-        """True if this step, whose checkpoint is written, is certainly the one to stop after.
-
-        Several workers may agree on a later one.
-        """
+        """True if this step is the one to stop after; several workers may agree on a later one."""
         return self._handler is None and self.signal is not None
 
     def stopped(self, images_shown: int, path: str | None) -> StoppedError:
         """Returns the exception that ends a stopped run; `path` is the checkpoint written."""
-        # Exit statuses as shells count: 130 or 143.
         why = f"by {self.signal.name}" if self.signal else "as another worker was asked to"
-        return StoppedError(
-            f"stopped {why} after {images_shown} images; the same command resumes from {path}",
-            128 + (self.signal or signal.SIGTERM),
-        )
-
-    def _agree(self) -> None:
-        self._agreed = True
+        words = f"stopped {why} after {images_shown} images; the same command resumes from {path}"
+        return StoppedError(words, 128 + (self.signal or signal.SIGTERM))  # 130 or 143, as shells
 
 
 @contextmanager
 def stop_on_signals(request: StopRequest, say: Callable[[str], None]) -> Iterator[None]:
     """Turns the first SIGINT or SIGTERM into a request; a second one ends the process at once.
 
-    A handler in Python runs only when TensorFlow returns from what it computes or compiles, which
-    may take minutes, and once for all signals that came meanwhile. So a thread listens, too: it
-    answers the first signal through `say`, and ends the process at the second, with 128 and the
-    signal's number.
-
-    Only a process's main thread can take signals; in others nothing changes.
+    Python's handlers run only when TensorFlow returns from what it computes or compiles, which may
+    take minutes, and once for all signals. So a thread listens, too: it answers the first signal
+    through `say`, and ends the process at the second, with 128 and the signal's number. Only a
+    process's main thread can take signals; in others nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -126,11 +112,7 @@ def _listen(listener: socket.socket, request: StopRequest, say: Callable[[str], 
 
 
 def _silence_preemption_handler() -> None:
-    """Silences what TensorFlow's handler says, for the rest of the process.
-
-    It warns of a deprecated property that it reads itself, and its thread ends with a traceback
-    when the worker that it listens to is lost, which the training step reports, too.
-    """
+    """Silences TensorFlow's handler: its own warning, its threads' tracebacks of a lost worker."""
     tf.get_logger().addFilter(lambda record: "total_run_calls" not in record.getMessage())
     before = threading.excepthook
 

@@ -16,8 +16,7 @@ from tfrecords.common.text import counted
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 
 # What drivers make.
-_NVIDIA_FILES = ("/dev/nvidiactl", "/dev/nvidia0")
-_AMD_FILE = "/dev/kfd"
+_NVIDIA_FILES, _AMD_FILE = ("/dev/nvidiactl", "/dev/nvidia0"), "/dev/kfd"
 
 
 def make_strategy(name: str, workers: Workers = ALONE) -> tf.distribute.Strategy:
@@ -26,28 +25,23 @@ def make_strategy(name: str, workers: Workers = ALONE) -> tf.distribute.Strategy
     - `one_device`: the first GPU, or the CPU.
     - `mirrored`: all GPUs of this machine, or all its logical CPUs.
     - `multi_worker`: all GPUs of all workers, or the CPU of each.
-    - `auto`: multi_worker if there are several workers, else mirrored if there are several GPUs,
-      else one_device.
+    - `auto`: multi_worker with several workers, mirrored with several GPUs, else one_device.
 
-    With several workers (those in TF_CONFIG) this must come before any other use of TensorFlow's
-    devices, and waits for all of them. Raises UserError if the name does not suit the workers, or
-    they can't be reached.
+    With several workers this comes before any other use of TensorFlow's devices, and waits for
+    all. Raises UserError if the name does not suit the workers, or they can't be reached.
     """
     if name not in STRATEGIES:
         raise UserError(f"--strategy: expected one of {', '.join(STRATEGIES)}, got {name!r}")
     if workers.number > 1:
         if name not in ("auto", "multi_worker"):
-            raise UserError(
-                f"--strategy: expected auto or multi_worker as TF_CONFIG names {workers.number} "
-                f"workers, got {name}, with which each would train alone and write the same files: "
-                f"remove it, or unset TF_CONFIG"
-            )
+            expected = f"auto or multi_worker as TF_CONFIG names {workers.number} workers"
+            alone = "with which each would train alone and write the same files"
+            remedy = "remove it, or unset TF_CONFIG"
+            raise UserError(f"--strategy: expected {expected}, got {name}, {alone}: {remedy}")
         return _connect(workers)
     if name == "multi_worker":
-        raise UserError(
-            "--strategy=multi_worker: expected the environment variable TF_CONFIG to name at least "
-            "2 workers, got none or 1: docs/distributed.md shows how"
-        )
+        expected = "expected the environment variable TF_CONFIG to name at least 2 workers"
+        raise UserError(f"--strategy={name}: {expected}, got none or 1: see docs/distributed.md")
     gpus = tf.config.list_logical_devices("GPU")
     devices = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
@@ -61,10 +55,7 @@ def has_gpu() -> bool:
 
 
 def warn_of_unseen_gpu() -> None:
-    """Prints a line if there is a GPU that TensorFlow does not see, and nobody has hidden it.
-
-    A run would take the CPU by mistake.
-    """
+    """Prints a line if there is a GPU that TensorFlow does not see, and nobody has hidden it."""
     if any(map(os.path.exists, _NVIDIA_FILES)) or shutil.which("nvidia-smi"):
         kind, hiding = "NVIDIA", ["CUDA_VISIBLE_DEVICES"]
         remedy = "pip install -r requirements-gpu.txt (or tensorflow[and-cuda]) brings CUDA"
@@ -75,11 +66,8 @@ def warn_of_unseen_gpu() -> None:
         return
     hidden = any(os.environ.get(name) in ("", "-1") for name in hiding)
     if not hidden and not tf.config.list_physical_devices("GPU"):
-        print(
-            f"This machine has an {kind} GPU, but TensorFlow sees none and takes the CPU: "
-            f"{remedy}; {hiding[0]}=-1 takes the CPU without this line",
-            flush=True,
-        )
+        found = f"This machine has an {kind} GPU, but TensorFlow sees none and takes the CPU"
+        print(f"{found}: {remedy}; {hiding[0]}=-1 takes the CPU without this line", flush=True)
 
 
 def describe(strategy: tf.distribute.Strategy, asked: str, workers: Workers = ALONE) -> str:
@@ -98,10 +86,7 @@ def describe(strategy: tf.distribute.Strategy, asked: str, workers: Workers = AL
 
 
 def splits_evenly(batch_size: int, num_replicas: int, group_size: int) -> bool:
-    """True if a batch splits into replicas, and those into groups; `group_size` 0 is none.
-
-    Groups are those of minibatch standard deviation; a smaller batch is one group.
-    """
+    """True if a batch splits into replicas, which split into groups (0: none) or are smaller."""
     each, rest = divmod(batch_size, num_replicas)
     return each > 0 and not rest and (each <= group_size or not group_size or not each % group_size)
 
@@ -113,32 +98,27 @@ def check_batch_sizes(config: TrainingConfig, num_replicas: int) -> None:
         batch_size = int(config.schedule.batch_size.at(stage.resolution))
         if splits_evenly(batch_size, num_replicas, group):
             continue
-        expected, got = f"the {num_replicas} devices", f"{batch_size}"
+        factor, got = f"the {num_replicas} devices", f"{batch_size}"
         if splits_evenly(batch_size, num_replicas, 0):
-            expected = f"--mbstd_group_size={group} for each device"
+            factor = f"--mbstd_group_size={group} for each device"
             got = f"{batch_size // num_replicas} ({batch_size} over {num_replicas} devices)"
-        raise UserError(
-            f"--batch_size: expected a multiple of {expected} at {stage.resolution} px, got {got}"
-        )
+        expected = f"a multiple of {factor} at {stage.resolution} px"
+        raise UserError(f"--batch_size: expected {expected}, got {got}")
 
 
 def _connect(workers: Workers) -> tf.distribute.Strategy:
-    """Waits for all workers. Ctrl-C ends that, and SIGTERM what follows.
-
-    TensorFlow gives SIGTERM to its own handler, which only takes note of it.
-    """
+    """Waits for all workers. Ctrl-C ends that; SIGTERM, which TensorFlow takes, what follows."""
     print(f"Waiting for {workers.number} workers: {', '.join(workers.addresses)}", flush=True)
     in_main_thread = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGINT, signal.SIG_DFL) if in_main_thread else None
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
-        first_line = error.message.strip().splitlines()[0]
-        raise UserError(
-            f"TF_CONFIG: expected all {workers.number} workers to be reached, got {first_line!r} "
-            f"on {workers}: check that {workers.addresses[workers.index]} is this machine's own "
-            f"address, that no other process has the port, and that the others were started"
-        ) from None
+        got = f"{error.message.strip().splitlines()[0]!r} on {workers}"
+        remedy = f"check that {workers.addresses[workers.index]} is this machine's own address, "
+        remedy += "that no other process has the port, and that the others were started"
+        expected = f"all {workers.number} workers to be reached"
+        raise UserError(f"TF_CONFIG: expected {expected}, got {got}: {remedy}") from None
     finally:
         if in_main_thread:
             signal.signal(signal.SIGINT, before)

@@ -7,9 +7,7 @@ from typing import Any
 
 from tfrecords.common.errors import UserError
 
-_EXAMPLE = (
-    '{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", "index": 0}}'
-)
+_EXAMPLE = '{"cluster": {"worker": ["HOST:PORT", …]}, "task": {"type": "worker", "index": 0}}'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,10 +35,7 @@ ALONE = Workers()
 
 
 def read_workers(environment: Mapping[str, str]) -> Workers:
-    """Reads TF_CONFIG. A `chief`, where there is one, comes before the workers.
-
-    Raises UserError if it is not as TensorFlow wants it, or names tasks that do not train.
-    """
+    """Reads TF_CONFIG, its chief first. UserError unless it is valid and its tasks train."""
     text = environment.get("TF_CONFIG", "")
     if not text.strip():
         return ALONE
@@ -63,8 +58,7 @@ def read_workers(environment: Mapping[str, str]) -> Workers:
     kind, index = _member(task, "type", str), _member(task, "index", int | str)
     if kind not in addresses:
         raise _mistake("a task of type chief or worker", repr(kind))
-    number = len(addresses[kind])
-    if not number:
+    if not (number := len(addresses[kind])):
         raise _mistake("a task that the cluster names", f"{kind!r}, where no {kind} is named")
     if not str(index).isdecimal() or int(index) >= number:
         raise _mistake(f"a task index from 0 to {number - 1}, of the {kind}s named", repr(index))

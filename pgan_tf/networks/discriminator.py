@@ -4,8 +4,7 @@ The mirror image of the generator. At level r (a resolution) it has
 
     r px picture ─ r x r_from_rgb ─ r x r_conv0 ─ r x r_conv1 (downscales) ─ r/2 px features
 
-While the newest level fades in, `fade` blends its features with those that the level below
-makes of the averaged-down picture.
+While the newest level fades in, `fade` blends its features with the averaged-down picture's.
 """
 
 import zlib

@@ -34,12 +34,7 @@ class _Layer:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class InferenceGenerator:
-    """A generator that does not train any more; see `fold`.
-
-    Call: `[latents, labels]`, `(batch, latent_size)` and `(batch, label_size)` float32 →
-    pictures `(batch, resolution, resolution, num_channels)` float32, about in [-1, 1]
-    (nothing clips them). Without classes labels have width 0.
-    """
+    """A generator that does not train any more, see `fold`; called as `build_generator`'s."""
 
     config: NetworkConfig
     resolution: int  # in pixels
@@ -109,10 +104,8 @@ def fold(generator: keras.Model, config: NetworkConfig, form: Form = "fused") ->
                 kernel = tf.transpose(kernel[::-1, ::-1], (0, 1, 3, 2))
             if form == "fused":
                 kernel = spread_kernel(kernel)
-        kernel, bias = (
-            tf.Variable(np.asarray(value, np.float32), trainable=False, name=name)
-            for value in (kernel, bias)
-        )
+        values = (np.asarray(value, np.float32) for value in (kernel, bias))
+        kernel, bias = (tf.Variable(value, trainable=False, name=name) for value in values)
         return _Layer(kernel, bias, upscales)
 
     convolutions = [layer("4x4_conv")]
@@ -121,10 +114,9 @@ def fold(generator: keras.Model, config: NetworkConfig, form: Form = "fused") ->
         convolutions += [layer(f"{name}_conv0", upscales=True), layer(f"{name}_conv1")]
     dense, half = layer("4x4_dense"), resolution // 2
     to_rgb = layer(f"{resolution}x{resolution}_to_rgb", alpha)
-    to_rgb_below = layer(f"{half}x{half}_to_rgb", 1 - alpha) if alpha < 1 else None
-    return InferenceGenerator(
-        config, resolution, form, dense, tuple(convolutions), to_rgb, to_rgb_below
-    )
+    below = layer(f"{half}x{half}_to_rgb", 1 - alpha) if alpha < 1 else None
+    layers = dense, tuple(convolutions), to_rgb, below
+    return InferenceGenerator(config, resolution, form, *layers)
 
 
 def _normalized(

@@ -1,13 +1,11 @@
 """The generator at one stage of growth (paper, figure 2 and table 2).
 
-A Keras model, built anew for each stage with only the layers of that stage. Layer names such as
-`16x16_conv0` and `16x16_to_rgb` never change: they carry weights into the next stage and into
-checkpoints. At level r (a resolution) it has
+Built anew for each stage; layers' names carry weights into the next one and into checkpoints. At
+level r (a resolution) it has
 
     r/2 px features ─ r x r_conv0 (upscales) ─ r x r_conv1 ─ r px features ─ r x r_to_rgb
 
-While the newest level fades in, `fade` blends its picture with the nearest-upsampled one of the
-level below.
+While the newest level fades in, `fade` blends its picture with the nearest-upsampled one below.
 """
 
 from typing import Any
@@ -27,10 +25,8 @@ def build_generator(
 
     It maps `[latents, labels]`, `(batch, latent_size)` and `(batch, label_size)` float32, to
     pictures `(batch, resolution, resolution, num_channels)` float32, about in [-1, 1] (linear:
-    nothing clips them, unless `config.tanh`). Without classes labels have width 0.
-
-    A layer's initial weights depend on the seed and on its name alone; `precision` is one of
-    `config.training.PRECISIONS`.
+    nothing clips them, unless `config.tanh`). Without classes labels have width 0. A layer's
+    initial weights depend on the seed and its name alone; `precision` is of `config.training`.
     """
     make = LayerMaker("generator", config, seed, precision)
     latents = keras.Input((config.latent_size,), name="latents")

@@ -1,38 +1,29 @@
 """Growth: weights carried by layer name into the next stage, and the fade (paper, §2)."""
 
-import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
 from pgan_tf.networks.layers import FADE
 from tfrecords.common.errors import UserError
 
+Variables = dict[str, keras.Variable]  # by name
 
-@dataclasses.dataclass(frozen=True)
-class Carried:
+
+class Carried(NamedTuple):
     """What `carry_weights` did, as variable names such as `8x8_conv0/kernel`."""
 
     carried: tuple[str, ...]  # took the source's value
     new: tuple[str, ...]  # have no counterpart in the source, and keep their value
 
 
-def named_variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Returns weights and statistics by `layer/variable`, such as `8x8_conv0/kernel`.
-
-    Without a fade's alpha, which follows from the images shown.
-    """
-    return {
-        f"{layer.name}/{variable.name}": variable
-        for layer in model.layers
-        if layer.name != FADE
-        for variable in layer.variables
-    }
+def named_variables(model: keras.Model) -> Variables:
+    """Returns weights and statistics, but not a fade's alpha, by name: `8x8_conv0/kernel`."""
+    layers = [layer for layer in model.layers if layer.name != FADE]
+    return {f"{layer.name}/{one.name}": one for layer in layers for one in layer.variables}
 
 
-def optimizer_variables(
-    optimizer: keras.optimizers.Optimizer, model: keras.Model
-) -> dict[str, keras.Variable]:
+def optimizer_variables(optimizer: keras.optimizers.Optimizer, model: keras.Model) -> Variables:
     """Returns the state of a model's Adam: `iterations`, `layer/variable/momentum|velocity`."""
     names = {id(variable): name for name, variable in named_variables(model).items()}
     state = {"iterations": optimizer.iterations}
@@ -48,12 +39,8 @@ def slot_variables(optimizer: keras.optimizers.Optimizer, slot: str) -> list[ker
     return [one for one in optimizer.variables if one.name.endswith(f"_{slot}")]
 
 
-def carry_weights(source: dict[str, keras.Variable], target: dict[str, keras.Variable]) -> Carried:
-    """Gives each variable of `target` the value of its namesake in `source`, where there is one.
-
-    Both are from `named_variables` or `optimizer_variables`. Raises UserError if a shape differs,
-    with nothing changed.
-    """
+def carry_weights(source: Variables, target: Variables) -> Carried:
+    """Gives variables their namesakes' values; UserError if a shape differs, nothing changed."""
     carried = tuple(name for name in target if name in source)
     for name in carried:
         expected, got = tuple(target[name].shape), tuple(source[name].shape)

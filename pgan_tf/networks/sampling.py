@@ -31,9 +31,7 @@ _latents_in_a_graph = tf.function(latents_of_seeds, reduce_retracing=True)
 
 def one_hot_labels(classes: Sequence[int], label_size: int) -> np.ndarray:
     """Returns `(n, label_size)` float32 for class numbers; they repeat beyond label_size."""
-    if label_size == 0:
-        return np.zeros((len(classes), 0), np.float32)
-    numbers = np.asarray(classes, int) % label_size
+    numbers = np.asarray(classes, int) % max(1, label_size)
     return (np.arange(label_size) == numbers[:, None]).astype(np.float32)
 
 
@@ -43,10 +41,7 @@ def generate(
     labels: np.ndarray,
     batch_size: int = 16,
 ) -> np.ndarray:
-    """Returns `(n, resolution, resolution, channels)` uint8 pictures, `batch_size` at once.
-
-    From `(n, latent_size)` and `(n, label_size)` float32.
-    """
+    """Returns `(n, resolution, resolution, channels)` uint8 pictures, `batch_size` at once."""
     batches = (slice(start, start + batch_size) for start in range(0, len(latents), batch_size))
     images = [to_uint8(generator([latents[one], labels[one]]).numpy()) for one in batches]
     return np.concatenate(images)

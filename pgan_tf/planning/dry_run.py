@@ -43,10 +43,9 @@ def time_stages(
 ) -> dict[Stage, StageTime]:
     """Estimates how long each stage that a run reaches takes.
 
-    `measure` returns a stage's seconds per real image. Stages are measured from the first on, as
-    long as `budget_seconds` lasts: measuring the next one is expected to take as long as the last
-    one did, times what its arithmetic is heavier. The first is measured in any case. The others'
-    times follow from the last one measured, by arithmetic.
+    `measure` returns a stage's seconds per real image. Stages are measured from the first on, until
+    the next one would exceed `budget_seconds`, if it takes as long as the last, times what its
+    arithmetic is heavier. The others' times follow from the last one measured, by arithmetic.
     """
     times: dict[Stage, StageTime] = {}
     start, measuring = clock(), True
@@ -71,10 +70,7 @@ def time_stages(
 def describe_run(
     config: TrainingConfig, strategy: tf.distribute.Strategy, keep_checkpoints: int
 ) -> str:
-    """Returns what `--dry_run` prints: the stages as a table, and the disk that the run takes.
-
-    Raises UserError if a measured stage runs out of memory.
-    """
+    """Returns what `--dry_run` prints: stages and disk. UserError if a stage runs out of memory."""
     num_replicas = strategy.num_replicas_in_sync
 
     def measure(stage: Stage) -> float:

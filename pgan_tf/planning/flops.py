@@ -39,8 +39,7 @@ _ABOVE_STATISTICS = ("4x4_conv", "4x4_dense0", "4x4_dense1", "4x4_minibatch_disc
 def step_flops(stage: Stage, config: NetworkConfig, loss: str = "wgan_gp") -> tuple[int, int]:
     """Counts the least operations for one real image, of a D step and of a G step.
 
-    `loss` is one of `config.training.LOSSES`. The D step includes drawing its fakes, the G step
-    the discriminator that judges them.
+    The D step includes drawing its fakes, the G step the discriminator that judges them.
     """
     d_step, g_step = generation_flops(stage, config), 0
     for layer in discriminator_layers(stage, config):

@@ -58,11 +58,7 @@ def checkpoint_bytes(stage: Stage, config: TrainingConfig) -> int:
 
 
 def disk_bytes(config: TrainingConfig, keep_checkpoints: int, sheet_pixels: int) -> tuple[int, int]:
-    """Estimates the disk space of a run's checkpoints, one being written, and at most its samples.
-
-    The newest `keep_checkpoints` checkpoints stay, and the last one of each stage. Samples are the
-    sheets of `samples/`, and their copies for TensorBoard.
-    """
+    """Estimates the bytes of a run's checkpoints, one being written, and at most of its samples."""
     stages = reached_stages(config)
     ticks = [ticks_in(stage, config) for stage in stages]
     sizes = [checkpoint_bytes(stage, config) for stage in stages]
@@ -75,10 +71,7 @@ def disk_bytes(config: TrainingConfig, keep_checkpoints: int, sheet_pixels: int)
 
 
 def physical_memory() -> int | None:
-    """Returns the bytes of memory that this process may use, None if unknown.
-
-    That is the machine's memory, or less in a container or below `ulimit -v`.
-    """
+    """Returns the bytes this process may use (container, `ulimit -v`), None if unknown."""
     found = []
     with contextlib.suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
         found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

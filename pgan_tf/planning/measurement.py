@@ -52,10 +52,9 @@ class StageCost:
 def make_iteration(
     config: TrainingConfig, stage: Stage, strategy: tf.distribute.Strategy
 ) -> Callable[[Iterator], None]:
-    """Builds a stage's networks anew and returns a function that trains them for one iteration.
+    """Builds a stage's networks anew and returns what trains them for one iteration.
 
-    It takes batches (see `training.step.make_train_step`), and returns when the devices are done.
-    No run knows of these networks.
+    It takes batches (see `make_train_step`), and returns when the devices are done.
     """
     config = dataclasses.replace(config, minibatch_repeats=1)
     position = position_at(config.schedule, (stage,), stage.first_image)
@@ -120,10 +119,7 @@ def try_heaviest_stage(
     strategy: tf.distribute.Strategy,
     max_bad_records: int = 0,
 ) -> Stage:
-    """Trains the heaviest stage on the data for one iteration, discards it and returns the stage.
-
-    Raises UserError if memory runs out or the data cannot be read.
-    """
+    """Trains the heaviest stage once and discards it. UserError if out of memory, or bad data."""
     num_replicas = strategy.num_replicas_in_sync
     stage = heaviest_stage(config, num_replicas)
     with readable_memory_errors(config, stage, num_replicas), readable_data_errors():
@@ -147,10 +143,8 @@ def try_heaviest_stage(
 def measure_stage(config: TrainingConfig, strategy_name: str, budget_seconds: float) -> StageCost:
     """Trains the last stage of a configuration on noise, and measures.
 
-    It needs a process of its own, or the peak of memory is another's. `budget_seconds` is for the
-    timed iterations; each of the two steps gets half as much.
-
-    Raises UserError if the batch does not split evenly over the devices.
+    It needs a process of its own, or the peak of memory is another's. `budget_seconds` is for
+    iterations; each of the two steps gets half. UserError if the batch does not split evenly.
     """
     strategy = make_strategy(strategy_name)
     check_batch_sizes(config, strategy.num_replicas_in_sync)

@@ -1,12 +1,10 @@
 """Checkpoints: one file each, written whole or not at all.
 
-A checkpoint is a NumPy .npz archive that can be read without this project. Its arrays are named
+A NumPy .npz archive that can be read without this project. Its arrays are named
 `network/layer/variable`, `optimizer/layer/variable/slot` and, in float16,
 `loss_scale/network/variable`; with them are the fields of `Checkpoint`, the configuration as
-JSON. At the end of a stage it has that stage's shape: growing belongs to the next.
-
-Nothing else is needed to resume: random numbers and the data's order are functions of the seed
-and of images_shown.
+JSON. At the end of a stage it has that stage's shape: growing belongs to the next. Nothing else
+is needed to resume: random numbers and the data's order follow from the seed and images_shown.
 """
 
 import dataclasses
@@ -78,25 +76,13 @@ def save(
     bad_records: np.ndarray = _NO_RECORDS,
     num_devices: int = 0,
 ) -> str:
-    """Writes a checkpoint and returns its path; see `Checkpoint` for what it holds.
-
-    The file gets its name only when it is complete. Raises UserError if it can't be written, such
-    as on a full disk; older ones stay as they are.
-    """
-    fields = {
-        "images_shown": images_shown,
-        "stage_index": stage.index,
-        "config": config.to_json(),
-        "tick_metrics": _NO_METRICS if tick_metrics is None else tick_metrics,
-        "tick_first_image": images_shown if tick_first_image is None else tick_first_image,
-        "bad_records": bad_records,
-        "num_devices": num_devices,
-    }
+    """Writes a checkpoint, whole or not at all; returns its path. UserError as on a full disk."""
+    first = images_shown if tick_first_image is None else tick_first_image
+    metrics = _NO_METRICS if tick_metrics is None else tick_metrics
+    values = (images_shown, stage.index, config.to_json(), metrics, first, bad_records)
+    fields = zip(_FIELDS, map(np.asarray, (*values, num_devices)), strict=True)
     # One after the other: memory needs room for one only.
-    arrays = itertools.chain(
-        ((name, np.asarray(value)) for name, value in fields.items()),
-        ((name, variable.numpy()) for name, variable in variables.items()),
-    )
+    arrays = itertools.chain(fields, ((name, one.numpy()) for name, one in variables.items()))
     count = len(make_stages(config.schedule))
     name = f"images-{images_shown:010d}-stage-{stage.number:02d}-of-{count:02d}.npz"
     path = posixpath.join(folder, name)
@@ -109,8 +95,7 @@ def save(
 def read(path: str, networks: Sequence[str] | None = None) -> Checkpoint:
     """Reads a checkpoint: all of it, or only the weights of some of `NETWORKS`.
 
-    Raises DamagedError if it is damaged or none of ours; UserError if it can't be read, or was
-    written by another version.
+    Raises DamagedError if it is damaged or not ours; UserError if unreadable or another version's.
     """
     try:
         with open_arrays(path) as file:
@@ -140,10 +125,8 @@ def _read(path: str, file: ArrayFile, networks: Sequence[str] | None) -> Checkpo
     try:
         config = TrainingConfig.from_json(str(fields["config"]))
     except UserError as error:  # the archive's checksums have passed it
-        raise UserError(
-            f"{path}: expected a checkpoint of this version of pgan-tf, got another one's "
-            f"({error}): use the version that wrote it"
-        ) from None
+        words = f"expected a checkpoint of this version, got another one's ({error})"
+        raise UserError(f"{path}: {words}: use the pgan-tf that wrote it") from None
     stages = make_stages(config.schedule)
     stage = stages[_whole_number(fields["stage_index"], len(stages) - 1)]
     arrays = {
@@ -152,17 +135,10 @@ def _read(path: str, file: ArrayFile, networks: Sequence[str] | None) -> Checkpo
         if name not in _FIELDS and (networks is None or name.split("/")[0] in networks)
     }
     _check_weights(arrays, stage, config.network, NETWORKS if networks is None else networks)
-    return Checkpoint(
-        path,
-        images_shown,
-        stage,
-        config,
-        arrays,
-        tick_metrics.reshape(-1, len(METRICS)),
-        _whole_number(fields.get("tick_first_image", images_shown), 2**53),
-        bad_records.reshape(-1, 2),
-        _whole_number(fields["num_devices"], 2**31),
-    )
+    first_image = _whole_number(fields.get("tick_first_image", images_shown), 2**53)
+    tick = tick_metrics.reshape(-1, len(METRICS)), first_image
+    others = bad_records.reshape(-1, 2), _whole_number(fields["num_devices"], 2**31)
+    return Checkpoint(path, images_shown, stage, config, arrays, *tick, *others)
 
 
 def _whole_number(value: Any, most: int) -> int:
@@ -175,10 +151,7 @@ def _whole_number(value: Any, most: int) -> int:
 def _check_weights(
     arrays: dict[str, np.ndarray], stage: Stage, config: NetworkConfig, networks: Sequence[str]
 ) -> None:
-    """Raises ValueError unless arrays are those of the networks that the configuration describes.
-
-    So nobody builds larger networks than the file has weights for.
-    """
+    """Raises ValueError unless arrays are all that the configured networks have: none is larger."""
     for name, array in arrays.items():
         of_network = name.split("/")[0] in NETWORKS
         if array.dtype.kind not in "fiu" or (of_network and array.dtype != np.float32):
@@ -210,18 +183,13 @@ def read_run(run_dir: str, networks: Sequence[str] | None = None) -> Checkpoint:
     """Reads the last checkpoint of a run folder, as `read` does. UserError if there is none."""
     path = latest(posixpath.join(run_dir, "checkpoints"))
     if path is None:
-        raise UserError(
-            f"--run_dir: expected a run folder with checkpoints, got {run_dir!r}: name the "
-            f"--run_dir that train.py printed"
-        )
+        words = f"expected a run folder with checkpoints, got {run_dir!r}: name the"
+        raise UserError(f"--run_dir: {words} one that train.py printed")
     return read(path, networks)
 
 
 def read_newest(folder: str) -> tuple[Checkpoint | None, list[str]]:
-    """Reads the newest whole checkpoint of a folder, if any; returns newer, damaged ones' paths.
-
-    Raises UserError if all of them are damaged, or one can't be read for another reason.
-    """
+    """Reads the newest whole checkpoint; lists newer ones. UserError if all are damaged."""
     errors: dict[str, DamagedError] = {}
     for path in reversed(list_checkpoints(folder)):
         try:
@@ -236,29 +204,22 @@ def read_newest(folder: str) -> tuple[Checkpoint | None, list[str]]:
 def set_aside(damaged: Sequence[str], instead: str) -> None:
     """Renames damaged checkpoints, so that they are newest no more, and says so."""
     for path in damaged:
-        tf.io.gfile.rename(path, path + ".damaged", overwrite=True)
+        tf.io.gfile.rename(path, f"{path}.damaged", overwrite=True)
         words = f"{path} is damaged: kept as {path}.damaged; going back to {instead}"
         print(words, file=sys.stderr, flush=True)
 
 
 def restore(checkpoint: Checkpoint, variables: dict[str, keras.Variable], prefix: str = "") -> None:
-    """Sets variables to a checkpoint's values: all whose names start with the prefix, or none.
-
-    Raises UserError if names or shapes differ; the variables are left as they were.
-    """
-    arrays = {
-        name.removeprefix(prefix): array
-        for name, array in checkpoint.arrays.items()
-        if name.startswith(prefix)
-    }
-    expected = {name: tuple(variable.shape) for name, variable in variables.items()}
+    """Sets variables to the values of prefix + name. UserError if they differ; none is set then."""
+    arrays = {name: one for name, one in checkpoint.arrays.items() if name.startswith(prefix)}
+    expected = {prefix + name: tuple(variable.shape) for name, variable in variables.items()}
     if misfit := _misfit(expected, arrays):
         raise UserError(
             f"{checkpoint.path}: {misfit}: it was written with other networks; choose its own "
             f"configuration or another --run_dir"
         )
     for name, variable in variables.items():
-        variable.assign(arrays[name])
+        variable.assign(arrays[prefix + name])
 
 
 def list_checkpoints(folder: str) -> list[str]:

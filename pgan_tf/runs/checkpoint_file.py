@@ -34,10 +34,7 @@ _ENDING = ".npy"
 
 
 def write_arrays(path: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
-    """Writes names and arrays, asked for one by one; the file gets its name when complete.
-
-    Raises `tf.errors.OpError` if it can't be written, such as on a full disk.
-    """
+    """Writes arrays one by one, whole or not at all. `tf.errors.OpError` as on a full disk."""
     with whole_file(path) as file, zipfile.ZipFile(_Output(file), "w") as archive:
         for name, array in arrays:
             with archive.open(name + _ENDING, "w", force_zip64=True) as member:
@@ -82,10 +79,7 @@ class ArrayFile:
 
 @contextlib.contextmanager
 def open_arrays(path: str) -> Iterator[ArrayFile]:
-    """Opens a file of arrays, local or remote.
-
-    Raises UserError for a folder, a pipe or a device; `tf.errors.OpError` if it can't be opened.
-    """
+    """Opens a file of arrays. UserError for a folder or device; `tf.errors.OpError` if it can't."""
     check_regular_file(path)
     size = tf.io.gfile.stat(path).length
     with tf.io.gfile.GFile(path, "rb") as file:

@@ -1,7 +1,6 @@
 """A run's training data, found again by its flags.txt."""
 
 import dataclasses
-import posixpath
 import re
 
 from pgan_tf.config.training import CHANGEABLE, TrainingConfig, data_differences
@@ -35,25 +34,18 @@ def find_data(
     *,
     chosen: bool = True,
 ) -> DatasetInfo:
-    """Returns the dataset that a generator was trained on.
+    """Returns the dataset that a generator was trained on; UserError if missing, or another one.
 
-    Args:
-        wanted: where it is.
-        num_channels: channels of the generator's pictures.
-        label_size: the generator's classes; 0 for any.
-        config: the run's, which describes its data; None where there is no run.
-        chosen: the user named these data: if they are not the run's, a line says so, and it is
-            no error.
-
-    Raises:
-        UserError: it is missing, or another one.
+    `label_size` is its classes, 0 for any; `config` its run's, if there is one. Where the user has
+    `chosen` these data, a line says that they are not the run's, and it is no error.
     """
     if not wanted.data:
         raise UserError("--data: expected the pictures that it was trained on, got none: name them")
     if wanted.looked_for:
+        places = " or ".join(wanted.looked_for)
         raise UserError(
-            f"--data: expected the pictures that the run was trained on, found nothing at "
-            f"{' or '.join(wanted.looked_for)}: give --data= where they are now"
+            f"--data: expected the run's pictures, found nothing at {places}: give --data= where "
+            f"they are now"
         )
     info = prepare(
         wanted.data,
@@ -63,18 +55,15 @@ def find_data(
         tfds_data_dir=wanted.tfds_data_dir,
     )
     if info.num_channels != num_channels or label_size not in (0, info.label_size):
-        raise UserError(
-            f"--data: expected pictures with {counted(num_channels, 'channel')} and "
-            f"{counted(label_size, 'class')}, as it was trained on, got {info.num_channels} and "
-            f"{info.label_size}"
-        )
+        wanted_words = f"{counted(num_channels, 'channel')} and {counted(label_size, 'class')}"
+        got = f"{info.num_channels} and {info.label_size}"
+        raise UserError(f"--data: expected pictures with {wanted_words}, as trained on, got {got}")
     # Older runs do not know what theirs held.
     if config and config.data.files and (words := _changes(config, info, wanted.data_cache)):
         if not chosen:
             raise UserError(
-                f"--data: expected the pictures that the run was trained on, {wanted.data} holds "
-                f"others ({words}): give --data= where they are now, or, to take these all the "
-                f"same, --data={wanted.data}"
+                f"--data: expected the run's pictures, {wanted.data} holds others ({words}): give "
+                f"--data= where they are now, or, to take these anyway, --data={wanted.data}"
             )
         print(f"--data: not the pictures that the run was trained on ({words})", flush=True)
     return info
@@ -94,24 +83,18 @@ def _changes(config: TrainingConfig, info: DatasetInfo, data_cache: str) -> str:
 
 def read_run_data(run_dir: str) -> RunData | None:
     """Reads what a run was trained on from its flags.txt; None without one that says so."""
-    flags = read_flags(run_dir)
+    flags = {"data_cache": "datasets"} | read_flags(run_dir)
     if not flags.get("data"):
         return None
-    resolution = flags.get("resolution", "")
+    resolution, old_run_dir = flags.get("resolution", ""), flags.get("run_dir", "")
     if resolution and not re.fullmatch(r"\d{1,4}", resolution, re.ASCII):
-        raise UserError(
-            f"{posixpath.join(run_dir, 'flags.txt')}: expected --resolution to be a number of "
-            f"pixels, got {resolution[:40]!r}: put back the file that train.py wrote"
-        )
-
+        words = f"expected --resolution in pixels, got {resolution[:40]!r}"
+        raise UserError(f"{run_dir}/flags.txt: {words}: put back the file that train.py wrote")
     paths, looked_for = {"data_cache": "datasets"}, {}
-    for name, value in ({"data_cache": "datasets"} | flags).items():
-        if name in ("data", "data_cache", "labels", "tfds_data_dir") and value:
-            paths[name], looked_for[name] = find_path(
-                name, value, run_dir, flags.get("run_dir", "")
-            )
-    upscaling = {"allow_upscaling": True, "noallow_upscaling": False}
-    given = [upscaling[name] for name in flags if name in upscaling]
+    for name in ("data", "data_cache", "labels", "tfds_data_dir"):
+        if value := flags.get(name):
+            paths[name], looked_for[name] = find_path(name, value, run_dir, old_run_dir)
+    given = [name == "allow_upscaling" for name in flags if name.endswith("allow_upscaling")]
     options = PictureOptions(
         resolution=int(resolution) if resolution else None,
         num_channels=1 if flags.get("channels") == "gray" else 3,

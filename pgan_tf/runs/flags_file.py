@@ -21,20 +21,17 @@ _LABEL_WORDS = ("folders", "none", "wanted")
 
 
 def flags_text(values: Mapping[str, Any]) -> str:
-    """Returns flags, by name, as the lines of a --flagfile with absolute paths.
-
-    None is a flag without a value. Raises UserError if a value can't be written so.
-    """
+    """Returns a --flagfile with absolute paths, without None. UserError if it can't hold one."""
     lines = []
     for name, value in sorted(values.items()):
         if isinstance(value, bool):
             lines.append(f"--{name}" if value else f"--no{name}")
         elif value is not None:
             text = str(_absolute(name, value))
-            if text and not _is_writable(text):
+            if not _is_writable(text):
                 raise UserError(
-                    f"--{name}: expected a value that flags.txt can hold, got {text!a}, which has "
-                    f"a line break, a space at its end or bytes that are no UTF-8: rename it"
+                    f"--{name}: expected a value that flags.txt can hold, got {text!a} with a line "
+                    f"break, a space at its end or bytes that are no UTF-8: rename it"
                 )
             lines.append(f"--{name}={text}")
     return "\n".join(lines) + "\n"
@@ -59,11 +56,10 @@ def located_flags(run_dir: str) -> list[str]:
     old_run_dir = read_flags(run_dir).get("run_dir", "")
     lines = []
     for name, equals, value in _read_lines(run_dir):
-        if name == "flagfile":  # no line of ours, and it would lead to any file
-            continue
         if value and name != "run_dir":
             value, _ = find_path(name, value, run_dir, old_run_dir)
-        lines.append(f"--{name}{equals}{value}")
+        if name != "flagfile":  # no line of ours, and it would lead to any file
+            lines.append(f"--{name}{equals}{value}")
     return lines
 
 
@@ -79,8 +75,8 @@ def _read_lines(run_dir: str) -> list[tuple[str, str, str]]:
 def find_path(name: str, value: str, run_dir: str, old_run_dir: str) -> tuple[str, list[str]]:
     """Returns a flag's path as it is now; if it is missing, also where it was looked for.
 
-    A run folder may have moved from `old_run_dir`, together with what lies around it; and before
-    flags.txt had absolute paths, they were relative to the folder that train.py was started in.
+    A run folder may have moved from `old_run_dir`, with what lies around it. Older flags.txt have
+    paths relative to the folder that train.py was started in.
     """
     prefix, path = _split(name, value)
     if not path:
@@ -104,9 +100,7 @@ def _split(name: str, value: str) -> tuple[str, str]:
 
 def _absolute(name: str, value: Any) -> Any:
     """Returns a flag's value with its absolute path, if it is one."""
-    if not isinstance(value, str) or not value:
-        return value
-    prefix, path = _split(name, value)
+    prefix, path = _split(name, value) if isinstance(value, str) and value else ("", "")
     if not path:
         return value
     path = os.path.abspath(os.path.expanduser(path))
@@ -121,14 +115,13 @@ def _places(path: str, run_dir: str, old_run_dir: str) -> list[str]:
     if is_remote(run_dir):
         return [path]
     run_dir = os.path.abspath(run_dir)
-    places = [path]
+    beside = []  # the run folder, as it was
     comparable = os.path.isabs(path) == os.path.isabs(old_run_dir)
     if old_run_dir and not is_remote(old_run_dir) and comparable:
-        # Next to the run folder, as it was.
-        beside = os.path.relpath(path, old_run_dir)
-        places.append(os.path.normpath(os.path.join(run_dir, beside)))
-    if not os.path.isabs(path):
-        parents = [str(parent / path) for parent in pathlib.Path(run_dir).parents]
-        # The current folder is any folder; the one above the run's is the run's.
-        places = [*places[1:], *parents, os.path.abspath(path)]
-    return list(dict.fromkeys(places))
+        moved = os.path.join(run_dir, os.path.relpath(path, old_run_dir))
+        beside.append(os.path.normpath(moved))
+    if os.path.isabs(path):
+        return list(dict.fromkeys([path, *beside]))
+    parents = [str(parent / path) for parent in pathlib.Path(run_dir).parents]
+    # The current folder is any folder; the one above the run's is the run's.
+    return list(dict.fromkeys([*beside, *parents, os.path.abspath(path)]))

@@ -1,12 +1,10 @@
 """The folder that a run leaves behind: what it was, how it went, what it looks like.
 
-- `flags.txt`: usable as --flagfile
-- `config.json`: the configuration
+- `flags.txt`: usable as --flagfile; `config.json`: the configuration
 - `metrics.jsonl`: one object per tick, and scores, which have a `kind`; see `log`
 - `events.out.tfevents…`: the same for TensorBoard, with the sample sheets
 - `scores/`, `scores.txt`, `metrics.png`: scores, if there are any; see `metrics.score_log`
-- `checkpoints/`: see `checkpoint`
-- `samples/reals.png`, `samples/fakes-<kimg>.png`
+- `checkpoints/`, see `checkpoint`; `samples/reals.png`, `samples/fakes-<kimg>.png`
 - `init_from.txt`: what came from another run, see `init_from`
 """
 
@@ -37,10 +35,7 @@ def checkpoint_folder(run_dir: str) -> str:
 
 
 def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
-    """Makes a run folder, or opens that of the same run again; `flags` becomes its flags.txt.
-
-    Raises UserError if it can't be written, and as `check_folder` does.
-    """
+    """Makes a run folder, or opens it again, with these flags. UserError as `check_folder` says."""
     with writing(f"--run_dir={run_dir}"):
         check_folder(run_dir, config)
         tf.io.gfile.makedirs(posixpath.join(run_dir, "samples"))
@@ -65,20 +60,17 @@ def check_place(run_dir: str) -> None:
     if _has_checkpoints(run_dir):
         raise lost_config(run_dir)
     if tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(list_names(run_dir)):
-        raise UserError(
-            f"--run_dir: expected a new folder or one of train.py's, got {run_dir!r} which "
-            f"holds other files: name another"
-        )
+        words = f"expected a new folder or one of train.py's, got {run_dir!r}"
+        raise UserError(f"--run_dir: {words} which holds other files: name another")
     if is_remote(run_dir):
         return
     place = os.path.abspath(run_dir)
     while not os.path.lexists(place):
         place = os.path.dirname(place)
     if not os.path.isdir(place) or not os.access(place, os.W_OK):
-        raise UserError(
-            f"--run_dir: expected a folder that can be written, got {run_dir!r} ({place} is "
-            f"{'read-only' if os.path.isdir(place) else 'no folder'}): name another"
-        )
+        why = f"{place} is {'read-only' if os.path.isdir(place) else 'no folder'}"
+        words = f"expected a folder that can be written, got {run_dir!r} ({why})"
+        raise UserError(f"--run_dir: {words}: name another")
 
 
 def lost_config(run_dir: str) -> UserError:
@@ -91,10 +83,7 @@ def lost_config(run_dir: str) -> UserError:
 
 @contextmanager
 def locked_run(run_dir: str) -> Iterator[None]:
-    """Makes a run folder and keeps other processes from it; see `files.locked`.
-
-    Raises UserError if another process trains it, or it can't be made.
-    """
+    """Makes a run folder and keeps others from it. UserError if busy, or it can't be made."""
     busy = f"another process is training {run_dir}: wait until it has ended, or name another"
     with locked(run_dir, f"--run_dir: {busy}"):
         with writing(f"--run_dir={run_dir}"):
@@ -120,15 +109,11 @@ def join_run(run_dir: str, config: TrainingConfig) -> None:
     """Raises UserError unless the chief shows a run of this worker's flags in this folder."""
     shown = read_config(run_dir, _SHOWN)
     if shown is None:
-        raise UserError(
-            f"--run_dir: expected {run_dir} to be the chief's, got a folder without its "
-            f"{_SHOWN}: name the same one, on a disk that all workers share"
-        )
+        words = f"expected {run_dir} to be the chief's, got a folder without its {_SHOWN}"
+        raise UserError(f"--run_dir: {words}: name the same one, on a disk that all workers share")
     if different := check_same_run(shown, config, run_dir):
-        raise UserError(
-            f"expected the chief's flags on all workers, got others: {', '.join(different)} on "
-            f"this one"
-        )
+        words = ", ".join(different)
+        raise UserError(f"expected the chief's flags on all workers, got others: {words} here")
 
 
 def read_config(run_dir: str, name: str = "config.json") -> TrainingConfig | None:
@@ -136,30 +121,23 @@ def read_config(run_dir: str, name: str = "config.json") -> TrainingConfig | Non
     path = posixpath.join(run_dir, name)
     if not tf.io.gfile.exists(path):
         return None
-    text = read_text(path, most_bytes=2**24)
+    text = read_text(path)
     try:
         return TrainingConfig.from_json(text)
     except UserError as error:
-        raise UserError(
-            f"{run_dir.rstrip('/')}/{error}: put back the one that train.py wrote; each "
-            f"checkpoint holds it, as `config`"
-        ) from None
+        words = "put back train.py's; each checkpoint holds it, as `config`"
+        raise UserError(f"{run_dir.rstrip('/')}/{error}: {words}") from None
 
 
 def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tuple[str, ...]:
-    """Returns what has changed in a run, a few words each: its length and batches may.
-
-    Raises UserError if another field differs; it names all that do.
-    """
-    changed = {
-        name: f"{name} was {before} and is {now}"
-        for name, (before, now) in differences(old, new).items()
-    }
-    refused = {name: words for name, words in changed.items() if name not in CHANGEABLE}
-    words = ", ".join(refused.values())
+    """Returns in words what has changed that may, as length. UserError if anything else has."""
+    found = differences(old, new)
+    changed = {name: f"{name} was {was} and is {now}" for name, (was, now) in found.items()}
+    refused = changed.keys() - CHANGEABLE
+    words = ", ".join(changed[name] for name in changed if name in refused)
     if not refused:
         return tuple(changed.values())
-    if not refused.keys() & _OF_THE_DATA:
+    if not refused & _OF_THE_DATA:
         raise UserError(
             f"--run_dir: {run_dir} was started with another configuration ({words}): resume with "
             f"--flagfile={posixpath.join(run_dir, 'flags.txt')}, or name another --run_dir"

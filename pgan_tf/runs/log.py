@@ -25,11 +25,7 @@ _MOST_BYTES = 2**26  # two years of ticks
 
 
 class RunLog:
-    """Writes the metrics and sample sheets of ticks.
-
-    Attributes:
-        seconds: of training, until the last tick in the log when it was opened.
-    """
+    """Writes the metrics and sheets of ticks; `seconds` is the training before it was opened."""
 
     def __init__(self, run_dir: str, images_shown: int) -> None:
         """Opens the log of a run that starts or resumes; later ticks and scores are dropped."""
@@ -60,15 +56,15 @@ class RunLog:
     def write_fakes(self, images_shown: int, sheet: np.ndarray) -> str:
         """Writes `samples/fakes-<kimg>.png` and returns its path."""
         # Sorts by time, also when ticks are shorter than a thousand images.
-        name = f"fakes-{images_shown / 1000:09.3f}.png"
-        return self._write_sheet(name, "fakes", images_shown, sheet)
+        name = f"-{images_shown / 1000:09.3f}"
+        return self._write_sheet("fakes", name, images_shown, sheet)
 
     def write_reals(self, sheet: np.ndarray) -> str:
         """Writes `samples/reals.png` and returns its path."""
-        return self._write_sheet("reals.png", "reals", 0, sheet)
+        return self._write_sheet("reals", "", 0, sheet)
 
-    def _write_sheet(self, name: str, tag: str, images_shown: int, sheet: np.ndarray) -> str:
-        path = posixpath.join(self._run_dir, "samples", name)
+    def _write_sheet(self, tag: str, number: str, images_shown: int, sheet: np.ndarray) -> str:
+        path = posixpath.join(self._run_dir, "samples", f"{tag}{number}.png")
         with writing(path, RESUMES):
             write_file(path, encode_picture(sheet))
         with writing(self._events, RESUMES), self._writer.as_default(images_shown):
@@ -83,11 +79,7 @@ def metrics_path(run_dir: str) -> str:
 
 
 def read_rows(run_dir: str) -> list[dict[str, Any]]:
-    """Returns all lines, none if there is no file.
-
-    A last line that was cut off, or is being written, is skipped. Raises UserError if another
-    one is damaged.
-    """
+    """Returns all lines but one cut off, none without a file. UserError if one is damaged."""
     path = metrics_path(run_dir)
     return [_parse(line, path, number) for number, line in _read_lines(path)]
 
@@ -98,10 +90,7 @@ def read_ticks(run_dir: str) -> list[dict[str, Any]]:
 
 
 def read_metrics(run_dir: str) -> list[dict[str, Any]]:
-    """Returns the ticks, in order; each has kimg, resolution, phase and alpha.
-
-    Raises UserError if there are none, or one lacks a field.
-    """
+    """Returns ticks with kimg, resolution, phase, alpha. UserError for none, or one without."""
     rows = read_ticks(run_dir)
     for row in rows:
         row.setdefault("kimg", row["images_shown"] / 1000)
@@ -129,25 +118,22 @@ def append_rows(run_dir: str, rows: Iterable[dict[str, Any]]) -> None:
     path = metrics_path(run_dir)
     with writing(path, RESUMES):
         if not _ends_whole(path):
-            _write_lines(path, (line for _, line in _read_lines(path)))
+            write_file(path, "".join(f"{line}\n" for _, line in _read_lines(path)).encode())
         with tf.io.gfile.GFile(path, "a") as file:
             file.write("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def drop_rows_after(run_dir: str, images_shown: int) -> None:
-    """Drops the lines of more images than that: a resumed run writes them again.
-
-    Raises UserError if a line is damaged, or the disk is full.
-    """
+    """Drops lines of more images: they are written again. UserError for damage, or a full disk."""
     path = metrics_path(run_dir)
     if tf.io.gfile.exists(path):
-        kept = (
-            line
+        kept = [
+            f"{line}\n"
             for number, line in _read_lines(path)
             if _parse(line, path, number)["images_shown"] <= images_shown
-        )
+        ]
         with writing(path, RESUMES):
-            _write_lines(path, kept)
+            write_file(path, "".join(kept).encode())
 
 
 def _ends_whole(path: str) -> bool:
@@ -168,27 +154,20 @@ def _read_lines(path: str) -> list[tuple[int, str]]:
     return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
-def _write_lines(path: str, lines: Iterable[str]) -> None:
-    write_file(path, "".join(line + "\n" for line in lines).encode())
-
-
 def _parse(line: str, path: str, number: int) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
         row = None
+    wrong: list[tuple[str, Any]] = []
     if not isinstance(row, dict) or not is_count(row.get("images_shown")):
-        raise UserError(
-            f"{path}: expected a JSON object with images_shown in line {number}, got "
-            f"{line[:40]!r}: remove that line"
-        )
-    if "kind" not in row:
-        for name, value in row.items():
-            if not _fits(name, value):
-                raise UserError(
-                    f"{path}: expected {name} of a tick in line {number}, got "
-                    f"{str(value)[:40]!r}: remove that line"
-                )
+        wrong = [("a JSON object with images_shown", line)]
+    elif "kind" not in row:
+        wrong = [(f"{name} of a tick", one) for name, one in row.items() if not _fits(name, one)]
+    if wrong:
+        what, got = wrong[0]
+        words = f"expected {what} in line {number}, got {str(got)[:40]!r}"
+        raise UserError(f"{path}: {words}: remove that line")
     return row
 
 

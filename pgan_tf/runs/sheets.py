@@ -49,8 +49,7 @@ def sheet_inputs(config: NetworkConfig, seed: int) -> tuple[np.ndarray, np.ndarr
 def make_grid(pictures: np.ndarray, columns: int, resolution: int) -> np.ndarray:
     """Lays `(n, r, r, channels)` uint8 pictures out in rows, the last one filled up with white.
 
-    Each is enlarged by nearest neighbor to `resolution`, a multiple of r. Returns
-    `(rows * resolution, columns * resolution, channels)` uint8.
+    Each is enlarged to `resolution`, a multiple of r: `(rows * resolution, …, channels)` uint8.
     """
     scale = resolution // pictures.shape[1]
     pictures = pictures.repeat(scale, axis=1).repeat(scale, axis=2)

@@ -49,17 +49,9 @@ def from_checkpoint(path: str, weights: Weights = "average_generator") -> Traine
 
 
 def _from(saved: Checkpoint, weights: Weights) -> Trained:
-    return Trained(
-        load_generator(saved, weights),
-        saved.config.network,
-        saved.stage,
-        saved.alpha,
-        source=saved.path,
-        training_data=saved.config.dataset,
-        kimg=saved.images_shown / 1000,
-        weights=weights,
-        label_names=saved.config.label_names,
-    )
+    model, config, kimg = load_generator(saved, weights), saved.config, saved.images_shown / 1000
+    generator = model, config.network, saved.stage, saved.alpha
+    return Trained(*generator, saved.path, config.dataset, kimg, weights, config.label_names)
 
 
 def from_official(path: str, weights: Weights = "average_generator") -> Trained:

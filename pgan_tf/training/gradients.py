@@ -23,14 +23,8 @@ def discriminator_gradients(
 ) -> tuple[losses.DiscriminatorLoss, list[tf.Tensor]]:
     """Returns each example's loss, and the gradients of the discriminator's trainable variables.
 
-    Args:
-        state: the networks.
-        reals: `(replica_batch_size, resolution, resolution, channels)` float32, faded.
-        labels: `(replica_batch_size, label_size)` float32, of reals and fakes.
-        latents: `(replica_batch_size, latent_size)` float32.
-        mixing: `(replica_batch_size,)` float32 in [0, 1]; see `losses.discriminator_loss`.
-        config: the run.
-        global_batch_size: examples over all replicas.
+    `reals`, faded, and the rest as of `losses.discriminator_loss`, with a replica's batch; latents
+    are `(replica_batch_size, latent_size)` float32.
     """
     resolutions = state.stage.resolution, config.network.resolution
     penalty_scale = losses.penalty_scale(config.loss, *resolutions)
@@ -54,10 +48,7 @@ def generator_gradients(
     config: TrainingConfig,
     global_batch_size: int,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Returns each example's loss, and the gradients of the generator's trainable variables.
-
-    Arguments as of `discriminator_gradients`; labels are the classes to generate.
-    """
+    """Does the same for the generator; labels are the classes to generate."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(_values(state.generator))
         fakes = state.generator([latents, labels], training=True)

@@ -26,18 +26,13 @@ from tfrecords.common.text import counted
 def train(
     run: Run, weights: Weights | None = None, before_writing: Callable[[], None] = lambda: None
 ) -> int:
-    """Trains until `total_kimg`, from the newest intact checkpoint if there is one.
+    """Trains until `total_kimg`, from the newest intact checkpoint or else from `weights`, if any.
 
-    A run that diverges rolls back to its last checkpoint, once. Returns the real images shown.
+    A run that diverges rolls back to its last checkpoint, once. `before_writing` is called when all
+    was checked, before anything is written, to open the folder. Returns the real images shown.
 
-    Args:
-        run: what to train; `before_writing` opens its folder, unless that was done before.
-        weights: what a run without a checkpoint starts with; None for initial values.
-        before_writing: called when everything was checked, before anything is written.
-
-    Raises:
-        UserError: data, checkpoint or weights do not fit, are damaged, or the disk is full.
-        StoppedError: SIGINT or SIGTERM came, and a checkpoint was written.
+    Raises UserError where data, checkpoint or weights do not fit, are damaged, or the disk is
+    full; StoppedError where SIGINT or SIGTERM came, and a checkpoint was written.
     """
     stop = StopRequest(run.strategy, run.workers)
     rolled_back_to = None
@@ -90,30 +85,25 @@ class _Training:
 
     def grow(self, position: Position) -> None:
         """Builds the position's stage, unless it is the one being trained (§2, figure 2)."""
-        if position.stage == self.state.stage:
-            return
-        self.train_step = self.batches = None  # releases their memory before growing
-        run = self.run
-        self.state, carried = grow_state(self.state, position.stage, run.config, run.strategy)
-        self.progress.print(describe_growth(position, carried.new))
+        if position.stage != self.state.stage:
+            self.train_step = self.batches = None  # releases their memory before growing
+            run, stage = self.run, position.stage
+            self.state, carried = grow_state(self.state, stage, run.config, run.strategy)
+            self.progress.print(describe_growth(position, carried.new))
 
     def step(self, position: Position) -> None:
         """Trains both networks with one call of the compiled step."""
-        run, compiles = self.run, self.train_step is None
+        config, compiles = self.run.config, self.train_step is None
         if self.train_step is None:
-            batch_size = position.batch_size
-            self.train_step = make_train_step(self.state, run.config, run.strategy, batch_size)
-            self.batches = run.batches(position, self.images_shown, self.bad_records)
+            strategy, batch_size = self.run.strategy, position.batch_size
+            self.train_step = make_train_step(self.state, config, strategy, batch_size)
+            self.batches = self.run.batches(position, self.images_shown, self.bad_records)
+        rates = position.generator_learning_rate, position.discriminator_learning_rate
+        numbers = (tf.constant(number, tf.float32) for number in (position.alpha, *rates))
+        shown = tf.constant(self.images_shown, tf.int64)
         with readable_data_errors():
-            metrics = self.train_step(
-                self.batches,
-                tf.constant(self.images_shown, tf.int64),
-                tf.constant(position.alpha, tf.float32),
-                tf.constant(position.generator_learning_rate, tf.float32),
-                tf.constant(position.discriminator_learning_rate, tf.float32),
-            )
-        iterations = run.config.minibatch_repeats * run.config.discriminator_repeats
-        images = iterations * position.batch_size
+            metrics = self.train_step(self.batches, shown, *numbers)
+        images = config.minibatch_repeats * config.discriminator_repeats * position.batch_size
         self.images_shown += images
         self.tick.add(metrics, images, compiles)
         self.progress.update(position.stage, position.alpha, self.images_shown)
@@ -135,8 +125,7 @@ class _Training:
         if skipped := summary["skipped_iterations"]:
             self.progress.print(f"Skipped {counted(skipped, 'iteration')}: numbers not finite")
         check_bad_records(len(bad_records), run.max_bad_records)
-        # Skipped iterations change nothing: what they leave behind is safe to save, but
-        # good checkpoints shall not have to make room for it.
+        # What skipped iterations leave is safe to save, but no good checkpoint makes room for it.
         is_good, is_last = tick.skipped_in_a_row()[-1] == 0, shown >= run.total_images
         if self.log:
             self.log.write_metrics(summary)

@@ -5,7 +5,7 @@
   discriminator needs its noise: see `score_noise`.
 - `non_saturating`: Goodfellow et al., 2014, with the penalty R1 of Mescheder et al., 2018.
 
-The training step takes the mean, over the global batch whatever the number of devices.
+The training step takes the mean over the global batch, whatever the number of devices.
 """
 
 from collections.abc import Callable
@@ -40,11 +40,10 @@ def generator_loss(
     of `discriminator_loss`; labels are the classes asked for.
     """
     scores, label_logits = discriminator(fakes)
-    loss = -scores
     if config.name == "lsgan":
         loss = tf.square(scores - 1.0)
-    elif config.name == "non_saturating":
-        loss = tf.nn.softplus(-scores)
+    else:
+        loss = tf.nn.softplus(-scores) if config.name == "non_saturating" else -scores
     return loss + config.label_weight * _label_penalty(labels, label_logits)
 
 
@@ -61,24 +60,15 @@ def discriminator_loss(
     """Returns the critic's loss for each pair of a real and a fake.
 
     Of the scores r of a real and f of a fake, and the gradient norm n:
-
     - `wgan_gp`: f - r + drift_weight * r²
       + gradient_penalty_weight / target² * (n - target)², n between real and fake;
     - `lsgan`: (r - 1)² + f²;
     - `non_saturating`: log(1 + exp(-r)) + log(1 + exp(f))
       + gradient_penalty_weight / 2 * n², n at the real;
 
-    and the AC-GAN term of both.
-
-    Args:
-        discriminator: the critic.
-        reals: `(batch, height, width, channels)` float32 in [-1, 1].
-        fakes: the same shape; their labels are the reals'.
-        labels: `(batch, label_size)` float32 one-hot.
-        mixing: `(batch,)` float32, where the gradient is taken, from 0 (real) to 1 (fake).
-        config: weights and target.
-        penalty_scale: from the function of that name.
-        loss_scale: see `gradient_norm`.
+    and the AC-GAN term of both. `reals` and `fakes` are `(batch, height, width, channels)` float32
+    in [-1, 1], `labels` of both `(batch, label_size)` float32 one-hot, and `mixing` `(batch,)`
+    float32: where the gradient is taken, from 0 (real) to 1 (fake).
     """
     real_scores, real_logits = discriminator(reals)
     fake_scores, fake_logits = discriminator(fakes)
@@ -110,9 +100,8 @@ def gradient_norm(
 
     Gulrajani et al., 2017, equation 3. Shapes as in `discriminator_loss`; `(batch,)` float32.
 
-    In float16 this gradient is multiplied by the scalar `loss_scale`, as the loss's own is, and
-    divided by it in float32 before the norm. On the way back through that division the two scales
-    cancel, and the critic's weights see one scale, as everywhere.
+    In float16 it is multiplied by the scalar `loss_scale` and divided by it in float32 before the
+    norm. On the way back the two cancel: the critic's weights see one scale, as everywhere.
     """
     mixed = reals + (fakes - reals) * mixing[:, None, None, None]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -130,10 +119,9 @@ def gradient_norm(
 def penalty_scale(config: LossConfig, stage_resolution: int, final_resolution: int) -> float:
     """Returns what the gradient norm at a stage's resolution is multiplied by.
 
-    The published implementation feeds its critic pictures enlarged to the final resolution: one
-    pixel of the stage is (final / stage)² of those, each with that share of its gradient, so the
-    norm it compares with the target is stage / final of the stage's own. Differs from the
-    paper, which does not say; `penalty_pixels="stage"` takes the norm as it is.
+    The published critic sees pictures enlarged to the final resolution: a pixel becomes
+    (final / stage)², each with that share of its gradient, so the norm is stage / final of the
+    stage's own. Differs from the paper, which does not say; `penalty_pixels="stage"` takes that.
     """
     return stage_resolution / final_resolution if config.penalty_pixels == "final" else 1.0
 

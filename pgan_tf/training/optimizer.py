@@ -3,10 +3,7 @@
 float16 ends at 65,504 and loses bits below 6e-5. So a loss is multiplied by a power of two before
 it is differentiated, and the gradients are divided by it in float32, which loses nothing. The
 scale is halved when a gradient overflows (that step changes nothing), and doubled after many good
-steps (Micikevicius et al., Mixed Precision Training, ICLR 2018, §3.2).
-
-The gradient penalty has two gradients, of the scores by the picture and of the loss by the
-weights, and both are scaled: see `losses.gradient_norm`.
+steps (Micikevicius et al., 2018, §3.2). The penalty's is scaled, too: `losses.gradient_norm`.
 """
 
 import dataclasses
@@ -19,33 +16,31 @@ from pgan_tf.networks.growth import slot_variables
 
 INITIAL_SCALE = 2.0**15
 _HIGHEST_SCALE = 2.0**24
-_GOOD_STEPS = 2000
 
 
 class FusedAdam(keras.optimizers.Adam):
     """Keras's Adam (Kingma and Ba, 2015), with TensorFlow's own kernel for the update.
 
-    Keras builds the update from a dozen operations, each of which goes through memory; at 4x4
-    pixels they were a third of an iteration. Only the arguments that concern the update itself
-    work, with dense gradients.
+    Keras's dozen operations, each through memory, were a third of an iteration at 4x4 pixels.
+    Only the arguments that concern the update itself work, with dense gradients.
     """
 
     def update_step(self, gradient: tf.Tensor, variable: Any, learning_rate: Any) -> None:
         """Moves a variable and its moments; `iterations` counts the steps before this one."""
-        index = self._get_variable_index(variable)
-        step = tf.cast(tf.convert_to_tensor(self.iterations) + 1, variable.dtype)
-        beta_1, beta_2 = (tf.cast(one, variable.dtype) for one in (self.beta_1, self.beta_2))
+        index, dtype = self._get_variable_index(variable), variable.dtype
+        step = tf.cast(tf.convert_to_tensor(self.iterations) + 1, dtype)
+        beta_1, beta_2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=slot_variables(self, "momentum")[index].value.handle,
             v=slot_variables(self, "velocity")[index].value.handle,
             beta1_power=tf.pow(beta_1, step),
             beta2_power=tf.pow(beta_2, step),
-            lr=tf.cast(learning_rate, variable.dtype),
+            lr=tf.cast(learning_rate, dtype),
             beta1=beta_1,
             beta2=beta_2,
-            epsilon=tf.cast(self.epsilon, variable.dtype),
-            grad=tf.cast(gradient, variable.dtype),
+            epsilon=tf.cast(self.epsilon, dtype),
+            grad=tf.cast(gradient, dtype),
         )
 
 
@@ -60,19 +55,12 @@ class LossScale:
 def build_loss_scale() -> LossScale:
     """Returns a scale at its initial value; call it in a strategy's scope."""
     options = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
-    return LossScale(
-        tf.Variable(INITIAL_SCALE, dtype=tf.float32, **options),
-        tf.Variable(0, dtype=tf.int64, **options),
-    )
+    scale = tf.Variable(INITIAL_SCALE, dtype=tf.float32, **options)
+    return LossScale(scale, tf.Variable(0, dtype=tf.int64, **options))
 
 
-def update_loss_scale(
-    loss_scale: LossScale, finite: tf.Tensor, good_steps: int = _GOOD_STEPS
-) -> None:
-    """Halves the scale if not all gradients were finite, doubles it after enough good steps.
-
-    In cross-replica context: `finite` is of all replicas, which keep the same scale.
-    """
+def update_loss_scale(loss_scale: LossScale, finite: tf.Tensor, good_steps: int = 2000) -> None:
+    """Halves the scale, in cross-replica context, unless finite; doubles it after good steps."""
     scale, good = loss_scale.scale.read_value(), loss_scale.good_steps.read_value()
     good = tf.where(finite, good + 1, 0)
     doubles = good >= good_steps

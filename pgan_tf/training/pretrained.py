@@ -27,23 +27,16 @@ class Weights:
 
 
 def read_weights(path: str) -> Weights:
-    """Reads the last checkpoint of a run folder, or a pickle of the published implementation.
-
-    Raises UserError if there is none, or it is damaged.
-    """
+    """Reads a run's last checkpoint or a published pickle; UserError if missing or damaged."""
     if path.endswith(".npz"):
-        raise UserError(
-            f"--init_from: expected a run folder or a pickle, got a checkpoint, {path!r}: name the "
-            f"folder of its run"
-        )
+        got = f"got a checkpoint, {path!r}: name the folder of its run"
+        raise UserError(f"--init_from: expected a run folder or a pickle, {got}")
     if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
         return _read_pickle(path)
-    newest = checkpoint.latest(checkpoint_folder(path))
-    if newest is None:
-        raise UserError(
-            f"--init_from: expected a run folder with checkpoints or a pickle of the published "
-            f"implementation, got {path!r}: name the --run_dir of a run of train.py, or the file"
-        )
+    if (newest := checkpoint.latest(checkpoint_folder(path))) is None:
+        expected = "expected a run folder with checkpoints or a pickle of the published version"
+        remedy = "name the --run_dir of a run of train.py, or the file"
+        raise UserError(f"--init_from: {expected}, got {path!r}: {remedy}")
     saved = checkpoint.read(newest, NETWORKS)
     resolution = _faded_in(saved.stage, saved.alpha)
     return Weights(newest, saved.config.network, resolution, saved.arrays, saved.config.label_names)
@@ -51,13 +44,9 @@ def read_weights(path: str) -> Weights:
 
 def _read_pickle(path: str) -> Weights:
     saved = official.read(path)
-    networks = {name: getattr(saved, name) for name in NETWORKS}
-    arrays = {
-        f"{name}/{variable}": array
-        for name, network in networks.items()
-        for variable, array in network.arrays.items()
-    }
-    resolution = min(_faded_in(one.stage, one.alpha) for one in networks.values())
+    networks = [(name, getattr(saved, name)) for name in NETWORKS]
+    arrays = {f"{name}/{one}": array for name, it in networks for one, array in it.arrays.items()}
+    resolution = min(_faded_in(network.stage, network.alpha) for _, network in networks)
     return Weights(path, saved.config, resolution, arrays)
 
 
@@ -70,20 +59,14 @@ def read_init_from(init_from: str | None, run_dir: str) -> Weights | None:
     if not init_from or checkpoint.latest(checkpoint_folder(run_dir)):
         return None
     if posixpath.normpath(init_from) == posixpath.normpath(run_dir):
-        raise UserError(
-            f"--init_from: expected another run than --run_dir, got {run_dir!r} for both: name "
-            f"another --run_dir"
-        )
+        same = f"got {run_dir!r} for both: name another --run_dir"
+        raise UserError(f"--init_from: expected another run than --run_dir, {same}")
     return read_weights(init_from)
 
 
 def first_resolution(weights: Weights | None, run_dir: str, resolution: int) -> int:
-    """Returns the default first resolution of a run with --init_from, in pixels.
-
-    A run folder's own comes first, whatever became of the source. `resolution` is the last one.
-    """
-    opened = read_config(run_dir)
-    if opened is not None:
+    """Returns a run's first resolution, in pixels: its folder's own, else the weights' if lower."""
+    if (opened := read_config(run_dir)) is not None:
         return opened.schedule.initial_resolution
     if weights is None:
         raise lost_config(run_dir)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from tqdm import tqdm
 
@@ -12,41 +13,29 @@ from tfrecords.common.text import duration_in_words
 
 # What an iteration costs however small the pictures, relative to the 8x8 stage.
 _FIXED_COST = 0.5
+_BAR = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
+_OPTIONS: dict[str, Any] = {"unit": "img", "unit_scale": True, "dynamic_ncols": True}
 
 
 class Progress:
     """Shows the progress of training.
 
-    Later stages cost more per image, by orders of magnitude. So time left counts the images to
-    come by their stages' arithmetic, at the speed measured in the current one. Starting a stage
-    (growing, compiling) is expected to last as long as it did for the current one.
+    Later stages cost far more per image: time left counts the images to come by their stages'
+    arithmetic, at the current one's speed. Starting each is to take as long as the current did.
     """
 
     def __init__(
-        self,
-        stages: tuple[Stage, ...],
-        network: NetworkConfig,
-        total_images: int,
-        shown: int,
-        quiet: bool = False,
+        self, stages: tuple[Stage, ...], network: NetworkConfig, total: int, shown: int, quiet: bool
     ) -> None:
-        """Draws the bar at `shown` images; nothing at all if `quiet`, as other workers are."""
+        """Draws the bar at `shown` images of `total`; nothing if `quiet`, as other workers are."""
         at_8 = Stage(0, min(8, network.resolution), "stabilize", 0, 0)
         fixed = _FIXED_COST * multiplications(at_8, network)
         self._cost = {stage: multiplications(stage, network) + fixed for stage in stages}
-        self._stages, self._total_images = stages, total_images
+        self._stages, self._total_images = stages, total
         self._stage: Stage | None = None
         self._last_update, self._start_seconds = time.monotonic(), 0.0
-        self._bar = tqdm(
-            total=total_images,
-            initial=shown,
-            unit="img",
-            unit_scale=True,
-            dynamic_ncols=True,
-            disable=quiet,
-            mininterval=0.5,
-            bar_format="{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
-        )
+        options = _OPTIONS | {"mininterval": 0.5, "disable": quiet}
+        self._bar = tqdm(total=total, initial=shown, bar_format=_BAR, **options)
         self.close = self._bar.close
 
     def update(self, stage: Stage, alpha: float, images_shown: int) -> None:

@@ -34,10 +34,9 @@ class Start:
 
 
 def restore_or_initialize(run: Run, weights: Weights | None) -> Start:
-    """Returns the state of the newest intact checkpoint, or else that of the first stage.
+    """Returns the newest intact checkpoint's state, else the first stage's, with any `weights`.
 
-    Without a checkpoint, pretrained `weights` replace initial values. Raises UserError if they, or
-    the checkpoint, do not fit or are damaged.
+    Raises UserError if checkpoint or weights do not fit, or are damaged.
     """
     config = run.config
     saved, damaged = read_newest(run.checkpoints)
@@ -63,16 +62,11 @@ def restore_or_initialize(run: Run, weights: Weights | None) -> Start:
 
 
 def roll_back(diverged: DivergedError, checkpoints: str, before: str | None) -> str:
-    """Returns the checkpoint to resume from after diverging, and prints it.
-
-    Raises UserError if there is none, or the run rolled back to one `before`: it may once.
-    """
-    if before:
-        raise UserError(
-            f"{diverged}, again after rolling back to {before}, which is intact: {_WHAT_TO_DO}"
-        ) from None
+    """Returns and prints the checkpoint to resume from. UserError if there is none, or `before`."""
     path = latest(checkpoints)
-    if path is None:
-        raise UserError(f"{diverged}, before the first checkpoint: {_WHAT_TO_DO}") from None
+    if before or path is None:
+        again = f"again after rolling back to {before}, which is intact"
+        when = again if before else "before the first checkpoint"
+        raise UserError(f"{diverged}, {when}: {_WHAT_TO_DO}") from None
     print(f"{diverged}: rolling back to {path}, once", file=sys.stderr, flush=True)
     return path

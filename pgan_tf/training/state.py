@@ -35,39 +35,33 @@ class TrainingState:
 
     def weights(self) -> dict[str, keras.Variable]:
         """Returns the networks' variables by `network/layer/variable`."""
-        return {
-            f"{model.name}/{name}": variable
-            for model in (self.generator, self.discriminator, self.average_generator)
-            for name, variable in named_variables(model).items()
-        }
+        models = self.generator, self.discriminator, self.average_generator
+        named = {model.name: named_variables(model) for model in models}
+        return {f"{model}/{name}": one for model in named for name, one in named[model].items()}
 
     def optimizer_state(self) -> dict[str, keras.Variable]:
         """Returns the optimizers' variables by `optimizer/layer/variable/slot`."""
-        return {
-            f"{network}_optimizer/{name}": variable
-            for network in ("generator", "discriminator")
-            for name, variable in optimizer_variables(
-                getattr(self, f"{network}_optimizer"), getattr(self, network)
-            ).items()
-        }
+        generator = optimizer_variables(self.generator_optimizer, self.generator)
+        critic = optimizer_variables(self.discriminator_optimizer, self.discriminator)
+        state = {f"generator_optimizer/{name}": one for name, one in generator.items()}
+        return state | {f"discriminator_optimizer/{name}": one for name, one in critic.items()}
 
     def loss_scales(self) -> dict[str, tf.Variable]:
         """Returns float16's loss scales by `loss_scale/network/variable`."""
+        scales = (self.generator_loss_scale, self.discriminator_loss_scale)
         return {
-            f"loss_scale/{network}/{name}": getattr(scale, name)
-            for network in ("generator", "discriminator")
-            if (scale := getattr(self, f"{network}_loss_scale"))
-            for name in ("scale", "good_steps")
+            f"loss_scale/{network}/{name}": variable
+            for network, scale in zip(("generator", "discriminator"), scales, strict=True)
+            for name, variable in (vars(scale) if scale else {}).items()
         }
 
 
 def build_state(
     stage: Stage, config: TrainingConfig, strategy: tf.distribute.Strategy, *, fast: bool = True
 ) -> TrainingState:
-    """Builds a stage's networks with initial weights, and fresh optimizers.
+    """Builds a stage's networks with initial weights, both generators the same, and optimizers.
 
-    The average generator starts equal to the generator. With `fast`, convolutions and Adam are
-    computed in faster ways; the numbers are the same.
+    With `fast`, convolutions and Adam are computed in faster ways; the numbers are the same.
     """
     with strategy.scope():
         generator, average_generator, discriminator = models = [
@@ -78,7 +72,11 @@ def build_state(
         if fast:
             for model in models:
                 speed_up(model, winograd=not has_gpu())
-        adams = [_build_adam(model, config, fast) for model in (generator, discriminator)]
+        adam, rate = FusedAdam if fast else keras.optimizers.Adam, 0.0  # the training step sets it
+        options = rate, config.adam_beta_1, config.adam_beta_2, config.adam_epsilon
+        adams = adam(*options), adam(*options)
+        for optimizer, model in zip(adams, (generator, discriminator), strict=True):
+            optimizer.build(model.trainable_variables)  # before the step is compiled
         scaled = config.precision == "mixed_float16"
         scales = [build_loss_scale() if scaled else None for _ in adams]
         return TrainingState(stage, generator, discriminator, average_generator, *adams, *scales)
@@ -89,11 +87,9 @@ def grow_state(
 ) -> tuple[TrainingState, Carried]:
     """Builds the next stage's state, with what the previous one has learned.
 
-    Adam starts from scratch whenever layers appear or have faded in, as published, unless
-    `config.keep_optimizer_state`.
+    As published, Adam starts from scratch, unless `config.keep_optimizer_state`.
     """
-    # Compiled steps are held by cycles: gigabytes, and what Python has to look through while it
-    # traces the next one, which took three times as long at 256 px.
+    # Compiled steps are held by cycles: gigabytes, which make tracing the next one slow, too.
     gc.collect()
     state = build_state(stage, config, strategy)
     carried = carry_weights(previous.weights(), state.weights())
@@ -102,14 +98,3 @@ def grow_state(
     if config.keep_optimizer_state:
         carry_weights(previous.optimizer_state(), state.optimizer_state())
     return state, carried
-
-
-def _build_adam(model: keras.Model, config: TrainingConfig, fast: bool) -> keras.optimizers.Adam:
-    optimizer = (FusedAdam if fast else keras.optimizers.Adam)(
-        learning_rate=0.0,  # The training step sets it.
-        beta_1=config.adam_beta_1,
-        beta_2=config.adam_beta_2,
-        epsilon=config.adam_epsilon,
-    )
-    optimizer.build(model.trainable_variables)  # before the step is compiled
-    return optimizer

@@ -1,13 +1,12 @@
 """The compiled training step: D step, average step, G step (paper, appendix A.1).
 
-One way through the code for one device and for many: `strategy.run` over replicas, each with its
-slice of the global batch.
+For one device and for many: `strategy.run` over replicas, each with its slice of the global batch.
 """
 
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -32,35 +31,24 @@ class _Update(NamedTuple):
 
 
 def make_train_step(
-    state: TrainingState,
-    config: TrainingConfig,
-    strategy: tf.distribute.Strategy,
-    global_batch_size: int,
+    state: TrainingState, config: TrainingConfig, strategy: tf.distribute.Strategy, batch_size: int
 ) -> TrainStep:
-    """Compiles the step of a stage, which changes `state`.
+    """Compiles a stage's step, which changes `state`, and returns its `_Step.train`.
 
-    A step whose gradients are not all finite, on any replica, changes nothing on any: no
-    network, no optimizer, no average. Where the discriminator's is skipped, the
-    generator's, which would train against it, is skipped too.
+    A step whose gradients are not all finite, on any replica, changes nothing on any. Where the
+    discriminator's is skipped, the generator's, which would train against it, is skipped too.
 
-    Returns:
-        `step(batches, images_shown, alpha, generator_learning_rate,
-        discriminator_learning_rate)`: takes `minibatch_repeats` x `discriminator_repeats` batches
-        `(images, labels)` from an iterator of the strategy's, trains with all random numbers
-        derived from (seed, images_shown), and returns `(minibatch_repeats, len(METRICS))`
-        float32. A row with NaN is an iteration that was skipped, or in part; with infinity
-        and no NaN, one that was skipped since the loss scale was too high, and that is now
-        halved. One alpha holds for the whole call.
+    It takes `minibatch_repeats` x `discriminator_repeats` batches `(images, labels)` from an
+    iterator of the strategy's, trains with one alpha and random numbers derived from (seed,
+    images_shown), and returns `(minibatch_repeats, len(METRICS))` float32. A row with NaN is an
+    iteration skipped, or in part; with infinity and no NaN, one whose loss scale was too high.
     """
     # Random numbers stay outside: XLA turns the same bits into slightly different ones.
     compile_with_xla = tf.function(jit_compile=True) if config.jit_compile else lambda f: f
-    compiled = (
-        compile_with_xla(
-            functools.partial(one, state, config=config, global_batch_size=global_batch_size)
-        )
-        for one in (discriminator_gradients, generator_gradients)
-    )
-    return tf.function(_Step(state, config, strategy, global_batch_size, *compiled).train)
+    options: dict[str, Any] = {"config": config, "global_batch_size": batch_size}
+    gradients = discriminator_gradients, generator_gradients
+    compiled = (compile_with_xla(functools.partial(one, state, **options)) for one in gradients)
+    return tf.function(_Step(state, config, strategy, batch_size, *compiled).train)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -75,20 +63,15 @@ class _Step:
     generator_gradients: Callable[..., tuple[tf.Tensor, list[tf.Tensor]]]
 
     def train(
-        self,
-        batches: Iterator,
-        images_shown: tf.Tensor,
-        alpha: tf.Tensor,
-        generator_learning_rate: tf.Tensor,
-        discriminator_learning_rate: tf.Tensor,
+        self, batches: Iterator, images_shown: tf.Tensor, alpha: tf.Tensor, *rates: tf.Tensor
     ) -> tf.Tensor:
-        """Trains `minibatch_repeats` iterations; see `make_train_step`."""
+        """Trains `minibatch_repeats` iterations, with learning rates of G and D."""
         state, repeats = self.state, self.config.minibatch_repeats
         for model in (state.generator, state.discriminator, state.average_generator):
             set_alpha(model, alpha)
-        state.generator_optimizer.learning_rate.assign(generator_learning_rate)
-        state.discriminator_optimizer.learning_rate.assign(discriminator_learning_rate)
-
+        optimizers = state.generator_optimizer, state.discriminator_optimizer
+        for optimizer, rate in zip(optimizers, rates, strict=True):
+            optimizer.learning_rate.assign(rate)
         rows = tf.TensorArray(tf.float32, repeats, element_shape=(len(METRICS),))
         for repeat in tf.range(repeats):
             rows = rows.write(repeat, self._iterate(batches, images_shown, alpha))
@@ -101,8 +84,7 @@ class _Step:
         sums = tf.zeros((len(DiscriminatorLoss._fields),))
         for left in reversed(range(config.discriminator_repeats)):
             reals, labels = next(batches)
-            noise_seed, _ = _seeds(config.seed, 2, images_shown)
-            set_noise_seed(state.discriminator, noise_seed)
+            set_noise_seed(state.discriminator, _seeds(config.seed, 2, images_shown)[0])
             shown = (reals, labels, alpha, images_shown)
             update = self._over_replicas(self._discriminator_update, *shown)
             images_shown += self.global_batch_size
@@ -120,10 +102,8 @@ class _Step:
             generator = self._over_replicas(self._generator_update, labels, images_shown)
         _, means = _judge(generator.means, state.generator_loss_scale)
         (generator_loss,) = tf.unstack(means)
-        mean = DiscriminatorLoss(*tf.unstack(sums / config.discriminator_repeats))
-        row = tf.stack(
-            [mean.loss, generator_loss, mean.real_scores, mean.fake_scores, mean.gradient_norm]
-        )
+        loss, *others = tf.unstack(sums / config.discriminator_repeats)
+        row = tf.stack([loss, generator_loss, *others])  # as METRICS
         if tf.reduce_all(tf.math.is_finite(row)):
             self.strategy.run(state.generator_optimizer.apply, (generator.gradients,))
         return row
@@ -141,14 +121,12 @@ class _Step:
         if self.state.stage.fades_in:
             reals = fade_reals(reals, alpha)
         mixing = tf.random.stateless_uniform((self.global_batch_size,), mixing_seed)
-        loss, gradients = self.discriminator_gradients(
-            reals, labels, self._draw_latents(latents_seed), self._own_part(mixing)
-        )
-        return self._share(loss, gradients)
+        drawn = self._draw_latents(latents_seed), self._own_part(mixing)
+        return self._share(*self.discriminator_gradients(reals, labels, *drawn))
 
     def _generator_update(self, labels: tf.Tensor, images_shown: tf.Tensor) -> _Update:
-        latents_seed, _ = _seeds(self.config.seed, 1, images_shown)
-        loss, gradients = self.generator_gradients(labels, self._draw_latents(latents_seed))
+        latents = self._draw_latents(_seeds(self.config.seed, 1, images_shown)[0])
+        loss, gradients = self.generator_gradients(labels, latents)
         return self._share([loss], gradients)
 
     def _draw_latents(self, seed: tf.Tensor) -> tf.Tensor:
@@ -162,10 +140,7 @@ class _Step:
         return tf.ensure_shape(part, (self.global_batch_size // replicas, *batch.shape[1:]))
 
     def _share(self, per_example: Sequence[tf.Tensor], gradients: list[tf.Tensor]) -> _Update:
-        """A replica's share of the global batch's means; they add up over replicas.
-
-        Gradients that are not finite make it NaN, so that every replica comes to know.
-        """
+        """A replica's share of the global batch's means, which add up; NaN if gradients are."""
         sums = tf.stack([tf.reduce_sum(values) for values in per_example])
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(one)) for one in gradients])
         return _Update(tf.where(finite, sums / self.global_batch_size, float("nan")), gradients)
@@ -173,8 +148,7 @@ class _Step:
 
 def _judge(means: tf.Tensor, scale: LossScale | None) -> tuple[tf.Tensor, tf.Tensor]:
     """Whether all is finite, and what to report; sets the loss scale, where there is one."""
-    finite = tf.reduce_all(tf.math.is_finite(means))
-    why = float("nan")
+    finite, why = tf.reduce_all(tf.math.is_finite(means)), float("nan")
     if scale is not None:
         why = tf.where(scale.scale > 1.0, float("inf"), float("nan"))
         update_loss_scale(scale, finite)
@@ -183,6 +157,5 @@ def _judge(means: tf.Tensor, scale: LossScale | None) -> tuple[tf.Tensor, tf.Ten
 
 def _seeds(seed: int, purpose: int, images_shown: tf.Tensor) -> tf.Tensor:
     """Two seeds of two numbers, a function of the run's seed and the position alone."""
-    return tf.unstack(
-        tf.random.split(tf.random.fold_in(tf.constant([seed, purpose], tf.int64), images_shown), 2)
-    )
+    here = tf.random.fold_in(tf.constant([seed, purpose], tf.int64), images_shown)
+    return tf.unstack(tf.random.split(here, 2))

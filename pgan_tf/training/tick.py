@@ -19,19 +19,11 @@ class Tick:
 
     def __init__(
         self,
-        first_image: int,
-        seconds_before: float,
-        earlier: np.ndarray | None = None,
-        skipped_before: int = 0,
+        first_image: int,  # images shown when it started
+        seconds_before: float,  # of training, over all parts of the run
+        earlier: np.ndarray | None = None,  # `metrics` of an earlier part of the run
+        skipped_before: int = 0,  # how many iterations were skipped last before it
     ) -> None:
-        """Starts a tick, or resumes one.
-
-        Args:
-            first_image: images shown when it started.
-            seconds_before: of training, over all parts of the run.
-            earlier: `metrics` of an earlier part of the run.
-            skipped_before: how many iterations were skipped last before it.
-        """
         self.first_image = first_image
         none = np.zeros((0, len(METRICS)), np.float32)
         self._metrics: list[Any] = [none if earlier is None else earlier]
@@ -40,17 +32,12 @@ class Tick:
         self._start = self._timed_since = time.monotonic()
 
     def add(self, metrics: tf.Tensor, images: int, compiled: bool = False) -> None:
-        """Takes what a call of the step returns, and how many real images it has shown.
-
-        Where it compiled first, speed is measured from its end, as `progress` does; growing, which
-        goes before, does not count either.
-        """
+        """Takes a call's metrics, and how many real images it showed; compiling is not timed."""
         self._metrics.append(metrics)
+        self._images_timed += images
         if compiled:
             metrics.numpy()  # waits for the device
             self._timed_since, self._images_timed = time.monotonic(), 0
-        else:
-            self._images_timed += images
 
     def metrics(self) -> np.ndarray:
         """Returns `(iterations, len(METRICS))` float32; waits for the device."""
@@ -59,7 +46,7 @@ class Tick:
     def skipped_in_a_row(self) -> list[int]:
         """Returns how many iterations in a row had been skipped: before the tick, and after each.
 
-        One whose loss scale was just too high says nothing about the run, and is not counted.
+        One whose loss scale was just too high is not counted.
         """
         counts = [self._skipped_before]
         for iteration in self.metrics():
@@ -72,25 +59,18 @@ class Tick:
     def check_divergence(self, max_bad_steps: int, images_shown: int) -> None:
         """Raises DivergedError if more iterations in a row were skipped."""
         if (in_a_row := max(self.skipped_in_a_row())) > max_bad_steps:
-            raise DivergedError(
-                f"training has diverged: {in_a_row} iterations in a row, up to {images_shown} "
-                f"images, had numbers that are not finite"
-            )
+            which = f"{in_a_row} iterations in a row, up to {images_shown} images"
+            raise DivergedError(f"training has diverged: {which}, had numbers that are not finite")
 
     def next(self, images_shown: int) -> Self:
         """Returns the tick that follows."""
-        skipped = self.skipped_in_a_row()[-1]
-        return type(self)(images_shown, self._seconds(), skipped_before=skipped)
+        return type(self)(images_shown, self._seconds(), None, self.skipped_in_a_row()[-1])
 
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._start
 
     def summary(
-        self,
-        position: Position,
-        images_shown: int,
-        bad_records: int,
-        loss_scales: dict[str, tf.Variable],
+        self, position: Position, shown: int, bad_records: int, loss_scales: dict[str, tf.Variable]
     ) -> dict[str, Any]:
         """Returns a line of metrics.jsonl; `loss_scales` as of `TrainingState.loss_scales`."""
         rows = self.metrics().astype(np.float64)
@@ -98,28 +78,23 @@ class Tick:
         # Where all were skipped there is no mean: JSON's null.
         means = rows[good].mean(axis=0).tolist() if good.any() else [None] * len(METRICS)
         seconds, timed = self._seconds(), time.monotonic() - self._timed_since
-        summary = {
-            "images_shown": images_shown,
-            "kimg": images_shown / 1000,
-            "stage": position.stage.index,
-            "resolution": position.stage.resolution,
-            "phase": position.stage.phase,
-            "alpha": position.alpha,
-            "batch_size": position.batch_size,
-            "generator_learning_rate": position.generator_learning_rate,
-            "discriminator_learning_rate": position.discriminator_learning_rate,
-            **dict(zip(METRICS, means, strict=True)),
-            "skipped_iterations": int(skipped.sum()),
-            # Null after a single call, which compiled: it can't tell the speed.
-            "images_per_second": self._images_timed / timed if self._images_timed else None,
-            "seconds": seconds,
-            "bad_records": bad_records,
+        stage, speed = position.stage, self._images_timed / timed if self._images_timed else None
+        summary: dict[str, Any] = {
+            "images_shown": shown,
+            "kimg": shown / 1000,
+            "stage": stage.index,
         }
+        summary |= {"resolution": stage.resolution, "phase": stage.phase}
+        settings = ("batch_size", "generator_learning_rate", "discriminator_learning_rate")
+        summary |= {name: getattr(position, name) for name in ("alpha", *settings)}
+        summary |= zip(METRICS, means, strict=True)
+        summary["skipped_iterations"] = int(skipped.sum())
+        summary["images_per_second"] = speed  # null after a single call, which compiled
+        summary |= {"seconds": seconds, "bad_records": bad_records}
         if loss_scales:
             for name in ("generator", "discriminator"):
                 scale = loss_scales[f"loss_scale/{name}/scale"]
                 summary[f"{name}_loss_scale"] = float(scale.numpy())
             # Skipped just because the loss scale was too high.
-            overflowed = ~good & ~skipped
-            summary["overflowed_iterations"] = int(overflowed.sum())
+            summary["overflowed_iterations"] = int((~good & ~skipped).sum())
         return summary

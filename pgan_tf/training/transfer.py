@@ -1,15 +1,11 @@
 """Transfer: pretrained weights carried by name into a new run's networks, of any resolution.
 
-Layers find their weights by name, as when the networks grow. What the source lacks, or has in
-another shape, keeps its initial values. Optimizers and images shown start from scratch.
-
-Classes find theirs by the class's name: the generator's first layer has a row for each class, below
-those of the latents; the discriminator's last layer has an output for each, after the score.
+What the source lacks, or has in another shape, keeps its initial values. Classes find theirs by
+name: rows below those of the latents in G's first layer, outputs after the score in D's last one.
 """
 
 import collections
-import dataclasses
-from collections.abc import Mapping
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -24,16 +20,15 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.text import align, counted, find_classes, list_names
 
 # Where these differ, the same weights make another network.
-_MUST_AGREE = (
-    *("normalize_latents", "equalized", "pixel_norm"),
-    *("generator_leaky_relu", "discriminator_leaky_relu"),
-    *("generator_batch_norm", "discriminator_layer_norm", "tanh"),
-)
+_MUST_AGREE: tuple[str, ...] = ("normalize_latents", "equalized", "pixel_norm", "tanh")
+_MUST_AGREE += ("generator_leaky_relu", "generator_batch_norm")
+_MUST_AGREE += ("discriminator_leaky_relu", "discriminator_layer_norm")
+Arrays = dict[str, np.ndarray]
+Origins = dict[tuple[str, ...], str]  # what became of each layer, by network and layer
 _GENERATOR_KERNEL, _DISCRIMINATOR_LAYER = "4x4_dense/kernel", "4x4_dense1"
 
 
-@dataclasses.dataclass(frozen=True)
-class ClassMap:
+class ClassMap(NamedTuple):
     """Which class of a run is which one of its source."""
 
     origins: tuple[int, ...]  # for each class its index in the source; -1 for a new one
@@ -62,13 +57,8 @@ def map_classes(weights: Weights, config: TrainingConfig) -> ClassMap:
     return ClassMap(origins, f"Classes by name: {'; '.join(listed)}")
 
 
-def fit_arrays(
-    weights: Weights, config: TrainingConfig, initial: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Returns pretrained arrays, by `network/layer/variable`, laid out as a run's layers have them.
-
-    `initial` are the values that new classes keep, by the same names.
-    """
+def fit_arrays(weights: Weights, config: TrainingConfig, initial: Arrays) -> Arrays:
+    """Returns pretrained arrays as a run's layers have them; new classes keep `initial` values."""
     there, here = weights.network, config.network
     arrays = dict(weights.arrays)
     if there.fused_scale != here.fused_scale:
@@ -96,17 +86,13 @@ def fit_arrays(
 
 
 def check_weights(weights: Weights, config: TrainingConfig) -> None:
-    """Checks, before anything is built, that a run can start with pretrained weights.
-
-    Raises UserError if the same weights would make another network, or no layer fits.
-    """
+    """Raises UserError if weights would make another network in this run, or no layer fits."""
     for name in _MUST_AGREE:
         there, here = getattr(weights.network, name), getattr(config.network, name)
         if there != here:
-            raise UserError(
-                f"--init_from: expected networks with {name}={here} as in this run, got "
-                f"{weights.source} with {there}: give --{'' if there else 'no'}{name}"
-            )
+            flag, expected = f"--{'' if there else 'no'}{name}", f"{name}={here} as in this run"
+            got = f"got {weights.source} with {there}: give {flag}"
+            raise UserError(f"--init_from: expected networks with {expected}, {got}")
     stage = make_stages(config.schedule)[0]
     tables = {"generator": generator_layers, "discriminator": discriminator_layers}
     for network, table in tables.items():
@@ -118,20 +104,16 @@ def check_weights(weights: Weights, config: TrainingConfig) -> None:
         initial = {name: np.zeros(shape) for layer in shapes for name, shape in layer.items()}
         found = {name: one.shape for name, one in fit_arrays(weights, config, initial).items()}
         if not any(layer.items() <= found.items() for layer in shapes):
-            raise UserError(
-                f"--init_from: expected a {network} like this run's, got {weights.source} of "
-                f"which no layer fits: choose the same --fmap_base, --fmap_max and --latent_size"
-            )
+            got = f"a {network} like this run's, got {weights.source} of which no layer fits"
+            remedy = "choose the same --fmap_base, --fmap_max and --latent_size"
+            raise UserError(f"--init_from: expected {got}: {remedy}")
 
 
-def transfer(
-    state: TrainingState, weights: Weights, config: TrainingConfig
-) -> dict[tuple[str, ...], str]:
-    """Gives a first stage's layers the weights of their namesakes, where they fit.
+def transfer(state: TrainingState, weights: Weights, config: TrainingConfig) -> Origins:
+    """Gives a first stage's layers the weights of their namesakes: all of a layer's or none.
 
-    A layer takes all of its variables or none. Returns what became of each layer of the state and
-    of the source, by network and layer: `carried`, perhaps but for some classes; `new`, with the
-    reason if a namesake does not fit; `left` if only the source has it.
+    They are `carried`, perhaps but for some classes, or `new`, with the reason if a namesake does
+    not fit; layers of the source alone are `left`.
     """
     variables = state.weights()
     arrays = fit_arrays(weights, config, {name: one.numpy() for name, one in variables.items()})
@@ -141,13 +123,10 @@ def transfer(
         layers.setdefault(_layer_of(name), {})[name] = variable
     origins = {}
     for layer, of_layer in layers.items():
-        misfits = [
-            f"{tuple(one.shape)} here, {arrays[name].shape} there"
-            for name, one in of_layer.items()
-            if name in arrays and arrays[name].shape != tuple(one.shape)
-        ]
-        if misfits:
-            origins[layer] = f"new ({misfits[0]})"
+        here = {name: tuple(one.shape) for name, one in of_layer.items()}
+        there = {name: arrays[name].shape for name in here if name in arrays}
+        if misfits := [name for name in there if here[name] != there[name]]:
+            origins[layer] = f"new ({here[misfits[0]]} here, {there[misfits[0]]} there)"
         elif of_layer.keys() <= arrays.keys():
             for name, one in of_layer.items():
                 one.assign(arrays[name])
@@ -160,19 +139,16 @@ def transfer(
     return origins
 
 
-def describe_transfer(
-    origins: dict[tuple[str, ...], str], weights: Weights, config: TrainingConfig
-) -> str:
+def describe_transfer(origins: Origins, weights: Weights, config: TrainingConfig) -> str:
     """Returns what `transfer` did as a table, a row a layer and a column a network."""
     fates = {(words.split(" ")[0], layer) for (_, layer), words in origins.items()}
     counts = collections.Counter(fate for fate, _ in fates)
+    carried, here = counted(counts["carried"], "layer"), config.schedule.initial_resolution
     lines = [
-        f"Weights from {weights.source} ({weights.resolution} px), into networks of "
-        f"{config.schedule.initial_resolution} px: {counted(counts['carried'], 'layer')} carried, "
-        f"{counts['new']} new, {counts['left']} left"
+        f"Weights from {weights.source} ({weights.resolution} px), into networks of {here} px: "
+        f"{carried} carried, {counts['new']} new, {counts['left']} left"
     ]
-    if classes := map_classes(weights, config).words:
-        lines.append(classes)
+    lines += filter(None, [map_classes(weights, config).words])
     # By resolution: `16x16_conv0` comes after `8x8_to_rgb`.
     names = {layer for _, layer in origins}
     layers = sorted(names, key=lambda name: (int(name.split("x")[0]), name))
@@ -185,7 +161,7 @@ def describe_transfer(
 def _carry_rows(
     array: np.ndarray, initial: np.ndarray, first: int, origins: tuple[int, ...]
 ) -> np.ndarray:
-    """Returns an array whose rows from `first` on, those of classes, are as this run has them."""
+    """Returns an array whose rows from `first` on, of classes, are as this run has them."""
     rows = np.concatenate([array[:first], initial[first:]])
     for index, origin in enumerate(origins):
         if origin >= 0:

@@ -19,7 +19,7 @@ SCRIPT = """
 from absl import flags
 from tfrecords.common import command_line
 from tfrecords.common.bounds import Bounds
-from tfrecords.common.checked_flags import define_number
+from tfrecords.common.command_line import define_number
 from tfrecords.common.errors import UserError
 
 COUNT = define_number("count", 1, "How many.", Bounds(0, 9, whole=True))

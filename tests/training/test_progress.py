@@ -23,7 +23,7 @@ def bar(monkeypatch, capsys):
     monkeypatch.setattr(progress_module.time, "monotonic", lambda: now[0])
 
     def draw(shown, *updates, total=TOTAL):
-        progress = Progress(STAGES, NETWORK, total, shown)
+        progress = Progress(STAGES, NETWORK, total, shown, quiet=False)
         for seconds, index, alpha, images_shown in updates:
             now[0] += seconds
             progress.update(STAGES[index], alpha, images_shown)

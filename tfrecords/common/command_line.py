@@ -1,8 +1,7 @@
 """What all commands share: flags, one-line errors, exit codes.
 
 A command exits with 0; with 2 after a mistake of its user (one line on stderr, no traceback);
-with 130 after Ctrl-C and 143 after SIGTERM, as shells count; and with 1 and a traceback after a
-bug of ours. Commands that answer a question may exit with 1 for no.
+with 130 after Ctrl-C, 143 after SIGTERM; with 1 for no, or with a traceback after a bug of ours.
 """
 
 import io
@@ -11,29 +10,28 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
-from tfrecords.common.bounds import shown
-from tfrecords.common.checked_flags import read_path
+from tfrecords.common.bounds import Bounds, shown
 from tfrecords.common.errors import StoppedError, UserError
 
+flags.disclaim_key_flags()  # they belong to the module that calls, not to this one
+
 _LARGEST_FLAG_FILE = 2**20  # bytes
+_LONGEST_PATH, _LONGEST_TEXT = 4096, 1000
+_LONGEST_NAME = 255  # bytes; of a file or folder, nearly everywhere
 
 Positional = Sequence[str] | Mapping[str, Sequence[str]]
+Complete = Callable[[list[str]], list[str]]
 
 
-def run(
-    main: Callable[..., None],
-    positional: Positional = (),
-    complete: Callable[[list[str]], list[str]] = list,
-) -> None:
+def run(main: Callable[..., None], positional: Positional = (), complete: Complete = list) -> None:
     """Parses the flags, calls `main` with the other arguments, and exits; never returns.
 
-    `positional` names these arguments, as the usage message shows them: ("SOURCE", "OUT"). With
-    sub-commands, it does so for each, {"show": ("FOLDER",)}, and the first argument is one's name.
-    `complete` returns the arguments with those that go before them, such as a preset's.
+    `positional` names these for the usage message, ("SOURCE", "OUT"), or those of sub-commands,
+    {"show": ("FOLDER",)}. `complete` puts others before all, such as a preset's.
     """
 
     def parse_flags(argv: list[str]) -> list[str]:
@@ -71,17 +69,14 @@ def run(
 
 
 def check_flag_files(arguments: Sequence[str], seen: tuple[str, ...] = ()) -> None:
-    """Checks the files that --flagfile names, and those that these name in turn.
-
-    `seen` are the files that led here. Raises UserError if one is not text or names itself.
-    """
+    """Raises UserError if a --flagfile, or one named in it, is not text or names one in `seen`."""
     for position, argument in enumerate(arguments):
         found = re.fullmatch(r"--?flagfile(?:=(.*))?", argument.strip(), re.DOTALL)
         if not found:
             continue
         path = found[1]
         if path is None:  # `--flagfile PATH`
-            path = arguments[position + 1] if position + 1 < len(arguments) else ""
+            path = "".join(arguments[position + 1 : position + 2])
         path = os.path.expanduser(path.strip())
         if path in seen:
             raise UserError(f"--flagfile: expected files that do not name themselves, got {path!r}")
@@ -99,9 +94,7 @@ def _read_flag_file(path: str) -> list[str]:
         why = f" ({error.strerror})"
     except ValueError:
         why = ", which is not in UTF-8"
-    raise UserError(
-        f"--flagfile: expected a text file with a flag in each line, got {shown(path)}{why}"
-    )
+    raise UserError(f"--flagfile: expected a text file, a flag a line, got {shown(path)}{why}")
 
 
 def _reword(error: Exception) -> str:
@@ -133,10 +126,9 @@ def _check_arguments(arguments: Sequence[str], positional: Positional) -> None:
         name, *arguments = arguments or ("none",)
         if name not in positional:
             *names, last = positional
-            raise UserError(
-                f"expected a command, {', '.join(names)} or {last}, got {_cut(name)}; "
-                f"usage: {command} COMMAND … [--flags]"
-            )
+            wanted = f"a command, {', '.join(names)} or {last}"
+            usage = f"usage: {command} COMMAND … [--flags]"
+            raise UserError(f"expected {wanted}, got {_cut(name)}; {usage}")
         command, positional = f"{command} {name}", positional[name]
     if len(arguments) != len(positional):
         got = _cut(" ".join(arguments)) or "none"
@@ -169,3 +161,93 @@ def _command_line() -> str:
     if spec:
         return f"python -m {spec.name.removesuffix('.__main__')}"
     return f"python {os.path.basename(sys.argv[0])}"
+
+
+class _Parser(flags.ArgumentParser):
+    def __init__(self, read: Callable[[str], Any], syntactic_help: str) -> None:
+        self.read = read
+        self.syntactic_help = syntactic_help
+
+    def parse(self, argument: Any) -> Any:
+        return self.read(argument) if isinstance(argument, str) else argument
+
+
+def define_read(
+    name: str, default: str | None, help: str, read: Callable[[str], Any], syntax: str = ""
+) -> flags.FlagHolder:
+    """Defines a flag whose value `read` makes of its text; `syntax` tells --help what it takes.
+
+    `read` raises a UserError, or a ValueError to go after the flag's name ("expected 8x4, got…").
+    """
+    serializer: flags.ArgumentSerializer[Any] = flags.ArgumentSerializer()
+    return flags.DEFINE(_Parser(read, syntax), name, default, help, serializer=serializer)
+
+
+def define_number(name: str, default: float | None, help: str, bounds: Bounds) -> flags.FlagHolder:
+    """Defines a flag that takes a number within bounds."""
+    text = None if default is None else str(default)
+    holder = define_read(name, text, help, bounds.read, str(bounds))
+    vars(flags.FLAGS[name])["bounds"] = bounds  # for the test that tries what lies outside
+    return holder
+
+
+def define_path(name: str, default: str | None, help: str) -> flags.FlagHolder:
+    """Defines a flag that names a file, a folder, or another source of pictures."""
+    return define_read(name, default, help, read_path, "a path")
+
+
+def define_text(
+    name: str, default: str | None, help: str, check: Callable[[str], Any] = str
+) -> flags.FlagHolder:
+    """Defines a flag that takes a text, not an empty one; `check` raises as `define_read` says."""
+
+    def read(text: str) -> str:
+        check(read_text(text))
+        return text
+
+    return define_read(name, default, help, read, "a text")
+
+
+def only_with(names: Sequence[str], other: flags.FlagHolder, *values: str) -> None:
+    """Raises UserError for flags that do nothing without another, or one of its `values`."""
+    changed = _changed(names)
+    if changed and not (other.value and (not values or other.value in values)):
+        wanted = f"--{other.name}" + f"={' or '.join(values)}" * bool(values)
+        got = f"--{other.name}={other.value}" if other.value else "it alone"
+        raise UserError(f"--{changed[0]}: expected {wanted} with it, got {got}: remove it")
+
+
+def not_with(names: Sequence[str], other: flags.FlagHolder) -> None:
+    """Raises UserError for flags that do nothing with another one, if that is given."""
+    if other.value and (changed := _changed(names)):
+        raise UserError(f"--{changed[0]}: expected it without --{other.name}, got both: remove one")
+
+
+def _changed(names: Sequence[str]) -> list[str]:
+    return [name for name in names if flags.FLAGS[name].value != flags.FLAGS[name].default]
+
+
+def read_text(text: str, longest: int = _LONGEST_TEXT) -> str:
+    """Returns the text; raises ValueError unless it is one line, not empty or long, in UTF-8."""
+    if not text.strip():
+        raise ValueError(f"expected a value, got {text!r}: give one, or remove the flag")
+    if len(text) > longest or any(ord(letter) < 32 for letter in text):
+        raise ValueError(f"expected one line of at most {longest} characters, got {shown(text)}")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError(f"expected UTF-8, got {shown(text)}")
+    return text
+
+
+def read_path(text: str) -> str:
+    """Returns a path, with the home folder for `~`, which shells leave after `--flag=`.
+
+    Raises ValueError for what cannot be a path, and for a device or a pipe, which may never end.
+    """
+    read_text(text, _LONGEST_PATH)
+    if any(len(name.encode()) > _LONGEST_NAME for name in text.split("/")):
+        raise ValueError(f"expected names of at most {_LONGEST_NAME} bytes, got {shown(text)}")
+    if not os.path.exists(text):  # else it is a folder whose name is `~`
+        text = os.path.expanduser(text)
+    if os.path.exists(text) and not (os.path.isfile(text) or os.path.isdir(text)):
+        raise ValueError(f"expected a file or a folder, got {text!r}, a device or a pipe")
+    return text

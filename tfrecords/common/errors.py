@@ -10,19 +10,15 @@ _LONGEST = 2000  # characters of a message: room for a few of the longest paths
 
 
 def escape(char: str) -> str:
-    r"""Returns a character as ASCII; `\x…` for a byte of a name that is not UTF-8.
-
-    Python keeps such bytes as lone surrogates, U+DC80 to U+DCFF.
-    """
+    r"""Returns a character as ASCII; `\x…` for a byte that is not UTF-8, U+DC80… in Python."""
     return ascii(char)[1:-1].replace("\\udc", "\\x")
 
 
 class UserError(ValueError):
-    """Something the user can fix: a wrong flag, a missing folder, a bad picture.
+    """Something the user can fix; commands print it without a traceback and exit with 2.
 
-    The message is one line: what is wrong, what was expected, what came, what to do. Commands
-    print it without a traceback and exit with status 2. It may quote hostile files: whatever
-    steers a terminal is escaped, and the middle of a very long message is cut out.
+    The message is one line: what is wrong, what was expected, what came, what to do. It may quote
+    hostile files: what steers a terminal is escaped, the middle of a very long message cut out.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -33,10 +29,7 @@ class UserError(ValueError):
 
 
 class StoppedError(Exception):
-    """A command was asked to stop and saved its work.
-
-    Commands print the message without a traceback and exit with `status`.
-    """
+    """A command was asked to stop and saved its work; it prints this and exits with `status`."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)

@@ -32,11 +32,7 @@ class BusyError(UserError):
 
 @contextlib.contextmanager
 def whole_file(path: str) -> Iterator[BinaryIO]:
-    """Yields a file to write, which becomes `path`, local or remote, when the block ends.
-
-    If the block fails, nothing of it is left, and `path` stays as it was. Raises OSError if it
-    cannot be written, such as on a full disk, or TensorFlow's errors if it is remote.
-    """
+    """Yields a file to write, which becomes `path` if the block ends well; else it is removed."""
     partial = path + _ENDING
     try:
         with load_gfile().GFile(partial, "wb") if is_remote(path) else open(partial, "wb") as file:
@@ -68,20 +64,13 @@ def copy_file(source: str, path: str) -> None:
 
 
 def check_file_place(path: str, argument: str) -> None:
-    """Checks that a file can be written, before the work for it; writes nothing.
-
-    Raises a UserError that starts with `argument` if its folder is missing or read-only, or
-    something else than a file is there. Remote paths pass.
-    """
+    """Raises a UserError that starts with `argument` if a local file could not be written."""
     if is_remote(path):
         return
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-        reason = "read-only" if os.path.isdir(folder) else "no folder"
-        raise UserError(
-            f"{argument}: expected a file that can be written, got {path!r} ({folder} is "
-            f"{reason}): name another"
-        )
+        got = f"{path!r} ({folder} is {'read-only' if os.path.isdir(folder) else 'no folder'})"
+        raise UserError(f"{argument}: expected a file that can be written, got {got}: name another")
     try:
         check_regular_file(path)
     except UserError as error:
@@ -90,11 +79,10 @@ def check_file_place(path: str, argument: str) -> None:
 
 @contextlib.contextmanager
 def whole_folder(path: str) -> Iterator[str]:
-    """Yields an empty folder to fill, which becomes `path` when the block ends.
+    """Yields an empty folder to fill, which becomes `path`, missing or empty, when the block ends.
 
-    `path`, local or remote, is missing or an empty folder. What a killed process left of it is
-    removed first; if the block fails, nothing is left. Raises BusyError if another process is
-    writing it, and otherwise as `whole_file`.
+    Removes what a killed process left of it first, and all if the block fails. Raises BusyError if
+    another process is writing it, and otherwise as `whole_file`.
     """
     parent, name = os.path.split(path.rstrip("/"))
     partial = paths.join(parent, _PREFIX + name)
@@ -167,11 +155,7 @@ def remove(path: str) -> None:
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[str]:
-    """Yields a folder below TMPDIR that is removed when the block ends.
-
-    It is locked until then. Folders that killed processes left behind are removed first. Raises
-    OSError if it cannot be made.
-    """
+    """Yields a locked folder below TMPDIR; removed in the end; first, those of killed processes."""
     parent = tempfile.gettempdir()
     for name in os.listdir(parent):
         left_over = os.path.join(parent, name)
@@ -199,9 +183,8 @@ def temporary_folder() -> Iterator[str]:
 def locked(folder: str, busy: str, *, make: bool = True) -> Iterator[None]:
     """Keeps other processes from a local folder; raises BusyError(busy) if one has it.
 
-    The lock is the operating system's, on the folder itself: it leaves no file, and ends with the
-    process. Remote folders, and those on systems without such locks, are not locked. With `make`,
-    a missing folder is made, and removed again if it stays empty.
+    The operating system locks the folder itself, until the process ends; remote ones, and those on
+    systems without locks, are not locked. `make` makes it, removed again if it stays empty.
     """
     made: list[Path] = []
     try:

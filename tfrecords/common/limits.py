@@ -5,12 +5,10 @@ import os
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import size_in_words
 
-# Of a picture's file. The largest picture has 400 MiB of pixels, and a process that converts
-# holds one at a time.
+# Of a picture's file. The largest picture has 400 MiB of pixels; a process holds one at a time.
 MOST_PICTURE_BYTES = 2**28
 
-# A compressed archive of pictures is hardly smaller than they are. One that unpacks to more than
-# this many times its size, and this much besides, holds nothing but zeros.
+# What unpacks to more than this many times its size, and this much besides, is no pictures.
 _MOST_TIMES = 200
 _MOST_MORE = 2**30
 
@@ -26,15 +24,11 @@ def picture_too_large(num_bytes: int) -> str | None:
 
 
 def check_expansion(unpacked: int, packed: int, path: str) -> None:
-    """Raises UserError for an archive that unpacks to far more bytes than pictures would.
-
-    `unpacked` are the bytes so far, or as the archive claims; `packed` its own.
-    """
+    """Raises UserError for an archive that unpacks, so far or as it claims, to too many bytes."""
     if unpacked > packed * _MOST_TIMES + _MOST_MORE:
-        raise UserError(
-            f"{path}: {size_in_words(packed)} that unpack to {size_in_words(unpacked)} or more, "
-            "expected pictures: if they are, unpack it yourself and give the folder"
-        )
+        got = f"{size_in_words(packed)} that unpack to {size_in_words(unpacked)} or more"
+        how = "if they are, unpack it yourself and give the folder"
+        raise UserError(f"{path}: {got}, expected pictures: {how}")
 
 
 def count_processors() -> int:

@@ -1,7 +1,4 @@
-"""Files and folders, local or remote (`gs://…`): questions about them, and their bytes.
-
-Only remote ones load TensorFlow, which takes seconds.
-"""
+"""Files and folders, local or remote (`gs://…`, which loads TensorFlow), and their bytes."""
 
 import contextlib
 import os
@@ -62,10 +59,7 @@ def is_folder(path: str) -> bool:
 
 
 def list_names(folder: str) -> list[str]:
-    """Returns a folder's names, sorted; none if there is no such folder.
-
-    Raises UserError if it cannot be read.
-    """
+    """Returns a folder's names, sorted, none without one; UserError if it cannot be read."""
     with reading(folder):
         if not is_folder(folder):
             return []
@@ -88,8 +82,7 @@ def dataset_name(folder: str) -> str:
 def check_regular_file(path: str | os.PathLike[str]) -> None:
     """Raises UserError for a folder, a pipe, a socket or a device: opening one may wait forever.
 
-    Nothing is opened, and links are followed. A remote path passes, and so does one that is
-    missing or cannot be looked at: opening it tells why.
+    Remote paths pass, and what is missing or cannot be looked at: opening it tells why.
     """
     if is_remote(os.fspath(path)):
         return
@@ -103,10 +96,7 @@ def check_regular_file(path: str | os.PathLike[str]) -> None:
 
 
 def read_bytes(path: str, limit: int = -1) -> bytes:
-    """Returns a file's bytes, the first `limit` unless that is -1.
-
-    Raises UserError if it cannot be read, or is a pipe or a device.
-    """
+    """Returns a file's bytes, the first `limit` unless that is -1; UserError if unreadable."""
     with open_file(path) as file:
         return file.read(limit)
 
@@ -117,10 +107,9 @@ def read_whole(path: str, most_bytes: int) -> bytes:
         # Reading "at most so many" would take memory for as many.
         num_bytes = file.size() if is_remote(path) else os.fstat(file.fileno()).st_size
         if num_bytes > most_bytes:
-            raise UserError(
-                f"{printable(path)}: expected at most {size_in_words(most_bytes)}, got "
-                f"{size_in_words(num_bytes)}: is it the right file?"
-            )
+            most, got = size_in_words(most_bytes), size_in_words(num_bytes)
+            problem = f"expected at most {most}, got {got}: is it the right file?"
+            raise UserError(f"{printable(path)}: {problem}")
         return file.read(num_bytes)
 
 
@@ -146,26 +135,18 @@ def reading(path: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def writing(what: str, then: str = "") -> Iterator[None]:
-    """Raises a UserError with advice for an error of the file system in the block.
-
-    `what` is the path, or a flag with it; `then` ends the message.
-    """
+    """Makes a UserError of an error of the file system: `what` (path or flag), advice, `then`."""
     try:
         yield
-    except _file_errors() as error:
+    except Exception as error:
+        tf = sys.modules.get("tensorflow")  # it has errors of its own for remote files
+        if not isinstance(error, (OSError, tf.errors.OpError) if tf else OSError):
+            raise
         why = reason(error).splitlines()[0]
         words = why.rpartition(";")[2].lower()  # TensorFlow puts the path, of any name, first
         matches = (advice for reasons, advice in _ADVICE if any(one in words for one in reasons))
-        advice = next(matches, "check that files can be written there")
-        raise UserError(
-            f"{what}: expected a place that can be written, got {why}: {advice}{then}"
-        ) from None
-
-
-def _file_errors() -> tuple[type[Exception], ...]:
-    """Returns the exceptions of local files, and of remote ones if TensorFlow is loaded."""
-    tf = sys.modules.get("tensorflow")
-    return (OSError, tf.errors.OpError) if tf else (OSError,)
+        how = next(matches, "check that files can be written there") + then
+        raise UserError(f"{what}: expected a place that can be written, got {why}: {how}") from None
 
 
 def reason(error: Exception) -> str:

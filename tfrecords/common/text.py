@@ -15,7 +15,6 @@ _MOST_BYTES = 220  # file systems take 255, and files of a dataset add to the na
 _MOST_NAMES = 12  # in a message
 _LONGEST_SHOWN = 40
 _composed = functools.partial(unicodedata.normalize, "NFC")
-
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 # Slashes of both kinds, and what steers a terminal.
 _NO_NAME = re.compile("[\ud800-\udfff/\\\\\x00-\x1f\x7f-\x9f]")
@@ -60,12 +59,9 @@ def as_file_name(name: str) -> str:
 
 def is_file_name(name: object) -> bool:
     """True if a value from a file names a file in a folder, and nothing elsewhere."""
-    return (
-        isinstance(name, str)
-        and 0 < len(name) <= _MOST_LETTERS
-        and name not in (".", "..")
-        and not _NO_NAME.search(name)
-    )
+    if not isinstance(name, str) or name in (".", "..") or _NO_NAME.search(name):
+        return False
+    return 0 < len(name) <= _MOST_LETTERS
 
 
 def is_text(value: object) -> bool:
@@ -79,12 +75,9 @@ def printable(text: str) -> str:
 
 
 def find_classes(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
-    """Returns the index of each wanted class, or -1.
-
-    Accents may be in another Unicode form, as other systems write them; an exact match wins.
-    """
+    """Returns each wanted class's index, or -1; accents may be in another Unicode form."""
     known = {_composed(name): index for index, name in enumerate(names)}
-    known |= {name: index for index, name in enumerate(names)}
+    known |= {name: index for index, name in enumerate(names)}  # an exact match wins
     return [known.get(name, known.get(_composed(name), -1)) for name in wanted]
 
 
@@ -101,10 +94,7 @@ def list_names(names: Sequence[str]) -> str:
 
 
 def describe_classes(names: Sequence[str], counts: Sequence[int] | np.ndarray) -> str:
-    """Returns a line such as `Classes: 2, cat (10 pictures), dog (7)`; the first if many.
-
-    Classes without names are called by their numbers.
-    """
+    """Returns `Classes: 2, cat (10 pictures), dog (7)`, the first if many; numbers for no names."""
     shown = []
     for index, count in enumerate(counts[:_MOST_NAMES]):
         number = f"{count:,}" if index else counted(count, "picture")
@@ -119,9 +109,7 @@ def _short(name: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
-def align(
-    rows: Sequence[Sequence[str]], justify: Callable[[str, int], str] = str.rjust
-) -> list[str]:
+def align(rows: Sequence[Sequence[str]], justify: Callable[..., str] = str.rjust) -> list[str]:
     """Returns a table as lines: two spaces between columns, each as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(justify, row, widths)) for row in rows]

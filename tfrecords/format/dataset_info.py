@@ -59,10 +59,7 @@ class DatasetInfo:
 
 
 def is_dataset_folder(folder: str) -> bool:
-    """True if a folder, local or remote, holds TFRecords of a dataset, even unfinished.
-
-    Raises UserError if it cannot be read.
-    """
+    """True if a folder holds TFRecords of a dataset, even unfinished; UserError if unreadable."""
     names = paths.list_names(folder)
     return JOURNAL_NAME in names or any(_FILE_PATTERN.fullmatch(name) for name in names)
 
@@ -70,20 +67,14 @@ def is_dataset_folder(folder: str) -> bool:
 def read_dataset_info(folder: str) -> DatasetInfo:
     """Looks through a dataset folder, local or remote, ours or of the published layout.
 
-    Files that `dataset.json` lists are checked by their sizes; others are counted.
-    `python -m tfrecords.inspect verify` checks every byte.
-
-    Raises UserError if there is no dataset in it, it cannot be read, or something is missing, cut
-    short, or disagrees with the rest.
+    Checks the sizes of files that `dataset.json` lists, and counts the records of others. Raises
+    UserError if something cannot be read, is missing, cut short, or disagrees with the rest.
     """
     names = paths.list_names(folder)
     if not names and not paths.is_folder(folder):
         raise UserError(f"{folder}: expected a folder of TFRecords, found no such folder")
     if JOURNAL_NAME in names and JSON_NAME not in names:
-        raise UserError(
-            f"{folder}: expected a finished dataset, its conversion has not ended: run the same "
-            "command again"
-        )
+        raise UserError(f"{folder}: its conversion has not ended: run the same command again")
     name, files = _group_files(folder, names)
     details = read_details(folder)
     if "files" in details:
@@ -92,21 +83,17 @@ def read_dataset_info(folder: str) -> DatasetInfo:
         num_records = {side: tuple(map(_count_records, some)) for side, some in files.items()}
     num_images = details.get("num_images", sum(num_records[min(files)]))
     for side, counts in num_records.items():
-        if sum(counts) != num_images:
-            raise UserError(
-                f"{folder}: expected {counted(num_images, 'picture')} of {side} px, "
-                f"got {sum(counts)}: {_AGAIN}"
-            )
+        if (found := sum(counts)) != num_images:
+            wanted = f"{counted(num_images, 'picture')} of {side} px"
+            raise UserError(f"{folder}: expected {wanted}, got {found}: {_AGAIN}")
     num_channels, encoding = _check_first_pictures(files)
     labels_name = f"{name}-rxx.labels"
     labels_path = paths.join(folder, labels_name) if labels_name in names else None
     label_size = _load_labels(labels_path, num_images).shape[1]
     label_names = tuple(details.get("label_names", ()))
     if label_names and labels_path and len(label_names) != label_size:
-        raise UserError(
-            f"{folder}: expected labels of {len(label_names)} classes, as {JSON_NAME} names them, "
-            f"got {label_size}: {_AGAIN}"
-        )
+        wanted = f"labels of {len(label_names)} classes, as {JSON_NAME} names them"
+        raise UserError(f"{folder}: expected {wanted}, got {label_size}: {_AGAIN}")
     return DatasetInfo(
         name=as_file_name(paths.dataset_name(folder)) if details else name,
         num_images=num_images,
@@ -123,19 +110,15 @@ def read_dataset_info(folder: str) -> DatasetInfo:
 
 
 def read_labels(info: DatasetInfo) -> np.ndarray:
-    """Reads the labels; of a local file, only what is looked at.
+    """Returns the labels, (num_images, label_size) numbers, mostly float32, in the files' order.
 
-    Returns (num_images, label_size) numbers, float32 as a rule, in the order of the pictures in
-    the files; (num_images, 0) without labels. Raises UserError if the file holds something else.
+    Of a local file, only what is looked at is read. Raises UserError if it holds something else.
     """
     return _load_labels(info.labels_path, info.num_images)
 
 
 def read_classes(info: DatasetInfo) -> np.ndarray | None:
-    """Returns the class of each picture, int64 (num_images,); -1 for none.
-
-    None without labels, and if they are not one-hot. Raises as `read_labels` does.
-    """
+    """Returns each picture's class, int64 (num_images,), -1 for none; None unless one-hot."""
     labels = read_labels(info)
     if not info.label_size:
         return None
@@ -153,15 +136,15 @@ def read_classes(info: DatasetInfo) -> np.ndarray | None:
 
 
 def describe_labels(info: DatasetInfo) -> str:
-    """Returns `label_line` of the labels. Raises as `read_labels` does."""
+    """Returns `label_line` of the labels."""
     classes = read_classes(info)
     labels = read_labels(info) if classes is None else OneHot(classes, info.label_size)
     return label_line(labels, info.label_names)
 
 
-def _load_labels(path: str | None, num_images: int) -> np.ndarray:
+def _load_labels(path: str | None, count: int) -> np.ndarray:
     if path is None:
-        return np.zeros((num_images, 0), np.float32)
+        return np.zeros((count, 0), np.float32)
     check_regular_file(path)
     try:
         if is_remote(path):
@@ -171,17 +154,12 @@ def _load_labels(path: str | None, num_images: int) -> np.ndarray:
     except UserError:
         raise
     except Exception as error:  # a damaged header raises all sorts
-        raise UserError(
-            f"{path}: expected a .npy file of numbers, got {error}: copy it or {_AGAIN}"
-        ) from error
+        problem = f"expected a .npy file of numbers, got {error}: copy it or {_AGAIN}"
+        raise UserError(f"{path}: {problem}") from error
     if labels.ndim != 2 or labels.dtype.kind not in "fiub":
-        raise UserError(
-            f"{path}: expected one-hot rows, got {labels.dtype} of shape {labels.shape}"
-        )
-    if len(labels) != num_images:
-        raise UserError(
-            f"{path}: expected a row for each of {num_images} pictures, got {len(labels)}"
-        )
+        raise UserError(f"{path}: expected one-hot rows, got {labels.dtype} of {labels.shape}")
+    if len(labels) != count:
+        raise UserError(f"{path}: expected a row for each of {count} pictures, got {len(labels)}")
     return labels
 
 
@@ -189,39 +167,29 @@ def _group_files(folder: str, names: Iterable[str]) -> tuple[str, Files]:
     """Returns the dataset's name, and its files, all shards in order, by resolution."""
     matches = [match for name in names if (match := _FILE_PATTERN.fullmatch(name))]
     if not matches:
-        raise UserError(
-            f"{folder}: expected files like NAME-r05.tfrecords, found none: "
-            "make them with python -m tfrecords.create"
-        )
+        how = "make them with python -m tfrecords.create"
+        raise UserError(f"{folder}: expected files like NAME-r05.tfrecords, found none: {how}")
     name, *others = sorted({match["name"] for match in matches})
     if others:
-        raise UserError(
-            f"{folder}: expected one dataset, found {' and '.join([name, *others])}: "
-            "move them into folders of their own"
-        )
+        found = " and ".join([name, *others])
+        raise UserError(f"{folder}: expected one dataset, found {found}: move each to a folder")
     if not is_file_name(name):
-        raise UserError(
-            f"{as_text(folder)}: expected a name in UTF-8 without control characters, got "
-            f"{as_text(name)!r}: rename the files"
-        )
+        wanted = "a name in UTF-8 without control characters"
+        raise UserError(f"{folder}: expected {wanted}, got {as_text(name)!r}: rename the files")
     logs = [int(match["log2"]) for match in matches]
     files = {}
     for log2 in range(min(logs), max(logs) + 1):
         shards = [match for match in matches if int(match["log2"]) == log2]
-        expected = int(shards[0]["shards"] or 1) if shards else 1
-        if [int(shard["shard"] or 0) for shard in shards] != list(range(expected)):
+        count = int(shards[0]["shards"] or 1) if shards else 1
+        if [int(shard["shard"] or 0) for shard in shards] != list(range(count)):
             found = ", ".join(shard[0] for shard in shards) or f"no {name}-r{log2:02}.tfrecords"
-            raise UserError(
-                f"{folder}: expected {counted(expected, 'file')} of {2**log2} px, found {found}: "
-                f"{_AGAIN}"
-            )
+            wanted = f"{counted(count, 'file')} of {2**log2} px"
+            raise UserError(f"{folder}: expected {wanted}, found {found}: {_AGAIN}")
         files[2**log2] = tuple(paths.join(folder, shard[0]) for shard in shards)
     return name, files
 
 
-def _check_sizes(
-    folder: str, files: Files, entries: list[dict[str, Any]]
-) -> dict[int, tuple[int, ...]]:
+def _check_sizes(folder: str, files: Files, entries: list[Any]) -> dict[int, tuple[int, ...]]:
     """Compares the files with the list in `dataset.json`; returns how many records they hold."""
     listed = {paths.join(folder, entry["file"]): entry for entry in entries}
     found = {path for some in files.values() for path in some}
@@ -231,11 +199,9 @@ def _check_sizes(
     for path in sorted(found):
         if path not in listed:
             raise UserError(f"{path}: {JSON_NAME} does not list it: move it away")
-        size, expected = paths.size(path), listed[path]["bytes"]
-        if size != expected:
-            raise UserError(
-                f"{path}: expected {expected:,} bytes, got {size:,}: copy it or {_AGAIN}"
-            )
+        size, wanted = paths.size(path), listed[path]["bytes"]
+        if size != wanted:
+            raise UserError(f"{path}: expected {wanted:,} bytes, got {size:,}: copy it or {_AGAIN}")
     return {side: tuple(listed[path]["records"] for path in some) for side, some in files.items()}
 
 
@@ -259,14 +225,10 @@ def _check_first_pictures(files: Files) -> tuple[int, str]:
         try:
             its_encoding, image = decode_record(read_first_record(path))
         except ValueError as error:
-            raise UserError(
-                f"{path}: expected records of this format, got {error}: {_AGAIN}"
-            ) from error
+            problem = f"expected records of this format, got {error}: {_AGAIN}"
+            raise UserError(f"{path}: {problem}") from error
         num_channels, encoding = num_channels or image.shape[2], encoding or its_encoding
-        expected = (side, side, num_channels)
-        if (image.shape, its_encoding) != (expected, encoding):
-            raise UserError(
-                f"{path}: expected pictures of shape {expected}, {encoding}, got {image.shape}, "
-                f"{its_encoding}: {_AGAIN}"
-            )
+        wanted, got = f"{(side, side, num_channels)}, {encoding}", f"{image.shape}, {its_encoding}"
+        if got != wanted:
+            raise UserError(f"{path}: expected pictures of shape {wanted}, got {got}: {_AGAIN}")
     return num_channels, encoding

@@ -5,16 +5,16 @@ It holds:
     version, name, encoding, num_images, num_rejected, num_channels, resolutions,
     label_names, label_counts       of the pictures
     options, source, fingerprint    what they were made of, and how
-    content                         pictures, labelled: see `identity.digest_in_any_order`; not
-                                    in those of earlier versions
-    files                           of each file: file, resolution, records, bytes, sha256;
-                                    for the labels: file, bytes, sha256
+    content                         pictures, labelled: `digest_in_any_order`; not in old ones
+    files                           of each: file, resolution, records (not the labels), bytes,
+                                    sha256
 """
 
 import json
 from typing import Any, TypeGuard
 
 from tfrecords.common import paths
+from tfrecords.common.bounds import RESOLUTIONS, Bounds
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import is_file_name, is_text
 
@@ -24,14 +24,12 @@ REJECTED_NAME = "rejected.jsonl"
 JSON_VERSION = 2
 
 _MOST_BYTES = 2**25
-_MOST_PICTURES = 2**48
+_is_number = Bounds(0, 2**48, whole=True).__contains__  # of pictures or bytes
+_is_resolution = RESOLUTIONS.__contains__
 
 
 def read_details(folder: str) -> dict[str, Any]:
-    """Reads and checks the `dataset.json` of a local or remote folder; empty if there is none.
-
-    Raises UserError if it is damaged, or of a newer version.
-    """
+    """Reads a folder's `dataset.json`, empty without one; UserError if damaged or too new."""
     path = paths.join(folder, JSON_NAME)
     if not paths.exists(path):
         return {}
@@ -44,14 +42,11 @@ def read_details(folder: str) -> dict[str, Any]:
             _check_values(details)
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         reason = " ".join(f"{error!r:.200}".split())
-        raise UserError(
-            f"{path}: expected JSON of a dataset, got {reason}: make the dataset again"
-        ) from error
+        problem = f"expected JSON of a dataset, got {reason}: make the dataset again"
+        raise UserError(f"{path}: {problem}") from error
     if not is_known:
-        raise UserError(
-            f"{path}: expected version {JSON_VERSION}, got {version!r:.40}: "
-            "make the dataset again, or use a newer pgan-tf"
-        )
+        problem = f"expected version {JSON_VERSION}, got {version!r:.40}"
+        raise UserError(f"{path}: {problem}: make the dataset again, or use a newer pgan-tf")
     return details
 
 
@@ -94,22 +89,11 @@ def _is_list(value: Any, is_right: Any) -> bool:
     return isinstance(value, list) and all(map(is_right, value))
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= _MOST_PICTURES
-
-
-def _is_resolution(value: Any) -> bool:
-    return type(value) is int and value in [2**power for power in range(2, 11)]
-
-
 def _is_entry(entry: Any) -> bool:
     """True for what describes a file: TFRecords, which have a resolution, or labels."""
     if not isinstance(entry, dict) or not is_file_name(entry.get("file")):
         return False
     is_records = "resolution" in entry or entry["file"].endswith(".tfrecords")
-    return (
-        _is_number(entry.get("bytes"))
-        and (not is_records or _is_resolution(entry.get("resolution")))
-        and (not is_records or _is_number(entry.get("records")))
-        and ("sha256" not in entry or is_digest(entry["sha256"]))
-    )
+    fits = _is_resolution(entry.get("resolution")) and _is_number(entry.get("records"))
+    has_digest = "sha256" not in entry or is_digest(entry["sha256"])
+    return has_digest and _is_number(entry.get("bytes")) and (fits or not is_records)

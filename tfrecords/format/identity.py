@@ -1,11 +1,9 @@
 """Which data these are, by what files hold: never by their names, places or times.
 
-Reading hundreds of gigabytes at each start would take hours, so digests are cached in a folder,
-by each file's size, inode and both its times. The inode's change time (ctime) is the system's own:
-whatever replaces or overwrites a file moves it on, even where `touch`, `cp -p` or `rsync -a` set
-the other one. Files that changed less than two seconds ago are not cached, as a second change in
-the same moment would not show; nor are any without such a time (Windows). Of remote files
-(`gs://…`) it is the path, the size, and the time of writing, which the storage sets.
+Digests of many gigabytes are cached in a folder, by each file's size, inode and both its times:
+whatever overwrites a file moves its change time (ctime), even `cp -p`. Not cached are files that
+changed less than two seconds ago, as a second change at once would not show, nor any without
+ctime (Windows). Remote files (`gs://…`) go by path, size, and the time that the storage sets.
 """
 
 from __future__ import annotations
@@ -59,16 +57,12 @@ class DataIdentity:
 
 
 def identify(info: DatasetInfo, resolution: int, memory: str, *, with_labels: bool) -> DataIdentity:
-    """Returns a dataset's identity: of the pictures up to a resolution, and the labels if used.
-
-    It is in `dataset.json`; where that is missing, or does not list the files, these are read,
-    once: see `digest_files` for `memory`. Raises UserError if one cannot be read.
-    """
+    """Returns the identity of the pictures up to a resolution, and of labels if used."""
     details = read_details(info.folder)
     known = {entry["file"]: entry.get("sha256", "") for entry in details.get("files", ())}
     content = details.get("content")
-    content = content if isinstance(content, dict) else {}
-    pictures = content.get("labelled" if with_labels else "pictures")
+    which = "labelled" if with_labels else "pictures"
+    pictures = content.get(which) if isinstance(content, dict) else None
 
     def digest(files: list[str]) -> str:
         digests = [known.get(path.rsplit("/", 1)[1], "") for path in files]
@@ -87,11 +81,7 @@ def in_words(info: DatasetInfo) -> str:
 
 
 def compute_fingerprint(source: Source, options: PictureOptions, memory: str | None = None) -> str:
-    """Hashes what decides a dataset, before it is made, into 16 hexadecimal digits.
-
-    These are the pictures' bytes and order, the labels, and the options, which are settled. See
-    `digest_files` for `memory`.
-    """
+    """Hashes pictures' bytes and order, labels, and settled options into 16 hexadecimal digits."""
     local = []
     identity: list[Any] = []  # what counts besides the bytes of local files
     for one in source.identity:
@@ -111,11 +101,7 @@ def compute_fingerprint(source: Source, options: PictureOptions, memory: str | N
 def digest_files(
     files: Sequence[str], memory: str | None = None, *, skip_unreadable: bool = False
 ) -> str:
-    """Returns one SHA-256 of files, local or remote, in order; shows a bar if that takes long.
-
-    `memory` is a folder to cache it in, such as the cache of datasets; None reads always.
-    Raises UserError for a file that cannot be read, unless those are to be skipped.
-    """
+    """Returns one SHA-256 of files, local or remote, in order, cached in the folder `memory`."""
     key = _key(files) if memory else None
     if not memory or not key:
         return _combine(_read_all(files, skip_unreadable))
@@ -138,12 +124,10 @@ def digest_files(
 
 
 def digest_in_any_order(files: Sequence[str], labels: OneHot | np.ndarray | None) -> dict[str, str]:
-    """Returns digests that are the same for the same pictures in any order.
+    """Returns `pictures` and `labelled` (labels count too): the same for pictures in any order.
 
-    They are sums of the records' SHA-256: no proof against forgery, but they need no memory.
-
-    Takes local TFRecords of one resolution, in order, and (records, label_size) float32. Returns
-    64 hexadecimal digits each: `pictures`, and `labelled`, for which labels count too.
+    64 hexadecimal digits, sums of the records' SHA-256: no proof against forgery. Takes local
+    TFRecords of one resolution, in order, and (records, label_size) float32.
     """
     pictures = labelled = number = 0
     for path in files:

@@ -2,12 +2,9 @@
 
 A record is a `tf.train.Example` with the feature `shape`, int64[3], (channels, height, width), and
 the picture in one of two encodings:
-
 - `raw`, the published one: the feature `data`, the picture's bytes, uint8 and channels first;
 - `png`: the feature `png`, the bytes of a PNG file, which holds the same values.
-
-Only batches for training need TensorFlow: the processes that convert pictures start fast and
-stay small.
+Only batches for training need TensorFlow: processes that convert start fast and stay small.
 """
 
 from __future__ import annotations
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 ENCODINGS = ("png", "raw")
-
 _PNG_COMPRESSION = 3  # fast, and 5 % larger than the smallest on photographs
 
 # `tf.train.Example` without TensorFlow. A map is sent as repeated entries.
@@ -62,10 +58,7 @@ _Example = _example_class()
 
 
 def encode_image(image: np.ndarray, encoding: str = "raw") -> bytes:
-    """Serializes (height, width, 1 or 3) uint8 as a `tf.train.Example`, `png` or `raw`.
-
-    Equal pictures give equal bytes. Raises ValueError for another array.
-    """
+    """Serializes (height, width, 1 or 3) uint8, `png` or `raw`; equal pictures give equal bytes."""
     if image.dtype != np.uint8 or image.ndim != 3:
         raise ValueError(f"image must be uint8 of 3 axes, got {image.dtype} of {image.shape}")
     channels_first = image.transpose(2, 0, 1)
@@ -75,20 +68,17 @@ def encode_image(image: np.ndarray, encoding: str = "raw") -> bytes:
         pixels = image[:, :, 0] if image.shape[2] == 1 else image
         Image.fromarray(pixels).save(file, "PNG", compress_level=_PNG_COMPRESSION)
         name, data = "png", file.getvalue()
-    features = [
-        {"key": name, "value": {"bytes_list": {"value": [data]}}},
-        {"key": "shape", "value": {"int64_list": {"value": channels_first.shape}}},
-    ]
-    return _Example(features={"feature": features}).SerializeToString()
+    picture = {"key": name, "value": {"bytes_list": {"value": [data]}}}
+    shape = {"key": "shape", "value": {"int64_list": {"value": channels_first.shape}}}
+    return _Example(features={"feature": [picture, shape]}).SerializeToString()
 
 
 def parse_images(
     serialized: tf.Tensor, resolution: int, num_channels: int, encoding: str
 ) -> tf.Tensor:
-    """Parses a batch of records, (batch,) string; meant for `tf.data.Dataset.map`.
+    """Parses (batch,) strings into (batch, resolution, resolution, num_channels) uint8.
 
-    Returns (batch, resolution, resolution, num_channels) uint8. Computing it raises
-    tf.errors.InvalidArgumentError for a picture of another size, and for what is no such record.
+    Computing it raises InvalidArgumentError for another size, and for what is no such record.
     """
     import tensorflow as tf
 
@@ -106,9 +96,8 @@ def parse_images(
                 png = tf.identity(png)
             return tf.ensure_shape(tf.io.decode_png(png, channels=num_channels), shape)
 
-        return tf.map_fn(
-            decode, parsed[feature], fn_output_signature=tf.TensorSpec(shape, tf.uint8)
-        )
+        signature = tf.TensorSpec(shape, tf.uint8)
+        return tf.map_fn(decode, parsed[feature], fn_output_signature=signature)
     data = tf.io.decode_raw(parsed[feature], tf.uint8)
     channels_first = tf.reshape(data, (-1, num_channels, resolution, resolution))
     # A record of another size would only change how many pictures there seem to be.
@@ -118,10 +107,7 @@ def parse_images(
 
 
 def decode_record(serialized: bytes) -> tuple[str, np.ndarray]:
-    """Reads one record without a graph: its encoding, and (height, width, channels) uint8.
-
-    Raises ValueError for what is no such record, and if its picture and its shape disagree.
-    """
+    """Returns a record's encoding, and (height, width, channels) uint8; ValueError if damaged."""
     try:
         example = _Example.FromString(serialized)
     except DecodeError as error:

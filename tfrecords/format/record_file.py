@@ -32,10 +32,7 @@ def frame(record: bytes) -> bytes:
 
 
 def read_first_record(path: str) -> bytes:
-    """Returns the first record of a file, without looking for the others.
-
-    Raises UserError if the file is missing or empty, or the record is cut or damaged.
-    """
+    """Returns a file's first record; UserError if the file is missing or empty, or it damaged."""
     file = RecordFile(path, find_all=False)
     try:
         return file.read(0)
@@ -52,12 +49,10 @@ class RecordFile:
     offsets: np.ndarray  # int64 (num_records + 1,), where each frame starts, and the file's end
 
     def __init__(self, path: str, num_records: int | None = None, *, find_all: bool = True) -> None:
-        """Opens a file, and finds its records, or just the first.
+        """Opens a file, and finds its records, or just the first, by walking the headers.
 
-        Frames that are all as long as the first, as of uncompressed pictures, are found by
-        arithmetic if `num_records` is known; others by walking the headers.
-
-        Raises UserError if the file is missing or empty, or ends within a record.
+        Frames that are all as long as the first need no walk if `num_records` is known. Raises
+        UserError if the file is missing or empty, or ends within a record.
         """
         self.path = path
         self._turns = threading.Lock()
@@ -80,7 +75,6 @@ class RecordFile:
         self.offsets = np.array(offsets, np.int64)
 
     def __len__(self) -> int:
-        """The number of records."""
         return len(self.offsets) - 1
 
     def read(self, index: int) -> bytes:
@@ -93,9 +87,8 @@ class RecordFile:
             or struct.unpack("<Q", data[:8])[0] != len(body)
             or _checksum(body) != data[-_FOOTER_BYTES:]
         ):
-            raise BadRecordError(
-                f"{self.path}: record {index}, at byte {start}, is not what was written"
-            )
+            where = f"{self.path}: record {index}, at byte {start}"
+            raise BadRecordError(f"{where}, is not what was written")
         return body
 
     def close(self) -> None:
@@ -104,18 +97,14 @@ class RecordFile:
 
     def _frame_bytes(self, position: int) -> int:
         if self._size == 0:
-            raise UserError(
-                f"{self.path}: expected pictures, the file is empty: make the dataset again"
-            )
+            raise UserError(f"{self.path}: the file is empty: make the dataset again")
         header = self._read(position, _HEADER_BYTES)
         if len(header) == _HEADER_BYTES and _checksum(header[:8]) == header[8:]:
             length = struct.unpack("<Q", header[:8])[0] + FRAME_BYTES
             if position + length <= self._size:
                 return length
-        raise UserError(
-            f"{self.path}: expected whole records, the one at byte {position} is cut or "
-            "damaged: copy the file or make the dataset again"
-        )
+        problem = f"expected whole records, the one at byte {position} is cut or damaged"
+        raise UserError(f"{self.path}: {problem}: copy the file or make the dataset again")
 
     def _read(self, position: int, length: int) -> bytes:
         if is_remote(self.path) or not hasattr(os, "pread"):  # Windows has none

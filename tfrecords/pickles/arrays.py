@@ -1,8 +1,7 @@
 """Arrays of numbers from files that may claim anything: .npy files, and what pickles hold.
 
 A dtype is made from a code in a short list, an array by `np.frombuffer` from bytes that are there.
-What else NumPy's own classes would believe of a pickle (a field that holds pointers, a size) is
-never handed to them.
+NumPy's own classes never get what else a pickle says (a field that holds pointers, a size).
 """
 
 import io
@@ -12,22 +11,17 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 
 _MOST_DIMENSIONS = 32
-_READ_HEADER = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
+_READ_HEADER = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 def parse_npy(data: bytes) -> np.ndarray:
-    """Reads a whole .npy file of numbers; memory is taken for the bytes that are there.
-
-    Raises ValueError if it is none, holds objects or text, or other bytes than its header says.
-    """
+    """Reads a .npy file of numbers. Raises ValueError for others, and other bytes than it says."""
     file = io.BytesIO(data)
     try:
-        shape, by_columns, dtype = _READ_HEADER[np.lib.format.read_magic(file)](file)
+        shape, by_columns, dtype = _READ_HEADER[npy.read_magic(file)](file)
     except Exception as error:  # a header is a Python literal, and raises all sorts
         raise ValueError("a damaged header, or an unknown version") from error
     if dtype.kind not in "fiub":
@@ -97,23 +91,14 @@ def _make_array(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
     return array.astype(dtype.dtype.newbyteorder("="), copy=False)
 
 
-def _shaped(
-    data: bytes | bytearray | memoryview, dtype: np.dtype, shape: Any, order: Any
-) -> np.ndarray:
+def _shaped(data: Any, dtype: np.dtype, shape: Any, order: Any) -> np.ndarray:
     """Returns bytes as an array. Raises ValueError unless they are as many as the shape takes."""
-    if (
-        not isinstance(shape, tuple)
-        or len(shape) > _MOST_DIMENSIONS
-        or not all(type(n) is int and n >= 0 for n in shape)
-    ):
+    is_shape = isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)
+    if not is_shape or len(shape) > _MOST_DIMENSIONS:
         raise ValueError("an array without a shape")
     if order not in ("C", "F") or len(data) != math.prod(shape) * dtype.itemsize:
         raise ValueError(f"{len(data)} bytes for the shape {shape}"[:99])
     return np.frombuffer(data, dtype).reshape(shape, order=order)
-
-
-def _make_number(dtype: Any, data: Any) -> Any:
-    return _make_array(data, dtype, (), "C")[()]
 
 
 def _make_bytes(text: Any, encoding: Any) -> bytes:
@@ -129,6 +114,7 @@ ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
     ("_codecs", "encode"): _make_bytes,
 }
 for _core in ("numpy.core", "numpy._core"):  # NumPy 2 has other names for its modules than NumPy 1
-    ADMITTED[f"{_core}.multiarray", "_reconstruct"] = _Array
-    ADMITTED[f"{_core}.multiarray", "scalar"] = _make_number
+    _multiarray = f"{_core}.multiarray"
+    ADMITTED[_multiarray, "_reconstruct"] = _Array
+    ADMITTED[_multiarray, "scalar"] = lambda dtype, data: _make_array(data, dtype, (), "C")[()]
     ADMITTED[f"{_core}.numeric", "_frombuffer"] = _make_array

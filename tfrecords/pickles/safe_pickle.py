@@ -1,11 +1,9 @@
 """Reads pickles of numbers, text and arrays, and runs nothing of what is in them.
 
-A pickle is a program for a small machine: it may name any function of any module and have it
-called. This machine, unlike Python's, knows what such files consist of and refuses the rest. A
-name stands for something of `pickles.arrays`, or a class that the caller adds. Work and memory
-are bounded by the size of the file: sizes that it claims are compared with the bytes that are
-there, and values that are used many times (a list of a list of a list, two each) count as often
-as they are reached.
+A pickle is a program, which may call any function by its name. Here a name stands for something
+of `pickles.arrays`, or a class that the caller adds; all else is refused. Work and memory are
+bounded by the file's size: sizes that it claims are compared with the bytes that are there, and
+values used many times (a list of a list of a list, two each) count as often as they are reached.
 """
 
 import pickletools
@@ -25,25 +23,18 @@ _VALUES = {
     *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
 }
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+_Named = Mapping[tuple[str, str], Callable[..., Any]]  # by module and name
+_Size = tuple[int, int]  # values, and how deep they lie
 
 
 def load(
-    data: bytes,
-    source: str,
-    what: str,
-    most_operations: int,
-    classes: Mapping[tuple[str, str], type[PickledObject]] | None = None,
+    data: bytes, source: str, what: str, most_operations: int, classes: _Named | None = None
 ) -> Any:
     """Reads a pickle of any protocol; in the place of arrays it has something for `plain`.
 
-    Args:
-        data: the file.
-        source: what messages call it, such as a path.
-        what: it should hold, such as `networks`.
-        most_operations: that it may take; also the most values, counted as often as reached.
-        classes: what more than arrays it may name, by module and name.
-
-    Raises UserError if it is no pickle, cut off, or holds anything else.
+    Messages call it `source`, such as a path; it should hold `what`, such as `networks`, and may
+    name `classes` besides arrays. `most_operations` is also the most values, counted as often as
+    reached. Raises UserError if it is no pickle, cut off, or holds anything else.
     """
     expected = f"{source}: expected a pickle of {what}, got"
     if data[:1] == b"<":
@@ -52,13 +43,11 @@ def load(
         value = _Machine(len(data), ADMITTED | dict(classes or {})).run(data, most_operations)
         _measure(value, most_operations, {}, frozenset())
     except _RefusedError as error:
-        raise UserError(
-            f"{expected} one that {error}: refused, and nothing in it was run"
-        ) from None
+        got = f"one that {error}: refused, and nothing in it was run"
+        raise UserError(f"{expected} {got}") from None
     except Exception as error:  # bytes that make no sense raise all sorts
-        raise UserError(
-            f"{expected} something else or a damaged file ({printable(error)}): download it again"
-        ) from None
+        got = f"something else or a damaged file ({printable(error)})"
+        raise UserError(f"{expected} {got}: download it again") from None
     return value
 
 
@@ -69,9 +58,7 @@ class _RefusedError(Exception):
 class _Machine:
     """Does what a pickle says, as far as it is known here."""
 
-    def __init__(
-        self, num_bytes: int, admitted: Mapping[tuple[str, str], Callable[..., Any]]
-    ) -> None:
+    def __init__(self, num_bytes: int, admitted: _Named) -> None:
         # Many arrays of the same bytes would take more. Twice: some are text first.
         self._bytes_left = 2 * num_bytes + 1000
         self._admitted = admitted
@@ -98,10 +85,8 @@ class _Machine:
                 stack.append(_CONSTANTS[name])
             case "PROTO" | "FRAME" | "STOP":
                 pass
-            case "EMPTY_LIST":
-                stack.append([])
-            case "EMPTY_DICT":
-                stack.append({})
+            case "EMPTY_LIST" | "EMPTY_DICT":
+                stack.append([] if name == "EMPTY_LIST" else {})
             case "PUT" | "BINPUT" | "LONG_BINPUT":
                 self._memo[argument] = stack[-1]
             case "MEMOIZE":
@@ -123,18 +108,16 @@ class _Machine:
             case "TUPLE" | "LIST":
                 values = self._pop_mark()
                 self._stack.append(tuple(values) if name == "TUPLE" else values)
-            case "DICT":
-                items = self._pop_mark()
-                self._stack.append({})
+            case "APPEND" | "APPENDS":
+                values = [stack.pop()] if name == "APPEND" else self._pop_mark()
+                if type(self._stack[-1]) is not list:
+                    raise ValueError("items for something that is not a list")
+                self._stack[-1].extend(values)
+            case "DICT" | "SETITEM" | "SETITEMS":
+                items = [stack.pop(-2), stack.pop()] if name == "SETITEM" else self._pop_mark()
+                if name == "DICT":
+                    self._stack.append({})
                 self._set_items(items)
-            case "APPEND":
-                self._append([stack.pop()])
-            case "APPENDS":
-                self._append(self._pop_mark())
-            case "SETITEM":
-                self._set_items([stack.pop(-2), stack.pop()])
-            case "SETITEMS":
-                self._set_items(self._pop_mark())
             case "GLOBAL":
                 stack.append(self._find(*argument.split(" ", 1)))
             case "STACK_GLOBAL":
@@ -143,18 +126,16 @@ class _Machine:
             case "NEWOBJ" | "REDUCE":
                 self._call()
             case "BUILD":
-                self._build()
+                state, target = stack.pop(), stack[-1]
+                if not isinstance(target, PickledObject):
+                    raise ValueError("a state for an object that takes none")
+                target.set_state(self._plain(state) if type(state) is tuple else state)
             case _:
                 raise _RefusedError(f"uses {name}")
 
     def _pop_mark(self) -> list[Any]:
         values, self._stack = self._stack, self._marked.pop()
         return values
-
-    def _append(self, values: list[Any]) -> None:
-        if type(self._stack[-1]) is not list:
-            raise ValueError("items for something that is not a list")
-        self._stack[-1].extend(values)
 
     def _set_items(self, values: list[Any]) -> None:
         target = self._stack[-1]
@@ -181,30 +162,17 @@ class _Machine:
             raise ValueError("a call without arguments")
         self._stack.append(function(*self._plain(arguments)))
 
-    def _build(self) -> None:
-        state, target = self._stack.pop(), self._stack[-1]
-        if not isinstance(target, PickledObject):
-            raise ValueError("a state for an object that takes none")
-        target.set_state(self._plain(state) if type(state) is tuple else state)
-
     def _plain(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """Returns arguments, arrays as such. Refuses bytes that are used very often."""
-        self._bytes_left -= sum(
-            len(one) for one in values if isinstance(one, bytes | bytearray | str)
-        )
+        sizes = (len(one) for one in values if isinstance(one, bytes | bytearray | str))
+        self._bytes_left -= sum(sizes)
         if self._bytes_left < 0:
             raise _RefusedError("makes many arrays of the same bytes")
         return tuple(map(plain, values))
 
 
-def _measure(
-    value: Any, most: int, sizes: dict[int, tuple[int, int]], around: frozenset[int]
-) -> tuple[int, int]:
-    """Returns how many values are reached from one, and how deep they lie.
-
-    Refuses what holds itself, is very deep, or is used so often that too much is reached. `sizes`
-    has the results by id, `around` the ids of what holds the value.
-    """
+def _measure(value: Any, most: int, sizes: dict[int, _Size], around: frozenset[int]) -> _Size:
+    """Refuses a value that holds itself, lies deep or reaches too much; `around`: what holds it."""
     if id(value) in around:
         raise _RefusedError("holds itself")
     if id(value) not in sizes:

@@ -11,12 +11,10 @@ from PIL import Image, ImageCms
 MAX_PROFILE_BYTES = 2**22
 _KEPT_TRANSFORMS = 8
 
-# Most programs write sRGB's own curve with small deviations. Pictures whose profile moves
-# no color by more than this are left as they are, which is faster and loses nothing.
+# Many programs write sRGB's own curve nearly: where no color moves more, pictures stay as they are.
 _SAME = 1  # of 255
 
-_GAMMA = 1 / 2.2  # of a PNG whose numbers are about sRGB's
-_GAMMA_TOLERANCE = 0.05
+_GAMMA, _GAMMA_TOLERANCE = 1 / 2.2, 0.05  # of a PNG whose numbers are about sRGB's
 _GAMMAS = (0.1, 10)  # of files that mean it
 _ROWS = 256  # converted at a time
 
@@ -24,19 +22,19 @@ _ROWS = 256  # converted at a time
 _CHROMATICITIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 # From XYZ to the cones of the eye, in which one white is adapted to another (Bradford).
 _CONES = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+# Colors over the whole cube, uint8 (1, colors, 3), which show whether a profile changes any.
+_STEPS = np.arange(0, 256, 15, dtype=np.uint8)
+_COLORS = np.stack(np.meshgrid(_STEPS, _STEPS, _STEPS), -1).reshape(1, -1, 3)
 
 # What `say` is told, after the number of pictures.
 DAMAGED = "with a color profile that is damaged or of another kind: taken as sRGB"
 
 
 def to_srgb(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
-    """Converts a picture of 8 bits, in any mode, to sRGB by the profile in the file's `info`.
+    """Converts a picture of 8 bits, in any mode, to sRGB by its profile, as Pillow's ImageCms does.
 
-    As `ImageCms.profileToProfile` does, with the perceptual intent. A PNG without a profile may
-    give a gamma and the colors of its channels instead. Without either, a picture is taken as
-    sRGB, and CMYK goes through Pillow's plain formula.
-
-    Returns the picture itself, or RGB or RGBA. `say` is told if the profile could not be used.
+    A PNG without one may give gamma and colors instead; else it is taken as sRGB. Returns the
+    picture itself, RGB or RGBA. `say` is told if the profile could not be used.
     """
     profile = image.info.get("icc_profile")
     if not profile:
@@ -80,10 +78,7 @@ def _from_png(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
 def _from_gamma(
     gamma: float | None, colors: tuple[float, ...] | None
 ) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Returns what converts a PNG's pixels, uint8 (…, 3), to sRGB; None if it changes nothing.
-
-    Raises ValueError, ArithmeticError or LinAlgError for values that no picture has.
-    """
+    """Returns what converts a PNG's pixels, uint8 (…, 3), to sRGB; None if it changes nothing."""
     levels = np.arange(256) / 255
     linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
     if gamma is not None and abs(gamma - _GAMMA) > _GAMMA_TOLERANCE:
@@ -99,26 +94,19 @@ def _from_gamma(
         encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
         return np.rint(255 * encoded).astype(np.uint8)
 
-    return convert if _changes(_all_colors(), convert(_all_colors())) else None
+    return convert if _changes(_COLORS, convert(_COLORS)) else None
 
 
 def _to_xyz(colors: tuple[float, ...]) -> np.ndarray:
     """Returns the matrix from linear RGB with such colors to XYZ with sRGB's white."""
     with np.errstate(all="raise"):
-        white, *primaries = (
-            np.array([x / y, 1, (1 - x - y) / y]) for x, y in np.reshape(colors, (4, 2))
-        )
+        pairs = np.reshape(colors, (4, 2))
+        white, *primaries = (np.array([x / y, 1, (1 - x - y) / y]) for x, y in pairs)
         channels = np.transpose(primaries)
         x, y = _CHROMATICITIES[:2]
         adapted = (_CONES @ [x / y, 1, (1 - x - y) / y]) / (_CONES @ white)
         matrix = channels * np.linalg.solve(channels, white)
         return np.linalg.solve(_CONES, adapted[:, None] * (_CONES @ matrix))
-
-
-def _all_colors() -> np.ndarray:
-    """Returns colors over the whole cube, uint8 (1, colors, 3)."""
-    steps = np.arange(0, 256, 15, dtype=np.uint8)
-    return np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
 
 
 def _changes(before: np.ndarray, after: np.ndarray) -> bool:
@@ -127,10 +115,7 @@ def _changes(before: np.ndarray, after: np.ndarray) -> bool:
 
 @functools.lru_cache(_KEPT_TRANSFORMS)
 def _find_transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None]:
-    """Returns a profile's color space, and its way to sRGB, None if that changes nothing.
-
-    The space is empty if the profile cannot be used.
-    """
+    """Returns a profile's space, "" if unusable; its way to sRGB, None if that changes nothing."""
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         space = opened.profile.xcolor_space.strip()
@@ -140,8 +125,7 @@ def _find_transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | N
         return "", None
     if space == "CMYK":
         return space, transform
-    probe = _all_colors()
-    if space == "GRAY":
-        probe = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    grays = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    probe = grays if space == "GRAY" else _COLORS
     converted = transform.apply(Image.fromarray(probe).convert(mode))
     return space, transform if _changes(probe, np.asarray(converted)) else None

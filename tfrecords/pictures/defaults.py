@@ -11,9 +11,8 @@ from tfrecords.common.errors import UserError
 from tfrecords.pictures.images import brightest_number, smaller_side
 from tfrecords.pictures.source import PictureOptions, Source
 
-_SAMPLED_PICTURES = 1000
-# Looked at for a white level: a few show whether there are more than 8 bits, more show how many.
-_FEW_PICTURES, _DEEP_PICTURES = 32, 256
+# Pictures looked at: a few for deep ones, more for their white level, many for the resolution.
+_FEW, _MORE, _MANY = 32, 256, 1000
 
 T = TypeVar("T")
 
@@ -23,18 +22,14 @@ def fill_defaults(source: Source, options: PictureOptions) -> PictureOptions:
 
     Raises UserError if no picture tells its size, or their numbers are of several ranges.
     """
-    white_level, allow_upscaling = options.white_level, options.allow_upscaling
-    if white_level:
-        print(
-            f"Taking {white_level:,g} for white in pictures of more than 8 bits, as --white_level "
-            "says",
-            flush=True,
-        )
+    upscaling = options.allow_upscaling
+    if options.white_level:
+        _print_white(options.white_level, ", as --white_level says")
     return replace(
         options,
         resolution=options.resolution or _find_resolution(source),
-        allow_upscaling=not options.resolution if allow_upscaling is None else allow_upscaling,
-        white_level=white_level or _find_white_level(source),
+        allow_upscaling=not options.resolution if upscaling is None else upscaling,
+        white_level=options.white_level or _find_white_level(source),
     )
 
 
@@ -45,20 +40,13 @@ def choose_resolution(sides: Sequence[int]) -> int:
 
 
 def _find_resolution(source: Source) -> int:
-    if source.sample_sides:
-        sides = source.sample_sides()
-    else:
-        sides = _sample(source, _SAMPLED_PICTURES, smaller_side)
+    sides = source.sample_sides() if source.sample_sides else _sample(source, _MANY, smaller_side)
     if not len(sides):
-        raise UserError(
-            f"{source.description}: expected pictures that can be read, got none: give "
-            "other pictures"
-        )
+        problem = "expected pictures that can be read, got none: give other pictures"
+        raise UserError(f"{source.description}: {problem}")
     resolution = choose_resolution(sides)
-    why = (
-        f"the largest power of two that half of the pictures reach ({len(sides):,} of "
-        f"{source.num_pictures:,} looked at)"
-    )
+    seen = f"{len(sides):,} of {source.num_pictures:,} looked at"
+    why = f"the largest power of two that half of the pictures reach ({seen})"
     if len(sides) == 1 < source.num_pictures:  # the source's pictures are all alike
         why = f"the pictures have {sides[0]} px"
     print(f"Taking {resolution} px, {why}", flush=True)
@@ -66,18 +54,18 @@ def _find_resolution(source: Source) -> int:
 
 
 def _find_white_level(source: Source) -> float | None:
-    if not source.opens_fast or not _sample(source, _FEW_PICTURES, brightest_number):
+    if not source.opens_fast or not _sample(source, _FEW, brightest_number):
         return None
-    found = _sample(source, _DEEP_PICTURES, brightest_number)
-    if not found:
+    if not (found := _sample(source, _MORE, brightest_number)):
         return None
     level = _choose_white_level(found)
-    print(
-        f"Taking {level:,g} for white in pictures of more than 8 bits: of {len(found):,} "
-        f"looked at the brightest has {max(found)[0]:,g}; --white_level decides otherwise",
-        flush=True,
-    )
+    why = f"of {len(found):,} looked at the brightest has {max(found)[0]:,g}"
+    _print_white(level, f": {why}; --white_level decides otherwise")
     return level
+
+
+def _print_white(level: float, why: str) -> None:
+    print(f"Taking {level:,g} for white in pictures of more than 8 bits{why}", flush=True)
 
 
 def _sample(source: Source, limit: int, look: Callable[[bytes | np.ndarray], T | None]) -> list[T]:
@@ -97,11 +85,9 @@ def _choose_white_level(brightest: Sequence[tuple[float, bool]]) -> float:
     if floats:
         levels.add(1.0 if max(floats) <= 1 else _level_above(max(floats)))
     if len(levels) > 1:
-        raise UserError(
-            f"white_level: expected pictures of one range, got whole numbers up to "
-            f"{max(whole):,.0f} and floating point numbers up to {max(floats):g}: give "
-            "--white_level or convert one kind at a time"
-        )
+        got = f"whole numbers up to {max(whole):,.0f} and floating point ones up to {max(floats):g}"
+        how = "give --white_level or convert one kind at a time"
+        raise UserError(f"white_level: expected pictures of one range, got {got}: {how}")
     return levels.pop()
 
 

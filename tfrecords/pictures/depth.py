@@ -9,10 +9,7 @@ from PIL import Image, ImageFile
 
 # What `say` is told, after the number of pictures.
 BRIGHTER = "with places brighter than the white level, which are cut there: see --white_level"
-DARK = (
-    "with less than a quarter of the range of 16 bits in use, and not among those looked at: "
-    "--white_level=N makes N white"
-)
+DARK = "that use less than a quarter of 16 bits, not among those looked at: see --white_level"
 
 _DEFAULT_WHITE = 65535
 _OF_COLOR = ("icc_profile", "gamma", "chromaticity", "srgb")
@@ -22,9 +19,10 @@ _ROWS = 256  # converted at a time, so that large pictures need no copy in float
 # How Pillow unpacks 16-bit channels, and what gives the other byte.
 _OTHER = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
 
-# Opens the same file again; turns and cuts a picture.
+# Opens the same file again; turns and cuts a picture; is told what is doubtful about one.
 Reopen = Callable[[], Image.Image]
 Shape = Callable[[Image.Image], Image.Image]
+Say = Callable[[str], None]
 
 
 def is_deep(opened: Image.Image) -> bool:
@@ -34,18 +32,13 @@ def is_deep(opened: Image.Image) -> bool:
 
 
 def to_8_bits(
-    opened: Image.Image,
-    reopen: Reopen,
-    shape: Shape,
-    white_level: float | None,
-    say: Callable[[str], None],
+    opened: Image.Image, reopen: Reopen, shape: Shape, white_level: float | None, say: Say
 ) -> Image.Image:
-    """Scales a deep picture, not yet loaded, so that the white level becomes 255.
+    """Scales a deep picture, not yet loaded, so that the white level, None for 65535, becomes 255.
 
-    Files that give their range, as PNM and JPEG 2000 do, go by that instead; a white level of None
-    means 65535. `say` is told if it does not suit. Returns gray or RGB, with alpha where the file
-    has it or names a transparent color. Raises ValueError for floating point numbers without a
-    white level, and for numbers that are not finite or far below 0.
+    Files that give their range, as PNM and JPEG 2000 do, go by that instead. `say` is told if the
+    level does not suit. Returns gray or RGB, with alpha if the file has it or a transparent color.
+    Raises ValueError for floats without a white level, and numbers not finite or far below 0.
     """
     known = _known_range(opened)
     level = known or white_level or _DEFAULT_WHITE
@@ -63,11 +56,10 @@ def to_8_bits(
     inverted = getattr(opened, "tag_v2", {}).get(_PHOTOMETRIC) == 0
     numbers, alpha = _read_numbers(opened, reopen, shape)
     brightest = _find_brightest(numbers, level)
-    if known is None:
-        if brightest > level:
-            say(BRIGHTER)
-        elif white_level is None and 0 < brightest < _DEFAULT_WHITE / 4:
-            say(DARK)
+    if known is None and brightest > level:
+        say(BRIGHTER)
+    elif known is None and white_level is None and 0 < brightest < _DEFAULT_WHITE / 4:
+        say(DARK)
     scaled = _scale(numbers, level)
     image = Image.fromarray(255 - scaled if inverted else scaled)
     if alpha is not None:
@@ -80,10 +72,7 @@ def to_8_bits(
 
 
 def brightest_number(opened: Image.Image, reopen: Reopen) -> float | None:
-    """Returns the largest number of a deep picture, None where the file gives its range.
-
-    Raises ValueError for numbers that are not finite or far below 0.
-    """
+    """Returns a deep picture's largest number, None if its file gives the range."""
     if _known_range(opened) is not None:
         return None
     numbers, _ = _read_numbers(opened, reopen, lambda image: image)
@@ -101,14 +90,11 @@ def _known_range(opened: Image.Image) -> int | None:
 def _read_numbers(
     opened: Image.Image, reopen: Reopen, shape: Shape
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Returns (height, width) whole numbers or float32, or (height, width, 3) uint16; and alpha.
-
-    Pillow keeps one byte of each channel in color. The other is what it keeps when it takes the
-    file for one of the other byte order.
-    """
+    """Returns (height, width) whole numbers or float32, or (height, width, 3) uint16; and alpha."""
     if _is_single(opened):
         return np.asarray(shape(opened)), None
     kind, _, depth = _raw_mode(opened).partition(";")
+    # Pillow keeps one byte of a channel in color: the other one if the byte order were the other.
     with reopen() as again:
         # Gray with alpha has as many bits as RGBA of 8: all four bytes come at once.
         raw = "RGBA" if kind == "LA" else f"{kind};{_OTHER[depth]}"

@@ -5,28 +5,17 @@ from __future__ import annotations
 from absl import flags
 
 from tfrecords.common.bounds import Bounds
-from tfrecords.common.checked_flags import define_number, define_path, define_text
+from tfrecords.common.command_line import define_number, define_path, define_text
 from tfrecords.pictures.source import FITS, PictureOptions
 
 CHANNELS = flags.DEFINE_enum("channels", "rgb", ["rgb", "gray"], "Color or grayscale.")
-BACKGROUND = define_text(
-    "background", "#ffffff", "Color behind transparent pixels and of letterbox bars."
-)
-FIT = flags.DEFINE_enum(
-    "fit", "crop", FITS, "How pictures become square: crop the center, add bars, or stretch."
-)
+BACKGROUND = define_text("background", "#ffffff", "Color behind transparent pixels and of bars.")
+FIT = flags.DEFINE_enum("fit", "crop", FITS, "Square by cropping the center, bars, or stretching.")
 ALLOW_UPSCALING = flags.DEFINE_bool(
-    "allow_upscaling",
-    None,
-    "Enlarge pictures smaller than the resolution. Default: only without --resolution.",
+    "allow_upscaling", None, "Enlarge smaller pictures. Default: only without --resolution."
 )
-WHITE_LEVEL = define_number(
-    "white_level",
-    None,
-    "Value of white in pictures of more than 8 bits per channel, such as 4095 for 12 "
-    "bits. Default: estimated from the pictures.",
-    Bounds(0, 2**32, above=True),
-)
+_WHITE = "Value of white above 8 bits per channel, 4095 for 12 bits. Default: by the pictures."
+WHITE_LEVEL = define_number("white_level", None, _WHITE, Bounds(0, 2**32, above=True))
 LABELS = define_path(
     "labels",
     None,

@@ -15,8 +15,7 @@ from tfrecords.pictures.color import to_srgb
 from tfrecords.pictures.kinds import KINDS, decoders, sniff
 from tfrecords.pictures.source import PictureOptions
 
-# 134 million, 11,585 px squared, 400 MiB of RGB. A small file can claim any size, and is refused
-# by its header, before memory is taken. Pillow itself refuses above 179 million.
+# 11,585 px squared, 400 MiB of RGB; more is refused by the header, before memory is taken.
 MAX_PIXELS = 2**27
 
 _DNG_VERSION = 50706  # tag of a camera raw file that looks like a TIFF
@@ -28,18 +27,14 @@ def prepare_picture(
     name: str = "picture",
     say: Callable[[str], None] = lambda note: None,
 ) -> np.ndarray:
-    """Makes a picture upright, sRGB, opaque and square, and resizes it.
+    """Makes a picture upright, sRGB, opaque, square, of 8 bits; resizes it with Lanczos' filter.
 
-    Resizing uses Lanczos' filter, which averages over all the pixels that a smaller picture's
-    pixel covers. Of an animation, or of several pages, the first picture is read. More than 8
-    bits are scaled down to 8, see `depth`.
+    Takes a file's bytes, of a kind that `pictures.kinds` reads, of which the first picture counts;
+    or uint8 pixels, (height, width) or (height, width, 1, 3 or 4), in gray, RGB or RGBA. `say` is
+    told what is doubtful about it, to be read after a number of pictures.
 
-    Takes the bytes of a file of a kind that `pictures.kinds` reads, in any color mode; or uint8
-    pixels, (height, width) or (height, width, 1, 3 or 4), in gray, RGB or RGBA. Errors start with
-    `name`; `say` is told what is doubtful about the picture, to be read after a number of them.
-
-    Returns (resolution, resolution, num_channels) uint8. Raises UserError if the picture cannot
-    be read, has more than `MAX_PIXELS`, or is smaller than the resolution and may not be enlarged.
+    Returns (resolution, resolution, num_channels) uint8. Raises a UserError that starts with `name`
+    if it cannot be read, has more than `MAX_PIXELS`, or is too small and may not be enlarged.
     """
 
     def shape(image: Image.Image) -> Image.Image:
@@ -65,10 +60,9 @@ def prepare_picture(
     is_letterbox = options.fit == "letterbox"
     which, side = ("longer", max(image.size)) if is_letterbox else ("smaller", min(image.size))
     if side < options.side and not options.allow_upscaling:
-        raise UserError(
-            f"{name}: expected at least {options.resolution} px, its {which} side has {side}: "
-            "take a lower resolution, remove the picture or allow upscaling"
-        )
+        problem = f"expected at least {options.side} px, its {which} side has {side}"
+        how = "take a lower resolution, remove the picture or allow upscaling"
+        raise UserError(f"{name}: {problem}: {how}")
     image = image.convert("L" if options.num_channels == 1 else "RGB")
     square = (options.side, options.side)
     if is_letterbox:
@@ -79,11 +73,7 @@ def prepare_picture(
 
 
 def smaller_side(picture: bytes | np.ndarray | str, name: str = "picture") -> int:
-    """Returns a picture's smaller side in pixels, from its header alone.
-
-    Takes a file's bytes, of which the first mostly suffice, its local path, or pixels. Raises a
-    UserError that starts with `name` if the header cannot be read.
-    """
+    """Returns a picture's smaller side in pixels, by its first bytes, local path, or pixels."""
     if isinstance(picture, np.ndarray):
         return min(picture.shape[:2])
     file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
@@ -94,14 +84,11 @@ def smaller_side(picture: bytes | np.ndarray | str, name: str = "picture") -> in
 def brightest_number(picture: bytes | np.ndarray) -> tuple[float, bool] | None:
     """Returns the largest number of a picture of more than 8 bits, and whether it is a float.
 
-    None for other pictures, and for files that tell their range. Raises UserError if it cannot
-    be read.
+    None for others, and files that tell their range. Raises UserError if it cannot be read.
     """
     with _decoding(picture, "picture"), _open(picture) as opened:
-        if not depth.is_deep(opened):
-            return None
-        floating = opened.mode == "F"
-        number = depth.brightest_number(opened, functools.partial(_open, picture))
+        floating, reopen = opened.mode == "F", functools.partial(_open, picture)
+        number = depth.brightest_number(opened, reopen) if depth.is_deep(opened) else None
         return None if number is None else (number, floating)
 
 
@@ -110,21 +97,16 @@ def parse_background(text: str) -> tuple[int, int, int]:
     try:
         return ImageColor.getrgb(text)[:3]
     except ValueError as error:
-        raise UserError(
-            f"background: expected a color, such as #ffffff or white, got {text!r}"
-        ) from error
+        problem = f"expected a color, such as #ffffff or white, got {text!r}"
+        raise UserError(f"background: {problem}") from error
 
 
 def resolutions(largest: int) -> tuple[int, ...]:
-    """Returns the resolutions of a dataset, largest first: 32 gives (32, 16, 8, 4).
-
-    Raises UserError unless `largest` is a power of two, 4 or more.
-    """
+    """Returns a dataset's resolutions, largest first: 32 gives (32, 16, 8, 4)."""
     log2 = max(largest, 4).bit_length() - 1
-    if largest != 2**log2:
-        raise UserError(
-            f"resolution: expected a power of two, 4 or more, got {largest}: take {2**log2}"
-        )
+    if largest != (best := 2**log2):
+        got = f"got {largest}: take {best}"
+        raise UserError(f"resolution: expected a power of two, 4 or more, {got}")
     return tuple(2**power for power in range(log2, 1, -1))
 
 
@@ -132,15 +114,11 @@ def build_pyramid(image: np.ndarray) -> dict[int, np.ndarray]:
     """Averages a picture down to 4 px (the paper's section 3: the reals of each stage).
 
     Takes (resolution, resolution, channels) uint8, a power of two from 4 to 1024. Returns
-    resolution to such a picture, largest first. Raises ValueError for another array.
-
-    Averages are carried on in float32, where they are exact; only what is returned is rounded.
+    resolution to such a picture, largest first, rounded from averages exact in float32.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[0] != image.shape[1]:
-        raise ValueError(
-            "image must be uint8 of shape (resolution, resolution, channels), "
-            f"got {image.dtype} of shape {image.shape}"
-        )
+        got = f"{image.dtype} of shape {image.shape}"
+        raise ValueError(f"image must be uint8 (resolution, resolution, channels), got {got}")
     levels = {}
     level = image.astype(np.float32)
     for resolution in resolutions(image.shape[0]):
@@ -192,20 +170,16 @@ def _open(picture: bytes | np.ndarray) -> Image.Image:
     if image.format == "PNG" and image.mode == "L" and isinstance(clear, int):
         # Pillow scales gray of 2 and 4 bits to 8, but not the gray that is transparent.
         image.info["transparency"] = clear * {"L;2": 85, "L;4": 17}.get(str(image.tile[0].args), 1)
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(
-            f"{image.width} x {image.height} px are too many, expected at most {MAX_PIXELS:,}"
-        )
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"{width} x {height} px are too many, expected at most {MAX_PIXELS:,}")
     return image
 
 
-def _letterbox(
-    image: Image.Image, resolution: int, background: tuple[int, int, int]
-) -> Image.Image:
-    scale = resolution / max(image.size)
-    width, height = (max(1, round(side * scale)) for side in image.size)
+def _letterbox(image: Image.Image, side: int, background: tuple[int, int, int]) -> Image.Image:
+    width, height = (max(1, round(one * (side / max(image.size)))) for one in image.size)
     if (width, height) != image.size:
         image = image.resize((width, height), Image.Resampling.LANCZOS)
-    square = Image.new("RGB", (resolution, resolution), background).convert(image.mode)
-    square.paste(image, ((resolution - width) // 2, (resolution - height) // 2))
+    square = Image.new("RGB", (side, side), background).convert(image.mode)
+    square.paste(image, ((side - width) // 2, (side - height) // 2))
     return square

@@ -31,9 +31,8 @@ class Kind:
 
     def is_read(self) -> bool:
         """True if pictures of this kind can be read here."""
-        if self.decoder is None or (self.feature and not features.check(self.feature)):
-            return False
-        return not self.package or _can_import(self.package)
+        can_decode = self.decoder and (not self.feature or features.check(self.feature))
+        return bool(can_decode and (not self.package or _can_import(self.package)))
 
     def reason(self) -> str:
         """Returns why its files are skipped, and what to do."""
@@ -41,6 +40,12 @@ class Kind:
             return f"{self.name} needs another package: pip install {self.package}"
         return f"{self.name} cannot be read here: {self.advice}"
 
+
+# The longest patterns, and the endings of camera raw files.
+_HEIF = rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)"
+_JPEG_2000 = rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51\0"
+_RAW = rb"II\*\0....CR|....ftypcrx |FUJIFILMCCD-RAW|IIR[OS]|MMOR|IIU\0|FOVb"
+_RAWS = ".cr2 .cr3 .crw .nef .nrw .dng .arw .srf .sr2 .raf .orf .rw2 .pef .srw .x3f .3fr .iiq .erf"
 
 # The first whose magic fits is taken.
 KINDS = (
@@ -50,28 +55,11 @@ KINDS = (
     # The size of its second header: two letters alone start many texts.
     Kind("BMP", ".bmp .dib", rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", "BMP"),
     Kind("GIF", ".gif", rb"GIF8[79]a", "GIF"),
-    Kind(
-        "camera raw",
-        ".cr2 .cr3 .crw .nef .nrw .dng .arw .srf .sr2 .raf .orf .rw2 .pef .srw .x3f .3fr .iiq .erf",
-        rb"II\*\0....CR|....ftypcrx |FUJIFILMCCD-RAW|IIR[OS]|MMOR|IIU\0|FOVb",
-        advice="develop it and save it as PNG or JPEG",
-    ),
+    Kind("camera raw", _RAWS, _RAW, advice="develop it and save it as PNG or JPEG"),
     Kind("TIFF", ".tif .tiff", rb"II\*\0|MM\0\*|II\+\0|MM\0\+", "TIFF"),
     Kind("AVIF", ".avif .avifs", rb"....ftyp(avi[fs]|mif1.{0,40}?avif)", "AVIF", "avif"),
-    Kind(
-        "HEIC/HEIF",
-        ".heic .heif .hif .heics .heifs",
-        rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)",
-        "HEIF",
-        package="pillow-heif",
-    ),
-    Kind(
-        "JPEG 2000",
-        ".jp2 .j2k .j2c .jpc .jpf .jpx",
-        rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51\0",
-        "JPEG2000",
-        "jpg_2000",
-    ),
+    Kind("HEIC/HEIF", ".heic .heif .hif .heics .heifs", _HEIF, "HEIF", package="pillow-heif"),
+    Kind("JPEG 2000", ".jp2 .j2k .j2c .jpc .jpf .jpx", _JPEG_2000, "JPEG2000", "jpg_2000"),
     Kind("PNM", ".ppm .pgm .pbm .pnm .pfm", rb"P[1-6fF]\s+(#[^\n]*\s+)*\d+\s+\d+\s", "PPM"),
     Kind("QOI", ".qoi", rb"qoif", "QOI"),
     Kind("TGA", ".tga", None, "TGA"),
@@ -93,7 +81,7 @@ KINDS = (
 _BY_ENDING = {ending: kind for kind in KINDS for ending in kind.endings.split()}
 _CONTAINERS = ("TIFF", "HEIC/HEIF")  # of which camera raw files are made
 
-# Pillow's name, its settings, and the most pixels that a side may have.
+# Pillow's name, its settings (only JPEG loses a little), and the most pixels a side may have.
 FORMATS: dict[str, tuple[str, dict[str, Any], int]] = {
     ".png": ("PNG", {}, 2**31 - 1),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}, 65_500),
@@ -115,13 +103,9 @@ def sniff(head: bytes) -> Kind | None:
 
 
 def find_kind(path: str, read_head: Callable[[], bytes]) -> Kind | None:
-    """Returns the kind of picture that a file is, or None if it is not a picture.
-
-    A file with an ending that is read here counts as a picture unopened, as opening 100,000 takes
-    time; decoding goes by its content. For others, `read_head` returns the first `HEAD_BYTES`.
-    """
+    """Returns the kind of picture that a file is, or None; `read_head` gives `HEAD_BYTES`."""
     named = kind_by_ending(path)
-    if named and named.is_read():
+    if named and named.is_read():  # unopened, as opening 100,000 takes time
         return named
     found = sniff(read_head())
     return named if named and (not found or found.name in _CONTAINERS) else found
@@ -154,11 +138,7 @@ def is_file_name(path: str) -> bool:
 
 
 def encode_picture(picture: np.ndarray, path: str = ".png") -> bytes:
-    """Returns (height, width, 1 or 3) uint8 as a file of the format that the ending says.
-
-    PNG and WebP lose nothing, JPEG little. Raises UserError for another ending, and for more
-    pixels than the format has room for.
-    """
+    """Returns (height, width, 1 or 3) uint8 as a file; UserError for a wrong ending or size."""
     check_picture_name(path, "picture")
     kind, settings, most = FORMATS[_ending(path)]
     if max(picture.shape[:2]) > most:

@@ -16,8 +16,8 @@ FITS = ("crop", "letterbox", "stretch")
 _ALL_OF_16_BITS = 65535
 _BLOCK_BYTES = 2**22
 
-# Returns picture i: the bytes of a picture file, or its pixels, uint8, (height, width) or
-# (height, width, channels), in gray, RGB or RGBA. Raises UserError if it cannot be read.
+# Returns picture i, or raises UserError: a picture file's bytes, or pixels, uint8 (height, width)
+# or (height, width, channels), in gray, RGB or RGBA.
 Reader = Callable[[int], bytes | np.ndarray]
 FileReader = Callable[[int], bytes]
 
@@ -28,17 +28,11 @@ class PictureOptions:
 
     resolution: int | None = None  # pixels, a power of two; None chooses by the pictures
     num_channels: int = 3  # 1 for gray, 3 for RGB
-    # Shows through transparent pixels, and fills a letterbox; RGB, 0 to 255.
-    background: tuple[int, int, int] = (255, 255, 255)
-    # How pictures become square: by cutting out the largest centered square (`crop`), adding
-    # bars (`letterbox`), or stretching.
-    fit: str = "crop"
-    # Smaller pictures are enlarged, or rejected; None enlarges them if the resolution is chosen
-    # by the pictures, where half may be smaller.
+    background: tuple[int, int, int] = (255, 255, 255)  # RGB, below transparent pixels, of bars
+    fit: str = "crop"  # to the largest centered square; or one of `FITS`: adding bars, stretching
+    # Smaller pictures are enlarged, or rejected; None enlarges them if the resolution is chosen.
     allow_upscaling: bool | None = None
-    # The number that becomes white in pictures of more than 8 bits; None chooses by the
-    # pictures, and stays where there are none of them.
-    white_level: float | None = None
+    white_level: float | None = None  # white in pictures of more than 8 bits; None chooses if any
 
     @property
     def side(self) -> int:
@@ -48,12 +42,9 @@ class PictureOptions:
         return self.resolution
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the options as values for JSON.
-
-        A white level of 65535, all of 16 bits, is omitted like none: datasets from before there
-        were white levels keep their fingerprint.
-        """
+        """Returns the options as values for JSON."""
         values = {**asdict(self), "background": list(self.background)}
+        # So that datasets from before there were white levels keep their fingerprint.
         if self.white_level in (None, _ALL_OF_16_BITS):
             del values["white_level"]
         return values
@@ -75,13 +66,8 @@ class Source:
     name: str  # short, for files and folders
     description: str  # the source as the user gave it
     num_pictures: int
-    # Called once in each converting process, to which it is pickled: a function of a module, a
-    # `functools.partial` of one, or a frozen dataclass with `__call__`, without TensorFlow if
-    # possible.
-    open: Callable[[], Reader]
-    # `SourceFile`s, in the order of their pictures, and values for JSON, which together differ
-    # when the pictures do.
-    identity: Sequence[Any]
+    open: Callable[[], Reader]  # pickled to each converting process, and called there once
+    identity: Sequence[Any]  # `SourceFile`s, in order, and values for JSON that tell others apart
     picture_name: Callable[[int], str]  # of picture i in messages, such as its path
     # Returns the smaller sides, in pixels, of some pictures; None reads up to 1000 of them.
     sample_sides: Callable[[], Sequence[int]] | None = None
@@ -89,11 +75,9 @@ class Source:
     label_names: tuple[str, ...] = ()  # empty without classes, or without names
     opens_fast: bool = False  # `open` reads next to nothing, so that pictures may be sampled
     notes: tuple[str, ...] = ()  # lines for the user, on what was decided for them
-    # (name, reason) of pictures that were found unfit so far; not among `num_pictures`.
-    rejected: tuple[tuple[str, str], ...] = ()
+    rejected: tuple[tuple[str, str], ...] = ()  # (name, reason) of unfit ones, not in num_pictures
 
-    def __post_init__(self) -> None:
-        """Makes text of names, which may be any bytes."""
+    def __post_init__(self) -> None:  # names may be any bytes
         object.__setattr__(self, "name", as_file_name(self.name))
         object.__setattr__(self, "description", as_text(self.description))
         object.__setattr__(self, "label_names", tuple(map(as_text, self.label_names)))
@@ -103,10 +87,7 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class OneHot:
-    """One-hot rows, kept as class numbers: a class for each of many pictures takes no memory.
-
-    Indexing and slicing give float32 rows, as of an array (pictures, num_classes).
-    """
+    """One-hot rows, float32 (pictures, num_classes), kept as class numbers to save memory."""
 
     classes: np.ndarray  # int64 (pictures,); -1 for a row of zeros
     num_classes: int

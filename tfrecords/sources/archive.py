@@ -1,7 +1,4 @@
-"""A .zip or .tar archive of picture files as a source.
-
-No entry unpacks to more than its header says, and none can ask for too much.
-"""
+"""A .zip or .tar archive of picture files as a source: no entry unpacks to more than it says."""
 
 import bz2
 import functools
@@ -23,17 +20,14 @@ from tfrecords.common.paths import check_regular_file
 from tfrecords.common.text import printable
 from tfrecords.pictures.kinds import HEAD_BYTES, kind_by_ending
 from tfrecords.pictures.source import FileReader, Source
+from tfrecords.sources import single_file
 from tfrecords.sources.listing import PictureFiles, is_hidden, make_source, why_skipped
-from tfrecords.sources.single_file import (
-    TemporaryPath,
-    file_identity,
-    open_encoded,
-    unpack,
-    user_error_on,
-)
 
 _ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _MOST_TEXT_BYTES = 2**27  # of labels: of three million pictures
+_LocalPath = str | single_file.TemporaryPath
+# By path a place in the archive, the bytes, and what changes with them; why others are rejected.
+_Found = tuple[dict[str, tuple[int, int, int]], dict[str, str]]
 
 # Of what stands before a member of a tar: its long name, or its further attributes.
 _MOST_HEADER_BYTES = 2**18
@@ -51,33 +45,27 @@ def is_archive(path: str) -> bool:
 def open_archive(file: str, labels: str | None = None) -> Source:
     """Finds the pictures in a local archive, in order of their paths.
 
-    Skips hidden entries, macOS's `__MACOSX` and other files. What is named like a
-    picture but is no file, such as a link, is rejected. Of entries of one name the last
-    counts. A compressed tar is unpacked to a temporary file, as only that can be read in any
-    order. For `labels` see `labels.find_labels`.
-
-    Raises UserError if it is damaged or encrypted, or holds no picture, or the labels do not fit.
+    Skips hidden entries and files that are no pictures; rejects what is named like one but is no
+    file, such as a link. Of entries of one name the last counts. A compressed tar is unpacked to a
+    temporary file. For `labels` see `labels.find_labels`. Raises UserError if it is damaged or
+    encrypted, or holds no picture, or the labels do not fit.
     """
     check_regular_file(file)
     is_zip = file.lower().endswith(".zip")
-    with user_error_on(f"{file}: cannot be read", ": is the archive complete?"):
-        holder = file if is_zip else unpack(file)
+    with single_file.user_error_on(f"{file}: cannot be read", ": is the archive complete?"):
+        holder = file if is_zip else single_file.unpack(file)
         found, rejected = _find_in_zip(file) if is_zip else _find_in_tar(holder)
     paths = sorted(found)
     table = np.array([found[path] for path in paths], np.int64).reshape(-1, 3)
     entries = [[path, *row[1:]] for path, row in zip(paths, table.tolist(), strict=True)]
     starts, sizes, _ = table.T.copy()
-    opener = functools.partial(open_encoded, holder, starts, sizes, file)
+    opener = functools.partial(single_file.open_encoded, holder, starts, sizes, file)
     if is_zip:
         opener = functools.partial(_open_zip, file, starts)
     read_text = functools.partial(_read_zip_text if is_zip else _read_tar_text, holder)
-    identity = [file_identity(file), entries]
+    identity = [single_file.file_identity(file), entries]
     files = PictureFiles(paths, identity, sorted(rejected.items()), opener, read_text)
     return make_source(file, os.path.basename(file).split(".")[0], files, labels)
-
-
-# By path a place in the archive, the bytes, and what changes with them; why others are rejected.
-_Found = tuple[dict[str, tuple[int, int, int]], dict[str, str]]
 
 
 def _find_in_zip(file: str) -> _Found:
@@ -92,9 +80,8 @@ def _find_in_zip(file: str) -> _Found:
             named = kind_by_ending(path)
             if named and info.flag_bits & 1:
                 raise UserError(f"{file}: {printable(path)} is encrypted: unpack the archive first")
-            if stat.S_ISLNK(info.external_attr >> 16):
-                why = "a link" if named else None
-            else:
+            why = "a link" if named else None
+            if not stat.S_ISLNK(info.external_attr >> 16):
                 read_head = functools.partial(_read_head, archive, info)
                 why = why_skipped(path, read_head, info.file_size)
             found.pop(path, None)
@@ -109,19 +96,18 @@ def _find_in_zip(file: str) -> _Found:
 
 
 def _open_zip(file: str, positions: np.ndarray) -> FileReader:
-    with user_error_on(f"{file}: cannot be read"):
+    with single_file.user_error_on(f"{file}: cannot be read"):
         archive = zipfile.ZipFile(file)
-    infos = archive.infolist()
 
     def read(index: int) -> bytes:
-        info = infos[positions[index]]
-        with user_error_on(f"{printable(f'{file}/{info.filename}')}: cannot be read"):
+        info = archive.infolist()[positions[index]]
+        with single_file.user_error_on(f"{printable(f'{file}/{info.filename}')}: cannot be read"):
             return _read_entry(archive, info)
 
     return read
 
 
-def _read_zip_text(file: str | TemporaryPath, path: str) -> bytes | None:
+def _read_zip_text(file: _LocalPath, path: str) -> bytes | None:
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             if _clean(info.filename) == path:
@@ -178,11 +164,8 @@ class _Info(tarfile.TarInfo):
         return info
 
 
-def _read_members(path: str | TemporaryPath) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
-    """Gives the members in order, those that are files opened. Keeps none.
-
-    Damaged archives raise all sorts.
-    """
+def _read_members(path: _LocalPath) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+    """Gives the members in order, files opened; keeps none. Damaged archives raise all sorts."""
     last = -1
     with tarfile.open(path, "r:", tarinfo=_Info) as archive:
         while (member := archive.next()) is not None:
@@ -203,12 +186,11 @@ def _read_members(path: str | TemporaryPath) -> Iterator[tuple[tarfile.TarInfo, 
 def read_named(
     path: str, names: Collection[str], most_bytes: int, packed: IO[bytes] | None = None
 ) -> Iterator[tuple[str, bytes]]:
-    """Gives the name and the bytes of each file of one of the names, in whatever folder.
+    """Gives name and bytes of each file of one of the names, in whatever folder.
 
-    `packed` is the archive if it is open already. Raises UserError for one that unpacks to far
-    more than its size, any other error for one that is damaged or holds a file that is too large.
+    `packed` is the archive if open. Raises UserError if it unpacks to far more, else any error.
     """
-    for member, file in _read_members(unpack(path, packed)):
+    for member, file in _read_members(single_file.unpack(path, packed)):
         name = posixpath.basename(member.name)
         if file and name in names:
             if member.size > most_bytes:
@@ -216,7 +198,7 @@ def read_named(
             yield name, file.read()
 
 
-def _find_in_tar(holder: str | TemporaryPath) -> _Found:
+def _find_in_tar(holder: _LocalPath) -> _Found:
     places: dict[str, tuple[int, int, int]] = {}
     rejected: dict[str, str] = {}
     for member, opened in _read_members(holder):
@@ -237,7 +219,7 @@ def _find_in_tar(holder: str | TemporaryPath) -> _Found:
     return places, rejected
 
 
-def _read_tar_text(holder: str | TemporaryPath, path: str) -> bytes | None:
+def _read_tar_text(holder: _LocalPath, path: str) -> bytes | None:
     for member, opened in _read_members(holder):
         if opened and _clean(member.name) == path:
             _check_text_size(member.size)

@@ -48,17 +48,14 @@ def open_source(
     labels: str | None = None,
     tfds_data_dir: str | None = None,
 ) -> Source:
-    """Finds the pictures that `source` names.
+    """Finds the pictures that `source` names, see `SOURCES_HELP`.
 
-    Args:
-        source: see `SOURCES_HELP`. A path may also be that of a copy of MNIST, CIFAR, SVHN or
-            LSUN, or of an HDF5 archive, that its files give away. Copies may have splits, as in
-            `mnist:FOLDER[:train|test]`, `cifar10:PATH[:…]` and `svhn:FOLDER[:train|test|extra]`.
-        resolution: of `shapes`, in pixels, a power of two; the others have their own.
-        labels: see `find_labels`; pictures without paths take None, for their own, or `none`.
-        tfds_data_dir: where TensorFlow Datasets keeps its files.
-
-    Raises UserError if there is no such source, it holds no pictures, or an option does not suit.
+    A path may also be that of a copy of MNIST, CIFAR, SVHN or LSUN, or of an HDF5 archive, that
+    its files give away. Copies may have splits, as in `mnist:FOLDER[:train|test]`,
+    `cifar10:PATH[:…]` and `svhn:FOLDER[:train|test|extra]`. `resolution`, in pixels, a power of
+    two, is for `shapes`. `labels`: see `find_labels`; pictures without paths take None, for their
+    own, or `none`. Raises UserError if there is no such source, it holds no pictures, or an option
+    does not suit.
     """
     if resolution is not None:
         resolutions(resolution)
@@ -98,10 +95,7 @@ def _detect(path: str) -> str | None:
 
 
 def split_kind(source: str) -> tuple[str, str]:
-    """Splits a source into its kind and what has a path, such as `mnist:` and `digits:test`.
-
-    A bare path has the kind "", and `shapes` and `tfds:NAME` have the path "".
-    """
+    """Splits a source into its kind and a path, as `mnist:` and `digits:test`; one may be empty."""
     kind, colon, rest = source.partition(":")
     if source == "shapes" or kind == "tfds":
         return source, ""

@@ -16,19 +16,15 @@ from tfrecords.sources.archive import is_archive, open_archive
 from tfrecords.sources.folder import open_folder
 
 _ALIGNED_SIZE = (178, 218)  # width and height of a picture, in pixels
-_CENTER = (89, 121)  # of the crop, x and y
-_SIDE = 128
+_CROP = (25, 57, 153, 185)  # left, top, right and bottom: 128 pixels around (89, 121)
 
 
 def open_celeba(path: str, labels: str | None = None) -> Source:
     """Opens the aligned pictures: the 128x128 pixels around (89, 121) of each, RGB.
 
     The path is a folder or `img_align_celeba.zip`. A folder `img_align_celeba` in it is taken
-    alone, as others hold pictures that are not aligned. For `labels` see
-    `labels.find_labels`.
-
-    Raises UserError as for folders and archives; so does the reader, for a picture of another size
-    than 178x218.
+    alone, as others hold pictures that are not aligned. For `labels` see `labels.find_labels`.
+    Raises UserError as for folders and archives; so does the reader unless a picture is 178x218.
     """
     inside = os.path.join(path, "img_align_celeba")
     if os.path.isdir(inside):
@@ -42,29 +38,25 @@ def open_celeba(path: str, labels: str | None = None) -> Source:
         description=f"celeba:{path}",
         open=functools.partial(_open_cropped, source.open),
         identity=["celeba", *source.identity],
-        sample_sides=lambda: [_SIDE],
+        sample_sides=lambda: [128],
     )
 
 
 def _open_cropped(open_files: Callable[[], Reader]) -> Reader:
     read = open_files()
-    left, top = _CENTER[0] - _SIDE // 2, _CENTER[1] - _SIDE // 2
 
     def read_cropped(index: int) -> np.ndarray:
-        data = read(index)
+        data = io.BytesIO(bytes(read(index)))
         try:
-            with Image.open(io.BytesIO(bytes(data)), formats=decoders()) as image:
+            with Image.open(data, formats=decoders()) as image:
                 if image.size != _ALIGNED_SIZE:  # not decoded: it may be huge
-                    raise UserError(
-                        "expected 178x218 pixels, as CelebA's aligned pictures have, got "
-                        f"{image.width}x{image.height}"
-                    )
-                picture = np.asarray(image.convert("RGB"))
+                    got = f"{image.width}x{image.height}"
+                    raise UserError(f"expected 178x218 pixels, as CelebA's aligned have, got {got}")
+                return np.array(image.convert("RGB").crop(_CROP))
         except UserError:
             raise
         except Exception as error:  # broken files make Pillow's decoders raise all sorts
             reason = str(error).split(" <")[0]  # Pillow prints a BytesIO's address
             raise UserError(f"cannot be read: {reason}") from error
-        return picture[top : top + _SIDE, left : left + _SIDE].copy()
 
     return read_cropped

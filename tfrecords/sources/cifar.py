@@ -1,7 +1,4 @@
-"""CIFAR-10 and CIFAR-100 in their Python form: a folder of batches, or the archive of it.
-
-The batches are pickles, which can hold any code; they are read so that none of it runs.
-"""
+"""CIFAR-10 and CIFAR-100: batches, pickles of which nothing runs, in a folder or its archive."""
 
 import functools
 import os
@@ -35,19 +32,13 @@ class _Layout:
 _LAYOUTS = {
     "cifar10": _Layout(
         {"train": tuple(f"data_batch_{i}" for i in range(1, 6)), "test": ("test_batch",)},
-        folder="cifar-10-batches-py",
-        archive="cifar-10-python.tar.gz",
-        meta="batches.meta",
-        labels="labels",
-        names="label_names",
+        *("cifar-10-batches-py", "cifar-10-python.tar.gz", "batches.meta"),
+        *("labels", "label_names"),
     ),
     "cifar100": _Layout(
         {"train": ("train",), "test": ("test",)},
-        folder="cifar-100-python",
-        archive="cifar-100-python.tar.gz",
-        meta="meta",
-        labels="fine_labels",
-        names="fine_label_names",
+        *("cifar-100-python", "cifar-100-python.tar.gz", "meta"),
+        *("fine_labels", "fine_label_names"),
     ),
 }
 
@@ -67,9 +58,8 @@ def detect_cifar(path: str) -> str | None:
 def open_cifar(kind: str, path_and_split: str, labels: str | None = None) -> Source:
     """Opens `PATH[:train|test]`, a folder or the archive as it is published.
 
-    The kind is `cifar10` or `cifar100`, whose labels are the fine ones. The batches are copied to
-    a temporary file, which processes share. Raises UserError if files are missing, damaged, or
-    hold something else than arrays.
+    Labels of `cifar100` are the fine ones. The batches are copied to a temporary file, which
+    processes share. Raises UserError if files are missing, damaged, or hold other than arrays.
     """
     path, split = single_file.split_option(path_and_split, ("train", "test"))
     description = f"{kind}:{path}:{split}"
@@ -80,8 +70,8 @@ def open_cifar(kind: str, path_and_split: str, labels: str | None = None) -> Sou
         names = tuple(map(_text, _load(files, path, layout.meta, {layout.names: list})[0]))
         with single_file.new_temporary_file() as (write, temporary):
             for name in layout.splits[split]:
-                entries = {"data": np.ndarray, layout.labels: list}
-                pictures, indices = _load(files, path, name, entries)
+                wanted = {"data": np.ndarray, layout.labels: list}
+                pictures, indices = _load(files, path, name, wanted)
                 if pictures.dtype != np.uint8 or pictures.shape != (len(indices), 3 * 32 * 32):
                     got = f"{pictures.dtype} {pictures.shape}"
                     raise ValueError(f"expected uint8 ({len(indices)}, 3072) in {name}, got {got}")

@@ -4,7 +4,7 @@ import concurrent.futures
 import functools
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import MOST_PICTURE_BYTES
@@ -18,18 +18,17 @@ _HEADER_BYTES = 2**18  # of a remote picture: most tell their size within these
 _REMOTE_THREADS = 32  # that ask for files at a time: each waits for its answer
 _MOST_TEXT_BYTES = 2**27  # of labels: of three million pictures
 
-Found = tuple[str, int, int]  # path in the folder, bytes, time of the last change in ns
+_Found = tuple[str, int, int]  # path in the folder, bytes, time of the last change in ns
+_Rejected = list[tuple[str, str]]  # path, and why
 
 
 def open_folder(folder: str, labels: str | None = None) -> Source:
     """Finds the pictures in a folder and its sub-folders, in order of their paths.
 
-    Skips hidden files and folders, and files that neither are named like a picture
-    nor begin like one. Follows links, but for those to a folder that they lie in.
-    Pictures of a kind that is not read here are rejected, and so is what is named like a
-    picture but is no file (a dangling link, a folder that holds no picture, a pipe). The folder
-    is local or remote (`gs://…`). For `labels` see `labels.find_labels`.
-
+    Skips hidden files and folders, and files that neither are named like a picture nor begin like
+    one. Follows links, but for those to a folder that they lie in. Rejects pictures of a kind that
+    is not read, and what is named like a picture but is no file (a dangling link, a folder without
+    pictures, a pipe). The folder may be remote (`gs://…`). For `labels` see `labels.find_labels`.
     Raises UserError if there is no such folder, or no picture in it, or the labels do not fit.
     """
     remote = is_remote(folder)
@@ -40,19 +39,18 @@ def open_folder(folder: str, labels: str | None = None) -> Source:
 
 def list_folder(folder: str) -> PictureFiles:
     """Lists a local folder's pictures, see `open_folder`. Raises UserError if it cannot."""
-    rejected: list[tuple[str, str]] = []
+    rejected: _Rejected = []
     try:
         status = os.stat(folder)
-        ancestors = frozenset([(status.st_dev, status.st_ino)])
-        found = sorted(_walk(folder, "", ancestors, rejected))
+        found = sorted(_walk(folder, "", {(status.st_dev, status.st_ino)}, rejected))
     except OSError as error:
         raise UserError(f"{folder}: cannot be listed: {error.strerror}") from error
     return _picture_files(folder, found, rejected)
 
 
 def _walk(
-    folder: str, prefix: str, ancestors: frozenset[tuple[int, int]], rejected: list[tuple[str, str]]
-) -> Iterator[Found]:
+    folder: str, prefix: str, ancestors: set[tuple[int, int]], rejected: _Rejected
+) -> Iterator[_Found]:
     """Gives the pictures below folder/prefix; adds to `rejected`."""
     with os.scandir(os.path.join(folder, prefix)) as scan:
         entries = [entry for entry in scan if not is_hidden(entry.name)]
@@ -68,17 +66,16 @@ def _walk(
                 rejected.append((path, "a link that leads nowhere" if entry.is_symlink() else why))
             continue
         key = (status.st_dev, status.st_ino)
-        if is_dir and key not in ancestors:
-            count = 0
+        if is_dir and key in ancestors:
+            continue
+        if is_dir:
+            reason = "a folder, and no picture in it" if named else None
             try:
                 for found in _walk(folder, f"{path}/", ancestors | {key}, rejected):
-                    count += 1
+                    reason = None
                     yield found
-                reason = "a folder, and no picture in it" if named and not count else None
             except OSError as error:
                 reason = f"a folder that cannot be listed: {error.strerror}"
-        elif is_dir:
-            continue
         elif stat.S_ISREG(status.st_mode):
             reason = why_skipped(path, functools.partial(_read_head, join(folder, path)))
         else:  # pipes and devices are never opened
@@ -99,13 +96,13 @@ def _list_remote(folder: str) -> PictureFiles:
     if not gfile.isdir(folder):
         raise UserError(f"source: expected a folder, got {folder!r}: no such folder")
     root = folder.rstrip("/")
-    files = [
+    files = (
         f"{directory.rstrip('/')}/{name}"[len(root) :].lstrip("/")
         for directory, _, names in gfile.walk(root)
         for name in names
-    ]
+    )
 
-    def look(path: str) -> tuple[str | None, Found]:
+    def look(path: str) -> tuple[str | None, _Found]:
         file = join(folder, path)
         why = why_skipped(path, lambda: read_bytes(file, HEAD_BYTES))
         status = gfile.stat(file) if why == "" else None
@@ -117,18 +114,13 @@ def _list_remote(folder: str) -> PictureFiles:
     return _picture_files(folder, [found for why, found in looks if why == ""], rejected)
 
 
-def _picture_files(
-    folder: str, found: list[Found], rejected: list[tuple[str, str]]
-) -> PictureFiles:
+def _picture_files(folder: str, found: list[_Found], rejected: _Rejected) -> PictureFiles:
+    files = [SourceFile(join(folder, path), size, time) for path, size, time in found]
     paths = [path for path, _, _ in found]
-    return PictureFiles(
-        paths,
-        [SourceFile(join(folder, path), size, time) for path, size, time in found],
-        sorted(rejected),
-        functools.partial(_open_reader, folder, paths),
-        functools.partial(_read_text, folder),
-        functools.partial(_open_for_size, folder, paths),
-    )
+    opener = functools.partial(_open_reader, folder, paths)
+    read_text = functools.partial(_read_text, folder)
+    for_size = functools.partial(_read_for_size, folder, paths)
+    return PictureFiles(paths, files, sorted(rejected), opener, read_text, for_size)
 
 
 def _open_reader(folder: str, paths: list[str]) -> FileReader:
@@ -141,16 +133,13 @@ def _read_text(folder: str, path: str) -> bytes | None:
     return read_whole(file, _MOST_TEXT_BYTES) if there else None
 
 
-def _open_for_size(folder: str, paths: list[str]) -> Callable[[int], bytes | str]:
-    def read(index: int) -> bytes | str:
-        path = join(folder, paths[index])
-        if not is_remote(folder):
-            return path
-        head = read_bytes(path, _HEADER_BYTES)
-        try:
-            smaller_side(head)
-        except UserError:  # some formats need the whole file, or hold large metadata first
-            return read_whole(path, MOST_PICTURE_BYTES)
-        return head
-
-    return read
+def _read_for_size(folder: str, paths: list[str], index: int) -> bytes | str:
+    path = join(folder, paths[index])
+    if not is_remote(folder):
+        return path
+    head = read_bytes(path, _HEADER_BYTES)
+    try:
+        smaller_side(head)
+    except UserError:  # some formats need the whole file, or hold large metadata first
+        return read_whole(path, MOST_PICTURE_BYTES)
+    return head

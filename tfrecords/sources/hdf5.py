@@ -1,9 +1,8 @@
 """The HDF5 archives of Progressive GAN's first release as a source.
 
-They hold datasets `data4x4`, `data8x8` and so on, uint8 (pictures, channels, height,
-width); the largest is taken. Labels are a dataset `labels` in the file or, beside
-`NAME.h5`, the NumPy file `NAME-labels.npy` (as published) or `NAME.labels`: one row, one-hot
-or any vector, or one whole number, the class, for each picture.
+They hold datasets `data4x4`, `data8x8` and so on, uint8 (pictures, channels, height, width); the
+largest is taken. Labels, a row (one-hot or any vector) or a class number each, are a dataset
+`labels` or, beside `NAME.h5`, a NumPy file `NAME-labels.npy` (as published) or `NAME.labels`.
 """
 
 import functools
@@ -29,22 +28,18 @@ _MOST_CLASSES = 2**20
 _MOST_LABEL_BYTES = 2**29
 
 # How values may be packed, by HDF5's numbers: gzip, shuffle, Fletcher's checksum, szip and LZF.
-_FILTERS = frozenset((1, 2, 3, 4, 32000))
-_GZIP = 1
+_FILTERS, _GZIP = frozenset((1, 2, 3, 4, 32000)), 1
 _MOST_BLOCKS = 2**16  # of a picture, or of labels
 _CHECKSUM_BYTES = 4  # Fletcher's, which may be packed with the values
 
 
 def open_hdf5(file: str, labels: str | None = None) -> Source:
-    """Opens a local archive; see above for what it holds.
-
-    Raises UserError if h5py is not installed, or the file is missing, damaged or another.
-    """
+    """Opens a local archive. Raises UserError without h5py, or for a missing or damaged file."""
     identity = [file_identity(file)]
     rows = None
-    with _open(file) as archive, _error_on(file):
+    with _open(file) as archive, user_error_on(f"{file}: cannot be read as an HDF5 file"):
         dataset = _find_largest(archive, file)
-        name, num_pictures, side = dataset.name, dataset.shape[0], dataset.shape[2]
+        name, (num_pictures, _, side, _) = dataset.name, dataset.shape
         if labels is None:
             array, label_file = _find_labels(archive, file)
             identity += [file_identity(label_file)] if label_file else []
@@ -68,12 +63,8 @@ def _open(file: str) -> Any:
     except ImportError as error:
         raise UserError("hdf5: h5py is not installed: pip install h5py") from error
     check_regular_file(file)
-    with _error_on(file):
+    with user_error_on(f"{file}: cannot be read as an HDF5 file"):
         return h5py.File(file, "r")
-
-
-def _error_on(file: str) -> Any:
-    return user_error_on(f"{file}: cannot be read as an HDF5 file")
 
 
 def _open_dataset(file: str, name: str) -> Reader:
@@ -128,21 +119,15 @@ def _find_largest(archive: Any, file: str) -> Any:
     dataset = _own_dataset(archive, f"data{side}x{side}", file)
     shape = dataset.shape
     if dataset.dtype != np.uint8 or shape[1:] not in ((1, side, side), (3, side, side)):
-        raise ValueError(
-            f"expected data{side}x{side} to be uint8 (pictures, 1 or 3, {side}, {side}), "
-            f"got {dataset.dtype} {shape}"
-        )
+        expected = f"data{side}x{side} to be uint8 (pictures, 1 or 3, {side}, {side})"
+        raise ValueError(f"expected {expected}, got {dataset.dtype} {shape}")
     if not shape[0]:
         raise ValueError("expected pictures, found none")
     return dataset
 
 
 def _own_dataset(archive: Any, key: str, file: str) -> Any:
-    """Returns a dataset whose values lie in this file, packed in a way that is known.
-
-    An HDF5 file may take values from any other file that its reader can open. Raises ValueError
-    for those, and for sizes that make no sense.
-    """
+    """Returns a dataset. ValueError for values in other files, odd packing or senseless size."""
     import h5py
 
     if not isinstance(archive.get(key, getlink=True), h5py.HardLink):
@@ -163,8 +148,7 @@ def _own_dataset(archive: Any, key: str, file: str) -> Any:
         raise ValueError(f"{key} is packed in blocks like {too_large}")
     sides = zip(dataset.shape, dataset.chunks or dataset.shape, strict=True)
     blocks = [-(-side // step) for side, step in sides if step]
-    count = math.prod(blocks[1:] if len(blocks) == 4 else blocks)
-    if count > _MOST_BLOCKS:
+    if (count := math.prod(blocks[1:] if len(blocks) == 4 else blocks)) > _MOST_BLOCKS:
         raise ValueError(f"expected {key} in few blocks, got {count:,}: refused")
     if dataset.size and not dataset.id.get_storage_size():
         raise ValueError(f"expected values in {key}, none were ever written")
@@ -194,10 +178,8 @@ def _check_labels(labels: np.ndarray, num_pictures: int) -> OneHot | np.ndarray:
         return one_hot(labels.astype(np.int64), int(labels.max()) + 1)
     are_rows = labels.ndim == 2 and len(labels) == num_pictures and labels.shape[1]
     if not are_rows or labels.dtype.kind not in "iuf":
-        raise ValueError(
-            f"expected labels for {num_pictures} pictures, a row of numbers or a class each, got "
-            f"{labels.dtype} {labels.shape}"
-        )
+        expected = f"labels for {num_pictures} pictures, a row of numbers or a class each"
+        raise ValueError(f"expected {expected}, got {labels.dtype} {labels.shape}")
     rows = labels.astype(np.float32)
     if not np.isfinite(rows).all():
         raise ValueError("expected labels of finite numbers, got others")

@@ -1,5 +1,6 @@
 """MNIST, Fashion-MNIST and their like as IDX files, and three of their digits as colors."""
 
+import contextlib
 import functools
 import math
 import os
@@ -15,9 +16,7 @@ from tfrecords.pictures.images import MAX_PIXELS
 from tfrecords.pictures.source import Reader, Source, one_hot
 from tfrecords.sources import single_file
 
-# Sensible for a few hours of training; the published dataset has 1,000,000.
-_DEFAULT_RGB_PICTURES = "200000"
-
+_DEFAULT_RGB_PICTURES = "200000"  # for a few hours of training; the published one has 1,000,000
 _RGB_SEED = 123
 _PADDING = 2  # pixels on each side, so that 28 px become 32, as in the published dataset
 _IMAGES_MAGIC, _LABELS_MAGIC = 2051, 2049
@@ -35,9 +34,8 @@ def is_idx_folder(folder: str) -> bool:
 def open_mnist(folder_and_split: str, labels: str | None = None) -> Source:
     """Opens `FOLDER[:train|test]`, which holds IDX files, with or without .gz.
 
-    Two zeros are added around each picture, so that 28 px become 32. The labels are the digits;
-    they have the names of Fashion-MNIST where the folder's path holds the word `fashion`. Raises
-    UserError if the files are missing or damaged.
+    Two zeros around each picture make 28 px 32. The labels are the digits, with Fashion-MNIST's
+    names where the folder's path holds `fashion`. Raises UserError for missing or damaged files.
     """
     folder, split = single_file.split_option(folder_and_split, ("train", "test"))
     whole = os.path.abspath(folder)
@@ -70,16 +68,13 @@ def open_mnist_rgb(folder_and_count: str, labels: str | None = None) -> Source:
     """Opens `FOLDER[:COUNT]`: pictures of three random digits, in red, green and blue.
 
     Which digits picture i is made of depends on i alone, so that more pictures start with the
-    same ones. The count is 200,000 when absent; the published one is 1,000,000. There are no
-    labels. Raises UserError as `open_mnist` does.
+    same ones. The count is 200,000 when absent. No labels. Raises UserError as `open_mnist` does.
     """
     folder, _, count = folder_and_count.rpartition(":")
     if not (folder and count.isdecimal()):
         folder, count = folder_and_count, _DEFAULT_RGB_PICTURES
     if len(count) > 9 or int(count) < 1:  # in order they are kept in memory
-        raise UserError(
-            f"mnist_rgb: expected a number of pictures, below 10^9 and 1 or more, got {count:.40}"
-        )
+        raise UserError(f"mnist_rgb: expected a count below 10^9, 1 or more, got {count:.40}")
     digits = open_mnist(folder, "none")
     source = replace(
         digits,
@@ -106,12 +101,10 @@ def _open_three_digits(open_digits: Callable[[], Reader], num_digits: int) -> Re
 def _find(folder: str, split: str, what: str, dims: int) -> list[str]:
     split = "train" if split == "train" else "(t10k|test)"
     pattern = re.compile(rf"(.*[-_.])?{split}[-_]{what}[-.]idx{dims}-ubyte(\.gz)?", re.IGNORECASE)
-    try:
+    found: set[str] = set()
+    with contextlib.suppress(OSError):
         found = {file for file in os.listdir(folder) if pattern.fullmatch(file)}
-    except OSError:
-        return []
-    # Who unpacked the files mostly has both.
-    packed = {f"{file}.gz" for file in found}
+    packed = {f"{file}.gz" for file in found}  # who unpacked the files mostly has both
     return [os.path.join(folder, file) for file in sorted(found - packed)]
 
 
@@ -119,9 +112,8 @@ def _only_file(folder: str, split: str, what: str, dims: int) -> str:
     found = _find(folder, split, what, dims)
     if len(found) != 1:
         name = f"{'train' if split == 'train' else 't10k'}-{what}-idx{dims}-ubyte"
-        raise UserError(
-            f"mnist: expected one file {name} or {name}.gz in {folder!r}, found {len(found)}"
-        )
+        files = f"one file {name} or {name}.gz in {folder!r}"
+        raise UserError(f"mnist: expected {files}, found {len(found)}")
     return found[0]
 
 
@@ -134,10 +126,8 @@ def _open_images(path: str) -> tuple[list[int], Callable[[], Reader]]:
         raise UserError(f"{path}: expected an IDX file of pictures: is it damaged?")
     num_bytes = os.path.getsize(raw) - 16
     if num_bytes != math.prod(shape):
-        raise UserError(
-            f"{path}: expected {shape[0]} pictures of {shape[1]}x{shape[2]}, got {num_bytes} "
-            "bytes: is it damaged?"
-        )
+        expected = f"{shape[0]} pictures of {shape[1]}x{shape[2]}"
+        raise UserError(f"{path}: expected {expected}, got {num_bytes} bytes: is it damaged?")
     return shape, functools.partial(single_file.open_raw, raw, tuple(shape), path, 16, _PADDING)
 
 
@@ -147,8 +137,6 @@ def _read_labels(path: str, num_pictures: int) -> np.ndarray:
     magic, count = (int.from_bytes(data[at : at + 4]) for at in (0, 4))
     classes = np.frombuffer(data[8:], np.uint8)
     if magic != _LABELS_MAGIC or not count == len(classes) == num_pictures:
-        raise UserError(
-            f"{path}: expected an IDX file of {num_pictures} labels, got {len(classes)}: "
-            "is it damaged?"
-        )
+        expected = f"an IDX file of {num_pictures} labels"
+        raise UserError(f"{path}: expected {expected}, got {len(classes)}: is it damaged?")
     return classes

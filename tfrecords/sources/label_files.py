@@ -21,27 +21,24 @@ Rows = Iterator[tuple[str, Label]]
 _DELIMITERS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
 ENDINGS = (".json", *_DELIMITERS)
 
-# Names of columns, as `_plain` writes them.
+# Names of columns, in small letters and digits alone.
 _PATH_COLUMN = re.compile(r"(file|image|img|picture|photo|path|name|id|f|rel){1,2}s?")
 _LABEL_COLUMN = re.compile(r"(label|class|category|target|tag)(es|s)?(name|id|label)?s?|categories")
 
 # Lists and objects of JSON: each takes a hundred bytes, an empty one of the file only two.
 _MOST_VALUES = 2**21
 _MOST_LINES = 2**23
+_AMBIGUOUS = -1  # instead of a picture's index
 
 
 def read_rows(data: bytes, ending: str, is_picture: Callable[[str], bool]) -> Rows:
-    """Gives the rows of a CSV, TSV or JSON file, told by its ending; see `labels`.
-
-    `is_picture` tells a row of a CSV file from its header. Raises ValueError for a broken file.
-    """
+    """Gives the rows of a CSV, TSV or JSON file, by its ending. ValueError for a broken one."""
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         text = data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"expected text in UTF-8 or UTF-16, cannot decode byte {error.start}: save it as UTF-8"
-        ) from error
+        got = f"cannot decode byte {error.start}: save it as UTF-8"
+        raise ValueError(f"expected text in UTF-8 or UTF-16, {got}") from error
     return _read_json(text) if ending == ".json" else _read_csv(text, ending, is_picture)
 
 
@@ -57,19 +54,21 @@ def _read_csv(text: str, ending: str, is_picture: Callable[[str], bool]) -> Rows
         raise ValueError("expected a picture's path and its class or numbers in each line")
     pictures = [cell for cell in header if kind_by_ending(cell)] or filter(is_picture, header)
     picture = next(iter(pictures), None)
-    path_column = _find_path_column(header) if picture is None else header.index(picture)
+    names = ["".join(filter(str.isalnum, cell.lower())) for cell in header]
+    labels = [column for column, name in enumerate(names) if _LABEL_COLUMN.fullmatch(name)]
     if picture is None:  # the first line has names of columns
         del lines[:1]
+        likely = [column for column, name in enumerate(names) if _PATH_COLUMN.fullmatch(name)]
+        path_column = likely[0] if likely else int(width == 2 and 0 in labels)
+    else:
+        path_column = header.index(picture)
     for line, row in lines:
         if len(row) != width:
             raise ValueError(f"line {line}: expected {width} columns, got {len(row)}")
-    too_many_columns = (
-        "expected two columns, a picture's path and its class, or a path and numbers, got "
-        f"{list_names(header)}: remove all columns but two"
-    )
-    named_label = picture is None and any(_LABEL_COLUMN.fullmatch(_plain(name)) for name in header)
-    if width > 2 and named_label:
-        raise ValueError(too_many_columns)
+    two_columns = "two columns, a picture's path and its class, or a path and numbers"
+    too_many = f"expected {two_columns}, got {list_names(header)}: remove all columns but two"
+    if width > 2 and picture is None and labels:
+        raise ValueError(too_many)
     for line, row in lines:
         path = row.pop(path_column)
         if width == 2:
@@ -79,7 +78,7 @@ def _read_csv(text: str, ending: str, is_picture: Callable[[str], bool]) -> Rows
             yield path, tuple(map(float, row))
         except ValueError as error:
             reason = f"line {line}: expected numbers: {error}"
-            raise ValueError(too_many_columns if picture is None else reason) from error
+            raise ValueError(too_many if picture is None else reason) from error
 
 
 def _split_lines(text: str, own: str) -> list[tuple[int, list[str]]]:
@@ -94,34 +93,15 @@ def _split_lines(text: str, own: str) -> list[tuple[int, list[str]]]:
     return [(line, row) for line, row in cells if any(row)]
 
 
-def _find_path_column(header: Sequence[str]) -> int:
-    plain = [_plain(name) for name in header]
-    likely = [column for column, name in enumerate(plain) if _PATH_COLUMN.fullmatch(name)]
-    if not likely and len(header) == 2 and _LABEL_COLUMN.fullmatch(plain[0]):
-        return 1
-    return likely[0] if likely else 0
-
-
-def _plain(name: str) -> str:
-    return "".join(filter(str.isalnum, name.lower()))
-
-
 class _Object(list):
     """A JSON object's pairs: a path that occurs twice would go unnoticed in a dictionary."""
 
 
 def parse_json(text: str, only_labels: bool = False) -> list[Any] | None:
-    """Returns the pairs of a JSON file of labels, None where it holds none.
-
-    With `only_labels` only a value `labels` counts, and not the object itself. Raises ValueError
-    if it is no JSON.
-    """
-    values = text.count("[") + text.count("{")
-    if values > _MOST_VALUES:
-        raise ValueError(
-            f"expected at most {_MOST_VALUES:,} lists and objects, got {values:,}: is it the right "
-            "file? A CSV file has no such limit"
-        )
+    """Returns the pairs of a JSON file of labels, None if it has none. ValueError for others."""
+    if (values := text.count("[") + text.count("{")) > _MOST_VALUES:
+        most = f"at most {_MOST_VALUES:,} lists and objects, which CSV files do without"
+        raise ValueError(f"expected {most}, got {values:,}: is it the right file?")
     try:
         content = json.loads(text, object_pairs_hook=_Object)
     except (ValueError, RecursionError) as error:
@@ -145,8 +125,7 @@ def _read_json(text: str) -> Rows:
 
 
 def _json_label(value: Any, path: str) -> Label:
-    vector = isinstance(value, list) and not isinstance(value, _Object)
-    if vector and all(isinstance(number, int | float) for number in value):
+    if type(value) is list and all(isinstance(number, int | float) for number in value):
         try:
             return tuple(map(float, value))
         except OverflowError:
@@ -157,9 +136,6 @@ def _json_label(value: Any, path: str) -> Label:
         return str(value)
     shown = json.dumps(value)[:80]
     raise ValueError(f"expected a class or finite numbers for {printable(path)}, got {shown}")
-
-
-_AMBIGUOUS = -1
 
 
 def _plain_path(path: str) -> str:
@@ -181,11 +157,10 @@ _READINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 
 def match_paths(given: Sequence[str], pictures: Sequence[str]) -> list[tuple[int, list[str]]]:
-    """Finds the picture that each path of a label file means.
+    """Finds the picture that each path of a label file means: its index, and how the paths differ.
 
-    A path may have folders before the picture's, or lack some of them (`./a/0.png` for
-    `0.png`), have backslashes, accents in another Unicode form, no ending or another case. Only
-    what fits one picture is matched. Returns its index, or -1, and in what the paths differ.
+    A path may have more folders before it, or fewer (`./a/0.png` for `0.png`), backslashes,
+    accents in another Unicode form, no ending or another case. It is -1 unless it fits just one.
     """
     found: list[tuple[int, list[str]]] = [(-1, [])] * len(given)
     rest: Sequence[int] = range(len(given))

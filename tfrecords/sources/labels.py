@@ -3,6 +3,7 @@
 import contextlib
 import os
 import posixpath
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,11 +17,14 @@ from tfrecords.format.dataset_json import JSON_NAME
 from tfrecords.pictures.kinds import kind_by_ending
 from tfrecords.pictures.source import OneHot, one_hot
 from tfrecords.sources.label_files import ENDINGS, match_paths, parse_json, read_rows
-from tfrecords.sources.label_folders import folder_classes
 from tfrecords.sources.single_file import user_error_on
 
 _EXPECTED = "labels: expected 'none', 'folders' or the path of a CSV or JSON file"
 _MOST_BYTES = 2**30
+_SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"}
+_SHARD = re.compile(r"\d{4,}|(part|shard|chunk|batch|fold)s?[-_ ]?\d+", re.IGNORECASE)
+_Paths = Sequence[str]  # relative to the source, with slashes
+_Read = Callable[[str], bytes | None]  # gives what another file of the source holds, by its path
 
 
 @dataclass(frozen=True)
@@ -33,28 +37,19 @@ class Labels:
 
 
 def find_labels(
-    labels: str | None,
-    paths: Sequence[str],
-    where: str,
-    rejected: Sequence[str],
-    read_own: Callable[[str], bytes | None],
+    labels: str | None, paths: _Paths, where: str, rejected: _Paths, read_own: _Read
 ) -> Labels:
-    """Returns the labels of pictures that have paths.
+    """Returns the labels of the pictures of the paths in the source `where`.
+
+    `labels` is None for the source's own, in a `dataset.json` such as StyleGAN2-ADA's, or none;
+    `none`; `folders`: the first sub-folders are the classes; `wanted`: the source's own, or else
+    its sub-folders; or the path of a file, local or remote, which may also name `rejected` ones.
 
     Files may be CSV (`.csv`, `.txt`; `.tsv` with tabs; or with semicolons), UTF-8 or UTF-16: the
     picture's path and the name of its class, in the order that a header names, or the path and
     two numbers or more, a vector. JSON: `{"path": class or [numbers], …}`, or
     `{"labels": [["path", class or [numbers]], …]}`. Classes that are all whole numbers are sorted
     as such, others as text. Paths are relative to the source; see also `match_paths`.
-
-    Args:
-        labels: None for the source's own, in a `dataset.json` such as StyleGAN2-ADA's, or none;
-            `none`; `folders`: the first sub-folders are the classes; `wanted`: the source's own,
-            or else its sub-folders; or the path of a file, local or remote (`gs://…`).
-        paths: of the pictures, relative to the source, with slashes.
-        where: the source, for errors.
-        rejected: paths that a label file may name although they are no pictures.
-        read_own: gives what another file of the source holds, by its path, or None.
 
     Raises UserError if they cannot be read, do not label just the pictures, mix classes with
     vectors, have one class only, or a vector holds values that are not finite.
@@ -71,7 +66,7 @@ def find_labels(
         if own or not labels:
             return own or Labels()
     if labels in ("folders", "wanted"):
-        classes, notes = folder_classes(paths, where, insist=labels == "folders")
+        classes, notes = _folder_classes(paths, where, insist=labels == "folders")
         return _class_labels(list(map(as_text, classes)), where, notes)
     if os.path.splitext(labels)[1].lower() not in ENDINGS:
         raise UserError(f"{_EXPECTED}, got {labels!r}")
@@ -82,12 +77,7 @@ def find_labels(
     return _read_labels(data, labels, paths, where, rejected)
 
 
-def _own_labels(
-    paths: Sequence[str],
-    where: str,
-    rejected: Sequence[str],
-    read_own: Callable[[str], bytes | None],
-) -> Labels | None:
+def _own_labels(paths: _Paths, where: str, rejected: _Paths, read_own: _Read) -> Labels | None:
     """Returns those of the source's own `dataset.json`, if it has one with labels."""
     common = posixpath.commonpath([posixpath.dirname(path) for path in paths])
     for folder in dict.fromkeys(("", common)):
@@ -106,12 +96,7 @@ def _own_labels(
 
 
 def _read_labels(
-    data: bytes,
-    file: str,
-    paths: Sequence[str],
-    where: str,
-    rejected: Sequence[str],
-    own: bool = False,
+    data: bytes, file: str, paths: _Paths, where: str, rejected: _Paths, own: bool = False
 ) -> Labels:
     known = [*paths, *rejected]
     stems = {_stem(path) for path in known}
@@ -126,44 +111,34 @@ def _read_labels(
     for (path, label), (picture, _) in zip(rows, matches, strict=True):
         before, its_label = labels.setdefault(picture, (path, label))
         if picture >= 0 and its_label != label:
-            also = f" and {printable(path)}" if path != before else ""
-            raise UserError(
-                f"{file}: {printable(before)}{also} has two labels, {_short(its_label)} and "
-                f"{_short(label)}: remove one of them"
-            )
+            both = printable(before) + (f" and {printable(path)}" if path != before else "")
+            two = f"two labels, {_short(its_label)} and {_short(label)}"
+            raise UserError(f"{file}: {both} has {two}: remove one of them")
     extra = [path for (path, _), (picture, _) in zip(rows, matches, strict=True) if picture < 0]
     if rows and len(extra) == len(rows):
-        raise UserError(
-            f"{file}: expected the paths of pictures in {where}, relative to it: the file's first "
-            f"path is {printable(rows[0][0])}, the source's is {printable(paths[0])}"
-        )
+        got = f"its first path is {printable(rows[0][0])}, the source's is {printable(paths[0])}"
+        raise UserError(f"{file}: expected paths of pictures, relative to {where}: {got}")
     values = [labels.get(index, ("", None))[1] for index in range(len(paths))]
     missing = [path for path, value in zip(paths, values, strict=True) if value is None]
     if own and len(missing) == len(paths):
         return Labels()
     if missing:
-        raise UserError(
-            f"{file}: expected a label for every picture, {len(missing)} of {len(paths)} have "
-            f"none, the first is {printable(missing[0])}: add them"
-            + (" or give --labels=FILE or none" if own else "")
-        )
+        none = f"{len(missing)} of {len(paths)} have none, the first is {printable(missing[0])}"
+        then = "add them or give --labels=FILE or none" if own else "add them"
+        raise UserError(f"{file}: expected a label for every picture, {none}: {then}")
     if extra and not own:
-        raise UserError(
-            f"{file}: expected labels of pictures in {where}, {len(extra)} name none, the first "
-            f"is {printable(extra[0])}: remove those lines"
-        )
+        none = f"{len(extra)} name none, the first is {printable(extra[0])}"
+        raise UserError(f"{file}: expected labels of pictures in {where}, {none}: remove them")
     notes = []
     if extra:
         are = "are" if len(extra) > 1 else "is"
         notes.append(f"{file} names {counted(len(extra), 'file')} that {are} not there")
     loose = [row for row, (picture, words) in enumerate(matches) if picture >= 0 and words]
     if loose:
-        differences = dict.fromkeys(word for row in loose for word in matches[row][1])
-        first = known[matches[loose[0]][0]]
-        notes.append(
-            f"{file}: {len(loose):,} of {len(rows):,} paths differ in {', '.join(differences)} and "
-            f"fit one picture: {printable(rows[loose[0]][0])} is taken for {printable(first)}"
-        )
+        ways = ", ".join(dict.fromkeys(word for row in loose for word in matches[row][1]))
+        differ = f"{len(loose):,} of {len(rows):,} paths differ in {ways} and fit one picture"
+        first, taken_for = printable(rows[loose[0]][0]), printable(known[matches[loose[0]][0]])
+        notes.append(f"{file}: {differ}: {first} is taken for {taken_for}")
     vectors = sum(isinstance(value, tuple) for value in values)
     if not vectors:
         return _class_labels(values, file, notes)
@@ -189,31 +164,25 @@ def _class_labels(values: Sequence[str], file: str, notes: list[str]) -> Labels:
             if missing:
                 notes.append(f"{file}: no picture has the class {list_names(missing)}: skipped")
     if alike := find_alike(ordered):
-        notes.append(
-            f"{file}: two classes are called {alike!r}, with the accents in two Unicode forms: "
-            "rename one if they are the same"
-        )
+        advice = "with the accents in two Unicode forms: rename one if they are the same"
+        notes.append(f"{file}: two classes are called {alike!r}, {advice}")
     indices = {name: index for index, name in enumerate(ordered)}
     rows = one_hot((indices[name] for name in values), len(ordered))
     return Labels(rows, tuple(ordered), tuple(notes))
 
 
-def _vectors(values: Sequence[tuple[float, ...]], paths: Sequence[str], file: str) -> np.ndarray:
+def _vectors(values: Sequence[tuple[float, ...]], paths: _Paths, file: str) -> np.ndarray:
     size = len(values[0])
     for path, value in zip(paths, values, strict=True):
         if len(value) != size or not size:
-            raise UserError(
-                f"{file}: expected vectors of one length, got {size} numbers for "
-                f"{printable(paths[0])} and {len(value)} for {printable(path)}"
-            )
+            got = f"{size} numbers for {printable(paths[0])}, {len(value)} for {printable(path)}"
+            raise UserError(f"{file}: expected vectors of one length, got {got}")
     with np.errstate(over="ignore"):  # what float32 cannot hold is reported below
         vectors = np.array(values, np.float32)
     bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(bad):
-        raise UserError(
-            f"{file}: expected finite numbers (float32), got others for {len(bad)} pictures, "
-            f"the first is {printable(paths[bad[0]])}: correct them"
-        )
+        others = f"others for {len(bad)} pictures, the first is {printable(paths[bad[0]])}"
+        raise UserError(f"{file}: expected finite numbers (float32), got {others}: correct them")
     return vectors
 
 
@@ -223,3 +192,56 @@ def _stem(path: str) -> str:
 
 def _short(label: Any) -> str:
     return ascii(label)[:80] if not str(label).isprintable() else repr(label)[:80]
+
+
+def _folder_classes(paths: _Paths, where: str, insist: bool) -> tuple[list[str], list[str]]:
+    """Returns the class of each picture, its first sub-folder, and lines for the user.
+
+    Folders that hold everything are no classes. Nor are train, val and test, or shards such as
+    00000 and 00001: where each of them holds folders, those are the classes. With `insist` the
+    user asked for folders, and shards without folders become classes. Raises UserError if a
+    picture is in no class's folder, there is one class only, or parts of the dataset.
+    """
+    notes: list[str] = []
+    # Archives often have one folder that holds everything.
+    common = posixpath.commonpath([posixpath.dirname(path) for path in paths])
+    inside = [path[len(common) + 1 :] if common else path for path in paths]
+    if not all("/" in path for path in inside):
+        inside = list(paths)
+    while True:
+        loose = next((index for index, path in enumerate(inside) if "/" not in path), None)
+        if loose is not None:
+            got = f"{printable(paths[loose])} is in none: move it, or give --labels=FILE or none"
+            raise UserError(f"{where}: labels need each picture in its class's folder, {got}")
+        tops = sorted({path.split("/")[0] for path in inside})
+        splits = [top for top in tops if top.lower() in _SPLITS]
+        shards = all(_SHARD.fullmatch(top) for top in tops) and len({*map(len, tops)}) == 1
+        if splits != tops and not shards:
+            break
+        kind, these = "shards" if shards else "parts of a dataset", f"{where}: {list_names(tops)}"
+        flat = next((path for path in inside if path.count("/") < 2), None)
+        if flat is None:
+            parts: dict[str, set[str]] = {}
+            for part, name, _ in (path.split("/", 2) for path in inside):
+                parts.setdefault(part, set()).add(name)
+            if not set.intersection(*parts.values()):  # those that are classes would be in each
+                each = (f"{printable(one)} holds {list_names(sorted(parts[one]))}" for one in parts)
+                held = f"{' and '.join(each)}: convert one of them, or give --labels=FILE or none"
+                raise UserError(f"{where}: expected the same classes in each part, {held}")
+            notes.append(f"{these} are taken for {kind}, and the folders in them for classes")
+            inside = [path.partition("/")[2] for path in inside]
+        elif shards and insist:
+            notes.append(f"{these} look like shards; they are classes as --labels=folders says so")
+            break
+        else:
+            insisting = ", --labels=folders if they are classes" if shards else ""
+            flat_one = f"{printable(flat)} is in no class's folder"
+            advice = f"give --labels=FILE of labels{insisting} or --labels=none"
+            raise UserError(f"{these} look like {kind}, not like classes, and {flat_one}: {advice}")
+    if splits and splits != tops:
+        others = list_names([top for top in tops if top not in splits])
+        notes.append(f"{where}: {list_names(splits)} counts as a class, as it lies beside {others}")
+    if len(tops) < 2:
+        got = f"got {printable(tops[0])} only: turn labels off"
+        raise UserError(f"{where}: labels need two sub-folders or more, one per class, {got}")
+    return [path.split("/")[0] for path in inside], notes

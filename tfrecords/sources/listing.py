@@ -13,7 +13,7 @@ from tfrecords.pictures.kinds import KINDS, find_kind
 from tfrecords.pictures.source import FileReader, Source
 from tfrecords.sources.labels import find_labels
 
-_SAMPLED_PICTURES = 1000
+SAMPLED_PICTURES = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,15 +25,12 @@ class PictureFiles:
     rejected: list[tuple[str, str]]  # path and reason: named like pictures, or of kinds not read
     open: Callable[[], FileReader]
     read_text: Callable[[str], bytes | None]  # gives what another file in it holds, by its path
-    # Gives a reader of as much of a picture as tells its size, or its path; None reads all of it.
-    open_for_size: Callable[[], Callable[[int], bytes | str]] | None = None
+    # Reads as much of picture i as tells its size, or gives its path; None reads all of it.
+    read_for_size: Callable[[int], bytes | str] | None = None
 
 
 def make_source(where: str, name: str, files: PictureFiles, labels: str | None) -> Source:
-    """Returns the source of the files in a folder or an archive, `where` as the user gave it.
-
-    Raises UserError if there are no pictures, or the labels do not fit, see `find_labels`.
-    """
+    """Returns the files' source. UserError if there are no pictures, or the labels do not fit."""
     paths, root = files.paths, where.rstrip("/")
     if not paths:
         known = ", ".join(kind.name for kind in KINDS if kind.is_read())
@@ -45,7 +42,7 @@ def make_source(where: str, name: str, files: PictureFiles, labels: str | None) 
         return printable(f"{root}/{paths[index]}")
 
     def find_sides() -> list[int]:
-        return sample_sides(len(paths), (files.open_for_size or files.open)(), picture_name, where)
+        return sample_sides(len(paths), files.read_for_size or files.open(), picture_name, where)
 
     return Source(
         name=name or "pictures",
@@ -64,32 +61,22 @@ def make_source(where: str, name: str, files: PictureFiles, labels: str | None) 
 
 
 def sample_sides(
-    num_pictures: int,
-    read: Callable[[int], bytes | str],
-    picture_name: Callable[[int], str],
-    description: str,
+    count: int, read: Callable[[int], bytes | str], name: Callable[[int], str], where: str
 ) -> list[int]:
-    """Returns the smaller sides, in pixels, of up to 1000 pictures spread over all.
-
-    Skips pictures that cannot be read: the conversion rejects them later. Raises UserError if none
-    can be read. `read` gives what `smaller_side` takes.
-    """
+    """Returns the smaller sides, in pixels, of up to 1000 pictures, over all, that can be read."""
     sides, first_error = [], None
-    for index in range(0, num_pictures, max(1, -(-num_pictures // _SAMPLED_PICTURES))):
+    for index in range(0, count, max(1, -(-count // SAMPLED_PICTURES))):
         try:
-            sides.append(smaller_side(read(index), picture_name(index)))
+            sides.append(smaller_side(read(index), name(index)))
         except UserError as error:
             first_error = first_error or error
     if not sides:
-        raise UserError(f"{description}: no picture can be read; the first: {first_error}")
+        raise UserError(f"{where}: no picture can be read; the first: {first_error}")
     return sides
 
 
 def why_skipped(path: str, read_head: Callable[[], bytes], size: int = 0) -> str | None:
-    """Returns "" for a picture, why it is rejected, or None for a file that is no picture.
-
-    `read_head` reads the first `HEAD_BYTES`. It is called where the path's ending does not tell.
-    """
+    """Returns "" for a picture, why one is rejected, or None for others, by its name or head."""
     try:
         kind = find_kind(path, read_head)
     except UserError as error:

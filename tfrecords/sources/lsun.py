@@ -1,9 +1,8 @@
 """A category of LSUN, an LMDB database of encoded pictures, as a source.
 
 LMDB, version 1, as 64-bit machines write it, is a B-tree in pages: two that say where its root
-is, branches, leaves, and runs of pages for values that are long. It is read here because the
-library maps the file and believes it: a damaged one ends the process. Here each place is compared
-with the file's end, and each page is read once.
+is, branches, leaves, and runs of pages for long values. Its own library believes what it reads: a
+damaged file ends the process. Here places are compared with the file's end, pages read once.
 """
 
 import functools
@@ -17,13 +16,8 @@ import numpy as np
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import check_regular_file
 from tfrecords.pictures.source import Source
+from tfrecords.sources import single_file
 from tfrecords.sources.listing import sample_sides
-from tfrecords.sources.single_file import (
-    file_identity,
-    open_encoded,
-    user_error_on,
-    with_own_labels,
-)
 
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
 _HEADER_BYTES = 16  # of a page: number, padding, flags, and the ends of its two parts
@@ -32,27 +26,20 @@ _NO_PAGE = 2**64 - 1
 
 
 def open_lsun(folder: str, labels: str | None = None) -> Source:
-    """Opens a folder with `data.mdb`, such as `bedroom_train_lmdb`, in order of its keys.
-
-    A file that is a database will do, too. There are no labels. Raises UserError if the database
-    is missing, damaged or empty.
-    """
+    """Opens a folder with `data.mdb`, or such a file, in key order. UserError for a bad one."""
     file = folder if os.path.isfile(folder) else os.path.join(folder, "data.mdb")
     name = f"lsun:{folder}"
-    identity = file_identity(file)
+    identity = single_file.file_identity(file)
     check_regular_file(file)
-    with user_error_on(f"{name}: cannot be read as an LMDB database"):
+    with single_file.user_error_on(f"{name}: cannot be read as an LMDB database"):
         places = np.fromiter(_find_values(file), np.dtype((np.int64, 2)))
     starts, sizes = places.T.copy()
     if sizes.sum(dtype=np.float64) > os.path.getsize(file):
         raise UserError(f"{name}: expected pictures stored apart, got some that share bytes")
     if not len(places):
         raise UserError(f"{name}: expected pictures, found none")
-    pictures = functools.partial(open_encoded, file, starts, sizes, name)
-
-    def picture_name(index: int) -> str:
-        return f"{name} picture {index}"
-
+    pictures = functools.partial(single_file.open_encoded, file, starts, sizes, name)
+    picture_name = functools.partial("{} picture {}".format, name)
     source = Source(
         name=os.path.basename(os.path.abspath(folder)).removesuffix("_lmdb"),
         description=name,
@@ -63,21 +50,17 @@ def open_lsun(folder: str, labels: str | None = None) -> Source:
         opens_fast=True,
         sample_sides=lambda: sample_sides(len(places), pictures(), picture_name, folder),
     )
-    return with_own_labels(source, labels)
+    return single_file.with_own_labels(source, labels)
 
 
 def _find_values(path: str) -> Iterator[tuple[int, int]]:
-    """Gives each value's start in the file and its size, in bytes, in order of the keys.
-
-    Raises ValueError, or an error of struct, where the database is damaged.
-    """
+    """Gives each value's start and size, bytes, in key order. ValueError or struct.error if bad."""
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         page_bytes, root = _read_meta(data)
         todo = [] if root == _NO_PAGE else [root]
         seen = set()
         while todo:
-            number = todo.pop()
-            if number in seen:
+            if (number := todo.pop()) in seen:
                 raise ValueError("a page is used twice")
             seen.add(number)
             start = number * page_bytes
@@ -112,8 +95,7 @@ def _find_value(data: mmap.mmap, page: bytes, start: int, offset: int) -> tuple[
 
 def _read_meta(data: mmap.mmap) -> tuple[int, int]:
     """Returns the size and the root of the newer of two first pages."""
-    roots = []
-    page_bytes = 0
+    roots, page_bytes = [], 0
     for number in range(2):
         meta = data[number * page_bytes : number * page_bytes + 152]
         (flags,) = struct.unpack_from("<H", meta, 10)

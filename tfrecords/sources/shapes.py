@@ -1,18 +1,14 @@
 """The built-in dataset: colored shapes on plain backgrounds, with countable modes.
 
-A picture is a pure function of its index. It shows one of 6 shapes in one of 6 colors on one of 4
-backgrounds: 6 x 6 x 4 = 144 *modes*. Within a mode there are 27 variants: 3 sizes times 3 x 3
-positions. That makes 3888 pictures, each of them exactly once, so a trained generator can be
-scored by counting: how many of the 144 modes it draws, and how evenly. The shape is the class
-label. Indices are scrambled: neighbors look unlike, and every block of 144 indices that starts at
-a multiple of 144 holds each mode once.
-
-Resolutions agree with each other: up to 256 px every picture is the box average of the same 256 px
-drawing, which is what `images.build_pyramid` computes too.
+A picture is a pure function of its index: one of 6 shapes, the class, in one of 6 colors on one of
+4 backgrounds, 144 *modes*, each in 27 variants (3 sizes, 3 x 3 positions), 3888 in all. Neighbors
+look unlike, and every block of 144 from a multiple of 144 on holds each mode once. Up to 256 px a
+picture is the box average of the same 256 px drawing, as `images.build_pyramid` computes it.
 """
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,13 +19,10 @@ from tfrecords.sources.single_file import with_own_labels
 
 LABEL_NAMES = ("circle", "square", "triangle", "star", "cross", "ring")
 
+# Red, orange, green; cyan, blue and magenta.
 COLORS = (
-    (226, 40, 44),  # red
-    (255, 140, 0),  # orange
-    (34, 160, 60),  # green
-    (0, 184, 212),  # cyan
-    (46, 92, 255),  # blue
-    (222, 40, 190),  # magenta
+    *((226, 40, 44), (255, 140, 0), (34, 160, 60)),
+    *((0, 184, 212), (46, 92, 255), (222, 40, 190)),
 )
 # White, gray, yellow and navy.
 BACKGROUNDS = ((255, 255, 255), (206, 210, 216), (255, 242, 186), (20, 24, 56))
@@ -42,10 +35,8 @@ _NUM_VARIANTS = len(SIZES) * len(OFFSETS) ** 2
 NUM_PICTURES = NUM_MODES * _NUM_VARIANTS
 
 _VERSION = 1  # raised when pictures change, so that cached copies are drawn again
-
 _RESOLUTIONS = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
-_MASTER_RESOLUTION = 256
-_DEFAULT_RESOLUTION = 32
+_MASTER_RESOLUTION, _DEFAULT_RESOLUTION = 256, 32
 
 
 @dataclass(frozen=True)
@@ -70,8 +61,8 @@ def describe(index: int) -> ShapePicture:
     if not 0 <= index < NUM_PICTURES:
         raise IndexError(f"shapes index must be 0 to {NUM_PICTURES - 1}, got {index}")
     block, place = divmod(index, NUM_MODES)
-    # 89 is coprime to 144 and near 144 times the golden ratio, so that successive modes lie far
-    # apart. Within a mode `block` runs over 0 to 26, and the variant takes each value once.
+    # 89 is coprime to 144 and near 144 times the golden ratio: successive modes lie far apart.
+    # Within a mode `block` runs over 0 to 26, and the variant takes each value once.
     shape_color, turn = divmod(place * 89 % NUM_MODES, len(BACKGROUNDS))
     shape, color = divmod(shape_color, len(COLORS))
     # `turn` alone has period 4: columns of one background in a sample grid.
@@ -88,10 +79,7 @@ def label(index: int) -> int:
 
 
 def draw(index: int, resolution: int) -> np.ndarray:
-    """Returns picture `index`, (resolution, resolution, 3) uint8, RGB.
-
-    The resolution is a power of two from 4 to 1024; raises ValueError for others, else IndexError.
-    """
+    """Returns a picture, (resolution, resolution, 3) uint8 RGB. Raises IndexError or ValueError."""
     picture = describe(index)
     coverage = _coverage(picture.shape, picture.size, picture.dx, picture.dy, resolution)
     background = np.array(BACKGROUNDS[picture.background], np.float32)
@@ -143,14 +131,6 @@ def _coverage(shape: int, size: int, dx: int, dy: int, resolution: int) -> np.nd
 # half the shape's width, all in units of the picture's width.
 
 
-def _circle(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
-    return np.hypot(x, y) - half
-
-
-def _square(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
-    return np.maximum(np.abs(x), np.abs(y)) - half
-
-
 def _triangle(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
     """An equilateral triangle, one corner up, its bounding box centered."""
     top = -half * math.sqrt(3) / 2
@@ -181,9 +161,9 @@ def _cross(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
     return np.maximum(long - half, short - 0.375 * half)
 
 
-def _ring(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
-    """A circle with a hole of half its width."""
-    return np.abs(np.hypot(x, y) - 0.75 * half) - 0.25 * half
-
-
-_DISTANCES = (_circle, _square, _triangle, _star, _cross, _ring)
+_DISTANCES: tuple[Callable[[np.ndarray, np.ndarray, float], np.ndarray], ...] = (
+    lambda x, y, half: np.hypot(x, y) - half,  # a circle
+    lambda x, y, half: np.maximum(np.abs(x), np.abs(y)) - half,  # a square
+    *(_triangle, _star, _cross),
+    lambda x, y, half: np.abs(np.hypot(x, y) - 0.75 * half) - 0.25 * half,  # a ring, its hole half
+)

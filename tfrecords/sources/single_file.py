@@ -22,11 +22,9 @@ from tfrecords.common.text import printable
 from tfrecords.pictures.source import FileReader, Reader, Source, SourceFile
 
 _BLOCK_BYTES = 2**18
-_OPENERS: dict[bytes, Callable[[IO[bytes]], Any]] = {
-    b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ\x00": lzma.open,
-}
+_OPENERS: tuple[tuple[bytes, Callable[[IO[bytes]], Any]], ...] = (
+    *((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open)),
+)
 
 
 @contextlib.contextmanager
@@ -42,10 +40,7 @@ def user_error_on(message: str, advice: str = "") -> Iterator[None]:
 
 
 class TemporaryPath:
-    """The path of a temporary file that lives as long as this object and this process.
-
-    Pickled it becomes a plain string: the processes that read the file do not own it.
-    """
+    """The path of a temporary file, which lives as long as this and the process; pickled, text."""
 
     def __init__(self) -> None:
         lifetime = contextlib.ExitStack()
@@ -81,7 +76,7 @@ def unpack(path: str, packed: IO[bytes] | None = None) -> str | TemporaryPath:
     with packed or open_file(path) as packed:
         start, size = packed.read(6), packed.seek(0, os.SEEK_END)
         packed.seek(0)
-        opener = next((one for magic, one in _OPENERS.items() if start.startswith(magic)), None)
+        opener = next((one for magic, one in _OPENERS if start.startswith(magic)), None)
         if not opener:
             return path
         count = 0
@@ -97,10 +92,7 @@ def unpack(path: str, packed: IO[bytes] | None = None) -> str | TemporaryPath:
 def open_encoded(
     path: str | TemporaryPath, starts: np.ndarray, sizes: np.ndarray, name: str
 ) -> FileReader:
-    """Opens encoded pictures that lie in one file, which errors call `name`.
-
-    Starts and sizes are (pictures,) int64, bytes.
-    """
+    """Opens encoded pictures in one file, for errors `name`; starts and sizes (pictures,) int64."""
     with user_error_on(f"{name}: cannot be opened"):
         file = open(path, "rb")  # noqa: SIM115 - the reader keeps it
 
@@ -121,10 +113,10 @@ def open_encoded(
 def open_raw(
     path: str | TemporaryPath, shape: tuple[int, ...], name: str, offset: int = 0, padding: int = 0
 ) -> Reader:
-    """Opens raw pictures of one size in one file, which it maps into memory: processes share it.
+    """Opens raw pictures of one size in one file, which processes share as it is mapped to memory.
 
-    They are uint8 (pictures, height, width) or (pictures, channels, height, width) from an offset
-    in bytes on. On each side `padding` zeros are added. Errors call the file `name`.
+    They are uint8 (pictures, [channels,] height, width) from an offset in bytes on. On each side
+    `padding` zeros are added. Errors call the file `name`.
     """
     with user_error_on(f"{name}: cannot be opened"):
         pictures = np.memmap(os.fspath(path), np.uint8, "r", offset, shape)
@@ -150,13 +142,8 @@ def split_option(rest: str, choices: Sequence[str]) -> tuple[str, str]:
 
 
 def with_own_labels(source: Source, labels: str | None) -> Source:
-    """Returns the source with its labels if `labels` is None, without if it is `none`.
-
-    Raises UserError for others, from folders or files: those need pictures that have paths.
-    """
+    """Returns the source, without labels if `labels` is `none`; UserError for any but those."""
     if labels not in (None, "none"):
-        raise UserError(
-            f"labels: its pictures have no paths, so {source.description} takes its own labels or "
-            f"'none', got {labels!r}"
-        )
+        takes = f"its pictures lack paths, so {source.description} takes its own labels or 'none'"
+        raise UserError(f"labels: {takes}, got {labels!r}")
     return source if labels is None else replace(source, labels=None, label_names=())

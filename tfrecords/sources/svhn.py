@@ -1,8 +1,7 @@
 """SVHN's cropped digits, a MATLAB file of format 5, as a source.
 
 Such a file, of little-endian machines, is a row of elements: a kind, a size, and so many bytes.
-One may be the rest of the file, compressed. It is read here because the compiled reader of SciPy
-believes what it is told, and a damaged file ended the process.
+One may be the rest of the file, compressed. SciPy's reader believes it: bad ones end the process.
 """
 
 import functools
@@ -22,7 +21,6 @@ from tfrecords.pictures.source import Source, one_hot
 from tfrecords.sources import single_file
 
 _BLOCK = 1000  # pictures
-
 _HEADER_BYTES = 128
 _MATRIX, _COMPRESSED = 14, 15
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8"}
@@ -36,15 +34,22 @@ _MOST_NAME_BYTES, _MOST_DIMENSIONS = 64, 32
 def open_svhn(path_and_split: str, labels: str | None = None) -> Source:
     """Opens `FILE.mat` (format 2), or `FOLDER[:train|test|extra]` of `train_32x32.mat` etc.
 
-    Loading takes as much memory as the pictures: 0.2 GB, `extra` 1.6 GB. They are copied
-    to a temporary file, which processes share. The labels are the digits. Raises UserError if the
-    file is missing, damaged or another.
+    Loading takes 0.2 GB of memory, `extra` 1.6 GB: the pictures are copied to a temporary file,
+    which processes share. The labels are the digits. UserError if it is missing, damaged or other.
     """
     file, split = single_file.split_option(path_and_split, ("train", "test", "extra"))
     if os.path.isdir(file):
         file = os.path.join(file, f"{split}_32x32.mat")
     identity = single_file.file_identity(file)
-    pictures, digits = _load(file)
+    with open_file(file) as opened:
+        content = read_arrays(opened, os.path.getsize(file), file, ("X", "y"))
+    pictures, digits = (content.get(name, np.empty(0)) for name in ("X", "y"))
+    are_pictures = pictures.dtype == np.uint8 and pictures.ndim == 4 and pictures.shape[2] == 3
+    if not are_pictures or not digits.size == pictures.shape[3] > 0:
+        raise UserError(f"{file}: expected X, uint8 (height, width, 3, pictures), and y, digits")
+    if not ((digits >= 0) & (digits <= 10)).all():  # NaN is neither
+        raise UserError(f"{file}: expected digits from 1 to 10, which is 0, got others")
+    digits = digits.reshape(-1).astype(np.int64) % 10  # 10 stands for 0
     with single_file.new_temporary_file() as (write, temporary):
         for start in range(0, len(digits), _BLOCK):
             block = pictures[..., start : start + _BLOCK].transpose(3, 2, 0, 1)
@@ -64,32 +69,12 @@ def open_svhn(path_and_split: str, labels: str | None = None) -> Source:
     return single_file.with_own_labels(source, labels)
 
 
-def _load(file: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the pictures, (height, width, 3, pictures) uint8, and the digits, 0 to 9."""
-    with open_file(file) as opened:
-        content = read_arrays(opened, os.path.getsize(file), file, ("X", "y"))
-    pictures, digits = (content.get(name, np.empty(0)) for name in ("X", "y"))
-    if not (
-        pictures.dtype == np.uint8
-        and pictures.ndim == 4
-        and pictures.shape[2] == 3
-        and digits.size == pictures.shape[3] > 0
-    ):
-        raise UserError(
-            f"{file}: expected X, uint8 (height, width, 3, pictures), and y, their digits"
-        )
-    if not ((digits >= 0) & (digits <= 10)).all():  # NaN is neither
-        raise UserError(f"{file}: expected digits from 1 to 10, which is 0, got others")
-    return pictures, digits.reshape(-1).astype(np.int64) % 10  # 10 stands for 0
-
-
 def read_arrays(
     file: BinaryIO, size: int, path: str, names: tuple[str, ...]
 ) -> dict[str, np.ndarray]:
-    """Reads the arrays of numbers of these names that are there from an open file.
+    """Reads the arrays of numbers of these names that are there from an open file of `size` bytes.
 
-    `size` is the file's, in bytes. Raises ValueError, struct.error or zlib.error for a damaged
-    file, UserError for one that unpacks to far more than its size.
+    Raises ValueError, struct.error or zlib.error if damaged, UserError if it unpacks to far more.
     """
     header = file.read(_HEADER_BYTES)
     if len(header) < _HEADER_BYTES or header[-2:] != b"IM" or header[-3] != 1:

@@ -10,25 +10,14 @@ import numpy as np
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import load_gfile
 from tfrecords.pictures.source import FileReader, Source, one_hot
+from tfrecords.sources import single_file
 from tfrecords.sources.folder import open_folder
-from tfrecords.sources.listing import sample_sides
-from tfrecords.sources.single_file import (
-    new_temporary_file,
-    open_encoded,
-    user_error_on,
-    with_own_labels,
-)
-
-_SAMPLED_PICTURES = 1000
+from tfrecords.sources.listing import SAMPLED_PICTURES, sample_sides
 
 
 @dataclass(eq=False)
 class _SpooledPictures:
-    """Opens a dataset's pictures; the first use copies them, encoded, to a temporary file.
-
-    TensorFlow Datasets reads in one order only, and needs TensorFlow; the copy is read
-    in any order by processes that do without. Only the copy's place is pickled.
-    """
+    """Opens a copy of the pictures, made at first: TFDS reads in one order and needs TensorFlow."""
 
     pictures: Any  # a `tf.data.Dataset` of {feature: file}
     feature: str
@@ -39,21 +28,20 @@ class _SpooledPictures:
         return self.open_copy()
 
     def __reduce__(self) -> tuple:
-        return functools.partial, (open_encoded, *self.open_copy.args)
+        return functools.partial, (single_file.open_encoded, *self.open_copy.args)
 
     @functools.cached_property
     def open_copy(self) -> functools.partial[FileReader]:
         lengths = []
-        with new_temporary_file() as (write, path):
+        with single_file.new_temporary_file() as (write, path):
             for picture in _values(self.pictures, self.feature, self.name):
                 write(picture)
                 lengths.append(len(picture))
-        if len(lengths) != self.num_pictures:
-            raise UserError(
-                f"{self.name}: expected {self.num_pictures} pictures, read {len(lengths)}"
-            )
+        if (read := len(lengths)) != self.num_pictures:
+            raise UserError(f"{self.name}: expected {self.num_pictures} pictures, read {read}")
         sizes = np.array(lengths, np.int64)
-        return functools.partial(open_encoded, path, np.cumsum(sizes) - sizes, sizes, self.name)
+        starts = np.cumsum(sizes) - sizes
+        return functools.partial(single_file.open_encoded, path, starts, sizes, self.name)
 
 
 def open_tfds(
@@ -61,11 +49,9 @@ def open_tfds(
 ) -> Source:
     """Opens a dataset with its labels, where it has a feature `label` of classes.
 
-    The pictures are its feature `image`, else its only feature of pictures. With a data
-    directory DIR, a folder of pictures in the layout that TFDS calls ImageFolder,
-    DIR/NAME/SPLIT/CLASS/picture.png, is such a dataset too. The name is `NAME` or `NAME/CONFIG`,
-    each with `:SPLIT` or without, which means `train`; splits may be sliced: `mnist:train[:10%]`.
-
+    The pictures are its feature `image`, else its only feature of pictures. With a data directory
+    DIR, DIR/NAME/SPLIT/CLASS/picture.png, which TFDS calls ImageFolder, is such a dataset too. The
+    name is `NAME[/CONFIG][:SPLIT]`, the split `train` or as given, or sliced: `mnist:train[:10%]`.
     Raises UserError if TFDS is not installed, does not know the dataset or its split, cannot
     prepare it, or it holds no feature of pictures.
     """
@@ -75,11 +61,10 @@ def open_tfds(
         load_gfile()  # TensorFlow, quietly
         import tensorflow_datasets as tfds
     except ImportError as error:
-        raise UserError(
-            "tfds: TensorFlow Datasets is not installed: pip install tensorflow-datasets"
-        ) from error
+        missing = "TensorFlow Datasets is not installed: pip install tensorflow-datasets"
+        raise UserError(f"tfds: {missing}") from error
     source = _open(tfds, name, split, tfds_data_dir, with_labels=labels is None)
-    return with_own_labels(source, labels)
+    return single_file.with_own_labels(source, labels)
 
 
 def _open(tfds: Any, name: str, split: str, data_dir: str | None, with_labels: bool) -> Source:
@@ -89,7 +74,7 @@ def _open(tfds: Any, name: str, split: str, data_dir: str | None, with_labels: b
         return _open_image_folder(folder, name, split)
     cannot = f"tfds:{name}: cannot be prepared"
     try:
-        with user_error_on(cannot):
+        with single_file.user_error_on(cannot):
             builder = tfds.builder(name, data_dir=data_dir)
     except UserError:
         if folder and gfile.isdir(folder):
@@ -97,7 +82,7 @@ def _open(tfds: Any, name: str, split: str, data_dir: str | None, with_labels: b
         raise
     description = f"tfds:{name}:{split}"
     image, classes = _find_features(tfds, builder, name)
-    with user_error_on(cannot):
+    with single_file.user_error_on(cannot):
         builder.download_and_prepare()
     pictures = _read_feature(tfds, builder, split, image, encoded=True)
     num_pictures = int(pictures.cardinality())
@@ -107,14 +92,12 @@ def _open(tfds: Any, name: str, split: str, data_dir: str | None, with_labels: b
     if classes and with_labels:
         indices = _read_feature(tfds, builder, split, "label", encoded=False)
         array = one_hot(_values(indices, "label", description), len(classes))
-
-    def picture_name(index: int) -> str:
-        return f"{description} picture {index}"
+    picture_name = functools.partial("{} picture {}".format, description)
 
     def find_sides() -> list[int]:
         # In their order, which needs no copy; TFDS has shuffled most datasets.
-        files = _values(pictures.take(_SAMPLED_PICTURES), image, description)
-        sampled = min(num_pictures, _SAMPLED_PICTURES)
+        files = _values(pictures.take(SAMPLED_PICTURES), image, description)
+        sampled = min(num_pictures, SAMPLED_PICTURES)
         return sample_sides(sampled, lambda index: next(files), picture_name, description)
 
     return Source(
@@ -136,10 +119,8 @@ def _find_features(tfds: Any, builder: Any, name: str) -> tuple[str, tuple[str, 
     kinds = dict(features.items()) if hasattr(features, "items") else {}
     images = [key for key, kind in kinds.items() if isinstance(kind, tfds.features.Image)]
     if "image" not in images and len(images) != 1:
-        raise UserError(
-            f"tfds:{name}: expected a feature 'image' or one feature of pictures, it has "
-            f"{', '.join(kinds) or features}: take another dataset"
-        )
+        found = f"it has {', '.join(kinds) or features}: take another dataset"
+        raise UserError(f"tfds:{name}: expected 'image' or one feature of pictures, {found}")
     label: Any = kinds.get("label")
     labeled = isinstance(label, tfds.features.ClassLabel) and label.num_classes
     return "image" if "image" in images else images[0], tuple(label.names) if labeled else ()
@@ -152,14 +133,12 @@ def _read_feature(tfds: Any, builder: Any, split: str, feature: str, encoded: bo
     try:
         return builder.as_dataset(split=split, decoders=decoders)
     except ValueError as error:
-        known = ", ".join(builder.info.splits)
-        raise UserError(
-            f"tfds:{builder.name}: expected a split of {known}, got {split!r}"
-        ) from error
+        expected = f"a split of {', '.join(builder.info.splits)}"
+        raise UserError(f"tfds:{builder.name}: expected {expected}, got {split!r}") from error
 
 
 def _values(dataset: Any, feature: str, name: str) -> Iterator[Any]:
-    with user_error_on(f"{name}: cannot be read"):  # TensorFlow's errors, about damaged files
+    with single_file.user_error_on(f"{name}: cannot be read"):  # TensorFlow's, on damaged files
         for example in dataset.as_numpy_iterator():
             yield example[feature]
 
@@ -167,27 +146,21 @@ def _values(dataset: Any, feature: str, name: str) -> Iterator[Any]:
 def _open_image_folder(folder: str, name: str, split: str) -> Source:
     splits = _folders_in(folder)
     if split not in splits:
-        raise UserError(
-            f"tfds:{name}: expected a split of {', '.join(splits) or 'SPLIT/CLASS/picture.png'}, "
-            f"got {split!r}"
-        )
+        expected = f"a split of {', '.join(splits) or 'SPLIT/CLASS/picture.png'}"
+        raise UserError(f"tfds:{name}: expected {expected}, got {split!r}")
     inside = f"{folder}/{split}"
-    source = open_folder(inside)
+    source = replace(
+        open_folder(inside), name=name.replace("/", "-"), description=f"tfds:{name}:{split}"
+    )
     # The classes are those of all splits, as TFDS has it.
     names = sorted({entry for each in splits for entry in _folders_in(f"{folder}/{each}")})
     names = [entry for entry in names if not entry.startswith(".")]
-    rows = None
-    if len(names) > 1:
-        indices = {entry: index for index, entry in enumerate(names)}
-        paths = (file.path.removeprefix(f"{inside}/") for file in source.identity)
-        rows = one_hot((indices.get(path.split("/")[0], -1) for path in paths), len(names))
-    return replace(
-        source,
-        name=name.replace("/", "-"),
-        description=f"tfds:{name}:{split}",
-        labels=rows,
-        label_names=tuple(names) if rows is not None else (),
-    )
+    if len(names) < 2:
+        return replace(source, labels=None, label_names=())
+    indices = {entry: index for index, entry in enumerate(names)}
+    paths = (file.path.removeprefix(f"{inside}/") for file in source.identity)
+    rows = one_hot((indices.get(path.split("/")[0], -1) for path in paths), len(names))
+    return replace(source, labels=rows, label_names=tuple(names))
 
 
 def _folders_in(folder: str) -> list[str]:

@@ -1,7 +1,4 @@
-"""The layers of a progressive GAN that Keras does not have, one in each file.
-
-All is NHWC. Under a mixed precision policy statistics are still computed in float32.
-"""
+"""The layers that Keras does not have, all NHWC; their statistics are always in float32."""
 
 from pgan_tf.networks.layers.equalized import HE_GAIN, EqualizedConv2D, EqualizedDense
 from pgan_tf.networks.layers.minibatch_discrimination import MinibatchDiscrimination

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 Resample = Literal["up", "down"] | None
 
-# Row (4i + j) says which of the nine taps of a 3x3 kernel fall on tap (i, j) of the 4x4 kernel
-# that upsamples and convolves in one: the sum of the 3x3 kernel shifted by (0 or 1, 0 or 1).
+# Row (4i + j): which taps of a 3x3 kernel fall on tap (i, j) of the 4x4 kernel that upsamples and
+# convolves in one, the sum of the 3x3 kernel shifted by (0 or 1, 0 or 1).
 _SHIFTS = np.stack([np.eye(4, 3), np.eye(4, 3, k=-1)]).sum(axis=0)
 _SPREAD = np.kron(_SHIFTS, _SHIFTS).astype(np.float32)
 

@@ -1,5 +1,6 @@
 """Convolutions and dense layers with equalized learning rate (paper, §4.1)."""
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -17,26 +18,25 @@ class _Equalized(keras.layers.Layer):
 
     He's initializer (He et al., 2015) draws N(0, gain / sqrt(fan_in)); the gain is sqrt(2) before
     a ReLU, 1 for a linear output. The equalized learning rate (§4.1) draws N(0, 1) and multiplies
-    by that constant at run time, so that Adam's steps, which know no scale, change every layer at
-    the same speed.
+    by that constant at run time: Adam's steps then change every layer at the same speed.
     """
 
     def __init__(
         self, gain: float = HE_GAIN, equalized: bool = True, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.gain = gain
-        self.equalized = equalized
-        self.seed = seed
+        self.gain, self.equalized, self.seed = gain, equalized, seed
 
     def _add_weights(self, shape: tuple[int, ...], fan_in: int, channels: int) -> None:
         he_constant = self.gain / math.sqrt(fan_in)
         stddev, self.constant = (1.0, he_constant) if self.equalized else (he_constant, 1.0)
-        initializer = keras.initializers.RandomNormal(stddev=stddev, seed=self.seed)
-        self.kernel = self.add_weight(
-            name="kernel", shape=shape, initializer=initializer, autocast=False
-        )
-        self.bias = self.add_weight(name="bias", shape=(channels,), initializer="zeros")
+        normal = keras.initializers.RandomNormal(stddev=stddev, seed=self.seed)
+        self.kernel = self.add_weight(shape, normal, name="kernel", autocast=False)
+        self.bias = self.add_weight((channels,), "zeros", name="bias")
+
+    def _tensors(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """The kernel, in float32 always, and the bias, in the type that the layer computes in."""
+        return tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
 
 
 @keras.saving.register_keras_serializable(package="pgan_tf")
@@ -44,22 +44,19 @@ class EqualizedConv2D(_Equalized):
     """A convolution with equalized learning rate (paper, §4.1), stride 1, same padding.
 
     `resample="up"` is nearest-neighbor upsampling and then the convolution, `"down"` the
-    convolution and then a 2x2 average; `kernel_size` stays 3 either way. Kernels are laid out
-    (height, width, in, out); `"up"` is a transposed convolution, laid out (height, width, out, in)
-    and rotated by 180 degrees as in `keras.layers.Conv2DTranspose`.
+    convolution and then a 2x2 average. Kernels are laid out (height, width, in, out), but of `"up"`
+    (height, width, out, in), rotated by 180 degrees as in `keras.layers.Conv2DTranspose`.
 
-    Call: `(batch, height, width, in)` float → `(batch, height', width', filters)`,
-    where height' is height, twice or half of it.
+    Call: `(batch, height, width, in)` float → `(batch, …, filters)`, the same size, twice or half.
     """
 
     def __init__(
         self, filters: int, kernel_size: int = 3, *, resample: Resample = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.resample = resample
-        self.convolve = convolve  # or a faster one, see `fast.speed_up`
+        self.filters, self.kernel_size, self.resample = filters, kernel_size, resample
+        # Or a faster one, see `fast.speed_up`.
+        self.convolve = functools.partial(convolve, resample=resample)
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Creates the kernel and the bias."""
@@ -67,10 +64,10 @@ class EqualizedConv2D(_Equalized):
         in_out = (self.filters, channels) if self.resample == "up" else (channels, self.filters)
         self._add_weights((size, size, *in_out), size * size * channels, self.filters)
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """Convolves."""
-        kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
-        return self.convolve(inputs, kernel * self.constant, self.resample) + bias
+        kernel, bias = self._tensors()
+        return self.convolve(x, kernel * self.constant) + bias
 
 
 @keras.saving.register_keras_serializable(package="pgan_tf")
@@ -91,8 +88,8 @@ class EqualizedDense(_Equalized):
         fan_in = math.prod(input_shape[1:])
         self._add_weights((fan_in, math.prod(self.units)), fan_in, self.units[-1])
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """Multiplies and adds the bias."""
-        kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
-        x = tf.reshape(inputs, (-1, kernel.shape[0]))
+        kernel, bias = self._tensors()
+        x = tf.reshape(x, (-1, kernel.shape[0]))
         return tf.reshape(self.multiply(x, kernel * self.constant), (-1, *self.units)) + bias

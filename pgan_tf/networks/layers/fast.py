@@ -15,22 +15,22 @@ from pgan_tf.networks.layers.winograd import Winograd
 
 
 class Fast(threading.local):
-    """`convolve` and `multiply` of `layers.convolution`, in less time.
+    """A layer's `convolve` or `multiply`, as of `layers.convolution`, in less time.
 
     Within `shared_kernels` it keeps prepared kernels; each replica's thread has its own.
     """
 
     kernels: dict[Any, tf.Tensor] | None = None
 
-    def __init__(self, winograd: bool) -> None:
-        self.winograd = winograd
+    def __init__(self, winograd: bool, resample: Resample = None) -> None:
+        self.winograd, self.resample = winograd, resample
 
-    def convolve(self, x: tf.Tensor, kernel: tf.Tensor, resample: Resample = None) -> tf.Tensor:
+    def convolve(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """Convolves, by Winograd's algorithm where that is faster."""
+        resample = self.resample
         if self.winograd and (fast := choose_winograd(x, kernel, resample)):
             return fast.convolve(x, self._prepared(fast, lambda: fast.transform_kernel(kernel)))
-        key = resample, x.dtype
-        plain = self._prepared(key, lambda: prepare_kernel(kernel, resample, x.dtype))
+        plain = self._prepared(x.dtype, lambda: prepare_kernel(kernel, resample, x.dtype))
         return apply_kernel(x, plain, resample)
 
     def multiply(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -46,14 +46,10 @@ class Fast(threading.local):
 
 
 def speed_up(model: keras.Model, *, winograd: bool) -> None:
-    """Makes a model's layers compute the same in less time.
-
-    `winograd` uses Winograd's algorithm, in float32 always, where it pays: on CPUs, since
-    libraries for GPUs choose for themselves.
-    """
+    """Makes layers compute the same in less time; on CPUs by Winograd's algorithm where it pays."""
     for layer in model.layers:
         if isinstance(layer, (EqualizedConv2D, EqualizedDense)):
-            layer.fast = Fast(winograd)
+            layer.fast = Fast(winograd, getattr(layer, "resample", None))
             layer.convolve, layer.multiply = layer.fast.convolve, layer.fast.multiply
 
 
@@ -61,8 +57,7 @@ def speed_up(model: keras.Model, *, winograd: bool) -> None:
 def shared_kernels(model: keras.Model) -> Iterator[None]:
     """Within it each layer of a sped-up model prepares its kernel once, for all calls.
 
-    For calls between which the weights do not change, such as the discriminator's in one step;
-    with a gradient tape, the context belongs inside it.
+    Between these the weights must not change. A gradient tape goes around it.
     """
     layers = [layer for layer in model.layers if hasattr(layer, "fast")]
     for layer in layers:

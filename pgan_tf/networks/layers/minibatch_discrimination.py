@@ -16,20 +16,16 @@ class MinibatchDiscrimination(keras.layers.Layer):
     L1 norm, for each row b.
 
     Differs from Salimans et al.: an example's own term, always 1, is skipped, and o is appended
-    as constant feature maps, where the paper has its minibatch standard deviation. Under
-    `tf.distribute` the minibatch is a replica's.
+    as constant feature maps. Under `tf.distribute` the minibatch is a replica's.
 
-    Call: `(batch, height, width, channels)` float → `(batch, height, width, channels +
-    num_kernels)`.
+    Call: `(batch, height, width, channels)` float → `(…, channels + num_kernels)`.
     """
 
     def __init__(
         self, num_kernels: int = 100, kernel_size: int = 5, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.num_kernels = num_kernels
-        self.kernel_size = kernel_size
-        self.seed = seed
+        self.num_kernels, self.kernel_size, self.seed = num_kernels, kernel_size, seed
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Creates T, so that the components of M start with the features' mean square."""

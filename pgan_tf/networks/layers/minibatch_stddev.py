@@ -12,19 +12,15 @@ class MinibatchStdDev(keras.layers.Layer):
 
     A batch of N splits into N / group_size groups whose members lie N / group_size apart. Over
     each: the standard deviation of every feature at every pixel, then the mean of them all.
-
-    Differs from the paper: groups instead of the whole minibatch, as in the published
-    implementation. Under `tf.distribute` a group lies within one replica.
+    Differs from the paper: groups, each in one replica, as published, instead of the minibatch.
 
     Call: `(batch, height, width, channels)` float → `(batch, height, width, channels + 1)`.
-    The batch must be a multiple of `group_size`; a smaller one is one group. `epsilon` is inside
-    the square root, for its gradient at zero.
+    The batch is a multiple of `group_size`, or smaller: one group. `epsilon` is under the root.
     """
 
     def __init__(self, group_size: int = 4, *, epsilon: float = 1e-8, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.group_size = group_size
-        self.epsilon = epsilon
+        self.group_size, self.epsilon = group_size, epsilon
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Appends the feature map."""

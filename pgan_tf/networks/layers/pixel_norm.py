@@ -11,7 +11,6 @@ class PixelNorm(keras.layers.Layer):
     """Pixelwise feature vector normalization (paper, §4.2): b = a / sqrt(mean(a²) + ε).
 
     Call: `(batch, …, channels)` float → the same shape, mean square 1 over channels.
-    `epsilon` keeps a vector of zeros finite.
     """
 
     def __init__(self, epsilon: float = 1e-8, **kwargs: Any) -> None:

@@ -17,8 +17,8 @@ class ScoreNoise(keras.layers.Layer):
     average of the discriminator's scores of fakes: LSGAN wants them at 0, and 1 is a real's.
 
     Each example and feature map has a random number. (Differs from the paper, which does not say:
-    one could be drawn per pixel.) It follows from the seed that `set_noise_seed` sets, the place
-    and the example's position in the global batch: not from the number of devices.
+    one could be drawn per pixel.) It follows from `set_noise_seed`, the place and the example's
+    position in the global batch: not from the number of devices.
 
     Call: `(batch, …, channels)` float, `place` in the discriminator → the same shape.
     """
@@ -59,8 +59,7 @@ def set_noise_seed(discriminator: keras.Model, seed: tf.Tensor) -> None:
 
 def follow_scores(discriminator: keras.Model, fake_score: tf.Tensor) -> None:
     """Moves the average after a D step by the fakes' mean score over the global batch, a scalar."""
-    for layer in _noise_layers(discriminator):
-        average = layer.score_average
+    for average in (layer.score_average for layer in _noise_layers(discriminator)):
         average.assign(_MOMENTUM * average + (1.0 - _MOMENTUM) * fake_score)
 
 

@@ -13,8 +13,7 @@ FADE = "fade"  # its name in both networks
 class WeightedSum(keras.layers.Layer):
     """The fade (paper, §2, figure 2): (1 - alpha) * old + alpha * new.
 
-    Alpha is a variable, not a Python number, so that a changed alpha recompiles nothing.
-    It does not train; the training step assigns it from the images shown.
+    Alpha is a variable that does not train, so that a changed alpha recompiles nothing.
 
     Call: `[old, new]`, two tensors of one shape → that shape.
     """
@@ -32,5 +31,4 @@ class WeightedSum(keras.layers.Layer):
     def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         """Blends."""
         old, new = inputs
-        alpha = tf.cast(tf.convert_to_tensor(self.alpha), old.dtype)
-        return old + (new - old) * alpha
+        return old + (new - old) * tf.cast(tf.convert_to_tensor(self.alpha), old.dtype)

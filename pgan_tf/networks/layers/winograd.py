@@ -6,9 +6,8 @@ at m + 2 points, multiplied there, and the outputs are interpolated from the pro
 
     y = inverse · (Σ over input maps of (data · x) ⊙ (kernel · w))
 
-The constant matrices include all that is linear around them: zeros at the border, nearest
-upsampling before the convolution, a 2x2 average after it. So all of it, and its first and second
-derivatives, are matrix products: in the middle one per point, over input maps.
+The constant matrices include zeros at the border, nearest upsampling before the convolution, and a
+2x2 average after it. So all of it, and its first and second derivatives, are matrix products.
 """
 
 import dataclasses
@@ -21,8 +20,8 @@ import tensorflow as tf
 
 from pgan_tf.networks.layers.convolution import Resample
 
-# Where polynomials are evaluated, besides infinity. The points for m = 4 are those that round
-# least: with the usual 0, ±1, ±2 the error in float32 is four times as large.
+# Where polynomials are evaluated, besides infinity. For m = 4 the usual 0, ±1, ±2 have four times
+# the error in float32.
 _POINTS = {
     2: (0.0, 1.0, -1.0),
     4: (0.0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2.0), -math.sqrt(2.0)),
@@ -47,10 +46,7 @@ class Winograd:
         return tf.reshape(tf.linalg.matmul(matrix, taps), (-1, a, b))
 
     def convolve(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Convolves square pictures as `convolution.convolve`, in float32.
-
-        The kernel is from `transform_kernel`; only the batch may be unknown.
-        """
+        """Convolves square pictures, in float32, with a kernel from `transform_kernel`."""
         batch = tf.shape(inputs)[0] if inputs.shape[0] is None else inputs.shape[0]
         values = self._evaluate(tf.cast(inputs, tf.float32), batch)
         products = tf.linalg.matmul(values, kernel, transpose_b=self.resample == "up")
@@ -94,8 +90,7 @@ def _both_axes(matrix: np.ndarray, points: int) -> np.ndarray:
 @functools.cache
 def _data_matrix(size: int, plan: Winograd) -> np.ndarray:
     """(points, tiles) x pixels: from a row of the layer's inputs to its values at the points."""
-    upsampled = 2 * size if plan.resample == "up" else size
-    points = plan.tile + 2
+    upsampled, points = 2 * size if plan.resample == "up" else size, plan.tile + 2
     matrix: np.ndarray = np.zeros((points, upsampled // plan.tile, upsampled + 2))
     for tile in range(upsampled // plan.tile):
         matrix[:, tile, tile * plan.tile :][:, :points] = _transforms(plan.tile)[0]
@@ -129,11 +124,9 @@ def _transforms(tile: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     The first is transposed interpolation: the Lagrange polynomials of the points.
     """
     points = _POINTS[tile]
-    others = [[other for other in points if other != p] for p in points]
+    others = [[q for q in points if q != p] for p in points]
     data = [*([*np.poly(roots)[::-1], 0.0] for roots in others), np.poly(points)[::-1]]
-    scales = [
-        math.prod(p - other for other in roots) for p, roots in zip(points, others, strict=True)
-    ]
+    scales = [math.prod(p - q for q in roots) for p, roots in zip(points, others, strict=True)]
     taps = [[p**tap / scale for tap in range(3)] for p, scale in zip(points, scales, strict=True)]
     inverse = np.array([[*(p**i for p in points), 0.0] for i in range(tile)])
     inverse[-1, -1] = 1.0

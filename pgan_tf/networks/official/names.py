@@ -1,7 +1,6 @@
 """The published implementation's names and layouts, in this project's terms.
 
-Its layers are called `16x16/Conv0_up`, `ToRGB_lod0` and so on, where lod 0 is the full
-resolution, and its features are laid out channels first.
+Such as `16x16/Conv0_up`, `ToRGB_lod0`, where lod 0 is the full resolution; channels come first.
 """
 
 import functools
@@ -30,10 +29,7 @@ def layers_of_all_stages(kind: Kind, config: NetworkConfig) -> dict[str, Layer]:
 
 
 def published_variable(kind: Kind, variable: str, config: NetworkConfig) -> str:
-    """The published name of one of our variables.
-
-    Such as `16x16/Conv0_up/weight` for `16x16_conv0/kernel`, or `ToRGB_lod0/bias`.
-    """
+    """The published name of our variable: `16x16/Conv0_up/weight` for `16x16_conv0/kernel`."""
     name, part = variable.split("/")
     level, word = name.split("_", 1)
     layer = layers_of_all_stages(kind, config)[name]
@@ -60,11 +56,7 @@ def to_our_layout(array: np.ndarray, network: str, variable: str) -> np.ndarray:
 
 
 def stage_at_lod(lod: float, resolution: int) -> Stage:
-    """The stage at a level of detail; its images do not matter.
-
-    The level is log2(final resolution / resolution), whose fraction is how far the lower one
-    still shows; it is clipped to 4 px and the final `resolution`.
-    """
+    """The stage at a level of detail, clipped to 4 px and `resolution`; its images are made up."""
     lod = _within(lod, resolution)
     level = math.floor(lod)
     here, fades_in = resolution >> level, lod > level

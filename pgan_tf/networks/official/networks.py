@@ -13,7 +13,7 @@ from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.growth import named_variables, set_alpha
 from pgan_tf.networks.official import names
-from pgan_tf.networks.official.theano import convert, is_theano
+from pgan_tf.networks.official.theano import convert
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import read_whole
 from tfrecords.pickles import safe_pickle
@@ -21,26 +21,16 @@ from tfrecords.pickles.arrays import PickledObject, plain, printable
 from tfrecords.pictures.kinds import sniff
 
 _KINDS: dict[str, names.Kind] = {"G_paper": "generator", "D_paper": "discriminator"}
-# The published functions' arguments, with our names and their defaults, whose types they have.
-_OPTIONS: dict[str, tuple[str, Any]] = {
-    "num_channels": ("num_channels", 1),
-    "resolution": ("resolution", 32),
-    "label_size": ("label_size", 0),
-    "fmap_base": ("fmap_base", 8192),
-    "fmap_decay": ("fmap_decay", 1.0),
-    "fmap_max": ("fmap_max", 512),
-    "normalize_latents": ("normalize_latents", True),
-    "use_wscale": ("equalized", True),
-    "use_pixelnorm": ("pixel_norm", True),
-    "use_leakyrelu": ("generator_leaky_relu", True),
-    "fused_scale": ("fused_scale", True),
-    "mbstd_group_size": ("mbstd_group_size", 4),
-}
+# The published functions' arguments with their defaults, whose types they have, and our names.
+_DEFAULTS: dict[str, Any] = {"num_channels": 1, "resolution": 32, "label_size": 0}
+_DEFAULTS |= {"fmap_base": 8192, "fmap_decay": 1.0, "fmap_max": 512, "normalize_latents": True}
+_DEFAULTS |= {"use_wscale": True, "use_pixelnorm": True, "use_leakyrelu": True}
+_DEFAULTS |= {"fused_scale": True, "mbstd_group_size": 4}
+_OUR_NAMES = {"use_wscale": "equalized", "use_pixelnorm": "pixel_norm"}
+_OUR_NAMES |= {"use_leakyrelu": "generator_leaky_relu"}
 # Settings that both networks have, and have to agree on.
-_SHARED = (
-    *("resolution", "num_channels", "label_size", "fmap_base", "fmap_decay", "fmap_max"),
-    *("equalized", "fused_scale"),
-)
+_SHARED: tuple[str, ...] = ("resolution", "num_channels", "label_size", "fmap_base")
+_SHARED += ("fmap_decay", "fmap_max", "equalized", "fused_scale")
 _MOST_BYTES = 2**31  # of the file; the networks of 1024 px take 277 MB
 _MOST_OPERATIONS = 50_000  # ten times as many as those take
 
@@ -56,15 +46,13 @@ class OfficialNetwork:
     """One network of a published pickle.
 
     It was saved at a level of detail: log2(final resolution / resolution), whose fraction is how
-    far the lower resolution still shows; 0 for a finished network. `arrays` holds every weight
-    and bias of every resolution by this project's names, such as `16x16_conv0/kernel`, float32
-    and laid out as this project's layers keep them.
+    far the lower resolution still shows; 0 for a finished network.
     """
 
     kind: names.Kind
     config: NetworkConfig  # settings of the other kind are defaults
     lod: float
-    arrays: dict[str, np.ndarray]
+    arrays: dict[str, np.ndarray]  # of all resolutions, float32, named and laid out as ours
 
     @property
     def stage(self) -> Stage:
@@ -93,10 +81,9 @@ class OfficialNetworks:
         if self.average_generator.config != config:
             raise UserError(f"{self.source}: expected G and Gs with the same settings, got others")
         for name in _SHARED:
-            here, there = getattr(config, name), getattr(critic, name)
-            if here != there:
-                expected = f"G and D with the same {name}"
-                raise UserError(f"{self.source}: expected {expected}, got {here} and {there}")
+            if (here := getattr(config, name)) != (there := getattr(critic, name)):
+                same = f"G and D with the same {name}"
+                raise UserError(f"{self.source}: expected {same}, got {here} and {there}")
         return dataclasses.replace(config, mbstd_group_size=critic.mbstd_group_size)
 
 
@@ -116,10 +103,9 @@ _CLASSES = {("tfutil", "Network"): _SavedNetwork, ("network", "Network"): _Saved
 
 
 def read(path: str) -> OfficialNetworks:
-    """Reads a pickle of the published implementation, of the TensorFlow or the Theano version.
+    """Reads a published pickle, of TensorFlow or Theano, local or remote, running nothing in it.
 
-    The path is local or remote. Nothing in the file is run; see `safe_pickle`. Raises UserError
-    if it is missing, damaged, no pickle, or holds other networks than the paper's.
+    Raises UserError if it is missing, damaged, no pickle, or holds other networks than the paper's.
     """
     saved = _unpickle(read_whole(path, _MOST_BYTES), path)
     is_three = isinstance(saved, (tuple, list)) and len(saved) == 3
@@ -132,9 +118,8 @@ def read(path: str) -> OfficialNetworks:
         except UserError as error:
             raise UserError(f"{path}: {name}: {error}") from None
         except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-            expected = "a network of the published implementation"
-            got = f"other fields ({printable(error)})"
-            raise UserError(f"{path}: {name}: expected {expected}, got {got}") from None
+            message = "expected a network of the published implementation, got other fields"
+            raise UserError(f"{path}: {name}: {message} ({printable(error)})") from None
     kinds = [one.kind for one in networks]
     if kinds != ["generator", "discriminator", "generator"]:
         raise UserError(f"{path}: expected (G, D, Gs), got {', '.join(kinds)}")
@@ -161,18 +146,15 @@ def _unpickle(data: bytes, path: str) -> Any:
         if kind := sniff(data):
             message = f"{expected}, got a picture ({kind.name}): name the pickle"
             raise UserError(message) from None
-        for name in _STYLEGAN:
-            if name in data:
-                raise UserError(
-                    f"{expected} of Progressive GAN, got one of StyleGAN (it asks for "
-                    f"{name.decode()}): use the program that wrote it; refused, and nothing in it "
-                    "was run"
-                ) from None
+        for name in (one.decode() for one in _STYLEGAN if one in data):
+            got = f"of Progressive GAN, got one of StyleGAN (it asks for {name})"
+            remedy = "use the program that wrote it; refused, and nothing in it was run"
+            raise UserError(f"{expected} {got}: {remedy}") from None
         raise
 
 
 def _read_network(state: dict[str, Any]) -> OfficialNetwork:
-    if is_theano(state):
+    if "build_func_spec" in state:  # of the Theano version
         state = convert(state)
     function = state["build_func_name"]
     if function not in _KINDS:
@@ -207,7 +189,7 @@ def _make_config(options: dict[str, Any]) -> NetworkConfig:
             raise UserError(f"expected {name} to be a number, got {printable(value)}")
         return type(default)(value)
 
-    config = {ours: read_number(name, default) for name, (ours, default) in _OPTIONS.items()}
+    config = {_OUR_NAMES.get(it, it): read_number(it, value) for it, value in _DEFAULTS.items()}
     epsilon = options.get("pixelnorm_epsilon", 1e-8)
     if epsilon != 1e-8:
         raise UserError(f"expected pixelnorm_epsilon 1e-8, got {printable(epsilon)}")

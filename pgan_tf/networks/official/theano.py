@@ -1,9 +1,8 @@
 """The published networks of 2017, which Theano made, in the terms of the TensorFlow version.
 
-Such a network is saved as the name and the arguments of the function that built it, and its
-parameters in Lasagne's order: for each layer the kernel, the scale of its equalized learning
-rate, and the bias. Lasagne convolves as mathematics does, with the kernel rotated by 180 degrees,
-and keeps kernels as (out, in, height, width).
+Saved are the name and arguments of the function that built a network, and its parameters in
+Lasagne's order: for each layer kernel, scale of the equalized learning rate, bias. Lasagne
+convolves with the kernel rotated by 180 degrees, and keeps it as (out, in, height, width).
 """
 
 import math
@@ -20,15 +19,9 @@ _FUNCTIONS = ("G_paper", "G_progressive_8", "D_paper", "D_progressive_8")
 _DEFAULTS = {"fmap_base": 4096, "fmap_max": 256, "fused_scale": False}
 # What these networks cannot have here, or only so. (Labels: that generator normalizes latents
 # alone, ours latents and labels together.)
-_ONLY = {
-    "label_size": (0,),
-    "use_batchnorm": (False,),
-    "use_layernorm": (False,),
-    "mbdisc_kernels": (None, 0),
-    "mbstat_func": ("Tstdeps",),
-    "mbstat_avg": ("all", None),
-    "tanh_at_end": (None,),
-}
+_ONLY: dict[str, tuple[Any, ...]] = {"label_size": (0,), "use_batchnorm": (False,)}
+_ONLY |= {"use_layernorm": (False,), "mbdisc_kernels": (None, 0), "mbstat_func": ("Tstdeps",)}
+_ONLY |= {"mbstat_avg": ("all", None), "tanh_at_end": (None,)}
 # Its minibatch statistic is of the whole minibatch; as the TensorFlow version reads such files.
 _GROUP_SIZE = 16
 _RELU = math.sqrt(2.0)  # its gain
@@ -36,16 +29,8 @@ _RELU = math.sqrt(2.0)  # its gain
 Layer = tuple[str, Callable[[np.ndarray], np.ndarray], float]
 
 
-def is_theano(state: dict[str, Any]) -> bool:
-    """Whether a saved network's fields are those of the Theano version."""
-    return "build_func_spec" in state
-
-
 def convert(state: dict[str, Any]) -> dict[str, Any]:
-    """Returns the fields that the TensorFlow version would have saved.
-
-    Raises UserError for another network than the paper's, or too few or too many parameters.
-    """
+    """Returns the fields of the TensorFlow version. UserError unless it is the paper's network."""
     options = {name: plain(value) for name, value in dict(state["build_func_spec"]).items()}
     name = options.pop("func", None)
     if not isinstance(name, str) or name not in _FUNCTIONS:

@@ -3,9 +3,14 @@ import os
 import pytest
 from absl import flags
 
-from tfrecords.common import checked_flags
-from tfrecords.common.checked_flags import not_with, only_with, read_path, read_text
-from tfrecords.common.command_line import check_flag_files
+from tfrecords.common import command_line
+from tfrecords.common.command_line import (
+    check_flag_files,
+    not_with,
+    only_with,
+    read_path,
+    read_text,
+)
 from tfrecords.common.errors import UserError
 
 
@@ -81,7 +86,7 @@ def test_a_flag_that_does_nothing_beside_the_others_is_refused(
     values = flags.FlagValues()
     video = flags.DEFINE_string("video", None, "", flag_values=values)
     flags.DEFINE_integer("fps", 30, "", flag_values=values)
-    monkeypatch.setattr(checked_flags.flags, "FLAGS", values)
+    monkeypatch.setattr(command_line.flags, "FLAGS", values)
     values(["command", *arguments.split()])
     for check, message, allowed in ((only_with, only, ("walk", "zoom")), (not_with, without, ())):
         if message is None:
