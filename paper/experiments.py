@@ -8,31 +8,27 @@ from tfrecords.common.errors import UserError
 
 _SECONDARY = "from secondary sources: the paper's table could not be read"
 
+
+def _kimg(stage: int, total: int, tick: int) -> tuple[str, ...]:
+    # The average forgets faster, since runs are shorter.
+    lengths = f"--stabilize_kimg={stage}", f"--fade_in_kimg={stage}", f"--total_kimg={total}"
+    return (*lengths, f"--tick_kimg={tick}", "--average_decay=0.99")
+
+
 # An eighth of the resolution, a quarter of the feature maps, 1/250 of the images; all else is as
-# the preset has it. The average forgets faster, since the run is shorter.
-_SMALL = (
-    *("--resolution=16", "--fmap_base=256", "--fmap_max=32", "--latent_size=32"),
-    *("--stabilize_kimg=4", "--fade_in_kimg=4", "--total_kimg=40", "--tick_kimg=8"),
-    "--average_decay=0.99",
-)
+# the preset has it.
+_NARROW = ("--fmap_base=256", "--fmap_max=32", "--latent_size=32")
+_SMALL = ("--resolution=16", *_NARROW, *_kimg(4, 40, 8))
 # The same for presets made for several GPUs and 1024 px, whose batches shrink with resolution.
 _SMALL_BATCH = ("--batch_size=16", "--strategy=auto", "--learning_rate=0.001")
 # Wider, so that an image costs more than what surrounds it, such as building each stage.
 _SMALL_GROWTH = (
     *("--resolution=32", "--fmap_base=1024", "--fmap_max=64", "--latent_size=64"),
-    *("--stabilize_kimg=2", "--fade_in_kimg=2", "--total_kimg=14", "--tick_kimg=2"),
-    *("--average_decay=0.99", "--keep_checkpoints=100", *_SMALL_BATCH, "--mbstd_group_size=4"),
+    *(*_kimg(2, 14, 2), "--keep_checkpoints=100", *_SMALL_BATCH, "--mbstd_group_size=4"),
 )
 # At 32 px, as the paper: both experiments are small enough.
-_SMALL_MODES = (
-    *("--fmap_base=256", "--fmap_max=32", "--latent_size=32", "--stabilize_kimg=8"),
-    *("--fade_in_kimg=8", "--total_kimg=80", "--tick_kimg=16", "--average_decay=0.99"),
-)
-_SMALL_CIFAR = (
-    *("--fmap_base=256", "--fmap_max=32", "--latent_size=32", "--stabilize_kimg=4"),
-    *("--fade_in_kimg=4", "--total_kimg=48", "--tick_kimg=8", "--average_decay=0.99"),
-    "--rampup_kimg=1",
-)
+_SMALL_MODES = (*_NARROW, *_kimg(8, 80, 16))
+_SMALL_CIFAR = (*_NARROW, *_kimg(4, 48, 8), "--rampup_kimg=1")
 MODE_METRIC = "mnist_modes"
 
 
@@ -90,15 +86,14 @@ def _table_1() -> list[Experiment]:
 
 
 def _mode_test() -> list[Experiment]:
-    whole = "--initial_resolution=32"
+    whole, alone = "--initial_resolution=32", "--mbstd_group_size=0"
     plain = ("--noequalized", "--nopixel_norm", "--nonormalize_latents")
     forms = (
-        ("wgan_gp", "WGAN-GP", (whole, "--mbstd_group_size=0", *plain)),
-        ("normalization", "+ our normalization", (whole, "--mbstd_group_size=0")),
-        ("stddev", "+ minibatch standard deviation", (whole,)),
-        ("growing", "+ growing", ()),
+        ("wgan_gp", "WGAN-GP", (whole, alone, *plain), {4: "640", 2: "772"}),
+        ("normalization", "+ our normalization", (whole, alone), {4: "857", 2: "887"}),
+        ("stddev", "+ minibatch standard deviation", (whole,), {4: "881", 2: "918"}),
+        ("growing", "+ growing", (), {4: "860", 2: "920"}),
     )
-    modes = {4: ("640", "857", "881", "860"), 2: ("772", "887", "918", "920")}
     return [
         Experiment(
             name=f"modes_k{divisor}_{name}",
@@ -108,11 +103,11 @@ def _mode_test() -> list[Experiment]:
             data="mnist_rgb:FOLDER",
             small=_SMALL_MODES,
             metrics=(MODE_METRIC,),
-            published=(("modes of 1,000", count),),
+            published=(("modes of 1,000", modes[divisor]),),
             source=_SECONDARY,
         )
         for divisor in (4, 2)
-        for (name, title, flags), count in zip(forms, modes[divisor], strict=True)
+        for name, title, flags, modes in forms
     ]
 
 

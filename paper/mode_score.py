@@ -1,7 +1,4 @@
-"""The mode test (paper, appendix E): how many modes of MNIST-RGB does a run draw, how evenly?
-
-Digits in red, green and blue make 1,000 modes; a classifier reads each channel.
-"""
+"""The mode test (paper, appendix E): how many modes of MNIST-RGB a run draws, and how evenly."""
 
 import dataclasses
 import hashlib
@@ -25,7 +22,7 @@ from tfrecords.common.files import copy_file, temporary_folder
 from tfrecords.pictures.source import Source
 from tfrecords.sources.idx import choose_digits
 
-NUM_MODES = 1000
+NUM_MODES = 1000  # a digit in red, another in green and a third in blue
 _VERSION = 1  # raised when what follows changes, so that kept classifiers are trained again
 _IMAGES_SHOWN = 180_000
 _BATCH_SIZE = 100
@@ -47,28 +44,25 @@ class DigitClassifier:
 def measure_modes(run_dir: str, digits: Source, cache_dir: str, num_samples: int) -> Score:
     """Draws samples of seeds 0 and up with a run's average generator and counts the modes.
 
-    The run is one on `mnist_rgb:…`: UserError unless it draws 32x32 in color. The classifier, kept
-    in `cache_dir`, learns `digits`, single ones with labels. Returns `modes` and `reverse_kl`, as
-    the floor those of as many real pictures, read by the same classifier.
+    UserError unless the run draws 32x32 in color. The classifier, kept in `cache_dir`, learns
+    `digits`. Returns `modes` and `reverse_kl`; the floor is as many real pictures'.
     """
     saved = checkpoint.read_run(run_dir, [])
     network = saved.config.network
     if (network.resolution, network.num_channels) != (32, 3):
-        raise UserError(
-            f"--run_dir: expected a generator of 32x32 in color, got {network.resolution} px and "
-            f"{network.num_channels} channels: train it on mnist_rgb:FOLDER"
-        )
+        got = f"{network.resolution} px and {network.num_channels} channels"
+        words = f"expected a generator of 32x32 in color, got {got}"
+        raise UserError(f"--run_dir: {words}: train it on mnist_rgb:FOLDER")
     generated = read_generated(saved.path, "average_generator")
     classifier = load_classifier(digits, cache_dir)
-    seeds = range(num_samples)
+    seeds, total = range(num_samples), -(-num_samples // _BATCH_SIZE)
     labels = one_hot_labels(seeds, network.label_size)
     batches = draw_batches(generated, seeds, labels, 32, _BATCH_SIZE)
-    total = -(-num_samples // _BATCH_SIZE)
-    counts = count_modes(tqdm(batches, desc="Drawing", unit="batch", total=total), classifier)
+    counts = count_modes(tqdm(batches, "Drawing", unit="batch", total=total), classifier)
     return Score(
         metric=MODE_METRIC,
         values=_values(counts),
-        floor=_values(_count_modes_of_reals(digits, classifier, num_samples)),
+        floor=_values(_count_reals(digits, classifier, num_samples)),
         headline="reverse_kl",
         better="lower",
         images_shown=generated.images_shown,
@@ -94,9 +88,7 @@ def count_modes(batches: Iterable[np.ndarray], classifier: DigitClassifier) -> n
     return counts
 
 
-def _count_modes_of_reals(
-    digits: Source, classifier: DigitClassifier, num_samples: int
-) -> np.ndarray:
+def _count_reals(digits: Source, classifier: DigitClassifier, num_samples: int) -> np.ndarray:
     """Counts the modes of the first pictures of `mnist_rgb:…`."""
     pictures, _ = read_all(digits)
     batches = np.array_split(pictures, -(-len(pictures) // _BATCH_SIZE))
@@ -118,8 +110,8 @@ def _values(counts: np.ndarray) -> dict[str, float]:
 def load_classifier(source: Source, cache_dir: str) -> DigitClassifier:
     """Returns a classifier of these digits, kept by their fingerprint; trains it in a minute."""
     pictures, digits = read_all(source)
-    identity = f"{_VERSION} {list(source.identity)}"
-    name = f"digits-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.keras"
+    identity = hashlib.sha256(f"{_VERSION} {list(source.identity)}".encode()).hexdigest()
+    name = f"digits-{identity[:16]}.keras"
     path = posixpath.join(cache_dir, name)
     held_out = np.random.default_rng(0).random(len(digits)) < _HELD_OUT
     if os.path.exists(path):
@@ -139,10 +131,8 @@ def read_all(source: Source) -> tuple[np.ndarray, np.ndarray]:
     if source.labels is None or source.labels.shape[1] != 10:
         raise UserError(f"{source.description}: expected digits with labels 0 to 9")
     pictures = np.stack([*map(source.open(), range(source.num_pictures))])
-    if pictures.shape[1:] != (32, 32):
-        raise UserError(
-            f"{source.description}: expected digits of 32x32 pixels, got {pictures.shape[1:]}"
-        )
+    if (size := pictures.shape[1:]) != (32, 32):
+        raise UserError(f"{source.description}: expected digits of 32x32 pixels, got {size}")
     return pictures, np.argmax(source.labels[:], axis=-1)
 
 

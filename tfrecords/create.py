@@ -14,32 +14,23 @@ from absl import flags
 from tfrecords.common import command_line
 from tfrecords.common.bounds import RESOLUTIONS, Bounds
 from tfrecords.common.command_line import define_number
-from tfrecords.common.text import counted
+from tfrecords.common.text import counted, size_in_words
 from tfrecords.pictures import flags as picture_flags
 
 flags.adopt_module_key_flags(picture_flags)
 
 _RESOLUTION = define_number(
-    "resolution",
-    None,
-    "Pixels, a power of two up to 1024. Default: the largest that half of the pictures reach.",
-    RESOLUTIONS,
+    "resolution", None, "Pixels. Default: the largest that half the pictures reach.", RESOLUTIONS
 )
 _SHUFFLE = flags.DEFINE_bool("shuffle", True, "Shuffle the pictures in a fixed order.")
 _ENCODING = flags.DEFINE_enum(
-    "encoding",
-    "png",
-    ["png", "raw"],
-    "Store pictures as PNG, which is smaller, or raw as in the published converter.",
+    "encoding", "png", ["png", "raw"], "PNG (smaller), or raw as in the published converter."
 )
 _SHARD_MIB = define_number(
     "shard_mib", 128, "Maximum size of a file, in MiB.", Bounds(1, 2**20, whole=True)
 )
 _PROCESSES = define_number(
-    "processes",
-    None,
-    "Number of worker processes. Default: one per processor.",
-    Bounds(1, 1024, whole=True),
+    "processes", None, "Worker processes. Default: one per processor.", Bounds(1, 1024, whole=True)
 )
 _STRICT = flags.DEFINE_bool(
     "strict", False, "Stop at the first picture that cannot be used, and write nothing."
@@ -51,7 +42,6 @@ def main(source_name: str, out_dir: str) -> None:
     started = time.monotonic()
     # Imported here so that --help and mistaken flags answer at once.
     from tfrecords.common import paths
-    from tfrecords.common.text import size_in_words
     from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME
     from tfrecords.pictures.defaults import fill_defaults
     from tfrecords.pictures.source import label_line
@@ -62,12 +52,9 @@ def main(source_name: str, out_dir: str) -> None:
     if not paths.exists(paths.join(out_dir, JSON_NAME)):  # else it may be the same one
         check_out_dir(out_dir)
     options = picture_flags.picture_options(_RESOLUTION.value)
-    source = open_source(
-        os.path.expanduser(source_name),
-        resolution=_RESOLUTION.value,
-        labels=picture_flags.LABELS.value,
-        tfds_data_dir=picture_flags.TFDS_DATA_DIR.value,
-    )
+    name, side = os.path.expanduser(source_name), _RESOLUTION.value
+    labels, tfds = picture_flags.LABELS.value, picture_flags.TFDS_DATA_DIR.value
+    source = open_source(name, resolution=side, labels=labels, tfds_data_dir=tfds)
     options = fill_defaults(source, options)
     size = estimate_bytes(source.num_pictures, options, _ENCODING.value)
     print(f"{counted(source.num_pictures, 'picture')}, about {size_in_words(size)}", flush=True)
@@ -86,11 +73,10 @@ def main(source_name: str, out_dir: str) -> None:
         strict=_STRICT.value,
     )
     files = [path for its_files in info.files.values() for path in its_files]
-    size = sum(map(paths.size, files))
     print(
         f"{out_dir}: {counted(info.num_images, 'picture')}, {info.num_rejected:,} rejected, "
         f"{min(info.files)} to {info.resolution} px, {picture_flags.CHANNELS.value}, "
-        f"{size_in_words(size)} in {counted(len(files), 'file')}, "
+        f"{size_in_words(sum(map(paths.size, files)))} in {counted(len(files), 'file')}, "
         f"{time.monotonic() - started:.0f} s"
     )
     if info.num_rejected:

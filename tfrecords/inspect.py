@@ -26,27 +26,16 @@ from tfrecords.common.text import counted
 
 _JSON = flags.DEFINE_bool("json", False, "summary: print JSON.")
 _RESOLUTION = define_number(
-    "resolution",
-    None,
-    "extract, show: resolution in pixels. Default: the largest, or what fits a sheet.",
-    RESOLUTIONS,
+    "resolution", None, "extract, show: pixels. Default: largest, or fitting a sheet.", RESOLUTIONS
 )
 _INDICES = define_text("indices", None, "extract: which pictures, such as 0-99,150. Default: all.")
 _BY_CLASS = flags.DEFINE_bool("by_class", False, "extract: a subfolder per class.")
 _COUNT = define_number(
-    "count",
-    None,
-    "show: how many pictures, per class if there are classes. Default: 64, or 10 per class.",
-    Bounds(1, 10_000, whole=True),
+    "count", None, "show: pictures, or per class. Default: 64, or 10.", Bounds(1, 10000, whole=True)
 )
 
-_COMMANDS_OF_FLAG = {
-    "json": ("summary",),
-    "resolution": ("extract", "show"),
-    "indices": ("extract",),
-    "by_class": ("extract",),
-    "count": ("show",),
-}
+_COMMANDS_OF_FLAG = {"json": ("summary",), "resolution": ("extract", "show"), "count": ("show",)}
+_COMMANDS_OF_FLAG |= {"indices": ("extract",), "by_class": ("extract",)}
 _SHOWN_PROBLEMS = 20
 
 
@@ -58,18 +47,15 @@ def main(command: str, *arguments: str) -> None:
     # Imported here, as all that needs TensorFlow, so that --help and mistakes answer at once.
     import tfrecords.common.tensorflow_setup  # noqa: F401  (first: it sets TensorFlow up)
 
-    run, _ = _COMMANDS[command]
-    run(*arguments)
+    _COMMANDS[command][0](*arguments)
 
 
 def _summary(folder: str) -> None:
     from tfrecords.inspecting.inspection import format_summary, summarize
 
     summary = summarize(folder)
-    if _JSON.value:
-        print(json.dumps(summary, indent=2, ensure_ascii=False))
-    else:
-        print(format_summary(summary))
+    in_json = _JSON.value
+    print(json.dumps(summary, indent=2, ensure_ascii=False) if in_json else format_summary(summary))
 
 
 def _verify(folder: str) -> None:
@@ -85,16 +71,13 @@ def _verify(folder: str) -> None:
     if count > _SHOWN_PROBLEMS:
         print(f"… and {count - _SHOWN_PROBLEMS:,} more")
     if count:
-        raise UserError(
-            f"{folder}: expected a whole dataset, found {counted(count, 'problem')}: copy it or "
-            "make it again"
-        )
+        found = f"{counted(count, 'problem')}: copy it or make it again"
+        raise UserError(f"{folder}: expected a whole dataset, found {found}")
     info = read_dataset_info(folder)
-    print(
-        f"{folder} is whole: {counted(info.num_images, 'picture')} at {info.resolution} px and "
-        f"{counted(len(info.files) - 1, 'smaller resolution')}"
-        + (f", {counted(info.label_size, 'class')}" if info.label_size else "")
-    )
+    pictures = f"{counted(info.num_images, 'picture')} at {info.resolution} px"
+    smaller = counted(len(info.files) - 1, "smaller resolution")
+    classes = f", {counted(info.label_size, 'class')}" if info.label_size else ""
+    print(f"{folder} is whole: {pictures} and {smaller}{classes}")
 
 
 def _extract(folder: str, out_dir: str) -> None:

@@ -74,14 +74,11 @@ _COLUMNS = (
 def main() -> None:
     """Measures each stage in a process of its own."""
     configs = []
-    for precision, resolution in itertools.product(PRECISION.value, RESOLUTION.value):
+    for precision, size in itertools.product(PRECISION.value, RESOLUTION.value):
+        network = NetworkConfig(resolution=size, fmap_base=FMAP_BASE.value, fmap_max=FMAP_MAX.value)
+        schedule = ScheduleConfig(resolution=size, batch_size=BATCH_SIZE.value)
         config = TrainingConfig(
-            network=NetworkConfig(
-                resolution=resolution, fmap_base=FMAP_BASE.value, fmap_max=FMAP_MAX.value
-            ),
-            schedule=ScheduleConfig(resolution=resolution, batch_size=BATCH_SIZE.value),
-            precision=precision,
-            jit_compile=JIT_COMPILE.value,
+            network=network, schedule=schedule, precision=precision, jit_compile=JIT_COMPILE.value
         )
         configs.append(config)
         check_batch_sizes(config, 1)  # devices are the measuring processes', not this one's

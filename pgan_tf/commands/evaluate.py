@@ -16,7 +16,7 @@ import tensorflow as tf
 from absl import flags
 from tqdm import tqdm
 
-from pgan_tf.commands import run_flags
+from pgan_tf.commands import run_flags as given
 from pgan_tf.generating.sampler import read_exported
 from pgan_tf.metrics import score_log
 from pgan_tf.metrics.by_name import NAMES, check_resolution, parse_names
@@ -54,14 +54,12 @@ flags.declare_key_flag("max_bad_records")
 
 def main() -> None:
     """Scores, and writes the scores to the run folder or the export."""
-    run_dir = run_flags.RUN_DIR.value
+    run_dir = given.RUN_DIR.value
     if bool(run_dir) == bool(SAVED_MODEL.value):
-        got = "both" if run_dir else "none"
-        raise UserError(
-            f"--run_dir or --saved_model: expected one of them, got {got}: name what to score"
-        )
+        got = f"got {'both' if run_dir else 'none'}"
+        raise UserError(f"--run_dir or --saved_model: expected one, {got}: name what to score")
     not_with(["checkpoint", "network"], SAVED_MODEL)
-    names = parse_names(METRICS.value or run_flags.EVAL_METRICS.value or "swd", "--metrics")
+    names = parse_names(METRICS.value or given.EVAL_METRICS.value or "swd", "--metrics")
     if SAVED_MODEL.value:
         score_saved_model(names)
     else:
@@ -104,15 +102,11 @@ def score_saved_model(names: Sequence[str]) -> None:
 
 
 def score_all(
-    generators: Iterator[Generated],
-    count: int,
-    names: Sequence[str],
-    info: DatasetInfo,
-    resolution: int,
+    generators: Iterator[Generated], count: int, names: Sequence[str], info: DatasetInfo, size: int
 ) -> Iterator[list[Score]]:
     """Sums the reals up, then scores each of `count` generators, read when due, with a bar."""
-    inception = run_flags.read_inception(names)
-    metrics, reals = run_flags.make_comparison(names, info, resolution, inception)
+    inception = given.read_inception(names)
+    metrics, reals = given.make_comparison(names, info, size, inception)
     total = Evaluation.num_pictures(reals, count)
     with tqdm(total=total, unit="img", dynamic_ncols=True) as bar:
         evaluation = Evaluation(metrics, reals, bar.update, inception)
@@ -136,7 +130,7 @@ def chosen_checkpoints(run_dir: str) -> list[str]:
 
 def read_reals(resolution: int, num_channels: int, label_size: int) -> DatasetInfo:
     """Returns the dataset that a generator was trained on. UserError if missing, or another one."""
-    run_dir, options = run_flags.RUN_DIR.value, picture_options(flags.FLAGS["resolution"].value)
+    run_dir, options = given.RUN_DIR.value, picture_options(flags.FLAGS["resolution"].value)
     opened = recorded = None
     if run_dir:
         recorded, opened = read_run_data(run_dir), read_config(run_dir)
@@ -144,21 +138,16 @@ def read_reals(resolution: int, num_channels: int, label_size: int) -> DatasetIn
         options = dataclasses.replace(options, resolution=options.resolution or resolution)
     # The run's flags.txt gives it once.
     chosen = flags.FLAGS["data"].present > (recorded is not None)
-    wanted = RunData(
-        run_flags.DATA.value or "",
-        run_flags.DATA_CACHE.value,
-        options,
-        run_flags.LABELS.value,
-        run_flags.TFDS_DATA_DIR.value,
-        recorded.looked_for if recorded and not chosen else (),
-    )
+    places = given.DATA.value or "", given.DATA_CACHE.value, options
+    looked_for = recorded.looked_for if recorded and not chosen else ()
+    wanted = RunData(*places, given.LABELS.value, given.TFDS_DATA_DIR.value, looked_for)
     return find_data(wanted, num_channels, label_size, opened, chosen=chosen)
 
 
 def with_flags_of_run(arguments: list[str]) -> list[str]:
     """Puts the lines of the run's flags.txt before the arguments, which win."""
     try:
-        run_dir = read_path(["", *run_flags.flag_values(arguments, "run_dir")][-1])
+        run_dir = read_path(["", *given.flag_values(arguments, "run_dir")][-1])
     except ValueError:  # the flag itself will say so
         return arguments
     return [*located_flags(run_dir), *arguments]

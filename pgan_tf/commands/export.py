@@ -15,9 +15,7 @@ flags.adopt_module_key_flags(given)
 
 EXPORT_DIR = define_path("export_dir", None, "Folder to write to.")
 FORMAT = flags.DEFINE_enum("format", "saved_model", sorted(FORMATS), "What to write.")
-QUANTIZE = flags.DEFINE_enum(
-    "quantize", "", ["", "float16"], "tfjs: store weights in half precision."
-)
+QUANTIZE = flags.DEFINE_enum("quantize", "", ["", "float16"], "tfjs: weights in half precision.")
 NAME = define_text("name", None, "tfjs: name of the generator on the page. Default: the run's.")
 
 
@@ -30,10 +28,8 @@ def main() -> None:
         raise UserError(f"--quantize, --name: expected --format=tfjs, got {FORMAT.value}")
     trained = given.read_trained()
     if trained.fading_in:
-        print(
-            f"{trained.source} is fading in, {trained.stage}: exported as it is, at alpha "
-            f"{trained.alpha:.3f}"
-        )
+        words = f"{trained.stage}: exported as it is, at alpha {trained.alpha:.3f}"
+        print(f"{trained.source} is fading in, {words}")
     options = ExportOptions(EXPORT_DIR.value, QUANTIZE.value, NAME.value or "")
     exported = FORMATS[FORMAT.value](trained, options)
     if given.OFFICIAL_PKL.value:

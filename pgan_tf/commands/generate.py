@@ -50,63 +50,37 @@ SAVED_MODEL = define_path(
 )
 
 # What to draw
-SEEDS = define_read(
-    "seeds", None, "Seeds such as 3,7,100-199. Default: 0-31, for a slerp 0-7.", parsing.parse_seeds
-)
+SEEDS = define_read("seeds", None, "3,7,100-199. Default: 0-31; slerp: 0-7.", parsing.parse_seeds)
 LABELS = define_text("labels", None, "Classes to cycle through, by name or number, such as dog,3.")
-TRUNCATION = define_number(
-    "truncation", 1.0, "1: full variety; 0: only --truncation_seed's picture.", Bounds(0, 1)
-)
-TRUNCATION_SEED = define_number(
-    "truncation_seed", 0, "Seed at the center of --truncation.", bounds.SEEDS
-)
-GRID = define_read(
-    "grid", None, "COLUMNSxROWS: one sheet, of the seeds or from one on.", parsing.parse_grid
-)
+TRUNCATION = define_number("truncation", 1.0, "1: all variety; 0: --truncation_seed.", Bounds(0, 1))
+TRUNCATION_SEED = define_number("truncation_seed", 0, "Center of --truncation.", bounds.SEEDS)
+GRID = define_read("grid", None, "COLUMNSxROWS: a sheet of seeds, or from one.", parsing.parse_grid)
 VIDEO = flags.DEFINE_enum(
     "video",
     None,
     ["walk", "slerp", "training"],
-    "walk: a loop through random latents; slerp: a loop from seed to seed; training: the "
-    "sample sheets of the run.",
+    "walk: a loop through random latents; slerp: through the seeds; training: the run's sheets.",
 )
-SECONDS = define_number(
-    "seconds", None, "Video length. Default: 10, for a slerp one per seed.", Bounds(0.1, 36_000)
-)
+SECONDS = define_number("seconds", None, "Default: 10, or one per slerp seed.", Bounds(0.1, 36_000))
 FPS = define_number("fps", 30.0, "Frames per second of a video.", Bounds(1, 120))
-SMOOTHING = define_number(
-    "smoothing", 1.0, "Seconds from one random picture of a walk to the next.", Bounds(0.05, 600)
-)
+SMOOTHING = define_number("smoothing", 1.0, "Seconds per picture of a walk.", Bounds(0.05, 600))
 
 # Nearest neighbors
 NEIGHBOURS = define_number(
-    "neighbours",
-    None,
-    "A sheet of samples, by default --grid=1x8, each next to so many nearest training pictures.",
-    Bounds(1, 100, whole=True),
+    "neighbours", None, "Nearest training pictures beside each sample.", Bounds(1, 100, whole=True)
 )
 DATA = define_path("data", None, "Training pictures for --neighbours. Default: the run's.")
-DATA_CACHE = define_path(
-    "data_cache", None, "Where they are stored as TFRecords. Default: the run's."
-)
+DATA_CACHE = define_path("data_cache", None, "Where their TFRecords are. Default: the run's.")
 INCEPTION = define_path(
-    "inception",
-    None,
-    "Frozen Inception graph of 2015 (.pb or .tgz): adds neighbors in its features to --neighbours.",
+    "inception", None, "Inception graph of 2015 (.pb, .tgz): neighbors in its features, too."
 )
 
 # Where to
 OUTPUT = define_path(
-    "output",
-    None,
-    "Folder for PNG files; with --grid or one seed a .png, .jpg or .webp file; with "
-    "--video .mp4, .webp or .gif.",
+    "output", None, "Folder of PNG files; a .png, .jpg or .webp; for --video a .mp4, .webp or .gif."
 )
 SCALE = define_number(
-    "scale",
-    None,
-    "Enlarge each pixel this many times. Default: 1, for videos up to 256 px.",
-    Bounds(1, 64, whole=True),
+    "scale", None, "Enlargement. Default: 1, videos up to 256 px.", Bounds(1, 64, whole=True)
 )
 
 
@@ -114,8 +88,7 @@ def main() -> None:
     """Draws a file for each seed, a grid or a video."""
     check_flags()
     grid = GRID.value or ((1, 8) if NEIGHBOURS.value else (1, 1))
-    default_seeds = 1 if GRID.value else 8 if VIDEO.value == "slerp" else 32
-    seeds = SEEDS.value or list(range(default_seeds))
+    seeds = SEEDS.value or [*range(1 if GRID.value else 8 if VIDEO.value == "slerp" else 32)]
     path = check_output(len(seeds))
     if VIDEO.value == "training":
         write_training(path)
@@ -124,12 +97,9 @@ def main() -> None:
     classes = parsing.parse_classes(LABELS.value or "", sampler.label_size, sampler.label_names)
     if TRUNCATION.value != 1:
         sampler = interpolation.truncated(sampler, TRUNCATION.value, TRUNCATION_SEED.value)
-
-    if NEIGHBOURS.value:
-        write_neighbors(sampler, seeds, classes, grid, path)
-        return
-    if VIDEO.value:
-        write_walk(sampler, seeds, classes, grid, path)
+    if NEIGHBOURS.value or VIDEO.value:
+        write = write_neighbors if NEIGHBOURS.value else write_walk
+        write(sampler, seeds, classes, grid, path)
         return
     columns, rows = grid
     scale = check_size(sampler, columns, rows)
@@ -237,17 +207,13 @@ def find_training_pictures(sampler: Sampler) -> tuple[DatasetInfo, bool]:
     run_dir = given.RUN_DIR.value or ""
     if given.CHECKPOINT.value:
         run_dir = posixpath.dirname(posixpath.dirname(given.CHECKPOINT.value)) or "."
-    config = read_config(run_dir) if run_dir else None
-    wanted = read_run_data(run_dir) if run_dir else None
+    config, wanted = (read_config(run_dir), read_run_data(run_dir)) if run_dir else (None, None)
     if wanted is None:
-        options = PictureOptions(sampler.resolution, sampler.num_channels)
-        wanted = RunData("", "datasets", options)
-    if DATA.value:
+        wanted = RunData("", "datasets", PictureOptions(sampler.resolution, sampler.num_channels))
+    if chosen := bool(DATA.value):
         wanted = dataclasses.replace(wanted, data=DATA.value, looked_for=())
-    if DATA_CACHE.value:
-        wanted = dataclasses.replace(wanted, data_cache=DATA_CACHE.value)
+    wanted = dataclasses.replace(wanted, data_cache=DATA_CACHE.value or wanted.data_cache)
     label_size = config.network.label_size if config else 0
-    chosen = bool(DATA.value)
     info = find_data(wanted, sampler.num_channels, label_size, config, chosen=chosen)
     return info, config is not None and config.mirror_augment
 
@@ -261,16 +227,12 @@ def write_neighbors(
     num_measures = 2 if INCEPTION.value else 1
     scale = check_size(sampler, columns * (1 + NEIGHBOURS.value * num_measures), rows)
     info, mirrored = find_training_pictures(sampler)
-    measures: dict[str, neighbors.View] = {
-        "in pixels (root mean square, of 255)": neighbors.in_pixels
-    }
+    views: dict[str, neighbors.View] = {"in pixels (root mean square, of 255)": neighbors.in_pixels}
     if INCEPTION.value:
-        inception = open_inception(INCEPTION.value, "")
-        measures["in Inception's features (root mean square)"] = lambda images: (
-            inception(images).features
-        )
+        see = open_inception(INCEPTION.value, "")
+        views["in Inception's features (root mean square)"] = lambda images: see(images).features
     samples = np.stack(list(pictures.draw_seeds(sampler, seeds, classes)))
-    found = neighbors.find_neighbors(samples, info, NEIGHBOURS.value, mirrored, measures)
+    found = neighbors.find_neighbors(samples, info, NEIGHBOURS.value, mirrored, views)
     pictures.make_folder_of(path)
     pictures.write_picture(path, neighbors.make_sheet(samples, found, columns, scale))
     print(neighbors.describe(seeds, found))

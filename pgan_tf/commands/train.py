@@ -19,14 +19,7 @@ import tensorflow as tf
 from absl import flags
 
 from pgan_tf.commands import run_flags as given
-from pgan_tf.commands.train_checks import (
-    check_config,
-    check_flags,
-    check_run,
-    make_scorer,
-    metric_names,
-    plan_run,
-)
+from pgan_tf.commands import train_checks as checks
 from pgan_tf.config.flags import expand_presets, find_preset, preset_names, read_training_flags
 
 from pgan_tf.config.schedule import describe_end
@@ -38,15 +31,8 @@ from pgan_tf.devices.workers import ALONE, Workers, read_workers
 from pgan_tf.planning.dry_run import describe_run
 from pgan_tf.planning.flops import cpu_days
 from pgan_tf.planning.measurement import try_heaviest_stage
+from pgan_tf.runs import folder
 from pgan_tf.runs.flags_file import flags_text
-from pgan_tf.runs.folder import (
-    check_folder,
-    check_place,
-    join_run,
-    locked_run,
-    open_run,
-    shown_to_workers,
-)
 from pgan_tf.training.loop import train
 from pgan_tf.training.pretrained import Weights, read_init_from
 from pgan_tf.training.run import Run
@@ -60,9 +46,7 @@ from tfrecords.pictures.flags import num_channels, picture_options
 
 flags.adopt_module_key_flags(given)
 
-PRESET = define_read(
-    "preset", None, f"Settings by name: {', '.join(preset_names())}.", find_preset, "a name"
-)
+PRESET = define_read("preset", None, f"One of {', '.join(preset_names())}.", find_preset, "a name")
 
 
 def main() -> None:
@@ -77,7 +61,6 @@ def main() -> None:
         config = read_training_flags(given.DATA.value, resolution, num_channels(), 0)
         print_dry_run(config, make_strategy(given.STRATEGY.value))
         return
-
     if not given.DATA.value:
         raise UserError("--data: expected pictures, TFRecords, tfds:NAME or shapes, got none")
     if given.DETERMINISTIC.value:
@@ -85,7 +68,7 @@ def main() -> None:
     workers = ALONE if given.DRY_RUN.value else read_workers(os.environ)
     # Before anything else that uses TensorFlow's devices: several workers need that.
     strategy = make_strategy(given.STRATEGY.value, workers)
-    check_flags(strategy)
+    checks.check_flags(strategy)
     with readable_worker_errors(workers):
         train_on_workers(strategy, workers)
 
@@ -98,18 +81,18 @@ def train_on_workers(strategy: tf.distribute.Strategy, workers: Workers) -> None
     read_weights = functools.cache(read_init_from)
 
     def check_before_converting(info: DatasetInfo) -> None:
-        planned = plan_run(info, "", read_weights)
+        planned = checks.plan_run(info, "", read_weights)
         if given.DRY_RUN.value:
             print_dry_run(planned.config, strategy)
             sys.exit()
-        check_run(planned, info, strategy, inception, writes=workers.is_chief)
+        checks.check_run(planned, strategy, inception, writes=workers.is_chief)
 
     with chief_first(strategy, workers):
         if not given.DRY_RUN.value:
             # Before pictures are converted, which writes files and takes time.
             if workers.is_chief and given.RUN_DIR.value:
-                check_place(given.RUN_DIR.value)
-            inception = given.read_inception(metric_names())
+                folder.check_place(given.RUN_DIR.value)
+            inception = given.read_inception(checks.metric_names())
             if given.RUN_DIR.value:
                 read_weights(given.INIT_FROM.value, given.RUN_DIR.value.rstrip("/") or "/")
         info = prepare(
@@ -121,39 +104,30 @@ def train_on_workers(strategy: tf.distribute.Strategy, workers: Workers) -> None
             labels_note=labels_note,
             before_converting=check_before_converting,
         )
-    planned = plan_run(info, in_words(info), read_weights)
+    planned = checks.plan_run(info, in_words(info), read_weights)
     run_dir, config, network = planned.folder, planned.config, planned.config.network
     check_resolutions(info, config.schedule.initial_resolution, network.resolution)
     if given.DRY_RUN.value:
         print_dry_run(config, strategy)
         return
-
-    check_run(planned, info, strategy, inception, writes=workers.is_chief)
+    checks.check_run(planned, strategy, inception, writes=workers.is_chief)
     with chief_first(strategy, workers):
         with_labels, cache = network.label_size > 0, given.DATA_CACHE.value
         data = identify(info, network.resolution, cache, with_labels=with_labels)
         config = dataclasses.replace(config, data=data)
-        run = Run(
-            config,
-            info,
-            run_dir,
-            strategy,
-            workers,
-            given.KEEP_CHECKPOINTS.value,
-            given.MAX_BAD_RECORDS.value,
-            given.MAX_BAD_STEPS.value,
-        )
-        if scorer := make_scorer(config, info, run_dir, inception):
+        most = given.KEEP_CHECKPOINTS.value, given.MAX_BAD_RECORDS.value, given.MAX_BAD_STEPS.value
+        run = Run(config, info, run_dir, strategy, workers, *most)
+        if scorer := checks.make_scorer(config, info, run_dir, inception):
             run = dataclasses.replace(run, after_checkpoint=scorer)
     with contextlib.ExitStack() as until_the_end, contextlib.ExitStack() as until_compared:
         with chief_first(strategy, workers):
             if workers.is_chief:
-                until_the_end.enter_context(locked_run(run_dir))
-                check_folder(run_dir, config)
+                until_the_end.enter_context(folder.locked_run(run_dir))
+                folder.check_folder(run_dir, config)
                 if workers.number > 1:
-                    until_compared.enter_context(shown_to_workers(run_dir, config))
+                    until_compared.enter_context(folder.shown_to_workers(run_dir, config))
             else:
-                join_run(run_dir, config)
+                folder.join_run(run_dir, config)
         barrier(strategy, workers)
         until_compared.close()
         train_in_folder(run, planned.weights)
@@ -165,19 +139,17 @@ def train_in_folder(run: Run, weights: Weights | None) -> None:
     devices = describe(run.strategy, given.STRATEGY.value, workers)
     print(f"Devices: {devices}. Run folder: {run.folder}")
     if workers.is_chief:
-        days = cpu_days(config)
-        if not has_gpu() and days > 2:
+        if not has_gpu() and (days := cpu_days(config)) > 2:
             print(f"Without a GPU this takes about {days:.0f} days: try --preset=laptop")
         pictures = f"{counted(run.info.num_images, 'picture')} of {run.info.name}"
         print(f"Training {config.network.resolution} px on {pictures}", flush=True)
         if too_short := describe_end(config.schedule):
             print(too_short, flush=True)
     if has_gpu() if given.PREFLIGHT.value is None else given.PREFLIGHT.value:
-        most_bad = given.MAX_BAD_RECORDS.value
-        stage = try_heaviest_stage(config, run.info, run.strategy, most_bad)
+        stage = try_heaviest_stage(config, run.info, run.strategy, run.max_bad_records)
         if workers.is_chief:
             print(f"Preflight: one iteration of stage {stage.number} ({stage}) fits", flush=True)
-    opening = functools.partial(open_run, run.folder, config, given_flags(run.folder))
+    opening = functools.partial(folder.open_run, run.folder, config, given_flags(run.folder))
     images_shown = train(run, weights, opening if workers.is_chief else lambda: None)
     if workers.is_chief:
         print_what_next(run.folder, images_shown)
@@ -185,7 +157,7 @@ def train_in_folder(run: Run, weights: Weights | None) -> None:
 
 def print_dry_run(config: TrainingConfig, strategy: tf.distribute.Strategy) -> None:
     """Prints what the run would take."""
-    check_config(config, strategy)
+    checks.check_config(config, strategy)
     print(f"Devices: {describe(strategy, given.STRATEGY.value, ALONE)}")
     kept = given.KEEP_CHECKPOINTS.value + (given.KEEP_BEST.value is not None)
     print(describe_run(config, strategy, kept))

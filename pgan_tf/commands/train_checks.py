@@ -32,6 +32,7 @@ class PlannedRun:
     """A run as the flags and the data make it."""
 
     folder: str
+    info: DatasetInfo
     config: TrainingConfig
     weights: Weights | None  # None for initial values, and for a run that resumes
 
@@ -48,7 +49,7 @@ def plan_run(info: DatasetInfo, data: str, read_weights: ReadWeights) -> Planned
     config = read_training_flags(
         data, resolution, info.num_channels, label_size, first, info.label_names
     )
-    return PlannedRun(folder, config, weights)
+    return PlannedRun(folder, info, config, weights)
 
 
 def check_flags(strategy: tf.distribute.Strategy) -> None:
@@ -74,18 +75,13 @@ def check_config(config: TrainingConfig, strategy: tf.distribute.Strategy) -> No
 
 
 def check_run(
-    run: PlannedRun,
-    info: DatasetInfo,
-    strategy: tf.distribute.Strategy,
-    inception: InceptionGraph | None,
-    *,
-    writes: bool,
+    run: PlannedRun, strategy: tf.distribute.Strategy, graph: InceptionGraph | None, writes: bool
 ) -> None:
     """Raises UserError for what needs no pictures; `writes`: this process writes the run folder."""
     check_config(run.config, strategy)
     if run.weights:
         check_weights(run.weights, run.config)
-    make_scorer(run.config, info, run.folder, inception)
+    make_scorer(run.config, run.info, run.folder, graph)
     opened = read_config(run.folder)
     if opened:  # which data these are is not known yet
         with_its_data = dataclasses.replace(run.config, dataset=opened.dataset, data=opened.data)

@@ -8,11 +8,9 @@ from tfrecords.common.errors import UserError
 
 RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py: its last checkpoint.")
 CHECKPOINT = define_path("checkpoint", None, "In place of --run_dir, one checkpoint file.")
-OFFICIAL_PKL = define_path(
-    "official_pkl", None, "In place of --run_dir, a pickle of the published implementation."
-)
+OFFICIAL_PKL = define_path("official_pkl", None, "In place of --run_dir, a published pickle.")
 NETWORK = flags.DEFINE_enum(
-    "network", "average_generator", ["average_generator", "generator"], "Which weights to score."
+    "network", "average_generator", ["average_generator", "generator"], "Which weights to use."
 )
 
 
@@ -28,7 +26,6 @@ def check_source(*others: flags.FlagHolder) -> None:
 
 def read_trained() -> trained.Trained:
     """Reads the generator that the flags name. Raises UserError if it cannot be read."""
-    check_source()
     weights: trained.Weights = "generator" if NETWORK.value == "generator" else "average_generator"
     if RUN_DIR.value:
         return trained.from_run(RUN_DIR.value, weights)

@@ -9,9 +9,8 @@ import tensorflow as tf
 
 from tfrecords.common.errors import UserError
 
-_NEVER = np.iinfo(np.int64).max
 _REMEDY = (
-    "make the dataset again (python -m tfrecords.inspect verify names them), or allow more with "
+    "make the dataset again (python -m tfrecords.inspect verify names them), or raise "
     "--max_bad_records"
 )
 
@@ -19,8 +18,8 @@ _REMEDY = (
 class BadRecords:
     """Collects the damaged records that a run skips, of all resolutions, each once.
 
-    A picture's record at another resolution is another record. Records are read ahead of
-    training. Only those that training has reached count, so that a resumed run counts the same.
+    Records are read ahead of training: only those that it has reached count, so that a resumed
+    run counts the same.
     """
 
     def __init__(self, most: int, before: np.ndarray | None = None) -> None:
@@ -33,9 +32,8 @@ class BadRecords:
         """Returns `(num_images,)` int64, in which `note` keeps where each record is first met."""
         if resolution not in self._first_positions:
             with tf.device("CPU:0"):  # where records are read, whatever trains
-                self._first_positions[resolution] = tf.Variable(
-                    tf.fill((num_images,), tf.constant(_NEVER, tf.int64)), trainable=False
-                )
+                never = np.full(num_images, np.iinfo(np.int64).max)
+                self._first_positions[resolution] = tf.Variable(never, trainable=False)
         return self._first_positions[resolution]
 
     def met(self, images_shown: int) -> np.ndarray:
@@ -79,10 +77,8 @@ def _describe(error: tf.errors.OpError) -> str | None:
     gone = (tf.errors.NotFoundError, tf.errors.DataLossError, tf.errors.PermissionDeniedError)
     of_a_file = isinstance(error, tf.errors.UnknownError) and ".tfrecord" in error.message
     if isinstance(error, gone) or of_a_file:
-        return (
-            f"a file of the dataset is missing or damaged ({_cause(error)}): put it back or make "
-            "the dataset again"
-        )
+        cause, remedy = _cause(error), "put it back or make the dataset again"
+        return f"a file of the dataset is missing or damaged ({cause}): {remedy}"
     return None
 
 

@@ -1,7 +1,6 @@
 """TFRecords to batches of one resolution, NHWC float32 in [-1, 1].
 
-Pictures are read by number in the order of `order`: resuming costs nothing, and each worker reads
-only the pictures that its own devices train on.
+Pictures are read by number in the order of `order`; each worker reads only its own.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,8 +17,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_labels
 from tfrecords.format.record import parse_images
 
-# Records read at a time from files, to hide how long each takes to arrive.
-_READ_AHEAD = 16
+_READ_AHEAD = 16  # records at a time from files, to hide how long each takes to arrive
 
 
 def make_dataset(
@@ -39,21 +37,19 @@ def make_dataset(
     """Returns endless batches `(images, labels)` of real images.
 
     Images are `(replica_batch_size, resolution, resolution, channels)` float32 in [-1, 1], labels
-    `(replica_batch_size, label_size)` float32: the dataset's, or none where `label_size` is 0.
-    `images_shown` images come before the first one; the seed decides their order and which half
-    of them `mirror_augment` flips left to right.
+    `(replica_batch_size, label_size)` float32. `images_shown` come before the first one; the seed
+    decides their order and which half of them `mirror_augment` flips left to right.
 
     A global batch falls into `num_replicas` parts. For each of `replicas`, in turn, an element
     holds its part: every `num_replicas`-th picture. Datasets of at most `memory_bytes` are kept in
     memory. Damaged records are skipped and collected in `bad_records`, or are errors without it.
-
     Raises UserError if the dataset lacks the resolution or the labels.
     """
     records = find_records(info, resolution)
-    if label_size and label_size != info.label_size:
-        raise UserError(
-            f"data: expected labels of {label_size} classes in {info.name}, got {info.label_size}"
-        )
+    name, num_images = info.name, info.num_images
+    if label_size not in (0, info.label_size):
+        found = info.label_size
+        raise UserError(f"data: expected labels of {label_size} classes in {name}, got {found}")
     labels_of = _make_label_lookup(info, label_size)
     size = global_batch_size // num_replicas
     firsts = tf.constant(list(replicas), tf.int64)
@@ -65,7 +61,7 @@ def make_dataset(
         # Every num_replicas-th picture: the groups of the minibatch standard deviation, whose
         # members lie apart, are then the same on one device and on many.
         positions = first + num_replicas * tf.range(size, dtype=tf.int64)
-        return positions, pictures_at(positions, info.num_images, seed)
+        return positions, pictures_at(positions, num_images, seed)
 
     def finish(serialized: tf.Tensor, pictures: tf.Tensor, positions: tf.Tensor) -> Any:
         images = parse_images(serialized, resolution, info.num_channels, info.encoding)
@@ -75,11 +71,11 @@ def make_dataset(
         return to_float(images), tf.ensure_shape(labels_of(pictures), (size, label_size))
 
     wanted = tf.data.Dataset.counter(dtype=tf.int64).map(find_wanted)
-    met = None if bad_records is None else bad_records.first_positions(resolution, info.num_images)
+    met = bad_records.first_positions(resolution, num_images) if bad_records else None
     if (records.ends - records.begins).sum() <= memory_bytes:
         found = _from_memory(records, wanted, images_shown, met)
     else:
-        most = 0 if bad_records is None else bad_records.most
+        most = bad_records.most if bad_records else 0
         found = _from_files(records, wanted.unbatch(), most, met).batch(size, drop_remainder=True)
     return found.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)
 
@@ -90,13 +86,11 @@ def distribute(
     """Returns the batches of `make_dataset(info, resolution, **options)`, split over devices."""
 
     def parts(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        num_replicas = context.num_replicas_in_sync
-        here = num_replicas // context.num_input_pipelines
+        total = context.num_replicas_in_sync
+        here = total // context.num_input_pipelines
         first = context.input_pipeline_id * here
         replicas = range(first, first + here)
-        return make_dataset(
-            info, resolution, replicas=replicas, num_replicas=num_replicas, **options
-        )
+        return make_dataset(info, resolution, replicas=replicas, num_replicas=total, **options)
 
     return strategy.distribute_datasets_from_function(parts)
 
@@ -121,14 +115,8 @@ def _from_memory(
     if problems:
         damaged = np.flatnonzero(pictures != np.arange(len(pictures)))
         note(met, tf.constant(damaged), tf.constant(images_shown, tf.int64))
-    serialized, found = tf.constant(loaded), tf.constant(pictures)
-    return wanted.map(
-        lambda positions, numbers: (
-            tf.gather(serialized, numbers),
-            tf.gather(found, numbers),
-            positions,
-        )
-    )
+    both = (tf.constant(loaded), tf.constant(pictures))
+    return wanted.map(lambda at, numbers: (*(tf.gather(one, numbers) for one in both), at))
 
 
 def _from_files(
@@ -140,9 +128,7 @@ def _from_files(
     def find(position: tf.Tensor, number: tf.Tensor) -> tf.data.Dataset:
         return read(number).map(lambda one, found: (one, found, position, number))
 
-    def check(
-        one: tf.Tensor, found: tf.Tensor, position: tf.Tensor, number: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def check(one: tf.Tensor, found: tf.Tensor, position: tf.Tensor, number: tf.Tensor) -> Any:
         words = f"data: expected at most {most_damaged} damaged records, got more in a row"
         with tf.control_dependencies([tf.debugging.Assert(found >= 0, [words])]):
             if met is not None:  # those between the one that was wanted and the one found

@@ -1,16 +1,12 @@
 """Which picture comes when: a pure function of the seed and of the images shown before.
 
-Nothing depends on what was drawn before: training resumes anywhere at once, and each of several
-workers reads only its own part.
+Training resumes anywhere at once, and each of several workers reads only its own part.
 """
 
 import tensorflow as tf
 
-# Of the keyed permutation; TensorFlow's default of 4 leaves epochs that resemble each other.
-_ROUNDS = 16
-
-# Puts the streams of neighboring seeds far from each other.
-_ODD = 0xD1B54A32D192ED03
+_ROUNDS = 16  # of the permutation; with TensorFlow's default of 4, epochs resemble each other
+_ODD = 0xD1B54A32D192ED03  # puts the streams of neighboring seeds far from each other
 
 
 def pictures_at(positions: tf.Tensor, num_images: int, seed: int) -> tf.Tensor:

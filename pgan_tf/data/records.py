@@ -4,8 +4,8 @@ Both ways read any record at once, and put the next good one in the place of a d
 """
 
 import contextlib
-import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
@@ -14,12 +14,11 @@ from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.record_file import BadRecordError, RecordFile
 
-# Smaller ones are kept in memory: opening a file for each of many small records would take
-# longer than decoding them.
+# Smaller ones are kept in memory: opening a file for each small record takes longer than decoding.
 MEMORY_BYTES = 2**30
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Records:
     """Where each picture's record is."""
 
@@ -38,43 +37,35 @@ def check_resolutions(info: DatasetInfo, first: int, last: int) -> None:
     ):
         if resolution not in info.files:
             raise UserError(
-                f"--{flag}: expected one of the TFRecords in {info.name}, "
-                f"{', '.join(map(str, info.files))} px, got {resolution}: {hint}, or convert the "
-                "pictures again"
+                f"--{flag}: expected one of {info.name}, {', '.join(map(str, info.files))} px, got "
+                f"{resolution}: {hint}, or convert the pictures again"
             )
 
 
 def find_records(info: DatasetInfo, resolution: int) -> Records:
     """Finds the records. Raises UserError if the resolution or a file is missing, or one is cut."""
+    wanted = f"{resolution} px in {info.name}"
     if resolution not in info.files:
-        raise UserError(
-            f"data: expected TFRecords of {resolution} px in {info.name}, got "
-            f"{sorted(info.files)}: choose another --resolution or convert the pictures again"
-        )
-    offsets = []
-    for path, count in zip(info.files[resolution], info.num_records[resolution], strict=True):
+        got = f"{sorted(info.files)}: choose another --resolution or convert the pictures again"
+        raise UserError(f"data: expected TFRecords of {wanted}, got {got}")
+    paths, offsets = info.files[resolution], []
+    for path, count in zip(paths, info.num_records[resolution], strict=True):
         with contextlib.closing(RecordFile(path, count)) as file:
             offsets.append(file.offsets)
     counts = [len(one) - 1 for one in offsets]
     if sum(counts) != info.num_images:
-        raise UserError(
-            f"data: expected {info.num_images} pictures of {resolution} px in {info.name}, "
-            f"got {sum(counts)}: convert the pictures again"
-        )
-    return Records(
-        paths=tuple(info.files[resolution]),
-        file_of=np.repeat(np.arange(len(counts)), counts),
-        begins=np.concatenate([one[:-1] for one in offsets]),
-        ends=np.concatenate([one[1:] for one in offsets]),
-    )
+        got = f"{sum(counts)}: convert the pictures again"
+        raise UserError(f"data: expected {info.num_images} pictures of {wanted}, got {got}")
+    file_of = np.repeat(np.arange(len(counts)), counts)
+    begins = np.concatenate([one[:-1] for one in offsets])
+    return Records(paths, file_of, begins, ends=np.concatenate([one[1:] for one in offsets]))
 
 
 def load_records(records: Records) -> tuple[list[bytes], np.ndarray, list[str]]:
-    """Reads all records into memory.
+    """Returns all records; which picture each one is; and what is wrong with the damaged ones.
 
-    Returns the records; `(num_pictures,)` int64, which picture each one is: its own, or the next
-    good one where it is damaged; and what is wrong with the damaged ones. Raises UserError if a
-    file is missing, or no record can be read.
+    Pictures are `(num_pictures,)` int64: its own, or the next good one where it is damaged.
+    Raises UserError if a file is missing, or no record can be read.
     """
     loaded: list[bytes] = []  # an empty one where it is damaged
     damaged, problems = [], []
@@ -98,21 +89,18 @@ def load_records(records: Records) -> tuple[list[bytes], np.ndarray, list[str]]:
 def make_file_reader(records: Records, most_damaged: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
     """Returns a function from a picture's number to a dataset of one: a record, and whose it is.
 
-    That is the picture's own, or the next good one where it is damaged, as in `load_records`;
-    TensorFlow checks the record's checksum. Where more than `most_damaged` in a row are, whose
-    is -1. A file that is missing is a `tf.errors.NotFoundError`.
+    That is the picture's own, or the next good one where it is damaged; -1 where more than
+    `most_damaged` in a row are. A file that is missing is a `tf.errors.NotFoundError`.
     """
     paths, file_of = tf.constant(records.paths), tf.constant(records.file_of)
     begins, ends = tf.constant(records.begins), tf.constant(records.ends)
     num_pictures = len(records.file_of)
 
     def read_own(picture: tf.Tensor) -> tf.data.Dataset:
-        path, begin = paths[file_of[picture]][None], begins[picture]
+        path, begin = paths[file_of[picture]][None], begins[picture][None]
+        size = ends[picture] - begins[picture]
         variant = tf.raw_ops.TFRecordDatasetV2(
-            filenames=path,
-            compression_type="",
-            buffer_size=ends[picture] - begin,
-            byte_offsets=begin[None],
+            filenames=path, compression_type="", buffer_size=size, byte_offsets=begin
         )
         record = tf.data.experimental.from_variant(variant, tf.TensorSpec((), tf.string)).take(1)
         # In a map, which continues after an error: a file's own dataset would try to open a missing

@@ -101,13 +101,11 @@ def describe(
     columns, sheet_rows = sheet_shape(config.network.resolution)
     pixels = columns * sheet_rows * config.network.resolution**2
     checkpoints, samples = disk_bytes(config, keep_checkpoints, pixels)
+    how = "by iterations measured here" + " (~: by arithmetic from those, to save time)" * guessed
+    disk = f"{size_in_words(checkpoints)} of checkpoints, up to {size_in_words(samples)} of samples"
     lines += [
-        f"Training {config.schedule.total_kimg:g} thousand images takes about {total}, by "
-        "iterations measured here"
-        + (" (~: by arithmetic from those, to save time)." if guessed else "."),
+        f"Training {config.schedule.total_kimg:g} thousand images takes about {total}, {how}.",
         "Memory is estimated, and does not count what TensorFlow itself takes.",
-        f"Disk: {size_in_words(checkpoints)} of checkpoints, up to {size_in_words(samples)} of "
-        "samples (TensorBoard's included).",
+        f"Disk: {disk} (TensorBoard's included).",
     ]
-    too_short = describe_end(config.schedule)
-    return "\n".join([*lines, too_short] if too_short else lines)
+    return "\n".join([*lines, *filter(None, [describe_end(config.schedule)])])

@@ -1,8 +1,8 @@
 """The least arithmetic of a training step, counted from the layer table. No TensorFlow.
 
 One picture's way through a layer takes two operations (a multiplication, an addition) for each
-of its weights at each pixel. The unit here is that way once, forward. Differentiating a layer by
-its inputs takes one more unit, and by its weights another. In an iteration:
+of its weights at each pixel. The unit here is that way once, forward. Differentiating by inputs
+takes one more, and by weights another. In an iteration:
 
 - The generator's layers take 1 unit in the D step and 3 in the G step: forward, by inputs, by
   weights. (Its first layer 2: nothing needs gradients by latents.)
@@ -13,13 +13,11 @@ its inputs takes one more unit, and by its weights another. In an iteration:
   no second derivative. The minibatch standard deviation has one, from which an ordinary backward
   pass starts, by inputs and by weights: 2 more for the layers below it.
 
-That is 4 for the generator and 14 for the discriminator. The penalty R1 is taken at the reals,
-whose forward and backward passes are there already: 3 in place of 6 (`losses` computes two of
-them again). LSGAN has no penalty.
+That is 4 for the generator and 14 for the discriminator. R1 is taken at the reals, whose passes
+are there already: 3 in place of 6 (`losses` computes two of them again). LSGAN has no penalty.
 
-Convolutions count as they are written, with resampling in one kernel of 4x4 taps and stride 2;
-Winograd's algorithm, which does less, can be faster than this count allows. Activations, norms,
-Adam and operations on kernels do not count.
+Convolutions count as written, with resampling in one kernel of 4x4 taps and stride 2; Winograd's
+algorithm does less. Activations, norms, Adam and operations on kernels do not count.
 """
 
 from pgan_tf.config.networks import Layer, discriminator_layers, generator_layers, multiplications
@@ -37,10 +35,7 @@ _ABOVE_STATISTICS = ("4x4_conv", "4x4_dense0", "4x4_dense1", "4x4_minibatch_disc
 
 
 def step_flops(stage: Stage, config: NetworkConfig, loss: str = "wgan_gp") -> tuple[int, int]:
-    """Counts the least operations for one real image, of a D step and of a G step.
-
-    The D step includes drawing its fakes, the G step the discriminator that judges them.
-    """
+    """Counts one real image's least operations in a D step, fakes included, and in a G step."""
     d_step, g_step = generation_flops(stage, config), 0
     for layer in discriminator_layers(stage, config):
         d_step += flops(layer) * _discriminator_passes(layer, config, loss)

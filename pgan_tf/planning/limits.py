@@ -47,11 +47,9 @@ def heaviest_stage(config: TrainingConfig, num_replicas: int) -> Stage:
 def checkpoint_bytes(stage: Stage, config: TrainingConfig) -> int:
     """Returns the size of a stage's checkpoint."""
     numbers = arrays = 0
-    for layers, copies in (
-        (generator_layers(stage, config.network), 2),  # the generator and its average
-        (discriminator_layers(stage, config.network), 1),
-    ):
-        for layer in layers:
+    # The generator has an average beside it.
+    for make_layers, copies in ((generator_layers, 2), (discriminator_layers, 1)):
+        for layer in make_layers(stage, config.network):
             numbers += copies * layer.values + 2 * layer.parameters  # Adam's moments
             arrays += (copies + 2) * len(layer.variables)
     return FLOAT * numbers + _ARRAY_HEADER * arrays
@@ -62,9 +60,7 @@ def disk_bytes(config: TrainingConfig, keep_checkpoints: int, sheet_pixels: int)
     stages = reached_stages(config)
     ticks = [ticks_in(stage, config) for stage in stages]
     sizes = [checkpoint_bytes(stage, config) for stage in stages]
-    others: list[int] = []
-    for size, count in zip(sizes, ticks, strict=True):
-        others += [size] * (count - 1)
+    others = [size for size, count in zip(sizes, ticks, strict=True) for _ in range(count - 1)]
     kept = others[max(0, len(others) - keep_checkpoints + 1) :]
     samples = 2 * (1 + sum(ticks)) * sheet_pixels * config.network.num_channels
     return sum(sizes) + sum(kept) + max(sizes), samples
@@ -108,7 +104,5 @@ def check_ticks(config: TrainingConfig) -> None:
     """Raises UserError if a run makes too many reports, each with a checkpoint."""
     ticks = sum(ticks_in(stage, config) for stage in reached_stages(config))
     if ticks > MOST_TICKS:
-        raise UserError(
-            f"--tick_kimg, --total_kimg: expected at most {MOST_TICKS:,} reports in a run, got "
-            f"{ticks:,}: give a larger --tick_kimg, or a smaller --total_kimg"
-        )
+        words = f"expected at most {MOST_TICKS:,} reports in a run, got {ticks:,}"
+        raise UserError(f"--tick_kimg, --total_kimg: {words}: report more rarely, or train less")

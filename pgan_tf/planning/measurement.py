@@ -1,14 +1,14 @@
 """Iterations of one stage by themselves: their speed and memory, and whether they fit."""
 
+import contextlib
 import dataclasses
 import gc
 import math
 import re
 import time
+import timeit
 from collections.abc import Callable, Iterator
-from typing import Any
 
-import keras
 import tensorflow as tf
 
 from pgan_tf.config.schedule import Stage, make_stages, position_at
@@ -52,26 +52,15 @@ class StageCost:
 def make_iteration(
     config: TrainingConfig, stage: Stage, strategy: tf.distribute.Strategy
 ) -> Callable[[Iterator], None]:
-    """Builds a stage's networks anew and returns what trains them for one iteration.
-
-    It takes batches (see `make_train_step`), and returns when the devices are done.
-    """
+    """Builds a stage's networks anew; returns what trains them on a batch and waits for devices."""
     config = dataclasses.replace(config, minibatch_repeats=1)
     position = position_at(config.schedule, (stage,), stage.first_image)
     state = build_state(stage, config, strategy)
     step = make_train_step(state, config, strategy, position.batch_size)
-
-    def iterate(batches: Iterator) -> None:
-        metrics = step(
-            batches,
-            tf.constant(stage.first_image, tf.int64),
-            tf.constant(position.alpha, tf.float32),
-            tf.constant(position.generator_learning_rate, tf.float32),
-            tf.constant(position.discriminator_learning_rate, tf.float32),
-        )
-        metrics.numpy()  # waits for the devices
-
-    return iterate
+    rates = position.generator_learning_rate, position.discriminator_learning_rate
+    images_shown = tf.constant(stage.first_image, tf.int64)
+    alpha_and_rates = [tf.constant(value, tf.float32) for value in (position.alpha, *rates)]
+    return lambda batches: step(batches, images_shown, *alpha_and_rates).numpy()
 
 
 def noise_batches(
@@ -114,10 +103,7 @@ def measure_step(
 
 
 def try_heaviest_stage(
-    config: TrainingConfig,
-    info: DatasetInfo,
-    strategy: tf.distribute.Strategy,
-    max_bad_records: int = 0,
+    config: TrainingConfig, info: DatasetInfo, strategy: tf.distribute.Strategy, most_bad: int = 0
 ) -> Stage:
     """Trains the heaviest stage once and discards it. UserError if out of memory, or bad data."""
     num_replicas = strategy.num_replicas_in_sync
@@ -132,7 +118,7 @@ def try_heaviest_stage(
             label_size=config.network.label_size,
             seed=config.seed,
             mirror_augment=config.mirror_augment,
-            bad_records=BadRecords(max_bad_records),  # the run counts for itself
+            bad_records=BadRecords(most_bad),  # the run counts for itself
         )
         iterate(iter(batches))
     del iterate, batches
@@ -189,11 +175,7 @@ def matrix_product_gflops(precision: str) -> float:
         return tf.reduce_max(tf.linalg.matmul(matrix, matrix))
 
     multiply().numpy()
-    best = math.inf
-    for _ in range(_PRODUCT_ROUNDS):
-        start = time.monotonic()
-        multiply().numpy()
-        best = min(best, time.monotonic() - start)
+    best = min(timeit.repeat(lambda: multiply().numpy(), number=1, repeat=_PRODUCT_ROUNDS))
     return 2 * _PRODUCT_SIZE**3 / best / 1e9
 
 
@@ -201,12 +183,10 @@ def peak_memory_bytes() -> int:
     """Returns the most memory in use so far; 0 where the system does not tell."""
     if tf.config.list_logical_devices("GPU"):
         return tf.config.experimental.get_memory_info("GPU:0")["peak"]
-    try:
-        with open("/proc/self/status") as status:
-            found = re.search(r"^VmHWM:\s+(\d+)", status.read(), re.MULTILINE)
-            return 1024 * int(found[1]) if found else 0
-    except OSError:
-        return 0
+    found = None
+    with contextlib.suppress(OSError), open("/proc/self/status") as status:
+        found = re.search(r"^VmHWM:\s+(\d+)", status.read(), re.MULTILINE)
+    return 1024 * int(found[1]) if found else 0
 
 
 def _make_steps(
@@ -221,12 +201,9 @@ def _make_steps(
     latents = tf.random.stateless_normal((count, network.latent_size), (0, 0))
     mixing = tf.fill((count,), 0.5)
 
-    def make_step(
-        compute: Callable[..., tuple[Any, list[tf.Tensor]]],
-        inputs: tuple[tf.Tensor, ...],
-        optimizer: keras.optimizers.Optimizer,
-        model: keras.Model,
-    ) -> Callable[[], None]:
+    def make_step(network: str, compute: Callable, *inputs: tf.Tensor) -> Callable[[], None]:
+        optimizer, model = getattr(state, f"{network}_optimizer"), getattr(state, network)
+
         def gradients() -> list[tf.Tensor]:
             return compute(state, *inputs, config=config, global_batch_size=batch_size)[1]
 
@@ -239,10 +216,6 @@ def _make_steps(
 
         return lambda: step().numpy()
 
-    d_inputs, g_inputs = (reals, labels, latents, mixing), (labels, latents)
-    return (
-        make_step(
-            discriminator_gradients, d_inputs, state.discriminator_optimizer, state.discriminator
-        ),
-        make_step(generator_gradients, g_inputs, state.generator_optimizer, state.generator),
-    )
+    d_inputs = reals, labels, latents, mixing
+    d_step = make_step("discriminator", discriminator_gradients, *d_inputs)
+    return d_step, make_step("generator", generator_gradients, labels, latents)

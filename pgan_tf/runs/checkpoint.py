@@ -183,8 +183,8 @@ def read_run(run_dir: str, networks: Sequence[str] | None = None) -> Checkpoint:
     """Reads the last checkpoint of a run folder, as `read` does. UserError if there is none."""
     path = latest(posixpath.join(run_dir, "checkpoints"))
     if path is None:
-        words = f"expected a run folder with checkpoints, got {run_dir!r}: name the"
-        raise UserError(f"--run_dir: {words} one that train.py printed")
+        words = f"expected a run folder with checkpoints, got {run_dir!r}"
+        raise UserError(f"--run_dir: {words}: name the one that train.py printed")
     return read(path, networks)
 
 
@@ -214,10 +214,8 @@ def restore(checkpoint: Checkpoint, variables: dict[str, keras.Variable], prefix
     arrays = {name: one for name, one in checkpoint.arrays.items() if name.startswith(prefix)}
     expected = {prefix + name: tuple(variable.shape) for name, variable in variables.items()}
     if misfit := _misfit(expected, arrays):
-        raise UserError(
-            f"{checkpoint.path}: {misfit}: it was written with other networks; choose its own "
-            f"configuration or another --run_dir"
-        )
+        words = f"{misfit}: it was written with other networks; choose its own configuration"
+        raise UserError(f"{checkpoint.path}: {words} or another --run_dir")
     for name, variable in variables.items():
         variable.assign(arrays[prefix + name])
 

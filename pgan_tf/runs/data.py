@@ -42,22 +42,15 @@ def find_data(
     if not wanted.data:
         raise UserError("--data: expected the pictures that it was trained on, got none: name them")
     if wanted.looked_for:
-        places = " or ".join(wanted.looked_for)
-        raise UserError(
-            f"--data: expected the run's pictures, found nothing at {places}: give --data= where "
-            f"they are now"
-        )
-    info = prepare(
-        wanted.data,
-        wanted.data_cache,
-        wanted.options,
-        labels=wanted.labels or ("wanted" if label_size else None),
-        tfds_data_dir=wanted.tfds_data_dir,
-    )
+        found = f"found nothing at {' or '.join(wanted.looked_for)}"
+        raise UserError(f"--data: expected the run's pictures, {found}: give --data= of them now")
+    pictures = wanted.data, wanted.data_cache, wanted.options
+    labels = wanted.labels or ("wanted" if label_size else None)
+    info = prepare(*pictures, labels=labels, tfds_data_dir=wanted.tfds_data_dir)
     if info.num_channels != num_channels or label_size not in (0, info.label_size):
-        wanted_words = f"{counted(num_channels, 'channel')} and {counted(label_size, 'class')}"
-        got = f"{info.num_channels} and {info.label_size}"
-        raise UserError(f"--data: expected pictures with {wanted_words}, as trained on, got {got}")
+        words = f"{counted(num_channels, 'channel')} and {counted(label_size, 'class')}"
+        got = f"as it was trained on, got {info.num_channels} and {info.label_size}"
+        raise UserError(f"--data: expected pictures with {words}, {got}")
     # Older runs do not know what theirs held.
     if config and config.data.files and (words := _changes(config, info, wanted.data_cache)):
         if not chosen:
@@ -74,11 +67,9 @@ def _changes(config: TrainingConfig, info: DatasetInfo, data_cache: str) -> str:
     network = config.network
     data = identify(info, network.resolution, data_cache, with_labels=network.label_size > 0)
     found = dataclasses.replace(config, dataset=in_words(info), data=data)
-    return ", ".join(
-        f"{name} was {was} and is {now}"
-        for name, (was, now) in data_differences(config, found).items()
-        if name not in CHANGEABLE
-    )
+    changed = data_differences(config, found)
+    words = {name: f"{name} was {was} and is {now}" for name, (was, now) in changed.items()}
+    return ", ".join(words[name] for name in words if name not in CHANGEABLE)
 
 
 def read_run_data(run_dir: str) -> RunData | None:

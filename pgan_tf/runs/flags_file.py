@@ -28,22 +28,14 @@ def flags_text(values: Mapping[str, Any]) -> str:
             lines.append(f"--{name}" if value else f"--no{name}")
         elif value is not None:
             text = str(_absolute(name, value))
-            if not _is_writable(text):
+            in_utf8 = text.encode(errors="ignore").decode()
+            if in_utf8 != text.rstrip() or len(text.splitlines()) > 1:
                 raise UserError(
                     f"--{name}: expected a value that flags.txt can hold, got {text!a} with a line "
                     f"break, a space at its end or bytes that are no UTF-8: rename it"
                 )
             lines.append(f"--{name}={text}")
     return "\n".join(lines) + "\n"
-
-
-def _is_writable(text: str) -> bool:
-    """True for one line of UTF-8 without a space at its end, which reading would lose."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return text == text.rstrip() and len(text.splitlines()) <= 1
 
 
 def read_flags(run_dir: str) -> dict[str, str]:
@@ -115,7 +107,7 @@ def _places(path: str, run_dir: str, old_run_dir: str) -> list[str]:
     if is_remote(run_dir):
         return [path]
     run_dir = os.path.abspath(run_dir)
-    beside = []  # the run folder, as it was
+    beside = []  # next to the run folder, as it was
     comparable = os.path.isabs(path) == os.path.isabs(old_run_dir)
     if old_run_dir and not is_remote(old_run_dir) and comparable:
         moved = os.path.join(run_dir, os.path.relpath(path, old_run_dir))

@@ -75,10 +75,8 @@ def check_place(run_dir: str) -> None:
 
 def lost_config(run_dir: str) -> UserError:
     """Returns the error for a run folder with checkpoints and without config.json."""
-    return UserError(
-        f"--run_dir: expected config.json with the checkpoints, got none in {run_dir!r}: put "
-        f"it back (each checkpoint holds it, as `config`), or name another --run_dir"
-    )
+    words = f"expected config.json with the checkpoints, got none in {run_dir!r}: put it back"
+    return UserError(f"--run_dir: {words} (each checkpoint holds it, as `config`), or name another")
 
 
 @contextmanager
@@ -133,20 +131,20 @@ def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tu
     """Returns in words what has changed that may, as length. UserError if anything else has."""
     found = differences(old, new)
     changed = {name: f"{name} was {was} and is {now}" for name, (was, now) in found.items()}
-    refused = changed.keys() - CHANGEABLE
-    words = ", ".join(changed[name] for name in changed if name in refused)
+    refused = [name for name in changed if name not in CHANGEABLE]
     if not refused:
         return tuple(changed.values())
-    if not refused & _OF_THE_DATA:
-        raise UserError(
-            f"--run_dir: {run_dir} was started with another configuration ({words}): resume with "
-            f"--flagfile={posixpath.join(run_dir, 'flags.txt')}, or name another --run_dir"
-        )
+    words = ", ".join(changed[name] for name in refused)
+    start = f"--run_dir: {run_dir} was started with"
+    if _OF_THE_DATA.isdisjoint(refused):
+        flagfile = f"--flagfile={posixpath.join(run_dir, 'flags.txt')}"
+        advice = f"resume with {flagfile}, or name another --run_dir"
+        raise UserError(f"{start} another configuration ({words}): {advice}")
     init_from = f" --init_from={run_dir}" if _has_checkpoints(run_dir) else ""
-    raise UserError(
-        f"--run_dir: {run_dir} was started with other data ({words}): give the --data= that it was "
-        f"started with, wherever it is now, or start a run on these: --run_dir=ANOTHER{init_from}"
+    advice = (
+        f"with --data=, wherever they are, or start a run on these: --run_dir=ANOTHER{init_from}"
     )
+    raise UserError(f"{start} other data ({words}): give those, {advice}")
 
 
 def _has_checkpoints(run_dir: str) -> bool:

@@ -54,10 +54,8 @@ class RunLog:
             self._writer.flush()
 
     def write_fakes(self, images_shown: int, sheet: np.ndarray) -> str:
-        """Writes `samples/fakes-<kimg>.png` and returns its path."""
-        # Sorts by time, also when ticks are shorter than a thousand images.
-        name = f"-{images_shown / 1000:09.3f}"
-        return self._write_sheet("fakes", name, images_shown, sheet)
+        """Writes `samples/fakes-<kimg>.png`, which sort by time, and returns its path."""
+        return self._write_sheet("fakes", f"-{images_shown / 1000:09.3f}", images_shown, sheet)
 
     def write_reals(self, sheet: np.ndarray) -> str:
         """Writes `samples/reals.png` and returns its path."""
@@ -96,10 +94,8 @@ def read_metrics(run_dir: str) -> list[dict[str, Any]]:
         row.setdefault("kimg", row["images_shown"] / 1000)
         for name in ("resolution", "phase", "alpha"):
             if name not in row:
-                raise UserError(
-                    f"{metrics_path(run_dir)}: expected {name} in each tick, got none in that of "
-                    f"{row['images_shown']} images: remove that line"
-                )
+                words = f"expected {name} in each tick, got none in that of {row['images_shown']}"
+                raise UserError(f"{metrics_path(run_dir)}: {words} images: remove that line")
     if not rows:
         raise UserError(f"--run_dir: expected a run with a tick at least, got none in {run_dir!r}")
     return rows

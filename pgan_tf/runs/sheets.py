@@ -78,6 +78,5 @@ def read_sheet(path: str) -> tuple[bytes, Image.Image]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return contents, Image.open(io.BytesIO(contents), formats=["PNG"]).convert("RGB")
     except _NO_PICTURE as error:
-        raise UserError(
-            f"{path}: expected a sheet of samples, got {ascii(str(error))[1:-1][:120]}: remove it"
-        ) from None
+        got = ascii(str(error))[1:-1][:120]
+        raise UserError(f"{path}: expected a sheet of samples, got {got}: remove it") from None

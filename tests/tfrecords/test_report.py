@@ -1,4 +1,4 @@
-from tfrecords.writing.report import Tally, describe_rejected
+from tfrecords.writing.writer import Tally, describe_rejected
 
 
 def test_reasons_that_differ_in_numbers_or_names_are_counted_together():

@@ -155,7 +155,7 @@ def remove(path: str) -> None:
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[str]:
-    """Yields a locked folder below TMPDIR; removed in the end; first, those of killed processes."""
+    """Removes killed processes' folders below TMPDIR; yields a locked one, removed in the end."""
     parent = tempfile.gettempdir()
     for name in os.listdir(parent):
         left_over = os.path.join(parent, name)

@@ -135,7 +135,7 @@ def reading(path: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def writing(what: str, then: str = "") -> Iterator[None]:
-    """Makes a UserError of an error of the file system: `what` (path or flag), advice, `then`."""
+    """Makes a UserError with advice of file system errors: `what` starts it, `then` ends it."""
     try:
         yield
     except Exception as error:

@@ -32,7 +32,7 @@ def frame(record: bytes) -> bytes:
 
 
 def read_first_record(path: str) -> bytes:
-    """Returns a file's first record; UserError if the file is missing or empty, or it damaged."""
+    """Returns a file's first record; UserError if it or the file is missing, empty or damaged."""
     file = RecordFile(path, find_all=False)
     try:
         return file.read(0)

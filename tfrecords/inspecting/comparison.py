@@ -18,19 +18,14 @@ _READ_BYTES = 2**22
 class Comparison:
     """What two datasets have in common."""
 
-    # One line each; none when the pictures, their order and their labels are the same.
-    differences: tuple[str, ...]
+    differences: tuple[str, ...]  # of the pictures, their order and their labels: a line each
     num_images: int  # compared
-    # At the resolutions that both have, whatever their labels and what one has more.
-    equal_pictures: bool
+    equal_pictures: bool  # at the resolutions that both have, whatever else differs
     equal_files: bool  # bytes of all resolutions and of the labels; names may differ
 
 
 def compare_datasets(folder_a: str, folder_b: str) -> Comparison:
-    """Compares two datasets, whatever their encoding, their shards and their names.
-
-    Raises UserError if one of them is not a whole dataset, or a picture cannot be read.
-    """
+    """Compares two datasets, however they are stored; raises UserError if one is not whole."""
     a, b = read_dataset_info(folder_a), read_dataset_info(folder_b)
     count = min(a.num_images, b.num_images)
     amounts = (
@@ -57,22 +52,16 @@ def compare_datasets(folder_a: str, folder_b: str) -> Comparison:
 
 def _compare_labels(a: DatasetInfo, b: DatasetInfo, count: int) -> list[str]:
     differences = []
-    if a.label_names and b.label_names:
-        for index, names in enumerate(zip(a.label_names, b.label_names, strict=False)):
-            if names[0] != names[1]:
-                differences.append(
-                    f"names of the classes: class {index} is {names[0]!r} and {names[1]!r}"
-                )
-                break
+    names = enumerate(zip(a.label_names, b.label_names, strict=False))
+    if found := next(((index, *pair) for index, pair in names if pair[0] != pair[1]), None):
+        differences.append("names of the classes: class {} is {!r} and {!r}".format(*found))
     rows_a, rows_b = read_labels(a)[:count], read_labels(b)[:count]
     same = np.all((rows_a == rows_b) | (np.isnan(rows_a) & np.isnan(rows_b)), axis=1)
     if not same.all():
         first = int(np.argmin(same))
-        differences.append(
-            f"labels: picture {first} has {_format_label(rows_a[first])} and "
-            f"{_format_label(rows_b[first])}, the first of {np.sum(~same):,} that differ, of "
-            f"{count:,}"
-        )
+        pair = f"{_format_label(rows_a[first])} and {_format_label(rows_b[first])}"
+        amount = f"the first of {np.sum(~same):,} that differ, of {count:,}"
+        differences.append(f"labels: picture {first} has {pair}, {amount}")
     return differences
 
 
@@ -83,20 +72,18 @@ def _format_label(label: np.ndarray) -> str:
     return f"({shown}{', …' if len(label) > 4 else ''})"
 
 
-def _compare_pictures(
-    a: DatasetInfo, b: DatasetInfo, resolutions: list[int], count: int
-) -> list[str]:
+def _compare_pictures(a: DatasetInfo, b: DatasetInfo, sides: list[int], count: int) -> list[str]:
     """Compares the first `count` pictures at some resolutions; returns a line, or none."""
     with contextlib.ExitStack() as stack:
 
-        def pictures_of(info: DatasetInfo, resolution: int) -> Pictures:
-            return stack.enter_context(contextlib.closing(Pictures(info, resolution)))
+        def pictures_of(info: DatasetInfo, side: int) -> Pictures:
+            return stack.enter_context(contextlib.closing(Pictures(info, side)))
 
-        pairs = {one: (pictures_of(a, one), pictures_of(b, one)) for one in resolutions}
+        pairs = {side: (pictures_of(a, side), pictures_of(b, side)) for side in sides}
 
         def compare(index: int) -> str | None:
             """Returns what differs at the first resolution that does."""
-            for resolution, (of_a, of_b) in pairs.items():
+            for side, (of_a, of_b) in pairs.items():
                 try:
                     if of_a.record(index) == of_b.record(index):
                         continue
@@ -104,19 +91,15 @@ def _compare_pictures(
                     raise UserError(f"{error}: verify names all that are damaged") from error
                 gaps = np.abs(of_a.read(index).astype(np.int16) - of_b.read(index))
                 if gaps.any():
-                    return (
-                        f"picture {index} at {resolution} px differs in "
-                        f"{np.count_nonzero(gaps):,} of {gaps.size:,} values, by up to "
-                        f"{gaps.max()} of 255"
-                    )
+                    amount = f"{np.count_nonzero(gaps):,} of {gaps.size:,} values"
+                    limit = f"by up to {gaps.max()} of 255"
+                    return f"picture {index} at {side} px differs in {amount}, {limit}"
             return None
 
-        first, num_different = None, 0
-        for found in filter(None, map_in_threads(compare, count, resolutions[0], "compare")):
-            first = first or found
-            num_different += 1
-    if first is None:
-        return []
+        different = filter(None, map_in_threads(compare, count, sides[0], "compare"))
+        if (first := next(different, None)) is None:
+            return []
+        num_different = 1 + sum(1 for _ in different)
     return [f"{first}; it is the first of {num_different:,} that differ, of {count:,}"]
 
 
@@ -129,7 +112,5 @@ def _equal_bytes(path_a: str, path_b: str) -> bool:
     if paths.size(path_a) != paths.size(path_b):
         return False
     with paths.open_file(path_a) as file_a, paths.open_file(path_b) as file_b:
-        while data := file_a.read(_READ_BYTES):
-            if data != file_b.read(_READ_BYTES):
-                return False
-    return True
+        blocks = iter(lambda: file_a.read(_READ_BYTES), b"")
+        return all(data == file_b.read(_READ_BYTES) for data in blocks)

@@ -1,6 +1,7 @@
 """A picture of a dataset's pictures: the command `show`."""
 
 import contextlib
+import itertools
 import math
 import unicodedata
 from dataclasses import dataclass
@@ -20,13 +21,10 @@ MAX_CLASSES = 32
 
 _WIDTH, _HEIGHT = 1000, 1600  # about that many pixels; more classes make it higher
 _MOST_PIXELS = 2**28  # what memory has room for
-_MARGIN, _GAP = 20, 6
-_TITLE_SIZE, _LABEL_SIZE, _NOTE_SIZE = 20, 15, 12
-_MAX_LABEL_WIDTH = 180
-_MIN_ROW_HEIGHT = 96
+_MARGIN, _GAP, _MAX_LABEL_WIDTH, _MIN_ROW_HEIGHT = 20, 6, 180, 96
+_TITLE_SIZE, _LABEL_SIZE, _NOTE_SIZE, _font = 20, 15, 12, ImageFont.load_default
 # Gray enough that white pictures, as of products and digits, show their edges.
 _BACKGROUND, _INK, _PALE_INK = (232, 234, 237), (32, 33, 36), (95, 99, 104)
-
 _DEFAULT_COUNT, _DEFAULT_COUNT_OF_CLASS = 64, 10
 
 
@@ -44,10 +42,8 @@ def show(folder: str, path: str, resolution: int | None = None, count: int | Non
 
     With classes each row is one of the first 32 classes. By default there are 64 pictures, or 10
     of each class, at the largest resolution that fits into a sheet about 1000 px wide. Smaller
-    pictures are enlarged. Returns what is to be seen, in words.
-
-    Raises UserError if there is no such dataset or resolution, or the file, a PNG, JPEG or WebP,
-    exists.
+    pictures are enlarged. Returns what is to be seen, in words. Raises UserError if there is no
+    such dataset or resolution, or the file, a PNG, JPEG or WebP, exists.
     """
     check_picture_name(path, "out")
     if tf.io.gfile.exists(path):
@@ -60,12 +56,9 @@ def show(folder: str, path: str, resolution: int | None = None, count: int | Non
         tf.io.gfile.makedirs(path.rpartition("/")[0] or ".")
         with tf.io.gfile.GFile(path, "wb") as file:
             file.write(data)
-    shown = sum(len(row.indices) for row in rows)
+    shown = f"{sum(len(row.indices) for row in rows):,} of {counted(info.num_images, 'picture')}"
     classes = f", {len(rows)} of {counted(info.label_size, 'class')}" if rows[0].label else ""
-    return (
-        f"{shown:,} of {counted(info.num_images, 'picture')} of {resolution} px{classes}, "
-        f"{sheet.width} x {sheet.height} px"
-    )
+    return f"{shown} of {resolution} px{classes}, {sheet.width} x {sheet.height} px"
 
 
 def spread(indices: np.ndarray, count: int) -> tuple[int, ...]:
@@ -111,10 +104,8 @@ def _draw(info: DatasetInfo, rows: list[Row], resolution: int | None) -> tuple[I
     width = max(label_width + columns * (cell + _GAP) - _GAP, title_width) + 2 * _MARGIN
     height = top + len(rows) * pitch - _GAP + _MARGIN
     if width * height > _MOST_PIXELS:
-        raise UserError(
-            f"--count, --resolution: expected a sheet of at most {_MOST_PIXELS:,} pixels, got "
-            f"{width:,} x {height:,}: give a smaller one of them"
-        )
+        size = f"at most {_MOST_PIXELS:,} pixels, got {width:,} x {height:,}"
+        raise UserError(f"--count, --resolution: expected a sheet of {size}: lower one of them")
     sheet = Image.new("RGB", (width, height), _BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     draw.text((_MARGIN, _MARGIN - 4), title, _INK, _font(_TITLE_SIZE))
@@ -142,12 +133,6 @@ def _shorten(name: str) -> str:
 
 def _in_ascii(name: str) -> str:
     """Returns a name without accents, which Pillow's font lacks; "" if nothing legible is left."""
-    letters = (
-        char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char)
-    )
+    letters = itertools.filterfalse(unicodedata.combining, unicodedata.normalize("NFKD", name))
     text = "".join(letters).encode("ascii", "replace").decode()
     return text if any(map(str.isalnum, text)) else ""
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)

@@ -13,8 +13,7 @@ from tfrecords.inspecting.inspection import Pictures, class_names, map_in_thread
 from tfrecords.pictures.kinds import encode_picture
 from tfrecords.writing.out_folder import check_out_dir, normalize
 
-# What some file systems do not take in a name.
-_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
+_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')  # what some file systems do not take in a name
 
 
 def extract(
@@ -24,14 +23,12 @@ def extract(
     indices: str | None = None,
     by_class: bool = False,
 ) -> int:
-    """Writes pictures as PNG files called by their numbers: all of them, or nothing.
+    """Writes pictures as PNG files called by their numbers, and returns how many.
 
     By default all, at the largest resolution; `indices` such as `0-99,150` chooses some. With
     `by_class` each class gets a subfolder with its name; pictures without a class stay outside.
-    `tfrecords.create` makes the same pictures of these files. Returns how many were written.
-
-    Raises UserError if `out_dir` is not empty, or there is no such dataset, resolution, picture,
-    or with `by_class` there are no classes.
+    `tfrecords.create` makes the same pictures of these files. Raises UserError, and writes
+    nothing, if `out_dir` is not empty, or there is no such dataset, resolution, picture or class.
     """
     check_out_dir(out_dir)
     info = read_dataset_info(folder)
@@ -57,10 +54,7 @@ def extract(
 
 
 def parse_indices(text: str | None, count: int) -> list[int]:
-    """Reads numbers of pictures such as `0-99,150`: sorted, each once; all of None.
-
-    Raises UserError if it is no such list, or there are not so many pictures.
-    """
+    """Reads numbers below `count` such as `0-99,150`, sorted, or raises UserError; None is all."""
     if text is None:
         return list(range(count))
     chosen: set[int] = set()
@@ -68,9 +62,8 @@ def parse_indices(text: str | None, count: int) -> list[int]:
         match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if first > last:
-            raise UserError(
-                f"indices: expected numbers and ranges such as 0-99,150, got {part.strip()!r}"
-            )
+            got = repr(part.strip())
+            raise UserError(f"indices: expected numbers and ranges such as 0-99,150, got {got}")
         if last >= count:
             raise UserError(f"indices: expected numbers from 0 to {count - 1}, got {last}")
         chosen.update(range(first, last + 1))
@@ -81,10 +74,8 @@ def _class_folders(info: DatasetInfo) -> list[str]:
     """Returns the name of each picture's folder."""
     classes = read_classes(info)
     if classes is None:
-        raise UserError(
-            f"by_class: expected a dataset with classes, {info.folder} has "
-            f"{'vectors for labels' if info.label_size else 'no labels'}: leave the flag out"
-        )
+        found = f"{info.folder} has {'vectors for labels' if info.label_size else 'no labels'}"
+        raise UserError(f"by_class: expected a dataset with classes, {found}: omit the flag")
     names, used = [], set()
     for index, label in enumerate(class_names(info)):
         # Neither hidden, which `create` would not see, nor a path of its own.

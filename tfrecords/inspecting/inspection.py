@@ -1,7 +1,4 @@
-"""A finished dataset's pictures by number, and what is known about it.
-
-What the commands of `tfrecords.inspect` have in common, and the command `summary`.
-"""
+"""A finished dataset's pictures by number, for all commands, and the command `summary`."""
 
 import bisect
 import os
@@ -15,7 +12,7 @@ from tqdm import tqdm
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
-from tfrecords.common.text import counted, size_in_words
+from tfrecords.common.text import align, counted, size_in_words
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info
 from tfrecords.format.dataset_json import JSON_NAME, read_details
 from tfrecords.format.record import decode_record
@@ -23,11 +20,7 @@ from tfrecords.format.record_file import BadRecordError, RecordFile
 
 T = TypeVar("T")
 
-# The pictures of a thread's task: about so many pixels, so that the bar moves often, and at most
-# so many pictures.
-_TASK_PIXELS = 2**22
-_TASK_PICTURES = 1024
-
+_TASK_PIXELS, _TASK_PICTURES = 2**22, 1024  # of a thread's task, at most: the bar moves often
 _CLASSES_IN_TABLE = 40
 
 
@@ -37,16 +30,14 @@ class Pictures:
     def __init__(self, info: DatasetInfo, resolution: int) -> None:
         """Opens the files. Raises UserError if one is damaged or there is no such resolution."""
         if resolution not in info.files:
-            raise UserError(
-                f"resolution: expected one of {', '.join(map(str, info.files))}, got {resolution}"
-            )
+            sides = ", ".join(map(str, info.files))
+            raise UserError(f"resolution: expected one of {sides}, got {resolution}")
         names, counts = info.files[resolution], info.num_records[resolution]
         self.shape = (resolution, resolution, info.num_channels)
         self._files = [RecordFile(path, n) for path, n in zip(names, counts, strict=True)]
         self._ends = np.cumsum([len(file) for file in self._files]).tolist()
 
     def __len__(self) -> int:
-        """The number of pictures."""
         return self._ends[-1]
 
     def record(self, index: int) -> bytes:
@@ -65,9 +56,8 @@ class Pictures:
         """
         encoding, image = decode_record(self.record(index))
         if image.shape != self.shape:
-            raise ValueError(
-                f"expected a picture of {self.shape} (height, width, channels), got {image.shape}"
-            )
+            wanted = f"{self.shape} (height, width, channels)"
+            raise ValueError(f"expected a picture of {wanted}, got {image.shape}")
         return encoding, image
 
     def read(self, index: int) -> np.ndarray:
@@ -75,10 +65,8 @@ class Pictures:
         try:
             return self.decode(index)[1]
         except ValueError as error:
-            raise UserError(
-                f"picture {index} at {self.shape[0]} px: {error}: "
-                "python -m tfrecords.inspect verify finds all that is damaged"
-            ) from error
+            advice = "python -m tfrecords.inspect verify finds all that is damaged"
+            raise UserError(f"picture {index} at {self.shape[0]} px: {error}: {advice}") from error
 
     def close(self) -> None:
         """Closes the files."""
@@ -91,8 +79,7 @@ def map_in_threads(
 ) -> Iterator[T]:
     """Calls `work` with 0 to `count` - 1, on all processors, and yields the results in order.
 
-    What decodes, averages and compares pictures lets other threads run. The pictures' resolution
-    decides how many make a task. A progress bar, if stderr is a terminal, has the description.
+    The pictures' `resolution` decides how many make a task; `description` is the progress bar's.
     """
     size = max(1, min(_TASK_PICTURES, _TASK_PIXELS // resolution**2))
     tasks = [range(start, min(start + size, count)) for start in range(0, count, size)]
@@ -121,10 +108,10 @@ def summarize(folder: str) -> dict[str, Any]:
         {"resolution": resolution, "files": len(names), "bytes": sum(map(paths.size, names))}
         for resolution, names in info.files.items()
     ]
-    counts: dict[str, int] = {}
+    counts: list[int] = []
     if classes is not None:
-        numbers = np.bincount(classes[classes >= 0], minlength=info.label_size).tolist()
-        counts = dict(zip(class_names(info), numbers, strict=True))
+        counts = np.bincount(classes[classes >= 0], minlength=info.label_size).tolist()
+    named = zip(class_names(info), counts, strict=False)  # vectors for labels are not counted
     return {
         "folder": folder,
         "name": info.name,
@@ -136,7 +123,7 @@ def summarize(folder: str) -> dict[str, Any]:
         "bytes": sum(row["bytes"] for row in resolutions),
         "resolutions": resolutions,
         "label_size": info.label_size,
-        "classes": [{"name": name, "pictures": count} for name, count in counts.items()],
+        "classes": [{"name": name, "pictures": count} for name, count in named],
     }
 
 
@@ -171,8 +158,5 @@ def format_summary(summary: dict[str, Any]) -> str:
 
 def _format_table(rows: Sequence[Sequence[str]]) -> str:
     """Aligns columns, the first to the left and the numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *numbers in rows:
-        lines.append("  ".join([first.ljust(widths[0]), *map(str.rjust, numbers, widths[1:])]))
-    return "\n".join(lines)
+    width = max(len(row[0]) for row in rows)
+    return "\n".join(align([(first.ljust(width), *numbers) for first, *numbers in rows]))

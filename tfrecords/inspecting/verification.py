@@ -26,13 +26,10 @@ def find_problems(folder: str) -> Iterator[str]:
 
     That is: files that are missing, cut or not those of `dataset.json`, records that are damaged
     or of another size, pictures that are not the averages of the largest, and labels that are not
-    numbers or of other classes than `dataset.json` counts. Where whole files are missing or cut,
-    all such are found, but pictures are not compared.
-
-    Raises UserError if the folder, local or remote, is no dataset, or its parts do not match.
+    numbers or of other classes than `dataset.json` counts. Where files are missing or cut, pictures
+    are not compared. Raises UserError if the folder is no dataset, or its parts do not match.
     """
-    details = read_details(folder)
-    found = []
+    details, found = read_details(folder), []
     for problem in _check_files(folder, details):
         found.append(problem)
         yield problem
@@ -52,19 +49,17 @@ def find_problems(folder: str) -> Iterator[str]:
     yield from _check_labels(info, details)
     with contextlib.ExitStack() as stack:
         levels = {}
-        for resolution in sorted(info.files, reverse=True):
+        for side in sorted(info.files, reverse=True):
             try:
-                level = stack.enter_context(contextlib.closing(Pictures(info, resolution)))
+                level = stack.enter_context(contextlib.closing(Pictures(info, side)))
             except UserError as error:
                 yield str(error)
                 continue
-            if len(level) == info.num_images:
-                levels[resolution] = level
+            if (count := len(level)) == info.num_images:
+                levels[side] = level
             else:
-                yield (
-                    f"{info.folder}: expected {info.num_images} pictures of {resolution} px, "
-                    f"got {len(level)}"
-                )
+                wanted = f"{info.num_images} pictures of {side} px"
+                yield f"{info.folder}: expected {wanted}, got {count}"
         yield from _check_pictures(info, levels)
 
 
@@ -73,9 +68,8 @@ def _check_files(folder: str, details: dict[str, Any]) -> Iterator[str]:
     listed = details.get("files", [])
     present = set(paths.list_names(folder))
     total = sum(entry["bytes"] for entry in listed)
-    with tqdm(
-        total=total, desc="checksums", unit="B", unit_scale=True, leave=False, disable=None
-    ) as bar:
+    settings: dict[str, Any] = {"unit": "B", "unit_scale": True, "leave": False, "disable": None}
+    with tqdm(total=total, desc="checksums", **settings) as bar:
         for entry in listed:
             path = paths.join(folder, entry["file"])
             if entry["file"] not in present:
@@ -116,13 +110,9 @@ def _sha256(path: str, bar: tqdm) -> str:
 
 def _check_details(info: DatasetInfo, details: dict[str, Any]) -> Iterator[str]:
     """Compares `dataset.json` with the files that can be counted without reading them."""
-    path = paths.join(info.folder, JSON_NAME)
-    found = {
-        "num_channels": info.num_channels,
-        "encoding": info.encoding,
-        "resolutions": sorted(info.files),
-    }
-    for name, value in found.items():
+    path, sides = paths.join(info.folder, JSON_NAME), sorted(info.files)
+    held = {"num_channels": info.num_channels, "encoding": info.encoding, "resolutions": sides}
+    for name, value in held.items():
         expected = details.get(name, value)
         if (sorted(expected) if isinstance(expected, list) else expected) != value:
             yield f"{path}: {name} is {expected}, the files hold {value}"
@@ -167,10 +157,9 @@ def _check_pictures(info: DatasetInfo, levels: dict[int, Pictures]) -> Iterator[
         for resolution, image in images.items():
             different = image != expected[resolution]
             if different.any():
-                problems.append(
-                    f"picture {index} at {resolution} px: not the average of the one at "
-                    f"{info.resolution} px, {different.sum()} of {different.size} values differ"
-                )
+                wrong = f"not the average of the one at {info.resolution} px"
+                amount = f"{different.sum()} of {different.size} values differ"
+                problems.append(f"picture {index} at {resolution} px: {wrong}, {amount}")
         return problems
 
     for problems in map_in_threads(check, info.num_images, info.resolution, "pictures"):

@@ -1,5 +1,6 @@
 """What decides a dataset's bytes, and what is written beside its pictures."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,8 +18,7 @@ from tfrecords.format.identity import digest_in_any_order
 from tfrecords.pictures.source import OneHot, PictureOptions, Source, row_blocks
 from tfrecords.writing.journal import Rejected
 
-# The published converter shuffles with this seed; the same gives the same files.
-_SHUFFLE_SEED = 123
+_SHUFFLE_SEED = 123  # as in the published converter
 
 # Changes when the same picture becomes other pixels: no dataset is half of one, half of another.
 _PIXELS = 2
@@ -44,36 +44,24 @@ class Conversion:
 
     def key(self) -> dict[str, Any]:
         """Returns values for JSON that are equal when the bytes will be."""
-        return {
-            **self._details(),
-            "num_pictures": self.source.num_pictures,
-            "pillow": PIL.__version__,
-            "pixels": _PIXELS,
-        }
+        num_pictures, pillow = self.source.num_pictures, PIL.__version__
+        return self._details() | {"num_pictures": num_pictures, "pillow": pillow, "pixels": _PIXELS}
 
     def is_made(self, folder: str) -> bool:
         """True if a local folder holds a finished dataset of this conversion."""
-        try:
-            details = read_details(folder)
-        except UserError:
-            return False
-        return all(details.get(name) == value for name, value in self._details().items())
+        with contextlib.suppress(UserError):
+            return self._details().items() <= read_details(folder).items()
+        return False
 
     def all_rejected(self, rejected: Sequence[Rejected]) -> list[tuple[str, str]]:
         """Returns (name, reason) of the source's rejected pictures, and these."""
         return [*self.source.rejected, *((name, reason) for _, name, reason in rejected)]
 
-    def write_rest(
-        self, folder: str, files: list[dict[str, Any]], rejected: Sequence[Rejected]
-    ) -> None:
-        """Writes labels, the list of rejected pictures, and `dataset.json` last.
-
-        `files` are the entries of the TFRecords in `dataset.json`; `rejected` are the pictures
-        skipped while converting.
-        """
-        source, order = self.source, self.order()
+    def write_rest(self, folder: str, files: list[dict], rejected: list[Rejected]) -> None:
+        """Writes labels, the list of all rejected pictures, and `dataset.json` with its `files`."""
+        source, order, largest = self.source, self.order(), self.options.side
         kept = order[~np.isin(order, [index for index, _, _ in rejected])]
-        largest = [one["file"] for one in files if one["resolution"] == self.options.resolution]
+        pictures = [os.path.join(folder, f["file"]) for f in files if f["resolution"] == largest]
         resolutions = sorted({one["resolution"] for one in files})
         labels = source.labels
         if isinstance(labels, OneHot):
@@ -82,8 +70,7 @@ class Conversion:
             labels = labels[kept].astype(np.float32)
         if labels is not None:
             files = [*files, _write_labels(folder, f"{source.name}-rxx.labels", labels)]
-        listed = self.all_rejected(rejected)
-        if listed:
+        if listed := self.all_rejected(rejected):
             rows = ({"picture": name, "reason": reason} for name, reason in listed)
             lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             _write_text(folder, REJECTED_NAME, "".join(lines))
@@ -97,20 +84,17 @@ class Conversion:
             "label_names": list(source.label_names),
             "label_counts": [] if labels is None else _count_classes(labels),
             "source": source.description,
-            "content": digest_in_any_order([os.path.join(folder, one) for one in largest], labels),
+            "content": digest_in_any_order(pictures, labels),
             "files": files,
         }
         _write_text(folder, JSON_NAME, json.dumps(details, indent=2, ensure_ascii=False) + "\n")
 
     def _details(self) -> dict[str, Any]:
+        settings = {"shuffle": self.shuffle, "shard_bytes": self.shard_bytes}
         return {
             "version": JSON_VERSION,
             "encoding": self.encoding,
-            "options": {
-                **self.options.to_json(),
-                "shuffle": self.shuffle,
-                "shard_bytes": self.shard_bytes,
-            },
+            "options": self.options.to_json() | settings,
             "fingerprint": self.fingerprint,
         }
 

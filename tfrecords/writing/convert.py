@@ -1,8 +1,4 @@
-"""Pictures to records, in worker processes. No TensorFlow in here.
-
-A chunk is consecutive pictures of the dataset's order. One process turns it into the records of
-every resolution; the writer appends chunk after chunk to files.
-"""
+"""Pictures to records, in worker processes: chunks of the dataset's order. No TensorFlow here."""
 
 import contextlib
 import multiprocessing
@@ -26,17 +22,15 @@ from tfrecords.pictures.images import build_pyramid, prepare_picture
 from tfrecords.pictures.source import PictureOptions, Reader
 from tfrecords.writing.journal import Rejected
 
-# For each process: chunks that are being converted, or wait for their turn to be written.
-_CHUNKS_IN_FLIGHT = 3
+_CHUNKS_IN_FLIGHT = 3  # for each process: being converted, or waiting for their turn
 
-
-# A chunk to convert: each picture's index in the source, and its name.
-Task = Sequence[tuple[int, str]]
+Task = Sequence[tuple[int, str]]  # a chunk to convert: pictures' indices in the source, and names
+Setup = tuple[Callable[[], Reader], PictureOptions, str]  # a source's `open`, options, encoding
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk, converted."""
+    """Consecutive pictures, converted."""
 
     num_pictures: int
     frames: dict[int, list[bytes]]  # resolution to records, as they stand in a file, in order
@@ -56,51 +50,44 @@ def convert_task(read: Reader, options: PictureOptions, encoding: str, task: Tas
             continue
         chunk.notes.extend((name, note) for note in notes)
         for resolution, level in build_pyramid(image).items():
-            record = frame(encode_image(level, encoding))
-            chunk.frames.setdefault(resolution, []).append(record)
+            chunk.frames.setdefault(resolution, []).append(frame(encode_image(level, encoding)))
     return chunk
 
 
-def convert_all(
-    open_reader: Callable[[], Reader],
-    options: PictureOptions,
-    encoding: str,
-    tasks: Iterable[Task],
-    processes: int,
-) -> Generator[Chunk, None, None]:
+def convert_all(setup: Setup, tasks: Iterable[Task], workers: int) -> Generator[Chunk, None, None]:
     """Converts chunks and yields them in order; close it to end the processes.
 
-    `open_reader` is a source's `open`. Only a few more tasks are taken than chunks are yielded, so
-    that memory does not grow with the number of pictures. With `processes` 1 this process
-    converts. Raises UserError if another dies.
+    Only a few more tasks are taken than chunks are yielded, to bound the memory. With `workers`
+    1 this process converts. Raises UserError if another dies.
     """
-    if processes == 1:
+    if workers == 1:
+        open_reader, options, encoding = setup
         read = open_reader()
         for task in tasks:
             yield convert_task(read, options, encoding, task)
         return
-    setup = pickle.dumps((open_reader, options, encoding))
-    workers = [_start_worker(setup) for _ in range(processes)]
+    pickled = pickle.dumps(setup)
+    running = [_start_worker(pickled) for _ in range(workers)]
     idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
-    for _, connection in workers:
+    for _, connection in running:
         idle.put(connection)
     # A thread for each process waits for its answers, so that none waits for the writer.
-    threads = ThreadPoolExecutor(processes)
+    threads = ThreadPoolExecutor(workers)
     waiting: deque[Future] = deque()
     try:
         for task in tasks:
             waiting.append(threads.submit(_convert_elsewhere, idle, task))
-            if len(waiting) >= processes * _CHUNKS_IN_FLIGHT:
+            if len(waiting) >= workers * _CHUNKS_IN_FLIGHT:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
         for future in waiting:
             future.cancel()
-        for process, _ in workers:
+        for process, _ in running:
             process.kill()  # it is idle, or at work that nobody wants any more
         threads.shutdown()
-        for process, connection in workers:
+        for process, connection in running:
             process.join()
             connection.close()
 
@@ -122,9 +109,8 @@ def _convert_elsewhere(idle: queue.SimpleQueue[Connection], task: Task) -> Chunk
         answer = connection.recv()
     except (EOFError, OSError) as error:
         raise UserError(
-            "a worker process died, out of memory or of a picture that crashes its decoder, "
-            f"between {task[0][1]} and {task[-1][1]}: run the same command again to resume, "
-            "with fewer --processes or without that picture"
+            f"a worker process died, out of memory or of a bad picture, between {task[0][1]} and "
+            f"{task[-1][1]}: run the same command again, with fewer --processes or without that"
         ) from error
     finally:
         idle.put(connection)
@@ -137,10 +123,10 @@ def _work(connection: Connection, setup: bytes) -> None:
     """Converts what comes until the parent ends, or kills it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this
     read = None
+    answer: Chunk | Exception
     with contextlib.suppress(EOFError, OSError):
         while True:
             task = connection.recv()
-            answer: Chunk | Exception
             try:
                 if read is None:
                     open_reader, options, encoding = pickle.loads(setup)
@@ -155,15 +141,10 @@ def _work(connection: Connection, setup: bytes) -> None:
 
 @contextlib.contextmanager
 def _without_main(setup: bytes) -> Iterator[None]:
-    """Keeps a starting process from importing the main module, and TensorFlow with it.
-
-    Only sources that are defined there need it.
-    """
-    if b"__main__" in setup:
-        yield
-        return
+    """Keeps a process from importing the main module, and TensorFlow, which it does not need."""
     main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
+    if b"__main__" not in setup:  # no source that is defined there
+        sys.modules["__main__"] = types.ModuleType("__main__")
     try:
         yield
     finally:

@@ -1,8 +1,7 @@
 """The journal of a conversion: what is safely on disk, so that it can be resumed.
 
 The first line is the key of the conversion: all that decides the files' bytes. Each other line
-says what one more chunk of pictures added, and is written once that is on disk. A line that is
-cut does not count. The folder is locked, so that no two processes write it.
+says what one more chunk of pictures added, and is written once that is on disk.
 """
 
 import contextlib
@@ -28,9 +27,7 @@ class Journal:
     restarted = ""  # why what was there before cannot be used
 
     def __init__(self, folder: str, key: dict[str, Any], file: FileIO) -> None:
-        self.folder = folder
-        self._key = key
-        self._file = file
+        self.folder, self._key, self._file = folder, key, file
         self._clear()
         lines, num_bytes = read_lines(folder)
         if not lines:
@@ -44,8 +41,7 @@ class Journal:
 
     def append(self, position: int, files: Sizes, rejected: list[Rejected]) -> None:
         """Adds a chunk whose records are on disk; the next one starts at `position`."""
-        line = {"next": position, "files": files, "rejected": rejected}
-        self._write(line)
+        self._write(line := {"next": position, "files": files, "rejected": rejected})
         self._add(line)
 
     def restart(self, reason: str) -> None:
@@ -87,23 +83,17 @@ def open_journal(folder: str, key: dict[str, Any]) -> Iterator[Journal]:
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, JOURNAL_NAME)
     check_regular_file(path)
-    foreign = sorted(os.listdir(folder))
+    foreign = os.listdir(folder)
     if foreign and not os.path.exists(path):
-        raise UserError(
-            f"{folder}: expected an unfinished conversion, found {foreign[0]}: move it away or "
-            "choose another name for the dataset"
-        )
+        found = f"{min(foreign)}: move it away or choose another name for the dataset"
+        raise UserError(f"{folder}: expected an unfinished conversion, found {found}")
     busy = "another process is converting into it: wait for it, or choose another name"
     with locked(folder, f"{folder}: {busy}"), FileIO(path, "a") as file:
         yield Journal(folder, key, file)
 
 
 def read_lines(folder: str) -> tuple[list[dict[str, Any]], int]:
-    """Reads the intact lines of a folder's journal, and how many bytes they are.
-
-    A line that is cut or damaged does not count, nor do those after it. Raises UserError for a
-    pipe or a device.
-    """
+    """Reads the lines of a folder's journal up to a damaged one, and their size in bytes."""
     path = os.path.join(folder, JOURNAL_NAME)
     check_regular_file(path)
     lines: list[dict[str, Any]] = []
@@ -126,9 +116,8 @@ def read_lines(folder: str) -> tuple[list[dict[str, Any]], int]:
 
 def write_all(file: FileIO, data: bytes) -> None:
     """Writes all the bytes to a file without a buffer, which may take some at a time."""
-    view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]
+    while data:
+        data = data[file.write(data) :]
 
 
 def _without_name(key: Any) -> Any:

@@ -31,26 +31,20 @@ def check_out_dir(out_dir: str) -> None:
     if not paths.is_folder(out_dir):
         raise UserError(f"{out_dir}: expected a folder to make, found a file: choose another name")
     if paths.list_names(out_dir):
-        raise UserError(
-            f"{out_dir}: expected a new or empty folder, it holds files: remove it or choose "
-            "another name"
-        )
+        advice = "remove it or choose another name"
+        raise UserError(f"{out_dir}: expected a new or empty folder, it holds files: {advice}")
 
 
 def record_bytes(options: PictureOptions) -> int:
     """Returns an upper bound for the uncompressed records of one picture, in bytes."""
-    overhead = 64  # of a frame and a message
-    return sum(options.num_channels * side**2 + overhead for side in resolutions(options.side))
+    frame = 64  # and message
+    return sum(options.num_channels * side**2 + frame for side in resolutions(options.side))
 
 
 def estimate_bytes(num_pictures: int, options: PictureOptions, encoding: str) -> int:
-    """Estimates the size of a dataset's TFRecords in bytes.
-
-    Uncompressed ones are exact but for the frames. A PNG takes 0.7 of that, which is what
-    photographs take, drawings less and noise more, and 100 bytes for its headers.
-    """
+    """Estimates the size of a dataset's TFRecords in bytes."""
     size: float = record_bytes(options)
-    if encoding == "png":
+    if encoding == "png":  # of photographs, and their headers
         size = 0.7 * size + 100 * len(resolutions(options.side))
     return round(num_pictures * size)
 
@@ -64,10 +58,9 @@ def check_free_disk(needed: int, out_dir: str, partial: str) -> None:
         folder = os.path.dirname(folder)
     disk = shutil.disk_usage(folder)
     if disk.free < needed and disk.total:  # else it is none, such as /proc
-        raise UserError(
-            f"{out_dir}: expected {size_in_words(needed)} of free disk, got "
-            f"{size_in_words(disk.free)}: make room or choose a lower resolution"
-        )
+        wanted, got = size_in_words(needed), size_in_words(disk.free)
+        advice = "make room or choose a lower resolution"
+        raise UserError(f"{out_dir}: expected {wanted} of free disk, got {got}: {advice}")
 
 
 def staging_folder(out_dir: str) -> str:
@@ -78,17 +71,13 @@ def staging_folder(out_dir: str) -> str:
 
 
 def upload(staged: str, out_dir: str) -> None:
-    """Copies a finished dataset to its remote folder and removes the local one.
-
-    A journal comes first and `dataset.json` last: in between the folder is no dataset. Raises
-    UserError, and keeps the local folder, if the remote one cannot be written.
-    """
+    """Copies a finished dataset to its remote folder, and removes the local one if that worked."""
     files = load_gfile()
     names = sorted(os.listdir(staged), key=lambda name: (name == JSON_NAME, name))
     with writing(out_dir, "; the same command resumes"):
         files.makedirs(out_dir)
         with files.GFile(f"{out_dir}/{JOURNAL_NAME}", "w") as journal:
-            journal.write("{}\n")
+            journal.write("{}\n")  # until all is there, the folder is no dataset
         for name in names:
             files.copy(os.path.join(staged, name), f"{out_dir}/{name}", overwrite=True)
         files.remove(f"{out_dir}/{JOURNAL_NAME}")

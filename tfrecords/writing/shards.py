@@ -22,21 +22,14 @@ class _Shard:
 class Shards:
     """The shards of every resolution, of which the last is written.
 
-    Until all are complete, and it is known how many there are, they have other names.
+    Until all are complete, and it is known how many there are, they have other names. A record
+    that would make a file larger than `shard_bytes` starts another.
     """
 
-    def __init__(
-        self, folder: str, resolutions: Iterable[int], shard_bytes: int, found: Sizes
-    ) -> None:
-        """Resumes where a conversion ended.
-
-        A record that would make a file larger than `shard_bytes` starts another. `found` is what
-        a journal says of files; the rest of them is cut off. Raises ValueError if one is
-        missing, or holds less.
-        """
-        self._folder = folder
-        self._shard_bytes = shard_bytes
-        self._shards: dict[int, list[_Shard]] = {one: [] for one in sorted(resolutions)}
+    def __init__(self, folder: str, sides: Iterable[int], shard_bytes: int, found: Sizes) -> None:
+        """Cuts off what a journal, `found`, does not list; raises ValueError if some is missing."""
+        self._folder, self._shard_bytes = folder, shard_bytes
+        self._shards: dict[int, list[_Shard]] = {side: [] for side in sorted(sides)}
         self._files: dict[int, FileIO] = {}  # the one that is written
         for resolution, shards in self._shards.items():
             while (name := _part_name(resolution, len(shards))) in found:
@@ -60,24 +53,17 @@ class Shards:
             os.fsync(self._files[resolution].fileno())
         return {name: (shard.bytes, shard.records) for name, shard in changed.items()}
 
-    def finish(self, name: str) -> list[dict[str, int | str]]:
+    def finish(self, name: str) -> list[dict]:
         """Renames all files as those of a dataset, and returns their `dataset.json` entries."""
         self.close()
-        entries: list[dict[str, int | str]] = []
+        entries: list[dict] = []
         for resolution, shards in self._shards.items():
             for i, shard in enumerate(shards):
                 of = f"-{i:05}-of-{len(shards):05}" if len(shards) > 1 else ""
-                file = f"{name}-r{_log2(resolution):02}{of}.tfrecords"
+                file = f"{name}-r{resolution.bit_length() - 1:02}{of}.tfrecords"
                 os.rename(self._path(shard.name), self._path(file))
-                entries.append(
-                    {
-                        "file": file,
-                        "resolution": resolution,
-                        "records": shard.records,
-                        "bytes": shard.bytes,
-                        "sha256": shard.hash.hexdigest(),
-                    }
-                )
+                entry = {"file": file, "resolution": resolution, "records": shard.records}
+                entries.append(entry | {"bytes": shard.bytes, "sha256": shard.hash.hexdigest()})
         return entries
 
     def close(self) -> None:
@@ -114,15 +100,11 @@ class Shards:
 def undo_finish(folder: str) -> None:
     """Gives files that `Shards.finish` renamed their earlier names back."""
     for name in os.listdir(folder):
-        match = re.fullmatch(r".*-r(\d\d)(?:-(\d{5})-of-\d{5})?\.tfrecords", name, re.DOTALL)
-        if match:
+        pattern = r".*-r(\d\d)(?:-(\d{5})-of-\d{5})?\.tfrecords"
+        if match := re.fullmatch(pattern, name, re.DOTALL):
             part = _part_name(2 ** int(match[1]), int(match[2] or 0))
             os.rename(os.path.join(folder, name), os.path.join(folder, part))
 
 
 def _part_name(resolution: int, index: int) -> str:
-    return f"r{_log2(resolution):02}-{index:05}.part"
-
-
-def _log2(resolution: int) -> int:
-    return resolution.bit_length() - 1
+    return f"r{resolution.bit_length() - 1:02}-{index:05}.part"

@@ -1,15 +1,15 @@
-"""A source of pictures to a dataset folder, which is there when all of it is.
+"""A source of pictures to a dataset folder, by way of `OUT.partial`, which is renamed to OUT.
 
-Everything is written into `OUT.partial`, which is renamed to OUT at the end. Whatever ends a
-conversion before that, the same call resumes it from the last chunk of pictures. The files depend
-neither on how many processes convert, nor on interruptions.
+Whatever ends a conversion before that, the same call resumes it from the last chunk of pictures.
+The files depend neither on how many processes convert, nor on interruptions.
 """
 
 import contextlib
 import os
+import re
 import shutil
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 
 from tqdm import tqdm
 
@@ -29,16 +29,14 @@ from tfrecords.writing import out_folder
 from tfrecords.writing.conversion import Conversion
 from tfrecords.writing.convert import Chunk, convert_all
 from tfrecords.writing.journal import Journal, open_journal
-from tfrecords.writing.report import Tally, describe_rejected
 from tfrecords.writing.shards import Shards, undo_finish
 
 SHARD_BYTES = 2**27
 _RESUME = "; the same command resumes the conversion"
 
-# A chunk has at most as many bytes of uncompressed records, and at most as many pictures: after
-# an interruption no more than some chunks are converted again.
-_CHUNK_BYTES = 2**23
+_CHUNK_BYTES = 2**23  # of uncompressed records, at most
 _CHUNK_PICTURES = 256
+_MOST_LINES = 6  # on rejected pictures; more kinds are in the list of them
 
 
 def write_dataset(
@@ -61,8 +59,7 @@ def write_dataset(
     Args:
         source: the pictures.
         options: without a choice left open; the resolution is at most 1024.
-        out_dir: the folder to make, local or remote: missing or empty, or the same dataset, which
-            stays as it is.
+        out_dir: the folder to make, local or remote: missing, empty, or the same dataset.
         shuffle: into a random order, always the same; training wants it if the source is sorted.
         encoding: `png` or `raw`, see `record`.
         shard_bytes: a record that would make a file larger starts the next.
@@ -70,25 +67,21 @@ def write_dataset(
         strict: makes the first picture that has to be skipped an error.
         fingerprint: of `compute_fingerprint`, where it is known.
 
-    Raises:
-        UserError: an argument is invalid; `out_dir` is not empty or cannot be written; the disk
-            is too small or full; another process writes the same; a worker died: the same call
-            resumes. All pictures were rejected, or one with `strict`: nothing is kept.
+    Raises UserError if an argument is invalid, `out_dir` is not empty or cannot be written, the
+    disk is full, another process writes the same, or a worker died: the same call resumes. If all
+    pictures were rejected, or one with `strict`, nothing is kept.
     """
     _check(source, options, encoding, shard_bytes, processes)
     out_dir = out_folder.normalize(out_dir)
     fingerprint = fingerprint or compute_fingerprint(source, options)
     conversion = Conversion(source, options, shuffle, encoding, shard_bytes, fingerprint)
-    processes = processes or count_processors()
-    if not is_remote(out_dir):
-        _write_local(conversion, out_dir, processes, strict)
-        return read_dataset_info(out_dir)
-    staged = out_folder.staging_folder(out_dir)
-    if not conversion.is_made(staged):  # else all is converted, and some of it may be copied
+    local = out_folder.staging_folder(out_dir) if is_remote(out_dir) else out_dir
+    if local != out_dir and not conversion.is_made(local):  # else some of it may be copied
         out_folder.check_out_dir(out_dir)
-        shutil.rmtree(staged, ignore_errors=True)  # a finished one, but of other pictures
-        _write_local(conversion, staged, processes, strict)
-    out_folder.upload(staged, out_dir)
+        shutil.rmtree(local, ignore_errors=True)  # a finished one, but of other pictures
+    _write_local(conversion, local, processes or count_processors(), strict)
+    if local != out_dir:
+        out_folder.upload(local, out_dir)
     return read_dataset_info(out_dir)
 
 
@@ -107,11 +100,9 @@ def _write_local(conversion: Conversion, out_dir: str, processes: int, strict: b
         try:
             _convert_and_finish(conversion, journal, out_dir, processes, strict)
         except KeyboardInterrupt:
-            print(
-                f"\n{journal.position:,} of {counted(source.num_pictures, 'picture')} are in "
-                f"{partial}: run the same command again to resume",
-                file=sys.stderr,
-            )
+            done = f"{journal.position:,} of {counted(source.num_pictures, 'picture')}"
+            resume = "run the same command again to resume"
+            print(f"\n{done} are in {partial}: {resume}", file=sys.stderr)
             raise
 
 
@@ -132,9 +123,8 @@ def _convert_and_finish(
                 for name, note in chunk.notes:
                     notes.add(name, note)
                 with writing(out_dir, _RESUME):
-                    files = shards.write(chunk.frames)
                     end = journal.position + chunk.num_pictures
-                    journal.append(end, files, chunk.rejected)
+                    journal.append(end, shards.write(chunk.frames), chunk.rejected)
                 _refuse(conversion, journal, strict)
         with writing(out_dir, _RESUME):
             conversion.write_rest(partial, shards.finish(source.name), journal.rejected)
@@ -173,7 +163,7 @@ def _convert(conversion: Conversion, start: int, processes: int) -> Generator[Ch
         for first in starts
     )
     processes = min(processes, max(1, len(starts)))
-    chunks = convert_all(source.open, options, conversion.encoding, tasks, processes)
+    chunks = convert_all((source.open, options, conversion.encoding), tasks, processes)
     # disable=None: no bar where nobody looks, in logs and pipes.
     bar = tqdm(total=len(order), initial=start, desc=source.name, unit=" pictures", disable=None)
     with bar, contextlib.closing(chunks):
@@ -192,10 +182,8 @@ def _refuse(conversion: Conversion, journal: Journal, strict: bool) -> None:
     if strict and reasons:
         problem = f"{reasons[0]}; nothing is kept, as --strict asks for"
     elif len(journal.rejected) == source.num_pictures:
-        problem = (
-            f"{source.description}: expected some pictures that suit, all {len(rejected):,} were "
-            f"rejected: {'; '.join(reasons)}"
-        )
+        all_of_them = f"all {len(rejected):,} were rejected: {'; '.join(reasons)}"
+        problem = f"{source.description}: expected some pictures that suit, {all_of_them}"
     else:
         return
     shutil.rmtree(journal.folder)
@@ -217,3 +205,34 @@ def _check(
             raise UserError(f"{name}: expected {' or '.join(map(str, allowed))}, got {value}")
     if not source.num_pictures and not source.rejected:
         raise UserError(f"{source.description}: expected some pictures, found none")
+
+
+class Tally:
+    """Counts reasons and notes about pictures; those that differ only in numbers are alike."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[int, str, str]] = {}
+
+    def add(self, name: str, reason: str) -> None:
+        """Counts what is said about a picture."""
+        alike = re.sub(r"\d[\d,.]*", "0", reason.replace(name, ""))
+        count, first, its_reason = self._found.get(alike, (0, name, reason))
+        self._found[alike] = (count + 1, first, its_reason)
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Returns (how many pictures and the first one, its reason), the most frequent first."""
+        return [
+            (f"{counted(count, 'picture')}, {'such as ' * (count > 1)}{name}", reason)
+            for count, name, reason in sorted(self._found.values(), key=lambda one: -one[0])
+        ]
+
+
+def describe_rejected(rejected: Iterable[tuple[str, str]]) -> list[str]:
+    """Returns lines that count rejected pictures, (name, reason), by reason."""
+    tally = Tally()
+    for name, reason in rejected:
+        tally.add(name, reason)
+    lines = [f"Skipped {pictures}: {reason}" for pictures, reason in tally.lines()]
+    if (more := len(lines) - _MOST_LINES) > 0:
+        lines[_MOST_LINES:] = [f"Skipped for {counted(more, 'more reason')}, see the list"]
+    return lines
