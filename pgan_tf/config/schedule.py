@@ -26,7 +26,7 @@ class ScheduleConfig:
     initial_resolution: int = setting(
         4, "First resolution, in pixels. Default: 4, or --init_from's.", RESOLUTIONS, optional=True
     )
-    stabilize_kimg: float = setting(600.0, "Thousands of images after each fade-in.", _KIMG)
+    stabilize_kimg: float = setting(600.0, "Thousands of images to stabilize each size.", _KIMG)
     fade_in_kimg: float = setting(600.0, "Thousands of real images of each fade-in.", _KIMG)
     total_kimg: float = setting(15000.0, "Thousands of images in all; may change later.", POSITIVE)
     batch_size: PerResolution = setting(

@@ -64,7 +64,7 @@ def chief_first(strategy: tf.distribute.Strategy, workers: Workers) -> Iterator[
 def check_same_checkpoint(
     strategy: tf.distribute.Strategy, workers: Workers, images_shown: int, folder: str
 ) -> None:
-    """Raises UserError on all workers unless each found a checkpoint of as many images, or none."""
+    """Raises UserError on all workers unless each found a checkpoint of equally many images."""
     if workers.number == 1:
         return
     found = gather(strategy, [images_shown])[:, 0].reshape(workers.number, -1)[:, 0].tolist()

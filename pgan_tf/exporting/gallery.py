@@ -19,8 +19,7 @@ from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import remove, write_file
 
-# Built from demo/ by Vite.
-PAGE = pathlib.Path(__file__).parent / "page"
+PAGE = pathlib.Path(__file__).parent / "page"  # built from demo/ by Vite
 # From the page's files to the SHA-256 that they may have; see `Manifest`.
 Digests = Mapping[str, tuple[str, ...]]
 # What the last page from before there were manifests had, and a later one has not.
@@ -33,17 +32,12 @@ _BEFORE_MANIFESTS = {
 }
 _LIST = "models.json"  # of `models/<name>/<version>/`
 _MOST_BYTES = 200  # of a name; file systems take 255
-# Of `describe`: what tells an older export's run where no manifest does.
-_OF_A_RUN = ("training_data", "network")
 
 
 def read_page(export_dir: str) -> Digests:
-    """Returns what earlier exports wrote of the page; hidden files, such as `.git`, do not count.
-
-    Raises UserError if the folder holds what no export wrote, or a file of the page was changed.
-    """
+    """Returns the page's files of earlier exports; UserError if others wrote or changed any."""
     page = manifest.read_manifest(export_dir, "page")
-    visible = visible_names(export_dir)
+    visible = visible_names(export_dir)  # without `.git` and the like
     if page:
         known = page.files
     elif visible and not _is_older_export(export_dir, visible):
@@ -58,9 +52,8 @@ def read_page(export_dir: str) -> Digests:
         expected = (*known.get(name, ()), *digests)
         if tf.io.gfile.exists(path) and digest_of(path) not in expected:
             raise UserError(
-                f"{path}: expected the page as an export wrote it, got one that was changed or "
-                f"comes from elsewhere, and would be replaced: move it away, or name another "
-                f"--export_dir"
+                f"{path}: expected the page as an export wrote it, got another, which would be "
+                "replaced: move it away, or name another --export_dir"
             )
     return known
 
@@ -123,30 +116,23 @@ def default_name(trained: Trained) -> str:
 
 def is_name(name: str) -> bool:
     """True for a name that is fit for an address and for a folder of any system."""
-    return (
-        all(map(_is_allowed, name))
-        and bool(name.strip(".-"))
-        and "." not in (name[0], name[-1])
-        and unicodedata.is_normalized("NFC", name)
-        and len(name.encode()) <= _MOST_BYTES
-    )
+    if not all(map(_is_allowed, name)) or not name.strip(".-") or "." in (name[0], name[-1]):
+        return False
+    return unicodedata.is_normalized("NFC", name) and len(name.encode()) <= _MOST_BYTES
 
 
 def check_place(
     export_dir: str, listed: list[dict[str, Any]], name: str, trained: Trained, *, chosen: bool
 ) -> None:
-    """Raises UserError if a generator would silently replace another run's.
-
-    A name that differs in capitals only may be the same folder. `chosen`: the user gave the name.
-    """
+    """Raises UserError if another run's would be replaced, unless the user has `chosen` to."""
     known = {model["name"]: model["path"] for model in listed}
     models = posixpath.join(export_dir, "models")
     taken = {*known, *list_folder(models)}
     for other in taken - {name}:
-        if _folded(other) == _folded(name):
+        if _folded(other) == _folded(name):  # may be the same folder
             raise UserError(
-                f"--name: expected one that differs from {other!r}, which is in {export_dir}, on "
-                f"every file system, got {name!r}: give --name"
+                f"--name: expected one that differs on every file system from {other!r} in "
+                f"{export_dir}, got {name!r}: give --name"
             )
     if chosen or name not in taken:
         return
@@ -179,14 +165,13 @@ def read_list(export_dir: str) -> list[dict[str, Any]]:
         ) from None
 
 
-def write_list(export_dir: str, models: list[dict[str, Any]], entry: dict[str, str]) -> None:
+def write_list(export_dir: str, models: list[dict[str, Any]], name: str, path: str) -> None:
     """Writes the list with a model in it, in the place of an older version or at the end."""
-    models = [*models]
     names = [model["name"] for model in models]
-    if entry["name"] in names:
-        models[names.index(entry["name"])] |= entry
+    if name in names:
+        models[names.index(name)]["path"] = path
     else:
-        models.append(dict(entry))
+        models = [*models, {"name": name, "path": path}]
     write_file(posixpath.join(export_dir, _LIST), _as_text(models))
 
 
@@ -195,17 +180,15 @@ def _as_text(models: list[dict[str, Any]]) -> bytes:
 
 
 def _is_of_run(folder: str, trained: Trained) -> bool:
-    written = manifest.read_manifest(folder, "version")
-    if written:
+    if written := manifest.read_manifest(folder, "version"):
         return written.source == manifest.source_of(trained)
     known = manifest.read_description(folder)
     # As JSON gives it back, with lists for tuples.
     this = json.loads(json.dumps(describe(trained, "tfjs")))
-    return all(key in known and known[key] == this[key] for key in _OF_A_RUN)
+    return all(key in known and known[key] == this[key] for key in ("training_data", "network"))
 
 
-def _is_allowed(character: str) -> bool:
-    # Letters, the marks that belong to them, and digits, of any script.
+def _is_allowed(character: str) -> bool:  # letters, their marks, and digits, of any script
     return character in "._-" or unicodedata.category(character)[0] in "LMN"
 
 

@@ -1,7 +1,6 @@
 """What an export wrote: a later one replaces and removes these files, and no others.
 
-`pgan-export.json`, in every version's folder and beside the page of `tfjs`, holds the SHA-256 of
-each file, so that changes since are known.
+`pgan-export.json`, in each version's folder and beside the page of `tfjs`, holds their SHA-256.
 """
 
 import dataclasses
@@ -22,7 +21,6 @@ from tfrecords.common import files, paths
 from tfrecords.common.errors import UserError
 
 MANIFEST = "pgan-export.json"
-_BLOCK_BYTES = 2**20
 # What is in a version's folder: by it exports without a manifest, or interrupted ones, are known.
 _OF_A_VERSION = re.compile(
     r"(saved_model\.pb|fingerprint\.pb|variables|assets|assets\.extra|model\.(onnx|tflite|json)"
@@ -53,12 +51,8 @@ def source_of(trained: Trained) -> str:
 
 def write_manifest(folder: str, manifest: Manifest) -> None:
     """Writes a manifest into its folder."""
-    contents = {
-        "made_by": "pgan-tf",
-        "kind": manifest.kind,
-        "source": manifest.source,
-        "files": {name: list(manifest.files[name]) for name in sorted(manifest.files)},
-    }
+    contents: dict[str, Any] = {"made_by": "pgan-tf", "kind": manifest.kind}
+    contents |= {"source": manifest.source, "files": dict(sorted(manifest.files.items()))}
     text = json.dumps(contents, indent=1, ensure_ascii=False) + "\n"
     files.write_file(posixpath.join(folder, MANIFEST), text.encode("utf-8", "surrogateescape"))
 
@@ -85,50 +79,41 @@ def digest_of(path: str) -> str:
     """Returns the SHA-256 of a file, 64 hexadecimal digits."""
     digest = hashlib.sha256()
     with tf.io.gfile.GFile(path, "rb") as file:
-        while block := file.read(_BLOCK_BYTES):
+        while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()
 
 
 def remove_unchanged(folder: str, listed: Mapping[str, tuple[str, ...]]) -> list[str]:
     """Removes files that nobody changed, and emptied folders; returns the paths of the others."""
-    kept = []
-    for name, digests in listed.items():
-        path = posixpath.join(folder, name)
-        if tf.io.gfile.exists(path) and digest_of(path) in digests:
-            tf.io.gfile.remove(path)
-            _remove_empty(posixpath.dirname(path), folder)
-        elif tf.io.gfile.exists(path):
-            kept.append(path)
+    there = {posixpath.join(folder, name): digests for name, digests in listed.items()}
+    there = {path: digests for path, digests in there.items() if tf.io.gfile.exists(path)}
+    kept = [path for path, digests in there.items() if digest_of(path) not in digests]
+    for path in there.keys() - set(kept):
+        tf.io.gfile.remove(path)
+        _remove_empty(posixpath.dirname(path), folder)
     return kept
 
 
 def remove_version(folder: str) -> list[str]:
     """Removes a version's folder except what was changed or added since; returns what stays."""
-    manifest = read_manifest(folder, "version")
-    if manifest:
+    if manifest := read_manifest(folder, "version"):
         remove_unchanged(folder, manifest.files)
         tf.io.gfile.remove(posixpath.join(folder, MANIFEST))
     else:  # from before there were manifests: but nobody knows whether its card was changed
-        for name in list_folder(folder):
-            path = posixpath.join(folder, name)
-            ours = name != CARD_FILE and _OF_A_VERSION.fullmatch(name)
-            if ours and not paths.is_folder(path):
+        ours = [*filter(_OF_A_VERSION.fullmatch, set(list_folder(folder)) - {CARD_FILE})]
+        for path in (posixpath.join(folder, name) for name in ours):
+            if not paths.is_folder(path):
                 tf.io.gfile.remove(path)
     _remove_empty(folder, posixpath.dirname(folder))
     return list(_files_below(folder))
 
 
 def free_version(folder: str) -> str:
-    """Returns the first free version below a folder that the caller has locked, from 1 on.
-
-    Removes what killed exports left. Raises UserError if the folder can't be read, or holds what
-    no export wrote.
-    """
+    """Returns a locked folder's first free version, from 1 on; UserError if others wrote there."""
     versions = list_versions(folder)
-    if versions:
-        foreign = [name for name in versions if not is_version(posixpath.join(folder, name))]
-    else:
+    foreign = [name for name in versions if not is_version(posixpath.join(folder, name))]
+    if not versions:
         foreign = [name for name in visible_names(folder) if not _is_left_over(folder, name)]
     if foreign:
         raise UserError(
@@ -164,7 +149,7 @@ def list_folder(folder: str) -> list[str]:
 
 
 def visible_names(folder: str) -> list[str]:
-    """Returns the names in a folder that are not hidden, as `.git` is; see `list_folder`."""
+    """Returns the names in a folder that are not hidden, as `.git` is."""
     return [name for name in list_folder(folder) if not name.startswith(".")]
 
 
@@ -186,18 +171,15 @@ def _files_below(folder: str) -> Iterator[str]:
     """Gives the paths of all files, whose names may be any bytes."""
     for name in list_folder(folder):
         path = posixpath.join(folder, name)
-        if paths.is_folder(path):
-            yield from _files_below(path)
-        else:
-            yield path
+        yield from _files_below(path) if paths.is_folder(path) else [path]
 
 
 def _is_left_over(parent: str, name: str) -> bool:
     """True for a folder that a killed export left, with nothing else in it."""
-    if not re.fullmatch("partial-[0-9]+", name):
-        return False
     folder = posixpath.join(parent, name)
-    return paths.is_folder(folder) and all(map(_OF_A_VERSION.fullmatch, list_folder(folder)))
+    if not re.fullmatch("partial-[0-9]+", name) or not paths.is_folder(folder):
+        return False
+    return all(map(_OF_A_VERSION.fullmatch, list_folder(folder)))
 
 
 def _inside(path: str) -> bool:

@@ -22,11 +22,9 @@ _WEIGHTS = {
     "average_generator": "the running average of the generator's",
     "generator": "the generator's as the last step left them",
 }
-# What goes with what is exported of a published network.
 TERMS = "The networks that the paper's authors published are under CC BY-NC 4.0, exported or not."
 _TRAINED_BY = {False: "pgan-tf", True: "the published implementation"}
-# Of more classes a card names the first ones; all are in pgan.json.
-_MOST_NAMES = 20
+_MOST_NAMES = 20  # of classes that a card names; all are in pgan.json
 _PAPER = "[Progressive Growing of GANs](https://arxiv.org/abs/1710.10196)"
 _LIMITS = """## Limits
 
@@ -37,10 +35,7 @@ owns them, and what for they may be used belongs here, by the hand of whoever pu
 
 
 def describe(trained: Trained, export_format: str) -> dict[str, Any]:
-    """Returns what is known of a generator, as JSON can hold it.
-
-    Of a run, `metrics` are the last tick until then, and `scores` those of the same checkpoint.
-    """
+    """Returns what is known, of JSON; `metrics`: the last tick, `scores`: of the checkpoint."""
     network, stage = trained.network, trained.stage
     metrics, scores = _read_measurements(trained)
     return {
@@ -50,9 +45,7 @@ def describe(trained: Trained, export_format: str) -> dict[str, Any]:
         "tensorflow": tf.__version__,
         "format": export_format,
         "resolution": stage.resolution,
-        "num_channels": network.num_channels,
-        "latent_size": network.latent_size,
-        "label_size": network.label_size,
+        **{name: getattr(network, name) for name in ("num_channels", "latent_size", "label_size")},
         "label_names": list(trained.label_names),
         "training_data": trained.training_data,
         "kimg": trained.kimg,
@@ -71,17 +64,32 @@ def describe(trained: Trained, export_format: str) -> dict[str, Any]:
 def model_card(known: dict[str, Any], usage: str) -> str:
     """Returns a page, Markdown, of what `describe` knows about a generator."""
     size, data, kimg = known["resolution"], known["training_data"], known["kimg"]
+    final, names, count = known["network"]["resolution"], known["label_names"], known["label_size"]
     published = known["trained_by"] == _TRAINED_BY[True]
     unknown = "unknown: a published pickle does not say" if published else "unknown"
+    growth = "full" if size == final else f"to {size} px of {final}"
+    if known["is_blend"]:
+        blend = f"a blend of both at alpha {known['alpha']:.3f}"
+        growth = f"fading in {size // 2}→{size} px: exported as it stood, {blend}"
+    classes = f"{count}: `labels`, one-hot" if count else "none"
+    class_usage = ""
+    if count and names:
+        more = ", …" * (len(names) > _MOST_NAMES)
+        classes += f", in this order: {', '.join(names[:_MOST_NAMES])}{more}"
+        class_usage = (
+            f"`labels` that draw {_escape(names[-1])}: `tf.one_hot([{count - 1}], {count})`; the "
+            f"order of the classes is that of `label_names` in `{JSON_FILE}`. `generate.py "
+            "--labels=NAME` knows them by name."
+        )
     facts = {
         "pictures": f"{size} x {size} px, {'RGB' if known['num_channels'] == 3 else 'gray'}",
         "latents": f"{known['latent_size']} numbers, each N(0, 1)",
-        "classes": _classes(known),
+        "classes": classes,
         "trained by": known["trained_by"],
         "training data": data or unknown,
         "trained on": unknown if kimg is None else f"{kimg:g} thousand images",
         "weights": _WEIGHTS.get(known["weights"], "unknown"),
-        "growth": _growth(known),
+        "growth": growth,
         "checkpoint": known["checkpoint"],
     }
     name = data or (known["checkpoint"] if published else "")
@@ -93,7 +101,7 @@ def model_card(known: dict[str, Any], usage: str) -> str:
         known["terms"],
         _table(("", ""), facts.items()),
         f"## Use\n\n{usage}",
-        _class_usage(known),
+        class_usage,
         "## Measured",
         *_measurements(known),
         _LIMITS,
@@ -121,51 +129,20 @@ def _read_measurements(trained: Trained) -> tuple[dict[str, Any], list[dict[str,
     return ticks[-1], scores
 
 
-def _classes(known: dict[str, Any]) -> str:
-    count, names = known["label_size"], known["label_names"]
-    if not count:
-        return "none"
-    shown = ", ".join(names[:_MOST_NAMES]) + ", …" * (len(names) > _MOST_NAMES)
-    return f"{count}: `labels`, one-hot" + f", in this order: {shown}" * bool(names)
-
-
-def _class_usage(known: dict[str, Any]) -> str:
-    count, names = known["label_size"], known["label_names"]
-    if not names:
-        return ""
-    return (
-        f"`labels` that draw {_escape(names[-1])}: `tf.one_hot([{count - 1}], {count})`; the order "
-        f"of the classes is that of `label_names` in `{JSON_FILE}`. `generate.py --labels=NAME` "
-        "knows them by name."
-    )
-
-
-def _growth(known: dict[str, Any]) -> str:
-    size, final = known["resolution"], known["network"]["resolution"]
-    if not known["is_blend"]:
-        return "full" if size == final else f"to {size} px of {final}"
-    blend = f"a blend of both at alpha {known['alpha']:.3f}"
-    return f"fading in {size // 2}→{size} px: exported as it stood, {blend}"
-
-
 def _measurements(known: dict[str, Any]) -> list[str]:
     metrics, scores = known["metrics"], known["scores"]
     if not metrics and not scores:
         return ["Nothing that is known here."]
-    tables = []
-    if scores:
-        rows = [(score["metric"], *_value_and_floor(score)) for score in scores]
-        tables.append(_table(("metric", "value", "of real pictures"), rows))
+    rows = []
+    for score in scores:
+        numbers = [(score[key] or {}).get(score["headline"]) for key in ("values", "floor")]
+        cells = ("" if number is None else f"{number:.4g}" for number in numbers)
+        rows.append((score["metric"], *cells))
     # Where all iterations of a tick were skipped there is no mean.
     names = [name for name in METRICS if metrics.get(name) is not None]
     means = [(name.replace("_", " "), f"{metrics[name]:.4g}") for name in names]
-    return [*tables, _table(("last tick of training", "mean"), means)]
-
-
-def _value_and_floor(score: dict[str, Any]) -> tuple[str, ...]:
-    """Returns the numbers that stand for a metric, of this generator and of real pictures."""
-    numbers = ((score[name] or {}).get(score["headline"]) for name in ("values", "floor"))
-    return tuple("" if number is None else f"{number:.4g}" for number in numbers)
+    table = [_table(("metric", "value", "of real pictures"), rows)] if rows else []
+    return [*table, _table(("last tick of training", "mean"), means)]
 
 
 def _table(head: tuple[str, ...], rows: Iterable[Sequence[str]]) -> str:

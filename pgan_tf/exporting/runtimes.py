@@ -1,7 +1,4 @@
-"""A generator as one file for another runtime: ONNX Runtime or LiteRT (TensorFlow Lite).
-
-Before a model is written its runtime's pictures are compared with the generator's.
-"""
+"""A generator as one file for ONNX Runtime or LiteRT (TensorFlow Lite), once it draws the same."""
 
 import importlib
 import posixpath
@@ -21,15 +18,10 @@ from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import temporary_folder, write_file
 
-# Of the runtime's pictures from TensorFlow's, in [-1, 1].
-LARGEST_DIFFERENCE = 1e-4
-
+LARGEST_DIFFERENCE = 1e-4  # of the runtime's pictures from TensorFlow's, in [-1, 1]
 # From `latents` and, with classes, `labels`, to pictures (batch, height, width, channels) float32.
 Draw = Callable[[dict[str, np.ndarray]], np.ndarray]
-
-# Old enough for runtimes of 2022, new enough for everything here.
-_OPSET = 17
-
+_OPSET = 17  # old enough for runtimes of 2022, new enough for everything here
 _SIGNATURE = "serving_default"
 
 
@@ -71,9 +63,8 @@ def check_pictures(trained: Trained, export_format: str, draw: Draw) -> None:
         # Not finite is not equal either.
         if not difference <= LARGEST_DIFFERENCE:
             raise UserError(
-                f"--format={export_format}: expected the generator's pictures within "
-                f"{LARGEST_DIFFERENCE:g}, got a difference of {difference:.2g} with the installed "
-                f"versions: nothing was written; --format=saved_model needs no other package"
+                f"--format={export_format}: expected pictures within {LARGEST_DIFFERENCE:g}, got a "
+                f"difference of {difference:.2g} with these versions: give --format=saved_model"
             )
 
 
@@ -82,8 +73,7 @@ def _import(export_format: str, packages: str, *modules: str) -> list[ModuleType
         return [importlib.import_module(name) for name in modules]
     except ImportError as error:
         raise UserError(
-            f"--format={export_format}: expected the packages {packages}, got {error}: "
-            f"pip install {packages}"
+            f"--format={export_format}: {error}: expected its packages: pip install {packages}"
         ) from None
 
 
@@ -99,10 +89,8 @@ def _tidy(graph: Any) -> None:
                 attribute.s = words[attribute.name]
 
 
-def _write(
-    trained: Trained, options: ExportOptions, kind: str, name: str, contents: bytes
-) -> Exported:
+def _write(trained: Trained, options: ExportOptions, kind: str, name: str, data: bytes) -> Exported:
     with next_version(options.export_dir, trained, kind) as (path, folder):
-        write_file(posixpath.join(folder, name), contents)
+        write_file(posixpath.join(folder, name), data)
     card = shlex.quote(posixpath.join(path, "model_card.md"))
     return Exported(posixpath.join(path, name), (f"less {card}",))

@@ -1,7 +1,6 @@
 """A generator as a SavedModel for TensorFlow Serving, with requests that warm the server up.
 
-While it loads, a server plays the requests in `assets.extra/tf_serving_warmup_requests`, TFRecords
-of its message `PredictionLog`; encoding them here spares the package tensorflow-serving-api.
+These are TFRecords of its message `PredictionLog`; encoding them here needs no other package.
 """
 
 import os
@@ -17,14 +16,11 @@ from pgan_tf.networks.folded import InferenceGenerator, fold
 from pgan_tf.networks.sampling import latents_from_seeds, latents_of_seeds, one_hot_labels
 from pgan_tf.runs.trained import Trained
 
-# What `tf.function` returns.
-TfFunction: TypeAlias = tf.types.experimental.PolymorphicFunction
-
-_WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
+TfFunction: TypeAlias = tf.types.experimental.PolymorphicFunction  # what `tf.function` returns
 
 
 def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
-    """Writes a generator as `<export_dir>/<version>/`. Raises UserError if that is impossible."""
+    """Writes a generator as `<export_dir>/<version>/`; see `Writer`."""
     base_path = options.export_dir
     # A server loads a version as soon as it sees its folder: it appears whole.
     with next_version(base_path, trained, "saved_model") as (path, folder):
@@ -32,12 +28,9 @@ def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
         save(generator, folder)
         _write_warmup(folder, generator)
     base_path = base_path if "://" in base_path else os.path.abspath(base_path)
-    what_next = (
-        f"saved_model_cli show --all --dir {shlex.quote(path)}",
-        f"tensorflow_model_server --rest_api_port=8501 --model_name=pgan "
-        f"--model_base_path={shlex.quote(base_path)}",
-    )
-    return Exported(path, what_next)
+    show = f"saved_model_cli show --all --dir {shlex.quote(path)}"
+    serve = "tensorflow_model_server --rest_api_port=8501 --model_name=pgan --model_base_path="
+    return Exported(path, (show, serve + shlex.quote(base_path)))
 
 
 def save(generator: InferenceGenerator, folder: str) -> None:
@@ -102,7 +95,7 @@ def _write_warmup(folder: str, generator: InferenceGenerator) -> None:
         "labels": one_hot_labels([0], generator.config.label_size),
         "seeds": np.zeros(1, np.int64),
     }
-    path = posixpath.join(folder, _WARMUP_FILE)
+    path = posixpath.join(folder, "assets.extra/tf_serving_warmup_requests")
     tf.io.gfile.makedirs(posixpath.dirname(path))
     with tf.io.TFRecordWriter(path) as writer:
         for signature, function in make_signatures(generator).items():

@@ -1,7 +1,7 @@
 """A generator as a TensorFlow.js graph model, with a web page that draws with it.
 
-One folder, ready for any static host, holds the page and any number of generators,
-`models/<name>/<version>/`; `models.json` lists the newest version of each: the page's gallery.
+A folder for any static host holds the page and generators, `models/<name>/<version>/`;
+`models.json` lists the newest version of each: the page's gallery.
 """
 
 import os
@@ -31,10 +31,7 @@ _FOR_THE_PAGE = (
 
 
 def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
-    """Writes a generator for browsers into a folder, beside those that are there already.
-
-    Raises UserError if it can't be written, or its weights do not fit into float16.
-    """
+    """Writes a generator for browsers beside those that are there; see `writer.Writer`."""
     name = options.name or gallery.default_name(trained)
     if not gallery.is_name(name):
         raise UserError(f"--name: expected letters and digits, . _ - inside, got {name[:100]!r}")
@@ -66,13 +63,9 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
                 for file, contents in files.items():
                     write_file(posixpath.join(folder, file), contents)
             kept = gallery.write_page(export_dir, page)
-            entry = {"name": name, "path": posixpath.relpath(path, export_dir)}
-            gallery.write_list(export_dir, listed, entry)
+            gallery.write_list(export_dir, listed, name, posixpath.relpath(path, export_dir))
             for older in manifest.list_versions(models)[:-1]:
                 kept += manifest.remove_version(posixpath.join(models, older))
-    shown = export_dir if "://" in export_dir else os.path.abspath(export_dir)
-    what_next = (
-        f"python -m http.server 8000 --directory={shlex.quote(shown)}",
-        "then open http://localhost:8000",
-    )
-    return Exported(path, what_next, tuple(kept))
+    shown = shlex.quote(export_dir if "://" in export_dir else os.path.abspath(export_dir))
+    serve = f"python -m http.server 8000 --directory={shown}"
+    return Exported(path, (serve, "then open http://localhost:8000"), tuple(kept))

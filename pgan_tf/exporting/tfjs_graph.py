@@ -1,10 +1,8 @@
 """TensorFlow.js's graph model format, written from a TensorFlow function.
 
-A graph model is a few files: `model.json` with the graph's nodes, its signature and a list of
-its weights, and `group1-shard1of2.bin` and so on with the weights' bytes, one after the other.
-
-The package `tensorflowjs` does not install beside TensorFlow 2.20 and later. Of what it does
-besides writing two things matter for a generator, and are here: see `_simplify`.
+`model.json` holds the graph's nodes, its signature and a list of its weights;
+`group1-shard1of2.bin` and so on hold the weights' bytes, one after the other. The package
+`tensorflowjs` does not install beside TensorFlow 2.20 and later.
 """
 
 import json
@@ -25,13 +23,10 @@ _ACTIVATIONS = ("LeakyRelu", "Relu")
 def graph_model(
     function: TfFunction, *, float16: bool = False, metadata: Mapping[str, Any] | None = None
 ) -> dict[str, bytes]:
-    """Returns the files of a function as a TensorFlow.js graph model, by name.
+    """Returns the files, by name, of a function of named tensors with one named output.
 
-    Args:
-        function: with an input signature of named tensors, and one named output.
-        float16: store the weights in half precision: half the download. Browsers compute in
-            float32 all the same. Raises ValueError if a weight is too large.
-        metadata: what JSON can hold; `model.userDefinedMetadata` in TensorFlow.js.
+    With `float16` weights take half the download, while browsers compute in float32; ValueError if
+    one is too large. `metadata`, of JSON, is `model.userDefinedMetadata` in TensorFlow.js.
     """
     concrete = function.get_concrete_function()
     (output_name,) = concrete.structured_outputs
@@ -57,17 +52,14 @@ def graph_model(
 
 
 def _simplify(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.compat.v1.GraphDef:
-    """Returns the graph without identities, and with convolution, bias and ReLU as one node.
-
-    TensorFlow's `_FusedConv2D` saves two passes over the features. `kept` names the outputs.
-    """
+    """Drops identities, and fuses convolution, bias and ReLU; `kept` names the outputs."""
+    # `_FusedConv2D` saves two passes over the features.
     graph = _without_identities(graph, kept)
     nodes = {node.name: node for node in graph.node}
     users: dict[str, list[Any]] = {name: [] for name in nodes}
     for node in graph.node:
         for source in node.input:
             users[source].append(node)
-
     fused, dropped = {}, set()
     for bias in graph.node:
         conv = nodes[bias.input[0]] if bias.op == "BiasAdd" else None
@@ -78,7 +70,6 @@ def _simplify(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.compat.v1.Gra
         last = after[0] if fuses else bias
         fused[last.name] = _fused(conv, bias, last)
         dropped |= {conv.name, bias.name} - {last.name}
-
     result = tf.compat.v1.GraphDef(versions=graph.versions)
     result.node.extend(fused.get(one.name, one) for one in graph.node if one.name not in dropped)
     return result
@@ -114,7 +105,6 @@ def _without_identities(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.com
         if name not in needed:
             needed.add(name)
             waiting += [source(i) for i in nodes[name].input if not i.startswith("^")]
-
     result = tf.compat.v1.GraphDef(versions=graph.versions)
     for node in graph.node:
         if node.name in needed or node.op == "Placeholder":
@@ -126,19 +116,14 @@ def _without_identities(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.com
 
 
 def _tensor_info(tensor: tf.Tensor) -> dict[str, Any]:
-    return {
-        "name": tensor.name,
-        "dtype": "DT_FLOAT",
-        "tensorShape": json_format.MessageToDict(tensor.shape.as_proto()),
-    }
+    shape = json_format.MessageToDict(tensor.shape.as_proto())
+    return {"name": tensor.name, "dtype": "DT_FLOAT", "tensorShape": shape}
 
 
 def _take_weights(graph: tf.compat.v1.GraphDef, float16: bool) -> tuple[list[dict], bytes]:
     """Moves the constants' values out of a graph: a list for model.json, and their bytes."""
     entries, pieces = [], []
-    for node in graph.node:
-        if node.op != "Const":
-            continue
+    for node in (node for node in graph.node if node.op == "Const"):
         tensor = node.attr["value"].tensor
         array = tf.make_ndarray(tensor)
         tensor.CopyFrom(type(tensor)(dtype=tensor.dtype, tensor_shape=tensor.tensor_shape))

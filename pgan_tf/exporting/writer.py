@@ -42,27 +42,20 @@ def exporting_into(export_dir: str) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def next_version(
-    export_dir: str, trained: Trained, export_format: str
-) -> Iterator[tuple[str, str]]:
+def next_version(export_dir: str, trained: Trained, kind: str) -> Iterator[tuple[str, str]]:
     """Locks a folder, and gives its first free version's path and a folder; see `whole_version`."""
     with exporting_into(export_dir):
         path = free_version(export_dir)
-        with whole_version(path, trained, export_format) as folder:
+        with whole_version(path, trained, kind) as folder:
             yield path, folder
 
 
 @contextmanager
-def whole_version(
-    path: str, trained: Trained, export_format: str, *, stored: str = ""
-) -> Iterator[str]:
-    """Gives a folder to fill, which becomes `path` with its card; UserError if that is impossible.
-
-    `stored` says in the card how weights are stored.
-    """
+def whole_version(path: str, trained: Trained, kind: str, *, stored: str = "") -> Iterator[str]:
+    """Gives a folder to fill, which becomes `path` with its card, in which `stored` is written."""
     with writing(f"--export_dir={posixpath.dirname(path)}"), whole_folder(path) as folder:
         yield folder
-        known = describe(trained, export_format)
+        known = describe(trained, kind)
         card = model_card(known, read_usage({**known, "stored": stored}))
         for name, text in {JSON_FILE: json.dumps(known, indent=2) + "\n", CARD_FILE: card}.items():
             write_file(posixpath.join(folder, name), text.encode())

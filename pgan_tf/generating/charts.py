@@ -31,10 +31,7 @@ class Band:
 
 
 def draw_chart(title: str, lines: Sequence[Line], bands: Sequence[Band] = ()) -> str:
-    """Returns a chart over kimg as HTML: a `<figure>` with its legend.
-
-    There is at least one line; those without a number are named all the same.
-    """
+    """Returns a chart over kimg as HTML, a `<figure>`, and in its legend lines without numbers."""
     curves = [_runs(line.points) for line in lines]
     numbers = [point for runs in curves for run in runs for point in run]
     end = max([kimg for kimg, _ in numbers] + [band.end for band in bands] + [1e-3])
@@ -50,13 +47,11 @@ def draw_chart(title: str, lines: Sequence[Line], bands: Sequence[Band] = ()) ->
 
     parts = [_draw_band(band, x(band.start), x(band.end)) for band in bands]
     for tick in ticks:
-        parts.append(
-            f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(tick):.1f}" '
-            f'y2="{y(tick):.1f}"/>' + _text(_LEFT - 6, y(tick) + 4, _short(tick), "end")
-        )
-    for tick in round_ticks(0.0, end):
-        if tick <= end:
-            parts.append(_text(x(tick), _HEIGHT - 10, _short(tick)))
+        ends = f'x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"'
+        label = _text(_LEFT - 6, y(tick) + 4, _short(tick), "end")
+        parts.append(f'<line class="grid" {ends}/>{label}')
+    below = [tick for tick in round_ticks(0.0, end) if tick <= end]
+    parts += [_text(x(tick), _HEIGHT - 10, _short(tick)) for tick in below]
     parts.append(_text(_WIDTH - _RIGHT, _HEIGHT, "kimg", "end"))
     legend = ""
     for i, (line, runs) in enumerate(zip(lines, curves, strict=True)):
@@ -84,9 +79,8 @@ def _draw_band(band: Band, left: float, right: float) -> str:
         f'<rect class="{style}" x="{left:.1f}" y="{_TOP}" width="{max(0.0, right - left):.1f}" '
         f'height="{_HEIGHT - _TOP - _BOTTOM}"><title>{escape(band.name)}</title></rect>'
     )
-    if band.shaded or right - left < 7 * len(band.name):
-        return rectangle
-    return rectangle + _text((left + right) / 2, 14, escape(band.name))
+    is_named = not band.shaded and right - left >= 7 * len(band.name)
+    return rectangle + _text((left + right) / 2, 14, escape(band.name)) * is_named
 
 
 def _text(x: float, y: float, text: str, anchor: str = "middle") -> str:

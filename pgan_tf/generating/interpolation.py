@@ -1,10 +1,9 @@
 """Interpolation in latent space, which is a sphere, and its videos (paper, §6.3).
 
-The generator first normalizes latents to length √latent_size (paper, appendix A.1), where nearly
-all of N(0, 1) lies: only their direction matters. So latents are interpolated along great circles,
-and their average is brought back to the sphere. Their mean, the origin, lies in no direction, and
-scaling a latent towards it changes no picture: truncation needs another center, see `truncate`.
-Latents are `(..., latent_size)` float32.
+The generator first normalizes latents, `(..., latent_size)` float32, to length √latent_size (paper,
+appendix A.1), where nearly all of N(0, 1) lies: only their direction matters. So they move along
+great circles, and their average is brought back to the sphere. Scaling a latent towards their
+mean, the origin, changes no picture: truncation needs another center, see `truncate`.
 """
 
 import dataclasses
@@ -19,21 +18,17 @@ from pgan_tf.runs import sheets
 from tfrecords.common.errors import UserError
 
 _MOST_NUMBERS = 2**26  # of a walk's latents
-# Beyond so many of its deviations a Gaussian is nothing, in float32.
-_DEVIATIONS = 8
+_DEVIATIONS = 8  # beyond so many a Gaussian is nothing, in float32
 
 
 def slerp(begin: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    """Goes a share, 0 to 1, of the way along a great circle; lengths change evenly.
-
-    Opposite latents, which have no single great circle, are joined by a straight line.
-    """
+    """Goes a share, 0 to 1, of the way along a great circle; lengths change evenly."""
     lengths = [np.linalg.norm(vector, axis=-1, keepdims=True) for vector in (begin, end)]
     first, second = begin / np.maximum(lengths[0], 1e-12), end / np.maximum(lengths[1], 1e-12)
     cosine = np.sum(first * second, axis=-1, keepdims=True, dtype=np.float64)
     angle = np.arccos(np.clip(cosine, -1, 1))
     sine = np.sin(angle)
-    # On (nearly) the same line the great circle is the straight line.
+    # Of (nearly) equal or opposite directions: a straight line.
     straight = sine < 1e-6
     sine = np.where(straight, 1.0, sine)
     first = first * np.where(straight, 1 - share, np.sin((1 - share) * angle) / sine)
@@ -51,11 +46,9 @@ def truncate(latents: np.ndarray, center: np.ndarray, truncation: float) -> np.n
 def truncated(sampler: Sampler, truncation: float, seed: int) -> Sampler:
     """Returns a sampler whose latents are drawn towards those of a seed; see `truncate`."""
     (center,) = latents_from_seeds([seed], sampler.latent_size)
-
-    def images(latents: np.ndarray, labels: np.ndarray) -> object:
-        return sampler.images(truncate(latents, center, truncation), labels)
-
-    return dataclasses.replace(sampler, images=images)
+    return dataclasses.replace(
+        sampler, images=lambda zs, labels: sampler.images(truncate(zs, center, truncation), labels)
+    )
 
 
 def walk_straight(keyframes: np.ndarray, position: float) -> np.ndarray:
@@ -78,11 +71,9 @@ def _around(keyframes: np.ndarray, position: float) -> tuple[np.ndarray, np.ndar
 
 
 def walk_smoothly(keyframes: np.ndarray, position: float) -> np.ndarray:
-    """Wanders among at least 3 random keyframes: smoothed over time, on the sphere, in a loop.
-
-    The keyframes, along the first axis, are averaged with a Gaussian whose deviation is the time
-    between two of them. The speed hardly changes: about 1/√2 radians in the time of a keyframe.
-    """
+    """Wanders among at least 3 random keyframes: smoothed over time, on the sphere, in a loop."""
+    # A Gaussian whose deviation is the time between two keyframes averages them: the speed hardly
+    # changes, about 1/√2 radians in that time.
     count = len(keyframes)
     # How far each keyframe is in time, this time round, the times before and the times after.
     rounds = np.arange(-_DEVIATIONS // count, _DEVIATIONS // count + 2) * count
@@ -93,19 +84,14 @@ def walk_smoothly(keyframes: np.ndarray, position: float) -> np.ndarray:
     return (mean * (np.sqrt(keyframes.shape[-1]) / length)).astype(np.float32)
 
 
-# A loop through latent space, of one picture or several side by side: from a position in it, 0 to
-# 1, to (pictures, latent_size) and (pictures, label_size) float32.
+# A loop: from a position in it, 0 to 1, to (pictures, latent_size) and (pictures, label_size).
 Walk = Callable[[float], tuple[np.ndarray, np.ndarray]]
 
 
 def random_walk(
     sampler: Sampler, first_seed: int, classes: Sequence[int], num_pictures: int, num_keyframes: int
 ) -> Walk:
-    """Returns a walk among random latents; see `walk_smoothly`.
-
-    The keyframes, at least 3, are latents of the first seed and the following ones. Each picture
-    goes its own way and keeps its class; they cycle through the classes.
-    """
+    """Walks smoothly among latents of seeds from the first on; each picture keeps its class."""
     count = num_keyframes * num_pictures
     _check_latents(count * sampler.latent_size)
     seeds = [(first_seed + i) % (LARGEST_SEED + 1) for i in range(count)]
@@ -115,14 +101,8 @@ def random_walk(
     return lambda position: (walk_smoothly(keyframes, position), labels)
 
 
-def walk_between(
-    sampler: Sampler, seeds: Sequence[int], classes: Sequence[int], num_pictures: int
-) -> Walk:
-    """Returns a walk from seed to seed, at least two, and back to the first.
-
-    At a seed it shows the seed's own picture; the seeds cycle through the classes. Latents follow
-    great circles, labels change evenly. Each picture is one seed ahead of the one before.
-    """
+def walk_between(sampler: Sampler, seeds: list[int], classes: list[int], num_pictures: int) -> Walk:
+    """Walks from seed to seed, at least two, and back; each picture is a seed ahead of the last."""
     _check_latents(len(seeds) * num_pictures * sampler.latent_size)
     latents = latents_from_seeds(seeds, sampler.latent_size)
     labels = one_hot_labels(cycled(classes, len(seeds)), sampler.label_size)
@@ -136,10 +116,7 @@ def walk_between(
 def draw_walk(
     sampler: Sampler, walk: Walk, num_frames: int, columns: int, scale: int
 ) -> Iterator[np.ndarray]:
-    """Yields the frames of a walk, `(height, width, channels)` uint8, enlarged by `scale`.
-
-    The last frame comes before the first one, and does not repeat it.
-    """
+    """Yields a walk's frames, `(height, width, channels)` uint8; the last repeats none."""
     frames_at_once = max(1, BATCH_SIZE // len(walk(0.0)[0]))
     positions = np.arange(num_frames) / num_frames
     for start in range(0, num_frames, frames_at_once):
@@ -163,6 +140,6 @@ def cycled(classes: Sequence[int], count: int) -> list[int]:
 def _check_latents(numbers: int) -> None:
     if numbers > _MOST_NUMBERS:
         raise UserError(
-            f"--grid, --seconds, --smoothing, --seeds: expected a video whose latents have at most "
+            f"--grid, --seconds, --smoothing, --seeds: expected latents of at most "
             f"{_MOST_NUMBERS:,} numbers, got {numbers:,}: draw fewer pictures or a shorter video"
         )

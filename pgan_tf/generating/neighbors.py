@@ -17,7 +17,6 @@ from tfrecords.format.record import parse_images
 
 # Of larger pictures fewer at a time: as many pixels as 256 of 128 px have; 100 MB in float64.
 _LARGEST_BATCH, _BATCH_PIXELS = 256, 2**22
-
 # From uint8 pictures (n, side, side, channels) to (n, size) numbers to compare.
 View = Callable[[np.ndarray], np.ndarray]
 
@@ -31,10 +30,9 @@ class Nearest(NamedTuple):
 
 
 class NearestSearch:
-    """Takes vectors batch by batch, and keeps the `count` nearest of each query.
+    """Keeps the `count` vectors nearest to each query in its nearest view; the first of equals.
 
-    `views` are `(views, queries, size)`; a query is as near as its nearest view. In float64 squared
-    distances between pictures are exact, whatever the batches. Of equally near ones the first wins.
+    `views` are `(views, queries, size)`; in float64 squared distances of pictures are exact.
     """
 
     def __init__(self, views: np.ndarray, count: int) -> None:
@@ -59,7 +57,7 @@ class NearestSearch:
         self._found = tuple(np.take_along_axis(one, order, axis=1) for one in both)
 
     def result(self) -> Nearest:
-        """Returns the nearest of all vectors that were added."""
+        """Returns the nearest of all vectors so far."""
         squares, numbers, views = self._found
         return Nearest(np.sqrt(squares / self._views.shape[1]), numbers, views)
 
@@ -82,29 +80,18 @@ def in_pixels(pictures: np.ndarray) -> np.ndarray:
 def find_neighbors(
     samples: np.ndarray, info: DatasetInfo, count: int, mirrored: bool, measures: Mapping[str, View]
 ) -> list[Neighbors]:
-    """Looks through a dataset once, for the `count` pictures nearest to each sample.
-
-    Samples are `(n, side, side, channels)` uint8, compared with pictures of the same side and, if
-    `mirrored`, their mirror images; `measures` are what is compared, by its name in words. Raises
-    UserError if the dataset has too few pictures, none of this resolution or channels, or is
-    damaged.
-    """
-    if not 1 <= count <= info.num_images:
-        raise UserError(
-            f"--neighbours: expected 1 to {info.num_images}, the pictures of {info.name}, "
-            f"got {count}"
-        )
+    """Finds those nearest to `(n, side, side, channels)` uint8 samples; UserError if it can't."""
+    most, channels = info.num_images, counted(samples.shape[-1], "channel")
+    if not 1 <= count <= most:
+        raise UserError(f"--neighbours: expected 1 to {most}, all of {info.name}, got {count}")
     if samples.shape[-1] != info.num_channels:
         raise UserError(
-            f"--data: expected pictures with {counted(samples.shape[-1], 'channel')}, as the "
-            f"generator draws, got {info.num_channels}"
+            f"--data: expected {channels}, as the generator draws, got {info.num_channels}"
         )
     # A picture's mirror image is as far from a sample as the picture from the sample's.
     views = [samples, samples[:, :, ::-1]] if mirrored else [samples]
-    searches = {
-        measure: NearestSearch(np.stack([view(one) for one in views]), count)
-        for measure, view in measures.items()
-    }
+    seen = {measure: np.stack([*map(view, views)]) for measure, view in measures.items()}
+    searches = {measure: NearestSearch(stack, count) for measure, stack in seen.items()}
     pictures: dict[int, np.ndarray] = {}  # the nearest until now, by their numbers
     first = 0
     with tqdm(total=info.num_images, desc="Comparing", unit=" pictures", disable=None) as bar:
@@ -112,9 +99,9 @@ def find_neighbors(
             for measure, search in searches.items():
                 search.add(measures[measure](batch))
             numbers = {n for search in searches.values() for n in search.result().numbers.flat}
-            for number in numbers - pictures.keys():
-                pictures[number] = batch[number - first].copy()  # a view would keep the batch
-            pictures = {number: pictures[number] for number in numbers}
+            # A copy, since a view would keep the batch.
+            new = {n: batch[n - first].copy() for n in numbers - pictures.keys()}
+            pictures = new | {n: pictures[n] for n in numbers & pictures.keys()}
             first += len(batch)
             bar.update(len(batch))
     found = []
@@ -132,10 +119,8 @@ def read_in_order(info: DatasetInfo, resolution: int) -> Iterator[np.ndarray]:
     """Yields all pictures, `(n, side, side, channels)` uint8; UserError if missing or damaged."""
     size = max(1, min(_LARGEST_BATCH, _BATCH_PIXELS // resolution**2))
     records = tf.data.TFRecordDataset(list(find_records(info, resolution).paths))
-    dataset = records.batch(size).map(
-        lambda batch: parse_images(batch, resolution, info.num_channels, info.encoding),
-        num_parallel_calls=2,
-    )
+    picture = resolution, info.num_channels, info.encoding
+    dataset = records.batch(size).map(lambda batch: parse_images(batch, *picture), 2)
     try:
         yield from dataset.prefetch(1).as_numpy_iterator()
     except tf.errors.OpError as error:
@@ -145,22 +130,14 @@ def read_in_order(info: DatasetInfo, resolution: int) -> Iterator[np.ndarray]:
         ) from None
 
 
-def make_sheet(
-    samples: np.ndarray, found: Sequence[Neighbors], columns: int, scale: int
-) -> np.ndarray:
-    """Lays out each sample, a gap, and its neighbors, nearest first, by each measure.
-
-    There are `columns` samples in a row. Returns `(height, width, channels)` uint8, enlarged by
-    `scale`; what stays empty is white.
-    """
+def make_sheet(samples: np.ndarray, found: list[Neighbors], columns: int, scale: int) -> np.ndarray:
+    """Lays out samples, `columns` in a row, and their neighbors by measure on white, enlarged."""
     _, side, _, channels = samples.shape
     gap = np.full((side, max(2, side // 8), channels), 255, np.uint8)
     groups = []
     for index, sample in enumerate(samples):
-        group = [sample]
-        for one in found:
-            group += [gap, *one.pictures[index]]
-        groups.append(np.concatenate([*group, gap, gap], axis=1))
+        nearest = [picture for one in found for picture in (gap, *one.pictures[index])]
+        groups.append(np.concatenate([sample, *nearest, gap, gap], axis=1))
     sheet = sheets.make_grid(np.stack(groups), columns, side * scale)
     return sheet[:, : -2 * scale * gap.shape[1]]
 

@@ -42,8 +42,7 @@ def parse_grid(text: str) -> tuple[int, int]:
         columns = rows = _MOST_SEEDS
     if columns * rows > _MOST_SEEDS:
         raise UserError(
-            f"--grid: expected COLUMNSxROWS such as 8x4, at most {_MOST_SEEDS} in all, got "
-            f"{shown(text)}"
+            f"--grid: expected COLUMNSxROWS such as 8x4, {_MOST_SEEDS} at most, got {shown(text)}"
         )
     return columns, rows
 
@@ -64,8 +63,8 @@ def check_pixels(width: int, height: int, most: int = _MOST_PIXELS) -> None:
     """Raises UserError for a too large sheet or frame, before anything is drawn."""
     if width * height > most:
         raise UserError(
-            f"--grid, --scale: expected at most {most:,} pixels in a picture, got "
-            f"{width:,} x {height:,}: give a smaller one of them"
+            f"--grid, --scale: expected at most {most:,} pixels, got {width:,} x {height:,}: "
+            "give a smaller one of them"
         )
 
 
@@ -86,11 +85,7 @@ def check_video(width: int, height: int, num_frames: int) -> None:
 
 
 def parse_classes(text: str, label_size: int, names: Sequence[str] = ()) -> list[int]:
-    """Reads `dog,3`, names and numbers of classes; empty text stands for all classes, in turns.
-
-    Names win over numbers and may hold commas. Returns at least one class; [0] for a generator
-    without classes. Raises UserError if there are no classes, or not these.
-    """
+    """Reads `dog,3`, names before numbers; "" is all, [0] without classes. UserError if unknown."""
     if not text:
         return list(range(max(1, label_size)))
     if not label_size:
@@ -107,16 +102,11 @@ def parse_classes(text: str, label_size: int, names: Sequence[str] = ()) -> list
         if index < 0:
             index = int(name) if re.fullmatch(r"[0-9]{1,9}", name) else label_size
             if index >= label_size:
-                raise _unknown_class(name, label_size, names)
+                near = difflib.get_close_matches(name[:80], names, 1)
+                got = repr(name[:80]) + (f": do you mean {near[0]!r}?" if near else "")
+                known = f"classes, {list_names(names)}, or their numbers" * bool(names)
+                known = f"{known or 'numbers of classes'} from 0 to {label_size - 1}"
+                raise UserError(f"--labels: expected {known}, got {got}")
         classes.append(index)
         del parts[: 1 + name.count(",")]
     return classes
-
-
-def _unknown_class(name: str, label_size: int, names: Sequence[str]) -> UserError:
-    near = difflib.get_close_matches(name[:80], names, 1)
-    meant = f": do you mean {near[0]!r}?" if near else ""
-    known = f"classes, {list_names(names)}, or their numbers" if names else "numbers of classes"
-    return UserError(
-        f"--labels: expected {known} from 0 to {label_size - 1}, got {name[:80]!r}{meant}"
-    )

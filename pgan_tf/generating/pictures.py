@@ -1,7 +1,7 @@
 """Pictures of seeds as files: one for each, or a sheet."""
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -17,13 +17,8 @@ from tfrecords.common.paths import writing
 from tfrecords.pictures.kinds import encode_picture, is_file_name
 
 
-def draw_seeds(
-    sampler: Sampler, seeds: Sequence[int], classes: Sequence[int]
-) -> Iterator[np.ndarray]:
-    """Yields the picture of each seed, `(resolution, resolution, channels)` uint8.
-
-    The seeds cycle through the classes. However many, a batch of pictures is in memory.
-    """
+def draw_seeds(sampler: Sampler, seeds: list[int], classes: list[int]) -> Iterator[np.ndarray]:
+    """Yields the seeds' pictures, which cycle through classes, `(side, side, channels)` uint8."""
     turns = cycled(classes, len(seeds))
     for start in range(0, len(seeds), BATCH_SIZE):
         batch = slice(start, start + BATCH_SIZE)
@@ -32,7 +27,7 @@ def draw_seeds(
 
 
 def write_pictures(
-    sampler: Sampler, seeds: Sequence[int], classes: Sequence[int], folder: str, scale: int = 1
+    sampler: Sampler, seeds: list[int], classes: list[int], folder: str, scale: int = 1
 ) -> None:
     """Writes `seed-000007.png` and its like, enlarged by `scale`; UserError if that fails."""
     make_folder_of(posixpath.join(folder, ""))
@@ -43,12 +38,7 @@ def write_pictures(
 
 
 def write_grid(
-    sampler: Sampler,
-    seeds: Sequence[int],
-    classes: Sequence[int],
-    columns: int,
-    path: str,
-    scale: int = 1,
+    sampler: Sampler, seeds: list[int], classes: list[int], columns: int, path: str, scale: int = 1
 ) -> None:
     """Writes one PNG, JPEG or WebP sheet of pictures, row by row; otherwise as `write_pictures`."""
     make_folder_of(path)
@@ -58,10 +48,7 @@ def write_grid(
 
 
 def write_picture(path: str, picture: np.ndarray) -> None:
-    """Writes a `(height, width, 1 or 3)` uint8 picture as PNG, JPEG or WebP, by its ending.
-
-    Whole or not at all. Raises UserError if it can't be written.
-    """
+    """Writes `(height, width, 1 or 3)` uint8 by the path's ending, whole, or raises UserError."""
     data = encode_picture(picture, path)
     with writing(f"--output={path}"):
         write_file(path, data)

@@ -45,11 +45,7 @@ _PAGE = pathlib.Path(__file__).with_suffix(".html")
 
 
 def write_report(run_dir: str, path: str, clip_seconds: float) -> int:
-    """Writes the page about a run as an HTML file, and returns its size in characters.
-
-    It needs nothing else: no network, no script. An interpolation clip of 0 seconds is skipped.
-    Raises UserError if something of the run is missing or damaged, or the page can't be written.
-    """
+    """Writes a run's page, without a clip of 0 s; returns its length. UserError if it can't."""
     config = read_config(run_dir)
     if config is None:
         raise UserError(f"--run_dir: expected a run folder with config.json, got {run_dir!r}")
@@ -61,15 +57,12 @@ def write_report(run_dir: str, path: str, clip_seconds: float) -> int:
     reals_path = posixpath.join(run_dir, "samples", "reals.png")
     reals = sheets.read_sheet(reals_path)[0] if tf.io.gfile.exists(reals_path) else None
     make_folder_of(path)
-
     last = metrics[-1]
-    summary = (
-        f"{describe_stage(last)}, {last['kimg']:.1f} kimg, "
-        f"{duration_in_words(last.get('seconds', 0.0))} of training, on {config.dataset}"
-    )
+    took = duration_in_words(last.get("seconds", 0.0))
+    progress = f"{describe_stage(last)}, {last['kimg']:.1f} kimg, {took} of training"
     page = string.Template(_PAGE.read_text()).substitute(
         name=escape(posixpath.basename(run_dir.rstrip("/")) or run_dir),
-        summary=escape(summary),
+        summary=escape(f"{progress}, on {config.dataset}"),
         growth="".join(_draw_growth(run_dir)),
         clip=_draw_clip(run_dir, clip_seconds) if clip_seconds else "",
         charts="".join(_draw_charts(metrics, scores)),
@@ -121,8 +114,7 @@ def stage_bands(metrics: list[dict[str, Any]]) -> list[Band]:
     bands: list[Band] = []
     for (_, phase), rows in itertools.groupby(metrics, itemgetter("resolution", "phase")):
         *_, last = rows
-        name = describe_stage(last).partition(",")[0]
-        start = bands[-1].end if bands else 0.0
+        start, name = bands[-1].end if bands else 0.0, describe_stage(last).partition(",")[0]
         bands.append(Band(name, start, last["kimg"], phase == "fade_in"))
     return bands
 
@@ -130,10 +122,8 @@ def stage_bands(metrics: list[dict[str, Any]]) -> list[Band]:
 def _draw_charts(metrics: list[dict[str, Any]], scores: list[Score]) -> Iterator[str]:
     bands = stage_bands(metrics)
     for title, names in _CHARTS:
-        lines = [
-            Line(name.replace("_", " "), [(row["kimg"], row.get(name)) for row in metrics])
-            for name in names
-        ]
+        curves = {name: [(row["kimg"], row.get(name)) for row in metrics] for name in names}
+        lines = [Line(name.replace("_", " "), curve) for name, curve in curves.items()]
         yield draw_chart(title, lines, bands)
     for metric in metrics_of(scores):
         curve = comparable_scores(scores, metric)

@@ -19,7 +19,7 @@ from pgan_tf.networks.sampling import to_uint8
 from pgan_tf.runs.small_files import is_count, is_number, read_json
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
-from tfrecords.common.paths import list_names
+from tfrecords.common.paths import list_names, read_bytes
 
 BATCH_SIZE = 16
 # What a score needs of `pgan.json`, see `model_card.describe`.
@@ -40,8 +40,7 @@ class Sampler:
     num_channels: int
     latent_size: int
     label_size: int  # 0 without classes
-    # From (batch, latent_size) and (batch, label_size) float32 to a batch of pictures, float32,
-    # about in [-1, 1].
+    # From (batch, latent_size) and (batch, label_size) to pictures about in [-1, 1], all float32.
     images: Callable[[np.ndarray, np.ndarray], tf.Tensor]
     label_names: tuple[str, ...] = ()  # in order; empty where they are not known
 
@@ -66,21 +65,19 @@ def make_sampler(trained: Trained) -> Sampler:
 
 
 def open_saved_model(path: str) -> Sampler:
-    """Opens what `export.py` wrote: the folder of a version, or the one of all versions.
-
-    A SavedModel is a program: before one that does not look like an export there is a line on
-    stderr, but `pgan.json` can be forged. Raises UserError if there is no such SavedModel.
-    """
-    folder = _newest_version(path)
+    """Opens what `export.py` wrote: the folder of a version, or of all; UserError if it can't."""
+    names = list_names(path) if tf.io.gfile.isdir(path) else []
+    versions = sorted((name for name in names if re.fullmatch("[0-9]+", name)), key=int)
+    is_version = "saved_model.pb" in names or not versions
+    folder = path if is_version else posixpath.join(path, versions[-1])
     known = read_description(folder)
     files = (posixpath.join(folder, name) for name in ("saved_model.pb", "saved_model.pbtxt"))
-    if not known and any(map(tf.io.gfile.exists, files)):
-        print(
+    if not known and any(map(tf.io.gfile.exists, files)):  # `pgan.json` can be forged, though
+        words = (
             f"--saved_model: {folder} does not look like an export of pgan-tf: a SavedModel is a "
-            "program, open those alone whose makers you trust (docs/security.md)",
-            file=sys.stderr,
-            flush=True,
+            "program, open those alone whose makers you trust (docs/security.md)"
         )
+        print(words, file=sys.stderr, flush=True)
     try:
         loaded = tf.saved_model.load(folder)
         signature = loaded.signatures["serving_default"]
@@ -93,8 +90,7 @@ def open_saved_model(path: str) -> Sampler:
     except Exception as error:  # what is no SavedModel, or a damaged one, raises all sorts
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
-            f"--saved_model: expected the folder of a SavedModel of export.py, got {path!r} "
-            f"({reason})"
+            f"--saved_model: expected a SavedModel of export.py, got {path!r} ({reason})"
         ) from None
 
     def images(latents: np.ndarray, labels: np.ndarray) -> tf.Tensor:
@@ -103,25 +99,20 @@ def open_saved_model(path: str) -> Sampler:
         function = loaded.signatures["serving_default"]
         return function(**{name: tf.constant(value) for name, value in given.items()})["images"]
 
-    names = known.get("label_names", [])
-    are_names = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    label_names = tuple(names) if are_names and len(names) == label_size else ()
+    found = known.get("label_names", [])
+    are_names = isinstance(found, list) and all(isinstance(name, str) for name in found)
+    label_names = tuple(found) if are_names and len(found) == label_size else ()
     return Sampler(folder, height, channels, latent_size, label_size, images, label_names)
 
 
 def read_exported(path: str) -> tuple[Sampler, Generated]:
-    """Opens a SavedModel as `open_saved_model` does, to score it as it would be served.
-
-    Its checksum is of the files of its variables, which are folded. Raises UserError if there is
-    no such SavedModel, or its `pgan.json` is damaged.
-    """
+    """Opens a SavedModel to score it as it would be served; UserError if that is impossible."""
     sampler = open_saved_model(path)
     known = read_description_to_score(sampler.source)
     variables = posixpath.join(sampler.source, "variables")
-    digest = hashlib.sha256()
+    digest = hashlib.sha256()  # of the files of its variables, which are folded
     for name in list_names(variables):
-        with tf.io.gfile.GFile(posixpath.join(variables, name), "rb") as file:
-            digest.update(file.read())
+        digest.update(read_bytes(posixpath.join(variables, name)))
     return sampler, Generated(
         draw=lambda inputs: sampler.images(*inputs),
         latent_size=sampler.latent_size,
@@ -152,13 +143,3 @@ def read_description_to_score(folder: str) -> dict[str, Any]:
                 f"--saved_model: expected {name} of an export in {path}, got {got}: export it again"
             )
     return known
-
-
-def _newest_version(path: str) -> str:
-    if not tf.io.gfile.isdir(path):
-        return path
-    names = list_names(path)
-    versions = [name for name in names if re.fullmatch("[0-9]+", name)]
-    if "saved_model.pb" in names or not versions:
-        return path
-    return posixpath.join(path, max(versions, key=int))

@@ -1,7 +1,4 @@
-"""Videos: frames as .mp4 (H.264), .gif or .webp, and the frames of a run's sheets of samples.
-
-No more than a few frames are in memory at a time.
-"""
+"""Videos, .mp4 (H.264), .gif or .webp, also of a run's samples; few frames at a time in memory."""
 
 import contextlib
 import importlib.util
@@ -24,8 +21,7 @@ from tfrecords.common.paths import writing
 from tfrecords.common.text import duration_in_words
 
 FORMATS = (".mp4", ".gif", ".webp")
-# GIF counts in hundredths of a second, and players take less than two of them for ten.
-_MOST_GIF_FPS = 50
+_MOST_GIF_FPS = 50  # GIF counts in hundredths of a second; players take less than two for ten
 # Of a frame of a sheet of samples.
 _SHEET_WIDTH, _CAPTION_HEIGHT, _FONT_SIZE = 1024, 40, 22
 
@@ -45,11 +41,7 @@ def check_format(path: str, fps: float) -> str:
 
 
 def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: float) -> None:
-    """Draws a video, whole or not at all, to a local or remote file whose ending is its format.
-
-    Frames are `(height, width, 1 or 3)` uint8, all of one size; for MP4 both even. GIF and WebP
-    loop. Raises UserError if there is no such format, or the file can't be written.
-    """
+    """Draws `(height, width, 1 or 3)` uint8, even for MP4, whole; UserError if it can't."""
     ending = check_format(path, fps)
     make_folder_of(path)
     drawn = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
@@ -61,9 +53,7 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
             write(local, rgb_frames, num_frames, fps)
         except OSError as error:  # what drawing may raise is another thing
             reason = str(error).strip().splitlines()[-1]
-            raise UserError(
-                f"--output: expected room for a video in {folder!r}, got an error ({reason})"
-            ) from None
+            raise UserError(f"--output: cannot draw a video in {folder!r} ({reason})") from None
         with writing(f"--output={path}"):
             copy_file(local, path)
 
@@ -72,17 +62,10 @@ def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: fl
     import imageio_ffmpeg  # which may be missing: see `check_format`
 
     first = next(frames)
-    writer = imageio_ffmpeg.write_frames(
-        path,
-        first.shape[1::-1],
-        fps=fps,
-        codec="libx264",
-        quality=None,
-        macro_block_size=1,
-        ffmpeg_log_level="error",
-        # Fine enough that nearest neighbor's edges stay edges; plays before it is loaded.
-        output_params=["-crf", "18", "-movflags", "+faststart"],
-    )
+    # Fine enough that nearest neighbor's edges stay edges; plays before it is loaded.
+    quality = {"quality": None, "output_params": ["-crf", "18", "-movflags", "+faststart"]}
+    options = {"codec": "libx264", "macro_block_size": 1, "ffmpeg_log_level": "error", **quality}
+    writer = imageio_ffmpeg.write_frames(path, first.shape[1::-1], fps=fps, **options)
     writer.send(None)
     with contextlib.closing(writer):
         for frame in itertools.chain([first], frames):
@@ -133,10 +116,9 @@ def training_size(sheets: list[Sheet], scale: int | None = None) -> tuple[int, i
 def draw_training(
     sheets: list[Sheet], metrics: list[dict[str, Any]], num_frames: int, scale: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Yields frames, `(height, width, 3)` uint8, both even; each sheet is seen equally long.
+    """Yields `(height, width, 3)` uint8 frames, both even, of sheets, which are seen equally long.
 
-    All have the size of the last sheet, times `scale`, by default up to 1024 px. `metrics` are the
-    ticks of `runs.log.read_metrics`, for captions. Raises UserError if a sheet can't be read.
+    All are as large as the last one, times `scale`, by default up to 1024 px; ticks give captions.
     """
     rows = {row["images_shown"]: row for row in metrics if "seconds" in row}
     size = _sheet_size(sheets, scale)

@@ -39,18 +39,14 @@ def check_resolution(names: Sequence[str], resolution: int) -> None:
     for name, lowest in (("swd", LOWEST_LEVEL), ("ms_ssim", LOWEST_RESOLUTION)):
         if name in names and resolution < lowest:
             raise UserError(
-                f"{name}: expected pictures of at least {lowest} px, got {resolution}: choose "
-                "other metrics"
+                f"{name}: expected pictures of at least {lowest} px, got {resolution}: take others"
             )
 
 
 def make_metrics(
     names: Sequence[str], reals: RealPictures, inception_sha256: str = ""
 ) -> tuple[Metric, ...]:
-    """Makes metrics for these reals; those of Inception need the checksum of its file.
-
-    Raises UserError if a metric cannot score such pictures.
-    """
+    """Makes metrics, those of Inception by its file's checksum; UserError if one does not fit."""
     check_resolution(names, reals.resolution)
     info, num_images = reals.info, reals.num_images
     makers: dict[str, Callable[[], Metric]] = {

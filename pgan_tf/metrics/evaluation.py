@@ -25,8 +25,8 @@ from tfrecords.format.dataset_info import DatasetInfo, read_labels
 
 _LARGEST_BATCH = 64
 _BATCH_PIXELS = 2**22  # as 64 pictures of 256 px have: of larger ones fewer at a time
-_DEFAULT_NUM_IMAGES = 2048
-
+# What a score tells of its generator.
+_ORIGIN = ("images_shown", "stage", "stage_resolution", "network", "checkpoint", "weights_sha256")
 _REALS, _FAKES, _OTHER_REALS = range(3)  # sets of an evaluation, for `Metric.collect`
 
 Report = Callable[[int], object]  # is told the size of each batch
@@ -48,10 +48,7 @@ class Generated:
 
 
 def read_generated(path: str, network: str) -> Generated:
-    """Reads a checkpoint's `average_generator` or `generator`.
-
-    Raises UserError if the file is missing or damaged.
-    """
+    """Reads a checkpoint's `average_generator` or `generator`; UserError if it can't be read."""
     saved = checkpoint.read(path, [network])
     model = load_generator(saved, network)
     return Generated(
@@ -81,8 +78,8 @@ class RealPictures:
     def __post_init__(self) -> None:
         if not 2 <= self.num_images <= self.info.num_images:
             raise UserError(
-                f"--num_images: expected 2 to {self.info.num_images}, the pictures of "
-                f"{self.info.name}, got {self.num_images}"
+                f"--num_images: expected 2 to {self.info.num_images}, all of {self.info.name}, got "
+                f"{self.num_images}"
             )
 
     @property
@@ -96,28 +93,18 @@ class RealPictures:
         return 2 * self.num_images <= self.info.num_images
 
     def batches(self, others: bool = False) -> Iterator[np.ndarray]:
-        """Reads them, or as many others: `(n, resolution, resolution, channels)` uint8.
-
-        Raises UserError if too many records are damaged, or a file is missing.
-        """
+        """Reads them, or others: `(n, side, side, channels)` uint8; UserError if too damaged."""
         first = self.num_images if others else 0
-        bad_records = BadRecords(self.max_bad_records)
-        dataset = make_dataset(
-            self.info,
-            self.resolution,
-            global_batch_size=self.batch_size,
-            label_size=0,
-            seed=self.seed,
-            images_shown=first,
-            bad_records=bad_records,
-        )
-        batches = iter(dataset)
-        for start in range(0, self.num_images, self.batch_size):
+        bad = BadRecords(self.max_bad_records)
+        size = self.batch_size
+        given: dict[str, Any] = {"label_size": 0, "global_batch_size": size, "bad_records": bad}
+        given |= {"seed": self.seed, "images_shown": first}
+        batches = iter(make_dataset(self.info, self.resolution, **given))
+        for start in range(0, self.num_images, size):
             with readable_data_errors():
                 images, _ = next(batches)
             yield sampling.to_uint8(images.numpy()[: self.num_images - start])
-        met = bad_records.met(first + self.num_images)
-        check_bad_records(len(met), self.max_bad_records)
+        check_bad_records(len(bad.met(first + self.num_images)), self.max_bad_records)
 
     def labels(self, label_size: int) -> np.ndarray:
         """Returns `(num_images, label_size)` float32, so that fakes have the same classes."""
@@ -128,15 +115,11 @@ class RealPictures:
 
 def default_num_images(info: DatasetInfo) -> int:
     """Returns 2,048, or half of the pictures, which leaves as many for the floor."""
-    return max(2, min(_DEFAULT_NUM_IMAGES, info.num_images // 2))
+    return max(2, min(2048, info.num_images // 2))
 
 
 class Evaluation:
-    """Scores generators; the reals are read once.
-
-    `report` gets the size of each batch; see `num_pictures`.
-    Metrics share the output of `inception`.
-    """
+    """Scores generators; reals are read once, `report` gets each batch's size (`num_pictures`)."""
 
     def __init__(
         self,
@@ -165,26 +148,20 @@ class Evaluation:
         fakes = fake_batches(generated, self._reals)
         found = self._compare(self._collect(_FAKES, fakes, report))
         info = self._reals.info
+        common: dict[str, Any] = {
+            **{name: getattr(self._reals, name) for name in ("resolution", "num_images", "seed")},
+            **{name: getattr(generated, name) for name in _ORIGIN},
+            "data": f"{info.name}, {info.num_images} pictures",
+        }
         return [
             Score(
                 metric=metric.name,
                 values=values,
                 floor=floor,
-                headline=metric.headline,
-                better=metric.better,
-                images_shown=generated.images_shown,
-                stage=generated.stage,
-                stage_resolution=generated.stage_resolution,
-                resolution=self._reals.resolution,
+                **{name: getattr(metric, name) for name in ("headline", "better", "filter")},
                 metric_version=metric.version,
-                num_images=self._reals.num_images,
-                filter=metric.filter,
-                seed=self._reals.seed,
-                data=f"{info.name}, {info.num_images} pictures",
-                network=generated.network,
-                checkpoint=generated.checkpoint,
-                weights_sha256=generated.weights_sha256,
                 metric_weights_sha256=metric.inception_sha256,
+                **common,
             )
             for metric, values, floor in zip(self._metrics, found, self._floors, strict=True)
         ]
@@ -216,16 +193,12 @@ def fake_batches(generated: Generated, reals: RealPictures) -> Iterator[np.ndarr
 def draw_batches(
     generated: Generated, seeds: range, labels: np.ndarray, resolution: int, batch_size: int
 ) -> Iterator[np.ndarray]:
-    """Draws a picture for each seed and row of labels, `(seeds, label_size)` float32.
-
-    Yields `(n, resolution, resolution, channels)` uint8; pictures of an earlier stage are
-    enlarged by repetition.
-    """
+    """Draws seeds, labels `(seeds, label_size)` float32: `(n, side, side, channels)` uint8."""
     for start in range(0, len(seeds), batch_size):
         batch = slice(start, start + batch_size)
         latents = sampling.latents_from_seeds(seeds[batch], generated.latent_size)
         pictures = sampling.generate(generated.draw, latents, labels[batch], batch_size)
-        scale = resolution // pictures.shape[1]
+        scale = resolution // pictures.shape[1]  # of an earlier stage: enlarged by repetition
         yield pictures.repeat(scale, axis=1).repeat(scale, axis=2)
 
 

@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from pgan_tf.metrics.inception import InceptionOutput, inception_metric
+from pgan_tf.metrics.inception import FILTER, InceptionOutput
 from pgan_tf.metrics.metric import Metric
 
 
@@ -44,11 +44,9 @@ def moments_of(vectors: np.ndarray) -> Moments:
 
 
 def frechet_distance(a: Moments, b: Moments) -> float:
-    """Returns the squared distance of two Gaussians.
-
-    `C1 C2` has the same eigenvalues as the symmetric `rᵀ C2 r`, where `C1 = r rᵀ`: they are
-    real and not negative, and so are their roots, whatever the rank.
-    """
+    """Returns the squared distance of two Gaussians."""
+    # `C1 C2` has the same eigenvalues as the symmetric `rᵀ C2 r`, where `C1 = r rᵀ`: they are
+    # real and not negative, and so are their roots, whatever the rank.
     values = np.linalg.eigvalsh(a.root.T @ b.covariance @ a.root)
     common = np.sqrt(np.maximum(values, 0)).sum()
     between = float(((a.mean - b.mean) ** 2).sum())
@@ -82,4 +80,6 @@ def make_fid(sha256: str) -> Metric:
     def compare(reals: MomentCollector, fakes: MomentCollector) -> dict[str, float]:
         return {"fid": frechet_distance(reals.moments, fakes.moments)}
 
-    return inception_metric(sha256, "fid", MomentCollector, compare, "lower")
+    return Metric(
+        "fid", lambda which: MomentCollector(), compare, "fid", "lower", FILTER, True, sha256
+    )

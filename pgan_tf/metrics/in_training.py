@@ -1,7 +1,6 @@
 """Scores a run while it trains, at chosen ticks, and keeps the best checkpoint.
 
-Everything is decided by what the run folder holds, so that an interrupted run, even in the middle
-of scoring, catches up when it resumes.
+What the run folder holds decides everything: a run interrupted in mid-scoring catches up.
 """
 
 import dataclasses
@@ -31,11 +30,7 @@ class _InterruptedError(Exception):
 
 @dataclasses.dataclass
 class Scorer:
-    """Scores a run's checkpoints as they are written: `training.run.AfterCheckpoint`.
-
-    The reals are not read before the first score is due. Raises UserError unless `keep_best` is
-    one of the metrics.
-    """
+    """Scores a run's checkpoints as they are written: `training.run.AfterCheckpoint`."""
 
     metrics: Sequence[Metric]
     reals: RealPictures
@@ -44,6 +39,7 @@ class Scorer:
     every: int  # ticks from score to score; the run's last tick is scored too
     keep_best: str | None = None  # name of the metric whose best checkpoint stays
     inception: Inception | None = None  # for metrics that use it
+    # The reals are not read before the first score is due.
     _evaluation: Evaluation | None = dataclasses.field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -61,11 +57,7 @@ class Scorer:
         say: Callable[[str], None],
         stop_asked: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Scores the run's newest checkpoint if that is due and not yet done.
-
-        `say` takes lines for people. When `stop_asked`, asked after each batch of pictures, turns
-        true, scoring stops; calling this again with the same checkpoint catches up.
-        """
+        """Scores the newest checkpoint if due and not done; `stop_asked` ends it after a batch."""
         if not self._is_due(images_shown):
             return
         done = {one.metric for one in self._scores() if one.images_shown == images_shown}
@@ -94,20 +86,19 @@ class Scorer:
     def _scores(self) -> list[Score]:
         """Returns the run's scores that were measured as these are."""
         ours = {one.name: (one.version, one.inception_sha256) for one in self.metrics}
+        sets = (self.reals.num_images, self.reals.seed, _NETWORK)
         return [
-            score
-            for score in read_scores(self.run_dir)
-            if ours.get(score.metric) == (score.metric_version, score.metric_weights_sha256)
-            and (score.num_images, score.seed) == (self.reals.num_images, self.reals.seed)
-            and score.network == _NETWORK
+            one
+            for one in read_scores(self.run_dir)
+            if ours.get(one.metric) == (one.metric_version, one.metric_weights_sha256)
+            and (one.num_images, one.seed, one.network) == sets
         ]
 
     def _score(self, path: str, stop_asked: Callable[[], bool]) -> list[Score]:
         # As evaluate.py does: of what the file holds, in float32.
         generated = read_generated(path, _NETWORK)
-        total = self.reals.num_images
-        if not self._evaluation:
-            total = Evaluation.num_pictures(self.reals, generators=1)
+        sets = self.reals
+        total = sets.num_images if self._evaluation else Evaluation.num_pictures(sets, 1)
         with tqdm(total=total, desc="Scoring", unit="img", dynamic_ncols=True, leave=False) as bar:
 
             def report(count: int) -> None:

@@ -1,8 +1,7 @@
 """The Inception network that published scores were measured with (Szegedy et al., 2016).
 
-Scores of other trainings of "Inception-v3" do not compare with published ones. This is the
-frozen graph of 5 December 2015, `classify_image_graph_def.pb`; TensorFlow published it in
-`inception-2015-12-05.tgz`.
+This is the frozen graph of 5 December 2015, `classify_image_graph_def.pb`, which TensorFlow
+published in `inception-2015-12-05.tgz`: scores of other trainings of it do not compare.
 """
 
 import dataclasses
@@ -13,14 +12,12 @@ import os
 import posixpath
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tqdm import tqdm
 
-from pgan_tf.metrics.metric import Metric
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import locked, whole_file
 from tfrecords.common.paths import read_whole
@@ -30,18 +27,16 @@ from tfrecords.sources.single_file import user_error_on
 GRAPH_NAME = "classify_image_graph_def.pb"
 URL = f"https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/{GRAPH_NAME}"
 SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
-
+_EITHER = f"{GRAPH_NAME} or inception-2015-12-05.tgz"
 _CACHED_NAME = "inception-2015-12-05.pb"
 _CHUNK_BYTES = 2**20
 _MOST_BYTES = 2**30  # the published one has 96 MB
 _TIMEOUT_SECONDS = 30
 _GZIP_MAGIC = b"\x1f\x8b"
-
 # The decoded input picture, from which on the graph takes any batch, and the outputs.
 _PICTURES, _FEATURES, _LOGITS = "ExpandDims", "pool_3", "softmax/logits/MatMul"
-
-# Rows of features at a time: a block of distances between two takes 32 MiB.
-BLOCK_ROWS = 2048
+FILTER = "bilinear to 299 px in Inception"  # of the metrics that use it
+BLOCK_ROWS = 2048  # of features at a time: a block of distances between two takes 32 MiB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,32 +52,23 @@ Features = Sequence[np.ndarray]  # (n, size) float32 batches
 
 
 class InceptionGraph:
-    """The network, for pictures of any size, which it resizes itself.
-
-    Probabilities are made from the logits without their bias, as in the published Inception score.
-    """
+    """The network, of a serialized GraphDef, for pictures of any size; UserError if it is none."""
 
     def __init__(self, name: str, contents: bytes) -> None:
-        """Builds a serialized GraphDef; `name` is for messages.
-
-        Raises UserError if it is another graph, or none.
-        """
         self.sha256 = hashlib.sha256(contents).hexdigest()
         definition = tf.compat.v1.GraphDef()
         try:
             definition.ParseFromString(contents)
         except DecodeError as error:
             raise UserError(
-                f"--inception: expected a frozen graph, got {name}, which is none: give "
-                f"{GRAPH_NAME} or inception-2015-12-05.tgz"
+                f"--inception: expected a frozen graph, got {name}, which is none: give {_EITHER}"
             ) from error
         nodes = {node.name for node in definition.node}
-        for node in (_PICTURES, _FEATURES, _LOGITS):
-            if node not in nodes:
-                raise UserError(
-                    f"--inception: expected the Inception graph of 2015, got {name}, which has "
-                    f"no node {node}: give {GRAPH_NAME}"
-                )
+        if missing := sorted({_PICTURES, _FEATURES, _LOGITS} - nodes):
+            raise UserError(
+                f"--inception: expected the Inception graph of 2015, got {name}, which has no node "
+                f"{missing[0]}: give {GRAPH_NAME}"
+            )
         # A graph of its own keeps the file's version, below the one in which the operation of
         # Inception's normalization was withdrawn: a tf.function would refuse to run it.
         graph = tf.Graph()
@@ -93,11 +79,12 @@ class InceptionGraph:
                 features = graph.get_tensor_by_name(f"{_FEATURES}:0")
                 weights = graph.get_operation_by_name(_LOGITS).inputs[1]
                 features = tf.reshape(features, (-1, weights.shape[0]))
+                # From the logits without their bias, as in the published Inception score.
                 self._outputs = features, tf.nn.softmax(features @ weights)
             except Exception as error:  # a graph of something else raises all sorts
+                why = str(error).splitlines()[0]
                 raise UserError(
-                    f"--inception: {name} cannot be built ({str(error).splitlines()[0]}): give "
-                    f"{GRAPH_NAME}"
+                    f"--inception: {name} cannot be built ({why}): give {GRAPH_NAME}"
                 ) from error
         config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
         config.gpu_options.allow_growth = True
@@ -110,15 +97,15 @@ class InceptionGraph:
 
 
 def open_inception(path: str | None, cache_dir: str) -> InceptionGraph:
-    """Opens the graph of `read_inception_file`. Raises UserError as both of these do."""
+    """Opens the graph that `read_inception_file` reads, or raises UserError."""
     return InceptionGraph(*read_inception_file(path, cache_dir))
 
 
 def read_inception_file(path: str | None, cache_dir: str) -> tuple[str, bytes]:
     """Reads a frozen graph, or the `.tgz` that holds it: its name and the serialized GraphDef.
 
-    None is the published graph, which is downloaded on first use and kept in `cache_dir`, local or
-    remote. Warns of another graph. Raises UserError if the file cannot be read or downloaded.
+    None is the published graph, which is downloaded once into `cache_dir`, local or remote. Warns
+    of another graph. Raises UserError if the file cannot be read or downloaded.
     """
     if path is None:
         cached = posixpath.join(os.path.expanduser(cache_dir), _CACHED_NAME)
@@ -138,10 +125,7 @@ def read_inception_file(path: str | None, cache_dir: str) -> tuple[str, bytes]:
 
 
 def fetch(url: str, sha256: str, path: str) -> None:
-    """Downloads a file, with a progress bar; it gets its name when it is complete and right.
-
-    Raises UserError if it cannot be downloaded or written, or is another file.
-    """
+    """Downloads a file, which gets its name when complete and right; UserError if it fails."""
     instead = "give the file that you have by --inception=PATH"
     folder = posixpath.dirname(path) or "."
     busy = f"Inception: another process is fetching it into {folder}: wait until it has ended"
@@ -158,14 +142,13 @@ def fetch(url: str, sha256: str, path: str) -> None:
                     bar.update(len(chunk))
                 if digest.hexdigest() != sha256:
                     raise UserError(
-                        f"Inception: expected a file with sha256 {sha256} at {url}, got one with "
-                        f"{digest.hexdigest()}: try again, or {instead}"
+                        f"Inception: expected sha256 {sha256} at {url}, got {digest.hexdigest()}: "
+                        f"try again, or {instead}"
                     )
     except (OSError, http.client.HTTPException, tf.errors.OpError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "message", None) or error
-        raise UserError(
-            f"Inception: cannot fetch {url} ({' '.join(str(reason).split())}): {instead}"
-        ) from error
+        reason = " ".join(str(reason).split())
+        raise UserError(f"Inception: cannot fetch {url} ({reason}): {instead}") from error
 
 
 def _graph_in(contents: bytes, path: str) -> bytes:
@@ -176,8 +159,7 @@ def _graph_in(contents: bytes, path: str) -> bytes:
         for _, graph in read_named(path, (GRAPH_NAME,), _MOST_BYTES, io.BytesIO(contents)):
             return graph
     raise UserError(
-        f"--inception: expected an archive with {GRAPH_NAME}, found none in {path}: give "
-        "inception-2015-12-05.tgz or the graph itself"
+        f"--inception: expected an archive with {GRAPH_NAME}, got {path}: give {_EITHER}"
     )
 
 
@@ -186,27 +168,6 @@ def _read(path: str) -> bytes:
         return read_whole(path, _MOST_BYTES)
     except UserError as error:
         raise UserError(f"--inception: expected a frozen graph, got {error}") from None
-
-
-def inception_metric(
-    sha256: str,
-    name: str,
-    collector: Callable[[], Any],
-    compare: Callable[[Any, Any], dict[str, float]],
-    better: Literal["lower", "higher"],
-    against_reals: bool = True,
-) -> Metric:
-    """Returns a metric of Inception's output, whose value has the metric's name."""
-    return Metric(
-        name=name,
-        collect=lambda which: collector(),
-        compare=compare,
-        headline=name,
-        better=better,
-        filter="bilinear to 299 px in Inception",
-        against_reals=against_reals,
-        inception_sha256=sha256,
-    )
 
 
 class FeatureCollector:

@@ -1,15 +1,12 @@
 """Inception score (Salimans et al., 2016, §4).
 
-`exp(mean KL(p(y|x) || p(y)))`: high where each picture is surely of one class and all classes
-occur. It ranges from 1, all pictures alike, to the number of classes. Compare it with the score of
-the reals. As published: the mean and the deviation over ten parts of the set.
+`exp(mean KL(p(y|x) || p(y)))`, from 1, all pictures alike, to the number of classes, where each is
+surely of one class and all classes occur: the mean and the deviation over ten parts, as published.
 """
-
-import functools
 
 import numpy as np
 
-from pgan_tf.metrics.inception import InceptionOutput, inception_metric
+from pgan_tf.metrics.inception import FILTER, InceptionOutput
 from pgan_tf.metrics.metric import Metric
 
 PARTS = 10
@@ -53,5 +50,7 @@ def make_is(num_images: int, sha256: str) -> Metric:
         scores = fakes.scores()
         return {"is": float(scores.mean()), "is_std": float(scores.std())}
 
-    collector = functools.partial(ScoreCollector, num_images)
-    return inception_metric(sha256, "is", collector, compare, "higher", against_reals=False)
+    def collect(which: int) -> ScoreCollector:
+        return ScoreCollector(num_images)
+
+    return Metric("is", collect, compare, "is", "higher", FILTER, False, sha256)

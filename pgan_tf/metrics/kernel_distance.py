@@ -1,16 +1,14 @@
 """Kernel Inception distance (Bińkowski et al., 2018, §4).
 
-The squared maximum mean discrepancy of Inception's features under the kernel
-`(x·y / size + 1)³`, by its unbiased estimate: over draws of the same distribution its mean is
-0 whatever the number of pictures, so single values can be negative.
-
-Differs from the paper: its estimate is the mean over random subsets; here all pairs count,
-block by block. The expectation is the same, with less noise.
+The squared maximum mean discrepancy of Inception's features under the kernel `(x·y / size + 1)³`,
+by its unbiased estimate: between draws of the same distribution its mean is 0, so single values
+can be negative. The paper takes the mean over random subsets; here all pairs count, block by
+block: the same expectation, with less noise.
 """
 
 import numpy as np
 
-from pgan_tf.metrics.inception import FeatureCollector, Features, blocks_of, count, inception_metric
+from pgan_tf.metrics.inception import FILTER, FeatureCollector, Features, blocks_of, count
 from pgan_tf.metrics.metric import Metric
 
 
@@ -46,4 +44,6 @@ def make_kid(sha256: str) -> Metric:
     def compare(reals: FeatureCollector, fakes: FeatureCollector) -> dict[str, float]:
         return {"kid": 1e3 * kernel_distance(reals.features, fakes.features)}
 
-    return inception_metric(sha256, "kid", FeatureCollector, compare, "lower")
+    return Metric(
+        "kid", lambda which: FeatureCollector(), compare, "kid", "lower", FILTER, True, sha256
+    )

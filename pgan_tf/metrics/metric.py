@@ -14,15 +14,11 @@ class Collector(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """A way of scoring a set of pictures, against a set of real ones or alone.
-
-    `collect` makes a collector from a number that tells the sets of an evaluation apart.
-    `compare` takes the collectors of the reals and of the set to score, and returns values by
-    name; it ignores the reals unless `against_reals`.
-    """
+    """A way of scoring a set of pictures, against a set of real ones or alone."""
 
     name: str
-    collect: Callable[[int], Collector]
+    collect: Callable[[int], Collector]  # from a number that tells an evaluation's sets apart
+    # From the collectors of the reals, ignored unless `against_reals`, and of the set, to values.
     compare: Callable[[Any, Any], dict[str, float]]
     headline: str  # name of the value that stands for the metric
     better: Literal["lower", "higher", "neither"]  # neither: near the value of the reals

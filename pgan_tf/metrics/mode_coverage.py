@@ -1,8 +1,7 @@
 """Mode coverage (paper, appendix E; Metz et al., 2016): which modes are drawn, how evenly?
 
-The metric `modes` is of the built-in shapes with their 144 modes. All pictures of these are known,
-so a picture's mode is that of the nearest one: on real pictures this classifier is exact.
-The paper's own, of MNIST-RGB, is in `paper.mode_score`.
+The metric `modes` is of the built-in shapes, of 144 modes: a picture has that of the nearest one,
+which is exact on real pictures. The paper's own, of MNIST-RGB, is in `paper.mode_score`.
 """
 
 import functools
@@ -13,16 +12,12 @@ from pgan_tf.metrics.metric import Metric
 from tfrecords.common.errors import UserError
 from tfrecords.sources import shapes
 
-# Larger shapes are reduced to this side: their outlines are as far apart then.
-_LARGEST_SIDE = 32
+_LARGEST_SIDE = 32  # to which larger shapes are reduced: their outlines are as far apart then
 
 
 def mode_coverage(counts: np.ndarray) -> tuple[int, float]:
-    """Returns the two figures of the paper's table 4, from how often each mode was drawn.
-
-    How many modes were drawn, and the Kullback-Leibler divergence from the uniform distribution in
-    nats: 0 is best, one mode alone of 1,000 is log 1000 = 6.91.
-    """
+    """Returns, of each mode's count, how many were drawn and the KL from uniform (table 4)."""
+    # In nats: 0 is best, one mode alone of 1,000 is log 1000 = 6.91.
     shares = counts[counts > 0] / counts.sum()
     return len(shares), max(0.0, float(np.sum(shares * np.log(shares * len(counts)))))
 
@@ -39,15 +34,12 @@ class ModeCollector:
 
 
 def nearest_modes(pictures: np.ndarray) -> np.ndarray:
-    """Returns the mode of the nearest shape, `(n,)` int64 of 0 to 143.
-
-    Takes `(n, side, side, 3)` uint8 pictures, whose side is a power of two from 4.
-    """
+    """Returns the nearest shapes' modes, 0 to 143, of `(n, side, side, 3)` uint8, side 2ⁿ ≥ 4."""
     side = min(_LARGEST_SIDE, pictures.shape[1])
     known, squares, modes = _known_pictures(side)
     factor = pictures.shape[1] // side
     blocks = pictures.reshape(-1, side, factor, side, factor, 3)
-    flat = _centered(blocks.mean(axis=(2, 4), dtype=np.float32).reshape(len(pictures), -1))
+    flat = blocks.mean(axis=(2, 4), dtype=np.float32).reshape(len(pictures), -1) - np.float32(127.5)
     # |a - b|² up to what is the same for all known pictures.
     return modes[np.argmin(squares - 2 * (flat @ known.T), axis=1)]
 
@@ -56,36 +48,24 @@ def nearest_modes(pictures: np.ndarray) -> np.ndarray:
 def _known_pictures(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns all shapes `(3888, side * side * 3)`, their squared lengths and their modes."""
     indices = range(shapes.NUM_PICTURES)
-    known = _centered(np.stack([shapes.draw(index, side).reshape(-1) for index in indices]))
+    known = np.stack([shapes.draw(index, side).reshape(-1) for index in indices])
+    known = known.astype(np.float32) - np.float32(127.5)
     modes = np.array([shapes.describe(index).mode for index in indices])
     return known, np.einsum("ij,ij->i", known, known), modes
 
 
-def _centered(pictures: np.ndarray) -> np.ndarray:
-    return pictures.astype(np.float32) - np.float32(127.5)
-
-
 def make_modes(dataset: str, num_channels: int) -> Metric:
-    """Returns the metric `modes`: how many of 144 are found, and their divergence from uniform.
-
-    Raises UserError for other pictures than the built-in shapes in RGB.
-    """
+    """Returns the metric `modes`: how many of 144, and their divergence; UserError if not RGB."""
     if dataset != "shapes" or num_channels != 3:
         raise UserError(
-            f"modes: expected the built-in shapes in RGB, whose modes are known, got {dataset}: "
-            "choose other metrics"
+            f"modes: expected the built-in shapes in RGB, got {dataset}: choose other metrics"
         )
 
     def compare(reals: object, fakes: ModeCollector) -> dict[str, float]:
         modes, divergence = mode_coverage(fakes.counts)
         return {"modes": float(modes), "modes_kl": divergence}
 
+    words = f"box average to {_LARGEST_SIDE} px"
     return Metric(
-        name="modes",
-        collect=lambda which: ModeCollector(),
-        compare=compare,
-        headline="modes_kl",
-        better="lower",
-        filter=f"box average to {_LARGEST_SIDE} px",
-        against_reals=False,
+        "modes", lambda which: ModeCollector(), compare, "modes_kl", "lower", words, False
     )

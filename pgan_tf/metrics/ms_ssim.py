@@ -1,11 +1,9 @@
 """Multi-scale structural similarity (Wang et al., 2003) between pictures of one set.
 
-The paper (§5, table 1) follows Odena et al. (2017): the mean similarity of many random pairs
-tells how little a generator varies. A score near that of the reals is good; a much higher one
-means that the pictures are all alike. It says nothing about their quality.
-
-As published: five scales, halved by 2x2 averages, and an 11x11 Gaussian window of deviation 1.5,
-smaller where pictures are.
+The paper (§5, table 1) follows Odena et al. (2017): the mean of many random pairs tells how little
+a generator varies, not how good it is; a score far above that of the reals means that all are
+alike. As published: five scales, halved by 2x2 averages, and an 11x11 Gaussian window of deviation
+1.5, smaller where pictures are.
 """
 
 import functools
@@ -22,10 +20,7 @@ LOWEST_RESOLUTION = 2 ** (len(_SCALE_WEIGHTS) - 1)
 
 
 def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Returns the similarity of each pair, `(n,)` float64 of at most 1.
-
-    Takes `(n, side, side, channels)` uint8 pictures, whose side is 16 times a power of two.
-    """
+    """Returns each pair's similarity, at most 1, of `(n, side, side, channels)` uint8."""
     a, b = (pictures.transpose(0, 3, 1, 2).astype(np.float64) for pictures in (a, b))
     score = np.ones(len(a))
     *upper, last = _SCALE_WEIGHTS
@@ -47,9 +42,8 @@ def _ssim(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     variances = average(a * a) + average(b * b) - mean_a**2 - mean_b**2
     covariance = average(a * b) - mean_a * mean_b
     contrast = (2 * covariance + _CONTRAST_CONSTANT) / (variances + _CONTRAST_CONSTANT)
-    luminance = (2 * mean_a * mean_b + _LUMINANCE_CONSTANT) / (
-        mean_a**2 + mean_b**2 + _LUMINANCE_CONSTANT
-    )
+    squares = mean_a**2 + mean_b**2
+    luminance = (2 * mean_a * mean_b + _LUMINANCE_CONSTANT) / (squares + _LUMINANCE_CONSTANT)
     return (luminance * contrast).mean(axis=(1, 2, 3)), contrast.mean(axis=(1, 2, 3))
 
 
@@ -86,12 +80,11 @@ class SimilarityCollector:
 
 def make_ms_ssim() -> Metric:
     """Returns the metric `ms_ssim`."""
+
+    def compare(reals: object, fakes: SimilarityCollector) -> dict[str, float]:
+        return {"ms_ssim": float(fakes.sum / fakes.pairs)}
+
+    words = "2x2 average"
     return Metric(
-        name="ms_ssim",
-        collect=lambda which: SimilarityCollector(),
-        compare=lambda reals, fakes: {"ms_ssim": float(fakes.sum / fakes.pairs)},
-        headline="ms_ssim",
-        better="neither",
-        filter="2x2 average",
-        against_reals=False,
+        "ms_ssim", lambda which: SimilarityCollector(), compare, "ms_ssim", "neither", words, False
     )

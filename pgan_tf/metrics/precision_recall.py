@@ -1,17 +1,15 @@
 """Precision and recall of generated pictures (Kynkäänniemi et al., 2019, §3).
 
-A set of pictures stands for all that is within the spheres around its features that reach
-their third nearest neighbors. Precision is the share of generated pictures within the spheres of
-the real ones; recall is the share of real pictures within the spheres of the generated ones.
-
-Differs from the paper: features are Inception's, as in later work, not VGG-16's.
+A set stands for all within the spheres around its features that reach their third neighbors.
+Precision is the share of generated pictures within the spheres of the real ones; recall that of
+real ones within the spheres of the generated. Features are Inception's, not the paper's VGG-16's.
 """
 
 import functools
 
 import numpy as np
 
-from pgan_tf.metrics.inception import FeatureCollector, Features, blocks_of, count, inception_metric
+from pgan_tf.metrics.inception import FILTER, FeatureCollector, Features, blocks_of, count
 from pgan_tf.metrics.metric import Metric
 from tfrecords.common.errors import UserError
 
@@ -66,7 +64,8 @@ def make_pr(num_images: int, sha256: str) -> Metric:
     """Returns the metric `pr`. Raises UserError if there are too few pictures for neighbors."""
     if num_images <= NEIGHBOR:
         raise UserError(
-            f"pr: expected --num_images of at least {NEIGHBOR + 1}, for {NEIGHBOR} neighbors, got "
-            f"{num_images}"
+            f"pr: expected --num_images of at least {NEIGHBOR + 1}, its neighbors, got {num_images}"
         )
-    return inception_metric(sha256, "pr", Manifold, compare_manifolds, "higher")
+    return Metric(
+        "pr", lambda which: Manifold(), compare_manifolds, "pr", "higher", FILTER, True, sha256
+    )

@@ -65,18 +65,13 @@ class Score:
 
 
 def scores_in(rows: Iterable[dict[str, Any]]) -> list[Score]:
-    """Returns the scores among the rows of a metrics.jsonl, by images shown.
-
-    Of several scores of a checkpoint under the same conditions the last one stays. Raises
-    UserError if a score lacks a field, or holds something else in it.
-    """
+    """Returns the scores among rows of metrics.jsonl by images shown; UserError if one is wrong."""
     found: dict[Any, Score] = {}
-    for row in rows:
-        if row.get("kind") == "score":
-            score = _read(row)
-            key = score.images_shown, score.conditions
-            found.pop(key, None)
-            found[key] = score
+    for score in (_read(row) for row in rows if row.get("kind") == "score"):
+        # Of several of a checkpoint under the same conditions the last one stays.
+        key = score.images_shown, score.conditions
+        found.pop(key, None)
+        found[key] = score
     return sorted(found.values(), key=lambda score: score.images_shown)
 
 
@@ -87,10 +82,8 @@ def _read(row: dict[str, Any]) -> Score:
         value = values[field.name]
         if field.name == "better":
             fits = value in ("lower", "higher", "neither")
-        elif field.type is int:
-            fits = is_count(value)
-        elif field.type is str:
-            fits = isinstance(value, str)
+        elif field.type in (int, str):
+            fits = is_count(value) if field.type is int else isinstance(value, str)
         elif isinstance(value, dict):
             fits = values["headline"] in list(value)
             fits = fits and all(isinstance(one, float) or is_number(one) for one in value.values())
@@ -112,10 +105,7 @@ def comparable_scores(scores: Iterable[Score], metric: str) -> list[Score]:
 
 
 def best_score(scores: Iterable[Score]) -> Score:
-    """Returns the best of comparable scores, the first one of several.
-
-    Where neither lower nor higher is better it is the one nearest to the floor.
-    """
+    """Returns the first best of comparable scores: lowest, highest, or nearest to the floor."""
 
     def badness(score: Score) -> float:
         if score.better == "neither":

@@ -1,8 +1,7 @@
 """Where scores go: `metrics.jsonl`, TensorBoard, a table (`scores.txt`), a chart (`metrics.png`).
 
-TensorBoard's are in a folder of their own, `scores/`: it follows only the last file of a folder,
-which would end the curves of a training that resumes. The table and the chart are drawn anew from
-`metrics.jsonl`, which holds everything.
+TensorBoard's have their own folder, `scores/`: it follows only a folder's last file. The table and
+the chart are drawn anew from `metrics.jsonl`.
 """
 
 import math
@@ -40,7 +39,7 @@ def append_scores(run_dir: str, scores: Sequence[Score]) -> None:
 
 
 def metrics_of(scores: Sequence[Score]) -> list[str]:
-    """Returns the names of the metrics, in the order of their first scores."""
+    """Returns the metrics' names, by their first scores."""
     return list(dict.fromkeys(score.metric for score in scores))
 
 
@@ -73,9 +72,8 @@ def _describe_group(group: Sequence[Score]) -> str:
     rows = [("kimg", names, "  weights   checkpoint")]
     for score in group:
         values = [f"{score.values.get(name, math.nan):.4g}" for name in names]
-        rows.append(
-            (f"{score.kimg:g}", values, f"  {score.weights_sha256[:8]}  {score.checkpoint}")
-        )
+        end = f"  {score.weights_sha256[:8]}  {score.checkpoint}"
+        rows.append((f"{score.kimg:g}", values, end))
     rows.append(("reals", [f"{floor[name]:.4g}" if name in floor else "-" for name in names], few))
     width = max(10, *map(len, names)) + 1
     table = (

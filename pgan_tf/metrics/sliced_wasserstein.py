@@ -1,10 +1,8 @@
 """Sliced Wasserstein distance between patches of Laplacian pyramids (paper, §5).
 
-Each level of a Laplacian pyramid (Burt and Adelson, 1983) holds one band of detail. Its small
-patches in real and in generated pictures are two clouds of points. Along a random direction the
-distance between two clouds is that between their sorted projections; the mean over many directions
-is the sliced distance (Rabin et al., 2011).
-
+Each level of a Laplacian pyramid (Burt and Adelson, 1983) holds one band of detail, whose small
+patches in real and in generated pictures are two clouds of points. The sliced distance (Rabin et
+al., 2011) is the mean, over random directions, of that between their sorted projections.
 As published: 7x7 patches, 128 of each picture and level, 4 x 128 directions, levels down to
 16 px, each cloud normalized by its own mean and deviation of each channel, times 10³.
 """
@@ -22,31 +20,23 @@ LOWEST_LEVEL = 16
 PATCH_SIDE = 7
 PATCHES_PER_PICTURE = 128
 DIRECTIONS = 4 * 128
-
 _BINOMIAL = np.array([1, 4, 6, 4, 1], np.float64) / 16
 _DIRECTIONS_AT_A_TIME = 64
 _PICTURES_AT_A_TIME = 32
 
 
 def laplacian_pyramid(pictures: np.ndarray, lowest: int) -> dict[int, np.ndarray]:
-    """Splits `(n, channels, side, side)` float32 pictures into bands; side is a power of two.
-
-    Returns side to `(n, channels, side, side)` float32, largest first, down to the side `lowest`,
-    the picture itself made small. Enlarging each level and adding it to the one before gives the
-    pictures back.
-    """
+    """Splits `(n, channels, side, side)` float32 into bands by side, largest first, side 2ⁿ."""
+    # The last one, `lowest`, is the picture itself made small: the enlarged levels add up to it.
     levels = {}
     while pictures.shape[-1] > lowest:
-        smaller = shrink(pictures)
+        # Blurred with the binomial 5x5 filter, every second pixel.
+        blur = _blur_matrix(pictures.shape[-1])[::2]
+        smaller = _filter(pictures, blur.astype(np.float32))
         levels[pictures.shape[-1]] = pictures - enlarge(smaller)
         pictures = smaller
     levels[pictures.shape[-1]] = pictures
     return levels
-
-
-def shrink(pictures: np.ndarray) -> np.ndarray:
-    """Blurs with the binomial 5x5 filter and keeps every second pixel."""
-    return _filter(pictures, _blur_matrix(pictures.shape[-1])[::2].astype(np.float32))
 
 
 def enlarge(pictures: np.ndarray) -> np.ndarray:
@@ -78,12 +68,8 @@ class Descriptors:
     deviation: np.ndarray  # (channels,) float64
 
     def project(self, directions: np.ndarray, out: np.ndarray) -> np.ndarray:
-        """Projects the normalized patches, up to a constant for each direction.
-
-        Takes `(channels * 49, k)` directions, and fills `out`, `(k, n)` float32, with the
-        projections plus the constants. Returns the constants, `(k,)` float64. Normalizing the
-        directions in place of the patches saves passes over them.
-        """
+        """Fills `out`, `(k, n)` float32, with projections plus the constants `(k,)` it returns."""
+        # Normalizing the directions, `(channels * 49, k)`, saves passes over the patches.
         scaled = directions / self.deviation.repeat(PATCH_SIDE**2)[:, None]
         np.matmul(scaled.T.astype(np.float32), self.patches.T, out=out)
         return scaled.T @ self.mean.repeat(PATCH_SIDE**2)
@@ -150,11 +136,8 @@ class PyramidCollector:
         self, num_images: int, resolution: int, num_channels: int, random: np.random.Generator
     ) -> None:
         self._random = random
-        self.levels = {}  # by side, in pixels
-        side = resolution
-        while side >= LOWEST_LEVEL:
-            self.levels[side] = LevelOfSet(num_images, num_channels, side)
-            side //= 2
+        sides = [resolution >> i for i in range((resolution // LOWEST_LEVEL).bit_length())]
+        self.levels = {side: LevelOfSet(num_images, num_channels, side) for side in sides}
 
     def add(self, batch: np.ndarray) -> None:
         """Takes `(n, resolution, resolution, channels)` uint8."""
@@ -166,10 +149,7 @@ class PyramidCollector:
 
 
 def sliced_wasserstein(a: Descriptors, b: Descriptors, directions: np.ndarray) -> float:
-    """Returns the mean distance of the sorted projections of as many patches each.
-
-    `directions` are `(channels * 49, k)`, columns of length 1.
-    """
+    """Returns the sorted projections' mean distance along unit columns `(channels * 49, k)`."""
     count = directions.shape[1]
     # Made once: the system takes longer to hand out memory than the processor to fill it.
     buffers = np.empty((2, _DIRECTIONS_AT_A_TIME, len(a.patches)), np.float32)
@@ -208,11 +188,4 @@ def make_swd(num_images: int, resolution: int, num_channels: int, seed: int) -> 
             values[f"swd_{side}"] = 1e3 * sliced_wasserstein(*clouds, directions)
         return {"swd": float(np.mean(list(values.values()))), **values}
 
-    return Metric(
-        name="swd",
-        collect=collect,
-        compare=compare,
-        headline="swd",
-        better="lower",
-        filter="binomial 5x5 pyramid",
-    )
+    return Metric("swd", collect, compare, "swd", "lower", filter="binomial 5x5 pyramid")

@@ -43,7 +43,7 @@ def find_data(
         raise UserError("--data: expected the pictures that it was trained on, got none: name them")
     if wanted.looked_for:
         found = f"found nothing at {' or '.join(wanted.looked_for)}"
-        raise UserError(f"--data: expected the run's, {found}: give --data= where they are now")
+        raise UserError(f"--data: expected the run's pictures, {found}: give --data= of them now")
     pictures = wanted.data, wanted.data_cache, wanted.options
     labels = wanted.labels or ("wanted" if label_size else None)
     info = prepare(*pictures, labels=labels, tfds_data_dir=wanted.tfds_data_dir)

@@ -107,7 +107,7 @@ def _places(path: str, run_dir: str, old_run_dir: str) -> list[str]:
     if is_remote(run_dir):
         return [path]
     run_dir = os.path.abspath(run_dir)
-    beside = []  # the run folder, as it was
+    beside = []  # next to the run folder, as it was
     comparable = os.path.isabs(path) == os.path.isabs(old_run_dir)
     if old_run_dir and not is_remote(old_run_dir) and comparable:
         moved = os.path.join(run_dir, os.path.relpath(path, old_run_dir))

@@ -21,7 +21,7 @@ class Progress:
     """Shows the progress of training.
 
     Later stages cost far more per image: time left counts the images to come by their stages'
-    arithmetic, at the current one's speed. Starting each is to take as long as the current did.
+    arithmetic, at the current one's speed, and as long to start each as the current one took.
     """
 
     def __init__(

@@ -62,7 +62,7 @@ def restore_or_initialize(run: Run, weights: Weights | None) -> Start:
 
 
 def roll_back(diverged: DivergedError, checkpoints: str, before: str | None) -> str:
-    """Returns and prints the checkpoint to resume from. UserError if there is none, or `before`."""
+    """Returns the checkpoint to resume from; UserError without one, or if one served `before`."""
     path = latest(checkpoints)
     if before or path is None:
         again = f"again after rolling back to {before}, which is intact"

@@ -140,7 +140,7 @@ class _Step:
         return tf.ensure_shape(part, (self.global_batch_size // replicas, *batch.shape[1:]))
 
     def _share(self, per_example: Sequence[tf.Tensor], gradients: list[tf.Tensor]) -> _Update:
-        """A replica's share of the global batch's means, which add up; NaN if gradients are."""
+        """A replica's share of the global batch's means; NaN unless all gradients are finite."""
         sums = tf.stack([tf.reduce_sum(values) for values in per_example])
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(one)) for one in gradients])
         return _Update(tf.where(finite, sums / self.global_batch_size, float("nan")), gradients)

@@ -79,12 +79,8 @@ class Tick:
         means = rows[good].mean(axis=0).tolist() if good.any() else [None] * len(METRICS)
         seconds, timed = self._seconds(), time.monotonic() - self._timed_since
         stage, speed = position.stage, self._images_timed / timed if self._images_timed else None
-        summary: dict[str, Any] = {
-            "images_shown": shown,
-            "kimg": shown / 1000,
-            "stage": stage.index,
-        }
-        summary |= {"resolution": stage.resolution, "phase": stage.phase}
+        summary: dict[str, Any] = {"images_shown": shown, "kimg": shown / 1000}
+        summary |= {"stage": stage.index, "resolution": stage.resolution, "phase": stage.phase}
         settings = ("batch_size", "generator_learning_rate", "discriminator_learning_rate")
         summary |= {name: getattr(position, name) for name in ("alpha", *settings)}
         summary |= zip(METRICS, means, strict=True)

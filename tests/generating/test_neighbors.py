@@ -87,7 +87,7 @@ def test_what_cannot_be_compared_is_told(info, pictures, tmp_path):
     measure = {"in pixels": in_pixels}
     for samples, count, words in (
         (np.zeros((1, 16, 16, 3), np.uint8), 1, "16 px"),
-        (pictures[:1, ..., :1], 1, "with 1 channel, as the generator draws, got 3"),
+        (pictures[:1, ..., :1], 1, "expected 1 channel, as the generator draws, got 3"),
         (pictures[:1], info.num_images + 1, "--neighbours"),
         (pictures[:1], 0, "--neighbours"),
     ):

@@ -111,8 +111,8 @@ def server():
 @pytest.mark.parametrize(
     ("page", "sha256", "words"),
     [
-        ("whole", "0" * 64, f"expected a file with sha256 {'0' * 64}.*{SHA256}"),
-        ("cut", SHA256, "expected a file with sha256|cannot fetch"),
+        ("whole", "0" * 64, f"expected sha256 {'0' * 64}.*{SHA256}"),
+        ("cut", SHA256, "expected sha256|cannot fetch"),
         ("none", SHA256, "cannot fetch .*Not Found"),
         (None, SHA256, "cannot fetch http.*refused"),  # without a network
     ],
