@@ -20,7 +20,10 @@ from tfrecords.pictures import flags as picture_flags
 flags.adopt_module_key_flags(picture_flags)
 
 _RESOLUTION = define_number(
-    "resolution", None, "Pixels. Default: the largest that half the pictures reach.", RESOLUTIONS
+    "resolution",
+    None,
+    "Pixels, a power of two. Default: the largest that half of the pictures reach.",
+    RESOLUTIONS,
 )
 _SHUFFLE = flags.DEFINE_bool("shuffle", True, "Shuffle the pictures in a fixed order.")
 _ENCODING = flags.DEFINE_enum(
@@ -30,7 +33,10 @@ _SHARD_MIB = define_number(
     "shard_mib", 128, "Maximum size of a file, in MiB.", Bounds(1, 2**20, whole=True)
 )
 _PROCESSES = define_number(
-    "processes", None, "Worker processes. Default: one per processor.", Bounds(1, 1024, whole=True)
+    "processes",
+    None,
+    "Number of worker processes. Default: one per processor.",
+    Bounds(1, 1024, whole=True),
 )
 _STRICT = flags.DEFINE_bool(
     "strict", False, "Stop at the first picture that cannot be used, and write nothing."

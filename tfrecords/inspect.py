@@ -26,12 +26,18 @@ from tfrecords.common.text import counted
 
 _JSON = flags.DEFINE_bool("json", False, "summary: print JSON.")
 _RESOLUTION = define_number(
-    "resolution", None, "extract, show: pixels. Default: largest, or fitting a sheet.", RESOLUTIONS
+    "resolution",
+    None,
+    "extract, show: resolution in pixels. Default: the largest, or what fits a sheet.",
+    RESOLUTIONS,
 )
 _INDICES = define_text("indices", None, "extract: which pictures, such as 0-99,150. Default: all.")
 _BY_CLASS = flags.DEFINE_bool("by_class", False, "extract: a subfolder per class.")
 _COUNT = define_number(
-    "count", None, "show: pictures, or per class. Default: 64, or 10.", Bounds(1, 10000, whole=True)
+    "count",
+    None,
+    "show: how many pictures. Default: 64, or 10 per class.",
+    Bounds(1, 10000, whole=True),
 )
 
 _COMMANDS_OF_FLAG = {"json": ("summary",), "resolution": ("extract", "show"), "count": ("show",)}

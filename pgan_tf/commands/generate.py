@@ -50,37 +50,63 @@ SAVED_MODEL = define_path(
 )
 
 # What to draw
-SEEDS = define_read("seeds", None, "3,7,100-199. Default: 0-31; slerp: 0-7.", parsing.parse_seeds)
+SEEDS = define_read(
+    "seeds", None, "Seeds such as 3,7,100-199. Default: 0-31, for a slerp 0-7.", parsing.parse_seeds
+)
 LABELS = define_text("labels", None, "Classes to cycle through, by name or number, such as dog,3.")
-TRUNCATION = define_number("truncation", 1.0, "1: all variety; 0: --truncation_seed.", Bounds(0, 1))
-TRUNCATION_SEED = define_number("truncation_seed", 0, "Center of --truncation.", bounds.SEEDS)
-GRID = define_read("grid", None, "COLUMNSxROWS: a sheet of seeds, or from one.", parsing.parse_grid)
+TRUNCATION = define_number(
+    "truncation", 1.0, "1: full variety; 0: only --truncation_seed's picture.", Bounds(0, 1)
+)
+TRUNCATION_SEED = define_number(
+    "truncation_seed", 0, "Seed at the center of --truncation.", bounds.SEEDS
+)
+GRID = define_read(
+    "grid",
+    None,
+    "COLUMNSxROWS: one sheet, of the seeds given or counting up from one.",
+    parsing.parse_grid,
+)
 VIDEO = flags.DEFINE_enum(
     "video",
     None,
     ["walk", "slerp", "training"],
-    "walk: a loop through random latents; slerp: through the seeds; training: the run's sheets.",
+    "walk: a loop through random latents; slerp: from seed to seed; training: the run's sheets.",
 )
-SECONDS = define_number("seconds", None, "Default: 10, or one per slerp seed.", Bounds(0.1, 36_000))
+SECONDS = define_number(
+    "seconds", None, "Video length. Default: 10, for a slerp one per seed.", Bounds(0.1, 36_000)
+)
 FPS = define_number("fps", 30.0, "Frames per second of a video.", Bounds(1, 120))
-SMOOTHING = define_number("smoothing", 1.0, "Seconds per picture of a walk.", Bounds(0.05, 600))
+SMOOTHING = define_number(
+    "smoothing", 1.0, "Seconds from one random picture of a walk to the next.", Bounds(0.05, 600)
+)
 
 # Nearest neighbors
 NEIGHBOURS = define_number(
-    "neighbours", None, "Nearest training pictures beside each sample.", Bounds(1, 100, whole=True)
+    "neighbours",
+    None,
+    "How many nearest training pictures to show next to each sample. Default grid: 1x8.",
+    Bounds(1, 100, whole=True),
 )
 DATA = define_path("data", None, "Training pictures for --neighbours. Default: the run's.")
 DATA_CACHE = define_path("data_cache", None, "Where their TFRecords are. Default: the run's.")
 INCEPTION = define_path(
-    "inception", None, "Inception graph of 2015 (.pb, .tgz): neighbors in its features, too."
+    "inception",
+    None,
+    "Inception graph of 2015 (.pb or .tgz): adds neighbors in its features to --neighbours.",
 )
 
 # Where to
 OUTPUT = define_path(
-    "output", None, "Folder of PNG files; a .png, .jpg or .webp; for --video a .mp4, .webp or .gif."
+    "output",
+    None,
+    "Folder for PNG files; with --grid or one seed a .png, .jpg or .webp file; with --video a "
+    ".mp4, .webp or .gif file.",
 )
 SCALE = define_number(
-    "scale", None, "Enlargement. Default: 1, videos up to 256 px.", Bounds(1, 64, whole=True)
+    "scale",
+    None,
+    "Enlarge each pixel this many times. Default: 1, for videos up to 256 px.",
+    Bounds(1, 64, whole=True),
 )
 
 

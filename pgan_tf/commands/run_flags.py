@@ -22,22 +22,42 @@ define_flags(NetworkConfig, ScheduleConfig, LossConfig, TrainingConfig)
 
 # What to train on, and where to
 DATA = define_path(
-    "data", None, "Pictures, TFRecords, tfds:NAME, shapes (built in): what tfrecords.create takes."
+    "data",
+    None,
+    "Folder or archive of pictures, TFRecords, tfds:NAME, shapes: see docs/datasets.md.",
 )
-RUN_DIR = define_path("run_dir", None, "Run to start or resume. Default: runs/DATA-RESOLUTIONpx.")
-INIT_FROM = define_path("init_from", None, "Start from weights of a run, or of a published pickle.")
+RUN_DIR = define_path(
+    "run_dir", None, "Folder of the run; resumes if it exists. Default: runs/DATA-RESOLUTIONpx."
+)
+INIT_FROM = define_path(
+    "init_from",
+    None,
+    "Start from the weights of another run, or of a pickle of the published code.",
+)
 DATA_CACHE = define_path("data_cache", "datasets", "Folder where pictures are stored as TFRecords.")
 LABELS, TFDS_DATA_DIR = picture_flags.LABELS, picture_flags.TFDS_DATA_DIR
 CONDITIONAL = flags.DEFINE_bool("conditional", False, "Train with class labels.")
 
 # How to train
 STRATEGY = flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Devices.")
-KEEP_CHECKPOINTS = define_number("keep_checkpoints", 3, "Newest, besides one per stage.", COUNTS)
-MAX_BAD_RECORDS = define_number("max_bad_records", 0, "Damaged records to skip.", COUNTS_OR_NONE)
-MAX_BAD_STEPS = define_number("max_bad_steps", 100, "Non-finite steps in a row.", COUNTS_OR_NONE)
-DETERMINISTIC = flags.DEFINE_bool("deterministic", False, "Bit-exact, even resumed; can be slower.")
-DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print stages with time, memory and disk; exit.")
-PREFLIGHT = flags.DEFINE_bool("preflight", None, "Try the largest stage first. Default: on GPUs.")
+KEEP_CHECKPOINTS = define_number(
+    "keep_checkpoints", 3, "Newest checkpoints to keep, besides one per stage.", COUNTS
+)
+MAX_BAD_RECORDS = define_number(
+    "max_bad_records", 0, "How many damaged records may be skipped.", COUNTS_OR_NONE
+)
+MAX_BAD_STEPS = define_number(
+    "max_bad_steps", 100, "Non-finite iterations in a row that may be skipped.", COUNTS_OR_NONE
+)
+DETERMINISTIC = flags.DEFINE_bool(
+    "deterministic", False, "Bit-exact results, also after resuming; can be slower."
+)
+DRY_RUN = flags.DEFINE_bool(
+    "dry_run", False, "Print the stages with their time, memory and disk space, then exit."
+)
+PREFLIGHT = flags.DEFINE_bool(
+    "preflight", None, "Try one iteration of the largest stage first. Default: on GPUs only."
+)
 
 # How to score
 _AT_LEAST_TWO = Bounds(2, COUNTS.upper, whole=True)
@@ -48,13 +68,19 @@ EVAL_METRICS = define_text(
     lambda text: parse_names(text, "--eval_metrics"),
 )
 EVERY = define_number("every", None, "Ticks between scores. Default: 10; the last always.", COUNTS)
-KEEP_BEST = flags.DEFINE_enum("keep_best", None, NAMES, "Whose best stays as best-METRIC.npz.")
+KEEP_BEST = flags.DEFINE_enum(
+    "keep_best", None, NAMES, "One of --eval_metrics: keep its best checkpoint as best-METRIC.npz."
+)
 NUM_IMAGES = define_number(
     "num_images", None, "Pictures to score. Default: 2048, or half of the data.", _AT_LEAST_TWO
 )
-EVAL_SEED = define_number("eval_seed", 0, "Of reals, latents, patches and directions.", SEEDS)
+EVAL_SEED = define_number(
+    "eval_seed", 0, "Random seed for choosing reals, latents, patches and directions.", SEEDS
+)
 INCEPTION = define_path(
-    "inception", None, "Inception .pb or .tgz. Default: fetched. It can run code: docs/security.md."
+    "inception",
+    None,
+    "Inception graph of 2015 (.pb or .tgz), see docs/security.md. Default: downloaded.",
 )
 
 

@@ -46,7 +46,9 @@ from tfrecords.pictures.flags import num_channels, picture_options
 
 flags.adopt_module_key_flags(given)
 
-PRESET = define_read("preset", None, f"One of {', '.join(preset_names())}.", find_preset, "a name")
+PRESET = define_read(
+    "preset", None, f"Settings by name: {', '.join(preset_names())}.", find_preset, "a name"
+)
 
 
 def main() -> None:

@@ -8,7 +8,9 @@ from tfrecords.common.errors import UserError
 
 RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py: its last checkpoint.")
 CHECKPOINT = define_path("checkpoint", None, "In place of --run_dir, one checkpoint file.")
-OFFICIAL_PKL = define_path("official_pkl", None, "In place of --run_dir, a published pickle.")
+OFFICIAL_PKL = define_path(
+    "official_pkl", None, "In place of --run_dir, a pickle of the published code."
+)
 NETWORK = flags.DEFINE_enum(
     "network", "average_generator", ["average_generator", "generator"], "Which weights to use."
 )

@@ -37,7 +37,9 @@ class NetworkConfig:
     num_channels: int = setting(3, "3 for RGB, 1 for gray.", _CHANNELS, has_flag=False)
     label_size: int = setting(0, "Classes; 0: no labels.", _CLASSES, has_flag=False)
     latent_size: int = setting(512, "Size of a latent. Default: fmap_max.", _WIDTHS, optional=True)
-    fmap_base: int = setting(8192, "Maps: fmap_base / (resolution / 2)^fmap_decay.", COUNTS)
+    fmap_base: int = setting(
+        8192, "Feature maps: fmap_base / (resolution / 2)^fmap_decay, at most fmap_max.", COUNTS
+    )
     fmap_decay: float = setting(1.0, "Exponent of the decrease of feature maps.", Bounds(0, 10))
     fmap_max: int = setting(512, "Maximum number of feature maps of a layer.", _WIDTHS)
     normalize_latents: bool = setting(True, "Normalize latents to the hypersphere (appendix A.1).")
@@ -46,13 +48,17 @@ class NetworkConfig:
     generator_leaky_relu: bool = setting(True, "Leaky ReLU with slope 0.2 instead of ReLU.")
     discriminator_leaky_relu: bool = setting(True, "Leaky ReLU with slope 0.2 instead of ReLU.")
     fused_scale: bool = setting(True, "Fuse resampling and convolution into one strided kernel.")
-    mbstd_group_size: int = setting(4, "Group of minibatch stddev (§3); 0: none.", COUNTS_OR_NONE)
+    mbstd_group_size: int = setting(
+        4, "Group size of the minibatch standard deviation (§3); 0: no such layer.", COUNTS_OR_NONE
+    )
     minibatch_discrimination: bool = setting(False, "Minibatch discrimination (Salimans, 2016).")
     generator_batch_norm: bool = setting(False, "Batch norm in G (Gulrajani et al., 2017).")
     discriminator_layer_norm: bool = setting(False, "Layer norm in D (Gulrajani et al., 2017).")
     tanh: bool = setting(False, "End the generator with tanh instead of linearly.")
     discriminator_noise: float = setting(0.0, _NOISE_HELP, Bounds(0, 1000), optional=True)
-    discriminator_fmap_divisor: int = setting(1, "Divide D's maps (appendix E: 2, 4).", _WIDTHS)
+    discriminator_fmap_divisor: int = setting(
+        1, "Divide D's feature maps by this (appendix E: 2 and 4).", _WIDTHS
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)

@@ -26,22 +26,38 @@ class ScheduleConfig:
     initial_resolution: int = setting(
         4, "First resolution, in pixels. Default: 4, or --init_from's.", RESOLUTIONS, optional=True
     )
-    stabilize_kimg: float = setting(600.0, "Thousands of images to stabilize each size.", _KIMG)
+    stabilize_kimg: float = setting(
+        600.0, "Thousands of real images to stabilize each resolution after its fade-in.", _KIMG
+    )
     fade_in_kimg: float = setting(600.0, "Thousands of real images of each fade-in.", _KIMG)
-    total_kimg: float = setting(15000.0, "Thousands of images in all; may change later.", POSITIVE)
+    total_kimg: float = setting(
+        15000.0, "Thousands of real images in total; may change when a run resumes.", POSITIVE
+    )
     batch_size: PerResolution = setting(
-        PerResolution(((4, 16),)), "Images per D step, all devices: 16, or 4:128,8:64.", BATCH_SIZES
+        PerResolution(((4, 16),)),
+        "Real images per D step over all devices: 16, or by resolution 4:128,8:64.",
+        BATCH_SIZES,
     )
     generator_learning_rate: PerResolution = setting(
-        _RATE, "Learning rate: 0.001, or 4:0.001,1024:0.0015.", _RATES, name="learning_rate"
+        _RATE,
+        "Learning rate: 0.001, or by resolution 4:0.001,1024:0.0015.",
+        _RATES,
+        name="learning_rate",
     )
     discriminator_learning_rate: PerResolution = setting(
-        _RATE, "Learning rate of D. Default: --learning_rate.", _RATES, optional=True
+        _RATE,
+        "Learning rate of the discriminator. Default: --learning_rate.",
+        _RATES,
+        optional=True,
     )
     tick_kimg: PerResolution = setting(
-        _TICKS, "Thousands of images per tick: metrics, checkpoint.", Bounds(0.001, _KIMG.upper)
+        _TICKS,
+        "Thousands of real images per tick: a line of metrics and a checkpoint.",
+        Bounds(0.001, _KIMG.upper),
     )
-    rampup_kimg: float = setting(0.0, "Thousands of images in which learning rates rise.", _KIMG)
+    rampup_kimg: float = setting(
+        0.0, "Thousands of real images over which the learning rates ramp up.", _KIMG
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)

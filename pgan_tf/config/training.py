@@ -19,7 +19,9 @@ from tfrecords.format.identity import DataIdentity
 LOSSES = ("wgan_gp", "lsgan", "non_saturating")
 # Keras' dtype policies. Weights, statistics, norms, losses and optimizers are float32 in all.
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-_PIXELS_HELP = "Pixels of the gradient norm: of the final resolution, as published, or the stage."
+_PIXELS_HELP = (
+    "Measure the gradient norm in pixels of the final resolution, as published, or the stage."
+)
 _DECAYS = Bounds(0, 1, below=True)
 _REPEATS = Bounds(1, 10_000, whole=True)
 _WEIGHTS = Bounds(0, 10**9)
@@ -33,7 +35,9 @@ class LossConfig:
     """What G and D minimize; see `training.losses`. AC-GAN labels are Odena et al.'s (2017)."""
 
     name: str = setting("wgan_gp", "Loss.", choices=LOSSES, name="loss")
-    gradient_penalty_weight: float = setting(10.0, "WGAN-GP's lambda, or R1's gamma.", _WEIGHTS)
+    gradient_penalty_weight: float = setting(
+        10.0, "Weight of the gradient penalty (lambda of WGAN-GP, gamma of R1).", _WEIGHTS
+    )
     gradient_target: float = setting(1.0, "Target gradient norm; CIFAR-10: 750.", POSITIVE)
     drift_weight: float = setting(0.001, "Weight of reals' squared scores (A.1).", _WEIGHTS)
     label_weight: float = setting(1.0, "Weight of the AC-GAN loss, with labels.", _WEIGHTS)
@@ -58,7 +62,9 @@ class TrainingConfig:
     adam_epsilon: float = setting(1e-8, "Adam's epsilon.", Bounds(0, 1, above=True), has_flag=False)
     average_decay: float = setting(0.999, "Decay of G's running average, per D step.", _DECAYS)
     discriminator_repeats: int = setting(1, "D steps per G step.", _REPEATS)
-    simultaneous_updates: bool = setting(False, "Step G with D from before its step (CIFAR-10).")
+    simultaneous_updates: bool = setting(
+        False, "Compute the G step with D from before the D step (CIFAR-10)."
+    )
     minibatch_repeats: int = setting(
         4, "Iterations per compiled call; the schedule advances between calls.", _REPEATS
     )

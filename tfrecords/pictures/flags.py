@@ -9,10 +9,16 @@ from tfrecords.common.command_line import define_number, define_path, define_tex
 from tfrecords.pictures.source import FITS, PictureOptions
 
 CHANNELS = flags.DEFINE_enum("channels", "rgb", ["rgb", "gray"], "Color or grayscale.")
-BACKGROUND = define_text("background", "#ffffff", "Color behind transparent pixels and of bars.")
-FIT = flags.DEFINE_enum("fit", "crop", FITS, "Square by cropping the center, bars, or stretching.")
+BACKGROUND = define_text(
+    "background", "#ffffff", "Color behind transparent pixels and of letterbox bars."
+)
+FIT = flags.DEFINE_enum(
+    "fit", "crop", FITS, "How pictures become square: crop the center, add bars, or stretch."
+)
 ALLOW_UPSCALING = flags.DEFINE_bool(
-    "allow_upscaling", None, "Enlarge smaller pictures. Default: only without --resolution."
+    "allow_upscaling",
+    None,
+    "Enlarge pictures smaller than the resolution. Default: only without --resolution.",
 )
 _WHITE = "Value of white above 8 bits per channel, 4095 for 12 bits. Default: by the pictures."
 WHITE_LEVEL = define_number("white_level", None, _WHITE, Bounds(0, 2**32, above=True))
