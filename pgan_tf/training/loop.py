@@ -98,11 +98,14 @@ class _Training:
             strategy, batch_size = self.run.strategy, position.batch_size
             self.train_step = make_train_step(self.state, config, strategy, batch_size)
             self.batches = self.run.batches(position, self.images_shown, self.bad_records)
-        rates = position.generator_learning_rate, position.discriminator_learning_rate
-        numbers = (tf.constant(number, tf.float32) for number in (position.alpha, *rates))
-        shown = tf.constant(self.images_shown, tf.int64)
         with readable_data_errors():
-            metrics = self.train_step(self.batches, shown, *numbers)
+            metrics = self.train_step(
+                self.batches,
+                tf.constant(self.images_shown, tf.int64),
+                tf.constant(position.alpha, tf.float32),
+                tf.constant(position.generator_learning_rate, tf.float32),
+                tf.constant(position.discriminator_learning_rate, tf.float32),
+            )
         images = config.minibatch_repeats * config.discriminator_repeats * position.batch_size
         self.images_shown += images
         self.tick.add(metrics, images, compiles)

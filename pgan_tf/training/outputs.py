@@ -1,7 +1,5 @@
 """What a run writes while it trains: progress bar, log, sheets of pictures, checkpoints."""
 
-from typing import Any
-
 import numpy as np
 
 from pgan_tf.config.training import TrainingConfig
@@ -46,17 +44,23 @@ def sheet_of_reals(run: Run) -> np.ndarray:
     columns, rows = sheets.sheet_shape(resolution)
     bad_records = BadRecords(run.max_bad_records)  # counted when training comes to them
     with readable_data_errors():
-        options: dict[str, Any] = {"global_batch_size": columns * rows, "seed": run.config.seed}
-        options |= {"label_size": 0, "bad_records": bad_records}
-        dataset = make_dataset(run.info, resolution, **options)
+        dataset = make_dataset(
+            run.info,
+            resolution,
+            global_batch_size=columns * rows,
+            label_size=0,
+            seed=run.config.seed,
+            bad_records=bad_records,
+        )
         images, _ = next(iter(dataset))
     return sheets.make_grid(sampling.to_uint8(images.numpy()), columns, resolution)
 
 
 def sheet_of_fakes(config: TrainingConfig, state: TrainingState) -> np.ndarray:
     """Returns what the average generator makes of the run's latents, as a uint8 grid."""
-    resolution, inputs = config.network.resolution, sheets.sheet_inputs(config.network, config.seed)
-    pictures = sampling.generate(state.average_generator, *inputs)
+    resolution = config.network.resolution
+    latents, labels = sheets.sheet_inputs(config.network, config.seed)
+    pictures = sampling.generate(state.average_generator, latents, labels)
     return sheets.make_grid(pictures, sheets.sheet_shape(resolution)[0], resolution)
 
 
@@ -65,7 +69,11 @@ def save_checkpoint(
 ) -> str:
     """Writes a checkpoint, in the middle of a `tick` with its metrics, and returns its path."""
     return checkpoint.save(
-        *(run.checkpoints, state.stage, state.variables(), shown, run.config),
+        run.checkpoints,
+        state.stage,
+        state.variables(),
+        shown,
+        run.config,
         tick_metrics=tick.metrics() if tick else None,
         tick_first_image=tick.first_image if tick else None,
         bad_records=bad_records,

@@ -61,7 +61,9 @@ class Run:
     ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """Returns a stage's batches of images and labels, from an image on."""
         dataset = distribute(
-            *(self.strategy, self.info, position.stage.resolution),
+            self.strategy,
+            self.info,
+            position.stage.resolution,
             global_batch_size=position.batch_size,
             label_size=self.config.network.label_size,
             seed=self.config.seed,

@@ -46,9 +46,9 @@ def make_train_step(
     # Random numbers stay outside: XLA turns the same bits into slightly different ones.
     compile_with_xla = tf.function(jit_compile=True) if config.jit_compile else lambda f: f
     options: dict[str, Any] = {"config": config, "global_batch_size": batch_size}
-    gradients = discriminator_gradients, generator_gradients
-    compiled = (compile_with_xla(functools.partial(one, state, **options)) for one in gradients)
-    return tf.function(_Step(state, config, strategy, batch_size, *compiled).train)
+    of_d = compile_with_xla(functools.partial(discriminator_gradients, state, **options))
+    of_g = compile_with_xla(functools.partial(generator_gradients, state, **options))
+    return tf.function(_Step(state, config, strategy, batch_size, of_d, of_g).train)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,15 +63,19 @@ class _Step:
     generator_gradients: Callable[..., tuple[tf.Tensor, list[tf.Tensor]]]
 
     def train(
-        self, batches: Iterator, images_shown: tf.Tensor, alpha: tf.Tensor, *rates: tf.Tensor
+        self,
+        batches: Iterator,
+        images_shown: tf.Tensor,
+        alpha: tf.Tensor,
+        generator_learning_rate: tf.Tensor,
+        discriminator_learning_rate: tf.Tensor,
     ) -> tf.Tensor:
-        """Trains `minibatch_repeats` iterations, with learning rates of G and D."""
+        """Trains `minibatch_repeats` iterations."""
         state, repeats = self.state, self.config.minibatch_repeats
         for model in (state.generator, state.discriminator, state.average_generator):
             set_alpha(model, alpha)
-        optimizers = state.generator_optimizer, state.discriminator_optimizer
-        for optimizer, rate in zip(optimizers, rates, strict=True):
-            optimizer.learning_rate.assign(rate)
+        state.generator_optimizer.learning_rate.assign(generator_learning_rate)
+        state.discriminator_optimizer.learning_rate.assign(discriminator_learning_rate)
         rows = tf.TensorArray(tf.float32, repeats, element_shape=(len(METRICS),))
         for repeat in tf.range(repeats):
             rows = rows.write(repeat, self._iterate(batches, images_shown, alpha))

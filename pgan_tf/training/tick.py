@@ -78,15 +78,23 @@ class Tick:
         # Where all were skipped there is no mean: JSON's null.
         means = rows[good].mean(axis=0).tolist() if good.any() else [None] * len(METRICS)
         seconds, timed = self._seconds(), time.monotonic() - self._timed_since
-        stage, speed = position.stage, self._images_timed / timed if self._images_timed else None
-        summary: dict[str, Any] = {"images_shown": shown, "kimg": shown / 1000}
-        summary |= {"stage": stage.index, "resolution": stage.resolution, "phase": stage.phase}
-        settings = ("batch_size", "generator_learning_rate", "discriminator_learning_rate")
-        summary |= {name: getattr(position, name) for name in ("alpha", *settings)}
-        summary |= zip(METRICS, means, strict=True)
-        summary["skipped_iterations"] = int(skipped.sum())
-        summary["images_per_second"] = speed  # null after a single call, which compiled
-        summary |= {"seconds": seconds, "bad_records": bad_records}
+        summary = {
+            "images_shown": shown,
+            "kimg": shown / 1000,
+            "stage": position.stage.index,
+            "resolution": position.stage.resolution,
+            "phase": position.stage.phase,
+            "alpha": position.alpha,
+            "batch_size": position.batch_size,
+            "generator_learning_rate": position.generator_learning_rate,
+            "discriminator_learning_rate": position.discriminator_learning_rate,
+            **dict(zip(METRICS, means, strict=True)),
+            "skipped_iterations": int(skipped.sum()),
+            # Null after a single call, which compiled: it can't tell the speed.
+            "images_per_second": self._images_timed / timed if self._images_timed else None,
+            "seconds": seconds,
+            "bad_records": bad_records,
+        }
         if loss_scales:
             for name in ("generator", "discriminator"):
                 scale = loss_scales[f"loss_scale/{name}/scale"]
