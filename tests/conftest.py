@@ -10,7 +10,7 @@ from PIL import ImageDraw
 
 from pgan_tf.devices.strategy import make_strategy
 from tests.helpers.places import ROOT
-from tests.helpers.tests_data import prepare_shapes
+from tests.helpers.built_dataset import prepare_shapes
 
 
 def pytest_configure(config):

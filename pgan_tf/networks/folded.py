@@ -15,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.config.networks import NetworkConfig, resolutions_above_lowest
-from pgan_tf.networks.layers import FADE
+from pgan_tf.networks.layer_maker import finish_features
+from pgan_tf.networks.layers import FADE, pixel_norm
 from pgan_tf.networks.layers.convolution import spread_kernel
 
 # The same pictures: "fused" is the least arithmetic; "resize" by nearest neighbor, then convolve,
@@ -54,14 +55,14 @@ class InferenceGenerator:
         """Draws pictures."""
         x = tf.concat(inputs, axis=-1) if self.config.label_size else inputs[0]
         if self.config.normalize_latents:
-            x = self._normalize(x)
+            x = pixel_norm(x)
         x = tf.linalg.matmul(x, self.dense.kernel)
         x = tf.nn.bias_add(tf.reshape(x, (-1, 4, 4, self.dense.bias.shape[0])), self.dense.bias)
-        x = below = self._finish(x)
+        x = below = finish_features(x, self.config)
         for i, layer in enumerate(self.convolutions):
             if layer.upscales and i == len(self.convolutions) - 2:
                 below = x
-            x = self._finish(self._convolve(layer, x))
+            x = finish_features(self._convolve(layer, x), self.config)
         images = self._convolve(self.to_rgb, x)
         if self.to_rgb_below:
             images += _enlarge(self._convolve(self.to_rgb_below, below))
@@ -75,14 +76,6 @@ class InferenceGenerator:
         else:
             x = tf.nn.conv2d(_enlarge(x) if layer.upscales else x, layer.kernel, 1, "SAME")
         return tf.nn.bias_add(x, layer.bias)
-
-    def _finish(self, x: tf.Tensor) -> tf.Tensor:
-        x = tf.nn.leaky_relu(x, 0.2) if self.config.generator_leaky_relu else tf.nn.relu(x)
-        return self._normalize(x) if self.config.pixel_norm else x
-
-    def _normalize(self, x: tf.Tensor) -> tf.Tensor:
-        mean_square = tf.reduce_mean(tf.square(x), axis=-1, keepdims=True)
-        return x * tf.math.rsqrt(mean_square + 1e-8)
 
 
 def fold(generator: keras.Model, config: NetworkConfig, form: Form = "fused") -> InferenceGenerator:

@@ -5,9 +5,16 @@ import zlib
 from typing import Any, Literal
 
 import keras
+import tensorflow as tf
 
 from pgan_tf.config.networks import NetworkConfig
-from pgan_tf.networks.layers import EqualizedConv2D, EqualizedDense, PixelNorm, Rectifier
+from pgan_tf.networks.layers import (
+    EqualizedConv2D,
+    EqualizedDense,
+    PixelNorm,
+    Rectifier,
+    pixel_norm,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +73,12 @@ class LayerMaker:
             axes, name = list(range(1, len(x.shape))), f"{name}_layer_norm"
             return keras.layers.LayerNormalization(axes, name=name, dtype="float32")(x)
         return x
+
+
+def finish_features(x: tf.Tensor, config: NetworkConfig) -> tf.Tensor:
+    """Does what `finish` does, for drawing: batch normalization is folded into the weights."""
+    x = tf.nn.leaky_relu(x, 0.2) if config.generator_leaky_relu else tf.nn.relu(x)
+    return pixel_norm(x) if config.pixel_norm else x
 
 
 def upsample(name: str) -> keras.layers.Layer:

@@ -1,5 +1,6 @@
 """How long people wait: the README's first command, its first step, and a video. All are slow."""
 
+import functools
 import re
 import time
 
@@ -11,16 +12,25 @@ from PIL import Image
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.networks import sampling
+from pgan_tf.planning.measurement import matrix_product_gflops
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import open_run
 from pgan_tf.runs.trained import load_generator
 from pgan_tf.training.state import build_state
 from tests.helpers.command_calls import run
-from tests.helpers.machine import slowness
 from tests.helpers.small_run import save_state
 from tfrecords.sources import shapes
 
 pytestmark = pytest.mark.slow
+
+# Of the machine that the seconds were measured on: docs/performance.md.
+REFERENCE_GFLOPS = 480
+
+
+@functools.cache
+def slowness():
+    """By how much longer something may take here: the ratio of the matrix products' speeds."""
+    return max(1.0, REFERENCE_GFLOPS / matrix_product_gflops("float32"))
 
 
 def timed(*arguments, cwd, timeout=None):

@@ -13,7 +13,7 @@ from pgan_tf.runs import folder as run_folder
 from pgan_tf.training import loop as training_loop
 from pgan_tf.training import run as run_module
 from pgan_tf.training.run import Run
-from tests.helpers.tests_data import prepare_shapes
+from tests.helpers.built_dataset import prepare_shapes
 from tfrecords.common.errors import UserError
 
 

@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
+from tests.helpers.built_dataset import prepare_shapes
 from tests.helpers.device_run import ADAM_STEPS, LEARNING_RATE
 from tests.helpers.places import ROOT
-from tests.helpers.tests_data import prepare_shapes
 
 pytestmark = pytest.mark.slow
 

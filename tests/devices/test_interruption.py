@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pgan_tf.runs import checkpoint
+from tests.helpers.built_dataset import prepare_shapes
 from tests.helpers.places import ROOT
 from tests.helpers.random_arrays import assert_same_arrays
 from tests.helpers.small_run import rows_of
-from tests.helpers.tests_data import prepare_shapes
 
 pytestmark = pytest.mark.slow
 

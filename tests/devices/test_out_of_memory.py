@@ -20,8 +20,8 @@ from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import open_run
 from pgan_tf.training import loop, outputs, start
 from pgan_tf.training.run import Run
+from tests.helpers.built_dataset import prepare_shapes
 from tests.helpers.random_arrays import assert_same_arrays
-from tests.helpers.tests_data import prepare_shapes
 from tfrecords.common.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("eager")

@@ -17,8 +17,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.networks import sampling
-from tests.helpers.c_loader import run_in_c, signatures_of
-from tests.helpers.exports import make_inputs, make_trained
+from tests.helpers.exports import make_inputs, make_trained, run_in_c, signatures_of
 from tfrecords.common.errors import UserError
 
 

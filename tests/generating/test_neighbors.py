@@ -8,7 +8,7 @@ import pytest
 
 from pgan_tf.generating import neighbors
 from pgan_tf.generating.neighbors import find_neighbors, in_pixels
-from tests.helpers.tests_data import prepare_shapes
+from tests.helpers.built_dataset import prepare_shapes
 from tfrecords.common.errors import UserError
 
 

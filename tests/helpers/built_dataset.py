@@ -3,7 +3,9 @@
 import numpy as np
 
 from tests.helpers.made_source import make_source, options
+from tfrecords.cache import prepare
 from tfrecords.format.record_file import RecordFile, frame
+from tfrecords.pictures.source import PictureOptions
 from tfrecords.writing.writer import write_dataset
 
 
@@ -57,3 +59,8 @@ def cut(path, num_bytes):
 def write_labels(folder, labels):
     with open(folder / "set-rxx.labels", "wb") as file:
         np.save(file, np.asarray(labels, np.float32))
+
+
+def prepare_shapes(folder, resolution, **options):
+    """The built-in shapes as TFRecords."""
+    return prepare("shapes", str(folder), PictureOptions(resolution, **options))

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from tests.helpers.c_loader import CError, CModel
+from tests.helpers.exports import CError, CModel
 
 NAME, VERSION = "pgan", 1
 CODES = {code.value[0]: code for code in grpc.StatusCode}

@@ -24,9 +24,9 @@ from pgan_tf.training import loop, optimizer
 from pgan_tf.training.loop import train
 from pgan_tf.training.run import Run
 from pgan_tf.training.state import build_state
+from tests.helpers.built_dataset import prepare_shapes
 from tests.helpers.random_arrays import assert_same_arrays
 from tests.helpers.small_run import rows_of
-from tests.helpers.tests_data import prepare_shapes
 from tfrecords.common.errors import StoppedError, UserError
 from tfrecords.format.dataset_info import read_dataset_info
 from tfrecords.format.record_file import RecordFile

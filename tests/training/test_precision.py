@@ -7,8 +7,8 @@ from pgan_tf.config.training import PRECISIONS, NetworkConfig, ScheduleConfig, T
 from pgan_tf.runs.folder import open_run
 from pgan_tf.training.loop import train
 from pgan_tf.training.run import Run
+from tests.helpers.built_dataset import prepare_shapes
 from tests.helpers.small_run import rows_of
-from tests.helpers.tests_data import prepare_shapes
 
 
 def ticks_of_run(precision, info, folder, strategy):

@@ -18,9 +18,9 @@ from pgan_tf.training.pretrained import Weights, first_resolution, read_init_fro
 from pgan_tf.training.run import Run
 from pgan_tf.training.state import build_state
 from pgan_tf.training.transfer import check_weights, describe_transfer, map_classes, transfer
+from tests.helpers.built_dataset import prepare_shapes
 from tests.helpers.golden_cases import GOLDEN
 from tests.helpers.small_run import save_state
-from tests.helpers.tests_data import prepare_shapes
 from tfrecords.common.errors import UserError
 
 NETWORK = NetworkConfig(resolution=8, fmap_base=16, fmap_max=8, latent_size=6)

@@ -19,6 +19,10 @@ class PixelNorm(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Normalizes each pixel's feature vector."""
-        features = tf.cast(inputs, tf.float32)
-        mean_square = tf.reduce_mean(tf.square(features), axis=-1, keepdims=True)
-        return inputs * tf.cast(tf.math.rsqrt(mean_square + self.epsilon), inputs.dtype)
+        return pixel_norm(inputs, self.epsilon)
+
+
+def pixel_norm(x: tf.Tensor, epsilon: float = 1e-8) -> tf.Tensor:
+    """Does what the layer does."""
+    mean_square = tf.reduce_mean(tf.square(tf.cast(x, tf.float32)), axis=-1, keepdims=True)
+    return x * tf.cast(tf.math.rsqrt(mean_square + epsilon), x.dtype)
