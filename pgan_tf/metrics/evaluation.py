@@ -78,8 +78,8 @@ class RealPictures:
     def __post_init__(self) -> None:
         if not 2 <= self.num_images <= self.info.num_images:
             raise UserError(
-                f"--num_images: expected 2 to {self.info.num_images}, all of {self.info.name}, got "
-                f"{self.num_images}"
+                f"--num_images: expected 2 to {self.info.num_images}, the pictures of "
+                f"{self.info.name}, got {self.num_images}"
             )
 
     @property
