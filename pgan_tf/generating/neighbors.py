@@ -83,8 +83,8 @@ def find_neighbors(
     """Finds those nearest to `(n, side, side, channels)` uint8 samples; UserError if it can't."""
     most, channels = info.num_images, counted(samples.shape[-1], "channel")
     if not 1 <= count <= most:
-        pictures = f"the pictures of {info.name}"
-        raise UserError(f"--neighbours: expected 1 to {most}, {pictures}, got {count}")
+        expected = f"1 to {most}, the pictures of {info.name}"
+        raise UserError(f"--neighbours: expected {expected}, got {count}")
     if samples.shape[-1] != info.num_channels:
         raise UserError(
             f"--data: expected {channels}, as the generator draws, got {info.num_channels}"
