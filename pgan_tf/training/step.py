@@ -88,7 +88,8 @@ class _Step:
         sums = tf.zeros((len(DiscriminatorLoss._fields),))
         for left in reversed(range(config.discriminator_repeats)):
             reals, labels = next(batches)
-            set_noise_seed(state.discriminator, _seeds(config.seed, 2, images_shown)[0])
+            noise_seed, _ = _seeds(config.seed, 2, images_shown)
+            set_noise_seed(state.discriminator, noise_seed)
             shown = (reals, labels, alpha, images_shown)
             update = self._over_replicas(self._discriminator_update, *shown)
             images_shown += self.global_batch_size
@@ -125,12 +126,13 @@ class _Step:
         if self.state.stage.fades_in:
             reals = fade_reals(reals, alpha)
         mixing = tf.random.stateless_uniform((self.global_batch_size,), mixing_seed)
-        drawn = self._draw_latents(latents_seed), self._own_part(mixing)
-        return self._share(*self.discriminator_gradients(reals, labels, *drawn))
+        latents, mixing = self._draw_latents(latents_seed), self._own_part(mixing)
+        loss, gradients = self.discriminator_gradients(reals, labels, latents, mixing)
+        return self._share(loss, gradients)
 
     def _generator_update(self, labels: tf.Tensor, images_shown: tf.Tensor) -> _Update:
-        latents = self._draw_latents(_seeds(self.config.seed, 1, images_shown)[0])
-        loss, gradients = self.generator_gradients(labels, latents)
+        latents_seed, _ = _seeds(self.config.seed, 1, images_shown)
+        loss, gradients = self.generator_gradients(labels, self._draw_latents(latents_seed))
         return self._share([loss], gradients)
 
     def _draw_latents(self, seed: tf.Tensor) -> tf.Tensor:
