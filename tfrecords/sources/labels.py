@@ -116,7 +116,8 @@ def _read_labels(
             raise UserError(f"{file}: {both} has {two}: remove one of them")
     extra = [path for (path, _), (picture, _) in zip(rows, matches, strict=True) if picture < 0]
     if rows and len(extra) == len(rows):
-        got = f"its first path is {printable(rows[0][0])}, the source's is {printable(paths[0])}"
+        theirs, ours = printable(rows[0][0]), printable(paths[0])
+        got = f"the file's first path is {theirs}, the source's is {ours}"
         raise UserError(f"{file}: expected paths of pictures, relative to {where}: {got}")
     values = [labels.get(index, ("", None))[1] for index in range(len(paths))]
     missing = [path for path, value in zip(paths, values, strict=True) if value is None]
