@@ -5,6 +5,7 @@ import importlib.util
 import itertools
 import os
 import posixpath
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -22,7 +23,10 @@ from tfrecords.common.text import duration_in_words
 
 FORMATS = (".mp4", ".gif", ".webp")
 _MOST_GIF_FPS = 50  # GIF counts in hundredths of a second; players take less than two for ten
+# Of a GIF: pixels that decide its colors, and levels of 255 by which one may be off.
+_PALETTE_PIXELS, _UNSEEN_CHANGE = 2**18, 8
 # Of a frame of a sheet of samples.
+_NEAREST = Image.Resampling.NEAREST
 _SHEET_WIDTH, _CAPTION_HEIGHT, _FONT_SIZE = 1024, 40, 22
 
 
@@ -38,6 +42,11 @@ def check_format(path: str, fps: float) -> str:
             "--output: an .mp4 needs an encoder: pip install imageio-ffmpeg, or take .webp or .gif"
         )
     return ending
+
+
+def default_fps(path: str) -> float:
+    """Returns the frames per second of a video that no rate was given for."""
+    return 15.0 if path.lower().endswith(".gif") else 30.0  # each frame of a GIF takes much room
 
 
 def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: float) -> None:
@@ -73,9 +82,44 @@ def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: fl
 
 
 def _write_gif(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
-    images = (Image.fromarray(frame).quantize(256) for frame in frames)
-    durations = [10 * hundredths for hundredths in _durations(num_frames, fps, 100)]
-    next(images).save(path, save_all=True, append_images=images, duration=durations, loop=0)
+    """Draws all frames in the same colors: what stays from one to the next then takes no room."""
+    random = np.random.default_rng(0)
+    per_frame = max(1, _PALETTE_PIXELS // num_frames)
+    lengths, seen, shape = [], [], (0, 0, 3)
+    with open(f"{path}.frames", "w+b") as spooled:  # they are needed twice
+        for frame in frames:
+            shape = frame.shape
+            pixels = frame.reshape(-1, 3)
+            seen.append(pixels[random.integers(0, len(pixels), per_frame)])
+            lengths.append(spooled.write(zlib.compress(frame.tobytes(), level=1)))
+        # One color fewer than GIF has: it stands for "as before".
+        palette = Image.fromarray(np.concatenate(seen)[None]).quantize(255)
+        spooled.seek(0)
+        again = (
+            np.frombuffer(zlib.decompress(spooled.read(length)), np.uint8).reshape(shape)
+            for length in lengths
+        )
+        images = _in_colors(again, palette)
+        durations = [10 * hundredths for hundredths in _durations(num_frames, fps, 100)]
+        options: dict[str, Any] = {"duration": durations, "loop": 0, "optimize": True}
+        next(images).save(path, save_all=True, append_images=images, **options)
+
+
+def _in_colors(frames: Iterable[np.ndarray], palette: Image.Image) -> Iterator[Image.Image]:
+    """Yields frames in a palette's colors; a pixel that hardly changes stays what it was."""
+    table = palette.getpalette() or []
+    colors = np.array(table, np.int16).reshape(-1, 3)
+    shown: np.ndarray | None = None
+    for frame in frames:
+        nearest = Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
+        now = np.asarray(nearest)
+        if shown is not None:
+            change = np.abs(colors[shown] - frame).max(axis=-1)
+            now = np.where(change <= _UNSEEN_CHANGE, shown, now)
+        shown = now
+        image = Image.fromarray(now)
+        image.putpalette(table)
+        yield image
 
 
 def _write_webp(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
@@ -147,7 +191,11 @@ def _sheet_size(sheets: list[Sheet], scale: int | None) -> tuple[int, int]:
 def _draw(picture: Image.Image, text: str, size: tuple[int, int]) -> np.ndarray:
     width, height = (length + length % 2 for length in size)
     frame = Image.new("RGB", (width, height + _CAPTION_HEIGHT), "black")
-    frame.paste(picture.resize(size, Image.Resampling.NEAREST), (0, 0))
+    # Its pictures are where the last sheet's are, above the caption: those of older versions are
+    # smaller, without a heading.
+    factor = max(1, size[0] // picture.width)
+    larger = picture.resize((factor * picture.width, factor * picture.height), _NEAREST)
+    frame.paste(larger, (0, size[1] - larger.height))
     draw = ImageDraw.Draw(frame)
     font = ImageFont.load_default(_FONT_SIZE)
     longest = draw.textlength(text, font)

@@ -16,31 +16,44 @@ from tests.helpers.small_inception import make_graph
 from tests.helpers.small_run import make_small_run
 
 RUN, EXPORT = "--run_dir=run", "--saved_model=export"
+BARE = ("--scale=1", "--nocaptions")
 FIRST = "--checkpoint=run/checkpoints/images-0000000008-stage-01-of-03.npz"
 FACES = ("--data=faces", "--data_cache=cache")
 CALLS = {
-    "a": (RUN, "--grid=3x2", "--output=a.png"),
-    "b": (EXPORT, "--grid=3x2", "--output=b.png"),
-    "c": (RUN, "--grid=3x2", "--output=c.png", "--network=generator"),
-    "d": (FIRST, "--grid=3x2", "--output=d.png", "--scale=2"),
-    "j": (RUN, "--grid=3x2", "--output=j.JPG"),
-    "k": (RUN, "--grid=3x2", "--output=k.webp"),
+    "a": (RUN, "--grid=3x2", "--output=a.png", *BARE),
+    "b": (EXPORT, "--grid=3x2", "--output=b.png", *BARE),
+    "c": (RUN, "--grid=3x2", "--output=c.png", "--network=generator", *BARE),
+    "d": (FIRST, "--grid=3x2", "--output=d.png", "--scale=2", "--nocaptions"),
+    "j": (RUN, "--grid=3x2", "--output=j.JPG", *BARE),
+    "k": (RUN, "--grid=3x2", "--output=k.webp", *BARE),
+    "o": (RUN, "--grid=4x2", "--output=o.png"),
     "l": (RUN, "--seeds=0", "--output=l.jpeg"),
     "e": (RUN, "--seeds=5,1-2", "--labels=1", "--output=e"),
     "m": (RUN, "--seeds=5,1-2", "--labels=dog", "--output=m"),
     "n": (EXPORT, "--seeds=5,1-2", "--labels=dog", "--output=n"),
-    "f": (RUN, "--grid=3x2", "--output=f.png", "--truncation=0", "--labels=0"),
+    "f": (RUN, "--grid=3x2", "--output=f.png", "--truncation=0", "--labels=0", *BARE),
     "g": (RUN, "--video=walk", "--seconds=1", "--grid=2x1", "--output=g.webp"),
     "i": (RUN, "--video=training", "--seconds=1", "--output=i.gif"),
     "h": (EXPORT, "--video=slerp", "--seeds=1,2", "--fps=5"),
     # A picture of the generator's own goes among the training pictures.
     "own": (RUN, "--seeds=7", "--labels=1", "--output=faces/b"),
     "near": (RUN, "--neighbours=3", "--grid=1x2", "--seeds=7", "--labels=1"),
+    "near alone": (
+        *(RUN, "--neighbours=3", "--grid=1x2", "--seeds=7", "--labels=1"),
+        *("--output=n/a.png", *BARE),
+    ),
     "near in both": (
         *(EXPORT, "--neighbours=2", "--output=n/b.png", *FACES, "--labels=1", "--seeds=7"),
-        "--inception=graph.pb",
+        *("--inception=graph.pb", *BARE),
     ),
-    "near at 4 px": (FIRST, "--neighbours=1", "--output=n/c.png", "--grid=2x1", "--scale=2"),
+    "near at 4 px": (
+        FIRST,
+        "--neighbours=1",
+        "--output=n/c.png",
+        "--grid=2x1",
+        "--scale=2",
+        "--nocaptions",
+    ),
 }
 PUBLISHED = {
     "separate_scale": ((), "average_generator"),
@@ -146,6 +159,10 @@ def test_pictures_come_from_runs_checkpoints_and_exports(drawn):
     for path in (folder / "e").iterdir():  # the class 1 is dog
         for other in ("m", "n"):
             assert np.abs(pixels(path) - pixels(folder / other / path.name)).max() <= 1
+    # Unless told otherwise, a sheet is large enough to be seen, below the classes of its columns.
+    sheet = pixels(folder / "o.png")
+    assert sheet.shape == (24 + 2 * 256, 4 * 256, 3)
+    assert np.abs(sheet[24::32, ::32][:8, :24] - average[:8]).max() <= 1
     cells = pixels(folder / "f.png").reshape(2, 8, 3, 8, 3).swapaxes(1, 2)
     assert np.abs(cells - cells[0, 0]).max() <= 1
 
@@ -162,11 +179,15 @@ def test_videos_come_from_runs_and_exports(drawn):
 
 def test_neighbors_come_from_runs_checkpoints_and_exports(drawn):
     folder, results, _ = drawn
-    sheet = pixels(folder / "neighbours.png")
+    sheet = pixels(folder / "n/a.png")
     assert sheet.shape == (2 * 8, 4 * 8 + 2, 3)
     np.testing.assert_array_equal(sheet[:8, 10:18], sheet[:8, :8])
     rows = dict(re.findall(r"^  seed (\d+):(.*)$", results["near"][1], re.MULTILINE))
     assert sorted(rows) == ["7", "8"]
+    # The picture that is a training picture has its name.
+    assert re.match(r" \d (0) b/seed-000007\.png  ".replace("(0)", r"\(0\)"), rows["7"])
+    captioned = pixels(folder / "neighbours.png")
+    assert captioned.shape[1] == 4 * 256 + 256 // 4 and len(captioned) > 2 * 256
     distances = [float(one) for one in re.findall(r"\(([^)]+)\)", rows["7"])]
     assert distances == sorted(distances)
     assert distances[0] == 0 < distances[1]
@@ -198,6 +219,6 @@ def test_every_mistake_is_one_line_and_leaves_nothing(drawn):
     for words, result in zip(MISTAKES.values(), mistakes, strict=True):
         assert_mistake(result, *words)
     written = {"a.png", "b.png", "c.png", "d.png", "e", "f.png", "g.webp", "i.gif", "j.JPG"}
-    written |= {"k.webp", "l.jpeg", "m", "n", "neighbours.png", "slerp.mp4", *PUBLISHED}
+    written |= {"o.png", "k.webp", "l.jpeg", "m", "n", "neighbours.png", "slerp.mp4", *PUBLISHED}
     made = {"run", "damaged", "export", "empty", "graph.pb", "faces", "cache"}
     assert {path.name for path in folder.iterdir()} == written | made

@@ -54,7 +54,8 @@ def test_the_default_run_draws_recognizable_shapes_and_every_printed_command_wor
     print(f"python train.py took {seconds:.0f} s")
     run_dir = tmp_path / "runs/shapes-32px"
     sheet = max((run_dir / "samples").glob("fakes-*.png"))
-    assert np.asarray(Image.open(sheet)).shape == (8 * 32, 16 * 32, 3)
+    # Enlarged twice, below the names of the classes.
+    assert np.asarray(Image.open(sheet)).shape == (8 * 64 + 24, 16 * 64, 3)
 
     saved = checkpoint.read_run(str(run_dir))
     network = saved.config.network
@@ -78,7 +79,7 @@ def test_the_default_run_draws_recognizable_shapes_and_every_printed_command_wor
         result, _ = timed(command, *arguments.replace("MORE", more).split(), cwd=tmp_path)
         # Nothing but the progress bar: TensorFlow's chatter would bury what matters.
         assert command == "train.py" or result.stderr == ""
-    assert np.asarray(Image.open(tmp_path / "grid.png")).shape == (4 * 32, 8 * 32, 3)
+    assert np.asarray(Image.open(tmp_path / "grid.png")).shape == (4 * (128 + 24), 8 * 128, 3)
     assert (tmp_path / "exports/shapes-32px/1/saved_model.pb").is_file()
     assert seconds < 360 * slowness()
 

@@ -104,6 +104,19 @@ def test_mistakes_are_told_before_anything_is_drawn(tmp_path, monkeypatch):
             video.write_video(path, never(), 9, fps)
 
 
+def test_a_gif_keeps_what_hardly_changes_and_is_small(tmp_path):
+    """A walk changes all pixels a little, which nobody sees and GIF would store again."""
+    random = np.random.default_rng(0)
+    still = random.integers(0, 256, (64, 64, 3))
+    moving = [np.clip(still + random.integers(-3, 4, still.shape), 0, 255) for _ in range(20)]
+    path = tmp_path / "video.gif"
+    video.write_video(str(path), (frame.astype(np.uint8) for frame in moving), 20, 10)
+    frames, seconds = read_video(path)
+    assert seconds == pytest.approx(2)
+    np.testing.assert_allclose(frames.mean(), still.mean(), atol=2)
+    assert path.stat().st_size < 3 * 64 * 64  # of 20 frames
+
+
 # The sheets of a run
 
 
