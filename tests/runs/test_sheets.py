@@ -39,9 +39,13 @@ def test_a_sheet_is_neither_tiny_nor_huge(resolution):
 
 @pytest.mark.parametrize(
     ("columns", "rows", "resolution", "width"),
-    [(16, 8, 4, 1024), (16, 8, 32, 1024), (8, 4, 128, 1024), (8, 4, 32, 1024), (6, 2, 32, 960)]
-    # Neither higher than wide sheets are wide, nor one picture as large as a sheet.
-    + [(1, 8, 32, 128), (1, 1, 8, 256), (4, 2, 1024, 4096), (100, 1, 32, 3200)],
+    [
+        *((16, 8, 4, 1024), (16, 8, 32, 1024), (8, 4, 128, 1024), (8, 4, 32, 1024)),
+        # By whole factors; neither higher than 1024 px, nor one picture as large as a sheet.
+        *((6, 2, 32, 960), (1, 8, 32, 128), (1, 1, 8, 256)),
+        # Large pictures stay as they are.
+        *((4, 2, 1024, 4096), (100, 1, 32, 3200)),
+    ],
 )
 def test_small_pictures_are_enlarged_until_their_sheet_is_easy_to_see(
     columns, rows, resolution, width
