@@ -66,7 +66,7 @@ def test_what_claims_to_need_no_tensorflow_needs_none():
 def test_flags_are_read_by_commands_only():
     """And by what defines them for several."""
     shared = {"tfrecords.create", "tfrecords.inspect", "tfrecords.pictures.flags"}
-    shared.add("tfrecords.common.command_line")
+    shared |= {"tfrecords.common.command_line", "tfrecords.common.command_help"}
     for name, path in SOURCES.items():
         if not name.startswith(("pgan_tf.commands.", "paper.")):
             absl = [one for one in imports_of(path) if one.split(".")[0] == "absl"]

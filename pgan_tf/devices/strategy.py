@@ -8,12 +8,10 @@ import threading
 import tensorflow as tf
 
 from pgan_tf.config.schedule import make_stages
-from pgan_tf.config.training import TrainingConfig
+from pgan_tf.config.training import STRATEGIES, TrainingConfig
 from pgan_tf.devices.workers import ALONE, Workers
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
-
-STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 
 # What drivers make.
 _NVIDIA_FILES, _AMD_FILE = ("/dev/nvidiactl", "/dev/nvidia0"), "/dev/kfd"
