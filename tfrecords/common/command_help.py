@@ -13,6 +13,10 @@ _HELP_FULL = ("-helpfull", "--helpfull")
 _NARROWEST, _WIDEST = 40, 100
 _FLAG_WIDTH = 26  # of the column of flags; longer ones have a line of their own
 _OTHERS = "other"
+_OF_EVERY_COMMAND = """Of every command:
+  --flagfile=PATH          Flags from a file, one a line.
+  --helpxml                All flags as XML, with absl's for logging, debugging
+                           and profiling."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,9 +44,7 @@ def describe(
     """Returns the help of a command, which starts as `command`, with the flags of these names."""
     width = max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size().columns))
     groups = _groups_of(set(names), help)
-    if full:
-        groups[_OTHERS] = [*groups.get(_OTHERS, ()), *_flags_of_absl(set().union(*groups.values()))]
-    elif help.first:
+    if help.first and not full:
         groups = {
             title: [name for name in its if name in help.first] for title, its in groups.items()
         }
@@ -55,7 +57,9 @@ def describe(
         if its:
             lines = [line for name in its for line in _describe_flag(flags.FLAGS[name], width)]
             parts.append("\n".join([f"{title.capitalize()}:", *lines]))
-    if not full:
+    if full:
+        parts.append(_OF_EVERY_COMMAND)
+    else:
         known = sum(map(len, _groups_of(set(names), help).values()))
         parts.append(f"All {known} flags: {command} --helpfull")
     return "\n\n".join(parts)
@@ -66,10 +70,6 @@ def _groups_of(names: set[str], help: Help) -> dict[str, list[str]]:
     groups = {title: [name for name in its if name in names] for title, its in help.groups.items()}
     rest = sorted(names.difference(*groups.values()))
     return groups | ({_OTHERS if groups else "flags": rest} if rest else {})
-
-
-def _flags_of_absl(known: set[str]) -> list[str]:
-    return sorted(name for name in flags.FLAGS if name not in known and name != "?")
 
 
 def _describe_flag(flag: flags.Flag, width: int) -> list[str]:
