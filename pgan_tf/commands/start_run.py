@@ -8,7 +8,6 @@ import functools
 import os
 import posixpath
 import shlex
-import sys
 
 import tensorflow as tf
 from absl import flags
@@ -18,12 +17,16 @@ from pgan_tf.commands import train_checks as checks
 from pgan_tf.commands.pgan import sibling
 from pgan_tf.config.flags import read_training_flags
 from pgan_tf.config.schedule import describe_end
-from pgan_tf.config.training import TrainingConfig
-from pgan_tf.data.records import check_resolutions
 from pgan_tf.devices.coordination import barrier, chief_first, readable_worker_errors
-from pgan_tf.devices.strategy import describe, has_gpu, make_strategy, warn_of_unseen_gpu
-from pgan_tf.devices.workers import ALONE, Workers, read_workers
-from pgan_tf.planning.dry_run import describe_run
+from pgan_tf.devices.strategy import (
+    check_strategy,
+    describe,
+    has_gpu,
+    make_strategy,
+    warn_of_unseen_gpu,
+)
+from pgan_tf.devices.workers import Workers, read_workers
+from pgan_tf.planning.dry_run import describe_run, this_device
 from pgan_tf.planning.flops import cpu_days
 from pgan_tf.planning.measurement import try_heaviest_stage
 from pgan_tf.runs import folder
@@ -31,12 +34,12 @@ from pgan_tf.runs.flags_file import flags_text
 from pgan_tf.training.loop import train
 from pgan_tf.training.pretrained import Weights, read_init_from
 from pgan_tf.training.run import Run
-from tfrecords.cache import prepare
+from tfrecords.cache import convert
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
-from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.identity import identify, in_words
-from tfrecords.pictures.flags import num_channels, picture_options
+from tfrecords.pictures.flags import num_channels
+from tfrecords.preview import describe_data
 
 
 def start_run() -> None:
@@ -44,61 +47,31 @@ def start_run() -> None:
     warn_of_unseen_gpu()
     if given.CONDITIONAL.value and given.LABELS.value == "none":
         raise UserError("--conditional: expected labels, got --labels=none: leave one of them out")
-    resolution = flags.FLAGS["resolution"].value
-    if resolution is not None and given.DRY_RUN.value:
-        config = read_training_flags(given.DATA.value, resolution, num_channels(), 0)
-        print_dry_run(config, make_strategy(given.STRATEGY.value))
-        return
-    if not given.DATA.value:
+    resolution, dry_run = flags.FLAGS["resolution"].value, given.DRY_RUN.value
+    if not given.DATA.value and not (dry_run and resolution):
         raise UserError("--data: expected pictures, TFRecords, tfds:NAME or shapes, got none")
+    workers = read_workers(os.environ)
+    if dry_run:
+        plan_run(workers)
+        return
     if given.DETERMINISTIC.value:
         tf.config.experimental.enable_op_determinism()
-    workers = ALONE if given.DRY_RUN.value else read_workers(os.environ)
     # Before anything else that uses TensorFlow's devices: several workers need that.
     strategy = make_strategy(given.STRATEGY.value, workers)
-    checks.check_flags(strategy)
+    checks.check_flags(strategy.num_replicas_in_sync)
     with readable_worker_errors(workers):
         train_on_workers(strategy, workers)
 
 
 def train_on_workers(strategy: tf.distribute.Strategy, workers: Workers) -> None:
     """Trains, this process alone or as one of several workers, of which the first one writes."""
-    inception = labels_note = None
-    if workers.is_chief and (given.CONDITIONAL.value or given.LABELS.value):
-        labels_note = "" if given.CONDITIONAL.value else " (not used: train with --conditional)"
     read_weights = functools.cache(read_init_from)
-
-    def check_before_converting(info: DatasetInfo) -> None:
-        planned = checks.plan_run(info, "", read_weights)
-        if given.DRY_RUN.value:
-            print_dry_run(planned.config, strategy)
-            sys.exit()
-        checks.check_run(planned, strategy, inception, writes=workers.is_chief)
-
     with chief_first(strategy, workers):
-        if not given.DRY_RUN.value:
-            # Before pictures are converted, which writes files and takes time.
-            if workers.is_chief and given.RUN_DIR.value:
-                folder.check_place(given.RUN_DIR.value)
-            inception = given.read_inception(checks.metric_names())
-            if given.RUN_DIR.value:
-                read_weights(given.INIT_FROM.value, given.RUN_DIR.value.rstrip("/") or "/")
-        info = prepare(
-            given.DATA.value,
-            given.DATA_CACHE.value,
-            picture_options(flags.FLAGS["resolution"].value),
-            labels=given.LABELS.value or ("wanted" if given.CONDITIONAL.value else None),
-            tfds_data_dir=given.TFDS_DATA_DIR.value,
-            labels_note=labels_note,
-            before_converting=check_before_converting,
-        )
+        found, _, inception = checks.find_data(strategy.num_replicas_in_sync, workers, read_weights)
+        info = convert(found, given.DATA_CACHE.value)
     planned = checks.plan_run(info, in_words(info), read_weights)
     run_dir, config, network = planned.folder, planned.config, planned.config.network
-    check_resolutions(info, config.schedule.initial_resolution, network.resolution)
-    if given.DRY_RUN.value:
-        print_dry_run(config, strategy)
-        return
-    checks.check_run(planned, strategy, inception, writes=workers.is_chief)
+    checks.check_run(planned, strategy.num_replicas_in_sync, inception, writes=workers.is_chief)
     with chief_first(strategy, workers):
         with_labels, cache = network.label_size > 0, given.DATA_CACHE.value
         data = identify(info, network.resolution, cache, with_labels=with_labels)
@@ -143,12 +116,29 @@ def train_in_folder(run: Run, weights: Weights | None) -> None:
         print_what_next(run.folder, images_shown)
 
 
-def print_dry_run(config: TrainingConfig, strategy: tf.distribute.Strategy) -> None:
-    """Prints what the run would take."""
-    checks.check_config(config, strategy)
-    print(f"Devices: {describe(strategy, given.STRATEGY.value, ALONE)}")
+def plan_run(workers: Workers) -> None:
+    """Says what the run would take, after its checks of all that is here; writes nothing."""
+    name = given.STRATEGY.value
+    check_strategy(name, workers)
+    # The other workers are not waited for.
+    strategy = make_strategy("auto" if workers.number > 1 else name)
+    num_replicas = strategy.num_replicas_in_sync * workers.number
+    checks.check_flags(num_replicas)
+    read_weights = functools.cache(read_init_from)
+    if checks.has_data():
+        found, planned, _ = checks.find_data(num_replicas, workers, read_weights)
+        given_flags(planned.folder)  # which a flags.txt may be unable to hold
+        print("\n".join(describe_data(found, given.DATA_CACHE.value)))
+        checks.check_data_of_run(found, planned, read_weights)
+        config = planned.config
+    else:
+        resolution = flags.FLAGS["resolution"].value
+        config = read_training_flags("", resolution or 0, num_channels(), 0)
+        checks.check_config(config, num_replicas)
+    each = f" on each of {workers.number} workers" if workers.number > 1 else ""
+    print(f"Devices: {describe(strategy, name)}{each}")
     kept = given.KEEP_CHECKPOINTS.value + (given.KEEP_BEST.value is not None)
-    print(describe_run(config, strategy, kept))
+    print(describe_run(config, num_replicas, this_device(), kept))
 
 
 def given_flags(run_dir: str) -> str:
