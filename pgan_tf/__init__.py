@@ -10,7 +10,6 @@ Read the code in the order in which data flows: `config.schedule` (when the netw
 """
 
 import importlib
-import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,8 +43,7 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     """Imports a public name when it is first asked for (PEP 562)."""
     if name not in _MODULES:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message, name=name, obj=sys.modules[__name__])
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if _MODULES[name].startswith(f"{__name__}."):
         importlib.import_module("tfrecords.common.tensorflow_setup")  # before TensorFlow
     value = getattr(importlib.import_module(_MODULES[name]), name)

@@ -184,12 +184,11 @@ def read_seeds(seeds: Seeds) -> list[int]:
 
 def _read_list(values: Any, name: str, one: str) -> list[Any]:
     """Returns what a list, a range or an array holds, not more than `MOST_SEEDS` and one more."""
-    is_row = not isinstance(values, np.ndarray) or values.ndim == 1
-    if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable) or not is_row:
-        got = shown(values) if is_row else f"an array of the shape {values.shape}"
-        raise UserError(
-            f"{name}: expected {one}, or a list, a range or an array of them, got {got}"
-        )
+    expected = f"{one}, or a list, a range or an array of them"
+    if isinstance(values, np.ndarray) and values.ndim != 1:
+        raise UserError(f"{name}: expected {expected}, got the shape {values.shape}")
+    if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable):
+        raise UserError(f"{name}: expected {expected}, got {shown(values)}")
     return list(itertools.islice(values, MOST_SEEDS + 1))
 
 

@@ -81,11 +81,12 @@ def _make(trained: Trained) -> Generator:
 def _read_file(path: str, network: Weights) -> Trained:
     if other := _OTHERS.get(posixpath.splitext(path)[1].lower()):
         raise UserError(f"path: expected {_EXPECTED}, got {path!r}, {other}{_INSTEAD}")
-    # Checkpoints are archives of NumPy's, which are zip files. Pickles say themselves what they
-    # are: a published one is read, and anything else is refused with what it looks like.
-    if paths.read_bytes(path, 2) == b"PK":
+    first = paths.read_bytes(path, 2)
+    if first == b"PK":  # NumPy's archives are zip files
         return from_checkpoint(path, network)
-    return from_official(path, network)
+    if first[:1] == b"\x80" or path.endswith(".pkl"):
+        return from_official(path, network)
+    raise UserError(f"path: expected {_EXPECTED}, got {path!r}, a file of another kind")
 
 
 def _names_of_newest_version(folder: str) -> list[str]:
@@ -99,8 +100,8 @@ def _names_of_newest_version(folder: str) -> list[str]:
 
 def _unknown_folder(folder: str, names: list[str]) -> UserError:
     if "config.json" in names:
-        words = "expected a run folder with checkpoints, got {folder!r}, which has none yet"
-        return UserError(f"path: {words.format(folder=folder)}: train further")
+        words = f"expected a run folder with checkpoints, got {folder!r}, which has none yet"
+        return UserError(f"path: {words}: train further")
     endings = {posixpath.splitext(name)[1] for name in names}
     if other := next((words for ending, words in _OTHERS.items() if ending in endings), ""):
         return UserError(f"path: expected {_EXPECTED}, got {folder!r} with {other}{_INSTEAD}")

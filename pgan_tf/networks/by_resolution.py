@@ -39,8 +39,9 @@ def build_generator(
         alpha: How far this resolution has faded in, 0 to 1; None where no fade is on.
         seed: Of the initial weights.
         precision: One of `config.training.PRECISIONS`.
-        settings: Fields of `NetworkConfig`: `fmap_base`, `label_size` and so on. `latent_size` is
-            `fmap_max` unless given. `resolution` there is the final one, on which no stage depends.
+        settings: Fields of `NetworkConfig`, such as `fmap_base`, `label_size`. The default of
+            `latent_size` is `fmap_max`. The final resolution is none of them: networks of a stage
+            do not depend on it.
 
     Raises:
         UserError: For an unknown setting, or a value out of its bounds.
@@ -78,7 +79,7 @@ def _read(
         if name not in _SETTINGS:
             near = difflib.get_close_matches(name, _SETTINGS, 1)
             words = f"do you mean {near[0]}?" if near else f"they are {', '.join(_SETTINGS)}"
-            raise UserError(f"{name}: expected a setting of the networks, got an unknown: {words}")
+            raise UserError(f"{name}: expected a setting of the networks, got another: {words}")
     RESOLUTIONS.check(resolution, "resolution")
     SEEDS.check(seed, "seed")
     require(precision in PRECISIONS, "precision", " or ".join(PRECISIONS), precision)
@@ -86,8 +87,9 @@ def _read(
         _ALPHAS.check(alpha, "alpha")
         expected = f"none at {LOWEST_RESOLUTION} px, where nothing fades in"
         require(resolution > LOWEST_RESOLUTION, "alpha", expected, alpha)
-    fmap_max = settings.get("fmap_max", NetworkConfig.fmap_max)
-    config = NetworkConfig(**{"latent_size": fmap_max, **settings, "resolution": resolution})
+    config = NetworkConfig(resolution=resolution, **settings)
+    if "latent_size" not in settings:  # as in train.py
+        config = dataclasses.replace(config, latent_size=config.fmap_max)
     # As if each stage lasted for two images.
     level = 2 * int(math.log2(resolution // LOWEST_RESOLUTION))
     if alpha is None:
