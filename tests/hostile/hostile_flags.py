@@ -186,7 +186,7 @@ def load(command):
     for name in ("train", "_in_a_process_of_its_own", "run_experiment", "measure_modes"):
         if hasattr(work, name):
             setattr(work, name, lambda *_, name=name, **__: sys.exit(f"went on to {name}"))
-    dry_run.measure_step = lambda *_: 0.001
+    dry_run.matrix_product_gflops = lambda *_: 100.0
     return module
 
 
