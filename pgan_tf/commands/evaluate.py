@@ -8,10 +8,17 @@ Other flags of train.py that are given here hold instead, such as --data and --d
 from absl import flags
 
 from pgan_tf.commands import run_flags as given
+from pgan_tf.commands.only_run import with_only_run
 from pgan_tf.metrics.by_name import NAMES, parse_names
-from tfrecords.common import command_help
 from tfrecords.common.command_help import Help
-from tfrecords.common.command_line import define_path, define_text, not_with, read_path, run
+from tfrecords.common.command_line import (
+    define_path,
+    define_text,
+    flag_values,
+    not_with,
+    read_path,
+    run,
+)
 from tfrecords.common.errors import UserError
 
 METRICS = define_text(
@@ -63,11 +70,12 @@ def main() -> None:
 
 def with_flags_of_run(arguments: list[str]) -> list[str]:
     """Puts the lines of the run's flags.txt before the arguments, which win."""
+    arguments = with_only_run(arguments)
     try:
-        run_dir = read_path(["", *given.flag_values(arguments, "run_dir")][-1])
+        run_dir = read_path(["", *flag_values(arguments, "run_dir")][-1])
     except ValueError:  # the flag itself will say so
         return arguments
-    if not run_dir or command_help.wants_help(arguments):
+    if not run_dir:
         return arguments
     # It loads TensorFlow, which opens gs://… too.
     import tfrecords.common.tensorflow_setup  # noqa: F401

@@ -3,6 +3,7 @@
 from absl import flags
 
 from pgan_tf.commands import trained_flags as given
+from pgan_tf.commands.only_run import with_only_run
 from pgan_tf.exporting.formats import FORMATS, find_writer
 from tfrecords.common.command_help import Help
 from tfrecords.common.command_line import define_path, define_text, run
@@ -56,4 +57,4 @@ def main() -> None:
 
 def start() -> None:
     """Starts the command."""
-    run(main, help=HELP)
+    run(main, complete=with_only_run, help=HELP)

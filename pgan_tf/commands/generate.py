@@ -6,6 +6,7 @@ The generator comes from a run folder, a checkpoint, a published pickle or what 
 from absl import flags
 
 from pgan_tf.commands import trained_flags as given
+from pgan_tf.commands.only_run import with_only_run
 from pgan_tf.generating import parsing
 from tfrecords.common import bounds
 from tfrecords.common.bounds import Bounds
@@ -108,4 +109,4 @@ def main() -> None:
 
 def start() -> None:
     """Starts the command."""
-    run(main, help=HELP)
+    run(main, complete=with_only_run, help=HELP)

@@ -2,13 +2,14 @@
 
 import posixpath
 
+from pgan_tf.commands.only_run import with_only_run
 from tfrecords.common.bounds import Bounds
 from tfrecords.common.command_help import Help
 from tfrecords.common.command_line import define_number, define_path, run
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import size_in_words
 
-RUN_DIR = define_path("run_dir", None, "Folder of a run.")
+RUN_DIR = define_path("run_dir", None, "Folder of a run. Default: the only one under runs/.")
 OUTPUT = define_path("output", None, "HTML file. Default: report.html in the run folder.")
 CLIP_SECONDS = define_number(
     "clip_seconds", 5.0, "Length of the interpolation clip; 0 leaves it out.", Bounds(0, 120)
@@ -41,4 +42,4 @@ def main() -> None:
 
 def start() -> None:
     """Starts the command."""
-    run(main, help=HELP)
+    run(main, complete=with_only_run, help=HELP)

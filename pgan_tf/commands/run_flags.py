@@ -1,6 +1,5 @@
 """The flags of a run, which train.py and evaluate.py share, and what they say of its data."""
 
-import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -112,16 +111,6 @@ GROUPS = {
     ),
     "devices": _DEVICES,
 }
-
-
-def flag_values(arguments: Sequence[str], name: str) -> list[str]:
-    """Returns the values that arguments give to a flag, as `--name=value` or `--name value`."""
-    values = []
-    for word, after in itertools.pairwise([*arguments, ""]):
-        flag, equals, value = word.partition("=")
-        if flag in (f"-{name}", f"--{name}"):
-            values.append(value if equals else after)
-    return values
 
 
 def read_inception(names: Sequence[str]) -> "InceptionGraph | None":

@@ -10,7 +10,7 @@ from absl import flags
 from pgan_tf.commands import run_flags as given
 from pgan_tf.config.flags import expand_presets, find_preset
 from tfrecords.common.command_help import Help
-from tfrecords.common.command_line import define_read, run
+from tfrecords.common.command_line import define_read, flag_values, run
 from tfrecords.common.errors import UserError
 
 flags.adopt_module_key_flags(given)
@@ -48,7 +48,7 @@ def main() -> None:
 
 def with_default_preset(arguments: list[str]) -> list[str]:
     """Puts the shapes preset before the arguments, unless they choose data or a preset."""
-    data, *others = (given.flag_values(arguments, name) for name in ("data", "flagfile", "preset"))
+    data, *others = (flag_values(arguments, name) for name in ("data", "flagfile", "preset"))
     if any(others) or set(data) - {"shapes"}:
         return expand_presets(arguments)
     return expand_presets(["--preset=shapes", *arguments])

@@ -10,7 +10,11 @@ from tfrecords.common.errors import UserError
 if TYPE_CHECKING:  # it loads TensorFlow, which --help does not wait for
     from pgan_tf.runs.trained import Trained
 
-RUN_DIR = define_path("run_dir", None, "Folder of a run, whose last checkpoint is taken.")
+RUN_DIR = define_path(
+    "run_dir",
+    None,
+    "Folder of a run, whose last checkpoint is taken. Default: the only one under runs/.",
+)
 CHECKPOINT = define_path("checkpoint", None, "In place of --run_dir, one checkpoint file.")
 OFFICIAL_PKL = define_path(
     "official_pkl", None, "In place of --run_dir, a pickle of the published code."

@@ -8,8 +8,10 @@ import sys
 import pytest
 
 from pgan_tf import __version__
+from pgan_tf.commands.only_run import with_only_run
 from pgan_tf.commands.pgan import COMMANDS
 from tests.helpers.places import ROOT
+from tfrecords.common.errors import UserError
 
 # Calls each of many commands in a fork, where flags may have the names of others'.
 SCRIPT = """
@@ -130,3 +132,19 @@ def test_presets_are_listed_with_what_they_are(answers):
     assert sorted(line.split()[0] for line in lines) == sorted(names)
     assert [line.split()[0] for line in lines[:2]] == ["shapes", "laptop"]
     assert all(len(line.split()) > 3 for line in lines)
+
+
+def test_the_only_run_under_runs_is_taken_where_no_generator_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert with_only_run(["--grid=2x2"]) == ["--grid=2x2"]  # there is none
+    for name in ("empty", "cats", "dogs"):
+        (tmp_path / f"runs/{name}/checkpoints").mkdir(parents=True)
+    (tmp_path / "runs/cats/checkpoints/a.npz").touch()
+    assert with_only_run(["--grid=2x2"]) == ["--run_dir=runs/cats", "--grid=2x2"]
+    (tmp_path / "runs/dogs/checkpoints/a.npz").touch()
+    os.utime(tmp_path / "runs/cats/checkpoints", (1, 1))
+    with pytest.raises(UserError, match="holds 2, the newest first: runs/dogs, runs/cats"):
+        with_only_run([])
+    for named in ("--run_dir=x", "--checkpoint=x", "--saved_model=x", "--official_pkl=x"):
+        assert with_only_run([named]) == [named]
+        assert with_only_run(named.split("=")) == named.split("=")

@@ -223,7 +223,7 @@ def try_command(command):
                 refuses([*given[:position], value, *given[position + 1 :]], "", value)
     for stray in ("--no_such_flag", "--no_such_flag=1", "one more", "x" * 5000):
         refuses([*arguments, stray])
-    names = ("with_default_preset", "with_flags_of_run", "with_preset")
+    names = ("with_default_preset", "with_flags_of_run", "with_preset", "with_only_run")
     looks = [getattr(module, name) for name in names if hasattr(module, name)]
     for look, arguments in itertools.product(looks, BEFORE_FLAGS):
         if not tolerates(look, arguments):

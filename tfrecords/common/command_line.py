@@ -5,6 +5,7 @@ with 130 after Ctrl-C, 143 after SIGTERM; with 1 for no, or with a traceback aft
 """
 
 import io
+import itertools
 import os
 import re
 import stat
@@ -78,6 +79,16 @@ def run(
             _exit("interrupted", 130)
 
     app.run(call_main, flags_parser=parse_flags)
+
+
+def flag_values(arguments: Sequence[str], name: str) -> list[str]:
+    """Returns the values that arguments give to a flag, as `--name=value` or `--name value`."""
+    values = []
+    for word, after in itertools.pairwise([*arguments, ""]):
+        flag, equals, value = word.partition("=")
+        if flag in (f"-{name}", f"--{name}"):
+            values.append(value if equals else after)
+    return values
 
 
 def check_flag_files(arguments: Sequence[str], seen: tuple[str, ...] = ()) -> None:
