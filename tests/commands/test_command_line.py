@@ -61,7 +61,7 @@ def test_main_sees_the_flags_and_help_lists_them(script):
     assert (done.returncode, done.stdout, done.stderr) == (0, "3 blue\n", "")
     done = call(script, "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "--color: <red|blue>: Which." in done.stdout
+    assert re.search(r"--color=red\|blue +Which \(default: red\)\.", done.stdout)
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,7 @@ def test_flags_choose_preflight_and_determinism(
 
     A run cannot tell where the device's operations are deterministic anyway.
     """
-    command, done = importlib.import_module("pgan_tf.commands.train"), []
+    command, done = importlib.import_module("pgan_tf.commands.start_run"), []
 
     def try_heaviest_stage(*args):
         done.append("tried")
@@ -221,5 +221,5 @@ def test_flags_choose_preflight_and_determinism(
     with flagsaver.flagsaver():
         arguments = [f"--data={info.folder}", f"--run_dir={tmp_path}/run", "--resolution=8"]
         flags.FLAGS(["train.py", *arguments, "--batch_size=4", *flag])
-        command.main()
+        command.start_run()
     assert done == expected

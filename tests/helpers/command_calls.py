@@ -41,7 +41,7 @@ def call(command, *arguments, cwd, eagerly=False):
     from tfrecords.common.command_line import run
 
     module = importlib.import_module(f"pgan_tf.commands.{pathlib.Path(command).stem}")
-    completes = ("with_default_preset", "with_flags_of_run")
+    completes = ("with_default_preset", "with_flags_of_run", "with_preset", "with_only_run")
     complete = next((vars(module)[name] for name in completes if name in vars(module)), list)
     out, err = io.StringIO(), io.StringIO()
     argv = [str(ROOT / command), *map(str, arguments)]

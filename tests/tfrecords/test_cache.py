@@ -12,7 +12,7 @@ from PIL import Image
 from tests.helpers.made_source import contents, encode, make_source, noise
 from tests.helpers.places import TESTS
 from tfrecords import cache
-from tfrecords.cache import prepare
+from tfrecords.cache import find, find_converted, prepare
 from tfrecords.common.errors import UserError
 from tfrecords.pictures.defaults import fill_defaults
 from tfrecords.pictures.source import PictureOptions
@@ -111,14 +111,13 @@ def test_pictures_that_are_skipped_are_told_of(convert, pictures, capsys):
 
 
 def test_what_will_be_converted_is_told_before(tmp_path, capsys):
-    def check(info):
-        told.append(info)
-        assert not list(tmp_path.iterdir())
-
-    told = []
-    named = {"labels_note": " (used)", "encoding": "raw", "before_converting": check}
-    info = prepare("shapes", str(tmp_path), PictureOptions(4, 1), labels="wanted", **named)
-    for one in (info, *told):
+    named = {"labels": "wanted", "labels_note": " (used)", "encoding": "raw"}
+    found = find("shapes", PictureOptions(4, 1), **named)
+    assert find_converted(found, str(tmp_path)) is None
+    assert not list(tmp_path.iterdir())
+    info = cache.convert(found, str(tmp_path))
+    assert find_converted(found, str(tmp_path)) == info
+    for one in (info, found.info):
         assert (one.name, one.num_images, one.num_channels) == ("shapes", 3888, 1)
         assert (one.resolution, one.label_size, one.encoding) == (4, 6, "raw")
         assert one.label_names == info.label_names
