@@ -31,10 +31,7 @@ class _Layout:
     count: int  # neighbors by each measure
     measures: int
     side: int  # of a picture
-
-    @property
-    def gap(self) -> int:
-        return max(2, self.side // 8)
+    gap: int  # between a sample and its neighbors; two to the next sample
 
     @property
     def group(self) -> int:
@@ -70,8 +67,8 @@ def make_sheet(
     each picture its seed and class, or its file's name and distance; a record's number where the
     name is not known.
     """
-    count = found[0].pictures.shape[1]
-    layout = _Layout(columns, count, len(found), scale * samples.shape[1])
+    count, side = found[0].pictures.shape[1], samples.shape[1]
+    layout = _Layout(columns, count, len(found), scale * side, gap=scale * max(2, side // 8))
     parts = _draw_heading(layout, found) if captions else []
     for first in range(0, len(samples), columns):
         row = range(first, min(first + columns, len(samples)))
@@ -109,7 +106,7 @@ def _draw_heading(layout: _Layout, found: Sequence[Neighbors]) -> list[np.ndarra
         for measure, one in enumerate(found):
             left = layout.neighbor(column, measure, 0)
             right = left + layout.count * layout.side
-            titles.append(Words(f"nearest {one.measure}", left, right, False))
+            titles.append(Words(f"nearest, with the distance {one.measure}", left, right, False))
     return [_line(layout, _HEADING_LETTERS, [heading]), _line(layout, _LETTERS, titles)]
 
 

@@ -25,6 +25,7 @@ FORMATS = (".mp4", ".gif", ".webp")
 _MOST_GIF_FPS = 50  # GIF counts in hundredths of a second; players take less than two for ten
 # Of a GIF: pixels that decide its colors, and levels of 255 by which one may be off.
 _PALETTE_PIXELS, _UNSEEN_CHANGE = 2**18, 8
+_NO_DITHER = Image.Dither.NONE
 # Of a frame of a sheet of samples.
 _NEAREST = Image.Resampling.NEAREST
 _SHEET_WIDTH, _CAPTION_HEIGHT, _FONT_SIZE = 1024, 40, 22
@@ -108,16 +109,17 @@ def _write_gif(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: fl
 def _in_colors(frames: Iterable[np.ndarray], palette: Image.Image) -> Iterator[Image.Image]:
     """Yields frames in a palette's colors; a pixel that hardly changes stays what it was."""
     table = palette.getpalette() or []
-    colors = np.array(table, np.int16).reshape(-1, 3)
-    shown: np.ndarray | None = None
+    before = shown = None
     for frame in frames:
-        nearest = Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
-        now = np.asarray(nearest)
-        if shown is not None:
-            change = np.abs(colors[shown] - frame).max(axis=-1)
-            now = np.where(change <= _UNSEEN_CHANGE, shown, now)
-        shown = now
-        image = Image.fromarray(now)
+        now = np.asarray(Image.fromarray(frame).quantize(palette=palette, dither=_NO_DITHER))
+        if before is not None and shown is not None:
+            change = np.abs(frame.astype(np.int16) - before).max(axis=-1)
+            stays = change <= _UNSEEN_CHANGE
+            now = np.where(stays, shown, now)
+            # What a pixel is compared with is what it was when it changed last.
+            frame = np.where(stays[..., None], before, frame)
+        before, shown = frame, now
+        image = Image.fromarray(shown)
         image.putpalette(table)
         yield image
 
@@ -126,7 +128,7 @@ def _write_webp(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: f
     first = Image.fromarray(next(frames))
     following = [_Following(frames, num_frames - 1)] if num_frames > 1 else []
     durations = _durations(num_frames, fps, 1000)
-    first.save(path, save_all=True, append_images=following, duration=durations, loop=0, quality=90)
+    first.save(path, save_all=True, append_images=following, duration=durations, loop=0, quality=80)
 
 
 def _durations(num_frames: int, fps: float, parts: int) -> list[int]:

@@ -187,7 +187,7 @@ def test_videos_come_from_runs_and_exports(drawn):
     folder, results, _ = drawn
     walk = Image.open(folder / "g.webp")
     assert (walk.n_frames, walk.size) == (30, (512, 256))
-    assert "30 frames, 1 s, 2 sheets" in results["i"][1]
+    assert "15 frames, 1 s, 2 sheets" in results["i"][1]
     assert Image.open(folder / "i.gif").size == (32 * 32, 16 * 32 + 40)
     assert "10 frames, 2 s, 256 x 256 px" in results["h"][1]
     assert (folder / "slerp.mp4").stat().st_size > 1000

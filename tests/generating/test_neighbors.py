@@ -100,7 +100,7 @@ def test_a_sheet_says_which_pictures_it_shows_and_how_far_they_are(info, picture
     assert (sheet[144:165, 108:] != unnamed[144:165, 108:]).any()  # names, or record numbers
     np.testing.assert_array_equal(sheet[165:186], unnamed[165:186])  # classes and distances
     assert (unlabelled[165:186, :96] == 255).all() and (sheet[165:186, :96] < 100).any()
-    (line,) = neighbors.describe([1], [found[0]], names).splitlines()[1:2]
+    _, line, *_ = neighbors.describe([1, 2, 3], found, names).splitlines()
     assert line.startswith("  seed 1: 5 (0) photographs/00005.jpg  ")
 
 

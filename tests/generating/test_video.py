@@ -114,7 +114,7 @@ def test_a_gif_keeps_what_hardly_changes_and_is_small(tmp_path):
     frames, seconds = read_video(path)
     assert seconds == pytest.approx(2)
     np.testing.assert_allclose(frames.mean(), still.mean(), atol=2)
-    assert path.stat().st_size < 3 * 64 * 64  # of 20 frames
+    assert path.stat().st_size < 3 * 64 * 64  # not much more than one of the 20
 
 
 # The sheets of a run
