@@ -33,13 +33,14 @@ def line_height(size: int) -> int:
 def draw_line(width: int, size: int, line: Sequence[Words]) -> np.ndarray:
     """Draws a line of words, `(line_height(size), width)` uint8, dark on white.
 
-    All are as large as the longest allows, `size` at most; what does not fit even in the smallest
-    letters is cut.
+    Those that are cut at their end are all as large as the longest allows, `size` at most; others
+    are as large as each allows. What does not fit even in the smallest letters is cut.
     """
     image = Image.new("L", (width, line_height(size)), _PAPER)
     draw = ImageDraw.Draw(image)
-    font = _font(next((one for one in range(size, _SMALLEST, -1) if _fit(line, one)), _SMALLEST))
+    common = _fitting(size, [words for words in line if not words.keeps_end])
     for words in line:
+        font = _fitting(size, [words]) if words.keeps_end else common
         text, room = words.text, words.right - words.left
         kept = len(text)
         while kept and font.getlength(text) > room:
@@ -62,9 +63,13 @@ def readable(text: str) -> str | None:
     return bare if all(map(_is_drawn, bare)) else None
 
 
-def _fit(line: Sequence[Words], size: int) -> bool:
-    font = _font(size)
-    return all(font.getlength(words.text) <= words.right - words.left for words in line)
+def _fitting(most: int, line: Sequence[Words]) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Returns the largest letters in which all words fit, or the smallest."""
+    for size in range(most, _SMALLEST, -1):
+        font = _font(size)
+        if all(font.getlength(words.text) <= words.right - words.left for words in line):
+            return font
+    return _font(_SMALLEST)
 
 
 @functools.cache

@@ -37,9 +37,9 @@ _TAGS = {
     "generator_learning_rate": "schedule/generator_learning_rate",
     "images_per_second": "speed/images_per_second",
     "seconds": "speed/seconds",
-    "bad_records": "faults/bad_records",
-    "skipped_iterations": "faults/skipped_iterations",
-    "overflowed_iterations": "faults/overflowed_iterations",
+    "bad_records": "skipped/records",
+    "skipped_iterations": "skipped/iterations",
+    "overflowed_iterations": "skipped/overflowed_iterations",
 }
 RESUMES = "; the same command resumes from the last checkpoint"
 _MOST_BYTES = 2**26  # two years of ticks

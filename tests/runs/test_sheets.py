@@ -84,6 +84,17 @@ def test_classes_have_their_names_or_numbers_where_the_font_lacks_letters():
     assert sheets.class_names(np.zeros((2, 0), np.float32), ()) == []
 
 
+def test_a_long_file_name_leaves_the_others_as_large_as_they_are():
+    short = [lettering.Words("1.png", 0, 80, keeps_end=True)]
+    long = [*short, lettering.Words("photograph-000123.jpeg", 80, 160, keeps_end=True)]
+    lines = [lettering.draw_line(160, 14, line) for line in (short, long)]
+    np.testing.assert_array_equal(lines[1][:, :80], lines[0][:, :80])
+    # Names of classes, which are compared, are equally large.
+    words = [lettering.Words("cat", 0, 80), lettering.Words("a long-haired dachshund", 80, 160)]
+    together, alone = (lettering.draw_line(160, 14, line) for line in (words, words[:1]))
+    assert (together[:, :80] != alone[:, :80]).any()
+
+
 @pytest.mark.parametrize("keeps_end", [False, True])
 def test_words_stay_in_their_place_however_long_they_are(keeps_end):
     for text in ("i", "photograph-000123.jpeg" * 4, "W" * 500):
