@@ -142,7 +142,7 @@ def test_everything_is_in_the_file(folder):
     settings = re.search(r"<details>(.*)</details>", page, re.DOTALL)[1]
     assert re.search(r"schedule\.batch_<wbr>size</th><td>4:16<", settings)
     # The page ends with commands for this run, which has come to its end: 0.032 kimg.
-    commands = re.findall(r"<code>(.*)</code>", page.rpartition("</details>")[2])
+    commands = re.findall(r"<code>(.*?)</code>", page.rpartition("</details>")[2])
     assert [html.unescape(command) for command in commands] == [
         "python train.py --flagfile='a <run>/flags.txt' --total_kimg=0.064",
         "python generate.py --run_dir='a <run>' --grid=8x4 --output=grid.png",
@@ -186,10 +186,12 @@ def test_it_opens_from_disk_without_a_network_on_a_desk_and_on_a_telephone(folde
             assert page.locator(".cursor").count() == 1
             page.mouse.move(0, 0)
             assert page.locator(".tip:visible").count() == 0
-            losses.focus()
+            losses.focus()  # shows again what was looked at last
+            assert values_shown(page) == first
+            page.keyboard.press("ArrowRight")
             second = ["0.032 kimg, 8 px", "discriminator loss 0", "generator loss 32"]
             assert values_shown(page) == second
-            page.keyboard.press("ArrowLeft")
+            page.keyboard.press("Home")
             assert values_shown(page) == first
             page.keyboard.press("Escape")
             assert page.locator(".tip:visible").count() == 0
