@@ -117,7 +117,6 @@ def test_as_many_damaged_records_are_skipped_as_allowed(cwd):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("", ["--run_dir or --saved_model", "none"]),
         ("--run_dir=runs/a --saved_model=x", ["--run_dir or --saved_model", "both"]),
         ("--saved_model=x --checkpoint=all", ["--checkpoint", "--saved_model"]),
         ("--run_dir=runs/a --checkpoint=best-fid.npz", ["best-fid.npz"]),
