@@ -90,6 +90,16 @@ def test_a_process_has_trained_after_15_seconds(tmp_path):
     assert seconds < 15 * slowness()
 
 
+def test_a_dry_run_answers_within_ten_seconds(tmp_path):
+    result, seconds = timed(
+        "train.py", "--preset=laptop", "--data=shapes", "--dry_run", cwd=tmp_path
+    )
+    print(f"--dry_run took {seconds:.1f} s")
+    assert "Training 60 thousand images takes" in result.stdout
+    assert list(tmp_path.iterdir()) == []
+    assert seconds < 10 * slowness()
+
+
 def test_ten_seconds_of_128_px_at_30_frames_a_second_take_less_than_a_minute(tmp_path):
     """Measured on two cores: docs/pictures.md. Networks as they begin take as long to draw."""
     config = TrainingConfig(
