@@ -6,7 +6,6 @@ import sys
 import numpy as np
 import pytest
 
-from tests.helpers.built_dataset import prepare_shapes
 from tests.helpers.device_run import ADAM_STEPS, LEARNING_RATE
 from tests.helpers.places import ROOT
 
@@ -14,12 +13,11 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(shapes_at, tmp_path_factory):
     """What device_run.py wrote, by the number of devices: weights by `OPTIMIZER/…`."""
     folder = tmp_path_factory.mktemp("devices")
-    data = prepare_shapes(folder / "data", 8).folder
-    command = [sys.executable, "-m", "tests.helpers.device_run", data, str(folder), "1", "2", "4"]
-    subprocess.run(command, cwd=ROOT, timeout=600, check=True)
+    command = [sys.executable, "-m", "tests.helpers.device_run", shapes_at(8).folder, str(folder)]
+    subprocess.run([*command, "1", "2", "4"], cwd=ROOT, timeout=600, check=True)
     return {devices: dict(np.load(folder / f"{devices}.npz")) for devices in (1, 2, 4)}
 
 
@@ -42,14 +40,10 @@ def test_sgd_gives_the_same_weights_on_any_number_of_devices(runs, devices):
 def test_adam_gives_nearly_the_same_weights_on_any_number_of_devices(runs):
     """Twenty steps: 99.9% of the elements within a hundredth of one step, all within two steps.
 
-    Sums of gradients round differently on other devices, by about 1e-6 of their size. Adam
-    without a first moment (beta_1 = 0) moves an element by its gradient over the root of the
-    mean of the squared ones: of a rounding error of 1e-6 of the gradients' usual size about
-    1e-6 of a step comes, over 20 steps and through networks that answer each other a few times
-    more. What weights near 1 can be told apart by, 1.2e-7, is a thousandth of a step. But in
-    the very first step that root is the gradient itself, so that an element moves by a whole
-    step whichever sign its gradient has: one that is 0 but for rounding may go up here and
-    down there, two steps apart.
+    Sums of gradients round differently on other devices, by about 1e-6 of their size, which over
+    20 steps grows to a few millionths of a step. But in the very first step Adam (beta_1 = 0)
+    divides a gradient by its own size, so that an element moves by a whole step whichever sign it
+    has: one that is 0 but for rounding may go up here and down there, two steps apart.
     """
     one, many = of(runs[1], "adam/"), of(runs[2], "adam/")
     assert one.keys() == many.keys()

@@ -8,14 +8,12 @@ another exception, more than a few seconds for a file, memory above the limit, a
 written beside it. Findings are printed, one a line, and the mutated file stays in FOLDER.
 """
 
-import gc
 import os
 import resource
 import shutil
 import signal
 import sys
 import tempfile
-import time
 import traceback
 import warnings
 import zlib
@@ -71,7 +69,8 @@ def try_one(read, folder):
 
 
 def run(reader, folder, first, count):
-    good = os.path.join(folder, "good", reader.name)
+    """Yields what a reader did wrong."""
+    good, tried = os.path.join(folder, "good", reader.name), os.path.join(folder, "tried")
     os.makedirs(good)
     reader.make(good)
     if wrong := try_one(reader.read, good):
@@ -81,7 +80,6 @@ def run(reader, folder, first, count):
     for number in range(first, first + count):
         random = np.random.default_rng([number, zlib.crc32(reader.name.encode())])
         name, layer = targets[number % len(targets)]
-        tried = os.path.join(folder, "tried")
         shutil.rmtree(tried, ignore_errors=True)
         shutil.copytree(good, tried)
         path = os.path.join(tried, name)
@@ -107,13 +105,10 @@ def main(folder, count, first, *names):
     for reader in (*READERS, *RUN_READERS):
         if names and reader.name not in names:
             continue
-        started = time.monotonic()
         for finding in run(reader, folder, int(first), int(count)):
             print(finding, flush=True)
-        gc.collect()
         for left in os.listdir(tempfile.tempdir):
             print(f"{reader.name}: a temporary file is left, {left}", flush=True)
-        print(f"{reader.name}: {time.monotonic() - started:.1f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":
