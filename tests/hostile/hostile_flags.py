@@ -64,14 +64,13 @@ UNUSED_PLACES = {
 }
 
 NEVER_NUMBERS = (
-    *("", " ", "nan", "NaN", "-nan", "inf", "-inf", "infinity", "1e300", "-1e300", "1e99999"),
-    *("9" * 5000, "-" + "9" * 5000, "0." + "0" * 5000 + "1", "abc", "0x10", "0b1", " 5 ", "5\n"),
-    *("1_000", "\N{ARABIC-INDIC DIGIT THREE}", "1e", "--1", "1,5", "true", "None", "1/2", "5%"),
+    *("", " ", "nan", "-inf", "1e300", "9" * 5000, "0." + "0" * 5000 + "1", "abc", "0x10", " 5 "),
+    *("1_000", "\N{ARABIC-INDIC DIGIT THREE}", "--1", "1,5", "1/2"),
 )
 NEVER_BY_RESOLUTION = ("4:", ":4", "4:1,4:2", "5:1", "4:nan", "4:1,8", "2048:1", "4:1:2", "4;1")
 NEVER_LISTS = ("3-1", "1-", "-1", "1,,2", "0-1000000000000", "0-2147483648", "1x", "0x0")
 NEVER_LISTS += ("9999x9999",)
-LISTS = (" 5 ", "5\n", "1,5")  # which some of the flags that take lists allow
+LISTS = (" 5 ", "1,5")  # which some of the flags that take lists allow
 NEVER_TEXTS = ("", " ", "a\nb", "a\tb", "\udcff", "x" * 5000)
 NEVER_PATHS = (*NEVER_TEXTS, "x" * 300, "a/" + "y" * 256 + "/b", "fifo", "/dev/full", "/dev/zero")
 WRONG_PLACES = ("file/below", "/proc/none/below")

@@ -8,6 +8,7 @@ another exception, more than a few seconds for a file, memory above the limit, a
 written beside it. Findings are printed, one a line, and the mutated file stays in FOLDER.
 """
 
+import gc
 import os
 import resource
 import shutil
@@ -107,6 +108,7 @@ def main(folder, count, first, *names):
             continue
         for finding in run(reader, folder, int(first), int(count)):
             print(finding, flush=True)
+        gc.collect()
         for left in os.listdir(tempfile.tempdir):
             print(f"{reader.name}: a temporary file is left, {left}", flush=True)
 
