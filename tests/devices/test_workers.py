@@ -95,13 +95,6 @@ def cluster(tmp_path):
     return run
 
 
-def test_a_worker_knows_the_others_and_its_place(cluster):
-    arguments = ["--data=my pictures", "--resolution=64"]
-    status, started, _ = cluster("bash", "cluster/worker.sh", "1", "a:1 b:2 [::1]:3", *arguments)
-    assert status == 0
-    assert started == {1: (Workers(("a:1", "b:2", "[::1]:3"), 1), arguments)}
-
-
 @pytest.mark.parametrize(("status", "requeued"), [(0, ""), (143, "requeue 7\n"), (2, "")])
 def test_slurm_starts_a_worker_on_each_node_and_requeues_what_was_preempted(
     cluster, status, requeued

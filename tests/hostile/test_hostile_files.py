@@ -13,7 +13,7 @@ from tests.hostile import hostile_reader
 from tests.hostile.hostile_readers import Reader, write
 from tests.hostile.mutations import as_it_is
 
-FEW, MANY = 25, 150  # of each reader, other files each
+FEW, MANY = 12, 150  # of each reader, other files each
 
 
 @pytest.mark.parametrize(

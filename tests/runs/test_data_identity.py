@@ -16,7 +16,7 @@ from tfrecords.cache import prepare
 from tfrecords.common.errors import UserError
 from tfrecords.format import identity as content
 from tfrecords.format.dataset_info import read_dataset_info
-from tfrecords.format.identity import DataIdentity, digest_files, identify, in_words
+from tfrecords.format.identity import DataIdentity, identify, in_words
 from tfrecords.pictures.source import PictureOptions
 
 OLD = 10**9  # seconds: a time of files that tests do not wait for
@@ -111,22 +111,6 @@ def test_other_pictures_of_the_same_name_size_and_time_are_noticed(
     assert data_differences(config, config_of(tmp_path / "photos")) == {}
     assert write(1, 99) == sizes[1]
     assert data_differences(config, config_of(tmp_path / "photos")).keys() == {"dataset"}
-
-
-def test_files_are_read_once_and_again_when_anything_touched_them(tmp_path, monkeypatch):
-    path, memory = tmp_path / "file", str(tmp_path / "memory")
-    path.write_bytes(b"one")
-    first = digest_files([str(path)], memory)
-    # Another change in the same moment would have the same time.
-    assert not (tmp_path / "memory").exists()
-    monkeypatch.setattr(content, "_SETTLED_NANOSECONDS", 0)
-    assert digest_files([str(path)], memory) == first
-    monkeypatch.setattr(content, "_read_all", lambda *_: pytest.fail("read again"))
-    assert digest_files([str(path)], memory) == first
-    monkeypatch.undo()
-    path.write_bytes(b"two")
-    os.utime(path, (OLD, OLD))
-    assert digest_files([str(path)], memory) != first
 
 
 @pytest.fixture

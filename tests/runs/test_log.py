@@ -96,12 +96,12 @@ def test_a_damaged_line_is_an_error_that_names_it_and_nothing_is_lost(run_dir, d
 
 
 def test_what_is_appended_follows_whole_lines_and_is_read_again(run_dir, monkeypatch):
-    """Of other kinds, too; a line that was cut off is dropped before, and never read."""
+    """Of other kinds, too."""
     assert read_rows(str(run_dir)) == []
     rows = [tick(100, loss=None), {"kind": "score", "images_shown": 100}, tick(200)]
     append_rows(str(run_dir), rows[:1])
     with open(run_dir / "metrics.jsonl", "a") as file:
-        file.write('\n{"kind": "sco')
+        file.write('\n{"kind": "sco')  # cut off
     assert read_rows(str(run_dir)) == rows[:1]
     append_rows(str(run_dir), rows[1:2])
     # Each tick appends: where the last line is whole, the others are not read.
