@@ -17,19 +17,22 @@ _TOKENS = (
 )
 
 
-def as_it_is(data, random, text=False):
-    """Returns a good file's bytes with one to three changes, which `random` decides.
+def change(name, data, random):
+    """Returns a good file's bytes changed as suits its name: `random` decides."""
+    layers = next((_LAYERS[ending] for ending in _LAYERS if name.endswith(ending)), [as_it_is])
+    return layers[random.integers(len(layers))](data, random)
 
-    `text` prefers changes that hurt text: JSON or the like.
-    """
-    kinds = [cut, overwrite, number, repeat, move, *[token] * (8 if text else 0)]
+
+def as_it_is(data, random, kinds=()):
+    """Makes one to three changes; most are of some kinds, if there are any."""
+    kinds = [cut, overwrite, number, repeat, move, *kinds * 8]
     for _ in range(random.integers(1, 4)):
         data = kinds[random.integers(len(kinds))](data, random)
     return data
 
 
 def as_text(data, random):
-    return as_it_is(data, random, text=True)
+    return as_it_is(data, random, (token,))
 
 
 def inside_gzip(data, random):
@@ -119,3 +122,12 @@ def _place(data, random):
     size = len(data)
     near = int(random.integers(min(size, 1024) + 1))
     return (near, near, size - near, int(random.integers(size + 1)))[random.integers(4)]
+
+
+_LAYERS = {
+    ".png": (png_with_checksums, as_it_is),
+    ".gz": (inside_gzip, as_it_is),
+    ".tfrecords": (records_with_checksums, as_it_is),
+    "train_32x32.mat": (mat_unpacked, as_it_is),
+    **dict.fromkeys((".json", ".jsonl", "flags.txt"), (as_text, as_it_is)),
+}

@@ -11,7 +11,6 @@ import pytest
 from tests.helpers.places import ROOT
 from tests.hostile import hostile_reader
 from tests.hostile.hostile_readers import Reader, write
-from tests.hostile.mutations import as_it_is
 
 FEW, MANY = 12, 150  # of each reader, other files each
 
@@ -36,6 +35,6 @@ def test_a_reader_that_is_not_up_to_its_files_is_found(tmp_path, monkeypatch):
             assert file.read() == b"good"
 
     monkeypatch.setattr(hostile_reader.signal, "alarm", lambda seconds: None)
-    reader = Reader("bad", lambda folder: write(folder, {"a": b"good"}), read, {"": (as_it_is,)})
+    reader = Reader("bad", lambda folder: write(folder, {"a": b"good"}), read)
     (first, *_) = hostile_reader.run(reader, str(tmp_path), 0, 5)
     assert "bad 0, a: AssertionError" in first
