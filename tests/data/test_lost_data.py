@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+import shutil
 
 import pytest
 
@@ -12,15 +13,15 @@ from pgan_tf.runs.folder import open_run
 from pgan_tf.training import run as run_module
 from pgan_tf.training.loop import train
 from pgan_tf.training.run import Run
-from tests.helpers.built_dataset import prepare_shapes
 from tests.helpers.interrupted_run import CONFIG
 from tfrecords.common.errors import UserError
+from tfrecords.format.dataset_info import read_dataset_info
 
 
 def test_a_run_that_loses_its_data_ends_in_a_line_and_resumes(
-    eager, tmp_path, one_device, monkeypatch
+    eager, shapes_at, tmp_path, one_device, monkeypatch
 ):
-    info = prepare_shapes(tmp_path / "data", 8)
+    info = read_dataset_info(shutil.copytree(shapes_at(8).folder, str(tmp_path / "data")))
     path, folder = pathlib.Path(info.files[8][0]), str(tmp_path / "run")
     whole = path.read_bytes()
     # Read from files, as datasets that memory does not hold are.
