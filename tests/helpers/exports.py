@@ -83,11 +83,6 @@ class CModel:
         return result.tolist() if result.dtype == object else result
 
 
-def run_in_c(path, signature, inputs, output):
-    """Loads a SavedModel for one run; see `CModel`."""
-    return CModel(path).run(signature, inputs, output)
-
-
 def signatures_of(path):
     """Returns the SignatureDefs of a SavedModel by name, without loading it."""
     proto = saved_model_pb2.SavedModel()
