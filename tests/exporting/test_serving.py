@@ -121,7 +121,8 @@ def test_the_pages_code_runs(trained, folder, ports, tmp_path, monkeypatch):
     assert_drawn(known["images"], trained, sampling.latents_from_seeds([7], 64), CLASSES[[3]])
 
 
-def test_the_pages_batching_sizes_end_with_the_largest():
-    sizes = [int(size) for size in re.findall(r"allowed_batch_sizes: (\d+)", PAGE)]
-    (largest,) = re.findall(r"max_batch_size \{ value: (\d+) \}", PAGE)
+def test_the_batching_sizes_end_with_the_largest():
+    text = (ROOT / "cluster/batching.config").read_text()
+    sizes = [int(size) for size in re.findall(r"^allowed_batch_sizes: (\d+)$", text, re.MULTILINE)]
+    (largest,) = re.findall(r"^max_batch_size { value: (\d+) }$", text, re.MULTILINE)
     assert sizes == sorted(sizes) and sizes[-1] == int(largest)
