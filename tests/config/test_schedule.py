@@ -74,7 +74,6 @@ SCHEDULES = {
     "too short": (64, 4, 0.1, 0.1, 0.35),
     "two images to fade": (16, 4, 0.003, 0.002, 0.03),
     "single resolution": (32, 32, 0, 0, 0.1),
-    "single resolution of many kimg": (32, 32, 600, 600, 0.1),
 }
 
 
@@ -82,8 +81,7 @@ SCHEDULES = {
 def test_stages_follow_each_other_as_the_published_level_of_detail(numbers):
     config = ScheduleConfig(*numbers)
     stages = make_stages(config)
-    assert [stage.index for stage in stages] == list(range(len(stages)))
-    assert [stage.number for stage in stages] == list(range(1, len(stages) + 1))
+    assert [(stage.index, stage.number - 1) for stage in stages] == [*enumerate(range(len(stages)))]
     assert stages[0].first_image == 0
     for before, after in itertools.pairwise(stages):
         assert before.first_image <= before.last_image == after.first_image - 1
@@ -101,14 +99,14 @@ def test_stages_follow_each_other_as_the_published_level_of_detail(numbers):
     assert shown == sorted(shown, reverse=True)
 
 
-@pytest.mark.parametrize("num_resolutions", range(1, 10))
-def test_n_resolutions_give_2n_minus_1_stages(num_resolutions):
-    stages = make_stages(ScheduleConfig(resolution=2 ** (num_resolutions + 1)))
-    expected = [(4, "stabilize")]
-    for resolution in RESOLUTIONS[1:num_resolutions]:
-        expected += [(resolution, "fade_in"), (resolution, "stabilize")]
-    assert [(stage.resolution, stage.phase) for stage in stages] == expected
-    assert len(stages) == 2 * num_resolutions - 1
+def test_n_resolutions_give_2n_minus_1_stages():
+    for count in range(1, 10):
+        expected = [(4, "stabilize")]
+        for resolution in RESOLUTIONS[1:count]:
+            expected += [(resolution, "fade_in"), (resolution, "stabilize")]
+        stages = make_stages(ScheduleConfig(resolution=RESOLUTIONS[count - 1]))
+        assert [(stage.resolution, stage.phase) for stage in stages] == expected
+        assert len(stages) == 2 * count - 1
 
 
 def test_stages_last_as_long_as_asked():
