@@ -16,20 +16,12 @@ def test_seeds_grids_and_classes_are_read():
     assert parsing.parse_classes("", 0) == [0]
 
 
-@pytest.mark.parametrize(
-    ("text", "classes"),
-    [
-        *(("dog", [1]), ("cat,dog", [0, 1]), (" dog , 0", [1, 0]), ("1", [2]), ("4", [4])),
-        *(("red, small,dog", [3, 1]), ("red,dog", [4, 1]), ("cafe\u0301", [5])),
-    ],
-)
-def test_a_class_that_is_a_name_counts_as_such_whatever_else_it_may_be(text, classes):
+def test_a_class_that_is_a_name_counts_as_such_whatever_else_it_may_be():
     names = ("cat", "dog", "1", "red, small", "red", "café")
-    assert parsing.parse_classes(text, 6, names) == classes
-
-
-def test_names_that_differ_in_the_form_of_their_accents_are_told_apart():
-    both = ("caf\u00e9", "cafe\u0301")
+    classes = {"cat,dog": [0, 1], " dog , 0": [1, 0], "1": [2], "4": [4], "cafe\u0301": [5]}
+    for text, expected in {**classes, "red, small,dog": [3, 1], "red,dog": [4, 1]}.items():
+        assert parsing.parse_classes(text, 6, names) == expected
+    both = ("caf\u00e9", "cafe\u0301")  # in two forms of Unicode
     assert [parsing.parse_classes(name, 2, both) for name in both] == [[0], [1]]
 
 

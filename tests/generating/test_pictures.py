@@ -41,8 +41,7 @@ def test_an_export_draws_what_its_generator_draws(tmp_path):
 
     _, generated = read_exported(str(tmp_path))
     assert (generated.images_shown, generated.stage, generated.network) == (1500, 1, "generator")
-    assert (generated.stage_resolution, generated.label_size) == (8, 3)
-    assert generated.checkpoint == "SavedModel of a test"
+    assert (generated.stage_resolution, generated.checkpoint) == (8, "SavedModel of a test")
     pictures = sampling.generate(generated.draw, latents, labels)
     assert np.abs(pictures.astype(int) - drawn).max() <= 1
     # Other variables have another checksum.
@@ -54,18 +53,8 @@ def test_an_export_draws_what_its_generator_draws(tmp_path):
         read_exported(str(tmp_path))
 
 
-def test_what_is_no_export_is_refused(tmp_path):
-    (tmp_path / "file").write_text("x")
-    (tmp_path / "1").mkdir()
-    (tmp_path / "1" / "saved_model.pb").write_bytes(b"damaged")
-    for path in (tmp_path / "none", tmp_path / "file", tmp_path):
-        with pytest.raises(UserError, match="--saved_model"):
-            open_saved_model(str(path))
-
-
 @pytest.mark.parametrize(
-    ("description", "warned"),
-    [(None, 1), ('{"made_by": "pgan-tf"}', 0), ("{}", 1), ("[]", 1), ("[" * 10**5, 1), ("\xff", 1)],
+    ("description", "warned"), [(None, 1), ('{"made_by": "pgan-tf"}', 0), ("[]", 1), ("\xff", 1)]
 )
 def test_a_line_comes_before_a_program_that_does_not_say_it_is_ours(
     tmp_path, capsys, monkeypatch, description, warned
@@ -77,10 +66,9 @@ def test_a_line_comes_before_a_program_that_does_not_say_it_is_ours(
         raise OSError("not opened in this test")
 
     monkeypatch.setattr(tf.saved_model, "load", load)
-    (tmp_path / "1").mkdir()
-    (tmp_path / "1" / "saved_model.pb").write_bytes(b"")
+    (tmp_path / "saved_model.pb").write_bytes(b"")
     if description is not None:
-        (tmp_path / "1" / "pgan.json").write_text(description, encoding="latin-1")
+        (tmp_path / "pgan.json").write_text(description, encoding="latin-1")
     with pytest.raises(UserError, match=r"--saved_model: expected .*not opened in this test"):
         open_saved_model(str(tmp_path))
     [before] = said
@@ -129,5 +117,5 @@ def test_a_place_that_cannot_be_written_is_named(sampler, tmp_path):
         write_grid(sampler, [1], [0], 1, str(tmp_path / "file" / "x.png"))
     with pytest.raises(UserError, match="--output: expected a folder"):
         check_folder_name(str(tmp_path / "new.png"))
-    for name in ("new", "lr-0.001", "runs.v1"):
+    for name in ("lr-0.001", "runs.v1"):
         check_folder_name(str(tmp_path / name))
