@@ -39,7 +39,6 @@ CALLS = {
     ),
 }
 PUBLISHED = {
-    "separate_scale": ((), "average_generator"),
     "conditional": (("--labels=0,1,2,3", "--network=generator"), "generator"),
     "theano": ((), "average_generator"),  # in the middle of a fade
 }
@@ -52,13 +51,9 @@ MISTAKES = {
     (RUN, "--labels=2"): ["--labels", "0 to 1"],
     (RUN, "--output=x.jpg"): ["--output", "folder", "--grid", "x.jpg"],
     (RUN, "--output=x.txt", "--grid=2x2"): ["--output", ".png or", ".jpg or", "x.txt"],
-    (RUN, "--output=x.gif", "--neighbours=1"): ["--output", ".webp", "x.gif"],
-    (RUN, "--video=walk", "--output=x.gif", "--fps=60"): ["--fps", "50"],
     (RUN, "--video=slerp", "--seeds=4"): ["--seeds", "two"],
     (EXPORT, "--video=training"): ["--video", "--run_dir"],
-    ("--run_dir=empty", "--video=training"): ["--run_dir", "samples"],
     (EXPORT, "--neighbours=3"): ["--data", "none"],
-    (RUN, "--neighbours=3", "--data=nowhere"): ["nowhere"],
     # Flags that would do nothing, and pictures that no memory holds.
     (RUN, "--neighbours=3", "--video=walk"): ["--neighbours", "--video"],
     (RUN, "--fps=20"): ["--fps", "--video"],

@@ -4,19 +4,15 @@ import dataclasses
 import json
 
 import pytest
-import tensorflow as tf
 
-from pgan_tf.config.schedule import make_stages
-from pgan_tf.config.training import TrainingConfig
 from pgan_tf.exporting.model_card import describe, model_card
 from pgan_tf.metrics.evaluation import weights_sha256
 from pgan_tf.metrics.score import Score
 from pgan_tf.runs import trained
 from pgan_tf.runs.log import RunLog
-from pgan_tf.training.state import build_state
 from tests.helpers.exports import make_trained
 from tests.helpers.golden_cases import GOLDEN
-from tests.helpers.small_run import make_small_run, save_state
+from tests.helpers.small_run import make_small_run
 
 
 @pytest.fixture(scope="module")
@@ -91,25 +87,6 @@ def test_an_earlier_checkpoint_has_its_own_tick_and_no_later_score(run_dir, tmp_
     assert "Nothing that is known here." in card
 
 
-def test_a_fade_in_is_a_blend_and_says_so(run_dir, tmp_path):
-    config = TrainingConfig.from_json((run_dir / "config.json").read_text())
-    fade_in = make_stages(config.schedule)[1]
-    state = build_state(fade_in, config, tf.distribute.get_strategy())
-    known, card = described(save_state(str(tmp_path), state, 12, config))
-    assert (known["is_blend"], known["phase"], known["alpha"]) == (True, "fade_in", 0.5)
-    assert "fading in 4→8 px" in card and "0.500" in card
-
-
-@pytest.mark.parametrize(("count", "end"), [(20, "kind 19"), (21, "kind 19, …")])
-def test_twenty_classes_are_named_in_their_order(count, end):
-    names = tuple(f"kind {i}" for i in range(count))
-    known = describe(dataclasses.replace(make_trained(count), label_names=names), "saved_model")
-    assert known["label_names"] == list(names)
-    (row,) = [line for line in model_card(known, "").splitlines() if "| classes |" in line]
-    assert f"{count}: `labels`, one-hot, in this order: kind 0, kind 1, kind 2" in row
-    assert row.endswith(f"{end} |")
-
-
 def test_a_published_network_says_whose_it_is_and_what_nobody_knows():
     known = describe(trained.from_official(str(GOLDEN / "base.pkl")), "onnx")
     card = model_card(known, "")
@@ -120,9 +97,23 @@ def test_a_published_network_says_whose_it_is_and_what_nobody_knows():
     assert_rows(card, f"training data | {unknown}", f"trained on | {unknown}")
 
 
-def test_what_is_not_known_is_called_unknown():
+def test_a_card_says_of_a_blend_that_it_is_one_and_what_is_not_known():
     gray = dataclasses.replace(make_trained(num_channels=1), kimg=None, training_data="", source="")
-    card = model_card(describe(gray, "saved_model"), "")
+    known = describe(gray, "saved_model")
+    assert (known["is_blend"], known["phase"], known["alpha"]) == (True, "fade_in", 0.4)
+    card = model_card(known, "")
     assert card.startswith("# A generator of 16 px\n")
+    assert (
+        "| growth | fading in 8→16 px: exported as it stood, a blend of both at alpha 0.400" in card
+    )
     assert_rows(card, "training data | unknown", "trained on | unknown", "weights | unknown")
     assert_rows(card, "classes | none", "pictures | 16 x 16 px, gray")
+
+
+@pytest.mark.parametrize(("count", "end"), [(20, "kind 19"), (21, "kind 19, …")])
+def test_twenty_classes_are_named_in_their_order(count, end):
+    names = tuple(f"kind {i}" for i in range(count))
+    known = describe(dataclasses.replace(make_trained(count), label_names=names), "saved_model")
+    assert known["label_names"] == list(names)
+    (row,) = [line for line in model_card(known, "").splitlines() if "| classes |" in line]
+    assert ", in this order: kind 0, kind 1, kind 2" in row and row.endswith(f"{end} |")
