@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import pgan_tf
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.networks import official, sampling
@@ -27,6 +28,7 @@ CALLS = {
     "e": (RUN, "--seeds=5,1-2", "--labels=1", "--output=e"),
     "f": (EXPORT, "--seeds=5,1-2", "--labels=dog", "--output=f"),
     "g": (RUN, "--grid=3x2", "--output=g.png", "--truncation=0", "--labels=0"),
+    "h": (EXPORT, "--seeds=0-19", "--output=h", "--truncation=0.7", "--truncation_seed=3"),
     "walk": (RUN, "--video=walk", "--seconds=1", "--grid=2x1", "--output=walk.webp"),
     "training": (RUN, "--video=training", "--seconds=1", "--output=training.gif"),
     "slerp": (EXPORT, "--video=slerp", "--seeds=1,2", "--fps=5"),
@@ -117,6 +119,20 @@ def test_pictures_come_from_runs_checkpoints_and_exports(drawn):
     assert np.abs(cells - cells[0, 0]).max() <= 1
 
 
+def test_python_draws_the_same_pictures_bit_for_bit(drawn):
+    folder, _, _ = drawn
+    run, export = pgan_tf.load(folder / "run"), pgan_tf.load(folder / "export")
+    theano = pgan_tf.load(GOLDEN / "theano.pkl")
+    for name, seeds, pictures in (
+        ("e", [5, 1, 2], run.generate([5, 1, 2], "dog")),
+        ("f", [5, 1, 2], export.generate([5, 1, 2], "dog")),
+        ("h", range(20), export.generate(range(20), None, 0.7, 3)),
+        ("theano", range(3, 7), theano.generate(range(3, 7))),
+    ):
+        for seed, picture in zip(seeds, pictures, strict=True):
+            np.testing.assert_array_equal(picture, pixels(folder / f"{name}/seed-{seed:06d}.png"))
+
+
 def test_videos_come_from_runs_and_exports(drawn):
     folder, results, _ = drawn
     walk = Image.open(folder / "walk.webp")
@@ -161,7 +177,7 @@ def test_every_mistake_is_one_line_and_leaves_nothing(drawn):
     folder, _, mistakes = drawn
     for words, result in zip(MISTAKES.values(), mistakes, strict=True):
         assert_mistake(result, *words)
-    written = {"a.png", "b.webp", "c.png", "d.jpeg", "e", "f", "g.png", "walk.webp", *PUBLISHED}
-    written |= {"training.gif", "slerp.mp4", "neighbours.png", "n"}
+    written = {"a.png", "b.webp", "c.png", "d.jpeg", "e", "f", "g.png", "h", "walk.webp"}
+    written |= {"training.gif", "slerp.mp4", "neighbours.png", "n", *PUBLISHED}
     made = {"run", "damaged", "export", "empty", "graph.pb", "faces", "cache"}
     assert {path.name for path in folder.iterdir()} == written | made
