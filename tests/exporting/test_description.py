@@ -110,10 +110,10 @@ def test_a_card_says_of_a_blend_that_it_is_one_and_what_is_not_known():
     assert_rows(card, "classes | none", "pictures | 16 x 16 px, gray")
 
 
-@pytest.mark.parametrize(("count", "end"), [(20, "kind 19"), (21, "kind 19, …")])
-def test_twenty_classes_are_named_in_their_order(count, end):
-    names = tuple(f"kind {i}" for i in range(count))
-    known = describe(dataclasses.replace(make_trained(count), label_names=names), "saved_model")
-    assert known["label_names"] == list(names)
-    (row,) = [line for line in model_card(known, "").splitlines() if "| classes |" in line]
-    assert ", in this order: kind 0, kind 1, kind 2" in row and row.endswith(f"{end} |")
+def test_twenty_classes_are_named_in_their_order():
+    for count, end in ((20, "kind 19"), (21, "kind 19, …")):
+        names = tuple(f"kind {i}" for i in range(count))
+        known = describe(dataclasses.replace(make_trained(count), label_names=names), "saved_model")
+        assert known["label_names"] == list(names)
+        row = f"one-hot, in this order: {', '.join(names[:19])}, {end} |"
+        assert row in model_card(known, "")

@@ -55,9 +55,6 @@ def make_inputs(trained, n=5):
     return latents, sampling.one_hot_labels(range(n), network.label_size)
 
 
-CError = tf.errors.OpError  # what TensorFlow answers in place of a result
-
-
 class CModel:
     """A SavedModel in a C++ session, as in TensorFlow Serving; its SignatureDefs by name."""
 
@@ -68,10 +65,7 @@ class CModel:
             tf.compat.v1.saved_model.load(self._session, ["serve"], path)
 
     def run(self, signature, inputs, output):
-        """Returns one output of a signature for arrays by name; strings as a list of bytes.
-
-        Raises CError if TensorFlow does not take the inputs.
-        """
+        """Returns one output of a signature for arrays by name; strings as a list of bytes."""
         definition, place = self.signatures[signature], self._session.graph.get_tensor_by_name
         fed = {
             place(definition.inputs[name].name)._as_tf_output(): np.asarray(value)
