@@ -121,12 +121,12 @@ def convert(found: FoundData, cache_dir: str) -> DatasetInfo:
 def find_converted(found: FoundData, cache_dir: str) -> DatasetInfo | None:
     """Returns the TFRecords that `convert` would find at once, None if it would write some.
 
-    Reads no pictures: also None where it would have to read them to know.
+    Also None where many pictures would have to be read to know.
     """
     if found.source is None:
         return found.info
     folder = os.path.expanduser(cache_dir)
-    fingerprint = compute_fingerprint(found.source, found.options, folder, only_known=True)
+    fingerprint = compute_fingerprint(found.source, found.options, folder, quickly=True)
     if not fingerprint:
         return None
     cached = _cached_folder(found.source, found.options, folder, fingerprint)

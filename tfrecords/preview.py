@@ -1,8 +1,10 @@
 """What there is to say of data before anything is converted. Writes nothing."""
 
+import contextlib
 import os
 import shutil
 import time
+from collections.abc import Sequence
 
 from tfrecords.cache import FoundData, find_converted
 from tfrecords.common import paths
@@ -28,7 +30,10 @@ def describe_data(found: FoundData, cache_dir: str) -> list[str]:
     if source is None:
         sizes = f"{min(info.files)} to {max(info.files)} px"
         return [f"Data: {found.data}: {pictures} as TFRecords, {sizes}; nothing to convert"]
-    sides = source.sample_sides() if source.sample_sides else ()
+    sides: Sequence[int] = ()
+    if source.sample_sides:
+        with contextlib.suppress(UserError):  # none can be read, which is said below
+            sides = source.sample_sides()
     smallest = f", the smallest with {min(sides)} px" if len(sides) else ""
     if 1 < len(sides) < info.num_images:
         smallest += f" (of {len(sides):,} looked at)"

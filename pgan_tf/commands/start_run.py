@@ -51,7 +51,7 @@ def start_run() -> None:
         raise UserError("--data: expected pictures, TFRecords, tfds:NAME or shapes, got none")
     workers = read_workers(os.environ)
     if dry_run:
-        plan_run(workers)
+        print_plan(workers)
         return
     if given.DETERMINISTIC.value:
         tf.config.experimental.enable_op_determinism()
@@ -115,7 +115,7 @@ def train_in_folder(run: Run, weights: Weights | None) -> None:
         print_what_next(run.folder, images_shown)
 
 
-def plan_run(workers: Workers) -> None:
+def print_plan(workers: Workers) -> None:
     """Says what the run would take, after its checks of all that is here; writes nothing."""
     name = given.STRATEGY.value
     check_strategy(name, workers)

@@ -34,6 +34,7 @@ from tfrecords.pictures.source import OneHot, PictureOptions, Source, SourceFile
 _BLOCK_BYTES = 2**22
 _SETTLED_NANOSECONDS = 2 * 10**9
 _FILES_AT_A_TIME = 64  # of a thread
+_READ_QUICKLY_BYTES = 2**27
 _FOLDER = ".sha256"
 _UNREADABLE = "unreadable"
 
@@ -81,13 +82,15 @@ def in_words(info: DatasetInfo) -> str:
 
 
 def compute_fingerprint(
-    source: Source, options: PictureOptions, memory: str | None = None, *, only_known: bool = False
+    source: Source, options: PictureOptions, memory: str | None = None, *, quickly: bool = False
 ) -> str:
     """Hashes pictures' bytes and order, labels, and settled options into 16 hexadecimal digits.
 
-    With `only_known` it reads no pictures, and returns "" where `memory` does not know their bytes.
+    `quickly` writes nothing to `memory`, and returns "" where it does not know the pictures' bytes
+    and these are too many to read at once.
     """
     local = []
+    num_bytes = 0
     identity: list[Any] = []  # what counts besides the bytes of local files
     for one in source.identity:
         if not isinstance(one, SourceFile):
@@ -97,14 +100,15 @@ def compute_fingerprint(
         else:
             identity.append("file")
             local.append(one.path)
+            num_bytes += one.size
     labels = None if source.labels is None else hash_rows(source.labels)
-    if only_known and local:
-        key = _key(local)
-        files = _recall(memory, key) if memory and key else ""
-        if not files:
+    files = ""
+    if quickly and memory and (key := _key(local)):
+        files = _recall(memory, key)
+    if not files:
+        if quickly and num_bytes > _READ_QUICKLY_BYTES:
             return ""
-    else:
-        files = digest_files(local, memory, skip_unreadable=True)
+        files = digest_files(local, None if quickly else memory, skip_unreadable=True)
     values = [identity, files, options.to_json(), list(source.label_names), labels]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
