@@ -145,3 +145,14 @@ def test_each_sheet_is_seen_equally_long_at_one_size_above_its_caption(sheets):
     odd = sheets[:1]
     assert video.training_size(odd, 1) == (34, 18 + 40)
     assert next(video.draw_training(odd, [], 2, scale=1)).shape == (58, 34, 3)
+
+
+def test_sheets_of_older_versions_have_their_pictures_where_the_last_one_has_them(tmp_path):
+    """Those were smaller, without the names of classes above them."""
+    (tmp_path / "samples").mkdir()
+    Image.new("RGB", (32, 16), "red").save(tmp_path / "samples/fakes-00001.000.png")
+    Image.new("RGB", (64, 32 + 6), "blue").save(tmp_path / "samples/fakes-00002.000.png")
+    first, last = video.draw_training(list_sheets(str(tmp_path)), [], 2, scale=1)
+    assert first.shape == last.shape == (38 + 40, 64, 3)
+    assert (first[:6] == 0).all()
+    assert (first[6:38] == (255, 0, 0)).all()
