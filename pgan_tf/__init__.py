@@ -5,3 +5,5 @@ Read it in the order in which data flows: `config.schedule` (when the networks g
 `networks.growth` (how they grow), `data.dataset`, `training.losses`, `training.step`,
 `training.loop` (the story of a run).
 """
+
+__version__ = "0.1.0"

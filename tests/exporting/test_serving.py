@@ -182,9 +182,8 @@ def test_the_pages_code_runs(trained, folder, ports, tmp_path, monkeypatch):
     np.testing.assert_allclose(known["images"], expected, rtol=0, atol=1e-6)
 
 
-def test_the_pages_batching_sizes_end_with_the_largest():
-    (block,) = re.findall(r"((?:    .*\n)*    allowed_batch_sizes.*\n(?:    .*\n)*)", PAGE)
-    values = re.findall(r"(\w+)(?:: | \{ value: )(\d+)(?: \})?\n", block)
-    sizes = [int(value) for name, value in values if name == "allowed_batch_sizes"]
-    assert sizes == sorted(sizes) and sizes[-1] == int(dict(values)["max_batch_size"])
-    assert len(values) == len(block.splitlines())
+def test_the_batching_sizes_end_with_the_largest():
+    text = (ROOT / "cluster/batching.config").read_text()
+    sizes = [int(size) for size in re.findall(r"^allowed_batch_sizes: (\d+)$", text, re.MULTILINE)]
+    (largest,) = re.findall(r"^max_batch_size { value: (\d+) }$", text, re.MULTILINE)
+    assert sizes == sorted(sizes) and sizes[-1] == int(largest)
