@@ -38,11 +38,12 @@ def default_head(names: Sequence[str], known: Mapping[str, Any]) -> Head:
     """Returns a head from the names of generators and what `describe` knows of the newest."""
     more = len(names) - _MOST_NAMES
     title = ", ".join(names[:_MOST_NAMES]) + f" and {more} more" * (more > 0)
+    drawn = "drawn in your browser by"
+    if len(names) > 1:
+        return Head(title, f"Pictures {drawn} {len(names)} progressive GANs.")
     size, data = known["resolution"], known["training_data"]
     trained = f" trained on {data}" if data else ""
-    drawn_by = f"a progressive GAN{trained}" if len(names) == 1 else f"{len(names)} progressive GANs"
-    pictures = f"Pictures of {size}×{size} pixels" if len(names) == 1 else "Pictures"
-    return Head(title, f"{pictures}, drawn in your browser by {drawn_by}.")
+    return Head(title, f"Pictures of {size}x{size} pixels, {drawn} a progressive GAN{trained}.")
 
 
 def with_head(page: str, head: Head) -> str:
