@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import pgan_tf
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.networks import official, sampling
@@ -30,6 +31,7 @@ CALLS = {
     "m": (RUN, "--seeds=5,1-2", "--labels=dog", "--output=m"),
     "n": (EXPORT, "--seeds=5,1-2", "--labels=dog", "--output=n"),
     "f": (RUN, "--grid=3x2", "--output=f.png", "--truncation=0", "--labels=0"),
+    "o": (EXPORT, "--seeds=0-19", "--output=o", "--truncation=0.7", "--truncation_seed=3"),
     "g": (RUN, "--video=walk", "--seconds=1", "--grid=2x1", "--output=g.webp"),
     "i": (RUN, "--video=training", "--seconds=1", "--output=i.gif"),
     "h": (EXPORT, "--video=slerp", "--seeds=1,2", "--fps=5"),
@@ -150,6 +152,20 @@ def test_pictures_come_from_runs_checkpoints_and_exports(drawn):
     assert np.abs(cells - cells[0, 0]).max() <= 1
 
 
+def test_python_draws_the_same_pictures_bit_for_bit(drawn):
+    folder, _, _ = drawn
+    from_python = {
+        "e": pgan_tf.load(folder / "run").generate([5, 1, 2], "dog"),
+        "n": pgan_tf.load(folder / "export").generate([5, 1, 2], "dog"),
+        "o": pgan_tf.load(folder / "export").generate(range(20), None, 0.7, 3),
+        "theano": pgan_tf.load(GOLDEN / "theano.pkl").generate(range(3, 7)),
+    }
+    seeds = {"e": [5, 1, 2], "n": [5, 1, 2], "o": range(20), "theano": range(3, 7)}
+    for name, pictures in from_python.items():
+        for seed, picture in zip(seeds[name], pictures, strict=True):
+            np.testing.assert_array_equal(picture, pixels(folder / f"{name}/seed-{seed:06d}.png"))
+
+
 def test_videos_come_from_runs_and_exports(drawn):
     folder, results, _ = drawn
     walk = Image.open(folder / "g.webp")
@@ -198,6 +214,6 @@ def test_every_mistake_is_one_line_and_leaves_nothing(drawn):
     for words, result in zip(MISTAKES.values(), mistakes, strict=True):
         assert_mistake(result, *words)
     written = {"a.png", "b.png", "c.png", "d.png", "e", "f.png", "g.webp", "i.gif", "j.JPG"}
-    written |= {"k.webp", "l.jpeg", "m", "n", "neighbours.png", "slerp.mp4", *PUBLISHED}
+    written |= {"k.webp", "l.jpeg", "m", "n", "o", "neighbours.png", "slerp.mp4", *PUBLISHED}
     made = {"run", "damaged", "export", "empty", "graph.pb", "faces", "cache"}
     assert {path.name for path in folder.iterdir()} == written | made
