@@ -7,7 +7,7 @@ from absl import flags
 from pgan_tf.commands import trained_flags as given
 from pgan_tf.exporting.formats import FORMATS
 from pgan_tf.exporting.model_card import TERMS
-from pgan_tf.exporting.page_head import Head
+from pgan_tf.exporting.page_head import Head, check_url
 from pgan_tf.exporting.writer import ExportOptions
 from tfrecords.common.command_line import define_path, define_text, only_with
 from tfrecords.common.errors import UserError
@@ -18,10 +18,11 @@ EXPORT_DIR = define_path("export_dir", None, "Folder to write to.")
 FORMAT = flags.DEFINE_enum("format", "saved_model", sorted(FORMATS), "What to write.")
 QUANTIZE = flags.DEFINE_enum("quantize", "", ["", "float16"], "tfjs: weights in half precision.")
 NAME = define_text("name", None, "tfjs: name of the generator on the page. Default: the run's.")
-
 TITLE = define_text("title", None, "tfjs: the page's title. Default: its generators' names.")
 DESCRIPTION = define_text("description", None, "tfjs: a sentence on the page and in links to it.")
-URL = define_text("url", None, "tfjs: where the page will be, https://…: links then show pictures.")
+URL = define_text(
+    "url", None, "tfjs: where the page will be, for previews of links to it.", check_url
+)
 
 
 def main() -> None:

@@ -176,7 +176,7 @@ def test_a_page_of_before_there_were_manifests_goes_on(web, monkeypatch):
     # Nobody knows whether it was changed.
     assert result.kept == (f"{web}/models/one/1/model_card.md",)
     assert listed_in(web) == [{"name": "one", "path": "models/one/2"}]
-    assert (web / "index.html").read_bytes() == (gallery.PAGE / "index.html").read_bytes()
+    assert "<title>one</title>" in (web / "index.html").read_text()
     assert not (web / "assets/index-old.js").exists()
     (web / MANIFEST).unlink()
     (web / "index.html").write_text("the page of before, but changed")
@@ -203,7 +203,7 @@ def test_an_export_that_was_interrupted_is_made_good_by_the_next(at, web, monkey
     export(web, of_run("runs/one", 3))
     (listed,) = listed_in(web)
     assert [path.name for path in (web / "models/one").iterdir()] == [listed["path"][-1]]
-    assert (web / "index.html").read_bytes() == (gallery.PAGE / "index.html").read_bytes()
+    assert "<title>one</title>" in (web / "index.html").read_text()
 
 
 def test_what_killed_exports_left_goes_but_nothing_else(web, tmp_path):
