@@ -164,7 +164,7 @@ def test_a_manifest_that_names_files_elsewhere_is_none(web):
 
 def test_a_page_of_before_there_were_manifests_goes_on(web, monkeypatch):
     """Its files are known by their digests; its versions by their pgan.json."""
-    for path in web.rglob(MANIFEST):
+    for path in (*web.rglob(MANIFEST), web / "preview.png", web / "icon.png"):
         path.unlink()
     write_all(web, {"index.html": "the page of before", "assets/index-old.js": "its script"})
     names = ("index.html", "assets/index-old.js")
