@@ -39,16 +39,17 @@ _MODULES = {
     "slerp": "pgan_tf.generating.interpolation",
 }
 
+if not TYPE_CHECKING:  # so that type checkers report names that do not exist
 
-def __getattr__(name: str) -> Any:
-    """Imports a public name when it is first asked for (PEP 562)."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if _MODULES[name].startswith(f"{__name__}."):
-        importlib.import_module("tfrecords.common.tensorflow_setup")  # before TensorFlow
-    value = getattr(importlib.import_module(_MODULES[name]), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        """Imports a public name when it is first asked for (PEP 562)."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if _MODULES[name].startswith(f"{__name__}."):
+            importlib.import_module("tfrecords.common.tensorflow_setup")  # before TensorFlow
+        value = getattr(importlib.import_module(_MODULES[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -78,9 +78,9 @@ def test_it_opens_on_a_grid_around_a_walk_and_walks_and_ways_can_be_taken(site, 
     trained = site[1][CLASSES]
     page.goto(site[0])
     page.wait_for_selector("body[data-ready]")
+    tile = "document.querySelectorAll('#grid canvas')[{}].toDataURL()"
     for i in (0, 31):
-        canvas = f"document.querySelectorAll('#grid canvas')[{i}].toDataURL()"
-        wait_for_seed(page, trained, i, expression=canvas)
+        wait_for_seed(page, trained, i, expression=tile.format(i))
     before = page.evaluate(CANVAS)
     page.wait_for_function(f"{CANVAS} !== {json.dumps(before)}")
     assert page.inner_text("#play") == "Pause"
@@ -92,6 +92,7 @@ def test_it_opens_on_a_grid_around_a_walk_and_walks_and_ways_can_be_taken(site, 
     page.goto("about:blank")
     demo.visit(page, site[0], "view=grid&seed=5", CLASSES)
     wait_for_seed(page, trained, 5)
+    wait_for_seed(page, trained, 5 + 31, expression=tile.format(31))  # the last
     _, contents = demo.download(page, lambda: page.keyboard.press("d"))
     grid = demo.read_picture(contents)
     assert grid.shape == (96, 96, 3)
