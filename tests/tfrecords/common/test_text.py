@@ -26,11 +26,6 @@ def test_sizes_have_units_that_fit_them_and_durations_are_clocks_up_to_a_day():
     assert {value: text.duration_in_words(value) for value in durations} == durations
 
 
-def test_one_of_a_thing_is_singular():
-    assert text.counted(np.int64(3888), "picture") == "3,888 pictures"
-    assert [text.counted(count, "class") for count in (1, 2)] == ["1 class", "2 classes"]
-
-
 def test_classes_are_found_whatever_the_form_of_their_accents():
     composed, split = "th\xe9", "the\u0301"
     assert text.find_classes([split, "cat", "dog"], ["cat", composed]) == [1, 0, -1]

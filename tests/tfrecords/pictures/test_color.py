@@ -7,7 +7,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from tests.helpers import picture_files
 from tests.helpers.made_source import encode, make_source, options
-from tests.helpers.picture_files import P3, cmyk_profile, deep_png, gray_profile, rgb_profile
+from tests.helpers.picture_files import P3, cmyk_profile, gray_profile, rgb_profile
 from tfrecords.pictures import color
 from tfrecords.pictures.images import prepare_picture
 from tfrecords.writing.writer import write_dataset
@@ -50,17 +50,6 @@ def test_an_embedded_profile_is_converted_to_srgb(image, kind, profile, expected
     pixel, notes = prepare(encode(image, kind, quality=100, icc_profile=profile))
     assert np.abs(pixel.astype(int) - expected).max() <= tolerance
     assert notes == []
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("alpha", [(), (65535,)])
-def test_gray_of_16_bits_goes_through_its_profile_with_and_without_alpha(alpha, channels):
-    pixels = np.broadcast_to((100 * 257, *alpha), (8, 8, 1 + len(alpha)))
-    pixels = pixels if alpha else pixels[..., 0]
-    linear = by_little_cms(GRAYS, gray_profile(1.0))[0]
-    for profile, expected in ((None, 100), (gray_profile(1.0), linear)):
-        pixel, notes = prepare(deep_png(pixels, profile=profile), num_channels=channels)
-        assert (set(pixel), notes) == ({expected}, [])
 
 
 def test_transparency_and_palettes_live_through_the_conversion():

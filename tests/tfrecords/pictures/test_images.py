@@ -119,12 +119,6 @@ def test_what_counts_as_too_small_depends_on_the_fit_and_is_refused_unless_allow
     assert (prepare(data, 16, allow_upscaling=True) == (1, 2, 3)).all()
 
 
-def test_of_an_animation_the_first_picture_is_read():
-    first, *others = (Image.new("RGB", (8, 8), color) for color in ("red", "lime", "blue"))
-    data = encode(first, "GIF", save_all=True, append_images=others)
-    assert (prepare(data, 8) == (255, 0, 0)).all()
-
-
 def test_unreadable_pictures_name_the_file_and_the_reason():
     jpeg = encode(noise(64, 64), "JPEG")
     for data, reason in (

@@ -100,15 +100,14 @@ def test_first_bytes_tell_each_format_that_pillow_writes_and_no_text():
 
 
 def test_a_look_at_what_a_zip_holds_unpacks_little_of_it(tmp_path):
-    kinds = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        for kind in kinds:
+        for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2):
             archive.writestr(f"{kind} picture", encode(PICTURE), kind)
-        for kind in kinds[1:3]:
-            archive.writestr(f"{kind}", bytes(2**24), kind)
+            if kind:
+                archive.writestr(f"{kind}", bytes(2**24), kind)
     with bounded(4):
         source = open_source(str(tmp_path / "a.zip"))
-    assert_gives(source, [encode(PICTURE)] * 4)
+    assert_gives(source, [encode(PICTURE)] * 3)
 
 
 def test_the_packages_that_messages_name_are_extras():
