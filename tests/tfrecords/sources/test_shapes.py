@@ -65,13 +65,6 @@ def test_shapes_have_the_area_the_size_and_the_place_described():
             assert middle == pytest.approx(shapes.OFFSETS[offset], abs=2 / 256)
 
 
-def test_colors_are_far_from_each_other_and_from_every_background():
-    colors = np.array(shapes.COLORS, float)
-    between = np.linalg.norm(colors[:, None] - colors, axis=-1)
-    assert between[~np.eye(6, dtype=bool)].min() > 100
-    assert np.linalg.norm(colors[:, None] - np.array(shapes.BACKGROUNDS), axis=-1).min() > 100
-
-
 def test_an_index_or_a_resolution_out_of_range_is_an_error():
     for index in (-1, 3888):
         with pytest.raises(IndexError, match="0 to 3887"):
