@@ -1,4 +1,4 @@
-"""Takes the picture in the README: `python demo/screenshot.py FOLDER docs/demo.png`.
+"""Takes the picture in the README: `python demo/screenshot.py FOLDER docs/images/demo.png`.
 
 FOLDER is an export of `export.py --format=tfjs`. Needs Chromium and Playwright, as the tests do.
 """

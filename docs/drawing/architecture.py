@@ -1,19 +1,19 @@
-"""Draws docs/architecture.svg from the code: `python -m docs.draw_architecture`.
+"""Draws docs/images/architecture.svg from the code: `python -m docs.drawing.architecture`.
 
 The folders, their order and what they hold come from the test of the architecture and from the
 docstrings of the packages. Each function on the way of a batch must exist, or nothing is drawn.
 """
 
 import ast
-import html
 import pathlib
 import textwrap
 from collections.abc import Iterator
 
+from docs.drawing.svg import arrow, box, document, text
 from tests.test_architecture import ORDER
 
-ROOT = pathlib.Path(__file__).parents[1]
-PICTURE = ROOT / "docs" / "architecture.svg"
+ROOT = pathlib.Path(__file__).parents[2]
+PICTURE = ROOT / "docs" / "images" / "architecture.svg"
 
 # The way of a batch, from pictures on disk to an exported generator: when, where, what.
 STEPS = (
@@ -38,16 +38,6 @@ STEPS = (
 
 # One hue per folder; the same ones on both sides.
 ROW, LEFT, MIDDLE, WIDTH = 34, 16, 540, 1060
-STYLE = """
-  text { font: 13px system-ui, sans-serif; fill: #1f2328 }
-  .title { font-weight: 600; font-size: 15px }
-  .name { font-family: ui-monospace, monospace; font-weight: 600 }
-  .quiet { fill: #59636e; font-size: 12px }
-  .way { stroke: #59636e; stroke-width: 1.5; fill: none }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #f0f6fc } .quiet { fill: #9198a1 } .way { stroke: #9198a1 }
-  }
-"""
 
 
 def folders() -> Iterator[tuple[str, str, str]]:
@@ -64,7 +54,7 @@ def check_steps() -> None:
     for _, file, name, _ in STEPS:
         tree = ast.parse((ROOT / file).read_text())
         if name not in {getattr(node, "name", None) for node in tree.body}:
-            raise SystemExit(f"{file} has no {name}: mend STEPS in docs/draw_architecture.py")
+            raise SystemExit(f"{file} has no {name}: mend STEPS in docs/drawing/architecture.py")
 
 
 def draw() -> str:
@@ -95,10 +85,7 @@ def draw() -> str:
         parts.append(text(MIDDLE + 120, top + 11, f"{'/'.join(rest)}: {name}", "name"))
         parts.append(text(MIDDLE + 120, top + 28, words, "quiet"))
         if index:
-            parts.append(
-                f'<path class="way" d="M{MIDDLE + 54} {top - gap + 28:.0f} V{top - 3:.0f} '
-                f'm-4 -5 l4 5 l4 -5"/>'
-            )
+            parts.append(arrow(MIDDLE + 54, top - gap + 28, top - 3))
         if not index or STEPS[index - 1][0] != when:
             steps = [step[0] for step in STEPS[index:]]
             length = next((n for n, other in enumerate(steps) if other != when), len(steps))
@@ -106,22 +93,7 @@ def draw() -> str:
                 f'<path class="way" d="M{WIDTH - 86} {top:.0f} h4 v{length * gap - 14:.0f} h-4"/>'
             )
             parts.append(text(WIDTH - 74, top + (length * gap - 14) / 2 + 5, when, "quiet"))
-    body = "\n".join(parts)
-    size = f'viewBox="0 0 {WIDTH} {bottom + 8}" width="{WIDTH}" height="{bottom + 8}"'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size}>\n<style>{STYLE}</style>\n{body}\n</svg>\n'
-    )
-
-
-def box(x: float, y: float, width: float, height: float, hue: int) -> str:
-    """A rounded rectangle."""
-    place = f'x="{x}" y="{y:.0f}" width="{width}" height="{height}" rx="5"'
-    return f'<rect {place} fill="hsl({hue} 70% 55% / 0.35)"/>'
-
-
-def text(x: float, y: float, words: str, style: str) -> str:
-    """A line of text."""
-    return f'<text x="{x}" y="{y:.0f}" class="{style}">{html.escape(words)}</text>'
+    return document(parts, WIDTH, bottom + 8)
 
 
 if __name__ == "__main__":

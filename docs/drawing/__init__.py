@@ -1,0 +1,1 @@
+"""Drawings of the docs, made from the code."""
