@@ -9,9 +9,9 @@ def to_float(images: tf.Tensor) -> tf.Tensor:
 
 
 def mirror(images: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
-    """Mirrors `(batch, height, width, channels)` images where `chosen`, `(batch,)` bool."""
+    """Flips `(batch, height, width, channels)` images left to right where `chosen`, `(batch,)`."""
     both = tf.concat([images, tf.reverse(images, axis=[2])], axis=0)
-    # Whole images are taken: choosing pixel by pixel takes 15 times as long.
+    # Gathers whole images: choosing pixel by pixel takes 15 times as long.
     batch = tf.range(tf.shape(images)[0])
     picked = tf.gather(both, tf.where(chosen, batch + tf.size(batch), batch))
     return tf.ensure_shape(picked, images.shape)

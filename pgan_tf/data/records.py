@@ -1,4 +1,5 @@
 """Reads the records of one resolution by number, from memory or files, and replaces bad ones."""
+
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -62,7 +62,7 @@ def restore_or_initialize(run: Run, weights: Weights | None) -> Start:
 
 
 def roll_back(diverged: DivergedError, checkpoints: str, before: str | None) -> str:
-    """Returns the checkpoint to resume from. UserError if none, or if already rolled back before."""
+    """Returns the checkpoint to resume from. UserError if none, or if rolled back `before`."""
     path = latest(checkpoints)
     if before or path is None:
         again = f"again after rolling back to {before}, which is intact"

@@ -1,6 +1,6 @@
 """Translates the published implementation's names and layouts into this project's.
 
-Published names are like `16x16/Conv0_up` and `ToRGB_lod0` (the full resolution). Channels are first.
+Published names are like `16x16/Conv0_up` or `ToRGB_lod0` (full resolution). Channels come first.
 """
 
 import functools
