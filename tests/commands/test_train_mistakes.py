@@ -1,7 +1,4 @@
-"""What train.py refuses, each in one line that names what is wrong, and that it leaves nothing.
-
-Data that are the run's, or others, and what is known before pictures are looked at or converted.
-"""
+"""What train.py refuses, each in one line that names what is wrong, and that it leaves nothing."""
 
 import os
 import re
@@ -24,17 +21,13 @@ SMALL = (
 )
 
 
-def make_pictures(folder, seed):
-    for number in range(4):
-        save(folder / f"{number}.png", (8, 8), seed + number)
-
-
 @pytest.fixture(scope="module")
 def train(tmp_path_factory):
     """Calls train.py in a folder of pictures and a run on them; steps learn nothing."""
     cwd = tmp_path_factory.mktemp("cwd")
-    make_pictures(cwd / "photos", 0)
-    make_pictures(cwd / "others/photos", 50)
+    for number in range(4):
+        save(cwd / f"photos/{number}.png", (8, 8), number)
+        save(cwd / f"others/photos/{number}.png", (8, 8), 50 + number)
     shutil.copytree(cwd / "photos", cwd / "moved/renamed")
     for path in (cwd / "moved/renamed").iterdir():
         os.utime(path, (1, 1))
@@ -44,7 +37,6 @@ def train(tmp_path_factory):
         shutil.copy(path, cwd / "largest")
     (cwd / "lost/checkpoints").mkdir(parents=True)
     (cwd / "lost/checkpoints/images-0000000004-stage-01-of-01.npz").touch()
-    (cwd / "empty").mkdir()
     (cwd / "broken").mkdir()
     (cwd / "broken/picture.png").write_bytes(b"\x89PNG\r\n\x1a\n cut short")
     (cwd / "broken.pkl").write_bytes(b"cos\nsystem\n(S'touch ran'\ntR.")
@@ -71,24 +63,11 @@ def left_in(cwd):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ("--no_such_flag=1", ["no_such_flag"]),
-        ("stray", ["stray"]),
         ("--preset=laptop", ["--data"]),
-        ("--total_kimg=soon", ["total_kimg", "soon"]),
-        ("--resolution=48", ["--resolution", "48"]),
-        ("--batch_size=6", ["--batch_size", "4", "6"]),
-        ("--batch_size=4:x", ["--batch_size", "4:x"]),
-        ("--gradient_penalty_weight=inf", ["gradient_penalty_weight", "inf"]),
-        ("--fmap_decay=1000", ["fmap_decay", "1000"]),
-        ("--fmap_max=0", ["fmap_max", "0"]),
-        ("--seed=-1", ["seed", "-1"]),
         ("--every=5 --data=photos", ["--every", "--eval_metrics"]),
         ("--conditional --labels=none --data=photos", ["--conditional", "--labels=none"]),
         ("--latent_size=1048576 --fmap_max=65536 --fmap_base=1000000", ["--latent_size"]),
-        ("--data=/no/such/folder", ["/no/such/folder"]),
-        ("--data=empty", ["empty"]),
         ("--data=broken", ["picture.png"]),
-        ("--data=photos --conditional", ["labels"]),
         ("--data=shapes --init_from=broken.pkl", ["broken.pkl", "refused"]),
         # Data that are not the run's, and how to go on.
         (
@@ -97,7 +76,6 @@ def left_in(cwd):
         ),
         ("--data=largest --run_dir=new", ["give --initial_resolution=8"]),
         ("--data=photos --run_dir=lost", ["expected config.json with the checkpoints"]),
-        ("--data=photos --run_dir=lost --init_from=runs/a", ["expected config.json with"]),
         ("--data=photos --run_dir=runs/a --fmap_base=32", ["network.fmap_base", "16", "32"]),
     ],
 )
@@ -112,17 +90,11 @@ def test_a_mistake_is_one_line_and_leaves_nothing(train, flags, words):
     ("flags", "message"),
     [
         ("--resolution=8 --run_dir=photos", "--run_dir: expected a new folder"),
-        ("--resolution=8 --run_dir=photos/0.png/run", "--run_dir: expected a folder"),
-        ("--resolution=8 --init_from=photos", "--init_from: expected a run folder"),
-        ("--resolution=8 --eval_metrics=swd", "swd: expected pictures of at least 16 px"),
         ("--eval_metrics=fid --inception=photos/0.png", "--inception: .* got photos/0.png"),
         ("--init_from=photos", "--init_from: expected a run folder with checkpoints"),
         ("--init_from=runs/a --tanh", "--init_from: expected networks with tanh=True"),
-        ("--init_from=runs/a --fmap_max=3 --latent_size=3", "--init_from: expected a generator"),
         ("--eval_metrics=swd", "swd: expected pictures of at least 16 px"),
-        ("--eval_metrics=modes", "modes: expected the built-in shapes"),
         ("--eval_metrics=ms_ssim --num_images=5", "--num_images: expected 2 to 4, the pictures of"),
-        ("--batch_size=16:4", "batch_size: expected a value for 4 px"),
         ("--run_dir=runs/a --seed=5", r"--run_dir: .* \(seed was 1000 and is 5\)"),
     ],
 )
@@ -141,15 +113,9 @@ def test_copied_pictures_resume_the_same_run(train):
     assert f"--data={train.cwd}/moved/renamed\n" in (train.cwd / "runs/a/flags.txt").read_text()
 
 
-@pytest.mark.parametrize(
-    "flags",
-    [
-        "--data=others/photos --run_dir=runs/b --init_from=runs/a",
-        "--data=largest --run_dir=runs/c --initial_resolution=8",
-    ],
-)
-def test_the_advice_works(train, flags):
-    assert train(flags)[0] == 0
+def test_the_advice_works(train):
+    assert train("--data=others/photos --run_dir=runs/b --init_from=runs/a")[0] == 0
+    assert train("--data=largest --run_dir=runs/c --initial_resolution=8")[0] == 0
 
 
 def test_a_dry_run_looks_at_pictures_and_converts_none(train, monkeypatch):

@@ -6,27 +6,17 @@ import pytest
 from pgan_tf.config.training import NetworkConfig
 from pgan_tf.networks import sampling
 from pgan_tf.runs import sheets
+from tests.helpers.made_source import noise
 
 
-def noise(*shape):
-    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-
-
-def test_a_grid_is_laid_out_in_rows_and_ends_in_white():
-    pictures = noise(5, 4, 4, 3)
-    grid = sheets.make_grid(pictures, columns=3, resolution=4)
-    assert grid.shape == (8, 12, 3)
+def test_a_grid_is_laid_out_in_rows_enlarged_by_nearest_neighbor_and_ends_in_white():
+    pictures = noise(5, 4)
+    grid = sheets.make_grid(pictures, columns=3, resolution=8)
+    assert grid.shape == (16, 24, 3)
     for index, picture in enumerate([*pictures, np.full((4, 4, 3), 255)]):
-        top, left = 4 * (index // 3), 4 * (index % 3)
-        np.testing.assert_array_equal(grid[top : top + 4, left : left + 4], picture)
-    assert sheets.make_grid(pictures[:2], columns=5, resolution=4).shape == (4, 20, 3)
-
-
-def test_a_grid_enlarges_small_pictures_by_nearest_neighbor():
-    picture = np.array([[1, 2], [3, 4]], np.uint8).reshape(1, 2, 2, 1)
-    grid = sheets.make_grid(picture, columns=1, resolution=4)
-    expected = [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
-    np.testing.assert_array_equal(grid[..., 0], expected)
+        top, left = 8 * (index // 3), 8 * (index % 3)
+        enlarged = picture.repeat(2, axis=0).repeat(2, axis=1)
+        np.testing.assert_array_equal(grid[top : top + 8, left : left + 8], enlarged)
 
 
 @pytest.mark.parametrize("resolution", [2**level for level in range(2, 11)])
