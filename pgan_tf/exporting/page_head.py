@@ -39,12 +39,6 @@ class Head:
         return dataclasses.replace(self, **said)
 
 
-def check_url(url: str) -> None:
-    """Raises ValueError for what is no page's address."""
-    if not re.fullmatch(r"https?://[^\s\"<>]+", url):
-        raise ValueError(f"expected https://…, got {url!r}")
-
-
 def default_head(names: Sequence[str], known: Mapping[str, Any]) -> Head:
     """Returns a head from the names of generators and what `describe` knows of the newest."""
     more = len(names) - _MOST_NAMES

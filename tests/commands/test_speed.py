@@ -68,7 +68,7 @@ def test_the_default_run_draws_recognizable_shapes_and_every_printed_command_wor
         result, _ = timed(command, *arguments.replace("MORE", more).split(), cwd=tmp_path)
         # Nothing but the progress bar: TensorFlow's chatter would bury what matters.
         assert command == "train.py" or result.stderr == ""
-    assert np.asarray(Image.open(tmp_path / "grid.png")).shape == (4 * 32, 8 * 32, 3)
+    assert np.asarray(Image.open(tmp_path / "grid.png")).shape == (4 * (128 + 24), 8 * 128, 3)
     assert (tmp_path / "exports/shapes-32px/1/saved_model.pb").is_file()
     assert seconds < 360 * slowness()
 
@@ -78,3 +78,12 @@ def test_a_process_has_trained_after_15_seconds(tmp_path):
     _, seconds = timed("train.py", "--resolution=32", "--total_kimg=0.064", cwd=tmp_path)
     assert list(tmp_path.glob("runs/*/checkpoints/*.npz"))
     assert seconds < 15 * slowness()
+
+
+def test_a_dry_run_answers_within_ten_seconds(tmp_path):
+    flags = ("--preset=laptop", "--data=shapes", "--dry_run")
+    result, seconds = timed("train.py", *flags, cwd=tmp_path)
+    print(f"--dry_run took {seconds:.1f} s")
+    assert "Training 60 thousand images takes" in result.stdout
+    assert list(tmp_path.iterdir()) == []
+    assert seconds < 10 * slowness()
