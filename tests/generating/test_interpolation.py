@@ -89,25 +89,17 @@ def test_labels_change_evenly_and_stay_shares_of_one():
     assert mixed.dtype == np.float32  # what an export takes
 
 
-@pytest.mark.parametrize("count", [3, 10])
-def test_a_random_walk_stays_on_the_sphere_and_comes_back(count):
-    keyframes = latents(count, 2, 512)
-    way = np.stack([walk_smoothly(keyframes, position) for position in np.arange(60) / 60])
-    np.testing.assert_allclose(np.linalg.norm(way, axis=-1), np.sqrt(512), rtol=1e-5)
-    np.testing.assert_allclose(walk_smoothly(keyframes, 1.0), way[0], atol=1e-4)
-    # The step back to the first frame is one like the others.
-    steps = angle(way, np.roll(way, -1, axis=0))
-    assert steps[-1].max() < 1.3 * np.median(steps)
-
-
-def test_a_random_walk_has_the_speed_of_a_smoothed_gaussian_process():
+def test_a_random_walk_on_the_sphere_has_the_speed_of_a_smoothed_gaussian_process():
     """White noise smoothed with deviation s correlates as exp(-t² / 4s²): 1/(√2 s) a second."""
     count, frames = 40, 400
     keyframes = latents(count, 1, 512)
     way = np.stack([walk_smoothly(keyframes, i / frames) for i in range(frames)])
+    np.testing.assert_allclose(np.linalg.norm(way, axis=-1), np.sqrt(512), rtol=1e-5)
+    np.testing.assert_allclose(walk_smoothly(keyframes, 1.0), way[0], atol=1e-4)
+    # With the step back to the first frame.
     speed = angle(way, np.roll(way, -1, axis=0)) * frames / count
     assert np.sqrt(np.mean(speed**2)) == pytest.approx(1 / np.sqrt(2), rel=0.03)
-    assert speed.min() > 0.5
+    assert speed.min() > 0.5 and speed.max() < 1
     # Far apart in time two moments have nothing to do with each other.
     apart = angle(way, np.roll(way, -frames // 2, axis=0))
     assert abs(np.mean(apart) - np.pi / 2) < 0.1
