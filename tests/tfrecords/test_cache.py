@@ -96,6 +96,20 @@ def test_another_process_that_converts_is_waited_for(convert, monkeypatch, capsy
     assert capsys.readouterr().out.count("Waiting for another process") == 1
 
 
+def test_what_will_be_converted_is_told_before(pictures, tmp_path, capsys):
+    def check(info):
+        told.append(info)
+        assert not (tmp_path / "cache").exists()
+
+    told = []
+    source = str(pictures), str(tmp_path / "cache"), PictureOptions(4, 1)
+    named = {"labels_note": " (none)", "encoding": "raw", "before_converting": check}
+    for one in (prepare(*source, **named), *told):
+        assert (one.name, one.num_images, one.num_channels) == ("pictures", 3, 1)
+        assert (one.resolution, one.label_size, one.encoding) == (4, 0, "raw")
+    assert capsys.readouterr().out.startswith("No labels (none)\n")
+
+
 def test_what_is_missing_unfinished_or_lacks_what_is_asked_for_is_refused(tmp_path):
     with open_journal(str(tmp_path / "unfinished"), {}):
         pass

@@ -33,6 +33,13 @@ def test_rows_are_read_and_hashed_in_blocks(monkeypatch, rows):
         assert hash_rows(labels) == hashlib.sha256(ROWS.tobytes()).hexdigest()
 
 
+def test_labels_are_told_in_a_line():
+    classes = "Classes: 3, cat (1 picture), dog (0), owl (2); 1 picture without"
+    assert label_line(one_hot(CLASSES, 3), ("cat", "dog", "owl")) == classes
+    assert label_line(ROWS, ()) == "Labels: vectors of 3 numbers"
+    assert label_line(None, ()) == label_line(ROWS[:, :0], ()) == "No labels"
+
+
 def test_a_source_has_names_that_can_be_written():
     made = make_source([], name="a/b", description="caf\udce9", label_names=("\udce9", "x"))
     assert (made.name, made.description, made.label_names) == ("a_b", "caf\\xe9", ("\\xe9", "x"))
