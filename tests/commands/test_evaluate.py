@@ -63,7 +63,7 @@ def test_an_export_is_scored_as_its_checkpoint(trained, cwd):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("", ["--run_dir or --saved_model", "none"]),
+        ("--run_dir=runs/a --saved_model=x", ["--run_dir or --saved_model", "both"]),
         ("--saved_model=x --checkpoint=all", ["--checkpoint", "--saved_model"]),
         ("--run_dir=runs/a --checkpoint=best-fid.npz", ["best-fid.npz"]),
         ("--run_dir=nowhere", ["--run_dir", "nowhere"]),

@@ -28,6 +28,8 @@ MISTAKES = {
     (RUN,): ["--export_dir", "none"],
     (RUN, "--export_dir=x", "--format=pt"): ["--format", "pt"],
     (RUN, "--export_dir=x", "--quantize=float16"): ["--quantize", "tfjs", "saved_model"],
+    (RUN, "--export_dir=x", "--title=y"): ["--title", "tfjs", "saved_model"],
+    (RUN, "--export_dir=x", "--url=example.org"): ["--url", "https://", "example.org"],
     (RUN, "--export_dir=x", "--checkpoint=y"): ["--run_dir", "--checkpoint"],
     ("--export_dir=x",): ["--run_dir", "--official_pkl", "none"],
     ("--run_dir=nowhere", "--export_dir=x"): ["--run_dir", "nowhere"],

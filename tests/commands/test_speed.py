@@ -78,3 +78,12 @@ def test_a_process_has_trained_after_15_seconds(tmp_path):
     _, seconds = timed("train.py", "--resolution=32", "--total_kimg=0.064", cwd=tmp_path)
     assert list(tmp_path.glob("runs/*/checkpoints/*.npz"))
     assert seconds < 15 * slowness()
+
+
+def test_a_dry_run_answers_within_ten_seconds(tmp_path):
+    flags = ("--preset=laptop", "--data=shapes", "--dry_run")
+    result, seconds = timed("train.py", *flags, cwd=tmp_path)
+    print(f"--dry_run took {seconds:.1f} s")
+    assert "Training 60 thousand images takes" in result.stdout
+    assert list(tmp_path.iterdir()) == []
+    assert seconds < 10 * slowness()

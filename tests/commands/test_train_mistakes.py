@@ -49,6 +49,7 @@ def train(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training_loop, "make_train_step", make_idle_step)
+        patch.setattr(dry_run, "matrix_product_gflops", lambda *_: 100.0)
         assert train("--data=photos --run_dir=runs/a")[0] == 0
         train.cwd = cwd
         yield train
@@ -79,10 +80,14 @@ def left_in(cwd):
         ("--data=photos --run_dir=runs/a --fmap_base=32", ["network.fmap_base", "16", "32"]),
     ],
 )
-def test_a_mistake_is_one_line_and_leaves_nothing(train, flags, words):
+def test_a_mistake_is_one_line_and_leaves_nothing_also_in_a_dry_run(train, flags, words):
     before = left_in(train.cwd)
     data = "" if "--data" in flags or "preset" in flags else " --data=photos"
-    assert_mistake(train(flags + data), *words)
+    result = train(flags + data)
+    assert_mistake(result, *words)
+    status, _, err = train(f"{flags}{data} --dry_run")
+    needs_data = flags != "--preset=laptop"  # which a plan does not
+    assert (status, err) == ((2, result[2]) if needs_data else (0, ""))
     assert left_in(train.cwd) == before
 
 
@@ -100,9 +105,12 @@ def test_a_mistake_is_one_line_and_leaves_nothing(train, flags, words):
 )
 def test_no_picture_is_converted_where_a_look_at_them_tells_enough(train, flags, message):
     before = left_in(train.cwd)
-    result = train(f"--data=others/photos --data_cache=unused {flags}", resolution="")
+    given = f"--data=others/photos --data_cache=unused {flags}"
+    result = train(given, resolution="")
     assert_mistake(result)
     assert re.search(f"error: {message}", result[2])
+    status, _, err = train(f"{given} --dry_run", resolution="")
+    assert (status, err) == (2, result[2])
     assert left_in(train.cwd) == before
 
 
@@ -118,13 +126,33 @@ def test_the_advice_works(train):
     assert train("--data=largest --run_dir=runs/c --initial_resolution=8")[0] == 0
 
 
-def test_a_dry_run_looks_at_pictures_and_converts_none(train, monkeypatch):
-    monkeypatch.setattr(dry_run, "measure_step", lambda *_: 0.001)
+def test_a_dry_run_looks_at_pictures_and_writes_nothing(train):
     before = left_in(train.cwd)
     for resolution in ("", "--resolution=8"):
         flags = "--data=others/photos --data_cache=unused --dry_run"
         status, out, err = train(flags, resolution)
         assert status == 0, err
+        assert "Data: others/photos, a folder: 4 pictures, the smallest with 8 px\n" in out
+        assert re.search("Conversion: once, .* to 8 px in unused, about .* are free", out)
+        assert "No labels" in out
         assert "Training 0.004 thousand images takes" in out
         assert "Disk: " in out
     assert left_in(train.cwd) == before
+
+
+def test_a_dry_run_knows_what_was_converted_and_the_data_of_a_run(train):
+    status, out, err = train("--data=photos --run_dir=runs/a --total_kimg=0.008 --dry_run")
+    assert (status, err) == (0, "")
+    assert "Conversion: was done before, in datasets/photos-8px-" in out
+    # The mistakes above have converted these: here they are not.
+    elsewhere = "--data=others/photos --data_cache=unused --run_dir=runs/a --dry_run"
+    status, out, _ = train(elsewhere)
+    assert status == 0
+    assert "runs/a holds a run: whether these are its pictures shows when they are conv" in out
+
+
+def test_a_dry_run_needs_no_data(train):
+    status, out, _ = train("--preset=laptop --dry_run")
+    assert status == 0
+    assert "Data:" not in out
+    assert "Training 60 thousand images takes" in out

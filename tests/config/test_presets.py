@@ -7,7 +7,7 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
-from pgan_tf.commands import train
+from pgan_tf.commands import start_run, train
 from pgan_tf.config.flags import expand_presets
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import NetworkConfig, differences
@@ -24,7 +24,7 @@ def config_of(*arguments):
     with flagsaver.flagsaver():
         flags.FLAGS(["train.py", *arguments])
         resolution = flags.FLAGS["resolution"].value or 64
-        return train.read_training_flags("x", resolution, 3, 2, 4, ("cat", "dog"))
+        return start_run.read_training_flags("x", resolution, 3, 2, 4, ("cat", "dog"))
 
 
 def preset(name, *arguments):
@@ -69,7 +69,7 @@ def test_flags_of_a_run_are_a_flagfile_that_makes_the_same_run(tmp_path, monkeyp
     monkeypatch.setattr(sys, "argv", ["train"])
     with flagsaver.flagsaver():
         flags.FLAGS(["train.py", f"--flagfile={PRESETS['celebahq-v2-4gpus']}", *given])
-        (tmp_path / "flags.txt").write_text(train.given_flags("runs/x"))
+        (tmp_path / "flags.txt").write_text(start_run.given_flags("runs/x"))
     assert config_of(f"--flagfile={tmp_path}/flags.txt") == config
     lines = (tmp_path / "flags.txt").read_text().splitlines()
     assert f"--run_dir={pathlib.Path.cwd()}/runs/x" in lines

@@ -7,7 +7,6 @@ from PIL import Image
 
 from pgan_tf.data.damage import BadRecords, readable_data_errors
 from pgan_tf.data.dataset import distribute, make_dataset
-from pgan_tf.data.order import pictures_at
 from pgan_tf.data.records import check_resolutions
 from tests.helpers.built_dataset import change_records, cut, flip, read_records
 from tests.helpers.golden_cases import GOLDEN
@@ -167,21 +166,15 @@ def test_the_next_good_record_stands_in_for_a_damaged_one_which_counts_once(
     # A part of the same run, with the same resolution: the stage after a fade-in.
     assert indices(damaged, COUNT, images_shown=2 * COUNT, **named) == order[2 * COUNT :]
     assert bad.met(3 * COUNT).tolist() == [[RESOLUTION, COUNT - 2], [RESOLUTION, COUNT - 1]]
+    if not memory_bytes:  # counted when training comes to it, however far ahead it was read
+        first = indices(info, COUNT).index(COUNT - 2)
+        assert [len(bad.met(first + more)) for more in (0, 1)] == [1, 2]
     for images, labels in batches(damaged, 5, label_size=CLASSES, **named):
         for picture, label in zip(to_bytes(images), labels, strict=True):
             np.testing.assert_array_equal(label, np.eye(CLASSES)[INDEX[picture.tobytes()] % 3])
     # Where nobody counts, it is an error.
     with pytest.raises((UserError, tf.errors.InvalidArgumentError), match="record"):
         batches(damaged, 15, memory_bytes=memory_bytes)
-
-
-def test_a_damaged_record_counts_when_training_comes_to_it_however_far_ahead_it_was_read(mine):
-    info, path = mine
-    damage(path, 7)
-    bad = BadRecords(1)
-    indices(info, 3 * COUNT, bad_records=bad, memory_bytes=0)
-    first = pictures_at(tf.range(COUNT, dtype=tf.int64), COUNT, 1).numpy().tolist().index(7)
-    assert [len(bad.met(first + more)) for more in (0, 1)] == [0, 1]
 
 
 @both_ways

@@ -187,7 +187,7 @@ def test_flags_choose_preflight_and_determinism(
     shapes_at, tmp_path, monkeypatch, has_gpu, flag, expected
 ):
     """By default the heaviest stage is tried where there is a GPU."""
-    command, done = importlib.import_module("pgan_tf.commands.train"), []
+    command, done = importlib.import_module("pgan_tf.commands.start_run"), []
     enable = ("enable_op_determinism", lambda: done.append("deterministic"))
     monkeypatch.setattr(tf.config.experimental, *enable)
     monkeypatch.setattr(command, "has_gpu", lambda: has_gpu)

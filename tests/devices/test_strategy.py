@@ -113,10 +113,10 @@ def test_a_gpu_that_is_neither_seen_nor_hidden_is_one_line(
 
 
 def test_training_says_it_first(monkeypatch, capsys):
-    train = importlib.import_module("pgan_tf.commands.train")
-    monkeypatch.setattr(train, "warn_of_unseen_gpu", lambda: 1 / 0)
+    command = importlib.import_module("pgan_tf.commands.start_run")
+    monkeypatch.setattr(command, "warn_of_unseen_gpu", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        train.main()
+        command.start_run()
     assert capsys.readouterr().out == ""
 
 

@@ -149,7 +149,7 @@ def test_a_manifest_that_names_files_elsewhere_is_ignored(web):
 
 def test_a_page_from_before_there_were_manifests_is_replaced(web, monkeypatch):
     """Its files are known by their digests; its versions by their pgan.json."""
-    for path in web.rglob(MANIFEST):
+    for path in (*web.rglob(MANIFEST), web / "preview.png", web / "icon.png"):
         path.unlink()
     before = {"index.html": "the page of before", "assets/index-old.js": "its script"}
     write_all(web, before)
@@ -161,7 +161,7 @@ def test_a_page_from_before_there_were_manifests_is_replaced(web, monkeypatch):
     # Nobody knows whether it was changed.
     assert result.kept == (f"{web}/models/one/1/model_card.md",)
     assert listed_in(web) == [{"name": "one", "path": "models/one/2"}]
-    assert (web / "index.html").read_bytes() == (gallery.PAGE / "index.html").read_bytes()
+    assert "<title>one</title>" in (web / "index.html").read_text()
     assert not (web / "assets/index-old.js").exists()
 
 
@@ -183,7 +183,7 @@ def test_an_export_that_was_interrupted_is_completed_by_the_next(at, web, monkey
     export(web, of_run("runs/one", 3))
     (listed,) = listed_in(web)
     assert [path.name for path in (web / "models/one").iterdir()] == [listed["path"][-1]]
-    assert (web / "index.html").read_bytes() == (gallery.PAGE / "index.html").read_bytes()
+    assert "<title>one</title>" in (web / "index.html").read_text()
 
 
 def test_what_killed_exports_left_goes_and_nothing_else(web, tmp_path):

@@ -46,7 +46,7 @@ def call_module(module, arguments, positional=()):
 
     from tfrecords.common.command_line import run
 
-    completes = ("with_default_preset", "with_flags_of_run")
+    completes = ("with_default_preset", "with_flags_of_run", "with_preset", "with_only_run")
     complete = next((vars(module)[name] for name in completes if name in vars(module)), list)
     out, err = io.StringIO(), io.StringIO()
     program = f"{module.__name__.rpartition('.')[2]}.py"

@@ -13,7 +13,7 @@ from tests.helpers.places import ROOT
 
 # Its forks share what was imported, which takes longer than what most tests let them do.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["pgan_tf.commands.train"])
+FORKS.set_forkserver_preload(["pgan_tf.commands.start_run"])
 
 
 class Worker(NamedTuple):

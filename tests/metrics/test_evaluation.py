@@ -108,15 +108,6 @@ def test_without_pictures_for_two_sets_there_is_no_floor(info):
             RealPictures(info, 16, num_images, seed=0)
 
 
-def test_the_checksum_depends_on_every_value():
-    model = build_generator(Stage(0, 4, "stabilize", 0, 0), NETWORK, seed=0)
-    before, kernel = weights_sha256(model), model.get_layer("4x4_conv").kernel
-    value = kernel.numpy()
-    value[0, 0, 0, 0] = np.nextafter(value[0, 0, 0, 0], np.float32(10))
-    kernel.assign(value)
-    assert weights_sha256(model) != before
-
-
 def test_names_of_metrics_are_read_and_others_refused():
     assert parse_names(", ".join(NAMES), "--metrics") == NAMES
     for text in ("", "swd,", "fid_", "swd,swd"):

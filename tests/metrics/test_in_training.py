@@ -11,13 +11,11 @@ from pgan_tf.devices.strategy import make_strategy
 from pgan_tf.metrics.by_name import make_metrics
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures, read_generated
 from pgan_tf.metrics.in_training import Scorer
-from pgan_tf.metrics.inception import open_inception
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import checkpoint_folder, open_run
 from pgan_tf.runs.log import RunLog
 from pgan_tf.training.state import build_state
-from tests.helpers.small_inception import make_graph
 from tests.helpers.small_run import save_state
 from tfrecords.common.errors import UserError
 
@@ -125,13 +123,3 @@ def test_the_best_checkpoint_stays_when_others_are_removed(make_scorer, run_dir)
     assert len(paths_of(run_dir)) == 1 and kept.exists()
     with pytest.raises(UserError, match=r"--keep_best: expected one of .*modes, got swd"):
         make_scorer(every=1, keep_best="swd")
-
-
-def test_another_inception_network_scores_anew(reals, run_dir, tmp_path):
-    for seed in (0, 0, 1):
-        (tmp_path / "graph.pb").write_bytes(make_graph(seed))
-        inception = open_inception(str(tmp_path / "graph.pb"), "")
-        metrics = make_metrics(("fid",), reals, inception.sha256)
-        score(Scorer(metrics, reals, run_dir, CONFIG.schedule, 4, inception=inception), 4)
-    first, second = read_scores(run_dir)
-    assert first.conditions != second.conditions

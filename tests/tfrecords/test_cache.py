@@ -12,7 +12,7 @@ from tests.helpers.made_source import contents
 from tests.helpers.places import TESTS
 from tests.helpers.source_helpers import assert_user_error
 from tfrecords import cache
-from tfrecords.cache import prepare
+from tfrecords.cache import find, find_converted, prepare
 from tfrecords.common.errors import UserError
 from tfrecords.pictures.source import PictureOptions
 from tfrecords.writing.journal import open_journal
@@ -97,14 +97,14 @@ def test_another_process_that_converts_is_waited_for(convert, monkeypatch, capsy
 
 
 def test_what_will_be_converted_is_told_before(pictures, tmp_path, capsys):
-    def check(info):
-        told.append(info)
-        assert not (tmp_path / "cache").exists()
-
-    told = []
-    source = str(pictures), str(tmp_path / "cache"), PictureOptions(4, 1)
-    named = {"labels_note": " (none)", "encoding": "raw", "before_converting": check}
-    for one in (prepare(*source, **named), *told):
+    place = str(tmp_path / "cache")
+    named = {"labels_note": " (none)", "encoding": "raw"}
+    found = find(str(pictures), PictureOptions(4, 1), **named)
+    assert find_converted(found, place) is None
+    assert not (tmp_path / "cache").exists()
+    info = cache.convert(found, place)
+    assert find_converted(found, place) == info
+    for one in (info, found.info):
         assert (one.name, one.num_images, one.num_channels) == ("pictures", 3, 1)
         assert (one.resolution, one.label_size, one.encoding) == (4, 0, "raw")
     assert capsys.readouterr().out.startswith("No labels (none)\n")

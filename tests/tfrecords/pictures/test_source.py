@@ -6,7 +6,7 @@ import pytest
 from tests.helpers.made_source import make_source, options
 from tests.helpers.source_helpers import assert_user_error
 from tfrecords.pictures import source
-from tfrecords.pictures.source import OneHot, hash_rows, one_hot, row_blocks
+from tfrecords.pictures.source import OneHot, hash_rows, label_line, one_hot, row_blocks
 
 CLASSES = [2, -1, 0, 2]
 ROWS = np.array([[0, 0, 1], [0, 0, 0], [1, 0, 0], [0, 0, 1]], np.float32)
