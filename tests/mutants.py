@@ -154,7 +154,9 @@ def first_failure(copy, tests, skipped=()):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", output.read_text(errors="replace"), re.MULTILINE)
+    # Without the case of a table, which may hold spaces.
+    summary = output.read_text(errors="replace")
+    failed = re.search(r"^(?:FAILED|ERROR) ([^\s[]+)", summary, re.MULTILINE)
     return None if status == 0 else failed[1] if failed else "hung"
 
 
