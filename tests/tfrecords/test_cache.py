@@ -96,18 +96,18 @@ def test_another_process_that_converts_is_waited_for(convert, monkeypatch, capsy
     assert capsys.readouterr().out.count("Waiting for another process") == 1
 
 
-def test_what_will_be_converted_is_told_before(pictures, tmp_path, capsys):
-    place = str(tmp_path / "cache")
-    named = {"labels_note": " (none)", "encoding": "raw"}
-    found = find(str(pictures), PictureOptions(4, 1), **named)
-    assert find_converted(found, place) is None
-    assert not (tmp_path / "cache").exists()
-    info = cache.convert(found, place)
-    assert find_converted(found, place) == info
+def test_what_will_be_converted_is_told_before(tmp_path, capsys):
+    named = {"labels": "wanted", "labels_note": " (used)", "encoding": "raw"}
+    found = find("shapes", PictureOptions(4, 1), **named)
+    assert find_converted(found, str(tmp_path)) is None
+    assert not list(tmp_path.iterdir())
+    info = cache.convert(found, str(tmp_path))
+    assert find_converted(found, str(tmp_path)) == info
     for one in (info, found.info):
-        assert (one.name, one.num_images, one.num_channels) == ("pictures", 3, 1)
-        assert (one.resolution, one.label_size, one.encoding) == (4, 0, "raw")
-    assert capsys.readouterr().out.startswith("No labels (none)\n")
+        assert (one.name, one.num_images, one.num_channels) == ("shapes", 3888, 1)
+        assert (one.resolution, one.label_size, one.encoding) == (4, 6, "raw")
+        assert one.label_names == info.label_names
+    assert re.match("Classes: 6, .* \\(used\\)\n", capsys.readouterr().out)
 
 
 def test_what_is_missing_unfinished_or_lacks_what_is_asked_for_is_refused(tmp_path):
