@@ -38,3 +38,10 @@ def execute(name, folder):
 def test_the_papers_ideas_hold_in_a_clone(monkeypatch):
     monkeypatch.delenv("PYTHONPATH")
     execute("paper.ipynb", ROOT / "notebooks")
+
+
+@pytest.mark.slow
+def test_the_quickstart_goes_through_with_the_package_installed(tmp_path):
+    """The project is found from anywhere, as `tests/conftest.py` sees to."""
+    execute("quickstart.ipynb", tmp_path)
+    assert (tmp_path / "exports/quickstart/1/saved_model.pb").exists()

@@ -10,18 +10,25 @@ import numpy as np
 
 from pgan_tf.commands import generate as given
 from pgan_tf.commands import trained_flags as source
-from pgan_tf.generating import interpolation, neighbors, parsing, pictures
+from pgan_tf.generating import interpolation, neighbors, neighbors_sheet, parsing, pictures
 from pgan_tf.generating.sampler import Sampler, make_sampler, open_saved_model
-from pgan_tf.generating.video import check_format, draw_training, training_size, write_video
+from pgan_tf.generating.video import (
+    check_format,
+    default_fps,
+    draw_training,
+    training_size,
+    write_video,
+)
 from pgan_tf.metrics.inception import open_inception
 from pgan_tf.runs.data import RunData, find_data, read_run_data
 from pgan_tf.runs.folder import read_config
 from pgan_tf.runs.log import read_metrics
-from pgan_tf.runs.sheets import list_sheets
+from pgan_tf.runs.sheets import enlargement, list_sheets
 from tfrecords.common.command_line import not_with, only_with
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
+from tfrecords.format.picture_names import read_picture_names
 from tfrecords.pictures.kinds import FORMATS, check_picture_name
 from tfrecords.pictures.source import PictureOptions
 
@@ -50,10 +57,14 @@ def draw() -> None:
         write(sampler, seeds, classes, grid, path)
         return
     columns, rows = grid
-    scale = check_size(sampler, columns, rows)
+    is_sheet = given.GRID.value is not None  # one picture by itself stays as it is
+    usual = enlargement(columns, rows, sampler.resolution) if is_sheet else 1
+    scale = given.SCALE.value or usual
+    check_size(sampler, columns, rows, scale)
     if is_picture(path):
         seeds = parsing.seeds_of_sheet(seeds, columns * rows)
-        pictures.write_grid(sampler, seeds, classes, columns, path, scale)
+        captions = is_sheet and given.CAPTIONS.value
+        pictures.write_grid(sampler, seeds, classes, columns, path, scale, captions)
     else:
         pictures.write_pictures(sampler, seeds, classes, path, scale)
     print(f"Wrote {path}: {counted(len(seeds), 'picture')} of {sampler.resolution} px")
@@ -79,7 +90,7 @@ def check_output(num_seeds: int) -> str:
     """Returns the path to write to. Raises UserError if its name does not suit the output."""
     if given.VIDEO.value:
         path = given.OUTPUT.value or f"{given.VIDEO.value}.mp4"
-        check_format(path, given.FPS.value)
+        check_format(path, frame_rate(path))
     elif given.NEIGHBOURS.value or given.GRID.value:
         path = given.OUTPUT.value or ("neighbours.png" if given.NEIGHBOURS.value else "grid.png")
         check_picture_name(path, "--output")
@@ -90,17 +101,21 @@ def check_output(num_seeds: int) -> str:
     return path
 
 
+def frame_rate(path: str) -> float:
+    """Returns --fps, or what suits the video's format."""
+    fps: float = given.FPS.value or default_fps(path)
+    return fps
+
+
 def is_picture(path: str) -> bool:
     """True for the name of one picture, not of a folder for many."""
     return posixpath.splitext(path)[1].lower() in FORMATS
 
 
-def check_size(sampler: Sampler, columns: int, rows: int) -> int:
-    """Returns --scale. Raises UserError if a sheet of so many pictures, scaled, is too large."""
-    scale: int = given.SCALE.value or 1
+def check_size(sampler: Sampler, columns: int, rows: int, scale: int) -> None:
+    """Raises UserError if a sheet of so many pictures, enlarged by `scale`, is too large."""
     side = sampler.resolution * scale
     parsing.check_pixels(columns * side, rows * side)
-    return scale
 
 
 def open_sampler() -> Sampler:
@@ -119,7 +134,7 @@ def write_training(path: str) -> None:
     if not source.RUN_DIR.value:
         raise UserError("--video=training: expected --run_dir alone, whose samples it shows")
     sheets, metrics = list_sheets(source.RUN_DIR.value), read_metrics(source.RUN_DIR.value)
-    num_frames = max(2, round((given.SECONDS.value or 10.0) * given.FPS.value))
+    num_frames = max(2, round((given.SECONDS.value or 10.0) * frame_rate(path)))
     parsing.check_video(*training_size(sheets, given.SCALE.value), num_frames)
     frames = draw_training(sheets, metrics, num_frames, given.SCALE.value)
     write_frames(path, frames, num_frames, f"{len(sheets)} sheets")
@@ -133,7 +148,7 @@ def write_walk(
     scale = given.SCALE.value or max(1, 256 // (rows * sampler.resolution))
     width, height = columns * sampler.resolution * scale, rows * sampler.resolution * scale
     seconds = given.SECONDS.value or (len(seeds) if given.VIDEO.value == "slerp" else 10.0)
-    num_frames = max(2, round(seconds * given.FPS.value))
+    num_frames = max(2, round(seconds * frame_rate(path)))
     parsing.check_video(width, height, num_frames)
     if given.VIDEO.value == "slerp":
         if len(set(seeds)) < 2:
@@ -148,8 +163,9 @@ def write_walk(
 
 def write_frames(path: str, frames: Iterator[np.ndarray], num_frames: int, about: str) -> None:
     """Writes a video, and says so."""
-    write_video(path, frames, num_frames, given.FPS.value)
-    print(f"Wrote {path}: {num_frames} frames, {num_frames / given.FPS.value:g} s, {about}")
+    fps = frame_rate(path)
+    write_video(path, frames, num_frames, fps)
+    print(f"Wrote {path}: {num_frames} frames, {num_frames / fps:g} s, {about}")
 
 
 def find_training_pictures(sampler: Sampler) -> tuple[DatasetInfo, bool]:
@@ -174,18 +190,26 @@ def write_neighbors(
     """Writes a sheet of samples next to their nearest training pictures, and prints which."""
     columns, rows = grid
     seeds = parsing.seeds_of_sheet(seeds, columns * rows)
-    num_measures = 2 if given.INCEPTION.value else 1
-    scale = check_size(sampler, columns * (1 + given.NEIGHBOURS.value * num_measures), rows)
+    count, num_measures = given.NEIGHBOURS.value, 2 if given.INCEPTION.value else 1
+    all_columns = columns * (1 + count * num_measures)
+    scale = given.SCALE.value or neighbors_sheet.enlargement(all_columns, rows, sampler.resolution)
+    check_size(sampler, all_columns, rows, scale)
     info, mirrored = find_training_pictures(sampler)
+    names = read_picture_names(info)
     views: dict[str, neighbors.View] = {"in pixels (root mean square, of 255)": neighbors.in_pixels}
     if given.INCEPTION.value:
         see = open_inception(given.INCEPTION.value, "")
         views["in Inception's features (root mean square)"] = lambda images: see(images).features
     samples = np.stack(list(pictures.draw_seeds(sampler, seeds, classes)))
-    found = neighbors.find_neighbors(samples, info, given.NEIGHBOURS.value, mirrored, views)
+    found = neighbors.find_neighbors(samples, info, count, mirrored, views)
     pictures.make_folder_of(path)
-    pictures.write_picture(path, neighbors.make_sheet(samples, found, columns, scale))
-    print(neighbors.describe(seeds, found))
+    captions = None
+    if given.CAPTIONS.value:
+        sampled = pictures.classes_of(sampler, seeds, classes)
+        captions = neighbors_sheet.Captions(seeds, sampled, names)
+    sheet = neighbors_sheet.make_sheet(samples, found, columns, scale, captions)
+    pictures.write_picture(path, sheet)
+    print(neighbors.describe(seeds, found, names))
     seen = counted(info.num_images, "picture") + " and their mirror images" * mirrored
     samples_of = f"{counted(len(seeds), 'sample')} of {sampler.resolution} px"
     print(f"Wrote {path}: {samples_of}, each next to the nearest of {seen}")

@@ -45,7 +45,9 @@ VIDEO = flags.DEFINE_enum(
 SECONDS = define_number(
     "seconds", None, "Video length. Default: 10, for a slerp one per seed.", Bounds(0.1, 36_000)
 )
-FPS = define_number("fps", 30.0, "Frames per second of a video.", Bounds(1, 120))
+FPS = define_number(
+    "fps", None, "Frames per second of a video. Default: 30, for a GIF 15.", Bounds(1, 120)
+)
 SMOOTHING = define_number(
     "smoothing", 1.0, "Seconds from one random picture of a walk to the next.", Bounds(0.05, 600)
 )
@@ -75,8 +77,13 @@ OUTPUT = define_path(
 SCALE = define_number(
     "scale",
     None,
-    "Enlarge each pixel this many times. Default: 1, for videos up to 256 px.",
+    "Enlarge each pixel this many times. Default: 1, on sheets and in videos up to 256 px.",
     Bounds(1, 64, whole=True),
+)
+CAPTIONS = flags.DEFINE_boolean(
+    "captions",
+    True,
+    "Classes above the pictures of a sheet; file names and distances of neighbors.",
 )
 
 HELP = Help(
@@ -85,7 +92,7 @@ HELP = Help(
         "pictures": ("seeds", "labels", "grid", "truncation", "truncation_seed"),
         "videos": ("video", "seconds", "fps", "smoothing"),
         "nearest training pictures": ("neighbours", "data", "data_cache", "inception"),
-        "output": ("output", "scale"),
+        "output": ("output", "scale", "captions"),
     },
     first=(
         *("run_dir", "saved_model", "seeds", "labels", "grid", "truncation", "video", "seconds"),

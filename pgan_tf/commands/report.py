@@ -3,6 +3,7 @@
 import posixpath
 
 from pgan_tf.commands.only_run import with_only_run
+from pgan_tf.commands.pgan import sibling
 from tfrecords.common.bounds import Bounds
 from tfrecords.common.command_help import Help
 from tfrecords.common.command_line import define_number, define_path, run
@@ -36,7 +37,7 @@ def main() -> None:
     import tfrecords.common.tensorflow_setup  # noqa: F401  (first: it sets TensorFlow up)
     from pgan_tf.generating.report import write_report
 
-    size = write_report(run_dir, path, CLIP_SECONDS.value)
+    size = write_report(run_dir, path, CLIP_SECONDS.value, sibling)
     print(f"Wrote {path}: {size_in_words(size)}; open it in a browser")
 
 

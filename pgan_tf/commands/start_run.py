@@ -6,8 +6,6 @@ import contextlib
 import dataclasses
 import functools
 import os
-import posixpath
-import shlex
 
 import tensorflow as tf
 from absl import flags
@@ -31,6 +29,7 @@ from pgan_tf.planning.flops import cpu_days
 from pgan_tf.planning.measurement import try_heaviest_stage
 from pgan_tf.runs import folder
 from pgan_tf.runs.flags_file import flags_text
+from pgan_tf.runs.next_steps import next_steps
 from pgan_tf.training.loop import train
 from pgan_tf.training.pretrained import Weights, read_init_from
 from pgan_tf.training.run import Run
@@ -150,14 +149,7 @@ def given_flags(run_dir: str) -> str:
 
 def print_what_next(run_dir: str, images_shown: int) -> None:
     """Prints what one can do with a trained generator."""
-    run, name = shlex.quote(run_dir), shlex.quote(posixpath.basename(run_dir))
-    flagfile = shlex.quote(f"{run_dir}/flags.txt")
-    print(
-        f"""
-{run_dir} has been trained on {images_shown / 1000:g} thousand images: see {run_dir}/samples. Next:
-
-  resume     {sibling("train")} --flagfile={flagfile} --total_kimg=MORE
-  generate   {sibling("generate")} --run_dir={run} --grid=8x4 --output=grid.png
-  export     {sibling("export")} --run_dir={run} --export_dir=exports/{name}
-  watch      tensorboard --logdir={run}"""
-    )
+    kimg = f"{images_shown / 1000:g}"
+    print(f"\n{run_dir} has been trained on {kimg} thousand images: see {run_dir}/samples. Next:\n")
+    for step in next_steps(run_dir, sibling, "MORE"):
+        print(f"  {step.name:<10} {step.command}")

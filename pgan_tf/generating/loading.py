@@ -17,13 +17,18 @@ from tfrecords.common.errors import UserError
 
 _EXPECTED = "a run folder, a checkpoint, a SavedModel of export.py or a published pickle"
 _SAVED_MODEL = frozenset({"saved_model.pb", "saved_model.pbtxt"})
-# What cannot be drawn from here, by the ending of its file, and what to do with it.
-_OTHERS = {
-    ".onnx": "an ONNX model: open it with onnxruntime",
-    ".tflite": "a LiteRT model: open it with ai_edge_litert",
-    ".html": "a web page: open it in a browser",
+# What nothing is drawn from here, and what opens it: by an export's file, and by a file's ending.
+_EXPORTS = {
+    "model.onnx": "an ONNX model: open it with onnxruntime",
+    "model.tflite": "a LiteRT model: open it with ai_edge_litert",
+    "model.json": "a TensorFlow.js model: open its page in a browser",
+    "index.html": "a web page: open it in a browser",
+}
+_FILES = {
+    ".onnx": _EXPORTS["model.onnx"],
+    ".tflite": _EXPORTS["model.tflite"],
+    ".html": _EXPORTS["index.html"],
     ".keras": "a Keras file: open it with keras.models.load_model",
-    ".h5": "a Keras file: open it with keras.models.load_model",
     ".safetensors": "weights alone: open them with safetensors",
     ".pb": "a file of a SavedModel: name its folder",
     ".json": "a description: name its folder",
@@ -79,7 +84,7 @@ def _make(trained: Trained) -> Generator:
 
 
 def _read_file(path: str, network: Weights) -> Trained:
-    if other := _OTHERS.get(posixpath.splitext(path)[1].lower()):
+    if other := _FILES.get(posixpath.splitext(path)[1].lower()):
         raise UserError(f"path: expected {_EXPECTED}, got {path!r}, {other}{_INSTEAD}")
     first = paths.read_bytes(path, 2)
     if first == b"PK":  # NumPy's archives are zip files
@@ -102,7 +107,6 @@ def _unknown_folder(folder: str, names: list[str]) -> UserError:
     if "config.json" in names:
         words = f"expected a run folder with checkpoints, got {folder!r}, which has none yet"
         return UserError(f"path: {words}: train further")
-    endings = {posixpath.splitext(name)[1] for name in names}
-    if other := next((words for ending, words in _OTHERS.items() if ending in endings), ""):
+    if other := next((_EXPORTS[name] for name in names if name in _EXPORTS), ""):
         return UserError(f"path: expected {_EXPECTED}, got {folder!r} with {other}{_INSTEAD}")
     return UserError(f"path: expected {_EXPECTED}, got {folder!r}, a folder without any of them")

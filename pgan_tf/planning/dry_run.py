@@ -11,7 +11,7 @@ from pgan_tf.devices.memory import memory_bytes
 from pgan_tf.planning.estimate import REFERENCE_GPU, Device, stage_seconds
 from pgan_tf.planning.limits import disk_bytes, images_in
 from pgan_tf.planning.measurement import matrix_product_gflops
-from pgan_tf.runs.sheets import sheet_shape
+from pgan_tf.runs.sheets import enlargement, sheet_shape
 from tfrecords.common.text import align, duration_in_words, size_in_words
 
 _HEADER = (
@@ -44,10 +44,12 @@ def describe_run(
         row = (stage.number, stage, stage.phase, images, position.batch_size)
         rows.append([*map(str, row), rates, counts, memory, duration_in_words(seconds)])
     total = duration_in_words(sum(times.values()))
-    speed = f"the speed of a matrix product here ({device.product_gflops:.0f} GFLOP/s)"
+    speed = f"the speed of a matrix product here, now ({device.product_gflops:.0f} GFLOP/s)"
     how = f"that of {REFERENCE_GPU}" if device.is_gpu else speed
     columns, sheet_rows = sheet_shape(config.network.resolution)
     pixels = columns * sheet_rows * config.network.resolution**2
+    if enlargement(columns, sheet_rows, config.network.resolution) > 1:
+        pixels *= 2  # enlarged, the PNG of the same noise takes up to 1.7 times the room
     checkpoints, samples = disk_bytes(config, keep_checkpoints, pixels)
     disk = f"{size_in_words(checkpoints)} of checkpoints, up to {size_in_words(samples)} of samples"
     lines = [

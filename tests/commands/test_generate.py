@@ -17,16 +17,18 @@ from tests.helpers.small_run import make_small_run
 from tests.helpers.source_helpers import save
 
 RUN, EXPORT = "--run_dir=run", "--saved_model=export"
+BARE = ("--scale=1", "--nocaptions")
 FIRST = "--checkpoint=run/checkpoints/images-0000000008-stage-01-of-03.npz"
 FACES = ("--data=faces", "--data_cache=cache")
 CALLS = {
-    "a": (RUN, "--grid=3x2", "--output=a.png"),
-    "b": (EXPORT, "--grid=3x2", "--output=b.webp"),
-    "c": (RUN, "--grid=3x2", "--output=c.png", "--network=generator"),
+    "a": (RUN, "--grid=3x2", "--output=a.png", *BARE),
+    "b": (EXPORT, "--grid=3x2", "--output=b.webp", *BARE),
+    "c": (RUN, "--grid=3x2", "--output=c.png", "--network=generator", *BARE),
     "d": (FIRST, "--seeds=0", "--output=d.jpeg", "--scale=2"),
     "e": (RUN, "--seeds=5,1-2", "--labels=1", "--output=e"),
     "f": (EXPORT, "--seeds=5,1-2", "--labels=dog", "--output=f"),
-    "g": (RUN, "--grid=3x2", "--output=g.png", "--truncation=0", "--labels=0"),
+    "g": (RUN, "--grid=3x2", "--output=g.png", "--truncation=0", "--labels=0", *BARE),
+    "sheet": (RUN, "--grid=4x2", "--output=sheet.png"),
     "h": (EXPORT, "--seeds=0-19", "--output=h", "--truncation=0.7", "--truncation_seed=3"),
     "theano": (f"--official_pkl={GOLDEN}/theano.pkl", "--seeds=3-6", "--output=theano"),
     "walk": (RUN, "--video=walk", "--seconds=1", "--grid=2x1", "--output=walk.webp"),
@@ -37,7 +39,7 @@ CALLS = {
     "near": (RUN, "--neighbours=3", "--grid=1x2", "--seeds=7", "--labels=1"),
     "near in both": (
         *(EXPORT, "--neighbours=2", "--output=n/b.png", *FACES, "--labels=1", "--seeds=7"),
-        "--inception=graph.pb",
+        *("--inception=graph.pb", *BARE),
     ),
 }
 MISTAKES = {
@@ -103,6 +105,10 @@ def test_pictures_come_from_runs_checkpoints_and_exports(drawn):
     assert names == ["seed-000001.png", "seed-000002.png", "seed-000005.png"]
     for name in names:  # the class 1 is dog
         assert np.abs(pixels(folder / "e" / name) - pixels(folder / "f" / name)).max() <= 1
+    # Unless told otherwise, a sheet is large enough to be seen, below the classes of its columns.
+    sheet = pixels(folder / "sheet.png")
+    assert sheet.shape == (24 + 2 * 256, 4 * 256, 3)
+    assert np.abs(sheet[24::32, ::32][:8, :24] - average[:8]).max() <= 1
     cells = pixels(folder / "g.png").reshape(2, 8, 3, 8, 3).swapaxes(1, 2)
     assert np.abs(cells - cells[0, 0]).max() <= 1
 
@@ -125,7 +131,7 @@ def test_videos_come_from_runs_and_exports(drawn):
     folder, results, _ = drawn
     walk = Image.open(folder / "walk.webp")
     assert (walk.n_frames, walk.size) == (30, (512, 256))
-    assert "30 frames, 1 s, 2 sheets" in results["training"][1]
+    assert "15 frames, 1 s, 2 sheets" in results["training"][1]
     assert Image.open(folder / "training.gif").size == (32 * 32, 16 * 32 + 40)
     assert "10 frames, 2 s, 256 x 256 px" in results["slerp"][1]
     assert (folder / "slerp.mp4").stat().st_size > 1000
@@ -134,10 +140,13 @@ def test_videos_come_from_runs_and_exports(drawn):
 def test_neighbors_come_from_runs_and_exports(drawn):
     folder, results, _ = drawn
     sheet = pixels(folder / "neighbours.png")
-    assert sheet.shape == (2 * 8, 4 * 8 + 2, 3)
-    np.testing.assert_array_equal(sheet[:8, 10:18], sheet[:8, :8])
+    # Enlarged 32 times; 42 px of captions below each row, 27 + 21 of a heading above all.
+    assert sheet.shape == (48 + 2 * (256 + 42), (4 * 8 + 2) * 32, 3)
+    np.testing.assert_array_equal(sheet[48 : 48 + 256, 320:576], sheet[48 : 48 + 256, :256])
     rows = dict(re.findall(r"^  seed (\d+):(.*)$", results["near"][1], re.MULTILINE))
     assert sorted(rows) == ["7", "8"]
+    # The picture that is a training picture is found by the name of its file.
+    assert re.match(r" \d \(0\) b/seed-000007\.png  ", rows["7"])
     distances = [float(one) for one in re.findall(r"\(([^)]+)\)", rows["7"])]
     assert distances == sorted(distances)
     assert distances[0] == 0 < distances[1]
@@ -153,6 +162,7 @@ def test_every_mistake_is_one_line_and_leaves_nothing(drawn):
     for words, result in zip(MISTAKES.values(), mistakes, strict=True):
         assert_mistake(result, *words)
     written = {"a.png", "b.webp", "c.png", "d.jpeg", "e", "f", "g.png", "h", "walk.webp"}
+    written |= {"sheet.png"}
     written |= {"training.gif", "slerp.mp4", "neighbours.png", "n", "theano"}
     made = {"run", "damaged", "export", "empty", "graph.pb", "faces", "cache"}
     assert {path.name for path in folder.iterdir()} == written | made

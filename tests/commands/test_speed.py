@@ -68,7 +68,7 @@ def test_the_default_run_draws_recognizable_shapes_and_every_printed_command_wor
         result, _ = timed(command, *arguments.replace("MORE", more).split(), cwd=tmp_path)
         # Nothing but the progress bar: TensorFlow's chatter would bury what matters.
         assert command == "train.py" or result.stderr == ""
-    assert np.asarray(Image.open(tmp_path / "grid.png")).shape == (4 * 32, 8 * 32, 3)
+    assert np.asarray(Image.open(tmp_path / "grid.png")).shape == (4 * (128 + 24), 8 * 128, 3)
     assert (tmp_path / "exports/shapes-32px/1/saved_model.pb").is_file()
     assert seconds < 360 * slowness()
 

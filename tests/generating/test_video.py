@@ -92,6 +92,19 @@ def test_mistakes_are_told_before_anything_is_drawn(tmp_path, monkeypatch):
             video.write_video(path, iter(()), 9, fps)
 
 
+def test_a_gif_keeps_what_hardly_changes_and_is_small(tmp_path):
+    """A walk changes all pixels a little, which nobody sees and GIF would store again."""
+    random = np.random.default_rng(0)
+    still = random.integers(0, 256, (64, 64, 3))
+    moving = [np.clip(still + random.integers(-3, 4, still.shape), 0, 255) for _ in range(20)]
+    path = tmp_path / "video.gif"
+    video.write_video(str(path), (frame.astype(np.uint8) for frame in moving), 20, 10)
+    frames, seconds = read_video(path)
+    assert seconds == pytest.approx(2)
+    np.testing.assert_allclose(frames.mean(), still.mean(), atol=2)
+    assert path.stat().st_size < 3 * 64 * 64  # not much more than one of the 20
+
+
 # The sheets of a run
 
 
@@ -132,3 +145,14 @@ def test_each_sheet_is_seen_equally_long_at_one_size_above_its_caption(sheets):
     odd = sheets[:1]
     assert video.training_size(odd, 1) == (34, 18 + 40)
     assert next(video.draw_training(odd, [], 2, scale=1)).shape == (58, 34, 3)
+
+
+def test_sheets_of_older_versions_have_their_pictures_where_the_last_one_has_them(tmp_path):
+    """Those were smaller, without the names of classes above them."""
+    (tmp_path / "samples").mkdir()
+    Image.new("RGB", (32, 16), "red").save(tmp_path / "samples/fakes-00001.000.png")
+    Image.new("RGB", (64, 32 + 6), "blue").save(tmp_path / "samples/fakes-00002.000.png")
+    first, last = video.draw_training(list_sheets(str(tmp_path)), [], 2, scale=1)
+    assert first.shape == last.shape == (38 + 40, 64, 3)
+    assert (first[:6] == 0).all()
+    assert (first[6:38] == (255, 0, 0)).all()

@@ -139,14 +139,21 @@ def events(run_dir):
     return found
 
 
-def test_tensorboard_gets_every_number_at_its_image(run_dir):
+def test_tensorboard_gets_the_numbers_in_groups_at_their_images(run_dir):
     log = RunLog(str(run_dir), 0)
-    log.write_metrics(tick(100, 1.5, loss=0.25, stage=3))
-    log.write_metrics(tick(200, 2.5, loss=0.5, stage=3))
+    one = {"generator_loss": 0.25, "fake_score": -3.5, "alpha": 1.0, "images_per_second": None}
+    log.write_metrics(tick(100, 1.5, stage=3, **one))
+    log.write_metrics(tick(200, 2.5, stage=3, **one | {"images_per_second": 7.5}))
     got = events(run_dir)
-    assert (got[100, "loss"], got[200, "loss"], got[200, "seconds"]) == (0.25, 0.5, 2.5)
-    assert got[100, "stage"] == 4  # as people count: from 1
-    assert (100, "phase") not in got
+    first = {tag: value for (step, tag), value in got.items() if step == 100}
+    assert first == {
+        "loss/generator": 0.25,
+        "score/fake": -3.5,
+        "schedule/alpha": 1,
+        "schedule/stage": 4,  # as people count: from 1
+        "speed/seconds": 1.5,
+    }
+    assert got[200, "speed/images_per_second"] == 7.5
 
 
 def test_sheets_are_written_as_png_and_for_tensorboard_and_read_again(run_dir):
@@ -157,7 +164,7 @@ def test_sheets_are_written_as_png_and_for_tensorboard_and_read_again(run_dir):
     np.testing.assert_array_equal(np.asarray(Image.open(run_dir / "samples/reals.png")), reals)
     np.testing.assert_array_equal(np.asarray(read_sheet(path)[1]), fakes)
     shown = events(run_dir)
-    for key, sheet in (((0, "reals"), reals), ((12_800, "fakes"), fakes)):
+    for key, sheet in (((0, "samples/reals"), reals), ((12_800, "samples/fakes"), fakes)):
         # Width, height, then the PNGs.
         assert shown[key][:2].tolist() == [b"8", b"8"]
         np.testing.assert_array_equal(tf.io.decode_png(shown[key][2]), sheet)

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tests.helpers.built_dataset import read_records
 from tests.helpers.made_source import contents, make_source, noise, options
@@ -15,6 +16,7 @@ from tests.helpers.places import TESTS
 from tests.helpers.source_helpers import assert_user_error
 from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import read_labels
+from tfrecords.format.picture_names import NAMES_FILE, read_picture_names
 from tfrecords.format.record import decode_record
 from tfrecords.pictures.source import one_hot
 from tfrecords.sources.by_name import open_source
@@ -40,7 +42,8 @@ def sorted_features(record):
 
 def assert_same_files(got, expected):
     names = sorted(path.name for path in expected.iterdir())
-    assert sorted(path.name for path in got.iterdir() if path.suffix != ".json") == names
+    ours = {"dataset.json", NAMES_FILE}
+    assert sorted(path.name for path in got.iterdir() if path.name not in ours) == names
     for name in names:
         if name.endswith(".labels"):
             assert (got / name).read_bytes() == (expected / name).read_bytes()
@@ -82,6 +85,28 @@ def test_pictures_and_labels_stay_together_without_the_rejected(out):
     got = [label_of[image.tobytes()] for image in pictures(info, 16)]
     np.testing.assert_array_equal(got, read_labels(info))
     assert not np.array_equal(got, np.delete(labels[:], [3, 17], axis=0))  # shuffled
+
+
+def test_each_record_has_the_name_of_its_file(tmp_path):
+    """As it is in the source, in the records' order, without the rejected; others have none."""
+    folder, out = tmp_path / "source", tmp_path / "out"
+    for shade in range(12):
+        path = folder / f"{shade % 2}" / f"shade {shade}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 20 * shade).save(path)
+    (folder / "0" / "shade 4.png").write_bytes(b"torn")
+    info = write_dataset(open_source(str(folder)), options(8, 1), out)
+    shades = [picture[0, 0, 0] // 20 for picture in pictures(info, 8)]
+    assert sorted(shades) != shades  # shuffled
+    assert read_picture_names(info) == [f"{shade % 2}/shade {shade}.png" for shade in shades]
+    listed = [entry["file"] for entry in json.loads((out / "dataset.json").read_text())["files"]]
+    assert NAMES_FILE in listed  # with its checksum
+
+    (out / NAMES_FILE).write_text("one\x1b[2J\n")
+    with pytest.raises(UserError, match=r"pictures\.txt: expected a line for each of 11 pictures"):
+        read_picture_names(info)
+    info = write_dataset(make_source(list(noise(3, 8))), options(8), tmp_path / "unnamed")
+    assert read_picture_names(info) == []
 
 
 def test_dataset_json_says_where_it_came_from_and_what_the_files_hold(out):

@@ -3,6 +3,7 @@
 import dataclasses
 import gc
 import itertools
+import json
 import os
 import pathlib
 import re
@@ -112,9 +113,15 @@ def test_the_run_folder_holds_what_it_promises(finished):
     sheets = {path.name for path in (folder / "samples").iterdir()}
     assert sheets == {"reals.png", *(f"fakes-{shown / 1000:09.3f}.png" for shown in TICKS)}
     events = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
-    scalars = {"discriminator_loss", "generator_loss", "real_score", "fake_score", "gradient_norm"}
-    assert scalars | {"images_per_second", "fakes", "reals"} <= set(events.Tags()["tensors"])
-    assert events.Tensors("generator_loss")[-1].step == TOTAL
+    tags = set(events.Tags()["tensors"])
+    # All numbers of a line of metrics.jsonl but those of the horizontal axis, and the sheets.
+    line = json.loads((folder / "metrics.jsonl").read_text().splitlines()[0])
+    numbers = {name for name, value in line.items() if isinstance(value, int | float)}
+    assert len(tags) == len(numbers - {"images_shown", "kimg"}) + 2
+    assert {tag.split("/")[0] for tag in tags} == {
+        *("loss", "score", "schedule", "speed", "skipped", "samples")
+    }
+    assert events.Tensors("loss/generator")[-1].step == TOTAL
 
 
 def test_a_finished_run_is_left_alone(finished, info, one_device):

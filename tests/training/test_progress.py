@@ -1,6 +1,7 @@
-"""The progress bar: speed, and the time left by the arithmetic of later stages."""
+"""The progress bar: speed, and the time left by the arithmetic of later stages; a tick's line."""
 
 import re
+import sys
 
 import pytest
 
@@ -8,7 +9,7 @@ from pgan_tf.config.networks import multiplications
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import NetworkConfig, ScheduleConfig
 from pgan_tf.training import progress as progress_module
-from pgan_tf.training.progress import Progress
+from pgan_tf.training.progress import Progress, describe_tick
 
 NETWORK = NetworkConfig(resolution=16, latent_size=6, fmap_base=64, fmap_max=12)
 STAGES = make_stages(ScheduleConfig(resolution=16, stabilize_kimg=1, fade_in_kimg=1, total_kimg=10))
@@ -22,6 +23,7 @@ def bar(monkeypatch, capsys):
     monkeypatch.setattr(progress_module.time, "monotonic", lambda: now[0])
 
     def draw(shown, *updates, total=TOTAL):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
         progress = Progress(STAGES, NETWORK, total, shown, quiet=False)
         for seconds, index, alpha, images_shown in updates:
             now[0] += seconds
@@ -78,3 +80,32 @@ def test_a_line_is_printed_above_the_bar_or_not_at_all_if_quiet(capsys):
         progress.print("Resuming from 3 kimg")
         progress.close()
         assert capsys.readouterr().out == ("" if quiet else "Resuming from 3 kimg\n")
+
+
+def test_a_log_file_gets_the_lines_at_once_and_no_bar(tmp_path, monkeypatch):
+    with open(tmp_path / "log", "w") as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        monkeypatch.setattr(sys, "stderr", file)
+        progress = Progress(STAGES, NETWORK, TOTAL, 0, quiet=False)
+        progress.update(STAGES[0], 1.0, 100)
+        progress.update(STAGES[0], 1.0, 200)
+        progress.print("4 px")
+        assert (tmp_path / "log").read_text() == "4 px\n"
+        progress.close()
+    assert (tmp_path / "log").read_text() == "4 px\n"
+    assert progress.seconds_left > 0
+
+
+def test_lines_of_ticks_line_up_and_say_losses_speed_time_left_and_the_sheet():
+    stable = {"kimg": 0.5, "resolution": 4, "phase": "stabilize", "images_per_second": 1234.56}
+    stable |= {"discriminator_loss": -0.0625, "generator_loss": 12.34567}
+    fade = {"kimg": 12_345.0, "resolution": 1024, "phase": "fade_in", "images_per_second": None}
+    fade |= {"discriminator_loss": 123_456.7, "generator_loss": None}
+    lines = [describe_tick(stable, 61.0, "runs/a.png"), describe_tick(fade, None, "runs/b.png")]
+    first = "0.50 kimg, 4 px, loss D, -0.062, G, 12.346, 1234.6 images/s, 1:01 left, runs/a.png"
+    second = "12345.00 kimg, 512→1024 px, loss D, 1.2e+05, G, -, - images/s, - left, runs/b.png"
+    assert [re.sub("  +", ", ", line.strip()) for line in lines] == [first, second]
+    for words in ("kimg", "loss D", "  G ", "images/s", "left", "runs"):
+        assert lines[0].index(words) == lines[1].index(words)
+    # Skipped iterations leave no sheet.
+    assert describe_tick(stable, 0.0, "").endswith("0:00 left")
