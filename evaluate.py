@@ -1,7 +1,6 @@
 """Scores generators: pgan_tf/commands/evaluate.py."""
 
-from pgan_tf.commands.evaluate import main, with_flags_of_run
-from tfrecords.common.command_line import run
+from pgan_tf.commands.evaluate import start
 
 if __name__ == "__main__":
-    run(main, complete=with_flags_of_run)
+    start()

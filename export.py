@@ -1,7 +1,6 @@
 """Exports a trained generator: pgan_tf/commands/export.py."""
 
-from pgan_tf.commands.export import main
-from tfrecords.common.command_line import run
+from pgan_tf.commands.export import start
 
 if __name__ == "__main__":
-    run(main)
+    start()

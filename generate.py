@@ -1,7 +1,6 @@
 """Draws pictures and videos: pgan_tf/commands/generate.py."""
 
-from pgan_tf.commands.generate import main
-from tfrecords.common.command_line import run
+from pgan_tf.commands.generate import start
 
 if __name__ == "__main__":
-    run(main)
+    start()

@@ -1,7 +1,6 @@
 """Makes one HTML page about a run: pgan_tf/commands/report.py."""
 
-from pgan_tf.commands.report import main
-from tfrecords.common.command_line import run
+from pgan_tf.commands.report import start
 
 if __name__ == "__main__":
-    run(main)
+    start()

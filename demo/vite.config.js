@@ -48,7 +48,13 @@ export default defineConfig({
     license: { fileName: 'licenses.md' },
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1000,
-    rolldownOptions: { treeshake: { moduleSideEffects: (file) => !NOT_AT_ONCE.test(file) } },
+    rolldownOptions: {
+      // The page, and the module for other people's pages, whose name and exports stay.
+      input: { index: 'index.html', generator: 'src/generator.js' },
+      preserveEntrySignatures: 'allow-extension',
+      output: { entryFileNames: ({ name }) => (name === 'generator' ? '[name].js' : 'assets/[name]-[hash].js') },
+      treeshake: { moduleSideEffects: (file) => !NOT_AT_ONCE.test(file) },
+    },
   },
   plugins: [record],
 });

@@ -26,11 +26,17 @@ import tempfile
 import time
 from collections import defaultdict
 
-_SWAPS = (
-    "Lt <=,LtE <,Gt >=,GtE >,Eq !=,NotEq ==,In not in,NotIn in,Is is not,IsNot is,And or,Or and"
-)
-SWAPS = dict(pair.split(" ", 1) for pair in f"{_SWAPS},Add -,Sub +,Mult +,Div *".split(","))
+SWAPS = "Lt <=,LtE <,Gt >=,GtE >,Eq !=,NotEq ==,In not in,NotIn in,Is is not,IsNot is,And or,Or and"
+SWAPS = dict(pair.split(" ", 1) for pair in f"{SWAPS},Add -,Sub +,Mult +,Div *".split(","))
 TEST_SECONDS, RUN_SECONDS = 120, 1800  # a test, and all tests of a folder, that take longer hang
+
+
+def begin_of(node):
+    return node.lineno, node.col_offset
+
+
+def end_of(node):
+    return node.end_lineno, node.end_col_offset
 
 
 def mutants_of(source):
@@ -56,14 +62,8 @@ def mutants_of(source):
                 text = "pass"
         if text and node not in wording:
             # What stands between two nodes is replaced, or a node.
-            start = (
-                (first.end_lineno, first.end_col_offset)
-                if last
-                else (first.lineno, first.col_offset)
-            )
-            end = (
-                (last.lineno, last.col_offset) if last else (first.end_lineno, first.end_col_offset)
-            )
+            start = end_of(first) if last else begin_of(first)
+            end = begin_of(last) if last else end_of(first)
             if start[0] == end[0]:
                 line = lines[start[0] - 1].encode()  # ast counts bytes
                 after = line[: start[1]] + text.encode() + line[end[1] :]

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from tfrecords.common import paths
@@ -26,6 +26,16 @@ from tfrecords.writing.writer import write_dataset
 _WAIT_SECONDS = 1.0
 
 
+@dataclass(frozen=True)
+class FoundData:
+    """What `--data=` names, looked at; nothing is converted yet."""
+
+    data: str  # as the user gave it
+    info: DatasetInfo  # of the TFRecords; or as they will be, without files and pictures rejected
+    source: Source | None = None  # the pictures; None for TFRecords
+    options: PictureOptions = PictureOptions()  # with no choice left
+
+
 def prepare(
     data: str,
     cache_dir: str,
@@ -34,21 +44,30 @@ def prepare(
     labels: str | None = None,
     tfds_data_dir: str | None = None,
     encoding: str = "png",
-    labels_note: str | None = None,
-    before_converting: Callable[[DatasetInfo], None] = lambda _: None,
 ) -> DatasetInfo:
     """Returns a dataset: `data` itself, or `data` converted, once, into the cache.
 
-    A folder of TFRecords is used as it is, if it has the resolution, channels and labels asked
-    for. Any source of `open_source` is converted on first use, with the `encoding`, into
-    `<cache_dir>/<name>-<resolution>px-<fingerprint>`, and found there, in any encoding, as long
-    as neither the pictures' bytes nor the options change. An interrupted conversion resumes; one
-    in another process is waited for. `before_converting` gets what will be written, without files,
-    and with pictures that may yet be rejected.
+    That is `find`, then `convert`. Raises UserError as these do.
+    """
+    found = find(data, options, labels=labels, tfds_data_dir=tfds_data_dir, encoding=encoding)
+    return convert(found, cache_dir)
 
-    `labels` other than None and `none` require some. Lines on stdout say what happens;
+
+def find(
+    data: str,
+    options: PictureOptions,
+    *,
+    labels: str | None = None,
+    tfds_data_dir: str | None = None,
+    encoding: str = "png",
+    labels_note: str | None = None,
+) -> FoundData:
+    """Looks at what `data` names: TFRecords, or any source of `open_source`.
+
+    TFRecords are taken as they are, if they have the resolution, channels and labels asked for.
+    `labels` other than None and `none` require some. Lines on stdout say what was chosen;
     `labels_note` ends the one on the labels, and None omits it. Raises UserError as `open_source`
-    and `write_dataset` do, and for other TFRecords than those asked for.
+    does, and for other TFRecords than those asked for.
     """
     data = os.path.expanduser(data)  # the shell leaves --data=~/pictures as it is
     wants_labels = labels not in (None, "none")
@@ -59,7 +78,7 @@ def prepare(
         _check_fits(info, data, options, wants_labels)
         if labels_note is not None:
             print(f"{describe_labels(info)}{labels_note}", flush=True)
-        return info
+        return FoundData(data, info)
     side = options.resolution
     source = open_source(data, resolution=side, labels=labels, tfds_data_dir=tfds_data_dir)
     if wants_labels and source.labels is None:
@@ -82,15 +101,50 @@ def prepare(
         encoding=encoding,
         num_records={},
     )
-    before_converting(planned)
-    return _convert_once(source, options, data, os.path.expanduser(cache_dir), encoding)
+    return FoundData(data, planned, source, options)
+
+
+def convert(found: FoundData, cache_dir: str) -> DatasetInfo:
+    """Returns what was found as TFRecords: converted on first use, and found again later.
+
+    They lie in `<cache_dir>/<name>-<resolution>px-<fingerprint>`, in any encoding, as long as
+    neither the pictures' bytes nor the options change. An interrupted conversion resumes; one in
+    another process is waited for. Lines on stdout say what happens. Raises UserError as
+    `write_dataset` does.
+    """
+    if found.source is None:
+        return found.info
+    folder = os.path.expanduser(cache_dir)
+    return _convert_once(found.source, found.options, found.data, folder, found.info.encoding)
+
+
+def find_converted(found: FoundData, cache_dir: str) -> DatasetInfo | None:
+    """Returns the TFRecords that `convert` would find at once, None if it would write some.
+
+    Also None where many pictures would have to be read to know.
+    """
+    if found.source is None:
+        return found.info
+    folder = os.path.expanduser(cache_dir)
+    fingerprint = compute_fingerprint(found.source, found.options, folder, quickly=True)
+    if not fingerprint:
+        return None
+    cached = _cached_folder(found.source, found.options, folder, fingerprint)
+    return read_dataset_info(cached) if _holds(cached, fingerprint) else None
+
+
+def _cached_folder(
+    source: Source, options: PictureOptions, cache_dir: str, fingerprint: str
+) -> str:
+    name = f"{source.name}-{options.resolution}px-{fingerprint[:8]}"
+    return paths.join(cache_dir, name)
 
 
 def _convert_once(
     source: Source, options: PictureOptions, data: str, cache_dir: str, encoding: str
 ) -> DatasetInfo:
     fingerprint = compute_fingerprint(source, options, cache_dir)
-    cached = paths.join(cache_dir, f"{source.name}-{options.resolution}px-{fingerprint[:8]}")
+    cached = _cached_folder(source, options, cache_dir, fingerprint)
     if _holds(cached, fingerprint):
         print(f"Using {cached}, converted from {data} before", flush=True)
         return read_dataset_info(cached)

@@ -1,4 +1,4 @@
-"""Converts pictures to a dataset: python -m tfrecords.create SOURCE OUT [--flags].
+"""Converts pictures to a dataset of TFRecords, which trains.
 
 SOURCE is a folder of pictures, an archive of them, `tfds:NAME[:SPLIT]`, `shapes`, or one of
 the datasets that docs/datasets.md lists. OUT is the folder to make: TFRecords for each power of
@@ -13,6 +13,7 @@ from absl import flags
 
 from tfrecords.common import command_line
 from tfrecords.common.bounds import RESOLUTIONS, Bounds
+from tfrecords.common.command_help import Help
 from tfrecords.common.command_line import define_number
 from tfrecords.common.text import counted, size_in_words
 from tfrecords.pictures import flags as picture_flags
@@ -40,6 +41,25 @@ _PROCESSES = define_number(
 )
 _STRICT = flags.DEFINE_bool(
     "strict", False, "Stop at the first picture that cannot be used, and write nothing."
+)
+
+HELP = Help(
+    groups={
+        "pictures": (
+            *("resolution", "channels", "fit", "background", "allow_upscaling", "white_level"),
+            *("labels", "tfds_data_dir"),
+        ),
+        "files": ("encoding", "shuffle", "shard_mib", "processes", "strict"),
+    },
+    first=(
+        *("resolution", "channels", "fit", "background", "labels", "encoding", "processes"),
+        "strict",
+    ),
+    examples=(
+        ("photos datasets/photos", "a folder, or a .zip or .tar file"),
+        ("photos datasets/photos --resolution=128 --labels=folders", "subfolders are classes"),
+        ("tfds:cifar10:train datasets/cifar10", "a name of TensorFlow Datasets"),
+    ),
 )
 
 
@@ -89,5 +109,10 @@ def main(source_name: str, out_dir: str) -> None:
         print(f"{paths.join(info.folder, REJECTED_NAME)} says why each was rejected")
 
 
+def start() -> None:
+    """Starts the command."""
+    command_line.run(main, positional=("SOURCE", "OUT"), help=HELP)
+
+
 if __name__ == "__main__":
-    command_line.run(main, positional=("SOURCE", "OUT"))
+    start()

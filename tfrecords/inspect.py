@@ -1,15 +1,17 @@
-"""Looks into finished datasets: python -m tfrecords.inspect COMMAND … [--flags].
+"""Looks into finished datasets of TFRecords.
 
 summary FOLDER       What the dataset holds. --json for machines.
-verify FOLDER        Reads all of it and reports everything that is damaged, missing or
-                     not what the largest pictures give; exits with 2 if something is.
+verify FOLDER        Reads all of it and reports everything that is damaged,
+                     missing or not what the largest pictures give; exits
+                     with 2 if something is.
 extract FOLDER OUT   Pictures as PNG files in the new folder OUT; for example
                      --indices=0-99,150 --resolution=64 --by_class.
-show FOLDER OUT.png  A sheet of pictures, one row for each class; .jpg and .webp are written
-                     too. --resolution, --count.
-compare A B          Whether two datasets hold the same pictures in the same order with
-                     the same labels, however they are stored; exits with 0 if they do,
-                     1 if they differ, 2 after an error.
+show FOLDER OUT.png  A sheet of pictures, one row for each class; .jpg and
+                     .webp are written too. --resolution, --count.
+compare A B          Whether two datasets hold the same pictures in the same
+                     order with the same labels, however they are stored;
+                     exits with 0 if they do, 1 if they differ, 2 after an
+                     error.
 """
 
 import json
@@ -20,6 +22,7 @@ from absl import flags
 
 from tfrecords.common import command_line
 from tfrecords.common.bounds import RESOLUTIONS, Bounds
+from tfrecords.common.command_help import Help
 from tfrecords.common.command_line import define_number, define_text
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
@@ -43,6 +46,15 @@ _COUNT = define_number(
 _COMMANDS_OF_FLAG = {"json": ("summary",), "resolution": ("extract", "show"), "count": ("show",)}
 _COMMANDS_OF_FLAG |= {"indices": ("extract",), "by_class": ("extract",)}
 _SHOWN_PROBLEMS = 20
+
+HELP = Help(
+    groups={"flags of one command": ("json", "resolution", "count", "indices", "by_class")},
+    examples=(
+        ("summary datasets/photos", "what it holds"),
+        ("verify datasets/photos", "whether all of it is intact"),
+        ("show datasets/photos sheet.png", "a sheet of pictures"),
+    ),
+)
 
 
 def main(command: str, *arguments: str) -> None:
@@ -122,5 +134,11 @@ _COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
 }
 _ARGUMENTS = {name: arguments for name, (_, arguments) in _COMMANDS.items()}
 
+
+def start() -> None:
+    """Starts the command."""
+    command_line.run(main, positional=_ARGUMENTS, help=HELP)
+
+
 if __name__ == "__main__":
-    command_line.run(main, positional=_ARGUMENTS)
+    start()

@@ -6,21 +6,26 @@ const joined = (parts, between) => parts.filter(Boolean).join(between);
 export const classNames = ({ label_size, label_names }) =>
   Array.from({ length: label_size }, (_, i) => label_names?.[i] ?? String(i));
 
+/** Returns a class's number from its number or name; null, by seed, if none is asked for. */
+export function classOf(label, names) {
+  if (label === undefined || label === null) return null;
+  const found = names.indexOf(label);
+  const number = found < 0 ? Number(label) : found;
+  if (Number.isInteger(number) && number >= 0 && number < names.length) return number;
+  const expected = names.length ? names.join(', ') : 'none: this generator has no classes';
+  throw new RangeError(`label: expected ${expected}, got ${label}`);
+}
+
 /**
  * Shows what is known of a generator.
  * @param element the page's elements by id
- * @param name the generator's
  * @param folder its address
  * @param known the model's metadata
  */
-export function showAbout(element, name, folder, known) {
+export function showAbout(element, folder, known) {
   const { resolution, kimg } = known;
   const seen = kimg && `after ${Math.round(1000 * kimg).toLocaleString('en')} pictures`;
-  element.title.textContent = document.title = name;
-  element.about.textContent = joined(
-    [`${resolution}×${resolution} pixels, drawn in this browser by a progressive GAN`, seen],
-    ', ',
-  );
+  element.about.textContent = joined([`${resolution}×${resolution} pixels`, seen], ', ');
   const facts = joined(
     [
       known.trained_by && `Trained by ${known.trained_by}`,
@@ -32,5 +37,4 @@ export function showAbout(element, name, folder, known) {
   element.trained.textContent = joined([facts, known.terms], '. ');
   element.card.hidden = !known.format;
   element.card.href = `${folder}/model_card.md`;
-  element.stage.classList.toggle('coarse', resolution < 128);
 }

@@ -1,11 +1,9 @@
 // What the page shows is in its address, after the #: links and going back work.
 
-import { SEEDS } from './latents.js';
+import { isSeed } from './latents.js';
 
 export const VIEWS = ['picture', 'grid', 'walk', 'between'];
-
-/** Returns whether a text is a seed: 0 to 2147483647. */
-export const isSeed = (text) => /^\d{1,10}$/.test(text) && Number(text) < SEEDS;
+export const SCALINGS = ['smooth', 'pixelated'];
 
 /** Reads the address; what it lacks or spells wrongly keeps its value. */
 export function readAddress(state) {
@@ -15,14 +13,16 @@ export function readAddress(state) {
   }
   if (VIEWS.includes(given.get('view'))) state.view = given.get('view');
   for (const name of ['model', 'backend']) state[name] = given.get(name) ?? state[name];
+  state.scaling = given.get('scaling') === 'pixelated' ? 'pixelated' : 'smooth';
   const label = given.get('class');
   state.label = /^\d+$/.test(label ?? '') ? Number(label) : null;
 }
 
-export function writeAddress({ model, view, seed, other, label, backend }) {
+export function writeAddress({ model, view, seed, other, label, scaling, backend }) {
   const words = new URLSearchParams({ model, view, seed });
   if (view === 'between') words.set('other', other);
   if (label !== null) words.set('class', label);
+  if (scaling === 'pixelated') words.set('scaling', scaling);
   if (backend) words.set('backend', backend);
   history.replaceState(null, '', `#${words}`);
 }

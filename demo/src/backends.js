@@ -30,18 +30,17 @@ function webglRenderer() {
 /** Returns the names of what this browser may compute with, the fastest first. */
 export async function possibleBackends() {
   const renderer = webglRenderer();
-  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
   // Without a graphics card, both are ten times slower than WebAssembly.
-  const software = {
-    webgl: /swiftshader|llvmpipe|software|basic render/i.test(renderer),
-    webgpu: adapter?.info?.isFallbackAdapter ?? adapter?.isFallbackAdapter ?? false,
-  };
+  const card = renderer && !/swiftshader|llvmpipe|software|basic render/i.test(renderer);
+  // Without one, browsers tell the console that WebGPU finds none.
+  const adapter = card && (await navigator.gpu?.requestAdapter().catch(() => null));
+  const webgpu = adapter && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
   return [
-    adapter && !software.webgpu && 'webgpu',
-    renderer && !software.webgl && 'webgl',
+    webgpu && 'webgpu',
+    card && 'webgl',
     typeof WebAssembly === 'object' && 'wasm',
-    renderer && software.webgl && 'webgl',
-    adapter && software.webgpu && 'webgpu',
+    renderer && !card && 'webgl',
+    navigator.gpu && !webgpu && 'webgpu',
   ].filter(Boolean);
 }
 

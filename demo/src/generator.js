@@ -1,91 +1,46 @@
-// A generator: downloaded, and drawing.
+// A generator for your own page, published as `generator.js` beside the exported page:
+//
+//   import { load } from "./generator.js";
+//   const generator = await load();
+//   document.body.append(await generator.draw({ seed: 7, label: "star" }));
 
-import * as tf from '@tensorflow/tfjs';
-import { bytesOf, forHalves } from './halves.js';
-
-// TensorFlow.js looks at this flag whenever a model draws. The module that registers it, for its
-// own debugging, does not come with the parts that this page imports.
-tf.env().registerFlag('KEEP_INTERMEDIATE_TENSORS', () => false);
-
-const incomplete = (url, why) =>
-  new Error(`A file of this page could not be read: ${url} (${why}). Is all of the exported folder on the server?`);
-
-async function get(url) {
-  const response = await fetch(url).catch(() => null);
-  if (!response) throw incomplete(url, 'the server did not answer');
-  if (!response.ok) throw incomplete(url, `the server answered ${response.status}`);
-  return response;
-}
-
-export const getJson = async (url) =>
-  (await get(url)).json().catch(() => {
-    throw incomplete(url, 'it is not JSON');
-  });
-
-/** Downloads a file, telling of each piece's length. */
-async function download(url, onBytes) {
-  const pieces = [];
-  for (const reader = (await get(url)).body.getReader(); ; ) {
-    const { done, value } = await reader.read().catch(() => {
-      throw incomplete(url, 'the connection was lost');
-    });
-    if (done) return new Blob(pieces);
-    pieces.push(value);
-    onBytes(value.length);
-  }
-}
+import { classNames, classOf } from './about.js';
+import { possibleBackends } from './backends.js';
+import { inputsOf, isSeed } from './latents.js';
+import { fetchModel, getJson, paint } from './network.js';
+import { startNetwork } from './start.js';
 
 /**
- * Downloads a graph model.
- * @param folder its address, which ends in a slash
+ * Loads a generator from the folder of an export.
+ * @param folder its address; where this file is, if there is none
+ * @param name the generator's in `models.json`; the first, if there is none
  * @param onProgress called with the part that is there, 0 to 1
  */
-export async function fetchModel(folder, onProgress) {
-  const { weightsManifest, ...model } = await getJson(`${folder}model.json`);
-  const weightSpecs = weightsManifest.flatMap((group) => group.weights);
-  const total = weightSpecs.reduce((sum, spec) => sum + bytesOf(spec), 0);
-  let received = 0;
-  const onBytes = (count) => onProgress((received += count) / total);
-  const paths = weightsManifest.flatMap((group) => group.paths);
-  const shards = await Promise.all(paths.map((path) => download(folder + path, onBytes)));
-  const weightData = await new Blob(shards).arrayBuffer();
-  if (weightData.byteLength !== total)
-    throw incomplete(folder, `expected ${total} bytes of weights, got ${weightData.byteLength}`);
-  return { ...model, weightSpecs, weightData };
-}
+export async function load(folder = new URL(/* @vite-ignore */ '.', import.meta.url), { name, onProgress = () => {} } = {}) {
+  const base = `${new URL(folder, location.href)}`.replace(/\/*$/, '/');
+  const models = await getJson(`${base}models.json`);
+  const model = name === undefined ? models[0] : models.find((one) => one.name === name);
+  if (!model) {
+    throw new RangeError(`name: expected one of ${models.map((one) => one.name).join(', ')}, got ${name}`);
+  }
+  const artifacts = await fetchModel(`${new URL(model.path, base)}/`, onProgress);
+  const { network } = await startNetwork(await possibleBackends(), artifacts);
+  const metadata = artifacts.userDefinedMetadata;
+  const { resolution, num_channels } = metadata;
+  const labelNames = classNames(metadata);
 
-/** Makes a model that draws with the backend that is on; see `fetchModel`. */
-export async function makeGenerator(artifacts) {
-  const halves = tf.getBackend() === 'webgl' && !tf.env().getBool('WEBGL_RENDER_FLOAT32_ENABLED');
-  const model = await tf.loadGraphModel({ load: async () => (halves ? forHalves(artifacts) : artifacts) });
-
-  /** Returns a picture's numbers, (height, width, channels) in [-1, 1], of one latent vector. */
-  async function draw(latents, labels) {
-    const images = tf.tidy(() => {
-      const inputs = { latents: tf.tensor2d(latents, [1, latents.length]) };
-      if (labels.length) inputs.labels = tf.tensor2d(labels, [1, labels.length]);
-      return model.execute(inputs);
-    });
-    try {
-      return await images.data();
-    } finally {
-      images.dispose();
-    }
+  /** Returns a picture's numbers, (height, width, channels) in [-1, 1]. */
+  function pixels({ seed = 0, label }) {
+    if (!isSeed(seed)) throw new RangeError(`seed: expected a whole number from 0 to 2147483647, got ${seed}`);
+    const { latents, labels } = inputsOf(Number(seed), metadata, classOf(label, labelNames));
+    return network.draw(latents, labels);
   }
 
-  return { draw, dispose: () => model.dispose() };
-}
-
-/** Puts numbers in [-1, 1] on a canvas, which takes the picture's size. */
-export function paint(canvas, numbers, resolution, channels) {
-  const pixels = new ImageData(resolution, resolution);
-  for (let i = 0; i < resolution * resolution; i++) {
-    for (let c = 0; c < 3; c++) {
-      // The array clips and rounds, halves to even, as sampling.to_uint8 does.
-      pixels.data[4 * i + c] = (numbers[channels * i + (c % channels)] + 1) * 127.5;
-    }
-    pixels.data[4 * i + 3] = 255;
+  /** Returns a canvas, given or new, with the picture of a seed, as generate.py draws it. */
+  async function draw({ seed, label, canvas = document.createElement('canvas') } = {}) {
+    paint(canvas, await pixels({ seed, label }), resolution, num_channels);
+    return canvas;
   }
-  if (canvas.width !== resolution) canvas.width = canvas.height = resolution;
-  canvas.getContext('2d').putImageData(pixels, 0, 0);
+
+  return { name: model.name, resolution, labelNames, draw, pixels, dispose: network.dispose };
 }

@@ -5,6 +5,9 @@ const WEYL = [0x9e3779b9, 0xbb67ae85];
 const SCRAMBLE = [0x3ec8f720, 0x02461e29];
 export const SEEDS = 2 ** 31;
 
+/** Returns whether something is a seed, or the text of one: 0 to 2147483647. */
+export const isSeed = (seed) => /^\d{1,10}$/.test(String(seed)) && Number(seed) < SEEDS;
+
 /** Returns the high and low 32 bits of a product of two 32-bit numbers. */
 function multiply(a, b) {
   const [ah, al, bh, bl] = [a >>> 16, a & 0xffff, b >>> 16, b & 0xffff];
@@ -75,4 +78,12 @@ export function spline(four, t) {
   const length = norm(four[1]) + (norm(four[2]) - norm(four[1])) * t;
   const scale = length / norm(point);
   return point.map((one) => one * scale);
+}
+
+/** Returns `{latents, labels}` of a seed; without a class of their own, seeds take turns. */
+export function inputsOf(seed, { latent_size, label_size }, label) {
+  seed = ((seed % SEEDS) + SEEDS) % SEEDS;
+  const labels = new Float32Array(label_size);
+  if (label_size) labels[label ?? seed % label_size] = 1;
+  return { latents: latentsOf(seed, latent_size), labels };
 }

@@ -1,97 +1,134 @@
-// The four views: one picture, a grid, a walk, the way between two seeds.
+// The four views: one picture, a grid around a walk, a walk, the way between two seeds.
 
-import { paint } from './generator.js';
-import { latentsOf, mix, SEEDS, slerp, spline } from './latents.js';
+import { inputsOf, mix, SEEDS, slerp, spline } from './latents.js';
+import { paint } from './network.js';
+import { copy, makeSmoother } from './scaling.js';
 
-const GRID = 16;
+const SIDE = 6; // pictures on a side of the grid
+const MIDDLE = 2; // in its middle is one as large as this many
+const AROUND = SIDE ** 2 - MIDDLE ** 2;
 // After a long pause, such as another tab, a walk goes on where it was.
 const LONGEST_STEP_SECONDS = 0.1;
 
-/** Returns `{latents, labels}` of a seed; without a class of their own, seeds take turns. */
-export function inputsOf(seed, { latent_size, label_size }, label) {
-  seed = ((seed % SEEDS) + SEEDS) % SEEDS;
-  const labels = new Float32Array(label_size);
-  if (label_size) labels[label ?? seed % label_size] = 1;
-  return { latents: latentsOf(seed, latent_size), labels };
+const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+
+/** Returns whether what a state shows can play. */
+export const canWalk = ({ view }) => view === 'grid' || view === 'walk';
+
+/** Returns the place of a grid's picture, `[row, column]` from 0: around the middle, ring by ring, clockwise. */
+export function placeOf(i) {
+  let side = MIDDLE + 2;
+  for (; i >= 4 * (side - 1); side += 2) i -= 4 * (side - 1);
+  const [edge, along] = [Math.floor(i / (side - 1)), i % (side - 1)];
+  const last = side - 1;
+  const place = [[0, along], [along, last], [last, last - along], [last - along, 0]][edge];
+  return place.map((one) => one + (SIDE - side) / 2);
 }
+
+const looped = (i) => ((i % AROUND) + AROUND) % AROUND;
 
 /**
  * Makes the function that draws what a state asks for.
  * @param elements of the page: `canvas`, `grid`
  * @param draw from latents and labels to a picture's numbers
  * @param metadata of the model
+ * @returns `{show, picture, whole}`: it, the canvas at the generator's own resolution, and what
+ *   makes one canvas with all that a state shows
  */
 export function makeViews({ canvas, grid }, draw, metadata) {
   const { resolution, num_channels, label_size } = metadata;
   const inputs = (state, seed) => inputsOf(seed, metadata, state.label);
+  const picture = document.createElement('canvas');
+  const smoothed = makeSmoother(resolution);
   let last = null;
+  let around = { of: '', count: 0 }; // what the grid's pictures show, and how many do
 
-  async function show(target, { latents, labels }) {
-    paint(target, await draw(latents, labels), resolution, num_channels);
+  async function show(state, { latents, labels }) {
+    paint(picture, await draw(latents, labels), resolution, num_channels);
+    const large = state.scaling === 'smooth' ? smoothed(picture) : picture;
+    if (canvas.width !== large.width) canvas.width = canvas.height = large.width;
+    copy(canvas, large);
+  }
+
+  /** Draws a place on a walk, and goes on; `offsetOf` tells which seed is how far from the first. */
+  function walk(state, offsetOf) {
+    const now = performance.now();
+    if (state.playing && last !== null) {
+      state.walked += Math.min((now - last) / 1000, LONGEST_STEP_SECONDS) * state.speed;
+    }
+    last = state.playing ? now : null;
+    const begin = Math.floor(state.walked);
+    const t = state.walked - begin;
+    const four = [-1, 0, 1, 2].map((i) => inputs(state, state.seed + offsetOf(begin + i)));
+    // Classes change in the middle of the way, evenly.
+    const part = Math.min(1, Math.max(0, 2 * t - 0.5));
+    return show(state, {
+      latents: spline(four.map((one) => one.latents), t),
+      labels: label_size ? mix([four[1].labels, four[2].labels], [1 - part, part]) : four[1].labels,
+    });
+  }
+
+  async function showAround(state, isStale) {
+    const of = `${state.seed} ${state.label}`;
+    if (around.of !== of) around = { of, count: 0 };
+    for (; around.count < AROUND && !isStale(); around.count++) {
+      const button = grid.children[around.count];
+      const seed = (state.seed + around.count) % SEEDS;
+      button.dataset.seed = seed;
+      button.setAttribute('aria-label', `Take seed ${seed}`);
+      const { latents, labels } = inputs(state, seed);
+      paint(button.firstChild, await draw(latents, labels), resolution, num_channels);
+      await nextFrame(); // each is seen when it is there
+    }
   }
 
   const views = {
-    picture: (state) => show(canvas, inputs(state, state.seed)),
+    picture: (state) => show(state, inputs(state, state.seed)),
 
     async grid(state, isStale) {
-      for (let i = 0; i < GRID && !isStale(); i++) {
-        const button = grid.children[i];
-        const seed = (state.seed + i) % SEEDS;
-        button.dataset.seed = seed;
-        button.setAttribute('aria-label', `Take seed ${seed}`);
-        await show(button.firstChild, inputs(state, seed));
-      }
+      const nearest = looped(Math.round(state.walked));
+      [...grid.children].forEach((button, i) => button.classList.toggle('near', i === nearest));
+      await walk(state, looped);
+      await showAround(state, isStale);
     },
 
     between(state) {
       const [a, b] = [inputs(state, state.seed), inputs(state, state.other)];
       const t = state.position;
-      return show(canvas, {
+      return show(state, {
         latents: slerp(a.latents, b.latents, t),
         labels: mix([a.labels, b.labels], [1 - t, t]),
       });
     },
 
-    walk(state) {
-      const now = performance.now();
-      if (state.playing && last !== null) {
-        state.walked += Math.min((now - last) / 1000, LONGEST_STEP_SECONDS) * state.speed;
-      }
-      last = state.playing ? now : null;
-      const begin = Math.floor(state.walked);
-      const t = state.walked - begin;
-      const four = [-1, 0, 1, 2].map((i) => inputs(state, state.seed + begin + i));
-      // Classes change in the middle of the way, evenly.
-      const part = Math.min(1, Math.max(0, 2 * t - 0.5));
-      return show(canvas, {
-        latents: spline(four.map((one) => one.latents), t),
-        labels: label_size ? mix([four[1].labels, four[2].labels], [1 - part, part]) : four[1].labels,
-      });
-    },
+    walk: (state) => walk(state, (i) => i),
   };
 
   grid.replaceChildren(
-    ...Array.from({ length: GRID }, () => {
+    ...Array.from({ length: AROUND }, (_, i) => {
       const button = document.createElement('button');
       button.type = 'button';
-      const picture = document.createElement('canvas');
-      picture.width = picture.height = resolution;
-      button.append(picture);
+      const [row, column] = placeOf(i);
+      button.style.gridArea = `${row + 1} / ${column + 1}`;
+      const small = document.createElement('canvas');
+      small.width = small.height = resolution;
+      button.append(small);
       return button;
     }),
   );
-  return (state, isStale) => views[state.view](state, isStale);
-}
 
-/** Returns one canvas with all that a view shows, at the generator's own resolution. */
-export function wholeView({ canvas, grid }, view) {
-  if (view !== 'grid') return canvas;
-  const parts = [...grid.querySelectorAll('canvas')];
-  const columns = Math.sqrt(parts.length);
-  const size = parts[0].width;
-  const whole = document.createElement('canvas');
-  whole.width = whole.height = columns * size;
-  const context = whole.getContext('2d');
-  parts.forEach((part, i) => context.drawImage(part, (i % columns) * size, Math.floor(i / columns) * size));
-  return whole;
+  function whole(state) {
+    if (state.view !== 'grid') return picture;
+    const all = document.createElement('canvas');
+    all.width = all.height = SIDE * resolution;
+    [...grid.children].forEach((button, i) => {
+      const [row, column] = placeOf(i);
+      copy(all, button.firstChild, [column * resolution, row * resolution, resolution]);
+    });
+    const edge = ((SIDE - MIDDLE) / 2) * resolution;
+    copy(all, picture, [edge, edge, MIDDLE * resolution], state.scaling === 'smooth');
+    return all;
+  }
+
+  return { show: (state, isStale) => views[state.view](state, isStale), picture, whole };
 }

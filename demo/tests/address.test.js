@@ -1,7 +1,8 @@
 import { beforeEach, expect, it, vi } from 'vitest';
-import { isSeed, readAddress, writeAddress } from '../src/address.js';
+import { readAddress, writeAddress } from '../src/address.js';
+import { isSeed } from '../src/latents.js';
 
-const START = { model: 'a', view: 'picture', seed: 3, other: 1, label: null, backend: '' };
+const START = { model: 'a', view: 'picture', seed: 3, other: 1, label: null, scaling: 'smooth', backend: '' };
 const read = (hash) => {
   vi.stubGlobal('location', { hash });
   const state = { ...START };
@@ -22,12 +23,12 @@ it.each([
 ])('whether %j is a seed', (text, expected) => expect(isSeed(text)).toBe(expected));
 
 it('reads what is there', () => {
-  expect(read('#model=b&view=grid&seed=12&other=4&class=2&backend=wasm')).toEqual({
-    ...{ model: 'b', view: 'grid', seed: 12, other: 4, label: 2, backend: 'wasm' },
+  expect(read('#model=b&view=grid&seed=12&other=4&class=2&scaling=pixelated&backend=wasm')).toEqual({
+    ...{ model: 'b', view: 'grid', seed: 12, other: 4, label: 2, scaling: 'pixelated', backend: 'wasm' },
   });
 });
 
-it.each(['', '#view=none&seed=-1&other=x&class=dog', '#seed=3000000000&seed=7'])(
+it.each(['', '#view=none&seed=-1&other=x&class=dog&scaling=big', '#seed=3000000000&seed=7'])(
   'keeps what %j lacks or spells wrongly',
   (hash) => expect(read(hash)).toEqual(START),
 );
@@ -35,6 +36,7 @@ it.each(['', '#view=none&seed=-1&other=x&class=dog', '#seed=3000000000&seed=7'])
 it.each([
   [START, '#model=a&view=picture&seed=3'],
   [{ ...START, view: 'between', other: 9 }, '#model=a&view=between&seed=3&other=9'],
+  [{ ...START, scaling: 'pixelated' }, '#model=a&view=picture&seed=3&scaling=pixelated'],
   [{ ...START, label: 0, backend: 'webgl' }, '#model=a&view=picture&seed=3&class=0&backend=webgl'],
 ])('writes %j so that it is read again', (state, hash) => {
   writeAddress(state);

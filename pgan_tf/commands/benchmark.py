@@ -1,37 +1,63 @@
-"""What training costs on this machine, stage by stage: `python -m pgan_tf.commands.benchmark`."""
+"""Measures what training costs on this machine, stage by stage.
 
-import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+Each resolution is trained on noise for a few seconds, in a process of its own. The table has the
+speed of whole iterations, of each step, and of the arithmetic beside that of a matrix product.
+"""
 
 import concurrent.futures
 import dataclasses
 import itertools
 import json
 import multiprocessing
+import re
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
 from absl import flags
 from tqdm import tqdm
 
-from pgan_tf.config.flags import define_flag, define_per_resolution
+from pgan_tf.config.flags import (
+    define_flag,
+    define_per_resolution,
+    expand_presets,
+    find_preset,
+    flag_names,
+    preset_flags,
+    read_flags,
+)
+from pgan_tf.config.networks import resolutions_above_lowest
+from pgan_tf.config.per_resolution import LOWEST_RESOLUTION
 from pgan_tf.config.schedule import BATCH_SIZES
-from pgan_tf.config.training import PRECISIONS, NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.devices.strategy import STRATEGIES, check_batch_sizes
-from pgan_tf.planning.limits import check_memory, physical_memory
-from pgan_tf.planning.measurement import StageCost, measure_stage
+from pgan_tf.config.training import (
+    PRECISIONS,
+    STRATEGIES,
+    LossConfig,
+    NetworkConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
 from tfrecords.common.bounds import RESOLUTIONS, Bounds, shown
+from tfrecords.common.command_help import Help
 from tfrecords.common.command_line import define_number, define_path, define_read, run
+from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place, write_file
 from tfrecords.common.paths import writing
-from tfrecords.common.text import align
+from tfrecords.common.text import align, did_you_mean
+
+if TYPE_CHECKING:  # it loads TensorFlow, which --help does not wait for
+    from pgan_tf.planning.measurement import StageCost
 
 
 def _read_precisions(text: str) -> list[str]:
     names = text.split(",")
-    if not set(names) <= set(PRECISIONS):
-        raise ValueError(f"expected some of {', '.join(PRECISIONS)}, got {shown(text)}")
+    if unknown := [name for name in names if name not in PRECISIONS]:
+        meant = did_you_mean(unknown[0], PRECISIONS)
+        raise ValueError(f"expected some of {', '.join(PRECISIONS)}, got {shown(text)}{meant}")
     return names
 
 
+PRESET = define_read(
+    "preset", None, "Networks by name, such as laptop; --preset=list prints all.", find_preset
+)
 RESOLUTION = define_read(
     "resolution",
     "4,8,16,32,64,128",
@@ -48,12 +74,33 @@ BATCH_SIZE = define_per_resolution(
 PRECISION = define_read(
     "precision", "float32", f"Some of {', '.join(PRECISIONS)}.", _read_precisions
 )
-FMAP_BASE = define_flag(NetworkConfig, "fmap_base", 2048)
-FMAP_MAX = define_flag(NetworkConfig, "fmap_max")
-JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "Compile with XLA.")
+_NETWORK_FLAGS = tuple(name for name in flag_names(NetworkConfig) if name != "resolution")
+for one in _NETWORK_FLAGS:
+    define_flag(NetworkConfig, one, 2048 if one == "fmap_base" else None)
+LOSS = define_flag(LossConfig, "name")
+DISCRIMINATOR_REPEATS = define_flag(TrainingConfig, "discriminator_repeats")
+JIT_COMPILE = define_flag(TrainingConfig, "jit_compile")
 STRATEGY = flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Devices.")
 SECONDS = define_number("seconds", 4.0, "How long to time each stage.", Bounds(0, 3600))
 JSON = define_path("json", None, "Also write the figures to this JSON file.")
+
+HELP = Help(
+    groups={
+        "what to measure": ("preset", "resolution", "batch_size", "precision", "seconds", "json"),
+        "networks": _NETWORK_FLAGS,
+        "training": ("loss", "discriminator_repeats"),
+        "devices": ("strategy", "jit_compile"),
+    },
+    first=(
+        *("preset", "resolution", "batch_size", "precision", "seconds", "json"),
+        *("fmap_base", "fmap_max", "strategy", "jit_compile"),
+    ),
+    examples=(
+        ("", "networks of a quarter of the paper's width, 4 to 128 px"),
+        ("--preset=laptop", "all resolutions of a preset, with its networks and batches"),
+        ("--resolution=64 --precision=float32,mixed_bfloat16", "one resolution, two precisions"),
+    ),
+)
 
 _COLUMNS = (
     ("px", "resolution", "d"),
@@ -73,14 +120,20 @@ _COLUMNS = (
 
 def main() -> None:
     """Measures each stage in a process of its own."""
-    configs = []
-    for precision, size in itertools.product(PRECISION.value, RESOLUTION.value):
-        network = NetworkConfig(resolution=size, fmap_base=FMAP_BASE.value, fmap_max=FMAP_MAX.value)
-        schedule = ScheduleConfig(resolution=size, batch_size=BATCH_SIZE.value)
-        config = TrainingConfig(
-            network=network, schedule=schedule, precision=precision, jit_compile=JIT_COMPILE.value
-        )
-        configs.append(config)
+    if PRESET.value:  # `with_preset` has put others' flags in their place
+        raise UserError("--preset: expected on the command line, got it in a flag file")
+    configs = [
+        _config(precision, size)
+        for precision, size in itertools.product(PRECISION.value, RESOLUTION.value)
+    ]
+    # Imported here so that --help and mistaken flags answer at once: it loads TensorFlow.
+    import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+    import tensorflow as tf
+
+    from pgan_tf.devices.strategy import check_batch_sizes
+    from pgan_tf.planning.limits import check_memory, physical_memory
+
+    for config in configs:
         check_batch_sizes(config, 1)  # devices are the measuring processes', not this one's
         if not tf.config.list_physical_devices("GPU"):
             check_memory(config, 1, physical_memory())
@@ -100,12 +153,48 @@ def main() -> None:
         print(f"Wrote {JSON.value}")
 
 
-def _in_a_process_of_its_own(config: TrainingConfig) -> StageCost:
+def _config(precision: str, size: int) -> TrainingConfig:
+    latent_size = flags.FLAGS["fmap_max"].value
+    return TrainingConfig(
+        network=read_flags(NetworkConfig, ["resolution"], resolution=size, latent_size=latent_size),
+        schedule=ScheduleConfig(resolution=size, batch_size=BATCH_SIZE.value),
+        loss=LossConfig(name=LOSS.value),
+        precision=precision,
+        discriminator_repeats=DISCRIMINATOR_REPEATS.value,
+        jit_compile=JIT_COMPILE.value,
+    )
+
+
+def _in_a_process_of_its_own(config: TrainingConfig) -> "StageCost":
+    from pgan_tf.planning.measurement import measure_stage
+
     # Each stage's peak of memory is its own then; a process inherits none by being spawned.
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(measure_stage, config, STRATEGY.value, SECONDS.value).result()
 
 
+def with_preset(arguments: list[str]) -> list[str]:
+    """Puts in a preset's place those of its flags that decide how fast a step is."""
+    return expand_presets(arguments, _step_flags)
+
+
+def _step_flags(preset: str) -> list[str]:
+    chosen = []
+    for flag in preset_flags(preset):
+        name, _, value = flag.removeprefix("--").partition("=")
+        if name == "resolution":  # all that it grows through
+            sizes = [LOWEST_RESOLUTION, *resolutions_above_lowest(int(value))]
+            chosen.append(f"--resolution={','.join(map(str, sizes))}")
+        elif name in flags.FLAGS or re.sub("^no", "", name) in flags.FLAGS:
+            chosen.append(flag)
+    return chosen
+
+
+def start() -> None:
+    """Starts the command."""
+    run(main, complete=with_preset, help=HELP)
+
+
 if __name__ == "__main__":
-    run(main)
+    start()

@@ -1,38 +1,25 @@
-"""Scores generators: `python evaluate.py --run_dir=RUN --metrics=swd,ms_ssim`.
+"""Scores generators: FID, KID, IS, precision and recall, SWD, MS-SSIM, modes.
 
 The real pictures are those that the run was trained on: its flags.txt says where they are.
 With --saved_model=EXPORT --data=… in place of --run_dir it scores what export.py wrote.
 Other flags of train.py that are given here hold instead, such as --data and --data_cache.
 """
 
-import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
-
-import dataclasses
-import json
-import posixpath
-from collections.abc import Iterator, Sequence
-
-import tensorflow as tf
 from absl import flags
-from tqdm import tqdm
 
 from pgan_tf.commands import run_flags as given
-from pgan_tf.generating.sampler import read_exported
-from pgan_tf.metrics import score_log
-from pgan_tf.metrics.by_name import NAMES, check_resolution, parse_names
-from pgan_tf.metrics.evaluation import Evaluation, Generated, read_generated
-from pgan_tf.metrics.score import Score
-from pgan_tf.runs import checkpoint
-from pgan_tf.runs.data import RunData, find_data, read_run_data
-from pgan_tf.runs.flags_file import located_flags
-from pgan_tf.runs.folder import checkpoint_folder, read_config
-from tfrecords.common.command_line import define_path, define_text, not_with, read_path
+from pgan_tf.commands.only_run import with_only_run
+from pgan_tf.metrics.by_name import NAMES, parse_names
+from tfrecords.common.command_help import Help
+from tfrecords.common.command_line import (
+    define_path,
+    define_text,
+    flag_values,
+    not_with,
+    read_path,
+    run,
+)
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import check_file_place, write_file
-from tfrecords.common.paths import writing
-from tfrecords.common.text import counted
-from tfrecords.format.dataset_info import DatasetInfo
-from tfrecords.pictures.flags import picture_options
 
 METRICS = define_text(
     "metrics",
@@ -50,6 +37,18 @@ SAVED_MODEL = define_path(
 for name in ("run_dir", "data", "data_cache", "num_images", "eval_seed", "inception"):
     flags.declare_key_flag(name)
 flags.declare_key_flag("max_bad_records")
+HELP = Help(
+    groups={
+        "generator": ("run_dir", "checkpoint", "saved_model", "network"),
+        "scores": ("metrics", "num_images", "eval_seed", "inception"),
+        "data": ("data", "data_cache", "max_bad_records"),
+    },
+    examples=(
+        ("--run_dir=RUN", "sliced Wasserstein distance of the last checkpoint"),
+        ("--run_dir=RUN --metrics=fid,kid --checkpoint=all", "other scores, of all checkpoints"),
+        ("--saved_model=EXPORT --data=photos", "an export, by pictures that it should be like"),
+    ),
+)
 
 
 def main() -> None:
@@ -60,94 +59,31 @@ def main() -> None:
         raise UserError(f"--run_dir or --saved_model: expected one, {got}: name what to score")
     not_with(["checkpoint", "network"], SAVED_MODEL)
     names = parse_names(METRICS.value or given.EVAL_METRICS.value or "swd", "--metrics")
+    # Imported here so that --help and mistaken flags answer at once: it loads TensorFlow.
+    from pgan_tf.commands import score
+
     if SAVED_MODEL.value:
-        score_saved_model(names)
+        score.score_saved_model(names)
     else:
-        score_run(run_dir, names)
-
-
-def score_run(run_dir: str, names: Sequence[str]) -> None:
-    """Scores checkpoints of a run."""
-    config = read_config(run_dir)
-    if config is None:
-        raise UserError(f"--run_dir: expected a folder of a run of train.py, got {run_dir!r}")
-    check_file_place(posixpath.join(run_dir, "metrics.jsonl"), "--run_dir")
-    paths = chosen_checkpoints(run_dir)
-    network = config.network
-    check_resolution(names, network.resolution)  # before pictures are converted
-    info = read_reals(network.resolution, network.num_channels, network.label_size)
-    before = len(score_log.read_scores(run_dir))
-    generators = (read_generated(path, NETWORK.value) for path in paths)
-    for found in score_all(generators, len(paths), names, info, network.resolution):
-        score_log.append_scores(run_dir, found)
-    score_log.draw_scores(run_dir, config.schedule)
-    scores = score_log.read_scores(run_dir)
-    print(score_log.describe_scores([score for score in scores if score.metric in names]), end="")
-    table, chart = (posixpath.join(run_dir, name) for name in (score_log.TABLE, score_log.CHART))
-    number = f"{counted(len(scores), 'score')} ({before} before)"
-    print(f"\n{number} in {run_dir}/metrics.jsonl; {table}, {chart}")
-
-
-def score_saved_model(names: Sequence[str]) -> None:
-    """Scores what export.py wrote."""
-    sampler, generated = read_exported(SAVED_MODEL.value)
-    check_resolution(names, sampler.resolution)
-    path = posixpath.join(sampler.source, "scores.jsonl")
-    check_file_place(path, "--saved_model")
-    info = read_reals(sampler.resolution, sampler.num_channels, sampler.label_size)
-    (scores,) = score_all(iter([generated]), 1, names, info, sampler.resolution)
-    with writing(path):
-        write_file(path, "".join(json.dumps(one.to_row()) + "\n" for one in scores).encode())
-    print(f"{score_log.describe_scores(scores)}\n{counted(len(scores), 'score')} in {path}")
-
-
-def score_all(
-    generators: Iterator[Generated], count: int, names: Sequence[str], info: DatasetInfo, size: int
-) -> Iterator[list[Score]]:
-    """Sums the reals up, then scores each of `count` generators, read when due, with a bar."""
-    inception = given.read_inception(names)
-    metrics, reals = given.make_comparison(names, info, size, inception)
-    total = Evaluation.num_pictures(reals, count)
-    with tqdm(total=total, unit="img", dynamic_ncols=True) as bar:
-        evaluation = Evaluation(metrics, reals, bar.update, inception)
-        for generated in generators:
-            yield evaluation.score(generated, bar.update)
-
-
-def chosen_checkpoints(run_dir: str) -> list[str]:
-    """Returns the checkpoints that --checkpoint names; raises UserError if there are none."""
-    folder, chosen = checkpoint_folder(run_dir), CHECKPOINT.value
-    if chosen not in ("last", "all"):
-        path = posixpath.join(folder, posixpath.basename(chosen))
-        if not tf.io.gfile.exists(path):
-            raise UserError(f"--checkpoint: expected a file of {folder}, got {chosen!r}")
-        return [path]
-    paths = checkpoint.list_checkpoints(folder)
-    if not paths:
-        raise UserError(f"--run_dir: expected a run with checkpoints, got {run_dir!r}: train it")
-    return paths if chosen == "all" else paths[-1:]
-
-
-def read_reals(resolution: int, num_channels: int, label_size: int) -> DatasetInfo:
-    """Returns the dataset that a generator was trained on. UserError if missing, or another one."""
-    run_dir, options = given.RUN_DIR.value, picture_options(flags.FLAGS["resolution"].value)
-    opened = recorded = None
-    if run_dir:
-        recorded, opened = read_run_data(run_dir), read_config(run_dir)
-    else:
-        options = dataclasses.replace(options, resolution=options.resolution or resolution)
-    # The run's flags.txt gives it once.
-    chosen = flags.FLAGS["data"].present > (recorded is not None)
-    places = given.DATA.value or "", given.DATA_CACHE.value, options
-    looked_for = recorded.looked_for if recorded and not chosen else ()
-    wanted = RunData(*places, given.LABELS.value, given.TFDS_DATA_DIR.value, looked_for)
-    return find_data(wanted, num_channels, label_size, opened, chosen=chosen)
+        score.score_run(run_dir, names)
 
 
 def with_flags_of_run(arguments: list[str]) -> list[str]:
     """Puts the lines of the run's flags.txt before the arguments, which win."""
+    arguments = with_only_run(arguments)
     try:
-        run_dir = read_path(["", *given.flag_values(arguments, "run_dir")][-1])
+        run_dir = read_path(["", *flag_values(arguments, "run_dir")][-1])
     except ValueError:  # the flag itself will say so
         return arguments
+    if not run_dir:
+        return arguments
+    # It loads TensorFlow, which opens gs://… too.
+    import tfrecords.common.tensorflow_setup  # noqa: F401
+    from pgan_tf.runs.flags_file import located_flags
+
     return [*located_flags(run_dir), *arguments]
+
+
+def start() -> None:
+    """Starts the command."""
+    run(main, complete=with_flags_of_run, help=HELP)

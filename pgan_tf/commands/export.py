@@ -1,22 +1,45 @@
-"""Exports a trained generator: `python export.py --run_dir=RUN --export_dir=DIR`."""
+"""Exports a trained generator: for TensorFlow Serving, a web page, ONNX or LiteRT."""
 
-import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
+import re
 
 from absl import flags
 
 from pgan_tf.commands import trained_flags as given
-from pgan_tf.exporting.formats import FORMATS
-from pgan_tf.exporting.model_card import TERMS
-from pgan_tf.exporting.writer import ExportOptions
-from tfrecords.common.command_line import define_path, define_text
+from pgan_tf.commands.only_run import with_only_run
+from pgan_tf.exporting.formats import FORMATS, find_writer
+from tfrecords.common.command_help import Help
+from tfrecords.common.command_line import define_path, define_text, only_with, run
 from tfrecords.common.errors import UserError
 
 flags.adopt_module_key_flags(given)
 
+
+def _check_url(url: str) -> None:
+    if not re.fullmatch(r"https?://[^\s\"<>]+", url):
+        raise ValueError(f"expected https://…, got {url!r}")
+
+
 EXPORT_DIR = define_path("export_dir", None, "Folder to write to.")
-FORMAT = flags.DEFINE_enum("format", "saved_model", sorted(FORMATS), "What to write.")
+FORMAT = flags.DEFINE_enum("format", "saved_model", FORMATS, "What to write.")
 QUANTIZE = flags.DEFINE_enum("quantize", "", ["", "float16"], "tfjs: weights in half precision.")
 NAME = define_text("name", None, "tfjs: name of the generator on the page. Default: the run's.")
+TITLE = define_text("title", None, "tfjs: the page's title. Default: its generators' names.")
+DESCRIPTION = define_text("description", None, "tfjs: a sentence on the page and in links to it.")
+URL = define_text(
+    "url", None, "tfjs: where the page will be, for previews of links to it.", _check_url
+)
+HELP = Help(
+    groups={
+        "generator": ("run_dir", "checkpoint", "official_pkl", "network"),
+        "output": ("export_dir", "format"),
+        "web page (--format=tfjs)": ("name", "title", "description", "url", "quantize"),
+    },
+    examples=(
+        ("--run_dir=RUN --export_dir=exports/mine", "a SavedModel for TensorFlow Serving"),
+        ("--run_dir=RUN --export_dir=exports/web --format=tfjs", "a web page that draws"),
+        ("--official_pkl=FILE --export_dir=exports/theirs", "one of the authors' networks"),
+    ),
+)
 
 
 def main() -> None:
@@ -24,14 +47,20 @@ def main() -> None:
     given.check_source()
     if not EXPORT_DIR.value:
         raise UserError("--export_dir: expected a folder, got none: name one")
-    if FORMAT.value != "tfjs" and (QUANTIZE.value or NAME.value):
-        raise UserError(f"--quantize, --name: expected --format=tfjs, got {FORMAT.value}")
+    only_with(["quantize", "name", "title", "description", "url"], FORMAT, "tfjs")
+    # Imported here so that --help and mistaken flags answer at once: they load TensorFlow.
+    import tfrecords.common.tensorflow_setup  # noqa: F401  (first: it sets TensorFlow up)
+    from pgan_tf.exporting.model_card import TERMS
+    from pgan_tf.exporting.page_head import Head
+    from pgan_tf.exporting.writer import ExportOptions
+
     trained = given.read_trained()
     if trained.fading_in:
         words = f"{trained.stage}: exported as it is, at alpha {trained.alpha:.3f}"
         print(f"{trained.source} is fading in, {words}")
-    options = ExportOptions(EXPORT_DIR.value, QUANTIZE.value, NAME.value or "")
-    exported = FORMATS[FORMAT.value](trained, options)
+    head = Head(TITLE.value or "", DESCRIPTION.value or "", URL.value or "")
+    options = ExportOptions(EXPORT_DIR.value, QUANTIZE.value, NAME.value or "", head)
+    exported = find_writer(FORMAT.value)(trained, options)
     if given.OFFICIAL_PKL.value:
         print(TERMS)
     for path in exported.kept:
@@ -39,3 +68,8 @@ def main() -> None:
     print(f"Wrote {exported.path} from {trained.source}. Look at it, and use it:\n")
     for line in exported.what_next:
         print(f"  {line}")
+
+
+def start() -> None:
+    """Starts the command."""
+    run(main, complete=with_only_run, help=HELP)

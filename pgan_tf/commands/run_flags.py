@@ -1,21 +1,28 @@
 """The flags of a run, which train.py and evaluate.py share, and what they say of its data."""
 
-import itertools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
-from pgan_tf.config.flags import define_flags
-from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.devices.strategy import STRATEGIES
+from pgan_tf.config.flags import define_flags, flag_names
+from pgan_tf.config.training import (
+    STRATEGIES,
+    LossConfig,
+    NetworkConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
 from pgan_tf.metrics.by_name import NAMES, make_metrics, need_inception, parse_names
-from pgan_tf.metrics.evaluation import RealPictures, default_num_images
-from pgan_tf.metrics.inception import InceptionGraph, open_inception
-from pgan_tf.metrics.metric import Metric
 from tfrecords.common.bounds import COUNTS, COUNTS_OR_NONE, SEEDS, Bounds
 from tfrecords.common.command_line import define_number, define_path, define_text
-from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.pictures import flags as picture_flags
+
+if TYPE_CHECKING:  # they load TensorFlow, which --help does not wait for
+    from pgan_tf.metrics.evaluation import RealPictures
+    from pgan_tf.metrics.inception import InceptionGraph
+    from pgan_tf.metrics.metric import Metric
+    from tfrecords.format.dataset_info import DatasetInfo
 
 flags.adopt_module_key_flags(picture_flags)
 define_flags(NetworkConfig, ScheduleConfig, LossConfig, TrainingConfig)
@@ -84,25 +91,41 @@ INCEPTION = define_path(
 )
 
 
-def flag_values(arguments: Sequence[str], name: str) -> list[str]:
-    """Returns the values that arguments give to a flag, as `--name=value` or `--name value`."""
-    values = []
-    for word, after in itertools.pairwise([*arguments, ""]):
-        flag, equals, value = word.partition("=")
-        if flag in (f"-{name}", f"--{name}"):
-            values.append(value if equals else after)
-    return values
+# For --help: every flag of a run in one group.
+_DEVICES = ("strategy", "precision", "jit_compile", "deterministic", "preflight")
+_ELSEWHERE = (*_DEVICES, "mirror_augment")
+GROUPS = {
+    "data": (
+        *("data", "conditional", "labels", "mirror_augment", "channels", "fit", "background"),
+        *("allow_upscaling", "white_level", "data_cache", "tfds_data_dir", "max_bad_records"),
+    ),
+    "networks": flag_names(NetworkConfig),
+    "schedule": flag_names(ScheduleConfig),
+    "training": (
+        *flag_names(LossConfig),
+        *(name for name in flag_names(TrainingConfig) if name not in _ELSEWHERE),
+    ),
+    "run": (
+        *("preset", "run_dir", "init_from", "dry_run", "keep_checkpoints", "max_bad_steps"),
+        *("eval_metrics", "every", "keep_best", "num_images", "eval_seed", "inception"),
+    ),
+    "devices": _DEVICES,
+}
 
 
-def read_inception(names: Sequence[str]) -> InceptionGraph | None:
+def read_inception(names: Sequence[str]) -> "InceptionGraph | None":
     """Returns the graph that the metrics see through, None if they need none."""
+    from pgan_tf.metrics.inception import open_inception
+
     return open_inception(INCEPTION.value, DATA_CACHE.value) if need_inception(names) else None
 
 
 def make_comparison(
-    names: Sequence[str], info: DatasetInfo, resolution: int, inception: InceptionGraph | None
-) -> tuple[Sequence[Metric], RealPictures]:
+    names: Sequence[str], info: "DatasetInfo", resolution: int, inception: "InceptionGraph | None"
+) -> "tuple[Sequence[Metric], RealPictures]":
     """Returns metrics and what they compare with. UserError if one does not suit such pictures."""
+    from pgan_tf.metrics.evaluation import RealPictures, default_num_images
+
     num_images = NUM_IMAGES.value or default_num_images(info)
     reals = RealPictures(info, resolution, num_images, EVAL_SEED.value, MAX_BAD_RECORDS.value)
     return make_metrics(names, reals, inception.sha256 if inception else ""), reals

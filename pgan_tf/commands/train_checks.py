@@ -3,23 +3,28 @@
 import dataclasses
 from collections.abc import Callable
 
-import tensorflow as tf
 from absl import flags
 
 from pgan_tf.commands import run_flags as given
 from pgan_tf.config.flags import read_training_flags
 from pgan_tf.config.training import ScheduleConfig, TrainingConfig
+from pgan_tf.data.records import check_resolutions
 from pgan_tf.devices.strategy import check_batch_sizes, has_gpu
+from pgan_tf.devices.workers import Workers
 from pgan_tf.metrics.by_name import check_resolution, parse_names
 from pgan_tf.metrics.in_training import Scorer
 from pgan_tf.metrics.inception import InceptionGraph
 from pgan_tf.planning.limits import check_memory, check_ticks, physical_memory
-from pgan_tf.runs.folder import check_place, check_same_run, read_config
+from pgan_tf.runs.folder import check_folder, check_place, check_same_run, read_config
 from pgan_tf.training.pretrained import Weights, first_resolution
 from pgan_tf.training.transfer import check_weights
+from tfrecords.cache import FoundData, find, find_converted
 from tfrecords.common.command_line import only_with
+from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import DatasetInfo
-from tfrecords.pictures.flags import num_channels
+from tfrecords.format.identity import identify, in_words
+from tfrecords.pictures.flags import num_channels, picture_options
+from tfrecords.sources.tfds import needs_download
 
 # Of --init_from and a run folder: see `pretrained.read_init_from`.
 ReadWeights = Callable[[str | None, str], Weights | None]
@@ -52,7 +57,68 @@ def plan_run(info: DatasetInfo, data: str, read_weights: ReadWeights) -> Planned
     return PlannedRun(folder, info, config, weights)
 
 
-def check_flags(strategy: tf.distribute.Strategy) -> None:
+def has_data() -> bool:
+    """True if --data names what is on this machine. UserError if it is needed all the same."""
+    data = given.DATA.value
+    if not data or not data.startswith("tfds:"):
+        return bool(data)
+    if not needs_download(data.removeprefix("tfds:"), given.TFDS_DATA_DIR.value):
+        return True
+    print(f"Data: {data}, which the run downloads first")
+    if flags.FLAGS["resolution"].value is None:
+        got = f"got none, and {data} is not here to choose one: give it"
+        raise UserError(f"--resolution: expected one with --dry_run, {got}")
+    return False
+
+
+def find_data(
+    num_replicas: int, workers: Workers, read_weights: ReadWeights
+) -> tuple[FoundData, PlannedRun, InceptionGraph | None]:
+    """Looks at the data, and checks all that can be before pictures are converted.
+
+    That writes files and takes time. Returns what was found, the run on it, and the graph that the
+    run's metrics see through, if any; a dry run downloads none. Raises UserError.
+    """
+    if workers.is_chief and given.RUN_DIR.value:
+        check_place(given.RUN_DIR.value)
+    may_open = not given.DRY_RUN.value or given.INCEPTION.value
+    inception = given.read_inception(metric_names()) if may_open else None
+    if given.RUN_DIR.value:
+        read_weights(given.INIT_FROM.value, given.RUN_DIR.value.rstrip("/") or "/")
+    labels_note = None
+    if workers.is_chief and (given.CONDITIONAL.value or given.LABELS.value or given.DRY_RUN.value):
+        labels_note = "" if given.CONDITIONAL.value else " (not used: train with --conditional)"
+    found = find(
+        given.DATA.value,
+        picture_options(flags.FLAGS["resolution"].value),
+        labels=given.LABELS.value or ("wanted" if given.CONDITIONAL.value else None),
+        tfds_data_dir=given.TFDS_DATA_DIR.value,
+        labels_note=labels_note,
+    )
+    planned = plan_run(found.info, "", read_weights)
+    schedule = planned.config.schedule
+    if found.source is None:
+        check_resolutions(found.info, schedule.initial_resolution, schedule.resolution)
+    check_run(planned, num_replicas, inception, writes=workers.is_chief)
+    return found, planned, inception
+
+
+def check_data_of_run(found: FoundData, planned: PlannedRun, read_weights: ReadWeights) -> None:
+    """Raises UserError if a run folder is of other data, as far as that is known now."""
+    if not read_config(planned.folder):
+        return
+    info = find_converted(found, given.DATA_CACHE.value)
+    if info is None:
+        is_known = "whether these are its pictures shows when they are converted"
+        print(f"{planned.folder} holds a run: {is_known}")
+        return
+    config = plan_run(info, in_words(info), read_weights).config
+    with_labels = config.network.label_size > 0
+    data = identify(info, config.network.resolution, "", with_labels=with_labels)
+    check_folder(planned.folder, dataclasses.replace(config, data=data))
+
+
+def check_flags(num_replicas: int) -> None:
     """Raises UserError for what can be known of the flags before the data is looked at."""
     only_with(["every", "keep_best"], given.EVAL_METRICS)
     resolution, first = (flags.FLAGS[f"{one}resolution"].value for one in ("", "initial_"))
@@ -63,22 +129,22 @@ def check_flags(strategy: tf.distribute.Strategy) -> None:
     resolution = resolution or first
     if resolution is not None:  # else --init_from will say
         config = read_training_flags("", resolution, num_channels(), 0, first or resolution)
-        check_config(config, strategy)
+        check_config(config, num_replicas)
 
 
-def check_config(config: TrainingConfig, strategy: tf.distribute.Strategy) -> None:
+def check_config(config: TrainingConfig, num_replicas: int) -> None:
     """Raises UserError unless a run can be split over the devices and fits into their memory."""
-    check_batch_sizes(config, strategy.num_replicas_in_sync)
+    check_batch_sizes(config, num_replicas)
     check_ticks(config)
     if not has_gpu():  # a GPU's memory is its own: --preflight tries
-        check_memory(config, strategy.num_replicas_in_sync, physical_memory())
+        check_memory(config, num_replicas, physical_memory())
 
 
 def check_run(
-    run: PlannedRun, strategy: tf.distribute.Strategy, graph: InceptionGraph | None, writes: bool
+    run: PlannedRun, num_replicas: int, graph: InceptionGraph | None, writes: bool
 ) -> None:
     """Raises UserError for what needs no pictures; `writes`: this process writes the run folder."""
-    check_config(run.config, strategy)
+    check_config(run.config, num_replicas)
     if run.weights:
         check_weights(run.weights, run.config)
     make_scorer(run.config, run.info, run.folder, graph)

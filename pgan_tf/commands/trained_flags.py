@@ -1,12 +1,20 @@
 """The flags of commands that use a trained generator: where it comes from."""
 
+from typing import TYPE_CHECKING
+
 from absl import flags
 
-from pgan_tf.runs import trained
 from tfrecords.common.command_line import define_path
 from tfrecords.common.errors import UserError
 
-RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py: its last checkpoint.")
+if TYPE_CHECKING:  # it loads TensorFlow, which --help does not wait for
+    from pgan_tf.runs.trained import Trained
+
+RUN_DIR = define_path(
+    "run_dir",
+    None,
+    "Folder of a run, whose last checkpoint is taken. Default: the only one under runs/.",
+)
 CHECKPOINT = define_path("checkpoint", None, "In place of --run_dir, one checkpoint file.")
 OFFICIAL_PKL = define_path(
     "official_pkl", None, "In place of --run_dir, a pickle of the published code."
@@ -26,8 +34,10 @@ def check_source(*others: flags.FlagHolder) -> None:
         raise UserError(f"{names}: expected one of them, got {got}: name the generator to use")
 
 
-def read_trained() -> trained.Trained:
+def read_trained() -> "Trained":
     """Reads the generator that the flags name. Raises UserError if it cannot be read."""
+    from pgan_tf.runs import trained
+
     weights: trained.Weights = "generator" if NETWORK.value == "generator" else "average_generator"
     if RUN_DIR.value:
         return trained.from_run(RUN_DIR.value, weights)

@@ -5,7 +5,10 @@ import functools
 import os
 import pathlib
 import re
-from collections.abc import Sequence
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from absl import flags
@@ -16,11 +19,13 @@ from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, T
 from tfrecords.common.bounds import Bounds, shown
 from tfrecords.common.command_line import define_number, define_read
 from tfrecords.common.errors import UserError
+from tfrecords.common.text import did_you_mean
 
 # Flags belong to the module that calls, not to this one.
 flags.disclaim_key_flags()
 
 _PRESETS = pathlib.Path(__file__).parents[1] / "presets"  # flag files
+_SMALL_PRESETS = ("shapes", "laptop", "emoji")  # for a CPU: named before the published ones
 # Where a clone had them before they came with the package.
 _FORMER = re.compile(r"--?flagfile=((?:.*/)?presets/([\w-]+)\.flags)")
 
@@ -33,6 +38,12 @@ def define_flags(*classes: type) -> None:
         for field in dataclasses.fields(settings):
             if field.metadata.get("has_flag"):
                 define_flag(settings, field.name)
+
+
+def flag_names(settings: type) -> tuple[str, ...]:
+    """The flags that `define_flags` defines for a class."""
+    fields = dataclasses.fields(settings)
+    return tuple(_flag_of(field) for field in fields if field.metadata.get("has_flag"))
 
 
 def define_flag(settings: type, name: str, default: Any = None) -> flags.FlagHolder:
@@ -60,9 +71,13 @@ def define_per_resolution(name: str, default: Any, help: str, bounds: Bounds) ->
     return holder
 
 
-def read_flags(settings: type[Settings], **others: Any) -> Settings:
-    """Returns settings from the flags; `others` where there is no flag or it is not given."""
-    with_flag = [one for one in dataclasses.fields(settings) if one.metadata.get("has_flag")]
+def read_flags(settings: type[Settings], without: Collection[str] = (), **others: Any) -> Settings:
+    """Returns settings from the flags; `others` where there is no flag or it is not given.
+
+    `without`: fields whose flag is not read.
+    """
+    fields = [one for one in dataclasses.fields(settings) if one.name not in without]
+    with_flag = [one for one in fields if one.metadata.get("has_flag")]
     values = {field.name: flags.FLAGS[_flag_of(field)].value for field in with_flag}
     others |= {name: value for name, value in values.items() if value is not None}
     return settings(**others)
@@ -96,7 +111,7 @@ def read_training_flags(
         discriminator_learning_rate=flags.FLAGS["learning_rate"].value,
     )
     names = label_names if len(label_names) == label_size else ()
-    parts = {"network": network, "schedule": schedule, "loss": loss}
+    parts: dict[str, Any] = {"network": network, "schedule": schedule, "loss": loss}
     return read_flags(TrainingConfig, dataset=dataset, label_names=names, **parts)
 
 
@@ -105,26 +120,63 @@ def _flag_of(field: dataclasses.Field) -> str:
 
 
 def preset_names() -> list[str]:
-    """The names of all presets."""
-    return sorted(path.stem for path in _PRESETS.glob("*.flags"))
+    """The names of all presets, those for small machines first."""
+    others = sorted(path.stem for path in _PRESETS.glob("*.flags"))
+    return [*_SMALL_PRESETS, *(name for name in others if name not in _SMALL_PRESETS)]
 
 
 def find_preset(name: str) -> str:
     """Returns the path of a preset's flag file. Raises UserError if there is none of that name."""
     if name not in (known := preset_names()):
-        raise UserError(f"--preset: expected one of {', '.join(known)}, got {shown(name)}")
+        expected = f"one of {', '.join(known)}, or list"
+        meant = did_you_mean(name, known)
+        raise UserError(f"--preset: expected {expected}, got {shown(name)}{meant}")
     return str(_PRESETS / f"{name}.flags")
 
 
-def expand_presets(arguments: Sequence[str]) -> list[str]:
-    """Replaces presets in a command's arguments by flag files. Raises as `find_preset`."""
-    expanded, rest = [], iter(arguments)
+def preset_flags(name: str) -> list[str]:
+    """Returns a preset's flags, one each. Raises as `find_preset`."""
+    lines = pathlib.Path(find_preset(name)).read_text("utf-8").splitlines()
+    return [line.strip() for line in lines if line.startswith("-")]
+
+
+def describe_presets() -> str:
+    """Returns a line or more on each preset: its name, and the first line of its file."""
+    names = preset_names()
+    column = max(map(len, names)) + 2
+    width = max(2 * column, min(100, shutil.get_terminal_size().columns)) - column
+    lines = []
+    for name in names:
+        first = pathlib.Path(find_preset(name)).read_text("utf-8").splitlines()[0]
+        words = textwrap.wrap(first.removeprefix("#").strip(), width)
+        begins = [name, *[""] * (len(words) - 1)]
+        lines += [f"{begin:{column}}{part}" for begin, part in zip(begins, words, strict=True)]
+    return "\n".join(lines)
+
+
+def _as_flag_file(name: str) -> list[str]:
+    return [f"--flagfile={find_preset(name)}"]
+
+
+def expand_presets(
+    arguments: Sequence[str], expand: Callable[[str], list[str]] = _as_flag_file
+) -> list[str]:
+    """Replaces presets in a command's arguments by what `expand` makes of each, a flag file.
+
+    Prints all presets and exits for --preset=list. Raises as `find_preset`.
+    """
+    expanded: list[str] = []
+    rest = iter(arguments)
     for word in rest:
         preset, former = re.fullmatch(r"--?preset(?:=(.*))?", word, re.S), _FORMER.fullmatch(word)
         if preset:
             name = next(rest, "") if preset[1] is None else preset[1]
-            word = f"--flagfile={find_preset(name)}"
+            if name == "list":
+                print(describe_presets())
+                sys.exit(0)
+            expanded += expand(name)
         elif former and former[2] in preset_names() and not os.path.exists(former[1]):
-            word = f"--flagfile={find_preset(former[2])}"
-        expanded.append(word)
+            expanded += expand(former[2])
+        else:
+            expanded.append(word)
     return expanded

@@ -19,6 +19,8 @@ from tfrecords.format.identity import DataIdentity
 LOSSES = ("wgan_gp", "lsgan", "non_saturating")
 # Keras' dtype policies. Weights, statistics, norms, losses and optimizers are float32 in all.
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+# How a run is split over devices; not of its configuration, as any may go on with it.
+STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 _PIXELS_HELP = (
     "Measure the gradient norm in pixels of the final resolution, as published, or the stage."
 )

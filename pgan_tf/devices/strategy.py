@@ -8,12 +8,10 @@ import threading
 import tensorflow as tf
 
 from pgan_tf.config.schedule import make_stages
-from pgan_tf.config.training import TrainingConfig
+from pgan_tf.config.training import STRATEGIES, TrainingConfig
 from pgan_tf.devices.workers import ALONE, Workers
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
-
-STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 
 # What drivers make.
 _NVIDIA_FILES, _AMD_FILE = ("/dev/nvidiactl", "/dev/nvidia0"), "/dev/kfd"
@@ -30,23 +28,28 @@ def make_strategy(name: str, workers: Workers = ALONE) -> tf.distribute.Strategy
     With several workers this comes before any other use of TensorFlow's devices, and waits for
     all. Raises UserError if the name does not suit the workers, or they can't be reached.
     """
-    if name not in STRATEGIES:
-        raise UserError(f"--strategy: expected one of {', '.join(STRATEGIES)}, got {name!r}")
+    check_strategy(name, workers)
     if workers.number > 1:
-        if name not in ("auto", "multi_worker"):
-            expected = f"auto or multi_worker as TF_CONFIG names {workers.number} workers"
-            alone = "with which each would train alone and write the same files"
-            remedy = "remove it, or unset TF_CONFIG"
-            raise UserError(f"--strategy: expected {expected}, got {name}, {alone}: {remedy}")
         return _connect(workers)
-    if name == "multi_worker":
-        expected = "expected the environment variable TF_CONFIG to name at least 2 workers"
-        raise UserError(f"--strategy={name}: {expected}, got none or 1: see docs/distributed.md")
     gpus = tf.config.list_logical_devices("GPU")
     devices = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
         return tf.distribute.MirroredStrategy(devices)
     return tf.distribute.OneDeviceStrategy(devices[0])
+
+
+def check_strategy(name: str, workers: Workers) -> None:
+    """Raises UserError if there is no strategy of this name, or it does not suit the workers."""
+    if name not in STRATEGIES:
+        raise UserError(f"--strategy: expected one of {', '.join(STRATEGIES)}, got {name!r}")
+    if workers.number > 1 and name not in ("auto", "multi_worker"):
+        expected = f"auto or multi_worker as TF_CONFIG names {workers.number} workers"
+        alone = "with which each would train alone and write the same files"
+        remedy = "remove it, or unset TF_CONFIG"
+        raise UserError(f"--strategy: expected {expected}, got {name}, {alone}: {remedy}")
+    if workers.number <= 1 and name == "multi_worker":
+        expected = "expected the environment variable TF_CONFIG to name at least 2 workers"
+        raise UserError(f"--strategy={name}: {expected}, got none or 1: see docs/distributed.md")
 
 
 def has_gpu() -> bool:

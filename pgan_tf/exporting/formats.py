@@ -1,13 +1,23 @@
-"""The formats that a generator can be exported in, by name."""
+"""The formats that a generator can be exported in, by name. No TensorFlow until one is used."""
 
-from pgan_tf.exporting.runtimes import write_litert, write_onnx
-from pgan_tf.exporting.saved_model import write_saved_model
-from pgan_tf.exporting.tfjs import write_tfjs
-from pgan_tf.exporting.writer import Writer
+from typing import TYPE_CHECKING
 
-FORMATS: dict[str, Writer] = {
-    "saved_model": write_saved_model,
-    "tfjs": write_tfjs,
-    "onnx": write_onnx,
-    "litert": write_litert,
-}
+if TYPE_CHECKING:
+    from pgan_tf.exporting.writer import Writer
+
+FORMATS = ("litert", "onnx", "saved_model", "tfjs")
+
+
+def find_writer(name: str) -> "Writer":
+    """Returns what writes a format, one of `FORMATS`."""
+    from pgan_tf.exporting.runtimes import write_litert, write_onnx
+    from pgan_tf.exporting.saved_model import write_saved_model
+    from pgan_tf.exporting.tfjs import write_tfjs
+
+    writers: dict[str, Writer] = {
+        "litert": write_litert,
+        "onnx": write_onnx,
+        "saved_model": write_saved_model,
+        "tfjs": write_tfjs,
+    }
+    return writers[name]

@@ -1,5 +1,6 @@
 """The web page in an export's folder: whose its files are, and which generators it shows."""
 
+import dataclasses
 import hashlib
 import json
 import pathlib
@@ -14,6 +15,7 @@ import tensorflow as tf
 from pgan_tf.exporting import manifest
 from pgan_tf.exporting.manifest import Manifest, digest_of, list_folder, visible_names
 from pgan_tf.exporting.model_card import describe
+from pgan_tf.exporting.page_head import ICON, PREVIEW, Head, with_head
 from pgan_tf.runs.small_files import read_json
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
@@ -34,61 +36,73 @@ _LIST = "models.json"  # of `models/<name>/<version>/`
 _MOST_BYTES = 200  # of a name; file systems take 255
 
 
-def read_page(export_dir: str) -> Digests:
-    """Returns the page's files of earlier exports; UserError if others wrote or changed any."""
+def read_page(export_dir: str) -> Manifest:
+    """Returns what earlier exports wrote of the page; UserError if others wrote or changed any."""
     page = manifest.read_manifest(export_dir, "page")
     visible = visible_names(export_dir)  # without `.git` and the like
-    if page:
-        known = page.files
-    elif visible and not _is_older_export(export_dir, visible):
-        raise UserError(
-            f"--export_dir: expected a new folder or one of earlier exports with --format=tfjs, "
-            f"got {export_dir!r} with {visible[0]!r}, which no export wrote: name another"
-        )
-    else:
-        known = {name: (digest,) for name, digest in _BEFORE_MANIFESTS.items() if visible}
-    for name, digests in _digests(_current()).items():
+    if page is None:
+        if visible and not _is_older_export(export_dir, visible):
+            raise UserError(
+                f"--export_dir: expected a new folder or one of earlier exports with "
+                f"--format=tfjs, got {export_dir!r} with {visible[0]!r}, which no export wrote: "
+                "name another"
+            )
+        before = {name: (digest,) for name, digest in _BEFORE_MANIFESTS.items() if visible}
+        page = Manifest("page", before)
+    for name, digests in {**_digests(_built()), PREVIEW: (), ICON: ()}.items():
         path = posixpath.join(export_dir, name)
-        expected = (*known.get(name, ()), *digests)
+        expected = (*page.files.get(name, ()), *digests)
         if tf.io.gfile.exists(path) and digest_of(path) not in expected:
             raise UserError(
                 f"{path}: expected the page as an export wrote it, got another, which would be "
                 "replaced: move it away, or name another --export_dir"
             )
-    return known
+    return page
 
 
-def prepare_page(export_dir: str, known: Digests) -> Digests:
+def page_files(head: Head, preview: bytes, icon: bytes) -> dict[str, bytes]:
+    """Returns the page's files by their names; `index.html` comes last."""
+    files = {PREVIEW: preview, ICON: icon, **_built()}
+    return files | {"index.html": with_head(files["index.html"].decode(), head).encode()}
+
+
+def prepare_page(export_dir: str, page: Manifest, files: Mapping[str, bytes]) -> Manifest:
     """Removes what killed exports left, and writes down what the page may hold from now on."""
     tf.io.gfile.makedirs(posixpath.join(export_dir, "assets"))
-    current = _digests(_current())
+    known, current = page.files, _digests(files)
     both = {name: (*known.get(name, ()), *current.get(name, ())) for name in {**known, **current}}
     for name in (*both, manifest.MANIFEST):
         remove(posixpath.join(export_dir, f"{name}.partial"))
     models = posixpath.join(export_dir, "models")
     for name in visible_names(models):
         manifest.remove_left_over(posixpath.join(models, name))
-    manifest.write_manifest(export_dir, Manifest("page", both))
-    return both
+    prepared = dataclasses.replace(page, files=both)
+    manifest.write_manifest(export_dir, prepared)
+    return prepared
 
 
-def write_page(export_dir: str, known: Digests) -> list[str]:
-    """Writes the page, `index.html` last; returns files of an older page that were changed."""
-    current = _current()
-    digests = _digests(current)
-    for name, contents in current.items():
+def write_page(
+    export_dir: str, page: Manifest, files: Mapping[str, bytes], head: Head
+) -> list[str]:
+    """Writes the page's files in their order, and the head that the user gave into its manifest.
+
+    Returns files of an older page that were changed.
+    """
+    digests = _digests(files)
+    for name, contents in files.items():
         path = posixpath.join(export_dir, name)
         if not tf.io.gfile.exists(path) or digest_of(path) not in digests[name]:
             write_file(path, contents)
-    older = {name: known[name] for name in known if name not in current}
+    older = {name: page.files[name] for name in page.files if name not in files}
     kept = manifest.remove_unchanged(export_dir, older)
-    manifest.write_manifest(export_dir, Manifest("page", digests))
+    manifest.write_manifest(export_dir, Manifest("page", digests, head=dataclasses.asdict(head)))
     return kept
 
 
-def _current() -> dict[str, bytes]:
-    """Returns the page's files by their names; `index.html` comes last."""
-    paths = (*sorted((PAGE / "assets").iterdir()), PAGE / "licenses.md", PAGE / "index.html")
+def _built() -> dict[str, bytes]:
+    """Returns the files that Vite built; `index.html` comes last."""
+    others = (PAGE / "generator.js", PAGE / "licenses.md", PAGE / "index.html")
+    paths = (*sorted((PAGE / "assets").iterdir()), *others)
     return {path.relative_to(PAGE).as_posix(): path.read_bytes() for path in paths}
 
 

@@ -37,6 +37,8 @@ class Manifest:
     # From a path in the folder to the SHA-256 that it may have: several while a page is replaced.
     files: Mapping[str, tuple[str, ...]]
     source: str = ""  # see `source_of`; empty for a page
+    # Of a page: what its user said in `page_head.Head`, which later exports keep.
+    head: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def source_of(trained: Trained) -> str:
@@ -53,6 +55,8 @@ def write_manifest(folder: str, manifest: Manifest) -> None:
     """Writes a manifest into its folder."""
     contents: dict[str, Any] = {"made_by": "pgan-tf", "kind": manifest.kind}
     contents |= {"source": manifest.source, "files": dict(sorted(manifest.files.items()))}
+    if said := {name: text for name, text in manifest.head.items() if text}:
+        contents["head"] = said
     text = json.dumps(contents, indent=1, ensure_ascii=False) + "\n"
     files.write_file(posixpath.join(folder, MANIFEST), text.encode("utf-8", "surrogateescape"))
 
@@ -70,7 +74,8 @@ def read_manifest(folder: str, kind: str) -> Manifest | None:
         listed = {name: tuple(map(str, digests)) for name, digests in known["files"].items()}
         if (known["made_by"], known["kind"]) != ("pgan-tf", kind) or not all(map(_inside, listed)):
             return None
-        return Manifest(kind, listed, str(known["source"]))
+        head = {name: str(text) for name, text in known.get("head", {}).items()}
+        return Manifest(kind, listed, str(known["source"]), head)
     except (ValueError, TypeError, KeyError, AttributeError):  # a UserError is a ValueError
         return None
 

@@ -10,6 +10,7 @@ import shlex
 
 from pgan_tf.exporting import gallery, manifest, writer
 from pgan_tf.exporting.model_card import describe
+from pgan_tf.exporting.page_head import Head, default_head, draw_icon, draw_preview
 from pgan_tf.exporting.saved_model import make_signatures
 from pgan_tf.exporting.tfjs_graph import graph_model
 from pgan_tf.exporting.writer import Exported, ExportOptions
@@ -54,15 +55,22 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
             raise UserError(f"--quantize=float16: {error}: leave --quantize") from None
         latents = latents_from_seeds([0], generator.config.latent_size)
         labels = one_hot_labels([0], generator.config.label_size)
-        # The picture that the page shows first.
+        # Its picture in the gallery.
         files["preview.png"] = encode_picture(generate(generator, latents, labels)[0])
+        head = Head(**page.head).replace(options.head)
+        names = list(dict.fromkeys([*(one["name"] for one in listed), name]))
+        page_files = gallery.page_files(
+            default_head(names, known).replace(head),
+            draw_preview(generator, generator.config, known["resolution"]),
+            draw_icon(generator, generator.config),
+        )
         stored = f" (weights in {options.quantize})" if options.quantize else ""
         with writing(f"--export_dir={export_dir}"):
-            page = gallery.prepare_page(export_dir, page)
+            page = gallery.prepare_page(export_dir, page, page_files)
             with writer.whole_version(path, trained, "tfjs", stored=stored) as folder:
                 for file, contents in files.items():
                     write_file(posixpath.join(folder, file), contents)
-            kept = gallery.write_page(export_dir, page)
+            kept = gallery.write_page(export_dir, page, page_files, head)
             gallery.write_list(export_dir, listed, name, posixpath.relpath(path, export_dir))
             for older in manifest.list_versions(models)[:-1]:
                 kept += manifest.remove_version(posixpath.join(models, older))

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from pgan_tf.exporting.manifest import free_version, write_version_manifest
 from pgan_tf.exporting.model_card import CARD_FILE, JSON_FILE, describe, model_card, read_usage
+from pgan_tf.exporting.page_head import Head
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.files import locked, whole_folder, write_file
 from tfrecords.common.paths import writing
@@ -20,6 +21,7 @@ class ExportOptions:
     export_dir: str
     quantize: str = ""  # "float16" stores the weights in half precision; tfjs only
     name: str = ""  # of the generator on the page, its run's if empty; tfjs only
+    head: Head = Head()  # what is said of the page; tfjs only
 
 
 @dataclasses.dataclass(frozen=True)

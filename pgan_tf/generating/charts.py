@@ -1,8 +1,13 @@
-"""Curves as inline SVG: no script, colors from the page's style. `metrics.chart` draws a PNG."""
+"""Curves as inline SVG, in the page's colors; its script shows the values at the pointer.
+
+`metrics.chart` draws a PNG.
+"""
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 from pgan_tf.metrics.chart import round_ticks
 
@@ -31,7 +36,10 @@ class Band:
 
 
 def draw_chart(title: str, lines: Sequence[Line], bands: Sequence[Band] = ()) -> str:
-    """Returns a chart over kimg as HTML, a `<figure>`, and in its legend lines without numbers."""
+    """Returns a chart over kimg as HTML, a `<figure>`, and in its legend lines without numbers.
+
+    `data-chart` holds the numbers and the scales, in JSON, for the script of `report.html`.
+    """
     curves = [_runs(line.points) for line in lines]
     numbers = [point for runs in curves for run in runs for point in run]
     end = max([kimg for kimg, _ in numbers] + [band.end for band in bands] + [1e-3])
@@ -51,8 +59,8 @@ def draw_chart(title: str, lines: Sequence[Line], bands: Sequence[Band] = ()) ->
         label = _text(_LEFT - 6, y(tick) + 4, _short(tick), "end")
         parts.append(f'<line class="grid" {ends}/>{label}')
     below = [tick for tick in round_ticks(0.0, end) if tick <= end]
-    parts += [_text(x(tick), _HEIGHT - 10, _short(tick)) for tick in below]
-    parts.append(_text(_WIDTH - _RIGHT, _HEIGHT, "kimg", "end"))
+    parts += [_text(x(tick), _HEIGHT - 15, _short(tick)) for tick in below]
+    parts.append(_text(_WIDTH - _RIGHT, _HEIGHT - 3, "kimg", "end"))
     legend = ""
     for i, (line, runs) in enumerate(zip(lines, curves, strict=True)):
         color = f"c{i % 4}"
@@ -66,11 +74,32 @@ def draw_chart(title: str, lines: Sequence[Line], bands: Sequence[Band] = ()) ->
         last = f"{runs[-1][-1][1]:.4g}" if runs else "no number"
         name = f'<span class="swatch {color}"></span>{escape(line.name)}'
         legend += f"<li>{name} <b>{last}</b></li>"
+    scales = {
+        "frame": [_LEFT, _WIDTH - _RIGHT, _TOP, _HEIGHT - _BOTTOM],
+        "end": end,
+        "range": [low, high],
+    }
+    data = escape(json.dumps(scales | _tabulate(lines, curves, bands)))
     return (
-        f"<figure><figcaption>{escape(title)}</figcaption>"
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)} over '
-        f'kimg">{"".join(parts)}</svg><ul class="legend">{legend}</ul></figure>'
+        f'<figure data-chart="{data}"><figcaption>{escape(title)}</figcaption><div class="plot">'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" tabindex="0" aria-label="'
+        f'{escape(title)} over kimg; arrow keys read the values">{"".join(parts)}</svg>'
+        f'<output class="tip" hidden></output></div><ul class="legend">{legend}</ul></figure>'
     )
+
+
+def _tabulate(
+    lines: Sequence[Line], curves: Sequence[list[list[tuple[float, float]]]], bands: Sequence[Band]
+) -> dict[str, Any]:
+    """Returns the numbers that a chart shows: a value, or None, of each line at each kimg."""
+    found = [dict(point for run in runs for point in run) for runs in curves]
+    places = sorted(set().union(*found))
+    return {
+        "names": [line.name for line in lines],
+        "kimg": places,
+        "values": [[values.get(kimg) for kimg in places] for values in found],
+        "bands": [[band.name, band.end] for band in bands],
+    }
 
 
 def _draw_band(band: Band, left: float, right: float) -> str:

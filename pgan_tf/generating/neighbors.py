@@ -9,7 +9,6 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from pgan_tf.data.records import find_records
-from pgan_tf.runs import sheets
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
@@ -131,24 +130,18 @@ def read_in_order(info: DatasetInfo, resolution: int) -> Iterator[np.ndarray]:
         ) from None
 
 
-def make_sheet(samples: np.ndarray, found: list[Neighbors], columns: int, scale: int) -> np.ndarray:
-    """Lays out samples, `columns` in a row, and their neighbors by measure on white, enlarged."""
-    _, side, _, channels = samples.shape
-    gap = np.full((side, max(2, side // 8), channels), 255, np.uint8)
-    groups = []
-    for index, sample in enumerate(samples):
-        nearest = [picture for one in found for picture in (gap, *one.pictures[index])]
-        groups.append(np.concatenate([sample, *nearest, gap, gap], axis=1))
-    sheet = sheets.make_grid(np.stack(groups), columns, side * scale)
-    return sheet[:, : -2 * scale * gap.shape[1]]
+def describe(seeds: Sequence[int], found: Sequence[Neighbors], names: Sequence[str]) -> str:
+    """Returns a table: each seed's neighbors by number and, if known, name, and how far they are.
 
-
-def describe(seeds: Sequence[int], found: Sequence[Neighbors]) -> str:
-    """Returns a table: the numbers of each seed's neighbors, and how far they are."""
+    `names` are those of all records, or empty; see `tfrecords.format.picture_names`.
+    """
     lines = []
     for one in found:
         lines.append(f"Nearest training pictures {one.measure}: number (distance), m: mirrored")
         for seed, *row in zip(seeds, *one.nearest, strict=True):
-            cells = [f"{n}{'m' * v} ({d:.4g})" for d, n, v in zip(*row, strict=True)]
+            cells = [
+                f"{n}{'m' * v} ({d:.4g})" + (f" {names[n]}" if names else "")
+                for d, n, v in zip(*row, strict=True)
+            ]
             lines.append(f"  seed {seed}: " + "  ".join(cells))
     return "\n".join(lines)

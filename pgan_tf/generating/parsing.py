@@ -3,13 +3,14 @@
 import difflib
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from tfrecords.common.bounds import SEEDS, Bounds, shown
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import find_classes, list_names
 
 LARGEST_SEED = int(SEEDS.upper)
-_MOST_SEEDS = 100_000
+MOST_SEEDS = 100_000
 _MOST_PIXELS, _MOST_FRAME_PIXELS = 2**28, 2**25  # what memory and readers of pictures take
 _MOST_FRAME_SIDE = 16_383  # of WebP
 _MOST_VIDEO_PIXELS = 2**40  # of all frames together: about a day of work
@@ -25,24 +26,24 @@ def parse_seeds(text: str) -> list[int]:
             ranges.append(range(int(begin), int(end) + 1))
     except ValueError:
         ranges = []
-    if ranges and all(ranges) and sum(map(len, ranges)) <= _MOST_SEEDS:
+    if ranges and all(ranges) and sum(map(len, ranges)) <= MOST_SEEDS:
         return [seed for seeds in ranges for seed in seeds]
     raise UserError(
         f"--seeds: expected numbers up to {LARGEST_SEED} and rising ranges such as 3,7,100-199, "
-        f"at most {_MOST_SEEDS} in all, got {shown(text)}"
+        f"at most {MOST_SEEDS} in all, got {shown(text)}"
     )
 
 
 def parse_grid(text: str) -> tuple[int, int]:
     """Reads `8x4`: columns and rows. Raises UserError for anything else."""
-    bounds = Bounds(1, _MOST_SEEDS, whole=True)
+    bounds = Bounds(1, MOST_SEEDS, whole=True)
     try:
         columns, rows = (int(bounds.read(part)) for part in text.split("x"))
     except ValueError:
-        columns = rows = _MOST_SEEDS
-    if columns * rows > _MOST_SEEDS:
+        columns = rows = MOST_SEEDS
+    if columns * rows > MOST_SEEDS:
         raise UserError(
-            f"--grid: expected COLUMNSxROWS such as 8x4, {_MOST_SEEDS} at most, got {shown(text)}"
+            f"--grid: expected COLUMNSxROWS such as 8x4, {MOST_SEEDS} at most, got {shown(text)}"
         )
     return columns, rows
 
@@ -102,11 +103,16 @@ def parse_classes(text: str, label_size: int, names: Sequence[str] = ()) -> list
         if index < 0:
             index = int(name) if re.fullmatch(r"[0-9]{1,9}", name) else label_size
             if index >= label_size:
-                near = difflib.get_close_matches(name[:80], names, 1)
-                got = repr(name[:80]) + (f": do you mean {near[0]!r}?" if near else "")
-                known = f"classes, {list_names(names)}, or their numbers" * bool(names)
-                known = f"{known or 'numbers of classes'} from 0 to {label_size - 1}"
-                raise UserError(f"--labels: expected {known}, got {got}")
+                raise unknown_class("--labels", name, label_size, names)
         classes.append(index)
         del parts[: 1 + name.count(",")]
     return classes
+
+
+def unknown_class(argument: str, got: Any, label_size: int, names: Sequence[str]) -> UserError:
+    """Returns the error for a class that there is not, with the name that is nearest to it."""
+    known = f"classes, {list_names(names)}, or their numbers" if names else "numbers of classes"
+    known = f"{known} from 0 to {label_size - 1}"
+    near = difflib.get_close_matches(str(got)[:80], names, 1)
+    meant = f": do you mean {near[0]!r}?" if near else ""
+    return UserError(f"{argument}: expected {known}, got {shown(got)}{meant}")

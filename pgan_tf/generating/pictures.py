@@ -26,6 +26,12 @@ def draw_seeds(sampler: Sampler, seeds: list[int], classes: list[int]) -> Iterat
         yield from sampler.draw(latents, one_hot_labels(turns[batch], sampler.label_size))
 
 
+def classes_of(sampler: Sampler, seeds: list[int], classes: list[int]) -> list[str]:
+    """Returns the names of `draw_seeds`' classes, see `sheets.class_names`; [] without classes."""
+    labels = one_hot_labels(cycled(classes, len(seeds)), sampler.label_size)
+    return sheets.class_names(labels, sampler.label_names)
+
+
 def write_pictures(
     sampler: Sampler, seeds: list[int], classes: list[int], folder: str, scale: int = 1
 ) -> None:
@@ -38,13 +44,20 @@ def write_pictures(
 
 
 def write_grid(
-    sampler: Sampler, seeds: list[int], classes: list[int], columns: int, path: str, scale: int = 1
+    sampler: Sampler,
+    seeds: list[int],
+    classes: list[int],
+    columns: int,
+    path: str,
+    scale: int = 1,
+    captions: bool = False,
 ) -> None:
-    """Writes one PNG, JPEG or WebP sheet of pictures, row by row; otherwise as `write_pictures`."""
+    """Writes one PNG, JPEG or WebP sheet of pictures, row by row, with their classes' names."""
     make_folder_of(path)
-    pictures = tqdm(draw_seeds(sampler, seeds, classes), "Drawing", len(seeds), disable=None)
-    sheet = sheets.make_grid(np.stack(list(pictures)), columns, sampler.resolution * scale)
-    write_picture(path, sheet)
+    drawn = tqdm(draw_seeds(sampler, seeds, classes), "Drawing", len(seeds), disable=None)
+    names = classes_of(sampler, seeds, classes) if captions else []
+    side = sampler.resolution * scale
+    write_picture(path, sheets.make_sheet(np.stack(list(drawn)), columns, side, names))
 
 
 def write_picture(path: str, picture: np.ndarray) -> None:

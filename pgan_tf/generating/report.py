@@ -7,7 +7,7 @@ import os
 import pathlib
 import posixpath
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from operator import itemgetter
 from typing import Any
@@ -26,6 +26,7 @@ from pgan_tf.networks.folded import fold
 from pgan_tf.runs import checkpoint, sheets, trained
 from pgan_tf.runs.folder import checkpoint_folder, read_config
 from pgan_tf.runs.log import describe_stage, read_metrics
+from pgan_tf.runs.next_steps import next_steps
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import temporary_folder, write_file
 from tfrecords.common.paths import read_bytes, writing
@@ -44,8 +45,13 @@ _CHARTS = (
 _PAGE = pathlib.Path(__file__).with_suffix(".html")
 
 
-def write_report(run_dir: str, path: str, clip_seconds: float) -> int:
-    """Writes a run's page, without a clip of 0 s; returns its length. UserError if it can't."""
+def write_report(
+    run_dir: str, path: str, clip_seconds: float, command: Callable[[str], str]
+) -> int:
+    """Writes a run's page, without a clip of 0 s; returns its length. UserError if it can't.
+
+    `command` gives the start of a command such as `train`, to be copied from the page.
+    """
     config = read_config(run_dir)
     if config is None:
         raise UserError(f"--run_dir: expected a run folder with config.json, got {run_dir!r}")
@@ -69,6 +75,7 @@ def write_report(run_dir: str, path: str, clip_seconds: float) -> int:
         sheet=_image(sheet, "png", "Samples of the generator"),
         reals="<p>Reals.</p>" + _image(reals, "png", "Pictures it was trained on") if reals else "",
         settings="".join(_draw_settings(json.loads(config.to_json()))),
+        next="".join(_draw_next(run_dir, command, last["kimg"], config.schedule.total_kimg)),
     )
     with writing(f"--output={path}"):
         write_file(path, page.encode())
@@ -132,6 +139,15 @@ def _draw_charts(metrics: list[dict[str, Any]], scores: list[Score]) -> Iterator
         if floor:
             lines.append(Line("reals against reals", floor, dashed=True))
         yield draw_chart(metric, lines, bands)
+
+
+def _draw_next(
+    run_dir: str, command: Callable[[str], str], kimg: float, total_kimg: float
+) -> Iterator[str]:
+    """Yields what one can do with the run: a run at its end goes on to twice the length."""
+    more = f"{2 * total_kimg:g}" if kimg >= total_kimg else None
+    for step in next_steps(run_dir, command, more):
+        yield f"<dt>{escape(step.purpose)}</dt><dd><code>{escape(step.command)}</code></dd>"
 
 
 def _image(contents: bytes, kind: str, words: str) -> str:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -64,8 +65,11 @@ def make_sampler(trained: Trained) -> Sampler:
     return Sampler(trained.source, *shape, *sizes, compiled, trained.label_names)
 
 
-def open_saved_model(path: str) -> Sampler:
-    """Opens what `export.py` wrote: the folder of a version, or of all; UserError if it can't."""
+def open_saved_model(path: str, argument: str = "--saved_model") -> Sampler:
+    """Opens what `export.py` wrote: the folder of a version, or of all; UserError if it can't.
+
+    `argument` is what messages call the path.
+    """
     names = list_names(path) if tf.io.gfile.isdir(path) else []
     versions = sorted((name for name in names if re.fullmatch("[0-9]+", name)), key=int)
     is_version = "saved_model.pb" in names or not versions
@@ -74,7 +78,7 @@ def open_saved_model(path: str) -> Sampler:
     files = (posixpath.join(folder, name) for name in ("saved_model.pb", "saved_model.pbtxt"))
     if not known and any(map(tf.io.gfile.exists, files)):  # `pgan.json` can be forged, though
         words = (
-            f"--saved_model: {folder} does not look like an export of pgan-tf: a SavedModel is a "
+            f"{argument}: {folder} does not look like an export of pgan-tf: a SavedModel is a "
             "program, open those alone whose makers you trust (docs/security.md)"
         )
         print(words, file=sys.stderr, flush=True)
@@ -90,7 +94,7 @@ def open_saved_model(path: str) -> Sampler:
     except Exception as error:  # what is no SavedModel, or a damaged one, raises all sorts
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
-            f"--saved_model: expected a SavedModel of export.py, got {path!r} ({reason})"
+            f"{argument}: expected a SavedModel of export.py, got {path!r} ({reason})"
         ) from None
 
     def images(latents: np.ndarray, labels: np.ndarray) -> tf.Tensor:
@@ -103,6 +107,23 @@ def open_saved_model(path: str) -> Sampler:
     are_names = isinstance(found, list) and all(isinstance(name, str) for name in found)
     label_names = tuple(found) if are_names and len(found) == label_size else ()
     return Sampler(folder, height, channels, latent_size, label_size, images, label_names)
+
+
+def keras_model_of(sampler: Sampler) -> keras.Model:
+    """Returns an opened SavedModel as a Keras model with the inputs of `build_generator`'s.
+
+    Its one layer is frozen: an export holds weights folded for drawing, not the layers that were
+    trained. Raises UserError for an export from before `serve`, the function that Keras calls.
+    """
+    try:
+        layer = keras.layers.TFSMLayer(sampler.source, call_endpoint="serve")
+    except (AttributeError, ValueError):
+        words = "expected an export with the function 'serve', got an older one: export it again"
+        raise UserError(f"{sampler.source}: {words}") from None
+    latents = keras.Input((sampler.latent_size,), name="latents")
+    labels = keras.Input((sampler.label_size,), name="labels")
+    drawn = layer({"latents": latents, "labels": labels} if sampler.label_size else latents)
+    return keras.Model([latents, labels], drawn["images"], name="generator")
 
 
 def read_exported(path: str) -> tuple[Sampler, Generated]:

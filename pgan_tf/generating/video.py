@@ -5,6 +5,7 @@ import importlib.util
 import itertools
 import os
 import posixpath
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -22,7 +23,11 @@ from tfrecords.common.text import duration_in_words
 
 FORMATS = (".mp4", ".gif", ".webp")
 _MOST_GIF_FPS = 50  # GIF counts in hundredths of a second; players take less than two for ten
+# Of a GIF: pixels that decide its colors, and levels of 255 by which one may be off.
+_PALETTE_PIXELS, _UNSEEN_CHANGE = 2**18, 8
+_NO_DITHER = Image.Dither.NONE
 # Of a frame of a sheet of samples.
+_NEAREST = Image.Resampling.NEAREST
 _SHEET_WIDTH, _CAPTION_HEIGHT, _FONT_SIZE = 1024, 40, 22
 
 
@@ -38,6 +43,11 @@ def check_format(path: str, fps: float) -> str:
             "--output: an .mp4 needs an encoder: pip install imageio-ffmpeg, or take .webp or .gif"
         )
     return ending
+
+
+def default_fps(path: str) -> float:
+    """Returns the frames per second of a video that no rate was given for."""
+    return 15.0 if path.lower().endswith(".gif") else 30.0  # each frame of a GIF takes much room
 
 
 def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: float) -> None:
@@ -73,16 +83,52 @@ def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: fl
 
 
 def _write_gif(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
-    images = (Image.fromarray(frame).quantize(256) for frame in frames)
-    durations = [10 * hundredths for hundredths in _durations(num_frames, fps, 100)]
-    next(images).save(path, save_all=True, append_images=images, duration=durations, loop=0)
+    """Draws all frames in the same colors: what stays from one to the next then takes no room."""
+    random = np.random.default_rng(0)
+    per_frame = max(1, _PALETTE_PIXELS // num_frames)
+    lengths, seen, shape = [], [], (0, 0, 3)
+    with open(f"{path}.frames", "w+b") as spooled:  # they are needed twice
+        for frame in frames:
+            shape = frame.shape
+            pixels = frame.reshape(-1, 3)
+            seen.append(pixels[random.integers(0, len(pixels), per_frame)])
+            lengths.append(spooled.write(zlib.compress(frame.tobytes(), level=1)))
+        # One color fewer than GIF has: it stands for "as before".
+        palette = Image.fromarray(np.concatenate(seen)[None]).quantize(255)
+        spooled.seek(0)
+        again = (
+            np.frombuffer(zlib.decompress(spooled.read(length)), np.uint8).reshape(shape)
+            for length in lengths
+        )
+        images = _in_colors(again, palette)
+        durations = [10 * hundredths for hundredths in _durations(num_frames, fps, 100)]
+        options: dict[str, Any] = {"duration": durations, "loop": 0, "optimize": True}
+        next(images).save(path, save_all=True, append_images=images, **options)
+
+
+def _in_colors(frames: Iterable[np.ndarray], palette: Image.Image) -> Iterator[Image.Image]:
+    """Yields frames in a palette's colors; a pixel that hardly changes stays what it was."""
+    table = palette.getpalette() or []
+    before = shown = None
+    for frame in frames:
+        now = np.asarray(Image.fromarray(frame).quantize(palette=palette, dither=_NO_DITHER))
+        if before is not None and shown is not None:
+            change = np.abs(frame.astype(np.int16) - before).max(axis=-1)
+            stays = change <= _UNSEEN_CHANGE
+            now = np.where(stays, shown, now)
+            # What a pixel is compared with is what it was when it changed last.
+            frame = np.where(stays[..., None], before, frame)
+        before, shown = frame, now
+        image = Image.fromarray(shown)
+        image.putpalette(table)
+        yield image
 
 
 def _write_webp(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
     first = Image.fromarray(next(frames))
     following = [_Following(frames, num_frames - 1)] if num_frames > 1 else []
     durations = _durations(num_frames, fps, 1000)
-    first.save(path, save_all=True, append_images=following, duration=durations, loop=0, quality=90)
+    first.save(path, save_all=True, append_images=following, duration=durations, loop=0, quality=80)
 
 
 def _durations(num_frames: int, fps: float, parts: int) -> list[int]:
@@ -147,7 +193,11 @@ def _sheet_size(sheets: list[Sheet], scale: int | None) -> tuple[int, int]:
 def _draw(picture: Image.Image, text: str, size: tuple[int, int]) -> np.ndarray:
     width, height = (length + length % 2 for length in size)
     frame = Image.new("RGB", (width, height + _CAPTION_HEIGHT), "black")
-    frame.paste(picture.resize(size, Image.Resampling.NEAREST), (0, 0))
+    # Its pictures are where the last sheet's are, above the caption: those of older versions are
+    # smaller, without a heading.
+    factor = max(1, size[0] // picture.width)
+    larger = picture.resize((factor * picture.width, factor * picture.height), _NEAREST)
+    frame.paste(larger, (0, size[1] - larger.height))
     draw = ImageDraw.Draw(frame)
     font = ImageFont.load_default(_FONT_SIZE)
     longest = draw.textlength(text, font)

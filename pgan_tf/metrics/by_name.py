@@ -1,18 +1,15 @@
-"""Metrics by the names that `--metrics` has."""
+"""Metrics by the names that `--metrics` has. No TensorFlow until one is made."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from pgan_tf.metrics.evaluation import RealPictures
-from pgan_tf.metrics.frechet_distance import make_fid
-from pgan_tf.metrics.inception_score import make_is
-from pgan_tf.metrics.kernel_distance import make_kid
-from pgan_tf.metrics.metric import Metric
-from pgan_tf.metrics.mode_coverage import make_modes
-from pgan_tf.metrics.ms_ssim import LOWEST_RESOLUTION, make_ms_ssim
-from pgan_tf.metrics.precision_recall import make_pr
-from pgan_tf.metrics.sliced_wasserstein import LOWEST_LEVEL, make_swd
 from tfrecords.common.bounds import shown
 from tfrecords.common.errors import UserError
+from tfrecords.common.text import did_you_mean
+
+if TYPE_CHECKING:
+    from pgan_tf.metrics.evaluation import RealPictures
+    from pgan_tf.metrics.metric import Metric
 
 _OF_INCEPTION = ("fid", "kid", "is", "pr")
 NAMES = ("swd", "ms_ssim", "modes", *_OF_INCEPTION)
@@ -21,11 +18,11 @@ NAMES = ("swd", "ms_ssim", "modes", *_OF_INCEPTION)
 def parse_names(text: str, flag: str) -> tuple[str, ...]:
     """Reads `swd,ms_ssim`. Raises UserError if a name is unknown or repeated."""
     names = tuple(name.strip() for name in text.split(","))
-    if not set(names) <= set(NAMES) or len(set(names)) < len(names):
-        raise UserError(
-            f"{flag}: expected some of {', '.join(NAMES)}, each once, separated by commas, got "
-            f"{shown(text)}"
-        )
+    unknown = [name for name in names if name not in NAMES]
+    if unknown or len(set(names)) < len(names):
+        expected = f"some of {', '.join(NAMES)}, each once, separated by commas"
+        meant = did_you_mean(unknown[0], NAMES) if unknown else ""
+        raise UserError(f"{flag}: expected {expected}, got {shown(text)}{meant}")
     return names
 
 
@@ -36,6 +33,9 @@ def need_inception(names: Sequence[str]) -> bool:
 
 def check_resolution(names: Sequence[str], resolution: int) -> None:
     """Raises UserError if a metric needs larger pictures, for all its levels or scales."""
+    from pgan_tf.metrics.ms_ssim import LOWEST_RESOLUTION
+    from pgan_tf.metrics.sliced_wasserstein import LOWEST_LEVEL
+
     for name, lowest in (("swd", LOWEST_LEVEL), ("ms_ssim", LOWEST_RESOLUTION)):
         if name in names and resolution < lowest:
             raise UserError(
@@ -44,9 +44,17 @@ def check_resolution(names: Sequence[str], resolution: int) -> None:
 
 
 def make_metrics(
-    names: Sequence[str], reals: RealPictures, inception_sha256: str = ""
-) -> tuple[Metric, ...]:
+    names: Sequence[str], reals: "RealPictures", inception_sha256: str = ""
+) -> "tuple[Metric, ...]":
     """Makes metrics, those of Inception by its file's checksum; UserError if one does not fit."""
+    from pgan_tf.metrics.frechet_distance import make_fid
+    from pgan_tf.metrics.inception_score import make_is
+    from pgan_tf.metrics.kernel_distance import make_kid
+    from pgan_tf.metrics.mode_coverage import make_modes
+    from pgan_tf.metrics.ms_ssim import make_ms_ssim
+    from pgan_tf.metrics.precision_recall import make_pr
+    from pgan_tf.metrics.sliced_wasserstein import make_swd
+
     check_resolution(names, reals.resolution)
     info, num_images = reals.info, reals.num_images
     makers: dict[str, Callable[[], Metric]] = {

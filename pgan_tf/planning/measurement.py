@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import gc
-import math
 import re
 import time
 import timeit
@@ -24,8 +23,6 @@ from pgan_tf.training.state import build_state
 from pgan_tf.training.step import make_train_step
 from tfrecords.format.dataset_info import DatasetInfo
 
-# More calls than that make a mean of times no better.
-_MOST_CALLS = 50
 _PRODUCT_SIZE = 4096
 _PRODUCT_ROUNDS = 5
 
@@ -79,27 +76,14 @@ def noise_batches(
     return iter(strategy.distribute_datasets_from_function(batches))
 
 
-def seconds_per_call(
-    call: Callable[[], None], budget_seconds: float, most_calls: float = math.inf
-) -> float:
+def seconds_per_call(call: Callable[[], None], budget_seconds: float) -> float:
     """Returns the mean time of calls, at least one, without the first, which compiles."""
     call()
     calls, start = 0, time.monotonic()
-    while calls == 0 or (calls < most_calls and time.monotonic() - start < budget_seconds):
+    while calls == 0 or time.monotonic() - start < budget_seconds:
         call()
         calls += 1
     return (time.monotonic() - start) / calls
-
-
-def measure_step(
-    config: TrainingConfig, stage: Stage, strategy: tf.distribute.Strategy, budget_seconds: float
-) -> float:
-    """Trains a stage on noise for about `budget_seconds`, and returns seconds per real image."""
-    iterate = make_iteration(config, stage, strategy)
-    batches = noise_batches(config, stage, strategy)
-    seconds = seconds_per_call(lambda: iterate(batches), budget_seconds, _MOST_CALLS)
-    batch_size = int(config.schedule.batch_size.at(stage.resolution))
-    return seconds / (batch_size * config.discriminator_repeats)
 
 
 def try_heaviest_stage(
@@ -165,10 +149,11 @@ def measure_stage(config: TrainingConfig, strategy_name: str, budget_seconds: fl
     )
 
 
-def matrix_product_gflops(precision: str) -> float:
+def matrix_product_gflops(precision: str, size: int | None = None) -> float:
     """Measures a square matrix product, the best of some, in 10^9 operations per second."""
+    size = size or _PRODUCT_SIZE
     dtype = precision.removeprefix("mixed_")
-    matrix = tf.cast(tf.random.stateless_uniform([_PRODUCT_SIZE] * 2, (0, 0)), dtype)
+    matrix = tf.cast(tf.random.stateless_uniform([size] * 2, (0, 0)), dtype)
 
     @tf.function
     def multiply() -> tf.Tensor:
@@ -176,7 +161,7 @@ def matrix_product_gflops(precision: str) -> float:
 
     multiply().numpy()
     best = min(timeit.repeat(lambda: multiply().numpy(), number=1, repeat=_PRODUCT_ROUNDS))
-    return 2 * _PRODUCT_SIZE**3 / best / 1e9
+    return 2 * size**3 / best / 1e9
 
 
 def peak_memory_bytes() -> int:

@@ -20,6 +20,27 @@ from tfrecords.pictures.kinds import encode_picture
 
 # What an iteration reports, each a mean over the global batch.
 METRICS = ("discriminator_loss", "generator_loss", "real_score", "fake_score", "gradient_norm")
+# Where TensorBoard shows a tick's numbers, in groups. Its horizontal axis is `images_shown`.
+_TAGS = {
+    "discriminator_loss": "loss/discriminator",
+    "generator_loss": "loss/generator",
+    "gradient_norm": "loss/gradient_norm",
+    "discriminator_loss_scale": "loss/discriminator_scale",
+    "generator_loss_scale": "loss/generator_scale",
+    "real_score": "score/real",
+    "fake_score": "score/fake",
+    "stage": "schedule/stage",
+    "resolution": "schedule/resolution",
+    "alpha": "schedule/alpha",
+    "batch_size": "schedule/batch_size",
+    "discriminator_learning_rate": "schedule/discriminator_learning_rate",
+    "generator_learning_rate": "schedule/generator_learning_rate",
+    "images_per_second": "speed/images_per_second",
+    "seconds": "speed/seconds",
+    "bad_records": "skipped/records",
+    "skipped_iterations": "skipped/iterations",
+    "overflowed_iterations": "skipped/overflowed_iterations",
+}
 RESUMES = "; the same command resumes from the last checkpoint"
 _MOST_BYTES = 2**26  # two years of ticks
 
@@ -47,10 +68,10 @@ class RunLog:
         """Appends a tick's metrics, `images_shown` among them."""
         append_rows(self._run_dir, [metrics])
         with writing(self._events, RESUMES), self._writer.as_default(metrics["images_shown"]):
-            for name, value in metrics.items():
-                if isinstance(value, int | float):
+            for name, tag in _TAGS.items():
+                if (value := metrics.get(name)) is not None:
                     # People see the stage's number there; the file has its index.
-                    tf.summary.scalar(name, value + (name == "stage"))
+                    tf.summary.scalar(tag, value + (name == "stage"))
             self._writer.flush()
 
     def write_fakes(self, images_shown: int, sheet: np.ndarray) -> str:
@@ -66,7 +87,7 @@ class RunLog:
         with writing(path, RESUMES):
             write_file(path, encode_picture(sheet))
         with writing(self._events, RESUMES), self._writer.as_default(images_shown):
-            tf.summary.image(tag, sheet[None])
+            tf.summary.image(f"samples/{tag}", sheet[None])
             self._writer.flush()
         return path
 

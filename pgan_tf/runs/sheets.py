@@ -1,4 +1,4 @@
-"""Sheets of samples: many small pictures side by side, as PNG files in a run's `samples/`."""
+"""Sheets of samples: many pictures side by side, as PNG files in a run's `samples/`."""
 
 import dataclasses
 import io
@@ -7,16 +7,20 @@ import re
 import struct
 import warnings
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 from pgan_tf.config.training import NetworkConfig
 from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
+from pgan_tf.runs import lettering
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import list_names, read_whole
 
 _WIDTH, _HEIGHT = 1024, 512  # about, in pixels
+_LARGEST_CELL = 256  # that small pictures are enlarged to, in pixels
+_LETTERS_IN_WIDTH, _SMALLEST_LETTERS = 64, 14
 _MOST_BYTES = 2**28  # no sheet comes near it
 _NAME = re.compile(r"fakes-(\d{1,12}\.\d{3})\.png", re.ASCII)
 # What Pillow raises for bytes that are no picture, or one too large.
@@ -44,6 +48,54 @@ def sheet_inputs(config: NetworkConfig, seed: int) -> tuple[np.ndarray, np.ndarr
     columns, rows = sheet_shape(config.resolution)
     latents = latents_from_seeds(range(seed, seed + columns * rows), config.latent_size)
     return latents, one_hot_labels(list(range(columns)) * rows, config.label_size)
+
+
+def enlargement(columns: int, rows: int, resolution: int) -> int:
+    """Returns by how much to enlarge small pictures so that their sheet is easy to see."""
+    cell = min(_LARGEST_CELL, _WIDTH // columns, _WIDTH // rows)
+    return max(1, cell // resolution)
+
+
+def class_names(labels: np.ndarray, names: Sequence[str]) -> list[str]:
+    """Returns the classes of `(n, label_size)` labels for `make_sheet`; [] unless some are one-hot.
+
+    Where a name is not known, or the font lacks its letters, it is the class's number, from 0.
+    """
+    known = dict(enumerate(map(lettering.readable, names)))
+    found = []
+    for row in labels:
+        (classes,) = np.nonzero(row)
+        is_one = len(classes) == 1 and row[classes[0]] == 1
+        found.append((known.get(int(classes[0])) or str(classes[0])) if is_one else "")
+    return found if any(found) else []
+
+
+def make_sheet(
+    pictures: np.ndarray, columns: int, resolution: int, names: Sequence[str] = ()
+) -> np.ndarray:
+    """Lays out pictures as `make_grid` does, with `names`, one for each, above them, if any.
+
+    A row whose names are those of the row before has none of its own: where each column is a
+    class, they are the sheet's heading.
+    """
+    grid = make_grid(pictures, columns, resolution)
+    if not names:
+        return grid
+    size = max(_SMALLEST_LETTERS, grid.shape[1] // _LETTERS_IN_WIDTH)
+    parts: list[np.ndarray] = []
+    before: Sequence[str] = ()
+    for row, first in enumerate(range(0, len(names), columns)):
+        now = names[first : first + columns]
+        if now != before[: len(now)]:
+            words = [
+                lettering.Words(name, resolution * i + 1, resolution * (i + 1) - 1)
+                for i, name in enumerate(now)
+            ]
+            line = lettering.draw_line(grid.shape[1], size, words)
+            parts.append(np.broadcast_to(line[..., None], (*line.shape, grid.shape[2])))
+            before = now
+        parts.append(grid[row * resolution : (row + 1) * resolution])
+    return np.concatenate(parts)
 
 
 def make_grid(pictures: np.ndarray, columns: int, resolution: int) -> np.ndarray:

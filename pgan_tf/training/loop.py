@@ -14,7 +14,7 @@ from pgan_tf.devices.stopping import StopRequest, stop_on_signals
 from pgan_tf.runs import checkpoint
 from pgan_tf.training import outputs
 from pgan_tf.training.pretrained import Weights
-from pgan_tf.training.progress import describe_growth
+from pgan_tf.training.progress import describe_growth, describe_tick
 from pgan_tf.training.run import Run
 from pgan_tf.training.start import Start, restore_or_initialize, roll_back
 from pgan_tf.training.state import grow_state
@@ -132,8 +132,11 @@ class _Training:
         is_good, is_last = tick.skipped_in_a_row()[-1] == 0, shown >= run.total_images
         if self.log:
             self.log.write_metrics(summary)
+        sheet = ""
         if self.log and (is_good or is_last):
-            self.log.write_fakes(shown, outputs.sheet_of_fakes(run.config, self.state))
+            sheet = self.log.write_fakes(shown, outputs.sheet_of_fakes(run.config, self.state))
+        self.progress.print(describe_tick(summary, self.progress.seconds_left, sheet))
+        if self.log and (is_good or is_last):
             path = outputs.save_checkpoint(run, self.state, shown, bad_records)
             run.after_checkpoint(path, shown, self.progress.print, self.stop.at_once)
             if is_good:

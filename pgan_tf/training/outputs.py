@@ -39,29 +39,37 @@ def open_progress(run: Run, start: Start) -> Progress:
 
 
 def sheet_of_reals(run: Run) -> np.ndarray:
-    """Returns the data's first pictures as a uint8 grid. UserError if too many are damaged."""
-    resolution = run.config.network.resolution
-    columns, rows = sheets.sheet_shape(resolution)
+    """Returns the data's first pictures as a uint8 sheet. UserError if too many are damaged."""
+    network = run.config.network
+    columns, rows = sheets.sheet_shape(network.resolution)
     bad_records = BadRecords(run.max_bad_records)  # counted when training comes to them
     with readable_data_errors():
         dataset = make_dataset(
             run.info,
-            resolution,
+            network.resolution,
             global_batch_size=columns * rows,
-            label_size=0,
+            label_size=network.label_size,
             seed=run.config.seed,
             bad_records=bad_records,
         )
-        images, _ = next(iter(dataset))
-    return sheets.make_grid(sampling.to_uint8(images.numpy()), columns, resolution)
+        images, labels = next(iter(dataset))
+    return _sheet(run.config, sampling.to_uint8(images.numpy()), labels.numpy())
 
 
 def sheet_of_fakes(config: TrainingConfig, state: TrainingState) -> np.ndarray:
-    """Returns what the average generator makes of the run's latents, as a uint8 grid."""
-    resolution = config.network.resolution
+    """Returns what the average generator makes of the run's latents, as a uint8 sheet."""
     latents, labels = sheets.sheet_inputs(config.network, config.seed)
     pictures = sampling.generate(state.average_generator, latents, labels)
-    return sheets.make_grid(pictures, sheets.sheet_shape(resolution)[0], resolution)
+    return _sheet(config, pictures, labels)
+
+
+def _sheet(config: TrainingConfig, pictures: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Lays pictures out, enlarged where they are small, below the names of their classes."""
+    resolution = config.network.resolution
+    columns, rows = sheets.sheet_shape(resolution)
+    side = resolution * sheets.enlargement(columns, rows, resolution)
+    names = sheets.class_names(labels, config.label_names)
+    return sheets.make_sheet(pictures, columns, side, names)
 
 
 def save_checkpoint(

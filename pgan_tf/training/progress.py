@@ -1,5 +1,6 @@
-"""The progress bar: stage, alpha, images per second, and time left."""
+"""What the console shows: a progress bar, and a line a tick above it or in a log file."""
 
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from tqdm import tqdm
 from pgan_tf.config.networks import multiplications
 from pgan_tf.config.schedule import Position, Stage
 from pgan_tf.config.training import NetworkConfig
+from pgan_tf.runs.log import METRICS
 from tfrecords.common.text import duration_in_words
 
 # What an iteration costs however small the pictures, relative to the 8x8 stage.
@@ -18,7 +20,7 @@ _OPTIONS: dict[str, Any] = {"unit": "img", "unit_scale": True, "dynamic_ncols": 
 
 
 class Progress:
-    """Shows the progress of training.
+    """Shows the progress of training; a log file, which is no terminal, gets its lines alone.
 
     Later stages cost far more per image: time left counts the images to come by their stages'
     arithmetic, at the current one's speed, and as long to start each as the current one took.
@@ -33,8 +35,12 @@ class Progress:
         self._cost = {stage: multiplications(stage, network) + fixed for stage in stages}
         self._stages, self._total_images = stages, total
         self._stage: Stage | None = None
+        # To the end of the run; None until the stage has run for two calls.
+        self.seconds_left: float | None = None
         self._last_update, self._start_seconds = time.monotonic(), 0.0
-        options = _OPTIONS | {"mininterval": 0.5, "disable": quiet}
+        self._quiet = quiet
+        # None: no bar where nobody looks, in logs and pipes.
+        options = _OPTIONS | {"mininterval": 0.5, "disable": quiet or None}
         self._bar = tqdm(total=total, initial=shown, bar_format=_BAR, **options)
         self.close = self._bar.close
 
@@ -45,6 +51,7 @@ class Progress:
             # A stage's first call compiles: speed is measured from its end.
             self._stage, self._since, self._since_images = stage, now, images_shown
             self._start_seconds = now - self._last_update
+            self.seconds_left = None
         self._last_update = now
         fade = f" alpha {alpha:.2f}" if stage.fades_in else ""
         self._bar.set_description_str(f"{stage}{fade}", refresh=False)
@@ -53,7 +60,8 @@ class Progress:
             later = self._stages[stage.index + 1 :]
             starts = sum(one.first_image < self._total_images for one in later)
             images = self.remaining_images(stage, images_shown)
-            left = duration_in_words(images / speed + starts * self._start_seconds)
+            self.seconds_left = images / speed + starts * self._start_seconds
+            left = duration_in_words(self.seconds_left)
             self._bar.set_postfix_str(f"{speed:.1f} img/s, {left} left", refresh=False)
         self._bar.update(min(images_shown, self._total_images) - self._bar.n)
 
@@ -68,9 +76,10 @@ class Progress:
 
     def print(self, line: str) -> None:
         """Prints a line above the bar."""
-        if not self._bar.disable:
+        if not self._quiet:
             self._bar.clear()
             tqdm.write(line)
+            sys.stdout.flush()  # or a log file would show it much later
             self._bar.refresh()
 
 
@@ -81,3 +90,30 @@ def describe_growth(position: Position, new: Sequence[str]) -> str:
     layers = sorted({"/".join(name.split("/")[:2]) for name in new if "average" not in name})
     added = f", new layers: {', '.join(layers)}" if layers else ""
     return f"Stage {stage.number} {what} (batch size {position.batch_size}){added}"
+
+
+def describe_tick(summary: dict[str, Any], seconds_left: float | None, sheet: str) -> str:
+    """Returns a line about a tick, of `Tick.summary`; it lines up with the others of a run.
+
+    `D` and `G` are the losses of discriminator and generator, `sheet` the path of its samples.
+    """
+    resolution, fades_in = summary["resolution"], summary["phase"] == "fade_in"
+    stage = f"{resolution // 2}→{resolution} px" if fades_in else f"{resolution} px"
+    losses = [_column(summary[name], 9, ".3f") for name in METRICS[:2]]
+    speed = _column(summary["images_per_second"], 7, ".1f")
+    left = "-" if seconds_left is None else duration_in_words(seconds_left)
+    columns = (
+        f"{summary['kimg']:9.2f} kimg",
+        f"{stage:<11}",
+        f"loss D {losses[0]}  G {losses[1]}",
+        f"{speed} images/s",
+        f"{left:>8} left",
+        sheet,
+    )
+    return "  ".join(columns).rstrip()
+
+
+def _column(value: float | None, width: int, form: str) -> str:
+    """Returns a number of a fixed width: one too large for it in powers of ten, none as a dash."""
+    text = "-" if value is None else f"{value:{form}}"
+    return f"{text if len(text) <= width else f'{value:.1e}':>{width}}"

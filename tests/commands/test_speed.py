@@ -1,4 +1,4 @@
-"""How long people wait: the README's first command, its first step, and a video. All are slow."""
+"""How long people wait: the README's first command, and its first step. All are slow."""
 
 import functools
 import re
@@ -6,19 +6,13 @@ import time
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
-from pgan_tf.config.schedule import make_stages
-from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.networks import sampling
 from pgan_tf.planning.measurement import matrix_product_gflops
 from pgan_tf.runs import checkpoint
-from pgan_tf.runs.folder import open_run
 from pgan_tf.runs.trained import load_generator
-from pgan_tf.training.state import build_state
 from tests.helpers.command_calls import run
-from tests.helpers.small_run import save_state
 from tfrecords.sources import shapes
 
 pytestmark = pytest.mark.slow
@@ -33,9 +27,9 @@ def slowness():
     return max(1.0, REFERENCE_GFLOPS / matrix_product_gflops("float32"))
 
 
-def timed(*arguments, cwd, timeout=None):
+def timed(*arguments, cwd):
     start = time.monotonic()
-    result = run(*arguments, cwd=cwd, timeout=timeout)
+    result = run(*arguments, cwd=cwd, timeout=None)
     assert result.returncode == 0, result.stderr[-2000:]
     return result, time.monotonic() - start
 
@@ -52,11 +46,7 @@ def nearest_real(pictures):
 def test_the_default_run_draws_recognizable_shapes_and_every_printed_command_works(tmp_path):
     result, seconds = timed("train.py", cwd=tmp_path)
     print(f"python train.py took {seconds:.0f} s")
-    run_dir = tmp_path / "runs/shapes-32px"
-    sheet = max((run_dir / "samples").glob("fakes-*.png"))
-    assert np.asarray(Image.open(sheet)).shape == (8 * 32, 16 * 32, 3)
-
-    saved = checkpoint.read_run(str(run_dir))
+    saved = checkpoint.read_run(str(tmp_path / "runs/shapes-32px"))
     network = saved.config.network
     classes = np.arange(300) % network.label_size
     pictures = sampling.generate(
@@ -78,7 +68,7 @@ def test_the_default_run_draws_recognizable_shapes_and_every_printed_command_wor
         result, _ = timed(command, *arguments.replace("MORE", more).split(), cwd=tmp_path)
         # Nothing but the progress bar: TensorFlow's chatter would bury what matters.
         assert command == "train.py" or result.stderr == ""
-    assert np.asarray(Image.open(tmp_path / "grid.png")).shape == (4 * 32, 8 * 32, 3)
+    assert np.asarray(Image.open(tmp_path / "grid.png")).shape == (4 * (128 + 24), 8 * 128, 3)
     assert (tmp_path / "exports/shapes-32px/1/saved_model.pb").is_file()
     assert seconds < 360 * slowness()
 
@@ -90,18 +80,10 @@ def test_a_process_has_trained_after_15_seconds(tmp_path):
     assert seconds < 15 * slowness()
 
 
-def test_ten_seconds_of_128_px_at_30_frames_a_second_take_less_than_a_minute(tmp_path):
-    """Measured on two cores: docs/pictures.md. Networks as they begin take as long to draw."""
-    config = TrainingConfig(
-        network=NetworkConfig(resolution=128, fmap_base=2048),
-        schedule=ScheduleConfig(resolution=128),
-    )
-    open_run(str(tmp_path / "run"), config, "")
-    state = build_state(make_stages(config.schedule)[-1], config, tf.distribute.get_strategy())
-    save_state(str(tmp_path / "run/checkpoints"), state, state.stage.first_image, config)
-    result, seconds = timed("generate.py", "--run_dir=run", "--video=walk", cwd=tmp_path)
-    assert "300 frames, 10 s, 256 x 256 px" in result.stdout
-    # What is said while it draws: how far it is.
-    assert re.search(r"Drawing.*300/300", result.stderr) or not result.stderr
-    assert (tmp_path / "walk.mp4").stat().st_size > 10_000
-    assert seconds < 60
+def test_a_dry_run_answers_within_ten_seconds(tmp_path):
+    flags = ("--preset=laptop", "--data=shapes", "--dry_run")
+    result, seconds = timed("train.py", *flags, cwd=tmp_path)
+    print(f"--dry_run took {seconds:.1f} s")
+    assert "Training 60 thousand images takes" in result.stdout
+    assert list(tmp_path.iterdir()) == []
+    assert seconds < 10 * slowness()

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from pgan_tf.runs import checkpoint
-from tests.helpers.built_dataset import prepare_shapes
 from tests.helpers.places import ROOT
 from tests.helpers.random_arrays import assert_same_arrays
 from tests.helpers.small_run import rows_of
@@ -34,14 +33,13 @@ CUTS = {
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(shapes_at, tmp_path_factory):
     """Trains in a folder through processes that are cut; returns it, where each of them was."""
-    data = prepare_shapes(tmp_path_factory.mktemp("data"), 8).folder
 
     def run(*cuts, init_from="", mode="eager"):
         folder = tmp_path_factory.mktemp("runs")
         command = [sys.executable, "-m", "tests.helpers.interrupted_run"]
-        arguments = [data, str(folder), str(init_from), mode, *cuts]
+        arguments = [shapes_at(8).folder, str(folder), str(init_from), mode, *cuts]
         options = {"capture_output": True, "text": True, "timeout": 600, "check": True}
         result = subprocess.run([*command, *arguments], cwd=ROOT, **options)
         expected = [{"never": "0", "sigterm": "143"}.get(cut.split(":")[0], "-9") for cut in cuts]

@@ -14,7 +14,9 @@ from tests.helpers.two_workers import finish, start_workers
 
 pytestmark = pytest.mark.slow
 
-STEP = 0.0001  # Adam's: see device_run.py
+# Adam's. At 0.001 rounding has grown, in 20 steps of networks that answer each other, to a quarter
+# of a step for one weight in a hundred.
+STEP = 0.0001
 TOTAL_IMAGES = 256  # from 4 px to 128 images, then into a fade-in
 RUN = (
     *("--data=shapes", "--data_cache=data", "--resolution=8", "--conditional", "--mirror_augment"),
@@ -59,7 +61,12 @@ def assert_one_line_error(stderr, *words):
 
 
 def test_two_workers_train_as_one_process_does(two, cwd):
-    """The same global batches; weights within a hundredth of one step of Adam's (test_devices)."""
+    """The same global batches; nearly all weights within a hundredth of one step of Adam's.
+
+    In the very first step Adam (beta_1 = 0) divides a gradient by its own size, so that an element
+    moves by a whole step whichever sign it has: one that is 0 but for rounding may go up in one
+    run and down in the other.
+    """
     folder, _ = two
     ((status, _, stderr),) = finish(start_workers([*RUN, "--run_dir=one"], cwd, number=1))
     assert status == 0, stderr
@@ -131,17 +138,10 @@ def test_killed_and_preempted_workers_end_with_a_line_and_resume_bit_for_bit(two
     assert rows_of(cwd / "cut") == rows_of(folder)
 
 
-@pytest.mark.parametrize(
-    ("others", "words"),
-    [
-        (["--seed=5"], ["seed was 1000 and is 5"]),
-        (["--run_dir=two"], ["expected two to be the chief's", "a disk that all workers share"]),
-    ],
-)
-def test_workers_with_other_flags_or_folders_are_refused(two, cwd, others, words):
-    workers = start_workers([*RUN, "--run_dir=refused"], cwd, others=others)
+def test_a_worker_in_another_folder_is_refused(two, cwd):
+    workers = start_workers([*RUN, "--run_dir=refused"], cwd, others=["--run_dir=two"])
     (chief_status, _, chief), (status, _, stderr) = finish(workers)
     assert (chief_status, status) == (2, 2)
-    assert_one_line_error(stderr, *words)
+    assert_one_line_error(stderr, "expected two to be the chief's")
     assert_one_line_error(chief, "worker 1 of 2: lost another worker")
     assert not (cwd / "refused").exists()

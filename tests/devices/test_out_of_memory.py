@@ -6,8 +6,6 @@ import re
 
 import pytest
 import tensorflow as tf
-from absl import flags
-from absl.testing import flagsaver
 
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.schedule import make_stages
@@ -20,7 +18,7 @@ from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import open_run
 from pgan_tf.training import loop, outputs, start
 from pgan_tf.training.run import Run
-from tests.helpers.built_dataset import prepare_shapes
+from tests.helpers.command_calls import call
 from tests.helpers.random_arrays import assert_same_arrays
 from tfrecords.common.errors import UserError
 
@@ -46,19 +44,10 @@ CONFIG = config_of()
 STAGES = make_stages(CONFIG.schedule)
 
 
-@pytest.fixture(scope="module")
-def info(tmp_path_factory):
-    return prepare_shapes(tmp_path_factory.mktemp("cache"), 8)
-
-
 @pytest.mark.parametrize(
     ("given", "resolution", "replicas", "group", "suggested"),
     [
-        *(
-            ("16", 4, 1, 4, "8"),
-            ("16", 8, 1, 4, "4:16,8:8"),
-            ("4:128,16:64", 8, 1, 4, "4:128,8:64"),
-        ),
+        *(("16", 4, 1, 4, "8"), ("16", 8, 1, 4, "4:16,8:8")),
         ("4:128,8:64,16:64", 8, 1, 4, "4:128,8:32"),
         ("4:128,16:32", 8, 1, 4, "4:128,8:64,16:32"),
         *(("20", 4, 1, 4, "8"), ("20", 4, 1, 0, "10"), ("24", 4, 2, 4, "8")),
@@ -75,18 +64,18 @@ def test_a_smaller_batch_size_is_suggested_that_the_run_takes(
         check_batch_sizes(config_of(suggested, mbstd_group_size=group), replicas)
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
+def test_out_of_memory_is_said_with_stage_batch_size_and_flag_and_other_errors_pass():
+    words = r"stage 2 \(4→8 px, fade_in\) at batch size 8: resume with --batch_size=4:16,8:4, or"
+    for error in (
         tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"),
         tf.errors.InternalError(None, None, "CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
         MemoryError(),
-    ],
-)
-def test_out_of_memory_is_said_with_stage_batch_size_and_flag(error):
-    words = r"stage 2 \(4→8 px, fade_in\) at batch size 8: resume with --batch_size=4:16,8:4, or"
-    with pytest.raises(UserError, match=words), readable_memory_errors(CONFIG, STAGES[1], 1):
-        raise error
+    ):
+        with pytest.raises(UserError, match=words), readable_memory_errors(CONFIG, STAGES[1], 1):
+            raise error
+    other = tf.errors.InternalError(None, None, "cable unplugged")
+    with pytest.raises(type(other), match="cable"), readable_memory_errors(CONFIG, STAGES[0], 1):
+        raise other
 
 
 @pytest.mark.parametrize(
@@ -107,12 +96,6 @@ def test_out_of_memory_names_what_takes_it(settings, batch_size, advice):
     assert ("--batch_size" in str(caught.value)) == advice.startswith("resume")
 
 
-def test_other_errors_stay_what_they_are():
-    other = tf.errors.InternalError(None, None, "cable unplugged")
-    with pytest.raises(type(other), match="cable"), readable_memory_errors(CONFIG, STAGES[0], 1):
-        raise other
-
-
 def exhausted(*args, **kwargs):
     raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
@@ -122,39 +105,39 @@ def run(config, info, folder, strategy):
     return loop.train(Run(config, info, str(folder), strategy))
 
 
-def test_out_of_memory_while_the_first_networks_are_built(info, one_device, tmp_path, monkeypatch):
-    monkeypatch.setattr(start, "build_state", exhausted)
-    with pytest.raises(UserError, match=r"stage 1 \(4 px.*16: resume with --batch_size=8,"):
-        run(CONFIG, info, tmp_path / "run", one_device)
-
-
 @pytest.mark.parametrize(
-    ("module", "where"),
-    [(loop, "grow_state"), (loop, "make_train_step"), (outputs, "sheet_of_fakes")],
+    ("module", "where", "resolution", "suggested"),
+    [
+        (start, "build_state", 4, "8"),
+        (loop, "grow_state", 8, "4:16,8:4"),
+        (loop, "make_train_step", 8, "4:16,8:4"),
+        (outputs, "sheet_of_fakes", 8, "4:16,8:4"),
+    ],
+    ids=["built", "grown", "trained", "drawn"],
 )
-def test_out_of_memory_in_a_later_stage_leaves_the_last_checkpoint(
-    info, one_device, tmp_path, monkeypatch, module, where
+def test_out_of_memory_leaves_the_last_checkpoint(
+    shapes_at, one_device, tmp_path, monkeypatch, module, where, resolution, suggested
 ):
     """The run resumes from there with the batch size that is suggested."""
     original = getattr(module, where)
 
-    def fails_later(*args, **kwargs):
+    def fails(*args, **kwargs):
         # Of the stage or state that is worked with, one is among the arguments.
         resolutions = [getattr(getattr(one, "stage", one), "resolution", 0) for one in args[:2]]
-        if 8 not in resolutions:
+        if resolution not in resolutions:
             return original(*args, **kwargs)
         return exhausted if where == "make_train_step" else exhausted()
 
-    monkeypatch.setattr(module, where, fails_later)
+    monkeypatch.setattr(module, where, fails)
     folder = tmp_path / "run"
-    with pytest.raises(UserError, match=r"stage 2 \(4→8 px") as caught:
-        run(CONFIG, info, folder, one_device)
-    assert checkpoint.read_run(str(folder)).images_shown == 48
-    suggested = re.search(r"--batch_size=([\d:,]+),", str(caught.value))[1]
-    assert suggested == "4:16,8:4"
+    with pytest.raises(UserError, match=rf"stage [12] \(.*{resolution} px") as caught:
+        run(CONFIG, shapes_at(8), folder, one_device)
+    assert re.search(r"--batch_size=([\d:,]+),", str(caught.value))[1] == suggested
+    if resolution == 8:
+        assert checkpoint.read_run(str(folder)).images_shown == 48
     if where == "make_train_step":
         monkeypatch.undo()
-        assert run(config_of(suggested), info, folder, one_device) == 52
+        assert run(config_of(suggested), shapes_at(8), folder, one_device) == 52
 
 
 # --preflight
@@ -168,10 +151,10 @@ def test_the_heaviest_stage_may_be_an_early_one():
 
 
 def test_the_heaviest_stage_is_tried_for_one_iteration_which_changes_nothing(
-    info, one_device, tmp_path, monkeypatch
+    shapes_at, one_device, tmp_path, monkeypatch
 ):
     """The run after it is equal bit for bit to one without."""
-    stages, original = [], measurement.make_train_step
+    stages, original, info = [], measurement.make_train_step, shapes_at(8)
 
     def make_train_step(state, config, *others):
         stages.append((state.stage, config.minibatch_repeats))
@@ -201,25 +184,15 @@ def test_the_heaviest_stage_is_tried_for_one_iteration_which_changes_nothing(
     ],
 )
 def test_flags_choose_preflight_and_determinism(
-    info, tmp_path, monkeypatch, has_gpu, flag, expected
+    shapes_at, tmp_path, monkeypatch, has_gpu, flag, expected
 ):
-    """By default the heaviest stage is tried where there is a GPU.
-
-    A run cannot tell where the device's operations are deterministic anyway.
-    """
-    command, done = importlib.import_module("pgan_tf.commands.train"), []
-
-    def try_heaviest_stage(*args):
-        done.append("tried")
-        return STAGES[1]
-
+    """By default the heaviest stage is tried where there is a GPU."""
+    command, done = importlib.import_module("pgan_tf.commands.start_run"), []
     enable = ("enable_op_determinism", lambda: done.append("deterministic"))
     monkeypatch.setattr(tf.config.experimental, *enable)
     monkeypatch.setattr(command, "has_gpu", lambda: has_gpu)
     monkeypatch.setattr(command, "train", lambda *args, **options: 0)
-    monkeypatch.setattr(command, "try_heaviest_stage", try_heaviest_stage)
-    with flagsaver.flagsaver():
-        arguments = [f"--data={info.folder}", f"--run_dir={tmp_path}/run", "--resolution=8"]
-        flags.FLAGS(["train.py", *arguments, "--batch_size=4", *flag])
-        command.main()
+    monkeypatch.setattr(command, "try_heaviest_stage", lambda *_: done.append("tried") or STAGES[1])
+    arguments = [f"--data={shapes_at(8).folder}", "--run_dir=run", "--resolution=8"]
+    assert call("train.py", *arguments, "--batch_size=4", *flag, cwd=tmp_path)[0] == 0
     assert done == expected

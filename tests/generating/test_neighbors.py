@@ -8,6 +8,7 @@ import pytest
 
 from pgan_tf.generating import neighbors
 from pgan_tf.generating.neighbors import find_neighbors, in_pixels
+from pgan_tf.generating.neighbors_sheet import Captions, make_sheet
 from tests.helpers.built_dataset import prepare_shapes
 from tfrecords.common.errors import UserError
 
@@ -69,7 +70,7 @@ def test_measures_are_looked_for_side_by_side(info, pictures):
     found = find_neighbors(samples, info, 2, False, {"in pixels": in_pixels, "in means": means})
     distances = np.sqrt(((means(pictures) - means(samples)[0]) ** 2).mean(axis=1))
     np.testing.assert_allclose(found[1].nearest.distances[0], np.sort(distances)[:2], atol=1e-5)
-    sheet = neighbors.make_sheet(samples, found, 2, 2)
+    sheet = make_sheet(samples, found, 2, 2)
     # Sample, gap, two, gap, two; the gap is of 2 px, and of 4 to the next sample.
     assert sheet.shape == (2 * 16, 2 * (2 * (5 * 8 + 2 * 2) + 4), 3)
     np.testing.assert_array_equal(sheet[1:16:2, 1:16:2], samples[0])
@@ -77,10 +78,30 @@ def test_measures_are_looked_for_side_by_side(info, pictures):
     np.testing.assert_array_equal(sheet[1:16:2, 97:112:2], samples[1])
     assert (sheet[:, 16:20] == 255).all() and (sheet[:, 88:96] == 255).all()
     assert (sheet[16:, 96:] == 255).all()
-    lines = neighbors.describe([8, 9, 3], found).splitlines()
+    lines = neighbors.describe([8, 9, 3], found, []).splitlines()
     assert [line.split(":")[0].strip() for line in lines[1:4]] == ["seed 8", "seed 9", "seed 3"]
     assert lines[1].startswith("  seed 8: 5 (0)  ") and lines[1].count("(") == 2
     assert "in means" in lines[4]
+
+
+def test_a_sheet_says_which_pictures_it_shows_and_how_far_they_are(info, pictures):
+    found = find_neighbors(pictures[[5, 6, 7]], info, 2, False, {"in pixels": in_pixels})
+    names = [f"photographs/{index:05}.jpg" for index in range(info.num_images)]
+
+    def draw(classes, names):
+        return make_sheet(pictures[[5, 6, 7]], found, 2, 12, Captions([1, 2, 3], classes, names))
+
+    plain, sheet = make_sheet(pictures[[5, 6, 7]], found, 2, 12), draw(["a", "b", "c"], names)
+    # Two lines above all, two below each row, of letters of 18 and 14 px.
+    assert sheet.shape == (plain.shape[0] + 27 + 5 * 21, plain.shape[1], 3)
+    np.testing.assert_array_equal(sheet[48 : 48 + 96], plain[:96])
+    np.testing.assert_array_equal(sheet[48 + 96 + 42 : -42], plain[96:])
+    unnamed, unlabelled = draw(["a", "b", "c"], []), draw([], names)
+    assert (sheet[144:165, 108:] != unnamed[144:165, 108:]).any()  # names, or record numbers
+    np.testing.assert_array_equal(sheet[165:186], unnamed[165:186])  # classes and distances
+    assert (unlabelled[165:186, :96] == 255).all() and (sheet[165:186, :96] < 100).any()
+    _, line, *_ = neighbors.describe([1, 2, 3], found, names).splitlines()
+    assert line.startswith("  seed 1: 5 (0) photographs/00005.jpg  ")
 
 
 def test_what_cannot_be_compared_is_told(info, pictures, tmp_path):

@@ -16,34 +16,23 @@ def test_seeds_grids_and_classes_are_read():
     assert parsing.parse_classes("", 0) == [0]
 
 
-@pytest.mark.parametrize(
-    ("text", "classes"),
-    [
-        *(("dog", [1]), ("cat,dog", [0, 1]), (" dog , 0", [1, 0]), ("1", [2]), ("4", [4])),
-        *(("red, small,dog", [3, 1]), ("red,dog", [4, 1]), ("cafe\u0301", [5])),
-    ],
-)
-def test_a_class_that_is_a_name_counts_as_such_whatever_else_it_may_be(text, classes):
+def test_a_class_that_is_a_name_counts_as_such_whatever_else_it_may_be():
     names = ("cat", "dog", "1", "red, small", "red", "café")
-    assert parsing.parse_classes(text, 6, names) == classes
-
-
-def test_names_that_differ_in_the_form_of_their_accents_are_told_apart():
-    both = ("caf\u00e9", "cafe\u0301")
+    classes = {"cat,dog": [0, 1], " dog , 0": [1, 0], "1": [2], "4": [4], "cafe\u0301": [5]}
+    for text, expected in {**classes, "red, small,dog": [3, 1], "red,dog": [4, 1]}.items():
+        assert parsing.parse_classes(text, 6, names) == expected
+    both = ("caf\u00e9", "cafe\u0301")  # in two forms of Unicode
     assert [parsing.parse_classes(name, 2, both) for name in both] == [[0], [1]]
 
 
 @pytest.mark.parametrize(
-    ("text", "near"), [("breed-77x", "breed-77"), ("dog", None), ("1000", None), ("9" * 5000, None)]
+    ("text", "near"), [("breed-77x", "do you mean 'breed-77'"), ("1000", ""), ("9" * 5000, "")]
 )
 def test_an_unknown_class_lists_the_known_ones(text, near):
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError, match=r"breed-0, breed-1, .*1,000 in all.* 0 to 999") as caught:
         parsing.parse_classes(text, 1000, [f"breed-{i}" for i in range(1000)])
-    line = str(caught.value)
-    for words in ("breed-0, breed-1, ", "1,000 in all", "numbers from 0 to 999"):
-        assert words in line
-    assert (f"do you mean {near!r}" in line) == (near is not None)
-    assert len(line) < 400
+    assert near in str(caught.value)
+    assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize(

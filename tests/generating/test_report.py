@@ -1,5 +1,6 @@
 """The page about a run: what is in it, and what a browser without a network makes of it."""
 
+import html
 import re
 from html.parser import HTMLParser
 
@@ -127,7 +128,7 @@ def test_everything_is_in_the_file(folder):
     assert [path.name for path in (folder / "new").iterdir()] == ["report.html"]
     parser = _Addresses()
     parser.feed(page)
-    assert not {"script", "link", "iframe", "b>small"} & set(parser.tags)
+    assert not {"link", "iframe", "b>small"} & set(parser.tags)
     assert all(address.startswith("data:image/") for address in parser.addresses)
     assert not re.search(r"url\(|@import|https?://", page)
     # Two stages, clip, samples and reals; losses, scores, norm, speed and the metric.
@@ -137,7 +138,17 @@ def test_everything_is_in_the_file(folder):
         assert words in page
     # Measured with other numbers of pictures: no part of the curve.
     assert ">4000<" not in page
-    assert re.search(r"schedule\.batch_<wbr>size</th><td>4:16<", page)
+    # Folded away.
+    settings = re.search(r"<details>(.*)</details>", page, re.DOTALL)[1]
+    assert re.search(r"schedule\.batch_<wbr>size</th><td>4:16<", settings)
+    # The page ends with commands for this run, which has come to its end: 0.032 kimg.
+    commands = re.findall(r"<code>(.*?)</code>", page.rpartition("</details>")[2])
+    assert [html.unescape(command) for command in commands] == [
+        "python train.py --flagfile='a <run>/flags.txt' --total_kimg=0.064",
+        "python generate.py --run_dir='a <run>' --grid=8x4 --output=grid.png",
+        "python export.py --run_dir='a <run>' --export_dir=exports/'a <run>'",
+        "tensorboard --logdir='a <run>'",
+    ]
 
 
 @pytest.mark.browser
@@ -145,6 +156,9 @@ def test_it_opens_from_disk_without_a_network_on_a_desk_and_on_a_telephone(folde
     def picture_of(part, **options):
         part.screenshot(path=str(tmp_path / "picture.png"), **options)
         return np.asarray(Image.open(tmp_path / "picture.png").convert("RGB")).astype(int)
+
+    def values_shown(page):
+        return page.locator(".tip:visible").inner_text().splitlines()
 
     backgrounds, asked, wrong = [], [], []
     with chromium() as browser:
@@ -163,6 +177,25 @@ def test_it_opens_from_disk_without_a_network_on_a_desk_and_on_a_telephone(folde
             # Curves are seen in their color: blue, far from the paper and from gray.
             drawn = picture_of(page.locator("svg").first)
             assert (drawn[..., 2] - drawn[..., 0] > 60).sum() > 50
+            # The values at the pointer, near the first of two ticks; then those of the second.
+            assert page.locator(".tip:visible").count() == 0
+            losses = page.locator("svg").first
+            losses.hover(position={"x": losses.bounding_box()["width"] / 3, "y": 40})
+            first = ["0.008 kimg, 4 px", "discriminator loss 0", "generator loss 8"]
+            assert values_shown(page) == first
+            assert page.locator(".cursor").count() == 1
+            page.mouse.move(0, 0)
+            assert page.locator(".tip:visible").count() == 0
+            losses.focus()  # shows again what was looked at last
+            assert values_shown(page) == first
+            page.keyboard.press("ArrowRight")
+            second = ["0.032 kimg, 8 px", "discriminator loss 0", "generator loss 32"]
+            assert values_shown(page) == second
+            page.keyboard.press("Home")
+            assert values_shown(page) == first
+            page.keyboard.press("Escape")
+            assert page.locator(".tip:visible").count() == 0
+            assert page.evaluate("document.documentElement.scrollWidth") == width
     assert all(url.startswith(("file:", "data:")) for url in asked)
     assert wrong == []
     assert backgrounds[0] > 240

@@ -17,13 +17,7 @@ import unittest.mock
 from tests.helpers.places import ROOT
 
 SMALL = (
-    *(
-        "--resolution=8",
-        "--fmap_base=16",
-        "--fmap_max=4",
-        "--batch_size=4",
-        "--minibatch_repeats=1",
-    ),
+    *("--resolution=8", "--fmap_base=16", "--fmap_max=4", "--batch_size=4"),
     *("--stabilize_kimg=0.008", "--fade_in_kimg=0.008", "--total_kimg=0.024"),
     "--minibatch_repeats=1",
 )
@@ -35,32 +29,40 @@ def call(command, *arguments, cwd, eagerly=False):
     `eagerly` saves tracing the step, which takes longer than a few iterations.
     """
     import tensorflow as tf
+
+    module = importlib.import_module(f"pgan_tf.commands.{pathlib.Path(command).stem}")
+    tf.config.run_functions_eagerly(eagerly)
+    try:
+        with contextlib.chdir(cwd):
+            return call_module(module, map(str, arguments))
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def call_module(module, arguments, positional=()):
+    """Returns the exit status, stdout and stderr of a call of a module's `main`."""
     from absl import flags
     from absl.testing import flagsaver
 
     from tfrecords.common.command_line import run
 
-    module = importlib.import_module(f"pgan_tf.commands.{pathlib.Path(command).stem}")
-    completes = ("with_default_preset", "with_flags_of_run")
+    completes = ("with_default_preset", "with_flags_of_run", "with_preset", "with_only_run")
     complete = next((vars(module)[name] for name in completes if name in vars(module)), list)
     out, err = io.StringIO(), io.StringIO()
-    argv = [str(ROOT / command), *map(str, arguments)]
+    program = f"{module.__name__.rpartition('.')[2]}.py"
     with (
         flagsaver.flagsaver(),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
-        contextlib.chdir(cwd),
-        unittest.mock.patch.object(sys, "argv", argv),
+        unittest.mock.patch.object(sys, "argv", [program, *arguments]),
     ):
         for name in flags.FLAGS:
             flags.FLAGS[name].unparse()
-        tf.config.run_functions_eagerly(eagerly)
         try:
-            run(module.main, complete=complete)
+            run(module.main, positional, complete)
+            status = 0
         except SystemExit as end:
             status = end.code or 0
-        finally:
-            tf.config.run_functions_eagerly(False)
     return status, out.getvalue(), err.getvalue()
 
 

@@ -55,9 +55,6 @@ def make_inputs(trained, n=5):
     return latents, sampling.one_hot_labels(range(n), network.label_size)
 
 
-CError = tf.errors.OpError  # what TensorFlow answers in place of a result
-
-
 class CModel:
     """A SavedModel in a C++ session, as in TensorFlow Serving; its SignatureDefs by name."""
 
@@ -68,10 +65,7 @@ class CModel:
             tf.compat.v1.saved_model.load(self._session, ["serve"], path)
 
     def run(self, signature, inputs, output):
-        """Returns one output of a signature for arrays by name; strings as a list of bytes.
-
-        Raises CError if TensorFlow does not take the inputs.
-        """
+        """Returns one output of a signature for arrays by name; strings as a list of bytes."""
         definition, place = self.signatures[signature], self._session.graph.get_tensor_by_name
         fed = {
             place(definition.inputs[name].name)._as_tf_output(): np.asarray(value)
@@ -81,11 +75,6 @@ class CModel:
         # `Session.run` would check and convert in Python what it is fed.
         (result,) = self._session._call_tf_sessionrun(None, fed, fetched, [], None)
         return result.tolist() if result.dtype == object else result
-
-
-def run_in_c(path, signature, inputs, output):
-    """Loads a SavedModel for one run; see `CModel`."""
-    return CModel(path).run(signature, inputs, output)
 
 
 def signatures_of(path):

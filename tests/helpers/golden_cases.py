@@ -25,24 +25,20 @@ class GoldenCase:
 
     @property
     def network(self) -> NetworkConfig:
-        options = self.options
+        options, critic = self.options, self.options.get("D", {})
         both = {**options, **options.get("G", {})}
-        fmap_max = options["fmap_max"]
+        names = ("resolution", "num_channels", "label_size", "fmap_base", "fmap_max")
         return NetworkConfig(
-            resolution=options["resolution"],
-            num_channels=options["num_channels"],
-            label_size=options["label_size"],
-            latent_size=both.get("latent_size", fmap_max),
-            fmap_base=options["fmap_base"],
+            **{name: options[name] for name in names},
+            latent_size=both.get("latent_size", options["fmap_max"]),
             fmap_decay=options.get("fmap_decay", 1.0),
-            fmap_max=fmap_max,
             normalize_latents=both.get("normalize_latents", True),
             equalized=options.get("use_wscale", True),
             pixel_norm=both.get("use_pixelnorm", True),
             generator_leaky_relu=both.get("use_leakyrelu", True),
-            discriminator_leaky_relu=options.get("D", {}).get("use_leakyrelu", True),
+            discriminator_leaky_relu=critic.get("use_leakyrelu", True),
             fused_scale=options.get("fused_scale", True),
-            mbstd_group_size=options.get("D", {}).get("mbstd_group_size", 4),
+            mbstd_group_size=critic.get("mbstd_group_size", 4),
         )
 
     @property

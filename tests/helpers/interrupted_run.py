@@ -13,6 +13,7 @@ start with its weights, or empty.
 
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
+import itertools
 import os
 import signal
 import sys
@@ -35,15 +36,14 @@ from pgan_tf.training.tick import Tick
 from tfrecords.common.errors import StoppedError
 from tfrecords.format.dataset_info import read_dataset_info
 
-STAGE_IMAGES = 64
 CONFIG = TrainingConfig(
     dataset="shapes",
     network=NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=8, label_size=6),
     schedule=ScheduleConfig(
         resolution=8,
-        stabilize_kimg=STAGE_IMAGES / 1000,
-        fade_in_kimg=STAGE_IMAGES / 1000,
-        total_kimg=3 * STAGE_IMAGES / 1000,
+        stabilize_kimg=0.064,
+        fade_in_kimg=0.064,
+        total_kimg=0.192,
         batch_size=PerResolution(((4, 8), (8, 4))),
         tick_kimg=PerResolution(((4, 0.032),)),
     ),
@@ -56,63 +56,43 @@ def end(number=signal.SIGKILL):
     os.kill(os.getpid(), number)
 
 
-def cut_after(function, times, number=signal.SIGKILL):
-    """Wraps a function so that the process ends after its `times`-th call."""
-    calls = []
+def cut(where, at):
+    """Lets this process end there."""
+    calls = itertools.count(1)
 
-    def wrapped(*args, **kwargs):
-        result = function(*args, **kwargs)
-        calls.append(1)
-        if len(calls) == times:
-            end(number)
+    def after_a_step(tick, metrics, images, compiled=False):
+        original(tick, metrics, images, compiled)
+        tick.seen = getattr(tick, "seen", tick.first_image) + images
+        if tick.seen >= at:
+            end(signal.SIGKILL if where == "step" else signal.SIGTERM)
+
+    def while_writing(path, arrays):
+        now = next(calls) == at
+        original(path, (end() if now and n == 10 else one for n, one in enumerate(arrays)))
+
+    def before_the_name(source, target):
+        file = "/images-" if where == "rename" else "/best-"
+        if source.endswith(".npz.partial") and file in source and next(calls) == at:
+            end()
+        original(source, target)
+
+    def after_a_call(*args, **kwargs):
+        result = original(*args, **kwargs)
+        if next(calls) == at:
+            end()
         return result
 
-    return wrapped
-
-
-def cut(where, at):
-    if where in ("step", "sigterm"):
-        number = signal.SIGKILL if where == "step" else signal.SIGTERM
-        original = Tick.add
-        seen = [0]
-
-        def add(self, metrics, images, compiled=False):
-            original(self, metrics, images, compiled)
-            seen[0] = max(seen[0], self.first_image) + images
-            if seen[0] >= at:
-                end(number)
-
-        Tick.add = add
-    elif where == "write":
-        original_write, writes = checkpoint.write_arrays, []
-
-        def write_arrays(path, arrays):
-            def until_the_end():
-                for number, one in enumerate(arrays):
-                    if len(writes) == at and number == 10:
-                        end()
-                    yield one
-
-            writes.append(path)
-            original_write(path, until_the_end())
-
-        checkpoint.write_arrays = write_arrays
-    elif where == "score":
-        Evaluation.score = cut_after(Evaluation.score, at)
-    elif where in ("rename", "best"):
-        original_replace, renames = os.replace, []
-        name = "/images-" if where == "rename" else "/best-"
-
-        def replace(source, target):
-            if source.endswith(".npz.partial") and name in source:
-                renames.append(1)
-                if len(renames) == at:
-                    end()
-            original_replace(source, target)
-
-        os.replace = replace
-    else:
-        RunLog.write_metrics = cut_after(RunLog.write_metrics, at)
+    owner, name, replacement = {
+        "step": (Tick, "add", after_a_step),
+        "sigterm": (Tick, "add", after_a_step),
+        "write": (checkpoint, "write_arrays", while_writing),
+        "rename": (os, "replace", before_the_name),
+        "best": (os, "replace", before_the_name),
+        "score": (Evaluation, "score", after_a_call),
+        "log": (RunLog, "write_metrics", after_a_call),
+    }[where]
+    original = getattr(owner, name)
+    setattr(owner, name, replacement)
 
 
 def train(data, run_dir, init_from, compiled):

@@ -23,13 +23,11 @@ from pgan_tf.planning.measurement import make_iteration, noise_batches
 
 
 def make_config(resolution, batch_size, fmap_base, fmap_max):
+    sizes = {"fmap_base": fmap_base, "fmap_max": fmap_max, "latent_size": fmap_max}
+    batch_sizes = PerResolution(((4, batch_size),))
     return TrainingConfig(
-        network=NetworkConfig(
-            resolution=resolution, fmap_base=fmap_base, fmap_max=fmap_max, latent_size=fmap_max
-        ),
-        schedule=ScheduleConfig(
-            resolution=resolution, batch_size=PerResolution(((4, batch_size),))
-        ),
+        network=NetworkConfig(resolution=resolution, **sizes),
+        schedule=ScheduleConfig(resolution=resolution, batch_size=batch_sizes),
     )
 
 
@@ -44,10 +42,7 @@ def main(resolution, batch_size, fmap_base, fmap_max, threads):
     stage = make_stages(config.schedule)[-1]
     strategy = make_strategy("one_device")
     before = peak()
-    iterate, batches = (
-        make_iteration(config, stage, strategy),
-        noise_batches(config, stage, strategy),
-    )
+    iterate, batches = (make(config, stage, strategy) for make in (make_iteration, noise_batches))
     iterate(batches)
     iterate(batches)
     print(tf.config.experimental.get_memory_info("CPU:0")["peak"], peak() - before)

@@ -17,4 +17,5 @@ def assert_same_arrays(ours, theirs):
     """Bit for bit, by name."""
     assert ours.keys() == theirs.keys()
     for name, array in theirs.items():
+        assert ours[name].dtype == array.dtype
         np.testing.assert_array_equal(ours[name], array, err_msg=name)

@@ -62,27 +62,23 @@ def make_graph(seed=0, without=()):
                 field = {bool: "b", float: "f", bytes: "s"}[type(value)]
                 setattr(added.attr[key], field, value)
 
-    f32, ones, valid = {"T": tf.float32}, [1, 1, 1, 1], {"padding": b"VALID"}
+    floats, ones, valid = {"T": tf.float32}, [1, 1, 1, 1], {"padding": b"VALID"}
+    statistics = "conv/batchnorm/moving_mean conv/batchnorm/moving_variance"
+    normalize = {"variance_epsilon": 0.001, "scale_after_normalization": False}
+    learned = "conv/batchnorm/beta conv/batchnorm/gamma"
     node("DecodeJpeg", "DecodeJpeg", "DecodeJpeg/contents")
     node("Cast", "Cast", "DecodeJpeg", SrcT=tf.uint8, DstT=tf.float32)
-    node("ExpandDims", "ExpandDims", "Cast ExpandDims/dim", **f32)
-    node("ResizeBilinear", "ResizeBilinear", "ExpandDims ResizeBilinear/size", **f32)
-    node("Sub", "Sub", "ResizeBilinear Sub/y", **f32)
-    node("Mul", "Mul", "Sub Mul/y", **f32)
-    node("conv/Conv2D", "Conv2D", "Mul conv/conv2d_params", **f32, strides=ones, **valid)
-    names = "".join(f" conv/batchnorm/{n}" for n in ("moving_mean", "moving_variance", "beta"))
-    node(
-        "conv/batchnorm",
-        "BatchNormWithGlobalNormalization",
-        f"conv/Conv2D{names} conv/batchnorm/gamma",
-        **f32,
-        variance_epsilon=0.001,
-        scale_after_normalization=False,
-    )
-    node("conv", "Relu", "conv/batchnorm", **f32)
-    node("pool_3", "AvgPool", "conv", **f32, ksize=[1, SIDE, SIDE, 1], strides=ones, **valid)
-    node("pool_3/_reshape", "Reshape", "pool_3 pool_3/_reshape/shape", **f32, Tshape=tf.int32)
-    node("softmax/logits/MatMul", "MatMul", "pool_3/_reshape softmax/weights", **f32)
-    node("softmax/logits", "BiasAdd", "softmax/logits/MatMul softmax/biases", **f32)
-    node("softmax", "Softmax", "softmax/logits", **f32)
+    node("ExpandDims", "ExpandDims", "Cast ExpandDims/dim", **floats)
+    node("ResizeBilinear", "ResizeBilinear", "ExpandDims ResizeBilinear/size", **floats)
+    node("Sub", "Sub", "ResizeBilinear Sub/y", **floats)
+    node("Mul", "Mul", "Sub Mul/y", **floats)
+    node("conv/Conv2D", "Conv2D", "Mul conv/conv2d_params", **floats, strides=ones, **valid)
+    inputs = f"conv/Conv2D {statistics} {learned}"
+    node("conv/batchnorm", "BatchNormWithGlobalNormalization", inputs, **floats, **normalize)
+    node("conv", "Relu", "conv/batchnorm", **floats)
+    node("pool_3", "AvgPool", "conv", **floats, ksize=[1, SIDE, SIDE, 1], strides=ones, **valid)
+    node("pool_3/_reshape", "Reshape", "pool_3 pool_3/_reshape/shape", **floats, Tshape=tf.int32)
+    node("softmax/logits/MatMul", "MatMul", "pool_3/_reshape softmax/weights", **floats)
+    node("softmax/logits", "BiasAdd", "softmax/logits/MatMul softmax/biases", **floats)
+    node("softmax", "Softmax", "softmax/logits", **floats)
     return graph.SerializeToString()

@@ -25,15 +25,16 @@ def rows_of(folder):
     return [{name: row[name] for name in row if name not in times} for row in rows]
 
 
-def make_small_run(run_dir):
-    """Makes a run of two classes with checkpoints at 4 px and, later, at 8 px."""
+def make_small_run(run_dir, label_names=("cat", "dog")):
+    """Makes a run of a few classes with checkpoints at 4 px and, later, at 8 px."""
+    sizes = {"latent_size": 6, "label_size": len(label_names)}
     config = TrainingConfig(
-        network=NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, latent_size=6, label_size=2),
+        network=NetworkConfig(resolution=8, fmap_base=64, fmap_max=8, **sizes),
         schedule=ScheduleConfig(
             resolution=8, stabilize_kimg=0.008, fade_in_kimg=0.008, total_kimg=0.032
         ),
         dataset="made up & <b>small</b>",
-        label_names=("cat", "dog"),
+        label_names=label_names,
     )
     open_run(run_dir, config, "")
     stages = make_stages(config.schedule)

@@ -1,29 +1,74 @@
 """What the tests of sources share."""
 
+import contextlib
 import io
 import pickle
 import tarfile
+import time
+import tracemalloc
+import unittest.mock
 import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.made_source import encode
+from tests.helpers.made_source import contents, encode, options
 from tfrecords.common.errors import UserError
 from tfrecords.sources.by_name import open_source
+from tfrecords.writing import writer
+
+
+def assert_user_error(pattern, function, *arguments, **options):
+    """A call is a UserError of one line that matches a pattern."""
+    with pytest.raises(UserError, match=pattern) as caught:
+        function(*arguments, **options)
+    assert str(caught.value).isprintable()
 
 
 def assert_refused(pattern, source, **options):
-    """Opening a source is a UserError of one line that matches a pattern."""
-    with pytest.raises(UserError, match=pattern) as caught:
-        open_source(str(source), **options)
-    assert str(caught.value).isprintable()
+    """So is the opening of a source."""
+    assert_user_error(pattern, open_source, str(source), **options)
 
 
 def open_elsewhere(source):
     """Opens the source's reader as a process that converts does."""
     return pickle.loads(pickle.dumps(source.open))()
+
+
+def assert_gives(source, pictures):
+    """A process that converts reads these pictures, arrays or the bytes of files, in any order."""
+    assert source.num_pictures == len(pictures)
+    read = open_elsewhere(source)
+    for index in (*reversed(range(len(pictures))), 0):
+        got, expected = read(index), pictures[index]
+        assert type(got) is type(expected)
+        assert np.array_equal(got, expected), index
+
+
+def assert_converts_alike(source, tmp_path):
+    """One process and two, which read it chunk by chunk, write the same files."""
+    written = []
+    with unittest.mock.patch.object(writer, "_CHUNK_PICTURES", 2):
+        for processes in (1, 2):
+            out = str(tmp_path / f"with {processes}")
+            writer.write_dataset(open_source(source), options(32), out, processes=processes)
+            written.append(contents(tmp_path / f"with {processes}"))
+    assert written[0] == written[1]
+
+
+@contextlib.contextmanager
+def bounded(mebibytes):
+    """Fails where Python takes more memory than that, or many seconds."""
+    tracemalloc.start()
+    started = time.monotonic()
+    try:
+        yield
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < mebibytes * 2**20
+    assert time.monotonic() - started < 20
 
 
 def picture(seed, size=(16, 16)):

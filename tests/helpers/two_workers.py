@@ -1,9 +1,9 @@
 """Runs train.py as workers of one run on this machine, as TF_CONFIG describes them."""
 
-import contextlib
 import json
 import multiprocessing
 import os
+import pathlib
 import runpy
 import socket
 import sys
@@ -13,7 +13,7 @@ from tests.helpers.places import ROOT
 
 # Its forks share what was imported, which takes longer than what most tests let them do.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["pgan_tf.commands.train"])
+FORKS.set_forkserver_preload(["pgan_tf.commands.start_run"])
 
 
 class Worker(NamedTuple):
@@ -23,17 +23,12 @@ class Worker(NamedTuple):
     output: str
 
 
-def free_addresses(number):
-    with contextlib.ExitStack() as sockets:
-        opened = [
-            sockets.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)
-        ]
-        return [f"127.0.0.1:{one.getsockname()[1]}" for one in opened]
-
-
 def start_workers(arguments, cwd, number=2, others=()):
     """Starts all workers, with `others` besides on all but the chief; one alone is no worker."""
-    addresses, workers = free_addresses(number), []
+    sockets, workers = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)], []
+    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
     for index in range(number):
         config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
         output = f"{cwd}/{addresses[index].rpartition(':')[2]}"
@@ -52,10 +47,7 @@ def finish(workers, timeout=200):
         process.join(timeout)
         process.kill()
         process.join()
-        texts = []
-        for stream in ("out", "err"):
-            with open(f"{output}.{stream}") as file:
-                texts.append(file.read())
+        texts = [pathlib.Path(f"{output}.{stream}").read_text() for stream in ("out", "err")]
         results.append((process.exitcode, *texts))
     return results
 

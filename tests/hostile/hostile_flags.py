@@ -7,10 +7,7 @@ TensorFlow is loaded once; each command, whose flags have the names of others', 
 """
 
 import concurrent.futures
-import contextlib
 import importlib
-import io
-import itertools
 import json
 import multiprocessing
 import os
@@ -20,15 +17,13 @@ import sys
 import traceback
 
 from absl import flags
-from absl.testing import flagsaver
 
 import tfrecords.common.tensorflow_setup  # noqa: F401  (first: it sets TensorFlow up)
 from pgan_tf.planning import dry_run
 from pgan_tf.training import loop as training_loop  # noqa: F401  (their imports are shared)
+from tests.helpers.command_calls import call_module
 from tests.helpers.places import ROOT
 from tests.helpers.source_helpers import save
-from tfrecords.common.command_line import run
-from tfrecords.common.errors import UserError
 from tfrecords.pictures.source import PictureOptions
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing.writer import write_dataset
@@ -69,22 +64,15 @@ UNUSED_PLACES = {
 }
 
 NEVER_NUMBERS = (
-    *("", " ", "nan", "NaN", "-nan", "inf", "-inf", "infinity", "1e300", "-1e300", "1e99999"),
-    *("9" * 5000, "-" + "9" * 5000, "0." + "0" * 5000 + "1", "abc", "0x10", "0b1", " 5 ", "5\n"),
-    *("1_000", "\N{ARABIC-INDIC DIGIT THREE}", "1e", "--1", "1,5", "true", "None", "1/2", "5%"),
+    *("", " ", "nan", "-inf", "1e300", "9" * 5000, "0." + "0" * 5000 + "1", "abc", "0x10", " 5 "),
+    *("1_000", "\N{ARABIC-INDIC DIGIT THREE}", "--1", "1,5", "1/2"),
 )
 NEVER_BY_RESOLUTION = ("4:", ":4", "4:1,4:2", "5:1", "4:nan", "4:1,8", "2048:1", "4:1:2", "4;1")
 NEVER_LISTS = ("3-1", "1-", "-1", "1,,2", "0-1000000000000", "0-2147483648", "1x", "0x0")
 NEVER_LISTS += ("9999x9999",)
-LISTS = (" 5 ", "5\n", "1,5")  # which some of the flags that take lists allow
+LISTS = (" 5 ", "1,5")  # which some of the flags that take lists allow
 NEVER_TEXTS = ("", " ", "a\nb", "a\tb", "\udcff", "x" * 5000)
 NEVER_PATHS = (*NEVER_TEXTS, "x" * 300, "a/" + "y" * 256 + "/b", "fifo", "/dev/full", "/dev/zero")
-# What looks at arguments before the flags are read leaves these as they are.
-BEFORE_FLAGS = (
-    *([], ["--run_dir"], ["--run_dir="], ["--run_dir=\udcff"], ["-run_dir", "x" * 5000]),
-    *(["--run_dir", "fifo"], ["--run_dir=latin"], ["--run_dir=odd"], ["--data"], ["--data="]),
-    *(["-"], ["--"], [""], ["--flagfile"], ["--flagfile=\udcff"]),
-)
 WRONG_PLACES = ("file/below", "/proc/none/below")
 NEVER_SWITCHES = ("maybe", "", "2", "-1", "nan")
 
@@ -114,16 +102,6 @@ def hostile_values(command, flag):
     return (*NEVER_LISTS, *(value for value in NEVER_TEXTS + NEVER_NUMBERS if value not in LISTS))
 
 
-def extreme_values(flag):
-    """Returns the least and the largest number that a flag takes."""
-    bounds = getattr(flag, "bounds", None)
-    if not bounds:
-        return ()
-    step = 1 if bounds.whole else 1e-6
-    lower, upper = bounds.lower + step * bounds.above, bounds.upper - step * bounds.below
-    return (f"{lower:.17g}", f"{upper:.17g}")
-
-
 def snapshot():
     found = {}
     for path in pathlib.Path().rglob("*"):
@@ -132,24 +110,16 @@ def snapshot():
     return found
 
 
-def call(main, positional, arguments):
+def call(module, positional, arguments):
     """Returns the exit status, or the error instead, and what went to stderr."""
-    out, err = io.StringIO(), io.StringIO()
-    sys.argv = ["command", *arguments]
-    status = None
-    with flagsaver.flagsaver(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        for name in flags.FLAGS:
-            flags.FLAGS[name].present = 0
-        signal.alarm(SECONDS)
-        try:
-            run(main, positional)
-        except SystemExit as end:
-            status = end.code or 0
-        except BaseException:
-            status = traceback.format_exc()[-1500:]
-        finally:
-            signal.alarm(0)
-    return status, err.getvalue()
+    signal.alarm(SECONDS)
+    try:
+        status, _, err = call_module(module, arguments, positional)
+    except BaseException:
+        return traceback.format_exc()[-1500:], ""
+    finally:
+        signal.alarm(0)
+    return status, err
 
 
 def wrong(status, err, name, value, before):
@@ -165,26 +135,17 @@ def wrong(status, err, name, value, before):
     return None if snapshot() == before else f"files changed: {sorted(snapshot())}"
 
 
-def tolerates(look, arguments):
-    """Says whether a look at arguments ends in one line, or leaves them at the end."""
-    try:
-        seen = look(arguments)
-    except UserError as error:
-        return len(str(error).splitlines()) == 1
-    except Exception:
-        return False
-    return seen[len(seen) - len(arguments) :] == arguments
-
-
 def load(command):
     """Imports a command and puts the long work that would follow good flags out of its way."""
     if command.endswith(".py"):
         command = f"pgan_tf.commands.{command[:-3]}"
-    module = importlib.import_module(command)
+    module = work = importlib.import_module(command)
+    if command == "pgan_tf.commands.train":
+        work = importlib.import_module("pgan_tf.commands.start_run")
     for name in ("train", "_in_a_process_of_its_own", "run_experiment", "measure_modes"):
-        if hasattr(module, name):
-            setattr(module, name, lambda *_, name=name, **__: sys.exit(f"went on to {name}"))
-    dry_run.measure_step = lambda *_: 0.001
+        if hasattr(work, name):
+            setattr(work, name, lambda *_, name=name, **__: sys.exit(f"went on to {name}"))
+    dry_run.matrix_product_gflops = lambda *_: 100.0
     return module
 
 
@@ -197,7 +158,7 @@ def try_command(command):
     def refuses(arguments, name="", value=""):
         nonlocal before, calls
         calls += 1
-        status, err = call(module.main, positional, arguments)
+        status, err = call(module, positional, arguments)
         if problem := wrong(status, err, name, value, before):
             found.append(f"{command} {arguments}: {problem}"[:1000])
             for path in set(snapshot()) - set(before):
@@ -208,11 +169,6 @@ def try_command(command):
         beside = BESIDE.get((command, flag.name), COMMANDS[command])
         for value in hostile_values(command, flag):
             refuses([*beside, f"--{flag.name}={value}"], flag.name, value)
-        for value in extreme_values(flag) if command == "train.py" else ():
-            arguments = [*beside, "--dry_run", f"--{flag.name}={value}"]
-            status, err = call(module.main, positional, arguments)
-            if status not in (0, 2) or err.count("\n") > 1 or snapshot() != before:
-                found.append(f"{command} --dry_run --{flag.name}={value}: {status} {err!r}")
     arguments = COMMANDS[command]
     places = (arguments, *SUB_COMMANDS) if command == "tfrecords.inspect" else (arguments,)
     for given in places:
@@ -221,12 +177,7 @@ def try_command(command):
                 refuses([*given[:position], value, *given[position + 1 :]], "", value)
     for stray in ("--no_such_flag", "--no_such_flag=1", "one more", "x" * 5000):
         refuses([*arguments, stray])
-    names = ("with_default_preset", "with_flags_of_run")
-    looks = [getattr(module, name) for name in names if hasattr(module, name)]
-    for look, arguments in itertools.product(looks, BEFORE_FLAGS):
-        if not tolerates(look, arguments):
-            found.append(f"{command}: {look.__name__}({arguments})"[:1000])
-    status, err = call(module.main, positional, [])  # nobody's mistake, or one line
+    status, err = call(module, positional, [])  # nobody's mistake, or one line
     if status != 2 and not str(status).startswith("went on"):
         found.append(f"{command} without arguments: {status} {err!r}")
     return calls, found
@@ -249,9 +200,6 @@ def make_files():
     make_small_run("run")
     pathlib.Path("file").write_text("a file")
     os.mkfifo("fifo")
-    os.makedirs("odd/flags.txt")
-    os.mkdir("latin")
-    pathlib.Path("latin/flags.txt").write_bytes(b"--data=caf\xe9")
 
 
 def _main():

@@ -10,12 +10,12 @@ written beside it. Findings are printed, one a line, and the mutated file stays 
 
 import gc
 import os
+import pathlib
 import resource
 import shutil
 import signal
 import sys
 import tempfile
-import time
 import traceback
 import warnings
 import zlib
@@ -24,6 +24,7 @@ import numpy as np
 
 from tests.hostile.hostile_readers import READERS
 from tests.hostile.hostile_run_readers import RUN_READERS
+from tests.hostile.mutations import change
 from tfrecords.common.errors import UserError
 
 # Over what the process has at the start. The largest things that are admitted, a picture of
@@ -41,11 +42,9 @@ def stop(*_):
 
 
 def snapshot(folder):
-    return sorted(
-        (path, name, os.path.getsize(os.path.join(path, name)))
-        for path, _, names in os.walk(folder)
-        for name in names
-    )
+    """Returns the sizes of a folder's files, by their relative paths."""
+    files = sorted(path for path in pathlib.Path(folder).rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.stat().st_size for path in files}
 
 
 def try_one(read, folder):
@@ -71,35 +70,32 @@ def try_one(read, folder):
 
 
 def run(reader, folder, first, count):
-    good = os.path.join(folder, "good", reader.name)
+    """Yields what a reader did wrong."""
+    good, tried = f"{folder}/good/{reader.name}", f"{folder}/tried"
     os.makedirs(good)
     reader.make(good)
     if wrong := try_one(reader.read, good):
         yield f"{reader.name}: the good file: {wrong}"
         return
-    targets = reader.targets(good)
+    names = [name for name in snapshot(good) if name.endswith(reader.changed)]
     for number in range(first, first + count):
         random = np.random.default_rng([number, zlib.crc32(reader.name.encode())])
-        name, layer = targets[number % len(targets)]
-        tried = os.path.join(folder, "tried")
+        name = names[number % len(names)]
         shutil.rmtree(tried, ignore_errors=True)
         shutil.copytree(good, tried)
-        path = os.path.join(tried, name)
-        with open(path, "rb") as file:
-            data = file.read()
-        with open(path, "wb") as file:
-            file.write(layer(data, random))
+        file = pathlib.Path(tried, name)
+        file.write_bytes(change(name, file.read_bytes(), random))
         print(f"{reader.name} {number}", file=sys.stderr, flush=True)  # the last one, if it crashes
         if wrong := try_one(reader.read, tried):
-            kept = os.path.join(folder, f"{reader.name}-{number}")
+            kept = f"{folder}/{reader.name}-{number}"
             shutil.copytree(tried, kept)
             yield f"{reader.name} {number}, {name}: {wrong} (kept in {kept})"
 
 
 def main(folder, count, first, *names):
     warnings.simplefilter("ignore")
-    os.makedirs(os.path.join(folder, "temporary"))
-    tempfile.tempdir = os.path.join(folder, "temporary")
+    tempfile.tempdir = f"{folder}/temporary"
+    os.makedirs(tempfile.tempdir)
     signal.signal(signal.SIGALRM, stop)
     with open("/proc/self/statm") as file:
         used = int(file.read().split()[0]) * resource.getpagesize()
@@ -107,13 +103,11 @@ def main(folder, count, first, *names):
     for reader in (*READERS, *RUN_READERS):
         if names and reader.name not in names:
             continue
-        started = time.monotonic()
         for finding in run(reader, folder, int(first), int(count)):
             print(finding, flush=True)
         gc.collect()
         for left in os.listdir(tempfile.tempdir):
             print(f"{reader.name}: a temporary file is left, {left}", flush=True)
-        print(f"{reader.name}: {time.monotonic() - started:.1f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":

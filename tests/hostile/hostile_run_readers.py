@@ -16,7 +16,6 @@ from pgan_tf.runs.log import describe_stage, read_metrics
 from tests.helpers import official_pickles, small_run
 from tests.helpers.places import TESTS
 from tests.hostile.hostile_readers import Reader, read_all, write
-from tests.hostile.mutations import as_it_is, as_text
 
 
 def make_official(folder):
@@ -73,12 +72,11 @@ def read_export(folder):
     read_description_to_score(folder)
 
 
-JSON = (as_text, as_it_is)
 RUN_READERS = (
-    Reader("official", make_official, read_official, {".pkl": (as_it_is,)}),
-    Reader("checkpoint", make_run, read_checkpoints, {".npz": (as_it_is,)}),
-    Reader("config", make_run, run_folder.read_config, {"config.json": JSON}),
-    Reader("figures", make_run, read_figures, {"metrics.jsonl": JSON}),
-    Reader("export", make_export, read_export, {".json": JSON}),
-    Reader("flags", make_run, read_run_data, {"flags.txt": JSON}),
+    Reader("official", make_official, read_official),
+    Reader("checkpoint", make_run, read_checkpoints, ".npz"),
+    Reader("config", make_run, run_folder.read_config, "config.json"),
+    Reader("figures", make_run, read_figures, "metrics.jsonl"),
+    Reader("export", make_export, read_export),
+    Reader("flags", make_run, read_run_data, "flags.txt"),
 )

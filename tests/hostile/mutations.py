@@ -17,21 +17,22 @@ _TOKENS = (
 )
 
 
-def as_it_is(data, random, text=False):
-    """Returns a good file's bytes with one to three changes, which `random` decides.
+def change(name, data, random):
+    """Returns a good file's bytes changed as suits its name: `random` decides."""
+    layers = next((_LAYERS[ending] for ending in _LAYERS if name.endswith(ending)), [as_it_is])
+    return layers[random.integers(len(layers))](data, random)
 
-    `text` prefers changes that hurt text: JSON or the like.
-    """
-    kinds = [cut, flip, overwrite, number, number, delete, repeat, move]
-    if text:
-        kinds += [token] * 8
+
+def as_it_is(data, random, kinds=()):
+    """Makes one to three changes; most are of some kinds, if there are any."""
+    kinds = [cut, overwrite, number, repeat, move, *kinds * 8]
     for _ in range(random.integers(1, 4)):
         data = kinds[random.integers(len(kinds))](data, random)
     return data
 
 
 def as_text(data, random):
-    return as_it_is(data, random, text=True)
+    return as_it_is(data, random, (token,))
 
 
 def inside_gzip(data, random):
@@ -78,19 +79,11 @@ def cut(data, random):
     return data[: _place(data, random)]
 
 
-def flip(data, random):
-    """One bit."""
-    changed = bytearray(data)
-    if changed:
-        changed[_place(data, random) % len(data)] ^= 1 << random.integers(8)
-    return bytes(changed)
-
-
 def overwrite(data, random):
-    """A run of bytes, all alike or random."""
+    """Some bytes become random ones, zeros or ones."""
     at, size = _place(data, random), int(random.integers(1, 16))
-    run = random.bytes(size) if random.integers(2) else bytes([random.choice((0, 255))]) * size
-    return data[:at] + run + data[at + size :]
+    new = random.bytes(size) if random.integers(2) else bytes([random.choice((0, 255))]) * size
+    return data[:at] + new + data[at + size :]
 
 
 def number(data, random):
@@ -101,17 +94,11 @@ def number(data, random):
     return data[:at] + value.to_bytes(size, order) + data[at + size :]
 
 
-def delete(data, random):
-    at = _place(data, random)
-    return data[:at] + data[at + int(random.integers(1, 64)) :]
-
-
 def repeat(data, random):
-    """A part comes many times: what is in it is nested or used again."""
+    """A part goes, or comes many times: what is in it is nested or used again."""
     at, size = _place(data, random), int(random.integers(1, 64))
-    return (
-        data[:at] + data[at : at + size] * int(random.choice((2, 3, 50, 2000))) + data[at + size :]
-    )
+    times = int(random.choice((0, 2, 50, 2000)))
+    return data[:at] + data[at : at + size] * times + data[at + size :]
 
 
 def move(data, random):
@@ -135,3 +122,12 @@ def _place(data, random):
     size = len(data)
     near = int(random.integers(min(size, 1024) + 1))
     return (near, near, size - near, int(random.integers(size + 1)))[random.integers(4)]
+
+
+_LAYERS = {
+    ".png": (png_with_checksums, as_it_is),
+    ".gz": (inside_gzip, as_it_is),
+    ".tfrecords": (records_with_checksums, as_it_is),
+    "train_32x32.mat": (mat_unpacked, as_it_is),
+    **dict.fromkeys((".json", ".jsonl", "flags.txt"), (as_text, as_it_is)),
+}

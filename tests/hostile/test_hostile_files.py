@@ -3,8 +3,6 @@
 See hostile_reader.py for what counts as wrong, and mutations.py for the files.
 """
 
-import os
-import pathlib
 import subprocess
 import sys
 
@@ -13,63 +11,30 @@ import pytest
 from tests.helpers.places import ROOT
 from tests.hostile import hostile_reader
 from tests.hostile.hostile_readers import Reader, write
-from tests.hostile.mutations import as_it_is
-from tfrecords.common.errors import UserError
 
-FEW, MANY = 25, 150  # of each reader, other files each
-
-
-def findings_of(folder, count, first):
-    """Reads mutated files in a process with limits, which a reader may crash."""
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.hostile.hostile_reader", folder, str(count), str(first)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    findings = process.stdout.splitlines()
-    if process.returncode:
-        findings.append(f"ended with {process.returncode}: {process.stderr[-2000:]}")
-    return findings
+FEW, MANY = 12, 150  # of each reader, other files each
 
 
 @pytest.mark.parametrize(
     ("first", "count"), [(0, FEW), pytest.param(FEW, MANY, marks=pytest.mark.slow)]
 )
 def test_mutated_files_are_refused_in_one_line_or_read(first, count, tmp_path):
-    findings = findings_of(str(tmp_path / "files"), count, first)
-    assert not findings, "\n".join([f"{len(findings)}:", *findings[:20]])
+    """In a process with limits, which a reader may crash."""
+    command = [sys.executable, "-m", "tests.hostile.hostile_reader", str(tmp_path / "files")]
+    options = {"cwd": ROOT, "capture_output": True, "text": True, "timeout": 900}
+    done = subprocess.run([*command, str(count), str(first)], check=False, **options)
+    findings = done.stdout.splitlines()
+    assert (done.returncode, findings[:20]) == (0, []), done.stderr[-2000:]
 
 
-def only_good(folder):
-    if (pathlib.Path(folder) / "a").read_bytes() != b"good":
-        raise KeyError("a")
-
-
-def writes(folder):
-    (pathlib.Path(folder) / "b").write_bytes(b"")
-
-
-def speaks(folder):
-    raise UserError("two\nlines")
-
-
-def waits(folder):
-    raise hostile_reader.TooSlowError
-
-
-@pytest.mark.parametrize(
-    ("read", "finding"),
-    [
-        *((only_good, "KeyError"), (writes, "files were written"), (speaks, "a message of")),
-        *((waits, "more than 10 s"), (os.listdir, None)),
-    ],
-)
-def test_what_a_reader_does_wrong_is_found(tmp_path, monkeypatch, read, finding):
+def test_a_reader_that_is_not_up_to_its_files_is_found(tmp_path, monkeypatch):
     """Else the test above would say nothing."""
+
+    def read(folder):
+        with open(f"{folder}/a", "rb") as file:
+            assert file.read() == b"good"
+
     monkeypatch.setattr(hostile_reader.signal, "alarm", lambda seconds: None)
-    reader = Reader("bad", lambda folder: write(folder, {"a": b"good"}), read, {"": (as_it_is,)})
-    found = list(hostile_reader.run(reader, str(tmp_path), 0, 5))
-    assert (finding is None and not found) or finding in found[0]
+    reader = Reader("bad", lambda folder: write(folder, {"a": b"good"}), read)
+    (first, *_) = hostile_reader.run(reader, str(tmp_path), 0, 5)
+    assert "bad 0, a: AssertionError" in first

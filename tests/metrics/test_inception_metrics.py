@@ -6,7 +6,7 @@ import pytest
 from pgan_tf.metrics.by_name import make_metrics, need_inception
 from pgan_tf.metrics.evaluation import Evaluation, RealPictures
 from pgan_tf.metrics.frechet_distance import MomentCollector, Moments, frechet_distance, moments_of
-from pgan_tf.metrics.inception import BLOCK_ROWS, InceptionOutput, blocks_of
+from pgan_tf.metrics.inception import InceptionOutput, blocks_of
 from pgan_tf.metrics.inception_score import ScoreCollector
 from pgan_tf.metrics.kernel_distance import kernel_distance
 from pgan_tf.metrics.precision_recall import Manifold, compare_manifolds, make_pr
@@ -22,25 +22,18 @@ def batches(vectors, size=7):
 # Fréchet distance
 
 
-def gaussian(mean, covariance):
-    return Moments(11, np.array(mean), 10 * covariance)
-
-
 def test_distance_of_gaussians_along_different_axes():
     # Of two rows and columns: tr √M = √(tr M + 2 √det M).
     a, b = np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[1.0, -0.9], [-0.9, 3.0]])
     root = np.sqrt(np.trace(a @ b) + 2 * np.sqrt(np.linalg.det(a @ b)))
     expected = 3**2 + 4**2 + np.trace(a) + np.trace(b) - 2 * root
-    a, b = gaussian([1, 0], a), gaussian([4, -4], b)
+    a, b = Moments(11, np.array([1, 0]), 10 * a), Moments(11, np.array([4, -4]), 10 * b)
     assert frechet_distance(a, b) == pytest.approx(expected, abs=1e-12)
-    assert frechet_distance(b, a) == pytest.approx(expected, abs=1e-12)
 
 
 def test_identical_sets_are_at_distance_0_with_fewer_pictures_than_features():
     vectors = RANDOM.normal(size=(50, 300)) * np.exp(-np.arange(300) / 20)
-    moments = moments_of(vectors)
-    assert moments.root.shape == (300, 49)
-    assert abs(frechet_distance(moments, moments_of(vectors[::-1]))) < 1e-10
+    assert abs(frechet_distance(moments_of(vectors), moments_of(vectors[::-1]))) < 1e-10
 
 
 def test_moments_of_batches_are_those_of_the_whole_far_from_zero_too():
@@ -70,7 +63,7 @@ def test_kernel_distance_is_the_mean_over_pairs_of_different_pictures():
     assert kernel_distance(batches(a), batches(b)) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize(("rows", "blocks"), [(1, 5), (5, 5), (8, 3), (64, 1)])
+@pytest.mark.parametrize(("rows", "blocks"), [(1, 5), (8, 3), (64, 1)])
 def test_blocks_change_nothing(monkeypatch, rows, blocks):
     sets = [batches(RANDOM.normal(size=(33, 4)).astype(np.float32)) for _ in range(2)]
     whole = kernel_distance(*sets), compare_manifolds(*map(Manifold, sets))
@@ -78,7 +71,6 @@ def test_blocks_change_nothing(monkeypatch, rows, blocks):
     assert len(list(blocks_of(sets[0]))) == blocks
     assert kernel_distance(*sets) == pytest.approx(whole[0], rel=1e-10)
     assert compare_manifolds(*map(Manifold, sets)) == whole[1]
-    assert BLOCK_ROWS >= 1024
 
 
 # Inception score
@@ -89,7 +81,6 @@ def test_blocks_change_nothing(monkeypatch, rows, blocks):
     [
         (np.full((40, 8), 1 / 8), 10, 7, [1] * 10),  # unsure
         (np.tile(np.eye(8), (20, 1)), 10, 7, [8] * 10),  # sure, of all classes
-        (np.eye(8)[[0] * 30], 10, 7, [1] * 10),  # sure, of one class
         # Rather sure of one of two classes: 2 pᵖ (1-p)¹⁻ᵖ.
         (np.tile([[0.9, 0.1], [0.1, 0.9]], (20, 1)), 4, 7, [2 * 0.9**0.9 * 0.1**0.1] * 4),
         (np.eye(4), 10, 7, [1] * 4),  # fewer pictures than parts
@@ -125,17 +116,11 @@ LINE = np.arange(10.0)[:, None]
 def test_precision_recall_and_their_harmonic_mean(reals, fakes, precision, recall, both):
     found = compare_manifolds(Manifold(batches(reals)), Manifold(batches(fakes)))
     assert found == {"pr": pytest.approx(both), "precision": precision, "recall": recall}
-
-
-def test_spheres_reach_the_third_neighbor():
-    radii = np.sqrt(np.concatenate(Manifold(batches(LINE, 4)).squared_radii))
-    np.testing.assert_allclose(radii, [3, *[2] * 8, 3])
     with pytest.raises(UserError, match=r"--num_images of at least 4, .* got 3"):
         make_pr(3, "")
 
 
-def test_real_pictures_are_near_to_others_of_them(shapes_at):
-    """All four through an evaluation, with a network whose features are known."""
+def test_each_picture_is_looked_at_once_for_all_four(shapes_at):
     counts = []
 
     def inception(batch):
@@ -147,9 +132,8 @@ def test_real_pictures_are_near_to_others_of_them(shapes_at):
     assert need_inception(names) and not need_inception(("swd", "modes"))
     reals = RealPictures(shapes_at(8), 8, 300, seed=0)
     evaluation = Evaluation(make_metrics(names, reals, "f" * 64), reals, inception=inception)
-    assert sum(counts) == 600  # each picture once, for all four
-    fid, kid, inception_score, pr = evaluation._floors
-    assert 0 < fid["fid"] < 0.01
-    assert abs(kid["kid"]) < 10
+    assert sum(counts) == 600
+    fid, kid, inception_score, pr = evaluation._floors  # of real pictures, which are near to others
+    assert 0 < fid["fid"] < 0.01 and abs(kid["kid"]) < 10
     assert 1 <= inception_score["is"] <= 3 and inception_score["is_std"] > 0
     assert pr["precision"] > 0.8 and pr["recall"] > 0.8

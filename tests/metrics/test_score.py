@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pgan_tf.config.training import ScheduleConfig
 from pgan_tf.metrics import score_log
@@ -35,30 +36,20 @@ def rows(*scores):
 def test_a_line_holds_the_whole_score():
     assert scores_in([*rows(score()), {"images_shown": 2000}]) == [score()]
     assert str(score()) == "swd 20.5 at 1 kimg, of real pictures 4"
-    assert str(score(floor=None)) == "swd 20.5 at 1 kimg"
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        *(
-            ("stage", -1),
-            ("seed", True),
-            ("metric", 5),
-            ("better", "sideways"),
-            ("headline", "fid"),
-        ),
-        *(("values", None), ("values", {"swd": "low"}), ("floor", {"is": 3.0}), ("floor", 4.0)),
-    ],
-)
-def test_a_line_with_something_else_in_a_field_is_refused(name, value):
-    wrong = "values" if name == "headline" else name
-    with pytest.raises(UserError, match=f"score with {wrong}, got .* at 1000 images: remove"):
-        scores_in([{**rows(score())[0], name: value}])
-    if name != "headline":
-        lacking = {key: field for key, field in rows(score())[0].items() if key != name}
+def test_a_line_with_something_else_in_a_field_or_nothing_is_refused():
+    (row,) = rows(score())
+    for name, value in (
+        *(("stage", -1), ("metric", 5), ("better", "sideways"), ("values", {"swd": "low"})),
+        *(("values", {"fid": 1.0}), ("floor", {"is": 3.0}), ("floor", 4.0)),
+    ):
+        with pytest.raises(UserError, match=f"score with {name}, got .* at 1000 images: remove"):
+            scores_in([row | {name: value}])
+    unneeded = {"kind", "kimg", "images_shown", "headline", "metric_weights_sha256"}
+    for name in sorted(row.keys() - unneeded):
         with pytest.raises(UserError, match=f"score with {name}, got none"):
-            scores_in([lacking])
+            scores_in([{key: value for key, value in row.items() if key != name}])
 
 
 def test_scores_come_by_images_shown_and_the_last_of_the_same_conditions_stays():
@@ -68,17 +59,13 @@ def test_scores_come_by_images_shown_and_the_last_of_the_same_conditions_stays()
     assert scores_in(rows(score(), other, again)) == [other, again]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        *({"num_images": 9}, {"seed": 1}, {"metric_version": 2}, {"network": "generator"}),
-        *({"resolution": 8}, {"filter": "box"}, {"data": "emoji"}, {"metric_weights_sha256": "f"}),
-    ],
-)
-def test_scores_measured_in_another_way_do_not_compare(change):
+def test_scores_measured_in_another_way_do_not_compare():
     late = score(images_shown=2000)
-    assert comparable_scores([score(**change), late, score(metric="is")], "swd") == [late]
-    assert comparable_scores([score(), late], "swd") == [score(), late]
+    assert comparable_scores([score(), late, score(metric="is")], "swd") == [score(), late]
+    others = {"num_images": 9, "seed": 1, "metric_version": 2, "network": "generator"}
+    others |= {"resolution": 8, "filter": "box", "data": "emoji", "metric_weights_sha256": "f"}
+    for name, value in others.items():
+        assert comparable_scores([score(**{name: value}), late], "swd") == [late], name
 
 
 @pytest.mark.parametrize(("better", "best"), [("lower", 3), ("higher", 9), ("neither", 6)])
@@ -100,15 +87,10 @@ def test_ticks_and_scores_live_in_one_file(tmp_path):
     assert log.seconds == 5
     log.write_metrics({"images_shown": 2000, "seconds": 9.0})
     score_log.append_scores(str(tmp_path), [score(images_shown=2000)])
+    assert len(score_log.read_scores(str(tmp_path))) == 2
     # Resumed from the first tick: what came after it will come again.
     assert RunLog(str(tmp_path), 1000).seconds == 5
     assert score_log.read_scores(str(tmp_path)) == [score()]
-    # A line that was cut off is no score.
-    with open(tmp_path / "metrics.jsonl", "a") as file:
-        file.write('{"kind": "sco')
-    assert score_log.read_scores(str(tmp_path)) == [score()]
-    score_log.append_scores(str(tmp_path), [score(images_shown=2000)])
-    assert len(score_log.read_scores(str(tmp_path))) == 2
 
 
 def test_table_chart_and_curves(tmp_path):
@@ -120,44 +102,35 @@ def test_table_chart_and_curves(tmp_path):
     score_log.append_scores(str(tmp_path), [score(), late, modes, endless])
     score_log.draw_scores(str(tmp_path), SCHEDULE)
     swd, of_modes, of_is, _ = (tmp_path / "scores.txt").read_text().split("\n\n")
-    first, names, early, *_, reals = swd.splitlines()
-    assert first == (
-        "swd version 1 (swd: lower is better): 64 pictures of 16 px, binomial, seed 0, "
-        "average_generator; reals: shapes, 3888 pictures"
-    )
+    first, names, early, _, reals = swd.splitlines()
+    for words in ("lower is better", "64 pictures of 16 px", "seed 0", "shapes, 3888 pictures"):
+        assert words in first
     assert names.split() == ["kimg", "swd", "swd_16", "weights", "checkpoint"]
     assert early.split() == ["1", "20.5", "20.5", "abababab", "images-0000001000-stage-00.npz"]
-    assert reals.split() == ["reals", "4", "-"] and "12.25" in swd
+    assert reals.split() == ["reals", "4", "-"]
     assert "too few pictures" in of_modes and "near the reals' is better" in of_is
     picture = tf.io.decode_png((tmp_path / "metrics.png").read_bytes()).numpy()
     assert picture.shape == (2 * 260, 960, 3)  # what is endless is in the table only
     # Beside those of training, whose file stays the last one in its folder.
     assert not list(tmp_path.glob("events*"))
-    curves = {}
-    for path in tmp_path.glob("scores/events*"):
-        for event in tf.compat.v1.train.summary_iterator(str(path)):
-            for value in event.summary.value:
-                curves[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
-    assert curves["swd", 2000] == 12.25
-    assert curves["modes", 1000] == 3
+    curves = EventAccumulator(str(tmp_path / "scores"), size_guidance={"tensors": 0}).Reload()
+    last = curves.Tensors("swd")[-1]
+    assert (last.step, tf.make_ndarray(last.tensor_proto)) == (2000, 12.25)
 
 
 def test_chart_shows_stages_curve_and_floor():
     scores = [score(images_shown=shown, values={"swd": shown / 100}) for shown in (1000, 4000)]
     chart = draw_chart([scores], SCHEDULE)
-    assert chart.shape == (260, 960, 3)
-    for x in (80, 940):  # framed
-        assert (chart[100, x - 1 : x + 1] < 160).any()
-    plot = 960 - 80 - 20
+    left, width, bottom = 80, 960 - 80 - 20, 260 - 42
     # Fading in lasts from 1 to 2 of 4 kimg: between a quarter and a half of the width.
     band = np.flatnonzero((chart[100] == (238, 242, 248)).all(axis=-1))
-    assert (band.min(), band.max()) == pytest.approx((80 + plot / 4, 80 + plot / 2), abs=4)
+    assert (band.min(), band.max()) == pytest.approx((left + width / 4, left + width / 2), abs=4)
     # The curve goes from 10, at a quarter of the width, to 40 at its end; the floor is at 4.
-    plot_rows = chart[46:]  # down to 42 px from the bottom
-    blue, red = ((plot_rows == color).all(axis=-1) for color in ((31, 95, 191), (192, 57, 43)))
+    height = bottom - 46
+    plot = chart[46:]
+    blue, red = ((plot == color).all(axis=-1) for color in ((31, 95, 191), (192, 57, 43)))
     rows, columns = np.nonzero(blue)
-    height = 260 - 42 - 46
-    assert (columns.min(), columns.max()) == pytest.approx((80 + plot / 4, 940), abs=4)
+    assert (columns.min(), columns.max()) == pytest.approx((left + width / 4, 940), abs=4)
     assert (rows.min(), rows.max()) == pytest.approx((0, height * 3 / 4), abs=4)
     assert np.nonzero(red)[0] == pytest.approx(height * 9 / 10, abs=2)
 

@@ -48,7 +48,6 @@ def test_a_classifier_learns_and_is_kept(tmp_path, monkeypatch):
     assert again.accuracy == first.accuracy
     pictures = np.stack([bars(index) for index in range(10)])
     np.testing.assert_array_equal(first(pictures), again(pictures))
-    assert [path.suffix for path in tmp_path.iterdir()] == [".keras"]
     with pytest.raises(TypeError):  # other digits train another one
         load_classifier(source_of_bars(identity=["others"]), str(tmp_path))
     small = source_of_bars(open=lambda: lambda index: np.zeros((28, 28), np.uint8))
@@ -86,9 +85,8 @@ def test_a_runs_modes_are_counted_beside_those_of_reals(tmp_path, monkeypatch):
     modes, kl = np.mean(found, axis=0)
     assert score.floor["modes"] == pytest.approx(modes, abs=40)
     assert score.floor["reverse_kl"] == pytest.approx(kl, rel=0.1)
-    assert score.num_images == 1000 and "98.70%" in score.filter
-    assert (score.stage_resolution, score.resolution, score.images_shown) == (8, 32, 16)
-    assert (score.stage, score.seed, score.metric_version) == (0, 0, 1)
+    assert (score.num_images, score.images_shown, score.resolution) == (1000, 16, 32)
+    assert "98.70%" in score.filter
     other = save_run(str(tmp_path / "other"), 8)
     with pytest.raises(UserError, match="expected a generator of 32x32 in color, got 8 px"):
         mode_score.measure_modes(other, source_of_bars(), "cache", 10)

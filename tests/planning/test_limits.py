@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from pgan_tf.config.networks import parameters
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
@@ -33,18 +32,8 @@ CONFIG = TrainingConfig(
 STAGES = make_stages(SCHEDULE)
 
 
-def with_network(**changes):
-    return dataclasses.replace(CONFIG, network=dataclasses.replace(CONFIG.network, **changes))
-
-
 def with_schedule(**changes):
     return dataclasses.replace(CONFIG, schedule=dataclasses.replace(SCHEDULE, **changes))
-
-
-def test_the_papers_networks_have_23_million_parameters_each():
-    config = TrainingConfig()  # table 2, 1024 px
-    counts = parameters(make_stages(config.schedule)[-1], config.network)
-    assert [round(count / 1e6, 1) for count in counts] == [23.1, 23.1]
 
 
 @pytest.mark.parametrize("stage", [STAGES[0], STAGES[1]], ids=str)
@@ -74,28 +63,6 @@ def test_memory_grows_with_the_batch_on_a_device():
     assert memory_bytes(STAGES[-1], twice, 2) == one
 
 
-def test_winograds_algorithm_is_counted_where_it_is_used():
-    few, many = (
-        dataclasses.replace(CONFIG, network=NetworkConfig(resolution=8, fmap_base=2048, fmap_max=n))
-        for n in (127, 128)
-    )
-    assert memory_bytes(STAGES[0], few, 1, winograd=True) == memory_bytes(STAGES[0], few, 1)
-    added = memory_bytes(STAGES[0], many, 1, winograd=True) - memory_bytes(STAGES[0], many, 1)
-    # At 4x4 pixels one kernel of D (of 129 maps, one of them the standard deviation) and one of G,
-    # at 16 points, twice; 4 tiles, at 16 points, of 16 pictures, on two ways.
-    assert added == 4 * (2 * 16 * (129 + 128) * 128 + 2 * 16 * 4 * 16 * 129)
-
-
-@pytest.mark.parametrize(
-    "changes", [{"discriminator_noise": 0.2}, {"discriminator_layer_norm": True}]
-)
-def test_noise_in_the_scores_and_layer_norms_have_no_kernels_at_points(changes):
-    config = with_network(**changes)
-    added = memory_bytes(STAGES[-1], CONFIG, 1, True) - memory_bytes(STAGES[-1], CONFIG, 1)
-    plain = memory_bytes(STAGES[-1], config, 1)
-    assert memory_bytes(STAGES[-1], config, 1, winograd=True) == plain + added
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [(32, 64, 1024, 64), (32, 16, 4096, 128)])
 def test_memory_is_as_measured(shape):
@@ -112,24 +79,27 @@ def test_memory_is_as_measured(shape):
 # What is refused
 
 
-def config(batch_size="16", total_kimg=15000.0, tick_kimg="1", **network):
+def config(batch_size="16", total_kimg=15000.0, tick_kimg="1", repeats=4, **network):
     schedule = ScheduleConfig(
         resolution=64,
         total_kimg=total_kimg,
         batch_size=PerResolution.parse(batch_size, ""),
         tick_kimg=PerResolution.parse(tick_kimg, ""),
     )
-    return TrainingConfig(network=NetworkConfig(resolution=64, **network), schedule=schedule)
+    network = NetworkConfig(resolution=64, **network)
+    return TrainingConfig(network=network, schedule=schedule, minibatch_repeats=repeats)
 
 
-def test_what_fits_or_is_not_reached_or_not_known_is_let_through():
-    for num_replicas in (1, 2, 4):
-        stages = make_stages(config().schedule)
-        most = max(memory_bytes(stage, config(), num_replicas) for stage in stages)
-        check_memory(config(), num_replicas, most)
-        check_memory(config(), num_replicas, most // 2 + 1)  # estimates may be as much too large
-        with pytest.raises(UserError):
-            check_memory(config(), num_replicas, most // 2 - 1)
+@pytest.mark.parametrize("num_replicas", [1, 4])
+def test_what_surely_does_not_fit_is_refused(num_replicas):
+    stages = make_stages(config().schedule)
+    most = max(memory_bytes(stage, config(), num_replicas) for stage in stages)
+    check_memory(config(), num_replicas, most // 2 + 1)  # estimates may be as much too large
+    with pytest.raises(UserError):
+        check_memory(config(), num_replicas, most // 2 - 1)
+
+
+def test_what_is_not_reached_or_not_known_is_let_through():
     check_memory(config(batch_size="4:16,64:100000", total_kimg=600), 1, 64 * GIB)
     check_memory(config(batch_size="1000000"), 1, None)
 
@@ -139,7 +109,6 @@ def test_what_fits_or_is_not_reached_or_not_known_is_let_through():
     [
         ({"batch_size": "4:16,64:100000"}, r"^--batch_size: .* got 100000 at 64 px"),
         ({"latent_size": 2**20}, r"^--latent_size, --fmap_max, --fmap_base: "),
-        ({"fmap_base": 10**6, "fmap_max": 65536}, r"^--latent_size, --fmap_max, --fmap_base: "),
     ],
 )
 def test_what_cannot_fit_names_the_flag_that_is_to_blame(settings, message):
@@ -148,20 +117,19 @@ def test_what_cannot_fit_names_the_flag_that_is_to_blame(settings, message):
 
 
 def test_a_run_of_millions_of_reports_is_refused():
-    often = {"tick_kimg": "0.001"}  # a call shows 16 images: 940,000 reports
-    check_ticks(dataclasses.replace(config(**often), minibatch_repeats=1))
+    often = {"tick_kimg": "0.001", "repeats": 1}  # a call shows 16 images: 940,000 reports
+    check_ticks(config(**often))
     check_ticks(config(total_kimg=10**5))
     with pytest.raises(UserError, match=r"^--tick_kimg, --total_kimg: .* got 6,250,0\d\d"):
-        check_ticks(dataclasses.replace(config(total_kimg=10**5, **often), minibatch_repeats=1))
+        check_ticks(config(total_kimg=10**5, **often))
 
 
 def test_a_container_and_ulimit_leave_less_memory_than_the_machine_has(tmp_path, monkeypatch):
     whole = limits.physical_memory()
-    assert whole is None or whole > 2**28
-    (tmp_path / "memory.max").write_text("123456\n")
-    monkeypatch.setattr(limits, "_CONTAINER_LIMITS", (str(tmp_path / "memory.max"), "/none"))
-    assert limits.physical_memory() == 123456
-    (tmp_path / "memory.max").write_text("max\n")
-    assert limits.physical_memory() == whole
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(limits, "_CONTAINER_LIMITS", (str(limit), "/none"))
+    for text, expected in (("123456\n", 123456), ("max\n", whole)):
+        limit.write_text(text)
+        assert limits.physical_memory() == expected
     monkeypatch.setattr("resource.getrlimit", lambda _: (2**20, -1))
     assert limits.physical_memory() == 2**20

@@ -1,16 +1,12 @@
 """Iterations of one stage by themselves, and what the benchmark says of them."""
 
-import dataclasses
 import io
 import json
-import logging.handlers
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.schedule import make_stages
@@ -18,7 +14,6 @@ from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfi
 from pgan_tf.data.dataset import distribute
 from pgan_tf.planning import measurement
 from pgan_tf.planning.flops import step_flops
-from tests.helpers.command_calls import assert_mistake, run_calls
 from tests.helpers.places import ROOT
 
 CONFIG = TrainingConfig(
@@ -35,119 +30,51 @@ def test_noise_looks_like_the_data_to_the_step(two_devices, shapes_at):
     real = distribute(two_devices, shapes_at(8), 8, global_batch_size=8, label_size=6, seed=0)
     batches = measurement.noise_batches(CONFIG, STAGES[1], two_devices)
     assert batches.element_spec == iter(real).element_spec
-    images, labels = next(batches)
-    for replica in two_devices.experimental_local_results(images):
-        assert replica.numpy().min() >= -1
-        assert replica.numpy().max() <= 1
-        assert replica.numpy().std() > 0.5
-    for replica in two_devices.experimental_local_results(labels):
-        np.testing.assert_array_equal(replica.numpy().sum(axis=1), 1)
+    images, labels = map(two_devices.experimental_local_results, next(batches))
+    assert np.min(images) >= -1 and np.max(images) <= 1 and np.std(images) > 0.5
+    np.testing.assert_array_equal(np.sum(labels, axis=-1), 1)
 
 
-@pytest.fixture
-def slow_step(monkeypatch):
-    """A step of 20 ms in the place of the real one; returns what it was called with."""
-    calls = []
+@pytest.mark.parametrize(("budget", "calls"), [(0.09, 6), (0.0, 2)])
+def test_the_first_call_which_compiles_is_not_timed(monkeypatch, budget, calls):
+    now, made = [0.0], []
 
-    def make_train_step(state, config, strategy, global_batch_size):
-        def step(batches, images_shown, alpha, *learning_rates):
-            calls.append((state.stage, config.minibatch_repeats, global_batch_size))
-            time.sleep(0.02)
-            return tf.zeros((1, 5))
+    def call():
+        now[0] += 0.02 if made else 9
+        made.append(now[0])
 
-        return step
-
-    monkeypatch.setattr(measurement, "make_train_step", make_train_step)
-    return calls
+    monkeypatch.setattr(measurement.time, "monotonic", lambda: now[0])
+    assert measurement.seconds_per_call(call, budget) == pytest.approx(0.02)
+    assert len(made) == calls
 
 
-@pytest.mark.parametrize("discriminator_repeats", [1, 4])
-def test_time_is_counted_by_the_real_image(slow_step, one_device, discriminator_repeats):
-    """The first call, which compiles, is not timed; one iteration takes batch x repeats images."""
-    config = dataclasses.replace(CONFIG, discriminator_repeats=discriminator_repeats)
-    seconds = measurement.measure_step(config, STAGES[0], one_device, 0.1)
-    assert 0.02 <= seconds * 16 * discriminator_repeats < 0.039  # twice would be 0.04
-    assert set(slow_step) == {(STAGES[0], 1, 16)}
-    assert 2 <= len(slow_step) <= 7
-
-
-def test_at_least_one_iteration_is_timed_and_no_more_than_needed(slow_step, one_device):
-    assert measurement.measure_step(CONFIG, STAGES[0], one_device, 0.0) * 16 >= 0.02
-    assert len(slow_step) == 2
-    calls = []
-    measurement.seconds_per_call(lambda: calls.append(1), 10.0, most_calls=3)
-    assert len(calls) == 4
-
-
-@pytest.fixture
-def eagerly(monkeypatch):
-    """No tracing, which takes longer than a few iterations; a small product to compare with."""
+def test_the_figures_of_a_stage_agree_with_each_other(eager, monkeypatch):
     monkeypatch.setattr(measurement, "_PRODUCT_SIZE", 256)
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
-def assert_consistent(cost, config):
-    assert cost["images_per_second"] == pytest.approx(
-        cost["batch_size"] / (cost["iteration_ms"] / 1e3)
-    )
-    flops = sum(step_flops(make_stages(config.schedule)[-1], config.network))
-    assert cost["gflops_per_image"] == pytest.approx(flops / 1e9)
-    share = flops * cost["images_per_second"] / (cost["product_gflops"] * 1e9)
-    assert cost["percent_of_product"] == pytest.approx(100 * share)
-    assert 100 < cost["peak_memory_mib"] < 20_000
-    assert 0 < cost["discriminator_step_ms"] < 2 * cost["iteration_ms"]
-    assert 0 < cost["generator_step_ms"] < 2 * cost["iteration_ms"]
-    assert cost["compile_seconds"] > 0
-
-
-def small(**schedule):
-    return TrainingConfig(
+    config = TrainingConfig(
         network=NetworkConfig(resolution=4, fmap_base=32, fmap_max=8),
-        schedule=ScheduleConfig(resolution=4, batch_size=PerResolution(((4, 8),)), **schedule),
+        schedule=ScheduleConfig(resolution=4, batch_size=PerResolution(((4, 8),))),
     )
-
-
-def test_the_figures_of_a_stage_agree_with_each_other(eagerly):
-    cost = measurement.measure_stage(small(), "one_device", 0.0)
+    cost = measurement.measure_stage(config, "one_device", 0.0)
     assert (cost.resolution, cost.batch_size, cost.precision) == (4, 8, "float32")
-    assert_consistent(dataclasses.asdict(cost), small())
+    assert cost.images_per_second == pytest.approx(8 / (cost.iteration_ms / 1e3))
+    flops = sum(step_flops(make_stages(config.schedule)[-1], config.network))
+    assert cost.gflops_per_image == pytest.approx(flops / 1e9)
+    share = flops * cost.images_per_second / (cost.product_gflops * 1e9)
+    assert cost.percent_of_product == pytest.approx(100 * share)
+    assert 100 < cost.peak_memory_mib < 20_000
+    assert 0 < cost.discriminator_step_ms < 2 * cost.iteration_ms
+    assert 0 < cost.generator_step_ms < 2 * cost.iteration_ms
+    assert cost.compile_seconds > 0
 
 
 @pytest.mark.parametrize(
     ("status", "peak"),
-    [("Name:\tpython\nVmHWM:\t  1944 kB\n", 1944 * 1024), ("VmRSS:\t  10 kB\n", 0), ("", 0)],
+    [("Name:\tpython\nVmHWM:\t  1944 kB\n", 1944 * 1024), ("VmRSS:\t 9 kB\n", 0)],
 )
 def test_the_peak_of_memory_is_read_in_kib_where_the_system_tells(monkeypatch, status, peak):
     """Some sandboxes list no VmHWM in /proc/self/status."""
     monkeypatch.setattr(measurement, "open", lambda _: io.StringIO(status), raising=False)
     assert measurement.peak_memory_bytes() == peak
-
-
-def test_a_step_for_each_stage_is_no_reason_to_warn():
-    """TensorFlow counts functions that one place in the code makes, and warns of the sixth."""
-    handler = logging.handlers.BufferingHandler(100)
-    tf.get_logger().addHandler(handler)
-    try:
-        for number in range(12):
-            assert tf.function(lambda number=number: tf.constant(number))().numpy() == number
-        tf.get_logger().warning("another warning")
-    finally:
-        tf.get_logger().removeHandler(handler)
-    assert [record.getMessage() for record in handler.buffer] == ["another warning"]
-
-
-# python -m pgan_tf.commands.benchmark
-
-
-def test_what_cannot_be_measured_is_one_line(tmp_path):
-    mistakes = ["--resolution=12", "--precision=float8", "--json=no/such/folder.json"]
-    mistakes += ["--batch_size=4:6", "--seconds=-1", "--fmap_max=0"]
-    results = run_calls("benchmark", [[flag] for flag in mistakes], tmp_path)
-    for flag, result in zip(mistakes, results, strict=True):
-        assert_mistake(result, flag.split("=")[0].strip("-"))
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
@@ -159,8 +86,7 @@ def test_the_benchmark_prints_and_writes_what_was_measured(tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=ROOT)
     assert result.returncode == 0, result.stderr
     (cost,) = json.loads(path.read_text())
-    assert_consistent(cost, small())
     header, row = result.stdout.splitlines()[:2]
-    for title in ("images/s", "ms/D step", "ms/G step", "GFLOP/image", "% of product", "peak MiB"):
-        assert title in header
+    assert "images/s" in header
     assert row.split()[:3] == ["4", "8", "float32"]
+    assert row.split()[3] == f"{cost['images_per_second']:.2f}"

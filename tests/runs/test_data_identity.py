@@ -16,7 +16,7 @@ from tfrecords.cache import prepare
 from tfrecords.common.errors import UserError
 from tfrecords.format import identity as content
 from tfrecords.format.dataset_info import read_dataset_info
-from tfrecords.format.identity import DataIdentity, digest_files, identify, in_words
+from tfrecords.format.identity import DataIdentity, identify, in_words
 from tfrecords.pictures.source import PictureOptions
 
 OLD = 10**9  # seconds: a time of files that tests do not wait for
@@ -48,45 +48,48 @@ def config_of(tmp_path):
     return config_of
 
 
-def test_pictures_that_were_copied_touched_or_moved_are_the_same(pictures, config_of, tmp_path):
-    config = config_of(pictures)
-    shutil.copytree(pictures, tmp_path / "elsewhere/holiday")
-    pictures.rename(tmp_path / "renamed")
-    for folder in (tmp_path / "elsewhere/holiday", tmp_path / "renamed"):
-        for number, path in enumerate(sorted(folder.rglob("*.png"))):
-            os.utime(path, (OLD + number, OLD + number))
-        assert data_differences(config, config_of(folder)) == {}
+def touch(folder):
+    for number, path in enumerate(sorted(folder.rglob("*.png"))):
+        os.utime(path, (OLD + number, OLD + number))
 
 
-@pytest.mark.parametrize("labels", [None, "folders"])
-def test_files_with_other_names_are_the_same_pictures_in_another_order(
-    pictures, config_of, tmp_path, labels
+def renumber(folder):
+    for path in sorted(folder.rglob("*.png")):
+        path.rename(path.parent / f"{9 - int(path.stem)}.png")
+
+
+def swap_classes(folder):
+    (folder / "cats/0.png").rename(folder / "dogs/0.png")
+    (folder / "dogs/1.png").rename(folder / "cats/1.png")
+
+
+@pytest.mark.parametrize(
+    ("change", "labels", "expected"),
+    [
+        (touch, None, []),
+        (touch, "folders", []),
+        (renumber, None, ["order of the pictures"]),
+        (renumber, "folders", ["order of the pictures"]),
+        (swap_classes, None, ["order of the pictures"]),
+        (swap_classes, "folders", ["dataset"]),
+    ],
+)
+def test_a_copy_elsewhere_is_the_same_data_if_pictures_and_classes_are(
+    pictures, config_of, tmp_path, change, labels, expected
 ):
-    for path in pictures.rglob("*.png"):
-        other = tmp_path / "other/photos" / path.parent.name / f"{9 - int(path.stem)}.png"
-        other.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, other)
-    found = data_differences(config_of(pictures, labels), config_of(other.parents[1], labels))
-    assert found.keys() == {"order of the pictures"}
+    copy = tmp_path / "elsewhere/holiday"
+    shutil.copytree(pictures, copy)
+    change(copy)
+    found = data_differences(config_of(pictures, labels), config_of(copy, labels))
+    assert list(found) == expected
 
 
-def test_pictures_that_changed_class_are_other_data_where_classes_count(
-    pictures, config_of, tmp_path
-):
-    other = tmp_path / "other/photos"
-    shutil.copytree(pictures, other)
-    (other / "cats/0.png").rename(other / "dogs/0.png")
-    (other / "dogs/1.png").rename(other / "cats/1.png")
-    found = data_differences(config_of(pictures, "folders"), config_of(other, "folders"))
-    assert "dataset" in found
-    found = data_differences(config_of(pictures), config_of(other))
-    assert found.keys() == {"order of the pictures"}
-    # Other labels of the same files are said to be that.
+def test_other_labels_of_the_same_files_are_said_to_be_that(pictures, config_of, tmp_path):
     rows = [str(path.relative_to(pictures)) for path in sorted(pictures.rglob("*.png"))]
-    for name, count in (("one", 3), ("two", 4)):
+    for count in (3, 4):
         lines = [f"{row},{'cat' if i < count else 'dog'}\n" for i, row in enumerate(rows)]
-        (tmp_path / f"{name}.csv").write_text("".join(lines))
-    one, two = (config_of(pictures, str(tmp_path / f"{name}.csv")) for name in ("one", "two"))
+        (tmp_path / f"{count}.csv").write_text("".join(lines))
+    one, two = (config_of(pictures, str(tmp_path / f"{count}.csv")) for count in (3, 4))
     assert data_differences(one, two).keys() == {"labels of the data"}
 
 
@@ -108,22 +111,6 @@ def test_other_pictures_of_the_same_name_size_and_time_are_noticed(
     assert data_differences(config, config_of(tmp_path / "photos")) == {}
     assert write(1, 99) == sizes[1]
     assert data_differences(config, config_of(tmp_path / "photos")).keys() == {"dataset"}
-
-
-def test_files_are_read_once_and_again_when_anything_touched_them(tmp_path, monkeypatch):
-    path, memory = tmp_path / "file", str(tmp_path / "memory")
-    path.write_bytes(b"one")
-    first = digest_files([str(path)], memory)
-    # Another change in the same moment would have the same time.
-    assert not (tmp_path / "memory").exists()
-    monkeypatch.setattr(content, "_SETTLED_NANOSECONDS", 0)
-    assert digest_files([str(path)], memory) == first
-    monkeypatch.setattr(content, "_read_all", lambda *_: pytest.fail("read again"))
-    assert digest_files([str(path)], memory) == first
-    monkeypatch.undo()
-    path.write_bytes(b"two")
-    os.utime(path, (OLD, OLD))
-    assert digest_files([str(path)], memory) != first
 
 
 @pytest.fixture

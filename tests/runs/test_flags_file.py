@@ -1,30 +1,28 @@
 """flags.txt: the same run again, and its data, from any working folder."""
 
 import dataclasses
-import os
 import shutil
 
 import pytest
 
 from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.runs.data import RunData, find_data, read_run_data
-from pgan_tf.runs.flags_file import flags_text, located_flags, read_flags
+from pgan_tf.runs.flags_file import flags_text, located_flags
 from pgan_tf.runs.folder import open_run
-from tests.helpers.source_helpers import save
+from tests.helpers.source_helpers import folder_of, save
 from tfrecords.cache import prepare
 from tfrecords.common.errors import UserError
 from tfrecords.format.identity import identify, in_words
 from tfrecords.pictures.source import PictureOptions
 
 NEW = {"data": "data/photos", "data_cache": "cache", "run_dir": "runs/a", "resolution": 8}
-OLDER = "--data=data/photos\n--data_cache=cache\n--resolution=8\n--run_dir=runs/a\n"
+OLDER = "--data=data/photos\n--data_cache=cache\n--resolution=8\n--run_dir={}runs/a\n"
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """The working folder of a run: pictures in `data/photos`."""
-    for number in range(4):
-        save(tmp_path / "project" / "data" / "photos" / f"{number}.png", (8, 8), number)
+    folder_of(tmp_path / "project/data/photos", *(f"{number}.png" for number in range(4)))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "project")
     return tmp_path / "project"
@@ -90,13 +88,14 @@ def test_what_a_line_cannot_hold_is_refused(project, name):
     assert len(str(e.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("text", [None, OLDER], ids=["new", "older"])
-@pytest.mark.parametrize("moved", [False, True])
-def test_the_data_are_found_from_any_working_folder(project, monkeypatch, text, moved):
-    """Also when all has moved together, and with an older flags.txt."""
-    config = start_run(text or flags_text(NEW))
+@pytest.mark.parametrize("moved", [False, True], ids=["", "moved"])
+@pytest.mark.parametrize("written", ["now", "older", "older, with an absolute --run_dir"])
+def test_the_data_are_found_from_any_working_folder(project, monkeypatch, written, moved):
+    """Also when all has moved together; with an older flags.txt, below the run's folder first."""
+    text = OLDER.format(f"{project}/" if "absolute" in written else "")
+    config = start_run(flags_text(NEW) if written == "now" else text)
     monkeypatch.chdir(project.parent / "elsewhere")
-    save(project.parent / "elsewhere" / "data" / "photos" / "0.png", (8, 8), 99)  # not these
+    save(project.parent / "elsewhere/data/photos/0.png", (8, 8), 99)  # not these
     if moved:
         project = project.rename(project.parent / "moved")
     wanted = read_run_data(f"{project}/runs/a")
@@ -107,28 +106,22 @@ def test_the_data_are_found_from_any_working_folder(project, monkeypatch, text, 
 
 
 def test_every_flag_of_the_pictures_is_read_again(project):
+    assert read_run_data("nowhere") is None
     flags = ["--channels=gray", "--background=#102030", "--fit=stretch", "--noallow_upscaling"]
-    start_run("\n".join([*flags, "--white_level=4095", "--labels=folders", "--flagfile=x", OLDER]))
+    flags += ["--white_level=4095", "--labels=folders", "--flagfile=x", OLDER.format("")]
+    start_run("\n".join(flags))
     wanted = read_run_data("runs/a")
     expected = PictureOptions(8, 1, (16, 32, 48), "stretch", False, 4095.0)
     assert (wanted.options, wanted.labels) == (expected, "folders")
     assert "--flagfile=x" not in located_flags("runs/a")
     (project / "runs/a/flags.txt").write_text("--resolution=8")
     assert read_run_data("runs/a") is None
-    assert read_flags("nowhere") == {}
     (project / "runs/a/flags.txt").write_text("--data=x\n--resolution=large")
     with pytest.raises(UserError, match=r"flags\.txt: expected --resolution .* got 'large'"):
         read_run_data("runs/a")
 
 
-def test_a_run_folder_elsewhere_finds_relative_data_above_it(project, monkeypatch):
-    """As an older flags.txt has it, if --run_dir was absolute and --data was not."""
-    start_run(OLDER.replace("=runs/a", f"={project}/runs/a"))
-    monkeypatch.chdir("/")
-    assert read_run_data(f"{project}/runs/a").data == f"{project}/data/photos"
-
-
-@pytest.mark.parametrize("text", [None, OLDER], ids=["new", "older"])
+@pytest.mark.parametrize("text", [None, OLDER.format("")], ids=["new", "older"])
 def test_missing_data_are_asked_for_naming_where_they_were_looked_for(project, monkeypatch, text):
     config = start_run(text or flags_text(NEW))
     (project / "data").rename(project / "gone")
@@ -148,31 +141,10 @@ def test_missing_data_are_asked_for_naming_where_they_were_looked_for(project, m
 def test_other_pictures_in_the_place_of_a_runs_are_refused_unless_chosen(project, capsys):
     config = start_run(flags_text(NEW))
     wanted = read_run_data("runs/a")
-    for path in (project / "data" / "photos").iterdir():
-        os.utime(path, (1, 1))
-    assert find_data(wanted, 3, 0, config, chosen=False).num_images == 4
-    save(project / "data" / "photos" / "0.png", (8, 8), 99)
+    save(project / "data/photos/0.png", (8, 8), 99)
     with pytest.raises(UserError, match=r"holds others .*--data=.*/data/photos") as caught:
         find_data(wanted, 3, 0, config, chosen=False)
     assert "photos, 4 pictures" in str(caught.value)
     capsys.readouterr()
     assert find_data(wanted, 3, 0, config, chosen=True).num_images == 4
     assert "--data: not the pictures that the run was trained on" in capsys.readouterr().out
-
-
-def test_a_run_says_what_it_was_trained_on(tmp_path):
-    assert read_run_data(str(tmp_path)) is None
-    (tmp_path / "flags.txt").write_text("--seed=1\n")
-    assert read_run_data(str(tmp_path)) is None
-    (tmp_path / "flags.txt").write_text(
-        "--background=#ff0000\n--channels=gray\n--data=a=b\n--data_cache=kept\n--fit=letterbox\n"
-        "--noallow_upscaling\n--resolution=16\n--white_level=4095\n"
-    )
-    found = read_run_data(str(tmp_path))
-    assert (found.data, found.data_cache, found.labels) == ("a=b", "kept", None)
-    options = found.options
-    assert (options.resolution, options.num_channels, options.fit) == (16, 1, "letterbox")
-    assert (options.background, options.allow_upscaling) == ((255, 0, 0), False)
-    assert options.white_level == 4095
-    with pytest.raises(UserError, match="--data"):
-        find_data(dataclasses.replace(found, data=""), 3, 0)

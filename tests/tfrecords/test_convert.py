@@ -6,10 +6,7 @@ from tests.helpers.made_source import contents, make_source, noise, options
 from tfrecords.common.errors import UserError
 from tfrecords.writing import writer
 
-
-@pytest.fixture(autouse=True)
-def small_chunks(monkeypatch):
-    monkeypatch.setattr(writer, "_CHUNK_PICTURES", 4)
+pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 def convert(images, out, processes=2, **named):

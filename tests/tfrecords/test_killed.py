@@ -15,17 +15,16 @@ from tests.helpers.places import ROOT
 # from that of Python's start. It leaves a file with the name that it is imported under.
 SCRIPT = """
 import pathlib, sys
-from tfrecords.writing import writer
-from tfrecords.pictures.source import PictureOptions
+from tests.helpers.made_source import options
 from tfrecords.sources.by_name import open_source
+from tfrecords.writing import writer
 
 pathlib.Path(sys.argv[2]).with_name(__name__).touch()
 if __name__ == "__main__":
     writer._CHUNK_PICTURES = 4
-    source = open_source(sys.argv[1])
-    options = PictureOptions(32, allow_upscaling=False)
     print("begins", flush=True)
-    writer.write_dataset(source, options, sys.argv[2], shard_bytes=300_000, processes=2)
+    source, named = open_source(sys.argv[1]), {"shard_bytes": 300_000, "processes": 2}
+    writer.write_dataset(source, options(32), sys.argv[2], **named)
 """
 
 

@@ -8,17 +8,14 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers.made_source import contents, make_source, noise, options
+from tests.helpers.source_helpers import assert_user_error
 from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import is_dataset_folder, read_dataset_info
 from tfrecords.writing import journal, out_folder, shards, writer
 
+pytestmark = pytest.mark.usefixtures("small_chunks")
 IMAGES = [*noise(2, 16), "torn", *noise(17, 16, seed=1)]
 BUG, READ_AGAIN = RuntimeError("a bug"), RuntimeError("read again")
-
-
-@pytest.fixture(autouse=True)
-def small_chunks(monkeypatch):
-    monkeypatch.setattr(writer, "_CHUNK_PICTURES", 4)
 
 
 def convert(images, out, **fields):
@@ -33,17 +30,17 @@ def stop(at, out, error=BUG, **fields):
     return out.with_name("out.partial")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+@pytest.fixture
 def expected(tmp_path_factory):
     """The files of a conversion that was not interrupted."""
     folder = tmp_path_factory.mktemp("undisturbed") / "out"
     convert(IMAGES, folder)
     return contents(folder)
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
 
 
 @pytest.fixture
@@ -65,20 +62,11 @@ def test_what_ends_half_way_resumes_with_the_same_files(out, error, finish, caps
     partial = stop(10, out, error)
     assert not out.exists()
     assert is_dataset_folder(str(partial))
-    with pytest.raises(UserError, match="conversion has not ended"):
-        read_dataset_info(str(partial))
+    assert_user_error("conversion has not ended", read_dataset_info, str(partial))
     told = f"8 of 20 pictures are in {partial}: run the same command again to resume"
     assert (told in capsys.readouterr().err) == isinstance(error, KeyboardInterrupt)
     # Of the first two chunks nothing is read any more.
     finish("resuming after 8 pictures", [READ_AGAIN] * 8 + IMAGES[8:])
-
-
-def test_other_pictures_or_options_start_over(out, finish, capsys):
-    stop(10, out)
-    assert "resuming" not in capsys.readouterr().out
-    stop(10, out, identity=["other"])
-    assert "other pictures or with other options: starting over" in capsys.readouterr().out
-    finish("starting over")
 
 
 def forget_the_rejected(partial):
@@ -92,9 +80,10 @@ def forget_the_rejected(partial):
         lambda partial: os.truncate(partial / "r03-00000.part", 1000),
         lambda partial: (partial / "r03-00000.part").unlink(),
         forget_the_rejected,
+        lambda partial: stop(10, partial.with_name("out"), identity=["other pictures"]),
     ],
 )
-def test_a_damaged_partial_starts_over(out, finish, damage):
+def test_other_pictures_and_damaged_files_start_over(out, finish, damage):
     damage(stop(10, out))
     finish("starting over")
 
@@ -108,28 +97,27 @@ def test_what_the_journal_does_not_tell_of_is_cut_off(out, finish):
     finish("resuming after 8 pictures")
 
 
-@pytest.mark.parametrize(("place", "step"), [(writer, "put_in_place"), (writer.os, "remove")])
-def test_an_end_between_the_last_steps_is_made_good(out, monkeypatch, place, step, finish):
+@pytest.mark.parametrize(
+    ("place", "step", "line"),
+    [(writer, "put_in_place", "resuming after 20 pictures"), (writer.os, "remove", "")],
+)
+def test_an_end_between_the_last_steps_is_made_good(out, monkeypatch, place, step, line, finish):
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
         patch.setattr(place, step, lambda *_: 1 / 0)
         convert(IMAGES, out)
-    finish("resuming after 20 pictures" if step == "put_in_place" else "")
+    finish(line)
 
 
-def test_two_at_once_are_refused(out, finish):
+def test_two_at_once_and_a_partial_folder_of_other_things_are_refused(out, finish):
+    diary = out.with_name("out.partial") / "diary.txt"
+    diary.parent.mkdir()
+    diary.write_text("dear")
+    assert_user_error(r"found diary\.txt: move it away", convert, IMAGES, out)
+    diary.unlink()
     busy = pytest.raises(UserError, match="another process is converting into it")
     with journal.open_journal(f"{out}.partial", {}), busy:
         convert(IMAGES, out)
     finish("starting over")
-
-
-def test_a_partial_folder_of_other_things_stays(out):
-    diary = out.with_name("out.partial") / "diary.txt"
-    diary.parent.mkdir()
-    diary.write_text("dear")
-    with pytest.raises(UserError, match=r"found diary\.txt: move it away"):
-        convert(IMAGES, out)
-    assert diary.read_text() == "dear"
 
 
 def test_a_disk_that_fills_up_is_an_error_and_resumes_later(out, monkeypatch, finish):
@@ -163,15 +151,12 @@ def test_a_remote_folder_is_made_by_way_of_a_local_one(tmp_path, expected, monke
 
     with monkeypatch.context() as patch:
         patch.setattr(tf.io.gfile, "copy", fail)
-        with pytest.raises(UserError, match=r"no connection: .*; the same command"):
-            convert(IMAGES, f"file://{out}")
-    with pytest.raises(UserError, match="conversion has not ended"):
-        read_dataset_info(str(out))
+        assert_user_error(r"no connection: .*; the same command", convert, IMAGES, f"file://{out}")
+    assert_user_error("conversion has not ended", read_dataset_info, str(out))
     assert convert([READ_AGAIN] * 20, f"file://{out}").num_images == 19
     assert contents(out) == expected
     assert list((tmp_path / "tmp").iterdir()) == []
-    with pytest.raises(UserError, match="it holds files"):
-        convert(IMAGES, f"file://{out}")
+    assert_user_error("it holds files", convert, IMAGES, f"file://{out}")
 
 
 def test_what_an_older_version_named_after_out_resumes(expected, out, finish):

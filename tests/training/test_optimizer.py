@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf.config.training import LossConfig
 from pgan_tf.networks.growth import slot_variables
 from pgan_tf.training import losses
 from pgan_tf.training.optimizer import (
@@ -51,31 +50,25 @@ def test_adam_moves_weights_and_moments_as_the_paper_says(devices, request):
 @pytest.mark.parametrize(
     ("finite", "start", "expected"),
     [
-        ([False], 2.0**15, (2.0**14, 0)),
-        ([True] * 2, 2.0**15, (2.0**15, 2)),
-        ([True] * 3, 2.0**15, (2.0**16, 0)),
-        ([True] * 7, 2.0**15, (2.0**17, 1)),
-        ([True, True, False, True, True], 2.0**15, (2.0**14, 2)),
-        ([False] * 2, 2.0, (1.0, 0)),  # it stays between 1 and 2^24
-        ([True] * 6, 2.0**23, (2.0**24, 0)),
+        ([False], (2.0**15, 5), (2.0**14, 0)),
+        ([True] * 2, (2.0**15, 0), (2.0**15, 2)),
+        ([True] * 3, (2.0**15, 1998), (2.0**16, 1)),
+        ([True, False, True], (2.0**15, 1998), (2.0**14, 1)),
+        ([False] * 2, (2.0, 0), (1.0, 0)),  # it stays between 1 and 2^24
+        ([True] * 2, (2.0**24, 1998), (2.0**24, 0)),
     ],
 )
-def test_an_overflow_halves_the_scale_and_good_steps_in_a_row_double_it(finite, start, expected):
+def test_an_overflow_halves_the_scale_and_2000_good_steps_in_a_row_double_it(
+    finite, start, expected
+):
     scale = build_loss_scale()
     assert (scale.scale.numpy(), scale.good_steps.numpy()) == (2.0**15, 0)
-    scale.scale.assign(start)
-    step = tf.function(lambda finite: update_loss_scale(scale, finite, good_steps=3))
+    scale.scale.assign(start[0])
+    scale.good_steps.assign(start[1])
+    step = tf.function(lambda finite: update_loss_scale(scale, finite))
     for one in finite:
         step(tf.constant(one))
     assert (scale.scale.numpy(), scale.good_steps.numpy()) == expected
-
-
-def test_the_scale_is_doubled_after_2000_good_steps():
-    scale = build_loss_scale()
-    scale.good_steps.assign(1998)
-    for expected in (2.0**15, 2.0**16):
-        update_loss_scale(scale, tf.constant(True))
-        assert scale.scale.numpy() == expected
 
 
 def test_both_gradients_of_the_penalty_survive_float16_thanks_to_the_scale():
@@ -99,18 +92,3 @@ def test_both_gradients_of_the_penalty_survive_float16_thanks_to_the_scale():
         (derivative,) = unscale(gradients, scale)
         np.testing.assert_allclose(norm, np.sqrt(expected + 1e-12), rtol=2e-3)
         assert derivative.numpy() == pytest.approx(weight * 2 * expected, rel=5e-3)
-
-
-def test_an_overflow_of_the_inner_gradient_shows_in_the_loss():
-    """Its gradients by the picture are 100 * 2^15: float16 has no such number."""
-
-    def critic(images):
-        features = tf.cast(images, tf.float16) * tf.constant(100.0, tf.float16)
-        return tf.reduce_sum(tf.cast(features, tf.float32), axis=(1, 2, 3)), tf.zeros((2, 0))
-
-    images, config = tf.ones((2, 4, 4, 3)), LossConfig()
-    arguments = (critic, images, images, tf.zeros((2, 0)), tf.zeros(2), config, 1.0)
-    assert np.isfinite(losses.discriminator_loss(*arguments, tf.constant(2.0**4)).loss).all()
-    found = losses.discriminator_loss(*arguments, tf.constant(2.0**15))
-    assert np.isfinite(found.real_scores).all()
-    assert not np.isfinite(found.loss).any()

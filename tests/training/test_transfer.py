@@ -7,19 +7,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.networks import official
-from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import open_run
-from pgan_tf.training.loop import train
 from pgan_tf.training.pretrained import Weights, first_resolution, read_init_from, read_weights
-from pgan_tf.training.run import Run
 from pgan_tf.training.state import build_state
-from pgan_tf.training.transfer import check_weights, describe_transfer, map_classes, transfer
-from tests.helpers.built_dataset import prepare_shapes
+from pgan_tf.training.transfer import check_weights, describe_transfer, transfer
 from tests.helpers.golden_cases import GOLDEN
+from tests.helpers.random_arrays import normal
 from tests.helpers.small_run import save_state
 from tfrecords.common.errors import UserError
 
@@ -30,14 +26,15 @@ EIGHT = Stage(2, 8, "stabilize", 2000, 9000)
 ALL = ("generator", "average_generator", "discriminator")
 
 
-def config_of(resolution=8, names=(), **changes):
+def config_of(resolution=8, names="", **changes):
     """A run that starts at 8 px, with classes of these names."""
+    names = tuple(names.split())
     changes = {"resolution": resolution, "label_size": len(names), **changes}
     return TrainingConfig(
         dataset="shapes",
         network=dataclasses.replace(NETWORK, **changes),
         schedule=dataclasses.replace(SCHEDULE, resolution=resolution, initial_resolution=8),
-        label_names=tuple(names),
+        label_names=names,
         seed=5,
     )
 
@@ -46,9 +43,10 @@ def values(state):
     return {name: variable.numpy() for name, variable in state.weights().items()}
 
 
-def build_source(config, device):
+def build_source(config):
     """Networks of 8 px with numbers of their own in every variable, and these as weights."""
-    state, random = build_state(EIGHT, config, device), np.random.default_rng(1)
+    state = build_state(EIGHT, config, tf.distribute.get_strategy())
+    random = np.random.default_rng(1)
     for variable in state.weights().values():
         variable.assign(variable + 0.1 * random.standard_normal(variable.shape))
     return state, Weights("runs/a", config.network, 8, values(state), config.label_names)
@@ -56,7 +54,7 @@ def build_source(config, device):
 
 @pytest.fixture(scope="module")
 def source():
-    return build_source(CONFIG, tf.distribute.get_strategy())
+    return build_source(CONFIG)
 
 
 def start(weights, config, stage=EIGHT):
@@ -70,12 +68,9 @@ def start(weights, config, stage=EIGHT):
 
 def outputs(state, label_size=0, label=0):
     """What the networks make of the same inputs: pictures, scores and a class's logits."""
-    random = np.random.default_rng(2)
-    latents = random.standard_normal((4, state.generator.inputs[0].shape[1])).astype(np.float32)
+    latents, side = normal(4, state.generator.inputs[0].shape[1]), state.stage.resolution
     labels = np.tile(np.eye(max(1, label_size), dtype=np.float32)[label, :label_size], (4, 1))
-    side = state.stage.resolution
-    images = random.uniform(-1, 1, (4, side, side, 3)).astype(np.float32)
-    scores, logits = state.discriminator(images)
+    scores, logits = state.discriminator(normal(4, side, side, 3))
     pictures = [getattr(state, name)([latents, labels]).numpy() for name in ALL[:2]]
     return [*pictures, scores.numpy(), logits.numpy()[:, label : label + 1]]
 
@@ -93,15 +88,6 @@ def test_a_run_starts_as_the_networks_that_it_takes_over(source, resolution):
     pictures, averages, *_ = outputs(state)
     assert np.abs(pictures - averages).max() > 0.1
     assert_close(outputs(state), outputs(source[0]), tolerance=0)
-
-
-@pytest.mark.parametrize("fused", [True, False])
-def test_fused_and_plain_scaling_understand_each_other(one_device, fused):
-    """Their kernels are laid out differently, and compute the same (square, so shapes agree)."""
-    there, here = (config_of(fused_scale=one, fmap_base=32) for one in (not fused, fused))
-    original, weights = build_source(there, one_device)
-    # (The plain discriminator averages after the activation, the fused one before it.)
-    assert_close(outputs(start(weights, here)[0])[:2], outputs(original)[:2])
 
 
 def test_layers_of_another_shape_are_new_and_say_so(source):
@@ -123,35 +109,24 @@ def test_what_grows_on_top_is_new_and_what_is_not_needed_is_left(source):
     )
     assert rows["layer"] == ["generator", "discriminator", "average_generator"]
     assert rows["8x8_conv0"] == ["carried"] * 3
-    assert rows["16x16_conv0"] == ["new"] * 3
     assert rows["16x16_to_rgb"] == ["new", "-", "new"]
-    assert rows["8x8_from_rgb"] == ["-", "carried", "-"]
     # By resolution, 16 after 8.
     sizes = [int(name.split("x")[0]) for name in [*rows][1:]]
     assert sizes == sorted(sizes)
     *_, rows = start(source[1], config_of(), Stage(0, 4, "stabilize", 0, 100))
     assert rows["8x8_conv1"] == ["left"] * 3
-    assert rows["4x4_to_rgb"] == ["new", "-", "new"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"fmap_max": 3, "latent_size": 3}, "--init_from: .* no layer fits"),
-        ({"equalized": False}, "--init_from: .*equalized=False .* with True: give --equalized"),
-        ({"tanh": True}, "--init_from: .*tanh=True .* with False: give --notanh"),
-        ({"generator_leaky_relu": False}, "--generator_leaky_relu"),
-    ],
-    ids=str,
-)
-def test_networks_that_do_not_fit_are_refused_before_any_is_built(source, changes, words):
-    with pytest.raises(UserError, match=words):
-        check_weights(source[1], config_of(**changes))
-
-
-def test_networks_of_which_a_layer_fits_are_not_refused(source):
-    for changes in ({}, {"fmap_base": 32}, {"label_size": 3}, {"latent_size": 5}):
-        check_weights(source[1], config_of(**changes))
+def test_networks_that_do_not_fit_are_refused_before_any_is_built(source):
+    for fitting in ({}, {"fmap_base": 32}, {"label_size": 3}, {"latent_size": 5}):
+        check_weights(source[1], config_of(**fitting))
+    for changes, words in (
+        ({"fmap_max": 3, "latent_size": 3}, "no layer fits"),
+        ({"equalized": False}, "equalized=False .* with True: give --equalized"),
+        ({"tanh": True}, "tanh=True .* with False: give --notanh"),
+    ):
+        with pytest.raises(UserError, match=f"^--init_from: .*{words}"):
+            check_weights(source[1], config_of(**changes))
 
 
 @pytest.mark.parametrize("name", ["separate_scale", "base"])
@@ -166,7 +141,6 @@ def test_a_run_starts_as_a_published_pickle(name, fused):
     state, _, origins, _, _ = start(weights, config, Stage(4, 16, "stabilize", 0, 9))
     # RGB layers of lower resolutions are in a pickle, and not in networks that do not fade.
     assert {*origins.values()} == {"carried", "left"}
-    assert origins["generator", "8x8_to_rgb"] == "left"
     lod = 0 if name == "separate_scale" else 1
     published = {network: official.build(getattr(saved, network), lod) for network in ALL}
     theirs = outputs(dataclasses.replace(state, **published))
@@ -175,122 +149,71 @@ def test_a_run_starts_as_a_published_pickle(name, fused):
     assert_close(outputs(state)[:compared], theirs[:compared])
 
 
-@pytest.fixture
-def saved_run(source, tmp_path):
-    folder = str(tmp_path / "a")
-    open_run(folder, CONFIG, "")
-    save_state(f"{folder}/checkpoints", source[0], 9000, CONFIG)
-    return folder
-
-
-def test_where_a_run_starts(saved_run, tmp_path, one_device):
-    weights, new = read_weights(saved_run), str(tmp_path / "new")
+def test_where_a_run_starts(source, tmp_path, one_device):
+    old, new = str(tmp_path / "old"), str(tmp_path / "new")
+    for folder in (old, new):
+        open_run(folder, CONFIG, "")
+    save_state(f"{old}/checkpoints", source[0], 9000, CONFIG)
+    weights = read_weights(old)
     assert weights.resolution == 8
-    assert [first_resolution(weights, new, last) for last in (64, 4)] == [8, 4]
+    assert [first_resolution(weights, "none", last) for last in (64, 4)] == [8, 4]
     # What a run was opened with holds, also when its source is missing.
-    assert first_resolution(None, saved_run, 64) == 4
-    open_run(new, CONFIG, "")
+    assert first_resolution(None, old, 64) == 4
     with pytest.raises(UserError, match="another run"):
         read_init_from(f"{new}/", new)
     with pytest.raises(UserError, match=r"--init_from: .* got a checkpoint, .*folder of its run"):
-        read_weights(f"{saved_run}/checkpoints/images-0000009000-stage-03-of-03.npz")
+        read_weights(f"{old}/checkpoints/images-0000009000-stage-03-of-03.npz")
     # One that fades in gives the resolution below.
     fading = build_state(Stage(1, 8, "fade_in", 1001, 1999), CONFIG, one_device)
     save_state(f"{new}/checkpoints", fading, 1500, CONFIG)
     assert read_weights(new).resolution == 4
+    assert read_init_from(old, new) is None  # the run resumes
     (tmp_path / "new/config.json").unlink()
-    assert read_init_from(saved_run, new) is None  # the run resumes
     with pytest.raises(UserError, match=r"expected config\.json with the checkp"):
         first_resolution(None, new, 8)
-
-
-def test_training_starts_with_the_weights_and_resumes_without(eager, saved_run, source, tmp_path):
-    """With a learning rate of next to nothing the weights stay what they were."""
-    tiny = PerResolution(((4, 1e-9),))
-    schedule = dataclasses.replace(
-        config_of().schedule,
-        total_kimg=0.004,
-        batch_size=PerResolution(((4, 4),)),
-        generator_learning_rate=tiny,
-        discriminator_learning_rate=tiny,
-    )
-    config = dataclasses.replace(CONFIG, schedule=schedule, minibatch_repeats=1)
-    folder, info = str(tmp_path / "b"), prepare_shapes(tmp_path / "data", 8)
-    open_run(folder, config, "")
-    weights = read_init_from(saved_run, folder)
-    assert train(Run(config, info, folder, tf.distribute.get_strategy()), weights) == 4
-    after = checkpoint.read_run(folder).arrays
-    for name, value in source[1].arrays.items():
-        # The average moves towards the generator by a thousandth.
-        bound = 1e-2 if name.startswith("average") else 1e-6
-        np.testing.assert_allclose(after[name], value, atol=bound, err_msg=name)
-    assert "carried" in (tmp_path / "b/init_from.txt").read_text()
-    assert read_init_from("/missing", folder) is None
 
 
 # Classes
 
 CLASS_KERNELS = ("generator/4x4_dense/kernel", "average_generator/4x4_dense/kernel")
+UNKNOWN = "all new, as their names are not known on both sides"
 
 
 @pytest.mark.parametrize(
-    ("there", "here", "kept", "said"),
+    ("there", "here", "known", "kept", "said"),
     [
-        ("cat dog", "ant dog eel", {1: 1}, "Classes by name: carried dog; new ant, eel; left cat"),
-        (
-            "cat dog eel",
-            "eel cat dog",
-            {0: 2, 1: 0, 2: 1},
-            "Classes by name: carried eel, cat, dog",
-        ),
-        ("", "cat dog", {}, "Classes: 2 new"),
-        ("cat dog", "", {}, "Classes: 2 left"),
+        ("cat dog", "ant dog eel", True, {1: 1}, "carried dog; new ant, eel; left cat"),
+        ("cat dog eel", "eel cat dog", True, {0: 2, 1: 0, 2: 1}, "carried eel, cat, dog"),
+        ("", "cat dog", True, {}, "2 new"),
+        ("cat dog", "", True, {}, "2 left"),
+        ("cat dog", "cat dog", False, {}, UNKNOWN),
     ],
 )
 @pytest.mark.parametrize("changes", [{}, {"normalize_latents": False}, {"equalized": False}])
-def test_a_class_is_what_it_was_under_its_name(one_device, there, here, kept, said, changes):
-    there, here = there.split(), here.split()
-    original, weights = build_source(config_of(names=there, **changes), one_device)
-    state, initial, _, lines, rows = start(weights, config_of(names=here, **changes))
+def test_a_class_is_what_it_was_under_its_name(there, here, known, kept, said, changes):
+    original, weights = build_source(config_of(names=there, **changes))
+    if not known:
+        weights = dataclasses.replace(weights, label_names=())
+    there, config = there.split(), config_of(names=here, **changes)
+    state, initial, _, lines, rows = start(weights, config)
     for index, before in kept.items():
         theirs = outputs(original, len(there), before)
-        assert_close(outputs(state, len(here), index), theirs)
-    new, ours = [index for index in range(len(here)) if index not in kept], values(state)
+        assert_close(outputs(state, len(config.label_names), index), theirs)
+    ours = values(state)
+    new = [index for index in range(len(config.label_names)) if index not in kept]
     for name in CLASS_KERNELS:  # rows, below those of six latents
         np.testing.assert_array_equal(ours[name][6:][new], initial[name][6:][new])
     for name in ("discriminator/4x4_dense1/kernel", "discriminator/4x4_dense1/bias"):
         ours_new, initial_new = (one[name].T[1:][new] for one in (ours, initial))
         np.testing.assert_array_equal(ours_new, initial_new)
-    assert lines[1] == said
-    assert " 0 new" in lines[0]
+    assert lines[1].startswith("Classes") and lines[1].endswith(f": {said}")
     words = "carried but for classes" if new else "carried"
     assert rows["4x4_dense"] == [words, "-", words]
     assert rows["4x4_dense1"] == ["-", words, "-"]
 
 
-def test_classes_start_new_where_a_side_has_no_names_and_the_score_is_carried(one_device):
-    config = config_of(names=("cat", "dog"))
-    original, weights = build_source(config, one_device)
-    state, initial, _, lines, _ = start(weights, dataclasses.replace(config, label_names=()))
-    assert lines[1] == "Classes: all new, as their names are not known on both sides"
-    for name in CLASS_KERNELS:
-        np.testing.assert_array_equal(values(state)[name][6:], initial[name][6:])
-        assert (values(state)[name][:6] != initial[name][:6]).any(axis=1).all()
-    assert_close(outputs(state, 2)[2:3], outputs(original, 2)[2:3])
-    unnamed = dataclasses.replace(weights, label_names=())
-    assert map_classes(unnamed, config).origins == (-1, -1)
-    assert map_classes(weights, config).words == ""
-
-
-def test_accents_in_another_unicode_form_are_the_same_class():
-    weights = Weights("a", config_of(names="ab").network, 8, {}, ("caf\u00e9", "dog"))
-    classes = map_classes(weights, config_of(names=("cat", "cafe\u0301")))
-    assert classes.origins == (-1, 0)
-    assert classes.words == "Classes by name: carried cafe\u0301; new cat; left dog"
-
-
-def test_latents_never_become_classes(one_device):
+def test_latents_never_become_classes():
     """5 latents and 3 classes make a kernel as large as 6 and 2."""
-    _, weights = build_source(config_of(names="abc", latent_size=5), one_device)
-    state, initial, *_ = start(weights, config_of(names="ab"))
+    _, weights = build_source(config_of(names="a b c", latent_size=5))
+    state, initial, *_ = start(weights, config_of(names="a b"))
     np.testing.assert_array_equal(values(state)[CLASS_KERNELS[0]], initial[CLASS_KERNELS[0]])

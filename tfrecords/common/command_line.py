@@ -5,6 +5,7 @@ with 130 after Ctrl-C, 143 after SIGTERM; with 1 for no, or with a traceback aft
 """
 
 import io
+import itertools
 import os
 import re
 import stat
@@ -14,8 +15,11 @@ from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
+from tfrecords.common import command_help
 from tfrecords.common.bounds import Bounds, shown
+from tfrecords.common.command_help import Help
 from tfrecords.common.errors import StoppedError, UserError
+from tfrecords.common.text import did_you_mean
 
 flags.disclaim_key_flags()  # they belong to the module that calls, not to this one
 
@@ -27,21 +31,35 @@ Positional = Sequence[str] | Mapping[str, Sequence[str]]
 Complete = Callable[[list[str]], list[str]]
 
 
-def run(main: Callable[..., None], positional: Positional = (), complete: Complete = list) -> None:
+def run(
+    main: Callable[..., None],
+    positional: Positional = (),
+    complete: Complete = list,
+    help: Help = Help(),  # noqa: B008  (it is frozen)
+) -> None:
     """Parses the flags, calls `main` with the other arguments, and exits; never returns.
 
     `positional` names these for the usage message, ("SOURCE", "OUT"), or those of sub-commands,
-    {"show": ("FOLDER",)}. `complete` puts others before all, such as a preset's.
+    {"show": ("FOLDER",)}. `complete` puts others before all, such as a preset's. `help` groups the
+    flags; what the command is for is said by the docstring of the module of `main`.
     """
+    module = sys.modules[main.__module__]
+    own_flags = flags.FLAGS.get_key_flags_for_module(module)
 
     def parse_flags(argv: list[str]) -> list[str]:
+        if command_help.wants_help(argv[1:]):
+            names = [flag.name for flag in own_flags]
+            about, full = module.__doc__ or "", command_help.wants_all(argv[1:])
+            usage = f"usage: {_usage(positional)}"
+            print(command_help.describe(command_line(), usage, about, names, help, full=full))
+            sys.exit(0)
         try:
             arguments = complete(argv[1:])
             check_flag_files(arguments)
             return flags.FLAGS([argv[0], *arguments])
         except (flags.Error, UserError) as error:
             _exit(f"error: {_reword(error)}", 2)
-        except SystemExit:  # after --help and its sisters, which absl ends with 1
+        except SystemExit:  # after --helpxml, which absl ends with 1
             sys.exit(0)
 
     def call_main(argv: list[str]) -> None:
@@ -60,12 +78,17 @@ def run(main: Callable[..., None], positional: Positional = (), complete: Comple
         except KeyboardInterrupt:
             _exit("interrupted", 130)
 
-    # So that --help shows a command that another file starts, such as train.py in the root.
-    module = sys.modules[main.__module__]
-    for flag in flags.FLAGS.get_key_flags_for_module(module):
-        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-    sys.modules["__main__"].__doc__ = module.__doc__
     app.run(call_main, flags_parser=parse_flags)
+
+
+def flag_values(arguments: Sequence[str], name: str) -> list[str]:
+    """Returns the values that arguments give to a flag, as `--name=value` or `--name value`."""
+    values = []
+    for word, after in itertools.pairwise([*arguments, ""]):
+        flag, equals, value = word.partition("=")
+        if flag in (f"-{name}", f"--{name}"):
+            values.append(value if equals else after)
+    return values
 
 
 def check_flag_files(arguments: Sequence[str], seen: tuple[str, ...] = ()) -> None:
@@ -116,18 +139,19 @@ def _reword(error: Exception) -> str:
         reason = f"expected true or false, got {shown(value)}"
     elif isinstance(parser, flags.EnumParser):
         names = [one or "nothing" for one in parser.enum_values]
-        reason = f"expected {' or '.join(names)}, got {shown(value)}"
+        meant = did_you_mean(value, parser.enum_values)
+        reason = f"expected {' or '.join(names)}, got {shown(value)}{meant}"
     return reason if reason.startswith("--") else f"--{name}: {reason}"
 
 
 def _check_arguments(arguments: Sequence[str], positional: Positional) -> None:
-    command = _command_line()
+    command = command_line()
     if isinstance(positional, Mapping):
+        usage = f"usage: {_usage(positional)}"
         name, *arguments = arguments or ("none",)
         if name not in positional:
             *names, last = positional
             wanted = f"a command, {', '.join(names)} or {last}"
-            usage = f"usage: {command} COMMAND … [--flags]"
             raise UserError(f"expected {wanted}, got {_cut(name)}; {usage}")
         command, positional = f"{command} {name}", positional[name]
     if len(arguments) != len(positional):
@@ -144,19 +168,26 @@ def _check_arguments(arguments: Sequence[str], positional: Positional) -> None:
             raise UserError(f"{name}: {error}") from None
 
 
+def _usage(positional: Positional) -> str:
+    names = ["COMMAND …"] if isinstance(positional, Mapping) else positional
+    return " ".join([command_line(), *names, "[--flags]"])
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= 100 and text.isprintable() else shown(text)
 
 
 def _exit(message: str, status: int) -> NoReturn:
-    name = _command_line().removeprefix("python ").removeprefix("-m ")
+    name = command_line().removeprefix("python ").removeprefix("-m ")
     lines = (line.strip() for line in message.splitlines())
     print(f"{name}: {'; '.join(filter(None, lines))}", file=sys.stderr)
     sys.exit(status)
 
 
-def _command_line() -> str:
-    """Returns how this command is started: `python -m MODULE` or `python SCRIPT`."""
+def command_line() -> str:
+    """Returns how this command is started: `pgan NAME`, `python -m MODULE` or `python SCRIPT`."""
+    if sys.argv[0].startswith("pgan "):  # pgan_tf/commands/pgan.py
+        return sys.argv[0]
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     if spec:
         return f"python -m {spec.name.removesuffix('.__main__')}"

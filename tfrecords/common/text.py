@@ -1,10 +1,11 @@
 """Text for people: amounts, and names of datasets, classes and files."""
 
 import collections
+import difflib
 import functools
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -91,6 +92,12 @@ def list_names(names: Sequence[str]) -> str:
     """Returns the first names on one line, and how many there are if that is not all."""
     listed = ", ".join(_short(name) for name in names[:_MOST_NAMES])
     return listed if len(names) <= _MOST_NAMES else f"{listed}, … ({len(names):,} in all)"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Returns `: did you mean train?` for the nearest known word, or nothing if none is near."""
+    nearest = difflib.get_close_matches(word[:_LONGEST_SHOWN], list(known), n=1)
+    return f": did you mean {nearest[0]}?" if nearest else ""
 
 
 def describe_classes(names: Sequence[str], counts: Sequence[int] | np.ndarray) -> str:

@@ -5,7 +5,8 @@ The published layout, `<name>` being the source's name in ours, the folder's as 
     <name>-r02.tfrecords … <name>-r05.tfrecords   pictures of 2^2 … 2^5 px
     <name>-rxx.labels                             .npy, float32 one-hot rows, if any
 A resolution may be split into shards, `<name>-r05-00000-of-00016.tfrecords` and so on.
-Our own also hold `dataset.json`, and `rejected.jsonl` where pictures were skipped.
+Our own also hold `dataset.json`, `pictures.txt` (`picture_names`) if made of picture files, and
+`rejected.jsonl` where pictures were skipped.
 """
 
 import mmap

@@ -6,7 +6,7 @@ It holds:
     label_names, label_counts       of the pictures
     options, source, fingerprint    what they were made of, and how
     content                         pictures, labelled: `digest_in_any_order`; not in old ones
-    files                           of each: file, resolution, records (not the labels), bytes,
+    files                           of each: file, resolution and records (TFRecords), bytes,
                                     sha256
 """
 

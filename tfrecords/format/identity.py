@@ -34,6 +34,7 @@ from tfrecords.pictures.source import OneHot, PictureOptions, Source, SourceFile
 _BLOCK_BYTES = 2**22
 _SETTLED_NANOSECONDS = 2 * 10**9
 _FILES_AT_A_TIME = 64  # of a thread
+_READ_QUICKLY_BYTES = 2**27
 _FOLDER = ".sha256"
 _UNREADABLE = "unreadable"
 
@@ -80,9 +81,16 @@ def in_words(info: DatasetInfo) -> str:
     return f"{paths.dataset_name(info.folder)}, {info.num_images} pictures"
 
 
-def compute_fingerprint(source: Source, options: PictureOptions, memory: str | None = None) -> str:
-    """Hashes pictures' bytes and order, labels, and settled options into 16 hexadecimal digits."""
+def compute_fingerprint(
+    source: Source, options: PictureOptions, memory: str | None = None, *, quickly: bool = False
+) -> str:
+    """Hashes pictures' bytes and order, labels, and settled options into 16 hexadecimal digits.
+
+    `quickly` writes nothing to `memory`, and returns "" where it does not know the pictures' bytes
+    and these are too many to read at once.
+    """
     local = []
+    num_bytes = 0
     identity: list[Any] = []  # what counts besides the bytes of local files
     for one in source.identity:
         if not isinstance(one, SourceFile):
@@ -92,8 +100,15 @@ def compute_fingerprint(source: Source, options: PictureOptions, memory: str | N
         else:
             identity.append("file")
             local.append(one.path)
+            num_bytes += one.size
     labels = None if source.labels is None else hash_rows(source.labels)
-    files = digest_files(local, memory, skip_unreadable=True)
+    files = ""
+    if quickly and memory and (key := _key(local)):
+        files = _recall(memory, key)
+    if not files:
+        if quickly and num_bytes > _READ_QUICKLY_BYTES:
+            return ""
+        files = digest_files(local, None if quickly else memory, skip_unreadable=True)
     values = [identity, files, options.to_json(), list(source.label_names), labels]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -105,22 +120,32 @@ def digest_files(
     key = _key(files) if memory else None
     if not memory or not key:
         return _combine(_read_all(files, skip_unreadable))
-    folder = paths.join(memory, _FOLDER)
-    entry = paths.join(folder, f"{key}.json")
-    with contextlib.suppress(UserError, ValueError, LookupError, TypeError, RecursionError):
-        if is_digest(found := json.loads(paths.read_bytes(entry, 1000))["sha256"]):
-            return found
+    if known := _recall(memory, key):
+        return known
     digests = _read_all(files, skip_unreadable)
     combined = _combine(digests)
     # Not of files that changed while they were read.
     if _UNREADABLE not in digests and key == _key(files):
         # A folder that cannot be written, or a full disk, only makes the next start slower.
         with contextlib.suppress(Exception):
+            folder = paths.join(memory, _FOLDER)
             load_gfile().makedirs(folder) if is_remote(folder) else os.makedirs(
                 folder, exist_ok=True
             )
-            write_file(entry, (json.dumps({"sha256": combined}) + "\n").encode())
+            write_file(_entry(memory, key), (json.dumps({"sha256": combined}) + "\n").encode())
     return combined
+
+
+def _recall(memory: str, key: str) -> str:
+    """Returns the digest that `digest_files` has cached for a key; "" if there is none."""
+    with contextlib.suppress(UserError, ValueError, LookupError, TypeError, RecursionError):
+        if is_digest(found := json.loads(paths.read_bytes(_entry(memory, key), 1000))["sha256"]):
+            return found
+    return ""
+
+
+def _entry(memory: str, key: str) -> str:
+    return paths.join(paths.join(memory, _FOLDER), f"{key}.json")
 
 
 def digest_in_any_order(files: Sequence[str], labels: OneHot | np.ndarray | None) -> dict[str, str]:

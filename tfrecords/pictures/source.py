@@ -76,6 +76,8 @@ class Source:
     opens_fast: bool = False  # `open` reads next to nothing, so that pictures may be sampled
     notes: tuple[str, ...] = ()  # lines for the user, on what was decided for them
     rejected: tuple[tuple[str, str], ...] = ()  # (name, reason) of unfit ones, not in num_pictures
+    # Of picture i in the source, printable; None where a picture is not a file by itself.
+    file_name: Callable[[int], str] | None = None
 
     def __post_init__(self) -> None:  # names may be any bytes
         object.__setattr__(self, "name", as_file_name(self.name))

@@ -94,6 +94,19 @@ def _detect(path: str) -> str | None:
     return _ENDINGS.get(os.path.splitext(path.lower())[1])
 
 
+def kind_in_words(source: str) -> str:
+    """Returns what kind of source is found under a name that `open_source` opens."""
+    kind, _, rest = source.partition(":")
+    if source == "shapes":
+        return "built in"
+    if kind == "tfds":
+        return "from TensorFlow Datasets"
+    known = kind if rest and kind in _KINDS else _detect(source)
+    if known:
+        return f"a copy of {known}" if known != "hdf5" else "an HDF5 file"
+    return "a folder" if is_remote(source) or os.path.isdir(source) else "an archive"
+
+
 def split_kind(source: str) -> tuple[str, str]:
     """Splits a source into its kind and a path, as `mnist:` and `digits:test`; one may be empty."""
     kind, colon, rest = source.partition(":")

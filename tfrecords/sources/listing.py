@@ -57,6 +57,7 @@ def make_source(where: str, name: str, files: PictureFiles, labels: str | None) 
         label_names=found.names,
         notes=found.notes,
         rejected=tuple((printable(f"{root}/{path}"), why) for path, why in files.rejected),
+        file_name=lambda index: printable(paths[index]),
     )
 
 

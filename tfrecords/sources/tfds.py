@@ -67,6 +67,20 @@ def open_tfds(
     return single_file.with_own_labels(source, labels)
 
 
+def needs_download(name_and_split: str, tfds_data_dir: str | None = None) -> bool:
+    """True if `open_tfds` would download a dataset. Raises UserError if TFDS does not know it."""
+    name = name_and_split.partition(":")[0]
+    if tfds_data_dir and load_gfile().isdir(f"{tfds_data_dir}/{name}"):
+        return False
+    try:
+        load_gfile()  # TensorFlow, quietly
+        import tensorflow_datasets as tfds
+    except ImportError:  # `open_tfds` says so
+        return False
+    with single_file.user_error_on(f"tfds:{name}: cannot be prepared"):
+        return not load_gfile().exists(tfds.builder(name, data_dir=tfds_data_dir).data_dir)
+
+
 def _open(tfds: Any, name: str, split: str, data_dir: str | None, with_labels: bool) -> Source:
     gfile, folder = load_gfile(), f"{data_dir}/{name}" if data_dir else None
     # First: a dataset that TFDS knows by the same name would be downloaded.

@@ -15,6 +15,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_file, write_file
 from tfrecords.format.dataset_json import JSON_NAME, JSON_VERSION, REJECTED_NAME, read_details
 from tfrecords.format.identity import digest_in_any_order
+from tfrecords.format.picture_names import NAMES_FILE
 from tfrecords.pictures.source import OneHot, PictureOptions, Source, row_blocks
 from tfrecords.writing.journal import Rejected
 
@@ -56,7 +57,7 @@ class Conversion:
         return [*self.source.rejected, *((name, reason) for _, name, reason in rejected)]
 
     def write_rest(self, folder: str, files: list[dict], rejected: list[Rejected]) -> None:
-        """Writes labels, the list of all rejected pictures, and `dataset.json` with its `files`."""
+        """Writes labels, names, the rejected pictures, and `dataset.json` with its `files`."""
         source, order, largest = self.source, self.order(), self.options.side
         kept = order[~np.isin(order, [index for index, _, _ in rejected])]
         pictures = [os.path.join(folder, f["file"]) for f in files if f["resolution"] == largest]
@@ -68,6 +69,10 @@ class Conversion:
             labels = labels[kept].astype(np.float32)
         if labels is not None:
             files = [*files, _write_labels(folder, f"{source.name}-rxx.labels", labels)]
+        if source.file_name:
+            names = "".join(f"{source.file_name(index)}\n" for index in kept.tolist())
+            _write_text(folder, NAMES_FILE, names)
+            files = [*files, _describe_file(folder, NAMES_FILE)]
         if listed := self.all_rejected(rejected):
             rows = ({"picture": name, "reason": reason} for name, reason in listed)
             lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -112,6 +117,11 @@ def _write_labels(folder: str, name: str, labels: OneHot | np.ndarray) -> dict[s
         np.lib.format.write_array_header_1_0(file, header)  # as np.save writes it
         for block in row_blocks(labels):
             file.write(block.data)
+    return _describe_file(folder, name)
+
+
+def _describe_file(folder: str, name: str) -> dict[str, Any]:
+    path = os.path.join(folder, name)
     with open(path, "rb") as written:
         digest = hashlib.file_digest(written, "sha256").hexdigest()
     return {"file": name, "bytes": os.path.getsize(path), "sha256": digest}

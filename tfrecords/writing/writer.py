@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 
 from tqdm import tqdm
 
@@ -171,16 +171,22 @@ def _refuse(conversion: Conversion, journal: Journal, strict: bool) -> None:
     if not strict and len(journal.rejected) < source.num_pictures:
         return
     rejected = conversion.all_rejected(journal.rejected)
-    reasons = [f"{name}: {reason}" for name, reason in rejected[:3]]
-    if strict and reasons:
-        problem = f"{reasons[0]}; nothing is kept, as --strict asks for"
+    if strict and rejected:
+        name, reason = rejected[0]
+        error = UserError(f"{name}: {reason}; nothing is kept, as --strict asks for")
     elif len(journal.rejected) == source.num_pictures:
-        all_of_them = f"all {len(rejected):,} were rejected: {'; '.join(reasons)}"
-        problem = f"{source.description}: expected some pictures that suit, {all_of_them}"
+        error = none_suits(source, rejected)
     else:
         return
     shutil.rmtree(journal.folder)
-    raise UserError(problem)
+    raise error
+
+
+def none_suits(source: Source, rejected: Sequence[tuple[str, str]]) -> UserError:
+    """Returns the error for a source of which all pictures are rejected: (name, reason)."""
+    reasons = [f"{name}: {reason}" for name, reason in rejected[:3]]
+    all_of_them = f"all {len(rejected):,} were rejected: {'; '.join(reasons)}"
+    return UserError(f"{source.description}: expected some pictures that suit, {all_of_them}")
 
 
 def _check(

@@ -50,10 +50,3 @@ def test_the_average_moves_by_a_tenth(model):
         follow_scores(model, score)
         averages.append(float(model.get_layer(NOISE).score_average.numpy()))
     assert averages == pytest.approx([0.1, 0.19, -0.029], abs=1e-6)
-
-
-def test_networks_without_it_are_left_alone():
-    images = keras.Input((2, 2, 1))
-    model = keras.Model(images, keras.layers.ReLU()(images))
-    set_noise_seed(model, (1, 2))
-    follow_scores(model, 1.0)

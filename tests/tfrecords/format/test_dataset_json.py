@@ -1,14 +1,12 @@
 import json
-import shutil
 
 import pytest
 
-from tests.helpers.made_source import make_source, noise, options
+from tests.helpers.built_dataset import build, draw, one_hot
+from tests.helpers.source_helpers import assert_user_error
 from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import read_dataset_info
 from tfrecords.format.dataset_json import read_details
-from tfrecords.pictures.source import one_hot
-from tfrecords.writing.writer import write_dataset
 
 NO_NAMES = ["../x", "/x", "", ".", "..", "a/b", "a\\b", "\x1b[2J", "a\n", "\ud800", "x" * 300, 1]
 WRONG = {
@@ -33,30 +31,17 @@ WRONG_ENTRY = {
     "resolution": [3, 2**40, "16", None],
     "sha256": ["x", 1, "A" * 64, "a" * 63, None],
 }
-NO_JSON = [
-    "[" * 10**5,
-    '{"version":' * 10**5,
-    '{"version": ' + "9" * 10**4 + "}",
-    "",
-    "{",
-    "\xff{}",
-]
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    out = tmp_path_factory.mktemp("data") / "out"
-    source = make_source(noise(4), labels=one_hot([0, 1, 0, 1], 2), label_names=("a", "b"))
-    write_dataset(source, options(), str(out), processes=1)
-    return out
+NO_JSON = ["[" * 10**5, '{"version":' * 10**5, '{"version": ' + "9" * 10**4 + "}"]
+NO_JSON += ["", "{", "\xff{}"]
 
 
 def without(values, *names):
     return {name: value for name, value in values.items() if name not in names}
 
 
-def test_each_value_is_checked_before_it_is_used(dataset, tmp_path):
-    whole = read_details(str(dataset))
+def test_each_value_is_checked_before_it_is_used(tmp_path):
+    folder = build(tmp_path / "set", draw(4, 8), one_hot([0, 1, 0, 1], 2), ["a", "b"], json=True)
+    whole = read_details(str(folder))
     first, *others = whole["files"]
     wrong = [whole | {name: value} for name, values in WRONG.items() for value in values]
     entries = [first | {name: one} for name, values in WRONG_ENTRY.items() for one in values]
@@ -65,11 +50,10 @@ def test_each_value_is_checked_before_it_is_used(dataset, tmp_path):
     wrong.append(whole | {"files": [first, first, *others]})
     wrong += [without(whole, name) for name in ("version", "files", "name", "label_names")]
     wrong += [[], "text", 1, None]
-    path = shutil.copytree(dataset, tmp_path / "out") / "dataset.json"
     for text in [*map(json.dumps, wrong), *NO_JSON]:
-        path.write_bytes(text.encode("latin-1", "surrogatepass"))
+        (folder / "dataset.json").write_bytes(text.encode("latin-1", "surrogatepass"))
         with pytest.raises(UserError, match=r"dataset\.json: expected ") as caught:
-            read_dataset_info(str(path.parent))
+            read_dataset_info(str(folder))
             pytest.fail(f"not refused: {text[:2000]}")
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 500
@@ -78,11 +62,9 @@ def test_each_value_is_checked_before_it_is_used(dataset, tmp_path):
 
 def test_a_newer_version_and_a_huge_file_are_refused(tmp_path):
     (tmp_path / "dataset.json").write_text('{"version": 3}')
-    with pytest.raises(UserError, match=r"expected version 2, got 3: .* use a newer"):
-        read_details(str(tmp_path))
+    assert_user_error(r"expected version 2, got 3: .* use a newer", read_details, str(tmp_path))
     (tmp_path / "dataset.json").write_bytes(bytes(2**25 + 1))
-    with pytest.raises(UserError, match="expected at most 32 MiB"):
-        read_details(str(tmp_path))
+    assert_user_error("expected at most 32 MiB", read_details, str(tmp_path))
 
 
 def test_the_first_version_told_nothing_of_the_files(tmp_path):

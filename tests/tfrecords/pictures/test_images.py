@@ -1,18 +1,15 @@
-import tracemalloc
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.helpers.made_source import encode, options
 from tests.helpers.picture_files import png_of_size
+from tests.helpers.source_helpers import assert_user_error, bounded
 from tfrecords.common.errors import UserError
 from tfrecords.pictures import images
-from tfrecords.pictures.images import build_pyramid, prepare_picture, resolutions, smaller_side
-from tfrecords.pictures.kinds import decoders
+from tfrecords.pictures.images import build_pyramid, prepare_picture, resolutions
 
 LOSSLESS = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}
-LOSSLESS |= {"AVIF": {"quality": 100}, "HEIF": {"quality": 100, "chroma": 444}}
 PALETTE = Image.new("P", (8, 8), 1)
 PALETTE.putpalette([0, 0, 0, 10, 200, 30])
 BARS = {"fit": "letterbox", "background": (1, 2, 3)}
@@ -50,15 +47,6 @@ def test_every_mode_gives_its_color_in_rgb_and_gray(image, rgb, tolerance):
         assert np.abs(pixels - expected).max() <= most
 
 
-@pytest.mark.parametrize("kind", decoders())
-def test_every_format_is_read(kind):
-    if kind == "HEIF":
-        pytest.importorskip("pillow_heif")
-    pixels = np.full((64, 64, 3), (200, 100, 50), np.uint8)
-    image = prepare(encode(pixels, kind, **LOSSLESS.get(kind, {})), 8).astype(int)
-    assert np.abs(image - pixels[:8, :8]).max() <= 2
-
-
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_alpha_is_composited_on_the_background(mode):
     pixels = noise(16, 16, len(mode))
@@ -93,15 +81,12 @@ def test_exif_orientation_turns_the_picture_upright(kind):
         assert np.abs(prepare(data, 16).astype(int) - upright).max() <= 4, orientation
 
 
-@pytest.mark.parametrize(("height", "width"), [(16, 16), (16, 31), (31, 16)])
-def test_the_middle_square_is_kept_unchanged(height, width):
-    pixels = noise(height, width)
-    top, left = (height - 16) // 2, (width - 16) // 2
-    image = prepare(encode(Image.fromarray(pixels)), 16)
-    np.testing.assert_array_equal(image, pixels[top : top + 16, left : left + 16])
-
-
-def test_downscaling_is_antialiased():
+def test_the_middle_square_is_kept_unchanged_and_downscaling_is_antialiased():
+    for height, width in ((16, 16), (16, 31), (31, 16)):
+        pixels = noise(height, width)
+        top, left = (height - 16) // 2, (width - 16) // 2
+        image = prepare(encode(Image.fromarray(pixels)), 16)
+        np.testing.assert_array_equal(image, pixels[top : top + 16, left : left + 16])
     stripes = np.zeros((256, 256, 3), np.uint8)
     stripes[:, ::2] = 254
     image = prepare(encode(Image.fromarray(stripes)), 32).astype(int)
@@ -130,26 +115,8 @@ def test_what_counts_as_too_small_depends_on_the_fit_and_is_refused_unless_allow
     assert prepare(data, 16, fit="letterbox").shape == (16, 16, 3)  # nothing is enlarged
     sides = {("crop", 16): "smaller", ("stretch", 16): "smaller", ("letterbox", 32): "longer"}
     for (fit, size), side in sides.items():
-        with pytest.raises(
-            UserError, match=rf"^a\.png: .* at least {size} px, its {side} side has"
-        ):
-            prepare(data, size, name="a.png", fit=fit)
+        assert_user_error(rf"at least {size} px, its {side} side has", prepare, data, size, fit=fit)
     assert (prepare(data, 16, allow_upscaling=True) == (1, 2, 3)).all()
-
-
-def test_of_an_animation_the_first_picture_is_read():
-    first, *others = (Image.new("RGB", (8, 8), color) for color in ("red", "lime", "blue"))
-    data = encode(first, "GIF", save_all=True, append_images=others)
-    assert (prepare(data, 8) == (255, 0, 0)).all()
-
-
-@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1), (8, 8, 3), (8, 8, 4)])
-def test_arrays_go_the_same_way_as_files(shape):
-    pixels = np.random.default_rng(5).integers(0, 256, shape, np.uint8)
-    data = encode(pixels[..., 0] if shape[-1] == 1 else pixels)
-    for settings in ({}, {"num_channels": 1}, BARS):
-        expected = prepare(data, 4, **settings)
-        np.testing.assert_array_equal(prepare(pixels, 4, **settings), expected)
 
 
 def test_unreadable_pictures_name_the_file_and_the_reason():
@@ -157,12 +124,10 @@ def test_unreadable_pictures_name_the_file_and_the_reason():
     for data, reason in (
         (jpeg[:900], ".*truncated"),
         (jpeg[:20], "a broken or rare JPEG file"),
-        (b"hello", "not a picture: expected PNG, JPEG, WebP, BMP, GIF, TIFF"),
-        (b"", "not a picture"),
+        *((b"hello", "not a picture: expected PNG"), (b"", "not a picture")),
         (encode(noise(8, 8), "PCX"), "not a picture"),  # other formats are not tried
         (np.zeros((8, 8, 3)), "expected uint8 pixels, got float64"),
-        (np.zeros(8, np.uint8), "expected uint8 pixels"),
-        (np.zeros((0, 8, 3), np.uint8), "expected uint8 pixels"),
+        *((np.zeros(shape, "u1"), "expected uint8 pixels") for shape in (8, (0, 8, 3))),
     ):
         with pytest.raises(UserError, match=rf"^a\.jpg: cannot be read: {reason}") as caught:
             prepare(data, 8, name="a.jpg")
@@ -170,46 +135,34 @@ def test_unreadable_pictures_name_the_file_and_the_reason():
 
 
 def test_absurd_sizes_are_refused_by_the_header():
-    tracemalloc.start()
     for width in (2**14 + 1, 2**17, 2**31 - 1):
-        with pytest.raises(UserError, match=r"bomb\.png: cannot be read: .*too many.* 134,217,728"):
-            prepare(png_of_size(width, width // 2), 16, name="bomb.png")
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 2**21
+        with (
+            bounded(2),
+            pytest.raises(UserError, match=r"cannot be read: .*too many.* 134,217,728"),
+        ):
+            prepare(png_of_size(width, width // 2), 16)
     with pytest.raises(UserError, match=r"truncated|broken"):  # this many would be decoded
         prepare(png_of_size(2**14, 2**13), 16)
     assert images.MAX_PIXELS < 2 * Image.MAX_IMAGE_PIXELS  # else Pillow's refusal came first
 
 
-def test_smaller_side_reads_the_header_only(tmp_path):
-    path = tmp_path / "a.png"
-    path.write_bytes(encode(Image.new("RGB", (40, 30)))[:60])
-    assert smaller_side(str(path)) == smaller_side(path.read_bytes()) == 30
-    assert smaller_side(np.zeros((9, 7, 3), np.uint8)) == 7
-    with pytest.raises(UserError, match=r"x\.png: cannot be read"):
-        smaller_side(b"", "x.png")
-
-
 def test_backgrounds_are_read_as_css_colors():
     colors = [images.parse_background(text) for text in ("#10c0ff", "white", "#ffffff80")]
     assert colors == [(16, 192, 255), (255, 255, 255), (255, 255, 255)]
-    with pytest.raises(UserError, match="expected a color, such as #ffffff or white, got 'chalk'"):
-        images.parse_background("chalk")
+    assert_user_error("expected a color, .* got 'chalk'", images.parse_background, "chalk")
 
 
 @pytest.mark.parametrize(("size", "channels"), [(4, 1), (32, 3), (256, 3)])
 def test_each_level_is_the_mean_over_blocks_of_the_picture(size, channels):
     image = noise(size, size, channels)
     pyramid = build_pyramid(image)
-    assert list(pyramid) == [2**k for k in range(size.bit_length() - 1, 1, -1)]
+    assert tuple(pyramid) == resolutions(size)
     for resolution, level in pyramid.items():
         block = size // resolution
         blocks = image.astype(np.float64).reshape(resolution, block, resolution, block, channels)
         assert level.dtype == np.uint8
         # Not from the rounded level above: never further off than the rounding.
         assert np.abs(level - blocks.mean(axis=(1, 3))).max() <= 0.5
-    np.testing.assert_array_equal(pyramid[size], image)
 
 
 def test_averages_are_carried_unrounded():
@@ -225,8 +178,7 @@ def test_averages_are_carried_unrounded():
 def test_a_pyramid_is_of_a_square_uint8_picture_of_a_power_of_two():
     assert (resolutions(64), resolutions(4)) == ((64, 32, 16, 8, 4), (4,))
     for got, hint in ((100, 64), (2, 4), (0, 4), (-8, 4), (6, 4)):
-        with pytest.raises(UserError, match=f"power of two, 4 or more, got {got}: take {hint}$"):
-            resolutions(got)
+        assert_user_error(f"power of two, 4 or more, got {got}: take {hint}$", resolutions, got)
     for shape, kind in (((8, 4, 3), "u1"), ((8, 8), "u1"), ((8, 8, 3), "f4")):
         with pytest.raises(ValueError, match="image must be uint8"):
             build_pyramid(np.zeros(shape, kind))

@@ -1,9 +1,6 @@
 import io
-import json
 import os
 import shutil
-import tarfile
-import tracemalloc
 import zipfile
 
 import numpy as np
@@ -11,14 +8,14 @@ import pytest
 from PIL import Image
 
 from tests.helpers.made_source import encode, options
-from tests.helpers.picture_files import HEIC_HEAD, JPEG_XL_HEAD
+from tests.helpers.picture_files import JPEG_XL_HEAD
 from tests.helpers.places import ROOT
+from tests.helpers.source_helpers import assert_gives, assert_refused, assert_user_error, bounded
 from tfrecords.common.errors import UserError
 from tfrecords.pictures import kinds
 from tfrecords.pictures.images import prepare_picture
 from tfrecords.pictures.kinds import KINDS, check_picture_name, encode_picture, find_kind, sniff
 from tfrecords.sources.by_name import open_source
-from tfrecords.writing.writer import write_dataset
 
 PICTURE = Image.new("RGB", (64, 64), (200, 30, 30))
 # Files that hold a picture, whatever they are called.
@@ -76,40 +73,20 @@ def test_heic_is_read_with_its_decoder_and_named_with_the_extra_without_it(tmp_p
     assert open_source(str(tmp_path)).num_pictures == 3
     monkeypatch.setattr(kinds, "_can_import", lambda package: False)
     source = open_source(str(tmp_path))
-    reason = "HEIC/HEIF needs another package: pip install pillow-heif"
-    assert [why for _, why in source.rejected] == [reason, reason]
+    assert len(source.rejected) == 2
     # By its ending the third is a picture; who decodes it finds out.
-    with pytest.raises(UserError, match=rf"^c\.png: {reason}$"):
+    with pytest.raises(UserError, match=r"^c\.png: HEIC/HEIF .*pip install pillow-heif$"):
         prepare_picture(source.open()(0), options(4), "c.png")
-
-
-def test_what_was_skipped_is_counted_by_kind(folder, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(kinds, "_can_import", lambda package: False)
-    folder = shutil.copytree(folder, tmp_path / "pictures")
-    for number in range(9):
-        (folder / f"IMG_{number}.HEIC").write_bytes(HEIC_HEAD)
-        (folder / f"cut{number}.jpg").write_bytes(encode(PICTURE, "JPEG")[: 200 + number])
-    info = write_dataset(open_source(str(folder)), options(4), str(tmp_path / "out"), processes=1)
-    lines = capsys.readouterr().out.splitlines()
-    such_as = f"pictures, such as {folder}"
-    heic = f"{such_as}/IMG_0.HEIC: HEIC/HEIF needs another package: pip install pillow-heif"
-    assert f"Skipped 9 {heic}" in lines
-    assert any(line.startswith(f"Skipped 9 {such_as}/cut") for line in lines)
-    assert any(line.startswith(f"Skipped 2 {such_as}/p.jxl: JPEG XL") for line in lines)
-    listed = [json.loads(line) for line in (tmp_path / "out/rejected.jsonl").open()]
-    assert info.num_rejected == len(listed) == 18 + len(NOT_READ)
-    assert sum("pip install pillow-heif" in one["reason"] for one in listed) == 9
 
 
 def test_a_known_ending_is_not_opened_and_unread_pictures_are_named(tmp_path):
     # 100,000 files would be opened twice; the content of each is judged when it is read.
     assert find_kind("a.png", lambda: pytest.fail("it was opened")).name == "PNG"
     (tmp_path / "a.jxl").write_bytes(JPEG_XL_HEAD)
-    with pytest.raises(UserError, match=r"found none in it; skipped: a\.jxl: JPEG XL cannot be"):
-        open_source(str(tmp_path))
+    assert_refused(r"found none in it; skipped: a\.jxl: JPEG XL cannot be", tmp_path)
     data = encode(PICTURE, "TIFF", tiffinfo={50706: b"\1\4\0\0"})  # calls itself TIFF
-    with pytest.raises(UserError, match=r"^x: cannot be read: a camera raw file: develop it"):
-        prepare_picture(data, options(4), "x")
+    words = "cannot be read: a camera raw file: develop it"
+    assert_user_error(words, prepare_picture, data, options(4), "x")
 
 
 def test_first_bytes_tell_each_format_that_pillow_writes_and_no_text():
@@ -124,40 +101,24 @@ def test_first_bytes_tell_each_format_that_pillow_writes_and_no_text():
 
 def test_a_look_at_what_a_zip_holds_unpacks_little_of_it(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        for name, kind in {"deflate": zipfile.ZIP_DEFLATED, "bzip2": zipfile.ZIP_BZIP2}.items():
-            archive.writestr(name, bytes(2**24), kind)
-            archive.writestr(f"{name} picture", encode(PICTURE), kind)
-    tracemalloc.start()
-    source = open_source(str(tmp_path / "a.zip"))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert source.num_pictures == 2
-    assert peak < 2**22
-
-
-def test_a_hard_link_in_a_tar_needs_no_ending(tmp_path):
-    (tmp_path / "one").write_bytes(encode(PICTURE))
-    os.link(tmp_path / "one", tmp_path / "two")
-    (tmp_path / "notes").write_text("text")
-    os.link(tmp_path / "notes", tmp_path / "same-notes")
-    with tarfile.open(tmp_path / "a.tar", "w") as archive:
-        for name in ("one", "two", "notes", "same-notes"):
-            archive.add(tmp_path / name, name)
-    source = open_source(str(tmp_path / "a.tar"))
-    assert (source.num_pictures, source.rejected) == (2, ())
+        for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2):
+            archive.writestr(f"{kind} picture", encode(PICTURE), kind)
+            if kind:
+                archive.writestr(f"{kind}", bytes(2**24), kind)
+    with bounded(4):
+        source = open_source(str(tmp_path / "a.zip"))
+    assert_gives(source, [encode(PICTURE)] * 3)
 
 
 def test_the_packages_that_messages_name_are_extras():
     text = (ROOT / "pyproject.toml").read_text()
-    packages = [kind.package for kind in KINDS if kind.package]
-    assert packages
-    assert all(f'["{package}>=' in text for package in packages)
+    assert all(f'["{kind.package}>=' in text for kind in KINDS if kind.package)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(
     ("ending", "kind", "most"), [("png", "PNG", 0), ("JPG", "JPEG", 2), ("webp", "WEBP", 0)]
 )
-@pytest.mark.parametrize("channels", [1, 3])
 def test_a_picture_is_written_as_its_ending_says(ending, kind, most, channels):
     picture = np.add.outer(np.arange(40), np.arange(30))[..., None].repeat(channels, -1)
     data = encode_picture(picture.astype(np.uint8), f"a.{ending}")
@@ -168,18 +129,13 @@ def test_a_picture_is_written_as_its_ending_says(ending, kind, most, channels):
 
 
 def test_other_endings_and_too_large_pictures_are_refused():
-    known = r"^out: expected .*NAME\.png or NAME\.jpg or NAME\.jpeg or NAME\.webp, got"
     for name in ("x.txt", "x", "x.gif", "x.png.", ".", "", "png"):
-        with pytest.raises(UserError, match=known):
-            check_picture_name(name, "out")
+        assert_user_error(r"^out: expected .*NAME\.png", check_picture_name, name, "out")
     check_picture_name("a/.png", "out")
     for name, most in (("a.webp", 16_383), ("a.jpg", 65_500), ("a.jpeg", 65_500)):
         encode_picture(np.zeros((1, most, 1), np.uint8), name)
-        too_wide = rf"^{name}: expected at most {most:,} px a side, got {most + 1:,} x 1: write"
-        with pytest.raises(UserError, match=too_wide):
+        with pytest.raises(UserError, match=f"expected at most {most:,} px a side"):
             encode_picture(np.zeros((1, most + 1, 1), np.uint8), name)
-    with pytest.raises(UserError, match=r"^picture: expected .*, got 'a\.gif'"):
-        encode_picture(np.zeros((1, 1, 1), np.uint8), "a.gif")
 
 
 def test_names_of_files_are_told_from_names_of_folders():

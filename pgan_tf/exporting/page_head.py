@@ -1,0 +1,114 @@
+"""What a link to the page shows, and the page above its pictures: title, description, preview."""
+
+import dataclasses
+import html
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pgan_tf.config.training import NetworkConfig
+from pgan_tf.networks.sampling import generate, latents_from_seeds, one_hot_labels, to_uint8
+from pgan_tf.runs.sheets import make_grid
+from tfrecords.pictures.kinds import encode_picture
+
+PREVIEW, ICON = "preview.png", "icon.png"
+PREVIEW_SIZE = 600, 1200  # height and width, as sites that show links want it
+_ICON_SIZE = 180
+_MOST_NAMES = 3  # of generators that a title lists
+
+
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """What is said of the page; empty where the user did not say it."""
+
+    title: str = ""
+    description: str = ""
+    url: str = ""  # the page's own address: some sites want the preview's with https://
+
+    def replace(self, other: "Head") -> "Head":
+        """Returns it with what another one says."""
+        said = {name: text for name, text in dataclasses.asdict(other).items() if text}
+        return dataclasses.replace(self, **said)
+
+
+def default_head(names: Sequence[str], known: Mapping[str, Any]) -> Head:
+    """Returns a head from the names of generators and what `describe` knows of the newest."""
+    more = len(names) - _MOST_NAMES
+    title = ", ".join(names[:_MOST_NAMES]) + f" and {more} more" * (more > 0)
+    drawn = "drawn in your browser by"
+    if len(names) > 1:
+        return Head(title, f"Pictures {drawn} {len(names)} progressive GANs.")
+    size, data = known["resolution"], known["training_data"]
+    trained = f" trained on {data}" if data else ""
+    return Head(title, f"Pictures of {size}x{size} pixels, {drawn} a progressive GAN{trained}.")
+
+
+def with_head(page: str, head: Head) -> str:
+    """Returns the page, `index.html`, with its title, its description and what links show."""
+    title, description = (
+        html.escape(" ".join(text.split())) for text in (head.title, head.description)
+    )
+    base = html.escape(head.url.rstrip("/") + "/") if head.url else ""
+    height, width = PREVIEW_SIZE
+    lines = [
+        f"<title>{title}</title>",
+        f'<meta name="description" content="{description}">',
+        *(f'<link rel="{kind}" href="{ICON}">' for kind in ("icon", "apple-touch-icon")),
+        '<meta property="og:type" content="website">',
+        f'<meta property="og:title" content="{title}">',
+        f'<meta property="og:description" content="{description}">',
+        f'<meta property="og:image" content="{base}{PREVIEW}">',
+        f'<meta property="og:image:width" content="{width}">',
+        f'<meta property="og:image:height" content="{height}">',
+        '<meta property="og:image:alt" content="Generated pictures">',
+        '<meta name="twitter:card" content="summary_large_image">',
+    ]
+    if base:
+        lines += [f'<link rel="canonical" href="{base}">']
+        lines += [f'<meta property="og:url" content="{base}">']
+    page = _between("head", "\n".join(f"    {line}" for line in lines), page)
+    heading = f'      <h1 id="title">{title}</h1>\n      <p id="description">{description}</p>'
+    return _between("heading", heading, page)
+
+
+def draw_preview(draw: Callable[..., tf.Tensor], config: NetworkConfig, resolution: int) -> bytes:
+    """Returns a grid of the first seeds, classes in turn, as a PNG of `PREVIEW_SIZE`.
+
+    The larger a generator's pictures, the fewer: they take long, and details want room.
+    """
+    size = 150 if resolution <= 128 else 300 if resolution <= 512 else 600
+    height, width = PREVIEW_SIZE
+    pictures = _first_pictures(draw, config, (height // size) * (width // size))
+    grid = make_grid(_resized(pictures, size), width // size, size)
+    return encode_picture(grid)
+
+
+def draw_icon(draw: Callable[..., tf.Tensor], config: NetworkConfig) -> bytes:
+    """Returns the picture of the first seed as a PNG for tabs, bookmarks and home screens."""
+    return encode_picture(_resized(_first_pictures(draw, config, 1), _ICON_SIZE)[0])
+
+
+def _first_pictures(
+    draw: Callable[..., tf.Tensor], config: NetworkConfig, count: int
+) -> np.ndarray:
+    latents = latents_from_seeds(range(count), config.latent_size)
+    return generate(draw, latents, one_hot_labels(range(count), config.label_size))
+
+
+def _resized(pictures: np.ndarray, size: int) -> np.ndarray:
+    """Returns `(n, size, size, channels)` uint8 pictures, smooth."""
+    shrinks = size < pictures.shape[1]
+    resized = tf.image.resize(pictures, (size, size), "bicubic", antialias=shrinks).numpy()
+    return to_uint8(resized / 127.5 - 1)
+
+
+def _between(name: str, text: str, page: str) -> str:
+    """Puts text between the comments `<!-- name -->` and `<!-- /name -->`."""
+    pattern = rf"(<!-- {name} -->\n).*?(\n *<!-- /{name} -->)"
+    replaced, count = re.subn(pattern, lambda m: m[1] + text + m[2], page, flags=re.DOTALL)
+    if count != 1:
+        raise ValueError(f"index.html: expected one {name!r}, got {count}")
+    return replaced

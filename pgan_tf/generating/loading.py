@@ -1,0 +1,112 @@
+"""Any trained generator, by the path of what holds it: what `pgan_tf.load` does."""
+
+import functools
+import os
+import posixpath
+import re
+from typing import get_args
+
+from pgan_tf.generating.generator import Generator
+from pgan_tf.generating.sampler import keras_model_of, make_sampler, open_saved_model
+from pgan_tf.runs.checkpoint import latest
+from pgan_tf.runs.folder import checkpoint_folder
+from pgan_tf.runs.trained import Trained, Weights, from_checkpoint, from_official
+from tfrecords.common import paths
+from tfrecords.common.bounds import shown
+from tfrecords.common.errors import UserError
+
+_EXPECTED = "a run folder, a checkpoint, a SavedModel of export.py or a published pickle"
+_SAVED_MODEL = frozenset({"saved_model.pb", "saved_model.pbtxt"})
+# What nothing is drawn from here, and what opens it: by an export's file, and by a file's ending.
+_EXPORTS = {
+    "model.onnx": "an ONNX model: open it with onnxruntime",
+    "model.tflite": "a LiteRT model: open it with ai_edge_litert",
+    "model.json": "a TensorFlow.js model: open its page in a browser",
+    "index.html": "a web page: open it in a browser",
+}
+_FILES = {
+    ".onnx": _EXPORTS["model.onnx"],
+    ".tflite": _EXPORTS["model.tflite"],
+    ".html": _EXPORTS["index.html"],
+    ".keras": "a Keras file: open it with keras.models.load_model",
+    ".safetensors": "weights alone: open them with safetensors",
+    ".pb": "a file of a SavedModel: name its folder",
+    ".json": "a description: name its folder",
+}
+_INSTEAD = ", or name the run, or its SavedModel"
+
+
+def load(path: str | os.PathLike[str], network: Weights = "average_generator") -> Generator:
+    """Opens a trained generator.
+
+    Args:
+        path: The folder of a run, of which the last checkpoint is taken; a checkpoint, or a folder
+            of checkpoints, of which the last; a SavedModel of `export.py`, of which the newest
+            version, or the folder of one; or a pickle of the published networks. Local, or
+            `gs://…`. A SavedModel is a program: open those alone whose makers you trust.
+        network: The running average of the generator, or `"generator"` as the last step left it.
+            A SavedModel holds one only.
+
+    Raises:
+        UserError: If it is missing, damaged, or something else.
+    """
+    if network not in get_args(Weights):
+        raise UserError(f"network: expected {' or '.join(get_args(Weights))}, got {shown(network)}")
+    place = _read_path(path)
+    if not paths.is_folder(place):
+        return _make(_read_file(place, network))
+    checkpoint = latest(checkpoint_folder(place)) or latest(place)
+    if checkpoint:
+        return _make(from_checkpoint(checkpoint, network))
+    names = _names_of_newest_version(place)
+    if not _SAVED_MODEL.intersection(names):
+        raise _unknown_folder(place, names)
+    if network != "average_generator":
+        words = f"a run or a checkpoint, got the SavedModel {place!r}, which has one network"
+        raise UserError(f"network: expected {words}: leave it")
+    sampler = open_saved_model(place, "path")
+    return Generator(sampler, functools.partial(keras_model_of, sampler))
+
+
+def _read_path(path: object) -> str:
+    """Returns a path that is there, with the home folder for `~`; UserError if it is not."""
+    if not isinstance(path, str | os.PathLike):
+        raise UserError(f"path: expected {_EXPECTED}, got {shown(path)}")
+    text = os.fspath(path)
+    place = text if paths.exists(text) else os.path.expanduser(text)
+    if not paths.exists(place):
+        raise UserError(f"path: expected {_EXPECTED}, got {text!r}, which is not there")
+    return place.rstrip("/") or place
+
+
+def _make(trained: Trained) -> Generator:
+    return Generator(make_sampler(trained), lambda: trained.generator)
+
+
+def _read_file(path: str, network: Weights) -> Trained:
+    if other := _FILES.get(posixpath.splitext(path)[1].lower()):
+        raise UserError(f"path: expected {_EXPECTED}, got {path!r}, {other}{_INSTEAD}")
+    first = paths.read_bytes(path, 2)
+    if first == b"PK":  # NumPy's archives are zip files
+        return from_checkpoint(path, network)
+    if first[:1] == b"\x80" or path.endswith(".pkl"):
+        return from_official(path, network)
+    raise UserError(f"path: expected {_EXPECTED}, got {path!r}, a file of another kind")
+
+
+def _names_of_newest_version(folder: str) -> list[str]:
+    """Returns the names in an export's folder, or in that of its newest version."""
+    names = paths.list_names(folder)
+    versions = sorted((name for name in names if re.fullmatch("[0-9]+", name)), key=int)
+    if versions and not _SAVED_MODEL.intersection(names):
+        return paths.list_names(paths.join(folder, versions[-1]))
+    return names
+
+
+def _unknown_folder(folder: str, names: list[str]) -> UserError:
+    if "config.json" in names:
+        words = f"expected a run folder with checkpoints, got {folder!r}, which has none yet"
+        return UserError(f"path: {words}: train further")
+    if other := next((_EXPORTS[name] for name in names if name in _EXPORTS), ""):
+        return UserError(f"path: expected {_EXPECTED}, got {folder!r} with {other}{_INSTEAD}")
+    return UserError(f"path: expected {_EXPECTED}, got {folder!r}, a folder without any of them")

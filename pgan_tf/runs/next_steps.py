@@ -1,0 +1,37 @@
+"""What one can do with a run: commands to copy."""
+
+import dataclasses
+import posixpath
+import shlex
+from collections.abc import Callable
+
+
+@dataclasses.dataclass(frozen=True)
+class NextStep:
+    """A command, and what it is good for."""
+
+    name: str  # one word
+    purpose: str
+    command: str
+
+
+def next_steps(
+    run_dir: str, command: Callable[[str], str], more_kimg: str | None
+) -> tuple[NextStep, ...]:
+    """Returns commands for a run, up to `more_kimg` if it has come to its end.
+
+    `command` gives the start of one: `python train.py` or `pgan train` for `train`.
+    """
+    run_dir = run_dir.rstrip("/") or run_dir
+    run, name = shlex.quote(run_dir), shlex.quote(posixpath.basename(run_dir))
+    resume = f"{command('train')} --flagfile={shlex.quote(f'{run_dir}/flags.txt')}"
+    longer = f" --total_kimg={more_kimg}" if more_kimg else ""
+    purpose = "Train longer" if more_kimg else "Resume training"
+    sheet = f"{command('generate')} --run_dir={run} --grid=8x4 --output=grid.png"
+    export = f"{command('export')} --run_dir={run} --export_dir=exports/{name}"
+    return (
+        NextStep("resume", purpose, resume + longer),
+        NextStep("generate", "Draw new pictures", sheet),
+        NextStep("export", "Export the generator, for TensorFlow Serving", export),
+        NextStep("watch", "Look at all curves and samples", f"tensorboard --logdir={run}"),
+    )
