@@ -223,11 +223,12 @@ window.pgan = {
 async function main() {
   readAddress(state);
   listen(element, state, actions);
-  element.keys.open = matchMedia('(min-width: 56rem)').matches;
   addEventListener('hashchange', onAddress);
   page.models = await getJson('models.json');
   if (!page.models.length) throw new Error('models.json lists no generator: export one into this folder.');
   showGallery(element, page.models, choose);
+  // Where there is room for it.
+  element.keys.open = page.models.length < 2 && matchMedia('(min-width: 56rem)').matches;
   page.backends = await possibleBackends();
   await load();
   const { latents, labels } = inputsOf(state.seed, page.artifacts.userDefinedMetadata, state.label);

@@ -28,6 +28,11 @@ class Head:
     description: str = ""
     url: str = ""  # the page's own address: some sites want the preview's with https://
 
+    @classmethod
+    def of(cls, said: Mapping[str, str]) -> "Head":
+        """Returns what a manifest says."""
+        return cls(**{field.name: said.get(field.name, "") for field in dataclasses.fields(cls)})
+
     def replace(self, other: "Head") -> "Head":
         """Returns it with what another one says."""
         said = {name: text for name, text in dataclasses.asdict(other).items() if text}

@@ -57,7 +57,7 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
         labels = one_hot_labels([0], generator.config.label_size)
         # Its picture in the gallery.
         files["preview.png"] = encode_picture(generate(generator, latents, labels)[0])
-        head = Head(**page.head).replace(options.head)
+        head = Head.of(page.head).replace(options.head)
         names = list(dict.fromkeys([*(one["name"] for one in listed), name]))
         page_files = gallery.page_files(
             default_head(names, known).replace(head),

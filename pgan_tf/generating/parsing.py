@@ -1,13 +1,12 @@
 """What was asked for in words: seeds, grids and classes."""
 
-import difflib
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from tfrecords.common.bounds import SEEDS, Bounds, shown
 from tfrecords.common.errors import UserError
-from tfrecords.common.text import find_classes, list_names
+from tfrecords.common.text import did_you_mean, find_classes, list_names
 
 LARGEST_SEED = int(SEEDS.upper)
 MOST_SEEDS = 100_000
@@ -113,6 +112,5 @@ def unknown_class(argument: str, got: Any, label_size: int, names: Sequence[str]
     """Returns the error for a class that there is not, with the name that is nearest to it."""
     known = f"classes, {list_names(names)}, or their numbers" if names else "numbers of classes"
     known = f"{known} from 0 to {label_size - 1}"
-    near = difflib.get_close_matches(str(got)[:80], names, 1)
-    meant = f": do you mean {near[0]!r}?" if near else ""
+    meant = did_you_mean(str(got), names)
     return UserError(f"{argument}: expected {known}, got {shown(got)}{meant}")

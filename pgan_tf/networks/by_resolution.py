@@ -1,7 +1,6 @@
 """The networks without a schedule: at a resolution, with settings by name."""
 
 import dataclasses
-import difflib
 import math
 from typing import Any
 
@@ -16,6 +15,7 @@ from pgan_tf.networks import discriminator, generator
 from pgan_tf.networks.growth import set_alpha
 from tfrecords.common.bounds import RESOLUTIONS, SEEDS, Bounds
 from tfrecords.common.errors import UserError
+from tfrecords.common.text import did_you_mean
 
 _ALPHAS = Bounds(0, 1)
 _SETTINGS = sorted(field.name for field in dataclasses.fields(NetworkConfig))
@@ -77,9 +77,8 @@ def _read(
 ) -> tuple[Stage, NetworkConfig]:
     for name in settings:
         if name not in _SETTINGS:
-            near = difflib.get_close_matches(name, _SETTINGS, 1)
-            words = f"do you mean {near[0]}?" if near else f"they are {', '.join(_SETTINGS)}"
-            raise UserError(f"{name}: expected a setting of the networks, got another: {words}")
+            meant = did_you_mean(name, _SETTINGS) or f": they are {', '.join(_SETTINGS)}"
+            raise UserError(f"{name}: expected a setting of the networks, got another{meant}")
     RESOLUTIONS.check(resolution, "resolution")
     SEEDS.check(seed, "seed")
     require(precision in PRECISIONS, "precision", " or ".join(PRECISIONS), precision)

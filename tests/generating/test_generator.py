@@ -91,7 +91,7 @@ MISTAKES = [
     (lambda one: one.generate(True), "seeds: .* got True"),
     (lambda one: one.generate(np.zeros((2, 2), int)), r"seeds: .* got the shape \(2, 2\)"),
     (lambda one: one.generate(itertools.count()), "got more than 100,000"),
-    (lambda one: one.generate(1, "star"), "labels: .* got 'star': do you mean 'stär'"),
+    (lambda one: one.generate(1, "star"), "labels: .* got 'star': did you mean stär"),
     (lambda one: one.generate(1, 3), "labels: .* from 0 to 2, got 3"),
     (lambda one: one.generate(1, 1.5), "labels: .* got 1.5"),
     (lambda one: one.generate(range(4), ["dog", "wolf"]), "one for each of 4 pictures, got 2"),

@@ -26,7 +26,7 @@ def test_a_class_that_is_a_name_counts_as_such_whatever_else_it_may_be():
 
 
 @pytest.mark.parametrize(
-    ("text", "near"), [("breed-77x", "do you mean 'breed-77'"), ("1000", ""), ("9" * 5000, "")]
+    ("text", "near"), [("breed-77x", "did you mean breed-77"), ("1000", ""), ("9" * 5000, "")]
 )
 def test_an_unknown_class_lists_the_known_ones(text, near):
     with pytest.raises(UserError, match=r"breed-0, breed-1, .*1,000 in all.* 0 to 999") as caught:

@@ -35,7 +35,7 @@ def test_both_are_those_of_a_stage_of_a_run(stage, alpha):
 
 
 MISTAKES = [
-    ({"fmap_bse": 8}, "fmap_bse: .* do you mean fmap_base?"),
+    ({"fmap_bse": 8}, "fmap_bse: .* did you mean fmap_base?"),
     ({"colour": 8}, "colour: .* they are discriminator_fmap_divisor, "),
     ({"fmap_max": "many"}, "fmap_max: .* got 'many'"),
     ({"resolution": 12}, "resolution: .* power of two .* got 12"),
