@@ -1,12 +1,11 @@
 """Progressive Growing of GANs (Karras, Aila, Laine, Lehtinen, ICLR 2018).
 
 `load` opens a trained generator; `build_generator` and `build_discriminator` build the networks.
-They are imported, and TensorFlow with them, when they are first asked for.
+They are imported, together with TensorFlow, on first use.
 
-Read the code in the order in which data flows: `config.schedule` (when the networks grow),
-`networks.layers`, `networks.generator` and `networks.discriminator` (what they are),
-`networks.growth` (how they grow), `data.dataset`, `training.losses`, `training.step`,
-`training.loop` (the story of a run).
+To read the code, follow the data: `config.schedule` (when the networks grow), `networks.layers`,
+`networks.generator` and `networks.discriminator` (the networks), `networks.growth` (how they
+grow), `data.dataset`, `training.losses`, `training.step`, `training.loop` (the whole run).
 """
 
 import importlib
@@ -42,7 +41,7 @@ _MODULES = {
 if not TYPE_CHECKING:  # so that type checkers report names that do not exist
 
     def __getattr__(name: str) -> Any:
-        """Imports a public name when it is first asked for (PEP 562)."""
+        """Imports a public name on first use (PEP 562)."""
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         if _MODULES[name].startswith(f"{__name__}."):
@@ -53,5 +52,5 @@ if not TYPE_CHECKING:  # so that type checkers report names that do not exist
 
 
 def __dir__() -> list[str]:
-    """Lists the public names, too, before they are imported."""
+    """Lists the public names, even before they are imported."""
     return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""Damaged data while training: which records are damaged, and errors in one line."""
+"""Handles damaged data during training: keeps track of bad records and words the errors."""
 
 import re
 from collections.abc import Iterator
@@ -13,28 +13,28 @@ _REMEDY = "make the dataset again or raise --max_bad_records (tfrecords.inspect 
 
 
 class BadRecords:
-    """Collects the damaged records that a run skips, of all resolutions, each once.
+    """Keeps track of the damaged records that a run skips, at all resolutions, each once.
 
-    Records are read ahead of training: only those that it has reached count, so that a resumed
-    run counts the same.
+    Records are read ahead of training, but count only when training reaches them. So a resumed run
+    gets the same count.
     """
 
     def __init__(self, most: int, before: np.ndarray | None = None) -> None:
-        """Allows `most` records, with those that `met` returned before the run was resumed."""
+        """Allows `most` records, including `before`, which `met` returned in earlier sessions."""
         self.most = most
         self._before = np.zeros((0, 2), np.int64) if before is None else before
         self._first_positions: dict[int, tf.Variable] = {}
 
     def first_positions(self, resolution: int, num_images: int) -> tf.Variable:
-        """Returns `(num_images,)` int64, in which `note` keeps where each record is first met."""
+        """Returns `(num_images,)` int64, where `note` stores the first position of each record."""
         if resolution not in self._first_positions:
-            with tf.device("CPU:0"):  # where records are read, whatever trains
+            with tf.device("CPU:0"):  # records are read there, even when training on a GPU
                 never = np.full(num_images, np.iinfo(np.int64).max)
                 self._first_positions[resolution] = tf.Variable(never, trainable=False)
         return self._first_positions[resolution]
 
     def met(self, images_shown: int) -> np.ndarray:
-        """Returns those met until then, `(n, 2)` int64: resolution and number of the picture."""
+        """Returns the damaged records so far: `(n, 2)` int64, resolution and picture number."""
         pairs = [self._before]
         for resolution, positions in self._first_positions.items():
             pictures = np.flatnonzero(positions.numpy() < images_shown)
@@ -43,7 +43,7 @@ class BadRecords:
 
 
 def note(first_positions: tf.Variable, pictures: tf.Tensor, position: tf.Tensor) -> None:
-    """Notes that `(n,)` int64 pictures are damaged, met at `position`, an int64 scalar."""
+    """Records that `(n,)` int64 `pictures` are damaged and come up at `position`, a scalar."""
     positions = tf.fill(tf.shape(pictures), position)
     first_positions.scatter_min(tf.IndexedSlices(positions, pictures))
 
@@ -69,7 +69,7 @@ def _describe(error: tf.errors.OpError) -> str | None:
     if isinstance(error, tf.errors.InvalidArgumentError):
         if found := re.search(r"data: (expected at most \d+ damaged records.*row)", str(error)):
             return f"{found[1]}: {_REMEDY}"
-        if "Iterator::" in str(error):  # only the data's own functions run in those of tf.data
+        if "Iterator::" in str(error):  # raised in the input pipeline
             return f"a record cannot be decoded ({_cause(error)}): make the dataset again"
     gone = (tf.errors.NotFoundError, tf.errors.DataLossError, tf.errors.PermissionDeniedError)
     of_a_file = isinstance(error, tf.errors.UnknownError) and ".tfrecord" in error.message
@@ -80,7 +80,7 @@ def _describe(error: tf.errors.OpError) -> str | None:
 
 
 def _cause(error: tf.errors.OpError) -> str:
-    """Returns the line that says what happened, without where in the graph it happened."""
+    """Returns the line of a message that says what happened, without its place in the graph."""
     lines = [line.strip() for line in error.message.splitlines()]
     where = ("Graph execution error", "Detected at node", "File ", "<stdin>", "[[")
     causes = [line for line in lines if line and not line.startswith(where)]

@@ -1,6 +1,6 @@
-"""TFRecords to batches of one resolution, NHWC float32 in [-1, 1].
+"""Reads TFRecords into batches at one resolution, NHWC float32 in [-1, 1].
 
-Pictures are read by number in the order of `order`; each worker reads only its own.
+Pictures are read by number, in the order given by `order`. Each worker reads only its share.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_labels
 from tfrecords.format.record import parse_images
 
-_READ_AHEAD = 16  # records at a time from files, to hide how long each takes to arrive
+_READ_AHEAD = 16  # records that are read at the same time, to hide latency
 
 
 def make_dataset(
@@ -37,12 +37,12 @@ def make_dataset(
     """Returns endless batches `(images, labels)` of real images.
 
     Images are `(replica_batch_size, resolution, resolution, channels)` float32 in [-1, 1], labels
-    `(replica_batch_size, label_size)` float32. `images_shown` come before the first one; the seed
-    decides their order and which half of them `mirror_augment` flips left to right.
+    `(replica_batch_size, label_size)` float32. The first batch comes after `images_shown` images.
+    The seed decides their order and which half of them `mirror_augment` flips left to right.
 
-    A global batch falls into `num_replicas` parts. For each of `replicas`, in turn, an element
-    holds its part: every `num_replicas`-th picture. Datasets of at most `memory_bytes` are kept in
-    memory. Damaged records are skipped and collected in `bad_records`, or are errors without it.
+    A global batch is split into `num_replicas` parts, each with every `num_replicas`-th picture.
+    Elements are the parts of `replicas`, in turn. Datasets of at most `memory_bytes` are kept in
+    memory. Damaged records are skipped and collected in `bad_records`; without it they are errors.
     Raises UserError if the dataset lacks the resolution or the labels.
     """
     records = find_records(info, resolution)
@@ -55,11 +55,11 @@ def make_dataset(
     firsts = tf.constant(list(replicas), tf.int64)
 
     def find_wanted(part: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The part-th element's positions, batch by batch, replica by replica, and pictures."""
+        """Returns positions and picture numbers of the element number `part`."""
         batch, replica = part // len(replicas), part % len(replicas)
         first = images_shown + batch * global_batch_size + firsts[replica]
-        # Every num_replicas-th picture: the groups of the minibatch standard deviation, whose
-        # members lie apart, are then the same on one device and on many.
+        # Every num_replicas-th picture, so that the groups of the minibatch standard deviation,
+        # whose members are spread over a batch, are the same on one device and on many.
         positions = first + num_replicas * tf.range(size, dtype=tf.int64)
         return positions, pictures_at(positions, num_images, seed)
 
@@ -98,7 +98,7 @@ def distribute(
 def _make_label_lookup(info: DatasetInfo, label_size: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a function from picture numbers to labels, `(n, label_size)` float32."""
     classes = read_classes(info) if label_size else None
-    if classes is not None:  # rows of many classes would not fit into memory
+    if classes is not None:  # one-hot rows of many classes might not fit into memory
         numbers = tf.constant(classes, tf.int32)
         return lambda pictures: tf.one_hot(tf.gather(numbers, pictures), label_size)
     labels = tf.constant(read_labels(info)[:, :label_size], tf.float32)
@@ -108,7 +108,7 @@ def _make_label_lookup(info: DatasetInfo, label_size: int) -> Callable[[tf.Tenso
 def _from_memory(
     records: Records, wanted: tf.data.Dataset, images_shown: int, met: tf.Variable | None
 ) -> tf.data.Dataset:
-    """Returns batches of records, their pictures' numbers, and positions."""
+    """Returns batches of records, picture numbers and positions, from records in memory."""
     loaded, pictures, problems = load_records(records)
     if problems and met is None:
         raise UserError(f"data: {problems[0]}: make the dataset again")
@@ -122,7 +122,7 @@ def _from_memory(
 def _from_files(
     records: Records, wanted: tf.data.Dataset, most_damaged: int, met: tf.Variable | None
 ) -> tf.data.Dataset:
-    """Returns the same one by one."""
+    """Returns single records, picture numbers and positions, read from files."""
     read = make_file_reader(records, most_damaged)
 
     def find(position: tf.Tensor, number: tf.Tensor) -> tf.data.Dataset:
@@ -131,7 +131,7 @@ def _from_files(
     def check(one: tf.Tensor, found: tf.Tensor, position: tf.Tensor, number: tf.Tensor) -> Any:
         words = f"data: expected at most {most_damaged} damaged records, got more in a row"
         with tf.control_dependencies([tf.debugging.Assert(found >= 0, [words])]):
-            if met is not None:  # those between the one that was wanted and the one found
+            if met is not None:  # all from the wanted record up to the one found are damaged
                 total = len(records.file_of)
                 note(met, (number + tf.range((found - number) % total)) % total, position)
             return one, found, position

@@ -1,26 +1,26 @@
-"""Real images as the discriminator sees them: mirrored, in range, faded."""
+"""Prepares real images for the discriminator: float range, mirroring and fading."""
 
 import tensorflow as tf
 
 
 def to_float(images: tf.Tensor) -> tf.Tensor:
-    """Returns uint8 pictures as float32: 0 becomes -1 and 255 becomes 1."""
+    """Converts uint8 pictures to float32: 0 becomes -1 and 255 becomes 1."""
     return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
 def mirror(images: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
-    """Mirrors `(batch, height, width, channels)` images where `chosen`, `(batch,)` bool."""
+    """Flips `(batch, height, width, channels)` images left to right where `chosen`, `(batch,)`."""
     both = tf.concat([images, tf.reverse(images, axis=[2])], axis=0)
-    # Whole images are taken: choosing pixel by pixel takes 15 times as long.
+    # Gathers whole images: choosing pixel by pixel takes 15 times as long.
     batch = tf.range(tf.shape(images)[0])
     picked = tf.gather(both, tf.where(chosen, batch + tf.size(batch), batch))
     return tf.ensure_shape(picked, images.shape)
 
 
 def fade_reals(images: tf.Tensor, alpha: tf.Tensor | float) -> tf.Tensor:
-    """Fades `(batch, height, width, channels)` float32 as the generator's are faded (paper, §2).
+    """Fades `(batch, height, width, channels)` float32 reals the way fakes are faded (paper, §2).
 
-    At alpha 0 every 2x2 pixels show their average, as the previous resolution would; at alpha 1
+    At alpha 0, each 2x2 block of pixels has its average, as at the previous resolution. At alpha 1
     the images are unchanged.
     """
     _, height, width, channels = images.shape

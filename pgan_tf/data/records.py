@@ -1,4 +1,4 @@
-"""Records of one resolution by number, in memory or in files; good ones in damaged ones' place."""
+"""Reads the records of one resolution by number, from memory or files, and replaces bad ones."""
 
 import contextlib
 from collections.abc import Callable
@@ -11,22 +11,22 @@ from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.record_file import BadRecordError, RecordFile
 
-# Smaller ones are kept in memory: opening a file for each small record takes longer than decoding.
+# Smaller datasets are kept in memory: opening a file per small record takes longer than decoding.
 MEMORY_BYTES = 2**30
 
 
 @dataclass(frozen=True)
 class Records:
-    """Where each picture's record is."""
+    """The file and byte range of each picture's record."""
 
     paths: tuple[str, ...]
     file_of: np.ndarray  # (num_pictures,) int64, index into `paths`
-    begins: np.ndarray  # (num_pictures,) int64, where its frame begins in the file, in bytes
-    ends: np.ndarray  # (num_pictures,) int64, where it ends
+    begins: np.ndarray  # (num_pictures,) int64, first byte of the record's frame in the file
+    ends: np.ndarray  # (num_pictures,) int64, the byte after its last one
 
 
 def check_resolutions(info: DatasetInfo, first: int, last: int) -> None:
-    """Raises UserError if a dataset lacks a resolution that growing networks start or end at."""
+    """Raises UserError if a dataset lacks a run's first or last resolution."""
     smallest = min(info.files)
     for flag, resolution, hint in (
         ("resolution", last, "choose one of these"),
@@ -40,7 +40,7 @@ def check_resolutions(info: DatasetInfo, first: int, last: int) -> None:
 
 
 def find_records(info: DatasetInfo, resolution: int) -> Records:
-    """Finds the records. Raises UserError if the resolution or a file is missing, or one is cut."""
+    """Finds all records. UserError if the resolution or a file is missing, or a file is cut off."""
     wanted = f"{resolution} px in {info.name}"
     if resolution not in info.files:
         got = f"{sorted(info.files)}: choose another --resolution or convert the pictures again"
@@ -59,12 +59,12 @@ def find_records(info: DatasetInfo, resolution: int) -> Records:
 
 
 def load_records(records: Records) -> tuple[list[bytes], np.ndarray, list[str]]:
-    """Returns all records; which picture each one is; and what is wrong with the damaged ones.
+    """Returns a record for each picture, whose record it is, and what is wrong with damaged ones.
 
-    Pictures are `(num_pictures,)` int64: its own, or the next good one where it is damaged.
-    Raises UserError if a file is missing, or no record can be read.
+    Whose record it is: `(num_pictures,)` int64, the picture itself, or the next good one if it is
+    damaged. Raises UserError if a file is missing, or no record can be read.
     """
-    loaded: list[bytes] = []  # an empty one where it is damaged
+    loaded: list[bytes] = []  # empty bytes for damaged records
     problems: dict[int, str] = {}
     for index, path in enumerate(records.paths):
         count = int((records.file_of == index).sum())
@@ -83,10 +83,10 @@ def load_records(records: Records) -> tuple[list[bytes], np.ndarray, list[str]]:
 
 
 def make_file_reader(records: Records, most_damaged: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
-    """Returns a function from a picture's number to a dataset of one: a record, and whose it is.
+    """Returns a function from a picture number to a dataset of one record and its number.
 
-    That is the picture's own, or the next good one where it is damaged; -1 where more than
-    `most_damaged` in a row are. A file that is missing is a `tf.errors.NotFoundError`.
+    It is the picture's own record, or the next good one if it is damaged. The number is -1 if more
+    than `most_damaged` in a row are. A missing file raises `tf.errors.NotFoundError`.
     """
     paths, file_of = tf.constant(records.paths), tf.constant(records.file_of)
     begins, ends = tf.constant(records.begins), tf.constant(records.ends)
@@ -99,10 +99,10 @@ def make_file_reader(records: Records, most_damaged: int) -> Callable[[tf.Tensor
             filenames=path, compression_type="", buffer_size=size, byte_offsets=begin
         )
         record = tf.data.experimental.from_variant(variant, tf.TensorSpec((), tf.string)).take(1)
-        # In a map, which continues after an error: a file's own dataset would try to open a missing
-        # one again and again, with ignore_errors for ever.
+        # Read within a map, which moves on after an error. A file dataset would try to open a
+        # missing file again and again; with ignore_errors, forever.
         good = tf.data.Dataset.from_tensors(picture).map(lambda _: record.get_single_element())
-        # Asked for only if nothing good came: opens the file, and gives nothing.
+        # Reached only without a good record. Yields nothing, but fails if the file is missing.
         there = tf.data.FixedLengthRecordDataset(path, record_bytes=1).take(1)
         found = good.ignore_errors(log_warning=True).concatenate(there.filter(lambda _: False))
         return found.map(lambda one: (one, picture))

@@ -1,4 +1,4 @@
-"""The networks without a schedule: at a resolution, with settings by name."""
+"""Builds a network for one resolution, with settings by name and without a schedule."""
 
 import dataclasses
 import math
@@ -35,16 +35,16 @@ def build_generator(
     pictures `(batch, resolution, resolution, num_channels)` float32, about in [-1, 1].
 
     Args:
-        resolution: Of its pictures at this stage, in pixels.
-        alpha: How far this resolution has faded in, 0 to 1; None where no fade is on.
-        seed: Of the initial weights.
+        resolution: Width and height of its pictures at this stage, in pixels.
+        alpha: How far this resolution has faded in, 0 to 1; None in a stabilize stage.
+        seed: Random seed for the initial weights.
         precision: One of `config.training.PRECISIONS`.
-        settings: Fields of `NetworkConfig`, such as `fmap_base`, `label_size`. The default of
-            `latent_size` is `fmap_max`. The final resolution is none of them: networks of a stage
-            do not depend on it.
+        settings: Fields of `NetworkConfig`, such as `fmap_base` or `label_size`. `latent_size`
+            defaults to `fmap_max`. There is no final resolution: the networks of one stage do
+            not depend on it.
 
     Raises:
-        UserError: For an unknown setting, or a value out of its bounds.
+        UserError: For an unknown setting, or a value out of bounds.
     """
     stage, config = _read(resolution, alpha, seed, precision, settings)
     model = generator.build_generator(stage, config, seed=seed, precision=precision)
@@ -64,7 +64,7 @@ def build_discriminator(
 
     It maps pictures `(batch, resolution, resolution, num_channels)` float32 in [-1, 1] to
     `(scores, label_logits)`, `(batch,)` and `(batch, label_size)` float32. Arguments and errors are
-    those of `build_generator`.
+    the same as for `build_generator`.
     """
     stage, config = _read(resolution, alpha, seed, precision, settings)
     model = discriminator.build_discriminator(stage, config, seed=seed, precision=precision)
@@ -89,7 +89,7 @@ def _read(
     config = NetworkConfig(resolution=resolution, **settings)
     if "latent_size" not in settings:  # as in train.py
         config = dataclasses.replace(config, latent_size=config.fmap_max)
-    # As if each stage lasted for two images.
+    # A made-up schedule in which each stage lasts for two images.
     level = 2 * int(math.log2(resolution // LOWEST_RESOLUTION))
     if alpha is None:
         return Stage(level, resolution, "stabilize", 2 * level, 2 * level + 1), config

@@ -1,10 +1,10 @@
 """The discriminator at one stage of growth (paper, figure 2 and table 2).
 
-The mirror image of the generator. At level r (a resolution) it has
+The mirror image of the generator. Each resolution r has these layers:
 
     r px picture ─ r x r_from_rgb ─ r x r_conv0 ─ r x r_conv1 (downscales) ─ r/2 px features
 
-While the newest level fades in, `fade` blends its features with the averaged-down picture's.
+While the newest resolution fades in, `fade` blends its features with the downsampled picture's.
 """
 
 import zlib
@@ -25,7 +25,7 @@ def build_discriminator(
 
     It maps pictures `(batch, resolution, resolution, num_channels)` float32 in [-1, 1] to
     `(scores, label_logits)`: `(batch,)` and `(batch, label_size)` float32, unbounded. The batch
-    must be a multiple of `mbstd_group_size`, or smaller.
+    size must be a multiple of `mbstd_group_size`, or smaller than it.
     """
     make = LayerMaker("discriminator", config, seed, precision)
     maps = config.num_discriminator_maps
@@ -51,7 +51,7 @@ def build_discriminator(
         x = layers.MinibatchDiscrimination(name=name, seed=make.seed_of(name), dtype=precision)(x)
     x = make.block("4x4_conv", noisy("4x4_conv", x), maps(4))
     x = make.finish("4x4_dense0", make.dense("4x4_dense0", maps(2))(noisy("4x4_dense0", x)))
-    # In float32 whatever the precision: losses are computed from it.
+    # Always float32, since losses are computed from it.
     outputs = make.dense("4x4_dense1", 1 + config.label_size, gain=1.0, dtype="float32")(x)
     return keras.Model(images, (outputs[:, 0], outputs[:, 1:]), name="discriminator")
 

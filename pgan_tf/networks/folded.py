@@ -1,9 +1,9 @@
-"""The generator for inference: what only training needs is folded into the weights.
+"""The generator for inference, with everything that only training needs folded into its weights.
 
-- The equalized learning rate's constants (paper, §4.1) are multiplied into the kernels.
-- Upsampling and the convolution after it become one kernel of 4x4 taps.
-- Batch normalization is folded into kernels and biases.
-- A fade (§2) is folded into the two RGB layers, or into one when it is complete.
+- Kernels are multiplied by the constants of the equalized learning rate (paper, §4.1).
+- Upsampling and the convolution after it become one 4x4 kernel.
+- Batch normalization is merged into kernels and biases.
+- A fade (§2) is merged into the two RGB layers; only one is left when it is complete.
 """
 
 import dataclasses
@@ -19,14 +19,14 @@ from pgan_tf.networks.layer_maker import finish_features
 from pgan_tf.networks.layers import FADE, pixel_norm
 from pgan_tf.networks.layers.convolution import spread_kernel
 
-# The same pictures: "fused" is the least arithmetic; "resize" by nearest neighbor, then convolve,
-# is for where transposed convolutions are slow, as in browsers.
+# Both draw the same pictures. "fused" needs the least arithmetic. "resize" upsamples by nearest
+# neighbor and then convolves, for where transposed convolutions are slow, as in browsers.
 Form = Literal["fused", "resize"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Layer:
-    """One matrix product or convolution with its bias; `upscales` only with a convolution."""
+    """A dense layer or a convolution; only a convolution `upscales`."""
 
     kernel: tf.Variable
     bias: tf.Variable
@@ -35,7 +35,7 @@ class _Layer:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class InferenceGenerator:
-    """A generator that does not train any more, see `fold`; called as `build_generator`'s."""
+    """A generator for inference, made by `fold`; called like the model of `build_generator`."""
 
     config: NetworkConfig
     resolution: int  # in pixels
@@ -43,7 +43,7 @@ class InferenceGenerator:
     dense: _Layer  # from latents to 4x4 feature maps
     convolutions: tuple[_Layer, ...]  # one at 4x4, then two at each resolution
     to_rgb: _Layer
-    to_rgb_below: _Layer | None  # of the resolution below, while a fade is on
+    to_rgb_below: _Layer | None  # at half the resolution, during a fade
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -79,7 +79,7 @@ class InferenceGenerator:
 
 
 def fold(generator: keras.Model, config: NetworkConfig, form: Form = "fused") -> InferenceGenerator:
-    """Folds all that does not change any more, alpha too, into a generator's weights."""
+    """Folds a trained generator's constants, alpha included, into its weights."""
     resolution = generator.output_shape[1]
     fades = any(layer.name == FADE for layer in generator.layers)
     alpha = float(generator.get_layer(FADE).alpha) if fades else 1.0
@@ -92,7 +92,7 @@ def fold(generator: keras.Model, config: NetworkConfig, form: Form = "fused") ->
             norm = generator.get_layer(f"{name}_batch_norm")
             kernel, bias = _normalized(kernel, bias, norm, upscales and config.fused_scale)
         if upscales:
-            # A kernel of upsampling first is the fused one, turned and mirrored.
+            # The unfused kernel is the fused one rotated by 180 degrees, in and out swapped.
             if config.fused_scale != (form == "fused"):
                 kernel = tf.transpose(kernel[::-1, ::-1], (0, 1, 3, 2))
             if form == "fused":
@@ -115,12 +115,12 @@ def fold(generator: keras.Model, config: NetworkConfig, form: Form = "fused") ->
 def _normalized(
     kernel: tf.Tensor, bias: tf.Tensor, norm: keras.layers.BatchNormalization, transposed: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Folds a batch normalization by moving statistics into the layer before it."""
+    """Folds batch normalization, with its moving statistics, into the layer before it."""
     scale = norm.gamma * tf.math.rsqrt(norm.moving_variance + norm.epsilon)
     bias = (bias - norm.moving_mean) * scale + norm.beta
     if transposed:  # (height, width, out, in)
         return kernel * scale[:, None], bias
-    # In the dense layer one channel is 16 columns.
+    # In the dense layer each channel has 16 columns, one per pixel.
     return kernel * tf.tile(scale, [kernel.shape[-1] // scale.shape[0]]), bias
 
 

@@ -1,11 +1,11 @@
 """The generator at one stage of growth (paper, figure 2 and table 2).
 
-Built anew for each stage; layers' names carry weights into the next one and into checkpoints. At
-level r (a resolution) it has
+It is built anew for each stage. Weights move to the next stage and into checkpoints by layer name.
+Each resolution r has these layers:
 
     r/2 px features ─ r x r_conv0 (upscales) ─ r x r_conv1 ─ r px features ─ r x r_to_rgb
 
-While the newest level fades in, `fade` blends its picture with the nearest-upsampled one below.
+While the newest resolution fades in, `fade` blends its picture with an upsampled one from below.
 """
 
 from typing import Any
@@ -24,9 +24,9 @@ def build_generator(
     """Builds the generator of a stage, with initial weights.
 
     It maps `[latents, labels]`, `(batch, latent_size)` and `(batch, label_size)` float32, to
-    pictures `(batch, resolution, resolution, num_channels)` float32, about in [-1, 1] (linear:
-    nothing clips them, unless `config.tanh`). Without classes labels have width 0. A layer's
-    initial weights depend on the seed and its name alone; `precision` is of `config.training`.
+    pictures `(batch, resolution, resolution, num_channels)` float32, about in [-1, 1] (linear and
+    not clipped, unless `config.tanh`). Without classes, labels have width 0. A layer's initial
+    weights depend only on the seed and its name. `precision` is one of `PRECISIONS`.
     """
     make = LayerMaker("generator", config, seed, precision)
     latents = keras.Input((config.latent_size,), name="latents")
@@ -35,7 +35,7 @@ def build_generator(
     x = keras.layers.Concatenate(name="latents_and_labels")([latents, labels])
     if config.normalize_latents:
         x = PixelNorm(name="normalized_latents", dtype=precision)(x)
-    # A quarter of the gain: fan-in counts the 16 pixels of the "Conv 4x4" of table 2.
+    # A quarter of the usual gain: "Conv 4x4" in table 2 has 16 times this layer's fan-in.
     maps = config.num_feature_maps(4)
     x = make.finish("4x4_dense", make.dense("4x4_dense", (4, 4, maps), gain=HE_GAIN / 4)(x))
     x = make.block("4x4_conv", x, maps)
@@ -56,6 +56,6 @@ def build_generator(
 
 
 def _to_rgb(make: LayerMaker, resolution: int, x: Any) -> Any:
-    """A linear 1x1 convolution in float32, so that pictures keep their eight bits."""
+    """A linear 1x1 convolution, in float32 so that pictures keep 8 bits of precision."""
     name, channels = f"{resolution}x{resolution}_to_rgb", make.config.num_channels
     return make.conv(name, channels, kernel_size=1, gain=1.0, dtype="float32")(x)

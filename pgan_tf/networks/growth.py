@@ -1,4 +1,4 @@
-"""Growth: weights carried by layer name into the next stage, and the fade (paper, §2)."""
+"""Growth: carries weights into the next stage by layer name, and sets the fade (paper, §2)."""
 
 from typing import Any, NamedTuple
 
@@ -11,14 +11,14 @@ Variables = dict[str, keras.Variable]  # by name
 
 
 class Carried(NamedTuple):
-    """What `carry_weights` did, as variable names such as `8x8_conv0/kernel`."""
+    """The variables that `carry_weights` set or left, by names such as `8x8_conv0/kernel`."""
 
-    carried: tuple[str, ...]  # took the source's value
-    new: tuple[str, ...]  # have no counterpart in the source, and keep their value
+    carried: tuple[str, ...]  # set to the source's value
+    new: tuple[str, ...]  # not in the source, left as they were
 
 
 def named_variables(model: keras.Model) -> Variables:
-    """Returns weights and statistics, but not a fade's alpha, by name: `8x8_conv0/kernel`."""
+    """Returns all variables but a fade's alpha, by name such as `8x8_conv0/kernel`."""
     layers = [layer for layer in model.layers if layer.name != FADE]
     return {f"{layer.name}/{one.name}": one for layer in layers for one in layer.variables}
 
@@ -35,12 +35,12 @@ def optimizer_variables(optimizer: keras.optimizers.Optimizer, model: keras.Mode
 
 
 def slot_variables(optimizer: keras.optimizers.Optimizer, slot: str) -> list[keras.Variable]:
-    """Returns an optimizer's `momentum` or `velocity` of each variable, in their order."""
+    """Returns an optimizer's `momentum` or `velocity` variables, in the order of the weights."""
     return [one for one in optimizer.variables if one.name.endswith(f"_{slot}")]
 
 
 def carry_weights(source: Variables, target: Variables) -> Carried:
-    """Gives variables their namesakes' values; UserError if a shape differs, nothing changed."""
+    """Copies values by name. Raises UserError if a shape differs, before changing anything."""
     carried = tuple(name for name in target if name in source)
     for name in carried:
         expected, got = tuple(target[name].shape), tuple(source[name].shape)
@@ -53,7 +53,7 @@ def carry_weights(source: Variables, target: Variables) -> Carried:
 
 
 def set_alpha(model: keras.Model, alpha: Any) -> None:
-    """Sets how far the newest level has faded in, 0 to 1; does nothing where nothing fades."""
+    """Sets how far the newest resolution has faded in, 0 to 1. No effect outside a fade."""
     for layer in model.layers:
         if layer.name == FADE:
             layer.alpha.assign(alpha)

@@ -1,4 +1,4 @@
-"""The layers of one network: their options, and what follows each of them."""
+"""Makes the layers of one network, each with its normalization and activation."""
 
 import dataclasses
 import zlib
@@ -35,7 +35,7 @@ class LayerMaker:
         return EqualizedDense(units, **self._options(name) | options)
 
     def block(self, name: str, x: Any, filters: int, resample: str | None = None) -> Any:
-        """Convolves and finishes, with upsampling before or downsampling after it."""
+        """Applies a convolution and `finish`, upsampling before or downsampling after if asked."""
         fused, level = self.config.fused_scale, name.split("_")[0]
         if resample == "up" and not fused:
             x = upsample(f"{level}_upsample")(x)
@@ -46,7 +46,7 @@ class LayerMaker:
         return x
 
     def finish(self, name: str, x: Any) -> Any:
-        """Applies what follows a layer: normalization where asked for, a ReLU, pixel norm."""
+        """Applies what follows a convolution: optional normalization, ReLU, pixel norm."""
         x = self.rectify(name, self._normalize(name, x))
         if self.network == "generator" and self.config.pixel_norm:
             return PixelNorm(name=f"{name}_norm", dtype=self.precision)(x)
@@ -66,7 +66,7 @@ class LayerMaker:
         return options | {"equalized": self.config.equalized}
 
     def _normalize(self, name: str, x: Any) -> Any:
-        """As Gulrajani et al. (2017): rows (a) to (c) of table 1."""
+        """Applies the normalization of Gulrajani et al. (2017), for rows (a) to (c) of table 1."""
         if self.network == "generator" and self.config.generator_batch_norm:
             return keras.layers.BatchNormalization(name=f"{name}_batch_norm", dtype="float32")(x)
         if self.network == "discriminator" and self.config.discriminator_layer_norm:
@@ -76,13 +76,13 @@ class LayerMaker:
 
 
 def finish_features(x: tf.Tensor, config: NetworkConfig) -> tf.Tensor:
-    """Does what `finish` does, for drawing: batch normalization is folded into the weights."""
+    """Does the same as `finish`, at inference, where batch normalization is already folded in."""
     x = tf.nn.leaky_relu(x, 0.2) if config.generator_leaky_relu else tf.nn.relu(x)
     return pixel_norm(x) if config.pixel_norm else x
 
 
 def upsample(name: str) -> keras.layers.Layer:
-    """Nearest neighbor: repeats pixels, which has second derivatives where resizing has none."""
+    """Repeats pixels (nearest neighbor). Unlike image resizing, it has second derivatives."""
     return keras.layers.UpSampling2D(2, interpolation="nearest", name=name)
 
 

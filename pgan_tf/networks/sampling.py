@@ -1,4 +1,4 @@
-"""Latents from seeds, one-hot labels, pictures from generators."""
+"""Draws latents from seeds and pictures from generators; makes one-hot labels."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,15 +8,15 @@ import tensorflow as tf
 
 
 def latents_from_seeds(seeds: Sequence[int], latent_size: int) -> np.ndarray:
-    """Returns a latent vector for each seed, always the same: `(n, latent_size)` float32, N(0, 1).
+    """Returns each seed's own latent vector: `(n, latent_size)` float32 from N(0, 1).
 
-    Philox, so that another language can draw the same numbers.
+    They come from the Philox generator, so that other languages can draw the same numbers.
     """
     return _latents_in_a_graph(tf.constant(list(seeds), tf.int64), latent_size).numpy()
 
 
 def latents_of_seeds(seeds: tf.Tensor, latent_size: int) -> tf.Tensor:
-    """Does the same in a graph, for `(n,)` int64 seeds."""
+    """Does the same as `latents_from_seeds`, in a graph, for `(n,)` int64 seeds."""
 
     def draw(seed: tf.Tensor) -> tf.Tensor:
         key = tf.stack([seed, tf.zeros_like(seed)])
@@ -25,12 +25,12 @@ def latents_of_seeds(seeds: tf.Tensor, latent_size: int) -> tf.Tensor:
     return tf.map_fn(draw, seeds, fn_output_signature=tf.TensorSpec((latent_size,), tf.float32))
 
 
-# Without a graph, each seed takes milliseconds.
+# In eager mode each seed takes milliseconds.
 _latents_in_a_graph = tf.function(latents_of_seeds, reduce_retracing=True)
 
 
 def one_hot_labels(classes: Sequence[int], label_size: int) -> np.ndarray:
-    """Returns `(n, label_size)` float32 for class numbers; they repeat beyond label_size."""
+    """Returns `(n, label_size)` float32 one-hot rows of class numbers, modulo `label_size`."""
     numbers = np.asarray(classes, int) % max(1, label_size)
     return (np.arange(label_size) == numbers[:, None]).astype(np.float32)
 
@@ -41,12 +41,12 @@ def generate(
     labels: np.ndarray,
     batch_size: int = 16,
 ) -> np.ndarray:
-    """Returns `(n, resolution, resolution, channels)` uint8 pictures, `batch_size` at once."""
+    """Draws `(n, resolution, resolution, channels)` uint8 pictures, `batch_size` at a time."""
     batches = (slice(start, start + batch_size) for start in range(0, len(latents), batch_size))
     images = [to_uint8(generator([latents[one], labels[one]]).numpy()) for one in batches]
     return np.concatenate(images)
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Returns float pictures in [-1, 1] as uint8: -1 becomes 0 and 1 becomes 255."""
+    """Converts float pictures to uint8: -1 becomes 0, 1 becomes 255; clips."""
     return np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype(np.uint8)

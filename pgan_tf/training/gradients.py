@@ -1,4 +1,4 @@
-"""The loss and gradients of each network, in one replica (paper, appendix A.1)."""
+"""Loss and gradients of each network, within one replica (paper, appendix A.1)."""
 
 import keras
 import tensorflow as tf
@@ -21,10 +21,10 @@ def discriminator_gradients(
     config: TrainingConfig,
     global_batch_size: int,
 ) -> tuple[losses.DiscriminatorLoss, list[tf.Tensor]]:
-    """Returns each example's loss, and the gradients of the discriminator's trainable variables.
+    """Returns the loss of each example, and the gradients of the discriminator's weights.
 
-    `reals`, faded, and the rest as of `losses.discriminator_loss`, with a replica's batch; latents
-    are `(replica_batch_size, latent_size)` float32.
+    Arguments are a replica's batch as in `losses.discriminator_loss`, with `reals` already faded;
+    latents are `(replica_batch_size, latent_size)` float32.
     """
     resolutions = state.stage.resolution, config.network.resolution
     penalty_scale = losses.penalty_scale(config.loss, *resolutions)
@@ -34,7 +34,7 @@ def discriminator_gradients(
         per_example = losses.discriminator_loss(
             state.discriminator, reals, fakes, labels, mixing, config.loss, penalty_scale, scale
         )
-        # Optimizers add gradients up over replicas: each takes its share of the global mean.
+        # Optimizers sum gradients over replicas, so each contributes its share of the global mean.
         loss = tf.reduce_sum(per_example.loss) / global_batch_size
     gradients = tape.gradient(loss, _values(state.discriminator), output_gradients=scale)
     return per_example, unscale(gradients, scale)
@@ -48,7 +48,7 @@ def generator_gradients(
     config: TrainingConfig,
     global_batch_size: int,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Does the same for the generator; labels are the classes to generate."""
+    """Returns the same for the generator; `labels` are the classes to generate."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(_values(state.generator))
         fakes = state.generator([latents, labels], training=True)
@@ -60,7 +60,7 @@ def generator_gradients(
 
 
 def average_step(state: TrainingState, decay: float, strategy: tf.distribute.Strategy) -> None:
-    """Moves the average generator towards the generator by 1 - decay, in cross-replica context."""
+    """Moves the average generator toward the generator by 1 - decay, in cross-replica context."""
 
     def move(average: tf.Variable, current: tf.Tensor) -> None:
         average.assign_add((current - average) * (1.0 - decay))

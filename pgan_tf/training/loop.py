@@ -28,11 +28,11 @@ def train(
 ) -> int:
     """Trains until `total_kimg`, from the newest intact checkpoint or else from `weights`, if any.
 
-    A run that diverges rolls back to its last checkpoint, once. `before_writing` is called when all
-    was checked, before anything is written, to open the folder. Returns the real images shown.
+    A run that diverges rolls back to its last checkpoint, once. `before_writing` opens the folder;
+    it is called after all checks and before anything is written. Returns the real images shown.
 
-    Raises UserError where data, checkpoint or weights do not fit, are damaged, or the disk is
-    full; StoppedError where SIGINT or SIGTERM came, and a checkpoint was written.
+    Raises UserError if data, checkpoint or weights do not fit or are damaged, or the disk is full;
+    StoppedError after SIGINT or SIGTERM, once a checkpoint is written.
     """
     stop = StopRequest(run.strategy, run.workers)
     rolled_back_to = None
@@ -54,7 +54,7 @@ def _train(
     if start.images_shown >= run.total_images:
         return start.images_shown
     training = _Training(run, start, reals, stop)
-    del start  # or the networks of its stage would stay in memory
+    del start  # frees its networks after growing
     with closing(training.progress), stop_on_signals(stop, training.progress.print):
         while training.images_shown < run.total_images:
             position = position_at(run.config.schedule, run.stages, training.images_shown)
@@ -65,12 +65,12 @@ def _train(
                     training.finish_tick(position)
                 if stop.due():
                     training.save_and_stop()
-    barrier(run.strategy, run.workers)  # for the chief's last checkpoint
+    barrier(run.strategy, run.workers)  # waits for the chief's last checkpoint
     return training.images_shown
 
 
 class _Training:
-    """A run in progress: what changes from step to step. `images_shown` is its only clock."""
+    """A run in progress: everything that changes while it trains, with `images_shown` as clock."""
 
     def __init__(self, run: Run, start: Start, reals: np.ndarray | None, stop: StopRequest) -> None:
         self.run, self.stop = run, stop
@@ -84,9 +84,9 @@ class _Training:
         self.tick = Tick(start.tick_first_image, seconds, start.tick_metrics)
 
     def grow(self, position: Position) -> None:
-        """Builds the position's stage, unless it is the one being trained (§2, figure 2)."""
+        """Grows the networks to the position's stage, unless they have it (§2, figure 2)."""
         if position.stage != self.state.stage:
-            self.train_step = self.batches = None  # releases their memory before growing
+            self.train_step = self.batches = None  # frees memory before growing
             run, stage = self.run, position.stage
             self.state, carried = grow_state(self.state, stage, run.config, run.strategy)
             self.progress.print(describe_growth(position, carried.new))
@@ -112,7 +112,7 @@ class _Training:
         self.progress.update(position.stage, position.alpha, self.images_shown)
 
     def tick_is_over(self, position: Position) -> bool:
-        """True when it is time for a line of metrics and a checkpoint."""
+        """Returns whether it is time for a line of metrics and a checkpoint."""
         return (
             self.images_shown - self.tick.first_image >= position.tick_images
             or self.images_shown >= self.run.total_images
@@ -128,7 +128,7 @@ class _Training:
         if skipped := summary["skipped_iterations"]:
             self.progress.print(f"Skipped {counted(skipped, 'iteration')}: numbers not finite")
         check_bad_records(len(bad_records), run.max_bad_records)
-        # What skipped iterations leave is safe to save, but no good checkpoint makes room for it.
+        # After skipped iterations a checkpoint is safe, but no reason to remove a good one.
         is_good, is_last = tick.skipped_in_a_row()[-1] == 0, shown >= run.total_images
         if self.log:
             self.log.write_metrics(summary)

@@ -1,11 +1,11 @@
-"""Losses of G and D, each with AC-GAN labels: per example, unreduced.
+"""Losses of G and D for each example, with AC-GAN terms for labels.
 
-- `wgan_gp`: the paper's (appendix A.1), with drift; Gulrajani et al., 2017.
-- `lsgan`: least squares (appendix B; Mao et al., 2017): reals to 1, fakes to 0. The
-  discriminator needs its noise: see `score_noise`.
-- `non_saturating`: Goodfellow et al., 2014, with the penalty R1 of Mescheder et al., 2018.
+- `wgan_gp`: the paper's loss (appendix A.1; Gulrajani et al., 2017), with the drift term.
+- `lsgan`: least squares (appendix B; Mao et al., 2017), with targets 1 for reals and 0 for
+  fakes. The discriminator needs noise; see `score_noise`.
+- `non_saturating`: Goodfellow et al., 2014, with the R1 penalty of Mescheder et al., 2018.
 
-The training step takes the mean over the global batch, whatever the number of devices.
+The training step averages them over the global batch, whatever the number of devices.
 """
 
 from collections.abc import Callable
@@ -15,20 +15,20 @@ import tensorflow as tf
 
 from pgan_tf.config.training import LossConfig
 
-# Images to (scores, label logits): see `networks.build_discriminator`.
+# From images to (scores, label logits); see `build_discriminator`.
 Discriminator = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
-# Inside the gradient norm's square root, whose derivative at zero is infinite.
+# Added inside the square root of the gradient norm, whose derivative at zero is infinite.
 _NORM_EPSILON = 1e-12
 
 
 class DiscriminatorLoss(NamedTuple):
-    """The discriminator's loss and what is worth plotting, each `(batch,)` float32."""
+    """The discriminator's loss and values to plot, each `(batch,)` float32."""
 
     loss: tf.Tensor
     real_scores: tf.Tensor
     fake_scores: tf.Tensor
-    gradient_norm: tf.Tensor  # that the gradient penalty saw; 0 where there is none
+    gradient_norm: tf.Tensor  # as used in the gradient penalty; 0 without a penalty
 
 
 def generator_loss(
@@ -36,8 +36,8 @@ def generator_loss(
 ) -> tf.Tensor:
     """Returns the generator's loss for each fake, `(batch,)` float32, with the AC-GAN term.
 
-    Of a score s: -s, or (s - 1)² (`lsgan`), or log(1 + exp(-s)) (`non_saturating`). Arguments as
-    of `discriminator_loss`; labels are the classes asked for.
+    For a score s it is -s (`wgan_gp`), (s - 1)² (`lsgan`) or log(1 + exp(-s)) (`non_saturating`).
+    Arguments as in `discriminator_loss`; labels are the classes to generate.
     """
     scores, label_logits = discriminator(fakes)
     if config.name == "lsgan":
@@ -59,16 +59,16 @@ def discriminator_loss(
 ) -> DiscriminatorLoss:
     """Returns the critic's loss for each pair of a real and a fake.
 
-    Of the scores r of a real and f of a fake, and the gradient norm n:
+    With score r of the real, score f of the fake and gradient norm n, it is
     - `wgan_gp`: f - r + drift_weight * r²
-      + gradient_penalty_weight / target² * (n - target)², n between real and fake;
+      + gradient_penalty_weight / target² * (n - target)², with n between real and fake;
     - `lsgan`: (r - 1)² + f²;
     - `non_saturating`: log(1 + exp(-r)) + log(1 + exp(f))
-      + gradient_penalty_weight / 2 * n², n at the real;
+      + gradient_penalty_weight / 2 * n², with n at the real;
 
-    and the AC-GAN term of both. `reals` and `fakes` are `(batch, height, width, channels)` float32
-    in [-1, 1], `labels` of both `(batch, label_size)` float32 one-hot, and `mixing` `(batch,)`
-    float32: where the gradient is taken, from 0 (real) to 1 (fake).
+    plus the AC-GAN terms of both. `reals` and `fakes` are `(batch, height, width, channels)`
+    float32 in [-1, 1]. Their `labels` are `(batch, label_size)` float32, one-hot. `mixing`,
+    `(batch,)` float32, says where the gradient is taken, from 0 (real) to 1 (fake).
     """
     real_scores, real_logits = discriminator(reals)
     fake_scores, fake_logits = discriminator(fakes)
@@ -96,19 +96,19 @@ def gradient_norm(
     mixing: tf.Tensor,
     loss_scale: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Returns the norm of the critic's gradient by the picture, between reals and fakes.
+    """Returns the norm of the score's gradient with respect to pictures between reals and fakes.
 
-    Gulrajani et al., 2017, equation 3. Shapes as in `discriminator_loss`; `(batch,)` float32.
+    See Gulrajani et al., 2017, equation 3. Shapes as in `discriminator_loss`; `(batch,)` float32.
 
-    In float16 it is multiplied by the scalar `loss_scale` and divided by it in float32 before the
-    norm. On the way back the two cancel: the critic's weights see one scale, as everywhere.
+    In float16 the gradient is multiplied by the scalar `loss_scale`, then divided by it in float32
+    before the norm is taken. The two cancel in the critic's gradients.
     """
     mixed = reals + (fakes - reals) * mixing[:, None, None, None]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(mixed)
         scores, _ = discriminator(mixed)
         # A score depends on its own picture and, through the minibatch standard deviation, a
-        # little on its group's: as published, the sum covers both.
+        # little on others in its group. As published, the gradient includes both.
         total = tf.reduce_sum(scores)
     gradient = tf.cast(tape.gradient(total, mixed, output_gradients=loss_scale), tf.float32)
     if loss_scale is not None:
@@ -117,11 +117,11 @@ def gradient_norm(
 
 
 def penalty_scale(config: LossConfig, stage_resolution: int, final_resolution: int) -> float:
-    """Returns what the gradient norm at a stage's resolution is multiplied by.
+    """Returns the factor for the gradient norm at a stage's resolution.
 
-    The published critic sees pictures enlarged to the final resolution: a pixel becomes
-    (final / stage)², each with that share of its gradient, so the norm is stage / final of the
-    stage's own. Differs from the paper, which does not say; `penalty_pixels="stage"` takes that.
+    The published critic sees pictures enlarged to the final resolution. Each pixel becomes
+    (final / stage)² pixels that share its gradient, so the norm is smaller by stage / final.
+    Differs from the paper, which does not say so. `penalty_pixels="stage"` turns this off.
     """
     return stage_resolution / final_resolution if config.penalty_pixels == "final" else 1.0
 

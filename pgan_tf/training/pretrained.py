@@ -1,4 +1,4 @@
-"""Pretrained weights, which --init_from names: another run's, or a published pickle's."""
+"""Pretrained weights for --init_from, from another run or a published pickle."""
 
 import dataclasses
 import posixpath
@@ -17,13 +17,13 @@ from tfrecords.common.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """The weights of networks that were trained before."""
+    """The weights of trained networks."""
 
-    source: str  # such as a path
+    source: str  # where they come from, such as a path
     network: NetworkConfig
-    resolution: int  # the highest one that has faded in, in pixels
-    arrays: dict[str, np.ndarray]  # by name as in checkpoints, of all `NETWORKS`
-    label_names: tuple[str, ...] = ()  # of the classes, in order; empty if unknown
+    resolution: int  # the highest resolution that has fully faded in, in pixels
+    arrays: dict[str, np.ndarray]  # of all `NETWORKS`, by name as in checkpoints
+    label_names: tuple[str, ...] = ()  # names of the classes, in order; empty if unknown
 
 
 def read_weights(path: str) -> Weights:
@@ -55,7 +55,7 @@ def _faded_in(stage: Stage, alpha: float) -> int:
 
 
 def read_init_from(init_from: str | None, run_dir: str) -> Weights | None:
-    """Reads what a new run starts with; None for initial values, and for a run that resumes."""
+    """Reads the pretrained weights of a new run. None without `init_from` or if the run resumes."""
     if not init_from or checkpoint.latest(checkpoint_folder(run_dir)):
         return None
     if posixpath.normpath(init_from) == posixpath.normpath(run_dir):
@@ -65,7 +65,7 @@ def read_init_from(init_from: str | None, run_dir: str) -> Weights | None:
 
 
 def first_resolution(weights: Weights | None, run_dir: str, resolution: int) -> int:
-    """Returns a run's first resolution, in pixels: its folder's own, else the weights' if lower."""
+    """Returns an existing run's first resolution, or the weights', at most `resolution`, in px."""
     if (opened := read_config(run_dir)) is not None:
         return opened.schedule.initial_resolution
     if weights is None:

@@ -16,24 +16,24 @@ from pgan_tf.devices.workers import ALONE, Workers
 from pgan_tf.runs.folder import checkpoint_folder
 from tfrecords.format.dataset_info import DatasetInfo
 
-# Takes a checkpoint's path, the images shown, a function that prints a line, and one that returns
-# whether the run was asked to stop.
+# Arguments: a checkpoint's path, the images shown, a function that prints a line, and a function
+# that returns whether the run was asked to stop.
 AfterCheckpoint = Callable[[str, int, Callable[[str], None], Callable[[], bool]], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run, which does not change while it trains."""
+    """The settings of a run, which stay the same while it trains."""
 
     config: TrainingConfig  # see `devices.strategy.check_batch_sizes`
     info: DatasetInfo
     folder: str
     strategy: tf.distribute.Strategy
     workers: Workers = ALONE
-    keep_checkpoints: int = 3  # of the newest, besides one per stage
-    max_bad_records: int = 0  # damaged ones that may be skipped
-    max_bad_steps: int = 100  # skipped iterations in a row before it rolls back, once
-    # Called by the chief after each checkpoint of a tick, and for the one that the run resumes.
+    keep_checkpoints: int = 3  # number of newest checkpoints to keep, besides one per stage
+    max_bad_records: int = 0  # damaged records that may be skipped
+    max_bad_steps: int = 100  # skipped iterations in a row after which the run rolls back, once
+    # Called by the chief after each tick's checkpoint, and with the one from which a run resumes.
     after_checkpoint: AfterCheckpoint = lambda *_: None
 
     @functools.cached_property
@@ -43,23 +43,23 @@ class Run:
 
     @property
     def total_images(self) -> int:
-        """Real images to show in all."""
+        """The number of real images to show."""
         return round(self.config.schedule.total_kimg * 1000)
 
     @property
     def num_devices(self) -> int:
-        """Devices that train, over all workers."""
+        """The number of devices that train, over all workers."""
         return self.strategy.num_replicas_in_sync
 
     @property
     def checkpoints(self) -> str:
-        """The folder of its checkpoints."""
+        """The folder of the run's checkpoints."""
         return checkpoint_folder(self.folder)
 
     def batches(
         self, position: Position, images_shown: int, bad_records: BadRecords
     ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        """Returns a stage's batches of images and labels, from an image on."""
+        """Returns batches of images and labels at a position, after `images_shown` images."""
         dataset = distribute(
             self.strategy,
             self.info,
@@ -74,5 +74,5 @@ class Run:
         return iter(dataset)
 
     def all_bad_records(self, bad_records: BadRecords, images_shown: int) -> np.ndarray:
-        """Returns those that any worker has met until then; see `BadRecords.met`."""
+        """Returns the damaged records that any worker has reached so far; see `BadRecords.met`."""
         return gather_pairs(self.strategy, self.workers, bad_records.met(images_shown))

@@ -1,4 +1,4 @@
-"""The start of a run: initial values, pretrained weights, or the newest intact checkpoint."""
+"""How a run starts: with initial or pretrained weights, or from the newest intact checkpoint."""
 
 import dataclasses
 import sys
@@ -25,16 +25,16 @@ class Start:
 
     state: TrainingState
     images_shown: int = 0
-    checkpoint: str | None = None  # the path
+    checkpoint: str | None = None  # path of the checkpoint that it resumes from
     tick_first_image: int = 0
     tick_metrics: np.ndarray | None = None
     bad_records: np.ndarray | None = None
-    changed: tuple[str, ...] = ()  # since the run was trained last, a few words each
-    transferred: str = ""  # which weights are pretrained, as a table
+    changed: tuple[str, ...] = ()  # settings that changed since the run last trained, in words
+    transferred: str = ""  # a table of which weights are pretrained
 
 
 def restore_or_initialize(run: Run, weights: Weights | None) -> Start:
-    """Returns the newest intact checkpoint's state, else the first stage's, with any `weights`.
+    """Restores the newest intact checkpoint, or builds the first stage with `weights`, if any.
 
     Raises UserError if checkpoint or weights do not fit, or are damaged.
     """
@@ -43,9 +43,9 @@ def restore_or_initialize(run: Run, weights: Weights | None) -> Start:
     images_shown = saved.images_shown if saved else 0
     check_same_checkpoint(run.strategy, run.workers, images_shown, run.checkpoints)
     changed = check_same_run(saved.config, config, run.folder) if saved else ()
-    if saved and run.workers.is_chief:  # all workers have read theirs
+    if saved and run.workers.is_chief:  # all workers have read the checkpoint by now
         set_aside(damaged, saved.path)
-    # Today's stage of that index: another total_kimg moves the last one's end.
+    # Not saved.stage, whose end may differ if total_kimg has changed.
     stage = run.stages[saved.stage.index if saved else 0]
     with readable_memory_errors(config, stage, run.num_devices):
         state = build_state(stage, config, run.strategy)
@@ -62,7 +62,7 @@ def restore_or_initialize(run: Run, weights: Weights | None) -> Start:
 
 
 def roll_back(diverged: DivergedError, checkpoints: str, before: str | None) -> str:
-    """Returns the checkpoint to resume from; UserError without one, or if one served `before`."""
+    """Returns the checkpoint to resume from. UserError if none, or if rolled back `before`."""
     path = latest(checkpoints)
     if before or path is None:
         again = f"again after rolling back to {before}, which is intact"

@@ -1,4 +1,4 @@
-"""The three networks and two optimizers that a stage trains: built, grown, named."""
+"""Builds and grows the three networks and two optimizers of a stage, and names their variables."""
 
 import dataclasses
 import gc
@@ -18,7 +18,7 @@ from pgan_tf.training.optimizer import FusedAdam, LossScale, build_loss_scale
 
 @dataclasses.dataclass(frozen=True)
 class TrainingState:
-    """What training changes, with the shape of one stage."""
+    """The networks and optimizers of one stage."""
 
     stage: Stage
     generator: keras.Model
@@ -30,7 +30,7 @@ class TrainingState:
     discriminator_loss_scale: LossScale | None = None
 
     def variables(self) -> dict[str, keras.Variable]:
-        """Returns all that a checkpoint keeps, by name."""
+        """Returns all variables that a checkpoint stores, by name."""
         return self.weights() | self.optimizer_state() | self.loss_scales()
 
     def weights(self) -> dict[str, keras.Variable]:
@@ -47,7 +47,7 @@ class TrainingState:
         return state | {f"discriminator_optimizer/{name}": one for name, one in critic.items()}
 
     def loss_scales(self) -> dict[str, tf.Variable]:
-        """Returns float16's loss scales by `loss_scale/network/variable`."""
+        """Returns the loss scales of float16 by `loss_scale/network/variable`."""
         scales = (self.generator_loss_scale, self.discriminator_loss_scale)
         return {
             f"loss_scale/{network}/{name}": variable
@@ -59,9 +59,9 @@ class TrainingState:
 def build_state(
     stage: Stage, config: TrainingConfig, strategy: tf.distribute.Strategy, *, fast: bool = True
 ) -> TrainingState:
-    """Builds a stage's networks with initial weights, both generators the same, and optimizers.
+    """Builds a stage's networks with initial weights, and its optimizers.
 
-    With `fast`, convolutions and Adam are computed in faster ways; the numbers are the same.
+    Both generators start the same. `fast` selects faster convolutions and Adam, with equal results.
     """
     with strategy.scope():
         generator, average_generator, discriminator = models = [
@@ -81,16 +81,16 @@ def build_state(
 def grow_state(
     previous: TrainingState, stage: Stage, config: TrainingConfig, strategy: tf.distribute.Strategy
 ) -> tuple[TrainingState, Carried]:
-    """Builds the next stage's state, with what the previous one has learned.
+    """Builds the state of the next stage, with the weights of the previous one.
 
     As published, Adam starts from scratch, unless `config.keep_optimizer_state`.
     """
-    # Compiled steps are held by cycles: gigabytes, and what Python has to look through while it
-    # traces the next one, which took three times as long at 256 px.
+    # Reference cycles keep the old compiled step alive: gigabytes, which also made tracing the
+    # next one take three times as long at 256 px.
     gc.collect()
     state = build_state(stage, config, strategy)
     carried = carry_weights(previous.weights(), state.weights())
-    # What suited the last stage is near what suits the next.
+    # A loss scale that suits one stage is close to what suits the next.
     carry_weights(previous.loss_scales(), state.loss_scales())
     if config.keep_optimizer_state:
         carry_weights(previous.optimizer_state(), state.optimizer_state())
@@ -104,5 +104,5 @@ def _build_adam(model: keras.Model, config: TrainingConfig, fast: bool) -> keras
         beta_2=config.adam_beta_2,
         epsilon=config.adam_epsilon,
     )
-    optimizer.build(model.trainable_variables)  # before the step is compiled
+    optimizer.build(model.trainable_variables)  # a compiled step must not create variables
     return optimizer

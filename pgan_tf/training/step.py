@@ -1,6 +1,6 @@
 """The compiled training step: D step, average step, G step (paper, appendix A.1).
 
-For one device and for many: `strategy.run` over replicas, each with its slice of the global batch.
+`strategy.run` runs it on each replica, one or many, with a slice of the global batch.
 """
 
 import dataclasses
@@ -33,15 +33,15 @@ class _Update(NamedTuple):
 def make_train_step(
     state: TrainingState, config: TrainingConfig, strategy: tf.distribute.Strategy, batch_size: int
 ) -> TrainStep:
-    """Compiles a stage's step, which changes `state`, and returns its `_Step.train`.
+    """Compiles a stage's step, `_Step.train`, which updates `state`.
 
-    A step whose gradients are not all finite, on any replica, changes nothing on any. Where the
-    discriminator's is skipped, the generator's, which would train against it, is skipped too.
+    If a gradient is not finite on any replica, the update is skipped on all. If the discriminator's
+    update is skipped, so is the generator's.
 
-    It takes `minibatch_repeats` x `discriminator_repeats` batches `(images, labels)` from an
-    iterator of the strategy's, trains with one alpha and random numbers derived from (seed,
-    images_shown), and returns `(minibatch_repeats, len(METRICS))` float32. A row with NaN is an
-    iteration skipped, or in part; with infinity and no NaN, one whose loss scale was too high.
+    A call takes `minibatch_repeats` x `discriminator_repeats` batches `(images, labels)` from a
+    distributed iterator, trains with one alpha and random numbers derived from (seed,
+    images_shown), and returns `(minibatch_repeats, len(METRICS))` float32. NaN in a row means that
+    an update was skipped; infinity without NaN, that it was because of too high a loss scale.
     """
     # Random numbers stay outside: XLA turns the same bits into slightly different ones.
     compile_with_xla = tf.function(jit_compile=True) if config.jit_compile else lambda f: f
@@ -53,7 +53,7 @@ def make_train_step(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Step:
-    """The step of a stage."""
+    """The training step of one stage."""
 
     state: TrainingState
     config: TrainingConfig
@@ -117,7 +117,7 @@ class _Step:
         update = self.strategy.run(compute, arguments)
         return update._replace(means=self.strategy.reduce("SUM", update.means, axis=None))
 
-    # In a replica, with its part of the global batch
+    # Within a replica, on its part of the global batch
 
     def _discriminator_update(
         self, reals: tf.Tensor, labels: tf.Tensor, alpha: tf.Tensor, images_shown: tf.Tensor
@@ -140,13 +140,13 @@ class _Step:
         return self._own_part(tf.random.stateless_normal(shape, seed))
 
     def _own_part(self, batch: tf.Tensor) -> tf.Tensor:
-        """A replica's part of random numbers drawn for all, as of `dataset.make_dataset`."""
+        """Returns this replica's part of a global batch, split as in `dataset.make_dataset`."""
         replicas = self.strategy.num_replicas_in_sync
         part = batch[tf.distribute.get_replica_context().replica_id_in_sync_group :: replicas]
         return tf.ensure_shape(part, (self.global_batch_size // replicas, *batch.shape[1:]))
 
     def _share(self, per_example: Sequence[tf.Tensor], gradients: list[tf.Tensor]) -> _Update:
-        """A replica's share of the global batch's means; NaN unless all gradients are finite."""
+        """Returns this replica's share of the global means, NaN unless all gradients are finite."""
         sums = tf.stack([tf.reduce_sum(values) for values in per_example])
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(one)) for one in gradients])
         return _Update(tf.where(finite, sums / self.global_batch_size, float("nan")), gradients)
@@ -162,6 +162,6 @@ def _judge(means: tf.Tensor, scale: LossScale | None) -> tuple[tf.Tensor, tf.Ten
 
 
 def _seeds(seed: int, purpose: int, images_shown: tf.Tensor) -> tf.Tensor:
-    """Two seeds of two numbers, a function of the run's seed and the position alone."""
+    """Returns two seeds, `(2,)` int64 each, derived from seed, purpose and images shown only."""
     here = tf.random.fold_in(tf.constant([seed, purpose], tf.int64), images_shown)
     return tf.unstack(tf.random.split(here, 2))

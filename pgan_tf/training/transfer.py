@@ -1,7 +1,7 @@
-"""Transfer: pretrained weights carried by name into a new run's networks, of any resolution.
+"""Transfer learning: copies pretrained weights by layer name into the networks of a new run.
 
-What the source lacks, or has in another shape, keeps its initial values. Classes find theirs by
-name: rows below those of the latents in G's first layer, outputs after the score in D's last one.
+Layers that the source lacks, or has in another shape, keep their initial values. Classes are
+matched by name: their weights are rows of G's first layer and outputs of D's last layer.
 """
 
 import collections
@@ -19,24 +19,24 @@ from pgan_tf.training.state import TrainingState
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import align, counted, find_classes, list_names
 
-# Where these differ, the same weights make another network.
+# If these settings differ, the same weights compute something else.
 _MUST_AGREE: tuple[str, ...] = ("normalize_latents", "equalized", "pixel_norm", "tanh")
 _MUST_AGREE += ("generator_leaky_relu", "generator_batch_norm")
 _MUST_AGREE += ("discriminator_leaky_relu", "discriminator_layer_norm")
 Arrays = dict[str, np.ndarray]
-Origins = dict[tuple[str, ...], str]  # what became of each layer, by network and layer
+Origins = dict[tuple[str, ...], str]  # from (network, layer) to what became of it
 _GENERATOR_KERNEL, _DISCRIMINATOR_LAYER = "4x4_dense/kernel", "4x4_dense1"
 
 
 class ClassMap(NamedTuple):
-    """Which class of a run is which one of its source."""
+    """Which class of the source each class of a run comes from."""
 
-    origins: tuple[int, ...]  # for each class its index in the source; -1 for a new one
-    words: str  # what becomes of the classes, a line; empty where they are the same
+    origins: tuple[int, ...]  # each class's index in the source, -1 for a new class
+    words: str  # one line that describes the mapping; empty if the classes are the same
 
 
 def map_classes(weights: Weights, config: TrainingConfig) -> ClassMap:
-    """Compares the classes of a run and its source by their names, if those are known."""
+    """Matches the classes of a run with those of its source by name, if names are known."""
     there, here = weights.label_names, config.label_names
     there_size, here_size = weights.network.label_size, config.network.label_size
     all_new = (-1,) * here_size
@@ -58,17 +58,17 @@ def map_classes(weights: Weights, config: TrainingConfig) -> ClassMap:
 
 
 def fit_arrays(weights: Weights, config: TrainingConfig, initial: Arrays) -> Arrays:
-    """Returns pretrained arrays as a run's layers have them; new classes keep `initial` values."""
+    """Converts pretrained arrays to a run's layout and classes; new classes stay `initial`."""
     there, here = weights.network, config.network
     arrays = dict(weights.arrays)
     if there.fused_scale != here.fused_scale:
-        # A fused upscaling convolution keeps its kernel transposed and rotated; see `layers`.
+        # Fused upsampling convolutions have transposed and rotated kernels; see `layers`.
         for name, array in weights.arrays.items():
             if "generator/" in name and name.endswith("_conv0/kernel"):
                 arrays[name] = array[::-1, ::-1].swapaxes(2, 3)
     origins = map_classes(weights, config).origins
     inputs = there.latent_size + there.label_size
-    # The multiplier of an equalized layer shrinks with its inputs, as normalized inputs grow.
+    # With more inputs, an equalized layer's constant shrinks and normalized inputs grow.
     growth = (here.latent_size + here.label_size) / inputs
     growth **= 0.5 * (here.equalized - here.normalize_latents)
     for name in filter(_is_of_classes, weights.arrays.keys() & initial.keys()):
@@ -76,7 +76,7 @@ def fit_arrays(weights: Weights, config: TrainingConfig, initial: Arrays) -> Arr
         if not name.endswith(_GENERATOR_KERNEL):
             if array.shape == (*start.shape[:-1], 1 + there.label_size):
                 arrays[name] = _carry_rows(array.T, start.T, 1, origins).T
-        elif there.latent_size != here.latent_size:  # rows of latents would become rows of classes
+        elif there.latent_size != here.latent_size:  # a latent's row would become a class's
             if array.shape == start.shape:
                 del arrays[name]
         elif array.shape == (inputs, *start.shape[1:]):
@@ -86,7 +86,7 @@ def fit_arrays(weights: Weights, config: TrainingConfig, initial: Arrays) -> Arr
 
 
 def check_weights(weights: Weights, config: TrainingConfig) -> None:
-    """Raises UserError if weights would make another network in this run, or no layer fits."""
+    """Raises UserError if settings differ that the weights depend on, or if no layer fits."""
     for name in _MUST_AGREE:
         there, here = getattr(weights.network, name), getattr(config.network, name)
         if there != here:
@@ -110,10 +110,10 @@ def check_weights(weights: Weights, config: TrainingConfig) -> None:
 
 
 def transfer(state: TrainingState, weights: Weights, config: TrainingConfig) -> Origins:
-    """Gives a first stage's layers the weights of their namesakes: all of a layer's or none.
+    """Copies weights by name into the layers of a run's first stage, whole layers only.
 
-    They are `carried`, perhaps but for some classes, or `new`, with the reason if a namesake does
-    not fit; layers of the source alone are `left`.
+    Returns what became of each layer: `carried` (perhaps except for some classes), `new` (with the
+    reason if shapes differ), or `left` if only the source has it.
     """
     variables = state.weights()
     arrays = fit_arrays(weights, config, {name: one.numpy() for name, one in variables.items()})
@@ -140,7 +140,7 @@ def transfer(state: TrainingState, weights: Weights, config: TrainingConfig) -> 
 
 
 def describe_transfer(origins: Origins, weights: Weights, config: TrainingConfig) -> str:
-    """Returns what `transfer` did as a table, a row a layer and a column a network."""
+    """Describes what `transfer` did in a table with a row per layer and a column per network."""
     fates = {(words.split(" ")[0], layer) for (_, layer), words in origins.items()}
     counts = collections.Counter(fate for fate, _ in fates)
     carried, here = counted(counts["carried"], "layer"), config.schedule.initial_resolution
@@ -149,7 +149,7 @@ def describe_transfer(origins: Origins, weights: Weights, config: TrainingConfig
         f"{carried} carried, {counts['new']} new, {counts['left']} left"
     ]
     lines += filter(None, [map_classes(weights, config).words])
-    # By resolution: `16x16_conv0` comes after `8x8_to_rgb`.
+    # Sorted by resolution: `16x16_conv0` comes after `8x8_to_rgb`.
     names = {layer for _, layer in origins}
     layers = sorted(names, key=lambda name: (int(name.split("x")[0]), name))
     cells: list[tuple[str, ...]] = [("layer", *NETWORKS)]
@@ -161,7 +161,7 @@ def describe_transfer(origins: Origins, weights: Weights, config: TrainingConfig
 def _carry_rows(
     array: np.ndarray, initial: np.ndarray, first: int, origins: tuple[int, ...]
 ) -> np.ndarray:
-    """Returns an array whose rows from `first` on, of classes, are as this run has them."""
+    """Copies `array`, with the rows from `first` on, one per class, in the order of this run."""
     rows = np.concatenate([array[:first], initial[first:]])
     for index, origin in enumerate(origins):
         if origin >= 0:
@@ -170,10 +170,10 @@ def _carry_rows(
 
 
 def _is_of_classes(name: str) -> bool:
-    """True if a variable, by its name in checkpoints, has numbers for each class."""
+    """Returns whether a variable, by its name in checkpoints, has weights for each class."""
     return name.endswith(f"/{_GENERATOR_KERNEL}") or f"/{_DISCRIMINATOR_LAYER}/" in name
 
 
 def _layer_of(name: str) -> tuple[str, ...]:
-    """Returns the network and the layer of a variable by its name in checkpoints."""
+    """Returns the network and layer of a variable, from its name in checkpoints."""
     return tuple(name.split("/")[:2])

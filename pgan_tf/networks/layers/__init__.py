@@ -1,4 +1,4 @@
-"""The layers that Keras does not have, all NHWC; their statistics are always in float32."""
+"""The layers that Keras lacks. All are NHWC and compute their statistics in float32."""
 
 from pgan_tf.networks.layers.equalized import HE_GAIN, EqualizedConv2D, EqualizedDense
 from pgan_tf.networks.layers.minibatch_discrimination import MinibatchDiscrimination

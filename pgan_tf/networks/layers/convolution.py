@@ -7,18 +7,18 @@ import tensorflow as tf
 
 Resample = Literal["up", "down"] | None
 
-# Row (4i + j): which taps of a 3x3 kernel fall on tap (i, j) of the 4x4 kernel that upsamples and
-# convolves in one, the sum of the 3x3 kernel shifted by (0 or 1, 0 or 1).
+# The 4x4 kernel that upsamples and convolves at once is the 3x3 kernel summed over shifts by
+# (0 or 1, 0 or 1). Row (4i + j) says which taps of the 3x3 kernel add up to its tap (i, j).
 _SHIFTS = np.stack([np.eye(4, 3), np.eye(4, 3, k=-1)]).sum(axis=0)
 _SPREAD = np.kron(_SHIFTS, _SHIFTS).astype(np.float32)
 
 
 def convolve(x: tf.Tensor, kernel: tf.Tensor, resample: Resample = None) -> tf.Tensor:
-    """Convolves `(batch, height, width, in)` with stride 1 and same padding, in its own type.
+    """Convolves `(batch, height, width, in)` with stride 1 and same padding, in the type of `x`.
 
     The kernel is (size, size, in, out). `"up"` upsamples first (nearest neighbor) and takes the
-    kernel of a transposed convolution: (3, 3, out, in), rotated; `"down"` averages 2x2 pixels
-    afterwards. Either is one kernel of 4x4 taps and stride 2.
+    kernel of a transposed convolution: (3, 3, out, in), rotated. `"down"` averages 2x2 pixels
+    afterwards. Both are computed with one 4x4 kernel and stride 2.
     """
     return apply_kernel(x, prepare_kernel(kernel, resample, x.dtype), resample)
 
@@ -29,9 +29,9 @@ def multiply(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 
 def prepare_kernel(kernel: tf.Tensor, resample: Resample, dtype: tf.DType) -> tf.Tensor:
-    """Returns the kernel that `apply_kernel` takes: spread where it resamples."""
+    """Returns the kernel for `apply_kernel`: spread to 4x4 if it resamples, cast to `dtype`."""
     if resample == "down":
-        kernel *= 0.25  # of the average
+        kernel *= 0.25  # averages 4 pixels
     return tf.cast(spread_kernel(kernel) if resample else kernel, dtype)
 
 
@@ -45,8 +45,8 @@ def apply_kernel(x: tf.Tensor, kernel: tf.Tensor, resample: Resample) -> tf.Tens
 
 
 def spread_kernel(kernel: tf.Tensor) -> tf.Tensor:
-    """Returns the (4, 4, a, b) kernel that is a (3, 3, a, b) one summed over four shifts."""
+    """Spreads a (3, 3, a, b) kernel to (4, 4, a, b), its sum over four shifts."""
     a, b = kernel.shape[2:]
-    # One matrix product, since its gradient is then one too.
+    # As one matrix product, so that its gradient is one, too.
     spread = tf.linalg.matmul(tf.cast(_SPREAD, kernel.dtype), tf.reshape(kernel, (9, a * b)))
     return tf.reshape(spread, (4, 4, a, b))

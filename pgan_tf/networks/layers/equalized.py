@@ -17,8 +17,8 @@ class _Equalized(keras.layers.Layer):
     """A kernel and a bias, with or without equalized learning rate.
 
     He's initializer (He et al., 2015) draws N(0, gain / sqrt(fan_in)); the gain is sqrt(2) before
-    a ReLU, 1 for a linear output. The equalized learning rate (§4.1) draws N(0, 1) and multiplies
-    by that constant at run time: Adam's steps then change every layer at the same speed.
+    a ReLU, 1 for a linear output. Equalized learning rate (§4.1) draws N(0, 1) and multiplies by
+    gain / sqrt(fan_in) at run time, so that Adam changes all layers at the same speed.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class _Equalized(keras.layers.Layer):
         self.bias = self.add_weight((channels,), "zeros", name="bias")
 
     def _tensors(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """The kernel, in float32 always, and the bias, in the type that the layer computes in."""
+        """Returns the kernel in float32 and the bias in the layer's compute dtype."""
         return tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
 
 
@@ -44,7 +44,7 @@ class EqualizedConv2D(_Equalized):
     """A convolution with equalized learning rate (paper, §4.1), stride 1, same padding.
 
     `resample="up"` is nearest-neighbor upsampling and then the convolution, `"down"` the
-    convolution and then a 2x2 average. Kernels are laid out (height, width, in, out), but of `"up"`
+    convolution and then a 2x2 average. Kernels are (height, width, in, out). With `"up"` they are
     (height, width, out, in), rotated by 180 degrees as in `keras.layers.Conv2DTranspose`.
 
     Call: `(batch, height, width, in)` float → `(batch, …, filters)`, the same size, twice or half.
@@ -55,7 +55,7 @@ class EqualizedConv2D(_Equalized):
     ) -> None:
         super().__init__(**kwargs)
         self.filters, self.kernel_size, self.resample = filters, kernel_size, resample
-        # Or a faster one, see `fast.speed_up`.
+        # `fast.speed_up` replaces it.
         self.convolve = functools.partial(convolve, resample=resample)
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
@@ -74,14 +74,14 @@ class EqualizedConv2D(_Equalized):
 class EqualizedDense(_Equalized):
     """A dense layer with equalized learning rate (paper, §4.1).
 
-    Call: `(batch, …)` float, flattened → `(batch, *units)`, with a bias for each of the last axis:
-    `units=(4, 4, channels)` is the "Conv 4x4" that makes feature maps of a latent (table 2).
+    Call: `(batch, …)` float, flattened → `(batch, *units)`. The bias is added along the last axis.
+    `units=(4, 4, channels)` is the "Conv 4x4" that turns a latent into feature maps (table 2).
     """
 
     def __init__(self, units: int | Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = (units,) if isinstance(units, int) else tuple(units)
-        self.multiply = multiply  # or a faster one, see `fast.speed_up`
+        self.multiply = multiply  # `fast.speed_up` replaces it
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Creates the kernel and the bias."""

@@ -1,4 +1,4 @@
-"""Optional faster ways to the same numbers: Winograd's convolutions, kernels prepared once."""
+"""Faster ways to compute the same numbers: Winograd convolutions and kernels prepared once."""
 
 import contextlib
 import threading
@@ -15,9 +15,9 @@ from pgan_tf.networks.layers.winograd import Winograd
 
 
 class Fast(threading.local):
-    """A layer's `convolve` or `multiply`, as of `layers.convolution`, in less time.
+    """Faster versions of `convolve` and `multiply` in `layers.convolution`, for one layer.
 
-    Within `shared_kernels` it keeps prepared kernels; each replica's thread has its own.
+    Within `shared_kernels` it keeps its prepared kernel, one for each replica's thread.
     """
 
     kernels: dict[Any, tf.Tensor] | None = None
@@ -26,7 +26,7 @@ class Fast(threading.local):
         self.winograd, self.resample = winograd, resample
 
     def convolve(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Convolves, by Winograd's algorithm where that is faster."""
+        """Convolves, with Winograd's algorithm if that is faster."""
         resample = self.resample
         if self.winograd and (fast := choose_winograd(x, kernel, resample)):
             return fast.convolve(x, self._prepared(fast, lambda: fast.transform_kernel(kernel)))
@@ -46,7 +46,7 @@ class Fast(threading.local):
 
 
 def speed_up(model: keras.Model, *, winograd: bool) -> None:
-    """Makes layers compute the same in less time; on CPUs by Winograd's algorithm where it pays."""
+    """Makes a model's layers faster; `winograd` allows Winograd's algorithm, for CPUs."""
     for layer in model.layers:
         if isinstance(layer, (EqualizedConv2D, EqualizedDense)):
             layer.fast = Fast(winograd, getattr(layer, "resample", None))
@@ -55,9 +55,9 @@ def speed_up(model: keras.Model, *, winograd: bool) -> None:
 
 @contextlib.contextmanager
 def shared_kernels(model: keras.Model) -> Iterator[None]:
-    """Within it each layer of a sped-up model prepares its kernel once, for all calls.
+    """Lets each layer of a model from `speed_up` prepare its kernel once for all calls within.
 
-    Between these the weights must not change. A gradient tape goes around it.
+    The weights must not change within it. A gradient tape must enclose it.
     """
     layers = [layer for layer in model.layers if hasattr(layer, "fast")]
     for layer in layers:
@@ -70,10 +70,10 @@ def shared_kernels(model: keras.Model) -> Iterator[None]:
 
 
 def choose_winograd(x: tf.Tensor, kernel: tf.Tensor, resample: Resample) -> Winograd | None:
-    """Winograd's algorithm where it is faster than `convolve(x, kernel, resample)`, else None."""
+    """Returns Winograd's algorithm if it beats `convolve(x, kernel, resample)`, else None."""
     side = 2 * x.shape[1] if resample == "up" else x.shape[1]
     shape, resamples, bfloat16 = tuple(kernel.shape), resample is not None, x.dtype == tf.bfloat16
     if not winograd_pays(shape, side, resamples=resamples, bfloat16=bfloat16):
         return None
-    # At 4x4 pixels the kernels are the larger part: fewer points to evaluate them at.
+    # At 4x4 pixels most of the work is transforming kernels, which is less for smaller tiles.
     return Winograd(2 if side == 4 else 4, resample)

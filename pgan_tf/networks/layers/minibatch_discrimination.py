@@ -9,14 +9,14 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="pgan_tf")
 class MinibatchDiscrimination(keras.layers.Layer):
-    """Appends how near each example is to the others of its minibatch, as feature maps.
+    """Appends feature maps that say how close each example is to the others in its minibatch.
 
-    Features f of an example are multiplied by a tensor T to a matrix M of `num_kernels` rows of
-    `kernel_size` components; then o_b(i) = sum over j != i of exp(-|M_i,b - M_j,b|), with the
-    L1 norm, for each row b.
+    The features f of example i times a tensor T give a matrix M_i of `num_kernels` rows with
+    `kernel_size` components each. For each row b, with the L1 norm, the layer computes
+    o_b(i) = sum over j != i of exp(-|M_i,b - M_j,b|).
 
     Differs from Salimans et al.: an example's own term, always 1, is skipped, and o is appended
-    as constant feature maps. Under `tf.distribute` the minibatch is a replica's.
+    as constant feature maps. Under `tf.distribute`, the minibatch is that of one replica.
 
     Call: `(batch, height, width, channels)` float → `(…, channels + num_kernels)`.
     """
@@ -28,7 +28,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
         self.num_kernels, self.kernel_size, self.seed = num_kernels, kernel_size, seed
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Creates T, so that the components of M start with the features' mean square."""
+        """Creates T, scaled so that M starts with the same mean square as the features."""
         fan_in = math.prod(input_shape[1:])
         normal = keras.initializers.RandomNormal(stddev=1.0 / math.sqrt(fan_in), seed=self.seed)
         shape = (fan_in, self.num_kernels * self.kernel_size)

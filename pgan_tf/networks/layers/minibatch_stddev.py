@@ -1,4 +1,4 @@
-"""Minibatch standard deviation: variation made visible to the discriminator (paper, §3)."""
+"""Minibatch standard deviation, which shows the discriminator variation (paper, §3)."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="pgan_tf")
 class MinibatchStdDev(keras.layers.Layer):
-    """Minibatch standard deviation (paper, §3): one more feature map, how much a group varies.
+    """Appends a feature map that says how much the examples of a group vary (paper, §3).
 
-    A batch of N splits into N / group_size groups whose members lie N / group_size apart. Over
-    each: the standard deviation of every feature at every pixel, then the mean of them all.
-    Differs from the paper: groups, each in one replica, as published, instead of the minibatch.
+    A batch of N splits into N / group_size groups whose members lie N / group_size apart. A
+    group's statistic is the standard deviation of each feature at each pixel, averaged over all.
+    Differs from the paper: taken over groups within a replica, as published, not the minibatch.
 
     Call: `(batch, height, width, channels)` float → `(batch, height, width, channels + 1)`.
-    The batch is a multiple of `group_size`, or smaller: one group. `epsilon` is under the root.
+    The batch is a multiple of `group_size`, or one smaller group. `epsilon` is under the root.
     """
 
     def __init__(self, group_size: int = 4, *, epsilon: float = 1e-8, **kwargs: Any) -> None:

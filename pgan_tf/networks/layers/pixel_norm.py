@@ -10,7 +10,7 @@ import tensorflow as tf
 class PixelNorm(keras.layers.Layer):
     """Pixelwise feature vector normalization (paper, §4.2): b = a / sqrt(mean(a²) + ε).
 
-    Call: `(batch, …, channels)` float → the same shape, mean square 1 over channels.
+    Call: `(batch, …, channels)` float → the same shape, with mean square 1 over channels.
     """
 
     def __init__(self, epsilon: float = 1e-8, **kwargs: Any) -> None:
@@ -23,6 +23,6 @@ class PixelNorm(keras.layers.Layer):
 
 
 def pixel_norm(x: tf.Tensor, epsilon: float = 1e-8) -> tf.Tensor:
-    """Does what the layer does."""
+    """Does the same as the layer `PixelNorm`."""
     mean_square = tf.reduce_mean(tf.square(tf.cast(x, tf.float32)), axis=-1, keepdims=True)
     return x * tf.cast(tf.math.rsqrt(mean_square + epsilon), x.dtype)

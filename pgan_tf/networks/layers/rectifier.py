@@ -1,4 +1,4 @@
-"""ReLUs whose gradients know that they are piecewise linear."""
+"""ReLUs whose gradients use that they are piecewise linear."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="pgan_tf")
 class Rectifier(keras.layers.Layer):
-    """Leaky ReLU, or with slope 0 plain ReLU.
+    """Leaky ReLU, or plain ReLU with slope 0.
 
-    Its second derivative is 0 wherever it has one, and says so. TensorFlow's returns zeros, which
-    the gradient penalty takes back through every layer: an eighth of all, for nothing.
+    Its second derivative is 0, and this layer reports no gradient for it. TensorFlow's ReLU returns
+    tensors of zeros, which the gradient penalty propagates: an eighth of its time, for nothing.
     """
 
     def __init__(self, slope: float = 0.2, **kwargs: Any) -> None:
@@ -19,7 +19,7 @@ class Rectifier(keras.layers.Layer):
         self.slope = slope
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Multiplies what is negative by the slope."""
+        """Multiplies negative features by the slope."""
 
         @tf.custom_gradient
         def rectify(x: tf.Tensor) -> tuple[tf.Tensor, Any]:

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-NOISE = "score_noise"  # its name in the discriminator
-_MOMENTUM = 0.9  # of the moving average of the fakes' scores, per D step
+NOISE = "score_noise"  # the layer's name in the discriminator
+_MOMENTUM = 0.9  # of the moving average of fake scores, per D step
 
 
 @keras.saving.register_keras_serializable(package="pgan_tf")
@@ -14,11 +14,11 @@ class ScoreNoise(keras.layers.Layer):
     """Multiplies features by Gaussian noise around 1 (paper, appendix B).
 
     Its standard deviation is strength * max(0, d - 0.5)² * sqrt(channels), where d is a moving
-    average of the discriminator's scores of fakes: LSGAN wants them at 0, and 1 is a real's.
+    average of fake scores: LSGAN's targets are 0 for fakes and 1 for reals.
 
-    Each example and feature map has a random number. (Differs from the paper, which does not say:
-    one could be drawn per pixel.) It follows from `set_noise_seed`, the place and the example's
-    position in the global batch: not from the number of devices.
+    Each example and feature map gets one random number. (Differs from the paper, which leaves open
+    whether each pixel gets its own.) It depends on `set_noise_seed`, `place` and the example's
+    position in the global batch, and not on the number of devices.
 
     Call: `(batch, …, channels)` float, `place` in the discriminator → the same shape.
     """
@@ -28,7 +28,7 @@ class ScoreNoise(keras.layers.Layer):
         self.strength = strength
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates the moving average and the seed, which do not train."""
+        """Creates the moving average and the seed, neither trainable."""
         options = {"trainable": False, "autocast": False, "initializer": "zeros"}
         self.score_average = self.add_weight(name="score_average", dtype="float32", **options)
         self.noise_seed = self.add_weight(name="noise_seed", shape=(2,), dtype="int64", **options)
@@ -39,7 +39,7 @@ class ScoreNoise(keras.layers.Layer):
         batch, channels = tf.shape(inputs)[0], inputs.shape[-1]
         seed = tf.random.fold_in(tf.convert_to_tensor(self.noise_seed), place)
         noise = tf.random.stateless_normal((batch * context.num_replicas_in_sync, channels), seed)
-        # As `dataset.make_dataset` deals pictures out.
+        # Split over replicas as in `dataset.make_dataset`.
         noise = noise[context.replica_id_in_sync_group :: context.num_replicas_in_sync]
         excess = tf.nn.relu(tf.convert_to_tensor(self.score_average) - 0.5)
         factors = 1.0 + noise * (self.strength * tf.square(excess) * channels**0.5)
@@ -47,18 +47,18 @@ class ScoreNoise(keras.layers.Layer):
         return inputs * tf.cast(tf.reshape(factors, shape), inputs.dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Spares Keras a call outside a replica, where models are built."""
+        """Keeps Keras from calling the layer to find the shape, outside of a replica."""
         return input_shape
 
 
 def set_noise_seed(discriminator: keras.Model, seed: tf.Tensor) -> None:
-    """Sets the seed of the noise, `(2,)` int64; does nothing without such a layer."""
+    """Sets the seed of the noise, `(2,)` int64. No effect without a `ScoreNoise` layer."""
     for layer in _noise_layers(discriminator):
         layer.noise_seed.assign(seed)
 
 
 def follow_scores(discriminator: keras.Model, fake_score: tf.Tensor) -> None:
-    """Moves the average after a D step by the fakes' mean score over the global batch, a scalar."""
+    """Updates the average after a D step; `fake_score` is a scalar, the global batch's mean."""
     for average in (layer.score_average for layer in _noise_layers(discriminator)):
         average.assign(_MOMENTUM * average + (1.0 - _MOMENTUM) * fake_score)
 

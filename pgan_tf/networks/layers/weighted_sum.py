@@ -6,14 +6,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-FADE = "fade"  # its name in both networks
+FADE = "fade"  # the layer's name in both networks
 
 
 @keras.saving.register_keras_serializable(package="pgan_tf")
 class WeightedSum(keras.layers.Layer):
     """The fade (paper, §2, figure 2): (1 - alpha) * old + alpha * new.
 
-    Alpha is a variable that does not train, so that a changed alpha recompiles nothing.
+    Alpha is a non-trainable variable, so that changing it does not retrace the step.
 
     Call: `[old, new]`, two tensors of one shape → that shape.
     """
@@ -23,7 +23,7 @@ class WeightedSum(keras.layers.Layer):
         self.initial_alpha = alpha
 
     def build(self, input_shape: Any) -> None:
-        """Creates alpha, in float32 also where the policy computes in less."""
+        """Creates alpha, in float32 whatever the precision."""
         initial = keras.initializers.Constant(self.initial_alpha)
         options = {"trainable": False, "autocast": False, "initializer": initial}
         self.alpha = self.add_weight(name="alpha", dtype="float32", **options)

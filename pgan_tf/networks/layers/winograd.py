@@ -1,13 +1,13 @@
 """3x3 convolutions with a quarter of the multiplications (Lavin and Gray, 2016; Winograd, 1980).
 
-A tile of m x m outputs needs 9 m² multiplications for each pair of an input and an output map;
-Winograd's F(m, 3) needs (m + 2)². Along each axis inputs and kernel are evaluated, as polynomials,
-at m + 2 points, multiplied there, and the outputs are interpolated from the products:
+A tile of m x m outputs needs 9 m² multiplications for each pair of input and output map. Winograd's
+F(m, 3) needs (m + 2)². Along each axis, inputs and kernel are polynomials: they are evaluated at
+m + 2 points and multiplied, and the outputs are interpolated from the products:
 
     y = inverse · (Σ over input maps of (data · x) ⊙ (kernel · w))
 
-The constant matrices include zeros at the border, nearest upsampling before the convolution, and a
-2x2 average after it. So all of it, and its first and second derivatives, are matrix products.
+The constant matrices include zero padding, nearest-neighbor upsampling before the convolution and a
+2x2 average after it. So the forward pass and both derivatives are nothing but matrix products.
 """
 
 import dataclasses
@@ -20,14 +20,14 @@ import tensorflow as tf
 
 from pgan_tf.networks.layers.convolution import Resample
 
-# Where polynomials are evaluated, besides infinity. For m = 4 the usual 0, ±1, ±2 have four times
-# the error in float32.
+# Where polynomials are evaluated, besides infinity. For m = 4, the usual points 0, ±1, ±2 would
+# have four times the error in float32.
 _POINTS = {
     2: (0.0, 1.0, -1.0),
     4: (0.0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2.0), -math.sqrt(2.0)),
 }
 
-# Up to this size one matrix transforms both axes; of more pixels it would be mostly zeros.
+# Up to this size one matrix transforms both axes. For more pixels it would be mostly zeros.
 _LARGEST_DENSE = 8
 
 
@@ -35,25 +35,25 @@ _LARGEST_DENSE = 8
 class Winograd:
     """A convolution by F(tile x tile, 3 x 3), same padding."""
 
-    tile: int  # 2 or 4; divides the picture's sides, after upsampling, before averaging
-    resample: Resample  # as for `convolution.convolve`
+    tile: int  # m: 2 or 4; must divide the picture's sides after upsampling, before averaging
+    resample: Resample  # see `convolution.convolve`
 
     def transform_kernel(self, kernel: tf.Tensor) -> tf.Tensor:
-        """Returns a (3, 3, a, b) kernel at all points: (points², a, b) float32."""
+        """Evaluates a (3, 3, a, b) kernel at all points: (points², a, b) float32."""
         a, b = kernel.shape[2:]
         taps = tf.reshape(tf.cast(kernel, tf.float32), (9, a * b))
         matrix = _kernel_matrix(self.tile, self.resample == "up")
         return tf.reshape(tf.linalg.matmul(matrix, taps), (-1, a, b))
 
     def convolve(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Convolves square pictures, in float32, with a kernel from `transform_kernel`."""
+        """Convolves square pictures in float32 with a kernel from `transform_kernel`."""
         batch = tf.shape(inputs)[0] if inputs.shape[0] is None else inputs.shape[0]
         values = self._evaluate(tf.cast(inputs, tf.float32), batch)
         products = tf.linalg.matmul(values, kernel, transpose_b=self.resample == "up")
         return tf.cast(self._interpolate(products, batch, inputs.shape[1]), inputs.dtype)
 
     def _evaluate(self, inputs: tf.Tensor, batch: Any) -> tf.Tensor:
-        """Inputs at all points: (points², tiles² x batch, in)."""
+        """Evaluates inputs at all points: (points², tiles² x batch, in)."""
         size, channels = inputs.shape[2:]
         points, matrix = self.tile + 2, _data_matrix(size, self)
         if size <= _LARGEST_DENSE:
@@ -66,7 +66,7 @@ class Winograd:
         return tf.reshape(tf.linalg.matmul(matrix, values), (points**2, -1, channels))
 
     def _interpolate(self, products: tf.Tensor, batch: Any, size: int) -> tf.Tensor:
-        """The outputs' pixels; `size` is the inputs'."""
+        """Interpolates the output pixels; `size` is the side of the inputs."""
         points, channels, matrix = self.tile + 2, products.shape[-1], _inverse_matrix(size, self)
         rows, columns = matrix.shape
         if size <= _LARGEST_DENSE:
@@ -81,7 +81,7 @@ class Winograd:
 
 
 def _both_axes(matrix: np.ndarray, points: int) -> np.ndarray:
-    """One matrix for two axes: (points across, points down, tiles down, tiles across) x pixels."""
+    """Returns one matrix for both axes: (points across, down, tiles down, across) x pixels."""
     rows, size = matrix.shape
     one = matrix.reshape(points, rows // points, size)
     return np.einsum("aih,bjw->baijhw", one, one).reshape(rows**2, size**2)
@@ -89,12 +89,12 @@ def _both_axes(matrix: np.ndarray, points: int) -> np.ndarray:
 
 @functools.cache
 def _data_matrix(size: int, plan: Winograd) -> np.ndarray:
-    """(points, tiles) x pixels: from a row of the layer's inputs to its values at the points."""
+    """Returns (points, tiles) x pixels, which evaluates a row of inputs at the points."""
     upsampled, points = 2 * size if plan.resample == "up" else size, plan.tile + 2
     matrix: np.ndarray = np.zeros((points, upsampled // plan.tile, upsampled + 2))
     for tile in range(upsampled // plan.tile):
         matrix[:, tile, tile * plan.tile :][:, :points] = _transforms(plan.tile)[0]
-    matrix = matrix[:, :, 1:-1].reshape(-1, upsampled)  # the border's zeros
+    matrix = matrix[:, :, 1:-1].reshape(-1, upsampled)  # drops the zero padding
     if plan.resample == "up":
         matrix = matrix @ np.repeat(np.eye(size), 2, axis=0)
     return matrix.astype(np.float32)
@@ -102,7 +102,7 @@ def _data_matrix(size: int, plan: Winograd) -> np.ndarray:
 
 @functools.cache
 def _inverse_matrix(size: int, plan: Winograd) -> np.ndarray:
-    """Pixels x (points, tiles): from products at the points to a row of the layer's outputs."""
+    """Returns pixels x (points, tiles), which interpolates a row of outputs from products."""
     tiles = (2 * size if plan.resample == "up" else size) // plan.tile
     matrix = np.einsum("ip,tu->tipu", _transforms(plan.tile)[2], np.eye(tiles))
     matrix = matrix.reshape(tiles * plan.tile, -1)
@@ -113,15 +113,15 @@ def _inverse_matrix(size: int, plan: Winograd) -> np.ndarray:
 
 @functools.cache
 def _kernel_matrix(tile: int, rotated: bool) -> np.ndarray:
-    """(points across, points down) x (3 down, 3 across)."""
+    """Returns (points across, points down) x (3 down, 3 across), which evaluates a kernel."""
     matrix = _transforms(tile)[1][:, :: -1 if rotated else 1]
     return np.einsum("ak,bl->bakl", matrix, matrix).reshape(-1, 9).astype(np.float32)
 
 
 def _transforms(tile: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Along one axis: points x input pixels, points x kernel taps, output pixels x points.
+    """Returns, for one axis: points x input pixels, points x kernel taps, output pixels x points.
 
-    The first is transposed interpolation: the Lagrange polynomials of the points.
+    The first is the transpose of interpolation by the points' Lagrange polynomials.
     """
     points = _POINTS[tile]
     others = [[q for q in points if q != p] for p in points]

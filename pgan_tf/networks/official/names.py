@@ -1,6 +1,6 @@
-"""The published implementation's names and layouts, in this project's terms.
+"""Translates the published implementation's names and layouts into this project's.
 
-Such as `16x16/Conv0_up`, `ToRGB_lod0`, where lod 0 is the full resolution; channels come first.
+Published names are like `16x16/Conv0_up` or `ToRGB_lod0` (full resolution). Channels come first.
 """
 
 import functools
@@ -21,7 +21,7 @@ Kind = Literal["generator", "discriminator"]
 
 @functools.cache
 def layers_of_all_stages(kind: Kind, config: NetworkConfig) -> dict[str, Layer]:
-    """The layers that a network has at any resolution, by their names."""
+    """Returns the layers that a network has in any of its stages, by name."""
     layers_of = generator_layers if kind == "generator" else discriminator_layers
     lods = range(int(math.log2(config.resolution)) - 1)
     stages = (stage_at_lod(lod, config.resolution) for lod in lods)
@@ -29,7 +29,7 @@ def layers_of_all_stages(kind: Kind, config: NetworkConfig) -> dict[str, Layer]:
 
 
 def published_variable(kind: Kind, variable: str, config: NetworkConfig) -> str:
-    """The published name of our variable: `16x16/Conv0_up/weight` for `16x16_conv0/kernel`."""
+    """Returns a variable's published name: `16x16/Conv0_up/weight` for `16x16_conv0/kernel`."""
     name, part = variable.split("/")
     level, word = name.split("_", 1)
     layer = layers_of_all_stages(kind, config)[name]
@@ -42,9 +42,9 @@ def published_variable(kind: Kind, variable: str, config: NetworkConfig) -> str:
 
 
 def to_our_layout(array: np.ndarray, network: str, variable: str) -> np.ndarray:
-    """Returns a published variable laid out as ours, such as `4x4_dense/kernel`.
+    """Converts a published array to the layout of our variable, such as `4x4_dense/kernel`.
 
-    Dense layers that make or take features are channels first there and channels last here.
+    Dense layers next to feature maps are channels first there and channels last here.
     """
     if (network, variable) == ("generator", "4x4_dense/kernel"):
         n = array.shape[0]
@@ -56,7 +56,7 @@ def to_our_layout(array: np.ndarray, network: str, variable: str) -> np.ndarray:
 
 
 def stage_at_lod(lod: float, resolution: int) -> Stage:
-    """The stage at a level of detail, clipped to 4 px and `resolution`; its images are made up."""
+    """Returns the stage at a level of detail, within 4 px and `resolution`; images are made up."""
     lod = _within(lod, resolution)
     level = math.floor(lod)
     here, fades_in = resolution >> level, lod > level
@@ -65,7 +65,7 @@ def stage_at_lod(lod: float, resolution: int) -> Stage:
 
 
 def alpha_at_lod(lod: float, resolution: int) -> float:
-    """How far the newest layers of that stage have faded in, 0 to 1."""
+    """Returns how far the newest layers have faded in at a level of detail, 0 to 1."""
     return 1.0 - _within(lod, resolution) % 1.0
 
 

@@ -1,4 +1,4 @@
-"""Published pickles: settings, arrays and Keras models, read without running what is in them."""
+"""Reads published pickles into settings, arrays and Keras models, without running their code."""
 
 import dataclasses
 import pickle
@@ -21,20 +21,20 @@ from tfrecords.pickles.arrays import PickledObject, plain, printable
 from tfrecords.pictures.kinds import sniff
 
 _KINDS: dict[str, names.Kind] = {"G_paper": "generator", "D_paper": "discriminator"}
-# The published functions' arguments with their defaults, whose types they have, and our names.
+# The published functions' arguments by our names. Defaults also give the expected types.
 _DEFAULTS: dict[str, Any] = {"num_channels": 1, "resolution": 32, "label_size": 0}
 _DEFAULTS |= {"fmap_base": 8192, "fmap_decay": 1.0, "fmap_max": 512, "normalize_latents": True}
 _DEFAULTS |= {"use_wscale": True, "use_pixelnorm": True, "use_leakyrelu": True}
 _DEFAULTS |= {"fused_scale": True, "mbstd_group_size": 4}
 _OUR_NAMES = {"use_wscale": "equalized", "use_pixelnorm": "pixel_norm"}
 _OUR_NAMES |= {"use_leakyrelu": "generator_leaky_relu"}
-# Settings that both networks have, and have to agree on.
+# Settings that must be the same in both networks.
 _SHARED: tuple[str, ...] = ("resolution", "num_channels", "label_size", "fmap_base")
 _SHARED += ("fmap_decay", "fmap_max", "equalized", "fused_scale")
 _MOST_BYTES = 2**31  # of the file; the networks of 1024 px take 277 MB
-_MOST_OPERATIONS = 50_000  # ten times as many as those take
+_MOST_OPERATIONS = 50_000  # ten times what the networks of 1024 px take
 
-# Modules and functions of StyleGAN, 2, 2-ADA and 3, in TensorFlow and in PyTorch.
+# Modules and functions of StyleGAN, StyleGAN2, 2-ADA and 3, in TensorFlow and in PyTorch.
 _STYLEGAN = (
     *(b"dnnlib", b"torch_utils.persistence", b"training.networks", b"networks_stylegan"),
     *(b"G_style", b"G_mapping", b"G_synthesis", b"D_stylegan"),
@@ -45,18 +45,18 @@ _STYLEGAN = (
 class OfficialNetwork:
     """One network of a published pickle.
 
-    It was saved at a level of detail: log2(final resolution / resolution), whose fraction is how
-    far the lower resolution still shows; 0 for a finished network.
+    It was saved at a level of detail (lod), log2(final resolution / resolution): 0 when finished.
+    During a fade, its fraction is the weight of the lower resolution.
     """
 
     kind: names.Kind
-    config: NetworkConfig  # settings of the other kind are defaults
+    config: NetworkConfig  # settings of the other network have their defaults
     lod: float
-    arrays: dict[str, np.ndarray]  # of all resolutions, float32, named and laid out as ours
+    arrays: dict[str, np.ndarray]  # for all resolutions, float32, with our names and layouts
 
     @property
     def stage(self) -> Stage:
-        """The stage of growth that it was saved in."""
+        """The stage of growth in which the network was saved."""
         return names.stage_at_lod(self.lod, self.config.resolution)
 
     @property
@@ -67,7 +67,7 @@ class OfficialNetwork:
 
 @dataclasses.dataclass(frozen=True)
 class OfficialNetworks:
-    """What a published pickle holds."""
+    """The three networks in a published pickle."""
 
     source: str  # the file
     generator: OfficialNetwork  # G, as training left it
@@ -76,7 +76,7 @@ class OfficialNetworks:
 
     @property
     def config(self) -> NetworkConfig:
-        """The settings of all three. Raises UserError unless they make one pair of networks."""
+        """The settings of all three networks. Raises UserError if they contradict each other."""
         config, critic = self.generator.config, self.discriminator.config
         if self.average_generator.config != config:
             raise UserError(f"{self.source}: expected G and Gs with the same settings, got others")
@@ -88,7 +88,7 @@ class OfficialNetworks:
 
 
 class _SavedNetwork(PickledObject):
-    """A network object; `state` is its fields by name, with arrays and numbers for `plain`."""
+    """A pickled network. `state` holds its fields by name; `plain` converts their values."""
 
     __slots__ = ("state",)
 
@@ -98,14 +98,14 @@ class _SavedNetwork(PickledObject):
         self.state = state
 
 
-# Of the TensorFlow and of the Theano version.
+# The network classes of the TensorFlow and Theano versions.
 _CLASSES = {("tfutil", "Network"): _SavedNetwork, ("network", "Network"): _SavedNetwork}
 
 
 def read(path: str) -> OfficialNetworks:
-    """Reads a published pickle, of TensorFlow or Theano, local or remote, running nothing in it.
+    """Reads a published pickle (TensorFlow or Theano, local or remote) without running its code.
 
-    Raises UserError if it is missing, damaged, no pickle, or holds other networks than the paper's.
+    Raises UserError if it is missing, damaged, not a pickle, or holds other networks.
     """
     saved = _unpickle(read_whole(path, _MOST_BYTES), path)
     is_three = isinstance(saved, (tuple, list)) and len(saved) == 3
@@ -127,7 +127,7 @@ def read(path: str) -> OfficialNetworks:
 
 
 def build(network: OfficialNetwork, lod: float | None = None) -> keras.Model:
-    """Builds a published network with its weights, at a level of detail or as it was saved."""
+    """Builds a published network with its weights, at `lod` or as it was saved."""
     lod = network.lod if lod is None else lod
     resolution = network.config.resolution
     make = build_generator if network.kind == "generator" else build_discriminator
@@ -154,7 +154,7 @@ def _unpickle(data: bytes, path: str) -> Any:
 
 
 def _read_network(state: dict[str, Any]) -> OfficialNetwork:
-    if "build_func_spec" in state:  # of the Theano version
+    if "build_func_spec" in state:  # the Theano version
         state = convert(state)
     function = state["build_func_name"]
     if function not in _KINDS:
@@ -181,7 +181,7 @@ def _read_network(state: dict[str, Any]) -> OfficialNetwork:
 
 
 def _make_config(options: dict[str, Any]) -> NetworkConfig:
-    """Turns the published functions' arguments into ours; unknown ones are skipped."""
+    """Converts the published functions' arguments to ours and skips unknown ones."""
 
     def read_number(name: str, default: Any) -> Any:
         value = options.get(name, default)
@@ -196,6 +196,6 @@ def _make_config(options: dict[str, Any]) -> NetworkConfig:
     config["latent_size"] = min(config["fmap_base"], config["fmap_max"])
     if options.get("latent_size") is not None:
         config["latent_size"] = read_number("latent_size", 0)
-    if config["mbstd_group_size"] <= 1:  # groups of one have no such layer
+    if config["mbstd_group_size"] <= 1:  # no such layer for groups of one
         config["mbstd_group_size"] = 0
     return NetworkConfig(**config)

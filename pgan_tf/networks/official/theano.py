@@ -1,8 +1,8 @@
-"""The published networks of 2017, which Theano made, in the terms of the TensorFlow version.
+"""Converts the Theano networks of 2017 to the fields of the TensorFlow version.
 
-Saved are the name and arguments of the function that built a network, and its parameters in
-Lasagne's order: for each layer kernel, scale of the equalized learning rate, bias. Lasagne
-convolves with the kernel rotated by 180 degrees, and keeps it as (out, in, height, width).
+A pickle has the name and arguments of the function that built a network, and its parameters in
+Lasagne's order: kernel, equalized learning rate scale and bias of each layer. Lasagne convolves
+with kernels rotated by 180 degrees and stores them as (out, in, height, width).
 """
 
 import math
@@ -15,22 +15,23 @@ from tfrecords.common.errors import UserError
 from tfrecords.pickles.arrays import plain, printable
 
 _FUNCTIONS = ("G_paper", "G_progressive_8", "D_paper", "D_progressive_8")
-# Where it differs from the TensorFlow version's.
+# Defaults that differ from the TensorFlow version's.
 _DEFAULTS = {"fmap_base": 4096, "fmap_max": 256, "fused_scale": False}
-# What these networks cannot have here, or only so. (Labels: that generator normalizes latents
-# alone, ours latents and labels together.)
+# The only values supported here. (No labels: the Theano generator normalizes the latents alone,
+# ours latents and labels together.)
 _ONLY: dict[str, tuple[Any, ...]] = {"label_size": (0,), "use_batchnorm": (False,)}
 _ONLY |= {"use_layernorm": (False,), "mbdisc_kernels": (None, 0), "mbstat_func": ("Tstdeps",)}
 _ONLY |= {"mbstat_avg": ("all", None), "tanh_at_end": (None,)}
-# Its minibatch statistic is of the whole minibatch; as the TensorFlow version reads such files.
+# Theano's minibatch statistic covers the whole minibatch. The TensorFlow version reads such files
+# with groups of 16.
 _GROUP_SIZE = 16
-_RELU = math.sqrt(2.0)  # its gain
+_RELU = math.sqrt(2.0)  # gain before a ReLU
 
 Layer = tuple[str, Callable[[np.ndarray], np.ndarray], float]
 
 
 def convert(state: dict[str, Any]) -> dict[str, Any]:
-    """Returns the fields of the TensorFlow version. UserError unless it is the paper's network."""
+    """Returns the fields of the TensorFlow version. UserError if it is another network."""
     options = {name: plain(value) for name, value in dict(state["build_func_spec"]).items()}
     name = options.pop("func", None)
     if not isinstance(name, str) or name not in _FUNCTIONS:
@@ -54,7 +55,7 @@ def convert(state: dict[str, Any]) -> dict[str, Any]:
         for layer, to_published, gain in layers:
             weight = to_published(next(parameters))
             if equalized:
-                # The constant that the layer will be multiplied by, see `equalized`.
+                # The layer multiplies its kernel by this constant; see `equalized`.
                 he_constant = gain / math.sqrt(math.prod(weight.shape[:-1]))
                 weight = weight * (float(next(parameters)) / he_constant)
             variables.append((f"{layer}/weight", weight.astype(np.float32)))
@@ -89,20 +90,20 @@ def _discriminator_layers(levels: int) -> Iterator[Layer]:
 
 
 def _convolution(kernel: np.ndarray) -> np.ndarray:
-    """(out, in, h, w), rotated → (h, w, in, out)."""
+    """Converts (out, in, h, w), rotated, to (h, w, in, out)."""
     return kernel[:, :, ::-1, ::-1].transpose(2, 3, 1, 0)
 
 
 def _pixelwise(kernel: np.ndarray) -> np.ndarray:
-    """(in, out) → (1, 1, in, out)."""
+    """Converts (in, out) to (1, 1, in, out)."""
     return kernel[None, None]
 
 
 def _dense_of_full_convolution(kernel: np.ndarray) -> np.ndarray:
-    """4x4 on one pixel, which lays the kernel out as it is: (out, in, 4, 4) → (in, out * 16)."""
+    """Converts a full 4x4 convolution of 1 pixel: (out, in, 4, 4) to (in, out * 16)."""
     return kernel.transpose(1, 0, 2, 3).reshape(kernel.shape[1], -1)
 
 
 def _dense_of_valid_convolution(kernel: np.ndarray) -> np.ndarray:
-    """4x4 on 4x4 pixels, rotated: (out, in, 4, 4) → (in * 16, out)."""
+    """Converts a valid 4x4 convolution of 4x4 px: (out, in, 4, 4), rotated, to (in * 16, out)."""
     return kernel[:, :, ::-1, ::-1].reshape(kernel.shape[0], -1).T
