@@ -153,7 +153,7 @@ class _Step:
 
 
 def _judge(means: tf.Tensor, scale: LossScale | None) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns whether all is finite, and what to report. Updates the loss scale, if there is one."""
+    """Returns whether all is finite, and what to report. Updates the loss scale, if any."""
     finite, why = tf.reduce_all(tf.math.is_finite(means)), float("nan")
     if scale is not None:
         why = tf.where(scale.scale > 1.0, float("inf"), float("nan"))
