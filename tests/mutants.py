@@ -154,7 +154,9 @@ def first_failure(copy, tests, skipped=()):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", output.read_text(errors="replace"), re.MULTILINE)
+    # A test's parameters may have spaces; the error comes after " - ".
+    pattern = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
+    failed = pattern.search(output.read_text(errors="replace"))
     return None if status == 0 else failed[1] if failed else "hung"
 
 

@@ -66,8 +66,8 @@ def find(
 
     TFRecords are taken as they are, if they have the resolution, channels and labels asked for.
     `labels` other than None and `none` require some. Lines on stdout say what was chosen;
-    `labels_note` ends the one on the labels, and None omits it. Raises UserError as `open_source`
-    does, and for other TFRecords than those asked for.
+    `labels_note` ends the one on the labels, if there are any, and None omits that line. Raises
+    UserError as `open_source` does, and for other TFRecords than those asked for.
     """
     data = os.path.expanduser(data)  # the shell leaves --data=~/pictures as it is
     wants_labels = labels not in (None, "none")
@@ -77,7 +77,7 @@ def find(
         info = read_dataset_info(data)
         _check_fits(info, data, options, wants_labels)
         if labels_note is not None:
-            print(f"{describe_labels(info)}{labels_note}", flush=True)
+            print(f"{describe_labels(info)}{labels_note if info.label_size else ''}", flush=True)
         return FoundData(data, info)
     side = options.resolution
     source = open_source(data, resolution=side, labels=labels, tfds_data_dir=tfds_data_dir)
@@ -87,7 +87,8 @@ def find(
     for note in source.notes:
         print(note, flush=True)
     if labels_note is not None:
-        print(f"{label_line(source.labels, source.label_names)}{labels_note}", flush=True)
+        note = labels_note if source.labels is not None else ""
+        print(f"{label_line(source.labels, source.label_names)}{note}", flush=True)
     options = fill_defaults(source, options)
     planned = DatasetInfo(
         name=source.name,

@@ -12,12 +12,13 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.paths import is_remote
 from tfrecords.common.text import counted, size_in_words
 from tfrecords.pictures.images import prepare_picture
-from tfrecords.pictures.source import PictureOptions, Source
-from tfrecords.sources.by_name import kind_in_words
+from tfrecords.pictures.source import PictureOptions, Source, label_line
+from tfrecords.sources.by_name import kind_in_words, open_source
 from tfrecords.writing.out_folder import check_free_disk, estimate_bytes
 from tfrecords.writing.writer import none_suits
 
 _MOST_TRIED, _MOST_SECONDS = 16, 2.0
+_MOST_LISTED_TWICE = 100_000  # pictures: in a second or so
 
 
 def describe_data(found: FoundData, cache_dir: str) -> list[str]:
@@ -38,6 +39,8 @@ def describe_data(found: FoundData, cache_dir: str) -> list[str]:
     if 1 < len(sides) < info.num_images:
         smallest += f" (of {len(sides):,} looked at)"
     lines = [f"Data: {found.data}, {kind_in_words(found.data)}: {pictures}{smallest}"]
+    if classes := _possible_classes(found.data, source):
+        lines.append(f"With --conditional: {classes}")
     if made := find_converted(found, cache_dir):
         return [*lines, f"Conversion: was done before, in {made.folder}"]
     folder = os.path.expanduser(cache_dir)
@@ -75,6 +78,19 @@ def try_pictures(source: Source, options: PictureOptions) -> tuple[int, list[tup
         if time.monotonic() - start > _MOST_SECONDS:
             break
     return tried, rejected
+
+
+def _possible_classes(data: str, source: Source) -> str:
+    """Returns a line on the classes that a folder's sub-folders would be, if they may be any."""
+    if source.labels is not None or not os.path.isdir(data):
+        return ""
+    if source.num_pictures > _MOST_LISTED_TWICE:
+        return ""
+    with contextlib.suppress(UserError):  # they are no classes
+        labelled = open_source(data, labels="wanted")
+        if labelled.labels is not None:
+            return label_line(labelled.labels, labelled.label_names)
+    return ""
 
 
 def _free_bytes(folder: str) -> int:

@@ -166,12 +166,17 @@ def _config(precision: str, size: int) -> TrainingConfig:
 
 
 def _in_a_process_of_its_own(config: TrainingConfig) -> "StageCost":
-    from pgan_tf.planning.measurement import measure_stage
-
     # Each stage's peak of memory is its own then; a process inherits none by being spawned.
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(measure_stage, config, STRATEGY.value, SECONDS.value).result()
+        return pool.submit(_measure, config, STRATEGY.value, SECONDS.value).result()
+
+
+def _measure(config: TrainingConfig, strategy: str, seconds: float) -> "StageCost":
+    import tfrecords.common.tensorflow_setup  # noqa: F401  (first: it sets TensorFlow up)
+    from pgan_tf.planning.measurement import measure_stage
+
+    return measure_stage(config, strategy, seconds)
 
 
 def with_preset(arguments: list[str]) -> list[str]:

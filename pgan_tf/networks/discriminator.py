@@ -57,7 +57,7 @@ def build_discriminator(
 
 
 def _from_rgb(make: LayerMaker, resolution: int, images: Any) -> Any:
-    """A 1x1 convolution of pictures. As published, what takes them is never normalized."""
+    """A 1x1 convolution of pictures. As published, no normalization follows it."""
     name = f"{resolution}x{resolution}_from_rgb"
     maps = make.config.num_discriminator_maps(resolution)
     return make.rectify(name, make.conv(name, maps, kernel_size=1)(images))

@@ -58,7 +58,7 @@ class LayerMaker:
         return Rectifier(0.2 if leaky else 0.0, name=f"{name}_activation", dtype=self.precision)(x)
 
     def seed_of(self, name: str) -> int:
-        """Returns the seed of a layer's initial weights: of the run's and of its name alone."""
+        """Returns the seed of a layer's initial weights, from the run's seed and its name alone."""
         return zlib.crc32(f"{self.seed}/{self.network}/{name}".encode()) >> 1
 
     def _options(self, name: str) -> dict[str, Any]:

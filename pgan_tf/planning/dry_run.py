@@ -44,7 +44,7 @@ def describe_run(
         row = (stage.number, stage, stage.phase, images, position.batch_size)
         rows.append([*map(str, row), rates, counts, memory, duration_in_words(seconds)])
     total = duration_in_words(sum(times.values()))
-    speed = f"the speed of a matrix product here ({device.product_gflops:.0f} GFLOP/s)"
+    speed = f"the speed of a matrix product here, now ({device.product_gflops:.0f} GFLOP/s)"
     how = f"that of {REFERENCE_GPU}" if device.is_gpu else speed
     columns, sheet_rows = sheet_shape(config.network.resolution)
     pixels = columns * sheet_rows * config.network.resolution**2

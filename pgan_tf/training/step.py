@@ -24,7 +24,7 @@ TrainStep = Callable[..., tf.Tensor]
 
 
 class _Update(NamedTuple):
-    """What would train a network once."""
+    """The gradients of one update, and its losses."""
 
     means: tf.Tensor  # over the global batch; NaN where a gradient is not finite
     gradients: list[tf.Tensor]  # for each replica its own
@@ -83,7 +83,7 @@ class _Step:
         return rows.stack()
 
     def _iterate(self, batches: Iterator, images_shown: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
-        """Trains D `discriminator_repeats` times and G once; returns METRICS."""
+        """Trains D `discriminator_repeats` times and G once. Returns a row of METRICS."""
         state, config = self.state, self.config
         sums = tf.zeros((len(DiscriminatorLoss._fields),))
         for left in reversed(range(config.discriminator_repeats)):
@@ -93,7 +93,7 @@ class _Step:
             shown = (reals, labels, alpha, images_shown)
             update = self._over_replicas(self._discriminator_update, *shown)
             images_shown += self.global_batch_size
-            # The labels asked for are the last reals': the data's own distribution.
+            # Fakes get the classes of the last reals: the distribution of the data.
             if config.simultaneous_updates and not left:
                 generator = self._over_replicas(self._generator_update, labels, images_shown)
             finite, means = _judge(update.means, state.discriminator_loss_scale)
@@ -153,7 +153,7 @@ class _Step:
 
 
 def _judge(means: tf.Tensor, scale: LossScale | None) -> tuple[tf.Tensor, tf.Tensor]:
-    """Whether all is finite, and what to report; sets the loss scale, where there is one."""
+    """Returns whether all is finite, and what to report. Updates the loss scale, if any."""
     finite, why = tf.reduce_all(tf.math.is_finite(means)), float("nan")
     if scale is not None:
         why = tf.where(scale.scale > 1.0, float("inf"), float("nan"))

@@ -134,6 +134,16 @@ def test_presets_are_listed_with_what_they_are(answers):
     assert all(len(line.split()) > 3 for line in lines)
 
 
+def test_a_benchmark_takes_of_a_preset_what_decides_how_fast_a_step_is():
+    script = (
+        "from pgan_tf.commands.benchmark import with_preset as it; print(it(['{}', '--json=x']))"
+    )
+    command = [sys.executable, "-c", script.format("--preset=cifar10")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    step = ["--resolution=4,8,16,32", "--fmap_max=128", "--latent_size=128", "--batch_size=16"]
+    assert done.stdout == f"{[*step, '--json=x']}\n"
+
+
 def test_the_only_run_under_runs_is_taken_where_no_generator_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert with_only_run(["--grid=2x2"]) == ["--grid=2x2"]  # there is none

@@ -27,7 +27,7 @@ from tfrecords.common import limits
 
 
 def report(run_dir):
-    write_report(run_dir, f"{run_dir}/report.html", 0.0)
+    write_report(run_dir, f"{run_dir}/report.html", 0.0, "python {}.py".format)
 
 
 def test_a_report_is_written_of_numbers_that_cannot_be_drawn_and_odd_names(run_dir):

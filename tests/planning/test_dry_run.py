@@ -23,7 +23,7 @@ CONFIG = TrainingConfig(
 
 
 @pytest.mark.parametrize(
-    ("device", "how"), [(Device(50.0), "here (50 GFLOP/s)"), (Device(is_gpu=True), "H200")]
+    ("device", "how"), [(Device(50.0), "now (50 GFLOP/s)"), (Device(is_gpu=True), "H200")]
 )
 def test_the_table_says_all_that_was_promised(device, how):
     head, first, second, *rest = describe_run(CONFIG, 1, device, 3).splitlines()

@@ -152,7 +152,8 @@ def _check_arguments(arguments: Sequence[str], positional: Positional) -> None:
         if name not in positional:
             *names, last = positional
             wanted = f"a command, {', '.join(names)} or {last}"
-            raise UserError(f"expected {wanted}, got {_cut(name)}; {usage}")
+            meant = did_you_mean(name, positional)
+            raise UserError(f"expected {wanted}, got {_cut(name)}{meant}; {usage}")
         command, positional = f"{command} {name}", positional[name]
     if len(arguments) != len(positional):
         got = _cut(" ".join(arguments)) or "none"
