@@ -1,4 +1,4 @@
-"""Coordination of workers, who all call each function here in the same order, and wait for all."""
+"""Coordinates workers. All must call these functions, in the same order; each waits for all."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ import tensorflow as tf
 from pgan_tf.devices.workers import Workers
 from tfrecords.common.errors import UserError
 
-# What TensorFlow raises when another worker was killed, cut off, or ended with an error.
+# Exceptions that TensorFlow raises if another worker is killed, disconnected or fails.
 _LOST = (
     *(tf.errors.UnavailableError, tf.errors.AbortedError),
     *(tf.errors.CancelledError, tf.errors.DeadlineExceededError),
@@ -18,7 +18,7 @@ _LOST = (
 
 
 def gather(strategy: tf.distribute.Strategy, numbers: Sequence[int]) -> np.ndarray:
-    """Returns all workers' numbers, in order, once a device: `(replicas, len(numbers))` int64."""
+    """Returns each worker's numbers once per device, in order: `(replicas, len(numbers))` int64."""
     replicas = strategy.num_replicas_in_sync
 
     def own_row(context: tf.distribute.experimental.ValueContext) -> tf.Tensor:
@@ -26,7 +26,7 @@ def gather(strategy: tf.distribute.Strategy, numbers: Sequence[int]) -> np.ndarr
         rows[context.replica_id_in_sync_group] = numbers
         return tf.constant(rows)
 
-    # A sum of zeros and one row: strategy.gather would trace its function anew each time, and warn.
+    # Sums rows, all zeros but a replica's own. strategy.gather would retrace each time, and warn.
     rows = strategy.experimental_distribute_values_from_function(own_row)
     return strategy.reduce("SUM", rows, axis=None).numpy()
 
@@ -34,7 +34,7 @@ def gather(strategy: tf.distribute.Strategy, numbers: Sequence[int]) -> np.ndarr
 def gather_pairs(
     strategy: tf.distribute.Strategy, workers: Workers, pairs: np.ndarray
 ) -> np.ndarray:
-    """Returns the distinct pairs of all workers: `(n, 2)` int64, 0 or more."""
+    """Returns the distinct pairs of all workers, `(n, 2)` int64, not negative."""
     longest = int(gather(strategy, [len(pairs)]).max()) if workers.number > 1 else 0
     if not longest:
         return pairs
@@ -52,7 +52,7 @@ def barrier(strategy: tf.distribute.Strategy, workers: Workers) -> None:
 
 @contextmanager
 def chief_first(strategy: tf.distribute.Strategy, workers: Workers) -> Iterator[None]:
-    """Runs a block on the chief once all workers are here, then on the others."""
+    """Waits for all workers, then runs a block first on the chief and after that on the others."""
     barrier(strategy, workers)
     if not workers.is_chief:
         barrier(strategy, workers)
@@ -64,7 +64,7 @@ def chief_first(strategy: tf.distribute.Strategy, workers: Workers) -> Iterator[
 def check_same_checkpoint(
     strategy: tf.distribute.Strategy, workers: Workers, images_shown: int, folder: str
 ) -> None:
-    """Raises UserError on all workers unless each found a checkpoint of equally many images."""
+    """Raises UserError on all workers unless all of them resume after the same number of images."""
     if workers.number == 1:
         return
     found = gather(strategy, [images_shown])[:, 0].reshape(workers.number, -1)[:, 0].tolist()
@@ -76,13 +76,13 @@ def check_same_checkpoint(
 
 @contextmanager
 def readable_worker_errors(workers: Workers) -> Iterator[None]:
-    """Turns what TensorFlow raises when another worker is lost into a UserError."""
+    """Turns TensorFlow's errors about a lost worker into a UserError."""
     try:
         yield
     except _LOST as error:
         if workers.number == 1:
             raise
-        # The part of a long message that tells what happened.
+        # The part of a long message that says what happened.
         found = re.search(r"collective ops is aborted.*", error.message, re.IGNORECASE)
         first_line = (error.message.strip().splitlines() or [type(error).__name__])[0]
         reason = found[0][:200].rstrip(":") if found else first_line[:200]

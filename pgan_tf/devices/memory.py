@@ -1,25 +1,25 @@
-"""The memory that a stage takes, by arithmetic. No TensorFlow."""
+"""Estimates the memory that a stage needs. No TensorFlow."""
 
 from pgan_tf.config.networks import Layer, discriminator_layers, generator_layers, winograd_pays
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import TrainingConfig
 
 FLOAT = 4  # bytes
-# These four are measured: tests/planning/test_limits.py.
-_KEPT_PER_OUTPUT = 1.5  # tensors kept for each number that a layer computes
-_WEIGHT_COPIES = 3.0  # in use within a step: scaled, spread, their gradients
-_WINOGRAD_PASSES = 2.0  # through D whose inputs are kept at Winograd's points at one time
-_WINOGRAD_KERNEL_COPIES = 2.0  # at these points
+# These four were measured; see tests/planning/test_limits.py.
+_KEPT_PER_OUTPUT = 1.5  # numbers kept for each output of a layer
+_WEIGHT_COPIES = 3.0  # extra copies of weights within a step: scaled, spread, gradients
+_WINOGRAD_PASSES = 2.0  # passes through D whose transformed inputs are kept at the same time
+_WINOGRAD_KERNEL_COPIES = 2.0  # copies of the transformed kernels
 
 
 def memory_bytes(
     stage: Stage, config: TrainingConfig, num_replicas: int, winograd: bool = False
 ) -> int:
-    """Estimates the memory that a stage's tensors take on each device.
+    """Estimates the memory that a stage's tensors need on each device, in bytes.
 
-    Networks, average and Adam's moments; and what the larger of the two steps keeps for the
-    backward pass: D's keeps reals, fakes and what is between them, for the second derivative, too.
-    What TensorFlow itself takes, and workspaces of cuDNN, come on top.
+    They are the networks, the average, Adam's moments, and activations for the backward pass of the
+    larger step. The D step keeps those of reals, fakes and the mixed pictures, whose gradient is
+    differentiated again. TensorFlow itself and cuDNN's workspaces come on top.
     """
     networks = [table(stage, config.network) for table in (generator_layers, discriminator_layers)]
     batch_size = int(config.schedule.batch_size.at(stage.resolution)) // num_replicas
@@ -28,11 +28,11 @@ def memory_bytes(
     weights = (4 + _WEIGHT_COPIES) * g_values + (3 + _WEIGHT_COPIES) * d_values
     passes = 2 if config.loss.name == "lsgan" else 4
     for_discriminator = passes * d_outputs + g_outputs / _KEPT_PER_OUTPUT
-    for_generator = d_outputs + 2 * g_outputs  # with pixel norms
+    for_generator = d_outputs + 2 * g_outputs  # twice, because of pixel norms
     kept = _KEPT_PER_OUTPUT * max(for_discriminator, for_generator)
     size = FLOAT if config.precision == "float32" else 2
     total = FLOAT * weights + size * batch_size * kept
-    if winograd:  # in float32 always
+    if winograd:  # always in float32
         of_kernels, of_inputs = _at_points(networks[1], config)
         of_kernels += _at_points(networks[0], config)[0]
         total += FLOAT * _WINOGRAD_KERNEL_COPIES * of_kernels
@@ -41,7 +41,7 @@ def memory_bytes(
 
 
 def _at_points(layers: list[Layer], config: TrainingConfig) -> tuple[float, float]:
-    """Numbers of kernels and one picture's inputs at F(m, 3)'s points: (m + 2)² for m² pixels."""
+    """Counts transformed numbers of kernels and of one picture's inputs: (m + 2)² for m² pixels."""
     of_kernels = of_inputs = 0.0
     bfloat16 = config.precision == "mixed_bfloat16"
     for layer in layers:

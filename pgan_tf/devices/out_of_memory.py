@@ -1,4 +1,4 @@
-"""Errors of running out of memory, with the flag to change."""
+"""Explains out-of-memory errors and names the flag to change."""
 
 import contextlib
 import dataclasses
@@ -15,12 +15,12 @@ from pgan_tf.devices.memory import memory_bytes
 from pgan_tf.devices.strategy import splits_evenly
 from tfrecords.common.errors import UserError
 
-_IN_WORDS = re.compile("out[ _]of[ _]memory", re.IGNORECASE)  # by libraries of GPUs
+_IN_WORDS = re.compile("out[ _]of[ _]memory", re.IGNORECASE)  # in messages of GPU libraries
 
 
 @contextlib.contextmanager
 def readable_memory_errors(config: TrainingConfig, stage: Stage, replicas: int) -> Iterator[None]:
-    """Turns running out of memory into a UserError with the flag to change."""
+    """Turns out-of-memory errors into a UserError that names the flag to change."""
     try:
         yield
     except (tf.errors.ResourceExhaustedError, tf.errors.InternalError, MemoryError) as error:
@@ -34,9 +34,9 @@ def readable_memory_errors(config: TrainingConfig, stage: Stage, replicas: int) 
 
 
 def _what_takes_less_memory(config: TrainingConfig, stage: Stage, num_replicas: int) -> str:
-    """Advises by what takes most memory.
+    """Suggests which flags to lower, based on what needs the most memory.
 
-    A smaller batch, with which the run can resume, comes first, unless half of it saves < 10 %.
+    A smaller batch comes first, since the run can resume with it, unless halving saves < 10%.
     """
 
     def saved(**changed: Any) -> float:
@@ -46,10 +46,10 @@ def _what_takes_less_memory(config: TrainingConfig, stage: Stage, num_replicas: 
     needed = memory_bytes(stage, config, num_replicas)
     savings = {}
     for name in ("latent_size", "fmap_max", "fmap_base"):
-        with contextlib.suppress(UserError):  # too few feature maps
+        with contextlib.suppress(UserError):  # if half would be too few feature maps
             half = max(1, getattr(config.network, name) // 2)
             savings[name] = saved(network=dataclasses.replace(config.network, **{name: half}))
-    # Of several that save about as much, the largest relative to the paper's.
+    # If several save about as much, choose the largest relative to the paper's value.
     helpful = [name for name, share in savings.items() if share > 0.8 * max(savings.values())]
     sizes = {name: getattr(config.network, name) / getattr(NetworkConfig, name) for name in helpful}
     names = [f"--{name}" for name in helpful if sizes[name] == max(sizes.values())]
@@ -65,7 +65,7 @@ def _what_takes_less_memory(config: TrainingConfig, stage: Stage, num_replicas: 
 def smaller_batch_size(
     config: TrainingConfig, resolution: int, num_replicas: int
 ) -> PerResolution | None:
-    """Returns the largest batch sizes at most half as large from a resolution on, or None."""
+    """Returns batch sizes at most half as large from a resolution on, or None if none is left."""
     group, old = config.network.mbstd_group_size, config.schedule.batch_size
     for size in range(int(old.at(resolution)) // 2, 0, -1):
         if splits_evenly(size, num_replicas, group):

@@ -1,4 +1,4 @@
-"""Preemption: a signal asks a run to stop, which finishes the step, saves, and ends everywhere."""
+"""Preemption: on a signal, a run finishes its step, saves, and stops on all workers."""
 
 import os
 import signal
@@ -15,25 +15,25 @@ import tensorflow as tf
 from pgan_tf.devices.workers import Workers
 from tfrecords.common.errors import StoppedError
 
-# Ctrl-C, and what schedulers send before they take a machine away.
+# Sent by Ctrl-C, and by schedulers before they take a machine away.
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Whether a run was asked to stop, and after which step it does.
+    """Whether a run was asked to stop, and after which step it will.
 
-    One process stops as soon as it is asked to. Several use TensorFlow's handling of preemptions:
-    the worker that got the signal tells the others, through the coordination service, after which
-    step to stop, and waits until they know. All call `due` once after each step of the run.
+    A single process stops after the current step. Several use TensorFlow's preemption handling: the
+    worker that got the signal tells the others after which step to stop, through the coordination
+    service, and waits for them. Each worker must call `due` once after each step.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy, workers: Workers) -> None:
-        self.signal: Signals | None = None  # the first one that came
+        self.signal: Signals | None = None  # the first signal received
         self._agreed = threading.Event()
         self._handler = None
         if workers.number > 1:
             _silence_preemption_handler()
-            # It wants a place for checkpoints of its own, and never writes any there.
+            # The handler requires a folder for its own checkpoints but never writes any.
             self._unused_folder = tempfile.TemporaryDirectory()
             folder = self._unused_folder.name
             self._handler = tf.distribute.experimental.PreemptionCheckpointHandler(
@@ -48,18 +48,18 @@ class StopRequest:
             )
 
     def receive(self, number: int, frame: FrameType | None = None) -> None:
-        """Takes a signal, as a handler for it."""
+        """Handles a signal."""
         self.signal = self.signal or Signals(number)
 
     def due(self) -> bool:
-        """True to stop now: on all workers after the same step."""
+        """Returns whether to stop now: on all workers after the same step."""
         if self._handler is None:
             return self.signal is not None
         self._handler.save_checkpoint_if_preempted()
         return self._agreed.is_set()
 
     def at_once(self) -> bool:
-        """True if this step is the one to stop after; several workers may agree on a later one."""
+        """Returns whether this step is the last; with several workers it may be a later one."""
         return self._handler is None and self.signal is not None
 
     def stopped(self, images_shown: int, path: str | None) -> StoppedError:
@@ -73,10 +73,10 @@ class StopRequest:
 def stop_on_signals(request: StopRequest, say: Callable[[str], None]) -> Iterator[None]:
     """Turns the first SIGINT or SIGTERM into a request; a second one ends the process at once.
 
-    Python's handlers run only when TensorFlow returns from what it computes or compiles, which may
-    take minutes, and once for all signals. So a thread listens, too: it answers the first signal
-    through `say`, and ends the process at the second, with 128 and the signal's number. Only a
-    process's main thread can take signals; in others nothing changes.
+    Python's handlers do not run before TensorFlow returns from computing or compiling, which may
+    take minutes, and then only once. So a thread listens, too: it answers the first signal
+    through `say`, and ends the process at the second with status 128 plus the signal's number.
+    Only the main thread can receive signals; in other threads this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -86,7 +86,7 @@ def stop_on_signals(request: StopRequest, say: Callable[[str], None]) -> Iterato
     thread = threading.Thread(target=_listen, args=(listener, request, say), daemon=True)
     with closing(listener), closing(sender):
         thread.start()
-        # A byte for each signal, written when it comes, whatever the main thread is doing.
+        # Writes a byte for each signal at once, whatever the main thread is doing.
         wakeup_before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
         handlers_before = {one: signal.signal(one, request.receive) for one in SIGNALS}
         try:
@@ -112,7 +112,7 @@ def _listen(listener: socket.socket, request: StopRequest, say: Callable[[str], 
 
 
 def _silence_preemption_handler() -> None:
-    """Silences TensorFlow's handler: its own warning, its threads' tracebacks of a lost worker."""
+    """Hides a warning of TensorFlow's handler and its threads' tracebacks about lost workers."""
     tf.get_logger().addFilter(lambda record: "total_run_calls" not in record.getMessage())
     before = threading.excepthook
 

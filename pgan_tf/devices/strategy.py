@@ -1,4 +1,4 @@
-"""Which devices train, and how a batch is split over them."""
+"""Chooses the devices that train, and splits batches over them."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from pgan_tf.devices.workers import ALONE, Workers
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
 
-# What drivers make.
+# Device files that GPU drivers create.
 _NVIDIA_FILES, _AMD_FILE = ("/dev/nvidiactl", "/dev/nvidia0"), "/dev/kfd"
 
 
@@ -25,8 +25,8 @@ def make_strategy(name: str, workers: Workers = ALONE) -> tf.distribute.Strategy
     - `multi_worker`: all GPUs of all workers, or the CPU of each.
     - `auto`: multi_worker with several workers, mirrored with several GPUs, else one_device.
 
-    With several workers this comes before any other use of TensorFlow's devices, and waits for
-    all. Raises UserError if the name does not suit the workers, or they can't be reached.
+    With several workers, call it before anything else uses TensorFlow's devices; it waits for all
+    workers. Raises UserError if the name does not suit the workers, or they can't be reached.
     """
     check_strategy(name, workers)
     if workers.number > 1:
@@ -39,7 +39,7 @@ def make_strategy(name: str, workers: Workers = ALONE) -> tf.distribute.Strategy
 
 
 def check_strategy(name: str, workers: Workers) -> None:
-    """Raises UserError if there is no strategy of this name, or it does not suit the workers."""
+    """Raises UserError if a strategy does not exist or does not suit the workers."""
     if name not in STRATEGIES:
         raise UserError(f"--strategy: expected one of {', '.join(STRATEGIES)}, got {name!r}")
     if workers.number > 1 and name not in ("auto", "multi_worker"):
@@ -58,7 +58,7 @@ def has_gpu() -> bool:
 
 
 def warn_of_unseen_gpu() -> None:
-    """Prints a line if there is a GPU that TensorFlow does not see, and nobody has hidden it."""
+    """Prints a line if TensorFlow does not see this machine's GPU and no variable hides it."""
     if any(map(os.path.exists, _NVIDIA_FILES)) or shutil.which("nvidia-smi"):
         kind, hiding = "NVIDIA", ["CUDA_VISIBLE_DEVICES"]
         remedy = "pip install -r requirements-gpu.txt (or tensorflow[and-cuda]) brings CUDA"
@@ -74,7 +74,7 @@ def warn_of_unseen_gpu() -> None:
 
 
 def describe(strategy: tf.distribute.Strategy, asked: str, workers: Workers = ALONE) -> str:
-    """Returns a few words on what trains, and why, if `auto` was asked for, it was picked."""
+    """Describes which devices train, and for `auto` why it picked this strategy."""
     kind = "GPU" if has_gpu() else "CPU"
     each = strategy.num_replicas_in_sync // workers.number
     devices = counted(each, kind)
@@ -89,7 +89,7 @@ def describe(strategy: tf.distribute.Strategy, asked: str, workers: Workers = AL
 
 
 def splits_evenly(batch_size: int, num_replicas: int, group_size: int) -> bool:
-    """True if a batch splits into replicas, which split into groups (0: none) or are smaller."""
+    """Returns whether a batch splits into replicas, and each into groups unless it is smaller."""
     each, rest = divmod(batch_size, num_replicas)
     return each > 0 and not rest and (each <= group_size or not group_size or not each % group_size)
 
@@ -110,7 +110,7 @@ def check_batch_sizes(config: TrainingConfig, num_replicas: int) -> None:
 
 
 def _connect(workers: Workers) -> tf.distribute.Strategy:
-    """Waits for all workers. Ctrl-C ends that; SIGTERM, which TensorFlow takes, what follows."""
+    """Connects to all workers. Ctrl-C works while it waits; SIGTERM works again afterward."""
     print(f"Waiting for {workers.number} workers: {', '.join(workers.addresses)}", flush=True)
     in_main_thread = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGINT, signal.SIG_DFL) if in_main_thread else None

@@ -1,4 +1,4 @@
-"""The processes that train a run together, as TF_CONFIG names them. No TensorFlow."""
+"""The processes that train a run together, read from TF_CONFIG. No TensorFlow."""
 
 import dataclasses
 import json
@@ -12,19 +12,19 @@ _EXAMPLE = '{"cluster": {"worker": ["HOST:PORT", …]}, "task": {"type": "worker
 
 @dataclasses.dataclass(frozen=True)
 class Workers:
-    """The processes that train one run together, and which of them this one is."""
+    """The processes that train one run together, and the place of this one among them."""
 
-    addresses: tuple[str, ...] = ()  # `HOST:PORT` of each, in order; empty if it trains alone
-    index: int = 0  # this one's place
+    addresses: tuple[str, ...] = ()  # `HOST:PORT` of each, in order; empty for a single process
+    index: int = 0  # index of this process
 
     @property
     def number(self) -> int:
-        """How many there are, at least 1."""
+        """The number of workers, at least 1."""
         return max(1, len(self.addresses))
 
     @property
     def is_chief(self) -> bool:
-        """Whether this one writes: checkpoints, logs, samples."""
+        """Whether this worker is the one that writes checkpoints, logs and samples."""
         return self.index == 0
 
     def __str__(self) -> str:
@@ -35,7 +35,7 @@ ALONE = Workers()
 
 
 def read_workers(environment: Mapping[str, str]) -> Workers:
-    """Reads TF_CONFIG, its chief first. UserError unless it is valid and its tasks train."""
+    """Reads TF_CONFIG, with the chief first. UserError if invalid, or if a task does not train."""
     text = environment.get("TF_CONFIG", "")
     if not text.strip():
         return ALONE

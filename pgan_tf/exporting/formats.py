@@ -1,4 +1,4 @@
-"""The formats that a generator can be exported in, by name. No TensorFlow until one is used."""
+"""The export formats, by name. No TensorFlow until one is used."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ FORMATS = ("litert", "onnx", "saved_model", "tfjs")
 
 
 def find_writer(name: str) -> "Writer":
-    """Returns what writes a format, one of `FORMATS`."""
+    """Returns the writer of a format, one of `FORMATS`."""
     from pgan_tf.exporting.runtimes import write_litert, write_onnx
     from pgan_tf.exporting.saved_model import write_saved_model
     from pgan_tf.exporting.tfjs import write_tfjs

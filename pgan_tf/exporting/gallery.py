@@ -1,4 +1,4 @@
-"""The web page in an export's folder: whose its files are, and which generators it shows."""
+"""The web page in an export folder: its files, who wrote them, and the generators it lists."""
 
 import dataclasses
 import hashlib
@@ -22,9 +22,9 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.files import remove, write_file
 
 PAGE = pathlib.Path(__file__).parent / "page"  # built from demo/ by Vite
-# From the page's files to the SHA-256 that they may have; see `Manifest`.
+# From names of the page's files to their allowed SHA-256; see `Manifest`.
 Digests = Mapping[str, tuple[str, ...]]
-# What the last page from before there were manifests had, and a later one has not.
+# Files of the last page before manifests existed that later pages do not have.
 _BEFORE_MANIFESTS = {
     "index.html": "e779471dd3dc09ecd09082ed73790e094548635034721b1ba55eb1f7a2e48e05",
     "assets/dist-BDUJI6Mr.js": "1190f056d322f4f889b3ed7f201e235fc4baf820f1aeec7b9bc26035d7b200f5",
@@ -32,12 +32,12 @@ _BEFORE_MANIFESTS = {
     "assets/index-DI6hbdBH.js": "230ac34747a217245380a08696fc58d9c258635ebf8fdac71083e9e52d333404",
     "assets/shared-D8ADG0nA.js": "75d7920b944108f3858d29e771a5e88bebf8b17f1477b287c0abc105a9daa27e",
 }
-_LIST = "models.json"  # of `models/<name>/<version>/`
-_MOST_BYTES = 200  # of a name; file systems take 255
+_LIST = "models.json"  # lists `models/<name>/<version>/`
+_MOST_BYTES = 200  # length of a name; file systems allow 255
 
 
 def read_page(export_dir: str) -> Manifest:
-    """Returns what earlier exports wrote of the page; UserError if others wrote or changed any."""
+    """Returns the page files that earlier exports wrote. UserError if others wrote any."""
     page = manifest.read_manifest(export_dir, "page")
     visible = visible_names(export_dir)  # without `.git` and the like
     if page is None:
@@ -61,13 +61,13 @@ def read_page(export_dir: str) -> Manifest:
 
 
 def page_files(head: Head, preview: bytes, icon: bytes) -> dict[str, bytes]:
-    """Returns the page's files by their names; `index.html` comes last."""
+    """Returns the page's files by name, `index.html` last."""
     files = {PREVIEW: preview, ICON: icon, **_built()}
     return files | {"index.html": with_head(files["index.html"].decode(), head).encode()}
 
 
 def prepare_page(export_dir: str, page: Manifest, files: Mapping[str, bytes]) -> Manifest:
-    """Removes what killed exports left, and writes down what the page may hold from now on."""
+    """Removes leftovers of killed exports, and lists the files that the page may now contain."""
     tf.io.gfile.makedirs(posixpath.join(export_dir, "assets"))
     known, current = page.files, _digests(files)
     both = {name: (*known.get(name, ()), *current.get(name, ())) for name in {**known, **current}}
@@ -84,9 +84,9 @@ def prepare_page(export_dir: str, page: Manifest, files: Mapping[str, bytes]) ->
 def write_page(
     export_dir: str, page: Manifest, files: Mapping[str, bytes], head: Head
 ) -> list[str]:
-    """Writes the page's files in their order, and the head that the user gave into its manifest.
+    """Writes the page's files in order, and records the user's head in its manifest.
 
-    Returns files of an older page that were changed.
+    Returns files of an older page that stay because somebody changed them.
     """
     digests = _digests(files)
     for name, contents in files.items():
@@ -100,7 +100,7 @@ def write_page(
 
 
 def _built() -> dict[str, bytes]:
-    """Returns the files that Vite built; `index.html` comes last."""
+    """Returns the files that Vite built, `index.html` last."""
     others = (PAGE / "generator.js", PAGE / "licenses.md", PAGE / "index.html")
     paths = (*sorted((PAGE / "assets").iterdir()), *others)
     return {path.relative_to(PAGE).as_posix(): path.read_bytes() for path in paths}
@@ -111,7 +111,7 @@ def _digests(contents: Mapping[str, bytes]) -> Digests:
 
 
 def _is_older_export(export_dir: str, visible: list[str]) -> bool:
-    """True if an export from before there were manifests wrote a page here."""
+    """Returns whether an export wrote a page here before manifests existed."""
     if not {"index.html", "models.json", "models", "assets"} <= set(visible):
         return False
     paths = (model["path"] for model in read_list(export_dir) if "://" not in model["path"])
@@ -119,7 +119,7 @@ def _is_older_export(export_dir: str, visible: list[str]) -> bool:
 
 
 def default_name(trained: Trained) -> str:
-    """Returns the name of the run or file that a generator comes from, fit for an address."""
+    """Returns the name of a generator's run or file, in a form that suits a URL."""
     *_, run, folder, name = ("", "", *trained.source.split("/"))  # RUN/checkpoints/FILE
     name = run if run and folder == "checkpoints" else re.sub(r"\.(pkl|npz)$", "", name)
     name = unicodedata.normalize("NFC", name).replace(".", "-")
@@ -129,7 +129,7 @@ def default_name(trained: Trained) -> str:
 
 
 def is_name(name: str) -> bool:
-    """True for a name that is fit for an address and for a folder of any system."""
+    """Returns whether a name suits a URL, and a folder on any operating system."""
     if not all(map(_is_allowed, name)) or not name.strip(".-") or "." in (name[0], name[-1]):
         return False
     return unicodedata.is_normalized("NFC", name) and len(name.encode()) <= _MOST_BYTES
@@ -138,7 +138,7 @@ def is_name(name: str) -> bool:
 def check_place(
     export_dir: str, listed: list[dict[str, Any]], name: str, trained: Trained, *, chosen: bool
 ) -> None:
-    """Raises UserError if another run's would be replaced, unless the user has `chosen` to."""
+    """Raises UserError if another run's generator would be replaced, unless `chosen`."""
     known = {model["name"]: model["path"] for model in listed}
     models = posixpath.join(export_dir, "models")
     taken = {*known, *list_folder(models)}
@@ -153,7 +153,7 @@ def check_place(
     versions = manifest.list_versions(posixpath.join(models, name))
     path = known.get(name) or (f"models/{name}/{versions[-1]}" if versions else "")
     place = posixpath.join(export_dir, path)
-    # What somebody removed is in nobody's way; a place elsewhere is somebody's own entry.
+    # A removed folder is no obstacle. An entry with another path was added by hand.
     removed = path.startswith(f"models/{name}/") and not tf.io.gfile.exists(place)
     if path and not removed and not _is_of_run(place, trained):
         raise UserError(
@@ -163,7 +163,7 @@ def check_place(
 
 
 def read_list(export_dir: str) -> list[dict[str, Any]]:
-    """Reads `models.json`, empty where there is none. Raises UserError if it is damaged."""
+    """Reads `models.json`. Empty if there is none; UserError if damaged."""
     path = posixpath.join(export_dir, _LIST)
     try:
         if not tf.io.gfile.exists(path):
@@ -171,7 +171,7 @@ def read_list(export_dir: str) -> list[dict[str, Any]]:
         models = read_json(path)
         if not all(isinstance(model[key], str) for model in models for key in ("name", "path")):
             raise TypeError("text")
-        _as_text(list(models))  # what cannot be written again is refused before anything is
+        _as_text(list(models))  # fails early if the list cannot be written again
         return list(models)
     except (TypeError, LookupError, UnicodeError, RecursionError):
         raise UserError(
@@ -180,7 +180,7 @@ def read_list(export_dir: str) -> list[dict[str, Any]]:
 
 
 def write_list(export_dir: str, models: list[dict[str, Any]], name: str, path: str) -> None:
-    """Writes the list with a model in it, in the place of an older version or at the end."""
+    """Writes the list with a model added, in place of an older version or at the end."""
     names = [model["name"] for model in models]
     if name in names:
         models[names.index(name)]["path"] = path
@@ -197,7 +197,7 @@ def _is_of_run(folder: str, trained: Trained) -> bool:
     if written := manifest.read_manifest(folder, "version"):
         return written.source == manifest.source_of(trained)
     known = manifest.read_description(folder)
-    # As JSON gives it back, with lists for tuples.
+    # As read from JSON, with lists instead of tuples.
     this = json.loads(json.dumps(describe(trained, "tfjs")))
     return all(key in known and known[key] == this[key] for key in ("training_data", "network"))
 

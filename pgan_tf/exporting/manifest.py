@@ -1,6 +1,6 @@
-"""What an export wrote: a later one replaces and removes these files, and no others.
+"""Lists the files that an export wrote, so that later exports replace or remove only those.
 
-`pgan-export.json`, in each version's folder and beside the page of `tfjs`, holds their SHA-256.
+`pgan-export.json`, in each version's folder and next to the page of `tfjs`, has their SHA-256.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from tfrecords.common import files, paths
 from tfrecords.common.errors import UserError
 
 MANIFEST = "pgan-export.json"
-# What is in a version's folder: by it exports without a manifest, or interrupted ones, are known.
+# Names in a version's folder. They identify exports without a manifest and interrupted ones.
 _OF_A_VERSION = re.compile(
     r"(saved_model\.pb|fingerprint\.pb|variables|assets|assets\.extra|model\.(onnx|tflite|json)"
     r"|group1-shard\d+of\d+\.bin|preview\.png|pgan\.json|model_card\.md|pgan-export\.json)"
@@ -31,21 +31,21 @@ _OF_A_VERSION = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """What an export wrote into a folder."""
+    """The files that an export wrote into a folder."""
 
     kind: str  # "version" or "page"
-    # From a path in the folder to the SHA-256 that it may have: several while a page is replaced.
+    # From a path in the folder to its allowed SHA-256, several while a page is being replaced.
     files: Mapping[str, tuple[str, ...]]
     source: str = ""  # see `source_of`; empty for a page
-    # Of a page: what its user said in `page_head.Head`, which later exports keep.
+    # For a page: the fields of `page_head.Head` that the user gave. Later exports keep them.
     head: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def source_of(trained: Trained) -> str:
-    """Returns a digest of where a run or file is. It tells runs apart, and no path to readers."""
+    """Returns a digest of the path of a run or file, to tell runs apart without revealing paths."""
     path = trained.source
     folder = posixpath.dirname(path)
-    if posixpath.basename(folder) == "checkpoints":  # of a run, all its checkpoints are one
+    if posixpath.basename(folder) == "checkpoints":  # one source for all checkpoints of a run
         path = posixpath.dirname(folder)
     path = path if paths.is_remote(path) else os.path.realpath(path)
     return hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()
@@ -62,13 +62,13 @@ def write_manifest(folder: str, manifest: Manifest) -> None:
 
 
 def write_version_manifest(folder: str, trained: Trained) -> None:
-    """Writes down all files of a version's folder."""
+    """Writes a manifest of all files in a version's folder."""
     listed = {posixpath.relpath(path, folder): (digest_of(path),) for path in _files_below(folder)}
     write_manifest(folder, Manifest("version", listed, source_of(trained)))
 
 
 def read_manifest(folder: str, kind: str) -> Manifest | None:
-    """Reads a manifest; None where there is none that an export of this kind wrote."""
+    """Reads a manifest. None if there is none of this kind."""
     try:
         known = read_json(posixpath.join(folder, MANIFEST))
         listed = {name: tuple(map(str, digests)) for name, digests in known["files"].items()}
@@ -90,7 +90,7 @@ def digest_of(path: str) -> str:
 
 
 def remove_unchanged(folder: str, listed: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Removes files that nobody changed, and emptied folders; returns the paths of the others."""
+    """Removes unchanged files and then empty folders. Returns the paths of changed files."""
     there = {posixpath.join(folder, name): digests for name, digests in listed.items()}
     there = {path: digests for path, digests in there.items() if tf.io.gfile.exists(path)}
     kept = [path for path, digests in there.items() if digest_of(path) not in digests]
@@ -101,11 +101,11 @@ def remove_unchanged(folder: str, listed: Mapping[str, tuple[str, ...]]) -> list
 
 
 def remove_version(folder: str) -> list[str]:
-    """Removes a version's folder except what was changed or added since; returns what stays."""
+    """Removes a version's folder except files changed or added since. Returns those that stay."""
     if manifest := read_manifest(folder, "version"):
         remove_unchanged(folder, manifest.files)
         tf.io.gfile.remove(posixpath.join(folder, MANIFEST))
-    else:  # from before there were manifests: but nobody knows whether its card was changed
+    else:  # exported before manifests existed, so its card may have been changed
         ours = [*filter(_OF_A_VERSION.fullmatch, set(list_folder(folder)) - {CARD_FILE})]
         for path in (posixpath.join(folder, name) for name in ours):
             if not paths.is_folder(path):
@@ -115,7 +115,7 @@ def remove_version(folder: str) -> list[str]:
 
 
 def free_version(folder: str) -> str:
-    """Returns a locked folder's first free version, from 1 on; UserError if others wrote there."""
+    """Returns the path of a locked folder's first free version. UserError if others wrote there."""
     versions = list_versions(folder)
     foreign = [name for name in versions if not is_version(posixpath.join(folder, name))]
     if not versions:
@@ -130,19 +130,19 @@ def free_version(folder: str) -> str:
 
 
 def list_versions(folder: str) -> list[str]:
-    """Returns the names of the versions in a folder, numbers, the newest last."""
+    """Returns the names of the versions in a folder, which are numbers, newest last."""
     return sorted((n for n in list_folder(folder) if re.fullmatch("[0-9]+", n)), key=int)
 
 
 def remove_left_over(folder: str) -> None:
-    """Removes what killed exports left in a folder, which the caller has locked."""
+    """Removes leftovers of killed exports in a folder that the caller has locked."""
     for name in list_folder(folder):
         if _is_left_over(folder, name):
             files.remove(posixpath.join(folder, name))
 
 
 def list_folder(folder: str) -> list[str]:
-    """Returns the names in a folder, none if it is not there; raises UserError if it is a file."""
+    """Returns the names in a folder, empty if it is missing. Raises UserError if it is a file."""
     try:
         if paths.exists(folder) and not paths.is_folder(folder):
             raise UserError("a file")
@@ -154,17 +154,17 @@ def list_folder(folder: str) -> list[str]:
 
 
 def visible_names(folder: str) -> list[str]:
-    """Returns the names in a folder that are not hidden, as `.git` is."""
+    """Returns the names in a folder, without hidden ones such as `.git`."""
     return [name for name in list_folder(folder) if not name.startswith(".")]
 
 
 def is_version(folder: str) -> bool:
-    """True if a folder says that an export of this project wrote it."""
+    """Returns whether a folder's description says that this project exported it."""
     return bool(read_manifest(folder, "version") or read_description(folder))
 
 
 def read_description(folder: str) -> dict[str, Any]:
-    """Returns an export's `pgan.json`, see `model_card`; empty where there is none."""
+    """Returns an export's `pgan.json` (see `model_card`), empty if there is none."""
     try:
         known = read_json(posixpath.join(folder, JSON_FILE))
     except UserError:
@@ -173,14 +173,14 @@ def read_description(folder: str) -> dict[str, Any]:
 
 
 def _files_below(folder: str) -> Iterator[str]:
-    """Gives the paths of all files, whose names may be any bytes."""
+    """Yields the paths of all files, whose names may be any bytes."""
     for name in list_folder(folder):
         path = posixpath.join(folder, name)
         yield from _files_below(path) if paths.is_folder(path) else [path]
 
 
 def _is_left_over(parent: str, name: str) -> bool:
-    """True for a folder that a killed export left, with nothing else in it."""
+    """Returns whether a folder is a leftover of a killed export, with nothing else in it."""
     folder = posixpath.join(parent, name)
     if not re.fullmatch("partial-[0-9]+", name) or not paths.is_folder(folder):
         return False
@@ -188,12 +188,12 @@ def _is_left_over(parent: str, name: str) -> bool:
 
 
 def _inside(path: str) -> bool:
-    """True for a path that leads to no other folder."""
+    """Returns whether a path stays within its folder."""
     return not {"", ".", ".."} & set(path.split("/")) and not re.search(r"[\\:]", path)
 
 
 def _remove_empty(folder: str, top: str) -> None:
-    """Removes a folder, and those above it but not the top one, as far as they are empty."""
+    """Removes a folder and its parents below `top`, as long as they are empty."""
     while folder.startswith(f"{top}/") and not list_folder(folder):
         tf.io.gfile.rmtree(folder)
         folder = posixpath.dirname(folder)

@@ -1,4 +1,4 @@
-"""What there is to know about an exported generator: `pgan.json` for programs, `model_card.md`."""
+"""Describes an exported generator, in `pgan.json` for programs and `model_card.md` for people."""
 
 import dataclasses
 import html
@@ -24,7 +24,7 @@ _WEIGHTS = {
 }
 TERMS = "The networks that the paper's authors published are under CC BY-NC 4.0, exported or not."
 _TRAINED_BY = {False: "pgan-tf", True: "the published implementation"}
-_MOST_NAMES = 20  # of classes that a card names; all are in pgan.json
+_MOST_NAMES = 20  # class names on a card; pgan.json has all
 _PAPER = "[Progressive Growing of GANs](https://arxiv.org/abs/1710.10196)"
 _LIMITS = """## Limits
 
@@ -35,7 +35,7 @@ owns them, and what for they may be used belongs here, by the hand of whoever pu
 
 
 def describe(trained: Trained, export_format: str) -> dict[str, Any]:
-    """Returns what is known, of JSON; `metrics`: the last tick, `scores`: of the checkpoint."""
+    """Returns values for JSON, with `metrics` of the last tick and `scores` of the checkpoint."""
     network, stage = trained.network, trained.stage
     metrics, scores = _read_measurements(trained)
     return {
@@ -62,7 +62,7 @@ def describe(trained: Trained, export_format: str) -> dict[str, Any]:
 
 
 def model_card(known: dict[str, Any], usage: str) -> str:
-    """Returns a page, Markdown, of what `describe` knows about a generator."""
+    """Returns a Markdown page with what `describe` knows about a generator."""
     size, data, kimg = known["resolution"], known["training_data"], known["kimg"]
     final, names, count = known["network"]["resolution"], known["label_names"], known["label_size"]
     published = known["trained_by"] == _TRAINED_BY[True]
@@ -110,7 +110,7 @@ def model_card(known: dict[str, Any], usage: str) -> str:
 
 
 def read_usage(known: dict[str, Any]) -> str:
-    """Reads how a format is used, Markdown; what stands in [[…]] is for generators with classes."""
+    """Returns how to use a format, in Markdown. Text in [[…]] is for generators with classes."""
     text = (_USAGE / f"{known['format']}.md").read_text("utf-8").strip()
     return re.sub(r"\[\[(.*?)\]\]", r"\1" * (known["label_size"] > 0), text).format(**known)
 
@@ -118,12 +118,12 @@ def read_usage(known: dict[str, Any]) -> str:
 def _read_measurements(trained: Trained) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     folder = posixpath.dirname(trained.source)
     run_dir = posixpath.dirname(folder)
-    # A checkpoint may have been taken out of its run.
+    # A checkpoint may have been copied out of its run.
     if posixpath.basename(folder) != "checkpoints" or trained.kimg is None:
         return {}, []
     images_shown = round(trained.kimg * 1000)
     ticks = [{}, *(row for row in read_ticks(run_dir) if row["images_shown"] <= images_shown)]
-    # By content: the best checkpoint is a copy under another name.
+    # Compares contents, because the best checkpoint is a copy under another name.
     weights = weights_sha256(trained.generator)
     scores = [score.to_row() for score in read_scores(run_dir) if score.weights_sha256 == weights]
     return ticks[-1], scores
@@ -138,7 +138,7 @@ def _measurements(known: dict[str, Any]) -> list[str]:
         numbers = [(score[key] or {}).get(score["headline"]) for key in ("values", "floor")]
         cells = ("" if number is None else f"{number:.4g}" for number in numbers)
         rows.append((score["metric"], *cells))
-    # Where all iterations of a tick were skipped there is no mean.
+    # There is no mean if all iterations of a tick were skipped.
     names = [name for name in METRICS if metrics.get(name) is not None]
     means = [(name.replace("_", " "), f"{metrics[name]:.4g}") for name in names]
     table = [_table(("metric", "value", "of real pictures"), rows)] if rows else []

@@ -1,4 +1,4 @@
-"""What a link to the page shows, and the page above its pictures: title, description, preview."""
+"""Title, description and preview of the page, as shown at its top and in links to it."""
 
 import dataclasses
 import html
@@ -15,32 +15,32 @@ from pgan_tf.runs.sheets import make_grid
 from tfrecords.pictures.kinds import encode_picture
 
 PREVIEW, ICON = "preview.png", "icon.png"
-PREVIEW_SIZE = 600, 1200  # height and width, as sites that show links want it
+PREVIEW_SIZE = 600, 1200  # height and width that sites expect for link previews
 _ICON_SIZE = 180
-_MOST_NAMES = 3  # of generators that a title lists
+_MOST_NAMES = 3  # names of generators in a title
 
 
 @dataclasses.dataclass(frozen=True)
 class Head:
-    """What is said of the page; empty where the user did not say it."""
+    """The texts that describe the page. Empty if the user did not give them."""
 
     title: str = ""
     description: str = ""
-    url: str = ""  # the page's own address: some sites want the preview's with https://
+    url: str = ""  # address of the page, for sites that need the preview's full https:// address
 
     @classmethod
     def of(cls, said: Mapping[str, str]) -> "Head":
-        """Returns what a manifest says."""
+        """Returns the head stored in a manifest."""
         return cls(**{field.name: said.get(field.name, "") for field in dataclasses.fields(cls)})
 
     def replace(self, other: "Head") -> "Head":
-        """Returns it with what another one says."""
+        """Returns a copy with the texts of `other`, where it has any."""
         said = {name: text for name, text in dataclasses.asdict(other).items() if text}
         return dataclasses.replace(self, **said)
 
 
 def default_head(names: Sequence[str], known: Mapping[str, Any]) -> Head:
-    """Returns a head from the names of generators and what `describe` knows of the newest."""
+    """Returns a head made from the names of generators and `describe`'s result for the newest."""
     more = len(names) - _MOST_NAMES
     title = ", ".join(names[:_MOST_NAMES]) + f" and {more} more" * (more > 0)
     drawn = "drawn in your browser by"
@@ -52,7 +52,7 @@ def default_head(names: Sequence[str], known: Mapping[str, Any]) -> Head:
 
 
 def with_head(page: str, head: Head) -> str:
-    """Returns the page, `index.html`, with its title, its description and what links show."""
+    """Returns the page, `index.html`, with its title, description and link preview."""
     title, description = (
         html.escape(" ".join(text.split())) for text in (head.title, head.description)
     )
@@ -82,7 +82,7 @@ def with_head(page: str, head: Head) -> str:
 def draw_preview(draw: Callable[..., tf.Tensor], config: NetworkConfig, resolution: int) -> bytes:
     """Returns a grid of the first seeds, classes in turn, as a PNG of `PREVIEW_SIZE`.
 
-    The larger a generator's pictures, the fewer: they take long, and details want room.
+    Larger pictures are fewer, since they take longer and their details need room.
     """
     size = 150 if resolution <= 128 else 300 if resolution <= 512 else 600
     height, width = PREVIEW_SIZE
@@ -92,7 +92,7 @@ def draw_preview(draw: Callable[..., tf.Tensor], config: NetworkConfig, resoluti
 
 
 def draw_icon(draw: Callable[..., tf.Tensor], config: NetworkConfig) -> bytes:
-    """Returns the picture of the first seed as a PNG for tabs, bookmarks and home screens."""
+    """Returns the picture of the first seed as a PNG, for tabs, bookmarks and home screens."""
     return encode_picture(_resized(_first_pictures(draw, config, 1), _ICON_SIZE)[0])
 
 
@@ -104,7 +104,7 @@ def _first_pictures(
 
 
 def _resized(pictures: np.ndarray, size: int) -> np.ndarray:
-    """Returns `(n, size, size, channels)` uint8 pictures, smooth."""
+    """Resizes smoothly to `(n, size, size, channels)` uint8 pictures."""
     shrinks = size < pictures.shape[1]
     resized = tf.image.resize(pictures, (size, size), "bicubic", antialias=shrinks).numpy()
     return to_uint8(resized / 127.5 - 1)

@@ -1,4 +1,4 @@
-"""A generator as one file for ONNX Runtime or LiteRT (TensorFlow Lite), once it draws the same."""
+"""Exports a generator to ONNX Runtime or LiteRT (TensorFlow Lite), and checks its pictures."""
 
 import importlib
 import posixpath
@@ -18,10 +18,10 @@ from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import temporary_folder, write_file
 
-LARGEST_DIFFERENCE = 1e-4  # of the runtime's pictures from TensorFlow's, in [-1, 1]
+LARGEST_DIFFERENCE = 1e-4  # between pictures of the runtime and of TensorFlow, in [-1, 1]
 # From `latents` and, with classes, `labels`, to pictures (batch, height, width, channels) float32.
 Draw = Callable[[dict[str, np.ndarray]], np.ndarray]
-_OPSET = 17  # old enough for runtimes of 2022, new enough for everything here
+_OPSET = 17  # old enough for runtimes of 2022, new enough for all operations used here
 _SIGNATURE = "serving_default"
 
 
@@ -46,13 +46,13 @@ def write_litert(trained: Trained, options: ExportOptions) -> Exported:
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[_SIGNATURE])
         contents = converter.convert()
     runner = litert.Interpreter(model_content=contents).get_signature_runner(_SIGNATURE)
-    # The result is a view of memory that the next call writes to.
+    # Copied, because the next call overwrites the result's memory.
     check_pictures(trained, "litert", lambda inputs: np.array(runner(**inputs)["images"]))
     return _write(trained, options, "litert", "model.tflite", contents)
 
 
 def check_pictures(trained: Trained, export_format: str, draw: Draw) -> None:
-    """Raises UserError unless the exported model draws the pictures of its generator."""
+    """Raises UserError unless the exported model draws the same pictures as its generator."""
     network = trained.network
     for n in (1, 2):
         latents = latents_from_seeds(range(n), network.latent_size)
@@ -60,7 +60,7 @@ def check_pictures(trained: Trained, export_format: str, draw: Draw) -> None:
         expected = np.clip(trained.generator([latents, labels]).numpy(), -1, 1)
         images = draw({"latents": latents} | ({"labels": labels} if labels.size else {}))
         difference = np.abs(images - expected).max() if images.shape == expected.shape else np.inf
-        # Not finite is not equal either.
+        # Written so that NaN fails, too.
         if not difference <= LARGEST_DIFFERENCE:
             raise UserError(
                 f"--format={export_format}: expected pictures within {LARGEST_DIFFERENCE:g}, got a "
@@ -78,10 +78,10 @@ def _import(export_format: str, packages: str, *modules: str) -> list[ModuleType
 
 
 def _tidy(graph: Any) -> None:
-    """Names the batch dimension, and words nearest neighbor as newer runtimes know it."""
+    """Names the batch dimension, and expresses nearest neighbor in a way newer runtimes accept."""
     for tensor in (*graph.input, *graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
-    # Doubling: TensorFlow's half pixel centers choose the same neighbor as this does.
+    # For a factor of 2, this picks the same neighbors as TensorFlow's half-pixel centers.
     words = {"coordinate_transformation_mode": b"asymmetric", "nearest_mode": b"floor"}
     for node in graph.node:
         for attribute in node.attribute:

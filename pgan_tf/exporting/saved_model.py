@@ -1,6 +1,6 @@
-"""A generator as a SavedModel for TensorFlow Serving, with requests that warm the server up.
+"""Exports a generator as a SavedModel for TensorFlow Serving, with warm-up requests.
 
-These are TFRecords of its message `PredictionLog`; encoding them here needs no other package.
+The requests are TFRecords of Serving's `PredictionLog`, encoded here without its package.
 """
 
 import os
@@ -16,13 +16,13 @@ from pgan_tf.networks.folded import InferenceGenerator, fold
 from pgan_tf.networks.sampling import latents_from_seeds, latents_of_seeds, one_hot_labels
 from pgan_tf.runs.trained import Trained
 
-TfFunction: TypeAlias = tf.types.experimental.PolymorphicFunction  # what `tf.function` returns
+TfFunction: TypeAlias = tf.types.experimental.PolymorphicFunction  # returned by `tf.function`
 
 
 def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
     """Writes a generator as `<export_dir>/<version>/`; see `Writer`."""
     base_path = options.export_dir
-    # A server loads a version as soon as it sees its folder: it appears whole.
+    # A server loads a version as soon as its folder appears, so it must appear complete.
     with next_version(base_path, trained, "saved_model") as (path, folder):
         generator = fold(trained.generator, trained.network)
         save(generator, folder)
@@ -37,14 +37,14 @@ def save(generator: InferenceGenerator, folder: str) -> None:
     """Writes a SavedModel with the signatures of `make_signatures`, and an endpoint for Keras."""
     signatures = make_signatures(generator)
     module = tf.Module()
-    # Plain variables, the model in closures: TensorFlow Serving can't load what Keras adds.
+    # Plain variables and closures, because TensorFlow Serving can't load what Keras would add.
     module.exported = generator.variables
     module.serve = _keras_endpoint(signatures["serving_default"])
     tf.saved_model.save(module, folder, signatures=signatures)
 
 
 def make_signatures(generator: InferenceGenerator) -> dict[str, TfFunction]:
-    """Returns what a SavedModel answers to, each function with a free batch dimension.
+    """Returns the signatures of a SavedModel, each with a free batch dimension.
 
     - `serving_default`: `latents` float32 (batch, latent_size) → `images` float32
       (batch, height, width, channels), clipped to [-1, 1].
@@ -77,7 +77,7 @@ def make_signatures(generator: InferenceGenerator) -> dict[str, TfFunction]:
 
 
 def _keras_endpoint(function: TfFunction) -> TfFunction:
-    """Returns what `keras.layers.TFSMLayer` calls: with two inputs, a function of a dict."""
+    """Returns a function for `keras.layers.TFSMLayer`, which passes two inputs as a dict."""
     specs = {spec.name: spec for spec in function.input_signature}
     if len(specs) == 1:
         return function
@@ -100,7 +100,7 @@ def _write_warmup(folder: str, generator: InferenceGenerator) -> None:
     with tf.io.TFRecordWriter(path) as writer:
         for signature, function in make_signatures(generator).items():
             # PredictionLog.predict_log.request: a model_spec, and a map of tensors by name. A
-            # server that warms up does not look at the model's name.
+            # server ignores the model's name in warm-up requests.
             request = _field(1, _field(1, b"pgan") + _field(3, signature.encode()))
             for spec in function.input_signature:
                 tensor = tf.make_tensor_proto(values[spec.name]).SerializeToString()
@@ -109,7 +109,7 @@ def _write_warmup(folder: str, generator: InferenceGenerator) -> None:
 
 
 def _field(number: int, contents: bytes) -> bytes:
-    """Encodes bytes, text or a message as a protocol buffer's field, whose number is below 16."""
+    """Encodes bytes, text or a message as a protocol buffer field with a number below 16."""
     length, size = [], len(contents)
     while size >= 0x80:
         length.append(size & 0x7F | 0x80)

@@ -1,7 +1,7 @@
-"""A generator as a TensorFlow.js graph model, with a web page that draws with it.
+"""Exports a generator as a TensorFlow.js graph model, with a web page that draws with it.
 
-A folder for any static host holds the page and generators, `models/<name>/<version>/`;
-`models.json` lists the newest version of each: the page's gallery.
+The folder, for any static host, has the page and its generators, `models/<name>/<version>/`.
+`models.json` lists the newest version of each, for the page's gallery.
 """
 
 import os
@@ -22,9 +22,9 @@ from tfrecords.common.files import write_file
 from tfrecords.common.paths import writing
 from tfrecords.pictures.kinds import encode_picture
 
-# Transposed convolutions, the least arithmetic, are slow in browsers.
+# Transposed convolutions need the least arithmetic but are slow in browsers.
 BROWSER_FORM: Form = "resize"
-# Of `describe`: what the page draws by and shows.
+# Fields of `describe` that the page needs or shows.
 _FOR_THE_PAGE = (
     *("format", "resolution", "num_channels", "latent_size", "label_size", "label_names"),
     *("training_data", "kimg", "is_blend", "alpha", "trained_by", "terms"),
@@ -32,7 +32,7 @@ _FOR_THE_PAGE = (
 
 
 def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
-    """Writes a generator for browsers beside those that are there; see `writer.Writer`."""
+    """Writes a generator for browsers, next to existing ones; see `writer.Writer`."""
     name = options.name or gallery.default_name(trained)
     if not gallery.is_name(name):
         raise UserError(f"--name: expected letters and digits, . _ - inside, got {name[:100]!r}")
@@ -55,7 +55,7 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
             raise UserError(f"--quantize=float16: {error}: leave --quantize") from None
         latents = latents_from_seeds([0], generator.config.latent_size)
         labels = one_hot_labels([0], generator.config.label_size)
-        # Its picture in the gallery.
+        # The generator's picture in the gallery.
         files["preview.png"] = encode_picture(generate(generator, latents, labels)[0])
         head = Head.of(page.head).replace(options.head)
         names = list(dict.fromkeys([*(one["name"] for one in listed), name]))

@@ -1,8 +1,8 @@
-"""TensorFlow.js's graph model format, written from a TensorFlow function.
+"""Writes a TensorFlow function in TensorFlow.js's graph model format.
 
-`model.json` holds the graph's nodes, its signature and a list of its weights;
-`group1-shard1of2.bin` and so on hold the weights' bytes, one after the other. The package
-`tensorflowjs` does not install beside TensorFlow 2.20 and later.
+`model.json` has the nodes of the graph, its signature and a list of weights. Files such as
+`group1-shard1of2.bin` have the bytes of the weights, one after the other. The package
+`tensorflowjs` can't be installed with TensorFlow 2.20 or later.
 """
 
 import json
@@ -16,17 +16,17 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from pgan_tf.exporting.saved_model import TfFunction
 
-_SHARD_BYTES = 4 * 2**20  # pieces that browsers keep in their caches
+_SHARD_BYTES = 4 * 2**20  # small enough for browser caches
 _ACTIVATIONS = ("LeakyRelu", "Relu")
 
 
 def graph_model(
     function: TfFunction, *, float16: bool = False, metadata: Mapping[str, Any] | None = None
 ) -> dict[str, bytes]:
-    """Returns the files, by name, of a function of named tensors with one named output.
+    """Returns the files, by name, for a function from named tensors to one named output.
 
-    With `float16` weights take half the download, while browsers compute in float32; ValueError if
-    one is too large. `metadata`, of JSON, is `model.userDefinedMetadata` in TensorFlow.js.
+    With `float16`, weights take half the download; browsers still compute in float32. ValueError if
+    a weight is too large. `metadata`, for JSON, is `model.userDefinedMetadata` in TensorFlow.js.
     """
     concrete = function.get_concrete_function()
     (output_name,) = concrete.structured_outputs
@@ -52,7 +52,7 @@ def graph_model(
 
 
 def _simplify(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.compat.v1.GraphDef:
-    """Drops identities, and fuses convolution, bias and ReLU; `kept` names the outputs."""
+    """Removes identities, and fuses convolution, bias and ReLU; `kept` names the outputs."""
     # `_FusedConv2D` saves two passes over the features.
     graph = _without_identities(graph, kept)
     nodes = {node.name: node for node in graph.node}
@@ -90,7 +90,7 @@ def _fused(conv: Any, bias: Any, last: Any) -> tf.compat.v1.NodeDef:
 
 
 def _without_identities(graph: tf.compat.v1.GraphDef, kept: list[str]) -> tf.compat.v1.GraphDef:
-    """Returns the nodes that the kept ones need, with each identity's source in its place."""
+    """Returns the nodes that `kept` depend on, with each identity replaced by its source."""
     nodes = {node.name: node for node in graph.node}
 
     def source(name: str) -> str:
@@ -121,14 +121,14 @@ def _tensor_info(tensor: tf.Tensor) -> dict[str, Any]:
 
 
 def _take_weights(graph: tf.compat.v1.GraphDef, float16: bool) -> tuple[list[dict], bytes]:
-    """Moves the constants' values out of a graph: a list for model.json, and their bytes."""
+    """Moves values of constants out of a graph: a list for model.json, and their bytes."""
     entries, pieces = [], []
     for node in (node for node in graph.node if node.op == "Const"):
         tensor = node.attr["value"].tensor
         array = tf.make_ndarray(tensor)
         tensor.CopyFrom(type(tensor)(dtype=tensor.dtype, tensor_shape=tensor.tensor_shape))
         entry = {"name": node.name, "shape": list(array.shape), "dtype": array.dtype.name}
-        # Single numbers, such as an epsilon, stay as they are.
+        # Single numbers, such as an epsilon, keep their precision.
         if float16 and array.dtype == np.float32 and array.size > 1:
             with np.errstate(over="ignore"):
                 array = array.astype(np.float16)

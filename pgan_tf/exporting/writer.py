@@ -1,4 +1,4 @@
-"""What every export format has in common: a folder for each version, that appears whole."""
+"""What all export formats share: a folder per version, which appears only when complete."""
 
 import dataclasses
 import json
@@ -16,24 +16,24 @@ from tfrecords.common.paths import writing
 
 @dataclasses.dataclass(frozen=True)
 class ExportOptions:
-    """What the user asked for."""
+    """The user's options for an export."""
 
     export_dir: str
     quantize: str = ""  # "float16" stores the weights in half precision; tfjs only
-    name: str = ""  # of the generator on the page, its run's if empty; tfjs only
-    head: Head = Head()  # what is said of the page; tfjs only
+    name: str = ""  # name of the generator on the page, by default that of its run; tfjs only
+    head: Head = Head()  # title and description of the page; tfjs only
 
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """What was written."""
+    """The result of an export."""
 
-    path: str  # the file or folder
-    what_next: tuple[str, ...]  # commands that look at it and use it
-    kept: tuple[str, ...] = ()  # files of an earlier version that were changed since, and stay
+    path: str  # the file or folder that was written
+    what_next: tuple[str, ...]  # commands to inspect and use it
+    kept: tuple[str, ...] = ()  # files of an earlier version that stay because they were changed
 
 
-# Writes a generator in one format. Raises UserError where that is not possible.
+# Writes a generator in one format. Raises UserError if that is not possible.
 Writer = Callable[[Trained, ExportOptions], Exported]
 
 
@@ -45,7 +45,7 @@ def exporting_into(export_dir: str) -> AbstractContextManager[None]:
 
 @contextmanager
 def next_version(export_dir: str, trained: Trained, kind: str) -> Iterator[tuple[str, str]]:
-    """Locks a folder, and gives its first free version's path and a folder; see `whole_version`."""
+    """Locks a folder. Yields the path of its first free version, and a folder to fill for it."""
     with exporting_into(export_dir):
         path = free_version(export_dir)
         with whole_version(path, trained, kind) as folder:
@@ -54,7 +54,7 @@ def next_version(export_dir: str, trained: Trained, kind: str) -> Iterator[tuple
 
 @contextmanager
 def whole_version(path: str, trained: Trained, kind: str, *, stored: str = "") -> Iterator[str]:
-    """Gives a folder to fill, which becomes `path` with its card, in which `stored` is written."""
+    """Yields a folder to fill, which becomes `path`, with a model card that mentions `stored`."""
     with writing(f"--export_dir={posixpath.dirname(path)}"), whole_folder(path) as folder:
         yield folder
         known = describe(trained, kind)

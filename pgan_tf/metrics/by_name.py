@@ -1,4 +1,4 @@
-"""Metrics by the names that `--metrics` has. No TensorFlow until one is made."""
+"""Makes metrics by the names in `--metrics`. No TensorFlow until one is made."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -27,12 +27,12 @@ def parse_names(text: str, flag: str) -> tuple[str, ...]:
 
 
 def need_inception(names: Sequence[str]) -> bool:
-    """True if any of the metrics uses the Inception network."""
+    """Returns whether any of the metrics uses the Inception network."""
     return not set(names).isdisjoint(_OF_INCEPTION)
 
 
 def check_resolution(names: Sequence[str], resolution: int) -> None:
-    """Raises UserError if a metric needs larger pictures, for all its levels or scales."""
+    """Raises UserError if pictures are too small for all levels or scales of a metric."""
     from pgan_tf.metrics.ms_ssim import LOWEST_RESOLUTION
     from pgan_tf.metrics.sliced_wasserstein import LOWEST_LEVEL
 
@@ -46,7 +46,7 @@ def check_resolution(names: Sequence[str], resolution: int) -> None:
 def make_metrics(
     names: Sequence[str], reals: "RealPictures", inception_sha256: str = ""
 ) -> "tuple[Metric, ...]":
-    """Makes metrics, those of Inception by its file's checksum; UserError if one does not fit."""
+    """Makes metrics; the checksum is that of Inception's file. UserError if one does not fit."""
     from pgan_tf.metrics.frechet_distance import make_fid
     from pgan_tf.metrics.inception_score import make_is
     from pgan_tf.metrics.kernel_distance import make_kid

@@ -12,16 +12,16 @@ from pgan_tf.metrics.score import Score
 from pgan_tf.runs.small_files import is_number
 from tfrecords.common.text import counted
 
-# Drawn twice as large and reduced, since Pillow's lines have hard edges: so are all lengths here.
+# In pixels at twice the final size: charts are reduced, since Pillow's lines have hard edges.
 _WIDTH, _PANEL_HEIGHT = 1920, 520
 _LEFT, _RIGHT, _TOP, _BOTTOM = 160, 40, 92, 84
-_SMALL, _MIDDLE, _LARGE = 22, 24, 28  # letters
+_SMALL, _MIDDLE, _LARGE = 22, 24, 28  # font sizes
 _CURVE, _FLOOR, _INK, _GRID = "#1f5fbf", "#c0392b", "#222222", "#d0d4da"
 _STABILIZE, _FADE = "#ffffff", "#eef2f8"
 
 
 def draw_chart(curves: Sequence[Sequence[Score]], schedule: ScheduleConfig) -> np.ndarray:
-    """Draws a panel for each metric, its scores by images shown: `(height, width, 3)` uint8."""
+    """Draws a panel per metric with its scores over images shown: `(height, width, 3)` uint8."""
     image = Image.new("RGB", (_WIDTH, _PANEL_HEIGHT * len(curves)), "white")
     for index, scores in enumerate(curves):
         _draw_panel(image, index * _PANEL_HEIGHT, scores, schedule)
@@ -87,8 +87,8 @@ def _draw_panel(
 
 
 def round_ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Returns round numbers, evenly rising, from `low` or below to `high` or above, `most` + 2."""
-    if high - low <= max(1e-9 * max(abs(low), abs(high)), 1e-100):  # one number, or nearly
+    """Returns at most `most` + 2 round numbers, evenly spaced, that span `low` to `high`."""
+    if high - low <= max(1e-9 * max(abs(low), abs(high)), 1e-100):  # (nearly) the same number
         high = low + (abs(low) if abs(low) > 1e-100 else 1.0)
     span = high - low
     power = 10.0 ** math.floor(math.log10(span / most))

@@ -1,4 +1,4 @@
-"""Scores generators against the same real pictures, and real pictures against each other."""
+"""Scores generators against the same real pictures, and other real pictures as a floor."""
 
 import dataclasses
 import hashlib
@@ -24,17 +24,17 @@ from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import DatasetInfo, read_labels
 
 _LARGEST_BATCH = 64
-_BATCH_PIXELS = 2**22  # as 64 pictures of 256 px have: of larger ones fewer at a time
-# What a score tells of its generator.
+_BATCH_PIXELS = 2**22  # 64 pictures of 256 px; batches of larger pictures are smaller
+# Fields of a score that describe its generator.
 _ORIGIN = ("images_shown", "stage", "stage_resolution", "network", "checkpoint", "weights_sha256")
-_REALS, _FAKES, _OTHER_REALS = range(3)  # sets of an evaluation, for `Metric.collect`
+_REALS, _FAKES, _OTHER_REALS = range(3)  # sets of pictures, for `Metric.collect`
 
-Report = Callable[[int], object]  # is told the size of each batch
+Report = Callable[[int], object]  # called with the size of each batch, for progress bars
 
 
 @dataclasses.dataclass(frozen=True)
 class Generated:
-    """A generator to score; see `Score` for most fields."""
+    """A generator to score. `Score` documents most fields."""
 
     draw: Callable[[Sequence[Any]], tf.Tensor]  # from [latents, labels]; see `sampling.generate`
     latent_size: int
@@ -52,7 +52,7 @@ def read_generated(path: str, network: str) -> Generated:
     saved = checkpoint.read(path, [network])
     model = load_generator(saved, network)
     return Generated(
-        # Not folded: while a run trains, each generator is used once only.
+        # Not folded, since during training each generator is used only once.
         draw=tf.function(model, reduce_retracing=True),
         latent_size=saved.config.network.latent_size,
         label_size=saved.config.network.label_size,
@@ -67,10 +67,10 @@ def read_generated(path: str, network: str) -> Generated:
 
 @dataclasses.dataclass(frozen=True)
 class RealPictures:
-    """The real pictures of an evaluation: a random choice without repetition."""
+    """The real pictures of an evaluation, a random sample without repetition."""
 
     info: DatasetInfo
-    resolution: int  # that pictures are read and compared at
+    resolution: int  # at which pictures are read and compared
     num_images: int  # in each set
     seed: int
     max_bad_records: int = 0  # damaged records that may be skipped, replaced by others
@@ -84,16 +84,16 @@ class RealPictures:
 
     @property
     def batch_size(self) -> int:
-        """How many pictures are read or drawn at a time."""
+        """The number of pictures to read or draw at a time."""
         return max(2, min(_LARGEST_BATCH, _BATCH_PIXELS // self.resolution**2))
 
     @property
     def has_others(self) -> bool:
-        """True if there are as many pictures again that are not among them."""
+        """Whether the dataset has a second sample of this size, with other pictures."""
         return 2 * self.num_images <= self.info.num_images
 
     def batches(self, others: bool = False) -> Iterator[np.ndarray]:
-        """Reads them, or others: `(n, side, side, channels)` uint8; UserError if too damaged."""
+        """Reads this sample or the second: `(n, side, side, channels)` uint8. UserError if bad."""
         first = self.num_images if others else 0
         bad = BadRecords(self.max_bad_records)
         size = self.batch_size
@@ -107,19 +107,19 @@ class RealPictures:
         check_bad_records(len(bad.met(first + self.num_images)), self.max_bad_records)
 
     def labels(self, label_size: int) -> np.ndarray:
-        """Returns `(num_images, label_size)` float32, so that fakes have the same classes."""
+        """Returns the labels of the sample, `(num_images, label_size)` float32, for the fakes."""
         positions = tf.range(self.num_images, dtype=tf.int64)
         pictures = pictures_at(positions, self.info.num_images, self.seed).numpy()
         return read_labels(self.info)[pictures, :label_size].astype(np.float32)
 
 
 def default_num_images(info: DatasetInfo) -> int:
-    """Returns 2,048, or half of the pictures, which leaves as many for the floor."""
+    """Returns 2,048, or half of the pictures if less, so that the floor gets as many."""
     return max(2, min(2048, info.num_images // 2))
 
 
 class Evaluation:
-    """Scores generators; reals are read once, `report` gets each batch's size (`num_pictures`)."""
+    """Scores generators. Reads the reals once; `report` is called with the size of each batch."""
 
     def __init__(
         self,
@@ -140,11 +140,11 @@ class Evaluation:
 
     @staticmethod
     def num_pictures(reals: RealPictures, generators: int) -> int:
-        """Returns how many pictures are read and drawn in all."""
+        """Returns how many pictures are read and drawn in total."""
         return (1 + reals.has_others + generators) * reals.num_images
 
     def score(self, generated: Generated, report: Report | None = None) -> list[Score]:
-        """Scores a generator by each metric."""
+        """Scores a generator with each metric."""
         fakes = fake_batches(generated, self._reals)
         found = self._compare(self._collect(_FAKES, fakes, report))
         info = self._reals.info
@@ -193,12 +193,12 @@ def fake_batches(generated: Generated, reals: RealPictures) -> Iterator[np.ndarr
 def draw_batches(
     generated: Generated, seeds: range, labels: np.ndarray, resolution: int, batch_size: int
 ) -> Iterator[np.ndarray]:
-    """Draws seeds, labels `(seeds, label_size)` float32: `(n, side, side, channels)` uint8."""
+    """Draws a picture per seed and row of labels, enlarged: `(n, side, side, channels)` uint8."""
     for start in range(0, len(seeds), batch_size):
         batch = slice(start, start + batch_size)
         latents = sampling.latents_from_seeds(seeds[batch], generated.latent_size)
         pictures = sampling.generate(generated.draw, latents, labels[batch], batch_size)
-        scale = resolution // pictures.shape[1]  # of an earlier stage: enlarged by repetition
+        scale = resolution // pictures.shape[1]  # above 1 for earlier stages: repeats pixels
         yield pictures.repeat(scale, axis=1).repeat(scale, axis=2)
 
 

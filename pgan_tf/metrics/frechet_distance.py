@@ -1,7 +1,7 @@
 """Fréchet Inception distance (Heusel et al., 2017, equation 6).
 
-Inception's features of real and of generated pictures are taken for two Gaussians. Their
-distance is `|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½)`; 0 where means and covariances are equal.
+Inception's features of real and of generated pictures are modeled as two Gaussians. Their distance
+is `|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½)`, which is 0 if means and covariances are equal.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from pgan_tf.metrics.metric import Metric
 
 @dataclasses.dataclass(frozen=True)
 class Moments:
-    """Mean and scatter of vectors, in float64; the moments of parts combine to those of all."""
+    """Mean and scatter matrix of vectors, in float64. Moments of parts can be combined."""
 
     count: int
     mean: np.ndarray  # (size,)
@@ -23,14 +23,14 @@ class Moments:
 
     @property
     def covariance(self) -> np.ndarray:
-        """`(size, size)`, divided by `count - 1` as published."""
+        """The covariance, `(size, size)`, divided by `count - 1` as published."""
         return self.scatter / (self.count - 1)
 
     @functools.cached_property
     def root(self) -> np.ndarray:
-        """`(size, rank)`: a matrix whose product with its transpose is the covariance."""
+        """A matrix, `(size, rank)`, whose product with its transpose is the covariance."""
         values, vectors = np.linalg.eigh(self.covariance)
-        # Values below the rounding error of the largest are 0: fewer pictures than features.
+        # Eigenvalues below the largest one's rounding error are 0, as with too few pictures.
         kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
         return vectors[:, kept] * np.sqrt(values[kept])
 
@@ -45,8 +45,8 @@ def moments_of(vectors: np.ndarray) -> Moments:
 
 def frechet_distance(a: Moments, b: Moments) -> float:
     """Returns the squared distance of two Gaussians."""
-    # `C1 C2` has the same eigenvalues as the symmetric `rᵀ C2 r`, where `C1 = r rᵀ`: they are
-    # real and not negative, and so are their roots, whatever the rank.
+    # With `C1 = r rᵀ`, `C1 C2` has the same eigenvalues as the symmetric `rᵀ C2 r`. They are real
+    # and not negative, and so are their roots, whatever the rank.
     values = np.linalg.eigvalsh(a.root.T @ b.covariance @ a.root)
     common = np.sqrt(np.maximum(values, 0)).sum()
     between = float(((a.mean - b.mean) ** 2).sum())
@@ -54,7 +54,7 @@ def frechet_distance(a: Moments, b: Moments) -> float:
 
 
 class MomentCollector:
-    """Sums up Inception's features and keeps none of them."""
+    """Accumulates the moments of Inception's features without keeping features."""
 
     def __init__(self) -> None:
         self.moments = Moments(0, np.zeros(1), np.zeros(1))
@@ -65,7 +65,7 @@ class MomentCollector:
 
 
 def _combine(a: Moments, b: Moments) -> Moments:
-    """Returns the moments of both sets (Chan et al., 1979), without large sums that cancel."""
+    """Combines the moments of two sets without large sums that cancel (Chan et al., 1979)."""
     total = a.count + b.count
     shift = b.mean - a.mean
     scatter = np.outer(shift, shift * (a.count * b.count / total))

@@ -1,6 +1,6 @@
 """Scores a run while it trains, at chosen ticks, and keeps the best checkpoint.
 
-What the run folder holds decides everything: a run interrupted in mid-scoring catches up.
+It goes only by what is in the run folder, so a run that was interrupted while scoring catches up.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ _NETWORK = "average_generator"
 
 
 class _InterruptedError(Exception):
-    """The run is to stop."""
+    """The run was asked to stop."""
 
 
 @dataclasses.dataclass
@@ -36,10 +36,10 @@ class Scorer:
     reals: RealPictures
     run_dir: str
     schedule: ScheduleConfig
-    every: int  # ticks from score to score; the run's last tick is scored too
-    keep_best: str | None = None  # name of the metric whose best checkpoint stays
+    every: int  # ticks between scores; the run's last tick is scored, too
+    keep_best: str | None = None  # name of the metric whose best checkpoint is kept
     inception: Inception | None = None  # for metrics that use it
-    # The reals are not read before the first score is due.
+    # Created when the first score is due, because it reads the reals.
     _evaluation: Evaluation | None = dataclasses.field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class Scorer:
         say: Callable[[str], None],
         stop_asked: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Scores the newest checkpoint if due and not done; `stop_asked` ends it after a batch."""
+        """Scores the newest checkpoint if due and not done. `stop_asked` can end it early."""
         if not self._is_due(images_shown):
             return
         done = {one.metric for one in self._scores() if one.images_shown == images_shown}
@@ -78,13 +78,13 @@ class Scorer:
 
     def _is_due(self, images_shown: int) -> bool:
         ticks = [row["images_shown"] for row in read_ticks(self.run_dir)]
-        if images_shown not in ticks:  # stopped between two of them
+        if images_shown not in ticks:  # the run stopped between two ticks
             return False
         number = ticks.index(images_shown) + 1
         return number % self.every == 0 or images_shown >= 1000 * self.schedule.total_kimg
 
     def _scores(self) -> list[Score]:
-        """Returns the run's scores that were measured as these are."""
+        """Returns the run's scores that were measured in the same way."""
         ours = {one.name: (one.version, one.inception_sha256) for one in self.metrics}
         sets = (self.reals.num_images, self.reals.seed, _NETWORK)
         return [
@@ -95,7 +95,7 @@ class Scorer:
         ]
 
     def _score(self, path: str, stop_asked: Callable[[], bool]) -> list[Score]:
-        # As evaluate.py does: of what the file holds, in float32.
+        # Like evaluate.py, scores the weights in the file, in float32.
         generated = read_generated(path, _NETWORK)
         sets = self.reals
         total = sets.num_images if self._evaluation else Evaluation.num_pictures(sets, 1)

@@ -1,7 +1,7 @@
-"""The Inception network that published scores were measured with (Szegedy et al., 2016).
+"""The Inception network with which published scores were measured (Szegedy et al., 2016).
 
-This is the frozen graph of 5 December 2015, `classify_image_graph_def.pb`, which TensorFlow
-published in `inception-2015-12-05.tgz`: scores of other trainings of it do not compare.
+It is the frozen graph of 5 December 2015, `classify_image_graph_def.pb`, which TensorFlow published
+in `inception-2015-12-05.tgz`. Scores from other Inception weights are not comparable.
 """
 
 import dataclasses
@@ -30,21 +30,21 @@ SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
 _EITHER = f"{GRAPH_NAME} or inception-2015-12-05.tgz"
 _CACHED_NAME = "inception-2015-12-05.pb"
 _CHUNK_BYTES = 2**20
-_MOST_BYTES = 2**30  # the published one has 96 MB
+_MOST_BYTES = 2**30  # the published graph has 96 MB
 _TIMEOUT_SECONDS = 30
 _GZIP_MAGIC = b"\x1f\x8b"
-# The decoded input picture, from which on the graph takes any batch, and the outputs.
+# Tensors of the graph: the decoded input pictures, in batches of any size, and the outputs.
 _PICTURES, _FEATURES, _LOGITS = "ExpandDims", "pool_3", "softmax/logits/MatMul"
-FILTER = "bilinear to 299 px in Inception"  # of the metrics that use it
-BLOCK_ROWS = 2048  # of features at a time: a block of distances between two takes 32 MiB
+FILTER = "bilinear to 299 px in Inception"  # `Metric.filter` of metrics that use Inception
+BLOCK_ROWS = 2048  # feature rows at a time; distances between two blocks take 32 MiB
 
 
 @dataclasses.dataclass(frozen=True)
 class InceptionOutput:
-    """What Inception computes for a batch."""
+    """Inception's outputs for a batch."""
 
-    features: np.ndarray  # (n, 2048) float32, the last pooling layer
-    probabilities: np.ndarray  # (n, 1008) float32, of the classes; rows sum to 1
+    features: np.ndarray  # (n, 2048) float32, from the last pooling layer
+    probabilities: np.ndarray  # (n, 1008) float32, class probabilities; rows sum to 1
 
 
 Inception = Callable[[np.ndarray], InceptionOutput]  # from (n, side, side, channels) uint8
@@ -52,7 +52,7 @@ Features = Sequence[np.ndarray]  # (n, size) float32 batches
 
 
 class InceptionGraph:
-    """The network, of a serialized GraphDef, for pictures of any size; UserError if it is none."""
+    """The network, from a serialized GraphDef, for pictures of any size. UserError if invalid."""
 
     def __init__(self, name: str, contents: bytes) -> None:
         self.sha256 = hashlib.sha256(contents).hexdigest()
@@ -69,8 +69,8 @@ class InceptionGraph:
                 f"--inception: expected the Inception graph of 2015, got {name}, which has no node "
                 f"{missing[0]}: give {GRAPH_NAME}"
             )
-        # A graph of its own keeps the file's version, below the one in which the operation of
-        # Inception's normalization was withdrawn: a tf.function would refuse to run it.
+        # A separate graph keeps the file's old graph version. A tf.function would have the current
+        # version, in which an operation of Inception's batch normalization no longer exists.
         graph = tf.Graph()
         with graph.as_default():
             self._pictures = tf.compat.v1.placeholder(tf.float32, (None, None, None, 3))
@@ -79,9 +79,9 @@ class InceptionGraph:
                 features = graph.get_tensor_by_name(f"{_FEATURES}:0")
                 weights = graph.get_operation_by_name(_LOGITS).inputs[1]
                 features = tf.reshape(features, (-1, weights.shape[0]))
-                # From the logits without their bias, as in the published Inception score.
+                # Logits without the bias, as in the published Inception score.
                 self._outputs = features, tf.nn.softmax(features @ weights)
-            except Exception as error:  # a graph of something else raises all sorts
+            except Exception as error:  # other graphs may raise anything
                 why = str(error).splitlines()[0]
                 raise UserError(
                     f"--inception: {name} cannot be built ({why}): give {GRAPH_NAME}"
@@ -91,21 +91,21 @@ class InceptionGraph:
         self._session = tf.compat.v1.Session(graph=graph, config=config)
 
     def __call__(self, batch: np.ndarray) -> InceptionOutput:
-        """Runs on `(n, side, side, channels)` uint8 pictures with 3 channels or 1."""
+        """Runs on `(n, side, side, channels)` uint8 pictures with 1 or 3 channels."""
         pictures = np.broadcast_to(batch, (*batch.shape[:3], 3)).astype(np.float32)
         return InceptionOutput(*self._session.run(self._outputs, {self._pictures: pictures}))
 
 
 def open_inception(path: str | None, cache_dir: str) -> InceptionGraph:
-    """Opens the graph that `read_inception_file` reads, or raises UserError."""
+    """Opens the graph that `read_inception_file` returns. Raises UserError if it can't."""
     return InceptionGraph(*read_inception_file(path, cache_dir))
 
 
 def read_inception_file(path: str | None, cache_dir: str) -> tuple[str, bytes]:
-    """Reads a frozen graph, or the `.tgz` that holds it: its name and the serialized GraphDef.
+    """Reads a frozen graph, or the `.tgz` with it. Returns its path and the serialized GraphDef.
 
     None is the published graph, which is downloaded once into `cache_dir`, local or remote. Warns
-    of another graph. Raises UserError if the file cannot be read or downloaded.
+    about any other graph. Raises UserError if the file cannot be read or downloaded.
     """
     if path is None:
         cached = posixpath.join(os.path.expanduser(cache_dir), _CACHED_NAME)
@@ -125,7 +125,7 @@ def read_inception_file(path: str | None, cache_dir: str) -> tuple[str, bytes]:
 
 
 def fetch(url: str, sha256: str, path: str) -> None:
-    """Downloads a file, which gets its name when complete and right; UserError if it fails."""
+    """Downloads a file to `path`, which appears only once verified. UserError if it fails."""
     instead = "give the file that you have by --inception=PATH"
     folder = posixpath.dirname(path) or "."
     busy = f"Inception: another process is fetching it into {folder}: wait until it has ended"
@@ -152,7 +152,7 @@ def fetch(url: str, sha256: str, path: str) -> None:
 
 
 def _graph_in(contents: bytes, path: str) -> bytes:
-    """Returns the graph itself, out of the archive if it is in one."""
+    """Returns the graph itself, extracted if the file is an archive."""
     if not contents.startswith(_GZIP_MAGIC):
         return contents
     with user_error_on(f"--inception: {path}: cannot be read", ": is the archive complete?"):
@@ -171,7 +171,7 @@ def _read(path: str) -> bytes:
 
 
 class FeatureCollector:
-    """Keeps features, 8 kB a picture; metrics that keep the same ones share the memory."""
+    """Keeps features, 8 kB per picture. Metrics with the same features share the memory."""
 
     def __init__(self, features: Features = ()) -> None:
         self.features = [*features]
@@ -182,7 +182,7 @@ class FeatureCollector:
 
 
 def blocks_of(features: Features, rows: int = BLOCK_ROWS) -> Iterator[np.ndarray]:
-    """Joins batches into float64 blocks of at least `rows` rows; the last one may have fewer."""
+    """Joins batches into float64 blocks of at least `rows` rows; the last may have fewer."""
     waiting: list[np.ndarray] = []
     for batch in features:
         waiting.append(batch)

@@ -1,7 +1,7 @@
 """Inception score (Salimans et al., 2016, §4).
 
-`exp(mean KL(p(y|x) || p(y)))`, from 1, all pictures alike, to the number of classes, where each is
-surely of one class and all classes occur: the mean and the deviation over ten parts, as published.
+`exp(mean KL(p(y|x) || p(y)))` ranges from 1, if all pictures look alike, to the number of classes,
+if each picture clearly has one and all are equally frequent. As published, mean over ten parts.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ PARTS = 10
 
 
 class ScoreCollector:
-    """Sums up the class probabilities of each part of `num_images` pictures, in their order."""
+    """Sums class probabilities within each part of `num_images` pictures, in order."""
 
     def __init__(self, num_images: int, parts: int = PARTS) -> None:
         self._parts = min(parts, num_images)
@@ -44,7 +44,7 @@ def _p_log_p(p: np.ndarray) -> np.ndarray:
 
 
 def make_is(num_images: int, sha256: str) -> Metric:
-    """Returns the metric `is`, the mean over the parts, and `is_std`, their deviation."""
+    """Returns the metric `is`, the mean over the parts, with `is_std`, their deviation."""
 
     def compare(reals: object, fakes: ScoreCollector) -> dict[str, float]:
         scores = fakes.scores()

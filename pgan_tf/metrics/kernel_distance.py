@@ -1,9 +1,9 @@
 """Kernel Inception distance (Bińkowski et al., 2018, §4).
 
-The squared maximum mean discrepancy of Inception's features under the kernel `(x·y / size + 1)³`,
-by its unbiased estimate: between draws of the same distribution its mean is 0, so single values
-can be negative. The paper takes the mean over random subsets; here all pairs count, block by
-block: the same expectation, with less noise.
+This is the unbiased estimate of the squared maximum mean discrepancy of Inception's features, with
+the kernel `(x·y / size + 1)³`. For two samples of the same distribution its mean is 0, so values
+can be negative. The paper averages over random subsets. Here all pairs are used, block by block,
+which has the same expectation and less noise.
 """
 
 import numpy as np
@@ -13,13 +13,13 @@ from pgan_tf.metrics.metric import Metric
 
 
 def kernel_distance(a: Features, b: Features) -> float:
-    """Returns the unbiased estimate, from at least two pictures of each set."""
+    """Returns the unbiased estimate for two sets of at least two pictures each."""
     across = sum(float(_kernel(x, y).sum()) for x in blocks_of(a) for y in blocks_of(b))
     return _mean_within(a) + _mean_within(b) - 2 * (across / (count(a) * count(b)))
 
 
 def _mean_within(features: Features) -> float:
-    """Returns the kernel's mean over the pairs of different pictures of a set."""
+    """Returns the mean of the kernel over all pairs of different pictures in a set."""
     total = 0.0
     for first, block in enumerate(blocks_of(features)):
         for second, other in enumerate(blocks_of(features)):

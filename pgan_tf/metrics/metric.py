@@ -1,4 +1,4 @@
-"""What every metric has: a collector that reads a set of pictures, and a comparison of two sets."""
+"""The interface of metrics: a collector that reads a set of pictures, and a comparison of sets."""
 
 import dataclasses
 from collections.abc import Callable
@@ -6,23 +6,23 @@ from typing import Any, Literal, Protocol
 
 
 class Collector(Protocol):
-    """Keeps what `Metric.compare` needs of a set of pictures."""
+    """Collects what `Metric.compare` needs from a set of pictures."""
 
     def add(self, batch: Any) -> None:
-        """Takes uint8 pictures, or Inception's output for them."""
+        """Adds uint8 pictures, or Inception's output for them."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """A way of scoring a set of pictures, against a set of real ones or alone."""
+    """A way to score a set of pictures, alone or against a set of real ones."""
 
     name: str
-    collect: Callable[[int], Collector]  # from a number that tells an evaluation's sets apart
-    # From the collectors of the reals, ignored unless `against_reals`, and of the set, to values.
+    collect: Callable[[int], Collector]  # makes a collector, given the number of a set
+    # From the collectors of the reals (ignored unless `against_reals`) and of the set, to values.
     compare: Callable[[Any, Any], dict[str, float]]
-    headline: str  # name of the value that stands for the metric
-    better: Literal["lower", "higher", "neither"]  # neither: near the value of the reals
+    headline: str  # name of the value that represents the metric
+    better: Literal["lower", "higher", "neither"]  # neither: closer to the value of the reals
     filter: str  # how pictures are resized and filtered
     against_reals: bool = True
-    inception_sha256: str = ""  # of the network's file; empty if it reads the pictures themselves
-    version: int = 1  # grows when the same pictures get another score
+    inception_sha256: str = ""  # of the network's file; empty if the metric does not use it
+    version: int = 1  # increases when the same pictures would get a different score

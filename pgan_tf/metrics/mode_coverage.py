@@ -1,7 +1,7 @@
-"""Mode coverage (paper, appendix E; Metz et al., 2016): which modes are drawn, how evenly?
+"""Mode coverage (paper, appendix E; Metz et al., 2016): how many modes are drawn, and how evenly?
 
-The metric `modes` is of the built-in shapes, of 144 modes: a picture has that of the nearest one,
-which is exact on real pictures. The paper's own, of MNIST-RGB, is in `paper.mode_score`.
+The metric `modes` is for the built-in shapes with their 144 modes. A picture counts for the mode of
+the nearest shape, which is exact for real pictures. `paper.mode_score` has the paper's MNIST-RGB.
 """
 
 import functools
@@ -16,31 +16,31 @@ _LARGEST_SIDE = 32  # to which larger shapes are reduced: their outlines are as 
 
 
 def mode_coverage(counts: np.ndarray) -> tuple[int, float]:
-    """Returns, of each mode's count, how many were drawn and the KL from uniform (table 4)."""
-    # In nats: 0 is best, one mode alone of 1,000 is log 1000 = 6.91.
+    """Returns how many modes were drawn, from their counts, and the KL from uniform (table 4)."""
+    # In nats: 0 is best; a single mode of 1,000 gives log 1000 = 6.91.
     shares = counts[counts > 0] / counts.sum()
     return len(shares), max(0.0, float(np.sum(shares * np.log(shares * len(counts)))))
 
 
 class ModeCollector:
-    """Counts the modes of pictures of shapes."""
+    """Counts the modes of pictures that show shapes."""
 
     def __init__(self) -> None:
         self.counts = np.zeros(shapes.NUM_MODES, np.int64)
 
     def add(self, batch: np.ndarray) -> None:
-        """Takes `(n, side, side, 3)` uint8."""
+        """Adds `(n, side, side, 3)` uint8 pictures."""
         self.counts += np.bincount(nearest_modes(batch), minlength=shapes.NUM_MODES)
 
 
 def nearest_modes(pictures: np.ndarray) -> np.ndarray:
-    """Returns the nearest shapes' modes, 0 to 143, of `(n, side, side, 3)` uint8, side 2ⁿ ≥ 4."""
+    """Returns the modes, 0 to 143, of the shapes nearest to `(n, side, side, 3)` uint8 pictures."""
     side = min(_LARGEST_SIDE, pictures.shape[1])
     known, squares, modes = _known_pictures(side)
     factor = pictures.shape[1] // side
     blocks = pictures.reshape(-1, side, factor, side, factor, 3)
     flat = blocks.mean(axis=(2, 4), dtype=np.float32).reshape(len(pictures), -1) - np.float32(127.5)
-    # |a - b|² up to what is the same for all known pictures.
+    # |a - b|² without |a|², which is the same for all known pictures.
     return modes[np.argmin(squares - 2 * (flat @ known.T), axis=1)]
 
 
@@ -55,7 +55,7 @@ def _known_pictures(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def make_modes(dataset: str, num_channels: int) -> Metric:
-    """Returns the metric `modes`: how many of 144, and their divergence; UserError if not RGB."""
+    """Returns the metric `modes`: the number of modes and the KL. UserError if not RGB shapes."""
     if dataset != "shapes" or num_channels != 3:
         raise UserError(
             f"modes: expected the built-in shapes in RGB, got {dataset}: choose other metrics"

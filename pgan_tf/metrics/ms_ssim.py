@@ -1,9 +1,9 @@
 """Multi-scale structural similarity (Wang et al., 2003) between pictures of one set.
 
-The paper (§5, table 1) follows Odena et al. (2017): the mean of many random pairs tells how little
-a generator varies, not how good it is; a score far above that of the reals means that all are
-alike. As published: five scales, halved by 2x2 averages, and an 11x11 Gaussian window of deviation
-1.5, smaller where pictures are.
+The paper (§5, table 1) follows Odena et al. (2017): the mean over many random pairs says how little
+a generator varies, not how good it is. A score far above that of the reals means that pictures look
+alike. As published, there are five scales, each a 2x2 average of the one before, and an 11x11
+Gaussian window with standard deviation 1.5, which shrinks if pictures are smaller.
 """
 
 import functools
@@ -20,11 +20,11 @@ LOWEST_RESOLUTION = 2 ** (len(_SCALE_WEIGHTS) - 1)
 
 
 def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Returns each pair's similarity, at most 1, of `(n, side, side, channels)` uint8."""
+    """Returns the similarity of each pair, at most 1, for `(n, side, side, channels)` uint8."""
     a, b = (pictures.transpose(0, 3, 1, 2).astype(np.float64) for pictures in (a, b))
     score = np.ones(len(a))
     *upper, last = _SCALE_WEIGHTS
-    # Negative means opposite structure: no similarity at all.
+    # Negative values mean opposite structure and count as no similarity.
     for weight in upper:
         score *= np.maximum(_ssim(a, b)[1], 0) ** weight
         a, b = _halve(a), _halve(b)
@@ -32,7 +32,7 @@ def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _ssim(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns each pair's mean structural similarity, and its part without luminance."""
+    """Returns the mean structural similarity of each pair, and the same without luminance."""
     window = _window_matrix(a.shape[-1])
 
     def average(pictures: np.ndarray) -> np.ndarray:
@@ -49,7 +49,7 @@ def _ssim(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @functools.cache
 def _window_matrix(side: int) -> np.ndarray:
-    """`(places, side)`: the Gaussian window at every place where it fits."""
+    """Returns the Gaussian window at every place where it fits, `(places, side)`."""
     size = min(_WINDOW_SIDE, side)
     deviation = size * _WINDOW_DEVIATION / _WINDOW_SIDE
     weights = np.exp(-(((np.arange(size) - (size - 1) / 2) / deviation) ** 2) / 2)
@@ -65,13 +65,13 @@ def _halve(pictures: np.ndarray) -> np.ndarray:
 
 
 class SimilarityCollector:
-    """Compares each picture of even number with the next one."""
+    """Compares pictures in pairs: the first with the second, the third with the fourth."""
 
     def __init__(self) -> None:
         self.sum, self.pairs = 0.0, 0
 
     def add(self, batch: np.ndarray) -> None:
-        """Takes `(n, side, side, channels)` uint8; the last one is left out if n is odd."""
+        """Adds `(n, side, side, channels)` uint8 pictures. Ignores the last one if n is odd."""
         pairs = len(batch) // 2
         if pairs:
             self.sum += ms_ssim(batch[0 : 2 * pairs : 2], batch[1 : 2 * pairs : 2]).sum()

@@ -1,8 +1,8 @@
 """Precision and recall of generated pictures (Kynkäänniemi et al., 2019, §3).
 
-A set stands for all within the spheres around its features that reach their third neighbors.
-Precision is the share of generated pictures within the spheres of the real ones; recall that of
-real ones within the spheres of the generated. Features are Inception's, not the paper's VGG-16's.
+Around each feature of a set is a sphere that reaches to its third nearest neighbor. Precision is
+the share of generated pictures within the spheres of real ones. Recall is the share of real
+pictures within those of generated ones. Features are Inception's, not VGG-16's as in the paper.
 """
 
 import functools
@@ -17,11 +17,11 @@ NEIGHBOR = 3
 
 
 class Manifold(FeatureCollector):
-    """The spheres of a set of more than `NEIGHBOR` features, once all of them are there."""
+    """The spheres of a set, once all of its features (more than `NEIGHBOR`) are collected."""
 
     @functools.cached_property
     def squared_radii(self) -> list[np.ndarray]:
-        """Squared distances to the third neighbor, itself not counted, `(n,)` of each block."""
+        """Squared distances to the third nearest neighbor, an array `(n,)` per block."""
         found = []
         for first, block in enumerate(blocks_of(self.features)):
             nearest = np.full((len(block), NEIGHBOR), np.inf)
@@ -35,7 +35,7 @@ class Manifold(FeatureCollector):
         return found
 
     def share_within(self, features: Features) -> float:
-        """Returns the share of the features that are within any sphere, 0 to 1."""
+        """Returns the share of `features` that lie within any sphere, 0 to 1."""
         inside = 0
         for block in blocks_of(features):
             is_within = np.zeros(len(block), bool)
@@ -61,7 +61,7 @@ def compare_manifolds(reals: Manifold, fakes: Manifold) -> dict[str, float]:
 
 
 def make_pr(num_images: int, sha256: str) -> Metric:
-    """Returns the metric `pr`. Raises UserError if there are too few pictures for neighbors."""
+    """Returns the metric `pr`. Raises UserError if there are too few pictures."""
     if num_images <= NEIGHBOR:
         raise UserError(
             f"pr: expected --num_images of at least {NEIGHBOR + 1}, its neighbors, got {num_images}"

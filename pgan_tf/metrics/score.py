@@ -1,4 +1,4 @@
-"""A score and all that it depends on: two scores compare only where these are the same."""
+"""A score and all its conditions. Two scores are comparable only under the same conditions."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -10,65 +10,65 @@ from tfrecords.common.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """What one metric says of one generator: a line of metrics.jsonl."""
+    """The result of one metric for one generator: a line of metrics.jsonl."""
 
     metric: str
     values: dict[str, float]
     floor: dict[str, float] | None  # values of other real pictures; None if there are too few
-    headline: str  # name of the value that stands for the metric
-    better: str  # lower, higher, or neither: near the floor
-    images_shown: int  # real images that the generator was trained on; 0 if unknown
+    headline: str  # name of the value that represents the metric
+    better: str  # lower, higher, or neither (closer to the floor)
+    images_shown: int  # real images shown in training; 0 if unknown
     stage: int  # index of the generator's stage of growth
-    stage_resolution: int  # of its pictures, in pixels
-    resolution: int  # that pictures were compared at; smaller ones are enlarged by repetition
-    metric_version: int  # grows when the same pictures get another score
-    num_images: int  # in each set
+    stage_resolution: int  # resolution of its pictures, in pixels
+    resolution: int  # at which pictures were compared; smaller ones are enlarged by repetition
+    metric_version: int  # increases when the same pictures would get a different score
+    num_images: int  # number of pictures in each set
     filter: str  # how pictures are filtered and resized
-    seed: int  # chooses reals, latents, patches and directions
+    seed: int  # random seed for reals, latents, patches and directions
     data: str  # the dataset, in words
     network: str  # average_generator or generator
     checkpoint: str  # file name
-    weights_sha256: str  # of the generator's variables
-    metric_weights_sha256: str = ""  # of the file of the Inception network, if the metric uses it
+    weights_sha256: str  # checksum of the generator's variables
+    metric_weights_sha256: str = ""  # checksum of Inception's file, if the metric uses it
 
     @property
     def value(self) -> float:
-        """The headline's value."""
+        """The value of the headline."""
         return self.values[self.headline]
 
     @property
     def floor_value(self) -> float | None:
-        """The headline's value of real pictures."""
+        """The value of the headline for real pictures."""
         return None if self.floor is None else self.floor[self.headline]
 
     @property
     def kimg(self) -> float:
-        """Thousands of real images that the generator was trained on."""
+        """Thousands of real images shown in training."""
         return self.images_shown / 1000
 
     @property
     def conditions(self) -> tuple[str | int, ...]:
-        """How it was measured, of whatever checkpoint: only the same conditions compare."""
+        """How the score was measured, apart from the checkpoint. Comparable if equal."""
         return (
             *(self.metric, self.metric_version, self.metric_weights_sha256, self.num_images),
             *(self.resolution, self.filter, self.seed, self.data, self.network),
         )
 
     def __str__(self) -> str:
-        """The headline in a line for people."""
+        """The headline as a line of text."""
         floor = "" if self.floor is None else f", of real pictures {self.floor_value:.4g}"
         return f"{self.headline} {self.value:.4g} at {self.kimg:g} kimg{floor}"
 
     def to_row(self) -> dict[str, Any]:
-        """Returns a line of metrics.jsonl; its `kind` tells it from a tick's."""
+        """Returns a line of metrics.jsonl, with a `kind`, which lines for ticks lack."""
         return {"kind": "score", "kimg": self.kimg, **dataclasses.asdict(self)}
 
 
 def scores_in(rows: Iterable[dict[str, Any]]) -> list[Score]:
-    """Returns the scores among rows of metrics.jsonl by images shown; UserError if one is wrong."""
+    """Returns the scores among rows of metrics.jsonl by images shown. UserError if invalid."""
     found: dict[Any, Score] = {}
     for score in (_read(row) for row in rows if row.get("kind") == "score"):
-        # Of several of a checkpoint under the same conditions the last one stays.
+        # The last score wins if a checkpoint has several under the same conditions.
         key = score.images_shown, score.conditions
         found.pop(key, None)
         found[key] = score
@@ -99,13 +99,13 @@ def _read(row: dict[str, Any]) -> Score:
 
 
 def comparable_scores(scores: Iterable[Score], metric: str) -> list[Score]:
-    """Returns the scores of a metric that were measured as the last one was."""
+    """Returns the scores of a metric that have the same conditions as its last one."""
     ours = [score for score in scores if score.metric == metric]
     return [score for score in ours if score.conditions == ours[-1].conditions]
 
 
 def best_score(scores: Iterable[Score]) -> Score:
-    """Returns the first best of comparable scores: lowest, highest, or nearest to the floor."""
+    """Returns the best of comparable scores (lowest, highest, or nearest to the floor)."""
 
     def badness(score: Score) -> float:
         if score.better == "neither":

@@ -1,7 +1,7 @@
-"""Where scores go: `metrics.jsonl`, TensorBoard, a table (`scores.txt`), a chart (`metrics.png`).
+"""Writes scores to `metrics.jsonl`, TensorBoard, `scores.txt` (a table), `metrics.png` (a chart).
 
-TensorBoard's have their own folder, `scores/`: it follows only a folder's last file. The table and
-the chart are drawn anew from `metrics.jsonl`.
+TensorBoard's files have a folder of their own, `scores/`, since it follows only the last file of a
+folder. The table and the chart are made from `metrics.jsonl` each time.
 """
 
 import math
@@ -39,7 +39,7 @@ def append_scores(run_dir: str, scores: Sequence[Score]) -> None:
 
 
 def metrics_of(scores: Sequence[Score]) -> list[str]:
-    """Returns the metrics' names, by their first scores."""
+    """Returns the names of the metrics, in the order of their first scores."""
     return list(dict.fromkeys(score.metric for score in scores))
 
 
@@ -47,14 +47,14 @@ def draw_scores(run_dir: str, schedule: ScheduleConfig) -> None:
     """Writes the table and the chart of all scores of a run."""
     scores = read_scores(run_dir)
     write_file(posixpath.join(run_dir, TABLE), describe_scores(scores).encode())
-    drawable = [score for score in scores if is_number(score.value)]  # others are in the table
+    drawable = [score for score in scores if is_number(score.value)]  # the table has all
     curves = [comparable_scores(drawable, name) for name in metrics_of(drawable)]
     if curves:
         write_file(posixpath.join(run_dir, CHART), encode_picture(draw_chart(curves, schedule)))
 
 
 def describe_scores(scores: Sequence[Score]) -> str:
-    """Returns scores as a table to read: a line for each value, and what it depends on."""
+    """Returns scores as a table in text: a line for each value, and its conditions."""
     metrics = metrics_of(scores)
     groups: dict[tuple[str | int, ...], list[Score]] = {}
     for score in sorted(scores, key=lambda score: metrics.index(score.metric)):

@@ -1,10 +1,10 @@
 """Sliced Wasserstein distance between patches of Laplacian pyramids (paper, §5).
 
-Each level of a Laplacian pyramid (Burt and Adelson, 1983) holds one band of detail, whose small
-patches in real and in generated pictures are two clouds of points. The sliced distance (Rabin et
-al., 2011) is the mean, over random directions, of that between their sorted projections.
-As published: 7x7 patches, 128 of each picture and level, 4 x 128 directions, levels down to
-16 px, each cloud normalized by its own mean and deviation of each channel, times 10³.
+Each level of a Laplacian pyramid (Burt and Adelson, 1983) holds one band of detail. Small patches
+of real and of generated pictures at this level are two point clouds. Their sliced distance (Rabin
+et al., 2011) is the mean distance between their sorted projections, over random directions.
+As published: 7x7 patches, 128 per picture and level, 4 x 128 directions, levels down to 16 px. Each
+channel of a cloud is normalized by its own mean and deviation, and the result is times 10³.
 """
 
 import dataclasses
@@ -26,11 +26,11 @@ _PICTURES_AT_A_TIME = 32
 
 
 def laplacian_pyramid(pictures: np.ndarray, lowest: int) -> dict[int, np.ndarray]:
-    """Splits `(n, channels, side, side)` float32 into bands by side, largest first, side 2ⁿ."""
-    # The last one, `lowest`, is the picture itself made small: the enlarged levels add up to it.
+    """Splits `(n, channels, side, side)` float32, side 2ⁿ, into bands by side, largest first."""
+    # The last level, `lowest`, is the reduced picture: enlarged, all levels add up to the original.
     levels = {}
     while pictures.shape[-1] > lowest:
-        # Blurred with the binomial 5x5 filter, every second pixel.
+        # Blurs with the binomial 5x5 filter and takes every second pixel.
         blur = _blur_matrix(pictures.shape[-1])[::2]
         smaller = _filter(pictures, blur.astype(np.float32))
         levels[pictures.shape[-1]] = pictures - enlarge(smaller)
@@ -40,7 +40,7 @@ def laplacian_pyramid(pictures: np.ndarray, lowest: int) -> dict[int, np.ndarray
 
 
 def enlarge(pictures: np.ndarray) -> np.ndarray:
-    """Puts zeros between the pixels and blurs, four times as bright."""
+    """Puts zeros between pixels, then blurs and multiplies by four."""
     matrix = 2 * _blur_matrix(2 * pictures.shape[-1])[:, ::2]
     return _filter(pictures, matrix.astype(np.float32))
 
@@ -54,33 +54,33 @@ def _filter(pictures: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _blur_matrix(side: int) -> np.ndarray:
-    """`(side, side)`: the binomial filter; beyond a border pixels repeat in mirror order."""
+    """Returns the binomial filter, `(side, side)`, with mirrored pixels beyond borders."""
     pixels = np.pad(np.eye(side), ((2, 2), (0, 0)), mode="reflect")
     return sum(weight * pixels[tap : tap + side] for tap, weight in enumerate(_BINOMIAL))
 
 
 @dataclasses.dataclass(frozen=True)
 class Descriptors:
-    """A cloud of patches, not yet normalized."""
+    """A point cloud of patches, not yet normalized."""
 
     patches: np.ndarray  # (n, channels * 49) float32, channel by channel
     mean: np.ndarray  # (channels,) float64
     deviation: np.ndarray  # (channels,) float64
 
     def project(self, directions: np.ndarray, out: np.ndarray) -> np.ndarray:
-        """Fills `out`, `(k, n)` float32, with projections plus the constants `(k,)` it returns."""
-        # Normalizing the directions, `(channels * 49, k)`, saves passes over the patches.
+        """Fills `out`, `(k, n)` float32, with projections plus constants `(k,)` that it returns."""
+        # Scaling directions, `(channels * 49, k)`, saves passes over the patches.
         scaled = directions / self.deviation.repeat(PATCH_SIDE**2)[:, None]
         np.matmul(scaled.T.astype(np.float32), self.patches.T, out=out)
         return scaled.T @ self.mean.repeat(PATCH_SIDE**2)
 
 
 class LevelOfSet:
-    """One level of the pyramids of a set of pictures, and where patches are cut out of it."""
+    """One pyramid level of a set of pictures, and where patches are cut out of it."""
 
     def __init__(self, num_images: int, num_channels: int, side: int) -> None:
         size = num_channels * PATCH_SIDE**2
-        # Small levels take less memory than their patches, which overlap: cut them later.
+        # Small levels take less memory than their overlapping patches, so cut those later.
         self._is_cut_later = PATCHES_PER_PICTURE * size > num_channels * side**2
         shape = (num_channels, side, side) if self._is_cut_later else (PATCHES_PER_PICTURE, size)
         self._kept = np.empty((num_images, *shape), np.float32)
@@ -88,7 +88,7 @@ class LevelOfSet:
         self._num_channels, self._count = num_channels, 0
 
     def add(self, level: np.ndarray, corners: np.ndarray) -> None:
-        """Takes `(n, channels, side, side)` float32 and `(2, n, 128)`, first rows and columns."""
+        """Adds `(n, channels, side, side)` float32; `corners`, `(2, n, 128)`: rows and columns."""
         new = slice(self._count, self._count + len(level))
         if self._is_cut_later:
             self._kept[new] = level
@@ -106,7 +106,7 @@ class LevelOfSet:
             part = slice(first, first + _PICTURES_AT_A_TIME)
             if self._is_cut_later:
                 _cut_patches(self._kept[part], self._corners[:, part], patches[part])
-            # Sums of a part in float32, of all parts in float64.
+            # Sums each part in float32, and the parts in float64.
             flat = patches[part].reshape(-1, shape[-1])
             once = np.ones(len(flat), np.float32) @ flat
             sums = np.stack([once, np.einsum("mk,mk->k", flat, flat)]).astype(np.float64)
@@ -117,7 +117,7 @@ class LevelOfSet:
             sums = sum(parts, np.zeros((2, self._num_channels)))
         mean, square = sums / (self._count * PATCHES_PER_PICTURE * PATCH_SIDE**2)
         variance = np.maximum(square - mean**2, 0)
-        # A cloud of one color has none: its patches are all equal, and become zeros.
+        # The deviation is 0 if all patches have the same color; they become zeros.
         deviation = np.where(variance > 1e-12 * square, np.sqrt(variance), 1.0)
         return Descriptors(patches.reshape(-1, shape[-1]), mean, deviation)
 
@@ -130,7 +130,7 @@ def _cut_patches(level: np.ndarray, corners: np.ndarray, out: np.ndarray) -> Non
 
 
 class PyramidCollector:
-    """Keeps the levels of the pyramids of a set."""
+    """Collects the pyramid levels of a set of pictures."""
 
     def __init__(
         self, num_images: int, resolution: int, num_channels: int, random: np.random.Generator
@@ -140,7 +140,7 @@ class PyramidCollector:
         self.levels = {side: LevelOfSet(num_images, num_channels, side) for side in sides}
 
     def add(self, batch: np.ndarray) -> None:
-        """Takes `(n, resolution, resolution, channels)` uint8."""
+        """Adds `(n, resolution, resolution, channels)` uint8 pictures."""
         pictures = np.ascontiguousarray(batch.transpose(0, 3, 1, 2), np.float32)
         for side, level in laplacian_pyramid(pictures, LOWEST_LEVEL).items():
             places = (2, len(batch), PATCHES_PER_PICTURE)
@@ -149,9 +149,9 @@ class PyramidCollector:
 
 
 def sliced_wasserstein(a: Descriptors, b: Descriptors, directions: np.ndarray) -> float:
-    """Returns the sorted projections' mean distance along unit columns `(channels * 49, k)`."""
+    """Returns the mean distance of sorted projections on unit columns `(channels * 49, k)`."""
     count = directions.shape[1]
-    # Made once: the system takes longer to hand out memory than the processor to fill it.
+    # Reused, because allocating memory takes longer than filling it.
     buffers = np.empty((2, _DIRECTIONS_AT_A_TIME, len(a.patches)), np.float32)
 
     def distance(ours: np.ndarray, theirs: np.ndarray, shift: float) -> float:

@@ -1,10 +1,10 @@
-"""How long training takes, by arithmetic from the layer table. No TensorFlow.
+"""Estimates how long training takes, from the layer table. No TensorFlow.
 
-An iteration's time is a sum: the least arithmetic of its convolutions, at about the speed of a
-matrix product; what is done to each number that a layer computes, which memory bounds; what is
-done to each parameter (kernels transformed, Adam); and starting operations, for each layer. The
-factors are fitted, by least squares of relative errors, to what docs/performance.md measured, and
-to the whole runs of docs/quality.md: none of these is off by more than 15%.
+The time of an iteration is the sum of four terms: the convolutions' least arithmetic, at about the
+speed of a matrix product; work on each output of a layer, limited by memory bandwidth; work on each
+parameter (kernel transforms, Adam); and the overhead of starting operations, for each layer. The
+factors are fitted, by least squares of relative errors, to the measurements in docs/performance.md
+and the whole runs in docs/quality.md. None of these is off by more than 15%.
 """
 
 import dataclasses
@@ -16,28 +16,28 @@ from pgan_tf.config.training import TrainingConfig
 from pgan_tf.planning.flops import step_flops
 from pgan_tf.planning.limits import images_in, reached_stages
 
-# Of the machines that were measured.
+# The machines on which the factors were measured.
 REFERENCE_GFLOPS = 490.0  # of a matrix product on the CPU
 REFERENCE_GPU = "an NVIDIA H200"
 
-# On the CPU: seconds per second of a matrix product, per 10^9 numbers, per 10^9 parameters, per
-# layer, and for building a stage, per doubling of 1 px.
+# On the CPU, in seconds: per second of a matrix product, per 10^9 outputs, per 10^9 parameters and
+# per layer; and for building a stage, per factor of 2 in its resolution.
 _PRODUCT, _OUTPUTS, _PARAMETERS, _LAYER, _BUILD = 0.648, 0.848, 2.29, 0.00268, 1.2
-# On the GPU, where nothing else counts; XLA builds more slowly.
+# On the GPU only these terms matter. Building takes longer with XLA.
 _GPU_OUTPUTS, _GPU_LAYER, _GPU_BUILD, _GPU_BUILD_XLA = 0.017, 0.00141, 2.5, 6.5
 _GPU_FASTER = {(False, False): 1.0, (True, False): 0.88, (False, True): 0.66, (True, True): 0.43}
 
 
 @dataclasses.dataclass(frozen=True)
 class Device:
-    """What trains."""
+    """The device that trains."""
 
-    product_gflops: float = REFERENCE_GFLOPS  # speed of a matrix product, if it is a CPU
+    product_gflops: float = REFERENCE_GFLOPS  # speed of a matrix product; CPU only
     is_gpu: bool = False
 
 
 def stage_seconds(config: TrainingConfig, device: Device, num_replicas: int) -> dict[Stage, float]:
-    """Estimates how long each stage that a run reaches takes, building it included."""
+    """Estimates the time of each stage that a run reaches, including building it."""
     times = {}
     for stage in reached_stages(config):
         batch_size = int(config.schedule.batch_size.at(stage.resolution))
@@ -50,13 +50,13 @@ def stage_seconds(config: TrainingConfig, device: Device, num_replicas: int) -> 
 def iteration_seconds(
     stage: Stage, config: TrainingConfig, device: Device, batch_size: int
 ) -> float:
-    """Estimates an iteration's time with so many real images on each device."""
+    """Estimates the time of an iteration with `batch_size` real images per device."""
     generator = generator_layers(stage, config.network)
     discriminator = discriminator_layers(stage, config.network)
     repeats, layers = config.discriminator_repeats, [*generator, *discriminator]
     d_flops, g_flops = step_flops(stage, config.network, config.loss.name)
     flops = batch_size * (d_flops * repeats + g_flops)
-    # How often each layer computes is in `flops`: in the D step, and in the G step.
+    # `flops` explains how often each layer runs in the D step and in the G step.
     g_outputs, d_outputs = (sum(one.outputs for one in its) for its in (generator, discriminator))
     outputs = batch_size * (repeats * (g_outputs + 12 * d_outputs) + 3 * g_outputs + 2 * d_outputs)
     if device.is_gpu:
@@ -69,7 +69,7 @@ def iteration_seconds(
 
 
 def build_seconds(stage: Stage, config: TrainingConfig, device: Device) -> float:
-    """Estimates the time from one stage's last iteration to the end of the next one's first."""
+    """Estimates the time from the last iteration before a stage to the end of its first one."""
     doublings = math.log2(stage.resolution)
     if device.is_gpu:
         return doublings * (_GPU_BUILD_XLA if config.jit_compile else _GPU_BUILD)

@@ -1,4 +1,4 @@
-"""The disk space and memory that a run takes, by arithmetic alone. No TensorFlow."""
+"""Estimates the disk space and memory that a run needs. No TensorFlow."""
 
 import contextlib
 import dataclasses
@@ -13,11 +13,11 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.text import size_in_words
 
 MOST_TICKS = 1_000_000
-# The memory estimate is up to 1.45 times what was measured: half of it is certainly needed.
+# Estimates are at most 1.45 times the measured memory, so half of one is certainly needed.
 _SURELY_TAKEN = 0.5
-# Control groups, versions 2 and 1.
+# Limits of Linux control groups, versions 2 and 1.
 _CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-_ARRAY_HEADER = 330  # bytes that an array in a .npz file takes for its names and header
+_ARRAY_HEADER = 330  # bytes per array in a .npz file for its name and headers
 
 
 def reached_stages(config: TrainingConfig) -> list[Stage]:
@@ -27,27 +27,27 @@ def reached_stages(config: TrainingConfig) -> list[Stage]:
 
 
 def images_in(stage: Stage, config: TrainingConfig) -> int:
-    """Returns how many real images a reached stage shows."""
+    """Returns how many real images a run shows in a stage that it reaches."""
     total_images = round(config.schedule.total_kimg * 1000)
     return min(stage.last_image + 1, total_images) - stage.first_image
 
 
 def ticks_in(stage: Stage, config: TrainingConfig) -> int:
-    """Returns how many reports, each with a checkpoint, a reached stage makes."""
+    """Returns how many ticks, each with a checkpoint, a stage that a run reaches has."""
     position = position_at(config.schedule, (stage,), stage.first_image)
     call_images = config.minibatch_repeats * config.discriminator_repeats * position.batch_size
     return max(1, round(images_in(stage, config) / max(position.tick_images, call_images)))
 
 
 def heaviest_stage(config: TrainingConfig, num_replicas: int) -> Stage:
-    """Returns the reached stage that takes the most memory, by arithmetic."""
+    """Returns the stage that needs the most memory, of those that a run reaches."""
     return max(reached_stages(config), key=lambda stage: memory_bytes(stage, config, num_replicas))
 
 
 def checkpoint_bytes(stage: Stage, config: TrainingConfig) -> int:
     """Returns the size of a stage's checkpoint."""
     numbers = arrays = 0
-    # The generator has an average beside it.
+    # Two copies of the generator, one of them the running average.
     for make_layers, copies in ((generator_layers, 2), (discriminator_layers, 1)):
         for layer in make_layers(stage, config.network):
             numbers += copies * layer.values + 2 * layer.parameters  # Adam's moments
@@ -56,7 +56,7 @@ def checkpoint_bytes(stage: Stage, config: TrainingConfig) -> int:
 
 
 def disk_bytes(config: TrainingConfig, keep_checkpoints: int, sheet_pixels: int) -> tuple[int, int]:
-    """Estimates the bytes of a run's checkpoints, one being written, and at most of its samples."""
+    """Estimates the bytes of checkpoints, with one more being written, and bounds the samples'."""
     stages = reached_stages(config)
     ticks = [ticks_in(stage, config) for stage in stages]
     sizes = [checkpoint_bytes(stage, config) for stage in stages]
@@ -67,13 +67,13 @@ def disk_bytes(config: TrainingConfig, keep_checkpoints: int, sheet_pixels: int)
 
 
 def physical_memory() -> int | None:
-    """Returns the bytes this process may use (container, `ulimit -v`), None if unknown."""
+    """Returns the memory this process may use (container, `ulimit -v`), in bytes, or None."""
     found = []
     with contextlib.suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
         found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     for path in _CONTAINER_LIMITS:
         with contextlib.suppress(OSError, ValueError), open(path) as file:
-            found.append(int(file.read()))  # "max" where there is none
+            found.append(int(file.read()))  # ValueError for "max", which means no limit
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -83,7 +83,7 @@ def physical_memory() -> int | None:
 
 
 def check_memory(config: TrainingConfig, num_replicas: int, memory: int | None) -> None:
-    """Raises UserError, with the flags to change, if a stage surely exceeds `memory`, in bytes."""
+    """Raises UserError, with flags to change, if a stage surely exceeds `memory`, in bytes."""
     stage = heaviest_stage(config, num_replicas)
     least = round(_SURELY_TAKEN * memory_bytes(stage, config, num_replicas))
     if memory is None or least <= memory:
@@ -101,7 +101,7 @@ def check_memory(config: TrainingConfig, num_replicas: int, memory: int | None) 
 
 
 def check_ticks(config: TrainingConfig) -> None:
-    """Raises UserError if a run makes too many reports, each with a checkpoint."""
+    """Raises UserError if a run has too many ticks, each with a checkpoint."""
     ticks = sum(ticks_in(stage, config) for stage in reached_stages(config))
     if ticks > MOST_TICKS:
         words = f"expected at most {MOST_TICKS:,} reports in a run, got {ticks:,}"

@@ -1,4 +1,4 @@
-"""Iterations of one stage by themselves: their speed and memory, and whether they fit."""
+"""Runs iterations of a single stage to measure speed and memory, or to see whether it fits."""
 
 import contextlib
 import dataclasses
@@ -29,27 +29,27 @@ _PRODUCT_ROUNDS = 5
 
 @dataclasses.dataclass(frozen=True)
 class StageCost:
-    """What was measured of a stage. Steps are of a whole batch."""
+    """Measurements of a stage. Step times are for a whole batch."""
 
     resolution: int  # in pixels
     batch_size: int  # global
     precision: str  # one of `config.training.PRECISIONS`
     jit_compile: bool  # whether XLA compiled it
-    images_per_second: float  # real images, through whole iterations (D step, average, G step)
+    images_per_second: float  # real images in whole iterations (D step, average step, G step)
     iteration_ms: float
-    discriminator_step_ms: float  # gradients and Adam alone
-    generator_step_ms: float  # likewise
+    discriminator_step_ms: float  # only gradients and Adam
+    generator_step_ms: float  # only gradients and Adam
     compile_seconds: float  # building, tracing and the first iteration
     gflops_per_image: float  # the least arithmetic (see `flops`), in 10^9 operations
     product_gflops: float  # 10^9 operations per second in a 4096 x 4096 matrix product
-    percent_of_product: float  # the speed of the least arithmetic, relative to the product's
-    peak_memory_mib: float  # of the process, or of the first GPU; 0 if unknown
+    percent_of_product: float  # speed of the least arithmetic as a percentage of the product's
+    peak_memory_mib: float  # peak of the process, or of the first GPU; 0 if unknown
 
 
 def make_iteration(
     config: TrainingConfig, stage: Stage, strategy: tf.distribute.Strategy
 ) -> Callable[[Iterator], None]:
-    """Builds a stage's networks anew; returns what trains them on a batch and waits for devices."""
+    """Builds a stage's networks; returns a function that trains one iteration and waits for it."""
     config = dataclasses.replace(config, minibatch_repeats=1)
     position = position_at(config.schedule, (stage,), stage.first_image)
     state = build_state(stage, config, strategy)
@@ -63,7 +63,7 @@ def make_iteration(
 def noise_batches(
     config: TrainingConfig, stage: Stage, strategy: tf.distribute.Strategy
 ) -> Iterator:
-    """Returns endless batches of noise in the shape of a stage's real images and labels."""
+    """Returns endless batches of noise, shaped like a stage's real images and labels."""
     size = int(config.schedule.batch_size.at(stage.resolution)) // strategy.num_replicas_in_sync
     network = config.network
     shape = (size, stage.resolution, stage.resolution, network.num_channels)
@@ -77,7 +77,7 @@ def noise_batches(
 
 
 def seconds_per_call(call: Callable[[], None], budget_seconds: float) -> float:
-    """Returns the mean time of calls, at least one, without the first, which compiles."""
+    """Returns the mean time of at least one call, not counting the first, which compiles."""
     call()
     calls, start = 0, time.monotonic()
     while calls == 0 or time.monotonic() - start < budget_seconds:
@@ -89,7 +89,7 @@ def seconds_per_call(call: Callable[[], None], budget_seconds: float) -> float:
 def try_heaviest_stage(
     config: TrainingConfig, info: DatasetInfo, strategy: tf.distribute.Strategy, most_bad: int = 0
 ) -> Stage:
-    """Trains the heaviest stage once and discards it. UserError if out of memory, or bad data."""
+    """Trains one iteration of the heaviest stage as a trial. UserError if out of memory."""
     num_replicas = strategy.num_replicas_in_sync
     stage = heaviest_stage(config, num_replicas)
     with readable_memory_errors(config, stage, num_replicas), readable_data_errors():
@@ -102,7 +102,7 @@ def try_heaviest_stage(
             label_size=config.network.label_size,
             seed=config.seed,
             mirror_augment=config.mirror_augment,
-            bad_records=BadRecords(most_bad),  # the run counts for itself
+            bad_records=BadRecords(most_bad),  # a count of its own, apart from the run's
         )
         iterate(iter(batches))
     del iterate, batches
@@ -113,8 +113,8 @@ def try_heaviest_stage(
 def measure_stage(config: TrainingConfig, strategy_name: str, budget_seconds: float) -> StageCost:
     """Trains the last stage of a configuration on noise, and measures.
 
-    It needs a process of its own, or the peak of memory is another's. `budget_seconds` is for
-    iterations; each of the two steps gets half. UserError if the batch does not split evenly.
+    Run it in a process of its own, or the peak of memory may be from earlier work. Iterations take
+    `budget_seconds`; each of the two steps takes half. UserError if the batch can't be split.
     """
     strategy = make_strategy(strategy_name)
     check_batch_sizes(config, strategy.num_replicas_in_sync)
@@ -150,7 +150,7 @@ def measure_stage(config: TrainingConfig, strategy_name: str, budget_seconds: fl
 
 
 def matrix_product_gflops(precision: str, size: int | None = None) -> float:
-    """Measures a square matrix product, the best of some, in 10^9 operations per second."""
+    """Measures a square matrix product, best of several, in 10^9 operations per second."""
     size = size or _PRODUCT_SIZE
     dtype = precision.removeprefix("mixed_")
     matrix = tf.cast(tf.random.stateless_uniform([size] * 2, (0, 0)), dtype)
@@ -165,7 +165,7 @@ def matrix_product_gflops(precision: str, size: int | None = None) -> float:
 
 
 def peak_memory_bytes() -> int:
-    """Returns the most memory in use so far; 0 where the system does not tell."""
+    """Returns the peak memory use so far; 0 if the system does not tell."""
     if tf.config.list_logical_devices("GPU"):
         return tf.config.experimental.get_memory_info("GPU:0")["peak"]
     found = None
@@ -177,7 +177,7 @@ def peak_memory_bytes() -> int:
 def _make_steps(
     config: TrainingConfig, stage: Stage, strategy: tf.distribute.Strategy, batch_size: int
 ) -> tuple[Callable[[], None], Callable[[], None]]:
-    """Returns a D step and a G step by themselves: gradients, and Adam."""
+    """Returns a D step and a G step, each only gradients and Adam."""
     state = build_state(stage, config, strategy)
     count, size = batch_size // strategy.num_replicas_in_sync, stage.resolution
     network = config.network

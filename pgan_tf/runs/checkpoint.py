@@ -1,10 +1,10 @@
 """Checkpoints: one file each, written whole or not at all.
 
-A NumPy .npz archive that can be read without this project. Its arrays are named
+A checkpoint is a NumPy .npz archive that can be read without this project. Arrays are named
 `network/layer/variable`, `optimizer/layer/variable/slot` and, in float16,
-`loss_scale/network/variable`; with them are the fields of `Checkpoint`, the configuration as
-JSON. At the end of a stage it has that stage's shape: growing belongs to the next. Nothing else
-is needed to resume: random numbers and the data's order follow from the seed and images_shown.
+`loss_scale/network/variable`. The fields of `Checkpoint` come with them, the configuration as JSON.
+The last checkpoint of a stage has that stage's shape, since the next stage grows the networks.
+Nothing else is needed to resume: seed and images_shown determine random numbers and data order.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ from tfrecords.common.paths import list_names, writing
 # The first versions counted stages from 0: `images-0000001000-stage-00.npz`.
 _NAME = re.compile(r"images-(\d{10,})-stage-(\d{2})(-of-\d{2})?\.npz", re.ASCII)
 NETWORKS = ("generator", "discriminator", "average_generator")
-# What a checkpoint holds besides the variables.
+# The contents of a checkpoint besides the variables.
 _FIELDS = (
     *("images_shown", "stage_index", "config", "tick_metrics", "tick_first_image"),
     *("bad_records", "num_devices"),
@@ -40,7 +40,7 @@ _NO_RECORDS: np.ndarray = np.zeros((0, 2), np.int64)
 
 
 class DamagedError(UserError):
-    """The file is not a whole checkpoint."""
+    """The file is not a complete checkpoint."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +49,10 @@ class Checkpoint:
 
     path: str
     images_shown: int
-    stage: Stage  # whose shape the networks have
+    stage: Stage  # determines the shape of the networks
     config: TrainingConfig
-    arrays: dict[str, np.ndarray]  # the variables' values, of all networks or some only
-    # Of a run that stops between two ticks: `(iterations, len(METRICS))` float32, and the images
+    arrays: dict[str, np.ndarray]  # values of the variables, for all networks or only some
+    # Only if the run stopped within a tick: `(iterations, len(METRICS))` float32, and the images
     # shown when the tick began.
     tick_metrics: np.ndarray
     tick_first_image: int
@@ -76,12 +76,12 @@ def save(
     bad_records: np.ndarray = _NO_RECORDS,
     num_devices: int = 0,
 ) -> str:
-    """Writes a checkpoint, whole or not at all; returns its path. UserError as on a full disk."""
+    """Writes a checkpoint atomically and returns its path. UserError if the disk is full."""
     first = images_shown if tick_first_image is None else tick_first_image
     metrics = _NO_METRICS if tick_metrics is None else tick_metrics
     values = (images_shown, stage.index, config.to_json(), metrics, first, bad_records)
     fields = zip(_FIELDS, map(np.asarray, (*values, num_devices)), strict=True)
-    # One after the other: memory needs room for one only.
+    # One at a time, so that memory holds only one copy.
     arrays = itertools.chain(fields, ((name, one.numpy()) for name, one in variables.items()))
     count = len(make_stages(config.schedule))
     name = f"images-{images_shown:010d}-stage-{stage.number:02d}-of-{count:02d}.npz"
@@ -95,7 +95,7 @@ def save(
 def read(path: str, networks: Sequence[str] | None = None) -> Checkpoint:
     """Reads a checkpoint: all of it, or only the weights of some of `NETWORKS`.
 
-    Raises DamagedError if it is damaged or not ours; UserError if unreadable or another version's.
+    Raises DamagedError if it is damaged or no checkpoint; UserError if unreadable or incompatible.
     """
     try:
         with open_arrays(path) as file:
@@ -105,7 +105,7 @@ def read(path: str, networks: Sequence[str] | None = None) -> Checkpoint:
     except UserError:
         raise
     except DAMAGED as error:
-        words = ascii(str(error))[1:-1][:200]  # some of it is the file's
+        words = ascii(str(error))[1:-1][:200]  # may quote bytes of the file
         raise DamagedError(
             f"{path}: expected a checkpoint of pgan-tf, got a damaged file ({words}): train.py "
             f"resumes from the one before, if there is one"
@@ -113,7 +113,7 @@ def read(path: str, networks: Sequence[str] | None = None) -> Checkpoint:
 
 
 def _read(path: str, file: ArrayFile, networks: Sequence[str] | None) -> Checkpoint:
-    # Version 0.1.0 saved at ticks only.
+    # Version 0.1.0 saved only at ticks.
     fields = {"tick_metrics": _NO_METRICS, "bad_records": _NO_RECORDS, "num_devices": np.array(0)}
     fields |= {name: file.read(name) for name in _FIELDS if name in file.names}
     images_shown = _whole_number(fields["images_shown"], 2**53)
@@ -124,7 +124,7 @@ def _read(path: str, file: ArrayFile, networks: Sequence[str] | None) -> Checkpo
         raise ValueError(f"numbers of records in {bad_records.dtype}")
     try:
         config = TrainingConfig.from_json(str(fields["config"]))
-    except UserError as error:  # the archive's checksums have passed it
+    except UserError as error:  # not damage, since the checksum is right
         words = f"expected a checkpoint of this version, got another one's ({error})"
         raise UserError(f"{path}: {words}: use the pgan-tf that wrote it") from None
     stages = make_stages(config.schedule)
@@ -151,12 +151,12 @@ def _whole_number(value: Any, most: int) -> int:
 def _check_weights(
     arrays: dict[str, np.ndarray], stage: Stage, config: NetworkConfig, networks: Sequence[str]
 ) -> None:
-    """Raises ValueError unless arrays are all that the configured networks have: none is larger."""
+    """Raises ValueError unless the arrays are exactly those of the configured networks."""
     for name, array in arrays.items():
         of_network = name.split("/")[0] in NETWORKS
         if array.dtype.kind not in "fiu" or (of_network and array.dtype != np.float32):
             raise ValueError(f"{name} holds {array.dtype}")
-        # An optimizer's squares may overflow, which it survives.
+        # Adam's squared gradients may overflow to infinity, which does no harm.
         if not np.isfinite(array).all() and (of_network or np.isnan(array).any()):
             raise ValueError(f"{name} holds numbers that are not finite")
     expected = {}
@@ -171,7 +171,7 @@ def _check_weights(
 
 
 def _misfit(expected: Mapping[str, tuple[int, ...]], arrays: Mapping[str, np.ndarray]) -> str:
-    """Returns the first array that is missing, unexpected or of another shape; empty if none is."""
+    """Describes the first array that is missing, unexpected or of another shape, or returns ""."""
     found = {name: array.shape for name, array in arrays.items()}
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
@@ -189,7 +189,7 @@ def read_run(run_dir: str, networks: Sequence[str] | None = None) -> Checkpoint:
 
 
 def read_newest(folder: str) -> tuple[Checkpoint | None, list[str]]:
-    """Reads the newest whole checkpoint; lists newer ones. UserError if all are damaged."""
+    """Reads the newest intact checkpoint and lists damaged newer ones. UserError if all are."""
     errors: dict[str, DamagedError] = {}
     for path in reversed(list_checkpoints(folder)):
         try:
@@ -202,7 +202,7 @@ def read_newest(folder: str) -> tuple[Checkpoint | None, list[str]]:
 
 
 def set_aside(damaged: Sequence[str], instead: str) -> None:
-    """Renames damaged checkpoints, so that they are newest no more, and says so."""
+    """Renames damaged checkpoints, so that they no longer count as the newest, and says so."""
     for path in damaged:
         tf.io.gfile.rename(path, f"{path}.damaged", overwrite=True)
         words = f"{path} is damaged: kept as {path}.damaged; going back to {instead}"
@@ -210,7 +210,7 @@ def set_aside(damaged: Sequence[str], instead: str) -> None:
 
 
 def restore(checkpoint: Checkpoint, variables: dict[str, keras.Variable], prefix: str = "") -> None:
-    """Sets variables to the values of prefix + name. UserError if they differ; none is set then."""
+    """Sets variables to the arrays `prefix + name`. UserError if names or shapes differ."""
     arrays = {name: one for name, one in checkpoint.arrays.items() if name.startswith(prefix)}
     expected = {prefix + name: tuple(variable.shape) for name, variable in variables.items()}
     if misfit := _misfit(expected, arrays):
@@ -221,7 +221,7 @@ def restore(checkpoint: Checkpoint, variables: dict[str, keras.Variable], prefix
 
 
 def list_checkpoints(folder: str) -> list[str]:
-    """Returns the paths of all checkpoints, by images shown."""
+    """Returns the paths of all checkpoints, sorted by images shown."""
     return [path for _, _, path in _find(folder)]
 
 

@@ -1,7 +1,7 @@
-"""The file of a checkpoint: named arrays, written and read one by one.
+"""The file format of checkpoints: named arrays, written and read one by one.
 
-It is an archive as `numpy.savez` writes it, an uncompressed zip of .npy files. So an array takes
-as much memory as its bytes in the file, whatever the file says of its shape.
+It is what `numpy.savez` writes, an uncompressed zip of .npy files. So an array never takes more
+memory than its bytes in the file, whatever shape the file claims.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ import tensorflow as tf
 from tfrecords.common.files import whole_file
 from tfrecords.common.paths import check_regular_file
 
-# What zipfile, NumPy and this module raise for a damaged archive.
+# Exceptions that zipfile, NumPy and this module raise for a damaged archive.
 DAMAGED = (
     *(ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError, OSError),
     *(MemoryError, RuntimeError, SyntaxError, struct.error, tokenize.TokenError),
@@ -28,13 +28,13 @@ DAMAGED = (
 )
 
 _CHUNK = 2**20
-# zipfile reads the list of members at once; ours have a tenth of that.
+# zipfile reads the list of members at once. In our files it has a tenth of this size.
 _LARGEST_READ = 2**22
 _ENDING = ".npy"
 
 
 def write_arrays(path: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
-    """Writes arrays one by one, whole or not at all. `tf.errors.OpError` as on a full disk."""
+    """Writes arrays one by one to a new file, atomically. `tf.errors.OpError` if it can't."""
     with whole_file(path) as file, zipfile.ZipFile(_Output(file), "w") as archive:
         for name, array in arrays:
             with archive.open(name + _ENDING, "w", force_zip64=True) as member:
@@ -42,7 +42,7 @@ def write_arrays(path: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
 
 
 class ArrayFile:
-    """An open file of arrays. All here raises one of `DAMAGED` where the file is wrong."""
+    """An open file of arrays. All methods raise one of `DAMAGED` if the file is damaged."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._archive = zipfile.ZipFile(_Input(file, size))
@@ -59,7 +59,7 @@ class ArrayFile:
             raise ValueError("arrays larger than the file")
 
     def read(self, name: str) -> np.ndarray:
-        """Reads an array of numbers or text, and checks it against its checksum."""
+        """Reads an array of numbers or text, and verifies its checksum."""
         member = self._archive.getinfo(name + _ENDING)
         with self._archive.open(member) as file:
             if np.lib.format.read_magic(file) != (1, 0):
@@ -87,7 +87,7 @@ def open_arrays(path: str) -> Iterator[ArrayFile]:
 
 
 class _Output:
-    """A file that can only be written to, so that zipfile asks for nothing else."""
+    """A file that can only be written, so that zipfile does not try to seek or read."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self.flush, self.close = file, file.flush, file.close
@@ -98,7 +98,7 @@ class _Output:
 
 
 class _Input:
-    """A file that is read only inside of it, and not too much at once."""
+    """A file that refuses reads outside its bounds, and too large ones."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self._size, self._at = file, size, 0
@@ -127,4 +127,4 @@ class _Input:
         return contents
 
     def close(self) -> None:
-        """Leaves the file open; `open_arrays` closes it."""
+        """Does nothing; `open_arrays` closes the file."""

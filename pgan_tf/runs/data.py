@@ -1,4 +1,4 @@
-"""A run's training data, found again by its flags.txt."""
+"""Finds the training data of a run again, from its flags.txt."""
 
 import dataclasses
 import re
@@ -16,14 +16,14 @@ from tfrecords.pictures.source import PictureOptions
 
 @dataclasses.dataclass(frozen=True)
 class RunData:
-    """Where pictures are and how they are prepared: train.py's flags of the same names."""
+    """Where the pictures are and how to prepare them; named like the flags of train.py."""
 
     data: str  # empty if unknown
     data_cache: str
     options: PictureOptions
     labels: str | None = None
     tfds_data_dir: str | None = None
-    looked_for: tuple[str, ...] = ()  # where the data should be and are not
+    looked_for: tuple[str, ...] = ()  # places where the data was expected but not found
 
 
 def find_data(
@@ -34,10 +34,10 @@ def find_data(
     *,
     chosen: bool = True,
 ) -> DatasetInfo:
-    """Returns the dataset that a generator was trained on; UserError if missing, or another one.
+    """Returns the dataset that a generator was trained on. UserError if missing or different.
 
-    `label_size` is its classes, 0 for any; `config` its run's, if there is one. Where the user has
-    `chosen` these data, a line says that they are not the run's, and it is no error.
+    `label_size` is the number of classes, 0 for any; `config` that of the run, if any. If the user
+    has `chosen` this dataset, a difference is printed and is no error.
     """
     if not wanted.data:
         raise UserError("--data: expected the pictures that it was trained on, got none: name them")
@@ -51,7 +51,7 @@ def find_data(
         words = f"{counted(num_channels, 'channel')} and {counted(label_size, 'class')}"
         got = f"as it was trained on, got {info.num_channels} and {info.label_size}"
         raise UserError(f"--data: expected pictures with {words}, {got}")
-    # Older runs do not know what theirs held.
+    # Older runs did not store what their data contained.
     if config and config.data.files and (words := _changes(config, info, wanted.data_cache)):
         if not chosen:
             raise UserError(
@@ -63,7 +63,7 @@ def find_data(
 
 
 def _changes(config: TrainingConfig, info: DatasetInfo, data_cache: str) -> str:
-    """Returns how data differ from a run's, but for their order; empty if they do not."""
+    """Describes how the data differs from the run's, except for order. Empty if it does not."""
     network = config.network
     data = identify(info, network.resolution, data_cache, with_labels=network.label_size > 0)
     found = dataclasses.replace(config, dataset=in_words(info), data=data)
@@ -73,7 +73,7 @@ def _changes(config: TrainingConfig, info: DatasetInfo, data_cache: str) -> str:
 
 
 def read_run_data(run_dir: str) -> RunData | None:
-    """Reads what a run was trained on from its flags.txt; None without one that says so."""
+    """Reads from flags.txt what a run was trained on. None if there is no file or no --data."""
     flags = {"data_cache": "datasets"} | read_flags(run_dir)
     if not flags.get("data"):
         return None

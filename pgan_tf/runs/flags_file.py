@@ -1,4 +1,4 @@
-"""A run's flags.txt: train.py's flags that do the same again, from any working folder."""
+"""A run's flags.txt: flags of train.py that repeat the run from any working folder."""
 
 import os
 import pathlib
@@ -15,13 +15,13 @@ from tfrecords.common.paths import is_remote
 from tfrecords.format.dataset_info import is_dataset_folder
 from tfrecords.sources.by_name import split_kind
 
-# Flags whose values are paths; but some words of --labels are none.
+# Flags whose values are paths, except for some words that --labels takes.
 _PATHS = ("data", "data_cache", "inception", "init_from", "labels", "run_dir", "tfds_data_dir")
 _LABEL_WORDS = ("folders", "none", "wanted")
 
 
 def flags_text(values: Mapping[str, Any]) -> str:
-    """Returns a --flagfile with absolute paths, without None. UserError if it can't hold one."""
+    """Returns a --flagfile with absolute paths, without None. UserError for unsuitable values."""
     lines = []
     for name, value in sorted(values.items()):
         if isinstance(value, bool):
@@ -39,18 +39,18 @@ def flags_text(values: Mapping[str, Any]) -> str:
 
 
 def read_flags(run_dir: str) -> dict[str, str]:
-    """Returns the values in a run's flags.txt by name, "" for `--name`; none without a file."""
+    """Returns the values in a run's flags.txt by name, "" for `--name`. Empty without a file."""
     return {name: value for name, _, value in _read_lines(run_dir)}
 
 
 def located_flags(run_dir: str) -> list[str]:
-    """Returns the lines of a run's flags.txt, with paths as they are now."""
+    """Returns the lines of a run's flags.txt, with paths updated if the run folder has moved."""
     old_run_dir = read_flags(run_dir).get("run_dir", "")
     lines = []
     for name, equals, value in _read_lines(run_dir):
         if value and name != "run_dir":
             value, _ = find_path(name, value, run_dir, old_run_dir)
-        if name != "flagfile":  # no line of ours, and it would lead to any file
+        if name != "flagfile":  # we never write one, and it could point to any file
             lines.append(f"--{name}{equals}{value}")
     return lines
 
@@ -65,10 +65,10 @@ def _read_lines(run_dir: str) -> list[tuple[str, str, str]]:
 
 
 def find_path(name: str, value: str, run_dir: str, old_run_dir: str) -> tuple[str, list[str]]:
-    """Returns a flag's path as it is now; if it is missing, also where it was looked for.
+    """Returns a flag's value with its current path, and, if not found, where it was looked for.
 
-    A run folder may have moved from `old_run_dir`, with what lies around it. Older flags.txt have
-    paths relative to the folder that train.py was started in.
+    A run folder may have moved from `old_run_dir`, together with its surroundings. Paths in older
+    files are relative to the folder in which train.py was started.
     """
     prefix, path = _split(name, value)
     if not path:
@@ -82,7 +82,7 @@ def find_path(name: str, value: str, run_dir: str, old_run_dir: str) -> tuple[st
 
 
 def _split(name: str, value: str) -> tuple[str, str]:
-    """Returns what stands before a flag's path, and the path; "" if it has none."""
+    """Splits a flag's value into what comes before its path, and the path ("" if it has none)."""
     if name not in _PATHS or is_remote(value) or (name == "labels" and value in _LABEL_WORDS):
         return value, ""
     if name == "data" and not is_dataset_folder(os.path.expanduser(value)):
@@ -91,7 +91,7 @@ def _split(name: str, value: str) -> tuple[str, str]:
 
 
 def _absolute(name: str, value: Any) -> Any:
-    """Returns a flag's value with its absolute path, if it is one."""
+    """Returns a flag's value, with an absolute path if it is a path."""
     prefix, path = _split(name, value) if isinstance(value, str) and value else ("", "")
     if not path:
         return value
@@ -103,11 +103,11 @@ def _absolute(name: str, value: Any) -> Any:
 
 
 def _places(path: str, run_dir: str, old_run_dir: str) -> list[str]:
-    """Returns where a path may be now, the likeliest first."""
+    """Returns the places where a path may be now, the likeliest first."""
     if is_remote(run_dir):
         return [path]
     run_dir = os.path.abspath(run_dir)
-    beside = []  # next to the run folder, as it was
+    beside = []  # at the same place relative to the run folder
     comparable = os.path.isabs(path) == os.path.isabs(old_run_dir)
     if old_run_dir and not is_remote(old_run_dir) and comparable:
         moved = os.path.join(run_dir, os.path.relpath(path, old_run_dir))
@@ -115,5 +115,5 @@ def _places(path: str, run_dir: str, old_run_dir: str) -> list[str]:
     if os.path.isabs(path):
         return list(dict.fromkeys([path, *beside]))
     parents = [str(parent / path) for parent in pathlib.Path(run_dir).parents]
-    # The current folder is any folder; the one above the run's is the run's.
+    # The current folder last: a folder above the run is more likely to be the right one.
     return list(dict.fromkeys([*beside, *parents, os.path.abspath(path)]))

@@ -1,11 +1,11 @@
-"""The folder that a run leaves behind: what it was, how it went, what it looks like.
+"""The run folder, with everything that a run writes.
 
-- `flags.txt`: usable as --flagfile; `config.json`: the configuration
+- `flags.txt`: flags of train.py, usable as --flagfile; `config.json`: the configuration
 - `metrics.jsonl`: one object per tick, and scores, which have a `kind`; see `log`
 - `events.out.tfevents…`: the same for TensorBoard, with the sample sheets
-- `scores/`, `scores.txt`, `metrics.png`: scores, if there are any; see `metrics.score_log`
+- `scores/`, `scores.txt`, `metrics.png`: scores, if any; see `metrics.score_log`
 - `checkpoints/`, see `checkpoint`; `samples/reals.png`, `samples/fakes-<kimg>.png`
-- `init_from.txt`: what came from another run, see `init_from`
+- `init_from.txt`: which weights came from another run; see `training.transfer`
 """
 
 import os
@@ -21,21 +21,21 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.files import locked, remove_partial_files, write_file
 from tfrecords.common.paths import is_remote, list_names, writing
 
-# What an opening that was broken off may leave: not somebody else's files.
+# Files that an interrupted `open_run` may leave. They do not belong to somebody else.
 _OWN_NAMES = {"samples", "flags.txt", "flags.txt.partial", "config.json.partial"}
-# What the chief shows to other workers before anything stays. A killed chief's is removed later.
+# The chief shows workers its configuration in this temporary file. If killed, it leaves the file.
 _SHOWN = "config.json.partial"
-# Of `config.differences`: what other pictures change, and no flag.
+# Names in `config.differences` that change with the pictures and not with a flag.
 _OF_THE_DATA = {"dataset", "labels of the data"}
 
 
 def checkpoint_folder(run_dir: str) -> str:
-    """Returns where a run's checkpoints are."""
+    """Returns the folder of a run's checkpoints."""
     return posixpath.join(run_dir, "checkpoints")
 
 
 def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
-    """Makes a run folder, or opens it again, with these flags. UserError as `check_folder` says."""
+    """Makes or reopens a run folder and writes these flags. Raises UserError as `check_folder`."""
     with writing(f"--run_dir={run_dir}"):
         check_folder(run_dir, config)
         tf.io.gfile.makedirs(posixpath.join(run_dir, "samples"))
@@ -46,7 +46,7 @@ def open_run(run_dir: str, config: TrainingConfig, flags: str) -> None:
 
 
 def check_folder(run_dir: str, config: TrainingConfig) -> None:
-    """Raises UserError unless a folder is new, empty, or of a run with this configuration."""
+    """Raises UserError unless a folder is new, empty, or has a run with this configuration."""
     if opened := read_config(run_dir):
         check_same_run(opened, config, run_dir)
     else:
@@ -54,7 +54,7 @@ def check_folder(run_dir: str, config: TrainingConfig) -> None:
 
 
 def check_place(run_dir: str) -> None:
-    """Raises UserError unless a folder is new, empty or any run's, and can be written."""
+    """Raises UserError unless a folder is new, empty or a run folder, and can be written."""
     if tf.io.gfile.exists(posixpath.join(run_dir, "config.json")):
         return
     if _has_checkpoints(run_dir):
@@ -74,14 +74,14 @@ def check_place(run_dir: str) -> None:
 
 
 def lost_config(run_dir: str) -> UserError:
-    """Returns the error for a run folder with checkpoints and without config.json."""
+    """Returns the error for a run folder that has checkpoints but no config.json."""
     words = f"expected config.json with the checkpoints, got none in {run_dir!r}: put it back"
     return UserError(f"--run_dir: {words} (each checkpoint holds it, as `config`), or name another")
 
 
 @contextmanager
 def locked_run(run_dir: str) -> Iterator[None]:
-    """Makes a run folder and keeps others from it. UserError if busy, or it can't be made."""
+    """Makes a run folder and locks it. UserError if another process has it, or it can't be made."""
     busy = f"another process is training {run_dir}: wait until it has ended, or name another"
     with locked(run_dir, f"--run_dir: {busy}"):
         with writing(f"--run_dir={run_dir}"):
@@ -91,7 +91,7 @@ def locked_run(run_dir: str) -> Iterator[None]:
 
 @contextmanager
 def shown_to_workers(run_dir: str, config: TrainingConfig) -> Iterator[None]:
-    """Shows a run to the other workers, for `join_run`, in a file that goes again."""
+    """Shows the chief's configuration to other workers, for `join_run`, in a temporary file."""
     path = posixpath.join(run_dir, _SHOWN)
     with writing(f"--run_dir={run_dir}"):
         tf.io.gfile.makedirs(run_dir)
@@ -104,7 +104,7 @@ def shown_to_workers(run_dir: str, config: TrainingConfig) -> Iterator[None]:
 
 
 def join_run(run_dir: str, config: TrainingConfig) -> None:
-    """Raises UserError unless the chief shows a run of this worker's flags in this folder."""
+    """Raises UserError unless the chief trains in this folder with this worker's configuration."""
     shown = read_config(run_dir, _SHOWN)
     if shown is None:
         words = f"expected {run_dir} to be the chief's, got a folder without its {_SHOWN}"
@@ -115,7 +115,7 @@ def join_run(run_dir: str, config: TrainingConfig) -> None:
 
 
 def read_config(run_dir: str, name: str = "config.json") -> TrainingConfig | None:
-    """Returns the configuration in a run folder, None in a new one. UserError if damaged."""
+    """Reads the configuration in a run folder. None if there is none; UserError if damaged."""
     path = posixpath.join(run_dir, name)
     if not tf.io.gfile.exists(path):
         return None
@@ -128,7 +128,7 @@ def read_config(run_dir: str, name: str = "config.json") -> TrainingConfig | Non
 
 
 def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tuple[str, ...]:
-    """Returns in words what has changed that may, as length. UserError if anything else has."""
+    """Describes permitted changes, such as of length. UserError if anything else has changed."""
     found = differences(old, new)
     changed = {name: f"{name} was {was} and is {now}" for name, (was, now) in found.items()}
     refused = [name for name in changed if name not in CHANGEABLE]

@@ -1,4 +1,4 @@
-"""Words on sheets of pictures, in the font that comes with Pillow, which has few letters."""
+"""Draws text on sheets of pictures, in Pillow's built-in font, which lacks many letters."""
 
 import dataclasses
 import functools
@@ -9,20 +9,20 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 _INK, _PAPER = 40, 255  # gray, 0 to 255
-_SMALLEST = 10  # letters that can be read, in pixels
-_NOT_A_LETTER = "\U0010fffd"  # drawn as what the font lacks
+_SMALLEST = 10  # smallest legible font size, in pixels
+_NOT_A_LETTER = "\U0010fffd"  # drawn like any letter that the font lacks
 _CUT = "…"
 
 
 @dataclasses.dataclass(frozen=True)
 class Words:
-    """Words and where they stand on a line, in pixels from its left end."""
+    """A text and its place on a line, in pixels from the left end."""
 
     text: str
     left: int
     right: int
-    centered: bool = True  # or at the left
-    keeps_end: bool = False  # where it has to be cut, as a file's name has
+    centered: bool = True  # or left-aligned
+    keeps_end: bool = False  # cuts a text that is too long at its start, as for file names
 
 
 def line_height(size: int) -> int:
@@ -31,10 +31,10 @@ def line_height(size: int) -> int:
 
 
 def draw_line(width: int, size: int, line: Sequence[Words]) -> np.ndarray:
-    """Draws a line of words, `(line_height(size), width)` uint8, dark on white.
+    """Draws a line of text, `(line_height(size), width)` uint8, dark on white.
 
-    Those that are cut at their end are all as large as the longest allows, `size` at most; others
-    are as large as each allows. What does not fit even in the smallest letters is cut.
+    Texts shrink to fit, from at most `size`. Those with `keeps_end` shrink one by one, all others
+    together. A text that does not fit even in the smallest size is cut.
     """
     image = Image.new("L", (width, line_height(size)), _PAPER)
     draw = ImageDraw.Draw(image)
@@ -54,7 +54,7 @@ def draw_line(width: int, size: int, line: Sequence[Words]) -> np.ndarray:
 
 
 def readable(text: str) -> str | None:
-    """Returns a text as the font can draw it, without accents; None if letters are missing."""
+    """Returns a text without accents, or None if the font lacks some of its letters."""
     bare = "".join(
         letter
         for letter in unicodedata.normalize("NFKD", text)
@@ -64,7 +64,7 @@ def readable(text: str) -> str | None:
 
 
 def _fitting(most: int, line: Sequence[Words]) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Returns the largest letters in which all words fit, or the smallest."""
+    """Returns the largest font in which all texts fit, or else the smallest."""
     for size in range(most, _SMALLEST, -1):
         font = _font(size)
         if all(font.getlength(words.text) <= words.right - words.left for words in line):

@@ -1,4 +1,4 @@
-"""What one can do with a run: commands to copy."""
+"""Suggests commands for what to do next with a run."""
 
 import dataclasses
 import posixpath
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 @dataclasses.dataclass(frozen=True)
 class NextStep:
-    """A command, and what it is good for."""
+    """A suggested command and its purpose."""
 
     name: str  # one word
     purpose: str
@@ -18,9 +18,9 @@ class NextStep:
 def next_steps(
     run_dir: str, command: Callable[[str], str], more_kimg: str | None
 ) -> tuple[NextStep, ...]:
-    """Returns commands for a run, up to `more_kimg` if it has come to its end.
+    """Returns commands for a run. The first resumes it, up to `more_kimg` if it is finished.
 
-    `command` gives the start of one: `python train.py` or `pgan train` for `train`.
+    `command` maps a name to the start of a command: `train` to `python train.py` or `pgan train`.
     """
     run_dir = run_dir.rstrip("/") or run_dir
     run, name = shlex.quote(run_dir), shlex.quote(posixpath.basename(run_dir))

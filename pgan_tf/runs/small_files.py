@@ -1,4 +1,4 @@
-"""Reads small files of a run folder or an export, which may hold anything. No TensorFlow."""
+"""Reads small files of run folders and exports without trusting them. No TensorFlow."""
 
 import json
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import read_whole
 
-# Objects in memory are twenty times as large as the least text that makes them.
+# Parsed JSON may take twenty times the memory of its text.
 _MOST_JSON_BYTES = 2**24
 
 
 def read_text(path: str, most_bytes: int = _MOST_JSON_BYTES) -> str:
-    """Reads text in UTF-8. Raises UserError if it is none, and as `read_whole` does."""
+    """Reads UTF-8 text. Raises UserError if it is not UTF-8, and as `read_whole` does."""
     try:
         return read_whole(path, most_bytes).decode()
     except UnicodeDecodeError as error:
@@ -20,7 +20,7 @@ def read_text(path: str, most_bytes: int = _MOST_JSON_BYTES) -> str:
 
 
 def read_json(path: str) -> Any:
-    """Reads JSON. Raises UserError if it is none, and as `read_text` does."""
+    """Reads JSON. Raises UserError if it is not JSON, and as `read_text` does."""
     text = read_text(path)
     try:
         return json.loads(text)
@@ -29,10 +29,10 @@ def read_json(path: str) -> Any:
 
 
 def is_number(value: Any) -> bool:
-    """True for a finite number of JSON; False for bools, NaN, infinity and the rest."""
+    """Returns whether a JSON value is a finite number; bools, NaN and infinity are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e100
 
 
 def is_count(value: Any) -> bool:
-    """True for a whole number of images, steps or pixels in JSON."""
+    """Returns whether a JSON value is a whole number that can count images, steps or pixels."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53

@@ -1,4 +1,4 @@
-"""A trained generator, of a run folder, a checkpoint or a published pickle."""
+"""Loads a trained generator from a run folder, a checkpoint or a published pickle."""
 
 import dataclasses
 from typing import Literal
@@ -14,37 +14,37 @@ from pgan_tf.networks.growth import named_variables, set_alpha
 from pgan_tf.networks.layers.fast import speed_up
 from pgan_tf.runs.checkpoint import Checkpoint, read, read_run, restore
 
-Weights = Literal["average_generator", "generator"]  # the running average, or the last step's
+Weights = Literal["average_generator", "generator"]  # the running average or the current one
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A trained generator and what is known of it: empty, or None, where it is not known."""
+    """A trained generator and what is known about it. Unknown fields are empty or None."""
 
     generator: keras.Model  # see `networks.build_generator`
     network: NetworkConfig
-    stage: Stage  # that it was taken in
+    stage: Stage  # the stage of growth in which it was saved
     alpha: float  # how far the stage's new layers have faded in, 0 to 1
-    source: str  # the file that it was read from
+    source: str  # the file from which it was read
     training_data: str = ""  # in words
-    kimg: float | None = None  # thousands of real images that it was trained on
+    kimg: float | None = None  # thousands of real images shown in training
     weights: str = ""  # see `Weights`
-    label_names: tuple[str, ...] = ()  # of the classes, in order
-    published: bool = False  # it comes from a pickle of the published implementation
+    label_names: tuple[str, ...] = ()  # names of the classes, in order
+    published: bool = False  # whether it comes from a pickle of the published implementation
 
     @property
     def fading_in(self) -> bool:
-        """Whether its pictures are a blend of two resolutions."""
+        """Whether its pictures blend two resolutions."""
         return self.stage.fades_in and self.alpha < 1
 
 
 def from_run(run_dir: str, weights: Weights = "average_generator") -> Trained:
-    """Reads a generator from a run folder's last checkpoint. UserError if none, or damaged."""
+    """Loads a generator from a run's last checkpoint. UserError if missing or damaged."""
     return _from(read_run(run_dir, [weights]), weights)
 
 
 def from_checkpoint(path: str, weights: Weights = "average_generator") -> Trained:
-    """Reads a generator from a checkpoint. UserError if it is absent, damaged or not ours."""
+    """Loads a generator from a checkpoint. UserError if missing, damaged or not a checkpoint."""
     return _from(read(path, [weights]), weights)
 
 
@@ -55,7 +55,7 @@ def _from(saved: Checkpoint, weights: Weights) -> Trained:
 
 
 def from_official(path: str, weights: Weights = "average_generator") -> Trained:
-    """Reads Gs or G from a pickle of the published implementation, as `official.read` does."""
+    """Loads Gs or G from a pickle of the published implementation; see `official.read`."""
     network = getattr(official.read(path), weights)
     model, stage, alpha = official.build(network), network.stage, network.alpha
     return Trained(model, network.config, stage, alpha, path, weights=weights, published=True)

@@ -1,5 +1,6 @@
 import os
 
+import numpy as np
 import pytest
 
 from tests.helpers.made_source import options
@@ -31,6 +32,17 @@ def test_classes_are_found_whatever_the_form_of_their_accents():
     assert text.find_classes([composed, split], [split, composed]) == [1, 0]
     assert text.find_alike(["cat", composed, split]) == composed
     assert text.find_alike(["cat", composed]) is None
+
+
+def test_many_names_are_cut_and_the_unprintable_is_escaped():
+    names = [f"n{number}" for number in range(13)]
+    assert text.list_names(names[:12]) == ", ".join(names[:12])
+    assert text.list_names(names) == f"{', '.join(names[:12])}, … (13 in all)"
+    assert text.list_names(["x" * 40, "x" * 41]) == f"{'x' * 40}, {'x' * 39}…"
+    assert text.printable("a\tb\x1b猫\udce9") == "a\\tb\\x1b猫\\xe9"
+    described = text.describe_classes([], np.full(13, 2000))
+    assert described.startswith("Classes: 13, 0 (2,000 pictures), 1 (2,000), ")
+    assert described.endswith(", 11 (2,000), … 13 classes")
 
 
 def test_names_that_lead_elsewhere_or_steer_a_terminal_are_none():

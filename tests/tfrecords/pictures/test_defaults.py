@@ -6,12 +6,14 @@ import pytest
 from PIL import Image
 
 from tests.helpers.made_source import encode, make_source, noise, options
-from tests.helpers.picture_files import deep_tiff
-from tests.tfrecords.pictures.test_depth import RAMP
+from tests.helpers.picture_files import deep_png, deep_tiff
+from tests.tfrecords.pictures.test_depth import COLORS, RAMP
 from tfrecords.common.errors import UserError
+from tfrecords.format.dataset_json import read_details
 from tfrecords.format.identity import compute_fingerprint
 from tfrecords.pictures.defaults import choose_resolution, fill_defaults
 from tfrecords.pictures.images import prepare_picture
+from tfrecords.writing.writer import write_dataset
 
 BLACK = encode(np.zeros((8, 8, 3), np.uint8))
 
@@ -40,6 +42,14 @@ def test_the_white_level_is_that_of_all_pictures_and_told(pixels, level, capsys)
     # The dark one stays a seventh as bright as the other.
     bright, dark = (prepare_picture(one, filled).max() for one in (deep_tiff(pixels), darker))
     assert abs(bright / 7 - dark) <= 1
+
+
+def test_a_given_white_level_is_taken_and_kept_with_the_dataset(tmp_path, capsys):
+    source = made(deep_png(COLORS))
+    filled = fill_defaults(source, options(8, white_level=1000.0))
+    assert capsys.readouterr().out.startswith("Taking 1,000 for white")
+    write_dataset(source, filled, str(tmp_path / "out"), processes=1)
+    assert read_details(str(tmp_path / "out"))["options"]["white_level"] == 1000
 
 
 def test_floating_and_whole_numbers_of_two_ranges_are_not_mixed():

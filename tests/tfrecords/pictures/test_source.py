@@ -6,7 +6,7 @@ import pytest
 from tests.helpers.made_source import make_source, options
 from tests.helpers.source_helpers import assert_user_error
 from tfrecords.pictures import source
-from tfrecords.pictures.source import OneHot, hash_rows, one_hot, row_blocks
+from tfrecords.pictures.source import OneHot, hash_rows, label_line, one_hot, row_blocks
 
 CLASSES = [2, -1, 0, 2]
 ROWS = np.array([[0, 0, 1], [0, 0, 0], [1, 0, 0], [0, 0, 1]], np.float32)
@@ -31,6 +31,13 @@ def test_rows_are_read_and_hashed_in_blocks(monkeypatch, rows):
         assert [len(block) for block in blocks[:-1]] == [rows] * (len(blocks) - 1)
         np.testing.assert_array_equal(np.concatenate(blocks), ROWS)
         assert hash_rows(labels) == hashlib.sha256(ROWS.tobytes()).hexdigest()
+
+
+def test_labels_are_told_in_a_line():
+    classes = "Classes: 3, cat (1 picture), dog (0), owl (2); 1 picture without"
+    assert label_line(one_hot(CLASSES, 3), ("cat", "dog", "owl")) == classes
+    assert label_line(ROWS, ()) == "Labels: vectors of 3 numbers"
+    assert label_line(None, ()) == label_line(ROWS[:, :0], ()) == "No labels"
 
 
 def test_a_source_has_names_that_can_be_written():
