@@ -34,7 +34,7 @@ def append_scores(run_dir: str, scores: Sequence[Score]) -> None:
     with writer.as_default():
         for score in scores:
             for name, value in score.values.items():
-                tf.summary.scalar(f"metric/{name}", value, step=score.images_shown)
+                tf.summary.scalar(f"score/{name}", value, step=score.images_shown)
     writer.close()
 
 

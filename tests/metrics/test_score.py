@@ -114,7 +114,7 @@ def test_table_chart_and_curves(tmp_path):
     # Beside those of training, whose file stays the last one in its folder.
     assert not list(tmp_path.glob("events*"))
     curves = EventAccumulator(str(tmp_path / "scores"), size_guidance={"tensors": 0}).Reload()
-    last = curves.Tensors("swd")[-1]
+    last = curves.Tensors("score/swd")[-1]
     assert (last.step, tf.make_ndarray(last.tensor_proto)) == (2000, 12.25)
 
 
