@@ -1,1 +1,1 @@
-"""Reads pickles and NumPy files without executing them."""
+"""Pickles and NumPy files, read without executing them."""
