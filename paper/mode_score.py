@@ -51,8 +51,8 @@ def measure_modes(run_dir: str, digits: Source, cache_dir: str, num_samples: int
     network = saved.config.network
     if (network.resolution, network.num_channels) != (32, 3):
         got = f"{network.resolution} px and {network.num_channels} channels"
-        words = f"expected a generator of 32x32 in color, got {got}"
-        raise UserError(f"--run_dir: {words}: train it on mnist_rgb:FOLDER")
+        message = f"expected a generator of 32x32 in color, got {got}"
+        raise UserError(f"--run_dir: {message}: train it on mnist_rgb:FOLDER")
     generated = read_generated(saved.path, "average_generator")
     classifier = load_classifier(digits, cache_dir)
     seeds, total = range(num_samples), -(-num_samples // _BATCH_SIZE)

@@ -82,8 +82,8 @@ def add_seed(first: Result | None, seed: int, found: Result) -> Result:
     """Adds figures of another seed. UserError unless `first` exists and has the same scale."""
     got = first.scale if first else "nothing"
     if first is None or got != found.scale:
-        words = f"expected it measured without --seed at the same scale, {found.scale}, got {got}"
-        raise UserError(f"--seed: {words}: run it so first")
+        message = f"expected it measured without --seed at the same scale, {found.scale}, got {got}"
+        raise UserError(f"--seed: {message}: run it so first")
     others = {**first.other_seeds, str(seed): dict(found.figures)}
     return dataclasses.replace(first, other_seeds=others)
 

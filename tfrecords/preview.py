@@ -81,12 +81,12 @@ def try_pictures(source: Source, options: PictureOptions) -> tuple[int, list[tup
 
 
 def _possible_classes(data: str, source: Source) -> str:
-    """Returns a line on the classes that a folder's sub-folders would be, if they may be any."""
+    """Returns a line about subfolders that could be classes, or "" if there are none."""
     if source.labels is not None or not os.path.isdir(data):
         return ""
     if source.num_pictures > _MOST_LISTED_TWICE:
         return ""
-    with contextlib.suppress(UserError):  # they are no classes
+    with contextlib.suppress(UserError):  # they are not classes
         labelled = open_source(data, labels="wanted")
         if labelled.labels is not None:
             return label_line(labelled.labels, labelled.label_names)

@@ -129,8 +129,8 @@ def _from_files(
         return read(number).map(lambda one, found: (one, found, position, number))
 
     def check(one: tf.Tensor, found: tf.Tensor, position: tf.Tensor, number: tf.Tensor) -> Any:
-        words = f"data: expected at most {most_damaged} damaged records, got more in a row"
-        with tf.control_dependencies([tf.debugging.Assert(found >= 0, [words])]):
+        message = f"data: expected at most {most_damaged} damaged records, got more in a row"
+        with tf.control_dependencies([tf.debugging.Assert(found >= 0, [message])]):
             if met is not None:  # all from the wanted record up to the one found are damaged
                 total = len(records.file_of)
                 note(met, (number + tf.range((found - number) % total)) % total, position)

@@ -65,7 +65,7 @@ def _what_takes_less_memory(config: TrainingConfig, stage: Stage, num_replicas: 
 def smaller_batch_size(
     config: TrainingConfig, resolution: int, num_replicas: int
 ) -> PerResolution | None:
-    """Returns batch sizes at most half as large from a resolution on, or None if none is left."""
+    """Returns the largest batch sizes that are at most half from a resolution on, or None."""
     group, old = config.network.mbstd_group_size, config.schedule.batch_size
     for size in range(int(old.at(resolution)) // 2, 0, -1):
         if splits_evenly(size, num_replicas, group):

@@ -65,8 +65,8 @@ class StopRequest:
     def stopped(self, images_shown: int, path: str | None) -> StoppedError:
         """Returns the exception that ends a stopped run; `path` is the checkpoint written."""
         why = f"by {self.signal.name}" if self.signal else "as another worker was asked to"
-        words = f"stopped {why} after {images_shown} images; the same command resumes from {path}"
-        return StoppedError(words, 128 + (self.signal or signal.SIGTERM))  # 130 or 143, as shells
+        message = f"stopped {why} after {images_shown} images; the same command resumes from {path}"
+        return StoppedError(message, 128 + (self.signal or signal.SIGTERM))  # 130 or 143, as shells
 
 
 @contextmanager

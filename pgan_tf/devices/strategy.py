@@ -89,7 +89,7 @@ def describe(strategy: tf.distribute.Strategy, asked: str, workers: Workers = AL
 
 
 def splits_evenly(batch_size: int, num_replicas: int, group_size: int) -> bool:
-    """Returns whether a batch splits into replicas, and each into groups unless it is smaller."""
+    """Returns whether a batch splits into replicas, and larger ones into groups (0: none)."""
     each, rest = divmod(batch_size, num_replicas)
     return each > 0 and not rest and (each <= group_size or not group_size or not each % group_size)
 

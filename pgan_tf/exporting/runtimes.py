@@ -82,11 +82,11 @@ def _tidy(graph: Any) -> None:
     for tensor in (*graph.input, *graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
     # For a factor of 2, this picks the same neighbors as TensorFlow's half-pixel centers.
-    words = {"coordinate_transformation_mode": b"asymmetric", "nearest_mode": b"floor"}
+    attributes = {"coordinate_transformation_mode": b"asymmetric", "nearest_mode": b"floor"}
     for node in graph.node:
         for attribute in node.attribute:
-            if node.op_type == "Resize" and attribute.name in words:
-                attribute.s = words[attribute.name]
+            if node.op_type == "Resize" and attribute.name in attributes:
+                attribute.s = attributes[attribute.name]
 
 
 def _write(trained: Trained, options: ExportOptions, kind: str, name: str, data: bytes) -> Exported:

@@ -65,7 +65,7 @@ def make_modes(dataset: str, num_channels: int) -> Metric:
         modes, divergence = mode_coverage(fakes.counts)
         return {"modes": float(modes), "modes_kl": divergence}
 
-    words = f"box average to {_LARGEST_SIDE} px"
+    filtering = f"box average to {_LARGEST_SIDE} px"
     return Metric(
-        "modes", lambda which: ModeCollector(), compare, "modes_kl", "lower", words, False
+        "modes", lambda which: ModeCollector(), compare, "modes_kl", "lower", filtering, False
     )

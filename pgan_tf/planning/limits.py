@@ -104,5 +104,5 @@ def check_ticks(config: TrainingConfig) -> None:
     """Raises UserError if a run has too many ticks, each with a checkpoint."""
     ticks = sum(ticks_in(stage, config) for stage in reached_stages(config))
     if ticks > MOST_TICKS:
-        words = f"expected at most {MOST_TICKS:,} reports in a run, got {ticks:,}"
-        raise UserError(f"--tick_kimg, --total_kimg: {words}: report more rarely, or train less")
+        message = f"expected at most {MOST_TICKS:,} reports in a run, got {ticks:,}"
+        raise UserError(f"--tick_kimg, --total_kimg: {message}: report more rarely, or train less")

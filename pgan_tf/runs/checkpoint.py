@@ -105,9 +105,9 @@ def read(path: str, networks: Sequence[str] | None = None) -> Checkpoint:
     except UserError:
         raise
     except DAMAGED as error:
-        words = ascii(str(error))[1:-1][:200]  # may quote bytes of the file
+        reason = ascii(str(error))[1:-1][:200]  # may quote bytes of the file
         raise DamagedError(
-            f"{path}: expected a checkpoint of pgan-tf, got a damaged file ({words}): train.py "
+            f"{path}: expected a checkpoint of pgan-tf, got a damaged file ({reason}): train.py "
             f"resumes from the one before, if there is one"
         ) from None
 
@@ -125,8 +125,8 @@ def _read(path: str, file: ArrayFile, networks: Sequence[str] | None) -> Checkpo
     try:
         config = TrainingConfig.from_json(str(fields["config"]))
     except UserError as error:  # not damage, since the checksum is right
-        words = f"expected a checkpoint of this version, got another one's ({error})"
-        raise UserError(f"{path}: {words}: use the pgan-tf that wrote it") from None
+        message = f"expected a checkpoint of this version, got another one's ({error})"
+        raise UserError(f"{path}: {message}: use the pgan-tf that wrote it") from None
     stages = make_stages(config.schedule)
     stage = stages[_whole_number(fields["stage_index"], len(stages) - 1)]
     arrays = {
@@ -183,8 +183,8 @@ def read_run(run_dir: str, networks: Sequence[str] | None = None) -> Checkpoint:
     """Reads the last checkpoint of a run folder, as `read` does. UserError if there is none."""
     path = latest(posixpath.join(run_dir, "checkpoints"))
     if path is None:
-        words = f"expected a run folder with checkpoints, got {run_dir!r}"
-        raise UserError(f"--run_dir: {words}: name the one that train.py printed")
+        message = f"expected a run folder with checkpoints, got {run_dir!r}"
+        raise UserError(f"--run_dir: {message}: name the one that train.py printed")
     return read(path, networks)
 
 
@@ -205,8 +205,8 @@ def set_aside(damaged: Sequence[str], instead: str) -> None:
     """Renames damaged checkpoints, so that they no longer count as the newest, and says so."""
     for path in damaged:
         tf.io.gfile.rename(path, f"{path}.damaged", overwrite=True)
-        words = f"{path} is damaged: kept as {path}.damaged; going back to {instead}"
-        print(words, file=sys.stderr, flush=True)
+        message = f"{path} is damaged: kept as {path}.damaged; going back to {instead}"
+        print(message, file=sys.stderr, flush=True)
 
 
 def restore(checkpoint: Checkpoint, variables: dict[str, keras.Variable], prefix: str = "") -> None:
@@ -214,8 +214,8 @@ def restore(checkpoint: Checkpoint, variables: dict[str, keras.Variable], prefix
     arrays = {name: one for name, one in checkpoint.arrays.items() if name.startswith(prefix)}
     expected = {prefix + name: tuple(variable.shape) for name, variable in variables.items()}
     if misfit := _misfit(expected, arrays):
-        words = f"{misfit}: it was written with other networks; choose its own configuration"
-        raise UserError(f"{checkpoint.path}: {words} or another --run_dir")
+        message = f"{misfit}: it was written with other networks; choose its own configuration"
+        raise UserError(f"{checkpoint.path}: {message} or another --run_dir")
     for name, variable in variables.items():
         variable.assign(arrays[prefix + name])
 

@@ -48,17 +48,17 @@ def find_data(
     labels = wanted.labels or ("wanted" if label_size else None)
     info = prepare(*pictures, labels=labels, tfds_data_dir=wanted.tfds_data_dir)
     if info.num_channels != num_channels or label_size not in (0, info.label_size):
-        words = f"{counted(num_channels, 'channel')} and {counted(label_size, 'class')}"
+        expected = f"{counted(num_channels, 'channel')} and {counted(label_size, 'class')}"
         got = f"as it was trained on, got {info.num_channels} and {info.label_size}"
-        raise UserError(f"--data: expected pictures with {words}, {got}")
+        raise UserError(f"--data: expected pictures with {expected}, {got}")
     # Older runs did not store what their data contained.
-    if config and config.data.files and (words := _changes(config, info, wanted.data_cache)):
+    if config and config.data.files and (change := _changes(config, info, wanted.data_cache)):
         if not chosen:
             raise UserError(
-                f"--data: expected the run's pictures, {wanted.data} holds others ({words}): give "
+                f"--data: expected the run's pictures, {wanted.data} holds others ({change}): give "
                 f"--data= where they are now, or, to take these anyway, --data={wanted.data}"
             )
-        print(f"--data: not the pictures that the run was trained on ({words})", flush=True)
+        print(f"--data: not the pictures that the run was trained on ({change})", flush=True)
     return info
 
 
@@ -68,8 +68,8 @@ def _changes(config: TrainingConfig, info: DatasetInfo, data_cache: str) -> str:
     data = identify(info, network.resolution, data_cache, with_labels=network.label_size > 0)
     found = dataclasses.replace(config, dataset=in_words(info), data=data)
     changed = data_differences(config, found)
-    words = {name: f"{name} was {was} and is {now}" for name, (was, now) in changed.items()}
-    return ", ".join(words[name] for name in words if name not in CHANGEABLE)
+    descriptions = {name: f"{name} was {was} and is {now}" for name, (was, now) in changed.items()}
+    return ", ".join(descriptions[name] for name in descriptions if name not in CHANGEABLE)
 
 
 def read_run_data(run_dir: str) -> RunData | None:
@@ -79,8 +79,8 @@ def read_run_data(run_dir: str) -> RunData | None:
         return None
     resolution, old_run_dir = flags.get("resolution", ""), flags.get("run_dir", "")
     if resolution and not re.fullmatch(r"\d{1,4}", resolution, re.ASCII):
-        words = f"expected --resolution in pixels, got {resolution[:40]!r}"
-        raise UserError(f"{run_dir}/flags.txt: {words}: put back the file that train.py wrote")
+        message = f"expected --resolution in pixels, got {resolution[:40]!r}"
+        raise UserError(f"{run_dir}/flags.txt: {message}: put back the file that train.py wrote")
     paths, looked_for = {"data_cache": "datasets"}, {}
     for name in ("data", "data_cache", "labels", "tfds_data_dir"):
         if value := flags.get(name):

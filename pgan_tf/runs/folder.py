@@ -60,8 +60,8 @@ def check_place(run_dir: str) -> None:
     if _has_checkpoints(run_dir):
         raise lost_config(run_dir)
     if tf.io.gfile.isdir(run_dir) and not _OWN_NAMES.issuperset(list_names(run_dir)):
-        words = f"expected a new folder or one of train.py's, got {run_dir!r}"
-        raise UserError(f"--run_dir: {words} which holds other files: name another")
+        message = f"expected a new folder or one of train.py's, got {run_dir!r}"
+        raise UserError(f"--run_dir: {message} which holds other files: name another")
     if is_remote(run_dir):
         return
     place = os.path.abspath(run_dir)
@@ -69,14 +69,16 @@ def check_place(run_dir: str) -> None:
         place = os.path.dirname(place)
     if not os.path.isdir(place) or not os.access(place, os.W_OK):
         why = f"{place} is {'read-only' if os.path.isdir(place) else 'no folder'}"
-        words = f"expected a folder that can be written, got {run_dir!r} ({why})"
-        raise UserError(f"--run_dir: {words}: name another")
+        message = f"expected a folder that can be written, got {run_dir!r} ({why})"
+        raise UserError(f"--run_dir: {message}: name another")
 
 
 def lost_config(run_dir: str) -> UserError:
     """Returns the error for a run folder that has checkpoints but no config.json."""
-    words = f"expected config.json with the checkpoints, got none in {run_dir!r}: put it back"
-    return UserError(f"--run_dir: {words} (each checkpoint holds it, as `config`), or name another")
+    message = f"expected config.json with the checkpoints, got none in {run_dir!r}: put it back"
+    return UserError(
+        f"--run_dir: {message} (each checkpoint holds it, as `config`), or name another"
+    )
 
 
 @contextmanager
@@ -123,8 +125,8 @@ def read_config(run_dir: str, name: str = "config.json") -> TrainingConfig | Non
     try:
         return TrainingConfig.from_json(text)
     except UserError as error:
-        words = "put back train.py's; each checkpoint holds it, as `config`"
-        raise UserError(f"{run_dir.rstrip('/')}/{error}: {words}") from None
+        remedy = "put back train.py's; each checkpoint holds it, as `config`"
+        raise UserError(f"{run_dir.rstrip('/')}/{error}: {remedy}") from None
 
 
 def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tuple[str, ...]:
@@ -134,17 +136,17 @@ def check_same_run(old: TrainingConfig, new: TrainingConfig, run_dir: str) -> tu
     refused = [name for name in changed if name not in CHANGEABLE]
     if not refused:
         return tuple(changed.values())
-    words = ", ".join(changed[name] for name in refused)
+    changes = ", ".join(changed[name] for name in refused)
     start = f"--run_dir: {run_dir} was started with"
     if _OF_THE_DATA.isdisjoint(refused):
         flagfile = f"--flagfile={posixpath.join(run_dir, 'flags.txt')}"
         advice = f"resume with {flagfile}, or name another --run_dir"
-        raise UserError(f"{start} another configuration ({words}): {advice}")
+        raise UserError(f"{start} another configuration ({changes}): {advice}")
     init_from = f" --init_from={run_dir}" if _has_checkpoints(run_dir) else ""
     advice = (
         f"with --data=, wherever they are, or start a run on these: --run_dir=ANOTHER{init_from}"
     )
-    raise UserError(f"{start} other data ({words}): give those, {advice}")
+    raise UserError(f"{start} other data ({changes}): give those, {advice}")
 
 
 def _has_checkpoints(run_dir: str) -> bool:

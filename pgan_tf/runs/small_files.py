@@ -15,8 +15,8 @@ def read_text(path: str, most_bytes: int = _MOST_JSON_BYTES) -> str:
     try:
         return read_whole(path, most_bytes).decode()
     except UnicodeDecodeError as error:
-        words = f"expected text in UTF-8, got another byte at {error.start}"
-        raise UserError(f"{path}: {words}: put back the file that was written there") from None
+        message = f"expected text in UTF-8, got another byte at {error.start}"
+        raise UserError(f"{path}: {message}: put back the file that was written there") from None
 
 
 def read_json(path: str) -> Any:

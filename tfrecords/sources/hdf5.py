@@ -114,8 +114,8 @@ def _find_largest(archive: Any, file: str) -> Any:
     matches = (re.fullmatch(r"data(\d{1,4})x\1", key) for key in archive)
     side = max((int(match[1]) for match in matches if match), default=None)
     if side is None:
-        words = ", ".join(map(printable, itertools.islice(archive, 10))) or "none"
-        raise ValueError(f"expected datasets data4x4, data8x8, …, found {words}")
+        names = ", ".join(map(printable, itertools.islice(archive, 10))) or "none"
+        raise ValueError(f"expected datasets data4x4, data8x8, …, found {names}")
     dataset = _own_dataset(archive, f"data{side}x{side}", file)
     shape = dataset.shape
     if dataset.dtype != np.uint8 or shape[1:] not in ((1, side, side), (3, side, side)):

@@ -39,8 +39,10 @@ def convert(state: dict[str, Any]) -> dict[str, Any]:
         raise UserError(f"expected G_paper or D_paper, got {printable(name)}: {other}")
     for option, admitted in _ONLY.items():
         if options.get(option, admitted[0]) not in admitted:
-            words = " or ".join(map(repr, admitted))
-            raise UserError(f"{name}: expected {option} {words}, got {printable(options[option])}")
+            allowed = " or ".join(map(repr, admitted))
+            raise UserError(
+                f"{name}: expected {option} {allowed}, got {printable(options[option])}"
+            )
     options = _DEFAULTS | options
     levels = int(math.log2(int(options.get("resolution", 32))))
     function, layers = "G_paper", _generator_layers(levels)
