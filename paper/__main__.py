@@ -30,7 +30,7 @@ RESULTS = define_path(
 
 
 def main() -> None:
-    """Lists, or runs."""
+    """Lists or runs experiments."""
     chosen = choose(RUN.value)
     measured = results.read_results(RESULTS.value)
     check_file_place(RESULTS.value, "--results")  # before hours of training, not after
@@ -46,7 +46,7 @@ def main() -> None:
     for number, one in enumerate(chosen, 1):
         print(f"\n[{number}/{len(chosen)}] {one.name}: {one.title}", flush=True)
         found = run_experiment(one, places, seed)
-        # Read again: another command may have added to it.
+        # Read again, since another command may have added results.
         measured = results.read_results(RESULTS.value)
         if seed is not None:
             found = results.add_seed(measured.get(one.name), seed, found)
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def write(measured: results.Results) -> None:
-    """Writes the figures, the chart of growing and the table in the page."""
+    """Writes the figures, the growth chart and the table in the page."""
     results.write_results(RESULTS.value, measured)
     base = os.path.splitext(RESULTS.value)[0]
     if "growth_on" in measured and "growth_off" in measured:

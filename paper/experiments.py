@@ -1,4 +1,4 @@
-"""The paper's experiments: commands, published figures, a scale for two cores. No TensorFlow."""
+"""The paper's experiments, with commands, published figures and a small scale. No TensorFlow."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,23 +10,23 @@ _SECONDARY = "from secondary sources: the paper's table could not be read"
 
 
 def _kimg(stage: int, total: int, tick: int) -> tuple[str, ...]:
-    # The average forgets faster, since runs are shorter.
+    # Runs are shorter, so the average generator needs a shorter memory.
     lengths = f"--stabilize_kimg={stage}", f"--fade_in_kimg={stage}", f"--total_kimg={total}"
     return (*lengths, f"--tick_kimg={tick}", "--average_decay=0.99")
 
 
-# An eighth of the resolution, a quarter of the feature maps, 1/250 of the images; all else is as
-# the preset has it.
+# An eighth of the resolution, a quarter of the feature maps and 1/250 of the images. Everything
+# else is as in the preset.
 _NARROW = ("--fmap_base=256", "--fmap_max=32", "--latent_size=32")
 _SMALL = ("--resolution=16", *_NARROW, *_kimg(4, 40, 8))
-# The same for presets made for several GPUs and 1024 px, whose batches shrink with resolution.
+# For presets made for several GPUs and 1024 px, whose batches shrink with resolution.
 _SMALL_BATCH = ("--batch_size=16", "--strategy=auto", "--learning_rate=0.001")
-# Wider, so that an image costs more than what surrounds it, such as building each stage.
+# Wider networks, so that training takes more time than overhead such as building stages.
 _SMALL_GROWTH = (
     *("--resolution=32", "--fmap_base=1024", "--fmap_max=64", "--latent_size=64"),
     *(*_kimg(2, 14, 2), "--keep_checkpoints=100", *_SMALL_BATCH, "--mbstd_group_size=4"),
 )
-# At 32 px, as the paper: both experiments are small enough.
+# At 32 px, as in the paper, since both experiments are small enough.
 _SMALL_MODES = (*_NARROW, *_kimg(8, 80, 16))
 _SMALL_CIFAR = (*_NARROW, *_kimg(4, 48, 8), "--rampup_kimg=1")
 MODE_METRIC = "mnist_modes"
@@ -40,13 +40,13 @@ class Experiment:
     where: str  # section, table or figure
     title: str
     flags: tuple[str, ...]  # of train.py at the paper's scale, without --data; the preset first
-    data: str  # for --data at the paper's scale
-    small: tuple[str, ...]  # flags that bring it to 32 px or less and minutes on two cores
-    metrics: tuple[str, ...] = ("swd", "ms_ssim")  # evaluate.py's, or MODE_METRIC
+    data: str  # value of --data at the paper's scale
+    small: tuple[str, ...]  # flags that reduce it to at most 32 px and minutes on two cores
+    metrics: tuple[str, ...] = ("swd", "ms_ssim")  # of evaluate.py, or MODE_METRIC
     published: tuple[tuple[str, str], ...] = ()  # names and values of the paper's figures
-    source: str = "paper"  # of those
-    curve: bool = False  # whether every checkpoint is measured, against time
-    other_data: str = ""  # another dataset that the paper trains alike
+    source: str = "paper"  # where the published figures come from
+    curve: bool = False  # whether every checkpoint is scored, to plot against time
+    other_data: str = ""  # another dataset that the paper trains in the same way
 
     @property
     def command(self) -> str:
@@ -55,7 +55,7 @@ class Experiment:
 
 
 def _table_1() -> list[Experiment]:
-    # The first row does not grow, at no scale; the last has larger networks and trains longer.
+    # The first row does not grow at any scale. The last has larger networks and trains longer.
     whole = ("--initial_resolution=16",)
     converged = ("--fmap_base=512", "--fmap_max=64", "--latent_size=64", "--total_kimg=48")
     rows = (
@@ -176,7 +176,7 @@ EXPERIMENTS = (
 
 
 def choose(names: Sequence[str]) -> list[Experiment]:
-    """Returns the experiments of the names, or `all`. Raises UserError for a name of none."""
+    """Returns the experiments with these names, or `all`. Raises UserError for unknown names."""
     known = [one.name for one in EXPERIMENTS]
     chosen = known if list(names) == ["all"] else names
     for name in chosen:

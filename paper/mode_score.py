@@ -23,29 +23,29 @@ from tfrecords.pictures.source import Source
 from tfrecords.sources.idx import choose_digits
 
 NUM_MODES = 1000  # a digit in red, another in green and a third in blue
-_VERSION = 1  # raised when what follows changes, so that kept classifiers are trained again
+_VERSION = 1  # increased when the classifier changes, so that cached ones are trained again
 _IMAGES_SHOWN = 180_000
 _BATCH_SIZE = 100
-_HELD_OUT = 0.1  # the share of digits that measures the accuracy
+_HELD_OUT = 0.1  # share of digits held out to measure accuracy
 
 
 @dataclasses.dataclass(frozen=True)
 class DigitClassifier:
-    """Reads digits."""
+    """A classifier of handwritten digits."""
 
     model: keras.Model  # (batch, 32, 32, 1) float32 in [0, 1] → (batch, 10) logits
-    accuracy: float  # the share of digits read right that it had not been shown
+    accuracy: float  # share of held-out digits that it classifies correctly
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
-        """Returns the digits, `(pictures,)` int64, of `(pictures, 32, 32)` uint8."""
+        """Classifies `(pictures, 32, 32)` uint8. Returns the digits, `(pictures,)` int64."""
         return np.argmax(self.model.predict_on_batch(_to_inputs(pictures)), axis=-1)
 
 
 def measure_modes(run_dir: str, digits: Source, cache_dir: str, num_samples: int) -> Score:
-    """Draws samples of seeds 0 and up with a run's average generator and counts the modes.
+    """Draws samples with a run's average generator, from seeds 0 and up, and counts their modes.
 
-    UserError unless the run draws 32x32 in color. The classifier, kept in `cache_dir`, learns
-    `digits`. Returns `modes` and `reverse_kl`; the floor is as many real pictures'.
+    The classifier is trained on `digits` and cached in `cache_dir`. Returns `modes` and
+    `reverse_kl`; the floor is from as many real pictures. UserError unless the run is 32x32 RGB.
     """
     saved = checkpoint.read_run(run_dir, [])
     network = saved.config.network
@@ -93,7 +93,7 @@ def _count_reals(digits: Source, classifier: DigitClassifier, num_samples: int) 
     pictures, _ = read_all(digits)
     batches = np.array_split(pictures, -(-len(pictures) // _BATCH_SIZE))
     read = np.concatenate([classifier(batch) for batch in batches])
-    # A picture's channels are digits, so each digit has to be read once only.
+    # The channels of a picture are digits, so it is enough to classify each digit once.
     return _count(read[[choose_digits(index, len(read)) for index in range(num_samples)]].T)
 
 
@@ -108,7 +108,7 @@ def _values(counts: np.ndarray) -> dict[str, float]:
 
 
 def load_classifier(source: Source, cache_dir: str) -> DigitClassifier:
-    """Returns a classifier of these digits, kept by their fingerprint; trains it in a minute."""
+    """Returns a classifier for these digits, cached by fingerprint. Training takes a minute."""
     pictures, digits = read_all(source)
     identity = hashlib.sha256(f"{_VERSION} {list(source.identity)}".encode()).hexdigest()
     name = f"digits-{identity[:16]}.keras"
@@ -127,7 +127,7 @@ def load_classifier(source: Source, cache_dir: str) -> DigitClassifier:
 
 
 def read_all(source: Source) -> tuple[np.ndarray, np.ndarray]:
-    """Returns digits, `(n, 32, 32)` uint8 and `(n,)` int64. UserError for other classes, sizes."""
+    """Returns digits, `(n, 32, 32)` uint8 and `(n,)` int64. UserError for other data."""
     if source.labels is None or source.labels.shape[1] != 10:
         raise UserError(f"{source.description}: expected digits with labels 0 to 9")
     pictures = np.stack([*map(source.open(), range(source.num_pictures))])
@@ -142,7 +142,7 @@ def _train(pictures: np.ndarray, digits: np.ndarray) -> keras.Model:
     model = keras.Sequential(
         [
             keras.Input((32, 32, 1)),
-            # Generated digits are not always in the middle.
+            # Generated digits are not always centered.
             layers.RandomTranslation(0.08, 0.08, fill_mode="constant"),
             layers.Conv2D(24, 5, strides=2, padding="same", activation="relu"),
             layers.Conv2D(48, 3, padding="same", activation="relu"),

@@ -16,12 +16,12 @@ from tfrecords.sources.idx import open_mnist
 RUN_DIR = define_path("run_dir", None, "Folder of a run of train.py on mnist_rgb:FOLDER.")
 DIGITS = define_path("digits", None, "Folder of MNIST's IDX files, for the classifier.")
 CACHE = define_path("cache", "datasets", "Where the classifier is kept.")
-# As many as Metz et al. and the paper drew.
+# The number that Metz et al. and the paper drew.
 SAMPLES = define_number("samples", 25_600, "Pictures drawn.", Bounds(1, 10**7, whole=True))
 
 
 def main() -> None:
-    """Counts and writes."""
+    """Counts modes and writes the score."""
     run_dir, folder = RUN_DIR.value, DIGITS.value
     if not run_dir:
         raise UserError("--run_dir: expected the folder of a run of train.py, got none")

@@ -18,7 +18,7 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 _WIDTH, _HEIGHT = 480, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 20, 40, 46
-# Drawn larger and reduced: Pillow's lines have hard edges.
+# Charts are drawn larger and reduced, since Pillow's lines have hard edges.
 _SCALE = 2
 _NAMES = (("growing", "#1f5fbf"), ("not growing", "#c0392b"))
 Curve = Sequence[tuple[float, float]]  # (seconds, value)
@@ -26,23 +26,23 @@ Curve = Sequence[tuple[float, float]]  # (seconds, value)
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What an experiment came to here."""
+    """The measured result of an experiment."""
 
-    command: str  # what was run, from the project's folder
+    command: str  # the command that was run, from the project's folder
     scale: str  # resolution, feature maps, images and data, in words
     cores: int
-    seconds: float  # of training
-    figures: Mapping[str, float]  # by name
-    # The same figures of real pictures in place of generated ones, where known.
+    seconds: float  # training time
+    figures: Mapping[str, float]  # measured values by name
+    # The same figures for real pictures instead of generated ones, if known.
     reals: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    # Of experiments against time: (kimg, seconds, SWD) of each checkpoint.
+    # For experiments with a curve: (kimg, seconds, SWD) of each checkpoint.
     curve: Sequence[Sequence[float]] = dataclasses.field(default_factory=list)
-    # The same figures of the same training with other seeds, by seed.
+    # The same figures for other seeds, by seed.
     other_seeds: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
 
     @property
     def details(self) -> str:
-        """How it was measured, in words."""
+        """How the result was measured, in words."""
         return f"{self.scale}; {self.seconds:.0f} s on {counted(self.cores, 'core')}"
 
     def figures_text(self, separator: str) -> str:
@@ -61,7 +61,7 @@ Results = Mapping[str, Result]  # by the experiment's name
 
 
 def read_results(path: str) -> dict[str, Result]:
-    """Reads what `write_results` wrote; nothing if it is not there. UserError if damaged."""
+    """Reads the file of `write_results`, empty if missing. UserError if damaged."""
     if not os.path.exists(path):
         return {}
     try:
@@ -72,14 +72,14 @@ def read_results(path: str) -> dict[str, Result]:
 
 
 def write_results(path: str, results: Results) -> None:
-    """Writes the file, whole or not at all, in the order of the paper."""
+    """Writes the file atomically, in the order of the paper."""
     order = [one.name for one in EXPERIMENTS if one.name in results]
     values = {name: dataclasses.asdict(results[name]) for name in order}
     write_file(path, (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def add_seed(first: Result | None, seed: int, found: Result) -> Result:
-    """Adds another seed's figures; UserError unless the first's are there, at the same scale."""
+    """Adds figures of another seed. UserError unless `first` exists and has the same scale."""
     got = first.scale if first else "nothing"
     if first is None or got != found.scale:
         words = f"expected it measured without --seed at the same scale, {found.scale}, got {got}"
@@ -89,7 +89,7 @@ def add_seed(first: Result | None, seed: int, found: Result) -> Result:
 
 
 def with_speedup(results: Results) -> dict[str, Result]:
-    """Adds how many times as fast growing was, where both forms were measured alike."""
+    """Adds the speedup from growing if both forms were measured under the same conditions."""
     growing, whole = results.get("growth_on"), results.get("growth_off")
     if not growing or not whole or (growing.scale, growing.cores) != (whole.scale, whole.cores):
         return dict(results)
@@ -98,7 +98,7 @@ def with_speedup(results: Results) -> dict[str, Result]:
 
 
 def describe(experiments: Iterable[Experiment], results: Results) -> str:
-    """Returns experiments with commands, published and measured figures, to print."""
+    """Returns text that lists experiments with commands, published and measured figures."""
     blocks = []
     for one in experiments:
         published = ", ".join(f"{name} {value}" for name, value in one.published)
@@ -117,7 +117,7 @@ def describe(experiments: Iterable[Experiment], results: Results) -> str:
 
 
 def to_markdown(experiments: Iterable[Experiment], results: Results) -> str:
-    """Returns a table of published figures beside measured ones."""
+    """Returns a Markdown table of published and measured figures."""
     rows = ["| experiment | where | published | measured here | scale |", "|---|---|---|---|---|"]
     for one in experiments:
         published = "<br>".join(f"{name} {value}" for name, value in one.published) or "pictures"
@@ -128,7 +128,7 @@ def to_markdown(experiments: Iterable[Experiment], results: Results) -> str:
 
 
 def replace_table(text: str, table: str) -> str:
-    """Returns a page with another table between the two marks. Raises UserError without marks."""
+    """Replaces the table between two marks in a page. Raises UserError if they are missing."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -137,9 +137,9 @@ def replace_table(text: str, table: str) -> str:
 
 
 def write_growth_chart(path: str, growing: Result, whole: Result) -> None:
-    """Draws two panels as a PNG file: images shown, and SWD, against seconds of training."""
+    """Writes a PNG with two panels: images shown, and SWD, against seconds of training."""
     both = [[(second, kimg, swd) for kimg, second, swd in one.curve] for one in (growing, whole)]
-    # ASCII only, as in all pictures: Pillow's font has neither "³" nor "→".
+    # ASCII only, as in all pictures, since Pillow's font lacks "³" and "→".
     shown = [[(0.0, 0.0), *((second, kimg) for second, kimg, _ in curve)] for curve in both]
     swd = [[(second, swd) for second, _, swd in curve] for curve in both]
     image = Image.new("RGB", (2 * _WIDTH * _SCALE, _HEIGHT * _SCALE), "white")

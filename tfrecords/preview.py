@@ -1,4 +1,4 @@
-"""What there is to say of data before anything is converted. Writes nothing."""
+"""Describes data before it is converted. Writes nothing."""
 
 import contextlib
 import os
@@ -22,9 +22,9 @@ _MOST_LISTED_TWICE = 100_000  # pictures: in a second or so
 
 
 def describe_data(found: FoundData, cache_dir: str) -> list[str]:
-    """Returns lines on what was found, and on what it takes to convert it into the cache.
+    """Returns lines that describe what was found and what converting it will take.
 
-    Raises UserError where the conversion would: there is no room, or no picture suits.
+    Raises UserError where the conversion would: the disk is too full, or no picture is usable.
     """
     info, source = found.info, found.source
     pictures = counted(info.num_images, "picture")
@@ -33,7 +33,7 @@ def describe_data(found: FoundData, cache_dir: str) -> list[str]:
         return [f"Data: {found.data}: {pictures} as TFRecords, {sizes}; nothing to convert"]
     sides: Sequence[int] = ()
     if source.sample_sides:
-        with contextlib.suppress(UserError):  # none can be read, which is said below
+        with contextlib.suppress(UserError):  # if none can be read, reported below
             sides = source.sample_sides()
     smallest = f", the smallest with {min(sides)} px" if len(sides) else ""
     if 1 < len(sides) < info.num_images:
@@ -64,7 +64,7 @@ def describe_data(found: FoundData, cache_dir: str) -> list[str]:
 
 
 def try_pictures(source: Source, options: PictureOptions) -> tuple[int, list[tuple[str, str]]]:
-    """Converts a few pictures in memory; returns how many, and (name, reason) of unfit ones."""
+    """Converts a few pictures in memory. Returns how many, and (name, reason) of rejected ones."""
     if not source.opens_fast:
         return 0, []
     read, tried, rejected, start = source.open(), 0, [], time.monotonic()

@@ -60,7 +60,7 @@ class MomentCollector:
         self.moments = Moments(0, np.zeros(1), np.zeros(1))
 
     def add(self, batch: InceptionOutput) -> None:
-        """Takes Inception's output for a batch."""
+        """Adds Inception's output for a batch."""
         self.moments = _combine(self.moments, moments_of(batch.features))
 
 

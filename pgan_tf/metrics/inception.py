@@ -177,7 +177,7 @@ class FeatureCollector:
         self.features = [*features]
 
     def add(self, batch: InceptionOutput) -> None:
-        """Takes Inception's output for a batch."""
+        """Adds Inception's output for a batch."""
         self.features.append(batch.features)
 
 

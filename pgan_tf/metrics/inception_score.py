@@ -23,7 +23,7 @@ class ScoreCollector:
         self._sums = np.zeros((self._parts, 0))  # of p
 
     def add(self, batch: InceptionOutput) -> None:
-        """Takes Inception's output for a batch."""
+        """Adds Inception's output for a batch."""
         probabilities = batch.probabilities.astype(np.float64)
         if not self._sums.size:
             self._sums = np.zeros((self._parts, probabilities.shape[1]))

@@ -1,4 +1,4 @@
-"""Numbers in flags and files are read and checked against bounds here, and nowhere else."""
+"""Parses numbers in flags and files and checks their bounds, for the whole project."""
 
 import dataclasses
 import re
@@ -7,14 +7,14 @@ from typing import Any
 
 from tfrecords.common.errors import UserError
 
-# Without digits that Python takes and nobody means, such as 1_000 or Arabic ones.
+# Stricter than Python, which also accepts 1_000 and Arabic digits.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
-_LONGEST = 40  # characters of a number, and of what is shown of another text
+_LONGEST = 40  # characters of a number, and of other text in messages
 
 
 @dataclasses.dataclass(frozen=True)
 class Bounds:
-    """Which numbers are allowed; NaN and the infinities never are."""
+    """Which numbers are allowed. NaN and infinity never are."""
 
     lower: float
     upper: float
@@ -24,12 +24,12 @@ class Bounds:
     power_of_two: bool = False
 
     def __contains__(self, value: Any) -> bool:
-        """True for a number within the bounds; False for strings and bools."""
+        """Returns whether a value is a number within the bounds; strings and bools are not."""
         kind: type[Any] = Integral if self.whole else Real
         return (
             isinstance(value, kind)
             and not isinstance(value, bool)
-            # No comparison holds for NaN.
+            # Comparisons with NaN are false.
             and (value > self.lower if self.above else value >= self.lower)
             and (value < self.upper if self.below else value <= self.upper)
             and (not self.power_of_two or int(value).bit_count() == 1)
@@ -45,7 +45,7 @@ class Bounds:
         return f"{kind} from {lower} to {'less than ' if self.below else ''}{upper}"
 
     def read(self, text: str) -> int | float:
-        """Parses a number within the bounds; raises ValueError (`expected …, got …`) otherwise."""
+        """Parses a number within the bounds. Raises ValueError (`expected …, got …`) otherwise."""
         if len(text) <= _LONGEST and _NUMBER.fullmatch(text):
             value: Any = float(text)
             if text.lstrip("+-").isdigit():
@@ -63,7 +63,7 @@ class Bounds:
 
 
 def shown(value: Any) -> str:
-    """Returns a value as messages show it: on one line, and cut if it is long."""
+    """Formats a value for a message: on one line, and shortened if long."""
     if isinstance(value, int) and abs(value) >= 10**_LONGEST:
         return f"a number of more than {_LONGEST} digits"
     text = str(value)
@@ -72,7 +72,7 @@ def shown(value: Any) -> str:
     return repr(text) if isinstance(value, str) else text
 
 
-RESOLUTIONS = Bounds(4, 1024, whole=True, power_of_two=True)  # pixels, of datasets and networks
-SEEDS = Bounds(0, 2**31 - 1, whole=True)  # TensorFlow and NumPy take no others
+RESOLUTIONS = Bounds(4, 1024, whole=True, power_of_two=True)  # of datasets and networks, in pixels
+SEEDS = Bounds(0, 2**31 - 1, whole=True)  # seeds that both TensorFlow and NumPy accept
 COUNTS = Bounds(1, 10**9, whole=True)
 COUNTS_OR_NONE = Bounds(0, 10**9, whole=True)

@@ -1,4 +1,4 @@
-"""What --help and --helpfull print: flags in groups, on lines as wide as the terminal."""
+"""Formats --help and --helpfull, with flags in groups and lines as wide as the terminal."""
 
 import dataclasses
 import re
@@ -11,7 +11,7 @@ from absl import flags
 _HELP = ("-h", "--h", "-?", "-help", "--help", "-helpshort", "--helpshort")
 _HELP_FULL = ("-helpfull", "--helpfull")
 _NARROWEST, _WIDEST = 40, 100
-_FLAG_WIDTH = 26  # of the column of flags; longer ones have a line of their own
+_FLAG_WIDTH = 26  # width of the column of flags; longer flags get their own line
 _OTHERS = "other"
 _OF_EVERY_COMMAND = """Of every command:
   --flagfile=PATH          Flags from a file, one a line.
@@ -21,27 +21,27 @@ _OF_EVERY_COMMAND = """Of every command:
 
 @dataclasses.dataclass(frozen=True)
 class Help:
-    """What a command says of itself, besides its module's docstring and its flags' own help."""
+    """Help texts of a command, in addition to its module's docstring and its flags' own help."""
 
     groups: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)  # of flags
-    first: Sequence[str] = ()  # the flags that --help shows: a dozen; all if there are none
+    first: Sequence[str] = ()  # the dozen flags that --help shows; all flags if empty
     examples: Sequence[tuple[str, str]] = ()  # arguments, and what they do
 
 
 def wants_help(arguments: Sequence[str]) -> bool:
-    """True if --help or --helpfull is among the arguments."""
+    """Returns whether --help or --helpfull is among the arguments."""
     return not {*_HELP, *_HELP_FULL}.isdisjoint(arguments)
 
 
 def wants_all(arguments: Sequence[str]) -> bool:
-    """True if --helpfull is among the arguments."""
+    """Returns whether --helpfull is among the arguments."""
     return not set(_HELP_FULL).isdisjoint(arguments)
 
 
 def describe(
     command: str, usage: str, about: str, names: Iterable[str], help: Help, *, full: bool
 ) -> str:
-    """Returns the help of a command, which starts as `command`, with the flags of these names."""
+    """Returns the help for `command`, with the flags in `names`."""
     width = max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size().columns))
     groups = _groups_of(set(names), help)
     if help.first and not full:
@@ -66,7 +66,7 @@ def describe(
 
 
 def _groups_of(names: set[str], help: Help) -> dict[str, list[str]]:
-    """Returns the flags by group, and those without a group under another heading."""
+    """Returns the flags by group, with a separate heading for those without a group."""
     groups = {title: [name for name in its if name in names] for title, its in help.groups.items()}
     rest = sorted(names.difference(*groups.values()))
     return groups | ({_OTHERS if groups else "flags": rest} if rest else {})
@@ -74,7 +74,7 @@ def _groups_of(names: set[str], help: Help) -> dict[str, list[str]]:
 
 def _describe_flag(flag: flags.Flag, width: int) -> list[str]:
     left = f"  --{_with_value(flag)}"
-    # Without the values that absl puts before the words.
+    # Removes the values that absl puts before the help text.
     words = re.sub(r"^<.*?>: ", "", " ".join(str(flag.help).split()))
     if "Default" not in words and (default := _default_of(flag)):
         words = f"{words.removesuffix('.')} (default: {default})."
@@ -100,7 +100,7 @@ def _with_value(flag: flags.Flag) -> str:
 
 
 def _default_of(flag: flags.Flag) -> str:
-    """Returns the default in words, empty if there is none."""
+    """Returns the default as text, empty if there is none."""
     if flag.default is None or flag.default == "":
         return ""
     if isinstance(flag.parser, flags.BooleanParser):
@@ -110,7 +110,7 @@ def _default_of(flag: flags.Flag) -> str:
 
 
 def _fill_paragraphs(text: str, width: int) -> str:
-    """Wraps paragraphs; lines that are indented, or stand in a table, stay as they are."""
+    """Wraps paragraphs. Leaves indented lines and tables as they are."""
     parts = []
     for part in textwrap.dedent(text).strip().split("\n\n"):
         is_prose = not any("  " in line for line in part.splitlines())

@@ -1,7 +1,7 @@
 """What all commands share: flags, one-line errors, exit codes.
 
-A command exits with 0; with 2 after a mistake of its user (one line on stderr, no traceback);
-with 130 after Ctrl-C, 143 after SIGTERM; with 1 for no, or with a traceback after a bug of ours.
+Exit codes are 0 for success; 2 after a user's mistake (one line on stderr, no traceback); 130 after
+Ctrl-C; 143 after SIGTERM; and 1 if the answer is no or, with a traceback, after a bug of ours.
 """
 
 import io
@@ -21,11 +21,11 @@ from tfrecords.common.command_help import Help
 from tfrecords.common.errors import StoppedError, UserError
 from tfrecords.common.text import did_you_mean
 
-flags.disclaim_key_flags()  # they belong to the module that calls, not to this one
+flags.disclaim_key_flags()  # flags belong to the calling module, not to this one
 
 _LARGEST_FLAG_FILE = 2**20  # bytes
 _LONGEST_PATH, _LONGEST_TEXT = 4096, 1000
-_LONGEST_NAME = 255  # bytes; of a file or folder, nearly everywhere
+_LONGEST_NAME = 255  # bytes in the name of a file or folder, on nearly all file systems
 
 Positional = Sequence[str] | Mapping[str, Sequence[str]]
 Complete = Callable[[list[str]], list[str]]
@@ -37,11 +37,11 @@ def run(
     complete: Complete = list,
     help: Help = Help(),  # noqa: B008  (it is frozen)
 ) -> None:
-    """Parses the flags, calls `main` with the other arguments, and exits; never returns.
+    """Parses the flags, calls `main` with the other arguments, and exits.
 
-    `positional` names these for the usage message, ("SOURCE", "OUT"), or those of sub-commands,
-    {"show": ("FOLDER",)}. `complete` puts others before all, such as a preset's. `help` groups the
-    flags; what the command is for is said by the docstring of the module of `main`.
+    `positional` names the other arguments in the usage message, ("SOURCE", "OUT"), or those of
+    subcommands, {"show": ("FOLDER",)}. `complete` can put more arguments first, such as a preset's.
+    `help` groups the flags. The docstring of `main`'s module describes the command.
     """
     module = sys.modules[main.__module__]
     own_flags = flags.FLAGS.get_key_flags_for_module(module)
@@ -59,13 +59,13 @@ def run(
             return flags.FLAGS([argv[0], *arguments])
         except (flags.Error, UserError) as error:
             _exit(f"error: {_reword(error)}", 2)
-        except SystemExit:  # after --helpxml, which absl ends with 1
+        except SystemExit:  # after --helpxml, for which absl exits with 1
             sys.exit(0)
 
     def call_main(argv: list[str]) -> None:
         if not flags.FLAGS["verbosity"].present:  # Keras raises it when imported
             logging.set_verbosity(logging.WARNING)
-        # Names of files may be any bytes, and printing one must not fail.
+        # Printing must not fail for file names, which may contain any bytes.
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
@@ -82,7 +82,7 @@ def run(
 
 
 def flag_values(arguments: Sequence[str], name: str) -> list[str]:
-    """Returns the values that arguments give to a flag, as `--name=value` or `--name value`."""
+    """Returns the values of a flag in arguments, as `--name=value` or `--name value`."""
     values = []
     for word, after in itertools.pairwise([*arguments, ""]):
         flag, equals, value = word.partition("=")
@@ -92,7 +92,7 @@ def flag_values(arguments: Sequence[str], name: str) -> list[str]:
 
 
 def check_flag_files(arguments: Sequence[str], seen: tuple[str, ...] = ()) -> None:
-    """Raises UserError if a --flagfile, or one named in it, is not text or names one in `seen`."""
+    """Raises UserError if a --flagfile, or one within it, is not text or refers back to `seen`."""
     for position, argument in enumerate(arguments):
         found = re.fullmatch(r"--?flagfile(?:=(.*))?", argument.strip(), re.DOTALL)
         if not found:
@@ -121,7 +121,7 @@ def _read_flag_file(path: str) -> list[str]:
 
 
 def _reword(error: Exception) -> str:
-    """Returns absl's message about flags in our words: what was expected, and what came."""
+    """Rewrites absl's message about flags to say what was expected and what came."""
     if isinstance(error, flags.UnrecognizedFlagError):
         found = re.search(r"Did you mean: (.*?) \?$", str(error))
         meant = f": did you mean --{found[1].replace(', ', ' or --')}?" if found else ": see --help"
@@ -186,7 +186,7 @@ def _exit(message: str, status: int) -> NoReturn:
 
 
 def command_line() -> str:
-    """Returns how this command is started: `pgan NAME`, `python -m MODULE` or `python SCRIPT`."""
+    """Returns how this command was started: `pgan NAME`, `python -m MODULE` or `python SCRIPT`."""
     if sys.argv[0].startswith("pgan "):  # pgan_tf/commands/pgan.py
         return sys.argv[0]
     spec = getattr(sys.modules["__main__"], "__spec__", None)
@@ -207,9 +207,9 @@ class _Parser(flags.ArgumentParser):
 def define_read(
     name: str, default: str | None, help: str, read: Callable[[str], Any], syntax: str = ""
 ) -> flags.FlagHolder:
-    """Defines a flag whose value `read` makes of its text; `syntax` tells --help what it takes.
+    """Defines a flag whose text `read` converts to its value; --help shows `syntax`.
 
-    `read` raises a UserError, or a ValueError to go after the flag's name ("expected 8x4, got…").
+    `read` raises UserError, or ValueError with a message to follow the name ("expected 8x4, …").
     """
     serializer: flags.ArgumentSerializer[Any] = flags.ArgumentSerializer()
     return flags.DEFINE(_Parser(read, syntax), name, default, help, serializer=serializer)
@@ -219,7 +219,7 @@ def define_number(name: str, default: float | None, help: str, bounds: Bounds) -
     """Defines a flag that takes a number within bounds."""
     text = None if default is None else str(default)
     holder = define_read(name, text, help, bounds.read, str(bounds))
-    vars(flags.FLAGS[name])["bounds"] = bounds  # for the test that tries what lies outside
+    vars(flags.FLAGS[name])["bounds"] = bounds  # for a test that tries values outside of them
     return holder
 
 
@@ -231,7 +231,7 @@ def define_path(name: str, default: str | None, help: str) -> flags.FlagHolder:
 def define_text(
     name: str, default: str | None, help: str, check: Callable[[str], Any] = str
 ) -> flags.FlagHolder:
-    """Defines a flag that takes a text, not an empty one; `check` raises as `define_read` says."""
+    """Defines a flag that takes a text that is not empty; `check` raises as in `define_read`."""
 
     def read(text: str) -> str:
         check(read_text(text))
@@ -241,7 +241,7 @@ def define_text(
 
 
 def only_with(names: Sequence[str], other: flags.FlagHolder, *values: str) -> None:
-    """Raises UserError for flags that do nothing without another, or one of its `values`."""
+    """Raises UserError for flags that need flag `other`, or one of its `values`, to have effect."""
     changed = _changed(names)
     if changed and not (other.value and (not values or other.value in values)):
         wanted = f"--{other.name}" + f"={' or '.join(values)}" * bool(values)
@@ -250,7 +250,7 @@ def only_with(names: Sequence[str], other: flags.FlagHolder, *values: str) -> No
 
 
 def not_with(names: Sequence[str], other: flags.FlagHolder) -> None:
-    """Raises UserError for flags that do nothing with another one, if that is given."""
+    """Raises UserError for flags that have no effect together with `other`, if that is given."""
     if other.value and (changed := _changed(names)):
         raise UserError(f"--{changed[0]}: expected it without --{other.name}, got both: remove one")
 
@@ -260,7 +260,7 @@ def _changed(names: Sequence[str]) -> list[str]:
 
 
 def read_text(text: str, longest: int = _LONGEST_TEXT) -> str:
-    """Returns the text; raises ValueError unless it is one line, not empty or long, in UTF-8."""
+    """Returns the text. Raises ValueError unless it is a single, short line of UTF-8, not empty."""
     if not text.strip():
         raise ValueError(f"expected a value, got {text!r}: give one, or remove the flag")
     if len(text) > longest or any(ord(letter) < 32 for letter in text):
@@ -271,14 +271,14 @@ def read_text(text: str, longest: int = _LONGEST_TEXT) -> str:
 
 
 def read_path(text: str) -> str:
-    """Returns a path, with the home folder for `~`, which shells leave after `--flag=`.
+    """Returns a path with `~` expanded, which shells do not do after `--flag=`.
 
-    Raises ValueError for what cannot be a path, and for a device or a pipe, which may never end.
+    Raises ValueError for an impossible path, and for devices and pipes, which may never end.
     """
     read_text(text, _LONGEST_PATH)
     if any(len(name.encode()) > _LONGEST_NAME for name in text.split("/")):
         raise ValueError(f"expected names of at most {_LONGEST_NAME} bytes, got {shown(text)}")
-    if not os.path.exists(text):  # else it is a folder whose name is `~`
+    if not os.path.exists(text):  # else it is a folder with the name `~`
         text = os.path.expanduser(text)
     if os.path.exists(text) and not (os.path.isfile(text) or os.path.isdir(text)):
         raise ValueError(f"expected a file or a folder, got {text!r}, a device or a pipe")

@@ -1,12 +1,12 @@
-"""The exceptions that are meant for the person at the keyboard."""
+"""Exceptions whose messages are for the user."""
 
 import re
 
-# Control characters except the newline, bytes that are not UTF-8, and what reverses text.
+# Control characters except newline, bytes that are not UTF-8, and marks that reverse text.
 _NOT_SHOWN = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\uffff]"
 )
-_LONGEST = 2000  # characters of a message: room for a few of the longest paths
+_LONGEST = 2000  # characters in a message, enough for a few very long paths
 
 
 def escape(char: str) -> str:
@@ -15,10 +15,10 @@ def escape(char: str) -> str:
 
 
 class UserError(ValueError):
-    """Something the user can fix; commands print it without a traceback and exit with 2.
+    """An error that the user can fix. Commands print it without a traceback and exit with 2.
 
     The message is one line: what is wrong, what was expected, what came, what to do. It may quote
-    hostile files: what steers a terminal is escaped, the middle of a very long message cut out.
+    hostile files, so terminal control characters are escaped. Very long messages lose their middle.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -29,7 +29,7 @@ class UserError(ValueError):
 
 
 class StoppedError(Exception):
-    """A command was asked to stop and saved its work; it prints this and exits with `status`."""
+    """A command was asked to stop and has saved its work. It prints this, exits with `status`."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)

@@ -1,7 +1,7 @@
-"""Files and folders that are there whole or not at all, even if the power fails; their locks.
+"""Writes files and folders whole or not at all, even if the power fails, and locks folders.
 
-They are written under another name, flushed to disk, and renamed; the folder that holds the name
-is flushed last. Remote file systems (`gs://…`) flush files themselves: only the renaming is left.
+They are written under another name, flushed to disk, and renamed; their parent folder is flushed
+last. Remote file systems (`gs://…`) flush by themselves, so there they are only renamed.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from tfrecords.common.paths import check_regular_file, is_remote, load_gfile
 _ENDING = ".partial"
 _PREFIX = "partial-"
 _TEMPORARY = "pgan-tf-copy-"
-_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)  # of file systems that cannot flush folders
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)  # from file systems that can't flush folders
 
 
 class BusyError(UserError):
@@ -32,7 +32,7 @@ class BusyError(UserError):
 
 @contextlib.contextmanager
 def whole_file(path: str) -> Iterator[BinaryIO]:
-    """Yields a file to write, which becomes `path` if the block ends well; else it is removed."""
+    """Yields a file to write. It becomes `path` if the block succeeds; otherwise it is removed."""
     partial = path + _ENDING
     try:
         with load_gfile().GFile(partial, "wb") if is_remote(path) else open(partial, "wb") as file:
@@ -51,13 +51,13 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
 
 
 def write_file(path: str, contents: bytes) -> None:
-    """Writes a whole file; see `whole_file`."""
+    """Writes a file atomically; see `whole_file`."""
     with whole_file(path) as file:
         file.write(contents)
 
 
 def copy_file(source: str, path: str) -> None:
-    """Copies a file, local or remote, to a whole one; see `whole_file`."""
+    """Copies a local or remote file atomically; see `whole_file`."""
     read = load_gfile().GFile if is_remote(source) else open
     with read(source, "rb") as whole, whole_file(path) as file:
         shutil.copyfileobj(whole, file, 2**20)
@@ -79,10 +79,10 @@ def check_file_place(path: str, argument: str) -> None:
 
 @contextlib.contextmanager
 def whole_folder(path: str) -> Iterator[str]:
-    """Yields an empty folder to fill, which becomes `path`, missing or empty, when the block ends.
+    """Yields an empty folder to fill. It becomes `path`, so far missing or empty, after the block.
 
-    Removes what a killed process left of it first, and all if the block fails. Raises BusyError if
-    another process is writing it, and otherwise as `whole_file`.
+    Removes leftovers of a killed process first, and everything if the block fails. Raises BusyError
+    if another process is writing it, and otherwise as `whole_file`.
     """
     parent, name = os.path.split(path.rstrip("/"))
     partial = paths.join(parent, _PREFIX + name)
@@ -94,7 +94,7 @@ def whole_folder(path: str) -> Iterator[str]:
                 yield partial
                 load_gfile().rename(partial, path)
             else:
-                os.makedirs(partial, exist_ok=True)  # says why, where the lock could not
+                os.makedirs(partial, exist_ok=True)  # raises an error if the lock could not make it
                 for entry in os.listdir(partial):
                     remove(os.path.join(partial, entry))
                 yield partial
@@ -108,7 +108,7 @@ def put_in_place(partial: str, path: str) -> None:
     """Flushes a local folder to disk and renames it to `path`, which is missing or empty."""
     for folder, _, names in os.walk(partial):
         for name in names:
-            # Windows wants a file that may be written.
+            # On Windows, flushing requires a writable file.
             with open(os.path.join(folder, name), "rb+") as file:
                 os.fsync(file.fileno())
         _sync_folder(folder)
@@ -119,10 +119,10 @@ def put_in_place(partial: str, path: str) -> None:
 
 
 def _sync_folder(folder: str) -> None:
-    """Waits until the names in a local folder are on the disk, where the system can tell."""
+    """Waits until the names in a local folder are on disk, if the system supports that."""
     try:
         descriptor = os.open(folder or ".", os.O_RDONLY)
-    except PermissionError:  # Windows opens no folders
+    except PermissionError:  # Windows cannot open folders
         return
     try:
         os.fsync(descriptor)
@@ -134,17 +134,17 @@ def _sync_folder(folder: str) -> None:
 
 
 def remove_partial_files(folder: str) -> None:
-    """Removes what killed processes left of files in a folder that this process has locked."""
+    """Removes partial files of killed processes from a folder that this process has locked."""
     for name in paths.list_names(folder):
         if name.endswith(_ENDING):
             remove(paths.join(folder, name))
 
 
 def remove(path: str) -> None:
-    """Removes a file or a folder, if it is there and that is possible."""
+    """Removes a file or a folder, if it exists and can be removed."""
     if is_remote(path):
         files = load_gfile()
-        with contextlib.suppress(Exception):  # TensorFlow has errors of its own
+        with contextlib.suppress(Exception):  # TensorFlow has its own exceptions
             files.rmtree(path) if files.isdir(path) else files.remove(path)
     elif os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path, ignore_errors=True)
@@ -155,7 +155,7 @@ def remove(path: str) -> None:
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[str]:
-    """Removes killed processes' folders below TMPDIR; yields a locked one, removed in the end."""
+    """Yields a locked temporary folder, removed in the end. Removes those of killed processes."""
     parent = tempfile.gettempdir()
     for name in os.listdir(parent):
         left_over = os.path.join(parent, name)
@@ -167,7 +167,7 @@ def temporary_folder() -> Iterator[str]:
     with contextlib.ExitStack() as lock:
         while True:
             folder = tempfile.mkdtemp(prefix=_TEMPORARY)
-            # Before the lock, another process may take it for a leftover.
+            # Until it is locked, another process may mistake it for a leftover.
             with contextlib.suppress(BusyError):
                 lock.enter_context(locked(folder, "", make=False))
                 if os.path.isdir(folder):
@@ -175,16 +175,16 @@ def temporary_folder() -> Iterator[str]:
         try:
             yield folder
         finally:
-            if os.getpid() == owner:  # a forked process is not
+            if os.getpid() == owner:  # not in a forked process
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def locked(folder: str, busy: str, *, make: bool = True) -> Iterator[None]:
-    """Keeps other processes from a local folder; raises BusyError(busy) if one has it.
+    """Locks a local folder against other processes. Raises BusyError(busy) if one has locked it.
 
-    The operating system locks the folder itself, until the process ends; remote ones, and those on
-    systems without locks, are not locked. `make` makes it, removed again if it stays empty.
+    The operating system holds the lock until the process ends. Remote folders, and systems without
+    locks, are not locked. `make` creates the folder, and removes it again if it stays empty.
     """
     made: list[Path] = []
     try:
@@ -192,7 +192,7 @@ def locked(folder: str, busy: str, *, make: bool = True) -> Iterator[None]:
             made = [path for path in (Path(folder), *Path(folder).parents) if not path.exists()]
             os.makedirs(folder, exist_ok=True)
         descriptor = _open(folder)
-    except OSError:  # whoever writes the first file there says more
+    except OSError:  # writing the first file there will give a better error
         yield
         return
     try:
@@ -202,14 +202,14 @@ def locked(folder: str, busy: str, *, make: bool = True) -> Iterator[None]:
     finally:
         os.close(descriptor)
         for path in made:
-            with contextlib.suppress(OSError):  # not empty, or missing
+            with contextlib.suppress(OSError):  # if not empty, or missing
                 path.rmdir()
 
 
 def _open(folder: str) -> int:
     if os.name != "nt":
         return os.open(folder, os.O_RDONLY)
-    # Windows opens no folders, and renames none with an open file in it.
+    # Windows cannot open folders, or rename one that has an open file.
     digest = hashlib.sha256(os.path.realpath(folder).encode()).hexdigest()[:32]
     path = os.path.join(tempfile.gettempdir(), f"pgan-tf-{digest}.lock")
     return os.open(path, os.O_RDWR | os.O_CREAT)
@@ -221,7 +221,7 @@ def _lock(descriptor: int, folder: str) -> bool:
             return False
     except OSError:  # the file system has no locks
         pass
-    try:  # Whoever had the lock may have moved or removed the folder.
+    try:  # The previous owner of the lock may have moved or removed the folder.
         return os.name == "nt" or os.path.samestat(os.fstat(descriptor), os.stat(folder))
     except OSError:
         return False

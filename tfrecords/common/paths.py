@@ -1,4 +1,4 @@
-"""Files and folders, local or remote (`gs://…`, which loads TensorFlow), and their bytes."""
+"""Accesses files and folders, local or remote (`gs://…`, which loads TensorFlow)."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ _ADVICE = (
 
 
 def is_remote(path: str) -> bool:
-    """True for a path that only TensorFlow can reach."""
+    """Returns whether only TensorFlow can reach a path."""
     return "://" in path
 
 
@@ -49,17 +49,17 @@ def join(folder: str, name: str) -> str:
 
 
 def exists(path: str) -> bool:
-    """True for a file or folder that is there."""
+    """Returns whether a file or folder exists."""
     return load_gfile().exists(path) if is_remote(path) else os.path.exists(path)
 
 
 def is_folder(path: str) -> bool:
-    """True for a folder that is there."""
+    """Returns whether a folder exists."""
     return load_gfile().isdir(path) if is_remote(path) else os.path.isdir(path)
 
 
 def list_names(folder: str) -> list[str]:
-    """Returns a folder's names, sorted, none without one; UserError if it cannot be read."""
+    """Returns the sorted names in a folder, empty if missing. UserError if it cannot be read."""
     with reading(folder):
         if not is_folder(folder):
             return []
@@ -74,15 +74,15 @@ def size(path: str) -> int:
 
 
 def dataset_name(folder: str) -> str:
-    """Returns the name of a dataset's folder, without what the cache adds to it."""
+    """Returns the name of a dataset's folder, without the suffix that the cache adds."""
     whole = folder.rstrip("/") if is_remote(folder) else os.path.abspath(folder)
     return re.sub(r"-\d+px-[0-9a-f]{8}$", "", os.path.basename(whole))
 
 
 def check_regular_file(path: str | os.PathLike[str]) -> None:
-    """Raises UserError for a folder, a pipe, a socket or a device: opening one may wait forever.
+    """Raises UserError for a folder, pipe, socket or device: opening one may wait forever.
 
-    Remote paths pass, and what is missing or cannot be looked at: opening it tells why.
+    Accepts remote, missing and inaccessible paths, since opening them gives a better error.
     """
     if is_remote(os.fspath(path)):
         return
@@ -96,15 +96,15 @@ def check_regular_file(path: str | os.PathLike[str]) -> None:
 
 
 def read_bytes(path: str, limit: int = -1) -> bytes:
-    """Returns a file's bytes, the first `limit` unless that is -1; UserError if unreadable."""
+    """Returns a file's bytes, or only the first `limit`. UserError if unreadable."""
     with open_file(path) as file:
         return file.read(limit)
 
 
 def read_whole(path: str, most_bytes: int) -> bytes:
-    """Returns a file's bytes, as `read_bytes`; raises UserError if there are more than that."""
+    """Returns all bytes of a file. Raises UserError if unreadable or larger than `most_bytes`."""
     with open_file(path) as file:
-        # Reading "at most so many" would take memory for as many.
+        # Checks the size first, since reading "at most n bytes" allocates n bytes.
         num_bytes = file.size() if is_remote(path) else os.fstat(file.fileno()).st_size
         if num_bytes > most_bytes:
             most, got = size_in_words(most_bytes), size_in_words(num_bytes)
@@ -115,7 +115,7 @@ def read_whole(path: str, most_bytes: int) -> bytes:
 
 @contextlib.contextmanager
 def open_file(path: str) -> Iterator[Any]:
-    """Opens a file to read its bytes; any error with it is a UserError."""
+    """Opens a file to read its bytes. Turns all errors into UserError."""
     check_regular_file(path)
     open_it = load_gfile().GFile if is_remote(path) else open
     with reading(path), open_it(path, "rb") as file:
@@ -124,31 +124,31 @@ def open_file(path: str) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def reading(path: str) -> Iterator[None]:
-    """Raises a UserError that names the path for what goes wrong with it in the block."""
+    """Turns all errors in the block into a UserError that names the path."""
     try:
         yield
     except UserError:
         raise
-    except Exception as error:  # TensorFlow has errors of its own
+    except Exception as error:  # TensorFlow has its own exceptions
         raise UserError(f"{printable(path)}: cannot be read: {reason(error)}") from error
 
 
 @contextlib.contextmanager
 def writing(what: str, then: str = "") -> Iterator[None]:
-    """Makes a UserError with advice of file system errors: `what` starts it, `then` ends it."""
+    """Turns file system errors into a UserError with advice, from `what` to `then`."""
     try:
         yield
     except Exception as error:
-        tf = sys.modules.get("tensorflow")  # it has errors of its own for remote files
+        tf = sys.modules.get("tensorflow")  # has its own exceptions for remote files
         if not isinstance(error, (OSError, tf.errors.OpError) if tf else OSError):
             raise
         why = reason(error).splitlines()[0]
-        words = why.rpartition(";")[2].lower()  # TensorFlow puts the path, of any name, first
+        words = why.rpartition(";")[2].lower()  # without the path, which TensorFlow puts first
         matches = (advice for reasons, advice in _ADVICE if any(one in words for one in reasons))
         how = next(matches, "check that files can be written there") + then
         raise UserError(f"{what}: expected a place that can be written, got {why}: {how}") from None
 
 
 def reason(error: Exception) -> str:
-    """Returns what an error of a local or a remote file system says."""
+    """Returns the reason in an error of a local or remote file system."""
     return getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)

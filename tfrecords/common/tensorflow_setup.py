@@ -1,16 +1,16 @@
-"""Imports TensorFlow, fast on any CPU and without chatter: import this before TensorFlow."""
+"""Sets TensorFlow up to be fast on any CPU and quiet. Import this before TensorFlow."""
 
 import logging
 import os
 import sys
 import tempfile
 
-# Off by default without AVX-512 VNNI: with AVX2, a training step is 2 to 4 times as fast with it.
+# Off by default without AVX-512 VNNI, but training with AVX2 is 2 to 4 times as fast with it.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-# Errors reach the user as Python's.
+# Errors still reach the user as Python exceptions.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# What the C++ side logs while it loads is hidden, unless loading fails.
+# Hides the C++ log during loading, unless loading fails.
 sys.stderr.flush()
 _stderr = os.dup(2)
 with tempfile.TemporaryFile() as _log:
@@ -29,5 +29,5 @@ with tempfile.TemporaryFile() as _log:
 
 _logger = logging.getLogger("tensorflow")
 _logger.setLevel(logging.WARNING)
-# Each stage compiles a step of its own, on purpose; TensorFlow takes that for a mistake.
+# TensorFlow warns about retracing, but each stage compiles its own step on purpose.
 _logger.addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())

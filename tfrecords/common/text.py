@@ -1,4 +1,4 @@
-"""Text for people: amounts, and names of datasets, classes and files."""
+"""Formats text for people: amounts, and names of datasets, classes and files."""
 
 import collections
 import difflib
@@ -12,17 +12,17 @@ import numpy as np
 from tfrecords.common.errors import escape
 
 _MOST_LETTERS = 255
-_MOST_BYTES = 220  # file systems take 255, and files of a dataset add to the name
-_MOST_NAMES = 12  # in a message
+_MOST_BYTES = 220  # file systems allow 255, and a dataset's files add suffixes
+_MOST_NAMES = 12  # number of names in a message
 _LONGEST_SHOWN = 40
 _composed = functools.partial(unicodedata.normalize, "NFC")
 _NO_TEXT = re.compile("[\ud800-\udfff]")
-# Slashes of both kinds, and what steers a terminal.
+# Slashes, backslashes and control characters.
 _NO_NAME = re.compile("[\ud800-\udfff/\\\\\x00-\x1f\x7f-\x9f]")
 
 
 def counted(count: int, noun: str) -> str:
-    """Returns a count of things, such as `1 picture`, `3,888 pictures` or `2 classes`."""
+    """Returns a count with its noun, such as `1 picture`, `3,888 pictures` or `2 classes`."""
     ending = "es" if noun.endswith("s") else "s"
     return f"{count:,} {noun}{'' if count == 1 else ending}"
 
@@ -48,25 +48,25 @@ def duration_in_words(seconds: float) -> str:
 
 
 def as_text(name: str) -> str:
-    r"""Returns a name as text that can be written: bytes that are not UTF-8 become \x…."""
+    r"""Returns a name as valid text, with bytes that are not UTF-8 as \x…."""
     return _NO_TEXT.sub(lambda found: escape(found[0]), name)
 
 
 def as_file_name(name: str) -> str:
-    """Returns a name, of any bytes, as one that a file in a folder can have."""
+    """Turns any name into a valid file name."""
     name = _NO_NAME.sub("_", name).encode()[:_MOST_BYTES].decode(errors="ignore")
     return "_" if name in ("", ".", "..") else name
 
 
 def is_file_name(name: object) -> bool:
-    """True if a value from a file names a file in a folder, and nothing elsewhere."""
+    """Returns whether an untrusted value is a plain file name that does not leave its folder."""
     if not isinstance(name, str) or name in (".", "..") or _NO_NAME.search(name):
         return False
     return 0 < len(name) <= _MOST_LETTERS
 
 
 def is_text(value: object) -> bool:
-    """True if a value from a file is text that can be written."""
+    """Returns whether an untrusted value is valid text."""
     return isinstance(value, str) and not _NO_TEXT.search(value)
 
 
@@ -76,7 +76,7 @@ def printable(text: str) -> str:
 
 
 def find_classes(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
-    """Returns each wanted class's index, or -1; accents may be in another Unicode form."""
+    """Returns the index of each wanted class, or -1. Ignores differences in Unicode form."""
     known = {_composed(name): index for index, name in enumerate(names)}
     known |= {name: index for index, name in enumerate(names)}  # an exact match wins
     return [known.get(name, known.get(_composed(name), -1)) for name in wanted]
@@ -89,19 +89,19 @@ def find_alike(names: Sequence[str]) -> str | None:
 
 
 def list_names(names: Sequence[str]) -> str:
-    """Returns the first names on one line, and how many there are if that is not all."""
+    """Returns the first names on one line, followed by the total if there are more."""
     listed = ", ".join(_short(name) for name in names[:_MOST_NAMES])
     return listed if len(names) <= _MOST_NAMES else f"{listed}, … ({len(names):,} in all)"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Returns `: did you mean train?` for the nearest known word, or nothing if none is near."""
+    """Returns `: did you mean train?` with the closest known word, or "" if none is close."""
     nearest = difflib.get_close_matches(word[:_LONGEST_SHOWN], list(known), n=1)
     return f": did you mean {nearest[0]}?" if nearest else ""
 
 
 def describe_classes(names: Sequence[str], counts: Sequence[int] | np.ndarray) -> str:
-    """Returns `Classes: 2, cat (10 pictures), dog (7)`, the first if many; numbers for no names."""
+    """Returns `Classes: 2, cat (10 pictures), dog (7)`, only the first few if there are many."""
     shown = []
     for index, count in enumerate(counts[:_MOST_NAMES]):
         number = f"{count:,}" if index else counted(count, "picture")
@@ -117,6 +117,6 @@ def _short(name: str) -> str:
 
 
 def align(rows: Sequence[Sequence[str]], justify: Callable[..., str] = str.rjust) -> list[str]:
-    """Returns a table as lines: two spaces between columns, each as wide as its widest cell."""
+    """Returns the lines of a table, with two spaces between columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(justify, row, widths)) for row in rows]

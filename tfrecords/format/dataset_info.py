@@ -1,12 +1,12 @@
-"""A finished dataset folder: what is in it, and whether it is whole.
+"""Reads what a finished dataset folder contains, and whether it is complete.
 
-The published layout, `<name>` being the source's name in ours, the folder's as a rule elsewhere:
+In the published layout, `<name>` is the source's name in our datasets, else usually the folder's:
 
     <name>-r02.tfrecords … <name>-r05.tfrecords   pictures of 2^2 … 2^5 px
     <name>-rxx.labels                             .npy, float32 one-hot rows, if any
-A resolution may be split into shards, `<name>-r05-00000-of-00016.tfrecords` and so on.
-Our own also hold `dataset.json`, `pictures.txt` (`picture_names`) if made of picture files, and
-`rejected.jsonl` where pictures were skipped.
+A resolution may be split into shards, `<name>-r05-00000-of-00016.tfrecords` and so on. Our datasets
+also have `dataset.json`, `pictures.txt` (see `picture_names`) if made from picture files, and
+`rejected.jsonl` if pictures were skipped.
 """
 
 import mmap
@@ -33,43 +33,43 @@ _FILE_PATTERN = re.compile(
 )
 _AGAIN = "make the dataset again"
 
-# Of each resolution, in pixels, all shards in order; smallest resolution first.
+# From resolution, in pixels, to all its shards in order; smallest resolution first.
 Files = dict[int, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What a dataset folder holds."""
+    """The contents of a dataset folder."""
 
-    name: str  # its folder's; where others wrote it, that of its files
-    num_images: int  # of each resolution
-    resolution: int  # the largest, in pixels
+    name: str  # name of the folder, or of the files if others wrote them
+    num_images: int  # number of pictures at each resolution
+    resolution: int  # the largest resolution, in pixels
     num_channels: int  # 1 for gray, 3 for RGB
     files: Files
-    label_size: int  # how many classes; 0 without labels
-    label_names: tuple[str, ...]  # of the classes; empty when unknown
+    label_size: int  # number of classes; 0 without labels
+    label_names: tuple[str, ...]  # names of the classes; empty if unknown
     labels_path: str | None
-    encoding: str  # of the pictures, `raw` or `png`
-    num_records: dict[int, tuple[int, ...]]  # in each of `files`
-    num_rejected: int = 0  # pictures that were skipped
+    encoding: str  # encoding of the pictures, `raw` or `png`
+    num_records: dict[int, tuple[int, ...]]  # number of records in each of `files`
+    num_rejected: int = 0  # number of pictures that were skipped
 
     @property
     def folder(self) -> str:
-        """The folder that holds the files."""
+        """The folder of the files."""
         return os.path.dirname(self.files[self.resolution][0])
 
 
 def is_dataset_folder(folder: str) -> bool:
-    """True if a folder holds TFRecords of a dataset, even unfinished; UserError if unreadable."""
+    """Returns whether a folder has TFRecords, even unfinished ones. UserError if unreadable."""
     names = paths.list_names(folder)
     return JOURNAL_NAME in names or any(_FILE_PATTERN.fullmatch(name) for name in names)
 
 
 def read_dataset_info(folder: str) -> DatasetInfo:
-    """Looks through a dataset folder, local or remote, ours or of the published layout.
+    """Reads a dataset folder, local or remote, ours or in the published layout.
 
     Checks the sizes of files that `dataset.json` lists, and counts the records of others. Raises
-    UserError if something cannot be read, is missing, cut short, or disagrees with the rest.
+    UserError if a file is unreadable, missing, cut off or inconsistent with others.
     """
     names = paths.list_names(folder)
     if not names and not paths.is_folder(folder):
@@ -113,13 +113,13 @@ def read_dataset_info(folder: str) -> DatasetInfo:
 def read_labels(info: DatasetInfo) -> np.ndarray:
     """Returns the labels, (num_images, label_size) numbers, mostly float32, in the files' order.
 
-    Of a local file, only what is looked at is read. Raises UserError if it holds something else.
+    A local file is memory-mapped. Raises UserError if the file is damaged or has another shape.
     """
     return _load_labels(info.labels_path, info.num_images)
 
 
 def read_classes(info: DatasetInfo) -> np.ndarray | None:
-    """Returns each picture's class, int64 (num_images,), -1 for none; None unless one-hot."""
+    """Returns the class of each picture, int64 (num_images,), -1 for none. None if not one-hot."""
     labels = read_labels(info)
     if not info.label_size:
         return None
@@ -130,7 +130,7 @@ def read_classes(info: DatasetInfo) -> np.ndarray | None:
         if not (is_one | (block == 0)).all() or (is_one.sum(axis=1) > 1).any():
             return None
         classes.append(np.where(is_one.any(axis=1), is_one.argmax(axis=1), -1))
-        # Gives back the memory of what was read of a file so far, where the system lets us.
+        # Frees the memory of the part of the file read so far, if the system supports it.
         if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
             mapped.madvise(mmap.MADV_DONTNEED)
     return np.concatenate(classes)
@@ -150,11 +150,11 @@ def _load_labels(path: str | None, count: int) -> np.ndarray:
     try:
         if is_remote(path):
             labels = parse_npy(read_bytes(path))
-        else:  # A class for each picture makes the file large: it is mapped, not read.
+        else:  # Mapped and not read, because many classes make a large file.
             labels = np.load(path, mmap_mode="r", allow_pickle=False)
     except UserError:
         raise
-    except Exception as error:  # a damaged header raises all sorts
+    except Exception as error:  # a damaged header may raise anything
         problem = f"expected a .npy file of numbers, got {error}: copy it or {_AGAIN}"
         raise UserError(f"{path}: {problem}") from error
     if labels.ndim != 2 or labels.dtype.kind not in "fiub":
@@ -165,7 +165,7 @@ def _load_labels(path: str | None, count: int) -> np.ndarray:
 
 
 def _group_files(folder: str, names: Iterable[str]) -> tuple[str, Files]:
-    """Returns the dataset's name, and its files, all shards in order, by resolution."""
+    """Returns the dataset's name, and its files by resolution, with all shards in order."""
     matches = [match for name in names if (match := _FILE_PATTERN.fullmatch(name))]
     if not matches:
         how = "make them with python -m tfrecords.create"
@@ -191,7 +191,7 @@ def _group_files(folder: str, names: Iterable[str]) -> tuple[str, Files]:
 
 
 def _check_sizes(folder: str, files: Files, entries: list[Any]) -> dict[int, tuple[int, ...]]:
-    """Compares the files with the list in `dataset.json`; returns how many records they hold."""
+    """Compares the files with the list in `dataset.json`. Returns the numbers of their records."""
     listed = {paths.join(folder, entry["file"]): entry for entry in entries}
     found = {path for some in files.values() for path in some}
     for path, entry in listed.items():
@@ -207,12 +207,12 @@ def _check_sizes(folder: str, files: Files, entries: list[Any]) -> dict[int, tup
 
 
 def _count_records(path: str) -> int:
-    """Counts a file's records: by its size where all are as long as the first."""
+    """Counts a file's records, by its size alone if all are as long as the first."""
     count, rest = divmod(paths.size(path), len(read_first_record(path)) + FRAME_BYTES)
     file = RecordFile(path, None if rest else count)
     try:
         file.read(len(file) - 1)
-    except BadRecordError:  # its length only happens to be a multiple of the first's
+    except BadRecordError:  # the size is a multiple of the first record's only by chance
         file.close()
         file = RecordFile(path)
     file.close()
@@ -220,7 +220,7 @@ def _count_records(path: str) -> int:
 
 
 def _check_first_pictures(files: Files) -> tuple[int, str]:
-    """Checks the first picture of each file; returns the number of channels and encoding."""
+    """Checks the first picture of each file. Returns the number of channels and the encoding."""
     num_channels, encoding = 0, ""
     for side, path in ((side, path) for side, some in files.items() for path in some):
         try:

@@ -1,12 +1,12 @@
-"""`dataset.json`, which lists what a dataset folder holds and what it was made of.
+"""`dataset.json`, which lists what a dataset folder contains and how it was made.
 
 It holds:
 
     version, name, encoding, num_images, num_rejected, num_channels, resolutions,
     label_names, label_counts       of the pictures
-    options, source, fingerprint    what they were made of, and how
-    content                         pictures, labelled: `digest_in_any_order`; not in old ones
-    files                           of each: file, resolution and records (TFRecords), bytes,
+    options, source, fingerprint    what they were made from, and how
+    content                         pictures, labelled: `digest_in_any_order`; not in old files
+    files                           for each: file, resolution and records (TFRecords), bytes,
                                     sha256
 """
 
@@ -19,17 +19,17 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.text import is_file_name, is_text
 
 JSON_NAME = "dataset.json"
-JOURNAL_NAME = "journal.jsonl"  # of a conversion that has not ended; see `writing.journal`
+JOURNAL_NAME = "journal.jsonl"  # of an unfinished conversion; see `writing.journal`
 REJECTED_NAME = "rejected.jsonl"
 JSON_VERSION = 2
 
 _MOST_BYTES = 2**25
-_is_number = Bounds(0, 2**48, whole=True).__contains__  # of pictures or bytes
+_is_number = Bounds(0, 2**48, whole=True).__contains__  # a number of pictures or bytes
 _is_resolution = RESOLUTIONS.__contains__
 
 
 def read_details(folder: str) -> dict[str, Any]:
-    """Reads a folder's `dataset.json`, empty without one; UserError if damaged or too new."""
+    """Reads a folder's `dataset.json`, empty if missing. UserError if damaged or too new."""
     path = paths.join(folder, JSON_NAME)
     if not paths.exists(path):
         return {}
@@ -51,13 +51,13 @@ def read_details(folder: str) -> dict[str, Any]:
 
 
 def is_digest(value: object) -> TypeGuard[str]:
-    """True for 64 hexadecimal digits."""
+    """Returns whether a value is a string of 64 hexadecimal digits."""
     return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
 
 
 def _check_values(details: dict[str, Any]) -> None:
-    """Raises LookupError or TypeError for a value that is missing, or not what it should be."""
-    if details["version"] == JSON_VERSION:  # version 1 told nothing of the files
+    """Raises LookupError or TypeError for a missing or invalid value."""
+    if details["version"] == JSON_VERSION:  # version 1 did not list the files
         for name in ("name", "num_images", "label_names", "files"):
             details[name]
     checks = {
@@ -90,7 +90,7 @@ def _is_list(value: Any, is_right: Any) -> bool:
 
 
 def _is_entry(entry: Any) -> bool:
-    """True for what describes a file: TFRecords, which have a resolution, or labels."""
+    """Returns whether an entry describes a file: TFRecords, with a resolution, or labels."""
     if not isinstance(entry, dict) or not is_file_name(entry.get("file")):
         return False
     is_records = "resolution" in entry or entry["file"].endswith(".tfrecords")

@@ -1,9 +1,9 @@
-"""Which data these are, by what files hold: never by their names, places or times.
+"""Identifies data by the contents of its files, never by their names, places or times.
 
-Digests of many gigabytes are cached in a folder, by each file's size, inode and both its times:
-whatever overwrites a file moves its change time (ctime), even `cp -p`. Not cached are files that
-changed less than two seconds ago, as a second change at once would not show, nor any without
-ctime (Windows). Remote files (`gs://…`) go by path, size, and the time that the storage sets.
+Digests of many gigabytes are cached in a folder, keyed by each file's size, inode, mtime and ctime:
+overwriting a file always changes its ctime, even with `cp -p`. Files that changed less than two
+seconds ago are not cached, since a second change might go unnoticed; nor are files without a ctime
+(Windows). Remote files (`gs://…`) are identified by path, size and the storage's own time.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tfrecords.pictures.source import OneHot, PictureOptions, Source, SourceFile
 
 _BLOCK_BYTES = 2**22
 _SETTLED_NANOSECONDS = 2 * 10**9
-_FILES_AT_A_TIME = 64  # of a thread
+_FILES_AT_A_TIME = 64  # per thread
 _READ_QUICKLY_BYTES = 2**27
 _FOLDER = ".sha256"
 _UNREADABLE = "unreadable"
@@ -41,11 +41,11 @@ _UNREADABLE = "unreadable"
 
 @dataclass(frozen=True)
 class DataIdentity:
-    """What a dataset's files hold; 64 hexadecimal digits each, or empty where it is unknown."""
+    """Digests of a dataset's contents, 64 hexadecimal digits each, or empty if unknown."""
 
-    files: str = ""  # the TFRecords, in order of their resolution and number
-    labels: str = ""  # the file of labels; empty, too, where they are not used
-    pictures: str = ""  # the largest pictures, with their labels if used, in any order
+    files: str = ""  # of the TFRecords, ordered by resolution and number
+    labels: str = ""  # of the file of labels; also empty if labels are not used
+    pictures: str = ""  # of the largest pictures, with their labels if used, in any order
 
     def __post_init__(self) -> None:
         for value in astuple(self):
@@ -53,7 +53,7 @@ class DataIdentity:
                 raise ValueError(f"data: expected 64 hexadecimal digits, got {value!r:.40}")
 
     def same_in_another_order(self, other: DataIdentity) -> bool:
-        """True if both hold the same pictures, and labels, in any order."""
+        """Returns whether both have the same pictures and labels, in any order."""
         return bool(self.pictures) and self.pictures == other.pictures
 
 
@@ -77,21 +77,21 @@ def identify(info: DatasetInfo, resolution: int, memory: str, *, with_labels: bo
 
 
 def in_words(info: DatasetInfo) -> str:
-    """Returns what people call a dataset: `name, 12 pictures`."""
+    """Describes a dataset for people: `name, 12 pictures`."""
     return f"{paths.dataset_name(info.folder)}, {info.num_images} pictures"
 
 
 def compute_fingerprint(
     source: Source, options: PictureOptions, memory: str | None = None, *, quickly: bool = False
 ) -> str:
-    """Hashes pictures' bytes and order, labels, and settled options into 16 hexadecimal digits.
+    """Hashes pictures' bytes and order, labels, and final options into 16 hexadecimal digits.
 
-    `quickly` writes nothing to `memory`, and returns "" where it does not know the pictures' bytes
-    and these are too many to read at once.
+    `quickly` writes nothing to the folder `memory`, and returns "" if the digest of the pictures is
+    not cached there and they are too many to read at once.
     """
     local = []
     num_bytes = 0
-    identity: list[Any] = []  # what counts besides the bytes of local files
+    identity: list[Any] = []  # everything that counts besides the bytes of local files
     for one in source.identity:
         if not isinstance(one, SourceFile):
             identity.append(one)
@@ -116,7 +116,7 @@ def compute_fingerprint(
 def digest_files(
     files: Sequence[str], memory: str | None = None, *, skip_unreadable: bool = False
 ) -> str:
-    """Returns one SHA-256 of files, local or remote, in order, cached in the folder `memory`."""
+    """Returns one SHA-256 for local or remote files, in order, cached in the folder `memory`."""
     key = _key(files) if memory else None
     if not memory or not key:
         return _combine(_read_all(files, skip_unreadable))
@@ -124,9 +124,9 @@ def digest_files(
         return known
     digests = _read_all(files, skip_unreadable)
     combined = _combine(digests)
-    # Not of files that changed while they were read.
+    # Does not cache digests of files that changed while they were read.
     if _UNREADABLE not in digests and key == _key(files):
-        # A folder that cannot be written, or a full disk, only makes the next start slower.
+        # If the cache can't be written, the next start is slower, and nothing else.
         with contextlib.suppress(Exception):
             folder = paths.join(memory, _FOLDER)
             load_gfile().makedirs(folder) if is_remote(folder) else os.makedirs(
@@ -137,7 +137,7 @@ def digest_files(
 
 
 def _recall(memory: str, key: str) -> str:
-    """Returns the digest that `digest_files` has cached for a key; "" if there is none."""
+    """Returns the digest that `digest_files` has cached for a key, or ""."""
     with contextlib.suppress(UserError, ValueError, LookupError, TypeError, RecursionError):
         if is_digest(found := json.loads(paths.read_bytes(_entry(memory, key), 1000))["sha256"]):
             return found
@@ -149,10 +149,10 @@ def _entry(memory: str, key: str) -> str:
 
 
 def digest_in_any_order(files: Sequence[str], labels: OneHot | np.ndarray | None) -> dict[str, str]:
-    """Returns `pictures` and `labelled` (labels count too): the same for pictures in any order.
+    """Returns digests that ignore the order: `pictures`, and `labelled` with the labels.
 
-    64 hexadecimal digits, sums of the records' SHA-256: no proof against forgery. Takes local
-    TFRecords of one resolution, in order, and (records, label_size) float32.
+    They are sums of the records' SHA-256, 64 hexadecimal digits, and no protection from forgery.
+    Takes local TFRecords of one resolution, in order, and (records, label_size) float32.
     """
     pictures = labelled = number = 0
     for path in files:
@@ -201,7 +201,7 @@ def _read_all(files: Sequence[str], skip_unreadable: bool) -> list[str]:
 
 
 def _key(files: Sequence[str]) -> str | None:
-    """Returns what changes when a file does; None where nothing is sure to."""
+    """Returns a key that changes whenever a file does, or None if none is certain to."""
     newest = time.time_ns() - _SETTLED_NANOSECONDS
     rows: list[list[int | str]] = []
     try:
@@ -214,6 +214,6 @@ def _key(files: Sequence[str]) -> str | None:
             if os.name == "nt" or max(found.st_mtime_ns, found.st_ctime_ns) > newest:
                 return None
             rows.append([found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns])
-    except Exception:  # it is missing; whoever reads it says so
+    except Exception:  # a missing file is reported when it is read
         return None
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""`pictures.txt`: the file that each record was made of, a line each, in the records' order."""
+"""`pictures.txt`: the file from which each record was made, one per line, in order of records."""
 
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
@@ -12,8 +12,8 @@ _MOST_BYTES = 2**31
 def read_picture_names(info: DatasetInfo) -> list[str]:
     """Returns the paths of a dataset's pictures in their source, on one line each; [] if unknown.
 
-    Known are those of folders and archives, unless an older version made the dataset. Raises
-    UserError if the file cannot be read, or is not of these pictures.
+    Paths are known for folders and archives, unless an older version made the dataset. Raises
+    UserError if the file is unreadable or does not match the pictures.
     """
     path = paths.join(info.folder, NAMES_FILE)
     if not paths.exists(path):

@@ -1,10 +1,10 @@
-"""One record of a dataset: how a picture is written, and how it is read.
+"""Writes and reads single records, each with one picture.
 
 A record is a `tf.train.Example` with the feature `shape`, int64[3], (channels, height, width), and
 the picture in one of two encodings:
-- `raw`, the published one: the feature `data`, the picture's bytes, uint8 and channels first;
-- `png`: the feature `png`, the bytes of a PNG file, which holds the same values.
-Only batches for training need TensorFlow: processes that convert start fast and stay small.
+- `raw`, the published one: the feature `data` has the picture's bytes, uint8 and channels first;
+- `png`: the feature `png` has the bytes of a PNG file with the same values.
+Only parsing training batches needs TensorFlow, so worker processes start fast and stay small.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 ENCODINGS = ("png", "raw")
-_PNG_COMPRESSION = 3  # fast, and 5 % larger than the smallest on photographs
+_PNG_COMPRESSION = 3  # fast; photographs are only 5% larger than with the best compression
 
-# `tf.train.Example` without TensorFlow. A map is sent as repeated entries.
+# `tf.train.Example` without TensorFlow. Protocol buffers encode a map as repeated entries.
 _MESSAGES = {
     "Example": "Features features = 1",
     "Features": "repeated Entry feature = 1",
@@ -58,7 +58,7 @@ _Example = _example_class()
 
 
 def encode_image(image: np.ndarray, encoding: str = "raw") -> bytes:
-    """Serializes (height, width, 1 or 3) uint8, `png` or `raw`; equal pictures give equal bytes."""
+    """Serializes (height, width, 1 or 3) uint8 as `png` or `raw`. Equal pictures, equal bytes."""
     if image.dtype != np.uint8 or image.ndim != 3:
         raise ValueError(f"image must be uint8 of 3 axes, got {image.dtype} of {image.shape}")
     channels_first = image.transpose(2, 0, 1)
@@ -78,7 +78,7 @@ def parse_images(
 ) -> tf.Tensor:
     """Parses (batch,) strings into (batch, resolution, resolution, num_channels) uint8.
 
-    Computing it raises InvalidArgumentError for another size, and for what is no such record.
+    Running it raises InvalidArgumentError for pictures of another size and for invalid records.
     """
     import tensorflow as tf
 
@@ -86,7 +86,7 @@ def parse_images(
     parsed = tf.io.parse_example(serialized, {feature: tf.io.FixedLenFeature([], tf.string)})
     shape = (resolution, resolution, num_channels)
     if encoding == "png":
-        # A PNG's header: its pixels might take gigabytes before their shape is looked at.
+        # Checks the PNG's header first, since decoding a huge picture might take gigabytes.
         size = struct.pack(">II", resolution, resolution)
 
         def decode(png: tf.Tensor) -> tf.Tensor:
@@ -100,14 +100,14 @@ def parse_images(
         return tf.map_fn(decode, parsed[feature], fn_output_signature=signature)
     data = tf.io.decode_raw(parsed[feature], tf.uint8)
     channels_first = tf.reshape(data, (-1, num_channels, resolution, resolution))
-    # A record of another size would only change how many pictures there seem to be.
+    # Otherwise records of another size could pass as a different number of pictures.
     same = tf.debugging.assert_equal(tf.shape(channels_first)[0], tf.shape(serialized)[0])
     with tf.control_dependencies([same]):
         return tf.transpose(channels_first, (0, 2, 3, 1))
 
 
 def decode_record(serialized: bytes) -> tuple[str, np.ndarray]:
-    """Returns a record's encoding, and (height, width, channels) uint8; ValueError if damaged."""
+    """Returns a record's encoding and (height, width, channels) uint8. ValueError if damaged."""
     try:
         example = _Example.FromString(serialized)
     except DecodeError as error:
@@ -125,10 +125,10 @@ def decode_record(serialized: bytes) -> tuple[str, np.ndarray]:
         return encoding, np.frombuffer(data, np.uint8).reshape(shape).transpose(1, 2, 0)
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as opened:
-            if opened.size != (shape[2], shape[1]):  # its pixels might take gigabytes
+            if opened.size != (shape[2], shape[1]):  # decoding might take gigabytes
                 raise ValueError(f"one of {opened.width}x{opened.height} for the shape {shape}")
             image = np.asarray(opened)
-    except Exception as error:  # broken files make Pillow's decoders raise all sorts
+    except Exception as error:  # Pillow's decoders may raise anything for broken files
         raise ValueError(f"a PNG that cannot be read: {error}") from error
     image = image.reshape(*image.shape[:2], -1)
     if image.transpose(2, 0, 1).shape != shape:

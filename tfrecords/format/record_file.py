@@ -1,8 +1,8 @@
-"""The frames of a TFRecord file: writing them, and reading any of them at once.
+"""Writes the frames of TFRecord files and reads them in any order.
 
-A frame is the record's length (little-endian uint64), a checksum of that (4 bytes), the record,
-and a checksum of it: CRC-32C, rotated and shifted. Reading by position lets training resume
-anywhere without reading what came before, and tells one bad record from its neighbors.
+A frame has the record's length (little-endian uint64), a checksum of it (4 bytes), the record, and
+the record's checksum (4 bytes). Checksums are CRC-32C, rotated and shifted. Reading by position
+lets training resume anywhere at once, and skips a bad record without losing its neighbors.
 """
 
 import os
@@ -18,15 +18,15 @@ from tfrecords.common.paths import check_regular_file, is_remote, load_gfile, re
 
 _HEADER_BYTES = 12
 _FOOTER_BYTES = 4
-FRAME_BYTES = _HEADER_BYTES + _FOOTER_BYTES  # a frame is that much longer than its record
+FRAME_BYTES = _HEADER_BYTES + _FOOTER_BYTES  # how much longer a frame is than its record
 
 
 class BadRecordError(ValueError):
-    """A record whose bytes are not those that were written."""
+    """A record whose bytes have changed since they were written."""
 
 
 def frame(record: bytes) -> bytes:
-    """Returns a record as it stands in a TFRecord file."""
+    """Returns the frame of a record, as in a TFRecord file."""
     length = struct.pack("<Q", len(record))
     return length + _checksum(length) + record + _checksum(record)
 
@@ -46,13 +46,13 @@ class RecordFile:
     """The records of one file, local or remote, by index."""
 
     path: str
-    offsets: np.ndarray  # int64 (num_records + 1,), where each frame starts, and the file's end
+    offsets: np.ndarray  # int64 (num_records + 1,), start of each frame and end of the file
 
     def __init__(self, path: str, num_records: int | None = None, *, find_all: bool = True) -> None:
-        """Opens a file, and finds its records, or just the first, by walking the headers.
+        """Opens a file and finds its records, or only the first, by reading frame headers.
 
-        Frames that are all as long as the first need no walk if `num_records` is known. Raises
-        UserError if the file is missing or empty, or ends within a record.
+        If `num_records` is known and all frames are as long as the first, it reads no others.
+        Raises UserError if the file is missing or empty, or ends within a record.
         """
         self.path = path
         self._turns = threading.Lock()
@@ -78,7 +78,7 @@ class RecordFile:
         return len(self.offsets) - 1
 
     def read(self, index: int) -> bytes:
-        """Returns a record. Raises BadRecordError if its bytes were changed, or are missing."""
+        """Returns a record. Raises BadRecordError if its bytes are changed or missing."""
         start, end = int(self.offsets[index]), int(self.offsets[index + 1])
         data = self._read(start, end - start)
         body = data[_HEADER_BYTES:-_FOOTER_BYTES]
@@ -107,7 +107,7 @@ class RecordFile:
         raise UserError(f"{self.path}: {problem}: copy the file or make the dataset again")
 
     def _read(self, position: int, length: int) -> bytes:
-        if is_remote(self.path) or not hasattr(os, "pread"):  # Windows has none
+        if is_remote(self.path) or not hasattr(os, "pread"):  # Windows has no pread
             with self._turns:
                 self._file.seek(position)
                 return self._file.read(length)

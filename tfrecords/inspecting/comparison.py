@@ -1,4 +1,4 @@
-"""Whether two datasets hold the same pictures: the command `compare`."""
+"""Compares the pictures of two datasets, for the command `compare`."""
 
 import contextlib
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ _READ_BYTES = 2**22
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two datasets have in common."""
+    """The result of comparing two datasets."""
 
-    differences: tuple[str, ...]  # of the pictures, their order and their labels: a line each
-    num_images: int  # compared
-    equal_pictures: bool  # at the resolutions that both have, whatever else differs
-    equal_files: bool  # bytes of all resolutions and of the labels; names may differ
+    differences: tuple[str, ...]  # in pictures, their order or their labels, a line each
+    num_images: int  # number of pictures compared
+    equal_pictures: bool  # whether pictures are equal at all resolutions that both have
+    equal_files: bool  # whether all files have the same bytes; names may differ
 
 
 def compare_datasets(folder_a: str, folder_b: str) -> Comparison:
-    """Compares two datasets, however they are stored; raises UserError if one is not whole."""
+    """Compares two datasets, however they are stored. UserError if one is incomplete."""
     a, b = read_dataset_info(folder_a), read_dataset_info(folder_b)
     count = min(a.num_images, b.num_images)
     amounts = (
@@ -37,7 +37,7 @@ def compare_datasets(folder_a: str, folder_b: str) -> Comparison:
     differences = [f"{what}: {of_a} and {of_b}" for what, of_a, of_b in amounts if of_a != of_b]
     if a.label_size == b.label_size:
         differences += _compare_labels(a, b, count)
-    # Equal files hold equal pictures: only the others need to be decoded.
+    # Equal files have equal pictures, so only the others need decoding.
     shared = sorted(a.files.keys() & b.files.keys(), reverse=True)
     changed = [one for one in shared if not _equal_files(a.files[one], b.files[one])]
     equal_pictures = a.num_channels == b.num_channels and bool(shared)
@@ -73,7 +73,7 @@ def _format_label(label: np.ndarray) -> str:
 
 
 def _compare_pictures(a: DatasetInfo, b: DatasetInfo, sides: list[int], count: int) -> list[str]:
-    """Compares the first `count` pictures at some resolutions; returns a line, or none."""
+    """Compares the first `count` pictures at some resolutions. Returns a line if they differ."""
     pairs = {}
     with contextlib.ExitStack() as stack:
         for side in sides:
@@ -81,7 +81,7 @@ def _compare_pictures(a: DatasetInfo, b: DatasetInfo, sides: list[int], count: i
             pairs[side] = [stack.enter_context(pictures) for pictures in opened]
 
         def compare(index: int) -> str | None:
-            """Returns what differs at the first resolution that does."""
+            """Describes the difference at the first resolution that has one."""
             for side, (of_a, of_b) in pairs.items():
                 try:
                     if of_a.record(index) == of_b.record(index):
@@ -103,7 +103,7 @@ def _compare_pictures(a: DatasetInfo, b: DatasetInfo, sides: list[int], count: i
 
 
 def _equal_files(paths_a: tuple[str, ...], paths_b: tuple[str, ...]) -> bool:
-    """True if as many files hold the same bytes."""
+    """Returns whether there are equally many files with the same bytes."""
     return len(paths_a) == len(paths_b) and all(map(_equal_bytes, paths_a, paths_b))
 
 

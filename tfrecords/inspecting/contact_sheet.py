@@ -1,4 +1,4 @@
-"""A picture of a dataset's pictures: the command `show`."""
+"""Draws a sheet of a dataset's pictures, for the command `show`."""
 
 import contextlib
 import itertools
@@ -19,11 +19,11 @@ from tfrecords.pictures.kinds import check_picture_name, encode_picture
 
 MAX_CLASSES = 32
 
-_WIDTH, _HEIGHT = 1000, 1600  # about that many pixels; more classes make it higher
-_MOST_PIXELS = 2**28  # what memory has room for
+_WIDTH, _HEIGHT = 1000, 1600  # approximate size in pixels; many classes make it higher
+_MOST_PIXELS = 2**28  # limits the memory
 _MARGIN, _GAP, _MAX_LABEL_WIDTH, _MIN_ROW_HEIGHT = 20, 6, 180, 96
 _TITLE_SIZE, _LABEL_SIZE, _NOTE_SIZE, _font = 20, 15, 12, ImageFont.load_default
-# Gray enough that white pictures, as of products and digits, show their edges.
+# Gray enough to show the edges of white pictures, such as of products and digits.
 _BACKGROUND, _INK, _PALE_INK = (232, 234, 237), (32, 33, 36), (95, 99, 104)
 _DEFAULT_COUNT, _DEFAULT_COUNT_OF_CLASS = 64, 10
 
@@ -33,17 +33,17 @@ class Row:
     """A row of a sheet."""
 
     indices: tuple[int, ...]  # the numbers of its pictures
-    label: str = ""  # at its left, of a class
-    note: str = ""  # below the label
+    label: str = ""  # the class, to the left of the pictures
+    note: str = ""  # text below the label
 
 
 def show(folder: str, path: str, resolution: int | None = None, count: int | None = None) -> str:
-    """Draws pictures that are spread over a dataset into one picture file.
+    """Draws a sample of pictures, spread evenly over a dataset, into one picture file.
 
-    With classes each row is one of the first 32 classes. By default there are 64 pictures, or 10
-    of each class, at the largest resolution that fits into a sheet about 1000 px wide. Smaller
-    pictures are enlarged. Returns what is to be seen, in words. Raises UserError if there is no
-    such dataset or resolution, or the file, a PNG, JPEG or WebP, exists.
+    With classes, each row shows one of the first 32 classes. By default there are 64 pictures, or
+    10 per class, at the largest resolution that fits into a sheet about 1000 px wide. Smaller
+    pictures are enlarged. Returns a description of the sheet. Raises UserError if there is no such
+    dataset or resolution, or if the file, a PNG, JPEG or WebP, exists.
     """
     check_picture_name(path, "out")
     if tf.io.gfile.exists(path):
@@ -62,7 +62,7 @@ def show(folder: str, path: str, resolution: int | None = None, count: int | Non
 
 
 def spread(indices: np.ndarray, count: int) -> tuple[int, ...]:
-    """Chooses `count` of some numbers, evenly, the first and the last among them."""
+    """Chooses `count` evenly spaced entries of `indices`, including the first and the last."""
     count = min(count, len(indices))
     positions = np.linspace(0, len(indices) - 1, count).round().astype(int)
     return tuple(indices[positions].tolist())
@@ -85,16 +85,16 @@ def _choose_rows(info: DatasetInfo, count: int | None) -> list[Row]:
 
 
 def _draw(info: DatasetInfo, rows: list[Row], resolution: int | None) -> tuple[Image.Image, int]:
-    """Returns a sheet, and the resolution of its pictures: the one given, or a fitting one."""
+    """Returns a sheet and the resolution of its pictures, as given or chosen to fit."""
     columns = max(1, *(len(row.indices) for row in rows))
     widths = [math.ceil(_font(_LABEL_SIZE).getlength(row.label)) for row in rows if row.label]
     label_width = 14 + max(widths) if widths else 0
     available = (_WIDTH - 2 * _MARGIN - label_width) / columns - _GAP
-    if label_width:  # so that few pictures of many classes make no tower
+    if label_width:  # keeps a few pictures of many classes from making a tower
         available = min(available, max(_MIN_ROW_HEIGHT, _HEIGHT / len(rows)))
     fitting = [level for level in info.files if level <= available * 1.25]
     resolution = resolution or max(fitting, default=min(info.files))
-    scale = max(1, round(available / resolution))  # how often each pixel is repeated
+    scale = max(1, round(available / resolution))  # factor by which pictures are enlarged
     cell = resolution * scale
     pitch = max(cell, _LABEL_SIZE + _NOTE_SIZE if label_width else 0) + _GAP
     name, pictures = _in_ascii(info.name) or "dataset", counted(info.num_images, "picture")
@@ -124,7 +124,7 @@ def _draw(info: DatasetInfo, rows: list[Row], resolution: int | None) -> tuple[I
 
 
 def _shorten(name: str) -> str:
-    """Cuts a name that would take the pictures' room."""
+    """Shortens a name that would take too much room."""
     font, whole = _font(_LABEL_SIZE), name
     while name and font.getlength(name + "..." * (name != whole)) > _MAX_LABEL_WIDTH:
         name = name[:-1]
@@ -132,7 +132,7 @@ def _shorten(name: str) -> str:
 
 
 def _in_ascii(name: str) -> str:
-    """Returns a name without accents, which Pillow's font lacks; "" if nothing legible is left."""
+    """Returns a name without accents, which Pillow's font lacks, or "" if nothing is left."""
     letters = itertools.filterfalse(unicodedata.combining, unicodedata.normalize("NFKD", name))
     text = "".join(letters).encode("ascii", "replace").decode()
     return text if any(map(str.isalnum, text)) else ""

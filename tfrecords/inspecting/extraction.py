@@ -1,4 +1,4 @@
-"""Pictures out of a dataset, into PNG files: the command `extract`."""
+"""Extracts pictures from a dataset into PNG files, for the command `extract`."""
 
 import contextlib
 import re
@@ -13,7 +13,7 @@ from tfrecords.inspecting.inspection import Pictures, class_names, map_in_thread
 from tfrecords.pictures.kinds import encode_picture
 from tfrecords.writing.out_folder import check_out_dir, normalize
 
-_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')  # what some file systems do not take in a name
+_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')  # not allowed in names on some file systems
 
 
 def extract(
@@ -23,17 +23,17 @@ def extract(
     indices: str | None = None,
     by_class: bool = False,
 ) -> int:
-    """Writes pictures as PNG files called by their numbers, and returns how many.
+    """Writes pictures as PNG files named by their numbers, and returns how many.
 
-    By default all, at the largest resolution; `indices` such as `0-99,150` chooses some. With
-    `by_class` each class gets a subfolder with its name; pictures without a class stay outside.
-    `tfrecords.create` makes the same pictures of these files. Raises UserError, and writes
-    nothing, if `out_dir` is not empty, or there is no such dataset, resolution, picture or class.
+    By default all are written, at the largest resolution; `indices` such as `0-99,150` selects
+    some. With `by_class`, each class gets a subfolder; pictures without a class stay outside.
+    `tfrecords.create` makes the same pictures from these files. Raises UserError, and writes
+    nothing, if `out_dir` is not empty or dataset, resolution, picture or class do not exist.
     """
     check_out_dir(out_dir)
     info = read_dataset_info(folder)
     out_dir = normalize(out_dir)
-    digits = max(6, len(str(info.num_images - 1)))  # so that names sort like numbers
+    digits = max(6, len(str(info.num_images - 1)))  # names must sort like numbers
     with contextlib.closing(Pictures(info, resolution or info.resolution)) as pictures:
         chosen = parse_indices(indices, info.num_images)
         folders = _class_folders(info) if by_class else [""] * info.num_images
@@ -53,7 +53,7 @@ def extract(
 
 
 def parse_indices(text: str | None, count: int) -> list[int]:
-    """Reads numbers below `count` such as `0-99,150`, sorted, or raises UserError; None is all."""
+    """Parses and sorts numbers below `count` such as `0-99,150`; None is all. Or UserError."""
     if text is None:
         return list(range(count))
     chosen: set[int] = set()
@@ -70,16 +70,16 @@ def parse_indices(text: str | None, count: int) -> list[int]:
 
 
 def _class_folders(info: DatasetInfo) -> list[str]:
-    """Returns the name of each picture's folder."""
+    """Returns the folder name for each class."""
     classes = read_classes(info)
     if classes is None:
         found = f"{info.folder} has {'vectors for labels' if info.label_size else 'no labels'}"
         raise UserError(f"by_class: expected a dataset with classes, {found}: omit the flag")
     names, used = [], set()
     for index, label in enumerate(class_names(info)):
-        # Neither hidden, which `create` would not see, nor a path of its own.
+        # Not hidden, because `create` skips hidden folders, and not a path.
         name = _UNSAFE.sub("_", label).strip(". ") or f"class_{index}"
-        while name.lower() in used:  # some file systems take capitals for small letters
+        while name.lower() in used:  # some file systems ignore case
             name = f"{name}_{index}"
         used.add(name.lower())
         names.append(name)

@@ -1,4 +1,4 @@
-"""A finished dataset's pictures by number, for all commands, and the command `summary`."""
+"""Reads a finished dataset's pictures by number, for all commands; and the command `summary`."""
 
 import bisect
 import os
@@ -20,12 +20,12 @@ from tfrecords.format.record_file import BadRecordError, RecordFile
 
 T = TypeVar("T")
 
-_TASK_PIXELS, _TASK_PICTURES = 2**22, 1024  # of a thread's task, at most: the bar moves often
+_TASK_PIXELS, _TASK_PICTURES = 2**22, 1024  # at most per task, so that the bar moves often
 _CLASSES_IN_TABLE = 40
 
 
 class Pictures:
-    """The pictures of one resolution, by their number over all files; for any thread."""
+    """The pictures of one resolution, numbered over all files. Thread-safe."""
 
     def __init__(self, info: DatasetInfo, resolution: int) -> None:
         """Opens the files. Raises UserError if one is damaged or there is no such resolution."""
@@ -52,7 +52,7 @@ class Pictures:
     def decode(self, index: int) -> tuple[str, np.ndarray]:
         """Returns a picture's encoding, and the picture, (height, width, channels) uint8.
 
-        Raises ValueError if its record is damaged, is not one, or is of another size.
+        Raises ValueError if its record is damaged, invalid or of another size.
         """
         encoding, image = decode_record(self.record(index))
         if image.shape != self.shape:
@@ -77,15 +77,15 @@ class Pictures:
 def map_in_threads(
     work: Callable[[int], T], count: int, resolution: int, description: str
 ) -> Iterator[T]:
-    """Calls `work` with 0 to `count` - 1, on all processors, and yields the results in order.
+    """Calls `work` with 0 to `count` - 1 on all processors, and yields the results in order.
 
-    The pictures' `resolution` decides how many make a task; `description` is the progress bar's.
+    `resolution` decides how many pictures make a task. `description` labels the progress bar.
     """
     size = max(1, min(_TASK_PICTURES, _TASK_PIXELS // resolution**2))
     tasks = [range(start, min(start + size, count)) for start in range(0, count, size)]
     executor = ThreadPoolExecutor(os.cpu_count())
     try:
-        # disable=None: no bar where nobody looks, in logs and pipes.
+        # disable=None hides the bar unless the output is a terminal.
         with tqdm(total=count, desc=description, unit=" pictures", disable=None) as bar:
             for results in executor.map(lambda task: list(map(work, task)), tasks):
                 yield from results
@@ -95,13 +95,13 @@ def map_in_threads(
 
 
 def class_names(info: DatasetInfo) -> tuple[str, ...]:
-    """Returns what the classes are called; their numbers where they have no names."""
+    """Returns the names of the classes, or their numbers if they have no names."""
     digits = len(str(max(0, info.label_size - 1)))
     return info.label_names or tuple(f"{index:0{digits}}" for index in range(info.label_size))
 
 
 def summarize(folder: str) -> dict[str, Any]:
-    """Tells what a dataset holds, as values for JSON. Raises UserError if it is not whole."""
+    """Describes a dataset, as values for JSON. Raises UserError if it is incomplete."""
     info, details = read_dataset_info(folder), read_details(folder)
     classes = read_classes(info)
     resolutions = [
@@ -111,7 +111,7 @@ def summarize(folder: str) -> dict[str, Any]:
     counts: list[int] = []
     if classes is not None:
         counts = np.bincount(classes[classes >= 0], minlength=info.label_size).tolist()
-    named = zip(class_names(info), counts, strict=False)  # vectors for labels are not counted
+    named = zip(class_names(info), counts, strict=False)  # vector labels have no counts
     return {
         "folder": folder,
         "name": info.name,
@@ -128,7 +128,7 @@ def summarize(folder: str) -> dict[str, Any]:
 
 
 def format_summary(summary: dict[str, Any]) -> str:
-    """Returns `summarize`'s values as text for people."""
+    """Formats the result of `summarize` as text for people."""
     files = sum(row["files"] for row in summary["resolutions"])
     rejected, classes = summary["num_rejected"], summary["classes"]
     kind = "classes" if classes else "numbers for each picture"
@@ -157,6 +157,6 @@ def format_summary(summary: dict[str, Any]) -> str:
 
 
 def _format_table(rows: Sequence[Sequence[str]]) -> str:
-    """Aligns columns, the first to the left and the numbers to the right."""
+    """Aligns columns, the first on the left and numbers on the right."""
     width = max(len(row[0]) for row in rows)
     return "\n".join(align([(first.ljust(width), *numbers) for first, *numbers in rows]))

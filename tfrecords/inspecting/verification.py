@@ -1,4 +1,4 @@
-"""Checks a finished dataset to the last byte: the command `verify`."""
+"""Checks a finished dataset down to the last byte, for the command `verify`."""
 
 import contextlib
 import hashlib
@@ -18,16 +18,16 @@ from tfrecords.inspecting.inspection import Pictures, map_in_threads
 from tfrecords.pictures.images import build_pyramid
 
 _READ_BYTES = 2**22
-_MOST_REJECTED_BYTES = 2**29  # lines on five million pictures
+_MOST_REJECTED_BYTES = 2**29  # lines about five million pictures
 
 
 def find_problems(folder: str) -> Iterator[str]:
-    """Looks for everything that is wrong with a dataset; yields a line each, as it is found.
+    """Looks for everything that is wrong with a dataset, and yields a line for each problem found.
 
-    That is: files that are missing, cut or not those of `dataset.json`, records that are damaged
-    or of another size, pictures that are not the averages of the largest, and labels that are not
-    numbers or of other classes than `dataset.json` counts. Where files are missing or cut, pictures
-    are not compared. Raises UserError if the folder is no dataset, or its parts do not match.
+    Problems are files that are missing, cut off or not those in `dataset.json`; records that are
+    damaged or of another size; pictures that are not averages of the largest; and labels that are
+    not numbers or whose counts differ from `dataset.json`. If files are missing or cut off, it does
+    not compare pictures. UserError if the folder is not a dataset or its parts do not match.
     """
     details, found = read_details(folder), []
     for problem in _check_files(folder, details):
@@ -80,7 +80,7 @@ def _check_files(folder: str, details: dict[str, Any]) -> Iterator[str]:
 
 
 def _check_unlisted_files(folder: str, details: dict[str, Any]) -> Iterator[str]:
-    """Reads each record of files whose checksums `dataset.json` does not hold."""
+    """Reads each record of files without checksums in `dataset.json`."""
     listed = {entry["file"] for entry in details.get("files", [])}
     for name in paths.list_names(folder):
         if name in listed or not name.endswith(".tfrecords"):
@@ -138,7 +138,7 @@ def _check_labels(info: DatasetInfo, details: dict[str, Any]) -> Iterator[str]:
 
 
 def _check_pictures(info: DatasetInfo, levels: dict[int, Pictures]) -> Iterator[str]:
-    """Reads each picture at every resolution, and compares it with the largest."""
+    """Reads each picture at every resolution and compares it with the largest."""
 
     def check(index: int) -> list[str]:
         problems, images = [], {}
@@ -148,9 +148,9 @@ def _check_pictures(info: DatasetInfo, levels: dict[int, Pictures]) -> Iterator[
                 encoding, images[resolution] = pictures.decode(index)
                 if encoding != info.encoding:
                     problems.append(f"{which}: expected {info.encoding}, got {encoding}")
-            except ValueError as error:  # BadRecordError, too
+            except ValueError as error:  # includes BadRecordError
                 problems.append(f"{which}: {error}")
-        if info.resolution not in images:  # nothing to compare with
+        if info.resolution not in images:  # the largest is missing
             return problems
         expected = build_pyramid(images[info.resolution])
         for resolution, image in images.items():

@@ -1,7 +1,7 @@
-"""Arrays of numbers from files that may claim anything: .npy files, and what pickles hold.
+"""Reads arrays of numbers from untrusted .npy files and pickles.
 
-A dtype is made from a code in a short list, an array by `np.frombuffer` from bytes that are there.
-NumPy's own classes never get what else a pickle says (a field that holds pointers, a size).
+A dtype is made only from a code in a short list, and an array only by `np.frombuffer` from bytes in
+the file. NumPy's classes never see anything else from a pickle, such as object fields or sizes.
 """
 
 import io
@@ -18,11 +18,11 @@ _READ_HEADER = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header
 
 
 def parse_npy(data: bytes) -> np.ndarray:
-    """Reads a .npy file of numbers. Raises ValueError for others, and other bytes than it says."""
+    """Reads a .npy file of numbers. Raises ValueError for other types or a wrong size."""
     file = io.BytesIO(data)
     try:
         shape, by_columns, dtype = _READ_HEADER[npy.read_magic(file)](file)
-    except Exception as error:  # a header is a Python literal, and raises all sorts
+    except Exception as error:  # a header is a Python literal, which may raise anything
         raise ValueError("a damaged header, or an unknown version") from error
     if dtype.kind not in "fiub":
         raise ValueError(f"expected numbers, got {dtype}"[:99])
@@ -30,10 +30,10 @@ def parse_npy(data: bytes) -> np.ndarray:
 
 
 class PickledObject:
-    """An object in a pickle, made from its arguments. Some take a state."""
+    """An object in a pickle, made from its arguments. Some also have a state."""
 
     def set_state(self, state: Any) -> None:
-        """Takes the state that the file gives it. Raises ValueError if it is out of place."""
+        """Sets the state from the file. Raises ValueError if the object takes none."""
         raise ValueError("an unexpected state")
 
 
@@ -42,7 +42,7 @@ class _ArrayClass(PickledObject):
 
 
 class _DType(PickledObject):
-    """NumPy's dtype: of numbers only, made from its code alone."""
+    """NumPy's dtype, only for numbers and made only from its code."""
 
     def __init__(self, code: str, align: bool = False, copy: bool = False) -> None:
         if not isinstance(code, str) or not re.fullmatch(r"[<>|=]?(f[248]|[iu][1248]|b1)", code):
@@ -56,7 +56,7 @@ class _DType(PickledObject):
 
 
 class _Array(PickledObject):
-    """What becomes an array once its state has come."""
+    """An array, once its state is set."""
 
     value: np.ndarray
 
@@ -70,20 +70,20 @@ class _Array(PickledObject):
 
 
 def plain(value: Any) -> Any:
-    """Returns the array that an object of a pickle stands for; else the value itself."""
+    """Returns the array that a pickled object represents, or any other value itself."""
     return value.value if isinstance(value, _Array) else value
 
 
 def printable(value: Any) -> str:
-    """Returns something of a file as a few characters that do no harm in a message."""
+    """Returns a short text about an untrusted value that is safe to print."""
     if not isinstance(value, (str, int, float, np.number, type(None), Exception)):
-        return f"a {type(value).__name__}"  # what is in it might be endless
+        return f"a {type(value).__name__}"  # its contents might be endless
     return ascii(str(value))[1:-1][:80]
 
 
 def _make_array(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
     """Returns bytes as an array, in this machine's byte order."""
-    if isinstance(data, str):  # Python 2's
+    if isinstance(data, str):  # written by Python 2
         data = data.encode("latin1")
     if not isinstance(dtype, _DType) or not isinstance(data, (bytes, bytearray)):
         raise ValueError("an array without numbers")
@@ -92,7 +92,7 @@ def _make_array(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
 
 
 def _shaped(data: Any, dtype: np.dtype, shape: Any, order: Any) -> np.ndarray:
-    """Returns bytes as an array. Raises ValueError unless they are as many as the shape takes."""
+    """Returns bytes as an array. Raises ValueError unless their number matches the shape."""
     is_shape = isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)
     if not is_shape or len(shape) > _MOST_DIMENSIONS:
         raise ValueError("an array without a shape")
@@ -102,7 +102,7 @@ def _shaped(data: Any, dtype: np.dtype, shape: Any, order: Any) -> np.ndarray:
 
 
 def _make_bytes(text: Any, encoding: Any) -> bytes:
-    """Returns bytes, as Python 3 writes them for Python 2."""
+    """Returns bytes that Python 3 wrote for Python 2."""
     if not isinstance(text, str) or encoding != "latin1":
         raise ValueError("bytes in an unknown encoding")
     return text.encode("latin1")
@@ -113,7 +113,7 @@ ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy", "dtype"): _DType,
     ("_codecs", "encode"): _make_bytes,
 }
-for _core in ("numpy.core", "numpy._core"):  # NumPy 2 has other names for its modules than NumPy 1
+for _core in ("numpy.core", "numpy._core"):  # the module's names in NumPy 1 and NumPy 2
     _multiarray = f"{_core}.multiarray"
     ADMITTED[_multiarray, "_reconstruct"] = _Array
     ADMITTED[_multiarray, "scalar"] = lambda dtype, data: _make_array(data, dtype, (), "C")[()]

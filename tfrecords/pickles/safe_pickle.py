@@ -1,9 +1,9 @@
-"""Reads pickles of numbers, text and arrays, and runs nothing of what is in them.
+"""Reads pickles of numbers, text and arrays without running anything in them.
 
-A pickle is a program, which may call any function by its name. Here a name stands for something
-of `pickles.arrays`, or a class that the caller adds; all else is refused. Work and memory are
-bounded by the file's size: sizes that it claims are compared with the bytes that are there, and
-values used many times (a list of a list of a list, two each) count as often as they are reached.
+A pickle is a program that may call any function by name. Here names stand only for classes of
+`pickles.arrays` and those that the caller adds; all others are refused. Work and memory are bounded
+by the file's size: claimed sizes are compared with the bytes in the file, and shared values (lists
+of two equal lists, nested) count as often as they are reached.
 """
 
 import pickletools
@@ -14,7 +14,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.pickles.arrays import ADMITTED, PickledObject, plain, printable
 
 _MOST_DEPTH = 100
-_MOST_BITS = 64  # of a whole number
+_MOST_BITS = 64  # in a whole number
 
 _VALUES = {
     *("INT", "LONG", "BININT", "BININT1", "BININT2", "LONG1", "FLOAT", "BINFLOAT"),
@@ -24,17 +24,17 @@ _VALUES = {
 }
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _Named = Mapping[tuple[str, str], Callable[..., Any]]  # by module and name
-_Size = tuple[int, int]  # values, and how deep they lie
+_Size = tuple[int, int]  # number of values, and depth of nesting
 
 
 def load(
     data: bytes, source: str, what: str, most_operations: int, classes: _Named | None = None
 ) -> Any:
-    """Reads a pickle of any protocol; in the place of arrays it has something for `plain`.
+    """Reads a pickle of any protocol. Call `plain` to get arrays from its values.
 
-    Messages call it `source`, such as a path; it should hold `what`, such as `networks`, and may
-    name `classes` besides arrays. `most_operations` is also the most values, counted as often as
-    reached. Raises UserError if it is no pickle, cut off, or holds anything else.
+    Messages call it `source`, such as a path, and expect `what` in it, such as `networks`. It may
+    name `classes` besides arrays. `most_operations` also limits the number of values, counted as
+    often as reached. Raises UserError if it is not a pickle, cut off, or has other values.
     """
     expected = f"{source}: expected a pickle of {what}, got"
     if data[:1] == b"<":
@@ -45,25 +45,25 @@ def load(
     except _RefusedError as error:
         got = f"one that {error}: refused, and nothing in it was run"
         raise UserError(f"{expected} {got}") from None
-    except Exception as error:  # bytes that make no sense raise all sorts
+    except Exception as error:  # invalid bytes may raise anything
         got = f"something else or a damaged file ({printable(error)})"
         raise UserError(f"{expected} {got}: download it again") from None
     return value
 
 
 class _RefusedError(Exception):
-    """A pickle that does what none of these files does; the message says what."""
+    """A pickle does something that is not allowed here; the message says what."""
 
 
 class _Machine:
-    """Does what a pickle says, as far as it is known here."""
+    """Executes the operations of a pickle that are allowed here."""
 
     def __init__(self, num_bytes: int, admitted: _Named) -> None:
-        # Many arrays of the same bytes would take more. Twice: some are text first.
+        # Prevents many arrays from the same bytes. Twice, since some bytes are text first.
         self._bytes_left = 2 * num_bytes + 1000
         self._admitted = admitted
         self._stack: list[Any] = []
-        self._marked: list[list[Any]] = []  # the stacks below each mark
+        self._marked: list[list[Any]] = []  # the stack below each mark
         self._memo: dict[int, Any] = {}
 
     def run(self, data: bytes, most_operations: int) -> Any:
@@ -142,7 +142,7 @@ class _Machine:
         if type(target) is not dict or len(values) % 2:
             raise ValueError("items for something that is not a dict")
         for key, value in zip(values[::2], values[1::2], strict=True):
-            # Hashing others takes as long as they are reached, or all hash alike.
+            # Hashing other keys may take long, or give equal hashes for all.
             if type(key) not in (str, bytes):
                 raise _RefusedError(f"has {printable(key)} for a key of a dict")
             target[key] = value
@@ -156,14 +156,14 @@ class _Machine:
 
     def _call(self) -> None:
         arguments, function = self._stack.pop(), self._stack.pop()
-        if not callable(function):  # nothing that can be called is here but what is admitted
+        if not callable(function):  # all callables on the stack are allowed ones
             raise ValueError("a call of something that is not a function")
         if type(arguments) is not tuple:
             raise ValueError("a call without arguments")
         self._stack.append(function(*self._plain(arguments)))
 
     def _plain(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Returns arguments, arrays as such. Refuses bytes that are used very often."""
+        """Returns arguments with arrays converted. Refuses bytes that are used too often."""
         sizes = (len(one) for one in values if isinstance(one, bytes | bytearray | str))
         self._bytes_left -= sum(sizes)
         if self._bytes_left < 0:
@@ -172,7 +172,7 @@ class _Machine:
 
 
 def _measure(value: Any, most: int, sizes: dict[int, _Size], around: frozenset[int]) -> _Size:
-    """Refuses a value that holds itself, lies deep or reaches too much; `around`: what holds it."""
+    """Refuses a value that is recursive, too deep or too large; `around` are its containers."""
     if id(value) in around:
         raise _RefusedError("holds itself")
     if id(value) not in sizes:

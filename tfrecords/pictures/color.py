@@ -1,4 +1,4 @@
-"""Embedded color profiles: what a file's numbers mean, converted to sRGB."""
+"""Converts pictures from their embedded color profiles to sRGB."""
 
 import functools
 import io
@@ -7,34 +7,34 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageCms
 
-# A profile for printing takes 1 to 3 MiB; more is refused, as the last few are kept.
+# Print profiles take 1 to 3 MiB. Larger ones are refused, since the last few stay in memory.
 MAX_PROFILE_BYTES = 2**22
 _KEPT_TRANSFORMS = 8
 
-# Many programs write sRGB's own curve nearly: where no color moves more, pictures stay as they are.
+# Many profiles approximate sRGB. If no color changes by more than this, pictures stay as they are.
 _SAME = 1  # of 255
 
-_GAMMA, _GAMMA_TOLERANCE = 1 / 2.2, 0.05  # of a PNG whose numbers are about sRGB's
-_GAMMAS = (0.1, 10)  # of files that mean it
-_ROWS = 256  # converted at a time
+_GAMMA, _GAMMA_TOLERANCE = 1 / 2.2, 0.05  # of PNGs whose numbers are close to sRGB
+_GAMMAS = (0.1, 10)  # plausible range
+_ROWS = 256  # rows converted at a time
 
-# x and y of sRGB's white, red, green and blue, as in a PNG's cHRM.
+# x and y of sRGB's white, red, green and blue, in the order of a PNG's cHRM.
 _CHROMATICITIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
-# From XYZ to the cones of the eye, in which one white is adapted to another (Bradford).
+# From XYZ to cone responses of the eye, for adapting one white to another (Bradford).
 _CONES = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-# Colors over the whole cube, uint8 (1, colors, 3), which show whether a profile changes any.
+# Samples of all colors, uint8 (1, colors, 3), to see whether a profile changes any.
 _STEPS = np.arange(0, 256, 15, dtype=np.uint8)
 _COLORS = np.stack(np.meshgrid(_STEPS, _STEPS, _STEPS), -1).reshape(1, -1, 3)
 
-# What `say` is told, after the number of pictures.
+# The note for `say`. Messages put the number of pictures before it.
 DAMAGED = "with a color profile that is damaged or of another kind: taken as sRGB"
 
 
 def to_srgb(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
-    """Converts a picture of 8 bits, in any mode, to sRGB by its profile, as Pillow's ImageCms does.
+    """Converts an 8-bit picture in any mode to sRGB by its profile, with Pillow's ImageCms.
 
-    A PNG without one may give gamma and colors instead; else it is taken as sRGB. Returns the
-    picture itself, RGB or RGBA. `say` is told if the profile could not be used.
+    A PNG without a profile may give gamma and primaries instead; others are taken as sRGB. Returns
+    RGB or RGBA. Calls `say` with a note if the profile can't be used.
     """
     profile = image.info.get("icc_profile")
     if not profile:
@@ -60,7 +60,7 @@ def to_srgb(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
 
 
 def _from_png(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
-    """Converts a picture by its PNG's gAMA and cHRM, if it has them."""
+    """Converts a PNG by its gAMA and cHRM chunks, if it has them."""
     try:
         convert = _from_gamma(image.info.get("gamma"), image.info.get("chromaticity"))
     except (ValueError, ArithmeticError, np.linalg.LinAlgError):
@@ -78,7 +78,7 @@ def _from_png(image: Image.Image, say: Callable[[str], None]) -> Image.Image:
 def _from_gamma(
     gamma: float | None, colors: tuple[float, ...] | None
 ) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Returns what converts a PNG's pixels, uint8 (…, 3), to sRGB; None if it changes nothing."""
+    """Returns a function from a PNG's pixels, uint8 (…, 3), to sRGB; None if it changes nothing."""
     levels = np.arange(256) / 255
     linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
     if gamma is not None and abs(gamma - _GAMMA) > _GAMMA_TOLERANCE:
@@ -98,7 +98,7 @@ def _from_gamma(
 
 
 def _to_xyz(colors: tuple[float, ...]) -> np.ndarray:
-    """Returns the matrix from linear RGB with such colors to XYZ with sRGB's white."""
+    """Returns the matrix from linear RGB with these primaries to XYZ with sRGB's white."""
     with np.errstate(all="raise"):
         pairs = np.reshape(colors, (4, 2))
         white, *primaries = (np.array([x / y, 1, (1 - x - y) / y]) for x, y in pairs)
@@ -115,7 +115,7 @@ def _changes(before: np.ndarray, after: np.ndarray) -> bool:
 
 @functools.lru_cache(_KEPT_TRANSFORMS)
 def _find_transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None]:
-    """Returns a profile's space, "" if unusable; its way to sRGB, None if that changes nothing."""
+    """Returns a profile's color space ("" if unusable) and transform (None if not needed)."""
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         space = opened.profile.xcolor_space.strip()

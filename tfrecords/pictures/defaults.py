@@ -1,4 +1,4 @@
-"""The resolution and the white level of a dataset, where no flag gives them."""
+"""Chooses the resolution and the white level of a dataset if no flag gives them."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -11,16 +11,16 @@ from tfrecords.common.errors import UserError
 from tfrecords.pictures.images import brightest_number, smaller_side
 from tfrecords.pictures.source import PictureOptions, Source
 
-# Pictures looked at: a few for deep ones, more for their white level, many for the resolution.
+# Sample sizes: to look for deep pictures, for their white level, and for the resolution.
 _FEW, _MORE, _MANY = 32, 256, 1000
 
 T = TypeVar("T")
 
 
 def fill_defaults(source: Source, options: PictureOptions) -> PictureOptions:
-    """Returns the options with no choice left, and prints what was chosen and why.
+    """Returns the options with defaults filled in, and prints what was chosen and why.
 
-    Raises UserError if no picture tells its size, or their numbers are of several ranges.
+    Raises UserError if no picture's size can be read, or if pictures have different ranges.
     """
     upscaling = options.allow_upscaling
     if options.white_level:
@@ -34,7 +34,7 @@ def fill_defaults(source: Source, options: PictureOptions) -> PictureOptions:
 
 
 def choose_resolution(sides: Sequence[int]) -> int:
-    """Returns the largest power of two, 4 to 1024, that half of the smaller sides reach."""
+    """Returns the largest power of two, 4 to 1024, that at least half of the sides reach."""
     reached_by_half = sorted(sides, reverse=True)[(len(sides) - 1) // 2]
     return min(1024, max(4, 1 << (reached_by_half.bit_length() - 1)))
 
@@ -47,7 +47,7 @@ def _find_resolution(source: Source) -> int:
     resolution = choose_resolution(sides)
     seen = f"{len(sides):,} of {source.num_pictures:,} looked at"
     why = f"the largest power of two that half of the pictures reach ({seen})"
-    if len(sides) == 1 < source.num_pictures:  # the source's pictures are all alike
+    if len(sides) == 1 < source.num_pictures:  # all pictures have the same size
         why = f"the pictures have {sides[0]} px"
     print(f"Taking {resolution} px, {why}", flush=True)
     return resolution
@@ -69,16 +69,16 @@ def _print_white(level: float, why: str) -> None:
 
 
 def _sample(source: Source, limit: int, look: Callable[[bytes | np.ndarray], T | None]) -> list[T]:
-    """Returns what `look` finds in pictures spread over all."""
+    """Returns the results of `look`, unless None, for evenly spaced pictures."""
     read, found = source.open(), []
     for index in range(0, source.num_pictures, -(-source.num_pictures // limit) or 1):
-        with contextlib.suppress(UserError):  # what cannot be read is rejected later
+        with contextlib.suppress(UserError):  # unreadable pictures are rejected later
             found.append(look(read(index)))
     return [one for one in found if one is not None]
 
 
 def _choose_white_level(brightest: Sequence[tuple[float, bool]]) -> float:
-    """Chooses by `brightest_number` of some pictures, at least one."""
+    """Chooses the white level from results of `brightest_number`, at least one."""
     whole = [number for number, floating in brightest if not floating]
     floats = [number for number, floating in brightest if floating]
     levels = {_level_above(max(whole))} if whole else set()
@@ -92,6 +92,6 @@ def _choose_white_level(brightest: Sequence[tuple[float, bool]]) -> float:
 
 
 def _level_above(brightest: float) -> float:
-    """Returns the largest number of as many bits as it takes, or as cameras have."""
+    """Returns the largest number with as many bits as needed, or as cameras have."""
     levels = (2**bits - 1 for bits in (8, 10, 12, 14, 16) if brightest <= 2**bits - 1)
     return float(next(levels, 2 ** int(brightest).bit_length() - 1))

@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits a channel: their numbers, and which of them is white."""
+"""Converts pictures with more than 8 bits per channel, and finds which number is white."""
 
 import sys
 from collections.abc import Callable
@@ -7,26 +7,26 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile
 
-# What `say` is told, after the number of pictures.
+# The note for `say`. Messages put the number of pictures before it.
 BRIGHTER = "with places brighter than the white level, which are cut there: see --white_level"
 DARK = "that use less than a quarter of 16 bits, not among those looked at: see --white_level"
 
 _DEFAULT_WHITE = 65535
 _OF_COLOR = ("icc_profile", "gamma", "chromaticity", "srgb")
 _PHOTOMETRIC, _BITS = 262, 258  # tags of a TIFF
-_ROWS = 256  # converted at a time, so that large pictures need no copy in float64
+_ROWS = 256  # rows converted at a time, so that large pictures need no float64 copy
 
-# How Pillow unpacks 16-bit channels, and what gives the other byte.
+# Pillow's modes for unpacking 16-bit channels, and the modes that give the other byte.
 _OTHER = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
 
-# Opens the same file again; turns and cuts a picture; is told what is doubtful about one.
+# Opens the same file again; rotates and crops a picture; takes a note about a doubtful one.
 Reopen = Callable[[], Image.Image]
 Shape = Callable[[Image.Image], Image.Image]
 Say = Callable[[str], None]
 
 
 def is_deep(opened: Image.Image) -> bool:
-    """True for a picture, opened and not yet loaded, of more than 8 bits a channel."""
+    """Returns whether a picture, opened but not loaded, has more than 8 bits per channel."""
     kind, _, depth = _raw_mode(opened).partition(";")
     return _is_single(opened) or (depth in _OTHER and kind in ("RGB", "RGBA", "LA"))
 
@@ -34,20 +34,20 @@ def is_deep(opened: Image.Image) -> bool:
 def to_8_bits(
     opened: Image.Image, reopen: Reopen, shape: Shape, white_level: float | None, say: Say
 ) -> Image.Image:
-    """Scales a deep picture, not yet loaded, so that the white level, None for 65535, becomes 255.
+    """Scales a deep picture, not yet loaded, so that the white level (None: 65535) becomes 255.
 
-    Files that give their range, as PNM and JPEG 2000 do, go by that instead. `say` is told if the
-    level does not suit. Returns gray or RGB, with alpha if the file has it or a transparent color.
-    Raises ValueError for floats without a white level, and numbers not finite or far below 0.
+    Files that give their range, such as PNM and JPEG 2000, use that instead. Calls `say` if the
+    level does not fit. Returns gray or RGB, with alpha if the file has it or a transparent color.
+    Raises ValueError for floats without a white level, and for numbers not finite or far below 0.
     """
     known = _known_range(opened)
     level = known or white_level or _DEFAULT_WHITE
     clear = opened.info.get("transparency")
     info: dict[Any, Any] = {key: opened.info[key] for key in _OF_COLOR if key in opened.info}
-    # Gray with alpha opens as RGBA, too.
+    # Gray with alpha is opened as RGBA, too.
     in_color = opened.mode in ("RGB", "RGBA") and not _raw_mode(opened).startswith("LA")
     if in_color and clear is None and level == _DEFAULT_WHITE:
-        image = shape(opened)  # the upper bytes are all it takes
+        image = shape(opened)  # the upper bytes are enough
         if white_level is None and 0 < np.max(np.asarray(image)[..., :3]) < 64:
             say(DARK)
         return image
@@ -72,7 +72,7 @@ def to_8_bits(
 
 
 def brightest_number(opened: Image.Image, reopen: Reopen) -> float | None:
-    """Returns a deep picture's largest number, None if its file gives the range."""
+    """Returns the largest number in a deep picture, or None if its file gives the range."""
     if _known_range(opened) is not None:
         return None
     numbers, _ = _read_numbers(opened, reopen, lambda image: image)
@@ -80,9 +80,9 @@ def brightest_number(opened: Image.Image, reopen: Reopen) -> float | None:
 
 
 def _known_range(opened: Image.Image) -> int | None:
-    """Returns what is white in the numbers as Pillow gives them, where the file tells."""
+    """Returns the white level of Pillow's numbers, or None if the file does not say."""
     if opened.mode != "F" and opened.format in ("PPM", "JPEG2000"):
-        return _DEFAULT_WHITE  # which Pillow scales them to
+        return _DEFAULT_WHITE  # Pillow has scaled them to this
     bits = getattr(opened, "tag_v2", {}).get(_BITS, ())
     return 2 ** bits[0] - 1 if opened.mode == "I;16" and bits and bits[0] < 16 else None
 
@@ -94,11 +94,11 @@ def _read_numbers(
     if _is_single(opened):
         return np.asarray(shape(opened)), None
     kind, _, depth = _raw_mode(opened).partition(";")
-    # Pillow keeps one byte of a channel in color: the other one if the byte order were the other.
+    # Of color channels Pillow keeps one byte. Opening with swapped byte order gives the other.
     with reopen() as again:
-        # Gray with alpha has as many bits as RGBA of 8: all four bytes come at once.
+        # Gray with alpha has as many bits as 8-bit RGBA, which reads all four bytes at once.
         raw = "RGBA" if kind == "LA" else f"{kind};{_OTHER[depth]}"
-        if isinstance(again, ImageFile.ImageFile):  # arrays are never deep
+        if isinstance(again, ImageFile.ImageFile):  # always true, since arrays are never deep
             again.tile = [
                 tile._replace(args=(raw, *tile.args[1:]) if isinstance(tile.args, tuple) else raw)
                 for tile in again.tile
@@ -117,7 +117,7 @@ def _find_brightest(numbers: np.ndarray, level: float) -> float:
     if numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
         raise ValueError("some of its numbers are not finite")
     darkest = numbers.min()
-    if darkest < -level / 255:  # what rounds to 0 is no matter
+    if darkest < -level / 255:  # smaller negative numbers round to 0
         raise ValueError(f"its numbers go down to {darkest:g}, expected 0 to {level:g}")
     return float(numbers.max())
 
@@ -131,7 +131,7 @@ def _scale(numbers: np.ndarray, level: float) -> np.ndarray:
 
 
 def _is_single(opened: Image.Image) -> bool:
-    """True for one channel of whole or floating point numbers, of which Pillow keeps all bits."""
+    """Returns whether a picture has one channel of which Pillow keeps all bits."""
     return opened.mode == "F" or opened.mode.startswith("I")
 
 

@@ -1,4 +1,4 @@
-"""Flags of several commands that say what becomes of pictures."""
+"""Flags for converting pictures, shared by several commands."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ TFDS_DATA_DIR = define_path("tfds_data_dir", None, "Where TensorFlow Datasets ke
 
 
 def num_channels() -> int:
-    """Returns how many channels pictures will have, 1 or 3."""
+    """Returns the number of channels, 1 or 3."""
     return 1 if CHANNELS.value == "gray" else 3
 
 
 def picture_options(resolution: int | None) -> PictureOptions:
-    """Returns the options that the flags give. Raises UserError if --background is no color."""
+    """Returns the options from the flags. Raises UserError if --background is not a color."""
     from tfrecords.pictures.images import parse_background  # slow to import, for --help
 
     return PictureOptions(

@@ -1,4 +1,4 @@
-"""A picture, as found, to square uint8 arrays of every resolution. Needs Pillow only."""
+"""Converts a picture to square uint8 arrays at every resolution. Needs only Pillow."""
 
 import contextlib
 import functools
@@ -15,10 +15,10 @@ from tfrecords.pictures.color import to_srgb
 from tfrecords.pictures.kinds import KINDS, decoders, sniff
 from tfrecords.pictures.source import PictureOptions
 
-# 11,585 px squared, 400 MiB of RGB; more is refused by the header, before memory is taken.
+# 11,585 px squared, 400 MiB of RGB. Larger pictures are refused by their header.
 MAX_PIXELS = 2**27
 
-_DNG_VERSION = 50706  # tag of a camera raw file that looks like a TIFF
+_DNG_VERSION = 50706  # tag of camera raw files that look like TIFF
 
 
 def prepare_picture(
@@ -27,14 +27,14 @@ def prepare_picture(
     name: str = "picture",
     say: Callable[[str], None] = lambda note: None,
 ) -> np.ndarray:
-    """Makes a picture upright, sRGB, opaque, square, of 8 bits; resizes it with Lanczos' filter.
+    """Makes a picture upright, sRGB, opaque, square and 8-bit, and resizes it with Lanczos.
 
-    Takes a file's bytes, of a kind that `pictures.kinds` reads, of which the first picture counts;
-    or uint8 pixels, (height, width) or (height, width, 1, 3 or 4), in gray, RGB or RGBA. `say` is
-    told what is doubtful about it, to be read after a number of pictures.
+    Takes the bytes of a file of any kind in `pictures.kinds`, and uses its first picture; or uint8
+    pixels, (height, width) or (height, width, 1, 3 or 4), in gray, RGB or RGBA. Calls `say` with
+    notes about anything doubtful, worded to follow a number of pictures.
 
     Returns (resolution, resolution, num_channels) uint8. Raises a UserError that starts with `name`
-    if it cannot be read, has more than `MAX_PIXELS`, or is too small and may not be enlarged.
+    if it cannot be read, has more than `MAX_PIXELS`, or is too small and must not be enlarged.
     """
 
     def shape(image: Image.Image) -> Image.Image:
@@ -56,7 +56,7 @@ def prepare_picture(
             below = Image.new("RGBA", image.size, (*options.background, 255))
             image = Image.alpha_composite(below, image.convert("RGBA"))
         image = image.convert("RGB")
-    # A letterbox is filled by the longer side; elsewhere the smaller one has to fill the square.
+    # The longer side fills a letterbox; otherwise the shorter one must fill the square.
     is_letterbox = options.fit == "letterbox"
     which, side = ("longer", max(image.size)) if is_letterbox else ("smaller", min(image.size))
     if side < options.side and not options.allow_upscaling:
@@ -73,7 +73,7 @@ def prepare_picture(
 
 
 def smaller_side(picture: bytes | np.ndarray | str, name: str = "picture") -> int:
-    """Returns a picture's smaller side in pixels, by its first bytes, local path, or pixels."""
+    """Returns a picture's shorter side in pixels, from its first bytes, local path or pixels."""
     if isinstance(picture, np.ndarray):
         return min(picture.shape[:2])
     file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
@@ -82,9 +82,9 @@ def smaller_side(picture: bytes | np.ndarray | str, name: str = "picture") -> in
 
 
 def brightest_number(picture: bytes | np.ndarray) -> tuple[float, bool] | None:
-    """Returns the largest number of a picture of more than 8 bits, and whether it is a float.
+    """Returns the largest number in a picture with more than 8 bits, and whether it is a float.
 
-    None for others, and files that tell their range. Raises UserError if it cannot be read.
+    None for 8-bit pictures and files that give their range. Raises UserError if unreadable.
     """
     with _decoding(picture, "picture"), _open(picture) as opened:
         floating, reopen = opened.mode == "F", functools.partial(_open, picture)
@@ -93,7 +93,7 @@ def brightest_number(picture: bytes | np.ndarray) -> tuple[float, bool] | None:
 
 
 def parse_background(text: str) -> tuple[int, int, int]:
-    """Parses a color such as `#ffffff` or `white` into RGB, 0 to 255; else raises UserError."""
+    """Parses a color such as `#ffffff` or `white` to RGB, 0 to 255. UserError if it is none."""
     try:
         return ImageColor.getrgb(text)[:3]
     except ValueError as error:
@@ -111,10 +111,10 @@ def resolutions(largest: int) -> tuple[int, ...]:
 
 
 def build_pyramid(image: np.ndarray) -> dict[int, np.ndarray]:
-    """Averages a picture down to 4 px (the paper's section 3: the reals of each stage).
+    """Averages a picture down to 4 px, for the reals of each stage (paper, section 3).
 
-    Takes (resolution, resolution, channels) uint8, a power of two from 4 to 1024. Returns
-    resolution to such a picture, largest first, rounded from averages exact in float32.
+    Takes (resolution, resolution, channels) uint8, with a power of two from 4 to 1024. Returns
+    pictures by resolution, largest first, rounded from exact averages in float32.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[0] != image.shape[1]:
         got = f"{image.dtype} of shape {image.shape}"
@@ -123,7 +123,7 @@ def build_pyramid(image: np.ndarray) -> dict[int, np.ndarray]:
     level = image.astype(np.float32)
     for resolution in resolutions(image.shape[0]):
         if resolution != level.shape[0]:
-            # Rows first: adding them runs along memory, which `mean` over blocks does not.
+            # Adds rows first, which runs along memory, unlike `mean` over blocks.
             rows = level[0::2] + level[1::2]
             level = (rows[:, 0::2] + rows[:, 1::2]) * np.float32(0.25)
         levels[resolution] = np.rint(level).astype(np.uint8)
@@ -132,12 +132,12 @@ def build_pyramid(image: np.ndarray) -> dict[int, np.ndarray]:
 
 @contextlib.contextmanager
 def _decoding(picture: bytes | np.ndarray | str, name: str) -> Iterator[None]:
-    """Raises a UserError that says why, if the picture cannot be read in the block."""
+    """Raises a UserError that says why if the block cannot read the picture."""
     try:
-        # Pillow warns of sizes that are allowed here, and of odd metadata.
+        # Pillow warns about sizes that are allowed here, and about odd metadata.
         with warnings.catch_warnings(action="ignore"):
             yield
-    except Exception as error:  # broken files make Pillow's decoders raise all sorts
+    except Exception as error:  # Pillow's decoders may raise anything for broken files
         raise UserError(f"{name}: {_why_unreadable(picture, error)}") from error
 
 
@@ -149,7 +149,7 @@ def _why_unreadable(picture: bytes | np.ndarray | str, error: Exception) -> str:
         reason = f"the header claims too many pixels, expected at most {MAX_PIXELS:,}"
     elif not isinstance(error, Image.UnidentifiedImageError):
         reason = " ".join(str(error).split()) or type(error).__name__
-    elif kind:  # Pillow prints a BytesIO's address
+    elif kind:  # Pillow's message has the address of a BytesIO
         reason = f"a broken or rare {kind.name} file"
     else:
         known = ", ".join(kind.name for kind in KINDS if kind.is_read())
@@ -168,7 +168,7 @@ def _open(picture: bytes | np.ndarray) -> Image.Image:
         raise ValueError("a camera raw file: develop it and save it as PNG or JPEG")
     clear = image.info.get("transparency")
     if image.format == "PNG" and image.mode == "L" and isinstance(clear, int):
-        # Pillow scales gray of 2 and 4 bits to 8, but not the gray that is transparent.
+        # Pillow scales 2-bit and 4-bit gray to 8 bits, but not the transparent gray value.
         image.info["transparency"] = clear * {"L;2": 85, "L;4": 17}.get(str(image.tile[0].args), 1)
     width, height = image.size
     if width * height > MAX_PIXELS:

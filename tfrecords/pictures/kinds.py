@@ -1,4 +1,4 @@
-"""Kinds of picture files: how they are recognized, which are read, and how they are written."""
+"""Kinds of picture files: how to recognize them, which can be read, and how to write them."""
 
 import functools
 import importlib
@@ -14,28 +14,28 @@ from PIL import Image, features
 
 from tfrecords.common.errors import UserError
 
-HEAD_BYTES = 512  # of a file, that `sniff` looks at
+HEAD_BYTES = 512  # bytes at the start of a file that `sniff` needs
 
 
 @dataclass(frozen=True)
 class Kind:
     """A kind of picture file."""
 
-    name: str  # for people
-    endings: str  # of its files, in lower case, with spaces between them
-    magic: bytes | None  # a pattern of their first bytes; None where these say nothing
-    decoder: str | None = None  # Pillow's name for it; None where it is not read
-    feature: str | None = None  # what Pillow must have been built with to read it
-    package: str | None = None  # what must be installed beside Pillow to read it
-    advice: str = "save it as PNG or JPEG"  # where it is not read
+    name: str  # name for messages
+    endings: str  # file name endings in lower case, separated by spaces
+    magic: bytes | None  # pattern of the first bytes; None if these do not identify it
+    decoder: str | None = None  # Pillow's name for it; None if it is never read
+    feature: str | None = None  # feature that Pillow must have been built with to read it
+    package: str | None = None  # package needed in addition to Pillow to read it
+    advice: str = "save it as PNG or JPEG"  # what to do if it is not read
 
     def is_read(self) -> bool:
-        """True if pictures of this kind can be read here."""
+        """Whether pictures of this kind can be read in this installation."""
         can_decode = self.decoder and (not self.feature or features.check(self.feature))
         return bool(can_decode and (not self.package or _can_import(self.package)))
 
     def reason(self) -> str:
-        """Returns why its files are skipped, and what to do."""
+        """Returns why files of this kind are skipped, and what to do."""
         if self.package:
             return f"{self.name} needs another package: pip install {self.package}"
         return f"{self.name} cannot be read here: {self.advice}"
@@ -47,12 +47,12 @@ _JPEG_2000 = rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51\0"
 _RAW = rb"II\*\0....CR|....ftypcrx |FUJIFILMCCD-RAW|IIR[OS]|MMOR|IIU\0|FOVb"
 _RAWS = ".cr2 .cr3 .crw .nef .nrw .dng .arw .srf .sr2 .raf .orf .rw2 .pef .srw .x3f .3fr .iiq .erf"
 
-# The first whose magic fits is taken.
+# The first kind whose magic matches is used.
 KINDS = (
     Kind("PNG", ".png .apng", rb"\x89PNG\r\n\x1a\n", "PNG"),
     Kind("JPEG", ".jpg .jpeg .jpe .jfif .jif .mpo", rb"\xff\xd8\xff", "JPEG"),
     Kind("WebP", ".webp", rb"RIFF....WEBP", "WEBP"),
-    # The size of its second header: two letters alone start many texts.
+    # Includes the size of the second header, since many texts start with these two letters.
     Kind("BMP", ".bmp .dib", rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", "BMP"),
     Kind("GIF", ".gif", rb"GIF8[79]a", "GIF"),
     Kind("camera raw", _RAWS, _RAW, advice="develop it and save it as PNG or JPEG"),
@@ -79,9 +79,9 @@ KINDS = (
     Kind("FLIF", ".flif", rb"FLIF"),
 )
 _BY_ENDING = {ending: kind for kind in KINDS for ending in kind.endings.split()}
-_CONTAINERS = ("TIFF", "HEIC/HEIF")  # of which camera raw files are made
+_CONTAINERS = ("TIFF", "HEIC/HEIF")  # used by camera raw files
 
-# Pillow's name, its settings (only JPEG loses a little), and the most pixels a side may have.
+# Pillow's name, its settings (only JPEG is lossy), and the largest side in pixels.
 FORMATS: dict[str, tuple[str, dict[str, Any], int]] = {
     ".png": ("PNG", {}, 2**31 - 1),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}, 65_500),
@@ -91,28 +91,28 @@ FORMATS: dict[str, tuple[str, dict[str, Any], int]] = {
 
 
 def kind_by_ending(path: str) -> Kind | None:
-    """Returns the kind of picture that a file's ending names, or None."""
+    """Returns the kind of picture by a file's ending, or None."""
     return _BY_ENDING.get(os.path.splitext(path)[1].lower())
 
 
 def sniff(head: bytes) -> Kind | None:
-    """Returns the kind of picture that starts with these bytes, or None."""
+    """Returns the kind of picture by a file's first bytes, or None."""
     head = head[:HEAD_BYTES]
     known = (kind for kind in KINDS if kind.magic and re.match(kind.magic, head, re.DOTALL))
     return next(known, None)
 
 
 def find_kind(path: str, read_head: Callable[[], bytes]) -> Kind | None:
-    """Returns the kind of picture that a file is, or None; `read_head` gives `HEAD_BYTES`."""
+    """Returns the kind of a picture file, or None. `read_head` returns the first `HEAD_BYTES`."""
     named = kind_by_ending(path)
-    if named and named.is_read():  # unopened, as opening 100,000 takes time
+    if named and named.is_read():  # not opened, since opening 100,000 files takes time
         return named
     found = sniff(read_head())
     return named if named and (not found or found.name in _CONTAINERS) else found
 
 
 def decoders() -> tuple[str, ...]:
-    """Returns the formats that Pillow may try: fewer decoders are fewer ways to crash."""
+    """Returns the formats that Pillow may try. Fewer decoders mean fewer ways to crash."""
     return tuple(kind.decoder for kind in KINDS if kind.decoder and kind.is_read())
 
 
@@ -120,7 +120,7 @@ def decoders() -> tuple[str, ...]:
 def _can_import(package: str) -> bool:
     try:
         importlib.import_module(package.replace("-", "_")).register_heif_opener()
-    except (ImportError, OSError):  # it is not installed, or a library of it is missing
+    except (ImportError, OSError):  # not installed, or one of its libraries is missing
         return False
     return True
 
@@ -133,12 +133,12 @@ def check_picture_name(path: str, argument: str) -> None:
 
 
 def is_file_name(path: str) -> bool:
-    """True if a name ends like a file's, as `x.txt` does and `lr-0.001` does not."""
+    """Returns whether a path ends like a file name, as `x.txt` does and `lr-0.001` does not."""
     return re.fullmatch(r"\.[a-z][a-z0-9]{1,4}", _ending(path)) is not None
 
 
 def encode_picture(picture: np.ndarray, path: str = ".png") -> bytes:
-    """Returns (height, width, 1 or 3) uint8 as a file; UserError for a wrong ending or size."""
+    """Encodes (height, width, 1 or 3) uint8 as a file. UserError for a wrong ending or size."""
     check_picture_name(path, "picture")
     kind, settings, most = FORMATS[_ending(path)]
     if max(picture.shape[:2]) > most:

@@ -1,4 +1,4 @@
-"""A source of pictures, how they are converted, and their labels."""
+"""Sources of pictures, options for converting them, and labels."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ FITS = ("crop", "letterbox", "stretch")
 _ALL_OF_16_BITS = 65535
 _BLOCK_BYTES = 2**22
 
-# Returns picture i, or raises UserError: a picture file's bytes, or pixels, uint8 (height, width)
-# or (height, width, channels), in gray, RGB or RGBA.
+# Returns picture i or raises UserError. Pictures are the bytes of a file, or uint8 pixels, (height,
+# width) or (height, width, channels), in gray, RGB or RGBA.
 Reader = Callable[[int], bytes | np.ndarray]
 FileReader = Callable[[int], bytes]
 
 
 @dataclass(frozen=True)
 class PictureOptions:
-    """What becomes of each picture; `defaults.fill_defaults` makes the choices left open."""
+    """How to convert each picture; `defaults.fill_defaults` replaces None."""
 
-    resolution: int | None = None  # pixels, a power of two; None chooses by the pictures
+    resolution: int | None = None  # in pixels, a power of two; None chooses by the pictures
     num_channels: int = 3  # 1 for gray, 3 for RGB
-    background: tuple[int, int, int] = (255, 255, 255)  # RGB, below transparent pixels, of bars
-    fit: str = "crop"  # to the largest centered square; or one of `FITS`: adding bars, stretching
-    # Smaller pictures are enlarged, or rejected; None enlarges them if the resolution is chosen.
+    background: tuple[int, int, int] = (255, 255, 255)  # RGB, behind transparent pixels and in bars
+    fit: str = "crop"  # to the largest centered square; `FITS` has others: add bars, stretch
+    # Whether to enlarge or reject small pictures; None enlarges them if resolution is None.
     allow_upscaling: bool | None = None
-    white_level: float | None = None  # white in pictures of more than 8 bits; None chooses if any
+    white_level: float | None = None  # white in pictures with more than 8 bits; None chooses it
 
     @property
     def side(self) -> int:
-        """The resolution, once it is chosen."""
+        """The resolution, after it has been chosen."""
         if self.resolution is None:
             raise ValueError("the resolution is not chosen yet")
         return self.resolution
@@ -44,7 +44,7 @@ class PictureOptions:
     def to_json(self) -> dict[str, Any]:
         """Returns the options as values for JSON."""
         values = {**asdict(self), "background": list(self.background)}
-        # So that datasets from before there were white levels keep their fingerprint.
+        # Keeps the fingerprints of datasets made before white levels existed.
         if self.white_level in (None, _ALL_OF_16_BITS):
             del values["white_level"]
         return values
@@ -52,31 +52,31 @@ class PictureOptions:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file that pictures are made from: it counts by its bytes, a remote one by these values."""
+    """A file with pictures, identified by its bytes, or by these values if it is remote."""
 
     path: str
-    size: int  # bytes
+    size: int  # in bytes
     time: int  # of the last change, in nanoseconds
 
 
 @dataclass(frozen=True)
 class Source:
-    """Pictures as they are found, of any size, before they are converted."""
+    """Pictures of any size, before they are converted."""
 
-    name: str  # short, for files and folders
+    name: str  # short name, for files and folders
     description: str  # the source as the user gave it
     num_pictures: int
-    open: Callable[[], Reader]  # pickled to each converting process, and called there once
-    identity: Sequence[Any]  # `SourceFile`s, in order, and values for JSON that tell others apart
-    picture_name: Callable[[int], str]  # of picture i in messages, such as its path
-    # Returns the smaller sides, in pixels, of some pictures; None reads up to 1000 of them.
+    open: Callable[[], Reader]  # pickled for each worker process, and called there once
+    identity: Sequence[Any]  # `SourceFile`s in order, and other JSON values that identify it
+    picture_name: Callable[[int], str]  # name of picture i in messages, such as its path
+    # Returns the shorter sides, in pixels, of some pictures; None reads up to 1000 of them.
     sample_sides: Callable[[], Sequence[int]] | None = None
     labels: OneHot | np.ndarray | None = None  # (num_pictures, label_size) float32
     label_names: tuple[str, ...] = ()  # empty without classes, or without names
-    opens_fast: bool = False  # `open` reads next to nothing, so that pictures may be sampled
-    notes: tuple[str, ...] = ()  # lines for the user, on what was decided for them
-    rejected: tuple[tuple[str, str], ...] = ()  # (name, reason) of unfit ones, not in num_pictures
-    # Of picture i in the source, printable; None where a picture is not a file by itself.
+    opens_fast: bool = False  # `open` reads next to nothing, so sampling pictures is cheap
+    notes: tuple[str, ...] = ()  # lines for the user about automatic decisions
+    rejected: tuple[tuple[str, str], ...] = ()  # (name, reason), not counted in num_pictures
+    # Printable path of picture i within the source; None if pictures are not files.
     file_name: Callable[[int], str] | None = None
 
     def __post_init__(self) -> None:  # names may be any bytes
@@ -98,7 +98,7 @@ class OneHot:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The number of rows, and their width."""
+        """The number of rows and their width."""
         return len(self.classes), self.num_classes
 
     def counts(self) -> np.ndarray:
@@ -117,19 +117,19 @@ class OneHot:
 
 
 def one_hot(indices: Iterable[int], num_classes: int) -> OneHot:
-    """Returns the rows of class numbers, -1 for none."""
+    """Returns one-hot rows for class numbers, -1 for no class."""
     return OneHot(np.fromiter(indices, np.int64), num_classes)
 
 
 def row_blocks(labels: OneHot | np.ndarray) -> Iterator[np.ndarray]:
-    """Yields labels, (pictures, label_size), in float32 blocks of rows, about 4 MiB each."""
+    """Yields labels, (pictures, label_size), in float32 blocks of rows of about 4 MiB."""
     rows = max(1, _BLOCK_BYTES // max(1, 4 * labels.shape[1]))
     for start in range(0, len(labels), rows):
         yield np.ascontiguousarray(labels[start : start + rows], np.float32)
 
 
 def label_line(labels: OneHot | np.ndarray | None, names: Sequence[str]) -> str:
-    """Returns a line on labels: the classes and their pictures, or what there is instead."""
+    """Returns a line that describes labels: classes with counts, vectors, or no labels."""
     if labels is None or not labels.shape[1]:
         return "No labels"
     if not isinstance(labels, OneHot):
@@ -140,7 +140,7 @@ def label_line(labels: OneHot | np.ndarray | None, names: Sequence[str]) -> str:
 
 
 def hash_rows(labels: OneHot | np.ndarray) -> str:
-    """Returns the SHA-256 of labels' bytes as float32 rows, in hexadecimal digits."""
+    """Returns the SHA-256 of labels as float32 rows, in hexadecimal digits."""
     digest = hashlib.sha256()
     for block in row_blocks(labels):
         digest.update(block.data)

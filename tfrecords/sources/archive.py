@@ -1,4 +1,4 @@
-"""A .zip or .tar archive of picture files as a source: no entry unpacks to more than it says."""
+"""A .zip or .tar archive of picture files as a source. Entries can't unpack beyond their size."""
 
 import bz2
 import functools
@@ -24,12 +24,12 @@ from tfrecords.sources import single_file
 from tfrecords.sources.listing import PictureFiles, is_hidden, make_source, why_skipped
 
 _ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-_MOST_TEXT_BYTES = 2**27  # of labels: of three million pictures
+_MOST_TEXT_BYTES = 2**27  # of a label file, enough for three million pictures
 _LocalPath = str | single_file.TemporaryPath
-# By path a place in the archive, the bytes, and what changes with them; why others are rejected.
+# By path: place in the archive, size, and a value that changes with the bytes. Reasons by path.
 _Found = tuple[dict[str, tuple[int, int, int]], dict[str, str]]
 
-# Of what stands before a member of a tar: its long name, or its further attributes.
+# Size of a header before a tar member, with its long name or extended attributes.
 _MOST_HEADER_BYTES = 2**18
 _HEADERS = (
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
@@ -38,17 +38,17 @@ _HEADERS = (
 
 
 def is_archive(path: str) -> bool:
-    """True if a file's ending is that of an archive."""
+    """Returns whether a file has the ending of an archive."""
     return path.lower().endswith(_ENDINGS)
 
 
 def open_archive(file: str, labels: str | None = None) -> Source:
     """Finds the pictures in a local archive, in order of their paths.
 
-    Skips hidden entries and files that are no pictures; rejects what is named like one but is no
-    file, such as a link. Of entries of one name the last counts. A compressed tar is unpacked to a
-    temporary file. For `labels` see `labels.find_labels`. Raises UserError if it is damaged or
-    encrypted, or holds no picture, or the labels do not fit.
+    Skips hidden entries and files that are not pictures. Rejects entries named like a picture that
+    are not files, such as links. Of entries with the same name, the last counts. A compressed tar
+    is unpacked to a temporary file. For `labels` see `labels.find_labels`. Raises UserError if it
+    is damaged, encrypted or without pictures, or if the labels do not fit.
     """
     check_regular_file(file)
     is_zip = file.lower().endswith(".zip")
@@ -117,13 +117,13 @@ def _read_zip_text(file: _LocalPath, path: str) -> bytes | None:
 
 
 def _read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """Returns an entry's bytes: as many as its header says, whatever there are."""
+    """Returns an entry's bytes, at most as many as its header says."""
     if info.compress_type == zipfile.ZIP_BZIP2:
         data = _unpack_bzip2(archive, info, info.file_size)
         if zlib.crc32(data) != info.CRC:
             raise zipfile.BadZipFile("other bytes than were written")
     else:
-        # LZMA unpacks all that it is given at once: 4 KiB come to 28 MiB at most.
+        # LZMA unpacks all its input at once, but 4 KiB give at most 28 MiB.
         bounded = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
         block = max(1, info.file_size) if bounded else 2**12
         with archive.open(info) as entry:
@@ -139,22 +139,22 @@ def _read_head(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
             return _unpack_bzip2(archive, info, HEAD_BYTES)
         with archive.open(info) as entry:
             return entry.read(HEAD_BYTES)
-    except Exception:  # encrypted or broken: nothing says that it is a picture
+    except Exception:  # encrypted or broken, so there is no sign of a picture
         return b""
 
 
 def _unpack_bzip2(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most_bytes: int) -> bytes:
-    """Does what zipfile does, which knows no limit: 4 KiB may come to gigabytes."""
+    """Unpacks like zipfile, but with a limit, since 4 KiB may unpack to gigabytes."""
     with open(archive.filename or "", "rb") as packed:
         packed.seek(info.header_offset)
-        sizes = struct.unpack("<26xHH", packed.read(30))  # of the name and what follows it
+        sizes = struct.unpack("<26xHH", packed.read(30))  # of the name and the extra field
         packed.seek(sum(sizes), os.SEEK_CUR)
         size = min(info.compress_size, os.fstat(packed.fileno()).st_size)
         return bz2.BZ2Decompressor().decompress(packed.read(size), most_bytes)
 
 
 class _Info(tarfile.TarInfo):
-    """A member's header, refused where its size makes no sense."""
+    """A member's header, refused if its size is implausible."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -165,18 +165,18 @@ class _Info(tarfile.TarInfo):
 
 
 def _read_members(path: _LocalPath) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
-    """Gives the members in order, files opened; keeps none. Damaged archives raise all sorts."""
+    """Yields the members in order, with open files. Damaged archives may raise anything."""
     last = -1
     with tarfile.open(path, "r:", tarinfo=_Info) as archive:
         while (member := archive.next()) is not None:
-            # tarfile would keep 1 kB for each; its stubs lack them.
+            # tarfile would keep 1 kB per member. (Its type stubs lack `members`.)
             archive.members = []  # type: ignore[attr-defined]
             if member.offset <= last or member.size < 0:
                 raise tarfile.ReadError("a member that lies before another")
             last = member.offset
             is_file = member.isreg() and not member.issparse()
             yield member, archive.extractfile(member) if is_file else None
-    # tarfile takes any header that it cannot read for the end, which is a block of zeros.
+    # tarfile takes any unreadable header for the end, but the real end is a block of zeros.
     with open(path, "rb") as file:
         file.seek(archive.offset)
         if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
@@ -186,9 +186,9 @@ def _read_members(path: _LocalPath) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]
 def read_named(
     path: str, names: Collection[str], most_bytes: int, packed: IO[bytes] | None = None
 ) -> Iterator[tuple[str, bytes]]:
-    """Gives name and bytes of each file of one of the names, in whatever folder.
+    """Yields name and bytes of each file with one of these names, in any folder.
 
-    `packed` is the archive if open. Raises UserError if it unpacks to far more, else any error.
+    `packed` is the archive if already open. Raises UserError if it unpacks to far more, else any.
     """
     for member, file in _read_members(single_file.unpack(path, packed)):
         name = posixpath.basename(member.name)
@@ -205,7 +205,7 @@ def _find_in_tar(holder: _LocalPath) -> _Found:
         path, target = _clean(member.name), _clean(member.linkname)
         if is_hidden(path) or member.isdir():
             continue
-        if member.islnk() and target in places:  # tar writes a second name of a file so
+        if member.islnk() and target in places:  # a second name for the same file
             places[path] = places[target]
         elif opened:
             why = why_skipped(path, functools.partial(opened.read, HEAD_BYTES), member.size)
@@ -228,7 +228,7 @@ def _read_tar_text(holder: _LocalPath, path: str) -> bytes | None:
 
 
 def _clean(path: str) -> str:
-    """Returns the path of an archive's entry with slashes, below the archive."""
+    """Returns the path of an entry relative to the archive, with slashes."""
     return posixpath.normpath(path.replace("\\", "/")).lstrip("/")
 
 

@@ -1,4 +1,4 @@
-"""The sources by the names that users give them."""
+"""Opens sources by the names that users give them."""
 
 import functools
 import os
@@ -20,7 +20,7 @@ from tfrecords.sources.svhn import open_svhn
 from tfrecords.sources.tfds import open_tfds
 
 # To add a kind of source, write `open_…(rest, labels) -> Source` and name it here. `labels` is
-# None for the source's own, `none`, or what only those take whose pictures have paths.
+# None for the source's own, `none`, or other values if pictures have paths.
 _KINDS: dict[str, Callable[[str, str | None], Source]] = {
     "mnist": open_mnist,
     "mnist_rgb": open_mnist_rgb,
@@ -48,18 +48,18 @@ def open_source(
     labels: str | None = None,
     tfds_data_dir: str | None = None,
 ) -> Source:
-    """Finds the pictures that `source` names, see `SOURCES_HELP`.
+    """Finds the pictures that `source` names; see `SOURCES_HELP`.
 
-    A path may also be that of a copy of MNIST, CIFAR, SVHN or LSUN, or of an HDF5 archive, that
-    its files give away. Copies may have splits, as in `mnist:FOLDER[:train|test]`,
-    `cifar10:PATH[:…]` and `svhn:FOLDER[:train|test|extra]`. `resolution`, in pixels, a power of
-    two, is for `shapes`. `labels`: see `find_labels`; pictures without paths take None, for their
-    own, or `none`. Raises UserError if there is no such source, it holds no pictures, or an option
-    does not suit.
+    A path may also be a copy of MNIST, CIFAR, SVHN or LSUN, or an HDF5 archive, recognized by its
+    files. Copies may have splits, as in `mnist:FOLDER[:train|test]`, `cifar10:PATH[:…]` and
+    `svhn:FOLDER[:train|test|extra]`. `resolution`, in pixels, a power of two, is only for `shapes`.
+    For `labels` see `find_labels`; pictures without paths allow only None, for their own, and
+    `none`. Raises UserError if the source does not exist or has no pictures, or an option does not
+    fit.
     """
     if resolution is not None:
         resolutions(resolution)
-    # The shell expands ~ only where a word begins.
+    # Shells expand ~ only at the start of a word.
     labels = labels and os.path.expanduser(labels)
     kind, _, rest = source.partition(":")
     rest = os.path.expanduser(rest)
@@ -84,7 +84,7 @@ def open_source(
 
 
 def _detect(path: str) -> str | None:
-    """Returns the kind of dataset that a file or folder obviously is a copy of, or None."""
+    """Returns the kind of dataset if a file or folder clearly is a copy of one, or None."""
     if cifar := detect_cifar(path):
         return cifar
     if os.path.isdir(path):
@@ -95,7 +95,7 @@ def _detect(path: str) -> str | None:
 
 
 def kind_in_words(source: str) -> str:
-    """Returns what kind of source is found under a name that `open_source` opens."""
+    """Describes the kind of source that a name for `open_source` stands for."""
     kind, _, rest = source.partition(":")
     if source == "shapes":
         return "built in"
@@ -108,7 +108,7 @@ def kind_in_words(source: str) -> str:
 
 
 def split_kind(source: str) -> tuple[str, str]:
-    """Splits a source into its kind and a path, as `mnist:` and `digits:test`; one may be empty."""
+    """Splits a source into kind and path, such as `mnist:` and `digits:test`. One may be empty."""
     kind, colon, rest = source.partition(":")
     if source == "shapes" or kind == "tfds":
         return source, ""

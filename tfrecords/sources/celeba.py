@@ -20,11 +20,11 @@ _CROP = (25, 57, 153, 185)  # left, top, right and bottom: 128 pixels around (89
 
 
 def open_celeba(path: str, labels: str | None = None) -> Source:
-    """Opens the aligned pictures: the 128x128 pixels around (89, 121) of each, RGB.
+    """Opens the aligned pictures, each cropped to 128x128 pixels around (89, 121), RGB.
 
-    The path is a folder or `img_align_celeba.zip`. A folder `img_align_celeba` in it is taken
-    alone, as others hold pictures that are not aligned. For `labels` see `labels.find_labels`.
-    Raises UserError as for folders and archives; so does the reader unless a picture is 178x218.
+    The path is a folder or `img_align_celeba.zip`. In a folder only `img_align_celeba` is used, if
+    present, since others have unaligned pictures. For `labels` see `labels.find_labels`. Raises
+    UserError as for folders and archives; reading raises it for pictures other than 178x218.
     """
     inside = os.path.join(path, "img_align_celeba")
     if os.path.isdir(inside):
@@ -49,14 +49,14 @@ def _open_cropped(open_files: Callable[[], Reader]) -> Reader:
         data = io.BytesIO(bytes(read(index)))
         try:
             with Image.open(data, formats=decoders()) as image:
-                if image.size != _ALIGNED_SIZE:  # not decoded: it may be huge
+                if image.size != _ALIGNED_SIZE:  # checked before decoding; it may be huge
                     got = f"{image.width}x{image.height}"
                     raise UserError(f"expected 178x218 pixels, as CelebA's aligned have, got {got}")
                 return np.array(image.convert("RGB").crop(_CROP))
         except UserError:
             raise
-        except Exception as error:  # broken files make Pillow's decoders raise all sorts
-            reason = str(error).split(" <")[0]  # Pillow prints a BytesIO's address
+        except Exception as error:  # Pillow's decoders may raise anything for broken files
+            reason = str(error).split(" <")[0]  # without the address of a BytesIO
             raise UserError(f"cannot be read: {reason}") from error
 
     return read_cropped

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100: batches, pickles of which nothing runs, in a folder or its archive."""
+"""CIFAR-10 and CIFAR-100: pickled batches, in a folder or archive, read without running them."""
 
 import functools
 import os
@@ -14,7 +14,7 @@ from tfrecords.pictures.source import Source, SourceFile, one_hot
 from tfrecords.sources import single_file
 from tfrecords.sources.archive import is_archive, read_named
 
-# The largest, CIFAR-100's training pictures, takes a quarter of each.
+# The largest file, CIFAR-100's training pictures, takes a quarter of this.
 _MOST_OPERATIONS = 1_000_000
 _MOST_BYTES = 2**29
 
@@ -44,7 +44,7 @@ _LAYOUTS = {
 
 
 def detect_cifar(path: str) -> str | None:
-    """Returns `cifar10` or `cifar100` for a folder or archive that obviously is one."""
+    """Returns `cifar10` or `cifar100` if a folder or archive clearly is one, or None."""
     for kind, layout in _LAYOUTS.items():
         if os.path.basename(path) == layout.archive:
             return kind
@@ -56,10 +56,10 @@ def detect_cifar(path: str) -> str | None:
 
 
 def open_cifar(kind: str, path_and_split: str, labels: str | None = None) -> Source:
-    """Opens `PATH[:train|test]`, a folder or the archive as it is published.
+    """Opens `PATH[:train|test]`, a folder or the published archive.
 
     Labels of `cifar100` are the fine ones. The batches are copied to a temporary file, which
-    processes share. Raises UserError if files are missing, damaged, or hold other than arrays.
+    processes share. Raises UserError if files are missing, damaged, or have other contents.
     """
     path, split = single_file.split_option(path_and_split, ("train", "test"))
     description = f"{kind}:{path}:{split}"
@@ -99,7 +99,7 @@ def open_cifar(kind: str, path_and_split: str, labels: str | None = None) -> Sou
 def _read_files(
     path: str, layout: _Layout, wanted: tuple[str, ...]
 ) -> tuple[dict[str, bytes], list[SourceFile]]:
-    """Returns the bytes of the files by name, and what tells them from others."""
+    """Returns the bytes of the files by name, and their identity."""
     if is_archive(path):
         identity = [single_file.file_identity(path)]
         files = dict(read_named(path, wanted, _MOST_BYTES))
@@ -117,7 +117,7 @@ def _read_files(
 
 
 def _load(files: dict[str, bytes], path: str, name: str, entries: dict[str, type]) -> list[Any]:
-    """Returns the entries of a pickled dict, which must be of these types; forgets the file."""
+    """Returns entries of a pickled dict, which must have these types. Removes it from `files`."""
     file = f"{path}: {name}"
     content = safe_pickle.load(files.pop(name), file, "arrays, lists and text", _MOST_OPERATIONS)
     if not isinstance(content, dict):

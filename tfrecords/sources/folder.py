@@ -14,31 +14,31 @@ from tfrecords.pictures.kinds import HEAD_BYTES, kind_by_ending
 from tfrecords.pictures.source import FileReader, Source, SourceFile
 from tfrecords.sources.listing import PictureFiles, is_hidden, make_source, why_skipped
 
-_HEADER_BYTES = 2**18  # of a remote picture: most tell their size within these
-_REMOTE_THREADS = 32  # that ask for files at a time: each waits for its answer
-_MOST_TEXT_BYTES = 2**27  # of labels: of three million pictures
+_HEADER_BYTES = 2**18  # of a remote picture, enough to find the size of most
+_REMOTE_THREADS = 32  # threads for remote requests, which mostly wait
+_MOST_TEXT_BYTES = 2**27  # of a label file, enough for three million pictures
 
 _Found = tuple[str, int, int]  # path in the folder, bytes, time of the last change in ns
-_Rejected = list[tuple[str, str]]  # path, and why
+_Rejected = list[tuple[str, str]]  # path and reason
 
 
 def open_folder(folder: str, labels: str | None = None) -> Source:
-    """Finds the pictures in a folder and its sub-folders, in order of their paths.
+    """Finds the pictures in a folder and its subfolders, in order of their paths.
 
-    Skips hidden files and folders, and files that neither are named like a picture nor begin like
-    one. Follows links, but for those to a folder that they lie in. Rejects pictures of a kind that
-    is not read, and what is named like a picture but is no file (a dangling link, a folder without
-    pictures, a pipe). The folder may be remote (`gs://…`). For `labels` see `labels.find_labels`.
-    Raises UserError if there is no such folder, or no picture in it, or the labels do not fit.
+    Skips hidden files and folders, and files without a picture's ending or first bytes. Follows
+    links, except to a folder that contains them. Rejects pictures of unsupported kinds, and names
+    with a picture's ending that are not files (dangling links, folders without pictures, pipes).
+    The folder may be remote (`gs://…`). For `labels` see `labels.find_labels`. Raises UserError if
+    the folder is missing or has no pictures, or if the labels do not fit.
     """
     remote = is_remote(folder)
     files = _list_remote(folder) if remote else list_folder(folder)
-    whole = folder if remote else os.path.abspath(folder)  # so that "." has a name
+    whole = folder if remote else os.path.abspath(folder)  # gives "." a name
     return make_source(folder, whole.rstrip("/").split("/")[-1], files, labels)
 
 
 def list_folder(folder: str) -> PictureFiles:
-    """Lists a local folder's pictures, see `open_folder`. Raises UserError if it cannot."""
+    """Lists the pictures in a local folder; see `open_folder`. UserError if it can't be read."""
     rejected: _Rejected = []
     try:
         status = os.stat(folder)
@@ -51,7 +51,7 @@ def list_folder(folder: str) -> PictureFiles:
 def _walk(
     folder: str, prefix: str, ancestors: set[tuple[int, int]], rejected: _Rejected
 ) -> Iterator[_Found]:
-    """Gives the pictures below folder/prefix; adds to `rejected`."""
+    """Yields the pictures below folder/prefix, and adds to `rejected`."""
     with os.scandir(os.path.join(folder, prefix)) as scan:
         entries = [entry for entry in scan if not is_hidden(entry.name)]
     for entry in entries:
@@ -140,6 +140,6 @@ def _read_for_size(folder: str, paths: list[str], index: int) -> bytes | str:
     head = read_bytes(path, _HEADER_BYTES)
     try:
         smaller_side(head)
-    except UserError:  # some formats need the whole file, or hold large metadata first
+    except UserError:  # some formats need the whole file, or start with large metadata
         return read_whole(path, MOST_PICTURE_BYTES)
     return head

@@ -1,8 +1,8 @@
 """The HDF5 archives of Progressive GAN's first release as a source.
 
-They hold datasets `data4x4`, `data8x8` and so on, uint8 (pictures, channels, height, width); the
-largest is taken. Labels, a row (one-hot or any vector) or a class number each, are a dataset
-`labels` or, beside `NAME.h5`, a NumPy file `NAME-labels.npy` (as published) or `NAME.labels`.
+They have datasets `data4x4`, `data8x8` and so on, uint8 (pictures, channels, height, width); the
+largest is used. Labels, one-hot rows, vectors or class numbers, are in a dataset `labels` or, next
+to `NAME.h5`, in a NumPy file `NAME-labels.npy` (as published) or `NAME.labels`.
 """
 
 import functools
@@ -27,10 +27,10 @@ from tfrecords.sources.single_file import file_identity, user_error_on, with_own
 _MOST_CLASSES = 2**20
 _MOST_LABEL_BYTES = 2**29
 
-# How values may be packed, by HDF5's numbers: gzip, shuffle, Fletcher's checksum, szip and LZF.
+# Supported HDF5 filters: gzip, shuffle, Fletcher's checksum, szip and LZF.
 _FILTERS, _GZIP = frozenset((1, 2, 3, 4, 32000)), 1
-_MOST_BLOCKS = 2**16  # of a picture, or of labels
-_CHECKSUM_BYTES = 4  # Fletcher's, which may be packed with the values
+_MOST_BLOCKS = 2**16  # in a picture or in labels
+_CHECKSUM_BYTES = 4  # Fletcher's checksum, which may be packed with the values
 
 
 def open_hdf5(file: str, labels: str | None = None) -> Source:
@@ -69,7 +69,7 @@ def _open(file: str) -> Any:
 
 def _open_dataset(file: str, name: str) -> Reader:
     dataset = _open(file)[name]
-    checked: set[tuple[int, ...]] = set()  # blocks of the last picture, which the next may share
+    checked: set[tuple[int, ...]] = set()  # the last picture's blocks; the next may share them
 
     def read(index: int) -> np.ndarray:
         nonlocal checked
@@ -85,7 +85,7 @@ def _open_dataset(file: str, name: str) -> Reader:
 
 
 def _blocks_of(dataset: Any, index: int) -> Iterator[tuple[int, ...]]:
-    """Gives where the blocks begin in which a row is stored; none if it is not in blocks."""
+    """Yields the offsets of the blocks that store a row, none if the dataset has no blocks."""
     if dataset.chunks:
         first = index // dataset.chunks[0] * dataset.chunks[0]
         sides = zip(dataset.shape[1:], dataset.chunks[1:], strict=True)
@@ -93,7 +93,7 @@ def _blocks_of(dataset: Any, index: int) -> Iterator[tuple[int, ...]]:
 
 
 def _check_block(dataset: Any, offset: tuple[int, ...]) -> None:
-    """Raises ValueError if a block unpacks to more than its size: HDF5 unpacks all of it."""
+    """Raises ValueError if a block unpacks to more than its size, since HDF5 has no limit."""
     kinds = _filters(dataset)
     stored = dataset.id.get_chunk_info_by_coord(offset)
     if _GZIP not in kinds or stored.byte_offset is None:
@@ -127,7 +127,7 @@ def _find_largest(archive: Any, file: str) -> Any:
 
 
 def _own_dataset(archive: Any, key: str, file: str) -> Any:
-    """Returns a dataset. ValueError for values in other files, odd packing or senseless size."""
+    """Returns a dataset. ValueError for values in other files, other filters, implausible sizes."""
     import h5py
 
     if not isinstance(archive.get(key, getlink=True), h5py.HardLink):
@@ -156,7 +156,7 @@ def _own_dataset(archive: Any, key: str, file: str) -> Any:
 
 
 def _find_labels(archive: Any, file: str) -> tuple[np.ndarray | None, str | None]:
-    """Returns the labels, and the file they are from when it is another."""
+    """Returns the labels, and the path of their file if they are in another one."""
     if "labels" in archive:
         labels = _own_dataset(archive, "labels", file)
         for index in range(0, len(labels), labels.chunks[0]) if labels.chunks else ():
@@ -172,7 +172,7 @@ def _find_labels(archive: Any, file: str) -> tuple[np.ndarray | None, str | None
 
 
 def _check_labels(labels: np.ndarray, num_pictures: int) -> OneHot | np.ndarray:
-    """Returns float32 rows."""
+    """Returns labels as float32 rows. Raises ValueError if they do not fit the pictures."""
     are_classes = labels.dtype.kind in "iu" and labels.shape == (num_pictures,)
     if are_classes and 0 <= labels.min() <= labels.max() < _MOST_CLASSES:
         return one_hot(labels.astype(np.int64), int(labels.max()) + 1)

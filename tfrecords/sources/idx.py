@@ -1,4 +1,4 @@
-"""MNIST, Fashion-MNIST and their like as IDX files, and three of their digits as colors."""
+"""MNIST, Fashion-MNIST and others in IDX files, and MNIST-RGB with a digit per color channel."""
 
 import contextlib
 import functools
@@ -16,9 +16,9 @@ from tfrecords.pictures.images import MAX_PIXELS
 from tfrecords.pictures.source import Reader, Source, one_hot
 from tfrecords.sources import single_file
 
-_DEFAULT_RGB_PICTURES = "200000"  # for a few hours of training; the published one has 1,000,000
+_DEFAULT_RGB_PICTURES = "200000"  # for a few hours of training; published are 1,000,000
 _RGB_SEED = 123
-_PADDING = 2  # pixels on each side, so that 28 px become 32, as in the published dataset
+_PADDING = 2  # pixels on each side, which makes 28 px 32, as in the published dataset
 _IMAGES_MAGIC, _LABELS_MAGIC = 2051, 2049
 _FASHION_NAMES = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
@@ -27,15 +27,15 @@ _FASHION_NAMES = (
 
 
 def is_idx_folder(folder: str) -> bool:
-    """True if a folder holds the pictures of MNIST as it is published."""
+    """Returns whether a folder has MNIST's pictures under their published names."""
     return bool(_find(folder, "train", "images", 3))
 
 
 def open_mnist(folder_and_split: str, labels: str | None = None) -> Source:
-    """Opens `FOLDER[:train|test]`, which holds IDX files, with or without .gz.
+    """Opens `FOLDER[:train|test]` with IDX files, with or without .gz.
 
-    Two zeros around each picture make 28 px 32. The labels are the digits, with Fashion-MNIST's
-    names where the folder's path holds `fashion`. Raises UserError for missing or damaged files.
+    Two zeros on each side make 28 px 32. Labels are the digits, or Fashion-MNIST's names if the
+    folder's path contains `fashion`. Raises UserError for missing or damaged files.
     """
     folder, split = single_file.split_option(folder_and_split, ("train", "test"))
     whole = os.path.abspath(folder)
@@ -67,13 +67,13 @@ def open_mnist(folder_and_split: str, labels: str | None = None) -> Source:
 def open_mnist_rgb(folder_and_count: str, labels: str | None = None) -> Source:
     """Opens `FOLDER[:COUNT]`: pictures of three random digits, in red, green and blue.
 
-    Which digits picture i is made of depends on i alone, so that more pictures start with the
-    same ones. The count is 200,000 when absent. No labels. Raises UserError as `open_mnist` does.
+    The digits of picture i depend only on i, so larger counts start with the same pictures. The
+    default count is 200,000. There are no labels. Raises UserError as `open_mnist` does.
     """
     folder, _, count = folder_and_count.rpartition(":")
     if not (folder and count.isdecimal()):
         folder, count = folder_and_count, _DEFAULT_RGB_PICTURES
-    if len(count) > 9 or int(count) < 1:  # in order they are kept in memory
+    if len(count) > 9 or int(count) < 1:  # their order is kept in memory
         raise UserError(f"mnist_rgb: expected a count below 10^9, 1 or more, got {count:.40}")
     digits = open_mnist(folder, "none")
     source = replace(
@@ -104,7 +104,7 @@ def _find(folder: str, split: str, what: str, dims: int) -> list[str]:
     found: set[str] = set()
     with contextlib.suppress(OSError):
         found = {file for file in os.listdir(folder) if pattern.fullmatch(file)}
-    packed = {f"{file}.gz" for file in found}  # who unpacked the files mostly has both
+    packed = {f"{file}.gz" for file in found}  # often still there after unpacking
     return [os.path.join(folder, file) for file in sorted(found - packed)]
 
 
@@ -132,7 +132,7 @@ def _open_images(path: str) -> tuple[list[int], Callable[[], Reader]]:
 
 
 def _read_labels(path: str, num_pictures: int) -> np.ndarray:
-    raw = single_file.unpack(path)  # a copy lives as long as this
+    raw = single_file.unpack(path)  # keeps a temporary copy alive
     data = read_bytes(str(raw), 8 + num_pictures + 1)
     magic, count = (int.from_bytes(data[at : at + 4]) for at in (0, 4))
     classes = np.frombuffer(data[8:], np.uint8)

@@ -1,4 +1,4 @@
-"""Label files: their rows, a picture's path and its label, and which pictures the paths mean."""
+"""Reads the rows of label files, paths with labels, and finds the pictures that paths mean."""
 
 import codecs
 import csv
@@ -21,18 +21,18 @@ Rows = Iterator[tuple[str, Label]]
 _DELIMITERS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
 ENDINGS = (".json", *_DELIMITERS)
 
-# Names of columns, in small letters and digits alone.
+# Names of columns, reduced to lower-case letters and digits.
 _PATH_COLUMN = re.compile(r"(file|image|img|picture|photo|path|name|id|f|rel){1,2}s?")
 _LABEL_COLUMN = re.compile(r"(label|class|category|target|tag)(es|s)?(name|id|label)?s?|categories")
 
-# Lists and objects of JSON: each takes a hundred bytes, an empty one of the file only two.
+# Number of JSON lists and objects. Each takes a hundred bytes of memory; "[]" has only two.
 _MOST_VALUES = 2**21
 _MOST_LINES = 2**23
-_AMBIGUOUS = -1  # instead of a picture's index
+_AMBIGUOUS = -1  # instead of an index, if several pictures match
 
 
 def read_rows(data: bytes, ending: str, is_picture: Callable[[str], bool]) -> Rows:
-    """Gives the rows of a CSV, TSV or JSON file, by its ending. ValueError for a broken one."""
+    """Yields the rows of a CSV, TSV or JSON file, chosen by its ending. ValueError if broken."""
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         text = data.decode("utf-16" if wide else "utf-8-sig")
@@ -82,7 +82,7 @@ def _read_csv(text: str, ending: str, is_picture: Callable[[str], bool]) -> Rows
 
 
 def _split_lines(text: str, own: str) -> list[tuple[int, list[str]]]:
-    """Returns the numbers and cells of the lines, with the delimiter that the first one has."""
+    """Returns line numbers and cells, split at the delimiter that the first line uses."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = next((one for one in (own, *";\t,") if one in first), own)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -94,11 +94,11 @@ def _split_lines(text: str, own: str) -> list[tuple[int, list[str]]]:
 
 
 class _Object(list):
-    """A JSON object's pairs: a path that occurs twice would go unnoticed in a dictionary."""
+    """A JSON object as pairs, since a dictionary would hide repeated paths."""
 
 
 def parse_json(text: str, only_labels: bool = False) -> list[Any] | None:
-    """Returns the pairs of a JSON file of labels, None if it has none. ValueError for others."""
+    """Returns the pairs in a JSON file of labels, or None if it has none. ValueError if broken."""
     if (values := text.count("[") + text.count("{")) > _MOST_VALUES:
         most = f"at most {_MOST_VALUES:,} lists and objects, which CSV files do without"
         raise ValueError(f"expected {most}, got {values:,}: is it the right file?")
@@ -146,7 +146,7 @@ def _without_ending(path: str) -> str:
     return posixpath.splitext(_plain_path(path))[0]
 
 
-# How paths may differ, and what is equal then; the strictest that fits holds.
+# Differences between paths, and a function that removes them. The strictest match wins.
 _READINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("", posixpath.normpath),
     ("slashes or accents", _plain_path),
@@ -157,10 +157,10 @@ _READINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 
 def match_paths(given: Sequence[str], pictures: Sequence[str]) -> list[tuple[int, list[str]]]:
-    """Finds the picture that each path of a label file means: its index, and how the paths differ.
+    """Finds the picture for each path in a label file: its index, and how the paths differ.
 
-    A path may have more folders before it, or fewer (`./a/0.png` for `0.png`), backslashes,
-    accents in another Unicode form, no ending or another case. It is -1 unless it fits just one.
+    A path may have more or fewer leading folders (`./a/0.png` for `0.png`), backslashes, accents
+    in another Unicode form, no ending or another case. The index is -1 unless exactly one matches.
     """
     found: list[tuple[int, list[str]]] = [(-1, [])] * len(given)
     rest: Sequence[int] = range(len(given))
@@ -177,7 +177,7 @@ def match_paths(given: Sequence[str], pictures: Sequence[str]) -> list[tuple[int
 
 
 class _Index:
-    """Pictures by their paths, and by the ends of their paths."""
+    """Looks up pictures by whole paths and by the ends of paths."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         self.depth = max((path.count("/") for path in paths), default=0) + 1
@@ -190,7 +190,7 @@ class _Index:
                 self.ends[path] = _AMBIGUOUS if path in self.ends else number
 
     def find(self, path: str) -> tuple[int, bool]:
-        """Returns a picture, or -1, and whether the path is all of the picture's."""
+        """Returns a picture, or -1, and whether the whole path matched."""
         if path in self.whole:
             return self.whole[path], True
         names = path.split("/")

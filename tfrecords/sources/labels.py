@@ -1,4 +1,4 @@
-"""Labels of pictures that have paths: by their folders, or from a CSV or JSON file."""
+"""Finds labels for pictures that have paths, from folders or from a CSV or JSON file."""
 
 import contextlib
 import os
@@ -24,35 +24,35 @@ _MOST_BYTES = 2**30
 _SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"}
 _SHARD = re.compile(r"\d{4,}|(part|shard|chunk|batch|fold)s?[-_ ]?\d+", re.IGNORECASE)
 _Paths = Sequence[str]  # relative to the source, with slashes
-_Read = Callable[[str], bytes | None]  # gives what another file of the source holds, by its path
+_Read = Callable[[str], bytes | None]  # returns the bytes of another file in the source, by path
 
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of some pictures."""
+    """Labels of pictures."""
 
     rows: OneHot | np.ndarray | None = None  # float32 (pictures, label size)
-    names: tuple[str, ...] = ()  # of the classes, sorted; none for vectors
-    notes: tuple[str, ...] = ()  # lines for the user, on what was decided for them
+    names: tuple[str, ...] = ()  # names of the classes, sorted; empty for vectors
+    notes: tuple[str, ...] = ()  # lines for the user about automatic decisions
 
 
 def find_labels(
     labels: str | None, paths: _Paths, where: str, rejected: _Paths, read_own: _Read
 ) -> Labels:
-    """Returns the labels of the pictures of the paths in the source `where`.
+    """Returns the labels of the pictures with these paths in the source `where`.
 
-    `labels` is None for the source's own, in a `dataset.json` such as StyleGAN2-ADA's, or none;
-    `none`; `folders`: the first sub-folders are the classes; `wanted`: the source's own, or else
-    its sub-folders; or the path of a file, local or remote, which may also name `rejected` ones.
+    `labels` is None for the source's own in a `dataset.json` like StyleGAN2-ADA's, if any; `none`;
+    `folders` if the first subfolders are the classes; `wanted` for the source's own or else its
+    subfolders; or the path of a local or remote file, which may also name `rejected` pictures.
 
-    Files may be CSV (`.csv`, `.txt`; `.tsv` with tabs; or with semicolons), UTF-8 or UTF-16: the
-    picture's path and the name of its class, in the order that a header names, or the path and
-    two numbers or more, a vector. JSON: `{"path": class or [numbers], …}`, or
+    CSV files (`.csv`, `.txt`; `.tsv` with tabs; semicolons work, too) are UTF-8 or UTF-16. A row
+    has a picture's path and its class, in the order that a header gives, or the path and a vector
+    of two or more numbers. JSON files are `{"path": class or [numbers], …}` or
     `{"labels": [["path", class or [numbers]], …]}`. Classes that are all whole numbers are sorted
-    as such, others as text. Paths are relative to the source; see also `match_paths`.
+    by number, others as text. Paths are relative to the source; see also `match_paths`.
 
-    Raises UserError if they cannot be read, do not label just the pictures, mix classes with
-    vectors, have one class only, or a vector holds values that are not finite.
+    Raises UserError if labels can't be read, do not match the pictures, mix classes and vectors,
+    have only one class, or if a vector has values that are not finite.
     """
     if labels == "none":
         return Labels()
@@ -78,14 +78,14 @@ def find_labels(
 
 
 def _own_labels(paths: _Paths, where: str, rejected: _Paths, read_own: _Read) -> Labels | None:
-    """Returns those of the source's own `dataset.json`, if it has one with labels."""
+    """Returns the labels in the source's own `dataset.json`, if it has one with labels."""
     common = posixpath.commonpath([posixpath.dirname(path) for path in paths])
     for folder in dict.fromkeys(("", common)):
         path = posixpath.join(folder, JSON_NAME)
         with user_error_on(f"{where}: its {path} cannot be read"):
             data = read_own(path) or b""
         pairs = None
-        with contextlib.suppress(ValueError):  # it is about something else
+        with contextlib.suppress(ValueError):  # an unrelated file
             pairs = parse_json(data.decode("utf-8-sig"), only_labels=True)
         if pairs:
             file = f"{where}: its {path}"
@@ -160,7 +160,7 @@ def _class_labels(values: Sequence[str], file: str, notes: list[str]) -> Labels:
         ordered.sort(key=int)
         numbers = set(map(int, names))
         first, last = min(0, *numbers), max(numbers)
-        if last - first <= 1000 * len(numbers):  # others are no class numbers, but such as years
+        if last - first <= 1000 * len(numbers):  # others are not class numbers, but years or such
             missing = [str(number) for number in range(first, last) if number not in numbers]
             if missing:
                 notes.append(f"{file}: no picture has the class {list_names(missing)}: skipped")
@@ -178,7 +178,7 @@ def _vectors(values: Sequence[tuple[float, ...]], paths: _Paths, file: str) -> n
         if len(value) != size or not size:
             got = f"{size} numbers for {printable(paths[0])}, {len(value)} for {printable(path)}"
             raise UserError(f"{file}: expected vectors of one length, got {got}")
-    with np.errstate(over="ignore"):  # what float32 cannot hold is reported below
+    with np.errstate(over="ignore"):  # overflow is reported below
         vectors = np.array(values, np.float32)
     bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(bad):
@@ -196,15 +196,15 @@ def _short(label: Any) -> str:
 
 
 def _folder_classes(paths: _Paths, where: str, insist: bool) -> tuple[list[str], list[str]]:
-    """Returns the class of each picture, its first sub-folder, and lines for the user.
+    """Returns the class of each picture, which is its first subfolder, and lines for the user.
 
-    Folders that hold everything are no classes. Nor are train, val and test, or shards such as
-    00000 and 00001: where each of them holds folders, those are the classes. With `insist` the
-    user asked for folders, and shards without folders become classes. Raises UserError if a
-    picture is in no class's folder, there is one class only, or parts of the dataset.
+    Folders that contain everything are not classes. Nor are train, val and test, or shards such as
+    00000 and 00001: if they contain folders, those are the classes. With `insist`, the user asked
+    for folders, and shards without folders count as classes. Raises UserError if a picture is in no
+    class, if there is only one class, or if the folders are parts of the dataset.
     """
     notes: list[str] = []
-    # Archives often have one folder that holds everything.
+    # Archives often have one folder that contains everything.
     common = posixpath.commonpath([posixpath.dirname(path) for path in paths])
     inside = [path[len(common) + 1 :] if common else path for path in paths]
     if not all("/" in path for path in inside):
@@ -225,7 +225,7 @@ def _folder_classes(paths: _Paths, where: str, insist: bool) -> tuple[list[str],
             parts: dict[str, set[str]] = {}
             for part, name, _ in (path.split("/", 2) for path in inside):
                 parts.setdefault(part, set()).add(name)
-            if not set.intersection(*parts.values()):  # those that are classes would be in each
+            if not set.intersection(*parts.values()):  # classes would be in each part
                 each = (f"{printable(one)} holds {list_names(sorted(parts[one]))}" for one in parts)
                 held = f"{' and '.join(each)}: convert one of them, or give --labels=FILE or none"
                 raise UserError(f"{where}: expected the same classes in each part, {held}")

@@ -1,4 +1,4 @@
-"""Picture files in a folder or an archive, and the source that they make."""
+"""Lists of picture files in a folder or an archive, and sources made from them."""
 
 import posixpath
 from collections.abc import Callable
@@ -20,17 +20,17 @@ SAMPLED_PICTURES = 1000
 class PictureFiles:
     """The picture files in a folder or an archive."""
 
-    paths: list[str]  # relative to it, with slashes, sorted
+    paths: list[str]  # relative to the folder or archive, with slashes, sorted
     identity: list[Any]  # see `Source`
-    rejected: list[tuple[str, str]]  # path and reason: named like pictures, or of kinds not read
+    rejected: list[tuple[str, str]]  # path and reason, for names or kinds of pictures not usable
     open: Callable[[], FileReader]
-    read_text: Callable[[str], bytes | None]  # gives what another file in it holds, by its path
-    # Reads as much of picture i as tells its size, or gives its path; None reads all of it.
+    read_text: Callable[[str], bytes | None]  # returns the bytes of another file, by its path
+    # Returns enough bytes of picture i to find its size, or its path; None means all bytes.
     read_for_size: Callable[[int], bytes | str] | None = None
 
 
 def make_source(where: str, name: str, files: PictureFiles, labels: str | None) -> Source:
-    """Returns the files' source. UserError if there are no pictures, or the labels do not fit."""
+    """Returns a source of the files. UserError if there are no pictures or labels do not fit."""
     paths, root = files.paths, where.rstrip("/")
     if not paths:
         known = ", ".join(kind.name for kind in KINDS if kind.is_read())
@@ -64,7 +64,7 @@ def make_source(where: str, name: str, files: PictureFiles, labels: str | None) 
 def sample_sides(
     count: int, read: Callable[[int], bytes | str], name: Callable[[int], str], where: str
 ) -> list[int]:
-    """Returns the smaller sides, in pixels, of up to 1000 pictures, over all, that can be read."""
+    """Returns the shorter sides, in pixels, of up to 1000 readable pictures, spread over all."""
     sides, first_error = [], None
     for index in range(0, count, max(1, -(-count // SAMPLED_PICTURES))):
         try:
@@ -77,7 +77,7 @@ def sample_sides(
 
 
 def why_skipped(path: str, read_head: Callable[[], bytes], size: int = 0) -> str | None:
-    """Returns "" for a picture, why one is rejected, or None for others, by its name or head."""
+    """Returns "" for a usable picture, the reason for a rejected one, or None for other files."""
     try:
         kind = find_kind(path, read_head)
     except UserError as error:
@@ -90,6 +90,6 @@ def why_skipped(path: str, read_head: Callable[[], bytes], size: int = 0) -> str
 
 
 def is_hidden(path: str) -> bool:
-    """True if a name on the path starts with a dot, or is `__MACOSX`, which macOS adds to zips."""
+    """Returns whether a path has a name that starts with a dot or is `__MACOSX`, added by macOS."""
     names = posixpath.normpath(path).split("/")
     return any(name == "__MACOSX" or (name.startswith(".") and name != "..") for name in names)

@@ -1,8 +1,8 @@
 """A category of LSUN, an LMDB database of encoded pictures, as a source.
 
-LMDB, version 1, as 64-bit machines write it, is a B-tree in pages: two that say where its root
-is, branches, leaves, and runs of pages for long values. Its own library believes what it reads: a
-damaged file ends the process. Here places are compared with the file's end, pages read once.
+LMDB, version 1, as written by 64-bit machines, is a B-tree of pages: two that point to the root,
+branches, leaves, and runs of pages for long values. Its own library trusts the file, and a damaged
+one crashes the process. Here all offsets are checked, and each page is read only once.
 """
 
 import functools
@@ -20,13 +20,13 @@ from tfrecords.sources import single_file
 from tfrecords.sources.listing import sample_sides
 
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
-_HEADER_BYTES = 16  # of a page: number, padding, flags, and the ends of its two parts
+_HEADER_BYTES = 16  # of a page: number, padding, flags, and bounds of the free space
 _BRANCH, _LEAF, _LONG, _META = 1, 2, 4, 8
 _NO_PAGE = 2**64 - 1
 
 
 def open_lsun(folder: str, labels: str | None = None) -> Source:
-    """Opens a folder with `data.mdb`, or such a file, in key order. UserError for a bad one."""
+    """Opens a folder with `data.mdb`, or such a file, in order of keys. UserError if damaged."""
     file = folder if os.path.isfile(folder) else os.path.join(folder, "data.mdb")
     name = f"lsun:{folder}"
     identity = single_file.file_identity(file)
@@ -54,7 +54,7 @@ def open_lsun(folder: str, labels: str | None = None) -> Source:
 
 
 def _find_values(path: str) -> Iterator[tuple[int, int]]:
-    """Gives each value's start and size, bytes, in key order. ValueError or struct.error if bad."""
+    """Yields start and size of each value, in bytes, by key. ValueError or struct.error if bad."""
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         page_bytes, root = _read_meta(data)
         todo = [] if root == _NO_PAGE else [root]
@@ -94,7 +94,7 @@ def _find_value(data: mmap.mmap, page: bytes, start: int, offset: int) -> tuple[
 
 
 def _read_meta(data: mmap.mmap) -> tuple[int, int]:
-    """Returns the size and the root of the newer of two first pages."""
+    """Returns the page size, and the root according to the newer of the first two pages."""
     roots, page_bytes = [], 0
     for number in range(2):
         meta = data[number * page_bytes : number * page_bytes + 152]
@@ -106,5 +106,5 @@ def _read_meta(data: mmap.mmap) -> tuple[int, int]:
         if page_bytes not in (2**power for power in range(9, 17)):
             raise ValueError(f"pages of {page_bytes} bytes")
         roots.append((change, root))
-    # Of two with the same change the first counts.
+    # The first page wins if both have the same transaction number.
     return page_bytes, max(roots, key=lambda one: one[0])[1]

@@ -1,9 +1,9 @@
 """The built-in dataset: colored shapes on plain backgrounds, with countable modes.
 
-A picture is a pure function of its index: one of 6 shapes, the class, in one of 6 colors on one of
-4 backgrounds, 144 *modes*, each in 27 variants (3 sizes, 3 x 3 positions), 3888 in all. Neighbors
-look unlike, and every block of 144 from a multiple of 144 on holds each mode once. Up to 256 px a
-picture is the box average of the same 256 px drawing, as `images.build_pyramid` computes it.
+A picture is a pure function of its index: one of 6 shapes (the class), in one of 6 colors, on one
+of 4 backgrounds, which makes 144 *modes*. Each has 27 variants (3 sizes, 3 x 3 positions), 3,888 in
+all. Neighbors look different, and each block of 144 pictures has every mode once. Up to 256 px, a
+picture is the box average of the same 256 px drawing, as in `images.build_pyramid`.
 """
 
 import functools
@@ -27,21 +27,21 @@ COLORS = (
 # White, gray, yellow and navy.
 BACKGROUNDS = ((255, 255, 255), (206, 210, 216), (255, 242, 186), (20, 24, 56))
 
-SIZES = (24 / 32, 26 / 32, 28 / 32)  # widths of the shape / width of the picture
-OFFSETS = (-1 / 32, 0.0, 1 / 32)  # of the middle; whole pixels at 32 px
+SIZES = (24 / 32, 26 / 32, 28 / 32)  # width of the shape / width of the picture
+OFFSETS = (-1 / 32, 0.0, 1 / 32)  # of the center; whole pixels at 32 px
 
 NUM_MODES = len(LABEL_NAMES) * len(COLORS) * len(BACKGROUNDS)
 _NUM_VARIANTS = len(SIZES) * len(OFFSETS) ** 2
 NUM_PICTURES = NUM_MODES * _NUM_VARIANTS
 
-_VERSION = 1  # raised when pictures change, so that cached copies are drawn again
+_VERSION = 1  # increased when pictures change, so that cached copies are drawn again
 _RESOLUTIONS = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _MASTER_RESOLUTION, _DEFAULT_RESOLUTION = 256, 32
 
 
 @dataclass(frozen=True)
 class ShapePicture:
-    """What one picture shows."""
+    """The contents of one picture."""
 
     shape: int  # index into `LABEL_NAMES`
     color: int  # index into `COLORS`
@@ -52,7 +52,7 @@ class ShapePicture:
 
     @property
     def mode(self) -> int:
-        """Which of the `NUM_MODES` modes, 0 to 143."""
+        """The number of its mode, 0 to 143."""
         return (self.shape * len(COLORS) + self.color) * len(BACKGROUNDS) + self.background
 
 
@@ -61,11 +61,11 @@ def describe(index: int) -> ShapePicture:
     if not 0 <= index < NUM_PICTURES:
         raise IndexError(f"shapes index must be 0 to {NUM_PICTURES - 1}, got {index}")
     block, place = divmod(index, NUM_MODES)
-    # 89 is coprime to 144 and near 144 times the golden ratio: successive modes lie far apart.
-    # Within a mode `block` runs over 0 to 26, and the variant takes each value once.
+    # 89 is coprime to 144 and close to 144 / golden ratio, so successive modes are far apart.
+    # Within a mode, `block` runs from 0 to 26, and the variant takes each value once.
     shape_color, turn = divmod(place * 89 % NUM_MODES, len(BACKGROUNDS))
     shape, color = divmod(shape_color, len(COLORS))
-    # `turn` alone has period 4: columns of one background in a sample grid.
+    # `turn` alone has period 4, which would give columns of one background in a sample grid.
     background = (turn + shape + color) % len(BACKGROUNDS)
     variant = (block * 10 + place * 8) % _NUM_VARIANTS
     size, position = divmod(variant, len(OFFSETS) ** 2)
@@ -74,7 +74,7 @@ def describe(index: int) -> ShapePicture:
 
 
 def label(index: int) -> int:
-    """Returns the class of picture `index`, an index into `LABEL_NAMES`."""
+    """Returns the class of picture `index`, as an index into `LABEL_NAMES`."""
     return describe(index).shape
 
 
@@ -89,7 +89,7 @@ def draw(index: int, resolution: int) -> np.ndarray:
 
 
 def open_shapes(resolution: int | None = None, labels: str | None = None) -> Source:
-    """Opens the dataset at a power of two from 4 to 1024 px, or 32. The labels are the shapes."""
+    """Opens the dataset at a power of two from 4 to 1024 px (default 32). Labels are the shapes."""
     side = resolution or _DEFAULT_RESOLUTION
     if side not in _RESOLUTIONS:
         raise UserError(f"shapes: expected a resolution from 4 to 1024, got {side}")
@@ -111,7 +111,7 @@ def _open_reader(resolution: int) -> Reader:
     return functools.partial(draw, resolution=resolution)
 
 
-# 162 masks exist per resolution: keep those of one, 650 MB at 1024 px, below 1 MB at 32 px.
+# Keeps all 162 masks of one resolution: 650 MB at 1024 px, below 1 MB at 32 px.
 @functools.lru_cache(maxsize=162)
 def _coverage(shape: int, size: int, dx: int, dy: int, resolution: int) -> np.ndarray:
     """Returns the share of each pixel that the shape covers, (r, r) float32 in [0, 1]."""
@@ -121,30 +121,30 @@ def _coverage(shape: int, size: int, dx: int, dy: int, resolution: int) -> np.nd
     centers = ((np.arange(drawn) + 0.5) / drawn - 0.5).astype(np.float32)
     x, y = np.meshgrid(centers - np.float32(OFFSETS[dx]), centers - np.float32(OFFSETS[dy]))
     distance = _DISTANCES[shape](x, y, SIZES[size] / 2)
-    # An edge covers a pixel in proportion to the signed distance of the pixel's center from it.
+    # A pixel's coverage is proportional to the signed distance of its center from the edge.
     coverage = np.clip(0.5 - distance * drawn, 0, 1)
     factor = drawn // resolution
     return coverage.reshape(resolution, factor, resolution, factor).mean(axis=(1, 3))
 
 
-# Signed distances, negative inside. `x` and `y` run right and down from the middle, `half` is
-# half the shape's width, all in units of the picture's width.
+# Signed distances, negative inside. `x` and `y` run right and down from the center, `half` is half
+# the shape's width, all in units of the picture's width.
 
 
 def _triangle(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
-    """An equilateral triangle, one corner up, its bounding box centered."""
+    """An equilateral triangle with one corner up and its bounding box centered."""
     top = -half * math.sqrt(3) / 2
     sides = np.abs(x) * (math.sqrt(3) / 2) - (y - top) / 2
     return np.maximum(sides, y + top)
 
 
 def _star(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
-    """A star of five points, one up, its bounding box centered."""
+    """A five-pointed star with one point up and its bounding box centered."""
     outer = half / math.sin(math.radians(72))
     inner = 0.5 * outer
     y = y - outer * (1 - math.cos(math.radians(36))) / 2
     # Fold all ten half-points onto one: its edge runs from the tip at angle 0
-    # to the notch at 36 degrees, and the inside lies towards the middle.
+    # to the notch at 36 degrees, and the inside lies toward the center.
     fifth = math.radians(72)
     angle = np.arctan2(x, -y)
     angle = np.abs(angle - fifth * np.rint(angle / fifth))
@@ -156,7 +156,7 @@ def _star(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
 
 
 def _cross(x: np.ndarray, y: np.ndarray, half: float) -> np.ndarray:
-    """Two bars; their thickness is 3/8 of their length."""
+    """A cross of two bars with a thickness of 3/8 of their length."""
     long, short = np.maximum(np.abs(x), np.abs(y)), np.minimum(np.abs(x), np.abs(y))
     return np.maximum(long - half, short - 0.375 * half)
 

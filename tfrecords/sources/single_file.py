@@ -1,4 +1,4 @@
-"""Datasets in a single file, from which every process reads pictures by their places."""
+"""Datasets in a single file, from which all processes read pictures by offset."""
 
 import bz2
 import contextlib
@@ -29,7 +29,7 @@ _OPENERS: tuple[tuple[bytes, Callable[[IO[bytes]], Any]], ...] = (
 
 @contextlib.contextmanager
 def user_error_on(message: str, advice: str = "") -> Iterator[None]:
-    """Turns whatever a damaged file raises into a UserError, `message: reason: advice`."""
+    """Turns any error from a damaged file into a UserError, `message: reason: advice`."""
     try:
         yield
     except UserError:
@@ -40,7 +40,7 @@ def user_error_on(message: str, advice: str = "") -> Iterator[None]:
 
 
 class TemporaryPath:
-    """The path of a temporary file, which lives as long as this and the process; pickled, text."""
+    """The path of a temporary file that is removed with this object. Pickled as plain text."""
 
     def __init__(self) -> None:
         lifetime = contextlib.ExitStack()
@@ -58,7 +58,7 @@ class TemporaryPath:
 
 @contextlib.contextmanager
 def new_temporary_file() -> Iterator[tuple[Callable[[Any], object], TemporaryPath]]:
-    """Gives what writes to a temporary file, with a UserError on a full disk, and its path."""
+    """Yields a function that writes to a temporary file or raises UserError, and the path."""
     what = f"a temporary copy of the pictures in {tempfile.gettempdir()}"
     on_error = functools.partial(writing, what, ", or set TMPDIR to a folder with more space")
     with on_error():
@@ -68,10 +68,10 @@ def new_temporary_file() -> Iterator[tuple[Callable[[Any], object], TemporaryPat
 
 
 def unpack(path: str, packed: IO[bytes] | None = None) -> str | TemporaryPath:
-    """Returns a file's path, or for one packed by gzip, bzip2 or xz that of an unpacked copy.
+    """Returns a file's path, or that of an unpacked copy if it is a gzip, bzip2 or xz file.
 
-    `packed` is the file if it is open already. Raises UserError for one that is damaged or
-    unpacks to far more than its size, and for a pipe or a device.
+    `packed` is the file if already open. Raises UserError if it is damaged or unpacks to far more
+    than its size, and for pipes and devices.
     """
     with packed or open_file(path) as packed:
         start, size = packed.read(6), packed.seek(0, os.SEEK_END)
@@ -92,7 +92,7 @@ def unpack(path: str, packed: IO[bytes] | None = None) -> str | TemporaryPath:
 def open_encoded(
     path: str | TemporaryPath, starts: np.ndarray, sizes: np.ndarray, name: str
 ) -> FileReader:
-    """Opens encoded pictures in one file, for errors `name`; starts and sizes (pictures,) int64."""
+    """Opens encoded pictures in a file, `name` in errors; starts and sizes (pictures,) int64."""
     with user_error_on(f"{name}: cannot be opened"):
         file = open(path, "rb")  # noqa: SIM115 - the reader keeps it
 
@@ -113,10 +113,10 @@ def open_encoded(
 def open_raw(
     path: str | TemporaryPath, shape: tuple[int, ...], name: str, offset: int = 0, padding: int = 0
 ) -> Reader:
-    """Opens raw pictures of one size in one file, which processes share as it is mapped to memory.
+    """Opens raw pictures of equal size in a file, which is memory-mapped and shared by processes.
 
-    They are uint8 (pictures, [channels,] height, width) from an offset in bytes on. On each side
-    `padding` zeros are added. Errors call the file `name`.
+    They are uint8 (pictures, [channels,] height, width), starting at `offset` bytes. `padding`
+    zeros are added on each side. Errors call the file `name`.
     """
     with user_error_on(f"{name}: cannot be opened"):
         pictures = np.memmap(os.fspath(path), np.uint8, "r", offset, shape)
@@ -129,20 +129,20 @@ def open_raw(
 
 
 def file_identity(path: str) -> SourceFile:
-    """Returns a local file as a part of `Source.identity`. Raises UserError if it is missing."""
+    """Returns a local file for `Source.identity`. Raises UserError if it is missing."""
     with user_error_on(f"{path}: cannot be read"):
         status = os.stat(path)
     return SourceFile(path, status.st_size, status.st_mtime_ns)
 
 
 def split_option(rest: str, choices: Sequence[str]) -> tuple[str, str]:
-    """Splits `PATH[:CHOICE]`, such as a split of a dataset; the default is the first choice."""
+    """Splits `PATH[:CHOICE]`, where the choice may be a split. The default is the first choice."""
     path, _, choice = rest.rpartition(":")
     return (path, choice) if path and choice in choices else (rest, choices[0])
 
 
 def with_own_labels(source: Source, labels: str | None) -> Source:
-    """Returns the source, without labels if `labels` is `none`; UserError for any but those."""
+    """Returns the source, without labels if `labels` is `none`. UserError for others but None."""
     if labels not in (None, "none"):
         takes = f"its pictures lack paths, so {source.description} takes its own labels or 'none'"
         raise UserError(f"labels: {takes}, got {labels!r}")

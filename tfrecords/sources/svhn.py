@@ -1,7 +1,7 @@
 """SVHN's cropped digits, a MATLAB file of format 5, as a source.
 
-Such a file, of little-endian machines, is a row of elements: a kind, a size, and so many bytes.
-One may be the rest of the file, compressed. SciPy's reader believes it: bad ones end the process.
+A little-endian file is a sequence of elements: a type, a size, and that many bytes. An element may
+be compressed. SciPy's reader trusts the file, and a damaged one crashes the process.
 """
 
 import functools
@@ -20,22 +20,22 @@ from tfrecords.common.paths import open_file
 from tfrecords.pictures.source import Source, one_hot
 from tfrecords.sources import single_file
 
-_BLOCK = 1000  # pictures
+_BLOCK = 1000  # pictures at a time
 _HEADER_BYTES = 128
 _MATRIX, _COMPRESSED = 14, 15
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8"}
 _NUMBERS |= {13: "u8"}
-# What an array is of may be told in fewer bytes: doubles that are whole as uint8.
+# Arrays may be stored in smaller types, such as whole doubles as uint8.
 _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8"}
 _CLASSES |= {15: "u8"}
 _MOST_NAME_BYTES, _MOST_DIMENSIONS = 64, 32
 
 
 def open_svhn(path_and_split: str, labels: str | None = None) -> Source:
-    """Opens `FILE.mat` (format 2), or `FOLDER[:train|test|extra]` of `train_32x32.mat` etc.
+    """Opens `FILE.mat` (format 2), or `FOLDER[:train|test|extra]` with `train_32x32.mat` etc.
 
-    Loading takes 0.2 GB of memory, `extra` 1.6 GB: the pictures are copied to a temporary file,
-    which processes share. The labels are the digits. UserError if it is missing, damaged or other.
+    Loading takes 0.2 GB of memory, or 1.6 GB for `extra`. The pictures are copied to a temporary
+    file, which processes share. The labels are the digits. UserError if missing or damaged.
     """
     file, split = single_file.split_option(path_and_split, ("train", "test", "extra"))
     if os.path.isdir(file):
@@ -47,9 +47,9 @@ def open_svhn(path_and_split: str, labels: str | None = None) -> Source:
     are_pictures = pictures.dtype == np.uint8 and pictures.ndim == 4 and pictures.shape[2] == 3
     if not are_pictures or not digits.size == pictures.shape[3] > 0:
         raise UserError(f"{file}: expected X, uint8 (height, width, 3, pictures), and y, digits")
-    if not ((digits >= 0) & (digits <= 10)).all():  # NaN is neither
+    if not ((digits >= 0) & (digits <= 10)).all():  # also catches NaN
         raise UserError(f"{file}: expected digits from 1 to 10, which is 0, got others")
-    digits = digits.reshape(-1).astype(np.int64) % 10  # 10 stands for 0
+    digits = digits.reshape(-1).astype(np.int64) % 10  # 10 means 0
     with single_file.new_temporary_file() as (write, temporary):
         for start in range(0, len(digits), _BLOCK):
             block = pictures[..., start : start + _BLOCK].transpose(3, 2, 0, 1)
@@ -72,7 +72,7 @@ def open_svhn(path_and_split: str, labels: str | None = None) -> Source:
 def read_arrays(
     file: BinaryIO, size: int, path: str, names: tuple[str, ...]
 ) -> dict[str, np.ndarray]:
-    """Reads the arrays of numbers of these names that are there from an open file of `size` bytes.
+    """Reads the numeric arrays with these names, if present, from an open file of `size` bytes.
 
     Raises ValueError, struct.error or zlib.error if damaged, UserError if it unpacks to far more.
     """
@@ -100,7 +100,7 @@ def read_arrays(
 
 
 def _read_matrix(data: bytes, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Returns the array by its name, if it is wanted."""
+    """Returns the array by its name; empty if the name is not in `names`."""
     elements = _elements(data)
     (_, flags), (_, sizes), (_, name_bytes) = (next(elements) for _ in range(3))
     name = bytes(name_bytes[:_MOST_NAME_BYTES]).decode("latin1")
@@ -121,13 +121,13 @@ def _read_matrix(data: bytes, names: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, memoryview]]:
-    """Gives the kind and bytes of each element; raises ValueError or struct.error at the end."""
+    """Yields type and bytes of each element. Raises ValueError or struct.error at the end."""
     view, at = memoryview(data), 0
     while True:
         kind, size = struct.unpack_from("<II", data, at)
         start = at + 8
         at = start + -(-size // 8) * 8
-        if kind >> 16:  # of four bytes at most, within the tag
+        if kind >> 16:  # at most four bytes, stored within the tag
             kind, size, start, at = kind & 0xFFFF, kind >> 16, start - 4, start
             if size > 4:
                 raise ValueError("a damaged small element")

@@ -17,12 +17,12 @@ from tfrecords.sources.listing import SAMPLED_PICTURES, sample_sides
 
 @dataclass(eq=False)
 class _SpooledPictures:
-    """Opens a copy of the pictures, made at first: TFDS reads in one order and needs TensorFlow."""
+    """Opens a copy of the pictures, made on first use, since TFDS can't read them by number."""
 
     pictures: Any  # a `tf.data.Dataset` of {feature: file}
     feature: str
     num_pictures: int
-    name: str  # what errors call the dataset
+    name: str  # name of the dataset in errors
 
     def __call__(self) -> FileReader:
         return self.open_copy()
@@ -47,13 +47,13 @@ class _SpooledPictures:
 def open_tfds(
     name_and_split: str, labels: str | None = None, tfds_data_dir: str | None = None
 ) -> Source:
-    """Opens a dataset with its labels, where it has a feature `label` of classes.
+    """Opens a dataset, with labels if it has a feature `label` of classes.
 
-    The pictures are its feature `image`, else its only feature of pictures. With a data directory
-    DIR, DIR/NAME/SPLIT/CLASS/picture.png, which TFDS calls ImageFolder, is such a dataset too. The
-    name is `NAME[/CONFIG][:SPLIT]`, the split `train` or as given, or sliced: `mnist:train[:10%]`.
-    Raises UserError if TFDS is not installed, does not know the dataset or its split, cannot
-    prepare it, or it holds no feature of pictures.
+    Pictures are the feature `image`, or the only feature of pictures. In a data directory DIR,
+    DIR/NAME/SPLIT/CLASS/picture.png (TFDS's ImageFolder) is a dataset, too. The name is
+    `NAME[/CONFIG][:SPLIT]`. The split defaults to `train` and may be sliced: `mnist:train[:10%]`.
+    Raises UserError if TFDS is not installed, does not know the dataset or its split, or cannot
+    prepare it, or if there is no feature of pictures.
     """
     name, _, split = name_and_split.partition(":")
     split = split or "train"
@@ -68,14 +68,14 @@ def open_tfds(
 
 
 def needs_download(name_and_split: str, tfds_data_dir: str | None = None) -> bool:
-    """True if `open_tfds` would download a dataset. Raises UserError if TFDS does not know it."""
+    """Returns whether `open_tfds` would download a dataset. UserError if TFDS does not know it."""
     name = name_and_split.partition(":")[0]
     if tfds_data_dir and load_gfile().isdir(f"{tfds_data_dir}/{name}"):
         return False
     try:
         load_gfile()  # TensorFlow, quietly
         import tensorflow_datasets as tfds
-    except ImportError:  # `open_tfds` says so
+    except ImportError:  # `open_tfds` will report it
         return False
     with single_file.user_error_on(f"tfds:{name}: cannot be prepared"):
         return not load_gfile().exists(tfds.builder(name, data_dir=tfds_data_dir).data_dir)
@@ -83,7 +83,7 @@ def needs_download(name_and_split: str, tfds_data_dir: str | None = None) -> boo
 
 def _open(tfds: Any, name: str, split: str, data_dir: str | None, with_labels: bool) -> Source:
     gfile, folder = load_gfile(), f"{data_dir}/{name}" if data_dir else None
-    # First: a dataset that TFDS knows by the same name would be downloaded.
+    # Checked first, because TFDS would download a dataset that it knows by the same name.
     if folder and gfile.isdir(f"{folder}/{split}"):
         return _open_image_folder(folder, name, split)
     cannot = f"tfds:{name}: cannot be prepared"
@@ -109,7 +109,7 @@ def _open(tfds: Any, name: str, split: str, data_dir: str | None, with_labels: b
     picture_name = functools.partial("{} picture {}".format, description)
 
     def find_sides() -> list[int]:
-        # In their order, which needs no copy; TFDS has shuffled most datasets.
+        # The first pictures, which need no copy; TFDS has shuffled most datasets.
         files = _values(pictures.take(SAMPLED_PICTURES), image, description)
         sampled = min(num_pictures, SAMPLED_PICTURES)
         return sample_sides(sampled, lambda index: next(files), picture_name, description)
@@ -128,7 +128,7 @@ def _open(tfds: Any, name: str, split: str, data_dir: str | None, with_labels: b
 
 
 def _find_features(tfds: Any, builder: Any, name: str) -> tuple[str, tuple[str, ...]]:
-    """Returns the name of the feature of pictures, and the classes, if there are any."""
+    """Returns the name of the feature with pictures, and the classes, if any."""
     features = builder.info.features
     kinds = dict(features.items()) if hasattr(features, "items") else {}
     images = [key for key, kind in kinds.items() if isinstance(kind, tfds.features.Image)]
@@ -141,7 +141,7 @@ def _find_features(tfds: Any, builder: Any, name: str) -> tuple[str, tuple[str, 
 
 
 def _read_feature(tfds: Any, builder: Any, split: str, feature: str, encoded: bool) -> Any:
-    """Returns a `tf.data.Dataset` of {feature: value}; pictures as files when `encoded`."""
+    """Returns a `tf.data.Dataset` of {feature: value}, with pictures as files if `encoded`."""
     skipped = {feature: tfds.decode.SkipDecoding()} if encoded else None
     decoders = tfds.decode.PartialDecoding({feature: True}, decoders=skipped)
     try:
@@ -166,7 +166,7 @@ def _open_image_folder(folder: str, name: str, split: str) -> Source:
     source = replace(
         open_folder(inside), name=name.replace("/", "-"), description=f"tfds:{name}:{split}"
     )
-    # The classes are those of all splits, as TFDS has it.
+    # As in TFDS, the classes are those of all splits together.
     names = sorted({entry for each in splits for entry in _folders_in(f"{folder}/{each}")})
     names = [entry for entry in names if not entry.startswith(".")]
     if len(names) < 2:

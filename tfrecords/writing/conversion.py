@@ -1,4 +1,4 @@
-"""What decides a dataset's bytes, and what is written beside its pictures."""
+"""The settings that determine a dataset's bytes, and the files written next to its pictures."""
 
 import contextlib
 import hashlib
@@ -20,44 +20,44 @@ from tfrecords.pictures.source import OneHot, PictureOptions, Source, row_blocks
 from tfrecords.writing.journal import Rejected
 
 _SHUFFLE_SEED = 123  # as in the published converter
-_PIXELS = 2  # changes when the same picture becomes other pixels: no dataset is half of each
+_PIXELS = 2  # increased when conversion gives other pixels, so that no dataset mixes versions
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """All that decides the bytes of a dataset."""
+    """Everything that determines the bytes of a dataset."""
 
     source: Source
-    options: PictureOptions  # settled
-    shuffle: bool  # into a random order, always the same
+    options: PictureOptions  # with defaults filled in
+    shuffle: bool  # into a fixed random order
     encoding: str  # `png` or `raw`
-    shard_bytes: int  # size at which a file is followed by another
+    shard_bytes: int  # size at which a new file starts
     fingerprint: str  # of source and options; see `compute_fingerprint`
 
     def order(self) -> np.ndarray:
-        """Returns the source's indices in the dataset's order, (num_pictures,) int64."""
+        """Returns indices into the source, in the order of the dataset, (num_pictures,) int64."""
         order = np.arange(self.source.num_pictures)
         if self.shuffle:
             np.random.RandomState(_SHUFFLE_SEED).shuffle(order)
         return order
 
     def key(self) -> dict[str, Any]:
-        """Returns values for JSON that are equal when the bytes will be."""
+        """Returns values for JSON that are equal if the bytes will be equal."""
         num_pictures, pillow = self.source.num_pictures, PIL.__version__
         return self._details() | {"num_pictures": num_pictures, "pillow": pillow, "pixels": _PIXELS}
 
     def is_made(self, folder: str) -> bool:
-        """True if a local folder holds a finished dataset of this conversion."""
+        """Returns whether a local folder has the finished dataset of this conversion."""
         with contextlib.suppress(UserError):
             return self._details().items() <= read_details(folder).items()
         return False
 
     def all_rejected(self, rejected: Sequence[Rejected]) -> list[tuple[str, str]]:
-        """Returns (name, reason) of the source's rejected pictures, and these."""
+        """Returns (name, reason) of the source's rejected pictures, followed by these."""
         return [*self.source.rejected, *((name, reason) for _, name, reason in rejected)]
 
     def write_rest(self, folder: str, files: list[dict], rejected: list[Rejected]) -> None:
-        """Writes labels, names, the rejected pictures, and `dataset.json` with its `files`."""
+        """Writes labels, names, rejected pictures, and `dataset.json` with its `files`."""
         source, order, largest = self.source, self.order(), self.options.side
         kept = order[~np.isin(order, [index for index, _, _ in rejected])]
         pictures = [os.path.join(folder, f["file"]) for f in files if f["resolution"] == largest]
@@ -103,7 +103,7 @@ class Conversion:
 
 
 def _count_classes(labels: OneHot | np.ndarray) -> list[int]:
-    """Counts the pictures of each class; nothing for labels that are not one-hot rows."""
+    """Counts the pictures of each class. Empty for labels that are not one-hot."""
     if isinstance(labels, OneHot):
         return labels.counts().tolist()
     one_hot = ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) <= 1).all()
@@ -114,7 +114,7 @@ def _write_labels(folder: str, name: str, labels: OneHot | np.ndarray) -> dict[s
     path = os.path.join(folder, name)
     header = {"descr": "<f4", "fortran_order": False, "shape": labels.shape}
     with whole_file(path) as file:
-        np.lib.format.write_array_header_1_0(file, header)  # as np.save writes it
+        np.lib.format.write_array_header_1_0(file, header)  # same as np.save
         for block in row_blocks(labels):
             file.write(block.data)
     return _describe_file(folder, name)
@@ -128,5 +128,5 @@ def _describe_file(folder: str, name: str) -> dict[str, Any]:
 
 
 def _write_text(folder: str, name: str, text: str) -> None:
-    # File names need not be text: bytes that are no UTF-8 come back as they were.
+    # File names may have any bytes; those that are not UTF-8 are restored.
     write_file(os.path.join(folder, name), text.encode("utf-8", "surrogateescape"))

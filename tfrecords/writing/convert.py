@@ -1,4 +1,4 @@
-"""Pictures to records, in worker processes: chunks of the dataset's order. No TensorFlow here."""
+"""Converts pictures to records in worker processes, chunk by chunk, in order. No TensorFlow."""
 
 import contextlib
 import multiprocessing
@@ -22,20 +22,20 @@ from tfrecords.pictures.images import build_pyramid, prepare_picture
 from tfrecords.pictures.source import PictureOptions, Reader
 from tfrecords.writing.journal import Rejected
 
-_CHUNKS_IN_FLIGHT = 3  # for each process: being converted, or waiting for their turn
+_CHUNKS_IN_FLIGHT = 3  # per process, being converted or waiting to be written
 
-Task = Sequence[tuple[int, str]]  # a chunk to convert: pictures' indices in the source, and names
+Task = Sequence[tuple[int, str]]  # a chunk to convert: indices into the source, and names
 Setup = tuple[Callable[[], Reader], PictureOptions, str]  # a source's `open`, options, encoding
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive pictures, converted."""
+    """Consecutive pictures after conversion."""
 
     num_pictures: int
-    frames: dict[int, list[bytes]]  # resolution to records, as they stand in a file, in order
-    rejected: list[Rejected]  # without records
-    notes: list[tuple[str, str]]  # what is doubtful about others: (name, note)
+    frames: dict[int, list[bytes]]  # from resolution to framed records, in order
+    rejected: list[Rejected]  # pictures without records
+    notes: list[tuple[str, str]]  # (name, note) for doubtful pictures
 
 
 def convert_task(read: Reader, options: PictureOptions, encoding: str, task: Task) -> Chunk:
@@ -55,10 +55,10 @@ def convert_task(read: Reader, options: PictureOptions, encoding: str, task: Tas
 
 
 def convert_all(setup: Setup, tasks: Iterable[Task], workers: int) -> Generator[Chunk, None, None]:
-    """Converts chunks and yields them in order; close it to end the processes.
+    """Converts chunks and yields them in order. Close the generator to end the processes.
 
-    Only a few more tasks are taken than chunks are yielded, to bound the memory. With `workers`
-    1 this process converts. Raises UserError if another dies.
+    To limit memory, it stays only a few tasks ahead of the chunks yielded. With 1 worker, it
+    converts in this process. Raises UserError if a worker process dies.
     """
     if workers == 1:
         open_reader, options, encoding = setup
@@ -71,7 +71,7 @@ def convert_all(setup: Setup, tasks: Iterable[Task], workers: int) -> Generator[
     idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
     for _, connection in running:
         idle.put(connection)
-    # A thread for each process waits for its answers, so that none waits for the writer.
+    # Each process has a thread that waits for its results, so that it never waits for the writer.
     threads = ThreadPoolExecutor(workers)
     waiting: deque[Future] = deque()
     try:
@@ -85,7 +85,7 @@ def convert_all(setup: Setup, tasks: Iterable[Task], workers: int) -> Generator[
         for future in waiting:
             future.cancel()
         for process, _ in running:
-            process.kill()  # it is idle, or at work that nobody wants any more
+            process.kill()  # idle, or working on something no longer needed
         threads.shutdown()
         for process, connection in running:
             process.join()
@@ -95,7 +95,7 @@ def convert_all(setup: Setup, tasks: Iterable[Task], workers: int) -> Generator[
 def _start_worker(setup: bytes) -> tuple[BaseProcess, Connection]:
     spawn = multiprocessing.get_context("spawn")
     connection, its_connection = spawn.Pipe()
-    with its_connection:  # the process has its own: when it dies, ours ends
+    with its_connection:  # close our copy, so that we notice when the process dies
         process = spawn.Process(target=_work, args=(its_connection, setup), daemon=True)
         with _without_main(setup):
             process.start()
@@ -120,8 +120,8 @@ def _convert_elsewhere(idle: queue.SimpleQueue[Connection], task: Task) -> Chunk
 
 
 def _work(connection: Connection, setup: bytes) -> None:
-    """Converts what comes until the parent ends, or kills it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this
+    """Converts tasks until the parent process ends or kills this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends this process
     read = None
     answer: Chunk | Exception
     with contextlib.suppress(EOFError, OSError):
@@ -134,16 +134,16 @@ def _work(connection: Connection, setup: bytes) -> None:
                 answer = convert_task(read, options, encoding, task)
             except UserError as error:
                 answer = error
-            except Exception as error:  # a bug: the parent gets its traceback as text
+            except Exception as error:  # a bug; the traceback goes to the parent as text
                 answer = RuntimeError("".join(traceback.format_exception(error)))
             connection.send(answer)
 
 
 @contextlib.contextmanager
 def _without_main(setup: bytes) -> Iterator[None]:
-    """Keeps a process from importing the main module, and TensorFlow, which it does not need."""
+    """Keeps worker processes from importing the main module and TensorFlow, to start fast."""
     main = sys.modules["__main__"]
-    if b"__main__" not in setup:  # no source that is defined there
+    if b"__main__" not in setup:  # else the source is defined in the main module
         sys.modules["__main__"] = types.ModuleType("__main__")
     try:
         yield

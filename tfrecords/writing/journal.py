@@ -1,7 +1,7 @@
-"""The journal of a conversion: what is safely on disk, so that it can be resumed.
+"""The journal of a conversion records what is safely on disk, so that it can be resumed.
 
-The first line is the key of the conversion: all that decides the files' bytes. Each other line
-says what one more chunk of pictures added, and is written once that is on disk.
+The first line is the conversion's key, everything that determines the files' bytes. Each further
+line describes what a chunk of pictures added, and is written after the chunk is on disk.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ from tfrecords.common.paths import check_regular_file
 from tfrecords.common.text import is_file_name
 from tfrecords.format.dataset_json import JOURNAL_NAME
 
-Sizes = dict[str, tuple[int, int]]  # of files: name to (bytes, records)
-Rejected = tuple[int, str, str]  # of a picture: index in the source, name, reason
+Sizes = dict[str, tuple[int, int]]  # from file name to (bytes, records)
+Rejected = tuple[int, str, str]  # a picture's index in the source, name and reason
 
 
 class Journal:
     """An open journal; see `open_journal`."""
 
-    restarted = ""  # why what was there before cannot be used
+    restarted = ""  # why earlier work cannot be used; empty if it can
 
     def __init__(self, folder: str, key: dict[str, Any], file: FileIO) -> None:
         self.folder, self._key, self._file = folder, key, file
@@ -40,12 +40,12 @@ class Journal:
                 self._add(line)
 
     def append(self, position: int, files: Sizes, rejected: list[Rejected]) -> None:
-        """Adds a chunk whose records are on disk; the next one starts at `position`."""
+        """Adds a chunk whose records are on disk. The next chunk starts at `position`."""
         self._write(line := {"next": position, "files": files, "rejected": rejected})
         self._add(line)
 
     def restart(self, reason: str) -> None:
-        """Forgets everything, and removes all other files of the folder."""
+        """Starts over and removes all other files in the folder."""
         for name in os.listdir(self.folder):
             if name != JOURNAL_NAME:
                 os.remove(os.path.join(self.folder, name))
@@ -55,11 +55,11 @@ class Journal:
         self.restarted = reason
 
     def close(self) -> None:
-        """Closes the file, but keeps the lock: some systems move no folder with an open file."""
+        """Closes the file but keeps the lock. Some systems can't move a folder with open files."""
         self._file.close()
 
     def _clear(self) -> None:
-        self.position = 0  # how many pictures of the dataset's order are converted
+        self.position = 0  # number of pictures converted, in the dataset's order
         self.files: Sizes = {}
         self.rejected: list[Rejected] = []
 
@@ -75,10 +75,10 @@ class Journal:
 
 @contextlib.contextmanager
 def open_journal(folder: str, key: dict[str, Any]) -> Iterator[Journal]:
-    """Opens and locks the journal of a local folder, made if missing, for a conversion's key.
+    """Opens and locks the journal in a local folder, creating it if missing, for a conversion.
 
-    Whatever the folder holds of another conversion is removed. Raises BusyError if another
-    process has it open, and UserError if it holds files that are not a conversion's.
+    Removes files of another conversion. Raises BusyError if another process has the folder open,
+    and UserError if it has files that do not belong to a conversion.
     """
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, JOURNAL_NAME)
@@ -93,7 +93,7 @@ def open_journal(folder: str, key: dict[str, Any]) -> Iterator[Journal]:
 
 
 def read_lines(folder: str) -> tuple[list[dict[str, Any]], int]:
-    """Reads the lines of a folder's journal up to a damaged one, and their size in bytes."""
+    """Returns the lines of a folder's journal up to a damaged one, and their size in bytes."""
     path = os.path.join(folder, JOURNAL_NAME)
     check_regular_file(path)
     lines: list[dict[str, Any]] = []
@@ -115,18 +115,18 @@ def read_lines(folder: str) -> tuple[list[dict[str, Any]], int]:
 
 
 def write_all(file: FileIO, data: bytes) -> None:
-    """Writes all the bytes to a file without a buffer, which may take some at a time."""
+    """Writes all bytes to an unbuffered file, which may accept only some at a time."""
     while data:
         data = data[file.write(data) :]
 
 
 def _without_name(key: Any) -> Any:
-    """Returns a key without the dataset's name, which older versions took from OUT."""
+    """Returns a key without the dataset's name, which older versions derived from OUT."""
     return {**key, "name": None} if isinstance(key, dict) else key
 
 
 def _check_line(line: dict[str, Any], position: int) -> None:
-    """Raises something unless a line describes a chunk after `position`."""
+    """Raises an exception unless a line describes a chunk that starts at `position`."""
     numbers = [line["next"] - position]
     for name, (num_bytes, num_records) in line["files"].items():
         if not is_file_name(name):

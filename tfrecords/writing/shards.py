@@ -1,4 +1,4 @@
-"""The TFRecord files of a dataset while they are written: shards of limited size."""
+"""Writes the TFRecord files of a dataset, in shards of limited size."""
 
 import hashlib
 import os
@@ -16,31 +16,31 @@ class _Shard:
     name: str
     bytes: int = 0
     records: int = 0
-    hash: Any = field(default_factory=hashlib.sha256)  # of what is written
+    hash: Any = field(default_factory=hashlib.sha256)  # of the bytes written so far
 
 
 class Shards:
-    """The shards of every resolution, of which the last is written.
+    """The shards of each resolution; records are appended to the last one.
 
-    Until all are complete, and it is known how many there are, they have other names. A record
-    that would make a file larger than `shard_bytes` starts another.
+    They have temporary names until all are complete and their number is known. A record that would
+    make a file larger than `shard_bytes` starts a new one.
     """
 
     def __init__(self, folder: str, sides: Iterable[int], shard_bytes: int, found: Sizes) -> None:
-        """Cuts off what a journal, `found`, does not list; raises ValueError if some is missing."""
+        """Truncates files to their sizes in the journal, `found`. ValueError if one is shorter."""
         self._folder, self._shard_bytes = folder, shard_bytes
         self._shards: dict[int, list[_Shard]] = {side: [] for side in sorted(sides)}
-        self._files: dict[int, FileIO] = {}  # the one that is written
+        self._files: dict[int, FileIO] = {}  # the open file of each resolution
         for resolution, shards in self._shards.items():
             while (name := _part_name(resolution, len(shards))) in found:
                 shards.append(self._read_back(name, *found[name]))
 
     def num_records(self) -> set[int]:
-        """Returns how many records the resolutions have: one number, unless something is wrong."""
+        """Returns the numbers of records per resolution, which should all be the same."""
         return {sum(one.records for one in shards) for shards in self._shards.values()}
 
     def write(self, frames: dict[int, list[bytes]]) -> Sizes:
-        """Appends records, framed, to disk; returns the sizes of changed files."""
+        """Appends framed records and flushes them to disk. Returns the sizes of changed files."""
         changed = {}
         for resolution, records in frames.items():
             for record in records:
@@ -54,7 +54,7 @@ class Shards:
         return {name: (shard.bytes, shard.records) for name, shard in changed.items()}
 
     def finish(self, name: str) -> list[dict]:
-        """Renames all files as those of a dataset, and returns their `dataset.json` entries."""
+        """Gives all files their final names, and returns their entries for `dataset.json`."""
         self.close()
         entries: list[dict] = []
         for resolution, shards in self._shards.items():
@@ -67,7 +67,7 @@ class Shards:
         return entries
 
     def close(self) -> None:
-        """Closes the files that are open."""
+        """Closes all open files."""
         for file in self._files.values():
             file.close()
 
@@ -91,14 +91,14 @@ class Shards:
                     os.fsync(file.fileno())
             shards.append(_Shard(_part_name(resolution, len(shards))))
         if resolution not in self._files:
-            # In a new one nothing may stay that the journal does not tell of.
+            # A new file must not keep bytes that the journal does not list.
             mode = "ab" if shards[-1].bytes else "wb"
             self._files[resolution] = FileIO(self._path(shards[-1].name), mode)
         return shards[-1]
 
 
 def undo_finish(folder: str) -> None:
-    """Gives files that `Shards.finish` renamed their earlier names back."""
+    """Gives files that `Shards.finish` renamed their temporary names again."""
     for name in os.listdir(folder):
         pattern = r".*-r(\d\d)(?:-(\d{5})-of-\d{5})?\.tfrecords"
         if match := re.fullmatch(pattern, name, re.DOTALL):

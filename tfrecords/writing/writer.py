@@ -1,7 +1,7 @@
-"""A source of pictures to a dataset folder, by way of `OUT.partial`, which is renamed to OUT.
+"""Converts a source of pictures to a dataset folder, first as `OUT.partial`, then renamed to OUT.
 
-Whatever ends a conversion before that, the same call resumes it from the last chunk of pictures.
-The files depend neither on how many processes convert, nor on interruptions.
+After any interruption, the same call resumes from the last chunk of pictures. The files do not
+depend on interruptions or on the number of processes.
 """
 
 import contextlib
@@ -34,9 +34,9 @@ from tfrecords.writing.shards import Shards, undo_finish
 SHARD_BYTES = 2**27
 _RESUME = "; the same command resumes the conversion"
 
-_CHUNK_BYTES = 2**23  # of uncompressed records, at most
+_CHUNK_BYTES = 2**23  # at most, in uncompressed records
 _CHUNK_PICTURES = 256
-_MOST_LINES = 6  # on rejected pictures; more kinds are in the list of them
+_MOST_LINES = 6  # printed about rejected pictures; `rejected.jsonl` lists all
 
 
 def write_dataset(
@@ -51,27 +51,27 @@ def write_dataset(
     strict: bool = False,
     fingerprint: str | None = None,
 ) -> DatasetInfo:
-    """Converts a source: TFRecords of each resolution, labels, and `dataset.json`.
+    """Converts a source to TFRecords of each resolution, labels, and `dataset.json`.
 
-    Pictures that cannot be read, or do not suit the options, are skipped and listed in
-    `rejected.jsonl`; with `strict` the first is an error. The options leave no choice open. The
-    folder, local or remote, is missing, empty, or the same dataset. `shuffle` is into a random
-    order, always the same; training wants it if the source is sorted. `encoding` is `png` or
-    `raw`; a record that would make a file larger than `shard_bytes` starts the next. There is one
-    process per processor, unless `processes` says otherwise; 1 converts in this process.
+    Pictures that cannot be read or do not fit the options are skipped and listed in
+    `rejected.jsonl`; with `strict` the first one is an error. The options need all defaults filled
+    in. The folder, local or remote, must be missing, empty, or the same dataset. `shuffle` uses a
+    fixed random order, which training needs if the source is sorted. `encoding` is `png` or `raw`.
+    A record that would make a file larger than `shard_bytes` starts a new one. `processes` defaults
+    to one per processor; 1 converts in this process.
 
-    Raises UserError if an argument is invalid, `out_dir` is not empty or cannot be written, the
-    disk is full, another process writes the same, or a worker died: the same call resumes. If all
-    pictures were rejected, or one with `strict`, nothing is kept.
+    Raises UserError if an argument is invalid, `out_dir` is not empty or can't be written, the disk
+    is full, another process writes the same dataset, or a worker died; the same call then resumes.
+    If all pictures are rejected, or one with `strict`, nothing is kept.
     """
     _check(source, options, encoding, shard_bytes, processes)
     out_dir = out_folder.normalize(out_dir)
     fingerprint = fingerprint or compute_fingerprint(source, options)
     conversion = Conversion(source, options, shuffle, encoding, shard_bytes, fingerprint)
     local = out_folder.staging_folder(out_dir) if is_remote(out_dir) else out_dir
-    if local != out_dir and not conversion.is_made(local):  # else some of it may be copied
+    if local != out_dir and not conversion.is_made(local):  # else it may be partly uploaded
         out_folder.check_out_dir(out_dir)
-        shutil.rmtree(local, ignore_errors=True)  # a finished one, but of other pictures
+        shutil.rmtree(local, ignore_errors=True)  # a finished dataset of other pictures
     _write_local(conversion, local, processes or count_processors(), strict)
     if local != out_dir:
         out_folder.upload(local, out_dir)
@@ -80,7 +80,7 @@ def write_dataset(
 
 def _write_local(conversion: Conversion, out_dir: str, processes: int, strict: bool) -> None:
     if conversion.is_made(out_dir):  # the same command again
-        with contextlib.suppress(FileNotFoundError):  # a conversion ended before its last step
+        with contextlib.suppress(FileNotFoundError):  # left if killed just before the end
             os.remove(os.path.join(out_dir, JOURNAL_NAME))
         return
     out_folder.check_out_dir(out_dir)
@@ -124,7 +124,7 @@ def _convert_and_finish(
             out_folder.check_out_dir(out_dir)  # another process may have made it meanwhile
             journal.close()
             put_in_place(partial, out_dir)
-            with contextlib.suppress(FileNotFoundError):  # the same command has found it meanwhile
+            with contextlib.suppress(FileNotFoundError):  # removed by the same command meanwhile
                 os.remove(os.path.join(out_dir, JOURNAL_NAME))
     lines = [f"{pictures}, {note}" for pictures, note in notes.lines()]
     for line in lines + describe_rejected(conversion.all_rejected(journal.rejected)):
@@ -147,7 +147,7 @@ def _open_shards(conversion: Conversion, journal: Journal) -> Shards:
 
 
 def _convert(conversion: Conversion, start: int, processes: int) -> Generator[Chunk, None, None]:
-    """Converts the pictures from a position on, chunk by chunk, and shows progress."""
+    """Converts pictures from a position on, chunk by chunk, and shows progress."""
     source, options, order = conversion.source, conversion.options, conversion.order()
     size = max(1, min(_CHUNK_PICTURES, _CHUNK_BYTES // out_folder.record_bytes(options)))
     starts = range(start, len(order), size)
@@ -157,7 +157,7 @@ def _convert(conversion: Conversion, start: int, processes: int) -> Generator[Ch
     )
     processes = min(processes, max(1, len(starts)))
     chunks = convert_all((source.open, options, conversion.encoding), tasks, processes)
-    # disable=None: no bar where nobody looks, in logs and pipes.
+    # disable=None hides the bar unless the output is a terminal.
     bar = tqdm(total=len(order), initial=start, desc=source.name, unit=" pictures", disable=None)
     with bar, contextlib.closing(chunks):
         for chunk in chunks:
@@ -166,7 +166,7 @@ def _convert(conversion: Conversion, start: int, processes: int) -> Generator[Ch
 
 
 def _refuse(conversion: Conversion, journal: Journal, strict: bool) -> None:
-    """Ends a conversion, and keeps nothing, because of the pictures that were rejected."""
+    """Ends a conversion and removes its files if all pictures (with `strict`, any) are rejected."""
     source = conversion.source
     if not strict and len(journal.rejected) < source.num_pictures:
         return
@@ -183,7 +183,7 @@ def _refuse(conversion: Conversion, journal: Journal, strict: bool) -> None:
 
 
 def none_suits(source: Source, rejected: Sequence[tuple[str, str]]) -> UserError:
-    """Returns the error for a source of which all pictures are rejected: (name, reason)."""
+    """Returns the error for a source whose pictures are all `rejected`, (name, reason)."""
     reasons = [f"{name}: {reason}" for name, reason in rejected[:3]]
     all_of_them = f"all {len(rejected):,} were rejected: {'; '.join(reasons)}"
     return UserError(f"{source.description}: expected some pictures that suit, {all_of_them}")
@@ -207,19 +207,19 @@ def _check(
 
 
 class Tally:
-    """Counts reasons and notes about pictures; those that differ only in numbers are alike."""
+    """Counts reasons and notes about pictures, ignoring differences in numbers."""
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[int, str, str]] = {}
 
     def add(self, name: str, reason: str) -> None:
-        """Counts what is said about a picture."""
+        """Counts a reason or note about a picture."""
         alike = re.sub(r"\d[\d,.]*", "0", reason.replace(name, ""))
         count, first, its_reason = self._found.get(alike, (0, name, reason))
         self._found[alike] = (count + 1, first, its_reason)
 
     def lines(self) -> list[tuple[str, str]]:
-        """Returns (how many pictures and the first one, its reason), the most frequent first."""
+        """Returns (number of pictures with the first name, reason) lines, most frequent first."""
         return [
             (f"{counted(count, 'picture')}, {'such as ' * (count > 1)}{name}", reason)
             for count, name, reason in sorted(self._found.values(), key=lambda one: -one[0])
