@@ -11,6 +11,7 @@ from PIL import ImageDraw
 from pgan_tf.devices.strategy import make_strategy
 from tests.helpers.places import ROOT
 from tests.helpers.built_dataset import prepare_shapes
+from tests.helpers.pages import chromium
 
 
 def pytest_configure(config):
@@ -43,6 +44,13 @@ def one_device():
 def shapes_at(tmp_path_factory):
     """The built-in shapes as TFRecords of a resolution, made once for all tests: only read them."""
     return functools.cache(lambda side: prepare_shapes(tmp_path_factory.mktemp("shapes"), side))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, without a graphics card. One for all: Playwright allows no second in a process."""
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The notebooks run, in a clone and with an installed package, and are kept with their outputs."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
@@ -31,7 +32,9 @@ def test_it_is_kept_small_with_its_pictures_and_without_warnings(notebook):
 def execute(name, folder):
     notebook = nbformat.read(ROOT / "notebooks" / name, 4)
     # Raises an error for a cell that fails, as one does whose claim does not hold.
-    NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(folder)}}).execute()
+    client = NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(folder)}})
+    with ThreadPoolExecutor() as pool:  # a thread without Playwright's event loop
+        pool.submit(client.execute).result()
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import pytest
 
 from pgan_tf.exporting.gallery import PAGE
 from tests.helpers import demo
-from tests.helpers.pages import chromium, served
+from tests.helpers.pages import served
 
 
 @pytest.fixture(scope="package")
@@ -18,13 +18,6 @@ def site(tmp_path_factory):
     assert written - others == page - {"built.json"} | {"preview.png", "icon.png"}
     with served(folder) as address:
         yield address, trained, folder
-
-
-@pytest.fixture(scope="package")
-def browser():
-    """As it comes, without a graphics card."""
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

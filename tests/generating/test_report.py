@@ -13,7 +13,6 @@ from pgan_tf.generating.report import stage_bands
 from pgan_tf.metrics.score import Score
 from pgan_tf.metrics.score_log import append_scores
 from tests.helpers.command_calls import run_calls
-from tests.helpers.pages import chromium
 from tests.helpers.small_run import make_small_run
 
 # Charts
@@ -152,7 +151,9 @@ def test_everything_is_in_the_file(folder):
 
 
 @pytest.mark.browser
-def test_it_opens_from_disk_without_a_network_on_a_desk_and_on_a_telephone(folder, tmp_path):
+def test_it_opens_from_disk_without_a_network_on_a_desk_and_on_a_telephone(
+    folder, browser, tmp_path
+):
     def picture_of(part, **options):
         part.screenshot(path=str(tmp_path / "picture.png"), **options)
         return np.asarray(Image.open(tmp_path / "picture.png").convert("RGB")).astype(int)
@@ -161,41 +162,40 @@ def test_it_opens_from_disk_without_a_network_on_a_desk_and_on_a_telephone(folde
         return page.locator(".tip:visible").inner_text().splitlines()
 
     backgrounds, asked, wrong = [], [], []
-    with chromium() as browser:
-        for width, scheme in ((1200, "light"), (360, "dark")):
-            size = {"width": width, "height": 800}
-            page = browser.new_context(viewport=size, color_scheme=scheme, offline=True).new_page()
-            page.on("request", lambda request: asked.append(request.url))
-            page.on("console", lambda message: wrong.append(message.text))
-            page.goto((folder / "new/report.html").as_uri())
-            sizes = page.eval_on_selector_all("img", "all => all.map(one => one.naturalWidth)")
-            assert len(sizes) == 5
-            assert min(sizes) >= 32
-            # Nothing sticks out to the side.
-            assert page.evaluate("document.documentElement.scrollWidth") == width
-            backgrounds.append(picture_of(page)[2, 2].mean())
-            # Curves are seen in their color: blue, far from the paper and from gray.
-            drawn = picture_of(page.locator("svg").first)
-            assert (drawn[..., 2] - drawn[..., 0] > 60).sum() > 50
-            # The values at the pointer, near the first of two ticks; then those of the second.
-            assert page.locator(".tip:visible").count() == 0
-            losses = page.locator("svg").first
-            losses.hover(position={"x": losses.bounding_box()["width"] / 3, "y": 40})
-            first = ["0.008 kimg, 4 px", "discriminator loss 0", "generator loss 8"]
-            assert values_shown(page) == first
-            assert page.locator(".cursor").count() == 1
-            page.mouse.move(0, 0)
-            assert page.locator(".tip:visible").count() == 0
-            losses.focus()  # shows again what was looked at last
-            assert values_shown(page) == first
-            page.keyboard.press("ArrowRight")
-            second = ["0.032 kimg, 8 px", "discriminator loss 0", "generator loss 32"]
-            assert values_shown(page) == second
-            page.keyboard.press("Home")
-            assert values_shown(page) == first
-            page.keyboard.press("Escape")
-            assert page.locator(".tip:visible").count() == 0
-            assert page.evaluate("document.documentElement.scrollWidth") == width
+    for width, scheme in ((1200, "light"), (360, "dark")):
+        size = {"width": width, "height": 800}
+        page = browser.new_context(viewport=size, color_scheme=scheme, offline=True).new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: wrong.append(message.text))
+        page.goto((folder / "new/report.html").as_uri())
+        sizes = page.eval_on_selector_all("img", "all => all.map(one => one.naturalWidth)")
+        assert len(sizes) == 5
+        assert min(sizes) >= 32
+        # Nothing sticks out to the side.
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        backgrounds.append(picture_of(page)[2, 2].mean())
+        # Curves are seen in their color: blue, far from the paper and from gray.
+        drawn = picture_of(page.locator("svg").first)
+        assert (drawn[..., 2] - drawn[..., 0] > 60).sum() > 50
+        # The values at the pointer, near the first of two ticks; then those of the second.
+        assert page.locator(".tip:visible").count() == 0
+        losses = page.locator("svg").first
+        losses.hover(position={"x": losses.bounding_box()["width"] / 3, "y": 40})
+        first = ["0.008 kimg, 4 px", "discriminator loss 0", "generator loss 8"]
+        assert values_shown(page) == first
+        assert page.locator(".cursor").count() == 1
+        page.mouse.move(0, 0)
+        assert page.locator(".tip:visible").count() == 0
+        losses.focus()  # shows again what was looked at last
+        assert values_shown(page) == first
+        page.keyboard.press("ArrowRight")
+        second = ["0.032 kimg, 8 px", "discriminator loss 0", "generator loss 32"]
+        assert values_shown(page) == second
+        page.keyboard.press("Home")
+        assert values_shown(page) == first
+        page.keyboard.press("Escape")
+        assert page.locator(".tip:visible").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") == width
     assert all(url.startswith(("file:", "data:")) for url in asked)
     assert wrong == []
     assert backgrounds[0] > 240
