@@ -37,7 +37,7 @@ _MOST_BYTES = 200  # length of a name; file systems allow 255
 
 
 def read_page(export_dir: str) -> Manifest:
-    """Returns the page files that earlier exports wrote. UserError if others wrote any."""
+    """Returns page files of earlier exports. UserError if others wrote or changed any."""
     page = manifest.read_manifest(export_dir, "page")
     visible = visible_names(export_dir)  # without `.git` and the like
     if page is None:

@@ -105,7 +105,7 @@ def comparable_scores(scores: Iterable[Score], metric: str) -> list[Score]:
 
 
 def best_score(scores: Iterable[Score]) -> Score:
-    """Returns the best of comparable scores (lowest, highest, or nearest to the floor)."""
+    """Returns the best of comparable scores (lowest, highest, nearest the floor), first if tied."""
 
     def badness(score: Score) -> float:
         if score.better == "neither":
