@@ -27,7 +27,7 @@ DATA = flags.DEFINE_string("data", None, "A folder of TFRecords.")
 RESOLUTION = define_number("resolution", 32, "In pixels.", RESOLUTIONS)
 BATCH_SIZE = define_number("batch_size", 16, "Pictures in a batch.", COUNTS)
 ENCODING = flags.DEFINE_enum("encoding", "png", ["png", "raw"], "Of the records.")
-PICTURES = define_number("pictures", 2000, "In the data set.", COUNTS)
+PICTURES = define_number("pictures", 2000, "In the dataset.", COUNTS)
 SECONDS = define_number("seconds", 5.0, "To measure for.", Bounds(0, 3600))
 
 

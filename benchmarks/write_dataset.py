@@ -3,7 +3,7 @@
     python benchmarks/write_dataset.py --pictures=100000 --resolution=64 --encoding=raw
 
 It makes PNG files of its own in a temporary folder: some thousand distinct ones, smooth
-colours with noise, each under many names. It prints pictures per second, the time of a
+colors with noise, each under many names. It prints pictures per second, the time of a
 4096 x 4096 product in float32 beside it, to compare machines by, and the most memory that
 the writing process held (RSS), before and after.
 """

@@ -53,4 +53,4 @@ if not TYPE_CHECKING:  # so that type checkers report names that do not exist
 
 def __dir__() -> list[str]:
     """Lists the public names, even before they are imported."""
-    return sorted({*globals(), *__all__})
+    return __all__

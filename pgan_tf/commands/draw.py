@@ -36,7 +36,7 @@ from tfrecords.pictures.source import PictureOptions
 def draw() -> None:
     """Draws a file for each seed, a grid or a video, as the flags say."""
     check_flags()
-    grid = given.GRID.value or ((1, 8) if given.NEIGHBOURS.value else (1, 1))
+    grid = given.GRID.value or ((1, 8) if given.NEIGHBORS.value else (1, 1))
     seeds = given.SEEDS.value or [
         *range(1 if given.GRID.value else 8 if given.VIDEO.value == "slerp" else 32)
     ]
@@ -52,8 +52,8 @@ def draw() -> None:
         sampler = interpolation.truncated(
             sampler, given.TRUNCATION.value, given.TRUNCATION_SEED.value
         )
-    if given.NEIGHBOURS.value or given.VIDEO.value:
-        write = write_neighbors if given.NEIGHBOURS.value else write_walk
+    if given.NEIGHBORS.value or given.VIDEO.value:
+        write = write_neighbors if given.NEIGHBORS.value else write_walk
         write(sampler, seeds, classes, grid, path)
         return
     columns, rows = grid
@@ -72,10 +72,10 @@ def draw() -> None:
 
 def check_flags() -> None:
     """Raises UserError for a flag that would do nothing with the others."""
-    not_with(["neighbours"], given.VIDEO)
+    not_with(["neighbors"], given.VIDEO)
     only_with(["fps", "seconds"], given.VIDEO)
     only_with(["smoothing"], given.VIDEO, "walk")
-    only_with(["data", "data_cache", "inception"], given.NEIGHBOURS)
+    only_with(["data", "data_cache", "inception"], given.NEIGHBORS)
     if given.TRUNCATION_SEED.value and given.TRUNCATION.value == 1:
         raise UserError("--truncation_seed: expected --truncation below 1 with it, got 1")
     if given.VIDEO.value == "training":
@@ -91,8 +91,8 @@ def check_output(num_seeds: int) -> str:
     if given.VIDEO.value:
         path = given.OUTPUT.value or f"{given.VIDEO.value}.mp4"
         check_format(path, frame_rate(path))
-    elif given.NEIGHBOURS.value or given.GRID.value:
-        path = given.OUTPUT.value or ("neighbours.png" if given.NEIGHBOURS.value else "grid.png")
+    elif given.NEIGHBORS.value or given.GRID.value:
+        path = given.OUTPUT.value or ("neighbors.png" if given.NEIGHBORS.value else "grid.png")
         check_picture_name(path, "--output")
     else:
         path = given.OUTPUT.value or "pictures"
@@ -190,7 +190,7 @@ def write_neighbors(
     """Writes a sheet of samples next to their nearest training pictures, and prints which."""
     columns, rows = grid
     seeds = parsing.seeds_of_sheet(seeds, columns * rows)
-    count, num_measures = given.NEIGHBOURS.value, 2 if given.INCEPTION.value else 1
+    count, num_measures = given.NEIGHBORS.value, 2 if given.INCEPTION.value else 1
     all_columns = columns * (1 + count * num_measures)
     scale = given.SCALE.value or neighbors_sheet.enlargement(all_columns, rows, sampler.resolution)
     check_size(sampler, all_columns, rows, scale)

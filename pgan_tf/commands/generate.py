@@ -3,6 +3,8 @@
 The generator comes from a run folder, a checkpoint, a published pickle or what export.py wrote.
 """
 
+import re
+
 from absl import flags
 
 from pgan_tf.commands import trained_flags as given
@@ -53,18 +55,18 @@ SMOOTHING = define_number(
 )
 
 # Nearest neighbors
-NEIGHBOURS = define_number(
-    "neighbours",
+NEIGHBORS = define_number(
+    "neighbors",
     None,
     "How many nearest training pictures to show next to each sample. Default grid: 1x8.",
     Bounds(1, 100, whole=True),
 )
-DATA = define_path("data", None, "Training pictures for --neighbours. Default: the run's.")
+DATA = define_path("data", None, "Training pictures for --neighbors. Default: the run's.")
 DATA_CACHE = define_path("data_cache", None, "Where their TFRecords are. Default: the run's.")
 INCEPTION = define_path(
     "inception",
     None,
-    "Inception graph of 2015 (.pb or .tgz): adds neighbors in its features to --neighbours.",
+    "Inception graph of 2015 (.pb or .tgz): adds neighbors in its features to --neighbors.",
 )
 
 # Where to
@@ -91,12 +93,12 @@ HELP = Help(
         "generator": ("run_dir", "checkpoint", "saved_model", "official_pkl", "network"),
         "pictures": ("seeds", "labels", "grid", "truncation", "truncation_seed"),
         "videos": ("video", "seconds", "fps", "smoothing"),
-        "nearest training pictures": ("neighbours", "data", "data_cache", "inception"),
+        "nearest training pictures": ("neighbors", "data", "data_cache", "inception"),
         "output": ("output", "scale", "captions"),
     },
     first=(
         *("run_dir", "saved_model", "seeds", "labels", "grid", "truncation", "video", "seconds"),
-        *("neighbours", "output", "scale"),
+        *("neighbors", "output", "scale"),
     ),
     examples=(
         ("--run_dir=RUN --grid=8x4", "one sheet of 32 pictures, grid.png"),
@@ -116,4 +118,9 @@ def main() -> None:
 
 def start() -> None:
     """Starts the command."""
-    run(main, complete=with_only_run, help=HELP)
+    run(main, complete=complete_arguments, help=HELP)
+
+
+def complete_arguments(arguments: list[str]) -> list[str]:
+    """Adds the only run under runs/, and takes the former spelling of --neighbors."""
+    return with_only_run([re.sub("^(--?)neighbours", r"\1neighbors", one) for one in arguments])

@@ -9,6 +9,7 @@ import sys
 
 from pgan_tf import __version__
 from tfrecords.common.bounds import shown
+from tfrecords.common.command_line import print_help
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import did_you_mean
 
@@ -36,7 +37,7 @@ def main() -> None:
     group = words[0] if words[:1] == ["data"] else ""
     rest = words[1:] if group else words
     if not rest or rest[0] in _HELP:
-        print(overview(group))
+        print_help(overview(group))
         return
     try:
         name = find_command(rest[0], group)

@@ -83,7 +83,7 @@ def find_neighbors(
     most, channels = info.num_images, counted(samples.shape[-1], "channel")
     if not 1 <= count <= most:
         expected = f"1 to {most}, the pictures of {info.name}"
-        raise UserError(f"--neighbours: expected {expected}, got {count}")
+        raise UserError(f"--neighbors: expected {expected}, got {count}")
     if samples.shape[-1] != info.num_channels:
         raise UserError(
             f"--data: expected {channels}, as the generator draws, got {info.num_channels}"

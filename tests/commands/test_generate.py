@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import pgan_tf
+from pgan_tf.commands.generate import complete_arguments
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.runs import trained
@@ -36,9 +37,9 @@ CALLS = {
     "slerp": (EXPORT, "--video=slerp", "--seeds=1,2", "--fps=5"),
     # A picture of the generator's own goes among the training pictures.
     "own": (RUN, "--seeds=7", "--labels=1", "--output=faces/b"),
-    "near": (RUN, "--neighbours=3", "--grid=1x2", "--seeds=7", "--labels=1"),
+    "near": (RUN, "--neighbors=3", "--grid=1x2", "--seeds=7", "--labels=1"),
     "near in both": (
-        *(EXPORT, "--neighbours=2", "--output=n/b.png", *FACES, "--labels=1", "--seeds=7"),
+        *(EXPORT, "--neighbors=2", "--output=n/b.png", *FACES, "--labels=1", "--seeds=7"),
         *("--inception=graph.pb", *BARE),
     ),
 }
@@ -51,18 +52,18 @@ MISTAKES = {
     (RUN, "--output=x.txt", "--grid=2x2"): ["--output", ".png or", ".jpg or", "x.txt"],
     (RUN, "--video=slerp", "--seeds=4"): ["--seeds", "two"],
     (EXPORT, "--video=training"): ["--video", "--run_dir"],
-    (EXPORT, "--neighbours=3"): ["--data", "none"],
+    (EXPORT, "--neighbors=3"): ["--data", "none"],
     # Flags that would do nothing, and pictures that no memory holds.
-    (RUN, "--neighbours=3", "--video=walk"): ["--neighbours", "--video"],
+    (RUN, "--neighbors=3", "--video=walk"): ["--neighbors", "--video"],
     (RUN, "--fps=20"): ["--fps", "--video"],
     (RUN, "--video=slerp", "--smoothing=2"): ["--smoothing", "--video=walk"],
-    (RUN, "--data=faces"): ["--data", "--neighbours"],
+    (RUN, "--data=faces"): ["--data", "--neighbors"],
     (RUN, "--truncation_seed=3"): ["--truncation_seed", "--truncation"],
     (RUN, "--video=training", "--labels=1"): ["--labels", "--video"],
     (RUN, "--video=walk", "--seeds=1,2"): ["--seeds", "several"],
     (RUN, "--grid=100x100", "--scale=64"): ["--scale", "51,200 x 51,200"],
     (RUN, "--video=walk", "--seconds=36000", "--fps=120", "--scale=64"): ["--seconds", "frames"],
-    (RUN, "--neighbours=100", "--grid=100x100", "--scale=9"): ["--scale"],
+    (RUN, "--neighbors=100", "--grid=100x100", "--scale=9"): ["--scale"],
 }
 
 
@@ -139,7 +140,7 @@ def test_videos_come_from_runs_and_exports(drawn):
 
 def test_neighbors_come_from_runs_and_exports(drawn):
     folder, results, _ = drawn
-    sheet = pixels(folder / "neighbours.png")
+    sheet = pixels(folder / "neighbors.png")
     # Enlarged 32 times; 42 px of captions below each row, 27 + 21 of a heading above all.
     assert sheet.shape == (48 + 2 * (256 + 42), (4 * 8 + 2) * 32, 3)
     np.testing.assert_array_equal(sheet[48 : 48 + 256, 320:576], sheet[48 : 48 + 256, :256])
@@ -163,6 +164,15 @@ def test_every_mistake_is_one_line_and_leaves_nothing(drawn):
         assert_mistake(result, *words)
     written = {"a.png", "b.webp", "c.png", "d.jpeg", "e", "f", "g.png", "h", "walk.webp"}
     written |= {"sheet.png"}
-    written |= {"training.gif", "slerp.mp4", "neighbours.png", "n", "theano"}
+    written |= {"training.gif", "slerp.mp4", "neighbors.png", "n", "theano"}
     made = {"run", "damaged", "export", "empty", "graph.pb", "faces", "cache"}
     assert {path.name for path in folder.iterdir()} == written | made
+
+
+def test_the_former_spelling_of_neighbors_works():
+    given = ["--run_dir=run", "--neighbours=3", "--output=x.png"]
+    assert complete_arguments(given) == [
+        "--run_dir=run",
+        "--neighbors=3",
+        "--output=neighbours.png",
+    ]

@@ -96,10 +96,10 @@ def test_a_sheet_says_which_pictures_it_shows_and_how_far_they_are(info, picture
     assert sheet.shape == (plain.shape[0] + 27 + 5 * 21, plain.shape[1], 3)
     np.testing.assert_array_equal(sheet[48 : 48 + 96], plain[:96])
     np.testing.assert_array_equal(sheet[48 + 96 + 42 : -42], plain[96:])
-    unnamed, unlabelled = draw(["a", "b", "c"], []), draw([], names)
+    unnamed, unlabeled = draw(["a", "b", "c"], []), draw([], names)
     assert (sheet[144:165, 108:] != unnamed[144:165, 108:]).any()  # names, or record numbers
     np.testing.assert_array_equal(sheet[165:186], unnamed[165:186])  # classes and distances
-    assert (unlabelled[165:186, :96] == 255).all() and (sheet[165:186, :96] < 100).any()
+    assert (unlabeled[165:186, :96] == 255).all() and (sheet[165:186, :96] < 100).any()
     _, line, *_ = neighbors.describe([1, 2, 3], found, names).splitlines()
     assert line.startswith("  seed 1: 5 (0) photographs/00005.jpg  ")
 
@@ -109,8 +109,8 @@ def test_what_cannot_be_compared_is_told(info, pictures, tmp_path):
     for samples, count, words in (
         (np.zeros((1, 16, 16, 3), np.uint8), 1, "16 px"),
         (pictures[:1, ..., :1], 1, "expected 1 channel, as the generator draws, got 3"),
-        (pictures[:1], info.num_images + 1, "--neighbours"),
-        (pictures[:1], 0, "--neighbours"),
+        (pictures[:1], info.num_images + 1, "--neighbors"),
+        (pictures[:1], 0, "--neighbors"),
     ):
         with pytest.raises(UserError, match=words):
             find_neighbors(samples, info, count, False, measure)

@@ -38,7 +38,7 @@ class PixelNorm(layers.Layer):
 
 
 class Twice(layers.Layer):
-    """Nearest-neighbour upscaling."""
+    """Nearest-neighbor upscaling."""
 
     def get_output_shape_for(self, shape):
         return shape[:2] + (2 * shape[2], 2 * shape[3])

@@ -51,7 +51,7 @@ SUB_COMMANDS += (("compare", "data", "data"),)
 BESIDE = {
     ("train.py", "labels"): ("--data=pictures", *COMMANDS["train.py"][1:]),
     ("tfrecords.inspect", "count"): ("show", "data", "new.png"),
-    ("generate.py", "data"): ("--run_dir=run", "--neighbours=1"),
+    ("generate.py", "data"): ("--run_dir=run", "--neighbors=1"),
     ("evaluate.py", "saved_model"): ("--data=data",),
 }
 for name in ("saved_model", "checkpoint", "official_pkl"):

@@ -51,7 +51,7 @@ def run(
             names = [flag.name for flag in own_flags]
             about, full = module.__doc__ or "", command_help.wants_all(argv[1:])
             usage = f"usage: {_usage(positional)}"
-            print(command_help.describe(command_line(), usage, about, names, help, full=full))
+            print_help(command_help.describe(command_line(), usage, about, names, help, full=full))
             sys.exit(0)
         try:
             arguments = complete(argv[1:])
@@ -79,6 +79,15 @@ def run(
             _exit("interrupted", 130)
 
     app.run(call_main, flags_parser=parse_flags)
+
+
+def print_help(text: str) -> None:
+    """Prints a text, of which `--help | head` reads only the beginning."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Python would try once more, and fail, at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def flag_values(arguments: Sequence[str], name: str) -> list[str]:
