@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 import pgan_tf
-from pgan_tf.commands.generate import complete_arguments
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.runs import trained
@@ -167,12 +166,3 @@ def test_every_mistake_is_one_line_and_leaves_nothing(drawn):
     written |= {"training.gif", "slerp.mp4", "neighbors.png", "n", "theano"}
     made = {"run", "damaged", "export", "empty", "graph.pb", "faces", "cache"}
     assert {path.name for path in folder.iterdir()} == written | made
-
-
-def test_the_former_spelling_of_neighbors_works():
-    given = ["--run_dir=run", "--neighbours=3", "--output=x.png"]
-    assert complete_arguments(given) == [
-        "--run_dir=run",
-        "--neighbors=3",
-        "--output=neighbours.png",
-    ]

@@ -58,6 +58,7 @@ MISTAKES = {
     "train --preset=lapto": "did you mean laptop?",
     "train --eval_metrics=swdd": "did you mean swd?",
     "export --format=tfj": "did you mean tfjs?",
+    "generate --run_dir=x --neighbours=0": "--neighbors: expected",  # the former spelling
     "benchmark --precision=mixed_bfloat61": "did you mean mixed_bfloat16?",
     "data create photos out --encodin=raw": "did you mean --encoding?",
 }
