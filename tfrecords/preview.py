@@ -87,9 +87,9 @@ def _possible_classes(data: str, source: Source) -> str:
     if source.num_pictures > _MOST_LISTED_TWICE:
         return ""
     with contextlib.suppress(UserError):  # they are not classes
-        labelled = open_source(data, labels="wanted")
-        if labelled.labels is not None:
-            return label_line(labelled.labels, labelled.label_names)
+        labeled = open_source(data, labels="wanted")
+        if labeled.labels is not None:
+            return label_line(labeled.labels, labeled.label_names)
     return ""
 
 

@@ -43,7 +43,7 @@ from tfrecords.common.files import check_file_place, write_file
 from tfrecords.common.paths import writing
 from tfrecords.common.text import align, did_you_mean
 
-if TYPE_CHECKING:  # it loads TensorFlow, which --help does not wait for
+if TYPE_CHECKING:  # loads TensorFlow, which would slow --help
     from pgan_tf.planning.measurement import StageCost
 
 
@@ -134,11 +134,11 @@ def main() -> None:
     from pgan_tf.planning.limits import check_memory, physical_memory
 
     for config in configs:
-        check_batch_sizes(config, 1)  # devices are the measuring processes', not this one's
+        check_batch_sizes(config, 1)  # the processes that measure have the devices, not this one
         if not tf.config.list_physical_devices("GPU"):
             check_memory(config, 1, physical_memory())
     if JSON.value:
-        check_file_place(JSON.value, "--json")  # before minutes of measuring
+        check_file_place(JSON.value, "--json")  # before it measures for minutes
     costs = []
     with tqdm(configs, "Measuring", unit=" stages", disable=None) as bar:
         for config in bar:
@@ -166,7 +166,7 @@ def _config(precision: str, size: int) -> TrainingConfig:
 
 
 def _in_a_process_of_its_own(config: TrainingConfig) -> "StageCost":
-    # Each stage's peak of memory is its own then; a process inherits none by being spawned.
+    # So each stage has its own memory peak; spawned processes inherit none.
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(_measure, config, STRATEGY.value, SECONDS.value).result()
@@ -180,7 +180,7 @@ def _measure(config: TrainingConfig, strategy: str, seconds: float) -> "StageCos
 
 
 def with_preset(arguments: list[str]) -> list[str]:
-    """Puts in a preset's place those of its flags that decide how fast a step is."""
+    """Replaces a preset by those of its flags that affect the speed of a step."""
     return expand_presets(arguments, _step_flags)
 
 
@@ -188,7 +188,7 @@ def _step_flags(preset: str) -> list[str]:
     chosen = []
     for flag in preset_flags(preset):
         name, _, value = flag.removeprefix("--").partition("=")
-        if name == "resolution":  # all that it grows through
+        if name == "resolution":  # all resolutions that it grows through
             sizes = [LOWEST_RESOLUTION, *resolutions_above_lowest(int(value))]
             chosen.append(f"--resolution={','.join(map(str, sizes))}")
         elif name in flags.FLAGS or re.sub("^no", "", name) in flags.FLAGS:

@@ -1,4 +1,4 @@
-"""What generate.py draws: pictures, sheets and videos."""
+"""Draws the pictures, sheets and videos of generate.py."""
 
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
@@ -57,7 +57,7 @@ def draw() -> None:
         write(sampler, seeds, classes, grid, path)
         return
     columns, rows = grid
-    is_sheet = given.GRID.value is not None  # one picture by itself stays as it is
+    is_sheet = given.GRID.value is not None  # a single picture is not enlarged
     usual = enlargement(columns, rows, sampler.resolution) if is_sheet else 1
     scale = given.SCALE.value or usual
     check_size(sampler, columns, rows, scale)
@@ -102,13 +102,13 @@ def check_output(num_seeds: int) -> str:
 
 
 def frame_rate(path: str) -> float:
-    """Returns --fps, or what suits the video's format."""
+    """Returns --fps, or the default of the video's format."""
     fps: float = given.FPS.value or default_fps(path)
     return fps
 
 
 def is_picture(path: str) -> bool:
-    """True for the name of one picture, not of a folder for many."""
+    """Returns whether a path names a picture rather than a folder."""
     return posixpath.splitext(path)[1].lower() in FORMATS
 
 
@@ -162,14 +162,14 @@ def write_walk(
 
 
 def write_frames(path: str, frames: Iterator[np.ndarray], num_frames: int, about: str) -> None:
-    """Writes a video, and says so."""
+    """Writes a video and prints its path."""
     fps = frame_rate(path)
     write_video(path, frames, num_frames, fps)
     print(f"Wrote {path}: {num_frames} frames, {num_frames / fps:g} s, {about}")
 
 
 def find_training_pictures(sampler: Sampler) -> tuple[DatasetInfo, bool]:
-    """Returns the training data, and whether mirrored. UserError if unknown, missing or others."""
+    """Returns the training data, and whether it is mirrored. UserError if unknown or changed."""
     run_dir = source.RUN_DIR.value or ""
     if source.CHECKPOINT.value:
         run_dir = posixpath.dirname(posixpath.dirname(source.CHECKPOINT.value)) or "."
@@ -187,7 +187,7 @@ def find_training_pictures(sampler: Sampler) -> tuple[DatasetInfo, bool]:
 def write_neighbors(
     sampler: Sampler, seeds: list[int], classes: list[int], grid: tuple[int, int], path: str
 ) -> None:
-    """Writes a sheet of samples next to their nearest training pictures, and prints which."""
+    """Writes a sheet of samples next to their nearest training pictures, and prints a table."""
     columns, rows = grid
     seeds = parsing.seeds_of_sheet(seeds, columns * rows)
     count, num_measures = given.NEIGHBORS.value, 2 if given.INCEPTION.value else 1

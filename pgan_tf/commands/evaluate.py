@@ -69,11 +69,11 @@ def main() -> None:
 
 
 def with_flags_of_run(arguments: list[str]) -> list[str]:
-    """Puts the lines of the run's flags.txt before the arguments, which win."""
+    """Puts the lines of the run's flags.txt before the arguments, which take precedence."""
     arguments = with_only_run(arguments)
     try:
         run_dir = read_path(["", *flag_values(arguments, "run_dir")][-1])
-    except ValueError:  # the flag itself will say so
+    except ValueError:  # parsing the flag reports it
         return arguments
     if not run_dir:
         return arguments

@@ -1,4 +1,4 @@
-"""The run that is meant where no generator is named: the only one under runs/."""
+"""Takes the only run under runs/ where no generator is named."""
 
 import os
 import pathlib

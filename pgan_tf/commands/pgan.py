@@ -1,6 +1,6 @@
-"""The command `pgan`, from an installed package what train.py and its sisters are in a clone.
+"""The command `pgan` of an installed package. In a clone there are train.py and its sisters.
 
-Loads nothing but the command that was asked for.
+Imports only the command that was asked for.
 """
 
 import importlib
@@ -29,7 +29,7 @@ _HELP = ("--help", "-h", "-help", "--helpfull", "help")
 
 
 def main() -> None:
-    """Starts the command that the first argument names, or says which there are."""
+    """Starts the command that the first argument names, or lists the commands."""
     words = sys.argv[1:]
     if words in (["--version"], ["-version"]):
         print(f"pgan-tf {__version__}")

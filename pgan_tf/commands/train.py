@@ -26,7 +26,7 @@ HELP = Help(
     groups=given.GROUPS,
     first=(
         *("data", "preset", "run_dir", "conditional", "resolution", "total_kimg"),
-        *("batch_size", "learning_rate", "mirror_augment", "dry_run", "eval_metrics", "precision"),
+        *("batch_size", "learning_rate", "mirror_augment", "seed", "dry_run", "precision"),
     ),
     examples=(
         ("", "the built-in shapes at 32 px, in minutes on a CPU"),

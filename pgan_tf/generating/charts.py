@@ -18,11 +18,11 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 20, 28
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """A curve of (kimg, value); None, NaN, or what is endless or nearly so, leaves a gap."""
+    """A curve of (kimg, value). None, NaN and infinite or huge values leave gaps."""
 
     name: str
     points: Sequence[tuple[float, float | None]]
-    dashed: bool = False  # for what is compared with
+    dashed: bool = False  # for a reference value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Band:
     name: str
     start: float
     end: float
-    shaded: bool  # drawn darker, to be told from its neighbors
+    shaded: bool  # drawn darker, to tell it from its neighbors
 
 
 def draw_chart(title: str, lines: Sequence[Line], bands: Sequence[Band] = ()) -> str:
@@ -68,7 +68,7 @@ def draw_chart(title: str, lines: Sequence[Line], bands: Sequence[Band] = ()) ->
         for run in runs:
             places = " ".join(f"{x(kimg):.1f},{y(value):.1f}" for kimg, value in run)
             parts.append(f'<polyline class="line {color}{dashed}" points="{places}"/>')
-            if len(run) == 1:  # one point is no line
+            if len(run) == 1:  # a single point
                 place = f'cx="{x(run[0][0]):.1f}" cy="{y(run[0][1]):.1f}"'
                 parts.append(f'<circle class="dot {color}" {place} r="2.5"/>')
         last = f"{runs[-1][-1][1]:.4g}" if runs else "no number"

@@ -1,4 +1,4 @@
-"""A trained generator in Python: the pictures of seeds, as `generate.py` draws them."""
+"""A trained generator in Python. It draws the same pictures as `generate.py`."""
 
 import dataclasses
 import functools
@@ -27,24 +27,23 @@ _TRUNCATIONS = Bounds(0, 1)
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Generator:
-    """A trained generator, which `pgan_tf.load` gives.
+    """A trained generator, as returned by `pgan_tf.load`.
 
     Its pictures are `(batch, height, width, channels)` uint8, with 3 channels (RGB) or 1 (gray).
-    They are drawn a few at once: thousands of seeds need the memory of their pictures, and little
-    more.
+    They are drawn in small batches: thousands of seeds need little more memory than their pictures.
     """
 
-    sampler: Sampler  # what draws
+    sampler: Sampler  # draws the pictures
     make_model: Callable[[], keras.Model]
 
     @property
     def source(self) -> str:
-        """The file or folder that it was read from."""
+        """The file or folder of the generator."""
         return self.sampler.source
 
     @property
     def resolution(self) -> int:
-        """Pixels along a side of its pictures."""
+        """Width and height of its pictures, in pixels."""
         return self.sampler.resolution
 
     @property
@@ -54,17 +53,17 @@ class Generator:
 
     @property
     def latent_size(self) -> int:
-        """How many numbers a latent vector has."""
+        """Size of a latent vector."""
         return self.sampler.latent_size
 
     @property
     def label_size(self) -> int:
-        """How many classes it draws; 0 without classes."""
+        """Number of classes; 0 without classes."""
         return self.sampler.label_size
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """The classes' names in order; empty where there are no classes, or none has a name."""
+        """Names of the classes, in order; empty without classes or without names."""
         return self.sampler.label_names
 
     @functools.cached_property
@@ -172,7 +171,7 @@ class Generator:
 
 
 def read_seeds(seeds: Seeds) -> list[int]:
-    """Returns seeds as a list. Raises UserError unless they are one or more, in their bounds."""
+    """Returns seeds as a list. Raises UserError if there are none, or one is out of bounds."""
     numbers = [seeds] if isinstance(seeds, Integral) else _read_list(seeds, "seeds", "a seed")
     if not 0 < len(numbers) <= MOST_SEEDS:
         got = f"more than {MOST_SEEDS:,}" if numbers else "none"
@@ -183,7 +182,7 @@ def read_seeds(seeds: Seeds) -> list[int]:
 
 
 def _read_list(values: Any, name: str, one: str) -> list[Any]:
-    """Returns what a list, a range or an array holds, not more than `MOST_SEEDS` and one more."""
+    """Returns the values of a list, range or array, at most `MOST_SEEDS` + 1 of them."""
     expected = f"{one}, or a list, a range or an array of them"
     if isinstance(values, np.ndarray) and values.ndim != 1:
         raise UserError(f"{name}: expected {expected}, got the shape {values.shape}")

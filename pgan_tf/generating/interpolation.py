@@ -18,17 +18,17 @@ from pgan_tf.runs import sheets
 from tfrecords.common.errors import UserError
 
 _MOST_NUMBERS = 2**26  # of a walk's latents
-_DEVIATIONS = 8  # beyond so many a Gaussian is nothing, in float32
+_DEVIATIONS = 8  # beyond these, a Gaussian is 0 in float32
 
 
 def slerp(begin: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    """Goes a share, 0 to 1, of the way along a great circle; lengths change evenly."""
+    """Interpolates along a great circle, from 0 to 1. Lengths change linearly."""
     lengths = [np.linalg.norm(vector, axis=-1, keepdims=True) for vector in (begin, end)]
     first, second = begin / np.maximum(lengths[0], 1e-12), end / np.maximum(lengths[1], 1e-12)
     cosine = np.sum(first * second, axis=-1, keepdims=True, dtype=np.float64)
     angle = np.arccos(np.clip(cosine, -1, 1))
     sine = np.sin(angle)
-    # Of (nearly) equal or opposite directions: a straight line.
+    # A straight line for (nearly) equal or opposite directions.
     straight = sine < 1e-6
     sine = np.where(straight, 1.0, sine)
     first = first * np.where(straight, 1 - share, np.sin((1 - share) * angle) / sine)
@@ -57,13 +57,13 @@ def walk_straight(keyframes: np.ndarray, position: float) -> np.ndarray:
 
 
 def mix_straight(keyframes: np.ndarray, position: float) -> np.ndarray:
-    """Does the same along straight lines, for labels."""
+    """Does the same along straight lines; used for labels."""
     begin, end, share = _around(keyframes, position)
     return ((1 - share) * begin + share * end).astype(np.float32)
 
 
 def _around(keyframes: np.ndarray, position: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Returns the keyframes before and after a position, and its share of the way between them."""
+    """Returns the keyframes before and after a position, and how far it is between them."""
     count = len(keyframes)
     index, share = divmod(position % 1.0 * count, 1.0)
     begin = int(index) % count
@@ -71,11 +71,11 @@ def _around(keyframes: np.ndarray, position: float) -> tuple[np.ndarray, np.ndar
 
 
 def walk_smoothly(keyframes: np.ndarray, position: float) -> np.ndarray:
-    """Wanders among at least 3 random keyframes: smoothed over time, on the sphere, in a loop."""
+    """Wanders among at least 3 random keyframes on the sphere, smoothed over time, in a loop."""
     # A Gaussian whose deviation is the time between two keyframes averages them: the speed hardly
     # changes, about 1/√2 radians in that time.
     count = len(keyframes)
-    # How far each keyframe is in time, this time round, the times before and the times after.
+    # The distance in time to each keyframe, in this loop and those before and after it.
     rounds = np.arange(-_DEVIATIONS // count, _DEVIATIONS // count + 2) * count
     distances = (np.arange(count) - position % 1.0 * count)[:, None] - rounds
     weights = np.exp(-0.5 * distances**2).sum(axis=1)
@@ -102,7 +102,7 @@ def random_walk(
 
 
 def walk_between(sampler: Sampler, seeds: list[int], classes: list[int], num_pictures: int) -> Walk:
-    """Walks from seed to seed, at least two, and back; each picture is a seed ahead of the last."""
+    """Walks through two or more seeds and back; each picture is one seed ahead of the last."""
     _check_latents(len(seeds) * num_pictures * sampler.latent_size)
     latents = latents_from_seeds(seeds, sampler.latent_size)
     labels = one_hot_labels(cycled(classes, len(seeds)), sampler.label_size)

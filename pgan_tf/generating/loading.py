@@ -1,4 +1,4 @@
-"""Any trained generator, by the path of what holds it: what `pgan_tf.load` does."""
+"""Opens a trained generator by its path; `pgan_tf.load` is defined here."""
 
 import functools
 import os
@@ -17,7 +17,7 @@ from tfrecords.common.errors import UserError
 
 _EXPECTED = "a run folder, a checkpoint, a SavedModel of export.py or a published pickle"
 _SAVED_MODEL = frozenset({"saved_model.pb", "saved_model.pbtxt"})
-# What nothing is drawn from here, and what opens it: by an export's file, and by a file's ending.
+# Files that this package cannot draw from, and what opens them: by name and by extension.
 _EXPORTS = {
     "model.onnx": "an ONNX model: open it with onnxruntime",
     "model.tflite": "a LiteRT model: open it with ai_edge_litert",
@@ -40,12 +40,12 @@ def load(path: str | os.PathLike[str], network: Weights = "average_generator") -
     """Opens a trained generator.
 
     Args:
-        path: The folder of a run, of which the last checkpoint is taken; a checkpoint, or a folder
-            of checkpoints, of which the last; a SavedModel of `export.py`, of which the newest
-            version, or the folder of one; or a pickle of the published networks. Local, or
-            `gs://…`. A SavedModel is a program: open those alone whose makers you trust.
-        network: The running average of the generator, or `"generator"` as the last step left it.
-            A SavedModel holds one only.
+        path: A run folder or a folder of checkpoints (the last checkpoint is used), a checkpoint,
+            an export of `export.py` (the newest version is used) or one of its versions, or a
+            pickle of the published networks. Local, or `gs://…`. A SavedModel is a program: open
+            only those from people you trust.
+        network: The running average of the generator, or `"generator"` for the weights of the last
+            step. A SavedModel has only one network.
 
     Raises:
         UserError: If it is missing, damaged, or something else.
@@ -69,7 +69,7 @@ def load(path: str | os.PathLike[str], network: Weights = "average_generator") -
 
 
 def _read_path(path: object) -> str:
-    """Returns a path that is there, with the home folder for `~`; UserError if it is not."""
+    """Returns a path with `~` expanded. Raises UserError if nothing is there."""
     if not isinstance(path, str | os.PathLike):
         raise UserError(f"path: expected {_EXPECTED}, got {shown(path)}")
     text = os.fspath(path)
@@ -95,7 +95,7 @@ def _read_file(path: str, network: Weights) -> Trained:
 
 
 def _names_of_newest_version(folder: str) -> list[str]:
-    """Returns the names in an export's folder, or in that of its newest version."""
+    """Returns the file names in an export, or in its newest version."""
     names = paths.list_names(folder)
     versions = sorted((name for name in names if re.fullmatch("[0-9]+", name)), key=int)
     if versions and not _SAVED_MODEL.intersection(names):

@@ -24,8 +24,8 @@ class Nearest(NamedTuple):
     """The nearest vectors of each query, nearest first; arrays are `(queries, count)`."""
 
     distances: np.ndarray  # float64, root mean square differences
-    numbers: np.ndarray  # int64, in the order that they were added in, from 0
-    views: np.ndarray  # int64, which view of the query was as near as that
+    numbers: np.ndarray  # int64, from 0 in the order of adding
+    views: np.ndarray  # int64, the view of the query at that distance
 
 
 class NearestSearch:
@@ -56,7 +56,7 @@ class NearestSearch:
         self._found = tuple(np.take_along_axis(one, order, axis=1) for one in both)
 
     def result(self) -> Nearest:
-        """Returns the nearest of all vectors so far."""
+        """Returns the nearest of all vectors added so far."""
         squares, numbers, views = self._found
         return Nearest(np.sqrt(squares / self._views.shape[1]), numbers, views)
 
@@ -79,7 +79,7 @@ def in_pixels(pictures: np.ndarray) -> np.ndarray:
 def find_neighbors(
     samples: np.ndarray, info: DatasetInfo, count: int, mirrored: bool, measures: Mapping[str, View]
 ) -> list[Neighbors]:
-    """Finds those nearest to `(n, side, side, channels)` uint8 samples; UserError if it can't."""
+    """Finds the pictures nearest to `(n, side, side, channels)` uint8 samples; or UserError."""
     most, channels = info.num_images, counted(samples.shape[-1], "channel")
     if not 1 <= count <= most:
         expected = f"1 to {most}, the pictures of {info.name}"
@@ -92,7 +92,7 @@ def find_neighbors(
     views = [samples, samples[:, :, ::-1]] if mirrored else [samples]
     seen = {measure: np.stack([*map(view, views)]) for measure, view in measures.items()}
     searches = {measure: NearestSearch(stack, count) for measure, stack in seen.items()}
-    pictures: dict[int, np.ndarray] = {}  # the nearest until now, by their numbers
+    pictures: dict[int, np.ndarray] = {}  # the nearest so far, by number
     first = 0
     with tqdm(total=info.num_images, desc="Comparing", unit=" pictures", disable=None) as bar:
         for batch in read_in_order(info, samples.shape[1]):

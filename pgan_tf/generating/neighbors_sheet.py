@@ -16,7 +16,7 @@ _LETTERS, _HEADING_LETTERS = 14, 18
 
 @dataclasses.dataclass(frozen=True)
 class Captions:
-    """What stands below the pictures."""
+    """The texts below the pictures."""
 
     seeds: Sequence[int]  # of the samples
     classes: Sequence[str]  # of the samples; empty without classes
@@ -25,7 +25,7 @@ class Captions:
 
 @dataclasses.dataclass(frozen=True)
 class _Layout:
-    """Where things are on the sheet, in pixels."""
+    """Positions on the sheet, in pixels."""
 
     columns: int  # of samples with their neighbors
     count: int  # neighbors by each measure
@@ -35,7 +35,7 @@ class _Layout:
 
     @property
     def group(self) -> int:
-        """From a sample to the next one."""
+        """The distance from a sample to the next one."""
         return self.side + self.measures * (self.gap + self.count * self.side) + 2 * self.gap
 
     @property
@@ -43,13 +43,13 @@ class _Layout:
         return self.columns * self.group - 2 * self.gap
 
     def neighbor(self, column: int, measure: int, place: int) -> int:
-        """The left end of a neighbor."""
+        """The left edge of a neighbor."""
         before = self.side + measure * self.count * self.side + (measure + 1) * self.gap
         return column * self.group + before + place * self.side
 
 
 def enlargement(columns: int, rows: int, resolution: int) -> int:
-    """Returns by how much to enlarge pictures, in all columns, to be seen with their captions."""
+    """Returns how much to enlarge pictures so that they and their captions can be seen."""
     least = -(-_SMALLEST_CELL // resolution)
     return max(least, sheets.enlargement(columns, rows, resolution))
 

@@ -1,4 +1,4 @@
-"""What was asked for in words: seeds, grids and classes."""
+"""Parses seeds, grids and classes, and checks sizes."""
 
 import re
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from tfrecords.common.text import did_you_mean, find_classes, list_names
 
 LARGEST_SEED = int(SEEDS.upper)
 MOST_SEEDS = 100_000
-_MOST_PIXELS, _MOST_FRAME_PIXELS = 2**28, 2**25  # what memory and readers of pictures take
+_MOST_PIXELS, _MOST_FRAME_PIXELS = 2**28, 2**25  # limits of memory and of viewers
 _MOST_FRAME_SIDE = 16_383  # of WebP
-_MOST_VIDEO_PIXELS = 2**40  # of all frames together: about a day of work
+_MOST_VIDEO_PIXELS = 2**40  # in all frames; about a day of work
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -48,7 +48,7 @@ def parse_grid(text: str) -> tuple[int, int]:
 
 
 def seeds_of_sheet(seeds: list[int], count: int) -> list[int]:
-    """Returns `count` seeds: those given, or from the only one on. UserError if too few."""
+    """Returns `count` seeds, counting up from a single one. Raises UserError for too few."""
     if len(seeds) >= count:
         return seeds[:count]
     if len(seeds) > 1 or seeds[0] + count - 1 > LARGEST_SEED:
@@ -94,7 +94,7 @@ def parse_classes(text: str, label_size: int, names: Sequence[str] = ()) -> list
     parts = text.split(",")
     classes = []
     while parts:
-        # A name may hold commas: the longest that fits.
+        # Names may contain commas, so take the longest that fits.
         joined = [",".join(parts[:count]) for count in range(1 + most_commas, 0, -1)]
         written = [name for one in joined for name in (one, one.strip())]
         found = zip(written, find_classes(written, names), strict=True)
@@ -109,7 +109,7 @@ def parse_classes(text: str, label_size: int, names: Sequence[str] = ()) -> list
 
 
 def unknown_class(argument: str, got: Any, label_size: int, names: Sequence[str]) -> UserError:
-    """Returns the error for a class that there is not, with the name that is nearest to it."""
+    """Returns the error for an unknown class, with the nearest name."""
     known = f"classes, {list_names(names)}, or their numbers" if names else "numbers of classes"
     known = f"{known} from 0 to {label_size - 1}"
     meant = did_you_mean(str(got), names)

@@ -35,7 +35,7 @@ def classes_of(sampler: Sampler, seeds: list[int], classes: list[int]) -> list[s
 def write_pictures(
     sampler: Sampler, seeds: list[int], classes: list[int], folder: str, scale: int = 1
 ) -> None:
-    """Writes `seed-000007.png` and its like, enlarged by `scale`; UserError if that fails."""
+    """Writes files such as `seed-000007.png`, enlarged by `scale`. UserError if that fails."""
     make_folder_of(posixpath.join(folder, ""))
     pictures = tqdm(draw_seeds(sampler, seeds, classes), "Drawing", len(seeds), disable=None)
     for seed, picture in zip(seeds, pictures, strict=True):
@@ -68,7 +68,7 @@ def write_picture(path: str, picture: np.ndarray) -> None:
 
 
 def check_folder_name(path: str) -> None:
-    """Raises UserError for a file's name in place of a folder, unless there is such a folder."""
+    """Raises UserError if a folder's name looks like a file's, unless the folder exists."""
     if is_file_name(path) and not tf.io.gfile.isdir(path):
         raise UserError(
             f"--output: expected a folder for a file of each seed, got {path!r}: give --grid=8x4 "

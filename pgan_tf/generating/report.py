@@ -58,7 +58,7 @@ def write_report(
     metrics = read_metrics(run_dir)
     samples = sheets.list_sheets(run_dir)
     scores = read_scores(run_dir)
-    # All that can be wrong is looked at before anything is drawn.
+    # Check everything before drawing anything.
     sheet, _ = sheets.read_sheet(samples[-1].path)
     reals_path = posixpath.join(run_dir, "samples", "reals.png")
     reals = sheets.read_sheet(reals_path)[0] if tf.io.gfile.exists(reals_path) else None
@@ -89,7 +89,7 @@ def _draw_growth(run_dir: str) -> Iterator[str]:
         saved = checkpoint.read(path, [])
         latents, labels = sheets.sheet_inputs(one.network, saved.config.seed)
         count = min(_STAGE_PICTURES, sheets.sheet_shape(one.network.resolution)[0])
-        # So few pictures of each are not worth compiling.
+        # Compiling does not pay for so few pictures.
         folded = fold(one.generator, one.network)
         pictures = sampling.generate(folded, latents[:count], labels[:count])
         row = sheets.make_grid(pictures, count, max(_SMALLEST_SIDE, one.network.resolution))
@@ -117,7 +117,7 @@ def _draw_clip(run_dir: str, seconds: float) -> str:
 
 
 def stage_bands(metrics: list[dict[str, Any]]) -> list[Band]:
-    """Returns the stages of a run as far as it has come, from its ticks."""
+    """Returns the stages that a run has reached, from its ticks."""
     bands: list[Band] = []
     for (_, phase), rows in itertools.groupby(metrics, itemgetter("resolution", "phase")):
         *_, last = rows
@@ -144,7 +144,7 @@ def _draw_charts(metrics: list[dict[str, Any]], scores: list[Score]) -> Iterator
 def _draw_next(
     run_dir: str, command: Callable[[str], str], kimg: float, total_kimg: float
 ) -> Iterator[str]:
-    """Yields what one can do with the run: a run at its end goes on to twice the length."""
+    """Yields what to do next with the run. A finished run is continued to twice its length."""
     more = f"{2 * total_kimg:g}" if kimg >= total_kimg else None
     for step in next_steps(run_dir, command, more):
         yield f"<dt>{escape(step.purpose)}</dt><dd><code>{escape(step.command)}</code></dd>"

@@ -36,7 +36,7 @@ _TO_SCORE: dict[str, Callable[[Any], bool]] = {
 class Sampler:
     """Draws pictures, `(resolution, resolution, num_channels)` uint8."""
 
-    source: str  # where the generator comes from, for people
+    source: str  # describes where the generator comes from
     resolution: int
     num_channels: int
     latent_size: int
@@ -91,7 +91,7 @@ def open_saved_model(path: str, argument: str = "--saved_model") -> Sampler:
         label_size = inputs["labels"].shape[1] if "labels" in inputs else 0
         if None in (height, width, channels, latent_size, label_size):
             raise ValueError("sizes that are not fixed")
-    except Exception as error:  # what is no SavedModel, or a damaged one, raises all sorts
+    except Exception as error:  # damaged and other files raise many kinds of errors
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
             f"{argument}: expected a SavedModel of export.py, got {path!r} ({reason})"
@@ -99,7 +99,7 @@ def open_saved_model(path: str, argument: str = "--saved_model") -> Sampler:
 
     def images(latents: np.ndarray, labels: np.ndarray) -> tf.Tensor:
         given = {"latents": latents, "labels": labels} if label_size else {"latents": latents}
-        # The signature alone would not keep the variables alive.
+        # The signature alone does not keep the variables alive.
         function = loaded.signatures["serving_default"]
         return function(**{name: tf.constant(value) for name, value in given.items()})["images"]
 

@@ -1,4 +1,4 @@
-"""Videos, .mp4 (H.264), .gif or .webp, also of a run's samples; few frames at a time in memory."""
+"""Writes videos, .mp4 (H.264), .gif or .webp, with only a few frames in memory at a time."""
 
 import contextlib
 import importlib.util
@@ -46,8 +46,8 @@ def check_format(path: str, fps: float) -> str:
 
 
 def default_fps(path: str) -> float:
-    """Returns the frames per second of a video that no rate was given for."""
-    return 15.0 if path.lower().endswith(".gif") else 30.0  # each frame of a GIF takes much room
+    """Returns the default frame rate of a video."""
+    return 15.0 if path.lower().endswith(".gif") else 30.0  # frames of a GIF are large
 
 
 def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: float) -> None:
@@ -61,7 +61,7 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
         try:
             write = {".mp4": _write_mp4, ".gif": _write_gif, ".webp": _write_webp}[ending]
             write(local, rgb_frames, num_frames, fps)
-        except OSError as error:  # what drawing may raise is another thing
+        except OSError as error:  # errors from drawing are not caught here
             reason = str(error).strip().splitlines()[-1]
             raise UserError(f"--output: cannot draw a video in {folder!r} ({reason})") from None
         with writing(f"--output={path}"):
@@ -72,7 +72,7 @@ def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: fl
     import imageio_ffmpeg  # which may be missing: see `check_format`
 
     first = next(frames)
-    # Fine enough that nearest neighbor's edges stay edges; plays before it is loaded.
+    # Good enough to keep the edges of enlarged pixels; it can play while it loads.
     quality = {"quality": None, "output_params": ["-crf", "18", "-movflags", "+faststart"]}
     options = {"codec": "libx264", "macro_block_size": 1, "ffmpeg_log_level": "error", **quality}
     writer = imageio_ffmpeg.write_frames(path, first.shape[1::-1], fps=fps, **options)
@@ -83,11 +83,11 @@ def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: fl
 
 
 def _write_gif(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
-    """Draws all frames in the same colors: what stays from one to the next then takes no room."""
+    """Draws all frames with one palette, so that unchanged pixels take no space."""
     random = np.random.default_rng(0)
     per_frame = max(1, _PALETTE_PIXELS // num_frames)
     lengths, seen, shape = [], [], (0, 0, 3)
-    with open(f"{path}.frames", "w+b") as spooled:  # they are needed twice
+    with open(f"{path}.frames", "w+b") as spooled:  # read twice
         for frame in frames:
             shape = frame.shape
             pixels = frame.reshape(-1, 3)
@@ -107,7 +107,7 @@ def _write_gif(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: fl
 
 
 def _in_colors(frames: Iterable[np.ndarray], palette: Image.Image) -> Iterator[Image.Image]:
-    """Yields frames in a palette's colors; a pixel that hardly changes stays what it was."""
+    """Yields frames in the palette's colors. Pixels that hardly change stay as they were."""
     table = palette.getpalette() or []
     before = shown = None
     for frame in frames:
@@ -116,7 +116,7 @@ def _in_colors(frames: Iterable[np.ndarray], palette: Image.Image) -> Iterator[I
             change = np.abs(frame.astype(np.int16) - before).max(axis=-1)
             stays = change <= _UNSEEN_CHANGE
             now = np.where(stays, shown, now)
-            # What a pixel is compared with is what it was when it changed last.
+            # A pixel is compared with its value when it last changed.
             frame = np.where(stays[..., None], before, frame)
         before, shown = frame, now
         image = Image.fromarray(shown)
@@ -132,7 +132,7 @@ def _write_webp(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: f
 
 
 def _durations(num_frames: int, fps: float, parts: int) -> list[int]:
-    """Returns the frames' durations in whole parts of a second; all together keep time."""
+    """Returns the frames' durations in whole units, without a drift of the sum."""
     ends = np.rint(np.arange(num_frames + 1) * parts / fps)
     return np.diff(ends).astype(int).tolist()
 
@@ -176,11 +176,11 @@ def draw_training(
 
 
 def caption(sheet: Sheet, row: dict[str, Any] | None) -> str:
-    """Returns what stands below a sheet: `16 to 32 px, alpha 0.25   20.0 kimg   5:17`."""
+    """Returns the caption of a sheet: `16 to 32 px, alpha 0.25   20.0 kimg   5:17`."""
     kimg = f"{sheet.images_shown / 1000:.1f} kimg"
     if row is None:
         return kimg
-    stage = describe_stage(row).replace("→", " to ")  # which Pillow's font does not have
+    stage = describe_stage(row).replace("→", " to ")  # Pillow's font lacks the arrow
     return f"{stage}   {kimg}   {duration_in_words(row['seconds'])}"
 
 
