@@ -58,13 +58,22 @@ class ScheduleConfig:
     rampup_kimg: float = setting(
         0.0, "Thousands of real images over which the learning rates ramp up.", _KIMG
     )
+    rampdown_kimg: float = setting(
+        0.0, "Last thousands of real images, over which the learning rates fall to zero.", _KIMG
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)
         first = self.initial_resolution
         expected = f"at most the resolution, {self.resolution}"
         require(first <= self.resolution, "initial_resolution", expected, first)
-        for name in ("stabilize_kimg", "fade_in_kimg", "total_kimg", "rampup_kimg"):
+        for name in (
+            "stabilize_kimg",
+            "fade_in_kimg",
+            "total_kimg",
+            "rampup_kimg",
+            "rampdown_kimg",
+        ):
             value = getattr(self, name)
             is_whole = math.isclose(value * 1000, round(value * 1000), rel_tol=1e-12)
             require(is_whole, name, "a whole number of images, 0 or more (in thousands)", value)
@@ -168,13 +177,14 @@ class Position:
 def position_at(config: ScheduleConfig, stages: tuple[Stage, ...], images_shown: int) -> Position:
     """Returns the settings after so many images."""
     stage = stage_at(stages, images_shown)
-    resolution, rampup = stage.resolution, learning_rate_rampup(config, images_shown)
+    resolution = stage.resolution
+    ramp = learning_rate_rampup(config, images_shown) * learning_rate_rampdown(config, images_shown)
     return Position(
         stage=stage,
         alpha=stage.alpha(images_shown),
         batch_size=int(config.batch_size.at(resolution)),
-        generator_learning_rate=rampup * config.generator_learning_rate.at(resolution),
-        discriminator_learning_rate=rampup * config.discriminator_learning_rate.at(resolution),
+        generator_learning_rate=ramp * config.generator_learning_rate.at(resolution),
+        discriminator_learning_rate=ramp * config.discriminator_learning_rate.at(resolution),
         tick_images=round(config.tick_kimg.at(resolution) * 1000),
     )
 
@@ -184,3 +194,10 @@ def learning_rate_rampup(config: ScheduleConfig, images_shown: int) -> float:
     if images_shown >= (rampup_images := config.rampup_kimg * 1000):
         return 1.0
     return math.exp(-5.0 * (1.0 - images_shown / rampup_images) ** 2)
+
+
+def learning_rate_rampdown(config: ScheduleConfig, images_shown: int) -> float:
+    """Returns the share of the learning rates that is left: linear to 0 at `total_kimg`."""
+    images_left = max(0.0, config.total_kimg * 1000 - images_shown)
+    rampdown_images = config.rampdown_kimg * 1000
+    return images_left / rampdown_images if images_left < rampdown_images else 1.0

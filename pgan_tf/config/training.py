@@ -63,6 +63,12 @@ class TrainingConfig:
     adam_beta_2: float = setting(0.99, "Decay of Adam's second moment.", _DECAYS)
     adam_epsilon: float = setting(1e-8, "Adam's epsilon.", Bounds(0, 1, above=True), has_flag=False)
     average_decay: float = setting(0.999, "Decay of G's running average, per D step.", _DECAYS)
+    average_kimg: float = setting(
+        0.0,
+        "Half-life of G's running average in thousands of real images, shorter in young layers; 0: "
+        "--average_decay per D step instead, as published.",
+        _WEIGHTS,
+    )
     discriminator_repeats: int = setting(1, "D steps per G step.", _REPEATS)
     simultaneous_updates: bool = setting(
         False, "Compute the G step with D from before the D step (CIFAR-10)."

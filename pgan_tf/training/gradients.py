@@ -4,7 +4,6 @@ import keras
 import tensorflow as tf
 
 from pgan_tf.config.training import TrainingConfig
-from pgan_tf.networks.growth import named_variables
 from pgan_tf.networks.layers.fast import shared_kernels
 from pgan_tf.training import losses
 from pgan_tf.training.optimizer import LossScale, unscale
@@ -57,17 +56,6 @@ def generator_gradients(
     scale = _value(state.generator_loss_scale)
     gradients = tape.gradient(loss, _values(state.generator), output_gradients=scale)
     return per_example, unscale(gradients, scale)
-
-
-def average_step(state: TrainingState, decay: float, strategy: tf.distribute.Strategy) -> None:
-    """Moves the average generator toward the generator by 1 - decay, in cross-replica context."""
-
-    def move(average: tf.Variable, current: tf.Tensor) -> None:
-        average.assign_add((current - average) * (1.0 - decay))
-
-    averages, currents = map(named_variables, (state.average_generator, state.generator))
-    for average, current in zip(averages.values(), currents.values(), strict=True):
-        strategy.extended.update(average.value, move, args=(current.value,))
 
 
 def _values(model: keras.Model) -> list[tf.Variable]:

@@ -15,7 +15,8 @@ from pgan_tf.data.reals import fade_reals
 from pgan_tf.networks.growth import set_alpha
 from pgan_tf.networks.layers.score_noise import follow_scores, set_noise_seed
 from pgan_tf.runs.log import METRICS
-from pgan_tf.training.gradients import average_step, discriminator_gradients, generator_gradients
+from pgan_tf.training.averaging import average_step
+from pgan_tf.training.gradients import discriminator_gradients, generator_gradients
 from pgan_tf.training.losses import DiscriminatorLoss
 from pgan_tf.training.optimizer import LossScale, update_loss_scale
 from pgan_tf.training.state import TrainingState
@@ -101,7 +102,7 @@ class _Step:
                 self.strategy.run(state.discriminator_optimizer.apply, (update.gradients,))
                 fake_score = DiscriminatorLoss(*tf.unstack(means)).fake_scores
                 follow_scores(state.discriminator, fake_score)
-                average_step(state, config.average_decay, self.strategy)
+                average_step(state, config, self.strategy, images_shown, self.global_batch_size)
             sums += means
         if not config.simultaneous_updates:
             generator = self._over_replicas(self._generator_update, labels, images_shown)
