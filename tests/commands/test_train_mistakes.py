@@ -99,6 +99,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing_also_in_a_dry_run(train, flags
         ("--init_from=photos", "--init_from: expected a run folder with checkpoints"),
         ("--init_from=runs/a --tanh", "--init_from: expected networks with tanh=True"),
         ("--eval_metrics=swd", "swd: expected pictures of at least 16 px"),
+        ("--eval_metrics=memorization", "memorization: expected pictures "),
         ("--eval_metrics=ms_ssim --num_images=5", "--num_images: expected 2 to 4, the pictures of"),
         ("--run_dir=runs/a --seed=5", r"--run_dir: .* \(seed was 1000 and is 5\)"),
     ],
