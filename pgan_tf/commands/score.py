@@ -65,8 +65,8 @@ def score_saved_model(names: Sequence[str]) -> None:
     check_resolution(names, sampler.resolution)
     path = posixpath.join(sampler.source, "scores.jsonl")
     check_file_place(path, "--saved_model")
-    info = read_reals(sampler.resolution, sampler.num_channels, sampler.label_size)
     needed = given.find_for_metrics(names, sampler.resolution)
+    info = read_reals(sampler.resolution, sampler.num_channels, sampler.label_size)
     comparisons = given.make_comparisons(names, info, sampler.resolution, needed)
     (scores,) = score_all(iter([generated]), 1, comparisons)
     with writing(path):

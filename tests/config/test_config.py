@@ -50,6 +50,7 @@ UNUSUAL = TrainingConfig(
     adam_epsilon=1e-7,
     average_decay=0.99,
     discriminator_repeats=5,
+    freeze_discriminator=1,
     minibatch_repeats=2,
     precision="mixed_bfloat16",
     seed=2**31 - 1,
@@ -205,6 +206,12 @@ def test_settings_that_disagree_are_errors():
     ScheduleConfig(resolution=8, initial_resolution=8, stabilize_kimg=0, fade_in_kimg=0)
     with pytest.raises(UserError, match=r"^resolution: expected the schedule's, 64, got 32"):
         TrainingConfig(network=NetworkConfig(resolution=32), schedule=ScheduleConfig(resolution=64))
+    eight = {"network": NetworkConfig(resolution=64), "schedule": ScheduleConfig(64, 8)}
+    TrainingConfig(freeze_discriminator=1, **eight)
+    with pytest.raises(
+        UserError, match=r"^freeze_discriminator: .* at most 1, .* from 8 px .* got 2"
+    ):
+        TrainingConfig(freeze_discriminator=2, **eight)
 
 
 # Differences
