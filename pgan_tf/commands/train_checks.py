@@ -122,6 +122,7 @@ def check_data_of_run(found: FoundData, planned: PlannedRun, read_weights: ReadW
 def check_flags(num_replicas: int) -> None:
     """Raises UserError for what can be known of the flags before the data is looked at."""
     only_with(["every", "keep_best"], given.EVAL_METRICS)
+    only_with(["freeze_discriminator"], given.INIT_FROM)
     resolution, first = (flags.FLAGS[f"{one}resolution"].value for one in ("", "initial_"))
     if resolution:
         check_resolution(metric_names(), resolution)

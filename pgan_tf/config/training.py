@@ -5,15 +5,16 @@ Defaults are the paper's (appendix A) as the published implementation has them.
 
 import dataclasses
 import json
+import math
 import re
 from typing import Any
 
 from pgan_tf.config.augmentation import AugmentConfig, check_held_out
-from pgan_tf.config.networks import NetworkConfig
-from pgan_tf.config.per_resolution import POSITIVE, PerResolution
-from pgan_tf.config.schedule import ScheduleConfig
+from pgan_tf.config.networks import NetworkConfig, frozen_layers
+from pgan_tf.config.per_resolution import LOWEST_RESOLUTION, POSITIVE, PerResolution
+from pgan_tf.config.schedule import ScheduleConfig, Stage
 from pgan_tf.config.setting import check_settings, require, setting
-from tfrecords.common.bounds import SEEDS, Bounds
+from tfrecords.common.bounds import RESOLUTIONS, SEEDS, Bounds
 from tfrecords.common.errors import UserError
 from tfrecords.format.identity import DataIdentity
 
@@ -27,6 +28,7 @@ _PIXELS_HELP = (
 )
 _DECAYS = Bounds(0, 1, below=True)
 _REPEATS = Bounds(1, 10_000, whole=True)
+_BLOCKS = Bounds(0, int(math.log2(RESOLUTIONS.upper / LOWEST_RESOLUTION)), whole=True)
 _WEIGHTS = Bounds(0, 10**9)
 
 # What JSON that is no configuration raises; RecursionError where it is nested too deeply.
@@ -66,6 +68,11 @@ class TrainingConfig:
     adam_epsilon: float = setting(1e-8, "Adam's epsilon.", Bounds(0, 1, above=True), has_flag=False)
     average_decay: float = setting(0.999, "Decay of G's running average, per D step.", _DECAYS)
     discriminator_repeats: int = setting(1, "D steps per G step.", _REPEATS)
+    freeze_discriminator: int = setting(
+        0,
+        "With --init_from: keep the pretrained weights of D's so many highest resolutions.",
+        _BLOCKS,
+    )
     simultaneous_updates: bool = setting(
         False, "Compute the G step with D from before the D step (CIFAR-10)."
     )
@@ -88,6 +95,16 @@ class TrainingConfig:
         names, classes = len(self.label_names), self.network.label_size
         expected = f"{classes}, one for each class"
         require(names in (0, classes), "label_names", expected, names)
+        # The 4x4 block makes the scores: without it nothing would be left to train.
+        first, frozen = self.schedule.initial_resolution, self.freeze_discriminator
+        most = int(math.log2(first / LOWEST_RESOLUTION))
+        expected = f"at most {most}, the blocks above 4 px that a run from {first} px starts with"
+        require(frozen <= most, "freeze_discriminator", expected, frozen)
+
+    def frozen_layers(self, stage: Stage) -> tuple[str, ...]:
+        """Names of the discriminator's layers that keep their pretrained weights in a stage."""
+        first = self.schedule.initial_resolution
+        return frozen_layers(stage, self.network, first, self.freeze_discriminator)
 
     def to_json(self) -> str:
         """Returns the configuration as indented JSON."""

@@ -52,6 +52,7 @@ UNUSUAL = TrainingConfig(
     adam_epsilon=1e-7,
     average_decay=0.99,
     discriminator_repeats=5,
+    freeze_discriminator=1,
     minibatch_repeats=2,
     precision="mixed_bfloat16",
     seed=2**31 - 1,
@@ -221,6 +222,12 @@ def test_settings_that_disagree_are_errors():
     with pytest.raises(UserError, match=r"^held_out: expected more than 0 .*wgan_gp.* got 0"):
         TrainingConfig(augmentation=AugmentConfig("ada"))
     TrainingConfig(augmentation=AugmentConfig("ada"), loss=LossConfig("lsgan"))
+    eight = {"network": NetworkConfig(resolution=64), "schedule": ScheduleConfig(64, 8)}
+    TrainingConfig(freeze_discriminator=1, **eight)
+    with pytest.raises(
+        UserError, match=r"^freeze_discriminator: .* at most 1, .* from 8 px .* got 2"
+    ):
+        TrainingConfig(freeze_discriminator=2, **eight)
 
 
 # Differences
