@@ -13,6 +13,7 @@ from pgan_tf.training import loop as training_loop
 from tests.helpers.command_calls import assert_mistake, call
 from tests.helpers.source_helpers import save
 from tfrecords.cache import prepare
+from tfrecords.common.files import locked
 from tfrecords.pictures.source import PictureOptions
 
 SMALL = (
@@ -165,3 +166,13 @@ def test_a_dry_run_needs_no_data(train):
     assert status == 0
     assert "Data:" not in out
     assert "Training 60 thousand images takes" in out
+
+
+def test_a_dry_run_says_that_a_run_is_in_use_and_what_would_be_downloaded(train):
+    given = "--data=photos --run_dir=runs/a --eval_metrics=fid --dry_run"
+    with locked(str(train.cwd / "runs/a"), "busy"):
+        status, out, err = train(given)
+    assert (status, err) == (0, "")
+    assert "another process is training runs/a" in out
+    assert "Inception: the run first downloads it to datasets, 96 MB" in out
+    assert "another process" not in train(given)[1]
