@@ -29,6 +29,7 @@ from pgan_tf.networks.growth import set_alpha
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import checkpoint_folder, open_run
 from pgan_tf.runs.log import RunLog
+from pgan_tf.runs.next_steps import next_steps
 from pgan_tf.training.state import build_state
 from tests.helpers.built_dataset import build, draw
 from tests.helpers.small_run import save_state
@@ -162,4 +163,7 @@ def test_a_run_says_once_that_it_learns_by_heart_and_keeps_the_checkpoint_before
     assert [line for line in lines if "by heart" in line] == [lines[4]]
     assert lines[4].startswith("From 4 kimg on ") and "--augment=ada" in lines[4]
     assert len(lines) == 7 and first_by_heart(read_scores(run_dir)).kimg == 4
-    assert pathlib.Path(before_path(run_dir)).read_bytes() == contents[2]
+    before = before_path(run_dir)
+    assert pathlib.Path(before).read_bytes() == contents[2]
+    steps = next_steps(run_dir, str, None, before)
+    assert f"generate --checkpoint={before} --grid" in " ".join(step.command for step in steps)
