@@ -84,6 +84,7 @@ def test_mistakes_are_one_line_and_change_nothing(trained, monkeypatch, argument
     assert (cwd / "runs/a/metrics.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_run_is_asked_what_it_knows_by_heart_in_training_and_later(tmp_path):
     for number in range(16):
         save(tmp_path / f"photos/{number}.png", (16, 16), number)
