@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from pgan_tf.config.augmentation import AugmentConfig
 from pgan_tf.config.flags import define_flags, flag_names
 from pgan_tf.config.training import (
     STRATEGIES,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:  # they load TensorFlow, which --help does not wait for
     from tfrecords.format.dataset_info import DatasetInfo
 
 flags.adopt_module_key_flags(picture_flags)
-define_flags(NetworkConfig, ScheduleConfig, LossConfig, TrainingConfig)
+define_flags(NetworkConfig, ScheduleConfig, LossConfig, AugmentConfig, TrainingConfig)
 
 # What to train on, and where to
 DATA = define_path(
@@ -105,6 +106,7 @@ GROUPS = {
         *flag_names(LossConfig),
         *(name for name in flag_names(TrainingConfig) if name not in _ELSEWHERE),
     ),
+    "few pictures": flag_names(AugmentConfig),
     "run": (
         *("preset", "run_dir", "init_from", "dry_run", "keep_checkpoints", "max_bad_steps"),
         *("eval_metrics", "every", "keep_best", "num_images", "eval_seed", "inception"),

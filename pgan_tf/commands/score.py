@@ -16,7 +16,9 @@ from pgan_tf.commands import run_flags as given
 from pgan_tf.generating.sampler import read_exported
 from pgan_tf.metrics import score_log
 from pgan_tf.metrics.by_name import check_resolution
-from pgan_tf.metrics.evaluation import Evaluation, Generated, read_generated
+from pgan_tf.metrics.evaluation import Evaluation, Generated, RealPictures, read_generated
+from pgan_tf.metrics.inception import InceptionGraph
+from pgan_tf.metrics.metric import Metric
 from pgan_tf.metrics.score import Score
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.data import RunData, find_data, read_run_data
@@ -37,11 +39,14 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
     check_file_place(posixpath.join(run_dir, "metrics.jsonl"), "--run_dir")
     paths = chosen_checkpoints(run_dir)
     network = config.network
-    check_resolution(names, network.resolution)  # before pictures are converted
+    # Before pictures are converted.
+    check_resolution(names, network.resolution)
+    inception = given.read_inception(names)
     info = read_reals(network.resolution, network.num_channels, network.label_size)
     before = len(score_log.read_scores(run_dir))
     generators = (read_generated(path, own.NETWORK.value) for path in paths)
-    for found in score_all(generators, len(paths), names, info, network.resolution):
+    compared = given.make_comparison(names, info, network.resolution, inception)
+    for found in score_all(generators, len(paths), *compared, inception):
         score_log.append_scores(run_dir, found)
     score_log.draw_scores(run_dir, config.schedule)
     scores = score_log.read_scores(run_dir)
@@ -57,19 +62,23 @@ def score_saved_model(names: Sequence[str]) -> None:
     check_resolution(names, sampler.resolution)
     path = posixpath.join(sampler.source, "scores.jsonl")
     check_file_place(path, "--saved_model")
+    inception = given.read_inception(names)
     info = read_reals(sampler.resolution, sampler.num_channels, sampler.label_size)
-    (scores,) = score_all(iter([generated]), 1, names, info, sampler.resolution)
+    compared = given.make_comparison(names, info, sampler.resolution, inception)
+    (scores,) = score_all(iter([generated]), 1, *compared, inception)
     with writing(path):
         write_file(path, "".join(json.dumps(one.to_row()) + "\n" for one in scores).encode())
     print(f"{score_log.describe_scores(scores)}\n{counted(len(scores), 'score')} in {path}")
 
 
 def score_all(
-    generators: Iterator[Generated], count: int, names: Sequence[str], info: DatasetInfo, size: int
+    generators: Iterator[Generated],
+    count: int,
+    metrics: Sequence[Metric],
+    reals: RealPictures,
+    inception: InceptionGraph | None,
 ) -> Iterator[list[Score]]:
     """Sums the reals up, then scores each of `count` generators, read when due, with a bar."""
-    inception = given.read_inception(names)
-    metrics, reals = given.make_comparison(names, info, size, inception)
     total = Evaluation.num_pictures(reals, count)
     with tqdm(total=total, unit="img", dynamic_ncols=True) as bar:
         evaluation = Evaluation(metrics, reals, bar.update, inception)

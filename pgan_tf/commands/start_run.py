@@ -24,6 +24,8 @@ from pgan_tf.devices.strategy import (
     warn_of_unseen_gpu,
 )
 from pgan_tf.devices.workers import Workers, read_workers
+from pgan_tf.metrics.by_name import need_inception
+from pgan_tf.metrics.inception import needs_download
 from pgan_tf.planning.dry_run import describe_run, this_device
 from pgan_tf.planning.flops import cpu_days
 from pgan_tf.planning.measurement import try_heaviest_stage
@@ -102,7 +104,8 @@ def train_in_folder(run: Run, weights: Weights | None) -> None:
         if not has_gpu() and (days := cpu_days(config)) > 2:
             print(f"Without a GPU this takes about {days:.0f} days: try --preset=laptop")
         pictures = f"{counted(run.info.num_images, 'picture')} of {run.info.name}"
-        print(f"Training {config.network.resolution} px on {pictures}", flush=True)
+        print(f"Training {config.network.resolution} px on {pictures}")
+        print(f"Samples after each tick: {run.folder}/samples", flush=True)
         if too_short := describe_end(config.schedule):
             print(too_short, flush=True)
     if has_gpu() if given.PREFLIGHT.value is None else given.PREFLIGHT.value:
@@ -129,8 +132,9 @@ def print_plan(workers: Workers) -> None:
         given_flags(planned.folder)  # which a flags.txt may be unable to hold
         print("\n".join(describe_data(found, given.DATA_CACHE.value)))
         checks.check_data_of_run(found, planned, read_weights)
-        config = planned.config
+        config, run_dir = planned.config, planned.folder
     else:
+        run_dir = given.RUN_DIR.value
         resolution = flags.FLAGS["resolution"].value
         config = read_training_flags("", resolution or 0, num_channels(), 0)
         checks.check_config(config, num_replicas)
@@ -138,6 +142,11 @@ def print_plan(workers: Workers) -> None:
     print(f"Devices: {describe(strategy, name)}{each}")
     kept = given.KEEP_CHECKPOINTS.value + (given.KEEP_BEST.value is not None)
     print(describe_run(config, num_replicas, this_device(), kept))
+    published, cache = not given.INCEPTION.value, given.DATA_CACHE.value
+    if published and need_inception(checks.metric_names()) and needs_download(cache):
+        print(f"Inception: the run first downloads it to {cache}, 96 MB")
+    if run_dir and (busy := folder.describe_lock(run_dir)):
+        print(f"Now {busy}")
 
 
 def given_flags(run_dir: str) -> str:

@@ -8,6 +8,7 @@ from absl import flags
 from pgan_tf.commands import run_flags as given
 from pgan_tf.config.flags import read_training_flags
 from pgan_tf.config.training import ScheduleConfig, TrainingConfig
+from pgan_tf.data.order import check_held_out
 from pgan_tf.data.records import check_resolutions
 from pgan_tf.devices.strategy import check_batch_sizes, has_gpu
 from pgan_tf.devices.workers import Workers
@@ -146,6 +147,7 @@ def check_run(
 ) -> None:
     """Raises UserError for what needs no pictures; `writes`: this process writes the run folder."""
     check_config(run.config, num_replicas)
+    check_held_out(run.info.num_images, run.config.augmentation.held_out)
     if run.weights:
         check_weights(run.weights, run.config)
     make_scorer(run.config, run.info, run.folder, graph)

@@ -9,6 +9,7 @@ import math
 import re
 from typing import Any
 
+from pgan_tf.config.augmentation import AugmentConfig, check_held_out
 from pgan_tf.config.networks import NetworkConfig, frozen_layers
 from pgan_tf.config.per_resolution import LOWEST_RESOLUTION, POSITIVE, PerResolution
 from pgan_tf.config.schedule import ScheduleConfig, Stage
@@ -61,6 +62,7 @@ class TrainingConfig:
     network: NetworkConfig = NetworkConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     loss: LossConfig = LossConfig()
+    augmentation: AugmentConfig = AugmentConfig()
     adam_beta_1: float = setting(0.0, "Decay of Adam's first moment (appendix A.1).", _DECAYS)
     adam_beta_2: float = setting(0.99, "Decay of Adam's second moment.", _DECAYS)
     adam_epsilon: float = setting(1e-8, "Adam's epsilon.", Bounds(0, 1, above=True), has_flag=False)
@@ -89,6 +91,7 @@ class TrainingConfig:
         check_settings(self)
         resolution, scheduled = self.network.resolution, self.schedule.resolution
         require(resolution == scheduled, "resolution", f"the schedule's, {scheduled}", resolution)
+        check_held_out(self.augmentation, self.loss.name)
         names, classes = len(self.label_names), self.network.label_size
         expected = f"{classes}, one for each class"
         require(names in (0, classes), "label_names", expected, names)
@@ -121,7 +124,8 @@ class TrainingConfig:
                 network=NetworkConfig(**fields.pop("network")),
                 schedule=ScheduleConfig(**schedule),
                 loss=LossConfig(**fields.pop("loss")),
-                # Older runs lack these two.
+                # Older runs lack these three.
+                augmentation=AugmentConfig(**fields.pop("augmentation", {})),
                 data=DataIdentity(**fields.pop("data", {})),
                 label_names=tuple(fields.pop("label_names", ())),
                 **fields,
@@ -183,7 +187,7 @@ def _short(digest: str) -> str:
 
 def _settings(config: TrainingConfig) -> dict[str, Any]:
     """Returns all settings but the data's by their dotted names."""
-    parts = ("network", "schedule", "loss")
+    parts = ("network", "schedule", "loss", "augmentation")
     others = ("dataset", "data", *parts)
     settings = {name: value for name, value in vars(config).items() if name not in others}
     for part in parts:

@@ -76,5 +76,7 @@ def test_mistakes_are_one_line_and_change_nothing(trained, monkeypatch, argument
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # where nobody listens
     cwd = trained[0]
     before = (cwd / "runs/a/metrics.jsonl").read_bytes()
-    assert_mistake(call("evaluate.py", *arguments.split(), cwd=cwd), *words)
+    given = (*arguments.split(), "--data_cache=unused")
+    assert_mistake(call("evaluate.py", *given, cwd=cwd), *words)
+    assert not (cwd / "unused").exists()  # no picture was converted first
     assert (cwd / "runs/a/metrics.jsonl").read_bytes() == before
