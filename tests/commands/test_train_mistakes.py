@@ -108,6 +108,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing_also_in_a_dry_run(train, flags
             "freeze_discriminator: expected at most 0, the blocks above 4 px that a run from 4 px",
         ),
         ("--eval_metrics=swd", "swd: expected pictures of at least 16 px"),
+        ("--eval_metrics=memorization", "memorization: expected pictures "),
         ("--eval_metrics=ms_ssim --num_images=5", "--num_images: expected 2 to 4, the pictures of"),
         ("--held_out=0.5", r"--held_out: expected 8 pictures or more, got 2 \(0.5 of 4\)"),
         ("--run_dir=runs/a --seed=5", r"--run_dir: .* \(seed was 1000 and is 5\)"),
