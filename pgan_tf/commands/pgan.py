@@ -9,7 +9,7 @@ import sys
 
 from pgan_tf import __version__
 from tfrecords.common.bounds import shown
-from tfrecords.common.command_line import print_help
+from tfrecords.common.broken_pipe import quiet_if_unread
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import did_you_mean
 
@@ -22,9 +22,11 @@ COMMANDS = {
     "benchmark": "Measure how fast this machine trains.",
     "data create": "Convert pictures to TFRecords.",
     "data inspect": "Look into TFRecords: summary, verify, extract, show, compare.",
+    "data preview": "Draw pictures as the discriminator sees them augmented.",
 }
 _MODULES = {name: f"pgan_tf.commands.{name}" for name in COMMANDS if " " not in name}
 _MODULES |= {"data create": "tfrecords.create", "data inspect": "tfrecords.inspect"}
+_MODULES |= {"data preview": "pgan_tf.commands.preview"}
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")
 
 
@@ -37,7 +39,8 @@ def main() -> None:
     group = words[0] if words[:1] == ["data"] else ""
     rest = words[1:] if group else words
     if not rest or rest[0] in _HELP:
-        print_help(overview(group))
+        with quiet_if_unread():
+            print(overview(group))
         return
     try:
         name = find_command(rest[0], group)

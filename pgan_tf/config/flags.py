@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from absl import flags
 
+from pgan_tf.config.augmentation import DEFAULT_HELD_OUT, AugmentConfig, needs_held_out
 from pgan_tf.config.networks import LSGAN_NOISE
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
@@ -29,7 +30,9 @@ _SMALL_PRESETS = ("shapes", "laptop", "emoji")  # for a CPU: named before the pu
 # Where a clone had them before they came with the package.
 _FORMER = re.compile(r"--?flagfile=((?:.*/)?presets/([\w-]+)\.flags)")
 
-Settings = TypeVar("Settings", NetworkConfig, ScheduleConfig, LossConfig, TrainingConfig)
+Settings = TypeVar(
+    "Settings", NetworkConfig, ScheduleConfig, LossConfig, AugmentConfig, TrainingConfig
+)
 
 
 def define_flags(*classes: type) -> None:
@@ -96,6 +99,8 @@ def read_training_flags(
     `label_names` are dropped unless there is one for each class.
     """
     loss = read_flags(LossConfig)
+    needed = needs_held_out(str(flags.FLAGS["augment"].value), loss.name)
+    augmentation = read_flags(AugmentConfig, held_out=DEFAULT_HELD_OUT if needed else 0.0)
     network = read_flags(
         NetworkConfig,
         resolution=resolution,
@@ -112,6 +117,7 @@ def read_training_flags(
     )
     names = label_names if len(label_names) == label_size else ()
     parts: dict[str, Any] = {"network": network, "schedule": schedule, "loss": loss}
+    parts["augmentation"] = augmentation
     return read_flags(TrainingConfig, dataset=dataset, label_names=names, **parts)
 
 

@@ -182,6 +182,18 @@ def discriminator_layers(stage: Stage, config: NetworkConfig) -> list[Layer]:
     return layers
 
 
+def frozen_layers(
+    stage: Stage, config: NetworkConfig, highest: int, blocks: int
+) -> tuple[str, ...]:
+    """The names of the discriminator's layers in so many blocks from `highest` px downward.
+
+    A block is the layers of one resolution. What is above `highest` px grew later: it trains.
+    """
+    frozen = tuple(f"{highest >> block}x{highest >> block}_" for block in range(blocks))
+    names = (layer.name for layer in discriminator_layers(stage, config))
+    return tuple(name for name in names if name.startswith(frozen))
+
+
 def parameters(stage: Stage, config: NetworkConfig) -> tuple[int, int]:
     """How many numbers train in the generator and in the discriminator."""
     generator = sum(layer.parameters for layer in generator_layers(stage, config))

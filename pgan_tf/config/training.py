@@ -5,14 +5,16 @@ Defaults are the paper's (appendix A) as the published implementation has them.
 
 import dataclasses
 import json
+import math
 import re
 from typing import Any
 
-from pgan_tf.config.networks import NetworkConfig
-from pgan_tf.config.per_resolution import POSITIVE, PerResolution
-from pgan_tf.config.schedule import ScheduleConfig
+from pgan_tf.config.augmentation import AugmentConfig, check_held_out
+from pgan_tf.config.networks import NetworkConfig, frozen_layers
+from pgan_tf.config.per_resolution import LOWEST_RESOLUTION, POSITIVE, PerResolution
+from pgan_tf.config.schedule import ScheduleConfig, Stage
 from pgan_tf.config.setting import check_settings, require, setting
-from tfrecords.common.bounds import SEEDS, Bounds
+from tfrecords.common.bounds import RESOLUTIONS, SEEDS, Bounds
 from tfrecords.common.errors import UserError
 from tfrecords.format.identity import DataIdentity
 
@@ -26,6 +28,7 @@ _PIXELS_HELP = (
 )
 _DECAYS = Bounds(0, 1, below=True)
 _REPEATS = Bounds(1, 10_000, whole=True)
+_BLOCKS = Bounds(0, int(math.log2(RESOLUTIONS.upper / LOWEST_RESOLUTION)), whole=True)
 _WEIGHTS = Bounds(0, 10**9)
 
 # What JSON that is no configuration raises; RecursionError where it is nested too deeply.
@@ -59,6 +62,7 @@ class TrainingConfig:
     network: NetworkConfig = NetworkConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     loss: LossConfig = LossConfig()
+    augmentation: AugmentConfig = AugmentConfig()
     adam_beta_1: float = setting(0.0, "Decay of Adam's first moment (appendix A.1).", _DECAYS)
     adam_beta_2: float = setting(0.99, "Decay of Adam's second moment.", _DECAYS)
     adam_epsilon: float = setting(1e-8, "Adam's epsilon.", Bounds(0, 1, above=True), has_flag=False)
@@ -70,6 +74,11 @@ class TrainingConfig:
         _WEIGHTS,
     )
     discriminator_repeats: int = setting(1, "D steps per G step.", _REPEATS)
+    freeze_discriminator: int = setting(
+        0,
+        "With --init_from: keep the pretrained weights of D's so many highest resolutions.",
+        _BLOCKS,
+    )
     simultaneous_updates: bool = setting(
         False, "Compute the G step with D from before the D step (CIFAR-10)."
     )
@@ -88,9 +97,20 @@ class TrainingConfig:
         check_settings(self)
         resolution, scheduled = self.network.resolution, self.schedule.resolution
         require(resolution == scheduled, "resolution", f"the schedule's, {scheduled}", resolution)
+        check_held_out(self.augmentation, self.loss.name)
         names, classes = len(self.label_names), self.network.label_size
         expected = f"{classes}, one for each class"
         require(names in (0, classes), "label_names", expected, names)
+        # The 4x4 block makes the scores: without it nothing would be left to train.
+        first, frozen = self.schedule.initial_resolution, self.freeze_discriminator
+        most = int(math.log2(first / LOWEST_RESOLUTION))
+        expected = f"at most {most}, the blocks above 4 px that a run from {first} px starts with"
+        require(frozen <= most, "freeze_discriminator", expected, frozen)
+
+    def frozen_layers(self, stage: Stage) -> tuple[str, ...]:
+        """Names of the discriminator's layers that keep their pretrained weights in a stage."""
+        first = self.schedule.initial_resolution
+        return frozen_layers(stage, self.network, first, self.freeze_discriminator)
 
     def to_json(self) -> str:
         """Returns the configuration as indented JSON."""
@@ -110,7 +130,8 @@ class TrainingConfig:
                 network=NetworkConfig(**fields.pop("network")),
                 schedule=ScheduleConfig(**schedule),
                 loss=LossConfig(**fields.pop("loss")),
-                # Older runs lack these two.
+                # Older runs lack these three.
+                augmentation=AugmentConfig(**fields.pop("augmentation", {})),
                 data=DataIdentity(**fields.pop("data", {})),
                 label_names=tuple(fields.pop("label_names", ())),
                 **fields,
@@ -172,7 +193,7 @@ def _short(digest: str) -> str:
 
 def _settings(config: TrainingConfig) -> dict[str, Any]:
     """Returns all settings but the data's by their dotted names."""
-    parts = ("network", "schedule", "loss")
+    parts = ("network", "schedule", "loss", "augmentation")
     others = ("dataset", "data", *parts)
     settings = {name: value for name, value in vars(config).items() if name not in others}
     for part in parts:

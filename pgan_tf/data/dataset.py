@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.data.damage import BadRecords, note
-from pgan_tf.data.order import flips_at, pictures_at
+from pgan_tf.data.order import TRAINING, check_held_out, flips_at, pictures_at
 from pgan_tf.data.reals import mirror, to_float
 from pgan_tf.data.records import MEMORY_BYTES, Records, find_records, load_records, make_file_reader
 from tfrecords.common.errors import UserError
@@ -29,6 +29,8 @@ def make_dataset(
     seed: int,
     images_shown: int = 0,
     mirror_augment: bool = False,
+    held_out: float = 0.0,
+    part: str = TRAINING,
     replicas: Sequence[int] = (0,),
     num_replicas: int = 1,
     bad_records: BadRecords | None = None,
@@ -39,12 +41,14 @@ def make_dataset(
     Images are `(replica_batch_size, resolution, resolution, channels)` float32 in [-1, 1], labels
     `(replica_batch_size, label_size)` float32. The first batch comes after `images_shown` images.
     The seed decides their order and which half of them `mirror_augment` flips left to right.
+    Of a dataset with a share `held_out`, only the pictures of `part` come; see `data.order`.
 
     A global batch is split into `num_replicas` parts, each with every `num_replicas`-th picture.
     Elements are the parts of `replicas`, in turn. Datasets of at most `memory_bytes` are kept in
     memory. Damaged records are skipped and collected in `bad_records`; without it they are errors.
-    Raises UserError if the dataset lacks the resolution or the labels.
+    Raises UserError if the dataset lacks the resolution or the labels, or if too few are held out.
     """
+    check_held_out(info.num_images, held_out)
     records = find_records(info, resolution)
     name, num_images = info.name, info.num_images
     if label_size not in (0, info.label_size):
@@ -54,14 +58,14 @@ def make_dataset(
     size = global_batch_size // num_replicas
     firsts = tf.constant(list(replicas), tf.int64)
 
-    def find_wanted(part: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns positions and picture numbers of the element number `part`."""
-        batch, replica = part // len(replicas), part % len(replicas)
+    def find_wanted(element: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns positions and picture numbers of the element of this number."""
+        batch, replica = element // len(replicas), element % len(replicas)
         first = images_shown + batch * global_batch_size + firsts[replica]
         # Every num_replicas-th picture, so that the groups of the minibatch standard deviation,
         # whose members are spread over a batch, are the same on one device and on many.
         positions = first + num_replicas * tf.range(size, dtype=tf.int64)
-        return positions, pictures_at(positions, num_images, seed)
+        return positions, pictures_at(positions, num_images, seed, held_out, part)
 
     def finish(serialized: tf.Tensor, pictures: tf.Tensor, positions: tf.Tensor) -> Any:
         images = parse_images(serialized, resolution, info.num_channels, info.encoding)

@@ -102,6 +102,7 @@ def try_heaviest_stage(
             label_size=config.network.label_size,
             seed=config.seed,
             mirror_augment=config.mirror_augment,
+            held_out=config.augmentation.held_out,
             bad_records=BadRecords(most_bad),  # a count of its own, apart from the run's
         )
         iterate(iter(batches))

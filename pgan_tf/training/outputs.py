@@ -50,6 +50,7 @@ def sheet_of_reals(run: Run) -> np.ndarray:
             global_batch_size=columns * rows,
             label_size=network.label_size,
             seed=run.config.seed,
+            held_out=run.config.augmentation.held_out,
             bad_records=bad_records,
         )
         images, labels = next(iter(dataset))

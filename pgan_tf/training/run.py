@@ -69,6 +69,7 @@ class Run:
             seed=self.config.seed,
             images_shown=images_shown,
             mirror_augment=self.config.mirror_augment,
+            held_out=self.config.augmentation.held_out,
             bad_records=bad_records,
         )
         return iter(dataset)

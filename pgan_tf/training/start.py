@@ -51,6 +51,9 @@ def restore_or_initialize(run: Run, weights: Weights | None) -> Start:
         state = build_state(stage, config, run.strategy)
     if saved is None:
         if weights is None:
+            if config.freeze_discriminator:
+                got = "got none: give --init_from, or remove the flag"
+                raise UserError(f"--freeze_discriminator: expected pretrained weights, {got}")
             return Start(state)
         origins = transfer(state, weights, config)
         return Start(state, transferred=describe_transfer(origins, weights, config))

@@ -61,7 +61,8 @@ def build_state(
 ) -> TrainingState:
     """Builds a stage's networks with initial weights, and its optimizers.
 
-    Both generators start the same. `fast` selects faster convolutions and Adam, with equal results.
+    Both generators start the same. Frozen layers have neither gradients nor moments. `fast` selects
+    faster convolutions and Adam, with equal results.
     """
     with strategy.scope():
         generator, average_generator, discriminator = models = [
@@ -69,6 +70,8 @@ def build_state(
             for build in (build_generator, build_generator, build_discriminator)
         ]
         average_generator.name = "average_generator"
+        for name in config.frozen_layers(stage):
+            discriminator.get_layer(name).trainable = False
         if fast:
             for model in models:
                 speed_up(model, winograd=not has_gpu())

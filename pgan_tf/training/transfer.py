@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from pgan_tf.config.networks import discriminator_layers, generator_layers
-from pgan_tf.config.schedule import make_stages
+from pgan_tf.config.schedule import Stage, make_stages
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.runs.checkpoint import NETWORKS
 from pgan_tf.training.pretrained import Weights
@@ -86,7 +86,10 @@ def fit_arrays(weights: Weights, config: TrainingConfig, initial: Arrays) -> Arr
 
 
 def check_weights(weights: Weights, config: TrainingConfig) -> None:
-    """Raises UserError if settings differ that the weights depend on, or if no layer fits."""
+    """Raises UserError if settings differ that the weights depend on, or if no layer fits.
+
+    Of the layers to be frozen, each must fit.
+    """
     for name in _MUST_AGREE:
         there, here = getattr(weights.network, name), getattr(config.network, name)
         if there != here:
@@ -94,6 +97,7 @@ def check_weights(weights: Weights, config: TrainingConfig) -> None:
             got = f"got {weights.source} with {there}: give {flag}"
             raise UserError(f"--init_from: expected networks with {expected}, {got}")
     stage = make_stages(config.schedule)[0]
+    frozen = _frozen(stage, config)
     tables = {"generator": generator_layers, "discriminator": discriminator_layers}
     for network, table in tables.items():
         shapes = [
@@ -107,13 +111,21 @@ def check_weights(weights: Weights, config: TrainingConfig) -> None:
             got = f"a {network} like this run's, got {weights.source} of which no layer fits"
             remedy = "choose the same --fmap_base, --fmap_max and --latent_size"
             raise UserError(f"--init_from: expected {got}: {remedy}")
+        for name in filter(lambda name: _layer_of(name) in frozen, initial):
+            if found.get(name) != (shape := initial[name].shape):
+                got = f"got {found.get(name, 'none')} in {weights.source}"
+                remedy = "choose the same --fmap_base and --fmap_max as there"
+                if name not in found:
+                    remedy = f"give --initial_resolution={weights.resolution}"
+                message = f"expected {name} {shape} to keep, {got}: {remedy}"
+                raise UserError(f"--freeze_discriminator: {message}")
 
 
 def transfer(state: TrainingState, weights: Weights, config: TrainingConfig) -> Origins:
     """Copies weights by name into the layers of a run's first stage, whole layers only.
 
-    Returns what became of each layer: `carried` (perhaps except for some classes), `new` (with the
-    reason if shapes differ), or `left` if only the source has it.
+    Returns what became of each layer: `carried` (perhaps except for some classes, or frozen), `new`
+    (with the reason if shapes differ), or `left` if only the source has it.
     """
     variables = state.weights()
     arrays = fit_arrays(weights, config, {name: one.numpy() for name, one in variables.items()})
@@ -121,6 +133,7 @@ def transfer(state: TrainingState, weights: Weights, config: TrainingConfig) -> 
     layers: dict[tuple[str, ...], dict[str, keras.Variable]] = {}
     for name, variable in variables.items():
         layers.setdefault(_layer_of(name), {})[name] = variable
+    frozen = _frozen(state.stage, config)
     origins = {}
     for layer, of_layer in layers.items():
         here = {name: tuple(one.shape) for name, one in of_layer.items()}
@@ -131,7 +144,8 @@ def transfer(state: TrainingState, weights: Weights, config: TrainingConfig) -> 
             for name, one in of_layer.items():
                 one.assign(arrays[name])
             partly = has_new_classes and any(map(_is_of_classes, of_layer))
-            origins[layer] = "carried but for classes" if partly else "carried"
+            fate = "carried but for classes" if partly else "carried"
+            origins[layer] = "carried (frozen)" if layer in frozen else fate
         else:
             origins[layer] = "new"
     for name in arrays:
@@ -167,6 +181,10 @@ def _carry_rows(
         if origin >= 0:
             rows[first + index] = array[first + origin]
     return rows
+
+
+def _frozen(stage: Stage, config: TrainingConfig) -> set[tuple[str, ...]]:
+    return {("discriminator", layer) for layer in config.frozen_layers(stage)}
 
 
 def _is_of_classes(name: str) -> bool:

@@ -12,6 +12,7 @@ from pgan_tf.runs import checkpoint
 from pgan_tf.runs.trained import from_checkpoint
 from tests.commands.conftest import read_scores
 from tests.helpers.command_calls import assert_mistake, call
+from tests.helpers.source_helpers import save
 
 
 @pytest.fixture
@@ -68,6 +69,7 @@ def test_an_export_is_scored_as_its_checkpoint(trained, cwd):
         ("--run_dir=runs/a --checkpoint=best-fid.npz", ["best-fid.npz"]),
         ("--run_dir=nowhere", ["--run_dir", "nowhere"]),
         ("--run_dir=runs/a --metrics=swd", ["swd", "16 px"]),
+        ("--run_dir=runs/a --metrics=memorization", ["memorization", "16 px"]),
         ("--run_dir=runs/a --metrics=fid --inception=none.pb", ["--inception", "none.pb"]),
         ("--run_dir=runs/a --metrics=fid", ["cannot fetch https://", "--inception=PATH"]),
     ],
@@ -76,5 +78,32 @@ def test_mistakes_are_one_line_and_change_nothing(trained, monkeypatch, argument
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # where nobody listens
     cwd = trained[0]
     before = (cwd / "runs/a/metrics.jsonl").read_bytes()
-    assert_mistake(call("evaluate.py", *arguments.split(), cwd=cwd), *words)
+    given = (*arguments.split(), "--data_cache=unused")
+    assert_mistake(call("evaluate.py", *given, cwd=cwd), *words)
+    assert not (cwd / "unused").exists()  # no picture was converted first
     assert (cwd / "runs/a/metrics.jsonl").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_run_is_asked_what_it_knows_by_heart_in_training_and_later(tmp_path):
+    for number in range(16):
+        save(tmp_path / f"photos/{number}.png", (16, 16), number)
+    given = ("--data=photos", "--held_out=0.5", "--run_dir=runs/a")
+    size = ("--resolution=16", "--initial_resolution=16", "--fmap_base=16", "--fmap_max=4")
+    short = ("--batch_size=4", "--total_kimg=0.008", "--minibatch_repeats=1")
+    scoring = "--eval_metrics=memorization"
+    status, _, err = call("train.py", *given, *size, *short, scoring, cwd=tmp_path, eagerly=True)
+    assert status == 0, err
+    (score,) = read_scores(tmp_path)
+    assert {*score["values"]} == {"r_v", "nearer_to_training", "heldout_swd"}
+    assert score["num_images"] == 8
+    assert (tmp_path / "runs/a/checkpoints/before-memorization.npz").exists()
+    # Others can be held out.
+    for number in range(9):
+        save(tmp_path / f"others/{number}.png", (16, 16), 100 + number)
+    given = ("--run_dir=runs/a", "--held_out_data=others", "--num_images=5")
+    status, out, err = call("evaluate.py", *given, cwd=tmp_path, eagerly=True)
+    assert status == 0 and "5 pictures of 16 px" in out and "nearer_to_training" in out, err
+    # Other pictures than the run's would pass for what it knows by heart.
+    changed = call("evaluate.py", "--run_dir=runs/a", "--data=shapes", cwd=tmp_path)
+    assert_mistake(changed, "--data: expected the run's pictures, shapes holds others")

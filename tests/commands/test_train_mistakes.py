@@ -13,6 +13,7 @@ from pgan_tf.training import loop as training_loop
 from tests.helpers.command_calls import assert_mistake, call
 from tests.helpers.source_helpers import save
 from tfrecords.cache import prepare
+from tfrecords.common.files import locked
 from tfrecords.pictures.source import PictureOptions
 
 SMALL = (
@@ -67,6 +68,10 @@ def left_in(cwd):
         ("--preset=laptop", ["--data"]),
         ("--every=5 --data=photos", ["--every", "--eval_metrics"]),
         ("--conditional --labels=none --data=photos", ["--conditional", "--labels=none"]),
+        (
+            "--freeze_discriminator=1 --data=photos",
+            ["--freeze_discriminator: expected --init_from with it"],
+        ),
         ("--latent_size=1048576 --fmap_max=65536 --fmap_base=1000000", ["--latent_size"]),
         ("--data=broken", ["picture.png"]),
         ("--data=shapes --init_from=broken.pkl", ["broken.pkl", "refused"]),
@@ -98,8 +103,14 @@ def test_a_mistake_is_one_line_and_leaves_nothing_also_in_a_dry_run(train, flags
         ("--eval_metrics=fid --inception=photos/0.png", "--inception: .* got photos/0.png"),
         ("--init_from=photos", "--init_from: expected a run folder with checkpoints"),
         ("--init_from=runs/a --tanh", "--init_from: expected networks with tanh=True"),
+        (
+            "--init_from=runs/a --freeze_discriminator=2",
+            "freeze_discriminator: expected at most 0, the blocks above 4 px that a run from 4 px",
+        ),
         ("--eval_metrics=swd", "swd: expected pictures of at least 16 px"),
+        ("--eval_metrics=memorization", "memorization: expected pictures "),
         ("--eval_metrics=ms_ssim --num_images=5", "--num_images: expected 2 to 4, the pictures of"),
+        ("--held_out=0.5", r"--held_out: expected 8 pictures or more, got 2 \(0.5 of 4\)"),
         ("--run_dir=runs/a --seed=5", r"--run_dir: .* \(seed was 1000 and is 5\)"),
     ],
 )
@@ -156,3 +167,13 @@ def test_a_dry_run_needs_no_data(train):
     assert status == 0
     assert "Data:" not in out
     assert "Training 60 thousand images takes" in out
+
+
+def test_a_dry_run_says_that_a_run_is_in_use_and_what_would_be_downloaded(train):
+    given = "--data=photos --run_dir=runs/a --eval_metrics=fid --dry_run"
+    with locked(str(train.cwd / "runs/a"), "busy"):
+        status, out, err = train(given)
+    assert (status, err) == (0, "")
+    assert "another process is training runs/a" in out
+    assert "Inception: the run first downloads it to datasets, 96 MB" in out
+    assert "another process" not in train(given)[1]

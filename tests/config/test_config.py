@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from pgan_tf.config.augmentation import AugmentConfig
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.training import (
     DataIdentity,
@@ -45,11 +46,13 @@ UNUSUAL = TrainingConfig(
         *(64, 8, 1.25, 2.5, 33.001), sizes("4:128,32:64"), *RATES, sizes("8:0.5"), 0.5
     ),
     loss=LossConfig("wgan_gp", 7.0, 750.0, 0.0, 0.3, "stage"),
+    augmentation=AugmentConfig("ada", 0.3, 0.5, 20.0),
     adam_beta_1=0.5,
     adam_beta_2=0.9,
     adam_epsilon=1e-7,
     average_decay=0.99,
     discriminator_repeats=5,
+    freeze_discriminator=1,
     minibatch_repeats=2,
     precision="mixed_bfloat16",
     seed=2**31 - 1,
@@ -116,6 +119,13 @@ def test_json_keeps_every_field_of_an_unusual_configuration():
     assert TrainingConfig.from_json(UNUSUAL.to_json()) == UNUSUAL
 
 
+def test_a_run_from_before_there_was_augmentation_has_none():
+    fields = json.loads(TrainingConfig().to_json())
+    del fields["augmentation"]
+    config = TrainingConfig.from_json(json.dumps(fields))
+    assert (config.augmentation.augment, config.augmentation.held_out) == ("none", 0)
+
+
 def changed(part=None, **changes):
     fields = json.loads(TrainingConfig().to_json())
     (fields[part] if part else fields).update(changes)
@@ -163,6 +173,10 @@ BAD = {
         *(("name", "hinge"), ("penalty_pixels", "half"), ("gradient_target", 0)),
         *(("gradient_penalty_weight", -1), ("drift_weight", -0.001), ("label_weight", -1)),
     ),
+    AugmentConfig: (
+        *(("augment", "adaptive"), ("held_out", -0.1), ("held_out", 0.51)),
+        *(("augment_target", 1.1), ("augment_kimg", 0)),
+    ),
     TrainingConfig: (
         *(("label_names", ("a", "b")), ("adam_beta_1", -0.1), ("adam_beta_1", 1)),
         *(("adam_beta_2", 1.5), ("adam_epsilon", 0), ("average_decay", 1), ("seed", -1)),
@@ -205,6 +219,15 @@ def test_settings_that_disagree_are_errors():
     ScheduleConfig(resolution=8, initial_resolution=8, stabilize_kimg=0, fade_in_kimg=0)
     with pytest.raises(UserError, match=r"^resolution: expected the schedule's, 64, got 32"):
         TrainingConfig(network=NetworkConfig(resolution=32), schedule=ScheduleConfig(resolution=64))
+    with pytest.raises(UserError, match=r"^held_out: expected more than 0 .*wgan_gp.* got 0"):
+        TrainingConfig(augmentation=AugmentConfig("ada"))
+    TrainingConfig(augmentation=AugmentConfig("ada"), loss=LossConfig("lsgan"))
+    eight = {"network": NetworkConfig(resolution=64), "schedule": ScheduleConfig(64, 8)}
+    TrainingConfig(freeze_discriminator=1, **eight)
+    with pytest.raises(
+        UserError, match=r"^freeze_discriminator: .* at most 1, .* from 8 px .* got 2"
+    ):
+        TrainingConfig(freeze_discriminator=2, **eight)
 
 
 # Differences

@@ -7,6 +7,7 @@ import pytest
 from pgan_tf.config.networks import (
     NetworkConfig,
     discriminator_layers,
+    frozen_layers,
     generator_layers,
     multiplications,
     parameters,
@@ -59,6 +60,14 @@ def test_the_layers_are_those_of_table_2():
     for layers_of, kernels in expected.items():
         assert {layer.name: layer.kernel for layer in layers_of(stage, config)} == kernels
     assert [round(count / 1e6, 1) for count in parameters(stage, config)] == [23.1, 23.1]
+
+
+def test_frozen_blocks_are_counted_from_the_resolution_that_was_pretrained():
+    """Of networks of 16 px that grow to 32 px."""
+    stage, config = Stage(1, 32, "fade_in", 1, 2), NetworkConfig(resolution=32)
+    sixteen = {"16x16_from_rgb", "16x16_conv0", "16x16_conv1"}
+    both = {*sixteen, "8x8_conv0", "8x8_conv1"}
+    assert [{*frozen_layers(stage, config, 16, n)} for n in range(3)] == [set(), sixteen, both]
 
 
 def test_outputs_and_multiplications_are_those_of_table_2():

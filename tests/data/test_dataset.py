@@ -7,6 +7,7 @@ from PIL import Image
 
 from pgan_tf.data.damage import BadRecords, readable_data_errors
 from pgan_tf.data.dataset import distribute, make_dataset
+from pgan_tf.data.order import HELD_OUT, TRAINING, pictures_of
 from pgan_tf.data.records import check_resolutions
 from tests.helpers.built_dataset import change_records, cut, flip, read_records
 from tests.helpers.golden_cases import GOLDEN
@@ -101,6 +102,19 @@ def test_every_picture_comes_exactly_once_in_each_epoch_in_an_order_of_its_own(
     assert len({tuple(range(COUNT)), *epochs}) == 6
     assert order == indices(info, 5 * COUNT)  # whatever the batch size
     assert order[:COUNT] != indices(info, COUNT, seed=2)
+
+
+@both_ways
+def test_only_the_pictures_of_one_part_come_where_some_are_held_out(info, memory_bytes):
+    """In an order that goes on where it was left, as without; nothing held out changes nothing."""
+    for part in (TRAINING, HELD_OUT):
+        named = {"held_out": 0.4, "part": part, "memory_bytes": memory_bytes}
+        pictures, order = pictures_of(COUNT, 0.4, part).tolist(), indices(info, 48, **named)
+        assert {tuple(sorted(order[at : at + len(pictures)])) for at in (0, len(pictures))} == {
+            tuple(pictures)
+        }
+        assert indices(info, 28, images_shown=20, **named) == order[20:]
+    assert indices(info, 48, held_out=0.0, memory_bytes=memory_bytes) == indices(info, 48)
 
 
 # 24 is within the second epoch; 19 and 21 are within a batch.

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pgan_tf.data.order import flips_at, pictures_at
+from pgan_tf.data.order import HELD_OUT, TRAINING, flips_at, pictures_at, pictures_of
+from tfrecords.common.errors import UserError
 
 
 def epochs_of(seed, num_images, count):
@@ -14,6 +15,29 @@ def epochs_of(seed, num_images, count):
 def test_every_epoch_is_a_permutation(num_images):
     for epoch in epochs_of(3, num_images, 5):
         assert sorted(epoch) == list(range(num_images))
+
+
+@pytest.mark.parametrize(("num_images", "share", "held"), [(100, 0.1, 10), (3888, 0.5, 1944)])
+def test_a_part_is_shown_whole_in_each_epoch_and_is_the_same_for_every_seed(
+    num_images, share, held
+):
+    parts = {part: pictures_of(num_images, share, part) for part in (TRAINING, HELD_OUT)}
+    assert sorted(np.concatenate([*parts.values()])) == list(range(num_images))
+    assert len(parts[HELD_OUT]) == held
+    for part, pictures in parts.items():
+        for seed in (1, 2):
+            positions = tf.range(2 * len(pictures), dtype=tf.int64)
+            order = pictures_at(positions, num_images, seed, share, part).numpy()
+            epochs = order.reshape(2, -1)
+            assert not np.array_equal(*epochs)
+            np.testing.assert_array_equal(np.sort(epochs), [pictures, pictures])
+    # Chosen as by chance: not all from the beginning, as classes in their order would be.
+    assert abs(parts[HELD_OUT].mean() / num_images - 0.5) < 0.15
+
+
+def test_too_few_held_out_pictures_are_refused():
+    with pytest.raises(UserError, match=r"^--held_out: expected 8 pictures .* got 5 \(0.1 of 50\)"):
+        pictures_of(50, 0.1, HELD_OUT)
 
 
 def test_epochs_and_seeds_do_not_resemble_each_other():

@@ -7,8 +7,10 @@ import pytest
 
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig
+from pgan_tf.data.order import HELD_OUT, TRAINING
 from pgan_tf.metrics.by_name import NAMES, make_metrics, parse_names
 from pgan_tf.metrics.evaluation import (
+    Comparison,
     Evaluation,
     Generated,
     RealPictures,
@@ -71,9 +73,10 @@ def test_reals_are_a_choice_without_repetition_and_the_others_are_others(info):
 def test_generators_are_scored_with_real_pictures_as_the_floor(info):
     reals = RealPictures(info, 16, 144, seed=0)
     counted = []
-    scoring = Evaluation(make_metrics(("swd", "ms_ssim", "modes"), reals), reals, counted.append)
+    comparison = Comparison(make_metrics(("swd", "ms_ssim", "modes"), reals), reals)
+    scoring = Evaluation(comparison, counted.append)
     swd, ms_ssim, modes = scoring.score(generated(generator()), counted.append)
-    assert sum(counted) == Evaluation.num_pictures(reals, 1) == 3 * 144
+    assert sum(counted) == comparison.num_pictures(1) == 3 * 144
     # An untrained generator is far from any real picture, and others of these are near.
     assert swd.value > 3 * swd.floor_value
     assert modes.value > modes.floor_value + 0.5
@@ -100,7 +103,7 @@ def test_fakes_are_drawn_from_seeds_and_enlarged_by_repetition(info):
 def test_without_pictures_for_two_sets_there_is_no_floor(info):
     reals = RealPictures(info, 16, 1945, seed=0)
     assert not reals.has_others and RealPictures(info, 16, 1944, seed=0).has_others
-    assert Evaluation.num_pictures(reals, 1) == 2 * 1945
+    assert Comparison((), reals).num_pictures(1) == 2 * 1945
     assert default_num_images(info) == 1944  # leaves as many
     assert default_num_images(dataclasses.replace(info, num_images=70000)) == 2048
     for num_images in (1, 3889):
@@ -113,3 +116,18 @@ def test_names_of_metrics_are_read_and_others_refused():
     for text in ("", "swd,", "fid_", "swd,swd"):
         with pytest.raises(UserError, match="--metrics: expected some of swd, "):
             parse_names(text, "--metrics")
+
+
+def test_the_reals_of_a_part_are_all_of_its_pictures(info):
+    parts = [
+        RealPictures(info, 16, number, seed=3, held_out=0.25, part=part)
+        for part, number in ((TRAINING, 2916), (HELD_OUT, 972))
+    ]
+    pictures = [one.tobytes() for part in parts for batch in part.batches() for one in batch]
+    assert len(set(pictures)) == 3888 and not parts[0].has_others
+    some = dataclasses.replace(parts[1], num_images=40)
+    colors = len(shapes.COLORS) * len(shapes.BACKGROUNDS)
+    modes = nearest_modes(next(some.batches()))
+    np.testing.assert_array_equal(modes // colors, some.labels(6).argmax(axis=1))
+    with pytest.raises(UserError, match=r"expected 2 to 972, .* got 973"):
+        dataclasses.replace(parts[1], num_images=973)

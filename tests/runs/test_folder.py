@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from pgan_tf.config.augmentation import AugmentConfig
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.training import (
     CHANGEABLE,
@@ -87,9 +88,10 @@ def test_another_worker_joins_a_run_that_the_chief_shows_and_nothing_stays(tmp_p
         (changed(seed=7), ["seed was 1000 and is 7", "--flagfile="]),
         (changed(dataset="faces"), ["dataset was noise and is faces", "--data=", "=ANOTHER"]),
         (changed_schedule(generator_learning_rate=RATES), ["_rate was 0.001 and is 4:0.1,8:0.2"]),
+        (changed(augmentation=AugmentConfig(held_out=0.2)), ["ation.held_out was 0.0 and is 0.2"]),
         (changed(seed=7, loss=LossConfig(drift_weight=0.5)), ["seed was ", "drift_weight was"]),
     ],
-    ids=range(4),
+    ids=range(5),
 )
 def test_another_configuration_is_refused_naming_all_that_differs(tmp_path, config, names):
     open_run(str(tmp_path), CONFIG, "--seed=1\n")
