@@ -37,6 +37,7 @@ class Progress:
         self._stage: Stage | None = None
         # To the end of the run; None until the stage has run for two calls.
         self.seconds_left: float | None = None
+        self.augment_strength: float | None = None  # at the last tick, where it is adaptive
         self._last_update, self._start_seconds = time.monotonic(), 0.0
         self._quiet = quiet
         # None: no bar where nobody looks, in logs and pipes.
@@ -62,7 +63,9 @@ class Progress:
             images = self.remaining_images(stage, images_shown)
             self.seconds_left = images / speed + starts * self._start_seconds
             left = duration_in_words(self.seconds_left)
-            self._bar.set_postfix_str(f"{speed:.1f} img/s, {left} left", refresh=False)
+            strength = self.augment_strength
+            augment = "" if strength is None else f", augment {strength:.2f}"
+            self._bar.set_postfix_str(f"{speed:.1f} img/s, {left} left{augment}", refresh=False)
         self._bar.update(min(images_shown, self._total_images) - self._bar.n)
 
     def remaining_images(self, current: Stage, images_shown: int) -> float:
@@ -95,19 +98,25 @@ def describe_growth(position: Position, new: Sequence[str]) -> str:
 def describe_tick(summary: dict[str, Any], seconds_left: float | None, sheet: str) -> str:
     """Returns a line about a tick, of `Tick.summary`; it lines up with the others of a run.
 
-    `D` and `G` are the losses of discriminator and generator, `sheet` the path of its samples.
+    `D` and `G` are the losses of discriminator and generator, `sheet` the path of its samples. With
+    adaptive augmentation, its strength and the overfitting that it follows stand before.
     """
     resolution, fades_in = summary["resolution"], summary["phase"] == "fade_in"
     stage = f"{resolution // 2}→{resolution} px" if fades_in else f"{resolution} px"
     losses = [_column(summary[name], 9, ".3f") for name in METRICS[:2]]
     speed = _column(summary["images_per_second"], 7, ".1f")
     left = "-" if seconds_left is None else duration_in_words(seconds_left)
+    augment = []
+    if "augment_strength" in summary:
+        overfitting = f"overfitting {_column(summary['overfitting'], 5, '.2f')}"
+        augment.append(f"augment {summary['augment_strength']:.2f}  {overfitting}")
     columns = (
         f"{summary['kimg']:9.2f} kimg",
         f"{stage:<11}",
         f"loss D {losses[0]}  G {losses[1]}",
         f"{speed} images/s",
         f"{left:>8} left",
+        *augment,
         sheet,
     )
     return "  ".join(columns).rstrip()
