@@ -1,1 +1,1 @@
-"""Every experiment of the paper, as commands."""
+"""The paper's experiments as commands."""

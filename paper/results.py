@@ -93,7 +93,7 @@ def with_speedup(results: Results) -> dict[str, Result]:
     growing, whole = results.get("growth_on"), results.get("growth_off")
     if not growing or not whole or (growing.scale, growing.cores) != (whole.scale, whole.cores):
         return dict(results)
-    figures = {**growing.figures, "times as fast as without": whole.seconds / growing.seconds}
+    figures = {**growing.figures, "speedup from growing": whole.seconds / growing.seconds}
     return {**results, "growth_on": dataclasses.replace(growing, figures=figures)}
 
 
@@ -103,8 +103,8 @@ def describe(experiments: Iterable[Experiment], results: Results) -> str:
     for one in experiments:
         published = ", ".join(f"{name} {value}" for name, value in one.published)
         published = f"{published} ({one.source})" if published else "pictures only"
-        other = f"  or with    --data={one.other_data}\n" if one.other_data else ""
-        measured = f"no; python -m paper --run={one.name}"
+        other = f"  or         --data={one.other_data}\n" if one.other_data else ""
+        measured = f"not yet: python -m paper --run={one.name}"
         if found := results.get(one.name):
             measured = f"{found.figures_text(', ')} ({found.details})"
         blocks.append(

@@ -1,1 +1,1 @@
-"""Pictures to TFRecords: one set of files per resolution, 4 px and up."""
+"""Converts pictures to TFRecords, one set of files per resolution from 4 px up."""

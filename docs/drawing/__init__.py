@@ -1,1 +1,1 @@
-"""Drawings of the docs, made from the code."""
+"""Pictures of the docs, drawn from the code."""

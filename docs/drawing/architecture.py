@@ -29,9 +29,9 @@ STEPS = (
     ("each step", "pgan_tf/networks/generator.py", "build_generator", "latents → fakes"),
     ("each step", "pgan_tf/networks/discriminator.py", "build_discriminator", "images → scores"),
     ("each step", "pgan_tf/training/losses.py", "discriminator_loss", "WGAN-GP; Adam updates D"),
-    ("each step", "pgan_tf/training/gradients.py", "average_step", "the average generator follows"),
+    ("each step", "pgan_tf/training/gradients.py", "average_step", "moving average of G's weights"),
     ("each step", "pgan_tf/training/losses.py", "generator_loss", "Adam updates G"),
-    ("each tick", "pgan_tf/training/tick.py", "Tick", "means over many steps"),
+    ("each tick", "pgan_tf/training/tick.py", "Tick", "averages over many steps"),
     ("each tick", "pgan_tf/runs/checkpoint.py", "save", "weights, optimizers, images shown"),
     ("once", "pgan_tf/exporting/saved_model.py", "write_saved_model", "the average generator"),
 )

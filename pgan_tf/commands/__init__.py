@@ -1,1 +1,1 @@
-"""Flags in, one call out."""
+"""One module per command: flags and checks."""

@@ -1,4 +1,4 @@
-"""Scores generators: FID, KID, IS, precision and recall, SWD, MS-SSIM, modes.
+"""Scores generators: SWD, MS-SSIM, modes, memorization, FID, KID, IS, precision and recall.
 
 The real pictures are those that the run was trained on: its flags.txt says where they are.
 With --saved_model=EXPORT --data=… in place of --run_dir it scores what export.py wrote.
@@ -36,12 +36,13 @@ SAVED_MODEL = define_path(
 )
 for name in ("run_dir", "data", "data_cache", "num_images", "eval_seed", "inception"):
     flags.declare_key_flag(name)
-flags.declare_key_flag("max_bad_records")
+for name in ("held_out_data", "max_bad_records"):
+    flags.declare_key_flag(name)
 HELP = Help(
     groups={
         "generator": ("run_dir", "checkpoint", "saved_model", "network"),
         "scores": ("metrics", "num_images", "eval_seed", "inception"),
-        "data": ("data", "data_cache", "max_bad_records"),
+        "data": ("data", "held_out_data", "data_cache", "max_bad_records"),
     },
     examples=(
         ("--run_dir=RUN", "sliced Wasserstein distance of the last checkpoint"),

@@ -9,7 +9,7 @@ import sys
 
 from pgan_tf import __version__
 from tfrecords.common.bounds import shown
-from tfrecords.common.command_line import print_help
+from tfrecords.common.broken_pipe import quiet_if_unread
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import did_you_mean
 
@@ -37,7 +37,8 @@ def main() -> None:
     group = words[0] if words[:1] == ["data"] else ""
     rest = words[1:] if group else words
     if not rest or rest[0] in _HELP:
-        print_help(overview(group))
+        with quiet_if_unread():
+            print(overview(group))
         return
     try:
         name = find_command(rest[0], group)

@@ -1,5 +1,6 @@
 """The flags of a run, which train.py and evaluate.py share, and what they say of its data."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,17 @@ from pgan_tf.config.training import (
     ScheduleConfig,
     TrainingConfig,
 )
-from pgan_tf.metrics.by_name import NAMES, make_metrics, need_inception, parse_names
+from pgan_tf.metrics.by_name import MEMORIZATION, NAMES, make_metrics, need_inception, parse_names
 from tfrecords.common.bounds import COUNTS, COUNTS_OR_NONE, SEEDS, Bounds
 from tfrecords.common.command_line import define_number, define_path, define_text
+from tfrecords.common.errors import UserError
+from tfrecords.common.text import counted
 from tfrecords.pictures import flags as picture_flags
 
 if TYPE_CHECKING:  # they load TensorFlow, which --help does not wait for
-    from pgan_tf.metrics.evaluation import RealPictures
+    from pgan_tf.metrics.evaluation import Comparison
     from pgan_tf.metrics.inception import InceptionGraph
-    from pgan_tf.metrics.metric import Metric
+    from tfrecords.cache import FoundData
     from tfrecords.format.dataset_info import DatasetInfo
 
 flags.adopt_module_key_flags(picture_flags)
@@ -79,6 +82,11 @@ EVERY = define_number("every", None, "Ticks between scores. Default: 10; the las
 KEEP_BEST = flags.DEFINE_enum(
     "keep_best", None, NAMES, "One of --eval_metrics: keep its best checkpoint as best-METRIC.npz."
 )
+HELD_OUT_DATA = define_path(
+    "held_out_data",
+    None,
+    "For memorization: pictures of the same kind as --data that the run was not trained on.",
+)
 NUM_IMAGES = define_number(
     "num_images", None, "Pictures to score. Default: 2048, or half of the data.", _AT_LEAST_TWO
 )
@@ -110,24 +118,78 @@ GROUPS = {
     "run": (
         *("preset", "run_dir", "init_from", "dry_run", "keep_checkpoints", "max_bad_steps"),
         *("eval_metrics", "every", "keep_best", "num_images", "eval_seed", "inception"),
+        "held_out_data",
     ),
     "devices": _DEVICES,
 }
 
 
-def read_inception(names: Sequence[str]) -> "InceptionGraph | None":
-    """Returns the graph that the metrics see through, None if they need none."""
+@dataclasses.dataclass(frozen=True)
+class ForMetrics:
+    """What some metrics need besides the pictures that a run is trained on."""
+
+    inception: "InceptionGraph | None" = None
+    held_out: "FoundData | None" = None
+
+    def converted(self) -> "ForMetrics":
+        """Returns the same with held-out pictures as TFRecords, converted if they are not yet."""
+        from tfrecords.cache import FoundData, convert
+
+        if not self.held_out:
+            return self
+        info = convert(self.held_out, DATA_CACHE.value)
+        return dataclasses.replace(self, held_out=FoundData(self.held_out.data, info))
+
+
+def find_for_metrics(
+    names: Sequence[str], resolution: int, *, may_open_inception: bool = True
+) -> ForMetrics:
+    """Finds what the metrics need. Raises UserError if it is not there; nothing is converted."""
     from pgan_tf.metrics.inception import open_inception
+    from tfrecords.cache import find
 
-    return open_inception(INCEPTION.value, DATA_CACHE.value) if need_inception(names) else None
+    inception = held_out = None
+    if need_inception(names) and may_open_inception:
+        inception = open_inception(INCEPTION.value, DATA_CACHE.value)
+    if MEMORIZATION in names:
+        if not HELD_OUT_DATA.value:
+            raise UserError(
+                f"{MEMORIZATION}: expected pictures that the run was not trained on, got none: "
+                "give some of the same kind by --held_out_data=SOURCE"
+            )
+        options = picture_flags.picture_options(resolution)
+        held_out = find(HELD_OUT_DATA.value, options, tfds_data_dir=TFDS_DATA_DIR.value)
+    return ForMetrics(inception, held_out)
 
 
-def make_comparison(
-    names: Sequence[str], info: "DatasetInfo", resolution: int, inception: "InceptionGraph | None"
-) -> "tuple[Sequence[Metric], RealPictures]":
+def make_comparisons(
+    names: Sequence[str], info: "DatasetInfo", resolution: int, needed: ForMetrics
+) -> "list[Comparison]":
     """Returns metrics and what they compare with. UserError if one does not suit such pictures."""
-    from pgan_tf.metrics.evaluation import RealPictures, default_num_images
+    from pgan_tf.metrics.evaluation import (
+        DEFAULT_NUM_IMAGES,
+        Comparison,
+        RealPictures,
+        default_num_images,
+    )
 
-    num_images = NUM_IMAGES.value or default_num_images(info)
-    reals = RealPictures(info, resolution, num_images, EVAL_SEED.value, MAX_BAD_RECORDS.value)
-    return make_metrics(names, reals, inception.sha256 if inception else ""), reals
+    options = EVAL_SEED.value, MAX_BAD_RECORDS.value
+    sha256 = needed.inception.sha256 if needed.inception else ""
+    found = []
+    if others := [name for name in names if name != MEMORIZATION]:
+        num_images = NUM_IMAGES.value or default_num_images(info)
+        reals = RealPictures(info, resolution, num_images, *options)
+        metrics = make_metrics(others, reals, sha256)
+        found.append(Comparison(metrics, reals, inception=needed.inception))
+    if needed.held_out:
+        other = needed.held_out.info
+        if other.num_channels != info.num_channels or other.num_images < 2:
+            expected = f"at least 2 pictures with {counted(info.num_channels, 'channel')}"
+            got = f"{other.num_images} with {other.num_channels}"
+            raise UserError(f"--held_out_data: expected {expected}, got {got}: take others")
+        # As many of each: with more of one kind, one of that kind would be nearest by chance.
+        most = NUM_IMAGES.value or DEFAULT_NUM_IMAGES
+        count = min(most, info.num_images, other.num_images)
+        reals, held_out = (RealPictures(one, resolution, count, *options) for one in (info, other))
+        found.append(Comparison(make_metrics([MEMORIZATION], reals), reals, held_out))
+    return found

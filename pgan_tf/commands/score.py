@@ -15,8 +15,8 @@ from pgan_tf.commands import evaluate as own
 from pgan_tf.commands import run_flags as given
 from pgan_tf.generating.sampler import read_exported
 from pgan_tf.metrics import score_log
-from pgan_tf.metrics.by_name import check_resolution
-from pgan_tf.metrics.evaluation import Evaluation, Generated, read_generated
+from pgan_tf.metrics.by_name import MEMORIZATION, check_resolution
+from pgan_tf.metrics.evaluation import Comparison, Evaluation, Generated, read_generated
 from pgan_tf.metrics.score import Score
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.data import RunData, find_data, read_run_data
@@ -38,10 +38,13 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
     paths = chosen_checkpoints(run_dir)
     network = config.network
     check_resolution(names, network.resolution)  # before pictures are converted
+    needed = given.find_for_metrics(names, network.resolution)
     info = read_reals(network.resolution, network.num_channels, network.label_size)
     before = len(score_log.read_scores(run_dir))
-    generators = (read_generated(path, own.NETWORK.value) for path in paths)
-    for found in score_all(generators, len(paths), names, info, network.resolution):
+    judged = MEMORIZATION in names
+    generators = (read_generated(path, own.NETWORK.value, with_judge=judged) for path in paths)
+    comparisons = given.make_comparisons(names, info, network.resolution, needed.converted())
+    for found in score_all(generators, len(paths), comparisons):
         score_log.append_scores(run_dir, found)
     score_log.draw_scores(run_dir, config.schedule)
     scores = score_log.read_scores(run_dir)
@@ -53,28 +56,33 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
 
 def score_saved_model(names: Sequence[str]) -> None:
     """Scores what export.py wrote."""
+    if MEMORIZATION in names:
+        raise UserError(
+            f"{MEMORIZATION}: expected --run_dir, got --saved_model, which has no discriminator: "
+            "score the run"
+        )
     sampler, generated = read_exported(own.SAVED_MODEL.value)
     check_resolution(names, sampler.resolution)
     path = posixpath.join(sampler.source, "scores.jsonl")
     check_file_place(path, "--saved_model")
+    needed = given.find_for_metrics(names, sampler.resolution)
     info = read_reals(sampler.resolution, sampler.num_channels, sampler.label_size)
-    (scores,) = score_all(iter([generated]), 1, names, info, sampler.resolution)
+    comparisons = given.make_comparisons(names, info, sampler.resolution, needed)
+    (scores,) = score_all(iter([generated]), 1, comparisons)
     with writing(path):
         write_file(path, "".join(json.dumps(one.to_row()) + "\n" for one in scores).encode())
     print(f"{score_log.describe_scores(scores)}\n{counted(len(scores), 'score')} in {path}")
 
 
 def score_all(
-    generators: Iterator[Generated], count: int, names: Sequence[str], info: DatasetInfo, size: int
+    generators: Iterator[Generated], count: int, comparisons: Sequence[Comparison]
 ) -> Iterator[list[Score]]:
     """Sums the reals up, then scores each of `count` generators, read when due, with a bar."""
-    inception = given.read_inception(names)
-    metrics, reals = given.make_comparison(names, info, size, inception)
-    total = Evaluation.num_pictures(reals, count)
+    total = sum(one.num_pictures(count) for one in comparisons)
     with tqdm(total=total, unit="img", dynamic_ncols=True) as bar:
-        evaluation = Evaluation(metrics, reals, bar.update, inception)
+        evaluations = [Evaluation(one, bar.update) for one in comparisons]
         for generated in generators:
-            yield evaluation.score(generated, bar.update)
+            yield [score for one in evaluations for score in one.score(generated, bar.update)]
 
 
 def chosen_checkpoints(run_dir: str) -> list[str]:

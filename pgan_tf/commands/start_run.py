@@ -24,6 +24,10 @@ from pgan_tf.devices.strategy import (
     warn_of_unseen_gpu,
 )
 from pgan_tf.devices.workers import Workers, read_workers
+from pgan_tf.metrics.by_name import MEMORIZATION, need_inception
+from pgan_tf.metrics.inception import needs_download
+from pgan_tf.metrics.memorization import before_path, describe_begin, first_by_heart
+from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.planning.dry_run import describe_run, this_device
 from pgan_tf.planning.flops import cpu_days
 from pgan_tf.planning.measurement import try_heaviest_stage
@@ -66,18 +70,18 @@ def train_on_workers(strategy: tf.distribute.Strategy, workers: Workers) -> None
     """Trains, this process alone or as one of several workers, of which the first one writes."""
     read_weights = functools.cache(read_init_from)
     with chief_first(strategy, workers):
-        found, _, inception = checks.find_data(strategy.num_replicas_in_sync, workers, read_weights)
-        info = convert(found, given.DATA_CACHE.value)
+        found, _, needed = checks.find_data(strategy.num_replicas_in_sync, workers, read_weights)
+        info, needed = convert(found, given.DATA_CACHE.value), needed.converted()
     planned = checks.plan_run(info, in_words(info), read_weights)
     run_dir, config, network = planned.folder, planned.config, planned.config.network
-    checks.check_run(planned, strategy.num_replicas_in_sync, inception, writes=workers.is_chief)
+    checks.check_run(planned, strategy.num_replicas_in_sync, needed, writes=workers.is_chief)
     with chief_first(strategy, workers):
         with_labels, cache = network.label_size > 0, given.DATA_CACHE.value
         data = identify(info, network.resolution, cache, with_labels=with_labels)
         config = dataclasses.replace(config, data=data)
         most = given.KEEP_CHECKPOINTS.value, given.MAX_BAD_RECORDS.value, given.MAX_BAD_STEPS.value
         run = Run(config, info, run_dir, strategy, workers, *most)
-        if scorer := checks.make_scorer(config, info, run_dir, inception):
+        if scorer := checks.make_scorer(config, info, run_dir, needed):
             run = dataclasses.replace(run, after_checkpoint=scorer)
     with contextlib.ExitStack() as until_the_end, contextlib.ExitStack() as until_compared:
         with chief_first(strategy, workers):
@@ -102,7 +106,8 @@ def train_in_folder(run: Run, weights: Weights | None) -> None:
         if not has_gpu() and (days := cpu_days(config)) > 2:
             print(f"Without a GPU this takes about {days:.0f} days: try --preset=laptop")
         pictures = f"{counted(run.info.num_images, 'picture')} of {run.info.name}"
-        print(f"Training {config.network.resolution} px on {pictures}", flush=True)
+        print(f"Training {config.network.resolution} px on {pictures}")
+        print(f"Samples after each tick: {run.folder}/samples", flush=True)
         if too_short := describe_end(config.schedule):
             print(too_short, flush=True)
     if has_gpu() if given.PREFLIGHT.value is None else given.PREFLIGHT.value:
@@ -129,15 +134,22 @@ def print_plan(workers: Workers) -> None:
         given_flags(planned.folder)  # which a flags.txt may be unable to hold
         print("\n".join(describe_data(found, given.DATA_CACHE.value)))
         checks.check_data_of_run(found, planned, read_weights)
-        config = planned.config
+        config, run_dir = planned.config, planned.folder
     else:
+        run_dir = given.RUN_DIR.value
         resolution = flags.FLAGS["resolution"].value
         config = read_training_flags("", resolution or 0, num_channels(), 0)
         checks.check_config(config, num_replicas)
     each = f" on each of {workers.number} workers" if workers.number > 1 else ""
     print(f"Devices: {describe(strategy, name)}{each}")
     kept = given.KEEP_CHECKPOINTS.value + (given.KEEP_BEST.value is not None)
+    kept += MEMORIZATION in checks.metric_names()
     print(describe_run(config, num_replicas, this_device(), kept))
+    published, cache = not given.INCEPTION.value, given.DATA_CACHE.value
+    if published and need_inception(checks.metric_names()) and needs_download(cache):
+        print(f"Inception: the run first downloads it to {cache}, 96 MB")
+    if run_dir and (busy := folder.describe_lock(run_dir)):
+        print(f"Now {busy}")
 
 
 def given_flags(run_dir: str) -> str:
@@ -151,5 +163,9 @@ def print_what_next(run_dir: str, images_shown: int) -> None:
     """Prints what one can do with a trained generator."""
     kimg = f"{images_shown / 1000:g}"
     print(f"\n{run_dir} has been trained on {kimg} thousand images: see {run_dir}/samples. Next:\n")
-    for step in next_steps(run_dir, sibling, "MORE"):
+    by_heart, before = first_by_heart(read_scores(run_dir)), before_path(run_dir)
+    has_before = bool(by_heart and tf.io.gfile.exists(before))
+    for step in next_steps(run_dir, sibling, "MORE", before if has_before else None):
         print(f"  {step.name:<10} {step.command}")
+    if by_heart:
+        print(f"\n{describe_begin(by_heart)}")

@@ -14,7 +14,6 @@ from pgan_tf.devices.strategy import check_batch_sizes, has_gpu
 from pgan_tf.devices.workers import Workers
 from pgan_tf.metrics.by_name import check_resolution, parse_names
 from pgan_tf.metrics.in_training import Scorer
-from pgan_tf.metrics.inception import InceptionGraph
 from pgan_tf.planning.limits import check_memory, check_ticks, physical_memory
 from pgan_tf.runs.folder import check_folder, check_place, check_same_run, read_config
 from pgan_tf.training.pretrained import Weights, first_resolution
@@ -74,16 +73,14 @@ def has_data() -> bool:
 
 def find_data(
     num_replicas: int, workers: Workers, read_weights: ReadWeights
-) -> tuple[FoundData, PlannedRun, InceptionGraph | None]:
+) -> tuple[FoundData, PlannedRun, given.ForMetrics]:
     """Looks at the data, and checks all that can be before pictures are converted.
 
-    That writes files and takes time. Returns what was found, the run on it, and the graph that the
-    run's metrics see through, if any; a dry run downloads none. Raises UserError.
+    That writes files and takes time. Returns what was found, the run on it, and what the run's
+    metrics need; a dry run downloads no network. Raises UserError.
     """
     if workers.is_chief and given.RUN_DIR.value:
         check_place(given.RUN_DIR.value)
-    may_open = not given.DRY_RUN.value or given.INCEPTION.value
-    inception = given.read_inception(metric_names()) if may_open else None
     if given.RUN_DIR.value:
         read_weights(given.INIT_FROM.value, given.RUN_DIR.value.rstrip("/") or "/")
     labels_note = None
@@ -97,11 +94,14 @@ def find_data(
         labels_note=labels_note,
     )
     planned = plan_run(found.info, "", read_weights)
+    may_open = bool(not given.DRY_RUN.value or given.INCEPTION.value)
+    resolution = planned.config.network.resolution
+    needed = given.find_for_metrics(metric_names(), resolution, may_open_inception=may_open)
     schedule = planned.config.schedule
     if found.source is None:
         check_resolutions(found.info, schedule.initial_resolution, schedule.resolution)
-    check_run(planned, num_replicas, inception, writes=workers.is_chief)
-    return found, planned, inception
+    check_run(planned, num_replicas, needed, writes=workers.is_chief)
+    return found, planned, needed
 
 
 def check_data_of_run(found: FoundData, planned: PlannedRun, read_weights: ReadWeights) -> None:
@@ -142,15 +142,13 @@ def check_config(config: TrainingConfig, num_replicas: int) -> None:
         check_memory(config, num_replicas, physical_memory())
 
 
-def check_run(
-    run: PlannedRun, num_replicas: int, graph: InceptionGraph | None, writes: bool
-) -> None:
+def check_run(run: PlannedRun, num_replicas: int, needed: given.ForMetrics, writes: bool) -> None:
     """Raises UserError for what needs no pictures; `writes`: this process writes the run folder."""
     check_config(run.config, num_replicas)
     check_held_out(run.info.num_images, run.config.augmentation.held_out)
     if run.weights:
         check_weights(run.weights, run.config)
-    make_scorer(run.config, run.info, run.folder, graph)
+    make_scorer(run.config, run.info, run.folder, needed)
     opened = read_config(run.folder)
     if opened:  # which data these are is not known yet
         with_its_data = dataclasses.replace(run.config, dataset=opened.dataset, data=opened.data)
@@ -166,12 +164,12 @@ def metric_names() -> tuple[str, ...]:
 
 
 def make_scorer(
-    config: TrainingConfig, info: DatasetInfo, run_dir: str, inception: InceptionGraph | None
+    config: TrainingConfig, info: DatasetInfo, run_dir: str, needed: given.ForMetrics
 ) -> Scorer | None:
     """Returns what scores the run, None without metrics. UserError if one does not suit it."""
     names = metric_names()
     if not names:
         return None
-    metrics, reals = given.make_comparison(names, info, config.network.resolution, inception)
+    comparisons = given.make_comparisons(names, info, config.network.resolution, needed)
     every, keep_best = given.EVERY.value or _DEFAULT_EVERY, given.KEEP_BEST.value
-    return Scorer(metrics, reals, run_dir, config.schedule, every, keep_best, inception)
+    return Scorer(comparisons, run_dir, config.schedule, every, keep_best)

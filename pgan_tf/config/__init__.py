@@ -1,1 +1,1 @@
-"""Settings and the stages that follow. No TensorFlow."""
+"""Settings and the growth schedule. No TensorFlow."""

@@ -1,1 +1,1 @@
-"""TFRecords to batches at one resolution."""
+"""Reads TFRecords as batches at one resolution."""

@@ -1,1 +1,1 @@
-"""GPUs, several machines, memory, signals."""
+"""GPUs, multiple machines, memory, signals."""

@@ -1,1 +1,1 @@
-"""Generators in the formats that others load."""
+"""Exports to SavedModel, ONNX, TF.js and LiteRT."""

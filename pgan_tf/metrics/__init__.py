@@ -1,1 +1,1 @@
-"""How good a generator is: one file per metric."""
+"""Metrics of image quality, one per file."""

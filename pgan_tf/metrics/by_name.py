@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from pgan_tf.metrics.metric import Metric
 
 _OF_INCEPTION = ("fid", "kid", "is", "pr")
-NAMES = ("swd", "ms_ssim", "modes", *_OF_INCEPTION)
+MEMORIZATION = "memorization"  # compares with held-out pictures, too
+NAMES = ("swd", "ms_ssim", "modes", MEMORIZATION, "emoji_fd", *_OF_INCEPTION)
 
 
 def parse_names(text: str, flag: str) -> tuple[str, ...]:
@@ -33,10 +34,12 @@ def need_inception(names: Sequence[str]) -> bool:
 
 def check_resolution(names: Sequence[str], resolution: int) -> None:
     """Raises UserError if pictures are too small for all levels or scales of a metric."""
+    from pgan_tf.metrics.emoji_distance import SIDE
     from pgan_tf.metrics.ms_ssim import LOWEST_RESOLUTION
     from pgan_tf.metrics.sliced_wasserstein import LOWEST_LEVEL
 
-    for name, lowest in (("swd", LOWEST_LEVEL), ("ms_ssim", LOWEST_RESOLUTION)):
+    lowest_of = {"swd": LOWEST_LEVEL, MEMORIZATION: LOWEST_LEVEL, "ms_ssim": LOWEST_RESOLUTION}
+    for name, lowest in {**lowest_of, "emoji_fd": SIDE}.items():
         if name in names and resolution < lowest:
             raise UserError(
                 f"{name}: expected pictures of at least {lowest} px, got {resolution}: take others"
@@ -47,9 +50,11 @@ def make_metrics(
     names: Sequence[str], reals: "RealPictures", inception_sha256: str = ""
 ) -> "tuple[Metric, ...]":
     """Makes metrics; the checksum is that of Inception's file. UserError if one does not fit."""
+    from pgan_tf.metrics.emoji_distance import make_emoji_fd
     from pgan_tf.metrics.frechet_distance import make_fid
     from pgan_tf.metrics.inception_score import make_is
     from pgan_tf.metrics.kernel_distance import make_kid
+    from pgan_tf.metrics.memorization import make_memorization
     from pgan_tf.metrics.mode_coverage import make_modes
     from pgan_tf.metrics.ms_ssim import make_ms_ssim
     from pgan_tf.metrics.precision_recall import make_pr
@@ -57,10 +62,13 @@ def make_metrics(
 
     check_resolution(names, reals.resolution)
     info, num_images = reals.info, reals.num_images
+    pictures = num_images, reals.resolution, info.num_channels, reals.seed
     makers: dict[str, Callable[[], Metric]] = {
-        "swd": lambda: make_swd(num_images, reals.resolution, info.num_channels, reals.seed),
+        "swd": lambda: make_swd(*pictures),
         "ms_ssim": make_ms_ssim,
         "modes": lambda: make_modes(info.name, info.num_channels),
+        MEMORIZATION: lambda: make_memorization(*pictures),
+        "emoji_fd": lambda: make_emoji_fd(reals.resolution, info.num_channels),
         "fid": lambda: make_fid(inception_sha256),
         "kid": lambda: make_kid(inception_sha256),
         "is": lambda: make_is(num_images, inception_sha256),

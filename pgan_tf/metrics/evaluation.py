@@ -14,7 +14,8 @@ from pgan_tf.data.damage import BadRecords, check_bad_records, readable_data_err
 from pgan_tf.data.dataset import make_dataset
 from pgan_tf.data.order import pictures_at
 from pgan_tf.metrics.inception import Inception
-from pgan_tf.metrics.metric import Collector, Metric
+from pgan_tf.metrics.memorization import Judge, Scores, Watched, make_judge
+from pgan_tf.metrics.metric import FAKES, HELD_OUT, OTHER_REALS, REALS, Against, Collector, Metric
 from pgan_tf.metrics.score import Score
 from pgan_tf.networks import sampling
 from pgan_tf.networks.growth import named_variables
@@ -23,11 +24,11 @@ from pgan_tf.runs.trained import load_generator
 from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import DatasetInfo, read_labels
 
+DEFAULT_NUM_IMAGES = 2048
 _LARGEST_BATCH = 64
 _BATCH_PIXELS = 2**22  # 64 pictures of 256 px; batches of larger pictures are smaller
 # Fields of a score that describe its generator.
 _ORIGIN = ("images_shown", "stage", "stage_resolution", "network", "checkpoint", "weights_sha256")
-_REALS, _FAKES, _OTHER_REALS = range(3)  # sets of pictures, for `Metric.collect`
 
 Report = Callable[[int], object]  # called with the size of each batch, for progress bars
 
@@ -45,11 +46,12 @@ class Generated:
     network: str
     checkpoint: str
     weights_sha256: str
+    judge: Judge | None = None  # its discriminator, for metrics with held-out pictures
 
 
-def read_generated(path: str, network: str) -> Generated:
+def read_generated(path: str, network: str, *, with_judge: bool = False) -> Generated:
     """Reads a checkpoint's `average_generator` or `generator`; UserError if it can't be read."""
-    saved = checkpoint.read(path, [network])
+    saved = checkpoint.read(path, [network, "discriminator"] if with_judge else [network])
     model = load_generator(saved, network)
     return Generated(
         # Not folded, since during training each generator is used only once.
@@ -62,6 +64,7 @@ def read_generated(path: str, network: str) -> Generated:
         network=network,
         checkpoint=posixpath.basename(path),
         weights_sha256=weights_sha256(model),
+        judge=make_judge(saved) if with_judge else None,
     )
 
 
@@ -115,38 +118,59 @@ class RealPictures:
 
 def default_num_images(info: DatasetInfo) -> int:
     """Returns 2,048, or half of the pictures if less, so that the floor gets as many."""
-    return max(2, min(2048, info.num_images // 2))
+    return max(2, min(DEFAULT_NUM_IMAGES, info.num_images // 2))
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Metrics, and the real pictures with which they compare."""
+
+    metrics: Sequence[Metric]
+    reals: RealPictures
+    # As many pictures that the run was not trained on, for metrics that compare with them.
+    held_out: RealPictures | None = None
+    inception: Inception | None = None  # for metrics that use it
+
+    def num_pictures(self, generators: int, *, with_reals: bool = True) -> int:
+        """Returns how many pictures are read and drawn in total, to collect the reals or not."""
+        kinds = 1 if self.held_out is None else 2
+        # A run's discriminator sees the reals again at each checkpoint.
+        passes = generators * (1 if kinds == 1 else 3)
+        passes += (kinds + self.reals.has_others) * with_reals
+        return passes * self.reals.num_images
 
 
 class Evaluation:
-    """Scores generators. Reads the reals once; `report` is called with the size of each batch."""
+    """Scores generators. Collects the reals once; `report` is called with each batch's size."""
 
-    def __init__(
-        self,
-        metrics: Sequence[Metric],
-        reals: RealPictures,
-        report: Report | None = None,
-        inception: Inception | None = None,
-    ) -> None:
-        self._metrics, self._reals, self._inception = metrics, reals, inception
-        self._collected = self._collect(_REALS, reals.batches(), report)
-        self._floors: list[dict[str, float] | None] = [None] * len(metrics)
-        if reals.has_others:
-            others = self._collect(_OTHER_REALS, reals.batches(others=True), report)
+    def __init__(self, comparison: Comparison, report: Report | None = None) -> None:
+        self._comparison, self._reals = comparison, comparison.reals
+        self._metrics, self._held_out = comparison.metrics, comparison.held_out
+        self._collected = self._collect(REALS, self._reals.batches(), report)
+        self._collected_held_out: Sequence[Collector | None] = [None] * len(self._metrics)
+        if self._held_out:
+            self._collected_held_out = self._collect(HELD_OUT, self._held_out.batches(), report)
+        self._floors: list[dict[str, float] | None] = [None] * len(self._metrics)
+        if self._reals.has_others:
+            others = self._collect(OTHER_REALS, self._reals.batches(others=True), report)
             self._floors = [*self._compare(others)]
-        for index, metric in enumerate(metrics):
+        for index, metric in enumerate(self._metrics):
             if not metric.against_reals:
                 self._floors[index] = metric.compare(None, self._collected[index])
 
-    @staticmethod
-    def num_pictures(reals: RealPictures, generators: int) -> int:
-        """Returns how many pictures are read and drawn in total."""
-        return (1 + reals.has_others + generators) * reals.num_images
-
     def score(self, generated: Generated, report: Report | None = None) -> list[Score]:
         """Scores a generator with each metric."""
-        fakes = fake_batches(generated, self._reals)
-        found = self._compare(self._collect(_FAKES, fakes, report))
+        batches, said = fake_batches(generated, self._reals), None
+        if self._held_out and generated.judge:
+            watched = Watched(batches, generated.judge, are_real=False)
+            collected = self._collect(FAKES, watched, report)
+            reals = (
+                Watched(one.batches(), generated.judge) for one in (self._reals, self._held_out)
+            )
+            said = (*(one.finish(report) for one in reals), watched.scores())
+        else:
+            collected = self._collect(FAKES, batches, report)
+        found = self._compare(collected, said)
         info = self._reals.info
         common: dict[str, Any] = {
             **{name: getattr(self._reals, name) for name in ("resolution", "num_images", "seed")},
@@ -160,7 +184,7 @@ class Evaluation:
                 floor=floor,
                 **{name: getattr(metric, name) for name in ("headline", "better", "filter")},
                 metric_version=metric.version,
-                metric_weights_sha256=metric.inception_sha256,
+                metric_weights_sha256=metric.weights_sha256,
                 **common,
             )
             for metric, values, floor in zip(self._metrics, found, self._floors, strict=True)
@@ -169,17 +193,25 @@ class Evaluation:
     def _collect(
         self, which: int, batches: Iterable[np.ndarray], report: Report | None
     ) -> list[Collector]:
+        inception = self._comparison.inception
         collectors = [metric.collect(which) for metric in self._metrics]
         for batch in batches:
-            seen = self._inception(batch) if self._inception else None
+            seen = inception(batch) if inception else None
             for metric, collector in zip(self._metrics, collectors, strict=True):
                 collector.add(seen if metric.inception_sha256 else batch)
             if report:
                 report(len(batch))
         return collectors
 
-    def _compare(self, collected: list[Collector]) -> list[dict[str, float]]:
-        sets = zip(self._metrics, self._collected, collected, strict=True)
+    def _compare(
+        self, collected: list[Collector], said: tuple[Scores, ...] | None = None
+    ) -> list[dict[str, float]]:
+        reals = zip(self._metrics, self._collected, self._collected_held_out, strict=True)
+        against = (
+            Against(ours, held_out, said) if metric.with_held_out else ours
+            for metric, ours, held_out in reals
+        )
+        sets = zip(self._metrics, against, collected, strict=True)
         return [metric.compare(reals, ours) for metric, reals, ours in sets]
 
 

@@ -6,6 +6,8 @@ is `|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½)`, which is 0 if means and covarianc
 
 import dataclasses
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -54,14 +56,15 @@ def frechet_distance(a: Moments, b: Moments) -> float:
 
 
 class MomentCollector:
-    """Accumulates the moments of Inception's features without keeping features."""
+    """Accumulates the moments of features, `(n, size)`, of batches, without keeping features."""
 
-    def __init__(self) -> None:
+    def __init__(self, features_of: Callable[[Any], np.ndarray]) -> None:
         self.moments = Moments(0, np.zeros(1), np.zeros(1))
+        self._features_of = features_of
 
-    def add(self, batch: InceptionOutput) -> None:
-        """Adds Inception's output for a batch."""
-        self.moments = _combine(self.moments, moments_of(batch.features))
+    def add(self, batch: Any) -> None:
+        """Adds the features of a batch."""
+        self.moments = _combine(self.moments, moments_of(self._features_of(batch)))
 
 
 def _combine(a: Moments, b: Moments) -> Moments:
@@ -80,6 +83,10 @@ def make_fid(sha256: str) -> Metric:
     def compare(reals: MomentCollector, fakes: MomentCollector) -> dict[str, float]:
         return {"fid": frechet_distance(reals.moments, fakes.moments)}
 
+    def features_of(seen: InceptionOutput) -> np.ndarray:
+        return seen.features
+
     return Metric(
-        "fid", lambda which: MomentCollector(), compare, "fid", "lower", FILTER, True, sha256
+        *("fid", lambda which: MomentCollector(features_of), compare, "fid", "lower", FILTER),
+        inception_sha256=sha256,
     )

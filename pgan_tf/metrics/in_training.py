@@ -11,9 +11,9 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from pgan_tf.config.training import ScheduleConfig
-from pgan_tf.metrics.evaluation import Evaluation, RealPictures, read_generated
-from pgan_tf.metrics.inception import Inception
-from pgan_tf.metrics.metric import Metric
+from pgan_tf.metrics.by_name import MEMORIZATION
+from pgan_tf.metrics.evaluation import Comparison, Evaluation, read_generated
+from pgan_tf.metrics.memorization import before_path, describe_begin, first_by_heart
 from pgan_tf.metrics.score import Score, best_score
 from pgan_tf.metrics.score_log import append_scores, draw_scores, read_scores
 from pgan_tf.runs.log import RESUMES, metrics_path, read_ticks
@@ -32,18 +32,16 @@ class _InterruptedError(Exception):
 class Scorer:
     """Scores a run's checkpoints as they are written: `training.run.AfterCheckpoint`."""
 
-    metrics: Sequence[Metric]
-    reals: RealPictures
+    comparisons: Sequence[Comparison]
     run_dir: str
     schedule: ScheduleConfig
     every: int  # ticks between scores; the run's last tick is scored, too
     keep_best: str | None = None  # name of the metric whose best checkpoint is kept
-    inception: Inception | None = None  # for metrics that use it
-    # Created when the first score is due, because it reads the reals.
-    _evaluation: Evaluation | None = dataclasses.field(default=None, init=False)
+    # Created when the first score is due, because they read the reals.
+    _evaluations: list[Evaluation] = dataclasses.field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
-        names = [metric.name for metric in self.metrics]
+        names = self._names
         if self.keep_best is not None and self.keep_best not in names:
             raise UserError(
                 f"--keep_best: expected one of --eval_metrics, {', '.join(names)}, got "
@@ -61,7 +59,7 @@ class Scorer:
         if not self._is_due(images_shown):
             return
         done = {one.metric for one in self._scores() if one.images_shown == images_shown}
-        missing = [metric.name for metric in self.metrics if metric.name not in done]
+        missing = [name for name in self._names if name not in done]
         if missing:
             try:
                 found = self._score(path, stop_asked)
@@ -73,6 +71,8 @@ class Scorer:
                 draw_scores(self.run_dir, self.schedule)
             for score in scores:
                 say(str(score))
+        if MEMORIZATION in self._names:
+            self._watch_memory(path, images_shown, MEMORIZATION in missing, say)
         if self.keep_best:
             self._keep_best(path, images_shown, say)
 
@@ -83,22 +83,30 @@ class Scorer:
         number = ticks.index(images_shown) + 1
         return number % self.every == 0 or images_shown >= 1000 * self.schedule.total_kimg
 
+    @property
+    def _names(self) -> list[str]:
+        return [metric.name for one in self.comparisons for metric in one.metrics]
+
     def _scores(self) -> list[Score]:
         """Returns the run's scores that were measured in the same way."""
-        ours = {one.name: (one.version, one.inception_sha256) for one in self.metrics}
-        sets = (self.reals.num_images, self.reals.seed, _NETWORK)
+        ours = {
+            metric.name: (metric.version, metric.weights_sha256, reals.num_images, reals.seed)
+            for comparison, reals in ((one, one.reals) for one in self.comparisons)
+            for metric in comparison.metrics
+        }
         return [
             one
             for one in read_scores(self.run_dir)
-            if ours.get(one.metric) == (one.metric_version, one.metric_weights_sha256)
-            and (one.num_images, one.seed, one.network) == sets
+            if ours.get(one.metric)
+            == (one.metric_version, one.metric_weights_sha256, one.num_images, one.seed)
+            and one.network == _NETWORK
         ]
 
     def _score(self, path: str, stop_asked: Callable[[], bool]) -> list[Score]:
         # Like evaluate.py, scores the weights in the file, in float32.
-        generated = read_generated(path, _NETWORK)
-        sets = self.reals
-        total = sets.num_images if self._evaluation else Evaluation.num_pictures(sets, 1)
+        generated = read_generated(path, _NETWORK, with_judge=MEMORIZATION in self._names)
+        is_first = not self._evaluations
+        total = sum(one.num_pictures(1, with_reals=is_first) for one in self.comparisons)
         with tqdm(total=total, desc="Scoring", unit="img", dynamic_ncols=True, leave=False) as bar:
 
             def report(count: int) -> None:
@@ -106,9 +114,21 @@ class Scorer:
                 if stop_asked():
                     raise _InterruptedError
 
-            if not self._evaluation:
-                self._evaluation = Evaluation(self.metrics, self.reals, report, self.inception)
-            return self._evaluation.score(generated, report)
+            if is_first:
+                self._evaluations = [Evaluation(one, report) for one in self.comparisons]
+            return [score for one in self._evaluations for score in one.score(generated, report)]
+
+    def _watch_memory(
+        self, path: str, images_shown: int, is_new: bool, say: Callable[[str], None]
+    ) -> None:
+        """Keeps the last checkpoint before the run learns its pictures by heart, then says so."""
+        scores = [score for score in self._scores() if score.images_shown <= images_shown]
+        first, kept = first_by_heart(scores), before_path(self.run_dir)
+        if first is None:
+            with writing(kept, RESUMES):
+                copy_file(path, kept)
+        elif is_new and first.images_shown == images_shown:
+            say(describe_begin(first))
 
     def _keep_best(self, path: str, images_shown: int, say: Callable[[str], None]) -> None:
         scores = [score for score in self._scores() if score.images_shown <= images_shown]

@@ -108,8 +108,8 @@ def read_inception_file(path: str | None, cache_dir: str) -> tuple[str, bytes]:
     about any other graph. Raises UserError if the file cannot be read or downloaded.
     """
     if path is None:
-        cached = posixpath.join(os.path.expanduser(cache_dir), _CACHED_NAME)
-        if not tf.io.gfile.exists(cached) or hashlib.sha256(_read(cached)).hexdigest() != SHA256:
+        cached = _cached_path(cache_dir)
+        if needs_download(cache_dir):
             fetch(URL, SHA256, cached)
         return cached, _read(cached)
     contents = _graph_in(_read(os.path.expanduser(path)), path)
@@ -122,6 +122,16 @@ def read_inception_file(path: str | None, cache_dir: str) -> tuple[str, bytes]:
             flush=True,
         )
     return path, contents
+
+
+def needs_download(cache_dir: str) -> bool:
+    """Returns whether the published graph is not yet in `cache_dir`."""
+    path = _cached_path(cache_dir)
+    return not tf.io.gfile.exists(path) or hashlib.sha256(_read(path)).hexdigest() != SHA256
+
+
+def _cached_path(cache_dir: str) -> str:
+    return posixpath.join(os.path.expanduser(cache_dir), _CACHED_NAME)
 
 
 def fetch(url: str, sha256: str, path: str) -> None:

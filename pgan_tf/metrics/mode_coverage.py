@@ -9,6 +9,7 @@ import functools
 import numpy as np
 
 from pgan_tf.metrics.metric import Metric
+from pgan_tf.networks.sampling import average_down
 from tfrecords.common.errors import UserError
 from tfrecords.sources import shapes
 
@@ -37,9 +38,7 @@ def nearest_modes(pictures: np.ndarray) -> np.ndarray:
     """Returns the modes, 0 to 143, of the shapes nearest to `(n, side, side, 3)` uint8 pictures."""
     side = min(_LARGEST_SIDE, pictures.shape[1])
     known, squares, modes = _known_pictures(side)
-    factor = pictures.shape[1] // side
-    blocks = pictures.reshape(-1, side, factor, side, factor, 3)
-    flat = blocks.mean(axis=(2, 4), dtype=np.float32).reshape(len(pictures), -1) - np.float32(127.5)
+    flat = average_down(pictures, side).reshape(len(pictures), -1) - np.float32(127.5)
     # |a - b|² without |a|², which is the same for all known pictures.
     return modes[np.argmin(squares - 2 * (flat @ known.T), axis=1)]
 

@@ -29,7 +29,7 @@ class Score:
     network: str  # average_generator or generator
     checkpoint: str  # file name
     weights_sha256: str  # checksum of the generator's variables
-    metric_weights_sha256: str = ""  # checksum of Inception's file, if the metric uses it
+    metric_weights_sha256: str = ""  # checksum of the metric's own network, if it has one
 
     @property
     def value(self) -> float:

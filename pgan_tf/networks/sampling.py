@@ -1,4 +1,4 @@
-"""Draws latents from seeds and pictures from generators; makes one-hot labels."""
+"""Draws latents from seeds and pictures from generators; makes one-hot labels; reduces pictures."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -50,3 +50,10 @@ def generate(
 def to_uint8(images: np.ndarray) -> np.ndarray:
     """Converts float pictures to uint8: -1 becomes 0, 1 becomes 255; clips."""
     return np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
+def average_down(pictures: np.ndarray, side: int) -> np.ndarray:
+    """Averages blocks of `(n, s, s, channels)` uint8, s = side * 2ⁿ: float32, 0 to 255."""
+    factor = pictures.shape[1] // side
+    blocks = pictures.reshape(-1, side, factor, side, factor, pictures.shape[-1])
+    return blocks.mean(axis=(2, 4), dtype=np.float32)

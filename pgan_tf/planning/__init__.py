@@ -1,1 +1,1 @@
-"""What a run needs: time, memory, disk."""
+"""Estimates of time, memory and disk space."""

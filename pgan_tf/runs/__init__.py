@@ -1,1 +1,1 @@
-"""What a run leaves on disk, and reading it back."""
+"""Run folders: checkpoints, logs, sample sheets."""

@@ -16,7 +16,11 @@ from tfrecords.format.dataset_info import is_dataset_folder
 from tfrecords.sources.by_name import split_kind
 
 # Flags whose values are paths, except for some words that --labels takes.
-_PATHS = ("data", "data_cache", "inception", "init_from", "labels", "run_dir", "tfds_data_dir")
+_SOURCES = ("data", "held_out_data")
+_PATHS = (
+    *_SOURCES,
+    *("data_cache", "inception", "init_from", "labels", "run_dir", "tfds_data_dir"),
+)
 _LABEL_WORDS = ("folders", "none", "wanted")
 
 
@@ -85,7 +89,7 @@ def _split(name: str, value: str) -> tuple[str, str]:
     """Splits a flag's value into what comes before its path, and the path ("" if it has none)."""
     if name not in _PATHS or is_remote(value) or (name == "labels" and value in _LABEL_WORDS):
         return value, ""
-    if name == "data" and not is_dataset_folder(os.path.expanduser(value)):
+    if name in _SOURCES and not is_dataset_folder(os.path.expanduser(value)):
         return split_kind(value)
     return "", value
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 from pgan_tf.config.training import CHANGEABLE, TrainingConfig, differences
 from pgan_tf.runs.small_files import read_text
 from tfrecords.common.errors import UserError
-from tfrecords.common.files import locked, remove_partial_files, write_file
+from tfrecords.common.files import BusyError, locked, remove_partial_files, write_file
 from tfrecords.common.paths import is_remote, list_names, writing
 
 # Files that an interrupted `open_run` may leave. They do not belong to somebody else.
@@ -84,11 +84,23 @@ def lost_config(run_dir: str) -> UserError:
 @contextmanager
 def locked_run(run_dir: str) -> Iterator[None]:
     """Makes a run folder and locks it. UserError if another process has it, or it can't be made."""
-    busy = f"another process is training {run_dir}: wait until it has ended, or name another"
-    with locked(run_dir, f"--run_dir: {busy}"):
+    with locked(run_dir, f"--run_dir: {_busy(run_dir)}"):
         with writing(f"--run_dir={run_dir}"):
             tf.io.gfile.makedirs(run_dir)
         yield
+
+
+def describe_lock(run_dir: str) -> str:
+    """Returns a line if another process has locked a run folder, else an empty text."""
+    try:
+        with locked(run_dir, _busy(run_dir), make=False):
+            return ""
+    except BusyError as busy:
+        return str(busy)
+
+
+def _busy(run_dir: str) -> str:
+    return f"another process is training {run_dir}: wait until it has ended, or name another"
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig
 from pgan_tf.devices.strategy import has_gpu
 from pgan_tf.networks import official
+from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.growth import named_variables, set_alpha
 from pgan_tf.networks.layers.fast import speed_up
@@ -59,6 +60,14 @@ def from_official(path: str, weights: Weights = "average_generator") -> Trained:
     network = getattr(official.read(path), weights)
     model, stage, alpha = official.build(network), network.stage, network.alpha
     return Trained(model, network.config, stage, alpha, path, weights=weights, published=True)
+
+
+def load_discriminator(checkpoint: Checkpoint) -> keras.Model:
+    """Builds a checkpoint's `discriminator`."""
+    model = build_discriminator(checkpoint.stage, checkpoint.config.network)
+    restore(checkpoint, named_variables(model), "discriminator/")
+    set_alpha(model, checkpoint.alpha)
+    return model
 
 
 def load_generator(checkpoint: Checkpoint, network: str = "average_generator") -> keras.Model:

@@ -1,1 +1,1 @@
-"""Losses, one step, and the loop."""
+"""Losses, the training step and the loop."""

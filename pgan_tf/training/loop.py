@@ -139,11 +139,9 @@ class _Training:
         is_good, is_last = tick.skipped_in_a_row()[-1] == 0, shown >= run.total_images
         if self.log:
             self.log.write_metrics(summary)
-        sheet = ""
+        self.progress.print(describe_tick(summary, self.progress.seconds_left))
         if self.log and (is_good or is_last):
-            sheet = self.log.write_fakes(shown, outputs.sheet_of_fakes(run.config, self.state))
-        self.progress.print(describe_tick(summary, self.progress.seconds_left, sheet))
-        if self.log and (is_good or is_last):
+            self.log.write_fakes(shown, outputs.sheet_of_fakes(run.config, self.state))
             path = outputs.save_checkpoint(run, self.state, shown, bad_records)
             run.after_checkpoint(path, shown, self.progress.print, self.stop.at_once)
             if is_good:

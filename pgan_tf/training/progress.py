@@ -95,31 +95,18 @@ def describe_growth(position: Position, new: Sequence[str]) -> str:
     return f"Stage {stage.number} {what} (batch size {position.batch_size}){added}"
 
 
-def describe_tick(summary: dict[str, Any], seconds_left: float | None, sheet: str) -> str:
+def describe_tick(summary: dict[str, Any], seconds_left: float | None) -> str:
     """Returns a line about a tick, of `Tick.summary`; it lines up with the others of a run.
 
-    `D` and `G` are the losses of discriminator and generator, `sheet` the path of its samples. With
-    adaptive augmentation, its strength and the overfitting that it follows stand before.
+    `D` and `G` are the losses of discriminator and generator. It fits a terminal of 80 columns.
     """
     resolution, fades_in = summary["resolution"], summary["phase"] == "fade_in"
     stage = f"{resolution // 2}→{resolution} px" if fades_in else f"{resolution} px"
-    losses = [_column(summary[name], 9, ".3f") for name in METRICS[:2]]
+    losses = [_column(summary[name], 8, ".3f") for name in METRICS[:2]]
     speed = _column(summary["images_per_second"], 7, ".1f")
     left = "-" if seconds_left is None else duration_in_words(seconds_left)
-    augment = []
-    if "augment_strength" in summary:
-        overfitting = f"overfitting {_column(summary['overfitting'], 5, '.2f')}"
-        augment.append(f"augment {summary['augment_strength']:.2f}  {overfitting}")
-    columns = (
-        f"{summary['kimg']:9.2f} kimg",
-        f"{stage:<11}",
-        f"loss D {losses[0]}  G {losses[1]}",
-        f"{speed} images/s",
-        f"{left:>8} left",
-        *augment,
-        sheet,
-    )
-    return "  ".join(columns).rstrip()
+    position = f"{summary['kimg']:8.2f} kimg  {stage:<11}"
+    return f"{position}  D {losses[0]}  G {losses[1]} {speed} img/s  {left:>8} left"
 
 
 def _column(value: float | None, width: int, form: str) -> str:

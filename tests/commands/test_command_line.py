@@ -74,6 +74,15 @@ def test_main_sees_the_flags_and_a_bug_has_its_traceback(script):
     assert "Traceback" in done.stderr and "RuntimeError: a bug" in done.stderr
 
 
+@pytest.mark.parametrize("argument", ["--count=3", "--help"])
+def test_a_command_whose_output_nobody_reads_any_more_ends_quietly(script, argument):
+    command = [sys.executable, script, argument]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
 # tfrecords.create
 
 

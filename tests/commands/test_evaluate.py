@@ -12,6 +12,7 @@ from pgan_tf.runs import checkpoint
 from pgan_tf.runs.trained import from_checkpoint
 from tests.commands.conftest import read_scores
 from tests.helpers.command_calls import assert_mistake, call
+from tests.helpers.source_helpers import save
 
 
 @pytest.fixture
@@ -68,6 +69,7 @@ def test_an_export_is_scored_as_its_checkpoint(trained, cwd):
         ("--run_dir=runs/a --checkpoint=best-fid.npz", ["best-fid.npz"]),
         ("--run_dir=nowhere", ["--run_dir", "nowhere"]),
         ("--run_dir=runs/a --metrics=swd", ["swd", "16 px"]),
+        ("--run_dir=runs/a --metrics=memorization", ["memorization", "16 px"]),
         ("--run_dir=runs/a --metrics=fid --inception=none.pb", ["--inception", "none.pb"]),
         ("--run_dir=runs/a --metrics=fid", ["cannot fetch https://", "--inception=PATH"]),
     ],
@@ -76,5 +78,27 @@ def test_mistakes_are_one_line_and_change_nothing(trained, monkeypatch, argument
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # where nobody listens
     cwd = trained[0]
     before = (cwd / "runs/a/metrics.jsonl").read_bytes()
-    assert_mistake(call("evaluate.py", *arguments.split(), cwd=cwd), *words)
+    given = (*arguments.split(), "--data_cache=unused")
+    assert_mistake(call("evaluate.py", *given, cwd=cwd), *words)
+    assert not (cwd / "unused").exists()  # no picture was converted first
     assert (cwd / "runs/a/metrics.jsonl").read_bytes() == before
+
+
+def test_a_run_is_asked_what_it_knows_by_heart_in_training_and_later(tmp_path):
+    for name, seed in (("photos", 0), ("others", 40)):
+        for number in range(12):
+            save(tmp_path / name / f"{number}.png", (16, 16), seed + number)
+    given = ("--data=photos", "--held_out_data=others", "--run_dir=runs/a", "--num_images=8")
+    size = ("--resolution=16", "--initial_resolution=16", "--fmap_base=16", "--fmap_max=4")
+    short = ("--batch_size=4", "--total_kimg=0.008", "--minibatch_repeats=1")
+    scoring = "--eval_metrics=memorization"
+    status, _, err = call("train.py", *given, *size, *short, scoring, cwd=tmp_path, eagerly=True)
+    assert status == 0, err
+    # It finds the held-out pictures again.
+    status, out, err = call("evaluate.py", "--run_dir=runs/a", cwd=tmp_path, eagerly=True)
+    assert status == 0 and "nearer_to_training" in out, err
+    in_training, later = read_scores(tmp_path)
+    assert str(in_training) == str(later)  # as NaN is another NaN
+    assert {*later["values"]} == {"r_v", "nearer_to_training", "heldout_swd"}
+    assert later["num_images"] == 8
+    assert (tmp_path / "runs/a/checkpoints/before-memorization.npz").exists()

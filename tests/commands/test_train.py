@@ -33,9 +33,9 @@ def test_a_run_leaves_pictures_and_class_names_and_says_what_to_do_next(trained)
     # Sixteen columns of 8 px, enlarged to 64, below the names of their classes.
     assert sheet.shape == (8 * 64 + 24, 16 * 64, 3)
     assert sheet.std() > 1
-    ticks = re.findall(r"^ +(\S+) kimg .* loss D .* images/s .* left  (\S+)$", out, re.MULTILINE)
-    assert [kimg for kimg, _ in ticks] == ["0.01", "0.02", "0.02"]
-    assert all((cwd / path).is_file() for _, path in ticks)
+    ticks = re.findall(r"^ +(\S+) kimg .* D .* G .* img/s .* left$", out, re.MULTILINE)
+    assert ticks == ["0.01", "0.02", "0.02"]
+    assert len(list((cwd / "runs/a/samples").glob("fakes-*.png"))) == len(ticks)
     assert from_run(str(cwd / "runs/a")).label_names == shapes.LABEL_NAMES
     # A tick for each of three stages, of which the second and the last one are scored.
     assert [row["images_shown"] for row in scores] == [16, 24]

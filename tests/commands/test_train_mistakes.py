@@ -13,6 +13,7 @@ from pgan_tf.training import loop as training_loop
 from tests.helpers.command_calls import assert_mistake, call
 from tests.helpers.source_helpers import save
 from tfrecords.cache import prepare
+from tfrecords.common.files import locked
 from tfrecords.pictures.source import PictureOptions
 
 SMALL = (
@@ -107,6 +108,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing_also_in_a_dry_run(train, flags
             "freeze_discriminator: expected at most 0, the blocks above 4 px that a run from 4 px",
         ),
         ("--eval_metrics=swd", "swd: expected pictures of at least 16 px"),
+        ("--eval_metrics=memorization", "memorization: expected pictures "),
         ("--eval_metrics=ms_ssim --num_images=5", "--num_images: expected 2 to 4, the pictures of"),
         ("--held_out=0.5", r"--held_out: expected 8 pictures or more, got 2 \(0.5 of 4\)"),
         ("--run_dir=runs/a --seed=5", r"--run_dir: .* \(seed was 1000 and is 5\)"),
@@ -165,3 +167,13 @@ def test_a_dry_run_needs_no_data(train):
     assert status == 0
     assert "Data:" not in out
     assert "Training 60 thousand images takes" in out
+
+
+def test_a_dry_run_says_that_a_run_is_in_use_and_what_would_be_downloaded(train):
+    given = "--data=photos --run_dir=runs/a --eval_metrics=fid --dry_run"
+    with locked(str(train.cwd / "runs/a"), "busy"):
+        status, out, err = train(given)
+    assert (status, err) == (0, "")
+    assert "another process is training runs/a" in out
+    assert "Inception: the run first downloads it to datasets, 96 MB" in out
+    assert "another process" not in train(given)[1]

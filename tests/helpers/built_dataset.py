@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.helpers.made_source import make_source, options
+from tests.helpers.made_source import make_source, noise, options
 from tfrecords.cache import prepare
 from tfrecords.format.record_file import RecordFile, frame
 from tfrecords.pictures.source import PictureOptions
@@ -10,8 +10,7 @@ from tfrecords.writing.writer import write_dataset
 
 
 def draw(count=8, resolution=16, num_channels=3, seed=1):
-    shape = (count, resolution, resolution, num_channels)
-    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+    return noise(count, resolution, num_channels, seed)
 
 
 def one_hot(classes, size=3):

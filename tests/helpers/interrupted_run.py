@@ -24,7 +24,7 @@ from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.devices.strategy import make_strategy
 from pgan_tf.metrics.by_name import make_metrics
-from pgan_tf.metrics.evaluation import Evaluation, RealPictures
+from pgan_tf.metrics.evaluation import Comparison, Evaluation, RealPictures
 from pgan_tf.metrics.in_training import Scorer
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.folder import open_run
@@ -102,7 +102,9 @@ def train(data, run_dir, init_from, compiled):
     info = read_dataset_info(data)
     reals = RealPictures(info, 8, num_images=36, seed=0)
     metrics = make_metrics(("modes",), reals)
-    scorer = Scorer(metrics, reals, run_dir, CONFIG.schedule, every=2, keep_best="modes")
+    scorer = Scorer(
+        [Comparison(metrics, reals)], run_dir, CONFIG.schedule, every=2, keep_best="modes"
+    )
     run = Run(CONFIG, info, run_dir, make_strategy("one_device"), after_checkpoint=scorer)
     try:
         training_loop.train(run, read_init_from(init_from, run_dir))

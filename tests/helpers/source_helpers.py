@@ -6,17 +6,15 @@ import pickle
 import tarfile
 import time
 import tracemalloc
-import unittest.mock
 import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.made_source import contents, encode, options
+from tests.helpers.made_source import encode
 from tfrecords.common.errors import UserError
 from tfrecords.sources.by_name import open_source
-from tfrecords.writing import writer
 
 
 def assert_user_error(pattern, function, *arguments, **options):
@@ -44,17 +42,6 @@ def assert_gives(source, pictures):
         got, expected = read(index), pictures[index]
         assert type(got) is type(expected)
         assert np.array_equal(got, expected), index
-
-
-def assert_converts_alike(source, tmp_path):
-    """One process and two, which read it chunk by chunk, write the same files."""
-    written = []
-    with unittest.mock.patch.object(writer, "_CHUNK_PICTURES", 2):
-        for processes in (1, 2):
-            out = str(tmp_path / f"with {processes}")
-            writer.write_dataset(open_source(source), options(32), out, processes=processes)
-            written.append(contents(tmp_path / f"with {processes}"))
-    assert written[0] == written[1]
 
 
 @contextlib.contextmanager

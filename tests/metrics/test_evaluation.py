@@ -9,6 +9,7 @@ from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig
 from pgan_tf.metrics.by_name import NAMES, make_metrics, parse_names
 from pgan_tf.metrics.evaluation import (
+    Comparison,
     Evaluation,
     Generated,
     RealPictures,
@@ -71,9 +72,10 @@ def test_reals_are_a_choice_without_repetition_and_the_others_are_others(info):
 def test_generators_are_scored_with_real_pictures_as_the_floor(info):
     reals = RealPictures(info, 16, 144, seed=0)
     counted = []
-    scoring = Evaluation(make_metrics(("swd", "ms_ssim", "modes"), reals), reals, counted.append)
+    comparison = Comparison(make_metrics(("swd", "ms_ssim", "modes"), reals), reals)
+    scoring = Evaluation(comparison, counted.append)
     swd, ms_ssim, modes = scoring.score(generated(generator()), counted.append)
-    assert sum(counted) == Evaluation.num_pictures(reals, 1) == 3 * 144
+    assert sum(counted) == comparison.num_pictures(1) == 3 * 144
     # An untrained generator is far from any real picture, and others of these are near.
     assert swd.value > 3 * swd.floor_value
     assert modes.value > modes.floor_value + 0.5
@@ -100,7 +102,7 @@ def test_fakes_are_drawn_from_seeds_and_enlarged_by_repetition(info):
 def test_without_pictures_for_two_sets_there_is_no_floor(info):
     reals = RealPictures(info, 16, 1945, seed=0)
     assert not reals.has_others and RealPictures(info, 16, 1944, seed=0).has_others
-    assert Evaluation.num_pictures(reals, 1) == 2 * 1945
+    assert Comparison((), reals).num_pictures(1) == 2 * 1945
     assert default_num_images(info) == 1944  # leaves as many
     assert default_num_images(dataclasses.replace(info, num_images=70000)) == 2048
     for num_images in (1, 3889):

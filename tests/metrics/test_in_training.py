@@ -9,7 +9,7 @@ from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.devices.strategy import make_strategy
 from pgan_tf.metrics.by_name import make_metrics
-from pgan_tf.metrics.evaluation import Evaluation, RealPictures, read_generated
+from pgan_tf.metrics.evaluation import Comparison, Evaluation, RealPictures, read_generated
 from pgan_tf.metrics.in_training import Scorer
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.runs import checkpoint
@@ -53,9 +53,9 @@ def reals(shapes_at):
 @pytest.fixture
 def make_scorer(reals, run_dir):
     """Makes a scorer, as another process would."""
-    metrics = make_metrics(("modes",), reals)
+    comparison = Comparison(make_metrics(("modes",), reals), reals)
     return lambda every, keep_best=None: Scorer(
-        metrics, reals, run_dir, CONFIG.schedule, every, keep_best
+        [comparison], run_dir, CONFIG.schedule, every, keep_best
     )
 
 
@@ -83,7 +83,7 @@ def test_every_second_tick_and_the_last_one_are_scored_as_evaluate_does(
     assert kimg_of(run_dir) == [2, 4, 5]
     assert lines == [str(score) for score in scores]
     generated = read_generated(paths_of(run_dir)[3], "average_generator")
-    evaluation = Evaluation(make_metrics(("modes",), reals), reals)
+    evaluation = Evaluation(Comparison(make_metrics(("modes",), reals), reals))
     assert evaluation.score(generated) == [scores[1]]
     # What is scored already is not scored again, only what is missing.
     log = pathlib.Path(run_dir, "metrics.jsonl")

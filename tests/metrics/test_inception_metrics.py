@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pgan_tf.metrics.by_name import make_metrics, need_inception
-from pgan_tf.metrics.evaluation import Evaluation, RealPictures
+from pgan_tf.metrics.evaluation import Comparison, Evaluation, RealPictures
 from pgan_tf.metrics.frechet_distance import MomentCollector, Moments, frechet_distance, moments_of
 from pgan_tf.metrics.inception import InceptionOutput, blocks_of
 from pgan_tf.metrics.inception_score import ScoreCollector
@@ -38,9 +38,9 @@ def test_identical_sets_are_at_distance_0_with_fewer_pictures_than_features():
 
 def test_moments_of_batches_are_those_of_the_whole_far_from_zero_too():
     vectors = (1e4 + RANDOM.normal(size=(100, 3))).astype(np.float32)
-    collector = MomentCollector()
+    collector = MomentCollector(lambda batch: batch)
     for batch in np.split(vectors, [1, 40, 97]):
-        collector.add(InceptionOutput(batch, batch))
+        collector.add(batch)
     found, exact = collector.moments, vectors.astype(np.float64)
     assert found.count == 100
     np.testing.assert_allclose(found.mean, exact.mean(axis=0), rtol=1e-14)
@@ -131,7 +131,9 @@ def test_each_picture_is_looked_at_once_for_all_four(shapes_at):
     names = ("fid", "kid", "is", "pr")
     assert need_inception(names) and not need_inception(("swd", "modes"))
     reals = RealPictures(shapes_at(8), 8, 300, seed=0)
-    evaluation = Evaluation(make_metrics(names, reals, "f" * 64), reals, inception=inception)
+    evaluation = Evaluation(
+        Comparison(make_metrics(names, reals, "f" * 64), reals, inception=inception)
+    )
     assert sum(counts) == 600
     fid, kid, inception_score, pr = evaluation._floors  # of real pictures, which are near to others
     assert 0 < fid["fid"] < 0.01 and abs(kid["kid"]) < 10

@@ -85,7 +85,7 @@ def test_the_command_lists_everything_and_mistakes_are_one_line(tmp_path):
     for one in EXPERIMENTS:
         assert f"{one.name}: {one.title} ({one.where})" in listed and one.command in listed
     # Each preset of table 1 serves both of its datasets.
-    assert listed.count("--data=celeba:FOLDER\n  or with    --data=lsun:FOLDER_OF_BEDROOM") == 9
+    assert listed.count("--data=celeba:FOLDER\n  or         --data=lsun:FOLDER_OF_BEDROOM") == 9
     assert_mistake(run("--run=table1_z", cwd=tmp_path), "--run", "table1_g", "table1_z")
     not_measured = ("--run=table1_g", "--seed=1", "--results=none.json")
     assert_mistake(run(*not_measured, cwd=tmp_path), "--seed", "table1_g")

@@ -68,7 +68,7 @@ def lose_one_and_cut_another(folder):
     cut(folder / R04, 5)
 
 
-PLAIN = [
+WITHOUT_JSON = [
     (lambda d: flip(d / R03, 5 * FRAME_8_PX + 60), ["5 at 8 px: .*record 5, at byte 1235, is"]),
     (lambda d: flip(d / R04, -1), ["^picture 7 at 16 px: .*r04.tfrecords: record 7"]),
     (swap, [AVERAGE.format(1), AVERAGE.format(6)]),
@@ -83,14 +83,6 @@ PLAIN = [
     (write_nan, [r"set-rxx.labels: row 4: expected numbers, got \[0.0, nan, 0.0\]"]),
     (lose_one_and_cut_another, ["r04.tfrecords: expected whole records", "no set-r03.tfrecords"]),
 ]
-
-
-@pytest.mark.parametrize(("damage", "found"), PLAIN)
-def test_what_is_damaged_is_named_without_dataset_json(labeled, tmp_path, damage, found):
-    folder = shutil.copytree(labeled, tmp_path / "set")
-    (folder / JSON).unlink()
-    damage(folder)
-    assert_found(folder, *found)
 
 
 def tell_of_other_pictures(folder):
@@ -122,9 +114,16 @@ WITH_JSON = [
 ]
 
 
-@pytest.mark.parametrize(("damage", "found"), WITH_JSON)
-def test_what_differs_from_dataset_json_is_named(labeled, tmp_path, damage, found):
+@pytest.mark.parametrize(
+    ("json", "damage", "found"),
+    [*((False, *one) for one in WITHOUT_JSON), *((True, *one) for one in WITH_JSON)],
+)
+def test_what_is_damaged_or_differs_from_dataset_json_is_named(
+    labeled, tmp_path, json, damage, found
+):
     folder = shutil.copytree(labeled, tmp_path / "set")
+    if not json:
+        (folder / JSON).unlink()
     damage(folder)
     assert_found(folder, *found)
 

@@ -1,1 +1,1 @@
-"""Shared by all: errors, flags, files, wording."""
+"""Shared code: errors, flags, files, text."""

@@ -101,7 +101,7 @@ def _with_value(flag: flags.Flag) -> str:
 
 def _default_of(flag: flags.Flag) -> str:
     """Returns the default as text, empty if there is none."""
-    if flag.default is None or flag.default == "":
+    if flag.default in (None, "", []):
         return ""
     if isinstance(flag.parser, flags.BooleanParser):
         return "on" if flag.default else "off"

@@ -1,7 +1,8 @@
 """What all commands share: flags, one-line errors, exit codes.
 
 Exit codes are 0 for success; 2 after a user's mistake (one line on stderr, no traceback); 130 after
-Ctrl-C; 143 after SIGTERM; and 1 if the answer is no or, with a traceback, after a bug of ours.
+Ctrl-C; 141 if nobody reads stdout any more, as in `| head -1`; 143 after SIGTERM; and 1 if the
+answer is no or, with a traceback, after a bug of ours.
 """
 
 import io
@@ -17,6 +18,7 @@ from absl import app, flags, logging
 
 from tfrecords.common import command_help
 from tfrecords.common.bounds import Bounds, shown
+from tfrecords.common.broken_pipe import quiet_if_unread
 from tfrecords.common.command_help import Help
 from tfrecords.common.errors import StoppedError, UserError
 from tfrecords.common.text import did_you_mean
@@ -51,7 +53,8 @@ def run(
             names = [flag.name for flag in own_flags]
             about, full = module.__doc__ or "", command_help.wants_all(argv[1:])
             usage = f"usage: {_usage(positional)}"
-            print_help(command_help.describe(command_line(), usage, about, names, help, full=full))
+            with quiet_if_unread():
+                print(command_help.describe(command_line(), usage, about, names, help, full=full))
             sys.exit(0)
         try:
             arguments = complete(argv[1:])
@@ -70,7 +73,8 @@ def run(
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
             _check_arguments(argv[1:], positional)
-            main(*argv[1:])
+            with quiet_if_unread():
+                main(*argv[1:])
         except UserError as error:
             _exit(f"error: {error}", 2)
         except StoppedError as stopped:
@@ -79,15 +83,6 @@ def run(
             _exit("interrupted", 130)
 
     app.run(call_main, flags_parser=parse_flags)
-
-
-def print_help(text: str) -> None:
-    """Prints a text, of which `--help | head` reads only the beginning."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # Python would try once more, and fail, at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def flag_values(arguments: Sequence[str], name: str) -> list[str]:

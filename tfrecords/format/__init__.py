@@ -1,1 +1,1 @@
-"""The dataset on disk: records and dataset.json."""
+"""File format: records and dataset.json."""

@@ -1,1 +1,1 @@
-"""Pickles and NumPy files, read without executing them."""
+"""Reads pickles and NumPy files without executing them."""

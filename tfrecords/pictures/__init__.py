@@ -1,1 +1,1 @@
-"""One picture, from a file to a square uint8 array."""
+"""Decodes and crops pictures to square uint8 arrays."""

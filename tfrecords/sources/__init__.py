@@ -1,1 +1,1 @@
-"""Where pictures come from: one file per kind."""
+"""Picture sources: folders, archives, known datasets."""

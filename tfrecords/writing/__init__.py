@@ -1,1 +1,1 @@
-"""Pictures to TFRecords: workers, journal, shards."""
+"""Writes TFRecords: workers, journal, shards."""
