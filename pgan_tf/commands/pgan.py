@@ -22,9 +22,11 @@ COMMANDS = {
     "benchmark": "Measure how fast this machine trains.",
     "data create": "Convert pictures to TFRecords.",
     "data inspect": "Look into TFRecords: summary, verify, extract, show, compare.",
+    "data preview": "Draw pictures as the discriminator sees them augmented.",
 }
 _MODULES = {name: f"pgan_tf.commands.{name}" for name in COMMANDS if " " not in name}
 _MODULES |= {"data create": "tfrecords.create", "data inspect": "tfrecords.inspect"}
+_MODULES |= {"data preview": "pgan_tf.commands.preview"}
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")
 
 

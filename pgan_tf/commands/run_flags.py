@@ -85,7 +85,7 @@ KEEP_BEST = flags.DEFINE_enum(
 HELD_OUT_DATA = define_path(
     "held_out_data",
     None,
-    "For memorization: pictures of the same kind as --data that the run was not trained on.",
+    "For memorization: pictures that the run isn't trained on. Default: what --held_out keeps.",
 )
 NUM_IMAGES = define_number(
     "num_images", None, "Pictures to score. Default: 2048, or half of the data.", _AT_LEAST_TWO
@@ -129,7 +129,9 @@ class ForMetrics:
     """What some metrics need besides the pictures that a run is trained on."""
 
     inception: "InceptionGraph | None" = None
+    # For memorization: pictures from elsewhere, or else the share that the run keeps from training.
     held_out: "FoundData | None" = None
+    held_out_share: float = 0.0
 
     def converted(self) -> "ForMetrics":
         """Returns the same with held-out pictures as TFRecords, converted if they are not yet."""
@@ -142,36 +144,34 @@ class ForMetrics:
 
 
 def find_for_metrics(
-    names: Sequence[str], resolution: int, *, may_open_inception: bool = True
+    names: Sequence[str], resolution: int, share: float, *, may_open_inception: bool = True
 ) -> ForMetrics:
-    """Finds what the metrics need. Raises UserError if it is not there; nothing is converted."""
+    """Finds what the metrics need. Raises UserError if it is not there; nothing is converted.
+
+    The run keeps this share of its pictures from training.
+    """
     from pgan_tf.metrics.inception import open_inception
     from tfrecords.cache import find
 
     inception = held_out = None
     if need_inception(names) and may_open_inception:
         inception = open_inception(INCEPTION.value, DATA_CACHE.value)
-    if MEMORIZATION in names:
-        if not HELD_OUT_DATA.value:
-            raise UserError(
-                f"{MEMORIZATION}: expected pictures that the run was not trained on, got none: "
-                "give some of the same kind by --held_out_data=SOURCE"
-            )
+    if MEMORIZATION in names and not HELD_OUT_DATA.value and not share:
+        raise UserError(
+            f"{MEMORIZATION}: expected pictures that the run is not trained on, got none: give "
+            "some of the same kind by --held_out_data=SOURCE, or train with --held_out=0.1"
+        )
+    if MEMORIZATION in names and HELD_OUT_DATA.value:
         options = picture_flags.picture_options(resolution)
         held_out = find(HELD_OUT_DATA.value, options, tfds_data_dir=TFDS_DATA_DIR.value)
-    return ForMetrics(inception, held_out)
+    return ForMetrics(inception, held_out, share)
 
 
 def make_comparisons(
     names: Sequence[str], info: "DatasetInfo", resolution: int, needed: ForMetrics
 ) -> "list[Comparison]":
     """Returns metrics and what they compare with. UserError if one does not suit such pictures."""
-    from pgan_tf.metrics.evaluation import (
-        DEFAULT_NUM_IMAGES,
-        Comparison,
-        RealPictures,
-        default_num_images,
-    )
+    from pgan_tf.metrics.evaluation import Comparison, RealPictures, default_num_images
 
     options = EVAL_SEED.value, MAX_BAD_RECORDS.value
     sha256 = needed.inception.sha256 if needed.inception else ""
@@ -181,15 +181,28 @@ def make_comparisons(
         reals = RealPictures(info, resolution, num_images, *options)
         metrics = make_metrics(others, reals, sha256)
         found.append(Comparison(metrics, reals, inception=needed.inception))
+    if MEMORIZATION in names:
+        found.append(_compare_by_heart(info, resolution, needed))
+    return found
+
+
+def _compare_by_heart(info: "DatasetInfo", resolution: int, needed: ForMetrics) -> "Comparison":
+    from pgan_tf.data.order import HELD_OUT, TRAINING, part_size
+    from pgan_tf.metrics.evaluation import DEFAULT_NUM_IMAGES, Comparison, RealPictures
+
+    share, most = needed.held_out_share, NUM_IMAGES.value or DEFAULT_NUM_IMAGES
+    trained = part_size(info.num_images, share, TRAINING)
     if needed.held_out:
-        other = needed.held_out.info
+        other, part = needed.held_out.info, (0.0, TRAINING)  # all of them
         if other.num_channels != info.num_channels or other.num_images < 2:
             expected = f"at least 2 pictures with {counted(info.num_channels, 'channel')}"
             got = f"{other.num_images} with {other.num_channels}"
             raise UserError(f"--held_out_data: expected {expected}, got {got}: take others")
-        # As many of each: with more of one kind, one of that kind would be nearest by chance.
-        most = NUM_IMAGES.value or DEFAULT_NUM_IMAGES
-        count = min(most, info.num_images, other.num_images)
-        reals, held_out = (RealPictures(one, resolution, count, *options) for one in (info, other))
-        found.append(Comparison(make_metrics([MEMORIZATION], reals), reals, held_out))
-    return found
+    else:
+        other, part = info, (share, HELD_OUT)
+    # As many of each: with more of one kind, one of that kind would be nearest by chance.
+    count = min(most, trained, part_size(other.num_images, *part))
+    options = resolution, count, EVAL_SEED.value, MAX_BAD_RECORDS.value
+    reals = RealPictures(info, *options, share, TRAINING)
+    held_out = RealPictures(other, *options, *part)
+    return Comparison(make_metrics([MEMORIZATION], reals), reals, held_out)

@@ -38,11 +38,13 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
     paths = chosen_checkpoints(run_dir)
     network = config.network
     check_resolution(names, network.resolution)  # before pictures are converted
-    needed = given.find_for_metrics(names, network.resolution)
-    info = read_reals(network.resolution, network.num_channels, network.label_size)
+    needed = given.find_for_metrics(names, network.resolution, config.augmentation.held_out)
+    by_heart = MEMORIZATION in names
+    # Others than the run's own pictures would pass for what it knows by heart.
+    size = network.resolution, network.num_channels, network.label_size
+    info = read_reals(*size, own_only=by_heart)
     before = len(score_log.read_scores(run_dir))
-    judged = MEMORIZATION in names
-    generators = (read_generated(path, own.NETWORK.value, with_judge=judged) for path in paths)
+    generators = (read_generated(path, own.NETWORK.value, with_judge=by_heart) for path in paths)
     comparisons = given.make_comparisons(names, info, network.resolution, needed.converted())
     for found in score_all(generators, len(paths), comparisons):
         score_log.append_scores(run_dir, found)
@@ -65,7 +67,7 @@ def score_saved_model(names: Sequence[str]) -> None:
     check_resolution(names, sampler.resolution)
     path = posixpath.join(sampler.source, "scores.jsonl")
     check_file_place(path, "--saved_model")
-    needed = given.find_for_metrics(names, sampler.resolution)
+    needed = given.find_for_metrics(names, sampler.resolution, 0.0)
     info = read_reals(sampler.resolution, sampler.num_channels, sampler.label_size)
     comparisons = given.make_comparisons(names, info, sampler.resolution, needed)
     (scores,) = score_all(iter([generated]), 1, comparisons)
@@ -99,8 +101,13 @@ def chosen_checkpoints(run_dir: str) -> list[str]:
     return paths if chosen == "all" else paths[-1:]
 
 
-def read_reals(resolution: int, num_channels: int, label_size: int) -> DatasetInfo:
-    """Returns the dataset that a generator was trained on. UserError if missing, or another one."""
+def read_reals(
+    resolution: int, num_channels: int, label_size: int, *, own_only: bool = False
+) -> DatasetInfo:
+    """Returns the dataset that a generator was trained on. UserError if missing, or another one.
+
+    Another one that --data names is taken all the same, unless `own_only`.
+    """
     run_dir, options = given.RUN_DIR.value, picture_options(flags.FLAGS["resolution"].value)
     opened = recorded = None
     if run_dir:
@@ -112,4 +119,4 @@ def read_reals(resolution: int, num_channels: int, label_size: int) -> DatasetIn
     places = given.DATA.value or "", given.DATA_CACHE.value, options
     looked_for = recorded.looked_for if recorded and not chosen else ()
     wanted = RunData(*places, given.LABELS.value, given.TFDS_DATA_DIR.value, looked_for)
-    return find_data(wanted, num_channels, label_size, opened, chosen=chosen)
+    return find_data(wanted, num_channels, label_size, opened, chosen=chosen, own_only=own_only)

@@ -95,8 +95,8 @@ def find_data(
     )
     planned = plan_run(found.info, "", read_weights)
     may_open = bool(not given.DRY_RUN.value or given.INCEPTION.value)
-    resolution = planned.config.network.resolution
-    needed = given.find_for_metrics(metric_names(), resolution, may_open_inception=may_open)
+    needs = planned.config.network.resolution, planned.config.augmentation.held_out
+    needed = given.find_for_metrics(metric_names(), *needs, may_open_inception=may_open)
     schedule = planned.config.schedule
     if found.source is None:
         check_resolutions(found.info, schedule.initial_resolution, schedule.resolution)

@@ -40,6 +40,11 @@ def pictures_of(num_images: int, held_out: float, part: str) -> np.ndarray:
     return np.sort(_dealt(first + tf.range(size, dtype=tf.int64), num_images).numpy())
 
 
+def part_size(num_images: int, held_out: float, part: str) -> int:
+    """Returns the number of pictures of one part. UserError as `pictures_at`."""
+    return _span(num_images, held_out, part)[1]
+
+
 def check_held_out(num_images: int, held_out: float) -> None:
     """Raises UserError if so small a share of a dataset is held out that it says nothing."""
     if held_out and (number := round(num_images * held_out)) < _FEWEST_HELD_OUT:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from pgan_tf.data.damage import BadRecords, check_bad_records, readable_data_errors
 from pgan_tf.data.dataset import make_dataset
-from pgan_tf.data.order import pictures_at
+from pgan_tf.data.order import TRAINING, part_size, pictures_at
 from pgan_tf.metrics.inception import Inception
 from pgan_tf.metrics.memorization import Judge, Scores, Watched, make_judge
 from pgan_tf.metrics.metric import FAKES, HELD_OUT, OTHER_REALS, REALS, Against, Collector, Metric
@@ -77,13 +77,19 @@ class RealPictures:
     num_images: int  # in each set
     seed: int
     max_bad_records: int = 0  # damaged records that may be skipped, replaced by others
+    held_out: float = 0.0  # share of the dataset kept from training; with 0, all pictures are taken
+    part: str = TRAINING  # else only those of this part; see `data.order`
 
     def __post_init__(self) -> None:
-        if not 2 <= self.num_images <= self.info.num_images:
+        if not 2 <= self.num_images <= self._available:
             raise UserError(
-                f"--num_images: expected 2 to {self.info.num_images}, the pictures of "
+                f"--num_images: expected 2 to {self._available}, the pictures of "
                 f"{self.info.name}, got {self.num_images}"
             )
+
+    @property
+    def _available(self) -> int:
+        return part_size(self.info.num_images, self.held_out, self.part)
 
     @property
     def batch_size(self) -> int:
@@ -93,7 +99,7 @@ class RealPictures:
     @property
     def has_others(self) -> bool:
         """Whether the dataset has a second sample of this size, with other pictures."""
-        return 2 * self.num_images <= self.info.num_images
+        return 2 * self.num_images <= self._available
 
     def batches(self, others: bool = False) -> Iterator[np.ndarray]:
         """Reads this sample or the second: `(n, side, side, channels)` uint8. UserError if bad."""
@@ -102,6 +108,7 @@ class RealPictures:
         size = self.batch_size
         given: dict[str, Any] = {"label_size": 0, "global_batch_size": size, "bad_records": bad}
         given |= {"seed": self.seed, "images_shown": first}
+        given |= {"held_out": self.held_out, "part": self.part}
         batches = iter(make_dataset(self.info, self.resolution, **given))
         for start in range(0, self.num_images, size):
             with readable_data_errors():
@@ -112,7 +119,8 @@ class RealPictures:
     def labels(self, label_size: int) -> np.ndarray:
         """Returns the labels of the sample, `(num_images, label_size)` float32, for the fakes."""
         positions = tf.range(self.num_images, dtype=tf.int64)
-        pictures = pictures_at(positions, self.info.num_images, self.seed).numpy()
+        part = self.seed, self.held_out, self.part
+        pictures = pictures_at(positions, self.info.num_images, *part).numpy()
         return read_labels(self.info)[pictures, :label_size].astype(np.float32)
 
 

@@ -33,11 +33,12 @@ def find_data(
     config: TrainingConfig | None = None,
     *,
     chosen: bool = True,
+    own_only: bool = False,
 ) -> DatasetInfo:
     """Returns the dataset that a generator was trained on. UserError if missing or different.
 
     `label_size` is the number of classes, 0 for any; `config` that of the run, if any. If the user
-    has `chosen` this dataset, a difference is printed and is no error.
+    has `chosen` this dataset, a difference is printed and is no error, unless it must be the run's.
     """
     if not wanted.data:
         raise UserError("--data: expected the pictures that it was trained on, got none: name them")
@@ -53,10 +54,11 @@ def find_data(
         raise UserError(f"--data: expected pictures with {expected}, {got}")
     # Older runs did not store what their data contained.
     if config and config.data.files and (change := _changes(config, info, wanted.data_cache)):
-        if not chosen:
+        if own_only or not chosen:
+            anyway = "" if own_only else f", or, to take these anyway, --data={wanted.data}"
             raise UserError(
                 f"--data: expected the run's pictures, {wanted.data} holds others ({change}): give "
-                f"--data= where they are now, or, to take these anyway, --data={wanted.data}"
+                f"--data= where they are now{anyway}"
             )
         print(f"--data: not the pictures that the run was trained on ({change})", flush=True)
     return info

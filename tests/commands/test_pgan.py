@@ -61,6 +61,10 @@ MISTAKES = {
     "generate --run_dir=x --neighbours=0": "--neighbors: expected",  # the former spelling
     "benchmark --precision=mixed_bfloat61": "did you mean mixed_bfloat16?",
     "data create photos out --encodin=raw": "did you mean --encoding?",
+    "data preview": "--data: expected pictures, TFRecords, tfds:NAME or shapes, got none",
+    "data preview --data=photos --augment=adda": "did you mean ada?",
+    "data preview --data=photos --output=sheet.txt": "--output: expected a picture to make",
+    "data preview --data=photos --output=absent/sheet.png": "--output: expected a file that can",
 }
 
 

@@ -16,9 +16,9 @@ RANDOM = np.random.default_rng(0)
 
 @functools.cache
 def pictures(which):
-    """A sixth of the built-in shapes, at random: the first, the second, …"""
+    """A twelfth of the built-in shapes, at random: the first, the second, …"""
     order = np.random.default_rng(1).permutation(shapes.NUM_PICTURES)
-    return np.stack([shapes.draw(one, 32) for one in np.array_split(order, 6)[which]])
+    return np.stack([shapes.draw(one, 32) for one in np.array_split(order, 12)[which]])
 
 
 def distance(reals, fakes):
@@ -62,11 +62,11 @@ def test_the_distance_grows_the_more_pictures_are_corrupted():
         cut = others.copy()
         cut[:, 5 : 5 + side, 9 : 9 + side] = 0
         found.append(distance(reals, cut))
-    for deviation in (10, 30, 60):
+    for deviation in (10, 30):
         noisy = others + RANDOM.normal(0, deviation, others.shape)
         found.append(distance(reals, np.clip(noisy, 0, 255).astype(np.uint8)))
     assert found[0] < found[1] < found[2] < found[3]
-    assert found[0] < found[4] < found[5] < found[6]
+    assert found[0] < found[4] < found[5]
 
 
 @pytest.mark.parametrize(("side", "channels"), [(16, 3), (32, 1)])

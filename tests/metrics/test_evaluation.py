@@ -7,6 +7,7 @@ import pytest
 
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig
+from pgan_tf.data.order import HELD_OUT, TRAINING
 from pgan_tf.metrics.by_name import NAMES, make_metrics, parse_names
 from pgan_tf.metrics.evaluation import (
     Comparison,
@@ -115,3 +116,18 @@ def test_names_of_metrics_are_read_and_others_refused():
     for text in ("", "swd,", "fid_", "swd,swd"):
         with pytest.raises(UserError, match="--metrics: expected some of swd, "):
             parse_names(text, "--metrics")
+
+
+def test_the_reals_of_a_part_are_all_of_its_pictures(info):
+    parts = [
+        RealPictures(info, 16, number, seed=3, held_out=0.25, part=part)
+        for part, number in ((TRAINING, 2916), (HELD_OUT, 972))
+    ]
+    pictures = [one.tobytes() for part in parts for batch in part.batches() for one in batch]
+    assert len(set(pictures)) == 3888 and not parts[0].has_others
+    some = dataclasses.replace(parts[1], num_images=40)
+    colors = len(shapes.COLORS) * len(shapes.BACKGROUNDS)
+    modes = nearest_modes(next(some.batches()))
+    np.testing.assert_array_equal(modes // colors, some.labels(6).argmax(axis=1))
+    with pytest.raises(UserError, match=r"expected 2 to 972, .* got 973"):
+        dataclasses.replace(parts[1], num_images=973)
