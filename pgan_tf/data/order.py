@@ -47,7 +47,8 @@ def part_size(num_images: int, held_out: float, part: str) -> int:
 
 def check_held_out(num_images: int, held_out: float) -> None:
     """Raises UserError if so small a share of a dataset is held out that it says nothing."""
-    if held_out and (number := round(num_images * held_out)) < _FEWEST_HELD_OUT:
+    number = round(num_images * held_out)
+    if held_out and number < _FEWEST_HELD_OUT:
         got = f"{number} ({held_out:g} of {num_images:,}): give a larger share, or more pictures"
         raise UserError(f"--held_out: expected {_FEWEST_HELD_OUT} pictures or more, got {got}")
 

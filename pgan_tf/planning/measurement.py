@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
+from pgan_tf.config.augmentation import needs_held_out
 from pgan_tf.config.schedule import Stage, make_stages, position_at
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.data.damage import BadRecords, readable_data_errors
@@ -57,7 +58,13 @@ def make_iteration(
     rates = position.generator_learning_rate, position.discriminator_learning_rate
     images_shown = tf.constant(stage.first_image, tf.int64)
     alpha_and_rates = [tf.constant(value, tf.float32) for value in (position.alpha, *rates)]
-    return lambda batches: step(batches, images_shown, *alpha_and_rates).numpy()
+    held_out = needs_held_out(config.augmentation.augment, config.loss.name)
+
+    def iterate(batches: Iterator) -> None:
+        others = [batches] if held_out else []
+        step(batches, images_shown, *alpha_and_rates, *others).numpy()
+
+    return iterate
 
 
 def noise_batches(

@@ -1,9 +1,10 @@
 """Checkpoints: one file each, written whole or not at all.
 
 A checkpoint is a NumPy .npz archive that can be read without this project. Arrays are named
-`network/layer/variable`, `optimizer/layer/variable/slot` and, in float16,
-`loss_scale/network/variable`. The fields of `Checkpoint` come with them, the configuration as JSON.
-The last checkpoint of a stage has that stage's shape, since the next stage grows the networks.
+`network/layer/variable`, `optimizer/layer/variable/slot`, in float16 `loss_scale/network/variable`
+and, with --augment=ada, `augmentation/variable`. The fields of `Checkpoint` come with them, the
+configuration as JSON. The last checkpoint of a stage has that stage's shape, since the next stage
+grows the networks.
 Nothing else is needed to resume: seed and images_shown determine random numbers and data order.
 """
 

@@ -29,6 +29,8 @@ _TAGS = {
     "generator_loss_scale": "loss/generator_scale",
     "real_score": "score/real",
     "fake_score": "score/fake",
+    "augment_strength": "augment/strength",
+    "overfitting": "augment/overfitting",
     "stage": "schedule/stage",
     "resolution": "schedule/resolution",
     "alpha": "schedule/alpha",

@@ -6,6 +6,7 @@ import tensorflow as tf
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.networks.layers.fast import shared_kernels
 from pgan_tf.training import losses
+from pgan_tf.training.augmentation import Transforms, augment
 from pgan_tf.training.optimizer import LossScale, unscale
 from pgan_tf.training.state import TrainingState
 
@@ -16,6 +17,7 @@ def discriminator_gradients(
     labels: tf.Tensor,
     latents: tf.Tensor,
     mixing: tf.Tensor,
+    transforms: tuple[Transforms, Transforms] | None = None,
     *,
     config: TrainingConfig,
     global_batch_size: int,
@@ -23,12 +25,16 @@ def discriminator_gradients(
     """Returns the loss of each example, and the gradients of the discriminator's weights.
 
     Arguments are a replica's batch as in `losses.discriminator_loss`, with `reals` already faded;
-    latents are `(replica_batch_size, latent_size)` float32.
+    latents are `(replica_batch_size, latent_size)` float32. `transforms` augment reals and fakes.
+    The penalty's pictures lie between those: there, too, the norm holds where the critic looks.
     """
     resolutions = state.stage.resolution, config.network.resolution
     penalty_scale = losses.penalty_scale(config.loss, *resolutions)
     scale = _value(state.discriminator_loss_scale)
     fakes = state.generator([latents, labels], training=True)
+    if transforms is not None:
+        of_reals, of_fakes = transforms
+        reals, fakes = augment(reals, of_reals), augment(fakes, of_fakes)
     with tf.GradientTape() as tape, shared_kernels(state.discriminator):
         per_example = losses.discriminator_loss(
             state.discriminator, reals, fakes, labels, mixing, config.loss, penalty_scale, scale
@@ -43,6 +49,7 @@ def generator_gradients(
     state: TrainingState,
     labels: tf.Tensor,
     latents: tf.Tensor,
+    transforms: Transforms | None = None,
     *,
     config: TrainingConfig,
     global_batch_size: int,
@@ -51,11 +58,19 @@ def generator_gradients(
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(_values(state.generator))
         fakes = state.generator([latents, labels], training=True)
+        if transforms is not None:
+            fakes = augment(fakes, transforms)
         per_example = losses.generator_loss(state.discriminator, fakes, labels, config.loss)
         loss = tf.reduce_sum(per_example) / global_batch_size
     scale = _value(state.generator_loss_scale)
     gradients = tape.gradient(loss, _values(state.generator), output_gradients=scale)
     return per_example, unscale(gradients, scale)
+
+
+def augmented_scores(state: TrainingState, images: tf.Tensor, transforms: Transforms) -> tf.Tensor:
+    """Returns the discriminator's scores of pictures, augmented, `(batch,)` float32."""
+    scores, _ = state.discriminator(augment(images, transforms))
+    return scores
 
 
 def _values(model: keras.Model) -> list[tf.Variable]:

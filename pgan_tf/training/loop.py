@@ -79,6 +79,7 @@ class _Training:
         self.progress = outputs.open_progress(run, start)
         self.train_step: TrainStep | None = None
         self.batches: Iterator | None = None
+        self.held_out_batches: Iterator | None = None
         self.bad_records = BadRecords(run.max_bad_records, start.bad_records)
         seconds = self.log.seconds if self.log else 0.0
         self.tick = Tick(start.tick_first_image, seconds, start.tick_metrics)
@@ -86,7 +87,8 @@ class _Training:
     def grow(self, position: Position) -> None:
         """Grows the networks to the position's stage, unless they have it (§2, figure 2)."""
         if position.stage != self.state.stage:
-            self.train_step = self.batches = None  # frees memory before growing
+            # Frees memory before growing.
+            self.train_step = self.batches = self.held_out_batches = None
             run, stage = self.run, position.stage
             self.state, carried = grow_state(self.state, stage, run.config, run.strategy)
             self.progress.print(describe_growth(position, carried.new))
@@ -98,6 +100,7 @@ class _Training:
             strategy, batch_size = self.run.strategy, position.batch_size
             self.train_step = make_train_step(self.state, config, strategy, batch_size)
             self.batches = self.run.batches(position, self.images_shown, self.bad_records)
+            self.held_out_batches = self.run.held_out_batches(position, self.images_shown)
         with readable_data_errors():
             metrics = self.train_step(
                 self.batches,
@@ -105,6 +108,7 @@ class _Training:
                 tf.constant(position.alpha, tf.float32),
                 tf.constant(position.generator_learning_rate, tf.float32),
                 tf.constant(position.discriminator_learning_rate, tf.float32),
+                self.held_out_batches,
             )
         images = config.minibatch_repeats * config.discriminator_repeats * position.batch_size
         self.images_shown += images
@@ -125,6 +129,9 @@ class _Training:
         tick.check_divergence(run.max_bad_steps, shown)
         bad_records = run.all_bad_records(self.bad_records, shown)
         summary = tick.summary(position, shown, len(bad_records), self.state.loss_scales())
+        if self.state.adaptive_strength:
+            summary |= self.state.adaptive_strength.summary()
+            self.progress.augment_strength = summary["augment_strength"]
         if skipped := summary["skipped_iterations"]:
             self.progress.print(f"Skipped {counted(skipped, 'iteration')}: numbers not finite")
         check_bad_records(len(bad_records), run.max_bad_records)

@@ -37,6 +37,7 @@ class Progress:
         self._stage: Stage | None = None
         # To the end of the run; None until the stage has run for two calls.
         self.seconds_left: float | None = None
+        self.augment_strength: float | None = None  # at the last tick, where it is adaptive
         self._last_update, self._start_seconds = time.monotonic(), 0.0
         self._quiet = quiet
         # None: no bar where nobody looks, in logs and pipes.
@@ -62,7 +63,9 @@ class Progress:
             images = self.remaining_images(stage, images_shown)
             self.seconds_left = images / speed + starts * self._start_seconds
             left = duration_in_words(self.seconds_left)
-            self._bar.set_postfix_str(f"{speed:.1f} img/s, {left} left", refresh=False)
+            strength = self.augment_strength
+            augment = "" if strength is None else f", augment {strength:.2f}"
+            self._bar.set_postfix_str(f"{speed:.1f} img/s, {left} left{augment}", refresh=False)
         self._bar.update(min(images_shown, self._total_images) - self._bar.n)
 
     def remaining_images(self, current: Stage, images_shown: int) -> float:

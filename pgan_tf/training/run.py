@@ -3,14 +3,17 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from pgan_tf.config.augmentation import needs_held_out
 from pgan_tf.config.schedule import Position, Stage, make_stages
 from pgan_tf.config.training import TrainingConfig
 from pgan_tf.data.damage import BadRecords
 from pgan_tf.data.dataset import distribute
+from pgan_tf.data.order import HELD_OUT
 from pgan_tf.devices.coordination import gather_pairs
 from pgan_tf.devices.workers import ALONE, Workers
 from pgan_tf.runs.folder import checkpoint_folder
@@ -60,17 +63,41 @@ class Run:
         self, position: Position, images_shown: int, bad_records: BadRecords
     ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """Returns batches of images and labels at a position, after `images_shown` images."""
+        label_size = self.config.network.label_size
+        return self._batches(
+            position, images_shown=images_shown, bad_records=bad_records, label_size=label_size
+        )
+
+    def held_out_batches(
+        self, position: Position, images_shown: int
+    ) -> Iterator[tuple[tf.Tensor, tf.Tensor]] | None:
+        """Returns batches of held-out images, one for each call of the step; None if not needed.
+
+        Damaged ones are passed over, and not counted.
+        """
+        config = self.config
+        if not needs_held_out(config.augmentation.augment, config.loss.name):
+            return None
+        return self._batches(
+            position,
+            part=HELD_OUT,
+            # So many held-out ones by then: one batch in so many. Exact wherever a run resumes.
+            images_shown=images_shown // (config.minibatch_repeats * config.discriminator_repeats),
+            bad_records=BadRecords(self.max_bad_records),
+            label_size=0,
+            memory_bytes=0,  # the training pictures may have taken it
+        )
+
+    def _batches(self, position: Position, **options: Any) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         dataset = distribute(
             self.strategy,
             self.info,
             position.stage.resolution,
             global_batch_size=position.batch_size,
-            label_size=self.config.network.label_size,
             seed=self.config.seed,
-            images_shown=images_shown,
             mirror_augment=self.config.mirror_augment,
             held_out=self.config.augmentation.held_out,
-            bad_records=bad_records,
+            **options,
         )
         return iter(dataset)
 

@@ -13,6 +13,7 @@ from pgan_tf.networks.discriminator import build_discriminator
 from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.growth import Carried, carry_weights, named_variables, optimizer_variables
 from pgan_tf.networks.layers.fast import speed_up
+from pgan_tf.training.adaptive import AdaptiveStrength, build_adaptive_strength
 from pgan_tf.training.optimizer import FusedAdam, LossScale, build_loss_scale
 
 
@@ -28,10 +29,12 @@ class TrainingState:
     discriminator_optimizer: keras.optimizers.Adam
     generator_loss_scale: LossScale | None = None  # in float16 only
     discriminator_loss_scale: LossScale | None = None
+    adaptive_strength: AdaptiveStrength | None = None  # with --augment=ada only
 
     def variables(self) -> dict[str, keras.Variable]:
         """Returns all variables that a checkpoint stores, by name."""
-        return self.weights() | self.optimizer_state() | self.loss_scales()
+        others = self.loss_scales() | self.augmentation()
+        return self.weights() | self.optimizer_state() | others
 
     def weights(self) -> dict[str, keras.Variable]:
         """Returns the networks' variables by `network/layer/variable`."""
@@ -54,6 +57,11 @@ class TrainingState:
             for network, scale in zip(("generator", "discriminator"), scales, strict=True)
             for name, variable in (vars(scale) if scale else {}).items()
         }
+
+    def augmentation(self) -> dict[str, tf.Variable]:
+        """Returns the variables of an adaptive augmentation by `augmentation/variable`."""
+        variables = vars(self.adaptive_strength) if self.adaptive_strength else {}
+        return {f"augmentation/{name}": one for name, one in variables.items()}
 
 
 def build_state(
@@ -78,7 +86,9 @@ def build_state(
         adams = [_build_adam(model, config, fast) for model in (generator, discriminator)]
         scaled = config.precision == "mixed_float16"
         scales = [build_loss_scale() if scaled else None for _ in adams]
-        return TrainingState(stage, generator, discriminator, average_generator, *adams, *scales)
+        adaptive = [build_adaptive_strength()] if config.augmentation.is_adaptive else []
+        networks = generator, discriminator, average_generator
+        return TrainingState(stage, *networks, *adams, *scales, *adaptive)
 
 
 def grow_state(
@@ -95,6 +105,9 @@ def grow_state(
     carried = carry_weights(previous.weights(), state.weights())
     # A loss scale that suits one stage is close to what suits the next.
     carry_weights(previous.loss_scales(), state.loss_scales())
+    if previous.adaptive_strength and state.adaptive_strength:
+        # Not its averages: another critic scores in another way.
+        state.adaptive_strength.strength.assign(previous.adaptive_strength.strength)
     if config.keep_optimizer_state:
         carry_weights(previous.optimizer_state(), state.optimizer_state())
     return state, carried

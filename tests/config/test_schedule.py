@@ -153,3 +153,11 @@ def test_learning_rates_rise_along_the_published_ramp():
         assert position.generator_learning_rate == pytest.approx(0.002 * factor, rel=1e-6)
         expected = pytest.approx(0.001 * factor, rel=1e-6)
         assert position.discriminator_learning_rate == expected
+
+
+def test_learning_rates_fall_linearly_to_zero_over_the_last_images():
+    config = ScheduleConfig(8, total_kimg=100, rampdown_kimg=20)
+    for images, factor in {0: 1, 80_000: 1, 85_000: 0.75, 99_000: 0.05, 100_000: 0}.items():
+        position = position_at(config, make_stages(config), images)
+        rates = position.generator_learning_rate, position.discriminator_learning_rate
+        assert rates == pytest.approx((0.001 * factor, 0.001 * factor))

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from pgan_tf.config.augmentation import AugmentConfig
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.devices.strategy import make_strategy
@@ -45,9 +46,14 @@ def info(shapes_at):
     return shapes_at(8)
 
 
+# It adapts within these few images. (Runs without augmentation: `devices/test_interruption.py`.)
+ADA = AugmentConfig("ada", held_out=0.1, augment_target=0.0, augment_kimg=0.5)
+
+
 def make_config(total_images, **schedule):
     schedule = {"total_kimg": total_images / 1000, **schedule}
-    return dataclasses.replace(CONFIG, schedule=dataclasses.replace(CONFIG.schedule, **schedule))
+    schedule = dataclasses.replace(CONFIG.schedule, **schedule)
+    return dataclasses.replace(CONFIG, schedule=schedule, augmentation=ADA)
 
 
 def run(config, info, folder, strategy=None, weights=None, **options):
@@ -106,6 +112,17 @@ def test_a_run_learns_through_every_stage_and_each_keeps_a_checkpoint(finished, 
         assert not np.array_equal(saved[name], variable.numpy()), name
 
 
+def test_the_strength_follows_overfitting_and_grows_with_the_networks(finished):
+    """By 16 images of 500 up or down a call at 4 px, and 8 at 8 px, from where it was."""
+    strengths = [0.0, *column(finished[0], "augment_strength")]
+    images = [0, *column(finished[0], "images_shown")]
+    assert max(strengths) > 0 and len(set(column(finished[0], "overfitting"))) == len(TICKS)
+    for before, after, first, last in zip(
+        strengths, strengths[1:], images, images[1:], strict=False
+    ):
+        assert 0 <= after <= 1 and abs(after - before) <= (last - first) / 500 + 1e-6
+
+
 def test_the_run_folder_holds_what_it_promises(finished):
     folder = finished[0]
     names = {path.name for path in folder.iterdir()}
@@ -119,7 +136,7 @@ def test_the_run_folder_holds_what_it_promises(finished):
     numbers = {name for name, value in line.items() if isinstance(value, int | float)}
     assert len(tags) == len(numbers - {"images_shown", "kimg"}) + 2
     assert {tag.split("/")[0] for tag in tags} == {
-        *("loss", "score", "schedule", "speed", "skipped", "samples")
+        *("loss", "score", "augment", "schedule", "speed", "skipped", "samples")
     }
     assert events.Tensors("loss/generator")[-1].step == TOTAL
 
