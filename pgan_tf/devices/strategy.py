@@ -100,6 +100,11 @@ def check_batch_sizes(config: TrainingConfig, num_replicas: int) -> None:
     for stage in make_stages(config.schedule):
         batch_size = int(config.schedule.batch_size.at(stage.resolution))
         if splits_evenly(batch_size, num_replicas, group):
+            divisor = config.loss.penalty_batch_divisor
+            if not splits_evenly(batch_size, num_replicas * divisor, group):
+                what = f"a divisor of {batch_size} ({stage.resolution} px, {num_replicas} devices)"
+                what += f" that leaves whole groups of --mbstd_group_size={group}"
+                raise UserError(f"--penalty_batch_divisor: expected {what}, got {divisor}")
             continue
         factor, got = f"the {num_replicas} devices", f"{batch_size}"
         if splits_evenly(batch_size, num_replicas, 0):

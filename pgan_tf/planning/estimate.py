@@ -54,7 +54,7 @@ def iteration_seconds(
     generator = generator_layers(stage, config.network)
     discriminator = discriminator_layers(stage, config.network)
     repeats, layers = config.discriminator_repeats, [*generator, *discriminator]
-    d_flops, g_flops = step_flops(stage, config.network, config.loss.name)
+    d_flops, g_flops = step_flops(stage, config.network, config.loss)
     flops = batch_size * (d_flops * repeats + g_flops)
     # `flops` explains how often each layer runs in the D step and in the G step.
     g_outputs, d_outputs = (sum(one.outputs for one in its) for its in (generator, discriminator))

@@ -22,7 +22,7 @@ algorithm needs less. Activations, norms, Adam and operations on kernels do not 
 
 from pgan_tf.config.networks import Layer, discriminator_layers, generator_layers, multiplications
 from pgan_tf.config.schedule import Stage
-from pgan_tf.config.training import NetworkConfig, TrainingConfig
+from pgan_tf.config.training import LossConfig, NetworkConfig, TrainingConfig
 from pgan_tf.planning.limits import images_in, reached_stages
 
 # Passes of one picture through both networks, forward and backward, in all steps: the D step runs
@@ -34,11 +34,13 @@ _FIRST = ("4x4_dense", "from_rgb")
 _ABOVE_STATISTICS = ("4x4_conv", "4x4_dense0", "4x4_dense1", "4x4_minibatch_discrimination")
 
 
-def step_flops(stage: Stage, config: NetworkConfig, loss: str = "wgan_gp") -> tuple[int, int]:
+def step_flops(stage: Stage, config: NetworkConfig, loss: LossConfig) -> tuple[int, int]:
     """Counts the least operations per real image in a D step, fakes included, and in a G step."""
     d_step, g_step = generation_flops(stage, config), 0
     for layer in discriminator_layers(stage, config):
-        d_step += flops(layer) * _discriminator_passes(layer, config, loss)
+        reals_and_fakes = 4 if is_first(layer) else 6
+        penalty = flops(layer) * _penalty_passes(layer, config, loss.name)
+        d_step += flops(layer) * reals_and_fakes + penalty // loss.penalty_batch_divisor
         g_step += flops(layer) * 2
     for layer in generator_layers(stage, config):
         g_step += flops(layer) * (2 if is_first(layer) else 3)
@@ -69,16 +71,13 @@ def cpu_days(config: TrainingConfig) -> float:
     return _PASSES_PER_ITERATION * one_way / _CPU_MULTIPLICATIONS_PER_SECOND / (24 * 3600)
 
 
-def _discriminator_passes(layer: Layer, config: NetworkConfig, loss: str) -> int:
-    """Returns how many units a discriminator layer takes in a D step."""
-    reals_and_fakes = 4 if is_first(layer) else 6
-    if loss == "lsgan":
-        return reals_and_fakes
-    if loss == "non_saturating":
-        return reals_and_fakes + 3
+def _penalty_passes(layer: Layer, config: NetworkConfig, loss: str) -> int:
+    """Returns how many units the gradient penalty takes of a discriminator layer."""
+    if loss != "wgan_gp":
+        return 3 if loss == "non_saturating" else 0
     # Nearly all layers lie below layer norms, which have a second derivative, too.
     statistics = config.mbstd_group_size or config.minibatch_discrimination
     below_statistics = statistics and layer.name not in _ABOVE_STATISTICS
     if not config.discriminator_layer_norm and not below_statistics:
-        return reals_and_fakes + 4
-    return reals_and_fakes + (5 if is_first(layer) else 6)
+        return 4
+    return 5 if is_first(layer) else 6

@@ -138,7 +138,7 @@ def measure_stage(config: TrainingConfig, strategy_name: str, budget_seconds: fl
     peak = peak_memory_bytes()
     discriminator_step, generator_step = _make_steps(config, stage, strategy, batch_size)
     images_per_second = batch_size * config.discriminator_repeats / iteration
-    for_discriminator, for_generator = step_flops(stage, config.network, config.loss.name)
+    for_discriminator, for_generator = step_flops(stage, config.network, config.loss)
     flops_per_image = for_discriminator + for_generator / config.discriminator_repeats
     return StageCost(
         resolution=stage.resolution,

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from pgan_tf.config.per_resolution import PerResolution
-from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
+from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
 from pgan_tf.devices import strategy as strategy_module
 from pgan_tf.devices.strategy import (
     check_batch_sizes,
@@ -77,6 +77,17 @@ def test_every_stages_batch_has_to_split():
         check_batch_sizes(config, 3)
     with pytest.raises(UserError, match=r"--mbstd_group_size=4 for each device at 8 px, got 6 "):
         check_batch_sizes(config, 2)
+
+
+def test_the_part_of_a_batch_with_a_penalty_has_to_split_too():
+    schedule = ScheduleConfig(resolution=8, batch_size=PerResolution(((4, 16), (8, 24))))
+    config = TrainingConfig(
+        network=NetworkConfig(resolution=8),
+        schedule=schedule,
+        loss=LossConfig(penalty_batch_divisor=4),
+    )
+    with pytest.raises(UserError, match=r"^--penalty_batch_divisor: .* of 24 \(8 px, 1 device"):
+        check_batch_sizes(config, 1)
 
 
 @pytest.mark.parametrize(

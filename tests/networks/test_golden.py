@@ -21,6 +21,7 @@ from pgan_tf.networks.layers.rectifier import Rectifier
 from pgan_tf.networks.official import names
 from pgan_tf.training import gradients as gradients_of
 from pgan_tf.training import losses, state
+from pgan_tf.training.averaging import average_step
 from tests.helpers.golden_cases import CASES, KINDS, load_case
 
 EVERY_LOD = [(name, lod) for name in CASES for lod in load_case(name).options["loss_lods"]]
@@ -128,7 +129,8 @@ def test_five_training_iterations_equal_the_published(name, convolutions):
             trained, reals, labels, latents_d, mixing, **options
         )
         trained.discriminator_optimizer.apply(gradients, trained.discriminator.trainable_variables)
-        gradients_of.average_step(trained, config.average_decay, tf.distribute.get_strategy())
+        size = len(labels)
+        average_step(trained, config, tf.distribute.get_strategy(), tf.constant(size), size)
         _, gradients = gradients_of.generator_gradients(trained, labels, latents_g, **options)
         trained.generator_optimizer.apply(gradients, trained.generator.trainable_variables)
 

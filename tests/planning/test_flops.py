@@ -26,12 +26,12 @@ def test_four_pixels_by_hand():
     """
     assert [flops(layer) for layer in generator_layers(FOUR, TINY)] == [192, 1152, 192]
     assert [flops(layer) for layer in discriminator_layers(FOUR, TINY)] == [192, 1728, 128, 4]
-    steps = step_flops(FOUR, TINY)
+    steps = step_flops(FOUR, TINY, LossConfig())
     # RGB: 2 + 2 for reals and fakes, 4 for the penalty, 1 back from the statistic by weights.
     assert steps[0] == 1536 + 9 * 192 + 10 * (1728 + 128 + 4)
     assert steps[1] == 2 * 192 + 3 * (1152 + 192) + 2 * (192 + 1728 + 128 + 4)
     # R1 is taken at the reals, whose passes are there already: 3 more of each layer.
-    r1 = step_flops(FOUR, TINY, "non_saturating")[0]
+    r1 = step_flops(FOUR, TINY, LossConfig("non_saturating"))[0]
     assert r1 == 1536 + 7 * 192 + 9 * (1728 + 128 + 4)
     assert generation_flops(FOUR, TINY) == 1536
 
@@ -61,13 +61,19 @@ def operations_of(graph):
     return total
 
 
-@pytest.mark.parametrize(("stage", "loss"), [(FOUR, "lsgan"), (FADING, "wgan_gp")], ids=str)
+@pytest.mark.parametrize(
+    ("stage", "loss"),
+    [
+        (FOUR, LossConfig(name="lsgan")),
+        (FADING, LossConfig()),
+        (FOUR, LossConfig(penalty_batch_divisor=2)),
+    ],
+    ids=str,
+)
 def test_the_step_does_that_and_no_more(stage, loss):
     """But for the last layer: what a linear loss and the penalty do not ask of it is not done."""
     batch, network = 4, dataclasses.replace(TINY, fmap_base=64, fmap_max=12, mbstd_group_size=2)
-    config = TrainingConfig(
-        network=network, schedule=ScheduleConfig(resolution=8), loss=LossConfig(name=loss)
-    )
+    config = TrainingConfig(network=network, schedule=ScheduleConfig(resolution=8), loss=loss)
     state = build_state(stage, config, tf.distribute.get_strategy())
     options = {"config": config, "global_batch_size": batch}
     side = stage.resolution

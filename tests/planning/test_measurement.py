@@ -57,7 +57,7 @@ def test_the_figures_of_a_stage_agree_with_each_other(eager, monkeypatch):
     cost = measurement.measure_stage(config, "one_device", 0.0)
     assert (cost.resolution, cost.batch_size, cost.precision) == (4, 8, "float32")
     assert cost.images_per_second == pytest.approx(8 / (cost.iteration_ms / 1e3))
-    flops = sum(step_flops(make_stages(config.schedule)[-1], config.network))
+    flops = sum(step_flops(make_stages(config.schedule)[-1], config.network, config.loss))
     assert cost.gflops_per_image == pytest.approx(flops / 1e9)
     share = flops * cost.images_per_second / (cost.product_gflops * 1e9)
     assert cost.percent_of_product == pytest.approx(100 * share)

@@ -69,6 +69,17 @@ def test_the_critics_loss_is_what_its_paper_says(settings, scale, expected):
     assert {value.dtype for value in found} == {tf.float32}
 
 
+def test_a_penalty_on_a_part_of_the_batch_counts_for_all_of_it():
+    """The quadratic critic's gradient is the picture; mixing takes the first real as it is."""
+    config = LossConfig(gradient_penalty_weight=1.0, penalty_batch_divisor=BATCH)
+    whole, part = (critic_loss(one, quadratic) for one in (LossConfig(), config))
+    norm = np.linalg.norm(REALS[0])
+    assert_close(part.gradient_norm, np.full(BATCH, norm))
+    others = part.real_scores**2 * 0.001 + part.fake_scores - part.real_scores
+    assert_close(part.loss - others, np.full(BATCH, (norm - 1) ** 2))
+    assert_close(whole.gradient_norm[0], norm)
+
+
 @pytest.mark.parametrize(
     ("name", "expected"), zip(LOSSES, (-FAKE, (FAKE - 1) ** 2, softplus(-FAKE)), strict=True)
 )
