@@ -29,7 +29,7 @@ STEPS = (
     ("each step", "pgan_tf/networks/generator.py", "build_generator", "latents → fakes"),
     ("each step", "pgan_tf/networks/discriminator.py", "build_discriminator", "images → scores"),
     ("each step", "pgan_tf/training/losses.py", "discriminator_loss", "WGAN-GP; Adam updates D"),
-    ("each step", "pgan_tf/training/gradients.py", "average_step", "moving average of G's weights"),
+    ("each step", "pgan_tf/training/averaging.py", "average_step", "moving average of G's weights"),
     ("each step", "pgan_tf/training/losses.py", "generator_loss", "Adam updates G"),
     ("each tick", "pgan_tf/training/tick.py", "Tick", "averages over many steps"),
     ("each tick", "pgan_tf/runs/checkpoint.py", "save", "weights, optimizers, images shown"),

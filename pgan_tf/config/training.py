@@ -43,13 +43,13 @@ class LossConfig:
     gradient_penalty_weight: float = setting(
         10.0, "Weight of the gradient penalty (lambda of WGAN-GP, gamma of R1).", _WEIGHTS
     )
-    penalty_batch_divisor: int = setting(
-        1, "Take the gradient penalty on the first 1/this of a batch: faster.", _REPEATS
-    )
     gradient_target: float = setting(1.0, "Target gradient norm; CIFAR-10: 750.", POSITIVE)
     drift_weight: float = setting(0.001, "Weight of reals' squared scores (A.1).", _WEIGHTS)
     label_weight: float = setting(1.0, "Weight of the AC-GAN loss, with labels.", _WEIGHTS)
     penalty_pixels: str = setting("final", _PIXELS_HELP, choices=("final", "stage"))
+    penalty_batch_divisor: int = setting(
+        1, "Take the gradient penalty on the first 1/this of a batch: faster.", _REPEATS
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)

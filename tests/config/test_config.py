@@ -43,14 +43,15 @@ UNUSUAL = TrainingConfig(
         **switched(NetworkConfig),
     ),
     schedule=ScheduleConfig(
-        *(64, 8, 1.25, 2.5, 33.001), sizes("4:128,32:64"), *RATES, sizes("8:0.5"), 0.5
+        *(64, 8, 1.25, 2.5, 33.001), sizes("4:128,32:64"), *RATES, sizes("8:0.5"), 0.5, 2
     ),
-    loss=LossConfig("wgan_gp", 7.0, 750.0, 0.0, 0.3, "stage"),
+    loss=LossConfig("wgan_gp", 7.0, 750.0, 0.0, 0.3, "stage", 4),
     augmentation=AugmentConfig("ada", 0.3, 0.5, 20.0),
     adam_beta_1=0.5,
     adam_beta_2=0.9,
     adam_epsilon=1e-7,
     average_decay=0.99,
+    average_kimg=0.5,
     discriminator_repeats=5,
     freeze_discriminator=1,
     minibatch_repeats=2,
@@ -165,6 +166,7 @@ BAD = {
         *(("resolution", 100), ("initial_resolution", 6), ("initial_resolution", 2048)),
         *(("stabilize_kimg", -1), ("stabilize_kimg", 0.0005), ("fade_in_kimg", -0.001)),
         *(("fade_in_kimg", 1.0001), ("total_kimg", -5), ("total_kimg", 0), ("rampup_kimg", -1)),
+        *(("rampdown_kimg", -1), ("rampdown_kimg", 0.0001)),
         *(("rampup_kimg", 0.0001), ("batch_size", LATER), ("batch_size", sizes("4:16,8:1.5"))),
         *(("generator_learning_rate", LATER), ("discriminator_learning_rate", LATER)),
         *(("tick_kimg", LATER), ("tick_kimg", sizes("0.0009"))),
@@ -172,6 +174,7 @@ BAD = {
     LossConfig: (
         *(("name", "hinge"), ("penalty_pixels", "half"), ("gradient_target", 0)),
         *(("gradient_penalty_weight", -1), ("drift_weight", -0.001), ("label_weight", -1)),
+        *(("penalty_batch_divisor", 0), ("penalty_batch_divisor", 1.5)),
     ),
     AugmentConfig: (
         *(("augment", "adaptive"), ("held_out", -0.1), ("held_out", 0.51)),
@@ -179,7 +182,13 @@ BAD = {
     ),
     TrainingConfig: (
         *(("label_names", ("a", "b")), ("adam_beta_1", -0.1), ("adam_beta_1", 1)),
-        *(("adam_beta_2", 1.5), ("adam_epsilon", 0), ("average_decay", 1), ("seed", -1)),
+        *(
+            ("adam_beta_2", 1.5),
+            ("adam_epsilon", 0),
+            ("average_decay", 1),
+            ("average_kimg", -1),
+            ("seed", -1),
+        ),
         *(("discriminator_repeats", 0), ("minibatch_repeats", 0), ("precision", "float16")),
         ("seed", 2**31),
     ),

@@ -39,6 +39,7 @@ COMMANDS = {
     "export.py": ("--run_dir=run", "--export_dir=new"),
     "report.py": ("--run_dir=run", "--output=new.html"),
     "pgan_tf.commands.benchmark": ("--resolution=4", "--json=new.json"),
+    "pgan_tf.commands.preview": ("--data=data", "--data_cache=cache", "--output=new.png"),
     "paper.__main__": ("--run=all", "--results=new.json", "--runs_dir=new"),
     "paper.mode_test": ("--run_dir=run", "--digits=pictures"),
     "tfrecords.create": ("pictures", "new"),
@@ -59,7 +60,7 @@ for name in ("saved_model", "checkpoint", "official_pkl"):
     BESIDE["export.py", name] = COMMANDS["export.py"][1:]
 # Places that the calls above have no use for: any path will do that a file system may have.
 UNUSED_PLACES = {
-    *("data_cache", "inception", "tfds_data_dir", "mnist", "cache", "runs_dir"),
+    *("data_cache", "inception", "held_out_data", "tfds_data_dir", "mnist", "cache", "runs_dir"),
     *(("paper.__main__", "data"), ("paper.mode_test", "run_dir")),
 }
 
