@@ -6,6 +6,7 @@ It goes only by what is in the run folder, so a run that was interrupted while s
 import dataclasses
 import posixpath
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 from tqdm import tqdm
@@ -22,6 +23,9 @@ from tfrecords.common.files import copy_file
 from tfrecords.common.paths import writing
 
 _NETWORK = "average_generator"
+
+# None: no bar where nobody looks, in logs and pipes.
+_BAR: dict[str, Any] = {"unit": "img", "dynamic_ncols": True, "disable": None}
 
 
 class _InterruptedError(Exception):
@@ -107,7 +111,7 @@ class Scorer:
         generated = read_generated(path, _NETWORK, with_judge=MEMORIZATION in self._names)
         is_first = not self._evaluations
         total = sum(one.num_pictures(1, with_reals=is_first) for one in self.comparisons)
-        with tqdm(total=total, desc="Scoring", unit="img", dynamic_ncols=True, leave=False) as bar:
+        with tqdm(total=total, desc="Scoring", leave=False, **_BAR) as bar:
 
             def report(count: int) -> None:
                 bar.update(count)
