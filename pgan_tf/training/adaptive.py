@@ -59,7 +59,7 @@ def adapt(
 ) -> None:
     """Moves the strength up or down after so many real images. In cross-replica context.
 
-    `measured` is a numerator and denominator, `(2,)` float32, of which nothing is made unless both
+    `measured` is the ratio's numerator and denominator, `(2,)` float32. It is ignored unless both
     are finite.
     """
     finite = tf.reduce_all(tf.math.is_finite(measured))

@@ -1,8 +1,8 @@
 """The average generator: an exponential running average of the generator's weights (appendix A.1).
 
 As published it forgets by the step, with a decay of 0.999. `average_kimg` counts in images, and
-averages each layer over a part of its own life at most: soon after growth the published average
-still holds a good part of the new layers' random initial weights.
+averages each layer over at most a part of its own life: soon after growth, the published average
+still holds much of the new layers' random initial weights.
 """
 
 import tensorflow as tf
@@ -13,7 +13,7 @@ from pgan_tf.networks.growth import named_variables
 from pgan_tf.training.state import TrainingState
 
 # Longest half-life of a layer's average, as a share of the images since the layer was added.
-LONGEST_HALF_LIFE = 0.1
+_LONGEST_HALF_LIFE = 0.1
 
 
 def average_step(
@@ -46,5 +46,5 @@ def average_decay(
     stages = make_stages(config.schedule)
     first_image = next(one.first_image for one in stages if one.resolution >= resolution)
     age = tf.cast(images_shown - first_image, tf.float32)
-    half_life = tf.minimum(1000.0 * config.average_kimg, LONGEST_HALF_LIFE * age)
+    half_life = tf.minimum(1000.0 * config.average_kimg, _LONGEST_HALF_LIFE * age)
     return 0.5 ** (global_batch_size / half_life)
