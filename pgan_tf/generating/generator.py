@@ -32,7 +32,8 @@ _TRUNCATIONS = Bounds(0, 1)
 class Generator:
     """A trained generator, as returned by `pgan_tf.load`.
 
-    Its pictures are `(batch, height, width, channels)` uint8, with 3 channels (RGB) or 1 (gray).
+    Its pictures are `(batch, height, width, channels)` uint8, with 3 channels (RGB), 1 (gray) or 4
+    (RGBA, straight).
     They are drawn in small batches: thousands of seeds need little more memory than their pictures.
     """
 
@@ -51,7 +52,7 @@ class Generator:
 
     @property
     def num_channels(self) -> int:
-        """3 for RGB, 1 for gray."""
+        """3 for RGB, 1 for gray, 4 for RGBA."""
         return self.sampler.num_channels
 
     @property
@@ -137,7 +138,7 @@ class Generator:
         return self._collect(self.sampler.draw(latents, one_hot), len(latents))
 
     def __repr__(self) -> str:
-        colors = "RGB" if self.num_channels == 3 else "gray"
+        colors = {1: "gray", 3: "RGB", 4: "RGBA"}[self.num_channels]
         words = f"{self.resolution} px, {colors}, latents of {self.latent_size}"
         if self.label_size:
             words += f", {counted(self.label_size, 'class')}"

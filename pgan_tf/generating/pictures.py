@@ -62,7 +62,7 @@ def write_grid(
 
 
 def write_picture(path: str, picture: np.ndarray) -> None:
-    """Writes `(height, width, 1 or 3)` uint8 by the path's ending, whole, or raises UserError."""
+    """Writes `(height, width, channels)` uint8 by the path's ending, whole, or raises UserError."""
     data = encode_picture(picture, path)
     with writing(f"--output={path}"):
         write_file(path, data)
