@@ -11,7 +11,7 @@ import numpy as np
 from pgan_tf.commands import generate as given
 from pgan_tf.commands import trained_flags as source
 from pgan_tf.generating import interpolation, neighbors, neighbors_sheet, parsing, pictures
-from pgan_tf.generating.sampler import Sampler, make_sampler, open_saved_model
+from pgan_tf.generating.sampler import Sampler, make_sampler, open_export
 from pgan_tf.generating.video import (
     check_format,
     default_fps,
@@ -125,7 +125,7 @@ def open_sampler() -> Sampler:
         return make_sampler(source.read_trained())
     if source.NETWORK.value != "average_generator":
         raise UserError("--network: expected --run_dir or --checkpoint: an export has one network")
-    return open_saved_model(given.SAVED_MODEL.value)
+    return open_export(given.SAVED_MODEL.value)
 
 
 def write_training(path: str) -> None:

@@ -3,11 +3,11 @@
 import functools
 import os
 import posixpath
-import re
 from typing import get_args
 
+from pgan_tf.exporting.keras_file import KERAS_FILE
 from pgan_tf.generating.generator import Generator
-from pgan_tf.generating.sampler import keras_model_of, make_sampler, open_saved_model
+from pgan_tf.generating.sampler import keras_model_of, make_sampler, newest_version, open_export
 from pgan_tf.runs.checkpoint import latest
 from pgan_tf.runs.folder import checkpoint_folder
 from pgan_tf.runs.trained import Trained, Weights, from_checkpoint, from_official
@@ -15,8 +15,10 @@ from tfrecords.common import paths
 from tfrecords.common.bounds import shown
 from tfrecords.common.errors import UserError
 
-_EXPECTED = "a run folder, a checkpoint, a SavedModel of export.py or a published pickle"
-_SAVED_MODEL = frozenset({"saved_model.pb", "saved_model.pbtxt"})
+_EXPECTED = (
+    "a run folder, a checkpoint, an export.py's SavedModel or Keras file or a published pickle"
+)
+_OPENED = frozenset({"saved_model.pb", "saved_model.pbtxt", KERAS_FILE})
 # Files that this package cannot draw from, and what opens them: by name and by extension.
 _EXPORTS = {
     "model.onnx": "an ONNX model: open it with onnxruntime",
@@ -28,7 +30,6 @@ _FILES = {
     ".onnx": _EXPORTS["model.onnx"],
     ".tflite": _EXPORTS["model.tflite"],
     ".html": _EXPORTS["index.html"],
-    ".keras": "a Keras file: open it with keras.models.load_model",
     ".safetensors": "weights alone: open them with safetensors",
     ".pb": "a file of a SavedModel: name its folder",
     ".json": "a description: name its folder",
@@ -53,18 +54,19 @@ def load(path: str | os.PathLike[str], network: Weights = "average_generator") -
     if network not in get_args(Weights):
         raise UserError(f"network: expected {' or '.join(get_args(Weights))}, got {shown(network)}")
     place = _read_path(path)
-    if not paths.is_folder(place):
+    is_keras_file = place.endswith(".keras")
+    if not paths.is_folder(place) and not is_keras_file:
         return _make(_read_file(place, network))
-    checkpoint = latest(checkpoint_folder(place)) or latest(place)
-    if checkpoint:
-        return _make(from_checkpoint(checkpoint, network))
-    names = _names_of_newest_version(place)
-    if not _SAVED_MODEL.intersection(names):
-        raise _unknown_folder(place, names)
+    if not is_keras_file:
+        if checkpoint := latest(checkpoint_folder(place)) or latest(place):
+            return _make(from_checkpoint(checkpoint, network))
+        names = paths.list_names(newest_version(place))
+        if not _OPENED.intersection(names):
+            raise _unknown_folder(place, names)
     if network != "average_generator":
-        words = f"a run or a checkpoint, got the SavedModel {place!r}, which has one network"
+        words = f"a run or a checkpoint, got the export {place!r}, which has one network to draw"
         raise UserError(f"network: expected {words}: leave it")
-    sampler = open_saved_model(place, "path")
+    sampler = open_export(place, "path")
     return Generator(sampler, functools.partial(keras_model_of, sampler))
 
 
@@ -92,15 +94,6 @@ def _read_file(path: str, network: Weights) -> Trained:
     if first[:1] == b"\x80" or path.endswith(".pkl"):
         return from_official(path, network)
     raise UserError(f"path: expected {_EXPECTED}, got {path!r}, a file of another kind")
-
-
-def _names_of_newest_version(folder: str) -> list[str]:
-    """Returns the file names in an export, or in its newest version."""
-    names = paths.list_names(folder)
-    versions = sorted((name for name in names if re.fullmatch("[0-9]+", name)), key=int)
-    if versions and not _SAVED_MODEL.intersection(names):
-        return paths.list_names(paths.join(folder, versions[-1]))
-    return names
 
 
 def _unknown_folder(folder: str, names: list[str]) -> UserError:
