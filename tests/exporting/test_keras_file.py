@@ -26,11 +26,13 @@ GENERATORS = {
     "fading": lambda: make_trained(),
     "classes": lambda: make_trained(label_size=3, tanh=True, phase="stabilize", alpha=1.0),
     "gray": lambda: make_trained(num_channels=1, fused_scale=False, generator_leaky_relu=False),
-    "plain": lambda: make_trained(pixel_norm=False, normalize_latents=False, equalized=False),
+    "plain": lambda: make_trained(
+        num_channels=4, pixel_norm=False, normalize_latents=False, equalized=False
+    ),
     "batch_norm": lambda: make_trained(generator_batch_norm=True, label_size=2),
     "small": lambda: make_trained(small=True),
     "4px": lambda: make_trained(resolution=4, phase="stabilize", alpha=1.0),
-    "1024px": lambda: make_trained(resolution=1024, fmap_base=2048, fmap_max=4),
+    "1024px": lambda: make_trained(resolution=1024, fmap_base=4096),
     **{
         name: lambda name=name: from_official(f"{GOLDEN}/{name}.pkl")
         for name in ("base", "conditional", "separate_scale", "theano", "theano_plain")
