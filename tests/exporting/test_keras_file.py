@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import zipfile
@@ -19,6 +20,7 @@ from pgan_tf.generating.sampler import open_export, read_exported
 from pgan_tf.runs.trained import from_official, from_run
 from tests.helpers.exports import make_inputs, make_trained
 from tests.helpers.golden_cases import GOLDEN
+from tests.helpers.places import ROOT
 from tests.helpers.small_run import make_small_run
 from tfrecords.common.errors import UserError
 
@@ -176,3 +178,15 @@ def test_what_it_clips_is_said(tmp_path):
     write_keras(trained, ExportOptions(str(tmp_path)))
     card = (tmp_path / "1/model_card.md").read_text()
     assert "clipped to [-1, 1]" in card and "inputs = latents, labels\n" in card
+
+
+def test_the_lines_in_the_docs_draw(files, tmp_path, monkeypatch):
+    page = (ROOT / "docs/exports.md").read_text()
+    block = re.search(r"^## Keras\n.*?^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[1]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "exports").mkdir()
+    for name, shape in (("classes", (4, 16, 16, 3)), ("gray", (4, 16, 16, 1))):
+        (tmp_path / "exports/mine").unlink(missing_ok=True)
+        (tmp_path / "exports/mine").symlink_to(files / name)
+        exec(compile(block, "docs/exports.md", "exec"), scope := {})
+        assert scope["images"].shape == shape
