@@ -80,7 +80,7 @@ def _build(config: dict[str, Any], most_bytes: int) -> keras.Model:
     if 4 * plan.parameters > most_bytes:
         raise ValueError("fewer weights than its layers have")
     model = build_stock(plan)
-    expected = model.get_config()["layers"]
+    expected = json.loads(model.to_json())["config"]["layers"]
     for ours, theirs in zip(expected, described, strict=False):
         if _identity(ours) != _identity(theirs):
             name = f"{theirs['class_name']} {theirs['config']['name']!r}"
