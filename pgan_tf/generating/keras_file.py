@@ -7,6 +7,7 @@ from a few numbers in the file, must have the file's layers, and takes its weigh
 import io
 import json
 import os
+import warnings
 import zipfile
 import zlib
 from typing import Any
@@ -31,7 +32,7 @@ _SETTINGS = (
 )
 _DAMAGED = (
     *(ValueError, TypeError, LookupError, ArithmeticError, AttributeError, OSError, RuntimeError),
-    *(MemoryError, RecursionError, zipfile.BadZipFile, zlib.error),
+    *(MemoryError, RecursionError, zipfile.BadZipFile, zlib.error, UserWarning),
 )
 
 
@@ -46,12 +47,15 @@ def open_keras_file(path: str, argument: str) -> keras.Model:
             config = _read(archive, _CONFIG, _MOST_CONFIG_BYTES)
             weights = _read(archive, _WEIGHTS, len(contents))
         model = _build(json.loads(config), len(weights))
-        _check_weights(weights)
+        if _count_weights(weights) != model.count_params():
+            raise ValueError("more or fewer weights than its layers have")
         with temporary_folder() as folder:
             file = os.path.join(folder, _WEIGHTS)
             with open(file, "wb") as whole:
                 whole.write(weights)
-            model.load_weights(file)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # Keras only warns of layers without weights
+                model.load_weights(file)
     except UserError as error:
         raise UserError(f"{argument}: {printable(path)}: {error}") from None
     except _DAMAGED as error:
@@ -107,20 +111,24 @@ def _sources(node: Any) -> list[str]:
     return [name for one in node for name in _sources(one)] if isinstance(node, list) else []
 
 
-def _check_weights(weights: bytes) -> None:
-    """Raises ValueError unless all arrays of an HDF5 file are in it, as they are."""
+def _count_weights(weights: bytes) -> int:
+    """Counts the numbers in an HDF5 file. ValueError unless all are in it, as they are."""
 
-    def check(group: h5py.Group) -> None:
+    def count(group: h5py.Group) -> int:
+        total = 0
         for name in group:
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise ValueError(f"{name} is a link")
             one = group[name]
             if isinstance(one, h5py.Group):
-                check(one)
-            elif one.shape is None or one.dtype != "float32" or one.nbytes > len(weights):
+                total += count(one)
+                continue
+            if one.shape is None or one.dtype != "float32" or one.nbytes > len(weights):
                 raise ValueError(f"{name} holds no weights")
-            elif one.chunks or one.is_virtual or one.external:
+            if one.chunks or one.is_virtual or one.external:
                 raise ValueError(f"{name} has its weights elsewhere")
+            total += one.size
+        return total
 
     with h5py.File(io.BytesIO(weights), "r") as file:
-        check(file)
+        return count(file)

@@ -134,7 +134,7 @@ def read_plan(layers: dict[str, dict[str, Any]]) -> StockPlan:
         fades="fade" in layers,
         normalize_latents="normalized_latents" in layers,
         pixel_norm="4x4_conv_norm" in layers,
-        leaky_relu="negative_slope" in layers["4x4_conv_activation"],
+        leaky_relu=layers["4x4_conv_activation"]["negative_slope"] > 0,
         tanh="tanh" in layers,
     )
     numbers = plan.latent_size, plan.label_size, plan.num_channels, *plan.maps

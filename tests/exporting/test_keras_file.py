@@ -150,7 +150,8 @@ def replace_with_link(layers):
         (lambda layers: layers.pop(0), None, "latents"),
         (lambda layers: layers.append(layers[-1]), None, "layers in place of"),
         (None, replace_with_link, "0 is a link"),
-        (None, lambda layers: layers["dense/vars"].pop("1"), "Keras file of export.py"),
+        (None, lambda layers: layers["dense/vars"].pop("1"), "more or fewer weights"),
+        (None, lambda layers: layers.move("dense", "other"), "no matching group"),
     ],
 )
 def test_a_file_with_anything_else_in_it_is_refused(files, tmp_path, edit, weights, words):
