@@ -35,6 +35,18 @@ TRUNCATION = define_number(
 TRUNCATION_SEED = define_number(
     "truncation_seed", 0, "Seed at the center of --truncation.", bounds.SEEDS
 )
+DIRECTION = define_read(
+    "direction",
+    None,
+    "Go along a direction, such as 3 or components:3; --directions shows them.",
+    parsing.parse_direction,
+)
+STRENGTH = define_number(
+    "strength", None, "How far. Default: 2; of a sheet of directions, to 3.", Bounds(-100, 100)
+)
+DIRECTIONS = flags.DEFINE_boolean(
+    "directions", False, "Write directions.npz and sheets of the directions that change the most."
+)
 GRID = define_read(
     "grid",
     None,
@@ -96,13 +108,14 @@ HELP = Help(
     groups={
         "generator": ("run_dir", "checkpoint", "saved_model", "official_pkl", "network"),
         "pictures": ("seeds", "latents", "labels", "grid", "truncation", "truncation_seed"),
+        "directions": ("directions", "direction", "strength"),
         "videos": ("video", "seconds", "fps", "smoothing"),
         "nearest training pictures": ("neighbors", "data", "data_cache", "inception"),
         "output": ("output", "save_latents", "scale", "captions"),
     },
     first=(
-        *("run_dir", "saved_model", "seeds", "latents", "labels", "grid", "truncation", "video"),
-        *("seconds", "neighbors", "output", "scale"),
+        *("run_dir", "seeds", "latents", "labels", "grid", "truncation", "directions", "direction"),
+        *("video", "neighbors", "output", "scale"),
     ),
     examples=(
         ("--run_dir=RUN --grid=8x4", "one sheet of 32 pictures, grid.png"),

@@ -23,6 +23,7 @@ _OPENED = frozenset({"saved_model.pb", "saved_model.pbtxt", KERAS_FILE})
 _EXPORTS = {
     "model.onnx": "an ONNX model: open it with onnxruntime",
     "model.tflite": "a LiteRT model: open it with ai_edge_litert",
+    "model.safetensors": "weights alone: open them with generator.py beside them",
     "model.json": "a TensorFlow.js model: open its page in a browser",
     "index.html": "a web page: open it in a browser",
 }
@@ -42,11 +43,11 @@ def load(path: str | os.PathLike[str], network: Weights = "average_generator") -
 
     Args:
         path: A run folder or a folder of checkpoints (the last checkpoint is used), a checkpoint,
-            an export of `export.py` (the newest version is used) or one of its versions, or a
+            a SavedModel or Keras file of `export.py` (of its folder the newest version is used), a
             pickle of the published networks. Local, or `gs://…`. A SavedModel is a program: open
             only those from people you trust.
         network: The running average of the generator, or `"generator"` for the weights of the last
-            step. A SavedModel has only one network.
+            step. An export draws with only one.
 
     Raises:
         UserError: If it is missing, damaged, or something else.
@@ -97,9 +98,9 @@ def _read_file(path: str, network: Weights) -> Trained:
 
 
 def _unknown_folder(folder: str, names: list[str]) -> UserError:
+    if other := next((_EXPORTS[name] for name in names if name in _EXPORTS), ""):
+        return UserError(f"path: expected {_EXPECTED}, got {folder!r} with {other}{_INSTEAD}")
     if "config.json" in names:
         words = f"expected a run folder with checkpoints, got {folder!r}, which has none yet"
         return UserError(f"path: {words}: train further")
-    if other := next((_EXPORTS[name] for name in names if name in _EXPORTS), ""):
-        return UserError(f"path: expected {_EXPECTED}, got {folder!r} with {other}{_INSTEAD}")
     return UserError(f"path: expected {_EXPECTED}, got {folder!r}, a folder without any of them")

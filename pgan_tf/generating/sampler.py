@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import posixpath
 import re
 import sys
@@ -36,6 +37,15 @@ _TO_SCORE: dict[str, Callable[[Any], bool]] = {
 
 
 @dataclasses.dataclass(frozen=True)
+class FirstLayer:
+    """What is known of a generator's first layer."""
+
+    kernel: np.ndarray  # (latent_size + label_size, outputs) float32, folded
+    # Its features for latents and labels as in `Sampler.images`; None for an export.
+    features: Callable[[np.ndarray, np.ndarray], tf.Tensor] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Sampler:
     """Draws pictures, `(resolution, resolution, num_channels)` uint8; RGBA with straight alpha."""
 
@@ -48,6 +58,7 @@ class Sampler:
     # RGBA premultiplied.
     images: Callable[[np.ndarray, np.ndarray], tf.Tensor]
     label_names: tuple[str, ...] = ()  # in order; empty where they are not known
+    first_layer: FirstLayer | None = None  # None where it is not known
     model: keras.Model | None = None  # of a Keras file; see `networks.stock`
 
     def draw(self, latents: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
@@ -62,12 +73,12 @@ def make_sampler(trained: Trained) -> Sampler:
     network = trained.network
     folded = fold(trained.generator, network)
     sizes = network.latent_size, network.label_size
-    compiled = tf.function(
-        lambda latents, labels: folded([latents, labels]),
-        input_signature=[tf.TensorSpec((None, size), tf.float32) for size in sizes],
-    )
+    inputs = [tf.TensorSpec((None, size), tf.float32) for size in sizes]
+    images = tf.function(lambda *inputs: folded(inputs), inputs)
+    features = tf.function(lambda *inputs: folded.first_features(inputs), inputs)
+    first_layer = FirstLayer(folded.dense.kernel.numpy(), features)
     shape = folded.resolution, network.num_channels
-    return Sampler(trained.source, *shape, *sizes, compiled, trained.label_names)
+    return Sampler(trained.source, *shape, *sizes, images, trained.label_names, first_layer)
 
 
 def open_export(path: str, argument: str = "--saved_model") -> Sampler:
@@ -96,16 +107,13 @@ def _open_keras(path: str, argument: str) -> Sampler:
     model = open_keras_file(path, argument)
     sizes = [one.shape[1] for one in model.inputs]
     latent_size, label_size = sizes[0], sizes[1] if len(sizes) > 1 else 0
-    compiled = tf.function(
-        lambda latents, labels: model([latents, labels] if label_size else latents),
-        input_signature=[
-            tf.TensorSpec((None, size), tf.float32) for size in (latent_size, label_size)
-        ],
-    )
+    specs = [tf.TensorSpec((None, size), tf.float32) for size in (latent_size, label_size)]
+    images = tf.function(lambda *inputs: model(inputs if label_size else inputs[0]), specs)
     _, resolution, _, channels = model.output_shape
     shape = resolution, channels, latent_size, label_size
     names = _label_names(read_description(posixpath.dirname(path)), label_size)
-    return Sampler(path, *shape, compiled, names, model)
+    first_layer = FirstLayer(model.get_layer("4x4_dense").kernel.numpy())
+    return Sampler(path, *shape, images, names, first_layer, model)
 
 
 def _open_saved_model(folder: str, path: str, argument: str) -> Sampler:
@@ -136,10 +144,21 @@ def _open_saved_model(folder: str, path: str, argument: str) -> Sampler:
         given = {"latents": latents, "labels": labels} if label_size else {"latents": latents}
         # The signature alone does not keep the variables alive.
         function = loaded.signatures["serving_default"]
-        return function(**{name: tf.constant(value) for name, value in given.items()})["images"]
+        given = {name: tf.convert_to_tensor(value) for name, value in given.items()}
+        return function(**given)["images"]
 
+    sizes = latent_size, label_size
     label_names = _label_names(known, label_size)
-    return Sampler(folder, height, channels, latent_size, label_size, images, label_names)
+    first_layer = _first_layer_of(loaded, sum(sizes))
+    return Sampler(folder, height, channels, *sizes, images, label_names, first_layer)
+
+
+def _first_layer_of(loaded: Any, inputs: int) -> FirstLayer | None:
+    """Returns the first layer of an export, which lists its variables; None of an older one."""
+    for kernel in itertools.islice(getattr(loaded, "exported", ()), 1):
+        if len(kernel.shape) == 2 and kernel.shape[0] == inputs:
+            return FirstLayer(kernel.numpy())
+    return None
 
 
 def _label_names(known: dict[str, Any], label_size: int) -> tuple[str, ...]:
