@@ -91,7 +91,7 @@ def _tidy(graph: Any) -> None:
 
 
 def _write(trained: Trained, options: ExportOptions, kind: str, name: str, data: bytes) -> Exported:
-    with next_version(options.export_dir, trained, kind) as (path, folder):
+    with next_version(options, trained, kind) as (path, folder):
         write_file(posixpath.join(folder, name), data)
     card = shlex.quote(posixpath.join(path, "model_card.md"))
     return Exported(posixpath.join(path, name), (f"less {card}",))
