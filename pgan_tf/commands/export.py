@@ -1,12 +1,13 @@
-"""Exports a trained generator: for TensorFlow Serving, Keras, a web page, ONNX or LiteRT."""
+"""Exports a trained generator: for TensorFlow Serving, Keras, PyTorch, a web page and others."""
 
 import re
 
 from absl import flags
 
 from pgan_tf.commands import trained_flags as given
+from pgan_tf.commands.formats import FORMATS, find_writer
 from pgan_tf.commands.only_run import with_only_run
-from pgan_tf.exporting.formats import FORMATS, find_writer
+from pgan_tf.exporting.hub import check_repository
 from tfrecords.common.command_help import Help
 from tfrecords.common.command_line import define_path, define_text, only_with, run
 from tfrecords.common.errors import UserError
@@ -19,6 +20,11 @@ def _check_url(url: str) -> None:
         raise ValueError(f"expected https://…, got {url!r}")
 
 
+def _check_license(name: str) -> None:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", name):
+        raise ValueError(f"expected the Hub's name of one, such as cc0-1.0, got {name!r}")
+
+
 EXPORT_DIR = define_path("export_dir", None, "Folder to write to.")
 FORMAT = flags.DEFINE_enum("format", "saved_model", FORMATS, "What to write.")
 NETWORKS = flags.DEFINE_enum(
@@ -28,6 +34,12 @@ QUANTIZE = flags.DEFINE_enum("quantize", "", ["", "float16"], "tfjs: weights in 
 NAME = define_text("name", None, "tfjs: name of the generator on the page. Default: the run's.")
 TITLE = define_text("title", None, "tfjs: the page's title. Default: its generators' names.")
 DESCRIPTION = define_text("description", None, "tfjs: a sentence on the page and in links to it.")
+LICENSE = define_text(
+    "license", None, "huggingface: license of the generator, such as cc0-1.0.", _check_license
+)
+PUSH_TO = define_text(
+    "push_to", None, "huggingface: USER/NAME of a repository to upload to.", check_repository
+)
 URL = define_text(
     "url", None, "tfjs: where the page will be, for previews of links to it.", _check_url
 )
@@ -35,6 +47,7 @@ HELP = Help(
     groups={
         "generator": ("run_dir", "checkpoint", "official_pkl", "network"),
         "output": ("export_dir", "format", "networks"),
+        "Hugging Face (--format=huggingface)": ("license", "push_to"),
         "web page (--format=tfjs)": ("name", "title", "description", "url", "quantize"),
     },
     examples=(
@@ -50,6 +63,7 @@ def main() -> None:
     given.check_source()
     if not EXPORT_DIR.value:
         raise UserError("--export_dir: expected a folder, got none: name one")
+    only_with(["license", "push_to"], FORMAT, "huggingface")
     only_with(["quantize", "name", "title", "description", "url"], FORMAT, "tfjs")
     # Imported here so that --help and mistaken flags answer at once: they load TensorFlow.
     import tfrecords.common.tensorflow_setup  # noqa: F401  (first: it sets TensorFlow up)
@@ -63,7 +77,15 @@ def main() -> None:
         print(f"{trained.source} is fading in, {words}")
     head = Head(TITLE.value or "", DESCRIPTION.value or "", URL.value or "")
     all_networks = NETWORKS.value == "all"
-    options = ExportOptions(EXPORT_DIR.value, QUANTIZE.value, NAME.value or "", head, all_networks)
+    options = ExportOptions(
+        EXPORT_DIR.value,
+        QUANTIZE.value,
+        NAME.value or "",
+        head,
+        all_networks,
+        LICENSE.value or "",
+        PUSH_TO.value or "",
+    )
     exported = find_writer(FORMAT.value)(trained, options)
     if given.OFFICIAL_PKL.value:
         print(TERMS)

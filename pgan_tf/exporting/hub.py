@@ -17,6 +17,11 @@ _READ = ["generator.keras", "config.json", "model.safetensors", "pgan.json"]
 _NOT_UPLOADED = ["pgan-export.json"]  # which is about the folder on this machine
 _NAME = r"[A-Za-z0-9][\w.-]*"
 _REPOSITORY = re.compile(rf"{_NAME}/{_NAME}", re.ASCII)
+_ANSWERS = {
+    401: "the token is not valid, or that there is no such repository",
+    403: "the token may not do this",
+    404: "there is no such repository or revision, or it is private",
+}
 _REVISION = re.compile(r"[\w./-]+", re.ASCII)
 
 
@@ -90,8 +95,9 @@ def _hub(argument: str) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """Returns the first line of an error's message that says something, without addresses."""
+    """Returns why a call failed, in one line."""
     response = getattr(error, "response", None)
-    status = f"{response.status_code} " if response is not None else ""
+    if known := _ANSWERS.get(getattr(response, "status_code", 0)):
+        return f"the Hub answers that {known}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{status}{printable((lines or [type(error).__name__])[0])}"
+    return f"the Hub did not do it ({printable((lines or [type(error).__name__])[0])[:300]})"

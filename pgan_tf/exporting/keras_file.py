@@ -12,23 +12,31 @@ from pgan_tf.exporting.writer import Exported, ExportOptions, next_version
 from pgan_tf.networks.folded import fold
 from pgan_tf.networks.stock import to_stock
 from pgan_tf.runs.trained import Trained
-from tfrecords.common.files import copy_file, temporary_folder
+from tfrecords.common.files import temporary_folder, write_file
+from tfrecords.common.paths import read_bytes
 
 KERAS_FILE = "generator.keras"
 
 
 def write_keras(trained: Trained, options: ExportOptions) -> Exported:
     """Writes a generator as `<export_dir>/<version>/generator.keras`; see `Writer`."""
+    contents = keras_file(trained, "keras")
+    with next_version(options, trained, "keras") as (path, folder):
+        write_file(posixpath.join(folder, KERAS_FILE), contents)
+    card = shlex.quote(posixpath.join(path, "model_card.md"))
+    return Exported(posixpath.join(path, KERAS_FILE), (f"less {card}",))
+
+
+def keras_file(trained: Trained, export_format: str) -> bytes:
+    """Returns the contents of the file. UserError if Keras draws other pictures with it."""
     with temporary_folder() as temporary:
         written = os.path.join(temporary, KERAS_FILE)
         to_stock(fold(trained.generator, trained.network)).save(written)
         opened = keras.saving.load_model(written, compile=False)
+        contents = read_bytes(written)
 
-        def draw(inputs: dict[str, np.ndarray]) -> np.ndarray:
-            return opened(list(inputs.values()) if len(inputs) > 1 else inputs["latents"]).numpy()
+    def draw(inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return opened(list(inputs.values()) if len(inputs) > 1 else inputs["latents"]).numpy()
 
-        check_pictures(trained, "keras", draw)
-        with next_version(options, trained, "keras") as (path, folder):
-            copy_file(written, posixpath.join(folder, KERAS_FILE))
-    card = shlex.quote(posixpath.join(path, "model_card.md"))
-    return Exported(posixpath.join(path, KERAS_FILE), (f"less {card}",))
+    check_pictures(trained, export_format, draw)
+    return contents

@@ -15,7 +15,7 @@ from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.runs.log import METRICS, read_ticks
 from pgan_tf.runs.trained import Trained
 
-JSON_FILE, CARD_FILE = "pgan.json", "model_card.md"
+JSON_FILE, CARD_FILE, README_FILE = "pgan.json", "model_card.md", "README.md"
 _USAGE = pathlib.Path(__file__).parent / "usage"
 
 _WEIGHTS = {
@@ -118,7 +118,8 @@ def model_card(known: dict[str, Any], usage: str) -> str:
 def read_usage(known: dict[str, Any]) -> str:
     """Returns how to use a format, in Markdown. Text in [[…]] is for generators with classes."""
     text = (_USAGE / f"{known['format']}.md").read_text("utf-8").strip()
-    return re.sub(r"\[\[(.*?)\]\]", r"\1" * (known["label_size"] > 0), text).format(**known)
+    shown = r"\1" * (known["label_size"] > 0)
+    return re.sub(r"\[\[(.*?)\]\]", shown, text, flags=re.DOTALL).format(**known)
 
 
 def _read_measurements(trained: Trained) -> tuple[dict[str, Any], list[dict[str, Any]]]:

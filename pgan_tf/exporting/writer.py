@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from pgan_tf.exporting.manifest import free_version, write_version_manifest
-from pgan_tf.exporting.model_card import CARD_FILE, JSON_FILE, describe, model_card, read_usage
+from pgan_tf.exporting.model_card import (
+    CARD_FILE,
+    JSON_FILE,
+    README_FILE,
+    describe,
+    model_card,
+    read_usage,
+)
 from pgan_tf.exporting.page_head import Head
 from pgan_tf.runs.trained import Trained
 from pgan_tf.training.pretrained import from_checkpoint, from_pickle
@@ -26,6 +33,8 @@ class ExportOptions:
     name: str = ""  # name of the generator on the page, by default that of its run; tfjs only
     head: Head = Head()  # title and description of the page; tfjs only
     all_networks: bool = False  # whether the version has them all, for `train.py --init_from=`
+    license: str = ""  # as the Hub calls it, such as "cc0-1.0"; huggingface only
+    push_to: str = ""  # USER/NAME of the Hub's repository to upload to; huggingface only
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,27 +57,41 @@ def exporting_into(export_dir: str) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def next_version(options: ExportOptions, trained: Trained, kind: str) -> Iterator[tuple[str, str]]:
+def next_version(
+    options: ExportOptions, trained: Trained, kind: str, *, front: str = ""
+) -> Iterator[tuple[str, str]]:
     """Locks a folder. Yields the path of its first free version, and a folder to fill for it."""
     with exporting_into(options.export_dir):
         path = free_version(options.export_dir)
-        with whole_version(path, options, trained, kind) as folder:
+        with whole_version(path, options, trained, kind, front=front) as folder:
             yield path, folder
 
 
 @contextmanager
 def whole_version(
-    path: str, options: ExportOptions, trained: Trained, kind: str, *, stored: str = ""
+    path: str,
+    options: ExportOptions,
+    trained: Trained,
+    kind: str,
+    *,
+    stored: str = "",
+    front: str = "",
 ) -> Iterator[str]:
-    """Yields a folder to fill, which becomes `path`, with a model card that mentions `stored`."""
+    """Yields a folder to fill, which becomes `path`, with a model card that mentions `stored`.
+
+    With `front`, a text to begin with, the card is `README.md`, as the Hub expects it.
+    """
     networks = read_networks(trained) if options.all_networks else None
     with writing(f"--export_dir={posixpath.dirname(path)}"), whole_folder(path) as folder:
         yield folder
         if networks:
             write_weights(posixpath.join(folder, WEIGHTS_FILE), networks)
         known = describe(trained, kind) | {"all_networks": options.all_networks}
-        card = model_card(known, read_usage({**known, "stored": stored}))
-        for name, text in {JSON_FILE: json.dumps(known, indent=2) + "\n", CARD_FILE: card}.items():
+        words = {"stored": stored, "repository": options.push_to or "USER/NAME"}
+        card = front + model_card(known, read_usage({**known, **words}))
+        texts = {JSON_FILE: json.dumps(known, indent=2) + "\n"}
+        texts[README_FILE if front else CARD_FILE] = card
+        for name, text in texts.items():
             write_file(posixpath.join(folder, name), text.encode())
         write_version_manifest(folder, trained)
 

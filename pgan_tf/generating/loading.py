@@ -5,9 +5,16 @@ import os
 import posixpath
 from typing import get_args
 
+from pgan_tf.exporting import hub
 from pgan_tf.exporting.keras_file import KERAS_FILE
 from pgan_tf.generating.generator import Generator
-from pgan_tf.generating.sampler import keras_model_of, make_sampler, newest_version, open_export
+from pgan_tf.generating.sampler import (
+    download_keras_file,
+    keras_model_of,
+    make_sampler,
+    newest_version,
+    open_export,
+)
 from pgan_tf.runs.checkpoint import latest
 from pgan_tf.runs.folder import checkpoint_folder
 from pgan_tf.runs.trained import Trained, Weights, from_checkpoint, from_official
@@ -44,8 +51,9 @@ def load(path: str | os.PathLike[str], network: Weights = "average_generator") -
     Args:
         path: A run folder or a folder of checkpoints (the last checkpoint is used), a checkpoint,
             a SavedModel or Keras file of `export.py` (of its folder the newest version is used), a
-            pickle of the published networks. Local, or `gs://…`. A SavedModel is a program: open
-            only those from people you trust.
+            pickle of the published networks. Local, or `gs://…`. Or `hf://USER/NAME[@REVISION]`, a
+            repository that `--format=huggingface` made; none of its code is run. A SavedModel is a
+            program: open only those from people you trust.
         network: The running average of the generator, or `"generator"` for the weights of the last
             step. An export draws with only one.
 
@@ -54,6 +62,8 @@ def load(path: str | os.PathLike[str], network: Weights = "average_generator") -
     """
     if network not in get_args(Weights):
         raise UserError(f"network: expected {' or '.join(get_args(Weights))}, got {shown(network)}")
+    if isinstance(path, str) and path.startswith(hub.SCHEME):
+        path = download_keras_file(path, "path")
     place = _read_path(path)
     is_keras_file = place.endswith(".keras")
     if not paths.is_folder(place) and not is_keras_file:

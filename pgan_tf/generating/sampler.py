@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pgan_tf.exporting import hub
 from pgan_tf.exporting.keras_file import KERAS_FILE
 from pgan_tf.exporting.manifest import read_description
 from pgan_tf.exporting.model_card import JSON_FILE
@@ -24,6 +25,7 @@ from pgan_tf.runs.small_files import is_count, is_number, read_json
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import list_names, read_bytes
+from tfrecords.common.text import printable
 from tfrecords.pictures.alpha import straight
 
 BATCH_SIZE = 16
@@ -84,15 +86,27 @@ def make_sampler(trained: Trained) -> Sampler:
 def open_export(path: str, argument: str = "--saved_model") -> Sampler:
     """Opens what `export.py` wrote: a SavedModel or a Keras file; UserError if it can't.
 
-    The path is the folder of a version, or of all, whose newest is taken, or the Keras file.
+    The path is the folder of a version, or of all, whose newest is taken, or the Keras file; or
+    `hf://USER/NAME[@REVISION]`, a repository of the Hub whose Keras file is taken.
     `argument` is what messages call it.
     """
+    if path.startswith(hub.SCHEME):
+        path = download_keras_file(path, argument)
     if path.endswith(".keras"):
         return _open_keras(path, argument)
     folder = newest_version(path)
     if KERAS_FILE in list_names(folder):
         return _open_keras(posixpath.join(folder, KERAS_FILE), argument)
     return _open_saved_model(folder, path, argument)
+
+
+def download_keras_file(address: str, argument: str) -> str:
+    """Downloads what `hub.download` does. Returns the path of the Keras file, which is data."""
+    folder = hub.download(address, argument)
+    if KERAS_FILE not in list_names(folder):
+        expected = f"expected a repository with {KERAS_FILE}, got {printable(address)} without"
+        raise UserError(f"{argument}: {expected}")
+    return posixpath.join(folder, KERAS_FILE)
 
 
 def newest_version(path: str) -> str:

@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import TrainingConfig
-from pgan_tf.exporting.formats import FORMATS
 from pgan_tf.runs.trained import from_official, from_run
 from pgan_tf.training.state import build_state
 from tests.exporting.test_runtimes import draw as draw_in_runtime
@@ -32,6 +31,8 @@ MISTAKES = {
     (RUN,): ["--export_dir", "none"],
     (RUN, "--export_dir=x", "--format=pt"): ["--format", "pt"],
     (RUN, "--export_dir=x", "--quantize=float16"): ["--quantize", "tfjs", "saved_model"],
+    (RUN, "--export_dir=x", "--license=mit"): ["--license", "huggingface", "saved_model"],
+    (RUN, "--export_dir=x", "--format=huggingface", "--push_to=y"): ["--push_to", "USER/NAME"],
     (RUN, "--export_dir=x", "--title=y"): ["--title", "tfjs", "saved_model"],
     (RUN, "--export_dir=x", "--url=example.org"): ["--url", "https://", "example.org"],
     (RUN, "--export_dir=x", "--checkpoint=y"): ["--run_dir", "--checkpoint"],
@@ -106,4 +107,4 @@ def test_every_mistake_is_one_line_and_leaves_nothing(exported):
     for words, result in zip(MISTAKES.values(), mistakes, strict=True):
         assert_mistake(result, *words)
     left = {path.name for path in folder.iterdir()}
-    assert left == {*FORMATS, "run", "fading", "broken.pkl"}
+    assert left == {*CALLS, "run", "fading", "broken.pkl"}

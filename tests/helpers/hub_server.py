@@ -1,4 +1,4 @@
-"""A server that speaks the few endpoints of the Hugging Face Hub that an upload and a download need.
+"""A server with the few endpoints of the Hugging Face Hub that uploads and downloads need.
 
 It keeps one repository per name, as a dict of files, and each commit of it.
 """
@@ -48,8 +48,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         place = self.path.partition("?")[0]
         self.server.hub.requests.append(place)
-        if match := re.fullmatch(r"/api/models/(\w+/[\w-]+)/(revision|tree)/([\w-]+)", place):
-            name, kind, revision = match.groups()
+        asked = r"/api/models/(\w+/[\w-]+)(?:/(revision|tree)/([\w-]+))?"
+        if match := re.fullmatch(asked, place):
+            name, kind, revision = match.groups("main")
             if (files := self._files(name, revision)) is None:
                 return None
             if kind == "tree":
@@ -67,7 +68,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         headers = {"ETag": f'"{_digest(files[path])}"', "X-Repo-Commit": _revision(files)}
         return self._send(files[path], 200, headers)
 
-    do_HEAD = do_GET
+    def do_HEAD(self):
+        self.do_GET()
 
     def _files(self, name, revision):
         """Returns the files of a commit; None after an answer that there is none."""

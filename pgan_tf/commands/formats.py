@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pgan_tf.exporting.writer import Writer
 
-FORMATS = ("keras", "litert", "onnx", "safetensors", "saved_model", "tfjs")
+FORMATS = ("huggingface", "keras", "litert", "onnx", "safetensors", "saved_model", "tfjs")
 
 
 def find_writer(name: str) -> "Writer":
@@ -15,8 +15,10 @@ def find_writer(name: str) -> "Writer":
     from pgan_tf.exporting.safetensors_file import write_safetensors
     from pgan_tf.exporting.saved_model import write_saved_model
     from pgan_tf.exporting.tfjs import write_tfjs
+    from pgan_tf.generating.huggingface import write_huggingface
 
     writers: dict[str, Writer] = {
+        "huggingface": write_huggingface,
         "keras": write_keras,
         "litert": write_litert,
         "onnx": write_onnx,
