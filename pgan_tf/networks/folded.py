@@ -51,14 +51,18 @@ class InferenceGenerator:
         layers = [self.dense, *self.convolutions, self.to_rgb, self.to_rgb_below]
         return [variable for layer in layers if layer for variable in (layer.kernel, layer.bias)]
 
-    def __call__(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Draws pictures."""
+    def first_features(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Returns what follows from the first layer, `(batch, 4, 4, feature maps)` float32."""
         x = tf.concat(inputs, axis=-1) if self.config.label_size else inputs[0]
         if self.config.normalize_latents:
             x = pixel_norm(x)
         x = tf.linalg.matmul(x, self.dense.kernel)
         x = tf.nn.bias_add(tf.reshape(x, (-1, 4, 4, self.dense.bias.shape[0])), self.dense.bias)
-        x = below = finish_features(x, self.config)
+        return finish_features(x, self.config)
+
+    def __call__(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Draws pictures."""
+        x = below = self.first_features(inputs)
         for i, layer in enumerate(self.convolutions):
             if layer.upscales and i == len(self.convolutions) - 2:
                 below = x
