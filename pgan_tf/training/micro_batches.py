@@ -29,6 +29,10 @@ def in_parts(
         return list(numbers), list(gradients)
     split = [tf.nest.map_structure(lambda one: _split(one, parts), one) for one in inputs]
 
+    # A function of its own: within a loop, TensorFlow's optimizer adds up in variables that it may
+    # leave behind where memory is scarce, and the next call fails ("tmp_var", AlreadyExists).
+    compute = tf.function(compute, experimental_attributes={"_noinline": True})
+
     def add(index: tf.Tensor, rows: tf.TensorArray, sums: list[tf.Tensor]) -> tuple[Any, ...]:
         chosen = [tf.nest.map_structure(lambda one: _choose(one, index), one) for one in split]
         with noise_of_part(index, parts):
