@@ -57,8 +57,8 @@ def exported(tmp_path_factory):
     [
         ("saved_model", "saved_model.pb", lambda run: from_run(run, "generator"), "run", 1e-5),
         ("tfjs", "model.json", from_run, "fading", 1e-5),
-        ("onnx", "model.onnx", from_official, GOLDEN / "base.pkl", 1e-4),
-        ("litert", "model.tflite", from_official, GOLDEN / "conditional.pkl", 1e-4),
+        ("onnx", "model.onnx", from_official, GOLDEN / "base.pkl", 1e-5),
+        ("litert", "model.tflite", from_official, GOLDEN / "conditional.pkl", 1e-5),
     ],
 )
 def test_an_export_draws_as_its_generator(exported, kind, file, read_trained, source, bound):
