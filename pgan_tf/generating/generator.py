@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Integral
 from typing import Any, TypeAlias
@@ -10,9 +11,11 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
-from pgan_tf.generating.interpolation import cycled, truncated
-from pgan_tf.generating.parsing import MOST_SEEDS, unknown_class
-from pgan_tf.generating.pictures import draw_seeds
+from pgan_tf.generating.directions import find_directions
+from pgan_tf.generating.interpolation import changed, cycled, truncation_to
+from pgan_tf.generating.latents_file import Chosen, check_latents, read_latents
+from pgan_tf.generating.parsing import KINDS, MOST_SEEDS, unknown_class
+from pgan_tf.generating.pictures import draw_chosen
 from pgan_tf.generating.sampler import Sampler
 from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
 from tfrecords.common.bounds import SEEDS, Bounds, shown
@@ -20,6 +23,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted, find_classes, list_names
 
 Seeds: TypeAlias = int | Iterable[int]  # a range, a list or an array, too
+Latents: TypeAlias = np.ndarray | Sequence[Sequence[float]] | str | os.PathLike[str]
 Labels: TypeAlias = str | int | Sequence[str | int] | np.ndarray  # names, and numbers from 0
 
 _TRUNCATIONS = Bounds(0, 1)
@@ -80,12 +84,14 @@ class Generator:
 
     def generate(
         self,
-        seeds: Seeds,
+        seeds: Seeds | None = None,
         labels: Labels | None = None,
         truncation: float = 1.0,
         truncation_seed: int = 0,
+        *,
+        latents: Latents | None = None,
     ) -> np.ndarray:
-        """Returns the pictures of seeds, `(batch, height, width, channels)` uint8.
+        """Returns the pictures of seeds or latents, `(batch, height, width, channels)` uint8.
 
         Args:
             seeds: One, or several: `range(8)`, `[3, 7]` or an array. A seed stands for the same
@@ -94,31 +100,47 @@ class Generator:
                 each picture. Default: all classes in turn.
             truncation: From 1, full variety, to 0, only the picture of `truncation_seed`.
             truncation_seed: The seed at the center.
+            latents: In place of seeds, latent vectors as for `draw`.
 
         Raises:
             UserError: For anything else.
         """
-        numbers = read_seeds(seeds)
-        classes = self._read_classes(labels, len(numbers))
+        if (seeds is None) == (latents is None):
+            got = "none" if seeds is None else "both"
+            raise UserError(f"seeds, latents: expected one of them, got {got}")
+        chosen: Chosen = read_seeds(seeds) if seeds is not None else self._read_latents(latents)
+        classes = self._read_classes(labels, len(chosen))
         _TRUNCATIONS.check(truncation, "truncation")
         SEEDS.check(truncation_seed, "truncation_seed")
         sampler = self.sampler
         if truncation != 1:
-            sampler = truncated(sampler, float(truncation), int(truncation_seed))
-        return self._collect(draw_seeds(sampler, numbers, classes), len(numbers))
+            center, amount = int(truncation_seed), float(truncation)
+            sampler = changed(sampler, truncation_to(center, amount, self.latent_size))
+        return self._collect(draw_chosen(sampler, chosen, classes), len(chosen))
 
     def latents(self, seeds: Seeds) -> np.ndarray:
         """Returns the latent vectors of seeds, `(batch, latent_size)` float32, N(0, 1)."""
         return latents_from_seeds(read_seeds(seeds), self.latent_size)
 
-    def draw(self, latents: Any, labels: Labels | None = None) -> np.ndarray:
+    def directions(self, kind: str = "closed_form") -> np.ndarray:
+        """Returns unit directions, `(count, latent_size)` float32, of the largest effect first.
+
+        `kind` is "closed_form" or "components"; see `pgan_tf.move` and docs/latents.md. Raises
+        UserError for another, and where a SavedModel does not hold what they are found from.
+        """
+        if kind not in KINDS:
+            raise UserError(f"kind: expected {' or '.join(KINDS)}, got {shown(kind)}")
+        return find_directions(self.sampler, kind).vectors
+
+    def draw(self, latents: Latents, labels: Labels | None = None) -> np.ndarray:
         """Returns the pictures of latent vectors, such as those between two seeds; see `slerp`.
 
-        Latents are `(batch, latent_size)`; only their direction matters, unless the network was
-        built not to normalize them. Labels are as for `generate`, or a float array
-        `(batch, label_size)`, which mixes classes. Raises UserError for anything else.
+        Latents are `(batch, latent_size)`, or the path of a file of them (.npy, .npz or .json);
+        only their direction matters, unless the network was built not to normalize them. Labels
+        are as for `generate`, or a float array `(batch, label_size)`, which mixes classes. Raises
+        UserError for anything else.
         """
-        latents = _read_numbers(latents, self.latent_size, "latents")
+        latents = self._read_latents(latents)
         if isinstance(labels, np.ndarray) and labels.dtype.kind == "f":
             one_hot = _read_numbers(labels, self.label_size, "labels", len(latents))
         else:
@@ -134,6 +156,11 @@ class Generator:
         if self.label_names:
             words += f" ({list_names(self.label_names)})"
         return f"<Generator of {self.source}: {words}>"
+
+    def _read_latents(self, latents: Any) -> np.ndarray:
+        if isinstance(latents, str | os.PathLike):
+            return read_latents(os.fspath(latents), self.latent_size, "latents")
+        return check_latents(latents, self.latent_size, "latents")
 
     def _read_classes(self, labels: Labels | None, count: int) -> list[int]:
         """Returns class numbers for pictures to cycle through, as `generate.py` does."""

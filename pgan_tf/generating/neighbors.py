@@ -136,18 +136,18 @@ def read_in_order(info: DatasetInfo, resolution: int) -> Iterator[np.ndarray]:
         ) from None
 
 
-def describe(seeds: Sequence[int], found: Sequence[Neighbors], names: Sequence[str]) -> str:
-    """Returns a table: each seed's neighbors by number and, if known, name, and how far they are.
+def describe(samples: Sequence[str], found: Sequence[Neighbors], names: Sequence[str]) -> str:
+    """Returns a table: each sample's neighbors by number and, if known, name, and how far away.
 
     `names` are those of all records, or empty; see `tfrecords.format.picture_names`.
     """
     lines = []
     for one in found:
         lines.append(f"Nearest training pictures {one.measure}: number (distance), m: mirrored")
-        for seed, *row in zip(seeds, *one.nearest, strict=True):
+        for sample, *row in zip(samples, *one.nearest, strict=True):
             cells = [
                 f"{n}{'m' * v} ({d:.4g})" + (f" {names[n]}" if names else "")
                 for d, n, v in zip(*row, strict=True)
             ]
-            lines.append(f"  seed {seed}: " + "  ".join(cells))
+            lines.append(f"  {sample}: " + "  ".join(cells))
     return "\n".join(lines)

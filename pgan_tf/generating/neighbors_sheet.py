@@ -19,7 +19,7 @@ _LETTERS, _HEADING_LETTERS = 14, 18
 class Captions:
     """The texts below the pictures."""
 
-    seeds: Sequence[int]  # of the samples
+    names: Sequence[str]  # of the samples, such as `seed 7`
     classes: Sequence[str]  # of the samples; empty without classes
     file_names: Sequence[str]  # of all training pictures, by number; empty if unknown
 
@@ -118,7 +118,7 @@ def _draw_captions(
     upper, lower = [], []
     for column, index in enumerate(row):
         left = column * layout.group
-        upper.append(Words(f"seed {captions.seeds[index]}", left, left + layout.side))
+        upper.append(Words(captions.names[index], left, left + layout.side))
         if captions.classes:
             lower.append(Words(captions.classes[index], left, left + layout.side))
         for measure, one in enumerate(found):

@@ -4,12 +4,15 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tfrecords.common.bounds import SEEDS, Bounds, shown
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import did_you_mean, find_classes, list_names
 
 LARGEST_SEED = int(SEEDS.upper)
 MOST_SEEDS = 100_000
+KINDS = ("closed_form", "components")  # of directions, see `generating.directions`
 _MOST_PIXELS, _MOST_FRAME_PIXELS = 2**28, 2**25  # limits of memory and of viewers
 _MOST_FRAME_SIDE = 16_383  # of WebP
 _MOST_VIDEO_PIXELS = 2**40  # in all frames; about a day of work
@@ -47,16 +50,36 @@ def parse_grid(text: str) -> tuple[int, int]:
     return columns, rows
 
 
-def seeds_of_sheet(seeds: list[int], count: int) -> list[int]:
-    """Returns `count` seeds, counting up from a single one. Raises UserError for too few."""
+def chosen_for_sheet(seeds: Sequence[int] | np.ndarray, count: int) -> Sequence[int] | np.ndarray:
+    """Returns the first `count` seeds, or of `(n, latent_size)` latents. UserError for too few.
+
+    A single seed counts up.
+    """
     if len(seeds) >= count:
         return seeds[:count]
+    if isinstance(seeds, np.ndarray):
+        raise UserError(
+            f"--latents: expected one for each of the {count} pictures of --grid, got {len(seeds)}"
+        )
     if len(seeds) > 1 or seeds[0] + count - 1 > LARGEST_SEED:
         raise UserError(
             f"--seeds: expected one, which others up to {LARGEST_SEED} follow, or one for each of "
             f"the {count} pictures of --grid, got {len(seeds)}, the first {seeds[0]}"
         )
     return list(range(seeds[0], seeds[0] + count))
+
+
+def parse_direction(text: str) -> tuple[str, int]:
+    """Reads `3` or `components:3`: a kind of direction, and a number from 0. UserError if wrong."""
+    kind, colon, number = text.rpartition(":")
+    kind = kind if colon else "closed_form"
+    try:
+        if kind in KINDS:
+            return kind, int(Bounds(0, MOST_SEEDS, whole=True).read(number))
+    except ValueError:
+        pass
+    wanted = " or ".join(f"{kind}:3" for kind in KINDS)
+    raise UserError(f"--direction: expected a number, or {wanted}, got {shown(text)}")
 
 
 def check_pixels(width: int, height: int, most: int = _MOST_PIXELS) -> None:

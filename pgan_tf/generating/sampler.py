@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import posixpath
 import re
 import sys
@@ -34,6 +35,15 @@ _TO_SCORE: dict[str, Callable[[Any], bool]] = {
 
 
 @dataclasses.dataclass(frozen=True)
+class FirstLayer:
+    """What is known of a generator's first layer."""
+
+    kernel: np.ndarray  # (latent_size + label_size, outputs) float32, folded
+    # Its features for latents and labels as in `Sampler.images`; None for an export.
+    features: Callable[[np.ndarray, np.ndarray], tf.Tensor] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Sampler:
     """Draws pictures, `(resolution, resolution, num_channels)` uint8; RGBA with straight alpha."""
 
@@ -46,6 +56,7 @@ class Sampler:
     # RGBA premultiplied.
     images: Callable[[np.ndarray, np.ndarray], tf.Tensor]
     label_names: tuple[str, ...] = ()  # in order; empty where they are not known
+    first_layer: FirstLayer | None = None  # None where it is not known
 
     def draw(self, latents: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
         """Yields a picture for each of `(n, latent_size)` and `(n, label_size)` float32."""
@@ -59,12 +70,12 @@ def make_sampler(trained: Trained) -> Sampler:
     network = trained.network
     folded = fold(trained.generator, network)
     sizes = network.latent_size, network.label_size
-    compiled = tf.function(
-        lambda latents, labels: folded([latents, labels]),
-        input_signature=[tf.TensorSpec((None, size), tf.float32) for size in sizes],
-    )
+    inputs = [tf.TensorSpec((None, size), tf.float32) for size in sizes]
+    images = tf.function(lambda *inputs: folded(inputs), inputs)
+    features = tf.function(lambda *inputs: folded.first_features(inputs), inputs)
+    first_layer = FirstLayer(folded.dense.kernel.numpy(), features)
     shape = folded.resolution, network.num_channels
-    return Sampler(trained.source, *shape, *sizes, compiled, trained.label_names)
+    return Sampler(trained.source, *shape, *sizes, images, trained.label_names, first_layer)
 
 
 def open_saved_model(path: str, argument: str = "--saved_model") -> Sampler:
@@ -103,12 +114,23 @@ def open_saved_model(path: str, argument: str = "--saved_model") -> Sampler:
         given = {"latents": latents, "labels": labels} if label_size else {"latents": latents}
         # The signature alone does not keep the variables alive.
         function = loaded.signatures["serving_default"]
-        return function(**{name: tf.constant(value) for name, value in given.items()})["images"]
+        given = {name: tf.convert_to_tensor(value) for name, value in given.items()}
+        return function(**given)["images"]
 
     found = known.get("label_names", [])
     are_names = isinstance(found, list) and all(isinstance(name, str) for name in found)
     label_names = tuple(found) if are_names and len(found) == label_size else ()
-    return Sampler(folder, height, channels, latent_size, label_size, images, label_names)
+    sizes = latent_size, label_size
+    first_layer = _first_layer_of(loaded, sum(sizes))
+    return Sampler(folder, height, channels, *sizes, images, label_names, first_layer)
+
+
+def _first_layer_of(loaded: Any, inputs: int) -> FirstLayer | None:
+    """Returns the first layer of an export, which lists its variables; None of an older one."""
+    for kernel in itertools.islice(getattr(loaded, "exported", ()), 1):
+        if len(kernel.shape) == 2 and kernel.shape[0] == inputs:
+            return FirstLayer(kernel.numpy())
+    return None
 
 
 def keras_model_of(sampler: Sampler) -> keras.Model:

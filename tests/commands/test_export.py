@@ -14,6 +14,7 @@ from tests.exporting.test_tfjs import read
 from tests.helpers.command_calls import assert_mistake, run_calls
 from tests.helpers.exports import make_inputs
 from tests.helpers.golden_cases import GOLDEN
+from tests.helpers.numpy_torch import import_generator, make_torch
 from tests.helpers.small_run import make_small_run, save_state
 
 RUN = "--run_dir=run"
@@ -23,6 +24,7 @@ CALLS = {
     # Published: in the middle of a fade, and through, with classes.
     "onnx": (f"--official_pkl={GOLDEN}/base.pkl",),
     "litert": (f"--official_pkl={GOLDEN}/conditional.pkl",),
+    "safetensors": (RUN,),
 }
 MISTAKES = {
     (RUN,): ["--export_dir", "none"],
@@ -59,6 +61,7 @@ def exported(tmp_path_factory):
         ("tfjs", "model.json", from_run, "fading", 1e-5),
         ("onnx", "model.onnx", from_official, GOLDEN / "base.pkl", 1e-5),
         ("litert", "model.tflite", from_official, GOLDEN / "conditional.pkl", 1e-5),
+        ("safetensors", "model.safetensors", from_run, "run", 1e-5),
     ],
 )
 def test_an_export_draws_as_its_generator(exported, kind, file, read_trained, source, bound):
@@ -76,6 +79,9 @@ def test_an_export_draws_as_its_generator(exported, kind, file, read_trained, so
         images = model(**{name: tf.constant(value) for name, value in inputs.items()})["images"]
     elif kind == "tfjs":
         images = read(path.parent)[0](**inputs)
+    elif kind == "safetensors":
+        generator = import_generator(path.parent, make_torch()).load()
+        images = generator(*inputs.values()).transpose(0, 2, 3, 1)
     else:
         images = draw_in_runtime(path, inputs)
     np.testing.assert_allclose(images, expected, rtol=0, atol=bound)
