@@ -58,7 +58,7 @@ def write_model(
     facts: Mapping[str, Any],
 ) -> Exported:
     """Writes a model's file as `<export_dir>/<version>/<name>`, with `facts` in its pgan.json."""
-    with next_version(options.export_dir, trained, kind, facts) as (path, folder):
+    with next_version(options, trained, kind, facts) as (path, folder):
         write_file(posixpath.join(folder, name), contents)
     card = shlex.quote(posixpath.join(path, "model_card.md"))
     return Exported(posixpath.join(path, name), (f"less {card}",))
