@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pgan_tf import __version__
 from pgan_tf.exporting.model_card import describe
 from pgan_tf.exporting.runtimes import check_pictures, import_packages, write_model
 from pgan_tf.exporting.writer import Exported, ExportOptions
@@ -88,7 +87,6 @@ class _Graph:
             opset_imports=[helper.make_opsetid("", OPSET)],
             ir_version=_IR_VERSION,
             producer_name="pgan-tf",
-            producer_version=__version__,
             doc_string="A generator of a progressive GAN. latents: N(0, 1). images: (batch, "
             "height, width, channels), clipped to [-1, 1].",
         )

@@ -8,7 +8,6 @@ import onnx
 import onnxruntime
 import pytest
 
-from pgan_tf import __version__
 from pgan_tf.exporting.onnx_file import OPSET, onnx_model, write_onnx
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.networks.folded import fold
@@ -73,7 +72,7 @@ def test_the_file_alone_says_what_it_takes(tmp_path):
     assert (
         known["opset"] == OPSET and f"opset {OPSET}" in (tmp_path / "1/model_card.md").read_text()
     )
-    assert (model.producer_name, model.producer_version) == ("pgan-tf", __version__)
+    assert model.producer_name == "pgan-tf"
     assert "clipped to [-1, 1]" in model.doc_string
     said = {one.key: json.loads(one.value) for one in model.metadata_props}
     assert (said["latent_size"], said["label_names"]) == (6, ["cat", "dög", "owl"])
