@@ -41,7 +41,7 @@ def write_keras(trained: Trained, options: ExportOptions) -> Exported:
 def save(model: keras.Model, path: str) -> None:
     """Writes a local Keras file that Keras opens from version 3.9 on.
 
-    Keras 3.12 writes a setting, always null here, that older versions refuse.
+    Keras 3.15 writes a setting, always null here, that 3.10 refuses.
     """
     newest = f"{path}.newest.keras"
     model.save(newest)

@@ -122,7 +122,7 @@ def test_it_is_loaded_by_folder_and_by_file(files, tmp_path):
 
 
 def test_older_versions_of_keras_know_all_settings_in_it(files):
-    """Keras 3.12 would write one that 3.9 refuses."""
+    """Keras 3.15 would write one that 3.10 refuses."""
     with zipfile.ZipFile(files / "classes/1" / KERAS_FILE) as archive:
         assert b"quantization_config" not in archive.read("config.json")
 
