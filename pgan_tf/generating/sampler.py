@@ -1,6 +1,7 @@
 """A trained generator to draw samples with: from a checkpoint, a published pickle or an export."""
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import posixpath
@@ -15,7 +16,7 @@ import tensorflow as tf
 
 from pgan_tf.exporting.manifest import read_description
 from pgan_tf.exporting.model_card import JSON_FILE
-from pgan_tf.metrics.evaluation import Generated
+from pgan_tf.metrics.evaluation import Generated, weights_sha256
 from pgan_tf.networks.folded import fold
 from pgan_tf.networks.sampling import to_uint8
 from pgan_tf.runs.small_files import is_count, is_number, read_json
@@ -57,6 +58,9 @@ class Sampler:
     images: Callable[[np.ndarray, np.ndarray], tf.Tensor]
     label_names: tuple[str, ...] = ()  # in order; empty where they are not known
     first_layer: FirstLayer | None = None  # None where it is not known
+    checksum: Callable[[], str] = str  # SHA-256 of its weights, 64 hexadecimal digits
+    weights: str = ""  # which of a run's, see `runs.trained.Weights`
+    kimg: float | None = None  # thousands of images shown in its training, if known
 
     def draw(self, latents: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
         """Yields a picture for each of `(n, latent_size)` and `(n, label_size)` float32."""
@@ -75,7 +79,14 @@ def make_sampler(trained: Trained) -> Sampler:
     features = tf.function(lambda *inputs: folded.first_features(inputs), inputs)
     first_layer = FirstLayer(folded.dense.kernel.numpy(), features)
     shape = folded.resolution, network.num_channels
-    return Sampler(trained.source, *shape, *sizes, images, trained.label_names, first_layer)
+    known = trained.label_names, first_layer
+    checksum = functools.cache(lambda: weights_sha256(trained.generator))
+    return Sampler(
+        *(trained.source, *shape, *sizes, images, *known),
+        checksum=checksum,
+        weights=trained.weights,
+        kimg=trained.kimg,
+    )
 
 
 def open_saved_model(path: str, argument: str = "--saved_model") -> Sampler:
@@ -122,7 +133,26 @@ def open_saved_model(path: str, argument: str = "--saved_model") -> Sampler:
     label_names = tuple(found) if are_names and len(found) == label_size else ()
     sizes = latent_size, label_size
     first_layer = _first_layer_of(loaded, sum(sizes))
-    return Sampler(folder, height, channels, *sizes, images, label_names, first_layer)
+    checksum = functools.cache(functools.partial(_checksum_of_export, folder))
+    return Sampler(
+        *(folder, height, channels, *sizes, images, label_names, first_layer),
+        checksum=checksum,
+        weights=str(known.get("weights", "")),
+        kimg=_kimg_of(known),
+    )
+
+
+def _kimg_of(description: dict[str, Any]) -> float | None:
+    kimg = description.get("kimg")
+    return kimg if is_number(kimg) else None
+
+
+def _checksum_of_export(folder: str) -> str:
+    """Returns the SHA-256 of the files of an export's variables, which are folded."""
+    variables, digest = posixpath.join(folder, "variables"), hashlib.sha256()
+    for name in list_names(variables):
+        digest.update(read_bytes(posixpath.join(variables, name)))
+    return digest.hexdigest()
 
 
 def _first_layer_of(loaded: Any, inputs: int) -> FirstLayer | None:
@@ -154,10 +184,6 @@ def read_exported(path: str) -> tuple[Sampler, Generated]:
     """Opens a SavedModel to score it as it would be served; UserError if that is impossible."""
     sampler = open_saved_model(path)
     known = read_description_to_score(sampler.source)
-    variables = posixpath.join(sampler.source, "variables")
-    digest = hashlib.sha256()  # of the files of its variables, which are folded
-    for name in list_names(variables):
-        digest.update(read_bytes(posixpath.join(variables, name)))
     return sampler, Generated(
         draw=lambda inputs: sampler.images(*inputs),
         latent_size=sampler.latent_size,
@@ -167,7 +193,7 @@ def read_exported(path: str) -> tuple[Sampler, Generated]:
         stage_resolution=sampler.resolution,
         network=known["weights"],
         checkpoint=f"SavedModel of {known['checkpoint']}",
-        weights_sha256=digest.hexdigest(),
+        weights_sha256=sampler.checksum(),
     )
 
 
