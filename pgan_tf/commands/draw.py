@@ -25,7 +25,7 @@ from pgan_tf.generating.directions import Changes
 from pgan_tf.generating.interpolation import Change
 from pgan_tf.generating.latents_file import Chosen, latents_of, names_of
 from pgan_tf.generating.marks import Mark, read_mark
-from pgan_tf.generating.sampler import Sampler, make_sampler, open_saved_model
+from pgan_tf.generating.sampler import Sampler, make_sampler, open_export
 from pgan_tf.generating.video import check_format
 from pgan_tf.metrics.inception import open_inception
 from pgan_tf.runs.data import RunData, find_data, read_run_data
@@ -215,7 +215,7 @@ def open_sampler() -> Sampler:
         return make_sampler(source.read_trained())
     if source.NETWORK.value != "average_generator":
         raise UserError("--network: expected --run_dir or --checkpoint: an export has one network")
-    return open_saved_model(given.SAVED_MODEL.value)
+    return open_export(given.SAVED_MODEL.value)
 
 
 def find_training_pictures(sampler: Sampler) -> tuple[DatasetInfo, bool]:

@@ -87,8 +87,8 @@ def find_directions(sampler: Sampler, kind: str) -> Directions:
         return closed_form(sampler.first_layer.kernel[: sampler.latent_size])
     if sampler.first_layer.features is None:
         raise UserError(
-            f"--direction: expected a run, a checkpoint or a pickle for {kind}, got a SavedModel: "
-            "an export has those in closed form only"
+            f"--direction: expected a run, a checkpoint or a pickle for {kind}, got an export: "
+            "it has those in closed form only"
         )
     latents = latents_from_seeds(range(_SAMPLES), sampler.latent_size)
     labels = one_hot_labels(range(_SAMPLES), sampler.label_size)
