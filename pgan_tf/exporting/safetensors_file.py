@@ -25,7 +25,7 @@ _MODULE = pathlib.Path(__file__).parent / "torch_generator.py"
 def write_safetensors(trained: Trained, options: ExportOptions) -> Exported:
     """Writes a generator as `<export_dir>/<version>/model.safetensors`; see `Writer`."""
     files = safetensors_files(trained, "safetensors")
-    with next_version(options.export_dir, trained, "safetensors") as (path, folder):
+    with next_version(options, trained, "safetensors") as (path, folder):
         for name, contents in files.items():
             write_file(posixpath.join(folder, name), contents)
     card = shlex.quote(posixpath.join(path, "model_card.md"))

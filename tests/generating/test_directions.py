@@ -11,7 +11,7 @@ from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.generating import directions
 from pgan_tf.generating.directions_sheet import make_sheet
 from pgan_tf.generating.generator import Generator
-from pgan_tf.generating.sampler import make_sampler, open_saved_model
+from pgan_tf.generating.sampler import make_sampler, open_export
 from tests.helpers.exports import make_trained
 
 RANDOM = np.random.default_rng(0)
@@ -81,12 +81,12 @@ def test_a_step_along_the_first_direction_changes_the_first_layer_more_than_othe
 
 def test_an_export_has_the_same_closed_form_and_says_what_it_lacks(trained, tmp_path):
     write_saved_model(trained, ExportOptions(str(tmp_path)))
-    export = open_saved_model(str(tmp_path))
+    export = open_export(str(tmp_path))
     ours = directions.find_directions(make_sampler(trained), "closed_form")
     np.testing.assert_array_equal(
         directions.find_directions(export, "closed_form").vectors, ours.vectors
     )
-    with pytest.raises(UserError, match="components, got a SavedModel"):
+    with pytest.raises(UserError, match="components, got an export"):
         directions.find_directions(export, "components")
     with pytest.raises(UserError, match="kind: expected closed_form or components, got 'x'"):
         Generator(export, lambda: None).directions("x")
