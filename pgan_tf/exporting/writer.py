@@ -3,8 +3,9 @@
 import dataclasses
 import json
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from pgan_tf.exporting.manifest import free_version, write_version_manifest
 from pgan_tf.exporting.model_card import (
@@ -58,12 +59,17 @@ def exporting_into(export_dir: str) -> AbstractContextManager[None]:
 
 @contextmanager
 def next_version(
-    options: ExportOptions, trained: Trained, kind: str, *, front: str = ""
+    options: ExportOptions,
+    trained: Trained,
+    kind: str,
+    facts: Mapping[str, Any] | None = None,
+    *,
+    front: str = "",
 ) -> Iterator[tuple[str, str]]:
     """Locks a folder. Yields the path of its first free version, and a folder to fill for it."""
     with exporting_into(options.export_dir):
         path = free_version(options.export_dir)
-        with whole_version(path, options, trained, kind, front=front) as folder:
+        with whole_version(path, options, trained, kind, facts=facts, front=front) as folder:
             yield path, folder
 
 
@@ -75,18 +81,20 @@ def whole_version(
     kind: str,
     *,
     stored: str = "",
+    facts: Mapping[str, Any] | None = None,
     front: str = "",
 ) -> Iterator[str]:
     """Yields a folder to fill, which becomes `path`, with a model card that mentions `stored`.
 
-    With `front`, a text to begin with, the card is `README.md`, as the Hub expects it.
+    `facts` are what only this format says of itself in pgan.json. With `front`, a text to begin
+    with, the card is `README.md`, as the Hub expects it.
     """
     networks = read_networks(trained) if options.all_networks else None
     with writing(f"--export_dir={posixpath.dirname(path)}"), whole_folder(path) as folder:
         yield folder
         if networks:
             write_weights(posixpath.join(folder, WEIGHTS_FILE), networks)
-        known = describe(trained, kind) | {"all_networks": options.all_networks}
+        known = {**describe(trained, kind), "all_networks": options.all_networks, **(facts or {})}
         words = {"stored": stored, "repository": options.push_to or "USER/NAME"}
         card = front + model_card(known, read_usage({**known, **words}))
         texts = {JSON_FILE: json.dumps(known, indent=2) + "\n"}
