@@ -98,20 +98,27 @@ SCALE = define_number(
     "Enlarge each pixel this many times. Default: 1, on sheets and in videos up to 256 px.",
     Bounds(1, 64, whole=True),
 )
+MARK = flags.DEFINE_boolean(
+    "mark", True, "Say in the file how it was drawn, and that a trained program drew it."
+)
+REDRAW = define_path(
+    "redraw", None, "Draw a picture again by what its file says; of the same generator only."
+)
 CAPTIONS = flags.DEFINE_boolean(
     "captions",
     True,
     "Classes above the pictures of a sheet; file names and distances of neighbors.",
 )
 
+SOURCES = ("run_dir", "checkpoint", "saved_model", "official_pkl", "network")
 HELP = Help(
     groups={
-        "generator": ("run_dir", "checkpoint", "saved_model", "official_pkl", "network"),
+        "generator": SOURCES,
         "pictures": ("seeds", "latents", "labels", "grid", "truncation", "truncation_seed"),
         "directions": ("directions", "direction", "strength"),
         "videos": ("video", "seconds", "fps", "smoothing"),
         "nearest training pictures": ("neighbors", "data", "data_cache", "inception"),
-        "output": ("output", "save_latents", "scale", "captions"),
+        "output": ("output", "save_latents", "scale", "captions", "mark", "redraw"),
     },
     first=(
         *("run_dir", "seeds", "latents", "labels", "grid", "truncation", "directions", "direction"),
