@@ -10,6 +10,7 @@ import numpy as np
 from pgan_tf.commands import generate as given
 from pgan_tf.commands import trained_flags as source
 from pgan_tf.commands.draw_video import frame_rate, write_training, write_walk
+from pgan_tf.commands.project import project
 from pgan_tf.commands.redraw import redrawn
 from pgan_tf.generating import (
     directions,
@@ -40,6 +41,12 @@ from tfrecords.pictures.kinds import FORMATS, check_picture_name
 from tfrecords.pictures.source import PictureOptions
 
 
+_NOT_OF_A_PROJECTION = (
+    *("seeds", "latents", "save_latents", "grid", "neighbors", "direction", "directions"),
+    *("captions", "mark", "smoothing"),
+)
+
+
 def draw() -> None:
     """Draws a file for each seed, a grid or a video, as the flags say."""
     if given.REDRAW.value:
@@ -54,6 +61,9 @@ def draw() -> None:
     classes = parsing.parse_classes(
         given.LABELS.value or "", sampler.label_size, sampler.label_names
     )
+    if given.PROJECT.value:
+        project(sampler, classes, path)
+        return
     chosen, changes = choose(sampler.latent_size), read_changes()
     change = directions.make_change(sampler, changes)
     if given.DIRECTIONS.value:
@@ -145,6 +155,9 @@ def write_pictures(
 def check_flags() -> None:
     """Raises UserError for a flag that would do nothing with the others."""
     not_with(["neighbors"], given.VIDEO)
+    not_with([*_NOT_OF_A_PROJECTION, "truncation"], given.PROJECT)
+    if (given.VIDEO.value == "projection") != bool(given.PROJECT.value and given.VIDEO.value):
+        raise UserError("--video: expected projection with --project, and nowhere else")
     not_with(["seeds", "smoothing"], given.LATENTS)
     not_with(["video", "neighbors", "direction", "save_latents"], given.DIRECTIONS)
     if not given.DIRECTIONS.value:
@@ -179,7 +192,12 @@ def redraw() -> None:
 
 def check_output() -> str:
     """Returns the path to write to. Raises UserError if its name does not suit the output."""
-    if given.VIDEO.value:
+    if given.PROJECT.value:
+        path = given.OUTPUT.value or "projected"
+        pictures.check_folder_name(path)
+        if given.VIDEO.value:
+            check_format("projection.mp4", frame_rate("projection.mp4"))
+    elif given.VIDEO.value:
         path = given.OUTPUT.value or f"{given.VIDEO.value}.mp4"
         check_format(path, frame_rate(path))
     elif given.DIRECTIONS.value:

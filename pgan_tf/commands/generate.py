@@ -47,6 +47,9 @@ STRENGTH = define_number(
 DIRECTIONS = flags.DEFINE_boolean(
     "directions", False, "Write directions.npz and sheets of the directions that change the most."
 )
+PROJECT = define_path(
+    "project", None, "Find the latents of a picture, or of the pictures in a folder."
+)
 GRID = define_read(
     "grid",
     None,
@@ -56,8 +59,9 @@ GRID = define_read(
 VIDEO = flags.DEFINE_enum(
     "video",
     None,
-    ["walk", "slerp", "training"],
-    "walk: a loop through random latents; slerp: from seed to seed; training: the run's sheets.",
+    ["walk", "slerp", "training", "projection"],
+    "walk: a loop through random latents; slerp: from seed to seed; training: the run's sheets; "
+    "projection: the way there, with --project.",
 )
 SECONDS = define_number(
     "seconds", None, "Video length. Default: 10, for a slerp one per seed.", Bounds(0.1, 36_000)
@@ -116,13 +120,14 @@ HELP = Help(
         "generator": SOURCES,
         "pictures": ("seeds", "latents", "labels", "grid", "truncation", "truncation_seed"),
         "directions": ("directions", "direction", "strength"),
+        "latents of pictures": ("project",),
         "videos": ("video", "seconds", "fps", "smoothing"),
         "nearest training pictures": ("neighbors", "data", "data_cache", "inception"),
         "output": ("output", "save_latents", "scale", "captions", "mark", "redraw"),
     },
     first=(
         *("run_dir", "seeds", "latents", "labels", "grid", "truncation", "directions", "direction"),
-        *("video", "neighbors", "output", "scale"),
+        *("project", "video", "neighbors", "output"),
     ),
     examples=(
         ("--run_dir=RUN --grid=8x4", "one sheet of 32 pictures, grid.png"),

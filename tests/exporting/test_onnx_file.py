@@ -1,4 +1,4 @@
-"""ONNX: what ONNX Runtime draws, in Python and in a browser, is what the generator draws."""
+"""ONNX: what ONNX Runtime draws is what the generator draws."""
 
 import dataclasses
 import json
@@ -11,12 +11,8 @@ import pytest
 from pgan_tf.exporting.onnx_file import OPSET, onnx_model, write_onnx
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.networks.folded import fold
-from tests.helpers import demo
 from tests.helpers.exports import make_inputs, make_trained
-from tests.helpers.pages import served
-from tests.helpers.places import ROOT
 
-ONNX_RUNTIME_WEB = ROOT / "demo/node_modules/onnxruntime-web/dist"
 VARIANTS = [
     {},  # in the middle of a fade
     {"small": True},
@@ -77,33 +73,3 @@ def test_the_file_alone_says_what_it_takes(tmp_path):
     said = {one.key: json.loads(one.value) for one in model.metadata_props}
     assert (said["latent_size"], said["label_names"]) == (6, ["cat", "dög", "owl"])
     assert said == {name: known[name] for name in said}
-
-
-@pytest.mark.browser
-def test_onnx_runtime_web_draws_the_same_pictures(browser, tmp_path):
-    if not ONNX_RUNTIME_WEB.exists():
-        pytest.skip("needs ONNX Runtime Web: npm ci, in demo/")
-    trained = make_trained(3)
-    write(trained, tmp_path)
-    latents, labels = make_inputs(trained, 2)
-    (tmp_path / "ort").symlink_to(ONNX_RUNTIME_WEB)
-    (tmp_path / "index.html").write_text(
-        """<!doctype html><link rel=icon href=data:,><script type=module>
-        import * as ort from "./ort/ort.wasm.min.mjs";
-        ort.env.wasm.numThreads = 1;
-        const session = ort.InferenceSession.create("1/model.onnx");
-        const tensor = (rows) => new ort.Tensor("float32", rows.flat(), [2, rows[0].length]);
-        window.draw = async ([latents, labels]) => {
-          const inputs = { latents: tensor(latents), labels: tensor(labels) };
-          const { images } = await (await session).run(inputs);
-          return [images.dims, [...images.data]];
-        };
-        </script>"""
-    )
-    with served(tmp_path) as address, demo.tab(browser, address) as page:
-        page.goto(address)
-        page.wait_for_function("'draw' in window")
-        shape, numbers = page.evaluate("draw", [latents.tolist(), labels.tolist()])
-    expected = np.clip(trained.generator([latents, labels]).numpy(), -1, 1)
-    images = np.reshape(numbers, shape)
-    np.testing.assert_allclose(images, expected, rtol=0, atol=1e-5)
