@@ -20,7 +20,7 @@ from absl import flags
 
 from pgan_tf.config.networks import NetworkConfig
 from pgan_tf.config.schedule import Stage
-from pgan_tf.commands.formats import find_writer
+from pgan_tf.generating.formats.by_name import find_writer
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.generating.sampler import make_sampler
 from pgan_tf.networks.generator import build_generator

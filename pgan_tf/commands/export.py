@@ -5,9 +5,9 @@ import re
 from absl import flags
 
 from pgan_tf.commands import trained_flags as given
-from pgan_tf.commands.formats import FORMATS, find_writer
 from pgan_tf.commands.only_run import with_only_run
 from pgan_tf.exporting.hub import check_repository
+from pgan_tf.generating.formats.by_name import FORMATS, find_writer
 from tfrecords.common.command_help import Help
 from tfrecords.common.command_line import define_path, define_text, only_with, run
 from tfrecords.common.errors import UserError

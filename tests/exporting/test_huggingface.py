@@ -10,9 +10,9 @@ import sys
 import pytest
 from PIL import Image
 
-from pgan_tf.commands.huggingface import write_huggingface
 from pgan_tf.exporting import hub
 from pgan_tf.exporting.writer import ExportOptions
+from pgan_tf.generating.formats.huggingface import write_huggingface
 from pgan_tf.runs.trained import from_run
 from tests.helpers.command_calls import assert_mistake, run, run_calls
 from tests.helpers.exports import make_trained

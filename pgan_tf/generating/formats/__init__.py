@@ -1,0 +1,1 @@
+"""The export formats by name, and the one that draws pictures of its own."""
