@@ -47,9 +47,13 @@ HELP = Help(
     groups={
         "generator": ("run_dir", "checkpoint", "official_pkl", "network"),
         "output": ("export_dir", "format", "networks"),
-        "Hugging Face (--format=huggingface)": ("license", "push_to"),
+        "upload (--format=huggingface)": ("license", "push_to"),
         "web page (--format=tfjs)": ("name", "title", "description", "url", "quantize"),
     },
+    first=(
+        *("run_dir", "official_pkl", "network", "export_dir", "format", "networks"),
+        *("license", "push_to", "name", "title", "description", "url"),
+    ),
     examples=(
         ("--run_dir=RUN --export_dir=exports/mine", "a SavedModel for TensorFlow Serving"),
         ("--run_dir=RUN --export_dir=exports/web --format=tfjs", "a web page that draws"),
