@@ -28,7 +28,8 @@ import pgan_tf.commands.train, tfrecords
 for package in (pgan_tf, tfrecords):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if not module.name.endswith((".generate", ".evaluate", ".export", ".benchmark", ".report",
-                                     ".draw", ".score", ".preview", ".trained_flags",
+                                     ".draw", ".draw_video", ".score", ".preview", ".trained_flags",
+                                     ".torch_generator",
                                      "tfrecords.create", "tfrecords.inspect")):
             __import__(module.name)
 
