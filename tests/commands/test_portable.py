@@ -29,7 +29,7 @@ for package in (pgan_tf, tfrecords):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if not module.name.endswith((".generate", ".evaluate", ".export", ".benchmark", ".report",
                                      ".draw", ".draw_video", ".score", ".preview", ".trained_flags",
-                                     ".torch_generator",
+                                     ".torch_generator", ".project",
                                      "tfrecords.create", "tfrecords.inspect")):
             __import__(module.name)
 
