@@ -30,7 +30,7 @@ URL = define_text(
 )
 HELP = Help(
     groups={
-        "generator": ("run_dir", "checkpoint", "official_pkl", "network"),
+        "generator": ("run_dir", "checkpoint", "official_pkl", "model", "network"),
         "output": ("export_dir", "format"),
         "web page (--format=tfjs)": ("name", "title", "description", "url", "quantize"),
     },

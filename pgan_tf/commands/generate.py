@@ -90,17 +90,18 @@ CAPTIONS = flags.DEFINE_boolean(
 
 HELP = Help(
     groups={
-        "generator": ("run_dir", "checkpoint", "saved_model", "official_pkl", "network"),
+        "generator": ("run_dir", "checkpoint", "saved_model", "official_pkl", "model", "network"),
         "pictures": ("seeds", "labels", "grid", "truncation", "truncation_seed"),
         "videos": ("video", "seconds", "fps", "smoothing"),
         "nearest training pictures": ("neighbors", "data", "data_cache", "inception"),
         "output": ("output", "scale", "captions"),
     },
     first=(
-        *("run_dir", "saved_model", "seeds", "labels", "grid", "truncation", "video", "seconds"),
-        *("neighbors", "output", "scale"),
+        *("run_dir", "saved_model", "model", "seeds", "labels", "grid", "truncation", "video"),
+        *("seconds", "neighbors", "output", "scale"),
     ),
     examples=(
+        ("--model=emoji --grid=8x4", "one sheet of 32 pictures of a network that comes along"),
         ("--run_dir=RUN --grid=8x4", "one sheet of 32 pictures, grid.png"),
         ("--run_dir=RUN --seeds=0-99 --output=pictures", "100 files in a folder"),
         ("--run_dir=RUN --video=walk --output=walk.mp4", "a walk from picture to picture"),

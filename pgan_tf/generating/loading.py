@@ -10,12 +10,15 @@ from pgan_tf.generating.generator import Generator
 from pgan_tf.generating.sampler import keras_model_of, make_sampler, open_saved_model
 from pgan_tf.runs.checkpoint import latest
 from pgan_tf.runs.folder import checkpoint_folder
+from pgan_tf.runs.packaged import NETWORKS, packaged_run
 from pgan_tf.runs.trained import Trained, Weights, from_checkpoint, from_official
 from tfrecords.common import paths
 from tfrecords.common.bounds import shown
 from tfrecords.common.errors import UserError
+from tfrecords.common.text import did_you_mean
 
 _EXPECTED = "a run folder, a checkpoint, a SavedModel of export.py or a published pickle"
+_NAMED = f"; or {' or '.join(NETWORKS)}, which comes along" * bool(NETWORKS)
 _SAVED_MODEL = frozenset({"saved_model.pb", "saved_model.pbtxt"})
 # Files that this package cannot draw from, and what opens them: by name and by extension.
 _EXPORTS = {
@@ -43,7 +46,8 @@ def load(path: str | os.PathLike[str], network: Weights = "average_generator") -
         path: A run folder or a folder of checkpoints (the last checkpoint is used), a checkpoint,
             an export of `export.py` (the newest version is used) or one of its versions, or a
             pickle of the published networks. Local, or `gs://…`. A SavedModel is a program: open
-            only those from people you trust.
+            only those from people you trust. Or `"emoji"`, a network that comes with this package,
+            unless there is a file or folder of that name.
         network: The running average of the generator, or `"generator"` for the weights of the last
             step. A SavedModel has only one network.
 
@@ -53,6 +57,10 @@ def load(path: str | os.PathLike[str], network: Weights = "average_generator") -
     if network not in get_args(Weights):
         raise UserError(f"network: expected {' or '.join(get_args(Weights))}, got {shown(network)}")
     place = _read_path(path)
+    if place in NETWORKS and not paths.exists(place):
+        place = packaged_run(place)
+        if network != "average_generator":
+            raise UserError(f"network: expected average_generator of {path}, got {network}")
     if not paths.is_folder(place):
         return _make(_read_file(place, network))
     checkpoint = latest(checkpoint_folder(place)) or latest(place)
@@ -74,8 +82,9 @@ def _read_path(path: object) -> str:
         raise UserError(f"path: expected {_EXPECTED}, got {shown(path)}")
     text = os.fspath(path)
     place = text if paths.exists(text) else os.path.expanduser(text)
-    if not paths.exists(place):
-        raise UserError(f"path: expected {_EXPECTED}, got {text!r}, which is not there")
+    if not paths.exists(place) and text not in NETWORKS:
+        got = f"got {text!r}, which is not there{did_you_mean(text, NETWORKS)}"
+        raise UserError(f"path: expected {_EXPECTED}{_NAMED}, {got}")
     return place.rstrip("/") or place
 
 
