@@ -24,6 +24,14 @@ assert set(pgan_tf.__all__) <= set(dir(pgan_tf))
 PAGE = (ROOT / "docs/python.md").read_text()
 
 
+def run_examples(page):
+    """Runs a page's examples in order; returns the names that they leave."""
+    scope = {}
+    for block in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        exec(compile(block, "an example", "exec"), scope)
+    return scope
+
+
 def test_importing_it_takes_no_time_and_no_tensorflow():
     subprocess.run([sys.executable, "-c", LIGHT], cwd=ROOT, check=True)
 
@@ -40,11 +48,18 @@ def test_the_examples_of_the_page_run_in_order(tmp_path, monkeypatch, capsys):
     names = ("circle", "square", "triangle", "star", "cross", "ring")
     make_small_run(str(tmp_path / "runs/shapes-32px"), names)
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    scope = {}
-    for block in blocks:
-        exec(compile(block, "docs/python.md", "exec"), scope)
+    scope = run_examples(PAGE)
     assert np.asarray(Image.open("star.png")).shape == (8, 8, 3)
     assert scope["frames"].shape == (10, 8, 8, 3)
     assert (scope["images"].shape, scope["scores"].shape) == ((4, 16, 16, 3), (4,))
     assert capsys.readouterr().out.strip() in PAGE
+
+
+def test_the_examples_of_arithmetic_on_latents_run_in_order(tmp_path, monkeypatch):
+    make_small_run(str(tmp_path / "runs/mine"))
+    monkeypatch.chdir(tmp_path)
+    scope = run_examples((ROOT / "docs/latents.md").read_text())
+    first, second = scope["first"], scope["second"]
+    np.testing.assert_allclose(scope["way"][[0, -1]], [first, second], atol=1e-6)
+    np.testing.assert_array_equal(np.load("liked.npy")[1], scope["changed"])
+    assert scope["pictures"].shape == (2, 8, 8, 3)

@@ -18,7 +18,7 @@ from tfrecords.format.dataset_info import (
 from tfrecords.format.dataset_json import REJECTED_NAME, read_details
 from tfrecords.format.identity import compute_fingerprint
 from tfrecords.pictures.defaults import fill_defaults
-from tfrecords.pictures.source import PictureOptions, Source, label_line
+from tfrecords.pictures.source import NUM_CHANNELS, PictureOptions, Source, label_line
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing.out_folder import estimate_bytes
 from tfrecords.writing.writer import write_dataset
@@ -180,7 +180,7 @@ def _check_fits(info: DatasetInfo, data: str, options: PictureOptions, wants_lab
         found = f"{', '.join(map(str, info.files))} px: choose one of these"
     elif options.num_channels != info.num_channels:
         wanted = f"with {counted(options.num_channels, 'channel')}"
-        channels = "gray" if info.num_channels == 1 else "rgb"
+        channels = {number: name for name, number in NUM_CHANNELS.items()}[info.num_channels]
         found = f"{info.num_channels}: give --channels={channels}"
     elif wants_labels and not info.label_size:
         wanted = "with labels"

@@ -25,6 +25,9 @@ SAVED_MODEL = define_path(
 SEEDS = define_read(
     "seeds", None, "Seeds such as 3,7,100-199. Default: 0-31, for a slerp 0-7.", parsing.parse_seeds
 )
+LATENTS = define_path(
+    "latents", None, "In place of --seeds, latents from a .npy, .npz or .json file."
+)
 LABELS = define_text("labels", None, "Classes to cycle through, by name or number, such as dog,3.")
 TRUNCATION = define_number(
     "truncation", 1.0, "1: full variety; 0: only --truncation_seed's picture.", Bounds(0, 1)
@@ -76,6 +79,7 @@ OUTPUT = define_path(
     "Folder for PNG files; with --grid or one seed a .png, .jpg or .webp file; with --video a "
     ".mp4, .webp or .gif file.",
 )
+SAVE_LATENTS = define_path("save_latents", None, "Also a .npy file of the latents drawn.")
 SCALE = define_number(
     "scale",
     None,
@@ -91,14 +95,14 @@ CAPTIONS = flags.DEFINE_boolean(
 HELP = Help(
     groups={
         "generator": ("run_dir", "checkpoint", "saved_model", "official_pkl", "model", "network"),
-        "pictures": ("seeds", "labels", "grid", "truncation", "truncation_seed"),
+        "pictures": ("seeds", "latents", "labels", "grid", "truncation", "truncation_seed"),
         "videos": ("video", "seconds", "fps", "smoothing"),
         "nearest training pictures": ("neighbors", "data", "data_cache", "inception"),
-        "output": ("output", "scale", "captions"),
+        "output": ("output", "save_latents", "scale", "captions"),
     },
     first=(
-        *("run_dir", "saved_model", "model", "seeds", "labels", "grid", "truncation", "video"),
-        *("seconds", "neighbors", "output", "scale"),
+        *("run_dir", "saved_model", "model", "seeds", "latents", "labels", "grid", "truncation"),
+        *("video", "neighbors", "output", "scale"),
     ),
     examples=(
         ("--model=emoji --grid=8x4", "one sheet of 32 pictures of a network that comes along"),

@@ -17,7 +17,7 @@ LSGAN_NOISE = 0.2  # paper, appendix B
 _NOISE_HELP = f"D's noise (appendix B). Default: {LSGAN_NOISE} with --loss=lsgan, else none."
 # Of latents and feature maps. Memory limits them further, see `planning.limits`.
 _WIDTHS = Bounds(1, 2**20, whole=True)
-_CHANNELS, _CLASSES = Bounds(1, 3, whole=True), Bounds(0, 10**6, whole=True)
+_CHANNELS, _CLASSES = Bounds(1, 4, whole=True), Bounds(0, 10**6, whole=True)
 _DISCRIMINATION = (100, 5)  # kernels and components of each, see `MinibatchDiscrimination`
 _TRAINABLE = frozenset({"kernel", "bias", "gamma", "beta"})
 
@@ -34,7 +34,7 @@ class NetworkConfig:
     resolution: int = setting(
         1024, "Final resolution, in pixels. Default: the data's.", RESOLUTIONS, optional=True
     )
-    num_channels: int = setting(3, "3 for RGB, 1 for gray.", _CHANNELS, has_flag=False)
+    num_channels: int = setting(3, "3 for RGB, 1 for gray, 4 for RGBA.", _CHANNELS, has_flag=False)
     label_size: int = setting(0, "Classes; 0: no labels.", _CLASSES, has_flag=False)
     latent_size: int = setting(512, "Size of a latent. Default: fmap_max.", _WIDTHS, optional=True)
     fmap_base: int = setting(
@@ -62,7 +62,7 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         check_settings(self)
-        require(self.num_channels in (1, 3), "num_channels", "1 or 3", self.num_channels)
+        require(self.num_channels != 2, "num_channels", "1, 3 or 4", self.num_channels)
         maps, expected = self.num_feature_maps(self.resolution), "enough for one feature map at"
         require(maps >= 1, "fmap_base", f"{expected} {self.resolution} px", self.fmap_base)
 

@@ -24,6 +24,7 @@ _WEIGHTS = {
 }
 TERMS = "The networks that the paper's authors published are under CC BY-NC 4.0, exported or not."
 _TRAINED_BY = {False: "pgan-tf", True: "the published implementation"}
+_COLORS = {1: "gray", 3: "RGB", 4: "RGBA, color premultiplied by alpha"}
 _MOST_NAMES = 20  # class names on a card; pgan.json has all
 _PAPER = "[Progressive Growing of GANs](https://arxiv.org/abs/1710.10196)"
 _LIMITS = """## Limits
@@ -82,7 +83,7 @@ def model_card(known: dict[str, Any], usage: str) -> str:
             "--labels=NAME` knows them by name."
         )
     facts = {
-        "pictures": f"{size} x {size} px, {'RGB' if known['num_channels'] == 3 else 'gray'}",
+        "pictures": f"{size} x {size} px, {_COLORS[known['num_channels']]}",
         "latents": f"{known['latent_size']} numbers, each N(0, 1)",
         "classes": classes,
         "trained by": known["trained_by"],

@@ -12,6 +12,7 @@ import tensorflow as tf
 from pgan_tf.config.training import NetworkConfig
 from pgan_tf.networks.sampling import generate, latents_from_seeds, one_hot_labels, to_uint8
 from pgan_tf.runs.sheets import make_grid
+from tfrecords.pictures.alpha import straight
 from tfrecords.pictures.kinds import encode_picture
 
 PREVIEW, ICON = "preview.png", "icon.png"
@@ -88,12 +89,12 @@ def draw_preview(draw: Callable[..., tf.Tensor], config: NetworkConfig, resoluti
     height, width = PREVIEW_SIZE
     pictures = _first_pictures(draw, config, (height // size) * (width // size))
     grid = make_grid(_resized(pictures, size), width // size, size)
-    return encode_picture(grid)
+    return encode_picture(straight(grid))
 
 
 def draw_icon(draw: Callable[..., tf.Tensor], config: NetworkConfig) -> bytes:
     """Returns the picture of the first seed as a PNG, for tabs, bookmarks and home screens."""
-    return encode_picture(_resized(_first_pictures(draw, config, 1), _ICON_SIZE)[0])
+    return encode_picture(straight(_resized(_first_pictures(draw, config, 1), _ICON_SIZE)[0]))
 
 
 def _first_pictures(

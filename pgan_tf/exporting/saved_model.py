@@ -48,7 +48,8 @@ def make_signatures(generator: InferenceGenerator) -> dict[str, TfFunction]:
 
     - `serving_default`: `latents` float32 (batch, latent_size) → `images` float32
       (batch, height, width, channels), clipped to [-1, 1].
-    - `png`: the same → `image_bytes`, (batch,) PNG files.
+    - `png`: the same → `image_bytes`, (batch,) PNG files. With transparency their color is
+      straight, as PNG wants it, while that of `images` is premultiplied by alpha.
     - `from_seed`: `seeds` int64 (batch,), 0 or more, as in generate.py → `images`.
 
     With classes each also takes `labels` float32 (batch, label_size), one-hot.
@@ -63,7 +64,7 @@ def make_signatures(generator: InferenceGenerator) -> dict[str, TfFunction]:
         return {"images": tf.clip_by_value(generator(inputs), -1.0, 1.0)}
 
     def png(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        pixels = tf.cast(tf.round((images(*inputs)["images"] + 1.0) * 127.5), tf.uint8)
+        pixels = tf.cast(tf.round(_straight((images(*inputs)["images"] + 1.0) * 127.5)), tf.uint8)
         return {"image_bytes": tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.string)}
 
     def from_seed(seeds: tf.Tensor, *labels: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -74,6 +75,15 @@ def make_signatures(generator: InferenceGenerator) -> dict[str, TfFunction]:
         "png": tf.function(png, input_signature=[latents, *labels]),
         "from_seed": tf.function(from_seed, input_signature=[seeds, *labels]),
     }
+
+
+def _straight(pixels: tf.Tensor) -> tf.Tensor:
+    """Divides premultiplied color by alpha; `(…, channels)` float in 0 to 255, to whole alpha."""
+    if pixels.shape[-1] != 4:
+        return pixels
+    color, alpha = pixels[..., :3], tf.round(pixels[..., 3:])
+    color = tf.minimum(tf.round(color), alpha) * (255.0 / tf.maximum(alpha, 1.0))
+    return tf.concat([color, alpha], axis=-1)
 
 
 def _keras_endpoint(function: TfFunction) -> TfFunction:

@@ -20,6 +20,7 @@ from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import write_file
 from tfrecords.common.paths import writing
+from tfrecords.pictures.alpha import straight
 from tfrecords.pictures.kinds import encode_picture
 
 # Transposed convolutions need the least arithmetic but are slow in browsers.
@@ -56,7 +57,7 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
         latents = latents_from_seeds([0], generator.config.latent_size)
         labels = one_hot_labels([0], generator.config.label_size)
         # The generator's picture in the gallery.
-        files["preview.png"] = encode_picture(generate(generator, latents, labels)[0])
+        files["preview.png"] = encode_picture(straight(generate(generator, latents, labels)[0]))
         head = Head.of(page.head).replace(options.head)
         names = list(dict.fromkeys([*(one["name"] for one in listed), name]))
         page_files = gallery.page_files(

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Integral
 from typing import Any, TypeAlias
@@ -10,9 +11,10 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
-from pgan_tf.generating.interpolation import cycled, truncated
+from pgan_tf.generating.interpolation import changed, cycled, truncation_to
+from pgan_tf.generating.latents_file import Chosen, check_latents, read_latents
 from pgan_tf.generating.parsing import MOST_SEEDS, unknown_class
-from pgan_tf.generating.pictures import draw_seeds
+from pgan_tf.generating.pictures import draw_chosen
 from pgan_tf.generating.sampler import Sampler
 from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
 from tfrecords.common.bounds import SEEDS, Bounds, shown
@@ -20,6 +22,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted, find_classes, list_names
 
 Seeds: TypeAlias = int | Iterable[int]  # a range, a list or an array, too
+Latents: TypeAlias = np.ndarray | Sequence[Sequence[float]] | str | os.PathLike[str]
 Labels: TypeAlias = str | int | Sequence[str | int] | np.ndarray  # names, and numbers from 0
 
 _TRUNCATIONS = Bounds(0, 1)
@@ -29,7 +32,8 @@ _TRUNCATIONS = Bounds(0, 1)
 class Generator:
     """A trained generator, as returned by `pgan_tf.load`.
 
-    Its pictures are `(batch, height, width, channels)` uint8, with 3 channels (RGB) or 1 (gray).
+    Its pictures are `(batch, height, width, channels)` uint8, with 3 channels (RGB), 1 (gray) or 4
+    (RGBA, straight).
     They are drawn in small batches: thousands of seeds need little more memory than their pictures.
     """
 
@@ -48,7 +52,7 @@ class Generator:
 
     @property
     def num_channels(self) -> int:
-        """3 for RGB, 1 for gray."""
+        """3 for RGB, 1 for gray, 4 for RGBA."""
         return self.sampler.num_channels
 
     @property
@@ -79,12 +83,14 @@ class Generator:
 
     def generate(
         self,
-        seeds: Seeds,
+        seeds: Seeds | None = None,
         labels: Labels | None = None,
         truncation: float = 1.0,
         truncation_seed: int = 0,
+        *,
+        latents: Latents | None = None,
     ) -> np.ndarray:
-        """Returns the pictures of seeds, `(batch, height, width, channels)` uint8.
+        """Returns the pictures of seeds or latents, `(batch, height, width, channels)` uint8.
 
         Args:
             seeds: One, or several: `range(8)`, `[3, 7]` or an array. A seed stands for the same
@@ -93,31 +99,37 @@ class Generator:
                 each picture. Default: all classes in turn.
             truncation: From 1, full variety, to 0, only the picture of `truncation_seed`.
             truncation_seed: The seed at the center.
+            latents: In place of seeds, latent vectors as for `draw`.
 
         Raises:
             UserError: For anything else.
         """
-        numbers = read_seeds(seeds)
-        classes = self._read_classes(labels, len(numbers))
+        if (seeds is None) == (latents is None):
+            got = "none" if seeds is None else "both"
+            raise UserError(f"seeds, latents: expected one of them, got {got}")
+        chosen: Chosen = read_seeds(seeds) if seeds is not None else self._read_latents(latents)
+        classes = self._read_classes(labels, len(chosen))
         _TRUNCATIONS.check(truncation, "truncation")
         SEEDS.check(truncation_seed, "truncation_seed")
         sampler = self.sampler
         if truncation != 1:
-            sampler = truncated(sampler, float(truncation), int(truncation_seed))
-        return self._collect(draw_seeds(sampler, numbers, classes), len(numbers))
+            center, amount = int(truncation_seed), float(truncation)
+            sampler = changed(sampler, truncation_to(center, amount, self.latent_size))
+        return self._collect(draw_chosen(sampler, chosen, classes), len(chosen))
 
     def latents(self, seeds: Seeds) -> np.ndarray:
         """Returns the latent vectors of seeds, `(batch, latent_size)` float32, N(0, 1)."""
         return latents_from_seeds(read_seeds(seeds), self.latent_size)
 
-    def draw(self, latents: Any, labels: Labels | None = None) -> np.ndarray:
+    def draw(self, latents: Latents, labels: Labels | None = None) -> np.ndarray:
         """Returns the pictures of latent vectors, such as those between two seeds; see `slerp`.
 
-        Latents are `(batch, latent_size)`; only their direction matters, unless the network was
-        built not to normalize them. Labels are as for `generate`, or a float array
-        `(batch, label_size)`, which mixes classes. Raises UserError for anything else.
+        Latents are `(batch, latent_size)`, or the path of a file of them (.npy, .npz or .json);
+        only their direction matters, unless the network was built not to normalize them. Labels
+        are as for `generate`, or a float array `(batch, label_size)`, which mixes classes. Raises
+        UserError for anything else.
         """
-        latents = _read_numbers(latents, self.latent_size, "latents")
+        latents = self._read_latents(latents)
         if isinstance(labels, np.ndarray) and labels.dtype.kind == "f":
             one_hot = _read_numbers(labels, self.label_size, "labels", len(latents))
         else:
@@ -126,13 +138,18 @@ class Generator:
         return self._collect(self.sampler.draw(latents, one_hot), len(latents))
 
     def __repr__(self) -> str:
-        colors = "RGB" if self.num_channels == 3 else "gray"
+        colors = {1: "gray", 3: "RGB", 4: "RGBA"}[self.num_channels]
         words = f"{self.resolution} px, {colors}, latents of {self.latent_size}"
         if self.label_size:
             words += f", {counted(self.label_size, 'class')}"
         if self.label_names:
             words += f" ({list_names(self.label_names)})"
         return f"<Generator of {self.source}: {words}>"
+
+    def _read_latents(self, latents: Any) -> np.ndarray:
+        if isinstance(latents, str | os.PathLike):
+            return read_latents(os.fspath(latents), self.latent_size, "latents")
+        return check_latents(latents, self.latent_size, "latents")
 
     def _read_classes(self, labels: Labels | None, count: int) -> list[int]:
         """Returns class numbers for pictures to cycle through, as `generate.py` does."""

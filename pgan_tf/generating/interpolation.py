@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from pgan_tf.generating.latents_file import Chosen, latents_of
 from pgan_tf.generating.parsing import LARGEST_SEED
 from pgan_tf.generating.sampler import BATCH_SIZE, Sampler
 from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
@@ -43,11 +44,20 @@ def truncate(latents: np.ndarray, center: np.ndarray, truncation: float) -> np.n
     return latents if truncation == 1 else slerp(center, latents, truncation)
 
 
-def truncated(sampler: Sampler, truncation: float, seed: int) -> Sampler:
-    """Returns a sampler whose latents are drawn towards those of a seed; see `truncate`."""
-    (center,) = latents_from_seeds([seed], sampler.latent_size)
+# What is done to latents, `(batch, latent_size)` float32, before they are drawn.
+Change = Callable[[np.ndarray], np.ndarray]
+
+
+def truncation_to(seed: int, truncation: float, latent_size: int) -> Change:
+    """Returns what draws latents towards those of a seed; see `truncate`."""
+    (center,) = latents_from_seeds([seed], latent_size)
+    return lambda latents: truncate(latents, center, truncation)
+
+
+def changed(sampler: Sampler, change: Change) -> Sampler:
+    """Returns a sampler that changes latents before it draws them."""
     return dataclasses.replace(
-        sampler, images=lambda zs, labels: sampler.images(truncate(zs, center, truncation), labels)
+        sampler, images=lambda latents, labels: sampler.images(change(latents), labels)
     )
 
 
@@ -101,16 +111,35 @@ def random_walk(
     return lambda position: (walk_smoothly(keyframes, position), labels)
 
 
-def walk_between(sampler: Sampler, seeds: list[int], classes: list[int], num_pictures: int) -> Walk:
-    """Walks through two or more seeds and back; each picture is one seed ahead of the last."""
-    _check_latents(len(seeds) * num_pictures * sampler.latent_size)
-    latents = latents_from_seeds(seeds, sampler.latent_size)
-    labels = one_hot_labels(cycled(classes, len(seeds)), sampler.label_size)
-    latents, labels = (
-        np.stack([np.roll(keyframes, -i, axis=0) for i in range(num_pictures)], axis=1)
-        for keyframes in (latents, labels)
-    )
+def walk_among(
+    sampler: Sampler, latents: np.ndarray, classes: Sequence[int], num_pictures: int
+) -> Walk:
+    """Does the same among three or more latents; each picture is one ahead of the last."""
+    _check_latents(latents.size * num_pictures)
+    keyframes = _one_ahead(latents, num_pictures)
+    labels = one_hot_labels(cycled(classes, num_pictures), sampler.label_size)
+    return lambda position: (walk_smoothly(keyframes, position), labels)
+
+
+def walk_between(
+    sampler: Sampler, chosen: Chosen, classes: Sequence[int], num_pictures: int
+) -> Walk:
+    """Walks through two or more and back to the first; each picture is one ahead of the last."""
+    _check_latents(len(chosen) * num_pictures * sampler.latent_size)
+    latents = _one_ahead(latents_of(chosen, sampler.latent_size), num_pictures)
+    of_each = one_hot_labels(cycled(classes, len(chosen)), sampler.label_size)
+    labels = _one_ahead(of_each, num_pictures)
     return lambda position: (walk_straight(latents, position), mix_straight(labels, position))
+
+
+def _one_ahead(keyframes: np.ndarray, num_pictures: int) -> np.ndarray:
+    return np.stack([np.roll(keyframes, -i, axis=0) for i in range(num_pictures)], axis=1)
+
+
+def latents_of_walk(walk: Walk, num_frames: int) -> np.ndarray:
+    """Returns the latents of all frames of `draw_walk`, picture by picture, frame by frame."""
+    _check_latents(walk(0.0)[0].size * num_frames)
+    return np.concatenate([walk(frame / num_frames)[0] for frame in range(num_frames)])
 
 
 def draw_walk(
@@ -140,6 +169,6 @@ def cycled(classes: Sequence[int], count: int) -> list[int]:
 def _check_latents(numbers: int) -> None:
     if numbers > _MOST_NUMBERS:
         raise UserError(
-            f"--grid, --seconds, --smoothing, --seeds: expected latents of at most "
+            f"--grid, --seconds, --smoothing, --seeds, --latents: expected latents of at most "
             f"{_MOST_NUMBERS:,} numbers, got {numbers:,}: draw fewer pictures or a shorter video"
         )

@@ -13,6 +13,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.record import parse_images
+from tfrecords.pictures.alpha import on_white, straight_on_white
 
 # Of larger pictures fewer at a time: as many pixels as 256 of 128 px have; 100 MB in float64.
 _LARGEST_BATCH, _BATCH_PIXELS = 256, 2**22
@@ -79,7 +80,10 @@ def in_pixels(pictures: np.ndarray) -> np.ndarray:
 def find_neighbors(
     samples: np.ndarray, info: DatasetInfo, count: int, mirrored: bool, measures: Mapping[str, View]
 ) -> list[Neighbors]:
-    """Finds the pictures nearest to `(n, side, side, channels)` uint8 samples; or UserError."""
+    """Finds the pictures nearest to `(n, side, side, channels)` uint8 samples; or UserError.
+
+    Transparent pictures are compared, and returned, on white.
+    """
     most, channels = info.num_images, counted(samples.shape[-1], "channel")
     if not 1 <= count <= most:
         expected = f"1 to {most}, the pictures of {info.name}"
@@ -88,6 +92,7 @@ def find_neighbors(
         raise UserError(
             f"--data: expected {channels}, as the generator draws, got {info.num_channels}"
         )
+    samples = straight_on_white(samples)
     # A picture's mirror image is as far from a sample as the picture from the sample's.
     views = [samples, samples[:, :, ::-1]] if mirrored else [samples]
     seen = {measure: np.stack([*map(view, views)]) for measure, view in measures.items()}
@@ -96,6 +101,7 @@ def find_neighbors(
     first = 0
     with tqdm(total=info.num_images, desc="Comparing", unit=" pictures", disable=None) as bar:
         for batch in read_in_order(info, samples.shape[1]):
+            batch = on_white(batch)
             for measure, search in searches.items():
                 search.add(measures[measure](batch))
             numbers = {n for search in searches.values() for n in search.result().numbers.flat}
@@ -130,18 +136,18 @@ def read_in_order(info: DatasetInfo, resolution: int) -> Iterator[np.ndarray]:
         ) from None
 
 
-def describe(seeds: Sequence[int], found: Sequence[Neighbors], names: Sequence[str]) -> str:
-    """Returns a table: each seed's neighbors by number and, if known, name, and how far they are.
+def describe(samples: Sequence[str], found: Sequence[Neighbors], names: Sequence[str]) -> str:
+    """Returns a table: each sample's neighbors by number and, if known, name, and how far away.
 
     `names` are those of all records, or empty; see `tfrecords.format.picture_names`.
     """
     lines = []
     for one in found:
         lines.append(f"Nearest training pictures {one.measure}: number (distance), m: mirrored")
-        for seed, *row in zip(seeds, *one.nearest, strict=True):
+        for sample, *row in zip(samples, *one.nearest, strict=True):
             cells = [
                 f"{n}{'m' * v} ({d:.4g})" + (f" {names[n]}" if names else "")
                 for d, n, v in zip(*row, strict=True)
             ]
-            lines.append(f"  seed {seed}: " + "  ".join(cells))
+            lines.append(f"  {sample}: " + "  ".join(cells))
     return "\n".join(lines)

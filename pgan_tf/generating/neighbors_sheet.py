@@ -9,6 +9,7 @@ import numpy as np
 from pgan_tf.generating.neighbors import Neighbors
 from pgan_tf.runs import lettering, sheets
 from pgan_tf.runs.lettering import Words
+from tfrecords.pictures.alpha import straight_on_white
 
 _SMALLEST_CELL = 96  # in which a file's name can be read, in pixels
 _LETTERS, _HEADING_LETTERS = 14, 18
@@ -18,7 +19,7 @@ _LETTERS, _HEADING_LETTERS = 14, 18
 class Captions:
     """The texts below the pictures."""
 
-    seeds: Sequence[int]  # of the samples
+    names: Sequence[str]  # of the samples, such as `seed 7`
     classes: Sequence[str]  # of the samples; empty without classes
     file_names: Sequence[str]  # of all training pictures, by number; empty if unknown
 
@@ -67,6 +68,7 @@ def make_sheet(
     each picture its seed and class, or its file's name and distance; a record's number where the
     name is not known.
     """
+    samples = straight_on_white(samples)
     count, side = found[0].pictures.shape[1], samples.shape[1]
     layout = _Layout(columns, count, len(found), scale * side, gap=scale * max(2, side // 8))
     parts = _draw_heading(layout, found) if captions else []
@@ -76,7 +78,7 @@ def make_sheet(
         if captions:
             parts += _draw_captions(layout, found, row, captions)
     channels = samples.shape[-1]
-    return np.concatenate([np.broadcast_to(part, (*part.shape[:2], channels)) for part in parts])
+    return np.concatenate([lettering.to_channels(part, channels) for part in parts])
 
 
 def _draw_pictures(
@@ -116,7 +118,7 @@ def _draw_captions(
     upper, lower = [], []
     for column, index in enumerate(row):
         left = column * layout.group
-        upper.append(Words(f"seed {captions.seeds[index]}", left, left + layout.side))
+        upper.append(Words(captions.names[index], left, left + layout.side))
         if captions.classes:
             lower.append(Words(captions.classes[index], left, left + layout.side))
         for measure, one in enumerate(found):

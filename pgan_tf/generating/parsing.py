@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tfrecords.common.bounds import SEEDS, Bounds, shown
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import did_you_mean, find_classes, list_names
@@ -47,10 +49,17 @@ def parse_grid(text: str) -> tuple[int, int]:
     return columns, rows
 
 
-def seeds_of_sheet(seeds: list[int], count: int) -> list[int]:
-    """Returns `count` seeds, counting up from a single one. Raises UserError for too few."""
+def chosen_for_sheet(seeds: Sequence[int] | np.ndarray, count: int) -> Sequence[int] | np.ndarray:
+    """Returns the first `count` seeds, or of `(n, latent_size)` latents. UserError for too few.
+
+    A single seed counts up.
+    """
     if len(seeds) >= count:
         return seeds[:count]
+    if isinstance(seeds, np.ndarray):
+        raise UserError(
+            f"--latents: expected one for each of the {count} pictures of --grid, got {len(seeds)}"
+        )
     if len(seeds) > 1 or seeds[0] + count - 1 > LARGEST_SEED:
         raise UserError(
             f"--seeds: expected one, which others up to {LARGEST_SEED} follow, or one for each of "

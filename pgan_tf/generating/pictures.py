@@ -1,4 +1,4 @@
-"""Pictures of seeds as files: one for each, or a sheet."""
+"""Pictures of seeds or latents as files: one for each, or a sheet."""
 
 import posixpath
 from collections.abc import Iterator
@@ -8,8 +8,9 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from pgan_tf.generating.interpolation import cycled
+from pgan_tf.generating.latents_file import Chosen, file_names_of, latents_of
 from pgan_tf.generating.sampler import BATCH_SIZE, Sampler
-from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
+from pgan_tf.networks.sampling import one_hot_labels
 from pgan_tf.runs import sheets
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place, write_file
@@ -17,35 +18,35 @@ from tfrecords.common.paths import writing
 from tfrecords.pictures.kinds import encode_picture, is_file_name
 
 
-def draw_seeds(sampler: Sampler, seeds: list[int], classes: list[int]) -> Iterator[np.ndarray]:
-    """Yields the seeds' pictures, which cycle through classes, `(side, side, channels)` uint8."""
-    turns = cycled(classes, len(seeds))
-    for start in range(0, len(seeds), BATCH_SIZE):
+def draw_chosen(sampler: Sampler, chosen: Chosen, classes: list[int]) -> Iterator[np.ndarray]:
+    """Yields pictures, which cycle through classes, `(side, side, channels)` uint8."""
+    turns = cycled(classes, len(chosen))
+    for start in range(0, len(chosen), BATCH_SIZE):
         batch = slice(start, start + BATCH_SIZE)
-        latents = latents_from_seeds(seeds[batch], sampler.latent_size)
+        latents = latents_of(chosen[batch], sampler.latent_size)
         yield from sampler.draw(latents, one_hot_labels(turns[batch], sampler.label_size))
 
 
-def classes_of(sampler: Sampler, seeds: list[int], classes: list[int]) -> list[str]:
-    """Returns the names of `draw_seeds`' classes, see `sheets.class_names`; [] without classes."""
-    labels = one_hot_labels(cycled(classes, len(seeds)), sampler.label_size)
+def classes_of(sampler: Sampler, count: int, classes: list[int]) -> list[str]:
+    """Returns the names of `count` pictures' classes, [] without; see `sheets.class_names`."""
+    labels = one_hot_labels(cycled(classes, count), sampler.label_size)
     return sheets.class_names(labels, sampler.label_names)
 
 
 def write_pictures(
-    sampler: Sampler, seeds: list[int], classes: list[int], folder: str, scale: int = 1
+    sampler: Sampler, chosen: Chosen, classes: list[int], folder: str, scale: int = 1
 ) -> None:
     """Writes files such as `seed-000007.png`, enlarged by `scale`. UserError if that fails."""
     make_folder_of(posixpath.join(folder, ""))
-    pictures = tqdm(draw_seeds(sampler, seeds, classes), "Drawing", len(seeds), disable=None)
-    for seed, picture in zip(seeds, pictures, strict=True):
-        path = posixpath.join(folder, f"seed-{seed:06d}.png")
+    pictures = tqdm(draw_chosen(sampler, chosen, classes), "Drawing", len(chosen), disable=None)
+    for name, picture in zip(file_names_of(chosen), pictures, strict=True):
+        path = posixpath.join(folder, f"{name}.png")
         write_picture(path, picture.repeat(scale, axis=0).repeat(scale, axis=1))
 
 
 def write_grid(
     sampler: Sampler,
-    seeds: list[int],
+    chosen: Chosen,
     classes: list[int],
     columns: int,
     path: str,
@@ -54,14 +55,14 @@ def write_grid(
 ) -> None:
     """Writes one PNG, JPEG or WebP sheet of pictures, row by row, with their classes' names."""
     make_folder_of(path)
-    drawn = tqdm(draw_seeds(sampler, seeds, classes), "Drawing", len(seeds), disable=None)
-    names = classes_of(sampler, seeds, classes) if captions else []
+    drawn = tqdm(draw_chosen(sampler, chosen, classes), "Drawing", len(chosen), disable=None)
+    names = classes_of(sampler, len(chosen), classes) if captions else []
     side = sampler.resolution * scale
     write_picture(path, sheets.make_sheet(np.stack(list(drawn)), columns, side, names))
 
 
 def write_picture(path: str, picture: np.ndarray) -> None:
-    """Writes `(height, width, 1 or 3)` uint8 by the path's ending, whole, or raises UserError."""
+    """Writes `(height, width, channels)` uint8 by the path's ending, whole, or raises UserError."""
     data = encode_picture(picture, path)
     with writing(f"--output={path}"):
         write_file(path, data)

@@ -31,6 +31,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.files import temporary_folder, write_file
 from tfrecords.common.paths import read_bytes, writing
 from tfrecords.common.text import duration_in_words
+from tfrecords.pictures.alpha import straight
 from tfrecords.pictures.kinds import encode_picture
 
 _STAGE_PICTURES, _SMALLEST_SIDE = 8, 64
@@ -91,7 +92,7 @@ def _draw_growth(run_dir: str) -> Iterator[str]:
         count = min(_STAGE_PICTURES, sheets.sheet_shape(one.network.resolution)[0])
         # Compiling does not pay for so few pictures.
         folded = fold(one.generator, one.network)
-        pictures = sampling.generate(folded, latents[:count], labels[:count])
+        pictures = straight(sampling.generate(folded, latents[:count], labels[:count]))
         row = sheets.make_grid(pictures, count, max(_SMALLEST_SIDE, one.network.resolution))
         name = f"Stage {one.stage.number}: {one.stage}"
         caption = f"{escape(name)} <span>{saved.images_shown / 1000:.1f} kimg</span>"

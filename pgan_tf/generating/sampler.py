@@ -21,6 +21,7 @@ from pgan_tf.runs.small_files import is_count, is_number, read_json
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import list_names, read_bytes
+from tfrecords.pictures.alpha import straight
 
 BATCH_SIZE = 16
 # What a score needs of `pgan.json`, see `model_card.describe`.
@@ -34,14 +35,15 @@ _TO_SCORE: dict[str, Callable[[Any], bool]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Sampler:
-    """Draws pictures, `(resolution, resolution, num_channels)` uint8."""
+    """Draws pictures, `(resolution, resolution, num_channels)` uint8; RGBA with straight alpha."""
 
     source: str  # describes where the generator comes from
     resolution: int
     num_channels: int
     latent_size: int
     label_size: int  # 0 without classes
-    # From (batch, latent_size) and (batch, label_size) to pictures about in [-1, 1], all float32.
+    # From (batch, latent_size) and (batch, label_size) to pictures about in [-1, 1], all float32,
+    # RGBA premultiplied.
     images: Callable[[np.ndarray, np.ndarray], tf.Tensor]
     label_names: tuple[str, ...] = ()  # in order; empty where they are not known
 
@@ -49,7 +51,7 @@ class Sampler:
         """Yields a picture for each of `(n, latent_size)` and `(n, label_size)` float32."""
         for start in range(0, len(latents), BATCH_SIZE):
             batch = slice(start, start + BATCH_SIZE)
-            yield from to_uint8(self.images(latents[batch], labels[batch]).numpy())
+            yield from straight(to_uint8(self.images(latents[batch], labels[batch]).numpy()))
 
 
 def make_sampler(trained: Trained) -> Sampler:

@@ -20,6 +20,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.files import copy_file, temporary_folder
 from tfrecords.common.paths import writing
 from tfrecords.common.text import duration_in_words
+from tfrecords.pictures.alpha import on_checkerboard
 
 FORMATS = (".mp4", ".gif", ".webp")
 _MOST_GIF_FPS = 50  # GIF counts in hundredths of a second; players take less than two for ten
@@ -51,21 +52,32 @@ def default_fps(path: str) -> float:
 
 
 def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: float) -> None:
-    """Draws `(height, width, 1 or 3)` uint8, even for MP4, whole; UserError if it can't."""
+    """Draws `(height, width, 1, 3 or 4)` uint8, even for MP4, whole; UserError if it can't.
+
+    Transparent frames stay transparent in WebP and, at half opacity or more opaque, in GIF; MP4
+    gets a checkerboard behind them.
+    """
     ending = check_format(path, fps)
     make_folder_of(path)
     drawn = tqdm(frames, "Drawing", num_frames, unit=" frames", disable=None)
-    rgb_frames = (np.broadcast_to(frame, (*frame.shape[:2], 3)) for frame in drawn)
+    color_frames = (_in_color(frame, opaque=ending == ".mp4") for frame in drawn)
     with temporary_folder() as folder:
         local = os.path.join(folder, f"video{ending}")
         try:
             write = {".mp4": _write_mp4, ".gif": _write_gif, ".webp": _write_webp}[ending]
-            write(local, rgb_frames, num_frames, fps)
+            write(local, color_frames, num_frames, fps)
         except OSError as error:  # errors from drawing are not caught here
             reason = str(error).strip().splitlines()[-1]
             raise UserError(f"--output: cannot draw a video in {folder!r} ({reason})") from None
         with writing(f"--output={path}"):
             copy_file(local, path)
+
+
+def _in_color(frame: np.ndarray, *, opaque: bool) -> np.ndarray:
+    """Returns a frame in RGB, or RGBA if it is transparent and need not be opaque."""
+    if frame.shape[-1] == 4:
+        return on_checkerboard(frame) if opaque else frame
+    return np.broadcast_to(frame, (*frame.shape[:2], 3))
 
 
 def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
@@ -90,7 +102,7 @@ def _write_gif(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: fl
     with open(f"{path}.frames", "w+b") as spooled:  # read twice
         for frame in frames:
             shape = frame.shape
-            pixels = frame.reshape(-1, 3)
+            pixels = frame[..., :3].reshape(-1, 3)
             seen.append(pixels[random.integers(0, len(pixels), per_frame)])
             lengths.append(spooled.write(zlib.compress(frame.tobytes(), level=1)))
         # One color fewer than GIF has: it stands for "as before".
@@ -100,9 +112,13 @@ def _write_gif(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: fl
             np.frombuffer(zlib.decompress(spooled.read(length)), np.uint8).reshape(shape)
             for length in lengths
         )
-        images = _in_colors(again, palette)
         durations = [10 * hundredths for hundredths in _durations(num_frames, fps, 100)]
         options: dict[str, Any] = {"duration": durations, "loop": 0, "optimize": True}
+        if shape[-1] == 4:  # the last color is "nothing", and each frame begins with an empty one
+            images = _cut_out(again, palette)
+            options |= {"transparency": 255, "disposal": 2, "optimize": False}
+        else:
+            images = _in_colors(again, palette)
         next(images).save(path, save_all=True, append_images=images, **options)
 
 
@@ -124,9 +140,20 @@ def _in_colors(frames: Iterable[np.ndarray], palette: Image.Image) -> Iterator[I
         yield image
 
 
+def _cut_out(frames: Iterable[np.ndarray], palette: Image.Image) -> Iterator[Image.Image]:
+    """Yields transparent frames in the palette's colors, and color 255 where nothing is."""
+    table = (palette.getpalette() or [])[: 3 * 255]
+    for frame in frames:
+        color = Image.fromarray(np.ascontiguousarray(frame[..., :3]))
+        numbers = np.asarray(color.quantize(palette=palette, dither=_NO_DITHER))
+        image = Image.fromarray(np.where(frame[..., 3] < 128, 255, numbers).astype(np.uint8))
+        image.putpalette(table + [0] * (3 * 256 - len(table)))
+        yield image
+
+
 def _write_webp(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
     first = Image.fromarray(next(frames))
-    following = [_Following(frames, num_frames - 1)] if num_frames > 1 else []
+    following = [_Following(frames, num_frames - 1, first.mode)] if num_frames > 1 else []
     durations = _durations(num_frames, fps, 1000)
     first.save(path, save_all=True, append_images=following, duration=durations, loop=0, quality=80)
 
@@ -140,10 +167,8 @@ def _durations(num_frames: int, fps: float, parts: int) -> list[int]:
 class _Following:
     """A picture of several frames as Pillow's WebP writer reads one; a list would fill memory."""
 
-    mode = "RGB"
-
-    def __init__(self, frames: Iterator[np.ndarray], num_frames: int) -> None:
-        self.n_frames = num_frames
+    def __init__(self, frames: Iterator[np.ndarray], num_frames: int, mode: str) -> None:
+        self.n_frames, self.mode = num_frames, mode
         self._frames = frames
 
     def seek(self, index: int) -> None:

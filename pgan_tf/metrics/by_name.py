@@ -66,9 +66,9 @@ def make_metrics(
     makers: dict[str, Callable[[], Metric]] = {
         "swd": lambda: make_swd(*pictures),
         "ms_ssim": make_ms_ssim,
-        "modes": lambda: make_modes(info.name, info.num_channels),
+        "modes": lambda: make_modes(info.name, min(3, info.num_channels)),
         MEMORIZATION: lambda: make_memorization(*pictures),
-        "emoji_fd": lambda: make_emoji_fd(reals.resolution, info.num_channels),
+        "emoji_fd": lambda: make_emoji_fd(reals.resolution, min(3, info.num_channels)),
         "fid": lambda: make_fid(inception_sha256),
         "kid": lambda: make_kid(inception_sha256),
         "is": lambda: make_is(num_images, inception_sha256),

@@ -160,7 +160,11 @@ def make_memorization(num_images: int, resolution: int, num_channels: int, seed:
         }
 
     words = f"box average to {min(_SIDE, resolution)} px, {swd.filter}"
-    return Metric(MEMORIZATION, collect, compare, "r_v", "lower", words, with_held_out=True)
+    return Metric(
+        *(MEMORIZATION, collect, compare, "r_v", "lower", words),
+        with_held_out=True,
+        takes_alpha=True,
+    )
 
 
 def first_by_heart(scores: Sequence[Score]) -> Score | None:

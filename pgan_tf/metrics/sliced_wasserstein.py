@@ -11,10 +11,12 @@ import dataclasses
 import functools
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
-from pgan_tf.metrics.metric import Metric
+from pgan_tf.metrics.metric import Metric, with_bar
+from tfrecords.pictures.alpha import on_white
 
 LOWEST_LEVEL = 16
 PATCH_SIDE = 7
@@ -85,7 +87,7 @@ class LevelOfSet:
         shape = (num_channels, side, side) if self._is_cut_later else (PATCHES_PER_PICTURE, size)
         self._kept = np.empty((num_images, *shape), np.float32)
         self._corners = np.empty((2, num_images, PATCHES_PER_PICTURE), np.int32)
-        self._num_channels, self._count = num_channels, 0
+        self.num_channels, self._count = num_channels, 0
 
     def add(self, level: np.ndarray, corners: np.ndarray) -> None:
         """Adds `(n, channels, side, side)` float32; `corners`, `(2, n, 128)`: rows and columns."""
@@ -99,7 +101,7 @@ class LevelOfSet:
 
     def descriptors(self) -> Descriptors:
         """Returns the cloud of all patches."""
-        shape = (self._count, PATCHES_PER_PICTURE, self._num_channels * PATCH_SIDE**2)
+        shape = (self._count, PATCHES_PER_PICTURE, self.num_channels * PATCH_SIDE**2)
         patches = np.empty(shape, np.float32) if self._is_cut_later else self._kept[: self._count]
 
         def finish(first: int) -> np.ndarray:
@@ -110,11 +112,11 @@ class LevelOfSet:
             flat = patches[part].reshape(-1, shape[-1])
             once = np.ones(len(flat), np.float32) @ flat
             sums = np.stack([once, np.einsum("mk,mk->k", flat, flat)]).astype(np.float64)
-            return sums.reshape(2, self._num_channels, -1).sum(axis=2)
+            return sums.reshape(2, self.num_channels, -1).sum(axis=2)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             parts = pool.map(finish, range(0, self._count, _PICTURES_AT_A_TIME))
-            sums = sum(parts, np.zeros((2, self._num_channels)))
+            sums = sum(parts, np.zeros((2, self.num_channels)))
         mean, square = sums / (self._count * PATCHES_PER_PICTURE * PATCH_SIDE**2)
         variance = np.maximum(square - mean**2, 0)
         # The deviation is 0 if all patches have the same color; they become zeros.
@@ -148,7 +150,21 @@ class PyramidCollector:
             self.levels[side].add(level, corners)
 
 
-def sliced_wasserstein(a: Descriptors, b: Descriptors, directions: np.ndarray) -> float:
+class TransparentCollector:
+    """Collects the levels of premultiplied RGBA pictures on white, and those of alpha."""
+
+    def __init__(self, color: PyramidCollector, alpha: PyramidCollector) -> None:
+        self.color, self.alpha = color, alpha
+
+    def add(self, batch: np.ndarray) -> None:
+        """Adds `(n, resolution, resolution, 4)` uint8 pictures."""
+        self.color.add(on_white(batch))
+        self.alpha.add(batch[..., 3:])
+
+
+def sliced_wasserstein(
+    a: Descriptors, b: Descriptors, directions: np.ndarray, name: str = "swd"
+) -> float:
     """Returns the mean distance of sorted projections on unit columns `(channels * 49, k)`."""
     count = directions.shape[1]
     # Reused, because allocating memory takes longer than filling it.
@@ -163,7 +179,7 @@ def sliced_wasserstein(a: Descriptors, b: Descriptors, directions: np.ndarray) -
 
     total = 0.0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for first in range(0, count, _DIRECTIONS_AT_A_TIME):
+        for first in with_bar(range(0, count, _DIRECTIONS_AT_A_TIME), name):
             chunk = directions[:, first : first + _DIRECTIONS_AT_A_TIME]
             ours, theirs = buffers[:, : chunk.shape[1]]
             shifts = a.project(chunk, ours) - b.project(chunk, theirs)
@@ -172,20 +188,38 @@ def sliced_wasserstein(a: Descriptors, b: Descriptors, directions: np.ndarray) -
 
 
 def make_swd(num_images: int, resolution: int, num_channels: int, seed: int) -> Metric:
-    """Returns the metric `swd`, the mean of `swd_<level>` over the levels, times 10³."""
+    """Returns the metric `swd`, the mean of `swd_<level>` over the levels, times 10³.
 
-    def collect(which: int) -> PyramidCollector:
+    Transparent pictures are compared on white, and `swd_alpha` is that of their alpha.
+    """
+    sizes, colors = (num_images, resolution), min(3, num_channels)
+
+    def collect(which: int) -> PyramidCollector | TransparentCollector:
         random = np.random.default_rng([seed, which])
-        return PyramidCollector(num_images, resolution, num_channels, random)
+        color = PyramidCollector(*sizes, colors, random)
+        if num_channels < 4:
+            return color
+        return TransparentCollector(color, PyramidCollector(*sizes, 1, random))
 
-    def compare(reals: PyramidCollector, fakes: PyramidCollector) -> dict[str, float]:
+    def compare_levels(reals: PyramidCollector, fakes: PyramidCollector) -> dict[int, float]:
         random = np.random.default_rng([seed, -1 % 2**32])
         values = {}
         for side, level in fakes.levels.items():
-            directions = random.standard_normal((num_channels * PATCH_SIDE**2, DIRECTIONS))
+            directions = random.standard_normal((level.num_channels * PATCH_SIDE**2, DIRECTIONS))
             directions /= np.linalg.norm(directions, axis=0)
             clouds = reals.levels[side].descriptors(), level.descriptors()
-            values[f"swd_{side}"] = 1e3 * sliced_wasserstein(*clouds, directions)
-        return {"swd": float(np.mean(list(values.values()))), **values}
+            values[side] = 1e3 * sliced_wasserstein(*clouds, directions, f"swd_{side}")
+        return values
 
-    return Metric("swd", collect, compare, "swd", "lower", filter="binomial 5x5 pyramid")
+    def compare(reals: Any, fakes: Any) -> dict[str, float]:
+        has_alpha = isinstance(fakes, TransparentCollector)
+        color = compare_levels(*((one.color if has_alpha else one) for one in (reals, fakes)))
+        values = {"swd": float(np.mean(list(color.values())))}
+        values |= {f"swd_{side}": value for side, value in color.items()}
+        if has_alpha:
+            alpha = compare_levels(reals.alpha, fakes.alpha)
+            values["swd_alpha"] = float(np.mean(list(alpha.values())))
+        return values
+
+    filter_words = "binomial 5x5 pyramid"
+    return Metric("swd", collect, compare, "swd", "lower", filter=filter_words, takes_alpha=True)

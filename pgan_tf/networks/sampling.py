@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfrecords.pictures.alpha import premultiplied
+
 
 def latents_from_seeds(seeds: Sequence[int], latent_size: int) -> np.ndarray:
     """Returns each seed's own latent vector: `(n, latent_size)` float32 from N(0, 1).
@@ -41,15 +43,19 @@ def generate(
     labels: np.ndarray,
     batch_size: int = 16,
 ) -> np.ndarray:
-    """Draws `(n, resolution, resolution, channels)` uint8 pictures, `batch_size` at a time."""
+    """Draws `(n, resolution, resolution, channels)` uint8 pictures, `batch_size` at a time.
+
+    The color of transparent pictures is premultiplied: see `tfrecords.pictures.alpha`.
+    """
     batches = (slice(start, start + batch_size) for start in range(0, len(latents), batch_size))
     images = [to_uint8(generator([latents[one], labels[one]]).numpy()) for one in batches]
     return np.concatenate(images)
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Converts float pictures to uint8: -1 becomes 0, 1 becomes 255; clips."""
-    return np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype(np.uint8)
+    """Converts float pictures to uint8: -1 becomes 0, 1 becomes 255; clips, color to alpha."""
+    pixels = np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype(np.uint8)
+    return premultiplied(pixels) if images.shape[-1] == 4 else pixels
 
 
 def average_down(pictures: np.ndarray, side: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.identity import identify, in_words
 from tfrecords.pictures.images import parse_background
-from tfrecords.pictures.source import PictureOptions
+from tfrecords.pictures.source import NUM_CHANNELS, PictureOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +90,7 @@ def read_run_data(run_dir: str) -> RunData | None:
     given = [name == "allow_upscaling" for name in flags if name.endswith("allow_upscaling")]
     options = PictureOptions(
         resolution=int(resolution) if resolution else None,
-        num_channels=1 if flags.get("channels") == "gray" else 3,
+        num_channels=NUM_CHANNELS.get(flags.get("channels", "rgb"), 3),
         background=parse_background(flags.get("background", "#ffffff")),
         fit=flags.get("fit", PictureOptions().fit),
         allow_upscaling=given[-1] if given else None,

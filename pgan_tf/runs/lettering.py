@@ -53,6 +53,15 @@ def draw_line(width: int, size: int, line: Sequence[Words]) -> np.ndarray:
     return np.asarray(image)
 
 
+def to_channels(part: np.ndarray, channels: int) -> np.ndarray:
+    """Gives `(height, width, 1 or channels)` uint8, such as a line of text, all channels."""
+    missing = channels - part.shape[-1]
+    if channels == 4 and missing:
+        opaque = np.full((*part.shape[:2], 1), 255, np.uint8)
+        return np.concatenate([np.broadcast_to(part, (*part.shape[:2], 3)), opaque], axis=-1)
+    return np.broadcast_to(part, (*part.shape[:2], channels))
+
+
 def readable(text: str) -> str | None:
     """Returns a text without accents, or None if the font lacks some of its letters."""
     bare = "".join(

@@ -92,7 +92,7 @@ def make_sheet(
                 for i, name in enumerate(now)
             ]
             line = lettering.draw_line(grid.shape[1], size, words)
-            parts.append(np.broadcast_to(line[..., None], (*line.shape, grid.shape[2])))
+            parts.append(lettering.to_channels(line[..., None], grid.shape[2]))
             before = now
         parts.append(grid[row * resolution : (row + 1) * resolution])
     return np.concatenate(parts)
@@ -101,12 +101,15 @@ def make_sheet(
 def make_grid(pictures: np.ndarray, columns: int, resolution: int) -> np.ndarray:
     """Lays `(n, r, r, channels)` uint8 pictures out in rows, the last one filled up with white.
 
+    Transparent pictures are filled up with nothing.
+
     Each is enlarged to `resolution`, a multiple of r: `(rows * resolution, …, channels)` uint8.
     """
     scale = resolution // pictures.shape[1]
     pictures = pictures.repeat(scale, axis=1).repeat(scale, axis=2)
     missing = -len(pictures) % columns
-    pictures = np.pad(pictures, ((0, missing), (0, 0), (0, 0), (0, 0)), constant_values=255)
+    empty = 0 if pictures.shape[-1] == 4 else 255
+    pictures = np.pad(pictures, ((0, missing), (0, 0), (0, 0), (0, 0)), constant_values=empty)
     count, height, width, channels = pictures.shape
     rows = pictures.reshape(count // columns, columns, height, width, channels)
     return rows.transpose(0, 2, 1, 3, 4).reshape(-1, columns * width, channels)
@@ -123,12 +126,15 @@ def list_sheets(run_dir: str) -> list[Sheet]:
 
 
 def read_sheet(path: str) -> tuple[bytes, Image.Image]:
-    """Returns a sheet's PNG file, and its picture in RGB. UserError if it can't be decoded."""
+    """Returns a sheet's PNG file, and its picture in RGB, on white. UserError if undecodable."""
     contents = read_whole(path, _MOST_BYTES)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return contents, Image.open(io.BytesIO(contents), formats=["PNG"]).convert("RGB")
+            picture: Image.Image = Image.open(io.BytesIO(contents), formats=["PNG"])
+            if picture.mode == "RGBA":
+                picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+            return contents, picture.convert("RGB")
     except _NO_PICTURE as error:
         got = ascii(str(error))[1:-1][:120]
         raise UserError(f"{path}: expected a sheet of samples, got {got}: remove it") from None

@@ -13,6 +13,7 @@ from pgan_tf.training.run import Run
 from pgan_tf.training.start import Start
 from pgan_tf.training.state import TrainingState
 from pgan_tf.training.tick import Tick
+from tfrecords.pictures.alpha import straight
 
 
 def open_log(run: Run, start: Start, reals: np.ndarray | None) -> RunLog:
@@ -66,7 +67,7 @@ def sheet_of_fakes(config: TrainingConfig, state: TrainingState) -> np.ndarray:
 
 def _sheet(config: TrainingConfig, pictures: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Lays pictures out, enlarged where they are small, below the names of their classes."""
-    resolution = config.network.resolution
+    pictures, resolution = straight(pictures), config.network.resolution
     columns, rows = sheets.sheet_shape(resolution)
     side = resolution * sheets.enlargement(columns, rows, resolution)
     names = sheets.class_names(labels, config.label_names)

@@ -1,5 +1,6 @@
 """generate.py as a person calls it: runs of a few images, an export and published pickles."""
 
+import json
 import re
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 import pgan_tf
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.writer import ExportOptions
+from pgan_tf.generating.interpolation import slerp, truncate
 from pgan_tf.runs import trained
 from tests.helpers.command_calls import assert_mistake, run_calls
 from tests.helpers.golden_cases import GOLDEN
@@ -31,6 +33,14 @@ CALLS = {
     "sheet": (RUN, "--grid=4x2", "--output=sheet.png"),
     "h": (EXPORT, "--seeds=0-19", "--output=h", "--truncation=0.7", "--truncation_seed=3"),
     "theano": (f"--official_pkl={GOLDEN}/theano.pkl", "--seeds=3-6", "--output=theano"),
+    "latents": (EXPORT, "--latents=two.json", "--output=latents", "--labels=dog"),
+    "saved": (RUN, "--seeds=3,5", "--truncation=0.5", "--output=saved", "--save_latents=saved.npy"),
+    "again": (RUN, "--latents=saved.npy", "--grid=2x1", "--output=again.png", *BARE),
+    "ring": (
+        *(RUN, "--video=slerp", "--latents=saved.npy", "--fps=2", "--output=ring.gif"),
+        "--save_latents=ring.npy",
+    ),
+    "among": (RUN, "--video=walk", "--latents=ring.npy", "--seconds=1", "--output=among.webp"),
     "walk": (RUN, "--video=walk", "--seconds=1", "--grid=2x1", "--output=walk.webp"),
     "training": (RUN, "--video=training", "--seconds=1", "--output=training.gif"),
     "slerp": (EXPORT, "--video=slerp", "--seeds=1,2", "--fps=5"),
@@ -60,6 +70,12 @@ MISTAKES = {
     (RUN, "--truncation_seed=3"): ["--truncation_seed", "--truncation"],
     (RUN, "--video=training", "--labels=1"): ["--labels", "--video"],
     (RUN, "--video=walk", "--seeds=1,2"): ["--seeds", "several"],
+    (RUN, "--latents=two.json", "--seeds=1"): ["--seeds", "--latents"],
+    (RUN, "--latents=two.json", "--output=x.png"): ["--output", "folder", "x.png"],
+    (RUN, "--latents=two.json", "--grid=3x1"): ["--latents", "3 pictures", "got 2"],
+    (RUN, "--latents=two.json", "--video=walk"): ["--latents", "three"],
+    (RUN, "--latents=wide.npy"): ["--latents", "wide.npy", "(count, 6)", "(2, 7)"],
+    (RUN, "--save_latents=x.json"): ["--save_latents", ".npy"],
     (RUN, "--grid=100x100", "--scale=64"): ["--scale", "51,200 x 51,200"],
     (RUN, "--video=walk", "--seconds=36000", "--fps=120", "--scale=64"): ["--seconds", "frames"],
     (RUN, "--neighbors=100", "--grid=100x100", "--scale=9"): ["--scale"],
@@ -76,6 +92,8 @@ def drawn(tmp_path_factory):
     newest = folder / "damaged/checkpoints/images-0000000032-stage-03-of-03.npz"
     newest.write_bytes(newest.read_bytes()[:1000])
     (folder / "empty").mkdir()
+    (folder / "two.json").write_text(json.dumps({"latents": np.eye(2, 6).tolist()}))
+    np.save(folder / "wide.npy", np.ones((2, 7)))
     (folder / "graph.pb").write_bytes(make_graph())
     for i in range(6):
         save(folder / f"faces/{'ab'[i % 2]}/{i}.png", (8, 8), i)
@@ -127,6 +145,23 @@ def test_python_draws_the_same_pictures_bit_for_bit(drawn):
             np.testing.assert_array_equal(picture, pixels(folder / f"{name}/seed-{seed:06d}.png"))
 
 
+def test_latents_are_drawn_as_seeds_are_and_saved_as_they_were_drawn(drawn):
+    folder, results, _ = drawn
+    export, run = pgan_tf.load(folder / "export"), pgan_tf.load(folder / "run")
+    for row, picture in enumerate(export.draw(np.eye(2, 6), "dog")):
+        np.testing.assert_array_equal(picture, pixels(folder / f"latents/latent-00000{row}.png"))
+    saved = np.load(folder / "saved.npy")
+    assert (saved.shape, saved.dtype) == ((2, 6), np.float32)
+    np.testing.assert_allclose(saved, truncate(run.latents([3, 5]), run.latents([0])[0], 0.5))
+    drawn_again = np.split(pixels(folder / "again.png"), 2, axis=1)
+    for seed, picture in zip((3, 5), drawn_again, strict=True):
+        np.testing.assert_array_equal(picture, pixels(folder / f"saved/seed-00000{seed}.png"))
+    ring = np.load(folder / "ring.npy")  # two seconds of two frames
+    np.testing.assert_allclose(ring[::2], saved, atol=1e-6)
+    np.testing.assert_allclose(ring[1], slerp(*saved, 0.5), atol=1e-6)
+    assert "30 frames, 1 s" in results["among"][1]
+
+
 def test_videos_come_from_runs_and_exports(drawn):
     folder, results, _ = drawn
     walk = Image.open(folder / "walk.webp")
@@ -164,5 +199,16 @@ def test_every_mistake_is_one_line_and_leaves_nothing(drawn):
     written = {"a.png", "b.webp", "c.png", "d.jpeg", "e", "f", "g.png", "h", "walk.webp"}
     written |= {"sheet.png"}
     written |= {"training.gif", "slerp.mp4", "neighbors.png", "n", "theano"}
-    made = {"run", "damaged", "export", "empty", "graph.pb", "faces", "cache"}
+    written |= {"latents", "saved", "saved.npy", "again.png", "ring.gif", "ring.npy", "among.webp"}
+    made = {
+        "two.json",
+        "wide.npy",
+        "run",
+        "damaged",
+        "export",
+        "empty",
+        "graph.pb",
+        "faces",
+        "cache",
+    }
     assert {path.name for path in folder.iterdir()} == written | made

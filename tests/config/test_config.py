@@ -157,7 +157,7 @@ LATER = PerResolution(((8, 16),))
 BAD = {
     NetworkConfig: (
         *(("resolution", 2), ("resolution", 48), ("resolution", 2048), ("num_channels", 2)),
-        *(("num_channels", 0), ("num_channels", 4), ("label_size", -1), ("latent_size", 0)),
+        *(("num_channels", 0), ("num_channels", 5), ("label_size", -1), ("latent_size", 0)),
         *(("fmap_base", 0), ("fmap_base", 511), ("fmap_max", 0), ("fmap_decay", -0.5)),
         *(("mbstd_group_size", -1), ("discriminator_noise", -0.1)),
         ("discriminator_fmap_divisor", 0),

@@ -47,7 +47,7 @@ def test_seeds_and_classes_in_any_form_are_the_same_pictures(generator):
     assert (wolves[[0, 1]] != pictures[[0, 1]]).any()
 
 
-def test_latents_of_seeds_are_drawn_as_the_seeds_are_and_as_keras_draws_them(generator):
+def test_latents_of_seeds_are_drawn_as_the_seeds_are_and_as_keras_draws_them(generator, tmp_path):
     latents = generator.latents([7, 9])
     assert (latents.shape, latents.dtype) == ((2, 6), np.float32)
     pictures = generator.generate([7, 9], [2, 0])
@@ -57,6 +57,12 @@ def test_latents_of_seeds_are_drawn_as_the_seeds_are_and_as_keras_draws_them(gen
     assert generator.model is generator.model is TRAINED.generator
     float_pictures = np.clip(generator.model([latents, one_hot]), -1, 1)
     assert np.abs((float_pictures + 1) * 127.5 - pictures).max() < 0.51
+    np.save(tmp_path / "x.npy", latents)
+    half = generator.generate(range(7, 10, 2), [2, 0], 0.5)
+    for given in (latents, tmp_path / "x.npy"):
+        np.testing.assert_array_equal(generator.generate(None, [2, 0], latents=given), pictures)
+        np.testing.assert_array_equal(generator.generate(None, [2, 0], 0.5, latents=given), half)
+        np.testing.assert_array_equal(generator.draw(given, ["wolf", "dog"]), pictures)
     halfway = generator.draw(slerp(*latents, 0.5)[None], np.full((1, 3), 1 / 3))
     assert (halfway != pictures).any(axis=(1, 2, 3)).all()
 
@@ -98,7 +104,9 @@ MISTAKES = [
     (lambda one: one.generate(1, truncation=1.1), "truncation: .* got 1.1"),
     (lambda one: one.generate(1, truncation_seed=-1), "truncation_seed: .* got -1"),
     (lambda one: one.latents("a"), "seeds: .* got 'a'"),
-    (lambda one: one.draw(np.zeros((2, 5))), r"latents: .*\(batch, 6\), got \(2, 5\)"),
+    (lambda one: one.draw(np.zeros((2, 5))), r"latents: .*\(count, 6\), got \(2, 5\)"),
+    (lambda one: one.generate(1, latents=[[1.0] * 6]), "expected one of them, got both"),
+    (lambda one: one.generate(latents="x.txt"), "latents: expected a file, .npy or"),
     (lambda one: one.draw([[np.nan] * 6]), "latents: expected finite"),
     (lambda one: one.draw([[0.0] * 6, [1.0]]), "latents: expected an array of numbers"),
     (lambda one: one.draw([[1.0] * 6], np.ones((2, 3))), r"labels: .*\(1, 3\), got \(2, 3\)"),

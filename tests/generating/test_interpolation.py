@@ -6,7 +6,7 @@ import pytest
 from pgan_tf.generating import interpolation
 from pgan_tf.generating.interpolation import mix_straight, slerp, truncate, walk_smoothly
 from pgan_tf.generating.parsing import LARGEST_SEED
-from pgan_tf.generating.pictures import draw_seeds
+from pgan_tf.generating.pictures import draw_chosen
 from pgan_tf.generating.sampler import make_sampler
 from pgan_tf.networks import sampling
 from tests.helpers.exports import make_trained
@@ -60,9 +60,9 @@ def test_scaling_latents_changes_no_picture_and_truncation_does():
 
     whole = draw(sampler)
     assert np.abs(draw(sampler, 0.3 * vectors) - whole).max() <= 1
-    one = draw(interpolation.truncated(sampler, 0.0, 2))
+    one = draw(interpolation.changed(sampler, interpolation.truncation_to(2, 0.0, 16)))
     assert np.abs(one - whole[2]).max() <= 1
-    half = draw(interpolation.truncated(sampler, 0.5, 2))
+    half = draw(interpolation.changed(sampler, interpolation.truncation_to(2, 0.5, 16)))
     spread = [pictures.std(axis=0).mean() for pictures in (one, half, whole)]
     assert spread[0] <= 1 < spread[1] < spread[2]
 
@@ -114,7 +114,7 @@ def test_a_video_between_seeds_begins_with_the_first_and_shows_all(sampler):
     frames = list(interpolation.draw_walk(sampler, walk, 12, 2, 1))
     assert len(frames) == 12
     assert frames[0].shape == (8, 16, 3)
-    expected = list(draw_seeds(sampler, seeds, classes))
+    expected = list(draw_chosen(sampler, seeds, classes))
     for i in range(3):
         pictures = frames[4 * i][:, :8], frames[4 * i][:, 8:]
         for picture, seed in zip(pictures, (i, (i + 1) % 3), strict=True):

@@ -78,7 +78,7 @@ def test_measures_are_looked_for_side_by_side(info, pictures):
     np.testing.assert_array_equal(sheet[1:16:2, 97:112:2], samples[1])
     assert (sheet[:, 16:20] == 255).all() and (sheet[:, 88:96] == 255).all()
     assert (sheet[16:, 96:] == 255).all()
-    lines = neighbors.describe([8, 9, 3], found, []).splitlines()
+    lines = neighbors.describe(["seed 8", "seed 9", "seed 3"], found, []).splitlines()
     assert [line.split(":")[0].strip() for line in lines[1:4]] == ["seed 8", "seed 9", "seed 3"]
     assert lines[1].startswith("  seed 8: 5 (0)  ") and lines[1].count("(") == 2
     assert "in means" in lines[4]
@@ -89,7 +89,7 @@ def test_a_sheet_says_which_pictures_it_shows_and_how_far_they_are(info, picture
     names = [f"photographs/{index:05}.jpg" for index in range(info.num_images)]
 
     def draw(classes, names):
-        return make_sheet(pictures[[5, 6, 7]], found, 2, 12, Captions([1, 2, 3], classes, names))
+        return make_sheet(pictures[[5, 6, 7]], found, 2, 12, Captions(list("123"), classes, names))
 
     plain, sheet = make_sheet(pictures[[5, 6, 7]], found, 2, 12), draw(["a", "b", "c"], names)
     # Two lines above all, two below each row, of letters of 18 and 14 px.
@@ -100,7 +100,7 @@ def test_a_sheet_says_which_pictures_it_shows_and_how_far_they_are(info, picture
     assert (sheet[144:165, 108:] != unnamed[144:165, 108:]).any()  # names, or record numbers
     np.testing.assert_array_equal(sheet[165:186], unnamed[165:186])  # classes and distances
     assert (unlabeled[165:186, :96] == 255).all() and (sheet[165:186, :96] < 100).any()
-    _, line, *_ = neighbors.describe([1, 2, 3], found, names).splitlines()
+    _, line, *_ = neighbors.describe(["seed 1", "seed 2", "seed 3"], found, names).splitlines()
     assert line.startswith("  seed 1: 5 (0) photographs/00005.jpg  ")
 
 

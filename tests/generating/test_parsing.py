@@ -43,8 +43,8 @@ def test_an_unknown_class_lists_the_known_ones(text, near):
         *((parsing.parse_grid, (text,), "--grid") for text in ("8", "0x4", "8x", "100001x1")),
         *((parsing.parse_classes, (text, 3), "--labels") for text in ("3", "-1", "a", "1,,2")),
         (parsing.parse_classes, ("0", 0), "--labels"),
-        (parsing.seeds_of_sheet, ([1, 2], 3), "--seeds"),
-        (parsing.seeds_of_sheet, ([2**31 - 3], 4), "--seeds"),
+        (parsing.chosen_for_sheet, ([1, 2], 3), "--seeds"),
+        (parsing.chosen_for_sheet, ([2**31 - 3], 4), "--seeds"),
         (parsing.check_pixels, (2**14, 2**14 + 1), "--scale"),
         (parsing.check_video, (2**12, 2**13 + 1, 1), "--scale"),
         (parsing.check_video, (16_384, 2, 1), "px a side"),
@@ -57,8 +57,8 @@ def test_what_cannot_be_read_or_drawn_names_its_flag(parse, arguments, flag):
 
 
 def test_a_sheet_takes_the_seeds_given_or_those_from_one_on_and_limits_are_allowed():
-    assert parsing.seeds_of_sheet([5, 3, 9], 2) == [5, 3]
-    assert parsing.seeds_of_sheet([2**31 - 3], 3) == [2**31 - 3, 2**31 - 2, 2**31 - 1]
+    assert parsing.chosen_for_sheet([5, 3, 9], 2) == [5, 3]
+    assert parsing.chosen_for_sheet([2**31 - 3], 3) == [2**31 - 3, 2**31 - 2, 2**31 - 1]
     parsing.check_pixels(2**14, 2**14)
     parsing.check_video(16_383, 2, 10)
     parsing.check_video(2**12, 2**12, 2**16)

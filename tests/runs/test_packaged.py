@@ -57,8 +57,8 @@ def test_another_file_than_this_version_s_is_refused(tmp_path, monkeypatch):
     contents = bytearray(checkpoint.read_bytes())
     contents[5000] ^= 1
     checkpoint.write_bytes(contents)
-    with pytest.raises(UserError, match="expected sha256 .* install pgan-tf again"):
+    with pytest.raises(UserError, match=r"expected sha256 .* install pgan-tf again"):
         packaged.packaged_run("emoji")
     checkpoint.unlink()
-    with pytest.raises(UserError, match="expected one checkpoint in .* got 0"):
+    with pytest.raises(UserError, match=r"expected one checkpoint in .* got 0"):
         packaged.packaged_run("emoji")

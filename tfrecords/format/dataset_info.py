@@ -44,7 +44,7 @@ class DatasetInfo:
     name: str  # name of the folder, or of the files if others wrote them
     num_images: int  # number of pictures at each resolution
     resolution: int  # the largest resolution, in pixels
-    num_channels: int  # 1 for gray, 3 for RGB
+    num_channels: int  # 1 for gray, 3 for RGB, 4 for RGBA premultiplied by alpha
     files: Files
     label_size: int  # number of classes; 0 without labels
     label_names: tuple[str, ...]  # names of the classes; empty if unknown

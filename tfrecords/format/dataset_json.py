@@ -65,7 +65,7 @@ def _check_values(details: dict[str, Any]) -> None:
         "encoding": lambda value: value in ("png", "raw"),
         "num_images": _is_number,
         "num_rejected": _is_number,
-        "num_channels": lambda value: _is_number(value) and value in (1, 3),
+        "num_channels": lambda value: _is_number(value) and value in (1, 3, 4),
         "resolutions": lambda value: _is_list(value, _is_resolution),
         "label_names": lambda value: _is_list(value, is_text) and len(set(value)) == len(value),
         "label_counts": lambda value: _is_list(value, _is_number),

@@ -58,7 +58,7 @@ _Example = _example_class()
 
 
 def encode_image(image: np.ndarray, encoding: str = "raw") -> bytes:
-    """Serializes (height, width, 1 or 3) uint8 as `png` or `raw`. Equal pictures, equal bytes."""
+    """Serializes (height, width, channels) uint8 as `png` or `raw`. Equal pictures, equal bytes."""
     if image.dtype != np.uint8 or image.ndim != 3:
         raise ValueError(f"image must be uint8 of 3 axes, got {image.dtype} of {image.shape}")
     channels_first = image.transpose(2, 0, 1)

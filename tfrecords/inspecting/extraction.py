@@ -10,6 +10,7 @@ from tfrecords.common.files import whole_folder
 from tfrecords.common.paths import writing
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info
 from tfrecords.inspecting.inspection import Pictures, class_names, map_in_threads
+from tfrecords.pictures.alpha import straight
 from tfrecords.pictures.kinds import encode_picture
 from tfrecords.writing.out_folder import check_out_dir, normalize
 
@@ -43,7 +44,7 @@ def extract(
                 index = chosen[position]
                 path = tf.io.gfile.join(partial_dir, folders[index], f"{index:0{digits}}.png")
                 with tf.io.gfile.GFile(path, "wb") as file:
-                    file.write(encode_picture(pictures.read(index)))
+                    file.write(encode_picture(straight(pictures.read(index))))
 
             for name in {folders[index] for index in chosen}:
                 tf.io.gfile.makedirs(tf.io.gfile.join(partial_dir, name))

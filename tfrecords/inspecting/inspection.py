@@ -137,7 +137,7 @@ def format_summary(summary: dict[str, Any]) -> str:
         ("source", summary["source"] or f"unknown (no {JSON_NAME})"),
         ("pictures", f"{summary['num_pictures']:,}"),
         ("rejected", "unknown" if rejected is None else f"{rejected:,}"),
-        ("channels", {1: "1 (gray)", 3: "3 (RGB)"}[summary["num_channels"]]),
+        ("channels", {1: "1 (gray)", 3: "3 (RGB)", 4: "4 (RGBA)"}[summary["num_channels"]]),
         ("encoding", summary["encoding"]),
         ("size", f"{size_in_words(summary['bytes'])} in {counted(files, 'file')}"),
         ("labels", f"{summary['label_size']:,} {kind}" if summary["label_size"] else "none"),

@@ -6,9 +6,11 @@ from absl import flags
 
 from tfrecords.common.bounds import Bounds
 from tfrecords.common.command_line import define_number, define_path, define_text
-from tfrecords.pictures.source import FITS, PictureOptions
+from tfrecords.pictures.source import FITS, NUM_CHANNELS, PictureOptions
 
-CHANNELS = flags.DEFINE_enum("channels", "rgb", ["rgb", "gray"], "Color or grayscale.")
+CHANNELS = flags.DEFINE_enum(
+    "channels", "rgb", list(NUM_CHANNELS), "Color, grayscale, or color with transparency."
+)
 BACKGROUND = define_text(
     "background", "#ffffff", "Color behind transparent pixels and of letterbox bars."
 )
@@ -32,8 +34,8 @@ TFDS_DATA_DIR = define_path("tfds_data_dir", None, "Where TensorFlow Datasets ke
 
 
 def num_channels() -> int:
-    """Returns the number of channels, 1 or 3."""
-    return 1 if CHANNELS.value == "gray" else 3
+    """Returns the number of channels, one of `NUM_CHANNELS`."""
+    return NUM_CHANNELS[CHANNELS.value]
 
 
 def picture_options(resolution: int | None) -> PictureOptions:

@@ -11,6 +11,7 @@ from PIL import Image, ImageColor, ImageOps
 
 from tfrecords.common.errors import UserError
 from tfrecords.pictures import depth
+from tfrecords.pictures.alpha import premultiplied
 from tfrecords.pictures.color import to_srgb
 from tfrecords.pictures.kinds import KINDS, decoders, sniff
 from tfrecords.pictures.source import PictureOptions
@@ -27,7 +28,10 @@ def prepare_picture(
     name: str = "picture",
     say: Callable[[str], None] = lambda note: None,
 ) -> np.ndarray:
-    """Makes a picture upright, sRGB, opaque, square and 8-bit, and resizes it with Lanczos.
+    """Makes a picture upright, sRGB, square and 8-bit, and resizes it with Lanczos.
+
+    Transparent pictures are laid on `options.background`; with 4 channels their color is
+    premultiplied by alpha instead, and the bars of a letterbox are transparent.
 
     Takes the bytes of a file of any kind in `pictures.kinds`, and uses its first picture; or uint8
     pixels, (height, width) or (height, width, 1, 3 or 4), in gray, RGB or RGBA. Calls `say` with
@@ -52,10 +56,13 @@ def prepare_picture(
         else:
             image = shape(opened)
         image = to_srgb(image, say)
-        if image.has_transparency_data:
-            below = Image.new("RGBA", image.size, (*options.background, 255))
-            image = Image.alpha_composite(below, image.convert("RGBA"))
-        image = image.convert("RGB")
+        if options.num_channels == 4:
+            image = image.convert("RGBA").convert("RGBa")  # premultiplied
+        else:
+            if image.has_transparency_data:
+                below = Image.new("RGBA", image.size, (*options.background, 255))
+                image = Image.alpha_composite(below, image.convert("RGBA"))
+            image = image.convert("RGB").convert("L" if options.num_channels == 1 else "RGB")
     # The longer side fills a letterbox; otherwise the shorter one must fill the square.
     is_letterbox = options.fit == "letterbox"
     which, side = ("longer", max(image.size)) if is_letterbox else ("smaller", min(image.size))
@@ -63,13 +70,13 @@ def prepare_picture(
         problem = f"expected at least {options.side} px, its {which} side has {side}"
         how = "take a lower resolution, remove the picture or allow upscaling"
         raise UserError(f"{name}: {problem}: {how}")
-    image = image.convert("L" if options.num_channels == 1 else "RGB")
     square = (options.side, options.side)
     if is_letterbox:
         image = _letterbox(image, options.side, options.background)
     elif image.size != square:
         image = image.resize(square, Image.Resampling.LANCZOS)
-    return np.asarray(image).reshape(*square, options.num_channels)
+    pixels = np.asarray(image).reshape(*square, options.num_channels)
+    return premultiplied(pixels) if options.num_channels == 4 else pixels
 
 
 def smaller_side(picture: bytes | np.ndarray | str, name: str = "picture") -> int:
@@ -180,6 +187,9 @@ def _letterbox(image: Image.Image, side: int, background: tuple[int, int, int]) 
     width, height = (max(1, round(one * (side / max(image.size)))) for one in image.size)
     if (width, height) != image.size:
         image = image.resize((width, height), Image.Resampling.LANCZOS)
-    square = Image.new("RGB", (side, side), background).convert(image.mode)
+    if image.mode == "RGBa":
+        square = Image.new("RGBA", (side, side)).convert("RGBa")
+    else:
+        square = Image.new("RGB", (side, side), background).convert(image.mode)
     square.paste(image, ((side - width) // 2, (side - height) // 2))
     return square

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, features
 
 from tfrecords.common.errors import UserError
+from tfrecords.pictures.alpha import straight_on_white
 
 HEAD_BYTES = 512  # bytes at the start of a file that `sniff` needs
 
@@ -138,13 +139,18 @@ def is_file_name(path: str) -> bool:
 
 
 def encode_picture(picture: np.ndarray, path: str = ".png") -> bytes:
-    """Encodes (height, width, 1 or 3) uint8 as a file. UserError for a wrong ending or size."""
+    """Encodes (height, width, 1, 3 or 4) uint8 as a file. UserError for a wrong ending or size.
+
+    JPEG has no transparency: such pictures are laid on white.
+    """
     check_picture_name(path, "picture")
     kind, settings, most = FORMATS[_ending(path)]
     if max(picture.shape[:2]) > most:
         size = f"{picture.shape[1]:,} x {picture.shape[0]:,}"
         raise UserError(f"{path}: expected at most {most:,} px a side, got {size}: write NAME.png")
     file = io.BytesIO()
+    if kind == "JPEG":
+        picture = straight_on_white(picture)
     image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
     image.save(file, kind, **settings)
     return file.getvalue()

@@ -12,6 +12,7 @@ import numpy as np
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import as_file_name, as_text, counted, describe_classes
 
+NUM_CHANNELS = {"rgb": 3, "gray": 1, "rgba": 4}  # by the values of --channels
 FITS = ("crop", "letterbox", "stretch")
 _ALL_OF_16_BITS = 65535
 _BLOCK_BYTES = 2**22
@@ -27,7 +28,7 @@ class PictureOptions:
     """How to convert each picture; `defaults.fill_defaults` replaces None."""
 
     resolution: int | None = None  # in pixels, a power of two; None chooses by the pictures
-    num_channels: int = 3  # 1 for gray, 3 for RGB
+    num_channels: int = 3  # see `NUM_CHANNELS`
     background: tuple[int, int, int] = (255, 255, 255)  # RGB, behind transparent pixels and in bars
     fit: str = "crop"  # to the largest centered square; `FITS` has others: add bars, stretch
     # Whether to enlarge or reject small pictures; None enlarges them if resolution is None.

@@ -196,7 +196,7 @@ def _check(
     Bounds(1, 2**50, whole=True).check(shard_bytes, "shard_bytes")
     COUNTS.check(1 if processes is None else processes, "processes")
     for name, value, allowed in (
-        ("channels", options.num_channels, (1, 3)),
+        ("channels", options.num_channels, (1, 3, 4)),
         ("fit", options.fit, FITS),
         ("encoding", encoding, ENCODINGS),
     ):

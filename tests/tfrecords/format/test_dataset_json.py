@@ -13,7 +13,7 @@ WRONG = {
     "name": NO_NAMES,
     "num_images": [-1, True, 1.0, 10**30, None, "3", []],
     "num_rejected": [-1, 10**30, "3"],
-    "num_channels": [0, 2, 4, True, 10**30, "3", [3]],
+    "num_channels": [0, 2, 5, True, 10**30, "3", [3]],
     "resolutions": [[3], [2**20], [2048], [2], 16, ["16"], [True]],
     "encoding": ["jpg", 1, ["raw"]],
     "label_names": ["ab", [1, 2], ["a", "a"], ["\ud800", "b"], ["a", ["b"]], {"a": 1}, ["a"], None],
