@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pgan_tf.generating.directions import move
     from pgan_tf.generating.generator import Generator
     from pgan_tf.generating.interpolation import slerp
     from pgan_tf.generating.loading import load
@@ -26,6 +27,7 @@ __all__ = [
     "build_discriminator",
     "build_generator",
     "load",
+    "move",
     "slerp",
 ]
 
@@ -35,6 +37,7 @@ _MODULES = {
     "build_discriminator": "pgan_tf.networks.by_resolution",
     "build_generator": "pgan_tf.networks.by_resolution",
     "load": "pgan_tf.generating.loading",
+    "move": "pgan_tf.generating.directions",
     "slerp": "pgan_tf.generating.interpolation",
 }
 

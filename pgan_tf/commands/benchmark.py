@@ -71,6 +71,7 @@ BATCH_SIZE = define_per_resolution(
     "Global batch size, one or by resolution: 4:16,128:8.",
     BATCH_SIZES,
 )
+MICRO_BATCH = define_flag(ScheduleConfig, "micro_batch")
 PRECISION = define_read(
     "precision", "float32", f"Some of {', '.join(PRECISIONS)}.", _read_precisions
 )
@@ -88,7 +89,7 @@ HELP = Help(
     groups={
         "what to measure": ("preset", "resolution", "batch_size", "precision", "seconds", "json"),
         "networks": _NETWORK_FLAGS,
-        "training": ("loss", "discriminator_repeats"),
+        "training": ("loss", "discriminator_repeats", "micro_batch"),
         "devices": ("strategy", "jit_compile"),
     },
     first=(
@@ -105,6 +106,7 @@ HELP = Help(
 _COLUMNS = (
     ("px", "resolution", "d"),
     ("batch", "batch_size", "d"),
+    ("at once", "images_at_once", "d"),
     ("precision", "precision", "s"),
     ("images/s", "images_per_second", ".2f"),
     ("ms/iteration", "iteration_ms", ".1f"),
@@ -157,7 +159,9 @@ def _config(precision: str, size: int) -> TrainingConfig:
     latent_size = flags.FLAGS["fmap_max"].value
     return TrainingConfig(
         network=read_flags(NetworkConfig, ["resolution"], resolution=size, latent_size=latent_size),
-        schedule=ScheduleConfig(resolution=size, batch_size=BATCH_SIZE.value),
+        schedule=ScheduleConfig(
+            resolution=size, batch_size=BATCH_SIZE.value, micro_batch=MICRO_BATCH.value
+        ),
         loss=LossConfig(name=LOSS.value),
         precision=precision,
         discriminator_repeats=DISCRIMINATOR_REPEATS.value,

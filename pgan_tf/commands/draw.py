@@ -3,6 +3,7 @@
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import dataclasses
+import functools
 import posixpath
 
 import numpy as np
@@ -11,6 +12,8 @@ from pgan_tf.commands import generate as given
 from pgan_tf.commands import trained_flags as source
 from pgan_tf.commands.draw_video import frame_rate, write_training, write_walk
 from pgan_tf.generating import (
+    directions,
+    directions_sheet,
     interpolation,
     latents_file,
     neighbors,
@@ -20,7 +23,7 @@ from pgan_tf.generating import (
 )
 from pgan_tf.generating.interpolation import Change
 from pgan_tf.generating.latents_file import Chosen, latents_of, names_of
-from pgan_tf.generating.sampler import Sampler, make_sampler, open_saved_model
+from pgan_tf.generating.sampler import Sampler, make_sampler, open_export
 from pgan_tf.generating.video import check_format
 from pgan_tf.metrics.inception import open_inception
 from pgan_tf.runs.data import RunData, find_data, read_run_data
@@ -47,6 +50,9 @@ def draw() -> None:
         given.LABELS.value or "", sampler.label_size, sampler.label_names
     )
     chosen, change = choose(sampler.latent_size), find_change(sampler)
+    if given.DIRECTIONS.value:
+        write_directions(sampler, change, chosen, classes, path)
+        return
     columns, rows = given.GRID.value or ((1, 8) if given.NEIGHBORS.value else (1, 1))
     if given.VIDEO.value:
         write_walk(sampler, chosen, classes, (columns, rows), path, change)
@@ -74,11 +80,41 @@ def choose(latent_size: int) -> Chosen:
 
 
 def find_change(sampler: Sampler) -> Change:
-    """Returns what is done to latents before they are drawn."""
-    if given.TRUNCATION.value == 1:
-        return lambda latents: latents
-    center, amount = given.TRUNCATION_SEED.value, given.TRUNCATION.value
-    return interpolation.truncation_to(center, amount, sampler.latent_size)
+    """Returns what is done to latents before they are drawn: --truncation, then --direction."""
+    changes: list[Change] = []
+    if given.TRUNCATION.value != 1:
+        center, amount = given.TRUNCATION_SEED.value, given.TRUNCATION.value
+        changes.append(interpolation.truncation_to(center, amount, sampler.latent_size))
+    if given.DIRECTION.value:
+        kind, number = given.DIRECTION.value
+        vectors = directions.find_directions(sampler, kind).vectors
+        if number >= len(vectors):
+            most = f"a direction from 0 to {len(vectors) - 1}"
+            raise UserError(f"--direction: expected {most}, got {number}")
+        strength = 2.0 if given.STRENGTH.value is None else given.STRENGTH.value
+        changes.append(lambda latents: directions.move(latents, vectors[number], strength))
+    return lambda latents: functools.reduce(lambda so_far, change: change(so_far), changes, latents)
+
+
+def write_directions(
+    sampler: Sampler, change: Change, chosen: Chosen, classes: list[int], folder: str
+) -> None:
+    """Writes directions and a sheet of each kind, for the first two pictures unless told more."""
+    few = chosen if given.SEEDS.value or given.LATENTS.value else chosen[:2]
+    columns, rows = given.GRID.value or (7, 10)
+    usual = max(1, 1024 // (columns * len(few) * sampler.resolution))
+    scale = given.SCALE.value or usual
+    check_size(sampler, columns * len(few), rows, scale)
+    strength = 3.0 if given.STRENGTH.value is None else given.STRENGTH.value
+    kinds = parsing.KINDS if not given.SAVED_MODEL.value else parsing.KINDS[:1]
+    found = {kind: directions.find_directions(sampler, kind) for kind in kinds}
+    latents = change(latents_of(few, sampler.latent_size))
+    directions_sheet.write_directions(
+        found, sampler, names_of(few), latents, classes, folder, (columns, rows), strength, scale
+    )
+    count = len(found[kinds[0]].vectors)
+    sheets = " and ".join(f"{kind}.png" for kind in kinds)
+    print(f"Wrote {folder}: directions.npz ({counted(count, 'direction')} a kind), {sheets}")
 
 
 def write_pictures(
@@ -102,6 +138,9 @@ def check_flags() -> None:
     """Raises UserError for a flag that would do nothing with the others."""
     not_with(["neighbors"], given.VIDEO)
     not_with(["seeds", "smoothing"], given.LATENTS)
+    not_with(["video", "neighbors", "direction", "save_latents"], given.DIRECTIONS)
+    if not given.DIRECTIONS.value:
+        only_with(["strength"], given.DIRECTION)
     only_with(["fps", "seconds"], given.VIDEO)
     only_with(["smoothing"], given.VIDEO, "walk")
     only_with(["data", "data_cache", "inception"], given.NEIGHBORS)
@@ -109,6 +148,7 @@ def check_flags() -> None:
         raise UserError("--truncation_seed: expected --truncation below 1 with it, got 1")
     if given.VIDEO.value == "training":
         unused = ("seeds", "latents", "save_latents", "labels", "truncation", "truncation_seed")
+        not_with(["direction"], given.VIDEO)
         not_with([*unused, "grid", "network"], given.VIDEO)
     if given.VIDEO.value == "walk" and len(given.SEEDS.value or [0]) > 1:
         raise UserError("--seeds: expected one with --video=walk, got several: which is the first?")
@@ -119,6 +159,9 @@ def check_output() -> str:
     if given.VIDEO.value:
         path = given.OUTPUT.value or f"{given.VIDEO.value}.mp4"
         check_format(path, frame_rate(path))
+    elif given.DIRECTIONS.value:
+        path = given.OUTPUT.value or "directions"
+        pictures.check_folder_name(path)
     elif given.NEIGHBORS.value or given.GRID.value:
         path = given.OUTPUT.value or ("neighbors.png" if given.NEIGHBORS.value else "grid.png")
         check_picture_name(path, "--output")
@@ -149,7 +192,7 @@ def open_sampler() -> Sampler:
         return make_sampler(source.read_trained())
     if source.NETWORK.value != "average_generator":
         raise UserError("--network: expected --run_dir or --checkpoint: an export has one network")
-    return open_saved_model(given.SAVED_MODEL.value)
+    return open_export(given.SAVED_MODEL.value)
 
 
 def find_training_pictures(sampler: Sampler) -> tuple[DatasetInfo, bool]:

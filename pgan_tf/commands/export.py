@@ -1,4 +1,4 @@
-"""Exports a trained generator: for TensorFlow Serving, a web page, ONNX or LiteRT."""
+"""Exports a trained generator: for TensorFlow Serving, Keras, a web page, ONNX or LiteRT."""
 
 import re
 
@@ -21,6 +21,9 @@ def _check_url(url: str) -> None:
 
 EXPORT_DIR = define_path("export_dir", None, "Folder to write to.")
 FORMAT = flags.DEFINE_enum("format", "saved_model", FORMATS, "What to write.")
+NETWORKS = flags.DEFINE_enum(
+    "networks", "one", ["one", "all"], "all: also what train.py --init_from takes, unfolded."
+)
 QUANTIZE = flags.DEFINE_enum("quantize", "", ["", "float16"], "tfjs: weights in half precision.")
 NAME = define_text("name", None, "tfjs: name of the generator on the page. Default: the run's.")
 TITLE = define_text("title", None, "tfjs: the page's title. Default: its generators' names.")
@@ -31,7 +34,7 @@ URL = define_text(
 HELP = Help(
     groups={
         "generator": ("run_dir", "checkpoint", "official_pkl", "model", "network"),
-        "output": ("export_dir", "format"),
+        "output": ("export_dir", "format", "networks"),
         "web page (--format=tfjs)": ("name", "title", "description", "url", "quantize"),
     },
     examples=(
@@ -59,7 +62,8 @@ def main() -> None:
         words = f"{trained.stage}: exported as it is, at alpha {trained.alpha:.3f}"
         print(f"{trained.source} is fading in, {words}")
     head = Head(TITLE.value or "", DESCRIPTION.value or "", URL.value or "")
-    options = ExportOptions(EXPORT_DIR.value, QUANTIZE.value, NAME.value or "", head)
+    all_networks = NETWORKS.value == "all"
+    options = ExportOptions(EXPORT_DIR.value, QUANTIZE.value, NAME.value or "", head, all_networks)
     exported = find_writer(FORMAT.value)(trained, options)
     if given.OFFICIAL_PKL.value:
         print(TERMS)

@@ -35,6 +35,18 @@ TRUNCATION = define_number(
 TRUNCATION_SEED = define_number(
     "truncation_seed", 0, "Seed at the center of --truncation.", bounds.SEEDS
 )
+DIRECTION = define_read(
+    "direction",
+    None,
+    "Go along a direction, such as 3 or components:3; --directions shows them.",
+    parsing.parse_direction,
+)
+STRENGTH = define_number(
+    "strength", None, "How far. Default: 2; of a sheet of directions, to 3.", Bounds(-100, 100)
+)
+DIRECTIONS = flags.DEFINE_boolean(
+    "directions", False, "Write directions.npz and sheets of the directions that change the most."
+)
 GRID = define_read(
     "grid",
     None,
@@ -96,12 +108,13 @@ HELP = Help(
     groups={
         "generator": ("run_dir", "checkpoint", "saved_model", "official_pkl", "model", "network"),
         "pictures": ("seeds", "latents", "labels", "grid", "truncation", "truncation_seed"),
+        "directions": ("directions", "direction", "strength"),
         "videos": ("video", "seconds", "fps", "smoothing"),
         "nearest training pictures": ("neighbors", "data", "data_cache", "inception"),
         "output": ("output", "save_latents", "scale", "captions"),
     },
     first=(
-        *("run_dir", "saved_model", "model", "seeds", "latents", "labels", "grid", "truncation"),
+        *("run_dir", "model", "saved_model", "seeds", "labels", "grid", "truncation", "directions"),
         *("video", "neighbors", "output", "scale"),
     ),
     examples=(

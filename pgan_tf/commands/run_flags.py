@@ -43,7 +43,7 @@ RUN_DIR = define_path(
 INIT_FROM = define_path(
     "init_from",
     None,
-    "Start from the weights of another run, or of a pickle of the published code.",
+    "Start from the weights of another run, a pickle of the published code, or an export.",
 )
 DATA_CACHE = define_path("data_cache", "datasets", "Folder where pictures are stored as TFRecords.")
 LABELS, TFDS_DATA_DIR = picture_flags.LABELS, picture_flags.TFDS_DATA_DIR

@@ -16,6 +16,7 @@ _KIMG = Bounds(0, 10**9)
 _RATES, _RATE = Bounds(0, 1000, above=True), PerResolution(((4, 0.001),))
 _TICKS = PerResolution.parse("4:160,8:140,16:120,32:100,64:80,128:60,256:40,512:20,1024:10", "")
 BATCH_SIZES = Bounds(1, 2**20, whole=True)
+BATCH_SIZES_OR_NONE = Bounds(0, BATCH_SIZES.upper, whole=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +62,12 @@ class ScheduleConfig:
     rampdown_kimg: float = setting(
         0.0, "Last thousands of real images, over which the learning rates fall to zero.", _KIMG
     )
+    micro_batch: PerResolution = setting(
+        PerResolution(((4, 0),)),
+        "Real images that a device works on at once, adding up gradients: the same run in less "
+        "memory; one or by resolution; 0: its whole batch.",
+        BATCH_SIZES_OR_NONE,
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -84,6 +91,11 @@ class ScheduleConfig:
         for name, values in vars(self).items():
             if isinstance(values, PerResolution):
                 require(values.steps[0][0] <= first, name, expected, str(values))
+
+    def images_at_once(self, resolution: int, num_replicas: int) -> int:
+        """Real images whose activations a device keeps: a part of its batch, or all of it."""
+        each = int(self.batch_size.at(resolution)) // num_replicas
+        return int(self.micro_batch.at(resolution)) or each
 
 
 @dataclasses.dataclass(frozen=True)

@@ -146,7 +146,7 @@ class TrainingConfig:
 
 # What may change when a run resumes.
 CHANGEABLE = frozenset({"schedule.total_kimg", "schedule.tick_kimg", "schedule.batch_size"})
-CHANGEABLE |= {"label_names", "order of the pictures"}
+CHANGEABLE |= {"schedule.micro_batch", "label_names", "order of the pictures"}
 
 # Names of converted pictures used to end so, with a digest of the files' times.
 _CACHED = re.compile(r"-\d+px-[0-9a-f]{8}(?=, )")

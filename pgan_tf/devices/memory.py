@@ -19,13 +19,16 @@ def memory_bytes(
 
     They are the networks, the average, Adam's moments, and activations for the backward pass of the
     larger step. The D step keeps those of reals, fakes and the mixed pictures, whose gradient is
-    differentiated again. TensorFlow itself and cuDNN's workspaces come on top.
+    differentiated again. Of a batch in parts, only one part's are there at a time. TensorFlow
+    itself and cuDNN's workspaces come on top.
     """
     networks = [table(stage, config.network) for table in (generator_layers, discriminator_layers)]
-    batch_size = int(config.schedule.batch_size.at(stage.resolution)) // num_replicas
+    batch_size = config.schedule.images_at_once(stage.resolution, num_replicas)
     g_values, d_values = (sum(layer.values for layer in layers) for layers in networks)
     g_outputs, d_outputs = (sum(layer.outputs for layer in layers) for layers in networks)
     weights = (4 + _WEIGHT_COPIES) * g_values + (3 + _WEIGHT_COPIES) * d_values
+    if config.schedule.micro_batch.at(stage.resolution):
+        weights += max(g_values, d_values)  # sums of gradients
     passes = 2 if config.loss.name == "lsgan" else 4
     for_discriminator = passes * d_outputs + g_outputs / _KEPT_PER_OUTPUT
     for_generator = d_outputs + 2 * g_outputs  # twice, because of pixel norms

@@ -8,11 +8,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from pgan_tf.config.per_resolution import PerResolution
+from pgan_tf.config.networks import resolutions_above_lowest
+from pgan_tf.config.per_resolution import LOWEST_RESOLUTION, PerResolution
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import NetworkConfig, TrainingConfig
 from pgan_tf.devices.memory import memory_bytes
-from pgan_tf.devices.strategy import splits_evenly
+from pgan_tf.devices.strategy import splits_evenly, takes_parts_of
 from tfrecords.common.errors import UserError
 
 _IN_WORDS = re.compile("out[ _]of[ _]memory", re.IGNORECASE)  # in messages of GPU libraries
@@ -36,7 +37,8 @@ def readable_memory_errors(config: TrainingConfig, stage: Stage, replicas: int) 
 def _what_takes_less_memory(config: TrainingConfig, stage: Stage, num_replicas: int) -> str:
     """Suggests which flags to lower, based on what needs the most memory.
 
-    A smaller batch comes first, since the run can resume with it, unless halving saves < 10%.
+    What the run can resume with comes first, unless halving the batch saves < 10%: parts of a
+    batch, which change nothing but the time it takes, then a smaller one.
     """
 
     def saved(**changed: Any) -> float:
@@ -54,12 +56,39 @@ def _what_takes_less_memory(config: TrainingConfig, stage: Stage, num_replicas: 
     sizes = {name: getattr(config.network, name) / getattr(NetworkConfig, name) for name in helpful}
     names = [f"--{name}" for name in helpful if sizes[name] == max(sizes.values())]
     what = f"start another run with a smaller {' or '.join(names)}"
-    batch_size = smaller_batch_size(config, stage.resolution, num_replicas)
-    if batch_size is None:
+    smaller: dict[str, Any] = {
+        "micro_batch": smaller_micro_batch(config, stage.resolution, num_replicas)
+    }
+    if not config.schedule.micro_batch.at(stage.resolution):  # or only a part of it counts
+        smaller["batch_size"] = smaller_batch_size(config, stage.resolution, num_replicas)
+    changes = {name: sizes for name, sizes in smaller.items() if sizes}
+    if not changes:
         return what
-    if saved(schedule=dataclasses.replace(config.schedule, batch_size=batch_size)) < 0.1:
+    schedules = [dataclasses.replace(config.schedule, **{name: changes[name]}) for name in changes]
+    if max(saved(schedule=schedule) for schedule in schedules) < 0.1:
         return f"{what}: the networks alone take most of it"
-    return f"resume with --batch_size={batch_size}, or {what}"
+    slower = {"micro_batch": " (the same run, but slower)"}
+    ways = [f"--{name}={sizes}{slower.get(name, '')}" for name, sizes in changes.items()]
+    return f"resume with {', or '.join([*ways, what])}"
+
+
+def smaller_micro_batch(
+    config: TrainingConfig, resolution: int, num_replicas: int
+) -> PerResolution | None:
+    """Returns the largest parts of batches, at most half of one's at a resolution, from there on.
+
+    None if it has no smaller ones.
+    """
+    schedule, sizes = config.schedule, {}
+    most = schedule.images_at_once(resolution, num_replicas) // 2
+    for one in (LOWEST_RESOLUTION, *resolutions_above_lowest(schedule.resolution)):
+        size, sizes[one] = int(schedule.batch_size.at(one)), int(schedule.micro_batch.at(one))
+        if one >= resolution and schedule.images_at_once(one, num_replicas) > most:
+            parts = range(most, 0, -1)
+            fit = (part for part in parts if takes_parts_of(config, size, num_replicas, part))
+            sizes[one] = next(fit, sizes[one])
+    smaller = PerResolution(tuple(sizes.items()))
+    return None if smaller.at(resolution) == schedule.micro_batch.at(resolution) else smaller
 
 
 def smaller_batch_size(

@@ -94,8 +94,22 @@ def splits_evenly(batch_size: int, num_replicas: int, group_size: int) -> bool:
     return each > 0 and not rest and (each <= group_size or not group_size or not each % group_size)
 
 
+def takes_parts_of(config: TrainingConfig, batch_size: int, num_replicas: int, part: int) -> bool:
+    """Returns whether parts of so many images (0: all of them) compute what a whole batch does.
+
+    A device's batch splits into such parts. In each, what the gradient penalty is taken on is a
+    whole number of groups, and no layer has statistics of the whole batch.
+    """
+    each = batch_size // num_replicas
+    if part in (0, each):
+        return True
+    of_batch = config.network.generator_batch_norm or config.network.minibatch_discrimination
+    divisor = (config.network.mbstd_group_size or 1) * config.loss.penalty_batch_divisor
+    return part < each and not (of_batch or each % part or part % divisor)
+
+
 def check_batch_sizes(config: TrainingConfig, num_replicas: int) -> None:
-    """Raises UserError unless every stage's batch `splits_evenly`."""
+    """Raises UserError unless every stage's batch `splits_evenly`, and into its parts."""
     group = config.network.mbstd_group_size
     for stage in make_stages(config.schedule):
         batch_size = int(config.schedule.batch_size.at(stage.resolution))
@@ -105,6 +119,7 @@ def check_batch_sizes(config: TrainingConfig, num_replicas: int) -> None:
                 what = f"a divisor of {batch_size} ({stage.resolution} px, {num_replicas} devices)"
                 what += f" that leaves whole groups of --mbstd_group_size={group}"
                 raise UserError(f"--penalty_batch_divisor: expected {what}, got {divisor}")
+            _check_micro_batch(config, stage.resolution, batch_size, num_replicas)
             continue
         factor, got = f"the {num_replicas} devices", f"{batch_size}"
         if splits_evenly(batch_size, num_replicas, 0):
@@ -112,6 +127,28 @@ def check_batch_sizes(config: TrainingConfig, num_replicas: int) -> None:
             got = f"{batch_size // num_replicas} ({batch_size} over {num_replicas} devices)"
         expected = f"a multiple of {factor} at {stage.resolution} px"
         raise UserError(f"--batch_size: expected {expected}, got {got}")
+
+
+def _check_micro_batch(
+    config: TrainingConfig, resolution: int, batch_size: int, num_replicas: int
+) -> None:
+    part = int(config.schedule.micro_batch.at(resolution))
+    if takes_parts_of(config, batch_size, num_replicas, part):
+        return
+    for name in ("generator_batch_norm", "minibatch_discrimination"):
+        if getattr(config.network, name):
+            expected = f"0 with --{name}, whose statistics are those of a whole batch"
+            raise UserError(f"--micro_batch: expected {expected}, got {part}")
+    each, group = batch_size // num_replicas, config.network.mbstd_group_size
+    expected = f"a divisor of {each}, the images per device at {resolution} px"
+    divisors = {
+        "mbstd_group_size": group,
+        "penalty_batch_divisor": config.loss.penalty_batch_divisor,
+    }
+    factors = [f"--{name}={number}" for name, number in divisors.items() if number > 1]
+    if factors:
+        expected += f", that is {each} or a multiple of {' times '.join(factors)}"
+    raise UserError(f"--micro_batch: expected {expected}, or 0, got {part}")
 
 
 def _connect(workers: Workers) -> tf.distribute.Strategy:

@@ -1,1 +1,1 @@
-"""Exports to SavedModel, ONNX, TF.js and LiteRT."""
+"""Exports to SavedModel, ONNX, TF.js, LiteRT and safetensors."""

@@ -27,6 +27,10 @@ _TRAINED_BY = {False: "pgan-tf", True: "the published implementation"}
 _COLORS = {1: "gray", 3: "RGB", 4: "RGBA, color premultiplied by alpha"}
 _MOST_NAMES = 20  # class names on a card; pgan.json has all
 _PAPER = "[Progressive Growing of GANs](https://arxiv.org/abs/1710.10196)"
+_ALL_NETWORKS = (
+    "`networks.npz` has the generator, its running average and the discriminator as training left "
+    "them: `train.py --init_from=FOLDER`, with the name of this folder, trains on from them."
+)
 _LIMITS = """## Limits
 
 It draws what it was trained on, with all that is missing or common there. This card was written
@@ -103,6 +107,7 @@ def model_card(known: dict[str, Any], usage: str) -> str:
         _table(("", ""), facts.items()),
         f"## Use\n\n{usage}",
         class_usage,
+        _ALL_NETWORKS if known.get("all_networks") else "",
         "## Measured",
         *_measurements(known),
         _LIMITS,

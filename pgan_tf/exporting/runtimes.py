@@ -27,7 +27,7 @@ _SIGNATURE = "serving_default"
 
 def write_onnx(trained: Trained, options: ExportOptions) -> Exported:
     """Writes a generator as `<export_dir>/<version>/model.onnx`; see `Writer`."""
-    tf2onnx, onnxruntime = _import("onnx", "tf2onnx onnxruntime", "tf2onnx", "onnxruntime")
+    tf2onnx, onnxruntime = import_packages("onnx", "tf2onnx onnxruntime", "tf2onnx", "onnxruntime")
     signature = make_signatures(fold(trained.generator, trained.network))[_SIGNATURE]
     inputs = signature.input_signature
     model, _ = tf2onnx.convert.from_function(signature, input_signature=inputs, opset=_OPSET)
@@ -40,7 +40,7 @@ def write_onnx(trained: Trained, options: ExportOptions) -> Exported:
 
 def write_litert(trained: Trained, options: ExportOptions) -> Exported:
     """Writes a generator as `<export_dir>/<version>/model.tflite`; see `Writer`."""
-    (litert,) = _import("litert", "ai-edge-litert", "ai_edge_litert.interpreter")
+    (litert,) = import_packages("litert", "ai-edge-litert", "ai_edge_litert.interpreter")
     with temporary_folder() as folder:
         save(fold(trained.generator, trained.network), folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[_SIGNATURE])
@@ -68,7 +68,8 @@ def check_pictures(trained: Trained, export_format: str, draw: Draw) -> None:
             )
 
 
-def _import(export_format: str, packages: str, *modules: str) -> list[ModuleType]:
+def import_packages(export_format: str, packages: str, *modules: str) -> list[ModuleType]:
+    """Imports what a format needs. UserError with the packages to install if one is missing."""
     try:
         return [importlib.import_module(name) for name in modules]
     except ImportError as error:
@@ -90,7 +91,7 @@ def _tidy(graph: Any) -> None:
 
 
 def _write(trained: Trained, options: ExportOptions, kind: str, name: str, data: bytes) -> Exported:
-    with next_version(options.export_dir, trained, kind) as (path, folder):
+    with next_version(options, trained, kind) as (path, folder):
         write_file(posixpath.join(folder, name), data)
     card = shlex.quote(posixpath.join(path, "model_card.md"))
     return Exported(posixpath.join(path, name), (f"less {card}",))

@@ -23,7 +23,7 @@ def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
     """Writes a generator as `<export_dir>/<version>/`; see `Writer`."""
     base_path = options.export_dir
     # A server loads a version as soon as its folder appears, so it must appear complete.
-    with next_version(base_path, trained, "saved_model") as (path, folder):
+    with next_version(options, trained, "saved_model") as (path, folder):
         generator = fold(trained.generator, trained.network)
         save(generator, folder)
         _write_warmup(folder, generator)

@@ -68,7 +68,7 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
         stored = f" (weights in {options.quantize})" if options.quantize else ""
         with writing(f"--export_dir={export_dir}"):
             page = gallery.prepare_page(export_dir, page, page_files)
-            with writer.whole_version(path, trained, "tfjs", stored=stored) as folder:
+            with writer.whole_version(path, options, trained, "tfjs", stored=stored) as folder:
                 for file, contents in files.items():
                     write_file(posixpath.join(folder, file), contents)
             kept = gallery.write_page(export_dir, page, page_files, head)

@@ -10,6 +10,9 @@ from pgan_tf.exporting.manifest import free_version, write_version_manifest
 from pgan_tf.exporting.model_card import CARD_FILE, JSON_FILE, describe, model_card, read_usage
 from pgan_tf.exporting.page_head import Head
 from pgan_tf.runs.trained import Trained
+from pgan_tf.training.pretrained import from_checkpoint, from_pickle
+from pgan_tf.training.weights_file import WEIGHTS_FILE, Weights, write_weights
+from tfrecords.common.errors import UserError
 from tfrecords.common.files import locked, whole_folder, write_file
 from tfrecords.common.paths import writing
 
@@ -22,6 +25,7 @@ class ExportOptions:
     quantize: str = ""  # "float16" stores the weights in half precision; tfjs only
     name: str = ""  # name of the generator on the page, by default that of its run; tfjs only
     head: Head = Head()  # title and description of the page; tfjs only
+    all_networks: bool = False  # whether the version has them all, for `train.py --init_from=`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,21 +48,35 @@ def exporting_into(export_dir: str) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def next_version(export_dir: str, trained: Trained, kind: str) -> Iterator[tuple[str, str]]:
+def next_version(options: ExportOptions, trained: Trained, kind: str) -> Iterator[tuple[str, str]]:
     """Locks a folder. Yields the path of its first free version, and a folder to fill for it."""
-    with exporting_into(export_dir):
-        path = free_version(export_dir)
-        with whole_version(path, trained, kind) as folder:
+    with exporting_into(options.export_dir):
+        path = free_version(options.export_dir)
+        with whole_version(path, options, trained, kind) as folder:
             yield path, folder
 
 
 @contextmanager
-def whole_version(path: str, trained: Trained, kind: str, *, stored: str = "") -> Iterator[str]:
+def whole_version(
+    path: str, options: ExportOptions, trained: Trained, kind: str, *, stored: str = ""
+) -> Iterator[str]:
     """Yields a folder to fill, which becomes `path`, with a model card that mentions `stored`."""
+    networks = read_networks(trained) if options.all_networks else None
     with writing(f"--export_dir={posixpath.dirname(path)}"), whole_folder(path) as folder:
         yield folder
-        known = describe(trained, kind)
+        if networks:
+            write_weights(posixpath.join(folder, WEIGHTS_FILE), networks)
+        known = describe(trained, kind) | {"all_networks": options.all_networks}
         card = model_card(known, read_usage({**known, "stored": stored}))
         for name, text in {JSON_FILE: json.dumps(known, indent=2) + "\n", CARD_FILE: card}.items():
             write_file(posixpath.join(folder, name), text.encode())
         write_version_manifest(folder, trained)
+
+
+def read_networks(trained: Trained) -> Weights:
+    """Reads all networks from where a generator comes from. UserError if one is missing there."""
+    read = from_pickle if trained.published else from_checkpoint
+    try:
+        return read(trained.source)
+    except UserError as error:
+        raise UserError(f"--networks=all: {error}") from None

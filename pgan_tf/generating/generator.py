@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
+from pgan_tf.generating.directions import find_directions
 from pgan_tf.generating.interpolation import changed, cycled, truncation_to
 from pgan_tf.generating.latents_file import Chosen, check_latents, read_latents
-from pgan_tf.generating.parsing import MOST_SEEDS, unknown_class
+from pgan_tf.generating.parsing import KINDS, MOST_SEEDS, unknown_class
 from pgan_tf.generating.pictures import draw_chosen
 from pgan_tf.generating.sampler import Sampler
 from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
@@ -120,6 +121,16 @@ class Generator:
     def latents(self, seeds: Seeds) -> np.ndarray:
         """Returns the latent vectors of seeds, `(batch, latent_size)` float32, N(0, 1)."""
         return latents_from_seeds(read_seeds(seeds), self.latent_size)
+
+    def directions(self, kind: str = "closed_form") -> np.ndarray:
+        """Returns unit directions, `(count, latent_size)` float32, of the largest effect first.
+
+        `kind` is "closed_form" or "components"; see `pgan_tf.move` and docs/latents.md. Raises
+        UserError for another, and where a SavedModel does not hold what they are found from.
+        """
+        if kind not in KINDS:
+            raise UserError(f"kind: expected {' or '.join(KINDS)}, got {shown(kind)}")
+        return find_directions(self.sampler, kind).vectors
 
     def draw(self, latents: Latents, labels: Labels | None = None) -> np.ndarray:
         """Returns the pictures of latent vectors, such as those between two seeds; see `slerp`.

@@ -3,11 +3,11 @@
 import functools
 import os
 import posixpath
-import re
 from typing import get_args
 
+from pgan_tf.exporting.keras_file import KERAS_FILE
 from pgan_tf.generating.generator import Generator
-from pgan_tf.generating.sampler import keras_model_of, make_sampler, open_saved_model
+from pgan_tf.generating.sampler import keras_model_of, make_sampler, newest_version, open_export
 from pgan_tf.runs.checkpoint import latest
 from pgan_tf.runs.folder import checkpoint_folder
 from pgan_tf.runs.packaged import NETWORKS, packaged_run
@@ -17,13 +17,16 @@ from tfrecords.common.bounds import shown
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import did_you_mean
 
-_EXPECTED = "a run folder, a checkpoint, a SavedModel of export.py or a published pickle"
+_EXPECTED = (
+    "a run folder, a checkpoint, an export.py's SavedModel or Keras file or a published pickle"
+)
 _NAMED = f"; or {' or '.join(NETWORKS)}, which comes along" * bool(NETWORKS)
-_SAVED_MODEL = frozenset({"saved_model.pb", "saved_model.pbtxt"})
+_OPENED = frozenset({"saved_model.pb", "saved_model.pbtxt", KERAS_FILE})
 # Files that this package cannot draw from, and what opens them: by name and by extension.
 _EXPORTS = {
     "model.onnx": "an ONNX model: open it with onnxruntime",
     "model.tflite": "a LiteRT model: open it with ai_edge_litert",
+    "model.safetensors": "weights alone: open them with generator.py beside them",
     "model.json": "a TensorFlow.js model: open its page in a browser",
     "index.html": "a web page: open it in a browser",
 }
@@ -31,7 +34,6 @@ _FILES = {
     ".onnx": _EXPORTS["model.onnx"],
     ".tflite": _EXPORTS["model.tflite"],
     ".html": _EXPORTS["index.html"],
-    ".keras": "a Keras file: open it with keras.models.load_model",
     ".safetensors": "weights alone: open them with safetensors",
     ".pb": "a file of a SavedModel: name its folder",
     ".json": "a description: name its folder",
@@ -44,12 +46,12 @@ def load(path: str | os.PathLike[str], network: Weights = "average_generator") -
 
     Args:
         path: A run folder or a folder of checkpoints (the last checkpoint is used), a checkpoint,
-            an export of `export.py` (the newest version is used) or one of its versions, or a
+            a SavedModel or Keras file of `export.py` (of its folder the newest version is used), a
             pickle of the published networks. Local, or `gs://…`. A SavedModel is a program: open
             only those from people you trust. Or `"emoji"`, a network that comes with this package,
             unless there is a file or folder of that name.
         network: The running average of the generator, or `"generator"` for the weights of the last
-            step. A SavedModel has only one network.
+            step. An export draws with only one.
 
     Raises:
         UserError: If it is missing, damaged, or something else.
@@ -61,18 +63,19 @@ def load(path: str | os.PathLike[str], network: Weights = "average_generator") -
         place = packaged_run(place)
         if network != "average_generator":
             raise UserError(f"network: expected average_generator of {path}, got {network}")
-    if not paths.is_folder(place):
+    is_keras_file = place.endswith(".keras")
+    if not paths.is_folder(place) and not is_keras_file:
         return _make(_read_file(place, network))
-    checkpoint = latest(checkpoint_folder(place)) or latest(place)
-    if checkpoint:
-        return _make(from_checkpoint(checkpoint, network))
-    names = _names_of_newest_version(place)
-    if not _SAVED_MODEL.intersection(names):
-        raise _unknown_folder(place, names)
+    if not is_keras_file:
+        if checkpoint := latest(checkpoint_folder(place)) or latest(place):
+            return _make(from_checkpoint(checkpoint, network))
+        names = paths.list_names(newest_version(place))
+        if not _OPENED.intersection(names):
+            raise _unknown_folder(place, names)
     if network != "average_generator":
-        words = f"a run or a checkpoint, got the SavedModel {place!r}, which has one network"
+        words = f"a run or a checkpoint, got the export {place!r}, which has one network to draw"
         raise UserError(f"network: expected {words}: leave it")
-    sampler = open_saved_model(place, "path")
+    sampler = open_export(place, "path")
     return Generator(sampler, functools.partial(keras_model_of, sampler))
 
 
@@ -103,19 +106,10 @@ def _read_file(path: str, network: Weights) -> Trained:
     raise UserError(f"path: expected {_EXPECTED}, got {path!r}, a file of another kind")
 
 
-def _names_of_newest_version(folder: str) -> list[str]:
-    """Returns the file names in an export, or in its newest version."""
-    names = paths.list_names(folder)
-    versions = sorted((name for name in names if re.fullmatch("[0-9]+", name)), key=int)
-    if versions and not _SAVED_MODEL.intersection(names):
-        return paths.list_names(paths.join(folder, versions[-1]))
-    return names
-
-
 def _unknown_folder(folder: str, names: list[str]) -> UserError:
+    if other := next((_EXPORTS[name] for name in names if name in _EXPORTS), ""):
+        return UserError(f"path: expected {_EXPECTED}, got {folder!r} with {other}{_INSTEAD}")
     if "config.json" in names:
         words = f"expected a run folder with checkpoints, got {folder!r}, which has none yet"
         return UserError(f"path: {words}: train further")
-    if other := next((_EXPORTS[name] for name in names if name in _EXPORTS), ""):
-        return UserError(f"path: expected {_EXPECTED}, got {folder!r} with {other}{_INSTEAD}")
     return UserError(f"path: expected {_EXPECTED}, got {folder!r}, a folder without any of them")

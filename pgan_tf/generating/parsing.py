@@ -12,6 +12,7 @@ from tfrecords.common.text import did_you_mean, find_classes, list_names
 
 LARGEST_SEED = int(SEEDS.upper)
 MOST_SEEDS = 100_000
+KINDS = ("closed_form", "components")  # of directions, see `generating.directions`
 _MOST_PIXELS, _MOST_FRAME_PIXELS = 2**28, 2**25  # limits of memory and of viewers
 _MOST_FRAME_SIDE = 16_383  # of WebP
 _MOST_VIDEO_PIXELS = 2**40  # in all frames; about a day of work
@@ -66,6 +67,19 @@ def chosen_for_sheet(seeds: Sequence[int] | np.ndarray, count: int) -> Sequence[
             f"the {count} pictures of --grid, got {len(seeds)}, the first {seeds[0]}"
         )
     return list(range(seeds[0], seeds[0] + count))
+
+
+def parse_direction(text: str) -> tuple[str, int]:
+    """Reads `3` or `components:3`: a kind of direction, and a number from 0. UserError if wrong."""
+    kind, colon, number = text.rpartition(":")
+    kind = kind if colon else "closed_form"
+    try:
+        if kind in KINDS:
+            return kind, int(Bounds(0, MOST_SEEDS, whole=True).read(number))
+    except ValueError:
+        pass
+    wanted = " or ".join(f"{kind}:3" for kind in KINDS)
+    raise UserError(f"--direction: expected a number, or {wanted}, got {shown(text)}")
 
 
 def check_pixels(width: int, height: int, most: int = _MOST_PIXELS) -> None:

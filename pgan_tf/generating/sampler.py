@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import posixpath
 import re
 import sys
@@ -12,8 +13,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pgan_tf.exporting.keras_file import KERAS_FILE
 from pgan_tf.exporting.manifest import read_description
 from pgan_tf.exporting.model_card import JSON_FILE
+from pgan_tf.generating.keras_file import open_keras_file
 from pgan_tf.metrics.evaluation import Generated
 from pgan_tf.networks.folded import fold
 from pgan_tf.networks.sampling import to_uint8
@@ -34,6 +37,15 @@ _TO_SCORE: dict[str, Callable[[Any], bool]] = {
 
 
 @dataclasses.dataclass(frozen=True)
+class FirstLayer:
+    """What is known of a generator's first layer."""
+
+    kernel: np.ndarray  # (latent_size + label_size, outputs) float32, folded
+    # Its features for latents and labels as in `Sampler.images`; None for an export.
+    features: Callable[[np.ndarray, np.ndarray], tf.Tensor] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Sampler:
     """Draws pictures, `(resolution, resolution, num_channels)` uint8; RGBA with straight alpha."""
 
@@ -46,6 +58,8 @@ class Sampler:
     # RGBA premultiplied.
     images: Callable[[np.ndarray, np.ndarray], tf.Tensor]
     label_names: tuple[str, ...] = ()  # in order; empty where they are not known
+    first_layer: FirstLayer | None = None  # None where it is not known
+    model: keras.Model | None = None  # of a Keras file; see `networks.stock`
 
     def draw(self, latents: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
         """Yields a picture for each of `(n, latent_size)` and `(n, label_size)` float32."""
@@ -59,23 +73,50 @@ def make_sampler(trained: Trained) -> Sampler:
     network = trained.network
     folded = fold(trained.generator, network)
     sizes = network.latent_size, network.label_size
-    compiled = tf.function(
-        lambda latents, labels: folded([latents, labels]),
-        input_signature=[tf.TensorSpec((None, size), tf.float32) for size in sizes],
-    )
+    inputs = [tf.TensorSpec((None, size), tf.float32) for size in sizes]
+    images = tf.function(lambda *inputs: folded(inputs), inputs)
+    features = tf.function(lambda *inputs: folded.first_features(inputs), inputs)
+    first_layer = FirstLayer(folded.dense.kernel.numpy(), features)
     shape = folded.resolution, network.num_channels
-    return Sampler(trained.source, *shape, *sizes, compiled, trained.label_names)
+    return Sampler(trained.source, *shape, *sizes, images, trained.label_names, first_layer)
 
 
-def open_saved_model(path: str, argument: str = "--saved_model") -> Sampler:
-    """Opens what `export.py` wrote: the folder of a version, or of all; UserError if it can't.
+def open_export(path: str, argument: str = "--saved_model") -> Sampler:
+    """Opens what `export.py` wrote: a SavedModel or a Keras file; UserError if it can't.
 
-    `argument` is what messages call the path.
+    The path is the folder of a version, or of all, whose newest is taken, or the Keras file.
+    `argument` is what messages call it.
     """
-    names = list_names(path) if tf.io.gfile.isdir(path) else []
+    if path.endswith(".keras"):
+        return _open_keras(path, argument)
+    folder = newest_version(path)
+    if KERAS_FILE in list_names(folder):
+        return _open_keras(posixpath.join(folder, KERAS_FILE), argument)
+    return _open_saved_model(folder, path, argument)
+
+
+def newest_version(path: str) -> str:
+    """Returns the folder of an export's newest version; the path itself if it has no versions."""
+    names = list_names(path)
     versions = sorted((name for name in names if re.fullmatch("[0-9]+", name)), key=int)
-    is_version = "saved_model.pb" in names or not versions
-    folder = path if is_version else posixpath.join(path, versions[-1])
+    is_version = not versions or not {"saved_model.pb", KERAS_FILE}.isdisjoint(names)
+    return path if is_version else posixpath.join(path, versions[-1])
+
+
+def _open_keras(path: str, argument: str) -> Sampler:
+    model = open_keras_file(path, argument)
+    sizes = [one.shape[1] for one in model.inputs]
+    latent_size, label_size = sizes[0], sizes[1] if len(sizes) > 1 else 0
+    specs = [tf.TensorSpec((None, size), tf.float32) for size in (latent_size, label_size)]
+    images = tf.function(lambda *inputs: model(inputs if label_size else inputs[0]), specs)
+    _, resolution, _, channels = model.output_shape
+    shape = resolution, channels, latent_size, label_size
+    names = _label_names(read_description(posixpath.dirname(path)), label_size)
+    first_layer = FirstLayer(model.get_layer("4x4_dense").kernel.numpy())
+    return Sampler(path, *shape, images, names, first_layer, model)
+
+
+def _open_saved_model(folder: str, path: str, argument: str) -> Sampler:
     known = read_description(folder)
     files = (posixpath.join(folder, name) for name in ("saved_model.pb", "saved_model.pbtxt"))
     if not known and any(map(tf.io.gfile.exists, files)):  # `pgan.json` can be forged, though
@@ -103,39 +144,61 @@ def open_saved_model(path: str, argument: str = "--saved_model") -> Sampler:
         given = {"latents": latents, "labels": labels} if label_size else {"latents": latents}
         # The signature alone does not keep the variables alive.
         function = loaded.signatures["serving_default"]
-        return function(**{name: tf.constant(value) for name, value in given.items()})["images"]
+        given = {name: tf.convert_to_tensor(value) for name, value in given.items()}
+        return function(**given)["images"]
 
+    sizes = latent_size, label_size
+    label_names = _label_names(known, label_size)
+    first_layer = _first_layer_of(loaded, sum(sizes))
+    return Sampler(folder, height, channels, *sizes, images, label_names, first_layer)
+
+
+def _first_layer_of(loaded: Any, inputs: int) -> FirstLayer | None:
+    """Returns the first layer of an export, which lists its variables; None of an older one."""
+    for kernel in itertools.islice(getattr(loaded, "exported", ()), 1):
+        if len(kernel.shape) == 2 and kernel.shape[0] == inputs:
+            return FirstLayer(kernel.numpy())
+    return None
+
+
+def _label_names(known: dict[str, Any], label_size: int) -> tuple[str, ...]:
     found = known.get("label_names", [])
     are_names = isinstance(found, list) and all(isinstance(name, str) for name in found)
-    label_names = tuple(found) if are_names and len(found) == label_size else ()
-    return Sampler(folder, height, channels, latent_size, label_size, images, label_names)
+    return tuple(found) if are_names and len(found) == label_size else ()
 
 
 def keras_model_of(sampler: Sampler) -> keras.Model:
-    """Returns an opened SavedModel as a Keras model with the inputs of `build_generator`'s.
+    """Returns an opened export as a Keras model with the inputs of `build_generator`'s.
 
-    Its one layer is frozen: an export holds weights folded for drawing, not the layers that were
-    trained. Raises UserError for an export from before `serve`, the function that Keras calls.
+    Of a SavedModel, its one layer is frozen: an export holds weights folded for drawing, not the
+    layers that were trained. Raises UserError for one from before `serve`, which Keras calls.
     """
+    latents = keras.Input((sampler.latent_size,), name="latents")
+    labels = keras.Input((sampler.label_size,), name="labels")
+    if sampler.model:
+        drawn = sampler.model([latents, labels] if sampler.label_size else latents)
+        return keras.Model([latents, labels], drawn, name="generator")
     try:
         layer = keras.layers.TFSMLayer(sampler.source, call_endpoint="serve")
     except (AttributeError, ValueError):
         words = "expected an export with the function 'serve', got an older one: export it again"
         raise UserError(f"{sampler.source}: {words}") from None
-    latents = keras.Input((sampler.latent_size,), name="latents")
-    labels = keras.Input((sampler.label_size,), name="labels")
     drawn = layer({"latents": latents, "labels": labels} if sampler.label_size else latents)
     return keras.Model([latents, labels], drawn["images"], name="generator")
 
 
 def read_exported(path: str) -> tuple[Sampler, Generated]:
-    """Opens a SavedModel to score it as it would be served; UserError if that is impossible."""
-    sampler = open_saved_model(path)
-    known = read_description_to_score(sampler.source)
-    variables = posixpath.join(sampler.source, "variables")
+    """Opens an export to score it as it would be served; UserError if that is impossible."""
+    sampler = open_export(path)
+    folder, kind = sampler.source, "SavedModel"
+    files = [posixpath.join("variables", name) for name in list_names(f"{folder}/variables")]
+    if sampler.model:
+        (folder, file), kind = posixpath.split(folder), "Keras file"
+        files = [file]
+    known = read_description_to_score(folder)
     digest = hashlib.sha256()  # of the files of its variables, which are folded
-    for name in list_names(variables):
-        digest.update(read_bytes(posixpath.join(variables, name)))
+    for name in files:
+        digest.update(read_bytes(posixpath.join(folder, name)))
     return sampler, Generated(
         draw=lambda inputs: sampler.images(*inputs),
         latent_size=sampler.latent_size,
@@ -144,7 +207,7 @@ def read_exported(path: str) -> tuple[Sampler, Generated]:
         stage=known["stage"],
         stage_resolution=sampler.resolution,
         network=known["weights"],
-        checkpoint=f"SavedModel of {known['checkpoint']}",
+        checkpoint=f"{kind} of {known['checkpoint']}",
         weights_sha256=digest.hexdigest(),
     )
 

@@ -25,7 +25,7 @@ Form = Literal["fused", "resize"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Layer:
+class FoldedLayer:
     """A dense layer or a convolution; only a convolution `upscales`."""
 
     kernel: tf.Variable
@@ -40,25 +40,38 @@ class InferenceGenerator:
     config: NetworkConfig
     resolution: int  # in pixels
     form: Form
-    dense: _Layer  # from latents to 4x4 feature maps
-    convolutions: tuple[_Layer, ...]  # one at 4x4, then two at each resolution
-    to_rgb: _Layer
-    to_rgb_below: _Layer | None  # at half the resolution, during a fade
+    dense: FoldedLayer  # from latents to 4x4 feature maps
+    convolutions: tuple[FoldedLayer, ...]  # one at 4x4, then two at each resolution
+    to_rgb: FoldedLayer
+    to_rgb_below: FoldedLayer | None  # at half the resolution, during a fade
+
+    @property
+    def layers(self) -> dict[str, FoldedLayer]:
+        """All layers by name."""
+        names = names_of_convolutions(self.resolution)
+        layers = {"4x4_dense": self.dense, **dict(zip(names, self.convolutions, strict=True))}
+        layers[f"{self.resolution}x{self.resolution}_to_rgb"] = self.to_rgb
+        if self.to_rgb_below:
+            layers[f"{self.resolution // 2}x{self.resolution // 2}_to_rgb"] = self.to_rgb_below
+        return layers
 
     @property
     def variables(self) -> list[tf.Variable]:
         """All weights, each once."""
-        layers = [self.dense, *self.convolutions, self.to_rgb, self.to_rgb_below]
-        return [variable for layer in layers if layer for variable in (layer.kernel, layer.bias)]
+        return [one for layer in self.layers.values() for one in (layer.kernel, layer.bias)]
 
-    def __call__(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Draws pictures."""
+    def first_features(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Returns what follows from the first layer, `(batch, 4, 4, feature maps)` float32."""
         x = tf.concat(inputs, axis=-1) if self.config.label_size else inputs[0]
         if self.config.normalize_latents:
             x = pixel_norm(x)
         x = tf.linalg.matmul(x, self.dense.kernel)
         x = tf.nn.bias_add(tf.reshape(x, (-1, 4, 4, self.dense.bias.shape[0])), self.dense.bias)
-        x = below = finish_features(x, self.config)
+        return finish_features(x, self.config)
+
+    def __call__(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Draws pictures."""
+        x = below = self.first_features(inputs)
         for i, layer in enumerate(self.convolutions):
             if layer.upscales and i == len(self.convolutions) - 2:
                 below = x
@@ -68,7 +81,7 @@ class InferenceGenerator:
             images += _enlarge(self._convolve(self.to_rgb_below, below))
         return tf.tanh(images) if self.config.tanh else images
 
-    def _convolve(self, layer: _Layer, x: tf.Tensor) -> tf.Tensor:
+    def _convolve(self, layer: FoldedLayer, x: tf.Tensor) -> tf.Tensor:
         if layer.upscales and self.form == "fused":
             _, height, width, _ = x.shape
             shape = (tf.shape(x)[0], 2 * height, 2 * width, layer.bias.shape[0])
@@ -84,7 +97,7 @@ def fold(generator: keras.Model, config: NetworkConfig, form: Form = "fused") ->
     fades = any(layer.name == FADE for layer in generator.layers)
     alpha = float(generator.get_layer(FADE).alpha) if fades else 1.0
 
-    def layer(name: str, factor: float = 1.0, upscales: bool = False) -> _Layer:
+    def layer(name: str, factor: float = 1.0, upscales: bool = False) -> FoldedLayer:
         trained = generator.get_layer(name)
         kernel = tf.convert_to_tensor(trained.kernel) * trained.constant * factor
         bias = tf.convert_to_tensor(trained.bias) * factor
@@ -99,17 +112,21 @@ def fold(generator: keras.Model, config: NetworkConfig, form: Form = "fused") ->
                 kernel = spread_kernel(kernel)
         values = (np.asarray(value, np.float32) for value in (kernel, bias))
         kernel, bias = (tf.Variable(value, trainable=False, name=name) for value in values)
-        return _Layer(kernel, bias, upscales)
+        return FoldedLayer(kernel, bias, upscales)
 
-    convolutions = [layer("4x4_conv")]
-    for level in resolutions_above_lowest(resolution):
-        name = f"{level}x{level}"
-        convolutions += [layer(f"{name}_conv0", upscales=True), layer(f"{name}_conv1")]
+    names = names_of_convolutions(resolution)
+    convolutions = [layer(name, upscales=name.endswith("conv0")) for name in names]
     dense, half = layer("4x4_dense"), resolution // 2
     to_rgb = layer(f"{resolution}x{resolution}_to_rgb", alpha)
     below = layer(f"{half}x{half}_to_rgb", 1 - alpha) if alpha < 1 else None
     layers = dense, tuple(convolutions), to_rgb, below
     return InferenceGenerator(config, resolution, form, *layers)
+
+
+def names_of_convolutions(resolution: int) -> list[str]:
+    """Returns the names of the convolutions before the one to RGB, in the order of their use."""
+    pairs = [(f"{n}x{n}_conv0", f"{n}x{n}_conv1") for n in resolutions_above_lowest(resolution)]
+    return ["4x4_conv", *(name for pair in pairs for name in pair)]
 
 
 def _normalized(

@@ -41,7 +41,10 @@ def describe_run(
         counts = ", ".join(f"{count:,}" for count in parameters(stage, config.network))
         memory = size_in_words(memory_bytes(stage, config, num_replicas, not device.is_gpu))
         images = f"{images_in(stage, config):,}"
-        row = (stage.number, stage, stage.phase, images, position.batch_size)
+        batch = str(position.batch_size)
+        if at_once := int(config.schedule.micro_batch.at(stage.resolution)):
+            batch += f" ({at_once} at once)"
+        row = (stage.number, stage, stage.phase, images, batch)
         rows.append([*map(str, row), rates, counts, memory, duration_in_words(seconds)])
     total = duration_in_words(sum(times.values()))
     speed = f"the speed of a matrix product here, now ({device.product_gflops:.0f} GFLOP/s)"

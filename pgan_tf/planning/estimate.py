@@ -59,11 +59,12 @@ def iteration_seconds(
     # `flops` explains how often each layer runs in the D step and in the G step.
     g_outputs, d_outputs = (sum(one.outputs for one in its) for its in (generator, discriminator))
     outputs = batch_size * (repeats * (g_outputs + 12 * d_outputs) + 3 * g_outputs + 2 * d_outputs)
+    parts = batch_size / (config.schedule.micro_batch.at(stage.resolution) or batch_size)
     if device.is_gpu:
         faster = _GPU_FASTER[config.precision != "float32", config.jit_compile]
-        return faster * (_GPU_OUTPUTS * outputs / 1e9 + _GPU_LAYER * len(layers))
-    others = _OUTPUTS * outputs / 1e9 + _LAYER * len(layers)
-    others += _PARAMETERS * sum(layer.parameters for layer in layers) / 1e9
+        return faster * (_GPU_OUTPUTS * outputs / 1e9 + _GPU_LAYER * len(layers) * parts)
+    others = _OUTPUTS * outputs / 1e9 + _LAYER * len(layers) * parts
+    others += _PARAMETERS * sum(layer.parameters for layer in layers) * parts / 1e9
     slowness = REFERENCE_GFLOPS / device.product_gflops
     return slowness * (_PRODUCT * flops / (REFERENCE_GFLOPS * 1e9) + others)
 

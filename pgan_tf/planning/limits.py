@@ -88,12 +88,13 @@ def check_memory(config: TrainingConfig, num_replicas: int, memory: int | None) 
     least = round(_SURELY_TAKEN * memory_bytes(stage, config, num_replicas))
     if memory is None or least <= memory:
         return
-    one_each = dataclasses.replace(config.schedule, batch_size=PerResolution(((4, num_replicas),)))
+    one, none = PerResolution(((4, num_replicas),)), PerResolution(((4, 0),))
+    one_each = dataclasses.replace(config.schedule, batch_size=one, micro_batch=none)
     smallest = dataclasses.replace(config, schedule=one_each)
     what, got = "--latent_size, --fmap_max, --fmap_base: expected networks", "ones"
     if round(_SURELY_TAKEN * memory_bytes(stage, smallest, num_replicas)) <= memory:
-        what = "--batch_size: expected a batch"
-        got = str(int(config.schedule.batch_size.at(stage.resolution)))
+        what = "--batch_size, --micro_batch: expected a batch, or parts of one,"
+        got = str(config.schedule.images_at_once(stage.resolution, num_replicas))
     raise UserError(
         f"{what} that this machine's {size_in_words(memory)} of memory can hold, got {got} at "
         f"{stage.resolution} px, which take at least {size_in_words(least)}: give smaller ones"

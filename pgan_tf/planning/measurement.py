@@ -45,6 +45,7 @@ class StageCost:
     product_gflops: float  # 10^9 operations per second in a 4096 x 4096 matrix product
     percent_of_product: float  # speed of the least arithmetic as a percentage of the product's
     peak_memory_mib: float  # peak of the process, or of the first GPU; 0 if unknown
+    images_at_once: int  # of the batch, on each device; see `ScheduleConfig.micro_batch`
 
 
 def make_iteration(
@@ -154,6 +155,9 @@ def measure_stage(config: TrainingConfig, strategy_name: str, budget_seconds: fl
         product_gflops=product,
         percent_of_product=100 * flops_per_image * images_per_second / (product * 1e9),
         peak_memory_mib=peak / 2**20,
+        images_at_once=config.schedule.images_at_once(
+            stage.resolution, strategy.num_replicas_in_sync
+        ),
     )
 
 

@@ -1,48 +1,62 @@
-"""Pretrained weights for --init_from, from another run or a published pickle."""
+"""Pretrained weights for --init_from: of another run, a published pickle or an export."""
 
-import dataclasses
 import posixpath
+import re
 
-import numpy as np
 import tensorflow as tf
 
 from pgan_tf.config.schedule import Stage
-from pgan_tf.config.training import NetworkConfig
 from pgan_tf.networks import official
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.checkpoint import NETWORKS
 from pgan_tf.runs.folder import checkpoint_folder, lost_config, read_config
+from pgan_tf.training.weights_file import WEIGHTS_FILE, Weights, read_weights_file
 from tfrecords.common.errors import UserError
+from tfrecords.common.paths import list_names
 
-
-@dataclasses.dataclass(frozen=True)
-class Weights:
-    """The weights of trained networks."""
-
-    source: str  # where they come from, such as a path
-    network: NetworkConfig
-    resolution: int  # the highest resolution that has fully faded in, in pixels
-    arrays: dict[str, np.ndarray]  # of all `NETWORKS`, by name as in checkpoints
-    label_names: tuple[str, ...] = ()  # names of the classes, in order; empty if unknown
+_DESCRIPTION = "pgan.json"  # of every export
+_OF_AN_EXPORT = (".keras", ".safetensors")  # files whose folder may have all networks
 
 
 def read_weights(path: str) -> Weights:
-    """Reads a run's last checkpoint or a published pickle; UserError if missing or damaged."""
-    if path.endswith(".npz"):
+    """Reads a run's last checkpoint, a published pickle or an export's networks.
+
+    Raises UserError if it is missing or damaged.
+    """
+    if posixpath.basename(path) == WEIGHTS_FILE or path.endswith(_OF_AN_EXPORT):
+        path = posixpath.dirname(path) or "."
+    elif path.endswith(".npz"):
         got = f"got a checkpoint, {path!r}: name the folder of its run"
         raise UserError(f"--init_from: expected a run folder or a pickle, {got}")
     if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
-        return _read_pickle(path)
-    if (newest := checkpoint.latest(checkpoint_folder(path))) is None:
-        expected = "expected a run folder with checkpoints or a pickle of the published version"
-        remedy = "name the --run_dir of a run of train.py, or the file"
-        raise UserError(f"--init_from: {expected}, got {path!r}: {remedy}")
-    saved = checkpoint.read(newest, NETWORKS)
+        return from_pickle(path)
+    if newest := checkpoint.latest(checkpoint_folder(path)):
+        return from_checkpoint(newest)
+    names = list_names(path)
+    versions = sorted((name for name in names if re.fullmatch("[0-9]+", name)), key=int)
+    if versions and WEIGHTS_FILE not in names:
+        path = posixpath.join(path, versions[-1])
+        names = list_names(path)
+    if WEIGHTS_FILE in names:
+        return read_weights_file(posixpath.join(path, WEIGHTS_FILE))
+    if _DESCRIPTION in names:
+        expected = f"expected an export with all networks, got {path!r}, which can draw only"
+        raise UserError(f"--init_from: {expected}: export it with --networks=all, or name its run")
+    expected = "expected a run folder with checkpoints, a pickle of the published version or an "
+    remedy = "name the --run_dir of a run of train.py, the file or the folder"
+    expected += f"export with --networks=all, got {path!r}"
+    raise UserError(f"--init_from: {expected}: {remedy}")
+
+
+def from_checkpoint(path: str) -> Weights:
+    """Reads all networks of a checkpoint; UserError if it is damaged."""
+    saved = checkpoint.read(path, NETWORKS)
     resolution = _faded_in(saved.stage, saved.alpha)
-    return Weights(newest, saved.config.network, resolution, saved.arrays, saved.config.label_names)
+    return Weights(path, saved.config.network, resolution, saved.arrays, saved.config.label_names)
 
 
-def _read_pickle(path: str) -> Weights:
+def from_pickle(path: str) -> Weights:
+    """Reads all networks of a published pickle; UserError if it lacks one or is damaged."""
     saved = official.read(path)
     networks = [(name, getattr(saved, name)) for name in NETWORKS]
     arrays = {f"{name}/{one}": array for name, it in networks for one, array in it.arrays.items()}

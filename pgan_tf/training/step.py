@@ -57,7 +57,7 @@ def make_train_step(
     options: dict[str, Any] = {"config": config, "global_batch_size": batch_size}
     of_d = compile_with_xla(functools.partial(discriminator_gradients, state, **options))
     of_g = compile_with_xla(functools.partial(generator_gradients, state, **options))
-    scores = compile_with_xla(functools.partial(augmented_scores, state))
+    scores = compile_with_xla(functools.partial(augmented_scores, state, config=config))
     return tf.function(_Step(state, config, strategy, batch_size, of_d, of_g, scores).train)
 
 

@@ -1,5 +1,6 @@
 """export.py as a person calls it: runs of a few images and published pickles, in every format."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,15 +15,18 @@ from tests.exporting.test_tfjs import read
 from tests.helpers.command_calls import assert_mistake, run_calls
 from tests.helpers.exports import make_inputs
 from tests.helpers.golden_cases import GOLDEN
+from tests.helpers.numpy_torch import import_generator, make_torch
 from tests.helpers.small_run import make_small_run, save_state
 
 RUN = "--run_dir=run"
 CALLS = {
     "saved_model": (RUN, "--network=generator"),
+    "keras": (RUN, "--networks=all"),
     "tfjs": ("--run_dir=fading",),
     # Published: in the middle of a fade, and through, with classes.
     "onnx": (f"--official_pkl={GOLDEN}/base.pkl",),
     "litert": (f"--official_pkl={GOLDEN}/conditional.pkl",),
+    "safetensors": (RUN,),
 }
 MISTAKES = {
     (RUN,): ["--export_dir", "none"],
@@ -56,9 +60,11 @@ def exported(tmp_path_factory):
     ("kind", "file", "read_trained", "source", "bound"),
     [
         ("saved_model", "saved_model.pb", lambda run: from_run(run, "generator"), "run", 1e-5),
+        ("keras", "generator.keras", from_run, "run", 1e-5),
         ("tfjs", "model.json", from_run, "fading", 1e-5),
         ("onnx", "model.onnx", from_official, GOLDEN / "base.pkl", 1e-4),
         ("litert", "model.tflite", from_official, GOLDEN / "conditional.pkl", 1e-4),
+        ("safetensors", "model.safetensors", from_run, "run", 1e-5),
     ],
 )
 def test_an_export_draws_as_its_generator(exported, kind, file, read_trained, source, bound):
@@ -74,8 +80,14 @@ def test_an_export_draws_as_its_generator(exported, kind, file, read_trained, so
     if kind == "saved_model":
         model = tf.saved_model.load(str(path.parent)).signatures["serving_default"]
         images = model(**{name: tf.constant(value) for name, value in inputs.items()})["images"]
+    elif kind == "keras":
+        assert (path.parent / "networks.npz").is_file()
+        images = keras.saving.load_model(path)(list(inputs.values()))
     elif kind == "tfjs":
         images = read(path.parent)[0](**inputs)
+    elif kind == "safetensors":
+        generator = import_generator(path.parent, make_torch()).load()
+        images = generator(*inputs.values()).transpose(0, 2, 3, 1)
     else:
         images = draw_in_runtime(path, inputs)
     np.testing.assert_allclose(images, expected, rtol=0, atol=bound)

@@ -41,6 +41,9 @@ CALLS = {
         "--save_latents=ring.npy",
     ),
     "among": (RUN, "--video=walk", "--latents=ring.npy", "--seconds=1", "--output=among.webp"),
+    "directions": (RUN, "--directions", "--labels=cat", "--output=ways"),
+    "of the export": (EXPORT, "--directions", "--grid=3x1", "--seeds=5"),
+    "along": (RUN, "--seeds=3,5", "--direction=components:1", "--strength=-3", "--output=along"),
     "walk": (RUN, "--video=walk", "--seconds=1", "--grid=2x1", "--output=walk.webp"),
     "training": (RUN, "--video=training", "--seconds=1", "--output=training.gif"),
     "slerp": (EXPORT, "--video=slerp", "--seeds=1,2", "--fps=5"),
@@ -75,6 +78,10 @@ MISTAKES = {
     (RUN, "--latents=two.json", "--grid=3x1"): ["--latents", "3 pictures", "got 2"],
     (RUN, "--latents=two.json", "--video=walk"): ["--latents", "three"],
     (RUN, "--latents=wide.npy"): ["--latents", "wide.npy", "(count, 6)", "(2, 7)"],
+    (RUN, "--direction=6"): ["--direction", "from 0 to 5", "got 6"],
+    (RUN, "--strength=1"): ["--strength", "--direction"],
+    (RUN, "--directions", "--video=walk"): ["--video", "--directions"],
+    (EXPORT, "--direction=components:1"): ["--direction", "components", "SavedModel"],
     (RUN, "--save_latents=x.json"): ["--save_latents", ".npy"],
     (RUN, "--grid=100x100", "--scale=64"): ["--scale", "51,200 x 51,200"],
     (RUN, "--video=walk", "--seconds=36000", "--fps=120", "--scale=64"): ["--seconds", "frames"],
@@ -162,6 +169,25 @@ def test_latents_are_drawn_as_seeds_are_and_saved_as_they_were_drawn(drawn):
     assert "30 frames, 1 s" in results["among"][1]
 
 
+def test_directions_are_written_and_gone_along(drawn):
+    folder, _, _ = drawn
+    run = pgan_tf.load(folder / "run")
+    with (
+        np.load(folder / "ways/directions.npz") as found,
+        np.load(folder / "directions/directions.npz") as exported,
+    ):
+        assert set(exported) == {"closed_form", "closed_form_shares"}
+        np.testing.assert_allclose(exported["closed_form"], found["closed_form"], atol=1e-5)
+        components = found["components"]
+    assert {path.name for path in (folder / "ways").iterdir()} >= {
+        "closed_form.png",
+        "components.png",
+    }
+    moved = pgan_tf.move(run.latents([3, 5]), components[1], -3)
+    for seed, picture in zip((3, 5), run.draw(moved), strict=True):
+        np.testing.assert_array_equal(picture, pixels(folder / f"along/seed-00000{seed}.png"))
+
+
 def test_videos_come_from_runs_and_exports(drawn):
     folder, results, _ = drawn
     walk = Image.open(folder / "walk.webp")
@@ -200,6 +226,7 @@ def test_every_mistake_is_one_line_and_leaves_nothing(drawn):
     written |= {"sheet.png"}
     written |= {"training.gif", "slerp.mp4", "neighbors.png", "n", "theano"}
     written |= {"latents", "saved", "saved.npy", "again.png", "ring.gif", "ring.npy", "among.webp"}
+    written |= {"ways", "directions", "along"}
     made = {
         "two.json",
         "wide.npy",

@@ -43,7 +43,13 @@ UNUSUAL = TrainingConfig(
         **switched(NetworkConfig),
     ),
     schedule=ScheduleConfig(
-        *(64, 8, 1.25, 2.5, 33.001), sizes("4:128,32:64"), *RATES, sizes("8:0.5"), 0.5, 2
+        *(64, 8, 1.25, 2.5, 33.001),
+        sizes("4:128,32:64"),
+        *RATES,
+        sizes("8:0.5"),
+        0.5,
+        2,
+        sizes("4:2,32:8"),
     ),
     loss=LossConfig("wgan_gp", 7.0, 750.0, 0.0, 0.3, "stage", 4),
     augmentation=AugmentConfig("ada", 0.3, 0.5, 20.0),

@@ -10,7 +10,11 @@ import tensorflow as tf
 from pgan_tf.config.per_resolution import PerResolution
 from pgan_tf.config.schedule import make_stages
 from pgan_tf.config.training import NetworkConfig, ScheduleConfig, TrainingConfig
-from pgan_tf.devices.out_of_memory import readable_memory_errors, smaller_batch_size
+from pgan_tf.devices.out_of_memory import (
+    readable_memory_errors,
+    smaller_batch_size,
+    smaller_micro_batch,
+)
 from pgan_tf.devices.strategy import check_batch_sizes
 from pgan_tf.planning import measurement
 from pgan_tf.planning.limits import heaviest_stage
@@ -20,6 +24,7 @@ from pgan_tf.training import loop, outputs, start
 from pgan_tf.training.run import Run
 from tests.helpers.command_calls import call
 from tests.helpers.random_arrays import assert_same_arrays
+from tfrecords.common.bounds import Bounds
 from tfrecords.common.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("eager")
@@ -64,8 +69,35 @@ def test_a_smaller_batch_size_is_suggested_that_the_run_takes(
         check_batch_sizes(config_of(suggested, mbstd_group_size=group), replicas)
 
 
+@pytest.mark.parametrize(
+    ("batch", "part", "resolution", "replicas", "suggested"),
+    [
+        *(("16", "0", 4, 1, "8"), ("16", "0", 8, 1, "4:0,8:8"), ("16", "8", 8, 1, "4:8,8:4")),
+        *(("4:64,8:24", "0", 4, 1, "4:32,8:0"), ("4:24,8:48", "0", 4, 1, "12")),
+        *(("4", "0", 4, 1, None), ("16", "4", 8, 1, None), ("16", "0", 4, 2, "4")),
+    ],
+)
+def test_smaller_parts_are_suggested_that_the_run_takes(
+    batch, part, resolution, replicas, suggested
+):
+    def with_parts(text):
+        schedule = dataclasses.replace(config_of(batch).schedule, micro_batch=sizes(text))
+        return dataclasses.replace(config_of(batch), schedule=schedule)
+
+    def sizes(text):
+        return PerResolution.parse(text, "", Bounds(0, 99))
+
+    smaller = smaller_micro_batch(with_parts(part), resolution, replicas)
+    assert smaller == (suggested and sizes(suggested))
+    if suggested:
+        check_batch_sizes(with_parts(suggested), replicas)
+
+
 def test_out_of_memory_is_said_with_stage_batch_size_and_flag_and_other_errors_pass():
-    words = r"stage 2 \(4→8 px, fade_in\) at batch size 8: resume with --batch_size=4:16,8:4, or"
+    words = (
+        r"stage 2 \(4→8 px, fade_in\) at batch size 8: resume with --micro_batch=4:0,8:4 "
+        r"\(the same run, but slower\), or --batch_size=4:16,8:4, or start"
+    )
     for error in (
         tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"),
         tf.errors.InternalError(None, None, "CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
@@ -84,7 +116,7 @@ def test_out_of_memory_is_said_with_stage_batch_size_and_flag_and_other_errors_p
         # Half a batch would save nothing where a million latents' kernel fills the memory.
         ({"latent_size": 2**20}, "16", "start another run with a smaller --latent_size: the netw"),
         ({"fmap_max": 8192, "fmap_base": 2**17}, "16", "start another run with a smaller --fmap_m"),
-        ({}, "1024", "resume with --batch_size=512, or start another run with a smaller"),
+        ({}, "1024", "resume with --micro_batch=512 .*, or --batch_size=512, or start another"),
         ({}, "4", "start another run with a smaller --fmap_max: the networks alone"),
     ],
 )

@@ -91,6 +91,31 @@ def test_the_part_of_a_batch_with_a_penalty_has_to_split_too():
 
 
 @pytest.mark.parametrize(
+    ("part", "replicas", "changes", "words"),
+    [
+        *((0, 1, {}, None), (8, 1, {}, None), (16, 1, {}, None), (8, 2, {}, None)),
+        (3, 1, {"mbstd_group_size": 0}, "a divisor of 16, the images per device at 4 px, or 0"),
+        (2, 1, {}, "a divisor of 16, .* that is 16 or a multiple of --mbstd_group_size=4, or 0"),
+        (16, 2, {}, "a divisor of 8, .* got 16$"),
+        (4, 1, {"divisor": 2}, ".*=4 times --penalty_batch_divisor=2, or 0, got 4$"),
+        *((8, 1, {"divisor": 2}, None), (1, 1, {"mbstd_group_size": 0}, None)),
+        (4, 1, {"generator_batch_norm": True}, "0 with --generator_batch_norm, .* got 4$"),
+        (4, 1, {"minibatch_discrimination": True}, "0 with --minibatch_discrimination"),
+    ],
+)
+def test_parts_of_a_batch_have_to_compute_what_the_whole_does(part, replicas, changes, words):
+    loss = LossConfig(penalty_batch_divisor=changes.pop("divisor", 1))
+    schedule = ScheduleConfig(resolution=4, micro_batch=PerResolution(((4, part),)))
+    network = NetworkConfig(resolution=4, **changes)
+    config = TrainingConfig(network=network, schedule=schedule, loss=loss)
+    if words is None:
+        check_batch_sizes(config, replicas)
+    else:
+        with pytest.raises(UserError, match=f"^--micro_batch: expected {words}"):
+            check_batch_sizes(config, replicas)
+
+
+@pytest.mark.parametrize(
     ("file", "hiding", "words"),
     [
         ("nvidiactl", "", "an NVIDIA GPU, .* pip install -r requirements-gpu.txt"),

@@ -10,7 +10,7 @@ from PIL import Image
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.generating.pictures import check_folder_name, write_grid, write_pictures
-from pgan_tf.generating.sampler import make_sampler, open_saved_model, read_exported
+from pgan_tf.generating.sampler import make_sampler, open_export, read_exported
 from pgan_tf.networks import sampling
 from tests.helpers.exports import make_inputs, make_trained
 from tfrecords.common.errors import UserError
@@ -25,7 +25,7 @@ def test_an_export_is_scored_as_what_it_is(tmp_path):
     trained = dataclasses.replace(make_trained(3, resolution=8), weights="generator")
     for _ in range(2):
         write_saved_model(trained, ExportOptions(str(tmp_path)))
-    assert open_saved_model(str(tmp_path / "1")).source == f"{tmp_path}/1"
+    assert open_export(str(tmp_path / "1")).source == f"{tmp_path}/1"
     sampler, generated = read_exported(str(tmp_path))
     assert sampler.source == f"{tmp_path}/2"
     assert (generated.images_shown, generated.stage, generated.network) == (1500, 1, "generator")
@@ -56,7 +56,7 @@ def test_a_line_comes_before_a_program_that_does_not_say_it_is_ours(
     (tmp_path / "saved_model.pb").write_bytes(b"")
     (tmp_path / "pgan.json").write_text(description, encoding="latin-1")
     with pytest.raises(UserError, match=r"--saved_model: expected .*not opened in this test"):
-        open_saved_model(str(tmp_path))
+        open_export(str(tmp_path))
     [before] = said
     assert before.count("a SavedModel is a program") == before.count("\n") == 1
 

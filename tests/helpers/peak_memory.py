@@ -1,6 +1,6 @@
 """Trains two iterations of a stage in a process of its own, and prints the memory it came to.
 
-    python -m tests.helpers.peak_memory RESOLUTION BATCH_SIZE FMAP_BASE FMAP_MAX THREADS
+    python -m tests.helpers.peak_memory RESOLUTION BATCH_SIZE FMAP_BASE FMAP_MAX THREADS [PART]
 
 Bytes: at most in use by tensors at one time, and the process's peak over what it had before. With
 one thread operations run one after the other, always in the same order; with more (0: as many as
@@ -22,12 +22,13 @@ from pgan_tf.devices.strategy import make_strategy
 from pgan_tf.planning.measurement import make_iteration, noise_batches
 
 
-def make_config(resolution, batch_size, fmap_base, fmap_max):
+def make_config(resolution, batch_size, fmap_base, fmap_max, micro_batch=0):
     sizes = {"fmap_base": fmap_base, "fmap_max": fmap_max, "latent_size": fmap_max}
-    batch_sizes = PerResolution(((4, batch_size),))
+    batches = {"batch_size": batch_size, "micro_batch": micro_batch}
+    batches = {name: PerResolution(((4, size),)) for name, size in batches.items()}
     return TrainingConfig(
         network=NetworkConfig(resolution=resolution, **sizes),
-        schedule=ScheduleConfig(resolution=resolution, batch_size=batch_sizes),
+        schedule=ScheduleConfig(resolution=resolution, **batches),
     )
 
 
@@ -36,9 +37,9 @@ def peak():
         return int(re.search(r"^VmHWM:\s+(\d+) kB$", status.read(), re.MULTILINE)[1]) * 1024
 
 
-def main(resolution, batch_size, fmap_base, fmap_max, threads):
+def main(resolution, batch_size, fmap_base, fmap_max, threads, micro_batch=0):
     tf.config.threading.set_inter_op_parallelism_threads(threads)
-    config = make_config(resolution, batch_size, fmap_base, fmap_max)
+    config = make_config(resolution, batch_size, fmap_base, fmap_max, micro_batch)
     stage = make_stages(config.schedule)[-1]
     strategy = make_strategy("one_device")
     before = peak()

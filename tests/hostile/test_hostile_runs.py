@@ -14,7 +14,7 @@ import pytest
 from pgan_tf.exporting.gallery import read_list
 from pgan_tf.exporting.manifest import read_description, read_manifest
 from pgan_tf.generating.report import write_report
-from pgan_tf.generating.sampler import open_saved_model
+from pgan_tf.generating.sampler import open_export
 from pgan_tf.metrics.inception import read_inception_file
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.runs import trained
@@ -107,7 +107,7 @@ def test_an_export_of_pipes_is_not_waited_for_and_a_strange_digit_is_no_version(
     assert read_description(folder) == {}
     assert read_manifest(folder, "version") is None
     assert_one_line(read_list, folder)
-    assert_one_line(open_saved_model, folder, words="--saved_model")
+    assert_one_line(open_export, folder, words="--saved_model")
 
 
 def test_an_archive_of_a_graph_that_unpacks_to_gigabytes_is_one_line(tmp_path, monkeypatch):

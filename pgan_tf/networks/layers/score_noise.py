@@ -1,5 +1,8 @@
 """Noise that grows when the discriminator wins (paper, appendix B: LSGAN)."""
 
+import contextlib
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -7,6 +10,7 @@ import tensorflow as tf
 
 NOISE = "score_noise"  # the layer's name in the discriminator
 _MOMENTUM = 0.9  # of the moving average of fake scores, per D step
+_WITHIN = threading.local()  # `part`: which part of the batch the calls in this thread get
 
 
 @keras.saving.register_keras_serializable(package="pgan_tf")
@@ -38,9 +42,12 @@ class ScoreNoise(keras.layers.Layer):
         context = tf.distribute.get_replica_context()
         batch, channels = tf.shape(inputs)[0], inputs.shape[-1]
         seed = tf.random.fold_in(tf.convert_to_tensor(self.noise_seed), place)
-        noise = tf.random.stateless_normal((batch * context.num_replicas_in_sync, channels), seed)
-        # Split over replicas as in `dataset.make_dataset`.
+        part, parts = getattr(_WITHIN, "part", (0, 1))
+        whole = batch * parts * context.num_replicas_in_sync
+        noise = tf.random.stateless_normal((whole, channels), seed)
+        # Split over replicas as in `dataset.make_dataset`, then as in `micro_batches`.
         noise = noise[context.replica_id_in_sync_group :: context.num_replicas_in_sync]
+        noise = tf.gather(tf.reshape(noise, (batch, parts, channels)), part, axis=1)
         excess = tf.nn.relu(tf.convert_to_tensor(self.score_average) - 0.5)
         factors = 1.0 + noise * (self.strength * tf.square(excess) * channels**0.5)
         shape = (batch, *[1] * (len(inputs.shape) - 2), channels)
@@ -49,6 +56,16 @@ class ScoreNoise(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Keeps Keras from calling the layer to find the shape, outside of a replica."""
         return input_shape
+
+
+@contextlib.contextmanager
+def noise_of_part(part: tf.Tensor | int, parts: int) -> Iterator[None]:
+    """Within it, pictures are every `parts`-th of a replica's batch from `part` on."""
+    _WITHIN.part = part, parts
+    try:
+        yield
+    finally:
+        del _WITHIN.part
 
 
 def set_noise_seed(discriminator: keras.Model, seed: tf.Tensor) -> None:
