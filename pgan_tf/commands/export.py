@@ -8,7 +8,7 @@ from pgan_tf.commands import trained_flags as given
 from pgan_tf.commands.only_run import with_only_run
 from pgan_tf.exporting.formats import FORMATS, find_writer
 from tfrecords.common.command_help import Help
-from tfrecords.common.command_line import define_path, define_text, only_with, run
+from tfrecords.common.command_line import define_path, define_text, not_with, only_with, run
 from tfrecords.common.errors import UserError
 
 flags.adopt_module_key_flags(given)
@@ -48,6 +48,7 @@ HELP = Help(
 def main() -> None:
     """Exports the generator that the flags name."""
     given.check_source()
+    not_with(["networks"], given.MODEL)  # it comes with the one that draws
     if not EXPORT_DIR.value:
         raise UserError("--export_dir: expected a folder, got none: name one")
     only_with(["quantize", "name", "title", "description", "url"], FORMAT, "tfjs")
