@@ -3,7 +3,6 @@
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import dataclasses
-import functools
 import posixpath
 
 import numpy as np
@@ -11,6 +10,8 @@ import numpy as np
 from pgan_tf.commands import generate as given
 from pgan_tf.commands import trained_flags as source
 from pgan_tf.commands.draw_video import frame_rate, write_training, write_walk
+from pgan_tf.commands.project import project
+from pgan_tf.commands.redraw import redrawn
 from pgan_tf.generating import (
     directions,
     directions_sheet,
@@ -21,8 +22,10 @@ from pgan_tf.generating import (
     parsing,
     pictures,
 )
+from pgan_tf.generating.directions import Changes
 from pgan_tf.generating.interpolation import Change
 from pgan_tf.generating.latents_file import Chosen, latents_of, names_of
+from pgan_tf.generating.marks import Mark, read_mark
 from pgan_tf.generating.sampler import Sampler, make_sampler, open_export
 from pgan_tf.generating.video import check_format
 from pgan_tf.metrics.inception import open_inception
@@ -38,8 +41,17 @@ from tfrecords.pictures.kinds import FORMATS, check_picture_name
 from tfrecords.pictures.source import PictureOptions
 
 
+_NOT_OF_A_PROJECTION = (
+    *("seeds", "latents", "save_latents", "grid", "neighbors", "direction", "directions"),
+    *("captions", "mark", "smoothing"),
+)
+
+
 def draw() -> None:
     """Draws a file for each seed, a grid or a video, as the flags say."""
+    if given.REDRAW.value:
+        redraw()
+        return
     check_flags()
     path = check_output()
     if given.VIDEO.value == "training":
@@ -49,13 +61,18 @@ def draw() -> None:
     classes = parsing.parse_classes(
         given.LABELS.value or "", sampler.label_size, sampler.label_names
     )
-    chosen, change = choose(sampler.latent_size), find_change(sampler)
+    if given.PROJECT.value:
+        project(sampler, classes, path)
+        return
+    chosen, changes = choose(sampler.latent_size), read_changes()
+    change = directions.make_change(sampler, changes)
     if given.DIRECTIONS.value:
         write_directions(sampler, change, chosen, classes, path)
         return
+    mark = make_mark(sampler, changes) if given.MARK.value else None
     columns, rows = given.GRID.value or ((1, 8) if given.NEIGHBORS.value else (1, 1))
     if given.VIDEO.value:
-        write_walk(sampler, chosen, classes, (columns, rows), path, change)
+        write_walk(sampler, chosen, classes, (columns, rows), path, change, mark)
         return
     if len(chosen) > 1 and not (given.GRID.value or given.NEIGHBORS.value):
         pictures.check_folder_name(path)
@@ -65,7 +82,7 @@ def draw() -> None:
     if given.NEIGHBORS.value:
         write_neighbors(drawn, chosen, classes, (columns, rows), path)
     else:
-        write_pictures(drawn, chosen, classes, (columns, rows), path)
+        write_pictures(drawn, chosen, classes, (columns, rows), path, mark)
     if given.SAVE_LATENTS.value:
         latents = change(latents_of(chosen, sampler.latent_size))
         latents_file.write_latents(given.SAVE_LATENTS.value, latents)
@@ -79,21 +96,11 @@ def choose(latent_size: int) -> Chosen:
     return given.SEEDS.value or [*range(usual)]
 
 
-def find_change(sampler: Sampler) -> Change:
-    """Returns what is done to latents before they are drawn: --truncation, then --direction."""
-    changes: list[Change] = []
-    if given.TRUNCATION.value != 1:
-        center, amount = given.TRUNCATION_SEED.value, given.TRUNCATION.value
-        changes.append(interpolation.truncation_to(center, amount, sampler.latent_size))
-    if given.DIRECTION.value:
-        kind, number = given.DIRECTION.value
-        vectors = directions.find_directions(sampler, kind).vectors
-        if number >= len(vectors):
-            most = f"a direction from 0 to {len(vectors) - 1}"
-            raise UserError(f"--direction: expected {most}, got {number}")
-        strength = 2.0 if given.STRENGTH.value is None else given.STRENGTH.value
-        changes.append(lambda latents: directions.move(latents, vectors[number], strength))
-    return lambda latents: functools.reduce(lambda so_far, change: change(so_far), changes, latents)
+def read_changes() -> Changes:
+    """Returns what the flags do to latents before they are drawn."""
+    strength = 2.0 if given.STRENGTH.value is None else given.STRENGTH.value
+    truncated = given.TRUNCATION.value, given.TRUNCATION_SEED.value
+    return Changes(*truncated, given.DIRECTION.value, strength if given.DIRECTION.value else 0.0)
 
 
 def write_directions(
@@ -117,8 +124,19 @@ def write_directions(
     print(f"Wrote {folder}: directions.npz ({counted(count, 'direction')} a kind), {sheets}")
 
 
+def make_mark(sampler: Sampler, changes: Changes) -> Mark:
+    """Returns what the pictures' files say of all of them."""
+    known = sampler.checksum(), sampler.weights, sampler.kimg
+    return Mark(*known, has_classes=sampler.label_size > 0, changes=changes)
+
+
 def write_pictures(
-    sampler: Sampler, chosen: Chosen, classes: list[int], grid: tuple[int, int], path: str
+    sampler: Sampler,
+    chosen: Chosen,
+    classes: list[int],
+    grid: tuple[int, int],
+    path: str,
+    mark: Mark | None,
 ) -> None:
     """Writes a sheet, or a file for each picture."""
     columns, rows = grid
@@ -128,15 +146,18 @@ def write_pictures(
     check_size(sampler, columns, rows, scale)
     if is_picture(path):
         captions = is_sheet and given.CAPTIONS.value
-        pictures.write_grid(sampler, chosen, classes, columns, path, scale, captions)
+        pictures.write_grid(sampler, chosen, classes, columns, path, scale, captions, mark)
     else:
-        pictures.write_pictures(sampler, chosen, classes, path, scale)
+        pictures.write_pictures(sampler, chosen, classes, path, scale, mark)
     print(f"Wrote {path}: {counted(len(chosen), 'picture')} of {sampler.resolution} px")
 
 
 def check_flags() -> None:
     """Raises UserError for a flag that would do nothing with the others."""
     not_with(["neighbors"], given.VIDEO)
+    not_with([*_NOT_OF_A_PROJECTION, "truncation"], given.PROJECT)
+    if (given.VIDEO.value == "projection") != bool(given.PROJECT.value and given.VIDEO.value):
+        raise UserError("--video: expected projection with --project, and nowhere else")
     not_with(["seeds", "smoothing"], given.LATENTS)
     not_with(["video", "neighbors", "direction", "save_latents"], given.DIRECTIONS)
     if not given.DIRECTIONS.value:
@@ -154,9 +175,29 @@ def check_flags() -> None:
         raise UserError("--seeds: expected one with --video=walk, got several: which is the first?")
 
 
+def redraw() -> None:
+    """Draws a marked picture again. Raises UserError if it has no mark, or another generator's."""
+    used = {"redraw", "latents", "output"}
+    for names in given.HELP.groups.values():
+        not_with([name for name in names if name not in {*used, *given.SOURCES}], given.REDRAW)
+    path = given.OUTPUT.value or "redrawn.png"
+    check_picture_name(path, "--output")
+    mark = read_mark(given.REDRAW.value)
+    sampler = open_sampler()
+    latents = None
+    if given.LATENTS.value:
+        latents = latents_file.read_latents(given.LATENTS.value, sampler.latent_size)
+    print(f"Wrote {path}: {redrawn(given.REDRAW.value, mark, sampler, latents, path)}")
+
+
 def check_output() -> str:
     """Returns the path to write to. Raises UserError if its name does not suit the output."""
-    if given.VIDEO.value:
+    if given.PROJECT.value:
+        path = given.OUTPUT.value or "projected"
+        pictures.check_folder_name(path)
+        if given.VIDEO.value:
+            check_format("projection.mp4", frame_rate("projection.mp4"))
+    elif given.VIDEO.value:
         path = given.OUTPUT.value or f"{given.VIDEO.value}.mp4"
         check_format(path, frame_rate(path))
     elif given.DIRECTIONS.value:

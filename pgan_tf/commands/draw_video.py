@@ -9,6 +9,7 @@ from pgan_tf.commands import trained_flags as source
 from pgan_tf.generating import interpolation, parsing
 from pgan_tf.generating.interpolation import Change
 from pgan_tf.generating.latents_file import Chosen, names_of, write_latents
+from pgan_tf.generating.marks import Mark
 from pgan_tf.generating.sampler import Sampler
 from pgan_tf.generating.video import default_fps, draw_training, training_size, write_video
 from pgan_tf.runs.log import read_metrics
@@ -31,7 +32,8 @@ def write_training(path: str) -> None:
     num_frames = max(2, round((given.SECONDS.value or 10.0) * frame_rate(path)))
     parsing.check_video(*training_size(sheets, given.SCALE.value), num_frames)
     frames = draw_training(sheets, metrics, num_frames, given.SCALE.value)
-    write_frames(path, frames, num_frames, f"{len(sheets)} sheets")
+    mark = Mark(generator="") if given.MARK.value else None  # of many generators
+    write_frames(path, frames, num_frames, f"{len(sheets)} sheets", mark)
 
 
 def write_walk(
@@ -41,6 +43,7 @@ def write_walk(
     grid: tuple[int, int],
     path: str,
     change: Change,
+    mark: Mark | None,
 ) -> None:
     """Writes a video of a walk through the space of latents, and --save_latents of all frames."""
     columns, rows = grid
@@ -56,7 +59,10 @@ def write_walk(
     frames = interpolation.draw_walk(
         interpolation.changed(sampler, change), walk, num_frames, columns, scale
     )
-    write_frames(path, frames, num_frames, f"{width} x {height} px")
+    if mark:
+        names = sampler.label_names
+        mark = mark.of(chosen, classes, names, columns=columns, scale=scale)
+    write_frames(path, frames, num_frames, f"{width} x {height} px", mark)
     if latents is not None:
         write_latents(given.SAVE_LATENTS.value, change(latents))
 
@@ -78,8 +84,10 @@ def make_walk(
     return interpolation.random_walk(sampler, chosen[0], classes, num_pictures, keyframes)
 
 
-def write_frames(path: str, frames: Iterator[np.ndarray], num_frames: int, about: str) -> None:
+def write_frames(
+    path: str, frames: Iterator[np.ndarray], num_frames: int, about: str, mark: Mark | None
+) -> None:
     """Writes a video and prints its path."""
     fps = frame_rate(path)
-    write_video(path, frames, num_frames, fps)
+    write_video(path, frames, num_frames, fps, mark)
     print(f"Wrote {path}: {num_frames} frames, {num_frames / fps:g} s, {about}")

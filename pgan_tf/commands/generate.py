@@ -47,6 +47,9 @@ STRENGTH = define_number(
 DIRECTIONS = flags.DEFINE_boolean(
     "directions", False, "Write directions.npz and sheets of the directions that change the most."
 )
+PROJECT = define_path(
+    "project", None, "Find the latents of a picture, or of the pictures in a folder."
+)
 GRID = define_read(
     "grid",
     None,
@@ -56,8 +59,9 @@ GRID = define_read(
 VIDEO = flags.DEFINE_enum(
     "video",
     None,
-    ["walk", "slerp", "training"],
-    "walk: a loop through random latents; slerp: from seed to seed; training: the run's sheets.",
+    ["walk", "slerp", "training", "projection"],
+    "walk: a loop through random latents; slerp: from seed to seed; training: the run's sheets; "
+    "projection: the way there, with --project.",
 )
 SECONDS = define_number(
     "seconds", None, "Video length. Default: 10, for a slerp one per seed.", Bounds(0.1, 36_000)
@@ -98,24 +102,32 @@ SCALE = define_number(
     "Enlarge each pixel this many times. Default: 1, on sheets and in videos up to 256 px.",
     Bounds(1, 64, whole=True),
 )
+MARK = flags.DEFINE_boolean(
+    "mark", True, "Say in the file how it was drawn, and that a trained program drew it."
+)
+REDRAW = define_path(
+    "redraw", None, "Draw a picture again by what its file says; of the same generator only."
+)
 CAPTIONS = flags.DEFINE_boolean(
     "captions",
     True,
     "Classes above the pictures of a sheet; file names and distances of neighbors.",
 )
 
+SOURCES = ("run_dir", "checkpoint", "saved_model", "official_pkl", "model", "network")
 HELP = Help(
     groups={
-        "generator": ("run_dir", "checkpoint", "saved_model", "official_pkl", "model", "network"),
+        "generator": SOURCES,
         "pictures": ("seeds", "latents", "labels", "grid", "truncation", "truncation_seed"),
         "directions": ("directions", "direction", "strength"),
+        "latents of pictures": ("project",),
         "videos": ("video", "seconds", "fps", "smoothing"),
         "nearest training pictures": ("neighbors", "data", "data_cache", "inception"),
-        "output": ("output", "save_latents", "scale", "captions"),
+        "output": ("output", "save_latents", "scale", "captions", "mark", "redraw"),
     },
     first=(
-        *("run_dir", "model", "saved_model", "seeds", "labels", "grid", "truncation", "directions"),
-        *("video", "neighbors", "output", "scale"),
+        *("run_dir", "model", "saved_model", "seeds", "latents", "labels", "grid", "truncation"),
+        *("directions", "project", "video", "output"),
     ),
     examples=(
         ("--model=emoji --grid=8x4", "one sheet of 32 pictures of a network that comes along"),

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfrecords.common.errors import UserError
 
-_REMEDY = "make the dataset again or raise --max_bad_records (tfrecords.inspect verify names them)"
+REMEDY = "make the dataset again or raise --max_bad_records (tfrecords.inspect verify names them)"
 
 
 class BadRecords:
@@ -43,15 +43,15 @@ class BadRecords:
 
 
 def note(first_positions: tf.Variable, pictures: tf.Tensor, position: tf.Tensor) -> None:
-    """Records that `(n,)` int64 `pictures` are damaged and come up at `position`, a scalar."""
-    positions = tf.fill(tf.shape(pictures), position)
+    """Records that `(n,)` int64 `pictures` are damaged and come up at `position`, one or each's."""
+    positions = tf.broadcast_to(position, tf.shape(pictures))
     first_positions.scatter_min(tf.IndexedSlices(positions, pictures))
 
 
 def check_bad_records(number: int, most: int) -> None:
     """Raises UserError if too many damaged records were skipped."""
     if number > most:
-        raise UserError(f"data: expected at most {most} damaged records, got {number}: {_REMEDY}")
+        raise UserError(f"data: expected at most {most} damaged records, got {number}: {REMEDY}")
 
 
 @contextmanager
@@ -67,8 +67,8 @@ def readable_data_errors() -> Iterator[None]:
 
 def _describe(error: tf.errors.OpError) -> str | None:
     if isinstance(error, tf.errors.InvalidArgumentError):
-        if found := re.search(r"data: (expected at most \d+ damaged records.*row)", str(error)):
-            return f"{found[1]}: {_REMEDY}"
+        if found := re.search(r"ValueError: data: (.*)", error.message):  # from `make_reader`
+            return found[1]
         if "Iterator::" in str(error):  # raised in the input pipeline
             return f"a record cannot be decoded ({_cause(error)}): make the dataset again"
     gone = (tf.errors.NotFoundError, tf.errors.DataLossError, tf.errors.PermissionDeniedError)

@@ -12,12 +12,13 @@ import tensorflow as tf
 from pgan_tf.data.damage import BadRecords, note
 from pgan_tf.data.order import TRAINING, check_held_out, flips_at, pictures_at
 from pgan_tf.data.reals import mirror, to_float
-from pgan_tf.data.records import MEMORY_BYTES, Records, find_records, load_records, make_file_reader
+from pgan_tf.data.record_reader import load_records, make_reader
+from pgan_tf.data.records import MEMORY_BYTES, Records, find_records
 from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_labels
 from tfrecords.format.record import parse_images
 
-_READ_AHEAD = 16  # records that are read at the same time, to hide latency
+_READ_AHEAD = 16  # batches that are read at the same time, to hide latency
 
 
 def make_dataset(
@@ -80,7 +81,7 @@ def make_dataset(
         found = _from_memory(records, wanted, images_shown, met)
     else:
         most = bad_records.most if bad_records else 0
-        found = _from_files(records, wanted.unbatch(), most, met).batch(size, drop_remainder=True)
+        found = _from_files(records, wanted, most, met)
     return found.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)
 
 
@@ -126,20 +127,19 @@ def _from_memory(
 def _from_files(
     records: Records, wanted: tf.data.Dataset, most_damaged: int, met: tf.Variable | None
 ) -> tf.data.Dataset:
-    """Returns single records, picture numbers and positions, read from files."""
-    read = make_file_reader(records, most_damaged)
+    """Returns batches of records, picture numbers and positions, read from files."""
+    reader = make_reader(records, most_damaged)
+    types = tf.string, tf.int64, tf.int64, tf.int64
 
-    def find(position: tf.Tensor, number: tf.Tensor) -> tf.data.Dataset:
-        return read(number).map(lambda one, found: (one, found, position, number))
+    def read(positions: tf.Tensor, numbers: tf.Tensor) -> Any:
+        found = tf.numpy_function(reader, [numbers], types)
+        return (*(tf.ensure_shape(one, [None]) for one in found), positions)
 
-    def check(one: tf.Tensor, found: tf.Tensor, position: tf.Tensor, number: tf.Tensor) -> Any:
-        message = f"data: expected at most {most_damaged} damaged records, got more in a row"
-        with tf.control_dependencies([tf.debugging.Assert(found >= 0, [message])]):
-            if met is not None:  # all from the wanted record up to the one found are damaged
-                total = len(records.file_of)
-                note(met, (number + tf.range((found - number) % total)) % total, position)
-            return one, found, position
+    def check(
+        loaded: tf.Tensor, found: tf.Tensor, passed: tf.Tensor, by: tf.Tensor, at: tf.Tensor
+    ) -> Any:
+        if met is not None:
+            note(met, passed, tf.gather(at, by))
+        return loaded, found, at
 
-    return wanted.interleave(
-        find, cycle_length=_READ_AHEAD, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    ).map(check)
+    return wanted.map(read, num_parallel_calls=_READ_AHEAD, deterministic=True).map(check)

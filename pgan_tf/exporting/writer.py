@@ -3,8 +3,9 @@
 import dataclasses
 import json
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from pgan_tf.exporting.manifest import free_version, write_version_manifest
 from pgan_tf.exporting.model_card import CARD_FILE, JSON_FILE, describe, model_card, read_usage
@@ -48,25 +49,36 @@ def exporting_into(export_dir: str) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def next_version(options: ExportOptions, trained: Trained, kind: str) -> Iterator[tuple[str, str]]:
+def next_version(
+    options: ExportOptions, trained: Trained, kind: str, facts: Mapping[str, Any] | None = None
+) -> Iterator[tuple[str, str]]:
     """Locks a folder. Yields the path of its first free version, and a folder to fill for it."""
     with exporting_into(options.export_dir):
         path = free_version(options.export_dir)
-        with whole_version(path, options, trained, kind) as folder:
+        with whole_version(path, options, trained, kind, facts=facts) as folder:
             yield path, folder
 
 
 @contextmanager
 def whole_version(
-    path: str, options: ExportOptions, trained: Trained, kind: str, *, stored: str = ""
+    path: str,
+    options: ExportOptions,
+    trained: Trained,
+    kind: str,
+    *,
+    stored: str = "",
+    facts: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
-    """Yields a folder to fill, which becomes `path`, with a model card that mentions `stored`."""
+    """Yields a folder to fill, which becomes `path`, with a model card that mentions `stored`.
+
+    `facts` are what only this format says of itself in pgan.json.
+    """
     networks = read_networks(trained) if options.all_networks else None
     with writing(f"--export_dir={posixpath.dirname(path)}"), whole_folder(path) as folder:
         yield folder
         if networks:
             write_weights(posixpath.join(folder, WEIGHTS_FILE), networks)
-        known = describe(trained, kind) | {"all_networks": options.all_networks}
+        known = {**describe(trained, kind), "all_networks": options.all_networks, **(facts or {})}
         card = model_card(known, read_usage({**known, "stored": stored}))
         for name, text in {JSON_FILE: json.dumps(known, indent=2) + "\n", CARD_FILE: card}.items():
             write_file(posixpath.join(folder, name), text.encode())

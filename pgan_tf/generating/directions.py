@@ -12,10 +12,13 @@ normalized, so a step turns a latent on the sphere. Differences of class means a
 conditional generator's latents do not depend on the class, so those means are all the origin.
 """
 
+import dataclasses
+import functools
 from typing import NamedTuple
 
 import numpy as np
 
+from pgan_tf.generating.interpolation import Change, truncation_to
 from pgan_tf.generating.sampler import Sampler
 from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
 from tfrecords.common.errors import UserError
@@ -28,6 +31,32 @@ class Directions(NamedTuple):
 
     vectors: np.ndarray  # (count, latent_size) float32
     shares: np.ndarray  # (count,) float32: of the first layer's variance, summing to at most 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Changes:
+    """What is done to latents before they are drawn, in this order."""
+
+    truncation: float = 1.0  # see `interpolation.truncate`
+    truncation_seed: int = 0
+    direction: tuple[str, int] | None = None  # a kind, and a number of it
+    strength: float = 0.0  # see `move`
+
+
+def make_change(sampler: Sampler, changes: Changes) -> Change:
+    """Returns the changes as a function. Raises UserError for a direction that is not there."""
+    steps: list[Change] = []
+    if changes.truncation != 1:
+        center, amount = changes.truncation_seed, changes.truncation
+        steps.append(truncation_to(center, amount, sampler.latent_size))
+    if changes.direction:
+        kind, number = changes.direction
+        vectors = find_directions(sampler, kind).vectors
+        if number >= len(vectors):
+            most = f"a direction from 0 to {len(vectors) - 1}"
+            raise UserError(f"--direction: expected {most}, got {number}")
+        steps.append(lambda latents: move(latents, vectors[number], changes.strength))
+    return lambda latents: functools.reduce(lambda so_far, step: step(so_far), steps, latents)
 
 
 def move(latents: np.ndarray, direction: np.ndarray, strength: float) -> np.ndarray:
@@ -58,8 +87,8 @@ def find_directions(sampler: Sampler, kind: str) -> Directions:
         return closed_form(sampler.first_layer.kernel[: sampler.latent_size])
     if sampler.first_layer.features is None:
         raise UserError(
-            f"--direction: expected a run, a checkpoint or a pickle for {kind}, got a SavedModel: "
-            "an export has those in closed form only"
+            f"--direction: expected a run, a checkpoint or a pickle for {kind}, got an export: "
+            "it has those in closed form only"
         )
     latents = latents_from_seeds(range(_SAMPLES), sampler.latent_size)
     labels = one_hot_labels(range(_SAMPLES), sampler.label_size)

@@ -48,9 +48,9 @@ def file_names_of(chosen: Chosen) -> list[str]:
     return [f"{kind}-{int(number):06d}" for kind, number in parts]
 
 
-def checksum_of(latent: np.ndarray) -> str:
-    """Returns the SHA-256 of a latent, `(latent_size,)` float32, as 64 hexadecimal digits."""
-    return hashlib.sha256(np.ascontiguousarray(latent, "<f4").tobytes()).hexdigest()
+def checksum_of(latents: np.ndarray) -> str:
+    """Returns the SHA-256 of latents, of their numbers in float32, as 64 hexadecimal digits."""
+    return hashlib.sha256(np.ascontiguousarray(latents, "<f4").tobytes()).hexdigest()
 
 
 def read_latents(path: str, latent_size: int, argument: str = "--latents") -> np.ndarray:

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from pgan_tf.generating.interpolation import cycled
 from pgan_tf.generating.latents_file import Chosen, file_names_of, latents_of
+from pgan_tf.generating.marks import Mark
 from pgan_tf.generating.sampler import BATCH_SIZE, Sampler
 from pgan_tf.networks.sampling import one_hot_labels
 from pgan_tf.runs import sheets
@@ -34,14 +35,25 @@ def classes_of(sampler: Sampler, count: int, classes: list[int]) -> list[str]:
 
 
 def write_pictures(
-    sampler: Sampler, chosen: Chosen, classes: list[int], folder: str, scale: int = 1
+    sampler: Sampler,
+    chosen: Chosen,
+    classes: list[int],
+    folder: str,
+    scale: int = 1,
+    mark: Mark | None = None,
 ) -> None:
     """Writes files such as `seed-000007.png`, enlarged by `scale`. UserError if that fails."""
     make_folder_of(posixpath.join(folder, ""))
     pictures = tqdm(draw_chosen(sampler, chosen, classes), "Drawing", len(chosen), disable=None)
-    for name, picture in zip(file_names_of(chosen), pictures, strict=True):
+    turns, names = cycled(classes, len(chosen)), sampler.label_names
+    for index, (name, picture) in enumerate(zip(file_names_of(chosen), pictures, strict=True)):
+        if mark:
+            start = index - index % BATCH_SIZE
+            batch = {"batch": min(BATCH_SIZE, len(chosen) - start), "place": index - start}
+            one = chosen[index : index + 1]
+            mark = mark.of(one, [turns[index]], names, scale=scale, **batch)
         path = posixpath.join(folder, f"{name}.png")
-        write_picture(path, picture.repeat(scale, axis=0).repeat(scale, axis=1))
+        write_picture(path, picture.repeat(scale, axis=0).repeat(scale, axis=1), mark)
 
 
 def write_grid(
@@ -52,18 +64,23 @@ def write_grid(
     path: str,
     scale: int = 1,
     captions: bool = False,
+    mark: Mark | None = None,
 ) -> None:
     """Writes one PNG, JPEG or WebP sheet of pictures, row by row, with their classes' names."""
     make_folder_of(path)
     drawn = tqdm(draw_chosen(sampler, chosen, classes), "Drawing", len(chosen), disable=None)
     names = classes_of(sampler, len(chosen), classes) if captions else []
     side = sampler.resolution * scale
-    write_picture(path, sheets.make_sheet(np.stack(list(drawn)), columns, side, names))
+    if mark:
+        about = {"columns": columns, "scale": scale, "captions": captions}
+        mark = mark.of(chosen, classes, sampler.label_names, **about)
+    write_picture(path, sheets.make_sheet(np.stack(list(drawn)), columns, side, names), mark)
 
 
-def write_picture(path: str, picture: np.ndarray) -> None:
+def write_picture(path: str, picture: np.ndarray, mark: Mark | None = None) -> None:
     """Writes `(height, width, channels)` uint8 by the path's ending, whole, or raises UserError."""
-    data = encode_picture(picture, path)
+    about = (mark.to_xmp(), mark.texts()) if mark else ()
+    data = encode_picture(picture, path, *about)
     with writing(f"--output={path}"):
         write_file(path, data)
 

@@ -1,6 +1,7 @@
 """A trained generator to draw samples with: from a checkpoint, a published pickle or an export."""
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import posixpath
@@ -17,7 +18,7 @@ from pgan_tf.exporting.keras_file import KERAS_FILE
 from pgan_tf.exporting.manifest import read_description
 from pgan_tf.exporting.model_card import JSON_FILE
 from pgan_tf.generating.keras_file import open_keras_file
-from pgan_tf.metrics.evaluation import Generated
+from pgan_tf.metrics.evaluation import Generated, weights_sha256
 from pgan_tf.networks.folded import fold
 from pgan_tf.networks.sampling import to_uint8
 from pgan_tf.runs.small_files import is_count, is_number, read_json
@@ -60,6 +61,9 @@ class Sampler:
     label_names: tuple[str, ...] = ()  # in order; empty where they are not known
     first_layer: FirstLayer | None = None  # None where it is not known
     model: keras.Model | None = None  # of a Keras file; see `networks.stock`
+    checksum: Callable[[], str] = str  # SHA-256 of its weights, 64 hexadecimal digits
+    weights: str = ""  # which of a run's, see `runs.trained.Weights`
+    kimg: float | None = None  # thousands of images shown in its training, if known
 
     def draw(self, latents: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
         """Yields a picture for each of `(n, latent_size)` and `(n, label_size)` float32."""
@@ -78,7 +82,14 @@ def make_sampler(trained: Trained) -> Sampler:
     features = tf.function(lambda *inputs: folded.first_features(inputs), inputs)
     first_layer = FirstLayer(folded.dense.kernel.numpy(), features)
     shape = folded.resolution, network.num_channels
-    return Sampler(trained.source, *shape, *sizes, images, trained.label_names, first_layer)
+    known = trained.label_names, first_layer
+    checksum = functools.cache(lambda: weights_sha256(trained.generator))
+    return Sampler(
+        *(trained.source, *shape, *sizes, images, *known),
+        checksum=checksum,
+        weights=trained.weights,
+        kimg=trained.kimg,
+    )
 
 
 def open_export(path: str, argument: str = "--saved_model") -> Sampler:
@@ -111,9 +122,11 @@ def _open_keras(path: str, argument: str) -> Sampler:
     images = tf.function(lambda *inputs: model(inputs if label_size else inputs[0]), specs)
     _, resolution, _, channels = model.output_shape
     shape = resolution, channels, latent_size, label_size
-    names = _label_names(read_description(posixpath.dirname(path)), label_size)
+    known = read_description(posixpath.dirname(path))
+    names = _label_names(known, label_size)
     first_layer = FirstLayer(model.get_layer("4x4_dense").kernel.numpy())
-    return Sampler(path, *shape, images, names, first_layer, model)
+    sampler = Sampler(path, *shape, images, names, first_layer, model)
+    return _marked(sampler, known, [path])
 
 
 def _open_saved_model(folder: str, path: str, argument: str) -> Sampler:
@@ -150,7 +163,27 @@ def _open_saved_model(folder: str, path: str, argument: str) -> Sampler:
     sizes = latent_size, label_size
     label_names = _label_names(known, label_size)
     first_layer = _first_layer_of(loaded, sum(sizes))
-    return Sampler(folder, height, channels, *sizes, images, label_names, first_layer)
+    sampler = Sampler(folder, height, channels, *sizes, images, label_names, first_layer)
+    variables = posixpath.join(folder, "variables")
+    return _marked(sampler, known, [posixpath.join(variables, n) for n in list_names(variables)])
+
+
+def _marked(sampler: Sampler, known: dict[str, Any], files: list[str]) -> Sampler:
+    """Adds what its description says, and the checksum of the files of its folded weights."""
+
+    def checksum() -> str:
+        digest = hashlib.sha256()
+        for path in files:
+            digest.update(read_bytes(path))
+        return digest.hexdigest()
+
+    kimg = known.get("kimg")
+    return dataclasses.replace(
+        sampler,
+        checksum=functools.cache(checksum),
+        weights=str(known.get("weights", "")),
+        kimg=kimg if is_number(kimg) else None,
+    )
 
 
 def _first_layer_of(loaded: Any, inputs: int) -> FirstLayer | None:
@@ -191,14 +224,9 @@ def read_exported(path: str) -> tuple[Sampler, Generated]:
     """Opens an export to score it as it would be served; UserError if that is impossible."""
     sampler = open_export(path)
     folder, kind = sampler.source, "SavedModel"
-    files = [posixpath.join("variables", name) for name in list_names(f"{folder}/variables")]
     if sampler.model:
-        (folder, file), kind = posixpath.split(folder), "Keras file"
-        files = [file]
+        folder, kind = posixpath.dirname(folder), "Keras file"
     known = read_description_to_score(folder)
-    digest = hashlib.sha256()  # of the files of its variables, which are folded
-    for name in files:
-        digest.update(read_bytes(posixpath.join(folder, name)))
     return sampler, Generated(
         draw=lambda inputs: sampler.images(*inputs),
         latent_size=sampler.latent_size,
@@ -208,7 +236,7 @@ def read_exported(path: str) -> tuple[Sampler, Generated]:
         stage_resolution=sampler.resolution,
         network=known["weights"],
         checkpoint=f"{kind} of {known['checkpoint']}",
-        weights_sha256=digest.hexdigest(),
+        weights_sha256=sampler.checksum(),
     )
 
 

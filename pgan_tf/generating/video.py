@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
+from pgan_tf.generating.marks import Mark
 from pgan_tf.generating.pictures import make_folder_of
 from pgan_tf.runs.log import describe_stage
 from pgan_tf.runs.sheets import Sheet, read_sheet
@@ -51,11 +52,13 @@ def default_fps(path: str) -> float:
     return 15.0 if path.lower().endswith(".gif") else 30.0  # frames of a GIF are large
 
 
-def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: float) -> None:
+def write_video(
+    path: str, frames: Iterable[np.ndarray], num_frames: int, fps: float, mark: Mark | None = None
+) -> None:
     """Draws `(height, width, 1, 3 or 4)` uint8, even for MP4, whole; UserError if it can't.
 
     Transparent frames stay transparent in WebP and, at half opacity or more opaque, in GIF; MP4
-    gets a checkerboard behind them.
+    gets a checkerboard behind them. MP4 and WebP can carry a mark.
     """
     ending = check_format(path, fps)
     make_folder_of(path)
@@ -65,7 +68,7 @@ def write_video(path: str, frames: Iterable[np.ndarray], num_frames: int, fps: f
         local = os.path.join(folder, f"video{ending}")
         try:
             write = {".mp4": _write_mp4, ".gif": _write_gif, ".webp": _write_webp}[ending]
-            write(local, color_frames, num_frames, fps)
+            write(local, color_frames, num_frames, fps, mark)
         except OSError as error:  # errors from drawing are not caught here
             reason = str(error).strip().splitlines()[-1]
             raise UserError(f"--output: cannot draw a video in {folder!r} ({reason})") from None
@@ -80,12 +83,17 @@ def _in_color(frame: np.ndarray, *, opaque: bool) -> np.ndarray:
     return np.broadcast_to(frame, (*frame.shape[:2], 3))
 
 
-def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
+def _write_mp4(
+    path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float, mark: Mark | None
+) -> None:
     import imageio_ffmpeg  # which may be missing: see `check_format`
 
     first = next(frames)
     # Good enough to keep the edges of enlarged pixels; it can play while it loads.
-    quality = {"quality": None, "output_params": ["-crf", "18", "-movflags", "+faststart"]}
+    output = ["-crf", "18", "-movflags", "+faststart"]
+    if mark:
+        output += ["-metadata", f"comment={mark.to_json()}"]
+    quality = {"quality": None, "output_params": output}
     options = {"codec": "libx264", "macro_block_size": 1, "ffmpeg_log_level": "error", **quality}
     writer = imageio_ffmpeg.write_frames(path, first.shape[1::-1], fps=fps, **options)
     writer.send(None)
@@ -94,7 +102,9 @@ def _write_mp4(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: fl
             writer.send(np.ascontiguousarray(frame))
 
 
-def _write_gif(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
+def _write_gif(
+    path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float, mark: Mark | None
+) -> None:
     """Draws all frames with one palette, so that unchanged pixels take no space."""
     random = np.random.default_rng(0)
     per_frame = max(1, _PALETTE_PIXELS // num_frames)
@@ -151,11 +161,16 @@ def _cut_out(frames: Iterable[np.ndarray], palette: Image.Image) -> Iterator[Ima
         yield image
 
 
-def _write_webp(path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float) -> None:
+def _write_webp(
+    path: str, frames: Iterator[np.ndarray], num_frames: int, fps: float, mark: Mark | None
+) -> None:
     first = Image.fromarray(next(frames))
     following = [_Following(frames, num_frames - 1, first.mode)] if num_frames > 1 else []
     durations = _durations(num_frames, fps, 1000)
-    first.save(path, save_all=True, append_images=following, duration=durations, loop=0, quality=80)
+    options: dict[str, Any] = {"duration": durations, "loop": 0, "quality": 80}
+    if mark:
+        options["xmp"] = mark.to_xmp().encode()
+    first.save(path, save_all=True, append_images=following, **options)
 
 
 def _durations(num_frames: int, fps: float, parts: int) -> list[int]:

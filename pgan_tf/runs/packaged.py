@@ -15,7 +15,7 @@ from tfrecords.common.text import did_you_mean
 FOLDER = pathlib.Path(__file__).parents[1] / "presets" / "networks"
 # From the name of a network to the SHA-256 of its checkpoint.
 NETWORKS: Mapping[str, str] = {
-    "emoji": "31c1ac3efc9e2aa68ff0175afc041b8daa8403cda08c99437f24cf10d2367b5b"
+    "emoji": "365fe91fcdc54e3541da4ed40286d8826f974f3f54c611cedd90c6e1fe61e920"
 }
 
 

@@ -31,12 +31,14 @@ def in_parts(
 
     # A function of its own: within a loop, TensorFlow's optimizer adds up in variables that it may
     # leave behind where memory is scarce, and the next call fails ("tmp_var", AlreadyExists).
-    compute = tf.function(compute, experimental_attributes={"_noinline": True})
+    @tf.function(experimental_attributes={"_noinline": True})
+    def compute_part(index: tf.Tensor, *inputs: Any) -> Any:
+        with noise_of_part(index, parts):
+            return compute(*inputs)
 
     def add(index: tf.Tensor, rows: tf.TensorArray, sums: list[tf.Tensor]) -> tuple[Any, ...]:
         chosen = [tf.nest.map_structure(lambda one: _choose(one, index), one) for one in split]
-        with noise_of_part(index, parts):
-            numbers, gradients = compute(*chosen)
+        numbers, gradients = compute_part(index, *chosen)
         added = [total + one for total, one in zip(sums, gradients, strict=True)]
         return index + 1, rows.write(index, tf.stack(list(numbers))), added
 

@@ -62,8 +62,8 @@ def exported(tmp_path_factory):
         ("saved_model", "saved_model.pb", lambda run: from_run(run, "generator"), "run", 1e-5),
         ("keras", "generator.keras", from_run, "run", 1e-5),
         ("tfjs", "model.json", from_run, "fading", 1e-5),
-        ("onnx", "model.onnx", from_official, GOLDEN / "base.pkl", 1e-4),
-        ("litert", "model.tflite", from_official, GOLDEN / "conditional.pkl", 1e-4),
+        ("onnx", "model.onnx", from_official, GOLDEN / "base.pkl", 1e-5),
+        ("litert", "model.tflite", from_official, GOLDEN / "conditional.pkl", 1e-5),
         ("safetensors", "model.safetensors", from_run, "run", 1e-5),
     ],
 )

@@ -44,6 +44,9 @@ CALLS = {
     "directions": (RUN, "--directions", "--labels=cat", "--output=ways"),
     "of the export": (EXPORT, "--directions", "--grid=3x1", "--seeds=5"),
     "along": (RUN, "--seeds=3,5", "--direction=components:1", "--strength=-3", "--output=along"),
+    "again from the mark": (RUN, "--redraw=along/seed-000005.png", "--output=redrawn.webp"),
+    "unmarked": (RUN, "--seeds=1", "--nomark", "--output=unmarked.png"),
+    "project": (RUN, "--project=along/seed-000005.png", "--output=projected", "--labels=cat"),
     "walk": (RUN, "--video=walk", "--seconds=1", "--grid=2x1", "--output=walk.webp"),
     "training": (RUN, "--video=training", "--seconds=1", "--output=training.gif"),
     "slerp": (EXPORT, "--video=slerp", "--seeds=1,2", "--fps=5"),
@@ -81,7 +84,14 @@ MISTAKES = {
     (RUN, "--direction=6"): ["--direction", "from 0 to 5", "got 6"],
     (RUN, "--strength=1"): ["--strength", "--direction"],
     (RUN, "--directions", "--video=walk"): ["--video", "--directions"],
-    (EXPORT, "--direction=components:1"): ["--direction", "components", "SavedModel"],
+    (EXPORT, "--direction=components:1"): ["--direction", "components", "export"],
+    (EXPORT, "--redraw=along/seed-000005.png"): ["--redraw", "generator", "export/1"],
+    (RUN, "--redraw=unmarked.png"): ["--redraw", "unmarked.png", "without a mark"],
+    (RUN, "--redraw=again.png", "--grid=2x1"): ["--grid", "--redraw"],
+    (RUN, "--project=two.json"): ["two.json"],
+    (RUN, "--project=faces", "--seeds=1"): ["--seeds", "--project"],
+    (RUN, "--project=faces", "--video=walk"): ["--video", "projection"],
+    (RUN, "--video=projection"): ["--video", "--project"],
     (RUN, "--save_latents=x.json"): ["--save_latents", ".npy"],
     (RUN, "--grid=100x100", "--scale=64"): ["--scale", "51,200 x 51,200"],
     (RUN, "--video=walk", "--seconds=36000", "--fps=120", "--scale=64"): ["--seconds", "frames"],
@@ -169,8 +179,8 @@ def test_latents_are_drawn_as_seeds_are_and_saved_as_they_were_drawn(drawn):
     assert "30 frames, 1 s" in results["among"][1]
 
 
-def test_directions_are_written_and_gone_along(drawn):
-    folder, _, _ = drawn
+def test_directions_are_written_and_gone_along_and_again(drawn):
+    folder, results, _ = drawn
     run = pgan_tf.load(folder / "run")
     with (
         np.load(folder / "ways/directions.npz") as found,
@@ -183,6 +193,10 @@ def test_directions_are_written_and_gone_along(drawn):
         "closed_form.png",
         "components.png",
     }
+    assert "bit-equal to along/seed-000005.png" in results["again from the mark"][1]
+    assert np.load(folder / "projected/latents.npy").shape == (1, 6)
+    assert re.search(r"0: .*seed-000005.png: [\d.]+ dB, class cat", results["project"][1])
+    assert pixels(folder / "projected/projection.png").shape[1] == 2 * 256
     moved = pgan_tf.move(run.latents([3, 5]), components[1], -3)
     for seed, picture in zip((3, 5), run.draw(moved), strict=True):
         np.testing.assert_array_equal(picture, pixels(folder / f"along/seed-00000{seed}.png"))
@@ -226,7 +240,7 @@ def test_every_mistake_is_one_line_and_leaves_nothing(drawn):
     written |= {"sheet.png"}
     written |= {"training.gif", "slerp.mp4", "neighbors.png", "n", "theano"}
     written |= {"latents", "saved", "saved.npy", "again.png", "ring.gif", "ring.npy", "among.webp"}
-    written |= {"ways", "directions", "along"}
+    written |= {"projected", "ways", "directions", "along", "redrawn.webp", "unmarked.png"}
     made = {
         "two.json",
         "wide.npy",

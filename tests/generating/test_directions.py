@@ -86,7 +86,7 @@ def test_an_export_has_the_same_closed_form_and_says_what_it_lacks(trained, tmp_
     np.testing.assert_array_equal(
         directions.find_directions(export, "closed_form").vectors, ours.vectors
     )
-    with pytest.raises(UserError, match="components, got a SavedModel"):
+    with pytest.raises(UserError, match="components, got an export"):
         directions.find_directions(export, "components")
     with pytest.raises(UserError, match="kind: expected closed_form or components, got 'x'"):
         Generator(export, lambda: None).directions("x")

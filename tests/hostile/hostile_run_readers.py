@@ -6,14 +6,20 @@ import numpy as np
 
 from pgan_tf.exporting.gallery import read_list
 from pgan_tf.exporting.manifest import read_description, read_manifest
+from pgan_tf.generating.keras_file import open_keras_file
 from pgan_tf.generating.sampler import read_description_to_score
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.networks import official
+from pgan_tf.networks.folded import fold
+from pgan_tf.networks.stock import to_stock
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs import folder as run_folder
 from pgan_tf.runs.data import read_run_data
 from pgan_tf.runs.log import describe_stage, read_metrics
+from pgan_tf.training.pretrained import from_pickle
+from pgan_tf.training.weights_file import read_weights_file, write_weights
 from tests.helpers import official_pickles, small_run
+from tests.helpers.exports import make_trained
 from tests.helpers.places import TESTS
 from tests.hostile.hostile_readers import Reader, read_all, write
 
@@ -72,11 +78,30 @@ def read_export(folder):
     read_description_to_score(folder)
 
 
+def make_keras(folder):
+    trained = make_trained(resolution=8)
+    to_stock(fold(trained.generator, trained.network)).save(f"{folder}/generator.keras")
+
+
+def read_keras(folder):
+    open_keras_file(f"{folder}/generator.keras", "--saved_model")
+
+
+def make_networks(folder):
+    write_weights(f"{folder}/networks.npz", from_pickle(str(TESTS / "golden/theano_plain.pkl")))
+
+
+def read_networks(folder):
+    read_weights_file(f"{folder}/networks.npz")
+
+
 RUN_READERS = (
     Reader("official", make_official, read_official),
     Reader("checkpoint", make_run, read_checkpoints, ".npz"),
     Reader("config", make_run, run_folder.read_config, "config.json"),
     Reader("figures", make_run, read_figures, "metrics.jsonl"),
     Reader("export", make_export, read_export),
+    Reader("keras", make_keras, read_keras),
+    Reader("networks", make_networks, read_networks),
     Reader("flags", make_run, read_run_data, "flags.txt"),
 )

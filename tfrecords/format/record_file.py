@@ -5,20 +5,19 @@ the record's checksum (4 bytes). Checksums are CRC-32C, rotated and shifted. Rea
 lets training resume anywhere at once, and skips a bad record without losing its neighbors.
 """
 
-import os
 import struct
-import threading
-from typing import Any
 
 import google_crc32c
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.common.paths import check_regular_file, is_remote, load_gfile, reading
+from tfrecords.common.positioned import PositionedFile
 
 _HEADER_BYTES = 12
 _FOOTER_BYTES = 4
 FRAME_BYTES = _HEADER_BYTES + _FOOTER_BYTES  # how much longer a frame is than its record
+# Headers are found in runs of so many bytes where records are shorter than the second.
+_RUN_BYTES, _SHORT_BYTES = 2**20, 2**16
 
 
 class BadRecordError(ValueError):
@@ -29,6 +28,17 @@ def frame(record: bytes) -> bytes:
     """Returns the frame of a record, as in a TFRecord file."""
     length = struct.pack("<Q", len(record))
     return length + _checksum(length) + record + _checksum(record)
+
+
+def unframe(data: bytes) -> bytes | None:
+    """Returns the record of a frame; None if the bytes are not what was written."""
+    body = data[_HEADER_BYTES:-_FOOTER_BYTES]
+    is_whole = (
+        len(data) >= FRAME_BYTES
+        and struct.unpack("<Q", data[:8])[0] == len(body)
+        and _checksum(body) == data[-_FOOTER_BYTES:]
+    )
+    return body if is_whole else None
 
 
 def read_first_record(path: str) -> bytes:
@@ -55,24 +65,13 @@ class RecordFile:
         Raises UserError if the file is missing or empty, or ends within a record.
         """
         self.path = path
-        self._turns = threading.Lock()
-        self._file: Any
-        check_regular_file(path)
-        with reading(path):
-            if is_remote(path):
-                self._file = load_gfile().GFile(path, "rb")
-                self._size = self._file.size()
-            else:
-                self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - kept open
-                self._size = os.fstat(self._file.fileno()).st_size
-        first = self._frame_bytes(0)
+        self._file = PositionedFile(path)
+        self._size = self._file.size
+        first = self._frame_bytes(0, self._read(0, _HEADER_BYTES))
         if num_records is not None and self._size == first * num_records:
             self.offsets = np.arange(num_records + 1, dtype=np.int64) * first
             return
-        offsets = [0, first]
-        while find_all and offsets[-1] < self._size:
-            offsets.append(offsets[-1] + self._frame_bytes(offsets[-1]))
-        self.offsets = np.array(offsets, np.int64)
+        self.offsets = np.array(self._walk(first) if find_all else [0, first], np.int64)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -80,13 +79,8 @@ class RecordFile:
     def read(self, index: int) -> bytes:
         """Returns a record. Raises BadRecordError if its bytes are changed or missing."""
         start, end = int(self.offsets[index]), int(self.offsets[index + 1])
-        data = self._read(start, end - start)
-        body = data[_HEADER_BYTES:-_FOOTER_BYTES]
-        if (
-            len(data) != end - start
-            or struct.unpack("<Q", data[:8])[0] != len(body)
-            or _checksum(body) != data[-_FOOTER_BYTES:]
-        ):
+        body = unframe(self._read(start, end - start))
+        if body is None or len(body) + FRAME_BYTES != end - start:
             where = f"{self.path}: record {index}, at byte {start}"
             raise BadRecordError(f"{where}, is not what was written")
         return body
@@ -95,10 +89,21 @@ class RecordFile:
         """Closes the file."""
         self._file.close()
 
-    def _frame_bytes(self, position: int) -> int:
+    def _walk(self, first: int) -> list[int]:
+        """Returns where each frame begins, and the file's end."""
+        offsets, begin, run = [0, first], 0, b""
+        while (position := offsets[-1]) < self._size:
+            header = run[position - begin : position - begin + _HEADER_BYTES]
+            if len(header) < _HEADER_BYTES:
+                is_short = position - offsets[-2] < _SHORT_BYTES
+                run = self._read(position, _RUN_BYTES if is_short else _HEADER_BYTES)
+                begin, header = position, run[:_HEADER_BYTES]
+            offsets.append(position + self._frame_bytes(position, header))
+        return offsets
+
+    def _frame_bytes(self, position: int, header: bytes) -> int:
         if self._size == 0:
             raise UserError(f"{self.path}: the file is empty: make the dataset again")
-        header = self._read(position, _HEADER_BYTES)
         if len(header) == _HEADER_BYTES and _checksum(header[:8]) == header[8:]:
             length = struct.unpack("<Q", header[:8])[0] + FRAME_BYTES
             if position + length <= self._size:
@@ -107,11 +112,7 @@ class RecordFile:
         raise UserError(f"{self.path}: {problem}: copy the file or make the dataset again")
 
     def _read(self, position: int, length: int) -> bytes:
-        if is_remote(self.path) or not hasattr(os, "pread"):  # Windows has no pread
-            with self._turns:
-                self._file.seek(position)
-                return self._file.read(length)
-        return os.pread(self._file.fileno(), length, position)
+        return self._file.read(position, length)
 
 
 def _checksum(data: bytes) -> bytes:

@@ -5,12 +5,12 @@ import importlib
 import io
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image, features
+from PIL import Image, PngImagePlugin, features
 
 from tfrecords.common.errors import UserError
 from tfrecords.pictures.alpha import straight_on_white
@@ -91,6 +91,9 @@ FORMATS: dict[str, tuple[str, dict[str, Any], int]] = {
 }
 
 
+_NO_TEXTS: Mapping[str, str] = {}
+
+
 def kind_by_ending(path: str) -> Kind | None:
     """Returns the kind of picture by a file's ending, or None."""
     return _BY_ENDING.get(os.path.splitext(path)[1].lower())
@@ -138,10 +141,13 @@ def is_file_name(path: str) -> bool:
     return re.fullmatch(r"\.[a-z][a-z0-9]{1,4}", _ending(path)) is not None
 
 
-def encode_picture(picture: np.ndarray, path: str = ".png") -> bytes:
+def encode_picture(
+    picture: np.ndarray, path: str = ".png", xmp: str = "", texts: Mapping[str, str] = _NO_TEXTS
+) -> bytes:
     """Encodes (height, width, 1, 3 or 4) uint8 as a file. UserError for a wrong ending or size.
 
-    JPEG has no transparency: such pictures are laid on white.
+    JPEG has no transparency: such pictures are laid on white. `xmp` is an XML text to put into the
+    file, `texts` are others by keyword, of PNG only.
     """
     check_picture_name(path, "picture")
     kind, settings, most = FORMATS[_ending(path)]
@@ -152,6 +158,15 @@ def encode_picture(picture: np.ndarray, path: str = ".png") -> bytes:
     if kind == "JPEG":
         picture = straight_on_white(picture)
     image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+    if kind == "PNG":
+        chunks = PngImagePlugin.PngInfo()
+        for keyword, text in texts.items():
+            chunks.add_itxt(keyword, text)
+        if xmp:
+            chunks.add_itxt("XML:com.adobe.xmp", xmp)
+        settings = {**settings, "pnginfo": chunks}
+    elif xmp:
+        settings = {**settings, "xmp": xmp.encode()}
     image.save(file, kind, **settings)
     return file.getvalue()
 

@@ -1,0 +1,100 @@
+"""Reads the pictures to project, and shows them beside their projections and the way there."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pgan_tf.generating.projection import Projection
+from pgan_tf.generating.sampler import Sampler
+from pgan_tf.networks.sampling import to_uint8
+from pgan_tf.runs import lettering, sheets
+from tfrecords.common.errors import UserError
+from tfrecords.common.paths import is_folder, read_bytes
+from tfrecords.pictures.alpha import straight
+from tfrecords.pictures.images import prepare_picture
+from tfrecords.pictures.kinds import sniff
+from tfrecords.pictures.source import PictureOptions
+from tfrecords.sources.by_name import open_source
+
+MOST_PICTURES = 1000
+_PAIRS = 4  # in a row of the sheet
+
+
+class Photos(NamedTuple):
+    """Pictures to project."""
+
+    names: tuple[str, ...]
+    pixels: np.ndarray  # (n, resolution, resolution, num_channels) uint8; RGBA premultiplied
+
+
+def read_photos(path: str, resolution: int, num_channels: int) -> Photos:
+    """Reads a picture, or those of a folder or archive, cropped and resized as for training.
+
+    Raises UserError if one cannot be read, or if there are none, or more than `MOST_PICTURES`.
+    """
+    options = PictureOptions(resolution, num_channels, allow_upscaling=True)
+    if not is_folder(path) and sniff(first := read_bytes(path, 512)) and first[:2] != b"PK":
+        pixels = prepare_picture(read_bytes(path), options, f"--project: {path}")
+        return Photos((path,), pixels[None])
+    source = open_source(path)
+    if not 0 < source.num_pictures <= MOST_PICTURES:
+        got = f"{source.num_pictures:,} in {path!r}"
+        raise UserError(f"--project: expected 1 to {MOST_PICTURES:,} pictures, got {got}")
+    read, names = source.open(), [*map(source.picture_name, range(source.num_pictures))]
+    pictures = [
+        prepare_picture(read(number), options, f"--project: {name}")
+        for number, name in enumerate(names)
+    ]
+    return Photos(tuple(names), np.stack(pictures))
+
+
+def draw_projection(sampler: Sampler, latents: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Draws `(n, resolution, resolution, num_channels)` uint8 as `Photos.pixels` are."""
+    images = [sampler.images(latents[i : i + 1], labels[i : i + 1]) for i in range(len(latents))]
+    return to_uint8(np.concatenate(images))
+
+
+def psnr_of(pictures: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Returns the peak signal-to-noise ratio of each pair of uint8 pictures, in dB, at most 80."""
+    off = np.square(pictures.astype(np.float64) - others).mean(axis=(1, 2, 3))
+    return np.minimum(80.0, 10 * np.log10(255**2 / np.maximum(off, 1e-12)))
+
+
+def make_sheet(photos: Photos, drawn: np.ndarray, scale: int) -> np.ndarray:
+    """Lays out each picture beside its projection, with its PSNR: (height, width, channels)."""
+    pairs = np.stack([photos.pixels, drawn], axis=1).reshape(-1, *drawn.shape[1:])
+    names = []
+    for name, value in zip(photos.names, psnr_of(photos.pixels, drawn), strict=True):
+        names += [lettering.readable(name.rsplit("/", 1)[-1]) or "picture", f"{value:.1f} dB"]
+    columns = 2 * min(_PAIRS, len(drawn))
+    return sheets.make_sheet(straight(pairs), columns, scale * drawn.shape[1], names)
+
+
+def usual_scale(count: int, resolution: int) -> int:
+    """Returns by how much to enlarge pictures so that their sheet is easy to see."""
+    columns = 2 * min(_PAIRS, count)
+    return sheets.enlargement(columns, -(-count // _PAIRS), resolution)
+
+
+def draw_way(
+    sampler: Sampler, photos: Photos, found: Projection, frames: int, scale: int
+) -> Iterator[np.ndarray]:
+    """Yields frames, `(height, width, channels)` uint8: the pictures, and beside them the way."""
+    columns, side = 2 * min(_PAIRS, len(photos.names)), scale * sampler.resolution
+    for number in np.linspace(0, len(found.way) - 1, frames).round().astype(int):
+        drawn = draw_projection(sampler, found.way[number], found.labels)
+        pairs = np.stack([photos.pixels, drawn], axis=1).reshape(-1, *drawn.shape[1:])
+        yield sheets.make_grid(straight(pairs), columns, side)
+
+
+def describe(photos: Photos, found: Projection, drawn: np.ndarray, names: Sequence[str]) -> str:
+    """Returns a line for each picture: how near its projection is, and of which class."""
+    lines = []
+    for number, value in enumerate(psnr_of(photos.pixels, drawn)):
+        words = f"  {number}: {photos.names[number]}: {value:.1f} dB"
+        if found.labels.shape[1]:
+            chosen = int(found.labels[number].argmax())
+            words += f", class {names[chosen] if names else chosen}"
+        lines.append(words)
+    return "\n".join(lines)
