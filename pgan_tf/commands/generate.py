@@ -131,7 +131,6 @@ HELP = Help(
     ),
     examples=(
         ("--model=emoji --grid=8x4", "one sheet of 32 pictures of a network that comes along"),
-        ("--run_dir=RUN --grid=8x4", "one sheet of 32 pictures, grid.png"),
         ("--run_dir=RUN --seeds=0-99 --output=pictures", "100 files in a folder"),
         ("--run_dir=RUN --video=walk --output=walk.mp4", "a walk from picture to picture"),
     ),
