@@ -37,6 +37,10 @@ HELP = Help(
         "output": ("export_dir", "format", "networks"),
         "web page (--format=tfjs)": ("name", "title", "description", "url", "quantize"),
     },
+    first=(
+        *("run_dir", "checkpoint", "official_pkl", "model", "export_dir", "format", "networks"),
+        *("name", "title", "description", "quantize"),
+    ),
     examples=(
         ("--run_dir=RUN --export_dir=exports/mine", "a SavedModel for TensorFlow Serving"),
         ("--run_dir=RUN --export_dir=exports/web --format=tfjs", "a web page that draws"),
