@@ -9,7 +9,7 @@ from pgan_tf.commands.only_run import with_only_run
 from pgan_tf.exporting.hub import check_repository
 from pgan_tf.generating.formats.by_name import FORMATS, find_writer
 from tfrecords.common.command_help import Help
-from tfrecords.common.command_line import define_path, define_text, only_with, run
+from tfrecords.common.command_line import define_path, define_text, not_with, only_with, run
 from tfrecords.common.errors import UserError
 
 flags.adopt_module_key_flags(given)
@@ -45,14 +45,14 @@ URL = define_text(
 )
 HELP = Help(
     groups={
-        "generator": ("run_dir", "checkpoint", "official_pkl", "network"),
+        "generator": ("run_dir", "checkpoint", "official_pkl", "model", "network"),
         "output": ("export_dir", "format", "networks"),
         "upload (--format=huggingface)": ("license", "push_to"),
         "web page (--format=tfjs)": ("name", "title", "description", "url", "quantize"),
     },
     first=(
-        *("run_dir", "official_pkl", "network", "export_dir", "format", "networks"),
-        *("license", "push_to", "name", "title", "description", "url"),
+        *("run_dir", "official_pkl", "model", "export_dir", "format", "networks", "license"),
+        *("push_to", "name", "title", "description", "quantize"),
     ),
     examples=(
         ("--run_dir=RUN --export_dir=exports/mine", "a SavedModel for TensorFlow Serving"),
@@ -65,6 +65,7 @@ HELP = Help(
 def main() -> None:
     """Exports the generator that the flags name."""
     given.check_source()
+    not_with(["networks"], given.MODEL)  # it comes with the one that draws
     if not EXPORT_DIR.value:
         raise UserError("--export_dir: expected a folder, got none: name one")
     only_with(["license", "push_to"], FORMAT, "huggingface")

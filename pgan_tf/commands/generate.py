@@ -114,7 +114,7 @@ CAPTIONS = flags.DEFINE_boolean(
     "Classes above the pictures of a sheet; file names and distances of neighbors.",
 )
 
-SOURCES = ("run_dir", "checkpoint", "saved_model", "official_pkl", "network")
+SOURCES = ("run_dir", "checkpoint", "saved_model", "official_pkl", "model", "network")
 HELP = Help(
     groups={
         "generator": SOURCES,
@@ -126,11 +126,11 @@ HELP = Help(
         "output": ("output", "save_latents", "scale", "captions", "mark", "redraw"),
     },
     first=(
-        *("run_dir", "seeds", "latents", "labels", "grid", "truncation", "directions", "direction"),
-        *("project", "video", "neighbors", "output"),
+        *("run_dir", "model", "saved_model", "seeds", "latents", "labels", "grid", "truncation"),
+        *("directions", "project", "video", "output"),
     ),
     examples=(
-        ("--run_dir=RUN --grid=8x4", "one sheet of 32 pictures, grid.png"),
+        ("--model=emoji --grid=8x4", "one sheet of 32 pictures of a network that comes along"),
         ("--run_dir=RUN --seeds=0-99 --output=pictures", "100 files in a folder"),
         ("--run_dir=RUN --video=walk --output=walk.mp4", "a walk from picture to picture"),
     ),

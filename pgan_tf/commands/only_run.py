@@ -8,7 +8,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.text import list_names
 
 RUNS = "runs"
-_NAMES_A_GENERATOR = ("run_dir", "checkpoint", "saved_model", "official_pkl", "flagfile")
+_NAMES_A_GENERATOR = ("run_dir", "checkpoint", "saved_model", "official_pkl", "model", "flagfile")
 
 
 def with_only_run(arguments: list[str]) -> list[str]:

@@ -17,14 +17,17 @@ from pgan_tf.generating.sampler import (
 )
 from pgan_tf.runs.checkpoint import latest
 from pgan_tf.runs.folder import checkpoint_folder
+from pgan_tf.runs.packaged import NETWORKS, packaged_run
 from pgan_tf.runs.trained import Trained, Weights, from_checkpoint, from_official
 from tfrecords.common import paths
 from tfrecords.common.bounds import shown
 from tfrecords.common.errors import UserError
+from tfrecords.common.text import did_you_mean
 
 _EXPECTED = (
     "a run folder, a checkpoint, an export.py's SavedModel or Keras file or a published pickle"
 )
+_NAMED = f"; or {' or '.join(NETWORKS)}, which comes along" * bool(NETWORKS)
 _OPENED = frozenset({"saved_model.pb", "saved_model.pbtxt", KERAS_FILE})
 # Files that this package cannot draw from, and what opens them: by name and by extension.
 _EXPORTS = {
@@ -53,7 +56,8 @@ def load(path: str | os.PathLike[str], network: Weights = "average_generator") -
             a SavedModel or Keras file of `export.py` (of its folder the newest version is used), a
             pickle of the published networks. Local, or `gs://…`. Or `hf://USER/NAME[@REVISION]`, a
             repository that `--format=huggingface` made; none of its code is run. A SavedModel is a
-            program: open only those from people you trust.
+            program: open only those from people you trust. Or `"emoji"`, a network that comes with
+            this package, unless there is a file or folder of that name.
         network: The running average of the generator, or `"generator"` for the weights of the last
             step. An export draws with only one.
 
@@ -65,6 +69,10 @@ def load(path: str | os.PathLike[str], network: Weights = "average_generator") -
     if isinstance(path, str) and path.startswith(hub.SCHEME):
         path = download_keras_file(path, "path")
     place = _read_path(path)
+    if place in NETWORKS and not paths.exists(place):
+        place = packaged_run(place)
+        if network != "average_generator":
+            raise UserError(f"network: expected average_generator of {path}, got {network}")
     is_keras_file = place.endswith(".keras")
     if not paths.is_folder(place) and not is_keras_file:
         return _make(_read_file(place, network))
@@ -87,8 +95,9 @@ def _read_path(path: object) -> str:
         raise UserError(f"path: expected {_EXPECTED}, got {shown(path)}")
     text = os.fspath(path)
     place = text if paths.exists(text) else os.path.expanduser(text)
-    if not paths.exists(place):
-        raise UserError(f"path: expected {_EXPECTED}, got {text!r}, which is not there")
+    if not paths.exists(place) and text not in NETWORKS:
+        got = f"got {text!r}, which is not there{did_you_mean(text, NETWORKS)}"
+        raise UserError(f"path: expected {_EXPECTED}{_NAMED}, {got}")
     return place.rstrip("/") or place
 
 

@@ -9,19 +9,21 @@ which has the same expectation and less noise.
 import numpy as np
 
 from pgan_tf.metrics.inception import FILTER, FeatureCollector, Features, blocks_of, count
-from pgan_tf.metrics.metric import Metric
+from pgan_tf.metrics.metric import Metric, with_bar
 
 
 def kernel_distance(a: Features, b: Features) -> float:
     """Returns the unbiased estimate for two sets of at least two pictures each."""
-    across = sum(float(_kernel(x, y).sum()) for x in blocks_of(a) for y in blocks_of(b))
+    across = sum(
+        float(_kernel(x, y).sum()) for x in with_bar(blocks_of(a), "kid") for y in blocks_of(b)
+    )
     return _mean_within(a) + _mean_within(b) - 2 * (across / (count(a) * count(b)))
 
 
 def _mean_within(features: Features) -> float:
     """Returns the mean of the kernel over all pairs of different pictures in a set."""
     total = 0.0
-    for first, block in enumerate(blocks_of(features)):
+    for first, block in enumerate(with_bar(blocks_of(features), "kid")):
         for second, other in enumerate(blocks_of(features)):
             if first == second:
                 kernel = _kernel(block, block)

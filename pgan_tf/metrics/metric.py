@@ -1,10 +1,19 @@
 """The interface of metrics: a collector that reads a set of pictures, and a comparison of sets."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, Protocol, TypeVar
 
+from tqdm import tqdm
+
+Step = TypeVar("Step")
 REALS, FAKES, OTHER_REALS, HELD_OUT = range(4)  # sets of pictures, for `Metric.collect`
+
+
+def with_bar(steps: Iterable[Step], name: str) -> Iterable[Step]:
+    """Yields the steps of a comparison that takes seconds, and shows a bar until its end."""
+    bar: Iterable[Step] = tqdm(steps, name, leave=False, disable=None, dynamic_ncols=True)
+    return bar
 
 
 class Collector(Protocol):

@@ -10,7 +10,7 @@ import functools
 import numpy as np
 
 from pgan_tf.metrics.inception import FILTER, FeatureCollector, Features, blocks_of, count
-from pgan_tf.metrics.metric import Metric
+from pgan_tf.metrics.metric import Metric, with_bar
 from tfrecords.common.errors import UserError
 
 NEIGHBOR = 3
@@ -23,7 +23,7 @@ class Manifold(FeatureCollector):
     def squared_radii(self) -> list[np.ndarray]:
         """Squared distances to the third nearest neighbor, an array `(n,)` per block."""
         found = []
-        for first, block in enumerate(blocks_of(self.features)):
+        for first, block in enumerate(with_bar(blocks_of(self.features), "pr")):
             nearest = np.full((len(block), NEIGHBOR), np.inf)
             for second, other in enumerate(blocks_of(self.features)):
                 distances = _squared_distances(block, other)
@@ -37,7 +37,7 @@ class Manifold(FeatureCollector):
     def share_within(self, features: Features) -> float:
         """Returns the share of `features` that lie within any sphere, 0 to 1."""
         inside = 0
-        for block in blocks_of(features):
+        for block in with_bar(blocks_of(features), "pr"):
             is_within = np.zeros(len(block), bool)
             for other, radii in zip(blocks_of(self.features), self.squared_radii, strict=True):
                 is_within |= (_squared_distances(block, other) <= radii).any(axis=1)

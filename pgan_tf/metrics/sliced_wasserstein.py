@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from pgan_tf.metrics.metric import Metric
+from pgan_tf.metrics.metric import Metric, with_bar
 from tfrecords.pictures.alpha import on_white
 
 LOWEST_LEVEL = 16
@@ -162,7 +162,9 @@ class TransparentCollector:
         self.alpha.add(batch[..., 3:])
 
 
-def sliced_wasserstein(a: Descriptors, b: Descriptors, directions: np.ndarray) -> float:
+def sliced_wasserstein(
+    a: Descriptors, b: Descriptors, directions: np.ndarray, name: str = "swd"
+) -> float:
     """Returns the mean distance of sorted projections on unit columns `(channels * 49, k)`."""
     count = directions.shape[1]
     # Reused, because allocating memory takes longer than filling it.
@@ -177,7 +179,7 @@ def sliced_wasserstein(a: Descriptors, b: Descriptors, directions: np.ndarray) -
 
     total = 0.0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for first in range(0, count, _DIRECTIONS_AT_A_TIME):
+        for first in with_bar(range(0, count, _DIRECTIONS_AT_A_TIME), name):
             chunk = directions[:, first : first + _DIRECTIONS_AT_A_TIME]
             ours, theirs = buffers[:, : chunk.shape[1]]
             shifts = a.project(chunk, ours) - b.project(chunk, theirs)
@@ -206,7 +208,7 @@ def make_swd(num_images: int, resolution: int, num_channels: int, seed: int) -> 
             directions = random.standard_normal((level.num_channels * PATCH_SIDE**2, DIRECTIONS))
             directions /= np.linalg.norm(directions, axis=0)
             clouds = reals.levels[side].descriptors(), level.descriptors()
-            values[side] = 1e3 * sliced_wasserstein(*clouds, directions)
+            values[side] = 1e3 * sliced_wasserstein(*clouds, directions, f"swd_{side}")
         return values
 
     def compare(reals: Any, fakes: Any) -> dict[str, float]:

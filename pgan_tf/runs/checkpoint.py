@@ -135,6 +135,9 @@ def _read(path: str, file: ArrayFile, networks: Sequence[str] | None) -> Checkpo
         for name in file.names
         if name not in _FIELDS and (networks is None or name.split("/")[0] in networks)
     }
+    for name, array in arrays.items():
+        if array.dtype == np.float16 and name.split("/")[0] in NETWORKS:  # see `runs.packaged`
+            arrays[name] = array.astype(np.float32)
     _check_weights(arrays, stage, config.network, NETWORKS if networks is None else networks)
     first_image = _whole_number(fields.get("tick_first_image", images_shown), 2**53)
     tick = tick_metrics.reshape(-1, len(METRICS)), first_image
