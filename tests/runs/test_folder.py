@@ -106,7 +106,8 @@ def test_another_configuration_is_refused_naming_all_that_differs(tmp_path, conf
 
 def test_a_run_may_be_made_longer_in_other_batches_and_report_more_often(tmp_path):
     """That may change, as docs/reliability.md says; and what no step depends on."""
-    lengths_and_batches = {f"schedule.{name}" for name in ("total_kimg", "tick_kimg", "batch_size")}
+    names = ("total_kimg", "tick_kimg", "batch_size", "micro_batch")
+    lengths_and_batches = {f"schedule.{name}" for name in names}
     assert lengths_and_batches | {"label_names", "order of the pictures"} == CHANGEABLE
     open_run(str(tmp_path), CONFIG, "--total_kimg=10\n")
     batches = PerResolution(((4, 32), (8, 16)))

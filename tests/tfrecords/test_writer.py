@@ -211,7 +211,7 @@ def test_a_disk_that_is_too_small_is_found_out_before(tmp_path, out, monkeypatch
 def test_arguments_are_checked(tmp_path, out):
     for arguments, message in (
         ({"options": options(48)}, "resolution: expected a power of two"),
-        ({"options": options(8, 4)}, "channels: expected 1 or 3, got 4"),
+        ({"options": options(8, 2)}, "channels: expected 1 or 3 or 4, got 2"),
         ({"options": options(8, fit="tile")}, "fit: expected crop or .*, got tile"),
         ({"encoding": "jpeg"}, "encoding: expected png or raw, got jpeg"),
         ({"processes": 0}, "processes: expected a whole number from 1"),
