@@ -5,11 +5,14 @@ from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import TrainingConfig
 
 FLOAT = 4  # bytes
-# These four were measured; see tests/planning/test_limits.py.
+# These five were measured; see tests/planning/test_limits.py.
 _KEPT_PER_OUTPUT = 1.5  # numbers kept for each output of a layer
 _WEIGHT_COPIES = 3.0  # extra copies of weights within a step: scaled, spread, gradients
 _WINOGRAD_PASSES = 2.0  # passes through D whose transformed inputs are kept at the same time
 _WINOGRAD_KERNEL_COPIES = 2.0  # copies of the transformed kernels
+_OF_PARTS = (
+    0.8  # what a picture takes in a part, which is a function of its own, of that in a whole
+)
 
 
 def memory_bytes(
@@ -23,12 +26,13 @@ def memory_bytes(
     itself and cuDNN's workspaces come on top.
     """
     networks = [table(stage, config.network) for table in (generator_layers, discriminator_layers)]
-    batch_size = config.schedule.images_at_once(stage.resolution, num_replicas)
+    batch_size = float(config.schedule.images_at_once(stage.resolution, num_replicas))
     g_values, d_values = (sum(layer.values for layer in layers) for layers in networks)
     g_outputs, d_outputs = (sum(layer.outputs for layer in layers) for layers in networks)
     weights = (4 + _WEIGHT_COPIES) * g_values + (3 + _WEIGHT_COPIES) * d_values
     if config.schedule.micro_batch.at(stage.resolution):
         weights += max(g_values, d_values)  # sums of gradients
+        batch_size *= _OF_PARTS
     passes = 2 if config.loss.name == "lsgan" else 4
     for_discriminator = passes * d_outputs + g_outputs / _KEPT_PER_OUTPUT
     for_generator = d_outputs + 2 * g_outputs  # twice, because of pixel norms

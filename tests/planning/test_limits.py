@@ -76,7 +76,7 @@ def test_memory_is_as_measured(shape):
     config = peak_memory.make_config(*shape)
     estimate = memory_bytes(make_stages(config.schedule)[-1], config, 1, winograd=True)
     # With one thread, too, TensorFlow has two orders to take, one of which needs less.
-    assert 1.0 < estimate / measured < (2.0 if shape[4:] else 1.45)
+    assert 1.0 < estimate / measured < (1.8 if shape[4:] else 1.45)
 
 
 # What is refused

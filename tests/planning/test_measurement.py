@@ -88,5 +88,5 @@ def test_the_benchmark_prints_and_writes_what_was_measured(tmp_path):
     (cost,) = json.loads(path.read_text())
     header, row = result.stdout.splitlines()[:2]
     assert "images/s" in header
-    assert row.split()[:3] == ["4", "8", "float32"]
-    assert row.split()[3] == f"{cost['images_per_second']:.2f}"
+    assert row.split()[:4] == ["4", "8", "8", "float32"]  # in one part
+    assert row.split()[4] == f"{cost['images_per_second']:.2f}"
