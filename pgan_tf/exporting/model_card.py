@@ -14,6 +14,7 @@ from pgan_tf.metrics.evaluation import weights_sha256
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.runs.log import METRICS, read_ticks
 from pgan_tf.runs.trained import Trained
+from tfrecords.pictures.source import COLORS
 
 JSON_FILE, CARD_FILE, README_FILE = "pgan.json", "model_card.md", "README.md"
 _USAGE = pathlib.Path(__file__).parent / "usage"
@@ -24,7 +25,6 @@ _WEIGHTS = {
 }
 TERMS = "The networks that the paper's authors published are under CC BY-NC 4.0, exported or not."
 _TRAINED_BY = {False: "pgan-tf", True: "the published implementation"}
-_COLORS = {1: "gray", 3: "RGB", 4: "RGBA, color premultiplied by alpha"}
 _MOST_NAMES = 20  # class names on a card; pgan.json has all
 _PAPER = "[Progressive Growing of GANs](https://arxiv.org/abs/1710.10196)"
 _ALL_NETWORKS = (
@@ -86,8 +86,10 @@ def model_card(known: dict[str, Any], usage: str) -> str:
             f"order of the classes is that of `label_names` in `{JSON_FILE}`. `generate.py "
             "--labels=NAME` knows them by name."
         )
+    channels = known["num_channels"]
+    premultiplied = ", color premultiplied by alpha" * (channels == 4)
     facts = {
-        "pictures": f"{size} x {size} px, {_COLORS[known['num_channels']]}",
+        "pictures": f"{size} x {size} px, {COLORS[channels]}{premultiplied}",
         "latents": f"{known['latent_size']} numbers, each N(0, 1)",
         "classes": classes,
         "trained by": known["trained_by"],

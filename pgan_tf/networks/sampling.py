@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfrecords.pictures.alpha import premultiplied
+from tfrecords.pictures.alpha import clip_to_alpha
 
 
 def latents_from_seeds(seeds: Sequence[int], latent_size: int) -> np.ndarray:
@@ -55,7 +55,7 @@ def generate(
 def to_uint8(images: np.ndarray) -> np.ndarray:
     """Converts float pictures to uint8: -1 becomes 0, 1 becomes 255; clips, color to alpha."""
     pixels = np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype(np.uint8)
-    return premultiplied(pixels) if images.shape[-1] == 4 else pixels
+    return clip_to_alpha(pixels) if images.shape[-1] == 4 else pixels
 
 
 def average_down(pictures: np.ndarray, side: int) -> np.ndarray:

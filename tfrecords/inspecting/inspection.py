@@ -17,6 +17,7 @@ from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_datase
 from tfrecords.format.dataset_json import JSON_NAME, read_details
 from tfrecords.format.record import decode_record
 from tfrecords.format.record_file import BadRecordError, RecordFile
+from tfrecords.pictures.source import COLORS
 
 T = TypeVar("T")
 
@@ -137,7 +138,7 @@ def format_summary(summary: dict[str, Any]) -> str:
         ("source", summary["source"] or f"unknown (no {JSON_NAME})"),
         ("pictures", f"{summary['num_pictures']:,}"),
         ("rejected", "unknown" if rejected is None else f"{rejected:,}"),
-        ("channels", {1: "1 (gray)", 3: "3 (RGB)", 4: "4 (RGBA)"}[summary["num_channels"]]),
+        ("channels", f"{summary['num_channels']} ({COLORS[summary['num_channels']]})"),
         ("encoding", summary["encoding"]),
         ("size", f"{size_in_words(summary['bytes'])} in {counted(files, 'file')}"),
         ("labels", f"{summary['label_size']:,} {kind}" if summary["label_size"] else "none"),

@@ -10,8 +10,11 @@ _SQUARE = 8  # pixels of a square of the checkerboard
 _LIGHT, _DARK = 255, 204  # its grays
 
 
-def premultiplied(pictures: np.ndarray) -> np.ndarray:
-    """Lowers color to at most alpha, which resizing and networks may exceed: uint8 RGBA."""
+def clip_to_alpha(pictures: np.ndarray) -> np.ndarray:
+    """Lowers premultiplied color, `(…, 4)` uint8, to at most alpha.
+
+    Resizing and networks may exceed it.
+    """
     return np.minimum(pictures, pictures[..., 3:])
 
 
@@ -31,7 +34,7 @@ def on_white(pictures: np.ndarray) -> np.ndarray:
     """Lays `(…, 4)` premultiplied uint8 on white: `(…, 3)`; other pictures stay as they are."""
     if pictures.shape[-1] != 4:
         return pictures
-    pictures = premultiplied(pictures)
+    pictures = clip_to_alpha(pictures)
     return pictures[..., :3] + (255 - pictures[..., 3:])
 
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageColor, ImageOps
 
 from tfrecords.common.errors import UserError
 from tfrecords.pictures import depth
-from tfrecords.pictures.alpha import premultiplied
+from tfrecords.pictures.alpha import clip_to_alpha
 from tfrecords.pictures.color import to_srgb
 from tfrecords.pictures.kinds import KINDS, decoders, sniff
 from tfrecords.pictures.source import PictureOptions
@@ -76,7 +76,7 @@ def prepare_picture(
     elif image.size != square:
         image = image.resize(square, Image.Resampling.LANCZOS)
     pixels = np.asarray(image).reshape(*square, options.num_channels)
-    return premultiplied(pixels) if options.num_channels == 4 else pixels
+    return clip_to_alpha(pixels) if options.num_channels == 4 else pixels
 
 
 def smaller_side(picture: bytes | np.ndarray | str, name: str = "picture") -> int:

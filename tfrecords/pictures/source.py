@@ -13,6 +13,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.text import as_file_name, as_text, counted, describe_classes
 
 NUM_CHANNELS = {"rgb": 3, "gray": 1, "rgba": 4}  # by the values of --channels
+COLORS = {1: "gray", 3: "RGB", 4: "RGBA"}  # by the number of channels, in words
 FITS = ("crop", "letterbox", "stretch")
 _ALL_OF_16_BITS = 65535
 _BLOCK_BYTES = 2**22
