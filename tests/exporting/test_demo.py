@@ -169,7 +169,8 @@ def test_links_and_videos_can_be_taken_along(site, page):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     demo.visit(page, site[0], "view=walk&seed=3")
     page.select_option("#scaling", "smooth")
-    assert "scaling" not in page.url and page.evaluate("canvas.width") == 512
+    assert "scaling" not in page.url
+    page.wait_for_function("canvas.width === 512")
     page.select_option("#scaling", "pixelated")
     page.click("#copy")
     page.wait_for_function("said.innerText === 'Link copied'")
