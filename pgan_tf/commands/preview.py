@@ -29,7 +29,15 @@ AUGMENT = flags.DEFINE_enum(
 COUNT = define_number("count", 4, "How many pictures to show.", Bounds(1, 16, whole=True))
 SEED = define_number("seed", 0, "Random seed for pictures and transforms.", SEEDS)
 OUTPUT = define_path("output", "preview.png", "Picture file to write: .png, .jpg or .webp.")
-_PICTURES = ("channels", "fit", "background", "allow_upscaling", "white_level", "tfds_data_dir")
+_PICTURES = (
+    "shape",
+    "channels",
+    "fit",
+    "background",
+    "allow_upscaling",
+    "white_level",
+    "tfds_data_dir",
+)
 for name in _PICTURES:
     flags.declare_key_flag(name)
 HELP = Help(
@@ -62,7 +70,7 @@ def main() -> None:
     options = picture_flags.picture_options(RESOLUTION.value)
     tfds_data_dir = picture_flags.TFDS_DATA_DIR.value
     info = prepare(DATA.value, DATA_CACHE.value, options, tfds_data_dir=tfds_data_dir)
-    last, count = RESOLUTION.value or info.resolution, min(COUNT.value, info.num_images)
+    last, count = options.resolution or info.resolution, min(COUNT.value, info.num_images)
     resolutions = sorted(resolution for resolution in info.files if resolution <= last)
     write_picture(OUTPUT.value, make_sheet(info, resolutions, AUGMENT.value, count, SEED.value))
     print(f"Wrote {OUTPUT.value}: {counted(count, 'picture')}, {resolutions[0]} to {last} px")

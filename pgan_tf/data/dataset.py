@@ -39,7 +39,7 @@ def make_dataset(
 ) -> tf.data.Dataset:
     """Returns endless batches `(images, labels)` of real images.
 
-    Images are `(replica_batch_size, resolution, resolution, channels)` float32 in [-1, 1], labels
+    Images are `(replica_batch_size, height, width, channels)` float32 in [-1, 1], labels
     `(replica_batch_size, label_size)` float32. The first batch comes after `images_shown` images.
     The seed decides their order and which half of them `mirror_augment` flips left to right.
     Of a dataset with a share `held_out`, only the pictures of `part` come; see `data.order`.
@@ -56,6 +56,7 @@ def make_dataset(
         found = info.label_size
         raise UserError(f"data: expected labels of {label_size} classes in {name}, got {found}")
     labels_of = _make_label_lookup(info, label_size)
+    shape = info.base.shape(resolution)
     size = global_batch_size // num_replicas
     firsts = tf.constant(list(replicas), tf.int64)
 
@@ -69,7 +70,7 @@ def make_dataset(
         return positions, pictures_at(positions, num_images, seed, held_out, part)
 
     def finish(serialized: tf.Tensor, pictures: tf.Tensor, positions: tf.Tensor) -> Any:
-        images = parse_images(serialized, resolution, info.num_channels, info.encoding)
+        images = parse_images(serialized, shape, info.num_channels, info.encoding)
         images = tf.ensure_shape(images, (size, *images.shape[1:]))
         if mirror_augment:
             images = mirror(images, flips_at(positions, seed))

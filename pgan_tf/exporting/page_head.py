@@ -47,9 +47,9 @@ def default_head(names: Sequence[str], known: Mapping[str, Any]) -> Head:
     drawn = "drawn in your browser by"
     if len(names) > 1:
         return Head(title, f"Pictures {drawn} {len(names)} progressive GANs.")
-    size, data = known["resolution"], known["training_data"]
+    size, data = f"{known['width']}x{known['height']}", known["training_data"]
     trained = f" trained on {data}" if data else ""
-    return Head(title, f"Pictures of {size}x{size} pixels, {drawn} a progressive GAN{trained}.")
+    return Head(title, f"Pictures of {size} pixels, {drawn} a progressive GAN{trained}.")
 
 
 def with_head(page: str, head: Head) -> str:
@@ -87,8 +87,9 @@ def draw_preview(draw: Callable[..., tf.Tensor], config: NetworkConfig, resoluti
     """
     size = 150 if resolution <= 128 else 300 if resolution <= 512 else 600
     height, width = PREVIEW_SIZE
-    pictures = _first_pictures(draw, config, (height // size) * (width // size))
-    grid = make_grid(_resized(pictures, size), width // size, size)
+    columns, rows = width // size, height // size
+    pictures = _first_pictures(draw, config, rows * columns)
+    grid = make_grid(_resized(pictures, size), columns, size)
     return encode_picture(straight(grid))
 
 
@@ -105,8 +106,11 @@ def _first_pictures(
 
 
 def _resized(pictures: np.ndarray, size: int) -> np.ndarray:
-    """Resizes smoothly to `(n, size, size, channels)` uint8 pictures."""
-    shrinks = size < pictures.shape[1]
+    """Resizes the centers smoothly to `(n, size, size, channels)` uint8 pictures."""
+    height, width = pictures.shape[1:3]
+    side, shrinks = min(height, width), size < min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    pictures = pictures[:, top : top + side, left : left + side]
     resized = tf.image.resize(pictures, (size, size), "bicubic", antialias=shrinks).numpy()
     return to_uint8(resized / 127.5 - 1)
 

@@ -27,7 +27,16 @@ from tfrecords.pictures.kinds import encode_picture
 BROWSER_FORM: Form = "resize"
 # Fields of `describe` that the page needs or shows.
 _FOR_THE_PAGE = (
-    *("format", "resolution", "num_channels", "latent_size", "label_size", "label_names"),
+    *(
+        "format",
+        "resolution",
+        "width",
+        "height",
+        "num_channels",
+        "latent_size",
+        "label_size",
+        "label_names",
+    ),
     *("training_data", "kimg", "is_blend", "alpha", "trained_by", "terms"),
 )
 

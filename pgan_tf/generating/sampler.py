@@ -24,8 +24,10 @@ from pgan_tf.networks.folded import fold
 from pgan_tf.networks.sampling import to_uint8
 from pgan_tf.runs.small_files import is_count, is_number, read_json
 from pgan_tf.runs.trained import Trained
+from tfrecords.common.bounds import RESOLUTIONS
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import list_names, read_bytes
+from tfrecords.common.shape import PAPER, Base, Shape, find_shape
 from tfrecords.common.text import printable
 from tfrecords.pictures.alpha import straight
 
@@ -50,7 +52,7 @@ class FirstLayer:
 
 @dataclasses.dataclass(frozen=True)
 class Sampler:
-    """Draws pictures, `(resolution, resolution, num_channels)` uint8; RGBA with straight alpha."""
+    """Draws pictures, `(height, width, num_channels)` uint8; RGBA with straight alpha."""
 
     source: str  # describes where the generator comes from
     resolution: int
@@ -66,6 +68,18 @@ class Sampler:
     checksum: Callable[[], str] = str  # SHA-256 of its weights, 64 hexadecimal digits
     weights: str = ""  # which of a run's, see `runs.trained.Weights`
     kimg: float | None = None  # thousands of images shown in its training, if known
+    base: Base = PAPER  # of its pictures' shape
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its pictures, in pixels."""
+        return self.base.size(self.resolution)
+
+    @property
+    def pixels(self) -> str:
+        """The same in words, such as `64 px` or `96x64 px`."""
+        square = self.base == PAPER
+        return f"{self.resolution if square else self.base.text(self.resolution)} px"
 
     def draw(self, latents: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
         """Yields a picture for each of `(n, latent_size)` and `(n, label_size)` float32."""
@@ -91,6 +105,7 @@ def make_sampler(trained: Trained) -> Sampler:
         checksum=checksum,
         weights=trained.weights,
         kimg=trained.kimg,
+        base=network.base,
     )
 
 
@@ -134,12 +149,13 @@ def _open_keras(path: str, argument: str) -> Sampler:
     latent_size, label_size = sizes[0], sizes[1] if len(sizes) > 1 else 0
     specs = [tf.TensorSpec((None, size), tf.float32) for size in (latent_size, label_size)]
     images = tf.function(lambda *inputs: model(inputs if label_size else inputs[0]), specs)
-    _, resolution, _, channels = model.output_shape
-    shape = resolution, channels, latent_size, label_size
+    _, height, width, channels = model.output_shape
     known = read_description(posixpath.dirname(path))
+    base, resolution = _shape_of(known, width, height)
+    shape = resolution, channels, latent_size, label_size
     names = _label_names(known, label_size)
     first_layer = FirstLayer(model.get_layer("4x4_dense").kernel.numpy())
-    sampler = Sampler(path, *shape, images, names, first_layer, model)
+    sampler = Sampler(path, *shape, images, names, first_layer, model, base=base)
     return _marked(sampler, known, [path])
 
 
@@ -177,7 +193,9 @@ def _open_saved_model(folder: str, path: str, argument: str) -> Sampler:
     sizes = latent_size, label_size
     label_names = _label_names(known, label_size)
     first_layer = _first_layer_of(loaded, sum(sizes))
-    sampler = Sampler(folder, height, channels, *sizes, images, label_names, first_layer)
+    base, resolution = _shape_of(known, width, height)
+    shape = resolution, channels, *sizes
+    sampler = Sampler(folder, *shape, images, label_names, first_layer, base=base)
     variables = posixpath.join(folder, "variables")
     return _marked(sampler, known, [posixpath.join(variables, n) for n in list_names(variables)])
 
@@ -206,6 +224,16 @@ def _first_layer_of(loaded: Any, inputs: int) -> FirstLayer | None:
         if len(kernel.shape) == 2 and kernel.shape[0] == inputs:
             return FirstLayer(kernel.numpy())
     return None
+
+
+def _shape_of(known: dict[str, Any], width: int, height: int) -> Shape:
+    """Returns the shape of an export's pictures, by its description where that agrees."""
+    resolution: Any = known.get("resolution")
+    if resolution in RESOLUTIONS:
+        base = Base(4 * width // resolution, 4 * height // resolution)
+        if base.size(resolution) == (width, height):
+            return Shape(base, resolution)
+    return find_shape(width, height) or Shape(PAPER, height)
 
 
 def _label_names(known: dict[str, Any], label_size: int) -> tuple[str, ...]:

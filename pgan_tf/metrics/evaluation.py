@@ -95,7 +95,8 @@ class RealPictures:
     @property
     def batch_size(self) -> int:
         """The number of pictures to read or draw at a time."""
-        return max(2, min(_LARGEST_BATCH, _BATCH_PIXELS // self.resolution**2))
+        pixels = self.info.base.pixels(self.resolution)
+        return max(2, min(_LARGEST_BATCH, _BATCH_PIXELS // pixels))
 
     @property
     def has_others(self) -> bool:
@@ -103,7 +104,7 @@ class RealPictures:
         return 2 * self.num_images <= self._available
 
     def batches(self, others: bool = False) -> Iterator[np.ndarray]:
-        """Reads this sample or the second: `(n, side, side, channels)` uint8. UserError if bad."""
+        """Reads this sample or the second: `(n, height, width, channels)` uint8. Or UserError."""
         first = self.num_images if others else 0
         bad = BadRecords(self.max_bad_records)
         size = self.batch_size
@@ -180,11 +181,11 @@ class Evaluation:
         else:
             collected = self._collect(FAKES, batches, report)
         found = self._compare(collected, said)
-        info = self._reals.info
+        info, resolution = self._reals.info, self._reals.resolution
         common: dict[str, Any] = {
             **{name: getattr(self._reals, name) for name in ("resolution", "num_images", "seed")},
             **{name: getattr(generated, name) for name in _ORIGIN},
-            "data": f"{info.name}, {info.num_images} pictures",
+            "data": f"{info.name}, {info.num_images} pictures{info.base.beside(resolution)}",
         }
         return [
             Score(
@@ -229,18 +230,19 @@ def fake_batches(generated: Generated, reals: RealPictures) -> Iterator[np.ndarr
     """Draws as many pictures as there are reals, of the same classes; see `draw_batches`."""
     seeds = range(reals.seed, reals.seed + reals.num_images)
     labels = reals.labels(generated.label_size)
-    return draw_batches(generated, seeds, labels, reals.resolution, reals.batch_size)
+    height, _ = reals.info.base.shape(reals.resolution)
+    return draw_batches(generated, seeds, labels, height, reals.batch_size)
 
 
 def draw_batches(
-    generated: Generated, seeds: range, labels: np.ndarray, resolution: int, batch_size: int
+    generated: Generated, seeds: range, labels: np.ndarray, height: int, batch_size: int
 ) -> Iterator[np.ndarray]:
-    """Draws a picture per seed and row of labels, enlarged: `(n, side, side, channels)` uint8."""
+    """Draws a picture per seed and row of labels, enlarged: `(n, height, width, channels)` uint8."""
     for start in range(0, len(seeds), batch_size):
         batch = slice(start, start + batch_size)
         latents = sampling.latents_from_seeds(seeds[batch], generated.latent_size)
         pictures = sampling.generate(generated.draw, latents, labels[batch], batch_size)
-        scale = resolution // pictures.shape[1]  # above 1 for earlier stages: repeats pixels
+        scale = height // pictures.shape[1]  # above 1 for earlier stages: repeats pixels
         yield pictures.repeat(scale, axis=1).repeat(scale, axis=2)
 
 

@@ -2,7 +2,7 @@
 
 In the published layout, `<name>` is the source's name in our datasets, else usually the folder's:
 
-    <name>-r02.tfrecords … <name>-r05.tfrecords   pictures of 2^2 … 2^5 px
+    <name>-r02.tfrecords … <name>-r05.tfrecords   pictures of resolutions 2^2 … 2^5
     <name>-rxx.labels                             .npy, float32 one-hot rows, if any
 A resolution may be split into shards, `<name>-r05-00000-of-00016.tfrecords` and so on. Our datasets
 also have `dataset.json`, `pictures.txt` (see `picture_names`) if made from picture files, and
@@ -21,6 +21,7 @@ import numpy as np
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import check_regular_file, is_remote, read_bytes
+from tfrecords.common.shape import CELLS, PAPER, Base
 from tfrecords.common.text import as_file_name, as_text, counted, is_file_name
 from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME, read_details
 from tfrecords.format.record import decode_record
@@ -52,6 +53,7 @@ class DatasetInfo:
     encoding: str  # encoding of the pictures, `raw` or `png`
     num_records: dict[int, tuple[int, ...]]  # number of records in each of `files`
     num_rejected: int = 0  # number of pictures that were skipped
+    base: Base = PAPER  # of the pictures' shape
 
     @property
     def folder(self) -> str:
@@ -87,7 +89,7 @@ def read_dataset_info(folder: str) -> DatasetInfo:
         if (found := sum(counts)) != num_images:
             wanted = f"{counted(num_images, 'picture')} of {side} px"
             raise UserError(f"{folder}: expected {wanted}, got {found}: {_AGAIN}")
-    num_channels, encoding = _check_first_pictures(files)
+    num_channels, encoding, base = _check_first_pictures(files)
     labels_name = f"{name}-rxx.labels"
     labels_path = paths.join(folder, labels_name) if labels_name in names else None
     label_size = _load_labels(labels_path, num_images).shape[1]
@@ -107,6 +109,7 @@ def read_dataset_info(folder: str) -> DatasetInfo:
         encoding=encoding,
         num_records=num_records,
         num_rejected=details.get("num_rejected", 0),
+        base=base,
     )
 
 
@@ -219,9 +222,10 @@ def _count_records(path: str) -> int:
     return len(file)
 
 
-def _check_first_pictures(files: Files) -> tuple[int, str]:
-    """Checks the first picture of each file. Returns the number of channels and the encoding."""
+def _check_first_pictures(files: Files) -> tuple[int, str, Base]:
+    """Checks the first picture of each file. Returns the channels, the encoding and the base."""
     num_channels, encoding = 0, ""
+    base = None
     for side, path in ((side, path) for side, some in files.items() for path in some):
         try:
             its_encoding, image = decode_record(read_first_record(path))
@@ -229,7 +233,16 @@ def _check_first_pictures(files: Files) -> tuple[int, str]:
             problem = f"expected records of this format, got {error}: {_AGAIN}"
             raise UserError(f"{path}: {problem}") from error
         num_channels, encoding = num_channels or image.shape[2], encoding or its_encoding
-        wanted, got = f"{(side, side, num_channels)}, {encoding}", f"{image.shape}, {its_encoding}"
+        base = base or _base_of(image, side)
+        wanted = f"{(*base.shape(side), num_channels)}, {encoding}"
+        got = f"{image.shape}, {its_encoding}"
         if got != wanted:
             raise UserError(f"{path}: expected pictures of shape {wanted}, got {got}: {_AGAIN}")
-    return num_channels, encoding
+    return num_channels, encoding, base or PAPER
+
+
+def _base_of(image: np.ndarray, resolution: int) -> Base:
+    """Returns the base with which a picture has a resolution, or the paper's if there is none."""
+    height, width = (4 * side // resolution for side in image.shape[:2])
+    base = Base(width, height) if width in CELLS and height in CELLS else PAPER
+    return base if image.shape[:2] == base.shape(resolution) else PAPER

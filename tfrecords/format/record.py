@@ -74,9 +74,9 @@ def encode_image(image: np.ndarray, encoding: str = "raw") -> bytes:
 
 
 def parse_images(
-    serialized: tf.Tensor, resolution: int, num_channels: int, encoding: str
+    serialized: tf.Tensor, shape: tuple[int, int], num_channels: int, encoding: str
 ) -> tf.Tensor:
-    """Parses (batch,) strings into (batch, resolution, resolution, num_channels) uint8.
+    """Parses (batch,) strings into (batch, height, width, num_channels) uint8.
 
     Running it raises InvalidArgumentError for pictures of another size and for invalid records.
     """
@@ -84,22 +84,23 @@ def parse_images(
 
     feature = "data" if encoding == "raw" else "png"
     parsed = tf.io.parse_example(serialized, {feature: tf.io.FixedLenFeature([], tf.string)})
-    shape = (resolution, resolution, num_channels)
+    height, width = shape
     if encoding == "png":
         # Checks the PNG's header first, since decoding a huge picture might take gigabytes.
-        size = struct.pack(">II", resolution, resolution)
+        size = struct.pack(">II", width, height)
 
         def decode(png: tf.Tensor) -> tf.Tensor:
             same = tf.equal(tf.strings.substr(png, 16, 8), size)
             checked = tf.debugging.Assert(same, ["a PNG of another size"])
             with tf.control_dependencies([checked] if checked is not None else []):
                 png = tf.identity(png)
-            return tf.ensure_shape(tf.io.decode_png(png, channels=num_channels), shape)
+            decoded = tf.io.decode_png(png, channels=num_channels)
+            return tf.ensure_shape(decoded, (height, width, num_channels))
 
-        signature = tf.TensorSpec(shape, tf.uint8)
+        signature = tf.TensorSpec((height, width, num_channels), tf.uint8)
         return tf.map_fn(decode, parsed[feature], fn_output_signature=signature)
     data = tf.io.decode_raw(parsed[feature], tf.uint8)
-    channels_first = tf.reshape(data, (-1, num_channels, resolution, resolution))
+    channels_first = tf.reshape(data, (-1, num_channels, height, width))
     # Otherwise records of another size could pass as a different number of pictures.
     same = tf.debugging.assert_equal(tf.shape(channels_first)[0], tf.shape(serialized)[0])
     with tf.control_dependencies([same]):

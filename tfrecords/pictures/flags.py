@@ -5,9 +5,18 @@ from __future__ import annotations
 from absl import flags
 
 from tfrecords.common.bounds import Bounds
-from tfrecords.common.command_line import define_number, define_path, define_text
+from tfrecords.common.command_line import define_number, define_path, define_read, define_text
+from tfrecords.common.shape import agreed_resolution, parse_shape
 from tfrecords.pictures.source import FITS, NUM_CHANNELS, PictureOptions
 
+SHAPE = define_read(
+    "shape",
+    None,
+    "WIDTHxHEIGHT in pixels, such as 96x64: 1 to 8 cells a side times a power of two. Default: the "
+    "data's where most pictures agree, else squares; squares with --resolution.",
+    parse_shape,
+    "WIDTHxHEIGHT",
+)
 CHANNELS = flags.DEFINE_enum(
     "channels", "rgb", list(NUM_CHANNELS), "Color, grayscale, or color with transparency."
 )
@@ -15,7 +24,7 @@ BACKGROUND = define_text(
     "background", "#ffffff", "Color behind transparent pixels and of letterbox bars."
 )
 FIT = flags.DEFINE_enum(
-    "fit", "crop", FITS, "How pictures become square: crop the center, add bars, or stretch."
+    "fit", "crop", FITS, "How pictures fill the shape: crop the center, add bars, or stretch."
 )
 ALLOW_UPSCALING = flags.DEFINE_bool(
     "allow_upscaling",
@@ -39,11 +48,12 @@ def num_channels() -> int:
 
 
 def picture_options(resolution: int | None) -> PictureOptions:
-    """Returns the options from the flags. Raises UserError if --background is not a color."""
+    """Returns the options from the flags. UserError for no color, or another --shape."""
     from tfrecords.pictures.images import parse_background  # slow to import, for --help
 
     return PictureOptions(
-        resolution=resolution,
+        resolution=agreed_resolution(resolution, SHAPE.value),
+        base=SHAPE.value.base if SHAPE.value else None,
         num_channels=num_channels(),
         background=parse_background(BACKGROUND.value),
         fit=FIT.value,
