@@ -87,15 +87,24 @@ def draw_preview(draw: Callable[..., tf.Tensor], config: NetworkConfig, resoluti
     """
     size = 150 if resolution <= 128 else 300 if resolution <= 512 else 600
     height, width = PREVIEW_SIZE
-    columns, rows = width // size, height // size
+    cell = min(width, size * config.base_width // config.base_height)
+    columns, rows = width // cell, height // size
     pictures = _first_pictures(draw, config, rows * columns)
-    grid = make_grid(_resized(pictures, size), columns, size)
-    return encode_picture(straight(grid))
+    grid = make_grid(_resized(pictures, (size, cell)), columns, size)
+    room = width - grid.shape[1]
+    margins = ((0, 0), (room // 2, room - room // 2), (0, 0))
+    empty = 0 if grid.shape[-1] == 4 else 255
+    return encode_picture(straight(np.pad(grid, margins, constant_values=empty)))
 
 
 def draw_icon(draw: Callable[..., tf.Tensor], config: NetworkConfig) -> bytes:
     """Returns the picture of the first seed as a PNG, for tabs, bookmarks and home screens."""
-    return encode_picture(straight(_resized(_first_pictures(draw, config, 1), _ICON_SIZE)[0]))
+    picture = _first_pictures(draw, config, 1)
+    height, width = picture.shape[1:3]
+    side = min(height, width)  # its middle: icons are square
+    top, left = (height - side) // 2, (width - side) // 2
+    middle = picture[:, top : top + side, left : left + side]
+    return encode_picture(straight(_resized(middle, (_ICON_SIZE, _ICON_SIZE))[0]))
 
 
 def _first_pictures(
@@ -105,13 +114,10 @@ def _first_pictures(
     return generate(draw, latents, one_hot_labels(range(count), config.label_size))
 
 
-def _resized(pictures: np.ndarray, size: int) -> np.ndarray:
-    """Resizes the centers smoothly to `(n, size, size, channels)` uint8 pictures."""
-    height, width = pictures.shape[1:3]
-    side, shrinks = min(height, width), size < min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    pictures = pictures[:, top : top + side, left : left + side]
-    resized = tf.image.resize(pictures, (size, size), "bicubic", antialias=shrinks).numpy()
+def _resized(pictures: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Resizes smoothly to `(n, *shape, channels)` uint8 pictures."""
+    shrinks = shape[0] < pictures.shape[1]
+    resized = tf.image.resize(pictures, shape, "bicubic", antialias=shrinks).numpy()
     return to_uint8(resized / 127.5 - 1)
 
 

@@ -237,7 +237,7 @@ def fake_batches(generated: Generated, reals: RealPictures) -> Iterator[np.ndarr
 def draw_batches(
     generated: Generated, seeds: range, labels: np.ndarray, height: int, batch_size: int
 ) -> Iterator[np.ndarray]:
-    """Draws a picture per seed and row of labels, enlarged: `(n, height, width, channels)` uint8."""
+    """Draws a picture per seed and row of labels, enlarged to a height: uint8, in batches."""
     for start in range(0, len(seeds), batch_size):
         batch = slice(start, start + batch_size)
         latents = sampling.latents_from_seeds(seeds[batch], generated.latent_size)

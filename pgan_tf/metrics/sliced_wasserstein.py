@@ -103,7 +103,7 @@ class LevelOfSet:
         self.num_channels, self._count = num_channels, 0
 
     def add(self, level: np.ndarray, corners: np.ndarray) -> None:
-        """Adds `(n, channels, height, width)` float32; `corners`, `(2, n, 128)`: rows and columns."""
+        """Adds `(n, channels, *shape)` float32; `corners`, `(2, n, 128)`: rows and columns."""
         new = slice(self._count, self._count + len(level))
         if self._is_cut_later:
             self._kept[new] = level

@@ -27,11 +27,13 @@ def fill_defaults(source: Source, options: PictureOptions) -> PictureOptions:
     upscaling = options.allow_upscaling
     if options.white_level:
         _print_white(options.white_level, ", as --white_level says")
-    shape = _find_shape(source, options)
+    base, resolution = options.base, options.resolution
+    if not resolution:
+        base, resolution = _find_shape(source, base)
     return replace(
         options,
-        base=shape.base,
-        resolution=shape.resolution,
+        base=base,
+        resolution=resolution,
         allow_upscaling=not options.resolution if upscaling is None else upscaling,
         white_level=options.white_level or _find_white_level(source),
     )
@@ -61,14 +63,11 @@ def choose_shape(sizes: Sequence[tuple[int, int]]) -> Shape:
     return Shape(base, choose_resolution(sizes, base))
 
 
-def _find_shape(source: Source, options: PictureOptions) -> Shape:
-    if options.resolution:
-        return Shape(options.cells, options.resolution)
+def _find_shape(source: Source, given: Base | None) -> Shape:
     sizes = source.sample_sizes() if source.sample_sizes else _sample(source, _MANY, size_of)
     if not len(sizes):
         problem = "expected pictures that can be read, got none: give other pictures"
         raise UserError(f"{source.description}: {problem}")
-    given = options.base
     shape = Shape(given, choose_resolution(sizes, given)) if given else choose_shape(sizes)
     seen = f"{len(sizes):,} of {source.num_pictures:,} looked at"
     why = f"the largest power of two that half of the pictures reach ({seen})"
