@@ -1,5 +1,6 @@
 import { getBackend } from '@tensorflow/tfjs';
 import './style.css';
+import { sizeOf } from './about.js';
 import { readAddress, writeAddress } from './address.js';
 import { possibleBackends } from './backends.js';
 import { listen, say, showControls, showGallery } from './controls.js';
@@ -82,7 +83,10 @@ async function start() {
   page.network = null;
   const chosen = page.backends.includes(state.backend) ? [state.backend] : [];
   const { network, backend } = await startNetwork(new Set([...chosen, ...page.backends]), page.artifacts);
-  const views = makeViews(element, draw, page.artifacts.userDefinedMetadata);
+  const known = page.artifacts.userDefinedMetadata;
+  const [width, height] = sizeOf(known);
+  document.body.style.setProperty('--ratio', width / height);
+  const views = makeViews(element, draw, known);
   Object.assign(page, { network, running: backend, views });
   times = [];
   show();
@@ -163,9 +167,9 @@ function record() {
     return;
   }
   const showSeconds = (seconds) => (element.record.textContent = `Stop · ${seconds} s`);
-  const { resolution } = page.artifacts.userDefinedMetadata;
+  const size = sizeOf(page.artifacts.userDefinedMetadata);
   const recorded = { ...state };
-  video = startVideo(resolution, state.scaling, showSeconds, (blob) => {
+  video = startVideo(size, state.scaling, showSeconds, (blob) => {
     video = null;
     element.record.textContent = 'Record video';
     element.record.setAttribute('aria-pressed', false);
