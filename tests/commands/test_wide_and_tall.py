@@ -1,6 +1,8 @@
 """Pictures that are not square, from their folder through every command."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,9 +10,9 @@ from PIL import Image
 
 import pgan_tf
 from pgan_tf.runs.trained import from_run
-from tests.helpers.command_calls import assert_mistake, call, call_module, run_calls
+from tests.helpers.command_calls import assert_mistake, call, run_calls
+from tests.helpers.places import ROOT
 from tests.helpers.small_inception import make_graph
-from tfrecords import create
 from tfrecords.format.dataset_info import read_dataset_info
 
 # Width and height; the resolution and the base that follow; where training begins.
@@ -46,13 +48,10 @@ def made(request, tmp_path_factory):
     size, resolution, _, first = SHAPES[request.param]
     cwd = tmp_path_factory.mktemp("shape")
     write_photos(cwd / "photos", size)
-    arguments = ["photos", "set", "--processes=1"]
-    status, out, err = call_module(
-        create, [str(cwd / a) if i < 2 else a for i, a in enumerate(arguments)], ("SOURCE", "OUT")
-    )
-    assert status == 0, err
-    assert f"Taking {resolution} px ({request.param})" in out
-    assert f"4 to {resolution} px ({request.param})" in out
+    create = [sys.executable, "-m", "tfrecords.create", cwd / "photos", cwd / "set"]
+    made = subprocess.run(create, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"Taking {resolution} px ({request.param})" in made.stdout
+    assert f"4 to {resolution} px ({request.param})" in made.stdout
     doublings = (resolution // first).bit_length() - 1
     total = 0.008 + 0.012 * doublings
     for data, kimg in (("photos", total - 0.006), ("set", total)):

@@ -40,6 +40,8 @@ UNUSUAL = TrainingConfig(
         mbstd_group_size=0,
         discriminator_noise=0.2,
         discriminator_fmap_divisor=2,
+        base_width=3,
+        base_height=2,
         **switched(NetworkConfig),
     ),
     schedule=ScheduleConfig(
