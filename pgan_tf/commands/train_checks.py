@@ -75,7 +75,7 @@ def has_data() -> bool:
 
 
 def given_resolution() -> int | None:
-    """Returns the resolution of --resolution or --shape; UserError if they contradict."""
+    """Returns the resolution of --shape, or of --resolution, which a preset may have."""
     return picture_options(flags.FLAGS["resolution"].value).resolution
 
 

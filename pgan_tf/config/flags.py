@@ -105,6 +105,7 @@ def read_training_flags(
     augmentation = read_flags(AugmentConfig, held_out=DEFAULT_HELD_OUT if needed else 0.0)
     network = read_flags(
         NetworkConfig,
+        without=("resolution",),  # --shape decides over it
         resolution=resolution,
         num_channels=num_channels,
         label_size=label_size,

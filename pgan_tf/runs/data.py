@@ -7,7 +7,7 @@ from pgan_tf.config.training import CHANGEABLE, TrainingConfig, data_differences
 from pgan_tf.runs.flags_file import find_path, read_flags
 from tfrecords.cache import prepare
 from tfrecords.common.errors import UserError
-from tfrecords.common.shape import agreed_resolution, parse_shape
+from tfrecords.common.shape import parse_shape
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.identity import identify, in_words
@@ -94,7 +94,7 @@ def read_run_data(run_dir: str) -> RunData | None:
     given = [name == "allow_upscaling" for name in flags if name.endswith("allow_upscaling")]
     shape = parse_shape(flags["shape"]) if flags.get("shape") else None
     options = PictureOptions(
-        resolution=agreed_resolution(int(resolution) if resolution else None, shape),
+        resolution=shape.resolution if shape else int(resolution) if resolution else None,
         base=shape.base if shape else None,
         num_channels=NUM_CHANNELS.get(flags.get("channels", "rgb"), 3),
         background=parse_background(flags.get("background", "#ffffff")),

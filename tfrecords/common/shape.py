@@ -13,7 +13,6 @@ import re
 from typing import NamedTuple
 
 from tfrecords.common.bounds import RESOLUTIONS, Bounds, shown
-from tfrecords.common.errors import UserError
 
 CELLS = Bounds(1, 8, whole=True)
 _LOWEST = int(RESOLUTIONS.lower)  # the resolution of the base
@@ -109,16 +108,6 @@ def parse_shape(text: str) -> Shape:
     nearest = " or ".join("{}x{}".format(*size) for size in _nearest(width, height))
     expected = "1 to 8 cells a side times a power of two up to 256"
     raise ValueError(f"expected {expected}, got {width}x{height}: take {nearest}")
-
-
-def agreed_resolution(resolution: int | None, shape: Shape | None) -> int | None:
-    """Returns the resolution of --resolution and --shape, None for neither. UserError for two."""
-    if shape and resolution not in (None, shape.resolution):
-        got = f"got {resolution}: leave it out"
-        raise UserError(
-            f"--resolution: expected {shape.resolution}, that of --shape={shape}, {got}"
-        )
-    return shape.resolution if shape else resolution
 
 
 def _is_large(base: Base) -> bool:

@@ -6,7 +6,7 @@ from absl import flags
 
 from tfrecords.common.bounds import Bounds
 from tfrecords.common.command_line import define_number, define_path, define_read, define_text
-from tfrecords.common.shape import agreed_resolution, parse_shape
+from tfrecords.common.shape import parse_shape
 from tfrecords.pictures.source import FITS, NUM_CHANNELS, PictureOptions
 
 SHAPE = define_read(
@@ -48,11 +48,11 @@ def num_channels() -> int:
 
 
 def picture_options(resolution: int | None) -> PictureOptions:
-    """Returns the options from the flags. UserError for no color, or another --shape."""
+    """Returns the options from the flags, --shape over `resolution`. UserError for no color."""
     from tfrecords.pictures.images import parse_background  # slow to import, for --help
 
     return PictureOptions(
-        resolution=agreed_resolution(resolution, SHAPE.value),
+        resolution=SHAPE.value.resolution if SHAPE.value else resolution,
         base=SHAPE.value.base if SHAPE.value else None,
         num_channels=num_channels(),
         background=parse_background(BACKGROUND.value),
