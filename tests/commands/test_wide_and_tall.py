@@ -22,7 +22,7 @@ SHAPES = {
     "40x64": ((40, 64), 32, (5, 8), 4),
 }
 SMALL = (
-    *("--fmap_base=256", "--fmap_max=4", "--batch_size=4", "--minibatch_repeats=1"),
+    *("--fmap_base=1024", "--fmap_max=16", "--batch_size=4", "--minibatch_repeats=1"),
     *("--stabilize_kimg=0.004", "--fade_in_kimg=0.008", "--mirror_augment", "--augment=diffaug"),
 )
 RUN = "--run_dir=runs/a"
