@@ -101,6 +101,7 @@ def find(
         labels_path=None,
         encoding=encoding,
         num_records={},
+        depth=options.depth,
     )
     return FoundData(data, planned, source, options)
 
@@ -182,6 +183,8 @@ def _check_fits(info: DatasetInfo, data: str, options: PictureOptions, wants_lab
         wanted = f"with {counted(options.num_channels, 'channel')}"
         channels = {number: name for name, number in NUM_CHANNELS.items()}[info.num_channels]
         found = f"{info.num_channels}: give --channels={channels}"
+    elif options.depth > info.depth:
+        wanted, found = "of 16 bits", "8: omit --depth, or convert the pictures again"
     elif wants_labels and not info.label_size:
         wanted = "with labels"
         found = "none beside them: omit --conditional, or convert the pictures with --labels"

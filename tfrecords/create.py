@@ -47,7 +47,7 @@ HELP = Help(
     groups={
         "pictures": (
             *("resolution", "channels", "fit", "background", "allow_upscaling", "white_level"),
-            *("labels", "tfds_data_dir"),
+            *("depth", "labels", "tfds_data_dir"),
         ),
         "files": ("encoding", "shuffle", "shard_mib", "processes", "strict"),
     },

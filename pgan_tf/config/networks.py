@@ -17,6 +17,7 @@ LSGAN_NOISE = 0.2  # paper, appendix B
 _NOISE_HELP = f"D's noise (appendix B). Default: {LSGAN_NOISE} with --loss=lsgan, else none."
 # Of latents and feature maps. Memory limits them further, see `planning.limits`.
 _WIDTHS = Bounds(1, 2**20, whole=True)
+_DEPTHS = Bounds(8, 16, whole=True)
 _CHANNELS, _CLASSES = Bounds(1, 4, whole=True), Bounds(0, 10**6, whole=True)
 _DISCRIMINATION = (100, 5)  # kernels and components of each, see `MinibatchDiscrimination`
 _TRAINABLE = frozenset({"kernel", "bias", "gamma", "beta"})
@@ -59,9 +60,11 @@ class NetworkConfig:
     discriminator_fmap_divisor: int = setting(
         1, "Divide D's feature maps by this (appendix E: 2 and 4).", _WIDTHS
     )
+    depth: int = setting(8, "Bits per channel of the pictures.", _DEPTHS, has_flag=False)
 
     def __post_init__(self) -> None:
         check_settings(self)
+        require(self.depth in (8, 16), "depth", "8 or 16", self.depth)
         require(self.num_channels != 2, "num_channels", "1, 3 or 4", self.num_channels)
         maps, expected = self.num_feature_maps(self.resolution), "enough for one feature map at"
         require(maps >= 1, "fmap_base", f"{expected} {self.resolution} px", self.fmap_base)

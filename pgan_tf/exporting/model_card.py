@@ -88,8 +88,9 @@ def model_card(known: dict[str, Any], usage: str) -> str:
         )
     channels = known["num_channels"]
     premultiplied = ", color premultiplied by alpha" * (channels == 4)
+    bits = ", trained on 16 bits per channel" * (known["network"].get("depth") == 16)
     facts = {
-        "pictures": f"{size} x {size} px, {COLORS[channels]}{premultiplied}",
+        "pictures": f"{size} x {size} px, {COLORS[channels]}{premultiplied}{bits}",
         "latents": f"{known['latent_size']} numbers, each N(0, 1)",
         "classes": classes,
         "trained by": known["trained_by"],

@@ -21,7 +21,7 @@ from pgan_tf.exporting.model_card import JSON_FILE
 from pgan_tf.generating.keras_file import open_keras_file
 from pgan_tf.metrics.evaluation import Generated, weights_sha256
 from pgan_tf.networks.folded import fold
-from pgan_tf.networks.sampling import to_uint8
+from pgan_tf.networks.sampling import to_uint8, to_uint16
 from pgan_tf.runs.small_files import is_count, is_number, read_json
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
@@ -64,14 +64,19 @@ class Sampler:
     first_layer: FirstLayer | None = None  # None where it is not known
     model: keras.Model | None = None  # of a Keras file; see `networks.stock`
     checksum: Callable[[], str] = str  # SHA-256 of its weights, 64 hexadecimal digits
+    depth: int = 8  # bits per channel of the data; files of single pictures have as many
     weights: str = ""  # which of a run's, see `runs.trained.Weights`
     kimg: float | None = None  # thousands of images shown in its training, if known
 
-    def draw(self, latents: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
-        """Yields a picture for each of `(n, latent_size)` and `(n, label_size)` float32."""
+    def draw(self, latents: np.ndarray, labels: np.ndarray, depth: int = 8) -> Iterator[np.ndarray]:
+        """Yields a picture for each of `(n, latent_size)` and `(n, label_size)` float32.
+
+        With a `depth` of 16 bits they are uint16.
+        """
         for start in range(0, len(latents), BATCH_SIZE):
             batch = slice(start, start + BATCH_SIZE)
-            yield from straight(to_uint8(self.images(latents[batch], labels[batch]).numpy()))
+            images = self.images(latents[batch], labels[batch]).numpy()
+            yield from to_uint16(images) if depth == 16 else straight(to_uint8(images))
 
 
 def make_sampler(trained: Trained) -> Sampler:
@@ -89,6 +94,7 @@ def make_sampler(trained: Trained) -> Sampler:
     return Sampler(
         *(trained.source, *shape, *sizes, images, *known),
         checksum=checksum,
+        depth=network.depth,
         weights=trained.weights,
         kimg=trained.kimg,
     )
@@ -191,9 +197,11 @@ def _marked(sampler: Sampler, known: dict[str, Any], files: list[str]) -> Sample
             digest.update(read_bytes(path))
         return digest.hexdigest()
 
-    kimg = known.get("kimg")
+    kimg, network = known.get("kimg"), known.get("network")
+    is_deep = isinstance(network, dict) and network.get("depth") == 16 and sampler.num_channels == 1
     return dataclasses.replace(
         sampler,
+        depth=16 if is_deep else 8,
         checksum=functools.cache(checksum),
         weights=str(known.get("weights", "")),
         kimg=kimg if is_number(kimg) else None,

@@ -95,5 +95,6 @@ def read_run_data(run_dir: str) -> RunData | None:
         fit=flags.get("fit", PictureOptions().fit),
         allow_upscaling=given[-1] if given else None,
         white_level=float(flags["white_level"]) if flags.get("white_level") else None,
+        depth=16 if flags.get("depth") == "16" else 8,
     )
     return RunData(**paths, options=options, looked_for=tuple(looked_for["data"]))

@@ -40,6 +40,7 @@ UNUSUAL = TrainingConfig(
         mbstd_group_size=0,
         discriminator_noise=0.2,
         discriminator_fmap_divisor=2,
+        depth=16,
         **switched(NetworkConfig),
     ),
     schedule=ScheduleConfig(

@@ -3,6 +3,7 @@
 It holds:
 
     version, name, encoding, num_images, num_rejected, num_channels, resolutions,
+    depth                           bits per channel; left out for 8
     label_names, label_counts       of the pictures
     options, source, fingerprint    what they were made from, and how
     content                         pictures, labelled: `digest_in_any_order`; not in old files
@@ -66,6 +67,7 @@ def _check_values(details: dict[str, Any]) -> None:
         "num_images": _is_number,
         "num_rejected": _is_number,
         "num_channels": lambda value: _is_number(value) and value in (1, 3, 4),
+        "depth": lambda value: _is_number(value) and value in (8, 16),
         "resolutions": lambda value: _is_list(value, _is_resolution),
         "label_names": lambda value: _is_list(value, is_text) and len(set(value)) == len(value),
         "label_counts": lambda value: _is_list(value, _is_number),

@@ -13,6 +13,7 @@ from tfrecords.pictures.source import PictureOptions, Source
 
 # Sample sizes: to look for deep pictures, for their white level, and for the resolution.
 _FEW, _MORE, _MANY = 32, 256, 1000
+_ALL_OF_16_BITS = 65535
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ def fill_defaults(source: Source, options: PictureOptions) -> PictureOptions:
         options,
         resolution=options.resolution or _find_resolution(source),
         allow_upscaling=not options.resolution if upscaling is None else upscaling,
-        white_level=options.white_level or _find_white_level(source),
+        white_level=options.white_level or _find_white_level(source, options.depth),
     )
 
 
@@ -53,11 +54,15 @@ def _find_resolution(source: Source) -> int:
     return resolution
 
 
-def _find_white_level(source: Source) -> float | None:
+def _find_white_level(source: Source, depth: int) -> float | None:
+    """Returns the white level to scale by, or None for that of 16 bits."""
     if not source.opens_fast or not _sample(source, _FEW, brightest_number):
         return None
     if not (found := _sample(source, _MORE, brightest_number)):
         return None
+    fit = (number <= _ALL_OF_16_BITS and not floating for number, floating in found)
+    if depth == 16 and all(fit):
+        return None  # they stay as they are
     level = _choose_white_level(found)
     why = f"of {len(found):,} looked at the brightest has {max(found)[0]:,g}"
     _print_white(level, f": {why}; --white_level decides otherwise")

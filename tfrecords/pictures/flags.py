@@ -6,7 +6,8 @@ from absl import flags
 
 from tfrecords.common.bounds import Bounds
 from tfrecords.common.command_line import define_number, define_path, define_text
-from tfrecords.pictures.source import FITS, NUM_CHANNELS, PictureOptions
+from tfrecords.common.errors import UserError
+from tfrecords.pictures.source import DEPTHS, FITS, NUM_CHANNELS, PictureOptions
 
 CHANNELS = flags.DEFINE_enum(
     "channels", "rgb", list(NUM_CHANNELS), "Color, grayscale, or color with transparency."
@@ -24,6 +25,9 @@ ALLOW_UPSCALING = flags.DEFINE_bool(
 )
 _WHITE = "Value of white above 8 bits per channel, 4095 for 12 bits. Default: by the pictures."
 WHITE_LEVEL = define_number("white_level", None, _WHITE, Bounds(0, 2**32, above=True))
+DEPTH = flags.DEFINE_enum(
+    "depth", "8", list(map(str, DEPTHS)), "Bits per channel; 16 keeps them, with --channels=gray."
+)
 LABELS = define_path(
     "labels",
     None,
@@ -39,9 +43,14 @@ def num_channels() -> int:
 
 
 def picture_options(resolution: int | None) -> PictureOptions:
-    """Returns the options from the flags. Raises UserError if --background is not a color."""
+    """Returns the options from the flags.
+
+    Raises UserError if --background is not a color, or for 16 bits of more than one channel.
+    """
     from tfrecords.pictures.images import parse_background  # slow to import, for --help
 
+    if DEPTH.value != "8" and num_channels() != 1:
+        raise UserError(f"--depth=16: expected --channels=gray, got --channels={CHANNELS.value}")
     return PictureOptions(
         resolution=resolution,
         num_channels=num_channels(),
@@ -49,4 +58,5 @@ def picture_options(resolution: int | None) -> PictureOptions:
         fit=FIT.value,
         allow_upscaling=ALLOW_UPSCALING.value,
         white_level=WHITE_LEVEL.value,
+        depth=int(DEPTH.value),
     )

@@ -14,6 +14,7 @@ from PIL import Image, PngImagePlugin, features
 
 from tfrecords.common.errors import UserError
 from tfrecords.pictures.alpha import straight_on_white
+from tfrecords.pictures.depth import in_8_bits
 
 HEAD_BYTES = 512  # bytes at the start of a file that `sniff` needs
 
@@ -146,7 +147,8 @@ def encode_picture(
 ) -> bytes:
     """Encodes (height, width, 1, 3 or 4) uint8 as a file. UserError for a wrong ending or size.
 
-    JPEG has no transparency: such pictures are laid on white. `xmp` is an XML text to put into the
+    Gray may be uint16: PNG keeps it, the others round to 8 bits. JPEG has no transparency: such
+    pictures are laid on white. `xmp` is an XML text to put into the
     file, `texts` are others by keyword, of PNG only.
     """
     check_picture_name(path, "picture")
@@ -157,6 +159,8 @@ def encode_picture(
     file = io.BytesIO()
     if kind == "JPEG":
         picture = straight_on_white(picture)
+    if kind != "PNG":
+        picture = in_8_bits(picture)
     image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
     if kind == "PNG":
         chunks = PngImagePlugin.PngInfo()

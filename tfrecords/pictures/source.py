@@ -14,6 +14,7 @@ from tfrecords.common.text import as_file_name, as_text, counted, describe_class
 
 NUM_CHANNELS = {"rgb": 3, "gray": 1, "rgba": 4}  # by the values of --channels
 COLORS = {1: "gray", 3: "RGB", 4: "RGBA"}  # by the number of channels, in words
+DEPTHS = (8, 16)
 FITS = ("crop", "letterbox", "stretch")
 _ALL_OF_16_BITS = 65535
 _BLOCK_BYTES = 2**22
@@ -35,6 +36,7 @@ class PictureOptions:
     # Whether to enlarge or reject small pictures; None enlarges them if resolution is None.
     allow_upscaling: bool | None = None
     white_level: float | None = None  # white in pictures with more than 8 bits; None chooses it
+    depth: int = 8  # bits per channel, one of `DEPTHS`; 16 is for gray
 
     @property
     def side(self) -> int:
@@ -49,6 +51,8 @@ class PictureOptions:
         # Keeps the fingerprints of datasets made before white levels existed.
         if self.white_level in (None, _ALL_OF_16_BITS):
             del values["white_level"]
+        if self.depth == 8:  # nor did depths
+            del values["depth"]
         return values
 
 

@@ -24,7 +24,7 @@ from tfrecords.format.dataset_json import JOURNAL_NAME
 from tfrecords.format.identity import compute_fingerprint
 from tfrecords.format.record import ENCODINGS
 from tfrecords.pictures.images import resolutions
-from tfrecords.pictures.source import FITS, PictureOptions, Source
+from tfrecords.pictures.source import DEPTHS, FITS, PictureOptions, Source
 from tfrecords.writing import out_folder
 from tfrecords.writing.conversion import Conversion
 from tfrecords.writing.convert import Chunk, convert_all
@@ -197,6 +197,7 @@ def _check(
     COUNTS.check(1 if processes is None else processes, "processes")
     for name, value, allowed in (
         ("channels", options.num_channels, (1, 3, 4)),
+        ("depth", options.depth, DEPTHS if options.num_channels == 1 else (8,)),
         ("fit", options.fit, FITS),
         ("encoding", encoding, ENCODINGS),
     ):
