@@ -102,6 +102,7 @@ def find(
         encoding=encoding,
         num_records={},
         depth=options.depth,
+        value_range=options.value_range or (0.0, 1.0),
     )
     return FoundData(data, planned, source, options)
 
@@ -179,7 +180,7 @@ def _check_fits(info: DatasetInfo, data: str, options: PictureOptions, wants_lab
     if options.resolution not in (None, *info.files):
         wanted = f"of the resolution {options.resolution}"
         found = f"{', '.join(map(str, info.files))} px: choose one of these"
-    elif options.num_channels != info.num_channels:
+    elif options.num_channels != info.num_channels and info.num_channels in NUM_CHANNELS.values():
         wanted = f"with {counted(options.num_channels, 'channel')}"
         channels = {number: name for name, number in NUM_CHANNELS.items()}[info.num_channels]
         found = f"{info.num_channels}: give --channels={channels}"

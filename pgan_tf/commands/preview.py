@@ -31,7 +31,7 @@ SEED = define_number("seed", 0, "Random seed for pictures and transforms.", SEED
 OUTPUT = define_path("output", "preview.png", "Picture file to write: .png, .jpg or .webp.")
 _PICTURES = (
     *("channels", "fit", "background", "allow_upscaling", "white_level", "depth"),
-    "tfds_data_dir",
+    *("value_range", "tfds_data_dir"),
 )
 for name in _PICTURES:
     flags.declare_key_flag(name)

@@ -1,5 +1,6 @@
 """Pictures of seeds or latents as files: one for each, or a sheet."""
 
+import io
 import posixpath
 from collections.abc import Iterator
 
@@ -29,6 +30,21 @@ def draw_chosen(
         latents = latents_of(chosen[batch], sampler.latent_size)
         labels = one_hot_labels(turns[batch], sampler.label_size)
         yield from sampler.draw(latents, labels, depth)
+
+
+def write_numbers(sampler: Sampler, chosen: Chosen, classes: list[int], path: str) -> str:
+    """Writes `(n, side, side, channels)` float32 beside a sheet, or into a folder.
+
+    They are in the range of the data. Returns the path, which ends in `.npy`.
+    """
+    name = "numbers" if path.endswith("/") or not is_file_name(path) else ""
+    path = posixpath.join(path, f"{name}.npy") if name else f"{posixpath.splitext(path)[0]}.npy"
+    labels = one_hot_labels(cycled(classes, len(chosen)), sampler.label_size)
+    file = io.BytesIO()
+    np.save(file, np.stack([*sampler.numbers(latents_of(chosen, sampler.latent_size), labels)]))
+    with writing(f"--output={path}"):
+        write_file(path, file.getvalue())
+    return path
 
 
 def classes_of(sampler: Sampler, count: int, classes: list[int]) -> list[str]:

@@ -23,7 +23,7 @@ from pgan_tf.runs import checkpoint
 from pgan_tf.runs.trained import load_generator
 from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import DatasetInfo, read_labels
-from tfrecords.pictures.alpha import on_white
+from tfrecords.pictures.alpha import in_colors, on_white
 
 DEFAULT_NUM_IMAGES = 2048
 _LARGEST_BATCH = 64
@@ -209,9 +209,10 @@ class Evaluation:
         inception = self._comparison.inception
         collectors = [metric.collect(which) for metric in self._metrics]
         for batch in batches:
-            seen = inception(on_white(batch)) if inception else None
+            colors = in_colors(on_white(batch))
+            seen = inception(colors) if inception else None
             for metric, collector in zip(self._metrics, collectors, strict=True):
-                shown = batch if metric.takes_alpha else on_white(batch)
+                shown = batch if metric.takes_alpha else colors
                 collector.add(seen if metric.inception_sha256 else shown)
             if report:
                 report(len(batch))

@@ -44,7 +44,7 @@ class DatasetInfo:
     name: str  # name of the folder, or of the files if others wrote them
     num_images: int  # number of pictures at each resolution
     resolution: int  # the largest resolution, in pixels
-    num_channels: int  # 1 for gray, 3 for RGB, 4 for RGBA premultiplied by alpha
+    num_channels: int  # 1 for gray, 3 for RGB, 4 for RGBA premultiplied by alpha; others
     files: Files
     label_size: int  # number of classes; 0 without labels
     label_names: tuple[str, ...]  # names of the classes; empty if unknown
@@ -53,6 +53,8 @@ class DatasetInfo:
     num_records: dict[int, tuple[int, ...]]  # number of records in each of `files`
     num_rejected: int = 0  # number of pictures that were skipped
     depth: int = 8  # bits per channel, 8 or 16
+    # What the least and the largest level stand for; of pictures, black and white.
+    value_range: tuple[float, float] = (0.0, 1.0)
 
     @property
     def folder(self) -> str:
@@ -109,6 +111,7 @@ def read_dataset_info(folder: str) -> DatasetInfo:
         num_records=num_records,
         num_rejected=details.get("num_rejected", 0),
         depth=depth,
+        value_range=tuple(details.get("options", {}).get("value_range", (0.0, 1.0))),
     )
 
 

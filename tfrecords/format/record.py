@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 ENCODINGS = ("png", "raw")
-# By the number of bits per channel.
-_DTYPES: dict[int, np.dtype] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16)}
+_DTYPES: dict[int, np.dtype] = {
+    8: np.dtype(np.uint8),
+    16: np.dtype(np.uint16),
+}  # by the number of bits
 _PNG_COMPRESSION = 3  # fast; photographs are only 5% larger than with the best compression
 
 # `tf.train.Example` without TensorFlow. Protocol buffers encode a map as repeated entries.
@@ -58,6 +60,11 @@ def _example_class() -> Any:
 
 
 _Example = _example_class()
+
+
+def is_png(num_channels: int, depth: int) -> bool:
+    """Returns whether PNG, as read here, has pictures of so many channels and bits."""
+    return num_channels == 1 or (num_channels in (3, 4) and depth == 8)
 
 
 def encode_image(image: np.ndarray, encoding: str = "raw") -> bytes:

@@ -133,6 +133,7 @@ def format_summary(summary: dict[str, Any]) -> str:
     """Formats the result of `summarize` as text for people."""
     files = sum(row["files"] for row in summary["resolutions"])
     rejected, classes = summary["num_rejected"], summary["classes"]
+    colors = COLORS.get(summary["num_channels"], "numbers")
     bits = "" if summary["depth"] == 8 else f", {summary['depth']} bits"
     kind = "classes" if classes else "numbers for each picture"
     lines = [
@@ -140,7 +141,7 @@ def format_summary(summary: dict[str, Any]) -> str:
         ("source", summary["source"] or f"unknown (no {JSON_NAME})"),
         ("pictures", f"{summary['num_pictures']:,}"),
         ("rejected", "unknown" if rejected is None else f"{rejected:,}"),
-        ("channels", f"{summary['num_channels']} ({COLORS[summary['num_channels']]}{bits})"),
+        ("channels", f"{summary['num_channels']} ({colors}{bits})"),
         ("encoding", summary["encoding"]),
         ("size", f"{size_in_words(summary['bytes'])} in {counted(files, 'file')}"),
         ("labels", f"{summary['label_size']:,} {kind}" if summary["label_size"] else "none"),

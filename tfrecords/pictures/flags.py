@@ -5,9 +5,9 @@ from __future__ import annotations
 from absl import flags
 
 from tfrecords.common.bounds import Bounds
-from tfrecords.common.command_line import define_number, define_path, define_text
+from tfrecords.common.command_line import define_number, define_path, define_read, define_text
 from tfrecords.common.errors import UserError
-from tfrecords.pictures.source import DEPTHS, FITS, NUM_CHANNELS, PictureOptions
+from tfrecords.pictures.source import DEPTHS, FITS, NUM_CHANNELS, PictureOptions, parse_value_range
 
 CHANNELS = flags.DEFINE_enum(
     "channels", "rgb", list(NUM_CHANNELS), "Color, grayscale, or color with transparency."
@@ -27,6 +27,13 @@ _WHITE = "Value of white above 8 bits per channel, 4095 for 12 bits. Default: by
 WHITE_LEVEL = define_number("white_level", None, _WHITE, Bounds(0, 2**32, above=True))
 DEPTH = flags.DEFINE_enum(
     "depth", "8", list(map(str, DEPTHS)), "Bits per channel; 16 keeps them, with --channels=gray."
+)
+VALUE_RANGE = define_read(
+    "value_range",
+    None,
+    "LOW,HIGH of the numbers in a NumPy or HDF5 file. Default: its type's, or as found.",
+    parse_value_range,
+    "two numbers, LOW,HIGH",
 )
 LABELS = define_path(
     "labels",
@@ -59,4 +66,5 @@ def picture_options(resolution: int | None) -> PictureOptions:
         allow_upscaling=ALLOW_UPSCALING.value,
         white_level=WHITE_LEVEL.value,
         depth=int(DEPTH.value),
+        value_range=VALUE_RANGE.value,
     )

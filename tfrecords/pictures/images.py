@@ -14,6 +14,7 @@ from tfrecords.pictures import depth
 from tfrecords.pictures.alpha import clip_to_alpha
 from tfrecords.pictures.color import to_srgb
 from tfrecords.pictures.kinds import KINDS, decoders, sniff
+from tfrecords.pictures.numbers import prepare_numbers
 from tfrecords.pictures.source import PictureOptions
 
 # 11,585 px squared, 400 MiB of RGB. Larger pictures are refused by their header.
@@ -34,13 +35,16 @@ def prepare_picture(
     premultiplied by alpha instead, and the bars of a letterbox are transparent.
 
     Takes the bytes of a file of any kind in `pictures.kinds`, and uses its first picture; or uint8
-    pixels, (height, width) or (height, width, 1, 3 or 4), in gray, RGB or RGBA. Calls `say` with
-    notes about anything doubtful, worded to follow a number of pictures.
+    pixels, (height, width) or (height, width, 1, 3 or 4), in gray, RGB or RGBA; or, if the options
+    have a `value_range`, (height, width, num_channels) numbers. Calls `say` with notes about
+    anything doubtful, worded to follow a number of pictures.
 
     Returns (resolution, resolution, num_channels) uint8, or, of 16 bits, uint16, whose numbers no
     color profile changes. Raises a UserError that starts with `name` if it cannot be read, has more
     than `MAX_PIXELS`, or is too small and must not be enlarged.
     """
+    if isinstance(picture, np.ndarray) and options.value_range:
+        return prepare_numbers(picture, options, name, say)
 
     def shape(image: Image.Image) -> Image.Image:
         image = ImageOps.exif_transpose(image)
