@@ -46,16 +46,8 @@ _STRICT = flags.DEFINE_bool(
 HELP = Help(
     groups={
         "pictures": (
-            *(
-                "resolution",
-                "shape",
-                "channels",
-                "fit",
-                "background",
-                "allow_upscaling",
-                "white_level",
-            ),
-            *("labels", "tfds_data_dir"),
+            *("resolution", "shape", "channels", "fit", "background", "allow_upscaling"),
+            *("white_level", "depth", "value_range", "labels", "tfds_data_dir"),
         ),
         "files": ("encoding", "shuffle", "shard_mib", "processes", "strict"),
     },

@@ -30,13 +30,8 @@ COUNT = define_number("count", 4, "How many pictures to show.", Bounds(1, 16, wh
 SEED = define_number("seed", 0, "Random seed for pictures and transforms.", SEEDS)
 OUTPUT = define_path("output", "preview.png", "Picture file to write: .png, .jpg or .webp.")
 _PICTURES = (
-    "shape",
-    "channels",
-    "fit",
-    "background",
-    "allow_upscaling",
-    "white_level",
-    "tfds_data_dir",
+    *("shape", "channels", "fit", "background", "allow_upscaling", "white_level", "depth"),
+    *("value_range", "tfds_data_dir"),
 )
 for name in _PICTURES:
     flags.declare_key_flag(name)

@@ -95,6 +95,8 @@ def read_training_flags(
     initial_resolution: int = ScheduleConfig.initial_resolution,
     label_names: tuple[str, ...] = (),
     base: Base = PAPER,
+    depth: int = 8,
+    value_range: tuple[float, float] = (0.0, 1.0),
 ) -> TrainingConfig:
     """Returns what a run computes, from the flags and, where these are not given, the data.
 
@@ -108,6 +110,9 @@ def read_training_flags(
         without=("resolution",),  # --shape decides over it
         resolution=resolution,
         num_channels=num_channels,
+        depth=depth,
+        lowest=value_range[0],
+        highest=value_range[1],
         label_size=label_size,
         base_width=base.width,
         base_height=base.height,

@@ -217,12 +217,12 @@ def make_swd(
 
     Transparent pictures are compared on white, and `swd_alpha` is that of their alpha.
     """
-    sizes, colors = (num_images, resolution), min(3, num_channels)
+    sizes, colors = (num_images, resolution), 3 if num_channels == 4 else num_channels
 
     def collect(which: int) -> PyramidCollector | TransparentCollector:
         random = np.random.default_rng([seed, which])
         color = PyramidCollector(*sizes, colors, random, base)
-        if num_channels < 4:
+        if num_channels != 4:
             return color
         return TransparentCollector(color, PyramidCollector(*sizes, 1, random, base))
 

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import io
-import operator
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -15,7 +14,9 @@ from tfrecords.common.shape import PAPER, Base
 from tfrecords.pictures import depth
 from tfrecords.pictures.alpha import clip_to_alpha
 from tfrecords.pictures.color import to_srgb
+from tfrecords.pictures.fitting import check_size, fitted, largest_part
 from tfrecords.pictures.kinds import KINDS, decoders, sniff
+from tfrecords.pictures.numbers import prepare_numbers
 from tfrecords.pictures.source import PictureOptions
 
 # 11,585 px squared, 400 MiB of RGB. Larger pictures are refused by their header.
@@ -31,75 +32,68 @@ def prepare_picture(
     name: str = "picture",
     say: Callable[[str], None] = lambda note: None,
 ) -> np.ndarray:
-    """Makes a picture upright, sRGB and 8-bit, and resizes it to one shape with Lanczos.
+    """Makes a picture upright, sRGB and of 8 or 16 bits, and resizes it to one shape with Lanczos.
 
     Transparent pictures are laid on `options.background`; with 4 channels their color is
     premultiplied by alpha instead, and the bars of a letterbox are transparent.
 
     Takes the bytes of a file of any kind in `pictures.kinds`, and uses its first picture; or uint8
-    pixels, (height, width) or (height, width, 1, 3 or 4), in gray, RGB or RGBA. Calls `say` with
-    notes about anything doubtful, worded to follow a number of pictures.
+    pixels, (height, width) or (height, width, 1, 3 or 4), in gray, RGB or RGBA; or, if the options
+    have a `value_range`, (height, width, num_channels) numbers. Calls `say` with notes about
+    anything doubtful, worded to follow a number of pictures.
 
-    Returns (height, width, num_channels) uint8, as `options.size`. Raises a UserError that starts
-    with `name` if it cannot be read, has more than `MAX_PIXELS`, or is too small and must not be
-    enlarged.
+    Returns (height, width, num_channels) uint8, as `options.size`, or, of 16 bits, uint16, whose
+    numbers no color profile changes. Raises a UserError that starts with `name` if it cannot be
+    read, has more than `MAX_PIXELS`, or is too small and must not be enlarged.
     """
+    if isinstance(picture, np.ndarray) and options.value_range:
+        return prepare_numbers(picture, options, name, say)
 
     def shape(image: Image.Image) -> Image.Image:
         image = ImageOps.exif_transpose(image)
         if options.fit != "crop":
             return image
-        width, height = _largest_part(image.size, options.size)
+        width, height = largest_part(image.size, options.size)
         left, top = (image.width - width) // 2, (image.height - height) // 2
         return image.crop((left, top, left + width, top + height))
 
     with _decoding(picture, name), _open(picture) as opened:
         if depth.is_deep(opened):
-            reopen = functools.partial(_open, picture)
-            image = depth.to_8_bits(opened, reopen, shape, options.white_level, say)
+            reopen, level = functools.partial(_open, picture), options.white_level
+            if options.depth == 16:
+                given = shape, level, options.background, say
+                image = depth.to_16_bits(opened, reopen, *given)
+            else:
+                image = depth.to_8_bits(opened, reopen, shape, level, say)
         else:
             image = shape(opened)
-        image = to_srgb(image, say)
-        if options.num_channels == 4:
-            image = image.convert("RGBA").convert("RGBa")  # premultiplied
-        else:
-            if image.has_transparency_data:
-                below = Image.new("RGBA", image.size, (*options.background, 255))
-                image = Image.alpha_composite(below, image.convert("RGBA"))
-            image = image.convert("RGB").convert("L" if options.num_channels == 1 else "RGB")
-    if not options.allow_upscaling:
-        _check_size(image.size, options, name)
+        if image.mode != "F":
+            image = _in_color(image, options, say)
+    check_size(image.size, options, name)
     if options.fit == "letterbox":
         image = _letterbox(image, options.size, options.background)
     elif image.size != options.size:
         image = image.resize(options.size, Image.Resampling.LANCZOS)
     pixels = np.asarray(image).reshape(*options.size[::-1], options.num_channels)
+    if options.depth == 16:
+        return np.rint(np.clip(pixels, 0, 65535)).astype(np.uint16)
     return clip_to_alpha(pixels) if options.num_channels == 4 else pixels
 
 
-def _largest_part(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
-    """Returns the largest width and height within a size that have the wanted ratio."""
-    (width, height), (wide, high) = size, wanted
-    if width * high > height * wide:
-        return max(1, round(height * wide / high)), height
-    return width, max(1, round(width * high / wide))
-
-
-def _check_size(size: tuple[int, int], options: PictureOptions, name: str) -> None:
-    """Raises UserError unless a picture, cropped if it is to be, need not be enlarged."""
-    # One side fills a letterbox; otherwise both sides must be filled.
-    is_letterbox = options.fit == "letterbox"
-    if (any if is_letterbox else all)(map(operator.ge, size, options.size)):
-        return
-    if options.cells == PAPER:
-        which, side = ("longer", max(size)) if is_letterbox else ("smaller", min(size))
-        problem = f"expected at least {options.largest} px, its {which} side has {side}"
-    else:
-        part = "its largest part of that ratio" if options.fit == "crop" else "it"
-        wanted = options.cells.text(options.largest)
-        problem = f"expected at least {wanted}, {part} has {size[0]}x{size[1]}"
-    how = "take a lower resolution, remove the picture or allow upscaling"
-    raise UserError(f"{name}: {problem}: {how}")
+def _in_color(
+    image: Image.Image, options: PictureOptions, say: Callable[[str], None]
+) -> Image.Image:
+    """Converts an 8-bit picture to sRGB, premultiplied RGBA, or gray, in mode F for 16 bits."""
+    image = to_srgb(image, say)
+    if options.num_channels == 4:
+        return image.convert("RGBA").convert("RGBa")  # premultiplied
+    if image.has_transparency_data:
+        below = Image.new("RGBA", image.size, (*options.background, 255))
+        image = Image.alpha_composite(below, image.convert("RGBA"))
+    image = image.convert("RGB").convert("L" if options.num_channels == 1 else "RGB")
+    if options.depth == 16:
+        return Image.fromarray(np.asarray(image) * np.float32(257))
+    return image
 
 
 def size_of(picture: bytes | np.ndarray | str, name: str = "picture") -> tuple[int, int]:
@@ -147,23 +141,24 @@ def resolutions(largest: int) -> tuple[int, ...]:
 def build_pyramid(image: np.ndarray, base: Base = PAPER) -> dict[int, np.ndarray]:
     """Averages a picture down to its base, for the reals of each stage (paper, section 3).
 
-    Takes (height, width, channels) uint8 of a base, at a resolution from 4 to 1024. Returns
-    pictures by resolution, largest first, rounded from exact averages in float32.
+    Takes (height, width, channels) uint8 or uint16 of a base, at a resolution from 4 to 1024.
+    Returns pictures by resolution, largest first, rounded from exact averages.
     """
-    largest = 4 * image.shape[0] // base.height
-    wanted = image.dtype == np.uint8 and image.ndim == 3
+    dtype, largest = image.dtype, 4 * image.shape[0] // base.height
+    wanted = dtype in (np.uint8, np.uint16) and image.ndim == 3
     if not wanted or image.shape[:2] != base.shape(largest):
         got = f"{image.dtype} of shape {image.shape}"
         kind = f"uint8 (height, width, channels) of {base.width}x{base.height} cells"
         raise ValueError(f"image must be {kind}, got {got}")
     levels = {}
-    level = image.astype(np.float32)
+    exact: type = np.float32 if dtype == np.uint8 else np.float64  # no sum is rounded
+    level: np.ndarray = image.astype(exact)
     for resolution in resolutions(largest):
         if resolution != largest:
             # Adds rows first, which runs along memory, unlike `mean` over blocks.
             rows = level[0::2] + level[1::2]
-            level = (rows[:, 0::2] + rows[:, 1::2]) * np.float32(0.25)
-        levels[resolution] = np.rint(level).astype(np.uint8)
+            level = (rows[:, 0::2] + rows[:, 1::2]) * exact(0.25)
+        levels[resolution] = np.rint(level).astype(dtype)
     return levels
 
 
@@ -216,13 +211,16 @@ def _open(picture: bytes | np.ndarray) -> Image.Image:
 def _letterbox(
     image: Image.Image, size: tuple[int, int], background: tuple[int, int, int]
 ) -> Image.Image:
-    factor = min(map(operator.truediv, size, image.size))
-    width, height = (max(1, round(one * factor)) for one in image.size)
+    width, height = fitted(image.size, size)
     if (width, height) != image.size:
         image = image.resize((width, height), Image.Resampling.LANCZOS)
     if image.mode == "RGBa":
         whole = Image.new("RGBA", size).convert("RGBa")
     else:
-        whole = Image.new("RGB", size, background).convert(image.mode)
+        whole = Image.new("RGB", size, background)
+        if image.mode == "F":
+            whole = Image.fromarray(np.asarray(whole.convert("L")) * np.float32(257))
+        else:
+            whole = whole.convert(image.mode)
     whole.paste(image, ((size[0] - width) // 2, (size[1] - height) // 2))
     return whole

@@ -37,8 +37,9 @@ def check_out_dir(out_dir: str) -> None:
 
 def record_bytes(options: PictureOptions) -> int:
     """Returns an upper bound, in bytes, for a picture's raw records, with 64 for each frame."""
+    pixel = options.num_channels * options.depth // 8
     numbers = (options.cells.pixels(one) for one in resolutions(options.largest))
-    return sum(options.num_channels * pixels + 64 for pixels in numbers)
+    return sum(pixel * pixels + 64 for pixels in numbers)
 
 
 def estimate_bytes(num_pictures: int, options: PictureOptions, encoding: str) -> int:
