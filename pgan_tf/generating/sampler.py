@@ -16,29 +16,20 @@ import tensorflow as tf
 
 from pgan_tf.exporting import hub
 from pgan_tf.exporting.keras_file import KERAS_FILE
-from pgan_tf.exporting.manifest import read_description
-from pgan_tf.exporting.model_card import JSON_FILE
+from pgan_tf.exporting.manifest import read_description, read_description_to_score
 from pgan_tf.generating.keras_file import open_keras_file
 from pgan_tf.metrics.evaluation import Generated, weights_sha256
 from pgan_tf.networks.folded import fold
 from pgan_tf.networks.sampling import to_uint8, to_uint16
-from pgan_tf.runs.small_files import is_count, is_number, read_json
+from pgan_tf.runs.small_files import is_number
 from pgan_tf.runs.trained import Trained
-from tfrecords.common.bounds import RESOLUTIONS
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import list_names, read_bytes
-from tfrecords.common.shape import PAPER, Base, Shape, find_shape
+from tfrecords.common.shape import PAPER, Base, shape_at
 from tfrecords.common.text import printable
 from tfrecords.pictures.alpha import straight
 
 BATCH_SIZE = 16
-# What a score needs of `pgan.json`, see `model_card.describe`.
-_TO_SCORE: dict[str, Callable[[Any], bool]] = {
-    "kimg": lambda value: value is None or (is_number(value) and value >= 0),
-    "stage": is_count,
-    "weights": lambda value: isinstance(value, str),
-    "checkpoint": lambda value: isinstance(value, str),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,7 +163,7 @@ def _open_keras(path: str, argument: str) -> Sampler:
     images = tf.function(lambda *inputs: model(inputs if label_size else inputs[0]), specs)
     _, height, width, channels = model.output_shape
     known = read_description(posixpath.dirname(path))
-    base, resolution = _shape_of(known, width, height)
+    base, resolution = shape_at(width, height, known.get("resolution"))
     shape = resolution, channels, latent_size, label_size
     names = _label_names(known, label_size)
     first_layer = FirstLayer(model.get_layer("4x4_dense").kernel.numpy())
@@ -214,7 +205,7 @@ def _open_saved_model(folder: str, path: str, argument: str) -> Sampler:
     sizes = latent_size, label_size
     label_names = _label_names(known, label_size)
     first_layer = _first_layer_of(loaded, sum(sizes))
-    base, resolution = _shape_of(known, width, height)
+    base, resolution = shape_at(width, height, known.get("resolution"))
     shape = resolution, channels, *sizes
     sampler = Sampler(folder, *shape, images, label_names, first_layer, base=base)
     variables = posixpath.join(folder, "variables")
@@ -250,16 +241,6 @@ def _first_layer_of(loaded: Any, inputs: int) -> FirstLayer | None:
         if len(kernel.shape) == 2 and kernel.shape[0] == inputs:
             return FirstLayer(kernel.numpy())
     return None
-
-
-def _shape_of(known: dict[str, Any], width: int, height: int) -> Shape:
-    """Returns the shape of an export's pictures, by its description where that agrees."""
-    resolution: Any = known.get("resolution")
-    if resolution in RESOLUTIONS:
-        base = Base(4 * width // resolution, 4 * height // resolution)
-        if base.size(resolution) == (width, height):
-            return Shape(base, resolution)
-    return find_shape(width, height) or Shape(PAPER, height)
 
 
 def _label_names(known: dict[str, Any], label_size: int) -> tuple[str, ...]:
@@ -306,22 +287,3 @@ def read_exported(path: str) -> tuple[Sampler, Generated]:
         checkpoint=f"{kind} of {known['checkpoint']}",
         weights_sha256=sampler.checksum(),
     )
-
-
-def read_description_to_score(folder: str) -> dict[str, Any]:
-    """Reads an export's `pgan.json`. Raises UserError unless it has what a score needs."""
-    path = posixpath.join(folder, JSON_FILE)
-    try:
-        known = read_json(path)
-    except UserError as error:
-        raise UserError(
-            f"--saved_model: expected {path}, which export.py writes, got {error}: export it again"
-        ) from None
-    for name, fits in _TO_SCORE.items():
-        value = known.get(name, ...) if isinstance(known, dict) else known
-        if not isinstance(known, dict) or value is ... or not fits(value):
-            got = "none" if value is ... else ascii(value)[:40]
-            raise UserError(
-                f"--saved_model: expected {name} of an export in {path}, got {got}: export it again"
-            )
-    return known

@@ -5,9 +5,8 @@ import os
 import numpy as np
 
 from pgan_tf.exporting.gallery import read_list
-from pgan_tf.exporting.manifest import read_description, read_manifest
+from pgan_tf.exporting.manifest import read_description, read_description_to_score, read_manifest
 from pgan_tf.generating.keras_file import open_keras_file
-from pgan_tf.generating.sampler import read_description_to_score
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.networks import official
 from pgan_tf.networks.folded import fold

@@ -10,7 +10,7 @@ and the height in pixels.
 import dataclasses
 import math
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tfrecords.common.bounds import RESOLUTIONS, Bounds, shown
 
@@ -85,6 +85,16 @@ def find_shape(width: int, height: int) -> Shape | None:
             found.append(Shape(cells, resolution))
     large = [one for one in found if _is_large(one.base)]
     return large[-1] if large else next(iter(found), None)
+
+
+def shape_at(width: int, height: int, resolution: Any = None) -> Shape:
+    """Returns the shape of a width and a height, with a resolution if a base fits to it."""
+    if resolution in RESOLUTIONS:
+        base = Base(_LOWEST * width // resolution, _LOWEST * height // resolution)
+        fits = base.size(resolution) == (width, height)
+        if fits and base.width in CELLS and base.height in CELLS:
+            return Shape(base, resolution)
+    return find_shape(width, height) or Shape(PAPER, height)
 
 
 def base_like(width: int, height: int) -> Base:
