@@ -6,6 +6,7 @@ JSON, for people, too: the flags, the data, the kept checkpoints, and what train
 import dataclasses
 import hashlib
 import json
+import os
 import posixpath
 from collections.abc import Iterator, Mapping
 
@@ -18,7 +19,7 @@ from pgan_tf.runs.flags_file import read_flags
 from pgan_tf.runs.folder import checkpoint_folder
 from pgan_tf.runs.small_files import is_count, read_json
 from tfrecords.common.errors import UserError
-from tfrecords.common.paths import open_file
+from tfrecords.common.paths import is_remote, open_file
 from tfrecords.format.identity import DataIdentity
 
 FILE = "certificate.json"
@@ -60,7 +61,7 @@ def make_certificate(run_dir: str, result: Checkpoint, generator: str) -> Certif
         images_shown=result.images_shown,
         generator=generator,
         checkpoints=digest_checkpoints(paths[: paths.index(result.path) + 1]),
-        run_dir=run_dir,
+        run_dir=run_dir if is_remote(run_dir) else os.path.abspath(run_dir),
         deterministic="--deterministic" in lines,
         flags=tuple(lines),
         dataset=config.dataset,

@@ -13,7 +13,7 @@ from pgan_tf.metrics.evaluation import weights_sha256
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.checkpoint_file import open_arrays, write_arrays
 from pgan_tf.runs.trained import from_run
-from tests.helpers.command_calls import assert_mistake, run_calls
+from tests.helpers.command_calls import SMALL, assert_mistake, run_calls
 from tests.helpers.made_source import encode, noise
 
 
@@ -29,17 +29,23 @@ def change_one_weight(path, name):
 
 
 @pytest.fixture(scope="module")
-def answers(trained, tmp_path_factory):
-    """What verify says of a run, by what has happened to it."""
+def cwd(tmp_path_factory):
+    """A folder with a certified run."""
     cwd = tmp_path_factory.mktemp("certified")
-    shutil.copytree(trained[0] / "runs/a", cwd / "run")
+    flags = ("--data=shapes", "--conditional", "--deterministic", "--run_dir=run", *SMALL)
+    (trained,) = run_calls("train.py", [flags], cwd, eagerly=True)
     (certified,) = run_calls("certificates.certify", [["--run_dir=run"]], cwd)
-    assert certified[0] == 0, certified
+    assert trained[0] == certified[0] == 0, (trained, certified)
+    return cwd
+
+
+@pytest.fixture(scope="module")
+def answers(cwd):
+    """What verify says of it, by what has happened to it."""
     names = sorted(path.name for path in (cwd / "run/checkpoints").glob("images-*"))
     shutil.copytree(cwd / "run", cwd / "changed")
     change_one_weight(cwd / "changed/checkpoints" / names[-1], "generator/8x8_conv1/bias")
     known = json.loads((cwd / "run/certificate.json").read_text())
-    certificate = json.loads(json.dumps(known))
     known["environments"][0]["packages"]["numpy"] = "1.0.0"
     known["environments"][0]["code"]["pgan_tf/training"] = "0" * 16
     (cwd / "older.json").write_text(json.dumps(known))
@@ -63,7 +69,7 @@ def answers(trained, tmp_path_factory):
     before = contents(cwd)
     found = run_calls("certificates.verify", calls.values(), cwd, eagerly=True)
     assert contents(cwd) == before  # it only reads
-    return dict(zip(calls, found, strict=True)) | {"certificate": certificate}
+    return dict(zip(calls, found, strict=True))
 
 
 def test_a_replayed_tick_is_bit_equal_from_any_kept_checkpoint(answers):
@@ -106,13 +112,13 @@ def test_mistakes_are_one_line(answers, name, words):
     assert_mistake(answers[name], words)
 
 
-def test_a_certificate_says_what_the_result_rests_on(answers, trained):
+def test_a_certificate_says_what_the_result_rests_on(cwd):
     """The generator's checksum is that in the marks of its pictures."""
-    known = answers["certificate"]
-    path = trained[0] / "runs/a/checkpoints" / known["checkpoint"]
+    known = json.loads((cwd / "run/certificate.json").read_text())
+    path = cwd / "run/checkpoints" / known["checkpoint"]
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     assert known["checkpoints"][known["checkpoint"]] == sha256
-    assert known["generator"] == weights_sha256(from_run(str(trained[0] / "runs/a")).generator)
+    assert known["generator"] == weights_sha256(from_run(str(cwd / "run")).generator)
     assert "--resolution=8" in known["flags"] and "--conditional" in known["flags"]
     assert known["data"]["files"] == checkpoint.read(str(path)).config.data.files
     (trained_with,) = known["environments"]
