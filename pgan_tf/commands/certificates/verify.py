@@ -19,9 +19,9 @@ _ARGUMENTS = ("CERTIFICATE",)
 HELP = Help(
     groups={"replay": ("run_dir", "checkpoint", "data", "data_cache")},
     examples=(
-        ("RUN/certificate.json", "the tick that led to the result"),
-        ("RUN/certificate.json --checkpoint=images-0000088000-stage-07-of-09.npz", "another tick"),
-        ("certificate.json --run_dir=RUN --data=photos", "a run and data that have moved"),
+        ("CERTIFICATE", "the tick that led to the result"),
+        ("CERTIFICATE --checkpoint=images-0000088000-stage-07-of-09.npz", "another tick"),
+        ("CERTIFICATE --run_dir=RUN --data=photos", "a run and data that have moved"),
     ),
 )
 
