@@ -25,7 +25,9 @@ def project(sampler: Sampler, classes: list[int], folder: str) -> None:
     if sampler.value_range:
         got = f"one of {counted(sampler.num_channels, 'channel')} of numbers"
         raise UserError(f"--project: expected a generator of pictures, got {got}")
-    photos = projection_sheet.read_photos(given.PROJECT.value, sampler)
+    photos = projection_sheet.read_photos(
+        given.PROJECT.value, sampler.resolution, sampler.num_channels, sampler.base
+    )
     count = len(photos.names)
     scale = given.SCALE.value or projection_sheet.usual_scale(count, sampler.size)
     width, height = (side * scale for side in sampler.size)
