@@ -63,6 +63,7 @@ def make_dataset(
     batch_bytes = size * resolution**2 * info.num_channels
     group = max(1, min(_GROUP_PICTURES // size, _GROUP_BYTES // batch_bytes))
     firsts = tf.constant(list(replicas), tf.int64)
+    picture = info.num_channels, info.encoding, info.depth
 
     def find_wanted(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns positions and picture numbers of all elements of the group of this number."""
@@ -77,7 +78,7 @@ def make_dataset(
 
     def finish(serialized: tf.Tensor, pictures: tf.Tensor, positions: tf.Tensor) -> Any:
         serialized = tf.ensure_shape(serialized, (group * size,))
-        images = parse_images(serialized, resolution, info.num_channels, info.encoding)
+        images = parse_images(serialized, resolution, *picture)
         if mirror_augment:
             images = mirror(images, flips_at(positions, seed))
         return to_float(images), tf.ensure_shape(labels_of(pictures), (group * size, label_size))
