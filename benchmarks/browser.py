@@ -2,9 +2,9 @@
 
 python benchmarks/browser.py [--run_dir=RUN]
 
-Without a run it draws the packaged generator of emoji, of 64 px. Headless Chromium, WebAssembly, one
-thread, one picture at a time, after one that does not count. Needs Chromium, `cd demo && npm ci`,
-and requirements-dev.txt.
+Without a run it draws the packaged generator of emoji, of 64 px. Headless Chromium, WebAssembly,
+one thread, one picture at a time, after one that does not count. Needs Chromium, `cd demo && npm
+ci`, and requirements-dev.txt.
 """
 
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
