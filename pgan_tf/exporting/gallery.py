@@ -74,7 +74,8 @@ def page_files(
 
 def prepare_page(export_dir: str, page: Manifest, files: Mapping[str, bytes]) -> Manifest:
     """Removes leftovers of killed exports, and lists the files that the page may now contain."""
-    tf.io.gfile.makedirs(posixpath.join(export_dir, "assets"))
+    for folder in {posixpath.dirname(name) for name in files}:
+        tf.io.gfile.makedirs(posixpath.join(export_dir, folder))
     known, current = page.files, _digests(files)
     both = {name: (*known.get(name, ()), *current.get(name, ())) for name in {**known, **current}}
     for name in (*both, manifest.MANIFEST):
