@@ -9,6 +9,7 @@ not installed: PyTorch, for safetensors. Those in a browser: benchmarks/browser.
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import contextlib
+import importlib
 import importlib.util
 import os
 import pathlib
@@ -77,8 +78,7 @@ def open_litert(folder: str) -> Draw:
 
 def open_safetensors(folder: str) -> Draw:
     """Imports a version's module, which needs PyTorch."""
-    import torch  # type: ignore[import-not-found]
-
+    torch: Any = importlib.import_module("torch")  # which no requirements file brings
     spec = importlib.util.spec_from_file_location("generator", f"{folder}/generator.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
