@@ -48,7 +48,8 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
         gallery.check_place(export_dir, listed, name, trained, chosen=bool(options.name))
         path = manifest.free_version(models)
         generator = fold(trained.generator, trained.network, BROWSER_FORM)
-        known = {**describe(trained, "tfjs"), "engines": [*engines]}
+        facts = {"engines": [*engines]}
+        known = {**describe(trained, "tfjs"), **facts}
         try:
             files = graph_model(
                 make_signatures(generator)["serving_default"],
@@ -73,7 +74,9 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
         stored = f" (weights in {options.quantize})" if options.quantize else ""
         with writing(f"--export_dir={export_dir}"):
             page = gallery.prepare_page(export_dir, page, page_files)
-            with writer.whole_version(path, options, trained, "tfjs", stored=stored) as folder:
+            with writer.whole_version(
+                path, options, trained, "tfjs", stored=stored, facts=facts
+            ) as folder:
                 for file, contents in files.items():
                     write_file(posixpath.join(folder, file), contents)
             kept = gallery.write_page(export_dir, page, page_files, head)
