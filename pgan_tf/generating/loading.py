@@ -8,14 +8,9 @@ from typing import get_args
 from pgan_tf.exporting import hub
 from pgan_tf.exporting.keras_file import KERAS_FILE
 from pgan_tf.exporting.safetensors_file import WEIGHTS_FILE
+from pgan_tf.generating.formats.downloaded import download_export
 from pgan_tf.generating.generator import Generator
-from pgan_tf.generating.sampler import (
-    download_export,
-    keras_model_of,
-    make_sampler,
-    newest_version,
-    open_export,
-)
+from pgan_tf.generating.sampler import keras_model_of, make_sampler, newest_version, open_export
 from pgan_tf.runs.checkpoint import latest
 from pgan_tf.runs.folder import checkpoint_folder
 from pgan_tf.runs.packaged import NETWORKS, packaged_run

@@ -19,6 +19,7 @@ from pgan_tf.exporting.keras_file import KERAS_FILE
 from pgan_tf.exporting.manifest import read_description
 from pgan_tf.exporting.model_card import JSON_FILE
 from pgan_tf.exporting.safetensors_file import WEIGHTS_FILE
+from pgan_tf.generating.formats.downloaded import download_export
 from pgan_tf.generating.formats.safetensors import open_safetensors
 from pgan_tf.generating.keras_file import open_keras_file
 from pgan_tf.metrics.evaluation import Generated, weights_sha256
@@ -28,7 +29,6 @@ from pgan_tf.runs.small_files import is_count, is_number, read_json
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import list_names, read_bytes
-from tfrecords.common.text import printable
 from tfrecords.pictures.alpha import straight
 
 BATCH_SIZE = 16
@@ -136,19 +136,6 @@ def open_export(path: str, argument: str = "--saved_model") -> Sampler:
         model = open_safetensors(folder, argument)
         return _open_stock(model, posixpath.join(folder, WEIGHTS_FILE))
     return _open_saved_model(folder, path, argument)
-
-
-def download_export(address: str, argument: str) -> str:
-    """Downloads what `hub.download` does: data. Returns the Keras file, else the folder."""
-    folder = hub.download(address, argument)
-    names = list_names(folder)
-    if KERAS_FILE in names:
-        return posixpath.join(folder, KERAS_FILE)
-    if WEIGHTS_FILE not in names:
-        got = f"got {printable(address)} without"
-        expected = f"expected a repository with {KERAS_FILE} or {WEIGHTS_FILE}"
-        raise UserError(f"{argument}: {expected}, {got}")
-    return folder
 
 
 def newest_version(path: str) -> str:
