@@ -3,6 +3,7 @@ import './style.css';
 import { sizeOf } from './about.js';
 import { readAddress, writeAddress } from './address.js';
 import { possibleBackends } from './backends.js';
+import { ENGINES } from './engines.js';
 import { listen, say, showControls, showGallery } from './controls.js';
 import { inputsOf, latentsOf, SEEDS } from './latents.js';
 import { fetchModel, getJson } from './network.js';
@@ -81,7 +82,8 @@ async function start() {
   video?.stop();
   page.network?.dispose();
   page.network = null;
-  const chosen = page.backends.includes(state.backend) ? [state.backend] : [];
+  const engines = page.artifacts.userDefinedMetadata.engines ?? [];
+  const chosen = [...page.backends, ...engines].includes(state.backend) ? [state.backend] : [];
   const { network, backend } = await startNetwork(new Set([...chosen, ...page.backends]), page.artifacts);
   const known = page.artifacts.userDefinedMetadata;
   const [width, height] = sizeOf(known);
@@ -219,7 +221,7 @@ function onAddress() {
 
 /** For the console and for tests: `await pgan.draw(pgan.latents(3))`. */
 window.pgan = {
-  backend: () => getBackend(),
+  backend: () => (page.running in ENGINES ? page.running : getBackend()),
   latents: (seed) => latentsOf(seed, page.artifacts.userDefinedMetadata.latent_size),
   draw: (latents, labels = []) => page.network.draw(Float32Array.from(latents), Float32Array.from(labels)),
 };
