@@ -19,6 +19,7 @@ const state = {
   label: null, // null: seeds take turns
   scaling: 'smooth',
   position: 0.5,
+  strengths: [], // along each direction, see `latents.move`
   walked: 0,
   speed: 0.5, // seeds per second
   playing: false,

@@ -113,7 +113,7 @@ def write_directions(
     scale = given.SCALE.value or usual
     check_size(sampler, columns * len(few), rows, scale)
     strength = 3.0 if given.STRENGTH.value is None else given.STRENGTH.value
-    kinds = parsing.KINDS if not given.SAVED_MODEL.value else parsing.KINDS[:1]
+    kinds = [*sampler.directions] or [*parsing.KINDS]
     found = {kind: directions.find_directions(sampler, kind) for kind in kinds}
     latents = change(latents_of(few, sampler.latent_size))
     directions_sheet.write_directions(

@@ -24,7 +24,7 @@ MANIFEST = "pgan-export.json"
 # Names in a version's folder. They identify exports without a manifest and interrupted ones.
 _OF_A_VERSION = re.compile(
     r"(saved_model\.pb|fingerprint\.pb|variables|assets|assets\.extra|model\.(onnx|tflite|json)"
-    r"|generator\.keras|networks\.npz"
+    r"|generator\.keras|networks\.npz|directions\.npz"
     r"|model\.safetensors|config\.json|generator\.py|README\.md|samples\.png|walk\.webp"
     r"|group1-shard\d+of\d+\.bin|preview\.png|pgan\.json|model_card\.md|pgan-export\.json)"
     r"(\.partial)?"

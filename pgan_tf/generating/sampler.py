@@ -15,11 +15,14 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.exporting import hub
+from pgan_tf.exporting.directions_file import DIRECTIONS_FILE, read_directions
 from pgan_tf.exporting.keras_file import KERAS_FILE
 from pgan_tf.exporting.manifest import read_description
 from pgan_tf.exporting.model_card import JSON_FILE
 from pgan_tf.generating.keras_file import open_keras_file
+from pgan_tf.generating.parsing import KINDS
 from pgan_tf.metrics.evaluation import Generated, weights_sha256
+from pgan_tf.networks.directions import Finders, closed_form, directions_of
 from pgan_tf.networks.folded import fold
 from pgan_tf.networks.sampling import to_uint8
 from pgan_tf.runs.small_files import is_count, is_number, read_json
@@ -40,15 +43,6 @@ _TO_SCORE: dict[str, Callable[[Any], bool]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class FirstLayer:
-    """What is known of a generator's first layer."""
-
-    kernel: np.ndarray  # (latent_size + label_size, outputs) float32, folded
-    # Its features for latents and labels as in `Sampler.images`; None for an export.
-    features: Callable[[np.ndarray, np.ndarray], tf.Tensor] | None = None
-
-
-@dataclasses.dataclass(frozen=True)
 class Sampler:
     """Draws pictures, `(resolution, resolution, num_channels)` uint8; RGBA with straight alpha."""
 
@@ -61,7 +55,8 @@ class Sampler:
     # RGBA premultiplied.
     images: Callable[[np.ndarray, np.ndarray], tf.Tensor]
     label_names: tuple[str, ...] = ()  # in order; empty where they are not known
-    first_layer: FirstLayer | None = None  # None where it is not known
+    # What finds its directions, by kind; an older export lacks some kinds.
+    directions: Finders = dataclasses.field(default_factory=dict)
     model: keras.Model | None = None  # of a Keras file; see `networks.stock`
     checksum: Callable[[], str] = str  # SHA-256 of its weights, 64 hexadecimal digits
     weights: str = ""  # which of a run's, see `runs.trained.Weights`
@@ -81,10 +76,8 @@ def make_sampler(trained: Trained) -> Sampler:
     sizes = network.latent_size, network.label_size
     inputs = [tf.TensorSpec((None, size), tf.float32) for size in sizes]
     images = tf.function(lambda *inputs: folded(inputs), inputs)
-    features = tf.function(lambda *inputs: folded.first_features(inputs), inputs)
-    first_layer = FirstLayer(folded.dense.kernel.numpy(), features)
     shape = folded.resolution, network.num_channels
-    known = trained.label_names, first_layer
+    known = trained.label_names, directions_of(folded)
     checksum = functools.cache(lambda: weights_sha256(trained.generator))
     return Sampler(
         *(trained.source, *shape, *sizes, images, *known),
@@ -138,8 +131,9 @@ def _open_keras(path: str, argument: str) -> Sampler:
     shape = resolution, channels, latent_size, label_size
     known = read_description(posixpath.dirname(path))
     names = _label_names(known, label_size)
-    first_layer = FirstLayer(model.get_layer("4x4_dense").kernel.numpy())
-    sampler = Sampler(path, *shape, images, names, first_layer, model)
+    kernel = model.get_layer("4x4_dense").kernel.numpy()
+    directions = _directions_in(posixpath.dirname(path), latent_size, kernel)
+    sampler = Sampler(path, *shape, images, names, directions, model)
     return _marked(sampler, known, [path])
 
 
@@ -176,8 +170,8 @@ def _open_saved_model(folder: str, path: str, argument: str) -> Sampler:
 
     sizes = latent_size, label_size
     label_names = _label_names(known, label_size)
-    first_layer = _first_layer_of(loaded, sum(sizes))
-    sampler = Sampler(folder, height, channels, *sizes, images, label_names, first_layer)
+    directions = _directions_in(folder, latent_size, _first_kernel_of(loaded, sum(sizes)))
+    sampler = Sampler(folder, height, channels, *sizes, images, label_names, directions)
     variables = posixpath.join(folder, "variables")
     return _marked(sampler, known, [posixpath.join(variables, n) for n in list_names(variables)])
 
@@ -200,12 +194,22 @@ def _marked(sampler: Sampler, known: dict[str, Any], files: list[str]) -> Sample
     )
 
 
-def _first_layer_of(loaded: Any, inputs: int) -> FirstLayer | None:
-    """Returns the first layer of an export, which lists its variables; None of an older one."""
+def _first_kernel_of(loaded: Any, inputs: int) -> np.ndarray | None:
+    """Returns the first layer's kernel of an export, which lists its variables; else None."""
     for kernel in itertools.islice(getattr(loaded, "exported", ()), 1):
         if len(kernel.shape) == 2 and kernel.shape[0] == inputs:
-            return FirstLayer(kernel.numpy())
+            return np.asarray(kernel.numpy())
     return None
+
+
+def _directions_in(folder: str, latent_size: int, kernel: np.ndarray | None) -> Finders:
+    """Returns what an export's first layer tells, and its file; an older export has none."""
+    path, found = posixpath.join(folder, DIRECTIONS_FILE), {}
+    if DIRECTIONS_FILE in list_names(folder):
+        found = {k: functools.partial(read_directions, path, k, latent_size) for k in KINDS}
+    if kernel is not None:
+        found["closed_form"] = functools.partial(closed_form, kernel[:latent_size])
+    return found
 
 
 def _label_names(known: dict[str, Any], label_size: int) -> tuple[str, ...]:

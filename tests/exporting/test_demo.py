@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from pgan_tf.exporting.gallery import PAGE
+from pgan_tf.generating.directions import move
 from pgan_tf.generating.interpolation import slerp
 from pgan_tf.networks import sampling
+from pgan_tf.networks.directions import closed_form
 from tests.helpers import demo
 from tests.helpers.demo import CANVAS, CLASSES, wait_for_seed
 from tests.helpers.exports import make_inputs
@@ -147,6 +149,19 @@ def test_seeds_classes_and_keys(site, page):
     name, contents = demo.download(page, lambda: page.click("#download"))
     assert name == f"{CLASSES}-seed-000009.png"
     assert np.abs(demo.read_picture(contents) - demo.python_picture(trained, 9, 2)).max() <= 1
+    page.focus("#new")
+    for key in ("Tab", "ArrowUp", "ArrowUp", "Tab", "End"):  # the pad, and the first slider
+        page.keyboard.press(key)
+    assert "move=3_0.5" in page.url
+    layer = trained.generator.get_layer("4x4_dense")
+    first, second, *_ = closed_form(layer.kernel.numpy()[:6] * layer.constant).vectors
+    latents, labels = demo.inputs_of(trained, 9, 2)
+    moved = move(latents, 3 * first + 0.5 * second, 1)
+    expected = sampling.generate(trained.generator, moved, labels)[0]
+    page.reload()
+    demo.wait_for(page, trained, expected)
+    page.click("#reset")
+    wait_for_seed(page, trained, 9, label=2)
     # All of it can be reached by keyboard.
     for key, view in zip("1324", ("picture", "walk", "grid", "between"), strict=True):
         page.locator("#seed").blur()
@@ -155,6 +170,13 @@ def test_seeds_classes_and_keys(site, page):
     before = float(page.input_value("#position"))
     page.keyboard.press("ArrowRight")
     assert float(page.input_value("#position")) == pytest.approx(before + 0.02)
+    box = page.locator("#canvas").bounding_box()
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 10 + 0.3 * box["width"], box["y"] + 20)
+    page.mouse.up()
+    assert float(page.input_value("#position")) == pytest.approx(before + 0.32, abs=0.006)
+    assert "position=0.8" in page.url
     reached, focused = set(), "document.activeElement.id || document.activeElement.innerText"
     for _ in range(30):
         page.keyboard.press("Tab")
