@@ -16,6 +16,7 @@ export function showControls(element, state, page) {
   showAbout(element, page.path, known);
   element.stage.dataset.view = state.view;
   element.stage.dataset.scaling = state.scaling;
+  element.stage.toggleAttribute('data-transparent', known.num_channels === 4);
   element.grid.hidden = state.view !== 'grid';
   for (const button of element.views.children) {
     button.setAttribute('aria-pressed', button.dataset.view === state.view);

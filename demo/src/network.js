@@ -2,6 +2,7 @@
 
 import * as tf from '@tensorflow/tfjs';
 import { bytesOf, forHalves } from './halves.js';
+import { toPixels } from './pixels.js';
 
 // TensorFlow.js looks at this flag whenever a model draws. The module that registers it, for its
 // own debugging, does not come with the parts that this page imports.
@@ -76,16 +77,9 @@ export async function makeNetwork(artifacts) {
   return { draw, dispose: () => model.dispose() };
 }
 
-/** Puts numbers in [-1, 1] on a canvas, which takes the picture's size. */
+/** Puts numbers in [-1, 1] on a canvas, which takes the picture's size; see `toPixels`. */
 export function paint(canvas, numbers, resolution, channels) {
-  const pixels = new ImageData(resolution, resolution);
-  for (let i = 0; i < resolution * resolution; i++) {
-    for (let c = 0; c < 3; c++) {
-      // The array clips and rounds, halves to even, as sampling.to_uint8 does.
-      pixels.data[4 * i + c] = (numbers[channels * i + (c % channels)] + 1) * 127.5;
-    }
-    pixels.data[4 * i + 3] = 255;
-  }
   if (canvas.width !== resolution) canvas.width = canvas.height = resolution;
+  const pixels = new ImageData(toPixels(numbers, channels), resolution, resolution);
   canvas.getContext('2d').putImageData(pixels, 0, 0);
 }

@@ -22,10 +22,11 @@ export function makeSmoother(resolution) {
     }, canvas);
 }
 
-/** Puts a canvas on all of another, whose size stays, or on a square of it. */
+/** Puts a canvas in the place of all of another, whose size stays, or of a square of it. */
 export function copy(target, canvas, [left, top, size] = [0, 0, target.width], smooth = true) {
   const context = target.getContext('2d');
   context.imageSmoothingEnabled = smooth;
   context.imageSmoothingQuality = 'low'; // mixes neighbors, no more
+  context.clearRect(left, top, size, size); // would be seen through transparent pixels
   context.drawImage(canvas, left, top, size, size);
 }

@@ -1,5 +1,6 @@
 // What visitors take with them: a picture, a link, a video.
 
+import { makeCheckerboard } from './pixels.js';
 import { copy } from './scaling.js';
 
 const FRAMES_PER_SECOND = 30;
@@ -62,6 +63,7 @@ export async function copyLink() {
 export function startVideo(resolution, scaling, onSecond, onEnd) {
   const canvas = document.createElement('canvas');
   canvas.width = canvas.height = videoSize(resolution);
+  const putCheckerboard = makeCheckerboard(canvas.getContext('2d'));
   const stream = canvas.captureStream(FRAMES_PER_SECOND);
   const recorder = new MediaRecorder(stream, { mimeType: videoType(), videoBitsPerSecond: BITS_PER_SECOND });
   const pieces = [];
@@ -79,7 +81,10 @@ export function startVideo(resolution, scaling, onSecond, onEnd) {
   });
   recorder.start();
   return {
-    addFrame: (picture) => copy(canvas, picture, undefined, scaling === 'smooth'),
+    addFrame(picture) {
+      copy(canvas, picture, undefined, scaling === 'smooth');
+      putCheckerboard(); // videos are opaque
+    },
     stop: () => recorder.state === 'recording' && recorder.stop(),
   };
 }

@@ -27,7 +27,7 @@ it.each([
   const drawn = [];
   const makeCanvas = () => {
     const canvas = {};
-    canvas.getContext = () => ({ drawImage: (from, left, top, size) => drawn.push([from, canvas, left, top, size]) });
+    canvas.getContext = () => ({ clearRect: () => {}, drawImage: (from, left, top, size) => drawn.push([from, canvas, left, top, size]) });
     return canvas;
   };
   vi.stubGlobal('document', { createElement: makeCanvas });

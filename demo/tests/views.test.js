@@ -11,7 +11,7 @@ const STATE = { view: 'picture', seed: 4, other: 9, label: null, scaling: 'pixel
 function makeElement() {
   const element = { children: [], dataset: {}, style: {}, classList: { toggle: vi.fn() }, setAttribute() {} };
   element.append = (one) => (element.firstChild = one);
-  element.getContext = () => ({ drawImage: (from) => (element.shows = from) });
+  element.getContext = () => ({ clearRect: () => {}, drawImage: (from) => (element.shows = from) });
   element.replaceChildren = (...children) => (element.children = children);
   return element;
 }

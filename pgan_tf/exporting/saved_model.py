@@ -40,6 +40,8 @@ def save(generator: InferenceGenerator, folder: str) -> None:
     # Plain variables and closures, because TensorFlow Serving can't load what Keras would add.
     module.exported = generator.variables
     module.serve = _keras_endpoint(signatures["serving_default"])
+    # Python's `signatures` know no defaults; a function of the module does.
+    module.from_seed = signatures["from_seed"]
     tf.saved_model.save(module, folder, signatures=signatures)
 
 
@@ -52,7 +54,8 @@ def make_signatures(generator: InferenceGenerator) -> dict[str, TfFunction]:
       straight, as PNG wants it, while that of `images` is premultiplied by alpha.
     - `from_seed`: `seeds` int64 (batch,), 0 or more, as in generate.py → `images`.
 
-    With classes each also takes `labels` float32 (batch, label_size), one-hot.
+    With classes each also takes `labels` float32 (batch, label_size), one-hot. In `from_seed` they
+    have a default: a row of zeros, which stands for the class `seed % label_size`.
     """
     config = generator.config
     latents = tf.TensorSpec((None, config.latent_size), tf.float32, name="latents")
@@ -67,13 +70,23 @@ def make_signatures(generator: InferenceGenerator) -> dict[str, TfFunction]:
         pixels = tf.cast(tf.round(_straight((images(*inputs)["images"] + 1.0) * 127.5)), tf.uint8)
         return {"image_bytes": tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.string)}
 
-    def from_seed(seeds: tf.Tensor, *labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return images(latents_of_seeds(seeds, config.latent_size), *labels)
+    def from_seed(seeds: tf.Tensor) -> dict[str, tf.Tensor]:
+        return images(latents_of_seeds(seeds, config.latent_size))
+
+    # One row, because a server that batches concatenates the inputs of its requests.
+    def of_class(
+        seeds: tf.Tensor,
+        labels: tf.Tensor = tf.zeros((1, size)),  # noqa: B008  (TensorFlow exports this default)
+    ) -> dict[str, tf.Tensor]:
+        by_seed = tf.one_hot(tf.math.floormod(seeds, size), size)
+        left_out = tf.reduce_all(tf.equal(labels, 0.0), axis=1, keepdims=True)
+        rows = tf.where(left_out, by_seed, labels)
+        return images(latents_of_seeds(seeds, config.latent_size), rows)
 
     return {
         "serving_default": tf.function(images, input_signature=[latents, *labels]),
         "png": tf.function(png, input_signature=[latents, *labels]),
-        "from_seed": tf.function(from_seed, input_signature=[seeds, *labels]),
+        "from_seed": tf.function(of_class if size else from_seed, input_signature=[seeds, *labels]),
     }
 
 

@@ -70,6 +70,11 @@ def test_the_browser_draws_pythons_pictures_of_pythons_latents(site, page):
             np.testing.assert_allclose(drawn, picture.ravel(), rtol=0, atol=bound)
         if name != "half":
             wait_for_seed(page, trained, 2)
+        if name == "sticker":  # saved as it is, transparent
+            saved = demo.download(page, lambda: page.click("#download"))[1]
+            drawn = demo.read_picture(saved, "RGBa")
+            assert drawn[..., 3].min() < 128
+            assert np.abs(drawn - demo.python_picture(trained, 2)).max() <= 1
         for seed in (0, 1000, 2**31 - 1):
             got = page.evaluate("seed => [...pgan.latents(seed)]", seed)
             np.testing.assert_allclose(got, demo.inputs_of(trained, seed)[0][0], rtol=0, atol=2e-6)
@@ -189,7 +194,12 @@ def test_seeds_classes_and_keys(site, page):
 @pytest.mark.browser
 def test_links_and_videos_can_be_taken_along(site, page):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    demo.visit(page, site[0], "view=walk&seed=3")
+    page.add_init_script(
+        "const capture = HTMLCanvasElement.prototype.captureStream;"
+        "HTMLCanvasElement.prototype.captureStream = function (...given) {"
+        " window.recorded = this; return capture.apply(this, given); };"
+    )
+    demo.visit(page, site[0], "view=walk&seed=3", "sticker")
     page.select_option("#scaling", "smooth")
     assert "scaling" not in page.url
     page.wait_for_function("canvas.width === 512")
@@ -207,8 +217,17 @@ def test_links_and_videos_can_be_taken_along(site, page):
     page.click("#record")
     assert page.inner_text("#said").startswith("Recording")
     page.wait_for_function("record.innerText.includes('1 s')")
+    page.click("#play")  # its last frame
+    page.wait_for_timeout(200)
+    picture = demo.shown_picture(page, CANVAS, "RGBa").repeat(32, axis=0).repeat(32, axis=1)
+    assert (picture[..., 3] < 128).any()
+    squares = np.where(np.indices((512, 512)) // 16 % 2, 1, -1).prod(axis=0)
+    below = np.where(squares == 1, 255, 204)[..., None] * (1 - picture[..., 3:] / 255)
+    frame = demo.shown_picture(page, "recorded.toDataURL()", "RGBA")
+    assert (frame[..., 3] == 255).all()
+    assert np.abs(frame[..., :3] - (picture[..., :3] + below)).max() <= 2
     name, video = demo.download(page, lambda: page.click("#record"))
-    assert re.fullmatch(r"plain-walk-seed-\d{6}\.webm", name)
+    assert re.fullmatch(r"sticker-walk-seed-\d{6}\.webm", name)
     assert video.startswith(b"\x1aE\xdf\xa3") and b"webm" in video[:64] and len(video) > 5000
     assert page.inner_text("#said") == f"Saved {name}"
     assert page.inner_text("#record") == "Record video"

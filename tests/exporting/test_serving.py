@@ -74,6 +74,21 @@ def test_predict_gives_the_networks_pictures(trained, predict):
         assert_drawn(images, trained, latents, labels)
 
 
+def test_labels_may_be_left_out_of_from_seed(trained, folder, predict):
+    """Left out or a row of zeros: the class is the seed modulo the number of classes."""
+    seeds, classes = np.array([8, 9, 13]), CLASSES[[2, 3, 1]]
+    latents = sampling.latents_from_seeds(seeds, 64)
+    for i in range(3):
+        images = tf.make_ndarray(predict("from_seed", seeds=seeds[i : i + 1]).outputs["images"])
+        assert_drawn(images, trained, latents[i : i + 1], classes[i : i + 1])
+    zeros = np.zeros((3, 6), np.float32)
+    for given in ({"seeds": seeds}, {"seeds": seeds, "labels": zeros}):
+        images = tf.make_ndarray(predict("from_seed", **given).outputs["images"])
+        assert_drawn(images, trained, latents, classes)
+    loaded = tf.saved_model.load(str(folder / "exports/shapes/1"))
+    assert_drawn(loaded.from_seed(tf.constant(seeds))["images"], trained, latents, classes)
+
+
 def test_the_pages_curl_draws_two_seeds(trained, ports):
     (path, body) = re.search(r"curl .*:8501(/\S*) -d '(.*?)'", PAGE, re.DOTALL).groups()
     request = urllib.request.Request(f"http://localhost:{ports[1]}{path}", body.encode())

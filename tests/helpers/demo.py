@@ -15,6 +15,7 @@ from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.networks import sampling
 from tests.helpers.exports import make_trained
 from tests.helpers.places import ROOT
+from tfrecords.pictures.alpha import clip_to_alpha
 
 CANVAS = "document.querySelector('#canvas').toDataURL()"
 CDN = "https://cdn.jsdelivr.net/npm/@tensorflow/tfjs@4.22.0"
@@ -31,6 +32,7 @@ GENERATORS = {  # the generator, and how it is exported
     "half": ({}, {"quantize": "float16"}),
     "gray": ({"num_channels": 1, "latent_size": 510}, {}),  # of three files, as large ones are
     "small": ({"small": True}, {}),
+    "sticker": ({"num_channels": 4}, {}),
 }
 HEAD = Head('Tom & "Ann" <3', "Drawn by\nsomebody's GAN.", "https://example.org/gan")
 
@@ -87,9 +89,15 @@ def download(page, action):
     return given.value.suggested_filename, given.value.path().read_bytes()
 
 
-def read_picture(contents):
-    """Returns a file's picture, RGB."""
-    return np.asarray(Image.open(io.BytesIO(contents)).convert("RGB")).astype(int)
+def read_picture(contents, mode="RGB"):
+    """Returns a file's picture; of mode RGBa, premultiplied."""
+    return np.asarray(Image.open(io.BytesIO(contents)).convert(mode)).astype(int)
+
+
+def shown_picture(page, expression, mode):
+    """Returns what a canvas shows, of which an expression is the address of a PNG."""
+    script = f"fetch({expression}).then(r => r.arrayBuffer()).then(b => [...new Uint8Array(b)])"
+    return read_picture(bytes(page.evaluate(script)), mode)
 
 
 def inputs_of(trained, seed, label=None):
@@ -100,17 +108,16 @@ def inputs_of(trained, seed, label=None):
 
 
 def python_picture(trained, seed, label=None):
-    """What generate.py draws of a seed, (height, width, channels) uint8."""
-    return sampling.generate(trained.generator, *inputs_of(trained, seed, label))[0]
+    """What generate.py draws of a seed, (height, width, channels) uint8; RGBA premultiplied."""
+    picture = sampling.generate(trained.generator, *inputs_of(trained, seed, label))[0]
+    return clip_to_alpha(picture) if trained.network.num_channels == 4 else picture
 
 
 def wait_for(page, trained, picture, expression=CANVAS):
     """Waits until a canvas shows a picture; to one step of 255, for rounding."""
-    mode = "L" if trained.network.num_channels == 1 else "RGB"
-    script = f"fetch({expression}).then(r => r.arrayBuffer()).then(b => [...new Uint8Array(b)])"
+    mode = {1: "L", 3: "RGB", 4: "RGBa"}[trained.network.num_channels]
     for _ in range(100):
-        file = io.BytesIO(bytes(page.evaluate(script)))
-        shown = np.asarray(Image.open(file).convert(mode)).astype(int)
+        shown = shown_picture(page, expression, mode)
         if shown.shape[:2] == picture.shape[:2]:
             difference = np.abs(shown - picture.squeeze()).max()
             if difference <= 1:
