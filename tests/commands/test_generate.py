@@ -84,7 +84,7 @@ MISTAKES = {
     (RUN, "--direction=6"): ["--direction", "from 0 to 5", "got 6"],
     (RUN, "--strength=1"): ["--strength", "--direction"],
     (RUN, "--directions", "--video=walk"): ["--video", "--directions"],
-    (EXPORT, "--direction=components:1"): ["--direction", "components", "export"],
+    (EXPORT, "--direction=components:6"): ["--direction", "from 0 to 5", "6"],
     (EXPORT, "--redraw=along/seed-000005.png"): ["--redraw", "generator", "export/1"],
     (RUN, "--redraw=unmarked.png"): ["--redraw", "unmarked.png", "without a mark"],
     (RUN, "--redraw=again.png", "--grid=2x1"): ["--grid", "--redraw"],
