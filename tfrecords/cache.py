@@ -101,6 +101,8 @@ def find(
         labels_path=None,
         encoding=encoding,
         num_records={},
+        depth=options.depth,
+        value_range=options.value_range or (0.0, 1.0),
     )
     return FoundData(data, planned, source, options)
 
@@ -178,10 +180,12 @@ def _check_fits(info: DatasetInfo, data: str, options: PictureOptions, wants_lab
     if options.resolution not in (None, *info.files):
         wanted = f"of the resolution {options.resolution}"
         found = f"{', '.join(map(str, info.files))} px: choose one of these"
-    elif options.num_channels != info.num_channels:
+    elif options.num_channels != info.num_channels and info.num_channels in NUM_CHANNELS.values():
         wanted = f"with {counted(options.num_channels, 'channel')}"
         channels = {number: name for name, number in NUM_CHANNELS.items()}[info.num_channels]
         found = f"{info.num_channels}: give --channels={channels}"
+    elif options.depth > info.depth:
+        wanted, found = "of 16 bits", "8: omit --depth, or convert the pictures again"
     elif wants_labels and not info.label_size:
         wanted = "with labels"
         found = "none beside them: omit --conditional, or convert the pictures with --labels"

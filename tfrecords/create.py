@@ -47,7 +47,7 @@ HELP = Help(
     groups={
         "pictures": (
             *("resolution", "channels", "fit", "background", "allow_upscaling", "white_level"),
-            *("labels", "tfds_data_dir"),
+            *("depth", "value_range", "labels", "tfds_data_dir"),
         ),
         "files": ("encoding", "shuffle", "shard_mib", "processes", "strict"),
     },

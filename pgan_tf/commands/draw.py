@@ -150,6 +150,10 @@ def write_pictures(
     else:
         pictures.write_pictures(sampler, chosen, classes, path, scale, mark)
     print(f"Wrote {path}: {counted(len(chosen), 'picture')} of {sampler.resolution} px")
+    if sampler.value_range:
+        low, high = sampler.value_range
+        written = pictures.write_numbers(sampler, chosen, classes, path)
+        print(f"Wrote {written}: {sampler.num_channels} channels, from {low:g} to {high:g}")
 
 
 def check_flags() -> None:

@@ -29,7 +29,10 @@ AUGMENT = flags.DEFINE_enum(
 COUNT = define_number("count", 4, "How many pictures to show.", Bounds(1, 16, whole=True))
 SEED = define_number("seed", 0, "Random seed for pictures and transforms.", SEEDS)
 OUTPUT = define_path("output", "preview.png", "Picture file to write: .png, .jpg or .webp.")
-_PICTURES = ("channels", "fit", "background", "allow_upscaling", "white_level", "tfds_data_dir")
+_PICTURES = (
+    *("channels", "fit", "background", "allow_upscaling", "white_level", "depth"),
+    *("value_range", "tfds_data_dir"),
+)
 for name in _PICTURES:
     flags.declare_key_flag(name)
 HELP = Help(

@@ -16,11 +16,15 @@ from pgan_tf.generating.latents_file import write_latents
 from pgan_tf.generating.sampler import Sampler
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs.trained import load_discriminator
+from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
 
 
 def project(sampler: Sampler, classes: list[int], folder: str) -> None:
     """Writes `latents.npy`, `projection.png` and, with --video, `projection.mp4` into a folder."""
+    if sampler.value_range:
+        got = f"one of {counted(sampler.num_channels, 'channel')} of numbers"
+        raise UserError(f"--project: expected a generator of pictures, got {got}")
     photos = projection_sheet.read_photos(
         given.PROJECT.value, sampler.resolution, sampler.num_channels
     )

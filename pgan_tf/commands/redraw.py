@@ -48,7 +48,7 @@ def redrawn(
         # Its last bits depend on the size of its batch and its place, not on the others there.
         batch = latents_of(chosen, sampler.latent_size).repeat(mark.batch, axis=0)
         labels = one_hot_labels(classes * mark.batch, sampler.label_size)
-        picture = [*drawn.draw(batch, labels)][mark.place]
+        picture = [*drawn.draw(batch, labels, drawn.depth)][mark.place]
         enlarged = picture.repeat(mark.scale, axis=0).repeat(mark.scale, axis=1)
         write_picture(path, enlarged, mark)
     return _compare(source, path)
@@ -74,7 +74,8 @@ def _compare(source: str, path: str) -> str:
     pictures = []
     for one in (source, path):
         with Image.open(io.BytesIO(read_bytes(one))) as image:
-            pictures.append(np.asarray(image.convert("RGBA")).astype(int))
+            kept = image if image.mode.startswith("I") else image.convert("RGBA")  # gray, 16 bits
+            pictures.append(np.asarray(kept).astype(int))
     if pictures[0].shape != pictures[1].shape:
         return f"of another size than {source}"
     most = int(np.abs(pictures[0] - pictures[1]).max())

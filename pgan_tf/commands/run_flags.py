@@ -106,7 +106,8 @@ _ELSEWHERE = (*_DEVICES, "mirror_augment")
 GROUPS = {
     "data": (
         *("data", "conditional", "labels", "mirror_augment", "channels", "fit", "background"),
-        *("allow_upscaling", "white_level", "data_cache", "tfds_data_dir", "max_bad_records"),
+        *("allow_upscaling", "white_level", "depth", "value_range", "data_cache", "tfds_data_dir"),
+        "max_bad_records",
     ),
     "networks": flag_names(NetworkConfig),
     "schedule": flag_names(ScheduleConfig),

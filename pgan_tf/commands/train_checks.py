@@ -52,7 +52,9 @@ def plan_run(info: DatasetInfo, data: str, read_weights: ReadWeights) -> Planned
         first = first_resolution(weights, folder, resolution)
     label_size = info.label_size if given.CONDITIONAL.value else 0
     config = read_training_flags(
-        data, resolution, info.num_channels, label_size, first, info.label_names
+        *(data, resolution, info.num_channels, label_size, first, info.label_names),
+        depth=info.depth,
+        value_range=info.value_range,
     )
     return PlannedRun(folder, info, config, weights)
 

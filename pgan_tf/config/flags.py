@@ -93,6 +93,8 @@ def read_training_flags(
     label_size: int,
     initial_resolution: int = ScheduleConfig.initial_resolution,
     label_names: tuple[str, ...] = (),
+    depth: int = 8,
+    value_range: tuple[float, float] = (0.0, 1.0),
 ) -> TrainingConfig:
     """Returns what a run computes, from the flags and, where these are not given, the data.
 
@@ -105,6 +107,9 @@ def read_training_flags(
         NetworkConfig,
         resolution=resolution,
         num_channels=num_channels,
+        depth=depth,
+        lowest=value_range[0],
+        highest=value_range[1],
         label_size=label_size,
         latent_size=flags.FLAGS["fmap_max"].value,
         discriminator_noise=LSGAN_NOISE if loss.name == "lsgan" else 0.0,

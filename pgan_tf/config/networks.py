@@ -17,7 +17,9 @@ LSGAN_NOISE = 0.2  # paper, appendix B
 _NOISE_HELP = f"D's noise (appendix B). Default: {LSGAN_NOISE} with --loss=lsgan, else none."
 # Of latents and feature maps. Memory limits them further, see `planning.limits`.
 _WIDTHS = Bounds(1, 2**20, whole=True)
-_CHANNELS, _CLASSES = Bounds(1, 4, whole=True), Bounds(0, 10**6, whole=True)
+_DEPTHS = Bounds(8, 16, whole=True)
+_CHANNELS, _CLASSES = Bounds(1, 64, whole=True), Bounds(0, 10**6, whole=True)
+_NUMBERS = Bounds(-1e38, 1e38)
 _DISCRIMINATION = (100, 5)  # kernels and components of each, see `MinibatchDiscrimination`
 _TRAINABLE = frozenset({"kernel", "bias", "gamma", "beta"})
 
@@ -34,7 +36,7 @@ class NetworkConfig:
     resolution: int = setting(
         1024, "Final resolution, in pixels. Default: the data's.", RESOLUTIONS, optional=True
     )
-    num_channels: int = setting(3, "3 for RGB, 1 for gray, 4 for RGBA.", _CHANNELS, has_flag=False)
+    num_channels: int = setting(3, "3: RGB, 1: gray, 4: RGBA, others.", _CHANNELS, has_flag=False)
     label_size: int = setting(0, "Classes; 0: no labels.", _CLASSES, has_flag=False)
     latent_size: int = setting(512, "Size of a latent. Default: fmap_max.", _WIDTHS, optional=True)
     fmap_base: int = setting(
@@ -59,10 +61,15 @@ class NetworkConfig:
     discriminator_fmap_divisor: int = setting(
         1, "Divide D's feature maps by this (appendix E: 2 and 4).", _WIDTHS
     )
+    depth: int = setting(8, "Bits per channel of the pictures.", _DEPTHS, has_flag=False)
+    # Of arrays of numbers; see `tfrecords.sources.arrays`.
+    lowest: float = setting(0.0, "Number that -1 stands for.", _NUMBERS, has_flag=False)
+    highest: float = setting(1.0, "Number that 1 stands for.", _NUMBERS, has_flag=False)
 
     def __post_init__(self) -> None:
         check_settings(self)
-        require(self.num_channels != 2, "num_channels", "1, 3 or 4", self.num_channels)
+        require(self.depth in (8, 16), "depth", "8 or 16", self.depth)
+        require(self.lowest < self.highest, "highest", f"more than {self.lowest}", self.highest)
         maps, expected = self.num_feature_maps(self.resolution), "enough for one feature map at"
         require(maps >= 1, "fmap_base", f"{expected} {self.resolution} px", self.fmap_base)
 

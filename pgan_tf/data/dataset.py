@@ -58,6 +58,7 @@ def make_dataset(
     labels_of = _make_label_lookup(info, label_size)
     size = global_batch_size // num_replicas
     firsts = tf.constant(list(replicas), tf.int64)
+    picture = info.num_channels, info.encoding, info.depth
 
     def find_wanted(element: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns positions and picture numbers of the element of this number."""
@@ -69,7 +70,7 @@ def make_dataset(
         return positions, pictures_at(positions, num_images, seed, held_out, part)
 
     def finish(serialized: tf.Tensor, pictures: tf.Tensor, positions: tf.Tensor) -> Any:
-        images = parse_images(serialized, resolution, info.num_channels, info.encoding)
+        images = parse_images(serialized, resolution, *picture)
         images = tf.ensure_shape(images, (size, *images.shape[1:]))
         if mirror_augment:
             images = mirror(images, flips_at(positions, seed))

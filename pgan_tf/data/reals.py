@@ -4,8 +4,9 @@ import tensorflow as tf
 
 
 def to_float(images: tf.Tensor) -> tf.Tensor:
-    """Converts uint8 pictures to float32: 0 becomes -1 and 255 becomes 1."""
-    return tf.cast(images, tf.float32) / 127.5 - 1.0
+    """Converts pictures to float32: 0 becomes -1, and 255, or 65535 of uint16, becomes 1."""
+    half = 32767.5 if images.dtype == tf.uint16 else 127.5
+    return tf.cast(images, tf.float32) / half - 1.0
 
 
 def mirror(images: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:

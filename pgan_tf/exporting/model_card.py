@@ -14,7 +14,7 @@ from pgan_tf.metrics.evaluation import weights_sha256
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.runs.log import METRICS, read_ticks
 from pgan_tf.runs.trained import Trained
-from tfrecords.pictures.source import COLORS
+from tfrecords.pictures.source import colors_in_words
 
 JSON_FILE, CARD_FILE, README_FILE = "pgan.json", "model_card.md", "README.md"
 _USAGE = pathlib.Path(__file__).parent / "usage"
@@ -88,8 +88,9 @@ def model_card(known: dict[str, Any], usage: str) -> str:
         )
     channels = known["num_channels"]
     premultiplied = ", color premultiplied by alpha" * (channels == 4)
+    bits = ", trained on 16 bits per channel" * (known["network"].get("depth") == 16)
     facts = {
-        "pictures": f"{size} x {size} px, {COLORS[channels]}{premultiplied}",
+        "pictures": f"{size} x {size} px, {colors_in_words(channels)}{premultiplied}{bits}",
         "latents": f"{known['latent_size']} numbers, each N(0, 1)",
         "classes": classes,
         "trained by": known["trained_by"],

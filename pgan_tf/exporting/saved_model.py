@@ -51,7 +51,8 @@ def make_signatures(generator: InferenceGenerator) -> dict[str, TfFunction]:
     - `serving_default`: `latents` float32 (batch, latent_size) → `images` float32
       (batch, height, width, channels), clipped to [-1, 1].
     - `png`: the same → `image_bytes`, (batch,) PNG files. With transparency their color is
-      straight, as PNG wants it, while that of `images` is premultiplied by alpha.
+      straight, as PNG wants it, while that of `images` is premultiplied by alpha. Of a generator
+      trained on 16 bits they have 16 bits.
     - `from_seed`: `seeds` int64 (batch,), 0 or more, as in generate.py → `images`.
 
     With classes each also takes `labels` float32 (batch, label_size), one-hot. In `from_seed` they
@@ -67,7 +68,8 @@ def make_signatures(generator: InferenceGenerator) -> dict[str, TfFunction]:
         return {"images": tf.clip_by_value(generator(inputs), -1.0, 1.0)}
 
     def png(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        pixels = tf.cast(tf.round(_straight((images(*inputs)["images"] + 1.0) * 127.5)), tf.uint8)
+        half, dtype = (32767.5, tf.uint16) if config.depth == 16 else (127.5, tf.uint8)
+        pixels = tf.cast(tf.round(_straight((images(*inputs)["images"] + 1.0) * half)), dtype)
         return {"image_bytes": tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.string)}
 
     def from_seed(seeds: tf.Tensor) -> dict[str, tf.Tensor]:

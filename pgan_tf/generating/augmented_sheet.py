@@ -17,7 +17,7 @@ from pgan_tf.runs.lettering import Words
 from pgan_tf.training.augmentation import augment, draw_transforms
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
-from tfrecords.pictures.alpha import on_checkerboard, straight
+from tfrecords.pictures.alpha import in_colors, on_checkerboard, straight
 
 # In pixels. Each picture has a frame of one pixel; its shade shows the edges of white ones.
 _CELL, _FRAME_SHADE, _LABEL_WIDTH = 128, 190, 96
@@ -62,7 +62,7 @@ def make_sheet(
     width = lefts[-1] + view_width + _BETWEEN_VIEWS
     about = f"{lettering.readable(info.name) or 'data'}: {counted(info.num_images, 'picture')}"
     texts = {f"{_HEADING}{method}": _HEADING_LETTERS, f"{about}. {_EXPLANATION[method]}": _LETTERS}
-    between, channels = _blank(_BETWEEN_ROWS, width), min(3, info.num_channels)
+    between, channels = _blank(_BETWEEN_ROWS, width), 1 if info.num_channels == 1 else 3
     parts = [between]
     for text, size in texts.items():
         parts.append(_line(width, size, [Words(text, _BETWEEN_VIEWS, width, False)]))
@@ -114,7 +114,7 @@ def to_cell(image: np.ndarray) -> np.ndarray:
         image = np.clip(tiles, -1, 1).mean(axis=(1, 3))
     scale = _CELL // len(image)
     cell = to_uint8(image).repeat(scale, axis=0).repeat(scale, axis=1)
-    return on_checkerboard(straight(cell))
+    return on_checkerboard(straight(in_colors(cell)))
 
 
 def _blank(height: int, width: int, channels: int = 1) -> np.ndarray:

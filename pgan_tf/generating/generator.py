@@ -21,7 +21,7 @@ from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
 from tfrecords.common.bounds import SEEDS, Bounds, shown
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted, find_classes, list_names
-from tfrecords.pictures.source import COLORS
+from tfrecords.pictures.source import colors_in_words
 
 Seeds: TypeAlias = int | Iterable[int]  # a range, a list or an array, too
 Latents: TypeAlias = np.ndarray | Sequence[Sequence[float]] | str | os.PathLike[str]
@@ -150,7 +150,7 @@ class Generator:
         return self._collect(self.sampler.draw(latents, one_hot), len(latents))
 
     def __repr__(self) -> str:
-        colors = COLORS[self.num_channels]
+        colors = colors_in_words(self.num_channels)
         words = f"{self.resolution} px, {colors}, latents of {self.latent_size}"
         if self.label_size:
             words += f", {counted(self.label_size, 'class')}"

@@ -14,6 +14,7 @@ from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.record import parse_images
 from tfrecords.pictures.alpha import on_white, straight_on_white
+from tfrecords.pictures.depth import in_8_bits
 
 # Of larger pictures fewer at a time: as many pixels as 256 of 128 px have; 100 MB in float64.
 _LARGEST_BATCH, _BATCH_PIXELS = 256, 2**22
@@ -125,10 +126,10 @@ def read_in_order(info: DatasetInfo, resolution: int) -> Iterator[np.ndarray]:
     """Yields all pictures, `(n, side, side, channels)` uint8; UserError if missing or damaged."""
     size = max(1, min(_LARGEST_BATCH, _BATCH_PIXELS // resolution**2))
     records = tf.data.TFRecordDataset(list(find_records(info, resolution).paths))
-    picture = resolution, info.num_channels, info.encoding
+    picture = resolution, info.num_channels, info.encoding, info.depth
     dataset = records.batch(size).map(lambda batch: parse_images(batch, *picture), 2)
     try:
-        yield from dataset.prefetch(1).as_numpy_iterator()
+        yield from map(in_8_bits, dataset.prefetch(1).as_numpy_iterator())
     except tf.errors.OpError as error:
         raise UserError(
             f"data: expected whole records of {resolution} px in {info.name}, got a damaged one "

@@ -1,5 +1,6 @@
 """Pictures of seeds or latents as files: one for each, or a sheet."""
 
+import io
 import posixpath
 from collections.abc import Iterator
 
@@ -19,13 +20,31 @@ from tfrecords.common.paths import writing
 from tfrecords.pictures.kinds import encode_picture, is_file_name
 
 
-def draw_chosen(sampler: Sampler, chosen: Chosen, classes: list[int]) -> Iterator[np.ndarray]:
-    """Yields pictures, which cycle through classes, `(side, side, channels)` uint8."""
+def draw_chosen(
+    sampler: Sampler, chosen: Chosen, classes: list[int], depth: int = 8
+) -> Iterator[np.ndarray]:
+    """Yields pictures, which cycle through classes, `(side, side, channels)` uint8 or uint16."""
     turns = cycled(classes, len(chosen))
     for start in range(0, len(chosen), BATCH_SIZE):
         batch = slice(start, start + BATCH_SIZE)
         latents = latents_of(chosen[batch], sampler.latent_size)
-        yield from sampler.draw(latents, one_hot_labels(turns[batch], sampler.label_size))
+        labels = one_hot_labels(turns[batch], sampler.label_size)
+        yield from sampler.draw(latents, labels, depth)
+
+
+def write_numbers(sampler: Sampler, chosen: Chosen, classes: list[int], path: str) -> str:
+    """Writes `(n, side, side, channels)` float32 beside a sheet, or into a folder.
+
+    They are in the range of the data. Returns the path, which ends in `.npy`.
+    """
+    name = "numbers" if path.endswith("/") or not is_file_name(path) else ""
+    path = posixpath.join(path, f"{name}.npy") if name else f"{posixpath.splitext(path)[0]}.npy"
+    labels = one_hot_labels(cycled(classes, len(chosen)), sampler.label_size)
+    file = io.BytesIO()
+    np.save(file, np.stack([*sampler.numbers(latents_of(chosen, sampler.latent_size), labels)]))
+    with writing(f"--output={path}"):
+        write_file(path, file.getvalue())
+    return path
 
 
 def classes_of(sampler: Sampler, count: int, classes: list[int]) -> list[str]:
@@ -44,7 +63,8 @@ def write_pictures(
 ) -> None:
     """Writes files such as `seed-000007.png`, enlarged by `scale`. UserError if that fails."""
     make_folder_of(posixpath.join(folder, ""))
-    pictures = tqdm(draw_chosen(sampler, chosen, classes), "Drawing", len(chosen), disable=None)
+    drawn = draw_chosen(sampler, chosen, classes, sampler.depth)
+    pictures = tqdm(drawn, "Drawing", len(chosen), disable=None)
     turns, names = cycled(classes, len(chosen)), sampler.label_names
     for index, (name, picture) in enumerate(zip(file_names_of(chosen), pictures, strict=True)):
         if mark:
@@ -68,7 +88,9 @@ def write_grid(
 ) -> None:
     """Writes one PNG, JPEG or WebP sheet of pictures, row by row, with their classes' names."""
     make_folder_of(path)
-    drawn = tqdm(draw_chosen(sampler, chosen, classes), "Drawing", len(chosen), disable=None)
+    depth = sampler.depth if len(chosen) == 1 and not captions else 8  # a sheet is to be looked at
+    pictures = draw_chosen(sampler, chosen, classes, depth)
+    drawn = tqdm(pictures, "Drawing", len(chosen), disable=None)
     names = classes_of(sampler, len(chosen), classes) if captions else []
     side = sampler.resolution * scale
     if mark:
@@ -78,7 +100,10 @@ def write_grid(
 
 
 def write_picture(path: str, picture: np.ndarray, mark: Mark | None = None) -> None:
-    """Writes `(height, width, channels)` uint8 by the path's ending, whole, or raises UserError."""
+    """Writes `(height, width, channels)` uint8, or gray uint16, by the path's ending, whole.
+
+    Raises UserError if that fails.
+    """
     about = (mark.to_xmp(), mark.texts()) if mark else ()
     data = encode_picture(picture, path, *about)
     with writing(f"--output={path}"):

@@ -24,7 +24,7 @@ from pgan_tf.generating.parsing import KINDS
 from pgan_tf.metrics.evaluation import Generated, weights_sha256
 from pgan_tf.networks.directions import Finders, closed_form, directions_of
 from pgan_tf.networks.folded import fold
-from pgan_tf.networks.sampling import to_uint8
+from pgan_tf.networks.sampling import to_uint8, to_uint16
 from pgan_tf.runs.small_files import is_count, is_number, read_json
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
@@ -59,14 +59,33 @@ class Sampler:
     directions: Finders = dataclasses.field(default_factory=dict)
     model: keras.Model | None = None  # of a Keras file; see `networks.stock`
     checksum: Callable[[], str] = str  # SHA-256 of its weights, 64 hexadecimal digits
+    depth: int = 8  # bits per channel of the data; files of single pictures have as many
+    # Numbers that -1 and 1 stand for, of a generator of arrays; None of one of pictures.
+    value_range: tuple[float, float] | None = None
     weights: str = ""  # which of a run's, see `runs.trained.Weights`
     kimg: float | None = None  # thousands of images shown in its training, if known
 
-    def draw(self, latents: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
-        """Yields a picture for each of `(n, latent_size)` and `(n, label_size)` float32."""
+    def draw(self, latents: np.ndarray, labels: np.ndarray, depth: int = 8) -> Iterator[np.ndarray]:
+        """Yields a picture for each of `(n, latent_size)` and `(n, label_size)` float32.
+
+        With a `depth` of 16 bits they are uint16.
+        """
         for start in range(0, len(latents), BATCH_SIZE):
             batch = slice(start, start + BATCH_SIZE)
-            yield from straight(to_uint8(self.images(latents[batch], labels[batch]).numpy()))
+            images = self.images(latents[batch], labels[batch]).numpy()
+            yield from to_uint16(images) if depth == 16 else straight(to_uint8(images))
+
+    def numbers(self, latents: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
+        """Yields what pictures stand for, float32 within `value_range`, or 0 to 1 without."""
+        low, high = self.value_range or (0.0, 1.0)
+        for start in range(0, len(latents), BATCH_SIZE):
+            batch = slice(start, start + BATCH_SIZE)
+            parts = np.clip((self.images(latents[batch], labels[batch]).numpy() + 1) / 2, 0, 1)
+            yield from (low + parts.astype(np.float64) * (high - low)).astype(np.float32)
+
+
+def _range_of(lowest: float, highest: float, channels: int) -> tuple[float, float] | None:
+    return None if (lowest, highest) == (0, 1) and channels in (1, 3, 4) else (lowest, highest)
 
 
 def make_sampler(trained: Trained) -> Sampler:
@@ -82,6 +101,8 @@ def make_sampler(trained: Trained) -> Sampler:
     return Sampler(
         *(trained.source, *shape, *sizes, images, *known),
         checksum=checksum,
+        depth=network.depth,
+        value_range=_range_of(network.lowest, network.highest, network.num_channels),
         weights=trained.weights,
         kimg=trained.kimg,
     )
@@ -185,9 +206,14 @@ def _marked(sampler: Sampler, known: dict[str, Any], files: list[str]) -> Sample
             digest.update(read_bytes(path))
         return digest.hexdigest()
 
-    kimg = known.get("kimg")
+    kimg, network = known.get("kimg"), known.get("network")
+    network = network if isinstance(network, dict) else {}
+    ends: Any = [network.get("lowest"), network.get("highest")]
+    low, high = ends if all(map(is_number, ends)) else (0.0, 1.0)
     return dataclasses.replace(
         sampler,
+        depth=16 if network.get("depth") == 16 else 8,
+        value_range=_range_of(low, high, sampler.num_channels),
         checksum=functools.cache(checksum),
         weights=str(known.get("weights", "")),
         kimg=kimg if is_number(kimg) else None,

@@ -21,7 +21,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.files import copy_file, temporary_folder
 from tfrecords.common.paths import writing
 from tfrecords.common.text import duration_in_words
-from tfrecords.pictures.alpha import on_checkerboard
+from tfrecords.pictures.alpha import in_colors, on_checkerboard
 
 FORMATS = (".mp4", ".gif", ".webp")
 _MOST_GIF_FPS = 50  # GIF counts in hundredths of a second; players take less than two for ten
@@ -78,6 +78,7 @@ def write_video(
 
 def _in_color(frame: np.ndarray, *, opaque: bool) -> np.ndarray:
     """Returns a frame in RGB, or RGBA if it is transparent and need not be opaque."""
+    frame = in_colors(frame)
     if frame.shape[-1] == 4:
         return on_checkerboard(frame) if opaque else frame
     return np.broadcast_to(frame, (*frame.shape[:2], 3))

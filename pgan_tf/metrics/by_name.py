@@ -63,12 +63,13 @@ def make_metrics(
     check_resolution(names, reals.resolution)
     info, num_images = reals.info, reals.num_images
     pictures = num_images, reals.resolution, info.num_channels, reals.seed
+    colors = 1 if info.num_channels == 1 else 3  # that it sees, of any others
     makers: dict[str, Callable[[], Metric]] = {
         "swd": lambda: make_swd(*pictures),
         "ms_ssim": make_ms_ssim,
-        "modes": lambda: make_modes(info.name, min(3, info.num_channels)),
+        "modes": lambda: make_modes(info.name, colors),
         MEMORIZATION: lambda: make_memorization(*pictures),
-        "emoji_fd": lambda: make_emoji_fd(reals.resolution, min(3, info.num_channels)),
+        "emoji_fd": lambda: make_emoji_fd(reals.resolution, colors),
         "fid": lambda: make_fid(inception_sha256),
         "kid": lambda: make_kid(inception_sha256),
         "is": lambda: make_is(num_images, inception_sha256),

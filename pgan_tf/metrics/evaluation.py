@@ -23,7 +23,7 @@ from pgan_tf.runs import checkpoint
 from pgan_tf.runs.trained import load_generator
 from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import DatasetInfo, read_labels
-from tfrecords.pictures.alpha import on_white
+from tfrecords.pictures.alpha import in_colors, on_white
 
 DEFAULT_NUM_IMAGES = 2048
 _LARGEST_BATCH = 64
@@ -103,7 +103,10 @@ class RealPictures:
         return 2 * self.num_images <= self._available
 
     def batches(self, others: bool = False) -> Iterator[np.ndarray]:
-        """Reads this sample or the second: `(n, side, side, channels)` uint8. UserError if bad."""
+        """Reads this sample or the second: `(n, side, side, channels)`; UserError if bad.
+
+        They are uint8, or float32 of 0 to 255 from data with 16 bits.
+        """
         first = self.num_images if others else 0
         bad = BadRecords(self.max_bad_records)
         size = self.batch_size
@@ -111,10 +114,11 @@ class RealPictures:
         given |= {"seed": self.seed, "images_shown": first}
         given |= {"held_out": self.held_out, "part": self.part}
         batches = iter(make_dataset(self.info, self.resolution, **given))
+        convert = sampling.to_uint8 if self.info.depth == 8 else sampling.to_levels
         for start in range(0, self.num_images, size):
             with readable_data_errors():
                 images, _ = next(batches)
-            yield sampling.to_uint8(images.numpy()[: self.num_images - start])
+            yield convert(images.numpy()[: self.num_images - start])
         check_bad_records(len(bad.met(first + self.num_images)), self.max_bad_records)
 
     def labels(self, label_size: int) -> np.ndarray:
@@ -205,9 +209,10 @@ class Evaluation:
         inception = self._comparison.inception
         collectors = [metric.collect(which) for metric in self._metrics]
         for batch in batches:
-            seen = inception(on_white(batch)) if inception else None
+            colors = in_colors(on_white(batch))
+            seen = inception(colors) if inception else None
             for metric, collector in zip(self._metrics, collectors, strict=True):
-                shown = batch if metric.takes_alpha else on_white(batch)
+                shown = batch if metric.takes_alpha else colors
                 collector.add(seen if metric.inception_sha256 else shown)
             if report:
                 report(len(batch))
@@ -229,17 +234,26 @@ def fake_batches(generated: Generated, reals: RealPictures) -> Iterator[np.ndarr
     """Draws as many pictures as there are reals, of the same classes; see `draw_batches`."""
     seeds = range(reals.seed, reals.seed + reals.num_images)
     labels = reals.labels(generated.label_size)
-    return draw_batches(generated, seeds, labels, reals.resolution, reals.batch_size)
+    sizes = reals.resolution, reals.batch_size, reals.info.depth
+    return draw_batches(generated, seeds, labels, *sizes)
 
 
 def draw_batches(
-    generated: Generated, seeds: range, labels: np.ndarray, resolution: int, batch_size: int
+    generated: Generated,
+    seeds: range,
+    labels: np.ndarray,
+    resolution: int,
+    batch_size: int,
+    depth: int = 8,
 ) -> Iterator[np.ndarray]:
-    """Draws a picture per seed and row of labels, enlarged: `(n, side, side, channels)` uint8."""
+    """Draws a picture per seed and row of labels, enlarged: `(n, side, side, channels)` uint8.
+
+    With a `depth` of 16 bits they are float32 of 0 to 255.
+    """
     for start in range(0, len(seeds), batch_size):
         batch = slice(start, start + batch_size)
         latents = sampling.latents_from_seeds(seeds[batch], generated.latent_size)
-        pictures = sampling.generate(generated.draw, latents, labels[batch], batch_size)
+        pictures = sampling.generate(generated.draw, latents, labels[batch], batch_size, depth)
         scale = resolution // pictures.shape[1]  # above 1 for earlier stages: repeats pixels
         yield pictures.repeat(scale, axis=1).repeat(scale, axis=2)
 

@@ -49,7 +49,7 @@ class Metric:
     inception_sha256: str = ""  # of Inception's file; empty if the metric does not use it
     version: int = 1  # increases when the same pictures would get a different score
     with_held_out: bool = False  # compares with held-out pictures, too, and asks the discriminator
-    takes_alpha: bool = False  # of transparent pictures; else they are laid on white for it
+    takes_alpha: bool = False  # and any channels; else pictures are laid on white, the first three
     network_sha256: str = ""  # of the file of the metric's own network, if it has one
 
     @property

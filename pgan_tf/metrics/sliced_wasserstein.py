@@ -192,12 +192,12 @@ def make_swd(num_images: int, resolution: int, num_channels: int, seed: int) -> 
 
     Transparent pictures are compared on white, and `swd_alpha` is that of their alpha.
     """
-    sizes, colors = (num_images, resolution), min(3, num_channels)
+    sizes, colors = (num_images, resolution), 3 if num_channels == 4 else num_channels
 
     def collect(which: int) -> PyramidCollector | TransparentCollector:
         random = np.random.default_rng([seed, which])
         color = PyramidCollector(*sizes, colors, random)
-        if num_channels < 4:
+        if num_channels != 4:
             return color
         return TransparentCollector(color, PyramidCollector(*sizes, 1, random))
 

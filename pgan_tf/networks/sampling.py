@@ -42,13 +42,16 @@ def generate(
     latents: np.ndarray,
     labels: np.ndarray,
     batch_size: int = 16,
+    depth: int = 8,
 ) -> np.ndarray:
     """Draws `(n, resolution, resolution, channels)` uint8 pictures, `batch_size` at a time.
 
-    The color of transparent pictures is premultiplied: see `tfrecords.pictures.alpha`.
+    With more bits than 8 they are float32, as of `to_levels`. The color of transparent pictures is
+    premultiplied: see `tfrecords.pictures.alpha`.
     """
     batches = (slice(start, start + batch_size) for start in range(0, len(latents), batch_size))
-    images = [to_uint8(generator([latents[one], labels[one]]).numpy()) for one in batches]
+    convert = to_uint8 if depth == 8 else to_levels
+    images = [convert(generator([latents[one], labels[one]]).numpy()) for one in batches]
     return np.concatenate(images)
 
 
@@ -56,6 +59,16 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
     """Converts float pictures to uint8: -1 becomes 0, 1 becomes 255; clips, color to alpha."""
     pixels = np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype(np.uint8)
     return clip_to_alpha(pixels) if images.shape[-1] == 4 else pixels
+
+
+def to_uint16(images: np.ndarray) -> np.ndarray:
+    """Converts float pictures to uint16: -1 becomes 0, 1 becomes 65535; clips."""
+    return np.clip(np.rint((images + 1.0) * 32767.5), 0, 65535).astype(np.uint16)
+
+
+def to_levels(images: np.ndarray) -> np.ndarray:
+    """Converts float pictures to float32: -1 becomes 0, 1 becomes 255; clips, rounds nothing."""
+    return np.clip((images + np.float32(1.0)) * np.float32(127.5), 0, 255)
 
 
 def average_down(pictures: np.ndarray, side: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.identity import identify, in_words
 from tfrecords.pictures.images import parse_background
-from tfrecords.pictures.source import NUM_CHANNELS, PictureOptions
+from tfrecords.pictures.source import NUM_CHANNELS, PictureOptions, parse_value_range
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,5 +95,7 @@ def read_run_data(run_dir: str) -> RunData | None:
         fit=flags.get("fit", PictureOptions().fit),
         allow_upscaling=given[-1] if given else None,
         white_level=float(flags["white_level"]) if flags.get("white_level") else None,
+        depth=16 if flags.get("depth") == "16" else 8,
+        value_range=parse_value_range(flags["value_range"]) if flags.get("value_range") else None,
     )
     return RunData(**paths, options=options, looked_for=tuple(looked_for["data"]))

@@ -16,6 +16,7 @@ from pgan_tf.runs.small_files import is_count, is_number
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import write_file
 from tfrecords.common.paths import read_whole, writing
+from tfrecords.pictures.alpha import in_colors
 from tfrecords.pictures.kinds import encode_picture
 
 # What an iteration reports, each a mean over the global batch.
@@ -89,7 +90,7 @@ class RunLog:
         with writing(path, RESUMES):
             write_file(path, encode_picture(sheet))
         with writing(self._events, RESUMES), self._writer.as_default(images_shown):
-            tf.summary.image(f"samples/{tag}", sheet[None])
+            tf.summary.image(f"samples/{tag}", in_colors(sheet)[None])
             self._writer.flush()
         return path
 

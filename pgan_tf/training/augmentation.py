@@ -13,6 +13,7 @@ import tensorflow as tf
 
 _LARGEST_SHIFT = 8  # the side's part: an eighth, and no pixel at all at 4 px
 _CUTOUT = 2  # half of the side
+_LEAST_SEEN = 0.01  # mean opacity: a generator's first pictures may have none, or less
 
 
 class Transforms(NamedTuple):
@@ -51,7 +52,8 @@ def draw_transforms(batch_size: int, seed: tf.Tensor, strength: tf.Tensor | floa
 def augment(images: tf.Tensor, transforms: Transforms) -> tf.Tensor:
     """Transforms `(batch, height, width, channels)` pictures in [-1, 1], of any float type.
 
-    Results may lie outside of [-1, 1]. What a shift uncovers and a cut-out covers is 0, gray.
+    Results may lie outside of [-1, 1]. What a shift uncovers and a cut-out covers is 0, gray; of
+    RGBA, premultiplied by alpha, half-transparent gray.
     """
     changed = _shift(_recolor(tf.cast(images, tf.float32), transforms), transforms)
     return tf.cast(_cut_out(changed, transforms), images.dtype)
@@ -59,11 +61,28 @@ def augment(images: tf.Tensor, transforms: Transforms) -> tf.Tensor:
 
 def _recolor(images: tf.Tensor, transforms: Transforms) -> tf.Tensor:
     """Changes brightness, then saturation, then contrast."""
+    if images.shape[3] == 4:
+        return _recolor_straight(images, transforms)
     images += _of_pictures(transforms.brightness)
     gray = tf.reduce_mean(images, axis=3, keepdims=True)
     images = gray + (images - gray) * _of_pictures(transforms.saturation)
     mean = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)
     return mean + (images - mean) * _of_pictures(transforms.contrast)
+
+
+def _recolor_straight(images: tf.Tensor, transforms: Transforms) -> tf.Tensor:
+    """Does so to RGBA's straight color, of which opacity times the change is added; alpha stays.
+
+    The picture's mean is that of what is seen: of each pixel by its opacity.
+    """
+    color, opacity = (images[..., :3] + 1.0) / 2.0, (images[..., 3:] + 1.0) / 2.0
+    color += opacity * _of_pictures(transforms.brightness) / 2.0
+    gray = tf.reduce_mean(color, axis=3, keepdims=True)
+    color = gray + (color - gray) * _of_pictures(transforms.saturation)
+    seen = tf.maximum(tf.reduce_mean(opacity, axis=(1, 2, 3), keepdims=True), _LEAST_SEEN)
+    mean = opacity * tf.reduce_mean(color, axis=(1, 2, 3), keepdims=True) / seen
+    color = mean + (color - mean) * _of_pictures(transforms.contrast)
+    return tf.concat([2.0 * color - 1.0, images[..., 3:]], axis=3)
 
 
 def _shift(images: tf.Tensor, transforms: Transforms) -> tf.Tensor:

@@ -40,6 +40,9 @@ UNUSUAL = TrainingConfig(
         mbstd_group_size=0,
         discriminator_noise=0.2,
         discriminator_fmap_divisor=2,
+        depth=16,
+        lowest=-2.5,
+        highest=9.0,
         **switched(NetworkConfig),
     ),
     schedule=ScheduleConfig(
@@ -162,8 +165,14 @@ def test_json_of_something_else_is_a_user_error(text):
 LATER = PerResolution(((8, 16),))
 BAD = {
     NetworkConfig: (
-        *(("resolution", 2), ("resolution", 48), ("resolution", 2048), ("num_channels", 2)),
-        *(("num_channels", 0), ("num_channels", 5), ("label_size", -1), ("latent_size", 0)),
+        *(("resolution", 2), ("resolution", 48), ("resolution", 2048), ("depth", 12)),
+        *(
+            ("num_channels", 0),
+            ("num_channels", 65),
+            ("highest", -1.0),
+            ("label_size", -1),
+            ("latent_size", 0),
+        ),
         *(("fmap_base", 0), ("fmap_base", 511), ("fmap_max", 0), ("fmap_decay", -0.5)),
         *(("mbstd_group_size", -1), ("discriminator_noise", -0.1)),
         ("discriminator_fmap_divisor", 0),

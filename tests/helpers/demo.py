@@ -15,7 +15,6 @@ from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.networks import sampling
 from tests.helpers.exports import make_trained
 from tests.helpers.places import ROOT
-from tfrecords.pictures.alpha import clip_to_alpha
 
 CANVAS = "document.querySelector('#canvas').toDataURL()"
 CDN = "https://cdn.jsdelivr.net/npm/@tensorflow/tfjs@4.22.0"
@@ -109,8 +108,7 @@ def inputs_of(trained, seed, label=None):
 
 def python_picture(trained, seed, label=None):
     """What generate.py draws of a seed, (height, width, channels) uint8; RGBA premultiplied."""
-    picture = sampling.generate(trained.generator, *inputs_of(trained, seed, label))[0]
-    return clip_to_alpha(picture) if trained.network.num_channels == 4 else picture
+    return sampling.generate(trained.generator, *inputs_of(trained, seed, label))[0]
 
 
 def wait_for(page, trained, picture, expression=CANVAS):

@@ -13,6 +13,7 @@ import struct
 import tarfile
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import h5py
@@ -69,10 +70,13 @@ def read_all(read, cases):
 def read_pictures(source):
     """Does what a conversion does, one picture after another."""
     source.sample_sides()
-    read = source.open()
+    read, options = source.open(), OPTIONS
+    if source.value_range:
+        numbers = {"num_channels": source.num_channels, "depth": source.depth}
+        options = replace(OPTIONS, value_range=source.value_range(), **numbers)
     for index in range(min(4, source.num_pictures)):
         with contextlib.suppress(UserError):
-            prepare_picture(read(index), OPTIONS, source.picture_name(index))
+            prepare_picture(read(index), options, source.picture_name(index))
 
 
 def open_and_read(*names, prefix=""):
@@ -201,6 +205,14 @@ def make_hdf5(folder):
         archive["labels"] = np.eye(4, dtype=np.float32)
 
 
+def make_arrays(folder):
+    fields = np.arange(4 * 8 * 8 * 5, dtype=np.float32).reshape(4, 8, 8, 5)
+    np.save(f"{folder}/a.npy", fields)
+    np.savez_compressed(f"{folder}/b.npz", images=fields, labels=np.arange(4))
+    with h5py.File(f"{folder}/c.h5", "w") as archive:
+        archive.create_dataset("images", data=fields, compression="gzip")
+
+
 def make_mat(folder):
     content = {"X": PIXELS.transpose(1, 2, 3, 0), "y": np.arange(1, 5, dtype=np.uint8)[:, None]}
     for name, pack in (("train_32x32.mat", True), ("test_32x32.mat", False)):
@@ -227,6 +239,7 @@ READERS = (
     Reader("idx", make_idx, open_and_read("plain", "packed", prefix="mnist:")),
     Reader("cifar", make_cifar, open_and_read("", prefix="cifar10:")),
     Reader("hdf5", make_hdf5, open_and_read("a.h5")),
+    Reader("arrays", make_arrays, open_and_read("a.npy", "b.npz", "c.h5")),
     Reader("mat", make_mat, open_and_read(*MATS, prefix="svhn:")),
     Reader("lmdb", make_lmdb, open_and_read("", prefix="lsun:"), "data.mdb"),
 )

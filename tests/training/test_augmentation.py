@@ -50,6 +50,27 @@ def test_colors_change_as_the_paper_says():
     assert_close(apply(brightness=0.5, contrast=1.5), 1.5 * (IMAGES - mean) + mean + 0.5)
 
 
+def test_of_transparent_pictures_the_straight_color_changes_and_alpha_does_not():
+    """What is opaque changes like RGB, half of it by half as much, and nothing stays nothing."""
+    changes = {"brightness": 0.2, "saturation": 1.7, "contrast": 0.6}
+    expected = apply(IMAGES, **changes)
+    for opacity in (1.0, 0.5):
+        opaque = np.full((*IMAGES.shape[:3], 1), 2 * opacity - 1, np.float32)
+        premultiplied = (IMAGES + 1) * opacity - 1
+        got = apply(np.concatenate([premultiplied, opaque], axis=3), **changes)
+        assert_close((got[..., :3] + 1) / opacity - 1, expected)
+        np.testing.assert_array_equal(got[..., 3:], opaque)
+    half = np.concatenate([IMAGES, np.ones((*IMAGES.shape[:3], 1), np.float32)], axis=3)
+    half[:, :, 8:] = -1  # nothing at the right
+    got = apply(half, **changes)
+    np.testing.assert_array_equal(got[:, :, 8:], half[:, :, 8:])
+    left = IMAGES[:, :, :8]  # twice, it has the mean of what is seen
+    expected = apply(np.concatenate([left, left], axis=2), **changes)
+    assert_close(got[:, :, :8, :3], expected[:, :, :8])
+    moved = apply(half, right=1)  # by an eighth, all four
+    assert_close(moved[:, :, 2:], half[:, :, :-2])
+
+
 def shifted(images, down, right):
     """By numpy, with 0 where nothing was."""
     padded = np.pad(images, ((0, 0), (16, 16), (16, 16), (0, 0)))

@@ -44,7 +44,7 @@ class DatasetInfo:
     name: str  # name of the folder, or of the files if others wrote them
     num_images: int  # number of pictures at each resolution
     resolution: int  # the largest resolution, in pixels
-    num_channels: int  # 1 for gray, 3 for RGB, 4 for RGBA premultiplied by alpha
+    num_channels: int  # 1 for gray, 3 for RGB, 4 for RGBA premultiplied by alpha; others
     files: Files
     label_size: int  # number of classes; 0 without labels
     label_names: tuple[str, ...]  # names of the classes; empty if unknown
@@ -52,6 +52,9 @@ class DatasetInfo:
     encoding: str  # encoding of the pictures, `raw` or `png`
     num_records: dict[int, tuple[int, ...]]  # number of records in each of `files`
     num_rejected: int = 0  # number of pictures that were skipped
+    depth: int = 8  # bits per channel, 8 or 16
+    # What the least and the largest level stand for; of pictures, black and white.
+    value_range: tuple[float, float] = (0.0, 1.0)
 
     @property
     def folder(self) -> str:
@@ -87,7 +90,7 @@ def read_dataset_info(folder: str) -> DatasetInfo:
         if (found := sum(counts)) != num_images:
             wanted = f"{counted(num_images, 'picture')} of {side} px"
             raise UserError(f"{folder}: expected {wanted}, got {found}: {_AGAIN}")
-    num_channels, encoding = _check_first_pictures(files)
+    num_channels, depth, encoding = _check_first_pictures(files)
     labels_name = f"{name}-rxx.labels"
     labels_path = paths.join(folder, labels_name) if labels_name in names else None
     label_size = _load_labels(labels_path, num_images).shape[1]
@@ -107,6 +110,8 @@ def read_dataset_info(folder: str) -> DatasetInfo:
         encoding=encoding,
         num_records=num_records,
         num_rejected=details.get("num_rejected", 0),
+        depth=depth,
+        value_range=tuple(details.get("options", {}).get("value_range", (0.0, 1.0))),
     )
 
 
@@ -219,17 +224,20 @@ def _count_records(path: str) -> int:
     return len(file)
 
 
-def _check_first_pictures(files: Files) -> tuple[int, str]:
-    """Checks the first picture of each file. Returns the number of channels and the encoding."""
-    num_channels, encoding = 0, ""
+def _check_first_pictures(files: Files) -> tuple[int, int, str]:
+    """Checks the first picture of each file. Returns number of channels, depth and encoding."""
+    first: tuple[int, int, str] | None = None
     for side, path in ((side, path) for side, some in files.items() for path in some):
         try:
-            its_encoding, image = decode_record(read_first_record(path))
+            encoding, image = decode_record(read_first_record(path))
         except ValueError as error:
             problem = f"expected records of this format, got {error}: {_AGAIN}"
             raise UserError(f"{path}: {problem}") from error
-        num_channels, encoding = num_channels or image.shape[2], encoding or its_encoding
-        wanted, got = f"{(side, side, num_channels)}, {encoding}", f"{image.shape}, {its_encoding}"
+        bits = 8 * image.dtype.itemsize
+        first = first or (image.shape[2], bits, encoding)
+        deep = "" if first[1] == bits else f", {first[1]} bits"
+        wanted = f"{(side, side, first[0])}, {first[2]}{deep}"
+        got = f"{image.shape}, {encoding}{f', {bits} bits' if deep else ''}"
         if got != wanted:
             raise UserError(f"{path}: expected pictures of shape {wanted}, got {got}: {_AGAIN}")
-    return num_channels, encoding
+    return first or (0, 8, "")

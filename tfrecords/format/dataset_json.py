@@ -3,6 +3,7 @@
 It holds:
 
     version, name, encoding, num_images, num_rejected, num_channels, resolutions,
+    depth                           bits per channel; left out for 8
     label_names, label_counts       of the pictures
     options, source, fingerprint    what they were made from, and how
     content                         pictures, labelled: `digest_in_any_order`; not in old files
@@ -23,7 +24,7 @@ JOURNAL_NAME = "journal.jsonl"  # of an unfinished conversion; see `writing.jour
 REJECTED_NAME = "rejected.jsonl"
 JSON_VERSION = 2
 
-_MOST_BYTES = 2**25
+_MOST_BYTES, _MOST_CHANNELS = 2**25, 64
 _is_number = Bounds(0, 2**48, whole=True).__contains__  # a number of pictures or bytes
 _is_resolution = RESOLUTIONS.__contains__
 
@@ -65,11 +66,12 @@ def _check_values(details: dict[str, Any]) -> None:
         "encoding": lambda value: value in ("png", "raw"),
         "num_images": _is_number,
         "num_rejected": _is_number,
-        "num_channels": lambda value: _is_number(value) and value in (1, 3, 4),
+        "num_channels": lambda value: _is_number(value) and 1 <= value <= _MOST_CHANNELS,
+        "depth": lambda value: _is_number(value) and value in (8, 16),
         "resolutions": lambda value: _is_list(value, _is_resolution),
         "label_names": lambda value: _is_list(value, is_text) and len(set(value)) == len(value),
         "label_counts": lambda value: _is_list(value, _is_number),
-        "options": lambda value: isinstance(value, dict),
+        "options": lambda value: isinstance(value, dict) and _has_range(value),
         "source": is_text,
         "fingerprint": is_text,
         "files": lambda value: _is_list(value, _is_entry),
@@ -83,6 +85,13 @@ def _check_values(details: dict[str, Any]) -> None:
     files = [entry["file"] for entry in details.get("files", [])]
     if len(set(files)) < len(files):
         raise TypeError("files: one is named twice")
+
+
+def _has_range(options: dict[str, Any]) -> bool:
+    """Returns whether the range of numbers is one, if there is any."""
+    found = options.get("value_range", [0, 1])
+    is_right = _is_list(found, lambda one: type(one) in (int, float) and abs(one) < 1e38)
+    return is_right and len(found) == 2 and found[0] < found[1]
 
 
 def _is_list(value: Any, is_right: Any) -> bool:

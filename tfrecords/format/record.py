@@ -4,6 +4,7 @@ A record is a `tf.train.Example` with the feature `shape`, int64[3], (channels, 
 the picture in one of two encodings:
 - `raw`, the published one: the feature `data` has the picture's bytes, uint8 and channels first;
 - `png`: the feature `png` has the bytes of a PNG file with the same values.
+With 16 bits per channel there is a feature `depth` besides, 16; `data` is little-endian then.
 Only parsing training batches needs TensorFlow, so worker processes start fast and stay small.
 """
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 ENCODINGS = ("png", "raw")
+_DTYPES: dict[int, np.dtype] = {
+    8: np.dtype(np.uint8),
+    16: np.dtype(np.uint16),
+}  # by the number of bits
 _PNG_COMPRESSION = 3  # fast; photographs are only 5% larger than with the best compression
 
 # `tf.train.Example` without TensorFlow. Protocol buffers encode a map as repeated entries.
@@ -57,12 +62,21 @@ def _example_class() -> Any:
 _Example = _example_class()
 
 
+def is_png(num_channels: int, depth: int) -> bool:
+    """Returns whether PNG, as read here, has pictures of so many channels and bits."""
+    return num_channels == 1 or (num_channels in (3, 4) and depth == 8)
+
+
 def encode_image(image: np.ndarray, encoding: str = "raw") -> bytes:
-    """Serializes (height, width, channels) uint8 as `png` or `raw`. Equal pictures, equal bytes."""
-    if image.dtype != np.uint8 or image.ndim != 3:
+    """Serializes (height, width, channels) uint8, or uint16, as `png` or `raw`.
+
+    Equal pictures give equal bytes. PNG takes 1, 3 or 4 channels, and of uint16 one.
+    """
+    if image.dtype not in _DTYPES.values() or image.ndim != 3:
         raise ValueError(f"image must be uint8 of 3 axes, got {image.dtype} of {image.shape}")
+    is_deep = image.dtype == np.uint16
     channels_first = image.transpose(2, 0, 1)
-    name, data = "data", channels_first.tobytes()
+    name, data = "data", channels_first.astype("<u2" if is_deep else "u1", copy=False).tobytes()
     if encoding == "png":
         file = io.BytesIO()
         pixels = image[:, :, 0] if image.shape[2] == 1 else image
@@ -70,21 +84,25 @@ def encode_image(image: np.ndarray, encoding: str = "raw") -> bytes:
         name, data = "png", file.getvalue()
     picture = {"key": name, "value": {"bytes_list": {"value": [data]}}}
     shape = {"key": "shape", "value": {"int64_list": {"value": channels_first.shape}}}
-    return _Example(features={"feature": [picture, shape]}).SerializeToString()
+    features = [picture, shape]
+    if is_deep:
+        features.append({"key": "depth", "value": {"int64_list": {"value": [16]}}})
+    return _Example(features={"feature": features}).SerializeToString()
 
 
 def parse_images(
-    serialized: tf.Tensor, resolution: int, num_channels: int, encoding: str
+    serialized: tf.Tensor, resolution: int, num_channels: int, encoding: str, depth: int = 8
 ) -> tf.Tensor:
-    """Parses (batch,) strings into (batch, resolution, resolution, num_channels) uint8.
+    """Parses (batch,) strings into (batch, resolution, resolution, num_channels) uint8 or uint16.
 
+    It is uint16 if `depth`, in bits, is 16.
     Running it raises InvalidArgumentError for pictures of another size and for invalid records.
     """
     import tensorflow as tf
 
     feature = "data" if encoding == "raw" else "png"
     parsed = tf.io.parse_example(serialized, {feature: tf.io.FixedLenFeature([], tf.string)})
-    shape = (resolution, resolution, num_channels)
+    shape, dtype = (resolution, resolution, num_channels), tf.as_dtype(_DTYPES[depth])
     if encoding == "png":
         # Checks the PNG's header first, since decoding a huge picture might take gigabytes.
         size = struct.pack(">II", resolution, resolution)
@@ -94,11 +112,11 @@ def parse_images(
             checked = tf.debugging.Assert(same, ["a PNG of another size"])
             with tf.control_dependencies([checked] if checked is not None else []):
                 png = tf.identity(png)
-            return tf.ensure_shape(tf.io.decode_png(png, channels=num_channels), shape)
+            return tf.ensure_shape(tf.io.decode_png(png, num_channels, dtype), shape)
 
-        signature = tf.TensorSpec(shape, tf.uint8)
+        signature = tf.TensorSpec(shape, dtype)
         return tf.map_fn(decode, parsed[feature], fn_output_signature=signature)
-    data = tf.io.decode_raw(parsed[feature], tf.uint8)
+    data = tf.io.decode_raw(parsed[feature], dtype)
     channels_first = tf.reshape(data, (-1, num_channels, resolution, resolution))
     # Otherwise records of another size could pass as a different number of pictures.
     same = tf.debugging.assert_equal(tf.shape(channels_first)[0], tf.shape(serialized)[0])
@@ -107,7 +125,10 @@ def parse_images(
 
 
 def decode_record(serialized: bytes) -> tuple[str, np.ndarray]:
-    """Returns a record's encoding and (height, width, channels) uint8. ValueError if damaged."""
+    """Returns a record's encoding and (height, width, channels) uint8, or uint16.
+
+    Raises ValueError if it is damaged.
+    """
     try:
         example = _Example.FromString(serialized)
     except DecodeError as error:
@@ -119,10 +140,15 @@ def decode_record(serialized: bytes) -> tuple[str, np.ndarray]:
     if len(shape) != 3 or len(values) != 1:
         raise ValueError("no features 'shape' of 3 numbers and 'data' or 'png' of bytes")
     [data] = values
+    depths = list(features["depth"].int64_list.value) if "depth" in features else [8]
+    if depths not in ([8], [16]):
+        raise ValueError(f"a depth of {str(depths)[:40]} bits, expected 8 or 16")
+    dtype = _DTYPES[depths[0]]
     if encoding == "raw":
-        if len(data) != math.prod(shape):
+        if len(data) != math.prod(shape) * dtype.itemsize:
             raise ValueError(f"{len(data)} bytes of data for the shape {shape}")
-        return encoding, np.frombuffer(data, np.uint8).reshape(shape).transpose(1, 2, 0)
+        pixels = np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype, copy=False)
+        return encoding, pixels.reshape(shape).transpose(1, 2, 0)
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as opened:
             if opened.size != (shape[2], shape[1]):  # decoding might take gigabytes
@@ -133,4 +159,6 @@ def decode_record(serialized: bytes) -> tuple[str, np.ndarray]:
     image = image.reshape(*image.shape[:2], -1)
     if image.transpose(2, 0, 1).shape != shape:
         raise ValueError(f"a PNG of {image.shape} (height, width, channels) for the shape {shape}")
+    if image.dtype != dtype:
+        raise ValueError(f"a PNG of {image.dtype}, expected {dtype}")
     return encoding, image

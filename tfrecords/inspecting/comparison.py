@@ -31,6 +31,7 @@ def compare_datasets(folder_a: str, folder_b: str) -> Comparison:
     amounts = (
         ("pictures", a.num_images, b.num_images),
         ("channels", a.num_channels, b.num_channels),
+        ("bits per channel", a.depth, b.depth),
         ("resolutions", *(f"{min(one.files)} to {max(one.files)} px" for one in (a, b))),
         ("numbers in a label", a.label_size, b.label_size),
     )

@@ -15,7 +15,8 @@ from tfrecords.common.paths import writing
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info
 from tfrecords.inspecting.inspection import Pictures, class_names
-from tfrecords.pictures.alpha import on_checkerboard, straight
+from tfrecords.pictures.alpha import in_colors, on_checkerboard, straight
+from tfrecords.pictures.depth import in_8_bits
 from tfrecords.pictures.kinds import check_picture_name, encode_picture
 
 MAX_CLASSES = 32
@@ -119,7 +120,7 @@ def _draw(info: DatasetInfo, rows: list[Row], resolution: int | None) -> tuple[I
                 draw.text((x, middle + 3), row.note, _PALE_INK, _font(_NOTE_SIZE), anchor="lt")
             for column, index in enumerate(row.indices):
                 image = images.read(index).repeat(scale, axis=0).repeat(scale, axis=1)
-                image = on_checkerboard(straight(image))
+                image = on_checkerboard(straight(in_colors(in_8_bits(image))))
                 picture = Image.fromarray(image[:, :, 0] if info.num_channels == 1 else image)
                 sheet.paste(picture, (x + label_width + column * (cell + _GAP), y))
     return sheet, resolution

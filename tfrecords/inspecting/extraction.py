@@ -1,14 +1,17 @@
 """Extracts pictures from a dataset into PNG files, for the command `extract`."""
 
 import contextlib
+import io
 import re
 
+import numpy as np
 import tensorflow as tf
 
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import whole_folder
 from tfrecords.common.paths import writing
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_dataset_info
+from tfrecords.format.record import is_png
 from tfrecords.inspecting.inspection import Pictures, class_names, map_in_threads
 from tfrecords.pictures.alpha import straight
 from tfrecords.pictures.kinds import encode_picture
@@ -26,6 +29,8 @@ def extract(
 ) -> int:
     """Writes pictures as PNG files named by their numbers, and returns how many.
 
+    Channels that PNG does not have are written as .npy files of their levels.
+
     By default all are written, at the largest resolution; `indices` such as `0-99,150` selects
     some. With `by_class`, each class gets a subfolder; pictures without a class stay outside.
     `tfrecords.create` makes the same pictures from these files. Raises UserError, and writes
@@ -42,9 +47,13 @@ def extract(
 
             def write(position: int) -> None:
                 index = chosen[position]
-                path = tf.io.gfile.join(partial_dir, folders[index], f"{index:0{digits}}.png")
+                ending = "png" if is_png(info.num_channels, info.depth) else "npy"
+                path = tf.io.gfile.join(partial_dir, folders[index], f"{index:0{digits}}.{ending}")
+                picture, data = pictures.read(index), io.BytesIO()
+                if ending == "npy":
+                    np.save(data, picture)
                 with tf.io.gfile.GFile(path, "wb") as file:
-                    file.write(encode_picture(straight(pictures.read(index))))
+                    file.write(data.getvalue() or encode_picture(straight(picture)))
 
             for name in {folders[index] for index in chosen}:
                 tf.io.gfile.makedirs(tf.io.gfile.join(partial_dir, name))

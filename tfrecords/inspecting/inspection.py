@@ -51,7 +51,7 @@ class Pictures:
             raise BadRecordError(f"{self._files[file].path}: {error}") from error
 
     def decode(self, index: int) -> tuple[str, np.ndarray]:
-        """Returns a picture's encoding, and the picture, (height, width, channels) uint8.
+        """Returns a picture's encoding, and the picture, (height, width, channels) uint8 or uint16.
 
         Raises ValueError if its record is damaged, invalid or of another size.
         """
@@ -62,7 +62,7 @@ class Pictures:
         return encoding, image
 
     def read(self, index: int) -> np.ndarray:
-        """Returns a picture, (height, width, channels) uint8. Raises UserError if damaged."""
+        """Returns a picture, (height, width, channels) uint8 or uint16. UserError if damaged."""
         try:
             return self.decode(index)[1]
         except ValueError as error:
@@ -120,6 +120,7 @@ def summarize(folder: str) -> dict[str, Any]:
         "num_pictures": info.num_images,
         "num_rejected": details.get("num_rejected"),
         "num_channels": info.num_channels,
+        "depth": info.depth,
         "encoding": info.encoding,
         "bytes": sum(row["bytes"] for row in resolutions),
         "resolutions": resolutions,
@@ -132,13 +133,15 @@ def format_summary(summary: dict[str, Any]) -> str:
     """Formats the result of `summarize` as text for people."""
     files = sum(row["files"] for row in summary["resolutions"])
     rejected, classes = summary["num_rejected"], summary["classes"]
+    colors = COLORS.get(summary["num_channels"], "numbers")
+    bits = "" if summary["depth"] == 8 else f", {summary['depth']} bits"
     kind = "classes" if classes else "numbers for each picture"
     lines = [
         ("name", summary["name"]),
         ("source", summary["source"] or f"unknown (no {JSON_NAME})"),
         ("pictures", f"{summary['num_pictures']:,}"),
         ("rejected", "unknown" if rejected is None else f"{rejected:,}"),
-        ("channels", f"{summary['num_channels']} ({COLORS[summary['num_channels']]})"),
+        ("channels", f"{summary['num_channels']} ({colors}{bits})"),
         ("encoding", summary["encoding"]),
         ("size", f"{size_in_words(summary['bytes'])} in {counted(files, 'file')}"),
         ("labels", f"{summary['label_size']:,} {kind}" if summary["label_size"] else "none"),

@@ -110,7 +110,8 @@ def _sha256(path: str, bar: tqdm) -> str:
 def _check_details(info: DatasetInfo, details: dict[str, Any]) -> Iterator[str]:
     """Compares `dataset.json` with the files that can be counted without reading them."""
     path, sides = paths.join(info.folder, JSON_NAME), sorted(info.files)
-    held = {"num_channels": info.num_channels, "encoding": info.encoding, "resolutions": sides}
+    held: dict[str, Any] = {"num_channels": info.num_channels, "depth": info.depth}
+    held |= {"encoding": info.encoding, "resolutions": sides}
     for name, value in held.items():
         expected = details.get(name, value)
         if (sorted(expected) if isinstance(expected, list) else expected) != value:

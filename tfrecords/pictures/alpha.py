@@ -30,6 +30,19 @@ def straight(pictures: np.ndarray) -> np.ndarray:
     return np.concatenate([np.minimum(color, 255).astype(np.uint8), pictures[..., 3:]], axis=-1)
 
 
+def in_colors(pictures: np.ndarray) -> np.ndarray:
+    """Returns what can be looked at of `(…, channels)`: gray, RGB and RGBA as they are.
+
+    Of others the first three channels are red, green and blue; without a third, blue is 0.
+    """
+    channels = pictures.shape[-1]
+    if channels in (1, 3, 4):
+        return pictures
+    if channels == 2:
+        return np.concatenate([pictures, np.zeros_like(pictures[..., :1])], axis=-1)
+    return pictures[..., :3]
+
+
 def on_white(pictures: np.ndarray) -> np.ndarray:
     """Lays `(…, 4)` premultiplied uint8 on white: `(…, 3)`; other pictures stay as they are."""
     if pictures.shape[-1] != 4:

@@ -9,10 +9,11 @@ import numpy as np
 
 from tfrecords.common.errors import UserError
 from tfrecords.pictures.images import brightest_number, smaller_side
-from tfrecords.pictures.source import PictureOptions, Source
+from tfrecords.pictures.source import PictureOptions, Source, colors_in_words
 
 # Sample sizes: to look for deep pictures, for their white level, and for the resolution.
 _FEW, _MORE, _MANY = 32, 256, 1000
+_ALL_OF_16_BITS = 65535
 
 T = TypeVar("T")
 
@@ -22,6 +23,11 @@ def fill_defaults(source: Source, options: PictureOptions) -> PictureOptions:
 
     Raises UserError if no picture's size can be read, or if pictures have different ranges.
     """
+    if source.num_channels:
+        options = _of_array(source, options)
+    elif options.value_range:
+        expected = "expected numbers of a NumPy or HDF5 file with it, or no such flag"
+        raise UserError(f"--value_range: {expected}, got {source.description}")
     upscaling = options.allow_upscaling
     if options.white_level:
         _print_white(options.white_level, ", as --white_level says")
@@ -29,8 +35,19 @@ def fill_defaults(source: Source, options: PictureOptions) -> PictureOptions:
         options,
         resolution=options.resolution or _find_resolution(source),
         allow_upscaling=not options.resolution if upscaling is None else upscaling,
-        white_level=options.white_level or _find_white_level(source),
+        white_level=options.white_level or _find_white_level(source, options.depth),
     )
+
+
+def _of_array(source: Source, options: PictureOptions) -> PictureOptions:
+    """Returns the options for an array's channels, and prints its range."""
+    found = source.value_range and not options.value_range
+    low, high = options.value_range or (source.value_range() if source.value_range else (0.0, 1.0))
+    bits, how = f"{source.depth} bits", "; --value_range decides otherwise" if found else ""
+    words = colors_in_words(source.num_channels)
+    print(f"Taking {words} of {bits} from {low:,g} to {high:,g}{how}", flush=True)
+    channels, depth = source.num_channels, source.depth
+    return replace(options, num_channels=channels, depth=depth, value_range=(low, high))
 
 
 def choose_resolution(sides: Sequence[int]) -> int:
@@ -53,11 +70,15 @@ def _find_resolution(source: Source) -> int:
     return resolution
 
 
-def _find_white_level(source: Source) -> float | None:
+def _find_white_level(source: Source, depth: int) -> float | None:
+    """Returns the white level to scale by, or None for that of 16 bits."""
     if not source.opens_fast or not _sample(source, _FEW, brightest_number):
         return None
     if not (found := _sample(source, _MORE, brightest_number)):
         return None
+    fit = (number <= _ALL_OF_16_BITS and not floating for number, floating in found)
+    if depth == 16 and all(fit):
+        return None  # they stay as they are
     level = _choose_white_level(found)
     why = f"of {len(found):,} looked at the brightest has {max(found)[0]:,g}"
     _print_white(level, f": {why}; --white_level decides otherwise")

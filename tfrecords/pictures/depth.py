@@ -14,6 +14,7 @@ DARK = "that use less than a quarter of 16 bits, not among those looked at: see 
 _DEFAULT_WHITE = 65535
 _OF_COLOR = ("icc_profile", "gamma", "chromaticity", "srgb")
 _PHOTOMETRIC, _BITS = 262, 258  # tags of a TIFF
+_LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue, as Pillow's gray (BT.601)
 _ROWS = 256  # rows converted at a time, so that large pictures need no float64 copy
 
 # Pillow's modes for unpacking 16-bit channels, and the modes that give the other byte.
@@ -69,6 +70,50 @@ def to_8_bits(
         image.putalpha(Image.fromarray(np.where(matches, 0, 255).astype(np.uint8)))
     image.info = info
     return image
+
+
+def to_16_bits(
+    opened: Image.Image,
+    reopen: Reopen,
+    shape: Shape,
+    white_level: float | None,
+    background: tuple[int, int, int],
+    say: Say,
+) -> Image.Image:
+    """Scales a deep picture, not yet loaded, so that the white level (None: 65535) becomes 65535.
+
+    Returns gray in Pillow's mode F, on the background where it is transparent; whole numbers of 16
+    bits stay exactly as they are. Otherwise as `to_8_bits`, also its errors.
+    """
+    known = _known_range(opened)
+    if opened.mode == "F" and not (known or white_level):
+        raise ValueError("floating point numbers of an unknown range: give --white_level")
+    level, clear = known or white_level or _DEFAULT_WHITE, opened.info.get("transparency")
+    inverted = getattr(opened, "tag_v2", {}).get(_PHOTOMETRIC) == 0
+    numbers, alpha = _read_numbers(opened, reopen, shape)
+    if _find_brightest(numbers, level) > level and known is None:
+        say(BRIGHTER)
+    opacity: Any = None if alpha is None else alpha / _DEFAULT_WHITE
+    if alpha is None and clear is not None:
+        opacity = 1.0 - np.atleast_3d(numbers == np.asarray(clear)).all(axis=2)
+    gray = np.clip(numbers.astype(np.float64), 0, level)
+    if level != _DEFAULT_WHITE:
+        gray *= _DEFAULT_WHITE / level
+    if inverted:
+        gray = _DEFAULT_WHITE - gray
+    if gray.ndim == 3:
+        gray = gray @ _LUMINANCE
+    if opacity is not None:
+        below = 257 * (background @ _LUMINANCE)
+        gray = below + (gray - below) * opacity
+    return Image.fromarray(gray.astype(np.float32))
+
+
+def in_8_bits(pictures: np.ndarray) -> np.ndarray:
+    """Returns uint16, of 0 to 65535, rounded to uint8; others as they are."""
+    if pictures.dtype != np.uint16:
+        return pictures
+    return np.rint(pictures / np.float32(257)).astype(np.uint8)
 
 
 def brightest_number(opened: Image.Image, reopen: Reopen) -> float | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from absl import flags
 
 from tfrecords.common.bounds import Bounds
-from tfrecords.common.command_line import define_number, define_path, define_text
-from tfrecords.pictures.source import FITS, NUM_CHANNELS, PictureOptions
+from tfrecords.common.command_line import define_number, define_path, define_read, define_text
+from tfrecords.common.errors import UserError
+from tfrecords.pictures.source import DEPTHS, FITS, NUM_CHANNELS, PictureOptions, parse_value_range
 
 CHANNELS = flags.DEFINE_enum(
     "channels", "rgb", list(NUM_CHANNELS), "Color, grayscale, or color with transparency."
@@ -24,6 +25,16 @@ ALLOW_UPSCALING = flags.DEFINE_bool(
 )
 _WHITE = "Value of white above 8 bits per channel, 4095 for 12 bits. Default: by the pictures."
 WHITE_LEVEL = define_number("white_level", None, _WHITE, Bounds(0, 2**32, above=True))
+DEPTH = flags.DEFINE_enum(
+    "depth", "8", list(map(str, DEPTHS)), "Bits per channel; 16 keeps them, with --channels=gray."
+)
+VALUE_RANGE = define_read(
+    "value_range",
+    None,
+    "LOW,HIGH of the numbers in a NumPy or HDF5 file. Default: its type's, or as found.",
+    parse_value_range,
+    "two numbers, LOW,HIGH",
+)
 LABELS = define_path(
     "labels",
     None,
@@ -39,9 +50,14 @@ def num_channels() -> int:
 
 
 def picture_options(resolution: int | None) -> PictureOptions:
-    """Returns the options from the flags. Raises UserError if --background is not a color."""
+    """Returns the options from the flags.
+
+    Raises UserError if --background is not a color, or for 16 bits of more than one channel.
+    """
     from tfrecords.pictures.images import parse_background  # slow to import, for --help
 
+    if DEPTH.value != "8" and num_channels() != 1:
+        raise UserError(f"--depth=16: expected --channels=gray, got --channels={CHANNELS.value}")
     return PictureOptions(
         resolution=resolution,
         num_channels=num_channels(),
@@ -49,4 +65,6 @@ def picture_options(resolution: int | None) -> PictureOptions:
         fit=FIT.value,
         allow_upscaling=ALLOW_UPSCALING.value,
         white_level=WHITE_LEVEL.value,
+        depth=int(DEPTH.value),
+        value_range=VALUE_RANGE.value,
     )

@@ -14,6 +14,7 @@ from tfrecords.pictures import depth
 from tfrecords.pictures.alpha import clip_to_alpha
 from tfrecords.pictures.color import to_srgb
 from tfrecords.pictures.kinds import KINDS, decoders, sniff
+from tfrecords.pictures.numbers import prepare_numbers
 from tfrecords.pictures.source import PictureOptions
 
 # 11,585 px squared, 400 MiB of RGB. Larger pictures are refused by their header.
@@ -28,18 +29,22 @@ def prepare_picture(
     name: str = "picture",
     say: Callable[[str], None] = lambda note: None,
 ) -> np.ndarray:
-    """Makes a picture upright, sRGB, square and 8-bit, and resizes it with Lanczos.
+    """Makes a picture upright, sRGB, square and of 8 or 16 bits, and resizes it with Lanczos.
 
     Transparent pictures are laid on `options.background`; with 4 channels their color is
     premultiplied by alpha instead, and the bars of a letterbox are transparent.
 
     Takes the bytes of a file of any kind in `pictures.kinds`, and uses its first picture; or uint8
-    pixels, (height, width) or (height, width, 1, 3 or 4), in gray, RGB or RGBA. Calls `say` with
-    notes about anything doubtful, worded to follow a number of pictures.
+    pixels, (height, width) or (height, width, 1, 3 or 4), in gray, RGB or RGBA; or, if the options
+    have a `value_range`, (height, width, num_channels) numbers. Calls `say` with notes about
+    anything doubtful, worded to follow a number of pictures.
 
-    Returns (resolution, resolution, num_channels) uint8. Raises a UserError that starts with `name`
-    if it cannot be read, has more than `MAX_PIXELS`, or is too small and must not be enlarged.
+    Returns (resolution, resolution, num_channels) uint8, or, of 16 bits, uint16, whose numbers no
+    color profile changes. Raises a UserError that starts with `name` if it cannot be read, has more
+    than `MAX_PIXELS`, or is too small and must not be enlarged.
     """
+    if isinstance(picture, np.ndarray) and options.value_range:
+        return prepare_numbers(picture, options, name, say)
 
     def shape(image: Image.Image) -> Image.Image:
         image = ImageOps.exif_transpose(image)
@@ -51,18 +56,16 @@ def prepare_picture(
 
     with _decoding(picture, name), _open(picture) as opened:
         if depth.is_deep(opened):
-            reopen = functools.partial(_open, picture)
-            image = depth.to_8_bits(opened, reopen, shape, options.white_level, say)
+            reopen, level = functools.partial(_open, picture), options.white_level
+            if options.depth == 16:
+                given = shape, level, options.background, say
+                image = depth.to_16_bits(opened, reopen, *given)
+            else:
+                image = depth.to_8_bits(opened, reopen, shape, level, say)
         else:
             image = shape(opened)
-        image = to_srgb(image, say)
-        if options.num_channels == 4:
-            image = image.convert("RGBA").convert("RGBa")  # premultiplied
-        else:
-            if image.has_transparency_data:
-                below = Image.new("RGBA", image.size, (*options.background, 255))
-                image = Image.alpha_composite(below, image.convert("RGBA"))
-            image = image.convert("RGB").convert("L" if options.num_channels == 1 else "RGB")
+        if image.mode != "F":
+            image = _in_color(image, options, say)
     # The longer side fills a letterbox; otherwise the shorter one must fill the square.
     is_letterbox = options.fit == "letterbox"
     which, side = ("longer", max(image.size)) if is_letterbox else ("smaller", min(image.size))
@@ -76,7 +79,25 @@ def prepare_picture(
     elif image.size != square:
         image = image.resize(square, Image.Resampling.LANCZOS)
     pixels = np.asarray(image).reshape(*square, options.num_channels)
+    if options.depth == 16:
+        return np.rint(np.clip(pixels, 0, 65535)).astype(np.uint16)
     return clip_to_alpha(pixels) if options.num_channels == 4 else pixels
+
+
+def _in_color(
+    image: Image.Image, options: PictureOptions, say: Callable[[str], None]
+) -> Image.Image:
+    """Converts an 8-bit picture to sRGB, premultiplied RGBA, or gray, in mode F for 16 bits."""
+    image = to_srgb(image, say)
+    if options.num_channels == 4:
+        return image.convert("RGBA").convert("RGBa")  # premultiplied
+    if image.has_transparency_data:
+        below = Image.new("RGBA", image.size, (*options.background, 255))
+        image = Image.alpha_composite(below, image.convert("RGBA"))
+    image = image.convert("RGB").convert("L" if options.num_channels == 1 else "RGB")
+    if options.depth == 16:
+        return Image.fromarray(np.asarray(image) * np.float32(257))
+    return image
 
 
 def smaller_side(picture: bytes | np.ndarray | str, name: str = "picture") -> int:
@@ -120,20 +141,22 @@ def resolutions(largest: int) -> tuple[int, ...]:
 def build_pyramid(image: np.ndarray) -> dict[int, np.ndarray]:
     """Averages a picture down to 4 px, for the reals of each stage (paper, section 3).
 
-    Takes (resolution, resolution, channels) uint8, with a power of two from 4 to 1024. Returns
-    pictures by resolution, largest first, rounded from exact averages in float32.
+    Takes (resolution, resolution, channels) uint8 or uint16, with a power of two from 4 to 1024.
+    Returns pictures by resolution, largest first, rounded from exact averages.
     """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[0] != image.shape[1]:
+    dtype = image.dtype
+    if dtype not in (np.uint8, np.uint16) or image.ndim != 3 or image.shape[0] != image.shape[1]:
         got = f"{image.dtype} of shape {image.shape}"
         raise ValueError(f"image must be uint8 (resolution, resolution, channels), got {got}")
     levels = {}
-    level = image.astype(np.float32)
+    exact: type = np.float32 if dtype == np.uint8 else np.float64  # no sum is rounded
+    level: np.ndarray = image.astype(exact)
     for resolution in resolutions(image.shape[0]):
         if resolution != level.shape[0]:
             # Adds rows first, which runs along memory, unlike `mean` over blocks.
             rows = level[0::2] + level[1::2]
-            level = (rows[:, 0::2] + rows[:, 1::2]) * np.float32(0.25)
-        levels[resolution] = np.rint(level).astype(np.uint8)
+            level = (rows[:, 0::2] + rows[:, 1::2]) * exact(0.25)
+        levels[resolution] = np.rint(level).astype(dtype)
     return levels
 
 
@@ -190,6 +213,10 @@ def _letterbox(image: Image.Image, side: int, background: tuple[int, int, int]) 
     if image.mode == "RGBa":
         square = Image.new("RGBA", (side, side)).convert("RGBa")
     else:
-        square = Image.new("RGB", (side, side), background).convert(image.mode)
+        square = Image.new("RGB", (side, side), background)
+        if image.mode == "F":
+            square = Image.fromarray(np.asarray(square.convert("L")) * np.float32(257))
+        else:
+            square = square.convert(image.mode)
     square.paste(image, ((side - width) // 2, (side - height) // 2))
     return square

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image, PngImagePlugin, features
 
 from tfrecords.common.errors import UserError
-from tfrecords.pictures.alpha import straight_on_white
+from tfrecords.pictures.alpha import in_colors, straight_on_white
+from tfrecords.pictures.depth import in_8_bits
 
 HEAD_BYTES = 512  # bytes at the start of a file that `sniff` needs
 
@@ -144,10 +145,11 @@ def is_file_name(path: str) -> bool:
 def encode_picture(
     picture: np.ndarray, path: str = ".png", xmp: str = "", texts: Mapping[str, str] = _NO_TEXTS
 ) -> bytes:
-    """Encodes (height, width, 1, 3 or 4) uint8 as a file. UserError for a wrong ending or size.
+    """Encodes (height, width, channels) uint8 as a file. UserError for a wrong ending or size.
 
-    JPEG has no transparency: such pictures are laid on white. `xmp` is an XML text to put into the
-    file, `texts` are others by keyword, of PNG only.
+    Of other channels than gray, RGB or RGBA it shows what `in_colors` does. Gray may be uint16: PNG
+    keeps it, the others round to 8 bits. JPEG has no transparency: such pictures are laid on white.
+    `xmp` is an XML text to put into the file, `texts` are others by keyword, of PNG only.
     """
     check_picture_name(path, "picture")
     kind, settings, most = FORMATS[_ending(path)]
@@ -155,8 +157,11 @@ def encode_picture(
         size = f"{picture.shape[1]:,} x {picture.shape[0]:,}"
         raise UserError(f"{path}: expected at most {most:,} px a side, got {size}: write NAME.png")
     file = io.BytesIO()
+    picture = in_colors(picture)
     if kind == "JPEG":
         picture = straight_on_white(picture)
+    if kind != "PNG" or picture.shape[-1] != 1:
+        picture = in_8_bits(picture)
     image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
     if kind == "PNG":
         chunks = PngImagePlugin.PngInfo()

@@ -14,9 +14,12 @@ from tfrecords.common.text import as_file_name, as_text, counted, describe_class
 
 NUM_CHANNELS = {"rgb": 3, "gray": 1, "rgba": 4}  # by the values of --channels
 COLORS = {1: "gray", 3: "RGB", 4: "RGBA"}  # by the number of channels, in words
+MOST_CHANNELS = 64  # of arrays
+DEPTHS = (8, 16)
 FITS = ("crop", "letterbox", "stretch")
 _ALL_OF_16_BITS = 65535
 _BLOCK_BYTES = 2**22
+_MOST_CLASSES = 2**20
 
 # Returns picture i or raises UserError. Pictures are the bytes of a file, or uint8 pixels, (height,
 # width) or (height, width, channels), in gray, RGB or RGBA.
@@ -35,6 +38,9 @@ class PictureOptions:
     # Whether to enlarge or reject small pictures; None enlarges them if resolution is None.
     allow_upscaling: bool | None = None
     white_level: float | None = None  # white in pictures with more than 8 bits; None chooses it
+    depth: int = 8  # bits per channel, one of `DEPTHS`; 16 is for gray and arrays
+    # Which numbers of an array become the least and the largest level; None for pictures.
+    value_range: tuple[float, float] | None = None
 
     @property
     def side(self) -> int:
@@ -49,6 +55,12 @@ class PictureOptions:
         # Keeps the fingerprints of datasets made before white levels existed.
         if self.white_level in (None, _ALL_OF_16_BITS):
             del values["white_level"]
+        if self.depth == 8:  # nor did depths
+            del values["depth"]
+        if self.value_range is None:
+            del values["value_range"]
+        else:
+            values["value_range"] = list(self.value_range)
         return values
 
 
@@ -78,6 +90,10 @@ class Source:
     opens_fast: bool = False  # `open` reads next to nothing, so sampling pictures is cheap
     notes: tuple[str, ...] = ()  # lines for the user about automatic decisions
     rejected: tuple[tuple[str, str], ...] = ()  # (name, reason), not counted in num_pictures
+    # Of arrays that are no gray or RGB pictures; see `sources.arrays`.
+    num_channels: int = 0  # 0 for pictures, which are converted to those asked for
+    depth: int = 8
+    value_range: Callable[[], tuple[float, float]] | None = None  # may read all of them
     # Printable path of picture i within the source; None if pictures are not files.
     file_name: Callable[[int], str] | None = None
 
@@ -116,6 +132,37 @@ class OneHot:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(dtype or self.dtype, copy=False)
+
+
+def parse_value_range(text: str) -> tuple[float, float]:
+    """Parses `LOW,HIGH`. Raises ValueError unless they are two finite numbers in this order."""
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        low = high = 0.0
+    if not (low < high and max(abs(low), abs(high)) < 1e38):
+        raise ValueError(f"expected two numbers, LOW,HIGH, such as -1,1, got {text[:80]!r}")
+    return low, high
+
+
+def colors_in_words(num_channels: int) -> str:
+    """Returns what that many channels are."""
+    return COLORS.get(num_channels) or counted(num_channels, "channel")
+
+
+def as_labels(labels: np.ndarray, num_pictures: int) -> OneHot | np.ndarray:
+    """Returns labels as float32 rows. Raises ValueError if they do not fit the pictures."""
+    are_classes = labels.dtype.kind in "iu" and labels.shape == (num_pictures,)
+    if are_classes and 0 <= labels.min() <= labels.max() < _MOST_CLASSES:
+        return one_hot(labels.astype(np.int64), int(labels.max()) + 1)
+    are_rows = labels.ndim == 2 and len(labels) == num_pictures and labels.shape[1]
+    if not are_rows or labels.dtype.kind not in "iuf":
+        expected = f"labels for {num_pictures} pictures, a row of numbers or a class each"
+        raise ValueError(f"expected {expected}, got {labels.dtype} {labels.shape}")
+    rows = labels.astype(np.float32)
+    if not np.isfinite(rows).all():
+        raise ValueError("expected labels of finite numbers, got others")
+    return rows
 
 
 def one_hot(indices: Iterable[int], num_classes: int) -> OneHot:

@@ -10,6 +10,7 @@ from tfrecords.pictures.images import resolutions
 from tfrecords.pictures.source import Source
 from tfrecords.sources import shapes
 from tfrecords.sources.archive import is_archive, open_archive
+from tfrecords.sources.arrays import open_numpy
 from tfrecords.sources.celeba import open_celeba
 from tfrecords.sources.cifar import detect_cifar, open_cifar
 from tfrecords.sources.folder import open_folder
@@ -28,16 +29,19 @@ _KINDS: dict[str, Callable[[str, str | None], Source]] = {
     "lsun": open_lsun,
     "celeba": open_celeba,
     "hdf5": open_hdf5,
+    "numpy": open_numpy,
     "cifar10": functools.partial(open_cifar, "cifar10"),
     "cifar100": functools.partial(open_cifar, "cifar100"),
 }
 
-_ENDINGS = {".mat": "svhn", ".h5": "hdf5", ".hdf5": "hdf5"}
+_ENDINGS = {".mat": "svhn", ".h5": "hdf5", ".hdf5": "hdf5", ".npy": "numpy", ".npz": "numpy"}
+_FILES_OF_ARRAYS = {"hdf5": "an HDF5 file", "numpy": "a NumPy file"}
 
 SOURCES_HELP = (
     "a folder of pictures, a .zip or .tar of them, 'tfds:NAME[:SPLIT]', 'shapes', or a copy of "
     "a known dataset: 'mnist:FOLDER', 'mnist_rgb:FOLDER[:COUNT]', 'cifar10:FOLDER', "
-    "'cifar100:FOLDER', 'svhn:FILE.mat', 'lsun:FOLDER', 'celeba:FOLDER_OR_ZIP' or 'hdf5:FILE.h5'"
+    "'cifar100:FOLDER', 'svhn:FILE.mat', 'lsun:FOLDER', 'celeba:FOLDER_OR_ZIP', 'hdf5:FILE.h5' or "
+    "'numpy:FILE.npy'"
 )
 
 
@@ -103,7 +107,7 @@ def kind_in_words(source: str) -> str:
         return "from TensorFlow Datasets"
     known = kind if rest and kind in _KINDS else _detect(source)
     if known:
-        return f"a copy of {known}" if known != "hdf5" else "an HDF5 file"
+        return _FILES_OF_ARRAYS.get(known, f"a copy of {known}")
     return "a folder" if is_remote(source) or os.path.isdir(source) else "an archive"
 
 

@@ -1,8 +1,9 @@
 """The HDF5 archives of Progressive GAN's first release as a source.
 
 They have datasets `data4x4`, `data8x8` and so on, uint8 (pictures, channels, height, width); the
-largest is used. Labels, one-hot rows, vectors or class numbers, are in a dataset `labels` or, next
-to `NAME.h5`, in a NumPy file `NAME-labels.npy` (as published) or `NAME.labels`.
+largest is used. Of a file without these the only array, or `images`, is read: see `sources.arrays`.
+Labels, one-hot rows, vectors or class numbers, are in a dataset `labels` or, next to `NAME.h5`, in
+a NumPy file `NAME-labels.npy` (as published) or `NAME.labels`.
 """
 
 import functools
@@ -12,6 +13,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,11 +23,12 @@ from tfrecords.common.limits import check_expansion, picture_too_large
 from tfrecords.common.paths import check_regular_file, read_whole
 from tfrecords.common.text import printable
 from tfrecords.pickles.arrays import parse_npy
-from tfrecords.pictures.source import OneHot, Reader, Source, one_hot
+from tfrecords.pictures.source import Reader, Source, as_labels
+from tfrecords.sources.arrays import array_source, layout_of
 from tfrecords.sources.single_file import file_identity, user_error_on, with_own_labels
 
-_MOST_CLASSES = 2**20
 _MOST_LABEL_BYTES = 2**29
+_USUAL_NAMES = ("images", "data", "x")
 
 # Supported HDF5 filters: gzip, shuffle, Fletcher's checksum, szip and LZF.
 _FILTERS, _GZIP = frozenset((1, 2, 3, 4, 32000)), 1
@@ -38,12 +41,22 @@ def open_hdf5(file: str, labels: str | None = None) -> Source:
     identity = [file_identity(file)]
     rows = None
     with _open(file) as archive, user_error_on(f"{file}: cannot be read as an HDF5 file"):
+        if name := _find_array(archive):
+            array = _own_dataset(archive, name, file)
+            layout = layout_of(array.shape, array.dtype)
+            open_reader = functools.partial(_open_dataset, file, name, channels_last=True)
+            found, label_file = _find_labels(archive, file) if labels is None else (None, None)
+            identity += [file_identity(label_file)] if label_file else []
+            source = array_source(file, layout, open_reader, ["hdf5 array", name, *identity])
+            if found is not None:
+                source = replace(source, labels=as_labels(found, layout.num_pictures))
+            return with_own_labels(source, labels)
         dataset = _find_largest(archive, file)
         name, (num_pictures, _, side, _) = dataset.name, dataset.shape
         if labels is None:
             array, label_file = _find_labels(archive, file)
             identity += [file_identity(label_file)] if label_file else []
-            rows = None if array is None else _check_labels(array, num_pictures)
+            rows = None if array is None else as_labels(array, num_pictures)
     source = Source(
         name=os.path.splitext(os.path.basename(file))[0],
         description=f"hdf5:{file}",
@@ -67,7 +80,16 @@ def _open(file: str) -> Any:
         return h5py.File(file, "r")
 
 
-def _open_dataset(file: str, name: str) -> Reader:
+def _find_array(archive: Any) -> str:
+    """Returns the name of the pictures in a file that is no archive of the first release, or ""."""
+    if any(re.fullmatch(r"data\d{1,4}x\d{1,4}", key) for key in archive):
+        return ""
+    names = [key for key in archive if getattr(archive[key], "ndim", 0) in (3, 4)]
+    usual = [name for name in _USUAL_NAMES if name in names]
+    return usual[0] if usual else names[0] if len(names) == 1 else ""
+
+
+def _open_dataset(file: str, name: str, channels_last: bool = False) -> Reader:
     dataset = _open(file)[name]
     checked: set[tuple[int, ...]] = set()  # the last picture's blocks; the next may share them
 
@@ -79,6 +101,8 @@ def _open_dataset(file: str, name: str) -> Reader:
                 _check_block(dataset, offset)
             checked = blocks
             picture = dataset[index]
+        if channels_last:
+            return picture[..., None] if picture.ndim == 2 else picture
         return picture[0] if len(picture) == 1 else np.ascontiguousarray(picture.transpose(1, 2, 0))
 
     return read
@@ -169,18 +193,3 @@ def _find_labels(archive: Any, file: str) -> tuple[np.ndarray | None, str | None
             with user_error_on(f"{label_file}: cannot be read as a NumPy file"):
                 return parse_npy(read_whole(label_file, _MOST_LABEL_BYTES)), label_file
     return None, None
-
-
-def _check_labels(labels: np.ndarray, num_pictures: int) -> OneHot | np.ndarray:
-    """Returns labels as float32 rows. Raises ValueError if they do not fit the pictures."""
-    are_classes = labels.dtype.kind in "iu" and labels.shape == (num_pictures,)
-    if are_classes and 0 <= labels.min() <= labels.max() < _MOST_CLASSES:
-        return one_hot(labels.astype(np.int64), int(labels.max()) + 1)
-    are_rows = labels.ndim == 2 and len(labels) == num_pictures and labels.shape[1]
-    if not are_rows or labels.dtype.kind not in "iuf":
-        expected = f"labels for {num_pictures} pictures, a row of numbers or a class each"
-        raise ValueError(f"expected {expected}, got {labels.dtype} {labels.shape}")
-    rows = labels.astype(np.float32)
-    if not np.isfinite(rows).all():
-        raise ValueError("expected labels of finite numbers, got others")
-    return rows

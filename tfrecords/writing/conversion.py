@@ -90,6 +90,8 @@ class Conversion:
             "content": digest_in_any_order(pictures, labels),
             "files": files,
         }
+        if self.options.depth != 8:
+            details["depth"] = self.options.depth
         _write_text(folder, JSON_NAME, json.dumps(details, indent=2, ensure_ascii=False) + "\n")
 
     def _details(self) -> dict[str, Any]:

@@ -37,7 +37,8 @@ def check_out_dir(out_dir: str) -> None:
 
 def record_bytes(options: PictureOptions) -> int:
     """Returns an upper bound, in bytes, for a picture's raw records, with 64 for each frame."""
-    return sum(options.num_channels * side**2 + 64 for side in resolutions(options.side))
+    pixel = options.num_channels * options.depth // 8
+    return sum(pixel * side**2 + 64 for side in resolutions(options.side))
 
 
 def estimate_bytes(num_pictures: int, options: PictureOptions, encoding: str) -> int:

@@ -22,9 +22,9 @@ from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo, read_dataset_info
 from tfrecords.format.dataset_json import JOURNAL_NAME
 from tfrecords.format.identity import compute_fingerprint
-from tfrecords.format.record import ENCODINGS
+from tfrecords.format.record import ENCODINGS, is_png
 from tfrecords.pictures.images import resolutions
-from tfrecords.pictures.source import FITS, PictureOptions, Source
+from tfrecords.pictures.source import COLORS, DEPTHS, FITS, MOST_CHANNELS, PictureOptions, Source
 from tfrecords.writing import out_folder
 from tfrecords.writing.conversion import Conversion
 from tfrecords.writing.convert import Chunk, convert_all
@@ -56,7 +56,8 @@ def write_dataset(
     Pictures that cannot be read or do not fit the options are skipped and listed in
     `rejected.jsonl`; with `strict` the first one is an error. The options need all defaults filled
     in. The folder, local or remote, must be missing, empty, or the same dataset. `shuffle` uses a
-    fixed random order, which training needs if the source is sorted. `encoding` is `png` or `raw`.
+    fixed random order, which training needs if the source is sorted. `encoding` is `png` or `raw`,
+    which is taken where PNG does not have such channels.
     A record that would make a file larger than `shard_bytes` starts a new one. `processes` defaults
     to one per processor; 1 converts in this process.
 
@@ -67,6 +68,8 @@ def write_dataset(
     _check(source, options, encoding, shard_bytes, processes)
     out_dir = out_folder.normalize(out_dir)
     fingerprint = fingerprint or compute_fingerprint(source, options)
+    if not is_png(options.num_channels, options.depth):
+        encoding = "raw"
     conversion = Conversion(source, options, shuffle, encoding, shard_bytes, fingerprint)
     local = out_folder.staging_folder(out_dir) if is_remote(out_dir) else out_dir
     if local != out_dir and not conversion.is_made(local):  # else it may be partly uploaded
@@ -192,11 +195,13 @@ def none_suits(source: Source, rejected: Sequence[tuple[str, str]]) -> UserError
 def _check(
     source: Source, options: PictureOptions, encoding: str, shard_bytes: int, processes: int | None
 ) -> None:
+    is_array = options.value_range is not None
     RESOLUTIONS.check(options.resolution, "resolution")
     Bounds(1, 2**50, whole=True).check(shard_bytes, "shard_bytes")
     COUNTS.check(1 if processes is None else processes, "processes")
     for name, value, allowed in (
-        ("channels", options.num_channels, (1, 3, 4)),
+        ("channels", options.num_channels, range(1, MOST_CHANNELS + 1) if is_array else COLORS),
+        ("depth", options.depth, DEPTHS if options.num_channels == 1 or is_array else (8,)),
         ("fit", options.fit, FITS),
         ("encoding", encoding, ENCODINGS),
     ):

@@ -1,0 +1,58 @@
+"""Pictures of any number of channels, as arrays of numbers in a known range."""
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from tfrecords.common.errors import UserError
+from tfrecords.pictures.source import PictureOptions
+
+# The note for `say`. Messages put the number of pictures before it.
+BEYOND = "with numbers beyond the range, which are cut there: see --value_range"
+
+
+def prepare_numbers(
+    picture: np.ndarray, options: PictureOptions, name: str, say: Callable[[str], None]
+) -> np.ndarray:
+    """Makes (height, width, num_channels) numbers square, and resizes each channel with Lanczos.
+
+    `options.value_range` becomes 0 to 255, or 0 to 65,535 with 16 bits; what a letterbox adds is 0.
+    Returns (resolution, resolution, num_channels) uint8 or uint16. Raises a UserError that starts
+    with `name` for numbers that are not finite, and for a picture too small.
+    """
+    low, high = options.value_range or (0.0, 1.0)
+    if not np.isfinite(picture).all():
+        raise UserError(f"{name}: some of its numbers are not finite; repair or remove it")
+    if picture.min() < low or picture.max() > high:
+        say(BEYOND)
+    most = 2**options.depth - 1
+    levels = np.clip((picture.astype(np.float64) - low) * (most / (high - low)), 0, most)
+    if options.fit == "crop":
+        side = min(levels.shape[:2])
+        top, left = ((one - side) // 2 for one in levels.shape[:2])
+        levels = levels[top : top + side, left : left + side]
+    is_letterbox = options.fit == "letterbox"
+    side = max(levels.shape[:2]) if is_letterbox else min(levels.shape[:2])
+    if side < options.side and not options.allow_upscaling:
+        which = "longer" if is_letterbox else "smaller"
+        problem = f"expected at least {options.side} px, its {which} side has {side}"
+        how = "take a lower resolution, remove the picture or allow upscaling"
+        raise UserError(f"{name}: {problem}: {how}")
+    height = width = options.side
+    if is_letterbox:
+        height, width = (max(1, round(one * options.side / side)) for one in levels.shape[:2])
+    if levels.shape[:2] != (height, width):
+        levels = _resize(levels, width, height)
+    if is_letterbox:
+        rest = options.side - height, options.side - width
+        levels = np.pad(levels, [*((one // 2, one - one // 2) for one in rest), (0, 0)])
+    return np.clip(np.rint(levels), 0, most).astype(np.uint16 if options.depth == 16 else np.uint8)
+
+
+def _resize(levels: np.ndarray, width: int, height: int) -> np.ndarray:
+    channels = [
+        Image.fromarray(np.float32(one)).resize((width, height), Image.Resampling.LANCZOS)
+        for one in np.moveaxis(levels, -1, 0)
+    ]
+    return np.stack([np.asarray(one) for one in channels], axis=-1)
