@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from pgan_tf.exporting.picture_mark import to_texts, to_xmp
 from pgan_tf.generating.interpolation import cycled
 from pgan_tf.generating.latents_file import Chosen, file_names_of, latents_of
 from pgan_tf.generating.marks import Mark
@@ -79,7 +80,7 @@ def write_grid(
 
 def write_picture(path: str, picture: np.ndarray, mark: Mark | None = None) -> None:
     """Writes `(height, width, channels)` uint8 by the path's ending, whole, or raises UserError."""
-    about = (mark.to_xmp(), mark.texts()) if mark else ()
+    about = (to_xmp(mark.said()), to_texts(mark.said())) if mark else ()
     data = encode_picture(picture, path, *about)
     with writing(f"--output={path}"):
         write_file(path, data)

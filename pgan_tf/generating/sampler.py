@@ -59,6 +59,7 @@ class Sampler:
     directions: Finders = dataclasses.field(default_factory=dict)
     model: keras.Model | None = None  # of a Keras file; see `networks.stock`
     checksum: Callable[[], str] = str  # SHA-256 of its weights, 64 hexadecimal digits
+    trained_checksum: str = ""  # the same of the weights that an export was made from, if known
     weights: str = ""  # which of a run's, see `runs.trained.Weights`
     kimg: float | None = None  # thousands of images shown in its training, if known
 
@@ -189,6 +190,7 @@ def _marked(sampler: Sampler, known: dict[str, Any], files: list[str]) -> Sample
     return dataclasses.replace(
         sampler,
         checksum=functools.cache(checksum),
+        trained_checksum=str(known.get("weights_sha256", "")),
         weights=str(known.get("weights", "")),
         kimg=kimg if is_number(kimg) else None,
     )
