@@ -4,6 +4,7 @@ import { readAddress, writeAddress } from './address.js';
 import { possibleBackends } from './backends.js';
 import { listen, say, showControls, showGallery } from './controls.js';
 import { inputsOf, latentsOf, SEEDS } from './latents.js';
+import { markOf } from './marks.js';
 import { fetchModel, getJson } from './network.js';
 import { copyLink, savePicture, saveVideo, startVideo, videoType } from './share.js';
 import { startNetwork } from './start.js';
@@ -164,13 +165,14 @@ function record() {
     return;
   }
   const showSeconds = (seconds) => (element.record.textContent = `Stop · ${seconds} s`);
-  const { resolution } = page.artifacts.userDefinedMetadata;
+  const known = page.artifacts.userDefinedMetadata;
+  const { resolution } = known;
   const recorded = { ...state };
   video = startVideo(resolution, state.scaling, showSeconds, (blob) => {
     video = null;
     element.record.textContent = 'Record video';
     element.record.setAttribute('aria-pressed', false);
-    say(element, `Saved ${saveVideo(blob, recorded)}`);
+    say(element, `Saved ${saveVideo(blob, recorded, markOf(known, recorded))}`);
   });
   showSeconds(0);
   element.record.setAttribute('aria-pressed', true);
@@ -192,7 +194,10 @@ const actions = {
   move: ready((by) => set({ position: Math.min(1, Math.max(0, state.position + by)) })),
   newSample: ready(() => set({ seed: anySeed(), ...(state.view === 'between' && { other: anySeed() }) })),
   play: ready(() => set({ playing: !state.playing })),
-  download: ready(() => say(element, `Saved ${savePicture(page.views.whole(state), state)}`)),
+  download: ready(() => {
+    const said = markOf(page.artifacts.userDefinedMetadata, state);
+    say(element, `Saved ${savePicture(page.views.whole(state), state, said)}`);
+  }),
   record: ready(record),
   async copy() {
     const copied = await copyLink();

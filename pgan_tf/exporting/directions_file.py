@@ -4,16 +4,18 @@ It holds the arrays `closed_form` and `components`, `(count, latent_size)` float
 direction in each row, and `closed_form_shares` and `components_shares`, `(count,)`.
 """
 
+import functools
 import io
+import posixpath
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pgan_tf.networks.directions import Directions
+from pgan_tf.networks.directions import Directions, Finders, closed_form
 from pgan_tf.runs.checkpoint_file import DAMAGED
 from tfrecords.common.errors import UserError
-from tfrecords.common.paths import read_whole
+from tfrecords.common.paths import list_names, read_whole
 from tfrecords.pickles.arrays import parse_npy
 
 DIRECTIONS_FILE = "directions.npz"
@@ -48,6 +50,20 @@ def read_directions(path: str, kind: str, latent_size: int) -> Directions:
             f"--direction: expected {kind} directions in {path!r}, got {reason}: export again"
         ) from None
     return Directions(vectors.astype(np.float32), shares.astype(np.float32))
+
+
+def directions_in(
+    folder: str, kinds: Sequence[str], latent_size: int, kernel: np.ndarray | None
+) -> Finders:
+    """Returns what an export's first kernel tells, and its file; an older export has none."""
+    path, found = posixpath.join(folder, DIRECTIONS_FILE), {}
+    if DIRECTIONS_FILE in list_names(folder):
+        found = {
+            kind: functools.partial(read_directions, path, kind, latent_size) for kind in kinds
+        }
+    if kernel is not None:
+        found["closed_form"] = functools.partial(closed_form, kernel[:latent_size])
+    return found
 
 
 def _read(archive: zipfile.ZipFile, name: str) -> np.ndarray:

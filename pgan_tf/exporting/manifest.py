@@ -9,13 +9,13 @@ import json
 import os
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from pgan_tf.exporting.model_card import CARD_FILE, JSON_FILE
-from pgan_tf.runs.small_files import read_json
+from pgan_tf.runs.small_files import is_count, is_number, read_json
 from pgan_tf.runs.trained import Trained
 from tfrecords.common import files, paths
 from tfrecords.common.errors import UserError
@@ -29,6 +29,14 @@ _OF_A_VERSION = re.compile(
     r"|group1-shard\d+of\d+\.bin|preview\.png|pgan\.json|model_card\.md|pgan-export\.json)"
     r"(\.partial)?"
 )
+
+# What a score needs of `pgan.json`, see `model_card.describe`.
+_TO_SCORE: dict[str, Callable[[Any], bool]] = {
+    "kimg": lambda value: value is None or (is_number(value) and value >= 0),
+    "stage": is_count,
+    "weights": lambda value: isinstance(value, str),
+    "checkpoint": lambda value: isinstance(value, str),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,6 +180,25 @@ def read_description(folder: str) -> dict[str, Any]:
     except UserError:
         return {}
     return known if isinstance(known, dict) and known.get("made_by") == "pgan-tf" else {}
+
+
+def read_description_to_score(folder: str) -> dict[str, Any]:
+    """Reads an export's `pgan.json`. Raises UserError unless it has what a score needs."""
+    path = posixpath.join(folder, JSON_FILE)
+    try:
+        known = read_json(path)
+    except UserError as error:
+        raise UserError(
+            f"--saved_model: expected {path}, which export.py writes, got {error}: export it again"
+        ) from None
+    for name, fits in _TO_SCORE.items():
+        value = known.get(name, ...) if isinstance(known, dict) else known
+        if not isinstance(known, dict) or value is ... or not fits(value):
+            got = "none" if value is ... else ascii(value)[:40]
+            raise UserError(
+                f"--saved_model: expected {name} of an export in {path}, got {got}: export it again"
+            )
+    return known
 
 
 def _files_below(folder: str) -> Iterator[str]:

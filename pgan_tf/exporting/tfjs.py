@@ -11,6 +11,7 @@ import shlex
 from pgan_tf.exporting import gallery, manifest, writer
 from pgan_tf.exporting.model_card import describe
 from pgan_tf.exporting.page_head import Head, default_head, draw_icon, draw_preview
+from pgan_tf.exporting.picture_mark import facts_of
 from pgan_tf.exporting.saved_model import make_signatures
 from pgan_tf.exporting.tfjs_graph import graph_model
 from pgan_tf.exporting.writer import Exported, ExportOptions
@@ -56,6 +57,7 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
                     "name": name,
                     **{key: known[key] for key in _FOR_THE_PAGE},
                     "directions": _page_directions(generator),
+                    "mark": facts_of(trained),
                 },
             )
         except ValueError as error:

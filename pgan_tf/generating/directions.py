@@ -17,8 +17,8 @@ class Changes:
 
     truncation: float = 1.0  # see `interpolation.truncate`
     truncation_seed: int = 0
-    direction: tuple[str, int] | None = None  # a kind, and a number of it
-    strength: float = 0.0  # see `move`
+    # Directions, each a kind, a number of it and a strength; see `move`.
+    along: tuple[tuple[str, int, float], ...] = ()
 
 
 def make_change(sampler: Sampler, changes: Changes) -> Change:
@@ -27,21 +27,24 @@ def make_change(sampler: Sampler, changes: Changes) -> Change:
     if changes.truncation != 1:
         center, amount = changes.truncation_seed, changes.truncation
         steps.append(truncation_to(center, amount, sampler.latent_size))
-    if changes.direction:
-        kind, number = changes.direction
+    way = np.zeros(sampler.latent_size, np.float32)
+    for kind, number, strength in changes.along:
         vectors = find_directions(sampler, kind).vectors
         if number >= len(vectors):
             most = f"a direction from 0 to {len(vectors) - 1}"
             raise UserError(f"--direction: expected {most}, got {number}")
-        steps.append(lambda latents: move(latents, vectors[number], changes.strength))
+        way += np.float32(strength) * vectors[number]
+    if way.any():
+        steps.append(lambda latents: move(latents, way, 1.0))
     return lambda latents: functools.reduce(lambda so_far, step: step(so_far), steps, latents)
 
 
 def move(latents: np.ndarray, direction: np.ndarray, strength: float) -> np.ndarray:
     """Goes `strength` along a unit direction, and back to the length that each latent had.
 
-    Latents are `(..., latent_size)` from N(0, 1), whose part along a direction is mostly between
-    -2 and 2. A strength of 0 changes nothing.
+    A direction may be the sum of several, each times its strength. Latents are
+    `(..., latent_size)` from N(0, 1), whose part along a direction is mostly between -2 and 2. A
+    strength of 0 changes nothing.
     """
     if not strength:
         return latents

@@ -15,17 +15,16 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.exporting import hub
-from pgan_tf.exporting.directions_file import DIRECTIONS_FILE, read_directions
+from pgan_tf.exporting.directions_file import directions_in
 from pgan_tf.exporting.keras_file import KERAS_FILE
-from pgan_tf.exporting.manifest import read_description
-from pgan_tf.exporting.model_card import JSON_FILE
+from pgan_tf.exporting.manifest import read_description, read_description_to_score
 from pgan_tf.generating.keras_file import open_keras_file
 from pgan_tf.generating.parsing import KINDS
 from pgan_tf.metrics.evaluation import Generated, weights_sha256
-from pgan_tf.networks.directions import Finders, closed_form, directions_of
+from pgan_tf.networks.directions import Finders, directions_of
 from pgan_tf.networks.folded import fold
 from pgan_tf.networks.sampling import to_uint8, to_uint16
-from pgan_tf.runs.small_files import is_count, is_number, read_json
+from pgan_tf.runs.small_files import is_number
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import list_names, read_bytes
@@ -33,13 +32,6 @@ from tfrecords.common.text import printable
 from tfrecords.pictures.alpha import straight
 
 BATCH_SIZE = 16
-# What a score needs of `pgan.json`, see `model_card.describe`.
-_TO_SCORE: dict[str, Callable[[Any], bool]] = {
-    "kimg": lambda value: value is None or (is_number(value) and value >= 0),
-    "stage": is_count,
-    "weights": lambda value: isinstance(value, str),
-    "checkpoint": lambda value: isinstance(value, str),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +51,7 @@ class Sampler:
     directions: Finders = dataclasses.field(default_factory=dict)
     model: keras.Model | None = None  # of a Keras file; see `networks.stock`
     checksum: Callable[[], str] = str  # SHA-256 of its weights, 64 hexadecimal digits
+    trained_checksum: str = ""  # the same of the weights that an export was made from, if known
     depth: int = 8  # bits per channel of the data; files of single pictures have as many
     # Numbers that -1 and 1 stand for, of a generator of arrays; None of one of pictures.
     value_range: tuple[float, float] | None = None
@@ -153,7 +146,7 @@ def _open_keras(path: str, argument: str) -> Sampler:
     known = read_description(posixpath.dirname(path))
     names = _label_names(known, label_size)
     kernel = model.get_layer("4x4_dense").kernel.numpy()
-    directions = _directions_in(posixpath.dirname(path), latent_size, kernel)
+    directions = directions_in(posixpath.dirname(path), KINDS, latent_size, kernel)
     sampler = Sampler(path, *shape, images, names, directions, model)
     return _marked(sampler, known, [path])
 
@@ -191,7 +184,7 @@ def _open_saved_model(folder: str, path: str, argument: str) -> Sampler:
 
     sizes = latent_size, label_size
     label_names = _label_names(known, label_size)
-    directions = _directions_in(folder, latent_size, _first_kernel_of(loaded, sum(sizes)))
+    directions = directions_in(folder, KINDS, latent_size, _first_kernel_of(loaded, sum(sizes)))
     sampler = Sampler(folder, height, channels, *sizes, images, label_names, directions)
     variables = posixpath.join(folder, "variables")
     return _marked(sampler, known, [posixpath.join(variables, n) for n in list_names(variables)])
@@ -215,6 +208,7 @@ def _marked(sampler: Sampler, known: dict[str, Any], files: list[str]) -> Sample
         depth=16 if network.get("depth") == 16 else 8,
         value_range=_range_of(low, high, sampler.num_channels),
         checksum=functools.cache(checksum),
+        trained_checksum=str(known.get("weights_sha256", "")),
         weights=str(known.get("weights", "")),
         kimg=kimg if is_number(kimg) else None,
     )
@@ -226,16 +220,6 @@ def _first_kernel_of(loaded: Any, inputs: int) -> np.ndarray | None:
         if len(kernel.shape) == 2 and kernel.shape[0] == inputs:
             return np.asarray(kernel.numpy())
     return None
-
-
-def _directions_in(folder: str, latent_size: int, kernel: np.ndarray | None) -> Finders:
-    """Returns what an export's first layer tells, and its file; an older export has none."""
-    path, found = posixpath.join(folder, DIRECTIONS_FILE), {}
-    if DIRECTIONS_FILE in list_names(folder):
-        found = {k: functools.partial(read_directions, path, k, latent_size) for k in KINDS}
-    if kernel is not None:
-        found["closed_form"] = functools.partial(closed_form, kernel[:latent_size])
-    return found
 
 
 def _label_names(known: dict[str, Any], label_size: int) -> tuple[str, ...]:
@@ -282,22 +266,3 @@ def read_exported(path: str) -> tuple[Sampler, Generated]:
         checkpoint=f"{kind} of {known['checkpoint']}",
         weights_sha256=sampler.checksum(),
     )
-
-
-def read_description_to_score(folder: str) -> dict[str, Any]:
-    """Reads an export's `pgan.json`. Raises UserError unless it has what a score needs."""
-    path = posixpath.join(folder, JSON_FILE)
-    try:
-        known = read_json(path)
-    except UserError as error:
-        raise UserError(
-            f"--saved_model: expected {path}, which export.py writes, got {error}: export it again"
-        ) from None
-    for name, fits in _TO_SCORE.items():
-        value = known.get(name, ...) if isinstance(known, dict) else known
-        if not isinstance(known, dict) or value is ... or not fits(value):
-            got = "none" if value is ... else ascii(value)[:40]
-            raise UserError(
-                f"--saved_model: expected {name} of an export in {path}, got {got}: export it again"
-            )
-    return known

@@ -5,14 +5,21 @@ Its arithmetic is tested in demo/tests.
 
 import hashlib
 import json
+import pathlib
 import re
+import subprocess
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from pgan_tf.commands.redraw import redrawn
 from pgan_tf.exporting.gallery import PAGE
+from pgan_tf.exporting.picture_mark import SOURCE_TYPE
 from pgan_tf.generating.directions import move
 from pgan_tf.generating.interpolation import slerp
+from pgan_tf.generating.marks import read_mark
+from pgan_tf.generating.sampler import make_sampler
 from pgan_tf.networks import sampling
 from pgan_tf.networks.directions import closed_form
 from tests.helpers import demo
@@ -129,7 +136,7 @@ def test_it_opens_on_a_grid_around_a_walk_and_walks_and_ways_can_be_taken(site, 
 
 
 @pytest.mark.browser
-def test_seeds_classes_and_keys(site, page):
+def test_seeds_classes_and_keys(site, page, tmp_path):
     trained = site[1][CLASSES]
     demo.visit(page, site[0], "view=picture&seed=4", CLASSES)
     wait_for_seed(page, trained, 4)  # classes in turn: 4 is of class 1
@@ -165,6 +172,14 @@ def test_seeds_classes_and_keys(site, page):
     expected = sampling.generate(trained.generator, moved, labels)[0]
     page.reload()
     demo.wait_for(page, trained, expected)
+    # The file that is saved says so, and Python draws it again.
+    _, contents = demo.download(page, lambda: page.click("#download"))
+    saved = str(tmp_path / "saved.png")
+    pathlib.Path(saved).write_bytes(contents)
+    mark, again = read_mark(saved), str(tmp_path / "again.png")
+    assert (mark.seeds, mark.classes, mark.class_names) == ((9,), (2,), (demo.NAMES[2],))
+    words = redrawn(saved, mark, make_sampler(trained), None, again)
+    assert "bit-equal" in words or "at most 1 of 255" in words
     page.click("#reset")
     wait_for_seed(page, trained, 9, label=2)
     # All of it can be reached by keyboard.
@@ -192,7 +207,7 @@ def test_seeds_classes_and_keys(site, page):
 
 
 @pytest.mark.browser
-def test_links_and_videos_can_be_taken_along(site, page):
+def test_links_and_videos_can_be_taken_along(site, page, tmp_path):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.add_init_script(
         "const capture = HTMLCanvasElement.prototype.captureStream;"
@@ -229,6 +244,10 @@ def test_links_and_videos_can_be_taken_along(site, page):
     name, video = demo.download(page, lambda: page.click("#record"))
     assert re.fullmatch(r"sticker-walk-seed-\d{6}\.webm", name)
     assert video.startswith(b"\x1aE\xdf\xa3") and b"webm" in video[:64] and len(video) > 5000
+    (tmp_path / "video.webm").write_bytes(video)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(tmp_path / "video.webm")]
+    told = subprocess.run([*command, "-f", "null", "-"], capture_output=True, check=True).stderr
+    assert b"COMMENT" in told and SOURCE_TYPE.encode() in told
     assert page.inner_text("#said") == f"Saved {name}"
     assert page.inner_text("#record") == "Record video"
     page.click("[data-view=picture]")
