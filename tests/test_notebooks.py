@@ -38,9 +38,10 @@ def execute(name, folder):
 
 
 @pytest.mark.slow
-def test_the_papers_ideas_hold_in_a_clone(monkeypatch):
+@pytest.mark.parametrize("name", ["paper.ipynb", "latents.ipynb"])
+def test_what_it_claims_holds_in_a_clone(monkeypatch, name):
     monkeypatch.delenv("PYTHONPATH")
-    execute("paper.ipynb", ROOT / "notebooks")
+    execute(name, ROOT / "notebooks")
 
 
 @pytest.mark.slow

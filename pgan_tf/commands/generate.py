@@ -50,8 +50,12 @@ STRENGTH = define_read(
 DIRECTIONS = flags.DEFINE_boolean(
     "directions", False, "Write directions.npz and sheets of the directions that change the most."
 )
-PROJECT = define_path(
-    "project", None, "Find the latents of a picture, or of the pictures in a folder."
+PROJECT = define_read(
+    "project",
+    None,
+    "Find the latents of a picture, of several, A.png,B.png, or of those in a folder.",
+    parsing.parse_paths,
+    "a path",
 )
 GRID = define_read(
     "grid",

@@ -19,12 +19,15 @@ COMMANDS = {
     "evaluate": "Score a run or an export: FID, KID, SWD and others.",
     "export": "Write a generator for TensorFlow Serving, a web page, ONNX or LiteRT.",
     "report": "Make one HTML page about a run.",
+    "certify": "Write what a run's result rests on: flags, data, code, versions.",
+    "verify": "Replay a tick of a certified run, and compare bit for bit.",
     "benchmark": "Measure how fast this machine trains.",
     "data create": "Convert pictures to TFRecords.",
     "data inspect": "Look into TFRecords: summary, verify, extract, show, compare.",
     "data preview": "Draw pictures as the discriminator sees them augmented.",
 }
 _MODULES = {name: f"pgan_tf.commands.{name}" for name in COMMANDS if " " not in name}
+_MODULES |= {name: f"pgan_tf.commands.certificates.{name}" for name in ("certify", "verify")}
 _MODULES |= {"data create": "tfrecords.create", "data inspect": "tfrecords.inspect"}
 _MODULES |= {"data preview": "pgan_tf.commands.preview"}
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")

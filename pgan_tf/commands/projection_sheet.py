@@ -1,6 +1,7 @@
 """Reads the pictures to project, and shows them beside their projections and the way there."""
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,25 +29,25 @@ class Photos(NamedTuple):
     pixels: np.ndarray  # (n, resolution, resolution, num_channels) uint8; RGBA premultiplied
 
 
-def read_photos(path: str, resolution: int, num_channels: int) -> Photos:
-    """Reads a picture, or those of a folder or archive, cropped and resized as for training.
+def read_photos(paths: Sequence[str], resolution: int, num_channels: int) -> Photos:
+    """Reads pictures, and those of folders and archives, cropped and resized as for training.
 
     Raises UserError if one cannot be read, or if there are none, or more than `MOST_PICTURES`.
     """
-    options = PictureOptions(resolution, num_channels, allow_upscaling=True)
-    if not is_folder(path) and sniff(first := read_bytes(path, 512)) and first[:2] != b"PK":
-        pixels = prepare_picture(read_bytes(path), options, f"--project: {path}")
-        return Photos((path,), pixels[None])
-    source = open_source(path)
-    if not 0 < source.num_pictures <= MOST_PICTURES:
-        got = f"{source.num_pictures:,} in {path!r}"
+    found: list[tuple[str, Callable[[], bytes | np.ndarray]]] = []
+    for path in paths:
+        if not is_folder(path) and sniff(first := read_bytes(path, 512)) and first[:2] != b"PK":
+            found.append((path, functools.partial(read_bytes, path)))
+            continue
+        source = open_source(path)
+        read, numbers = source.open(), range(source.num_pictures)
+        found += [(source.picture_name(i), functools.partial(read, i)) for i in numbers]
+    if not 0 < len(found) <= MOST_PICTURES:
+        got = f"{len(found):,} in {', '.join(paths)!r}"
         raise UserError(f"--project: expected 1 to {MOST_PICTURES:,} pictures, got {got}")
-    read, names = source.open(), [*map(source.picture_name, range(source.num_pictures))]
-    pictures = [
-        prepare_picture(read(number), options, f"--project: {name}")
-        for number, name in enumerate(names)
-    ]
-    return Photos(tuple(names), np.stack(pictures))
+    options = PictureOptions(resolution, num_channels, allow_upscaling=True)
+    pixels = [prepare_picture(read(), options, f"--project: {name}") for name, read in found]
+    return Photos(tuple(name for name, _ in found), np.stack(pixels))
 
 
 def draw_projection(sampler: Sampler, latents: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Parses seeds, grids and classes, and checks sizes."""
 
+import os
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfrecords.common.bounds import SEEDS, Bounds, shown
+from tfrecords.common.command_line import read_path
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import did_you_mean, find_classes, list_names
 
@@ -36,6 +38,13 @@ def parse_seeds(text: str) -> list[int]:
         f"--seeds: expected numbers up to {LARGEST_SEED} and rising ranges such as 3,7,100-199, "
         f"at most {MOST_SEEDS} in all, got {shown(text)}"
     )
+
+
+def parse_paths(text: str) -> tuple[str, ...]:
+    """Reads `a.png,photos`: files and folders. Raises ValueError for an impossible path."""
+    if os.path.exists(text):  # its name may have a comma
+        return (read_path(text),)
+    return tuple(map(read_path, text.split(",")))
 
 
 def parse_grid(text: str) -> tuple[int, int]:

@@ -67,9 +67,8 @@ def project(
     labels = one_hot_labels(cycled(classes, len(latents)), sampler.label_size)
     pool = np.concatenate([*_drawn(sampler, latents, labels)])
     found = []
-    at_once = max(1, BATCH_SIZE // effort.starts)
-    for start in range(0, len(targets), at_once):
-        wanted = targets[start : start + at_once]
+    for start in range(0, len(targets), BATCH_SIZE):
+        wanted = targets[start : start + BATCH_SIZE]
         nearest = np.concatenate([_nearest(pool, one, effort.starts) for one in wanted])
         given = labels[nearest]
         evaluate = _against(roughly, given, wanted.repeat(effort.starts, axis=0), each)
@@ -89,8 +88,13 @@ def _against(
     compare: _Compare, labels: np.ndarray, targets: np.ndarray, each: Callable[[int], object]
 ) -> Evaluate:
     def evaluate(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        each(len(rows))
-        return compare(rows, labels, targets)
+        found = []
+        for start in range(0, len(rows), BATCH_SIZE):
+            batch = slice(start, start + BATCH_SIZE)
+            found.append(compare(rows[batch], labels[batch], targets[batch]))
+            each(len(rows[batch]))
+        losses, slopes = zip(*found, strict=True)
+        return np.concatenate(losses), np.concatenate(slopes)
 
     return evaluate
 

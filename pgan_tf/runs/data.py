@@ -5,7 +5,7 @@ import re
 
 from pgan_tf.config.training import CHANGEABLE, TrainingConfig, data_differences
 from pgan_tf.runs.flags_file import find_path, read_flags
-from tfrecords.cache import prepare
+from tfrecords.cache import convert, find, find_converted
 from tfrecords.common.errors import UserError
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
@@ -34,20 +34,23 @@ def find_data(
     *,
     chosen: bool = True,
     own_only: bool = False,
+    convert_to: str | None = None,
 ) -> DatasetInfo:
     """Returns the dataset that a generator was trained on. UserError if missing or different.
 
     `label_size` is the number of classes, 0 for any; `config` that of the run, if any. If the user
     has `chosen` this dataset, a difference is printed and is no error, unless it must be the run's.
+    What is not in the data cache is converted into it, or, if given, into the folder `convert_to`.
     """
     if not wanted.data:
         raise UserError("--data: expected the pictures that it was trained on, got none: name them")
     if wanted.looked_for:
         found = f"found nothing at {' or '.join(wanted.looked_for)}"
         raise UserError(f"--data: expected the run's pictures, {found}: give --data= of them now")
-    pictures = wanted.data, wanted.data_cache, wanted.options
     labels = wanted.labels or ("wanted" if label_size else None)
-    info = prepare(*pictures, labels=labels, tfds_data_dir=wanted.tfds_data_dir)
+    pictures = find(wanted.data, wanted.options, labels=labels, tfds_data_dir=wanted.tfds_data_dir)
+    info = find_converted(pictures, wanted.data_cache) if convert_to else None
+    info = info or convert(pictures, convert_to or wanted.data_cache)
     if info.num_channels != num_channels or label_size not in (0, info.label_size):
         expected = f"{counted(num_channels, 'channel')} and {counted(label_size, 'class')}"
         got = f"as it was trained on, got {info.num_channels} and {info.label_size}"

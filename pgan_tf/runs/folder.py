@@ -5,6 +5,7 @@
 - `events.out.tfevents…`: the same for TensorBoard, with the sample sheets
 - `scores/`, `scores.txt`, `metrics.png`: scores, if any; see `metrics.score_log`
 - `checkpoints/`, see `checkpoint`; `samples/reals.png`, `samples/fakes-<kimg>.png`
+- `environment.json`: versions, code and machine that train; see `environment`
 - `init_from.txt`: which weights came from another run; see `training.transfer`
 """
 

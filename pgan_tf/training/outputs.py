@@ -7,6 +7,7 @@ from pgan_tf.data.damage import BadRecords, readable_data_errors
 from pgan_tf.data.dataset import make_dataset
 from pgan_tf.networks import sampling
 from pgan_tf.runs import checkpoint, sheets
+from pgan_tf.runs.environment import log_environment
 from pgan_tf.runs.log import RunLog
 from pgan_tf.training.progress import Progress
 from pgan_tf.training.run import Run
@@ -19,6 +20,7 @@ from tfrecords.pictures.alpha import straight
 def open_log(run: Run, start: Start, reals: np.ndarray | None) -> RunLog:
     """Opens what the chief writes, with a new run's sheet of reals."""
     log = RunLog(run.folder, start.images_shown)
+    log_environment(run.folder, start.images_shown)
     if reals is not None:
         log.write_reals(reals)
     if start.transferred:

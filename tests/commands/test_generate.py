@@ -46,7 +46,11 @@ CALLS = {
     "along": (RUN, "--seeds=3,5", "--direction=components:1", "--strength=-3", "--output=along"),
     "again from the mark": (RUN, "--redraw=along/seed-000005.png", "--output=redrawn.webp"),
     "unmarked": (RUN, "--seeds=1", "--nomark", "--output=unmarked.png"),
-    "project": (RUN, "--project=along/seed-000005.png", "--output=projected", "--labels=cat"),
+    "project": (
+        *(RUN, "--project=along/seed-000005.png,along/seed-000003.png", "--output=projected"),
+        *("--labels=cat", "--video=projection", "--seconds=1", "--fps=2"),
+    ),
+    "project a folder": (EXPORT, "--project=along", "--output=projected/export"),
     "walk": (RUN, "--video=walk", "--seconds=1", "--grid=2x1", "--output=walk.webp"),
     "training": (RUN, "--video=training", "--seconds=1", "--output=training.gif"),
     "slerp": (EXPORT, "--video=slerp", "--seeds=1,2", "--fps=5"),
@@ -195,9 +199,13 @@ def test_directions_are_written_and_gone_along_and_again(drawn):
         "components.png",
     }
     assert "bit-equal to along/seed-000005.png" in results["again from the mark"][1]
-    assert np.load(folder / "projected/latents.npy").shape == (1, 6)
-    assert re.search(r"0: .*seed-000005.png: [\d.]+ dB, class cat", results["project"][1])
-    assert pixels(folder / "projected/projection.png").shape[1] == 2 * 256
+    lines = r"0: .*seed-000005.png: [\d.]+ dB, class cat\n.*1: .*seed-000003.png: "
+    assert re.search(lines, results["project"][1])
+    assert "the way there" in results["project"][1]
+    for name in ("projected", "projected/export"):
+        assert np.load(folder / name / "latents.npy").shape == (2, 6)
+        assert pixels(folder / name / "projection.png").shape[1] == 4 * 256
+    assert (folder / "projected/projection.mp4").stat().st_size > 1000
     moved = pgan_tf.move(run.latents([3, 5]), components[1], -3)
     for seed, picture in zip((3, 5), run.draw(moved), strict=True):
         np.testing.assert_array_equal(picture, pixels(folder / f"along/seed-00000{seed}.png"))

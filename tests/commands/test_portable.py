@@ -30,6 +30,7 @@ for package in (pgan_tf, tfrecords):
         if not module.name.endswith((".generate", ".evaluate", ".export", ".benchmark", ".report",
                                      ".draw", ".draw_video", ".score", ".preview", ".trained_flags",
                                      ".torch_generator", ".project",
+                                     ".certify", ".verify", ".replay_run",
                                      "tfrecords.create", "tfrecords.inspect")):
             __import__(module.name)
 

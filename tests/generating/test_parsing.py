@@ -17,9 +17,18 @@ def test_seeds_grids_and_classes_are_read():
     assert [strength for *_, strength in parsing.with_strengths(found, [2])] == [2, 2]
     with pytest.raises(UserError, match="--strength: expected one, or one for each of 2"):
         parsing.with_strengths(found, [1, 2, 3])
+    assert parsing.parse_paths("a.png,photos") == ("a.png", "photos")
     assert parsing.parse_classes("2, 0", 3) == [2, 0]
     assert parsing.parse_classes("", 3) == [0, 1, 2]
     assert parsing.parse_classes("", 0) == [0]
+
+
+def test_a_comma_in_the_name_of_a_file_divides_nothing(tmp_path):
+    path = tmp_path / "a,b.png"
+    path.touch()
+    assert parsing.parse_paths(str(path)) == (str(path),)
+    with pytest.raises(ValueError, match="expected a value"):
+        parsing.parse_paths("a.png,")
 
 
 def test_a_class_that_is_a_name_counts_as_such_whatever_else_it_may_be():

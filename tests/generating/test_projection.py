@@ -100,10 +100,12 @@ def test_pictures_are_read_and_shown_beside_their_projections(tmp_path, trained)
     for name in ("a", "b"):
         (tmp_path / "photos").mkdir(exist_ok=True)
         Image.fromarray(pixels).save(tmp_path / f"photos/{name}.png")
-    photos = projection_sheet.read_photos(str(tmp_path / "photos"), 8, 3)
+    photos = projection_sheet.read_photos([str(tmp_path / "photos")], 8, 3)
     assert photos.pixels.shape == (2, 8, 8, 3)
-    (alone,) = projection_sheet.read_photos(str(tmp_path / "photos/a.png"), 8, 3).pixels
-    np.testing.assert_array_equal(alone, photos.pixels[0])
+    paths = [*map(str, (tmp_path / "photos/a.png", tmp_path / "photos"))]
+    several = projection_sheet.read_photos(paths, 8, 3)
+    assert several.names == (paths[0], *photos.names)
+    np.testing.assert_array_equal(several.pixels[0], photos.pixels[0])
     other = photos.pixels ^ 1
     psnr = projection_sheet.psnr_of(photos.pixels, other)
     np.testing.assert_allclose(psnr, 20 * np.log10(255))  # each number is off by 1
@@ -112,4 +114,4 @@ def test_pictures_are_read_and_shown_beside_their_projections(tmp_path, trained)
     np.testing.assert_array_equal(sheet[-16::2, 32:48:2], photos.pixels[1])
     (tmp_path / "no.png").write_text("no picture")
     with pytest.raises(UserError, match=r"no\.png"):
-        projection_sheet.read_photos(str(tmp_path / "no.png"), 8, 3)
+        projection_sheet.read_photos([paths[0], str(tmp_path / "no.png")], 8, 3)

@@ -9,7 +9,6 @@ import importlib
 import io
 import json
 import os
-import pathlib
 import subprocess
 import sys
 import unittest.mock
@@ -30,11 +29,11 @@ def call(command, *arguments, cwd, eagerly=False):
     """
     import tensorflow as tf
 
-    module = importlib.import_module(f"pgan_tf.commands.{pathlib.Path(command).stem}")
+    module = importlib.import_module(f"pgan_tf.commands.{command.removesuffix('.py')}")
     tf.config.run_functions_eagerly(eagerly)
     try:
         with contextlib.chdir(cwd):
-            return call_module(module, map(str, arguments))
+            return call_module(module, map(str, arguments), vars(module).get("_ARGUMENTS", ()))
     finally:
         tf.config.run_functions_eagerly(False)
 
@@ -79,10 +78,10 @@ def run(command, *arguments, cwd, timeout=300):
     )
 
 
-def run_calls(command, calls, cwd, timeout=280):
+def run_calls(command, calls, cwd, timeout=280, eagerly=False):
     """Returns a list of (exit status, stdout, stderr), one for each call."""
     result = subprocess.run(
-        [sys.executable, "-m", "tests.helpers.command_calls", command, str(cwd)],
+        [sys.executable, "-m", "tests.helpers.command_calls", command, str(cwd), str(eagerly)],
         input=json.dumps([list(map(str, one)) for one in calls]),
         capture_output=True,
         text=True,
@@ -107,4 +106,6 @@ if __name__ == "__main__":
     import tfrecords.common.tensorflow_setup  # noqa: F401
 
     calls = json.load(sys.stdin)
-    json.dump([call(sys.argv[1], *one, cwd=sys.argv[2]) for one in calls], sys.stdout)
+    command, cwd, eagerly = sys.argv[1:]
+    options = {"cwd": cwd, "eagerly": eagerly == "True"}
+    json.dump([call(command, *one, **options) for one in calls], sys.stdout)

@@ -39,6 +39,8 @@ COMMANDS = {
     "export.py": ("--run_dir=run", "--export_dir=new"),
     "report.py": ("--run_dir=run", "--output=new.html"),
     "pgan_tf.commands.benchmark": ("--resolution=4", "--json=new.json"),
+    "pgan_tf.commands.certificates.certify": ("--run_dir=run", "--output=new.json"),
+    "pgan_tf.commands.certificates.verify": ("run/certificate.json", "--run_dir=run"),
     "pgan_tf.commands.preview": ("--data=data", "--data_cache=cache", "--output=new.png"),
     "paper.__main__": ("--run=all", "--results=new.json", "--runs_dir=new"),
     "paper.mode_test": ("--run_dir=run", "--digits=pictures"),
@@ -206,12 +208,15 @@ def in_a_child(work, *arguments):
 
 def make_files():
     """Makes pictures, a dataset of them, a run and what is no file."""
+    from pgan_tf.runs import certificate, checkpoint
     from tests.helpers.small_run import make_small_run
 
     for number in range(8):
         save(pathlib.Path(f"pictures/{number}.png"), (8, 8), number)
     write_dataset(open_source("pictures"), PictureOptions(8), "data", processes=1)
     make_small_run("run")
+    certified = certificate.make_certificate("run", checkpoint.read_run("run"), "")
+    pathlib.Path("run/certificate.json").write_text(certified.to_json())
     pathlib.Path("file").write_text("a file")
     os.mkfifo("fifo")
 

@@ -1,0 +1,1 @@
+"""The commands that certify a run, and verify a certificate."""
