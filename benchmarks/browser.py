@@ -1,9 +1,10 @@
 """How fast each engine draws an export in a browser, and what a visitor downloads for it.
 
-python benchmarks/browser.py [--resolution=64] [--fmap_base=512] [--fmap_max=128]
+python benchmarks/browser.py [--run_dir=RUN]
 
-Headless Chromium, WebAssembly, one thread, one picture at a time, after one that does not count.
-Needs Chromium, `cd demo && npm ci`, and requirements-dev.txt.
+Without a run it draws the packaged generator of emoji, of 64 px. Headless Chromium, WebAssembly,
+one thread, one picture at a time, after one that does not count. Needs Chromium, `cd demo && npm
+ci`, and requirements-dev.txt.
 """
 
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
@@ -21,21 +22,17 @@ from collections.abc import Iterator
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from pgan_tf.config.schedule import Stage
-from pgan_tf.config.training import NetworkConfig
 from pgan_tf.exporting.litert_file import write_litert
 from pgan_tf.exporting.onnx_file import write_onnx
 from pgan_tf.exporting.tfjs import write_tfjs
 from pgan_tf.exporting.writer import ExportOptions
-from pgan_tf.networks.generator import build_generator
-from pgan_tf.networks.sampling import latents_from_seeds
-from pgan_tf.runs.trained import Trained
-from tfrecords.common.bounds import COUNTS, RESOLUTIONS
-from tfrecords.common.command_line import define_number, run
+from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
+from pgan_tf.runs.packaged import packaged_run
+from pgan_tf.runs.trained import Trained, from_run
+from tfrecords.common.bounds import COUNTS
+from tfrecords.common.command_line import define_number, define_path, run
 
-RESOLUTION = define_number("resolution", 64, "In pixels.", RESOLUTIONS)
-FMAP_BASE = define_number("fmap_base", 512, "As of train.py.", COUNTS)
-FMAP_MAX = define_number("fmap_max", 128, "As of train.py.", COUNTS)
+RUN_DIR = define_path("run_dir", None, "Folder of a run. Default: the packaged emoji.")
 PICTURES = define_number("pictures", 10, "Drawn by each engine in each of its turns.", COUNTS)
 ENGINES, ROUNDS = ("tfjs", "onnx", "litert"), 5
 DEMO = pathlib.Path(__file__).parents[1] / "demo"
@@ -68,13 +65,11 @@ def served(folder: pathlib.Path) -> Iterator[str]:
 
 def main() -> None:
     """Prints megabytes, milliseconds and the largest difference from Python of each engine."""
-    size, base = RESOLUTION.value, FMAP_BASE.value
-    network = NetworkConfig(resolution=size, fmap_base=base, fmap_max=FMAP_MAX.value)
-    stage = Stage(0, network.resolution, "stabilize", 0, 1)
-    trained = Trained(build_generator(stage, network), network, stage, 1.0, "a test", "", 0.0)
-    latents = latents_from_seeds([0], network.latent_size)
-    expected = np.clip(trained.generator([latents, np.zeros((1, 0))]).numpy(), -1, 1)
-    inputs = {"seed": 0, "latents": latents.tolist()}
+    trained = from_run(RUN_DIR.value or packaged_run("emoji"))
+    latents = latents_from_seeds([0], trained.network.latent_size)
+    labels = one_hot_labels([0], trained.network.label_size)
+    expected = np.clip(trained.generator([latents, labels]).numpy(), -1, 1)
+    inputs = {"seed": 0, "latents": latents.tolist(), "labels": labels.tolist()}
     with tempfile.TemporaryDirectory() as name, sync_playwright() as api:
         folder = pathlib.Path(name)
         export(trained, folder)

@@ -2,13 +2,17 @@
 
 python benchmarks/exports.py [--run_dir=RUN] [--formats=keras,onnx]
 
-Without a run it takes a network of 64 px as wide as that of --preset=emoji, with initial weights.
+Without a run it takes the packaged generator of emoji, of 64 px. Skips formats whose packages are
+not installed: PyTorch, for safetensors. Those in a browser: benchmarks/browser.py.
 """
 
 import tfrecords.common.tensorflow_setup  # noqa: F401, I001  (first: it sets TensorFlow up)
 
 import contextlib
+import importlib
+import importlib.util
 import os
+import pathlib
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,21 +22,21 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from pgan_tf.config.networks import NetworkConfig
-from pgan_tf.config.schedule import Stage
 from pgan_tf.generating.formats.by_name import find_writer
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.generating.sampler import make_sampler
-from pgan_tf.networks.generator import build_generator
 from pgan_tf.networks.sampling import latents_from_seeds, one_hot_labels
-from pgan_tf.runs.trained import Trained, from_run
+from pgan_tf.runs.packaged import packaged_run
+from pgan_tf.runs.trained import from_run
 from tfrecords.common.bounds import Bounds
 from tfrecords.common.command_line import define_number, define_path, run
 
 Draw = Callable[[dict[str, np.ndarray]], Any]  # from inputs by name to pictures
 
-RUN_DIR = define_path("run_dir", None, "Folder of a run. Default: a network as it begins.")
-FORMATS = flags.DEFINE_list("formats", "saved_model,keras,onnx,litert", "Which ones.")
+RUN_DIR = define_path("run_dir", None, "Folder of a run. Default: the packaged emoji.")
+FORMATS = flags.DEFINE_list(
+    "formats", "saved_model,keras,safetensors,huggingface,onnx,litert,tfjs", "Which ones."
+)
 SECONDS = define_number("seconds", 4.0, "For each format.", Bounds(0, 3600))
 
 
@@ -72,21 +76,31 @@ def open_litert(folder: str) -> Draw:
     return lambda inputs: np.array(runner(**inputs)["images"])
 
 
+def open_safetensors(folder: str) -> Draw:
+    """Imports a version's module, which needs PyTorch."""
+    torch: Any = importlib.import_module("torch")  # which no requirements file brings
+    spec = importlib.util.spec_from_file_location("generator", f"{folder}/generator.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    generator = module.load()
+
+    def draw(inputs: dict[str, np.ndarray]) -> np.ndarray:
+        with torch.no_grad():
+            images = generator(*(torch.from_numpy(one) for one in inputs.values()))
+        return images.numpy().transpose(0, 2, 3, 1)
+
+    return draw
+
+
 OPENERS: dict[str, Callable[[str], Draw]] = {
     "saved_model": open_saved_model,
     "keras": open_keras,
+    "safetensors": open_safetensors,
+    "huggingface": open_keras,
     "onnx": open_onnx,
     "litert": open_litert,
 }
-
-
-def read_trained() -> Trained:
-    """Returns the run's generator, or one as it begins."""
-    if RUN_DIR.value:
-        return from_run(RUN_DIR.value)
-    network = NetworkConfig(resolution=64, fmap_base=512, fmap_max=128, latent_size=128)
-    stage = Stage(8, 64, "stabilize", 1, 2)
-    return Trained(build_generator(stage, network), network, stage, 1.0, "initial weights")
 
 
 def size_of(folder: str) -> int:
@@ -109,7 +123,7 @@ def milliseconds(draw: Draw, inputs: dict[str, np.ndarray]) -> float:
 
 def main() -> None:
     """Prints a line per format: megabytes, milliseconds a picture, and the largest difference."""
-    trained = read_trained()
+    trained = from_run(RUN_DIR.value or packaged_run("emoji"))
     latents = latents_from_seeds(range(16), trained.network.latent_size)
     labels = one_hot_labels(range(16), trained.network.label_size)
     expected = np.clip(make_sampler(trained).images(latents, labels), -1, 1)
@@ -118,11 +132,16 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             with contextlib.redirect_stdout(None):  # converters talk
                 find_writer(kind)(trained, ExportOptions(folder))
-            draw = OPENERS[kind](f"{folder}/1")
-            size = size_of(f"{folder}/1") / 1e6
+            version = next(pathlib.Path(folder).rglob("pgan-export.json")).parent
+            print(f"{kind}: {size_of(str(version)) / 1e6:.2f} MB", end="", flush=True)
+            try:
+                draw = OPENERS[kind](str(version))
+            except (KeyError, ImportError) as error:
+                print(f", not drawn here: {error!r}")
+                continue
             taken = milliseconds(draw, {name: one[:1] for name, one in inputs.items()})
             difference = np.abs(draw(inputs) - expected).max()
-            print(f"{kind}: {size:.2f} MB, {taken:.1f} ms a picture, differs by {difference:.1e}")
+            print(f", {taken:.1f} ms a picture, differs by {difference:.1e}")
 
 
 if __name__ == "__main__":

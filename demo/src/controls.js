@@ -4,6 +4,7 @@ import { classNames, showAbout } from './about.js';
 import { VIEWS } from './address.js';
 import { NAMES } from './backends.js';
 import { listenToDirections, showDirections } from './directions.js';
+import { ENGINES } from './engines.js';
 import { isSeed } from './latents.js';
 import { videoType } from './share.js';
 import { canWalk } from './views.js';
@@ -40,7 +41,11 @@ export function showControls(element, state, page) {
   element.class.value = state.label ?? '';
   element.scaling.value = state.scaling;
   element.record.hidden ||= !videoType();
-  element.backend.replaceChildren(...page.backends.map((name) => option(name, NAMES[name])));
+  const engines = (known.engines ?? []).filter((name) => name in ENGINES);
+  element.backend.replaceChildren(
+    ...page.backends.map((name) => option(name, NAMES[name])),
+    ...engines.map((name) => option(name, ENGINES[name])),
+  );
   element.backend.value = page.running;
 }
 

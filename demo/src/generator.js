@@ -14,9 +14,10 @@ import { startNetwork } from './start.js';
  * Loads a generator from the folder of an export.
  * @param folder its address; where this file is, if there is none
  * @param name the generator's in `models.json`; the first, if there is none
+ * @param engine `onnx` or `litert`, where the export has it; TensorFlow.js, if there is none
  * @param onProgress called with the part that is there, 0 to 1
  */
-export async function load(folder = new URL(/* @vite-ignore */ '.', import.meta.url), { name, onProgress = () => {} } = {}) {
+export async function load(folder = new URL(/* @vite-ignore */ '.', import.meta.url), { name, engine, onProgress = () => {} } = {}) {
   const base = `${new URL(folder, location.href)}`.replace(/\/*$/, '/');
   const models = await getJson(`${base}models.json`);
   const model = name === undefined ? models[0] : models.find((one) => one.name === name);
@@ -24,8 +25,12 @@ export async function load(folder = new URL(/* @vite-ignore */ '.', import.meta.
     throw new RangeError(`name: expected one of ${models.map((one) => one.name).join(', ')}, got ${name}`);
   }
   const artifacts = await fetchModel(`${new URL(model.path, base)}/`, onProgress);
-  const { network } = await startNetwork(await possibleBackends(), artifacts);
   const metadata = artifacts.userDefinedMetadata;
+  const engines = metadata.engines ?? [];
+  if (engine !== undefined && !engines.includes(engine)) {
+    throw new RangeError(`engine: expected one of [${engines.join(', ')}], which the export has, got ${engine}`);
+  }
+  const { network } = await startNetwork([engine, ...(await possibleBackends())].filter(Boolean), artifacts);
   const { resolution, num_channels } = metadata;
   const labelNames = classNames(metadata);
 

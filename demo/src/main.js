@@ -2,6 +2,7 @@ import { getBackend } from '@tensorflow/tfjs';
 import './style.css';
 import { readAddress, writeAddress } from './address.js';
 import { possibleBackends } from './backends.js';
+import { ENGINES } from './engines.js';
 import { listen, say, showControls, showGallery } from './controls.js';
 import { inputsOf, latentsOf, SEEDS } from './latents.js';
 import { markOf } from './marks.js';
@@ -82,7 +83,8 @@ async function start() {
   video?.stop();
   page.network?.dispose();
   page.network = null;
-  const chosen = page.backends.includes(state.backend) ? [state.backend] : [];
+  const engines = page.artifacts.userDefinedMetadata.engines ?? [];
+  const chosen = [...page.backends, ...engines].includes(state.backend) ? [state.backend] : [];
   const { network, backend } = await startNetwork(new Set([...chosen, ...page.backends]), page.artifacts);
   const views = makeViews(element, draw, page.artifacts.userDefinedMetadata);
   Object.assign(page, { network, running: backend, views });
@@ -221,7 +223,7 @@ function onAddress() {
 
 /** For the console and for tests: `await pgan.draw(pgan.latents(3))`. */
 window.pgan = {
-  backend: () => getBackend(),
+  backend: () => (page.running in ENGINES ? page.running : getBackend()),
   latents: (seed) => latentsOf(seed, page.artifacts.userDefinedMetadata.latent_size),
   draw: (latents, labels = []) => page.network.draw(Float32Array.from(latents), Float32Array.from(labels)),
 };

@@ -37,9 +37,9 @@ async function download(url, onBytes) {
 }
 
 /**
- * Downloads a graph model.
+ * Downloads the description of a graph model; its `fetchWeights` downloads the rest, once.
  * @param folder its address, which ends in a slash
- * @param onProgress called with the part that is there, 0 to 1
+ * @param onProgress called with the part of the weights that is there, 0 to 1
  */
 export async function fetchModel(folder, onProgress) {
   const { weightsManifest, ...model } = await getJson(`${folder}model.json`);
@@ -48,11 +48,14 @@ export async function fetchModel(folder, onProgress) {
   let received = 0;
   const onBytes = (count) => onProgress((received += count) / total);
   const paths = weightsManifest.flatMap((group) => group.paths);
-  const shards = await Promise.all(paths.map((path) => download(folder + path, onBytes)));
-  const weightData = await new Blob(shards).arrayBuffer();
-  if (weightData.byteLength !== total)
+  let weights = null;
+  async function fetchWeights() {
+    const shards = await Promise.all(paths.map((path) => download(folder + path, onBytes)));
+    const weightData = await new Blob(shards).arrayBuffer();
+    if (weightData.byteLength === total) return weightData;
     throw incomplete(folder, `expected ${total} bytes of weights, got ${weightData.byteLength}`);
-  return { ...model, weightSpecs, weightData };
+  }
+  return { ...model, folder, weightSpecs, fetchWeights: () => (weights ??= fetchWeights()) };
 }
 
 /** Makes a network that draws with the backend that is on; see `fetchModel`. */

@@ -43,12 +43,15 @@ PUSH_TO = define_text(
 URL = define_text(
     "url", None, "tfjs: where the page will be, for previews of links to it.", _check_url
 )
+ENGINES = define_path(
+    "engines", None, "tfjs: npm's node_modules, whose ONNX Runtime Web and LiteRT.js can draw, too."
+)
 HELP = Help(
     groups={
         "generator": ("run_dir", "checkpoint", "official_pkl", "model", "network"),
         "output": ("export_dir", "format", "networks"),
         "upload (--format=huggingface)": ("license", "push_to"),
-        "web page (--format=tfjs)": ("name", "title", "description", "url", "quantize"),
+        "web page (--format=tfjs)": ("name", "title", "description", "url", "quantize", "engines"),
     },
     first=(
         *("run_dir", "official_pkl", "model", "export_dir", "format", "networks", "license"),
@@ -69,7 +72,8 @@ def main() -> None:
     if not EXPORT_DIR.value:
         raise UserError("--export_dir: expected a folder, got none: name one")
     only_with(["license", "push_to"], FORMAT, "huggingface")
-    only_with(["quantize", "name", "title", "description", "url"], FORMAT, "tfjs")
+    web = ["quantize", "name", "title", "description", "url", "engines"]
+    only_with(web, FORMAT, "tfjs")
     # Imported here so that --help and mistaken flags answer at once: they load TensorFlow.
     import tfrecords.common.tensorflow_setup  # noqa: F401  (first: it sets TensorFlow up)
     from pgan_tf.exporting.model_card import TERMS
@@ -87,9 +91,10 @@ def main() -> None:
         QUANTIZE.value,
         NAME.value or "",
         head,
-        all_networks,
-        LICENSE.value or "",
-        PUSH_TO.value or "",
+        engines=ENGINES.value or "",
+        all_networks=all_networks,
+        license=LICENSE.value or "",
+        push_to=PUSH_TO.value or "",
     )
     exported = find_writer(FORMAT.value)(trained, options)
     if given.OFFICIAL_PKL.value:

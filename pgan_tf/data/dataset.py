@@ -18,7 +18,10 @@ from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import DatasetInfo, read_classes, read_labels
 from tfrecords.format.record import parse_images
 
-_READ_AHEAD = 16  # batches that are read at the same time, to hide latency
+_READ_AHEAD = 16  # groups of batches that are read at the same time, to hide latency
+# Up to so many pictures and bytes are read and decoded at a time, in whole batches: small batches
+# would cost two to three times as much.
+_GROUP_PICTURES, _GROUP_BYTES = 64, 2**21
 
 
 def make_dataset(
@@ -57,24 +60,28 @@ def make_dataset(
         raise UserError(f"data: expected labels of {label_size} classes in {name}, got {found}")
     labels_of = _make_label_lookup(info, label_size)
     size = global_batch_size // num_replicas
+    batch_bytes = size * resolution**2 * info.num_channels
+    group = max(1, min(_GROUP_PICTURES // size, _GROUP_BYTES // batch_bytes))
     firsts = tf.constant(list(replicas), tf.int64)
     picture = info.num_channels, info.encoding, info.depth
 
-    def find_wanted(element: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns positions and picture numbers of the element of this number."""
-        batch, replica = element // len(replicas), element % len(replicas)
-        first = images_shown + batch * global_batch_size + firsts[replica]
+    def find_wanted(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns positions and picture numbers of all elements of the group of this number."""
+        elements = number * group + tf.range(group, dtype=tf.int64)
+        batches, replica = elements // len(replicas), elements % len(replicas)
+        begins = images_shown + batches * global_batch_size + tf.gather(firsts, replica)
         # Every num_replicas-th picture, so that the groups of the minibatch standard deviation,
         # whose members are spread over a batch, are the same on one device and on many.
-        positions = first + num_replicas * tf.range(size, dtype=tf.int64)
+        within = num_replicas * tf.range(size, dtype=tf.int64)
+        positions = tf.reshape(begins[:, tf.newaxis] + within, [-1])
         return positions, pictures_at(positions, num_images, seed, held_out, part)
 
     def finish(serialized: tf.Tensor, pictures: tf.Tensor, positions: tf.Tensor) -> Any:
+        serialized = tf.ensure_shape(serialized, (group * size,))
         images = parse_images(serialized, resolution, *picture)
-        images = tf.ensure_shape(images, (size, *images.shape[1:]))
         if mirror_augment:
             images = mirror(images, flips_at(positions, seed))
-        return to_float(images), tf.ensure_shape(labels_of(pictures), (size, label_size))
+        return to_float(images), tf.ensure_shape(labels_of(pictures), (group * size, label_size))
 
     wanted = tf.data.Dataset.counter(dtype=tf.int64).map(find_wanted)
     met = bad_records.first_positions(resolution, num_images) if bad_records else None
@@ -83,7 +90,8 @@ def make_dataset(
     else:
         most = bad_records.most if bad_records else 0
         found = _from_files(records, wanted, most, met)
-    return found.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)
+    finished = found.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return finished.rebatch(size, drop_remainder=True).prefetch(4)
 
 
 def distribute(

@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from pgan_tf.exporting import manifest
+from pgan_tf.exporting.engines import FOLDER
 from pgan_tf.exporting.manifest import Manifest, digest_of, list_folder, visible_names
 from pgan_tf.exporting.model_card import describe
 from pgan_tf.exporting.page_head import ICON, PREVIEW, Head, with_head
@@ -36,8 +37,11 @@ _LIST = "models.json"  # lists `models/<name>/<version>/`
 _MOST_BYTES = 200  # length of a name; file systems allow 255
 
 
-def read_page(export_dir: str) -> Manifest:
-    """Returns page files of earlier exports. UserError if others wrote or changed any."""
+def read_page(export_dir: str, engines: Mapping[str, bytes]) -> Manifest:
+    """Returns page files of earlier exports. UserError if others wrote or changed any.
+
+    `engines` are files that come in addition; see `engines.read_engines`.
+    """
     page = manifest.read_manifest(export_dir, "page")
     visible = visible_names(export_dir)  # without `.git` and the like
     if page is None:
@@ -49,7 +53,7 @@ def read_page(export_dir: str) -> Manifest:
             )
         before = {name: (digest,) for name, digest in _BEFORE_MANIFESTS.items() if visible}
         page = Manifest("page", before)
-    for name, digests in {**_digests(_built()), PREVIEW: (), ICON: ()}.items():
+    for name, digests in {**_digests({**_built(), **engines}), PREVIEW: (), ICON: ()}.items():
         path = posixpath.join(export_dir, name)
         expected = (*page.files.get(name, ()), *digests)
         if tf.io.gfile.exists(path) and digest_of(path) not in expected:
@@ -60,15 +64,18 @@ def read_page(export_dir: str) -> Manifest:
     return page
 
 
-def page_files(head: Head, preview: bytes, icon: bytes) -> dict[str, bytes]:
-    """Returns the page's files by name, `index.html` last."""
-    files = {PREVIEW: preview, ICON: icon, **_built()}
+def page_files(
+    head: Head, preview: bytes, icon: bytes, engines: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """Returns the page's files by name, those of engines included, `index.html` last."""
+    files = {PREVIEW: preview, ICON: icon, **engines, **_built()}
     return files | {"index.html": with_head(files["index.html"].decode(), head).encode()}
 
 
 def prepare_page(export_dir: str, page: Manifest, files: Mapping[str, bytes]) -> Manifest:
     """Removes leftovers of killed exports, and lists the files that the page may now contain."""
-    tf.io.gfile.makedirs(posixpath.join(export_dir, "assets"))
+    for folder in {posixpath.dirname(name) for name in files}:
+        tf.io.gfile.makedirs(posixpath.join(export_dir, folder))
     known, current = page.files, _digests(files)
     both = {name: (*known.get(name, ()), *current.get(name, ())) for name in {**known, **current}}
     for name in (*both, manifest.MANIFEST):
@@ -94,8 +101,12 @@ def write_page(
         if not tf.io.gfile.exists(path) or digest_of(path) not in digests[name]:
             write_file(path, contents)
     older = {name: page.files[name] for name in page.files if name not in files}
+    engines = {name: older.pop(name) for name in [*older] if name.startswith(FOLDER)}
     kept = manifest.remove_unchanged(export_dir, older)
-    manifest.write_manifest(export_dir, Manifest("page", digests, head=dataclasses.asdict(head)))
+    files_of_page = {**engines, **digests}  # other generators draw with those engines
+    manifest.write_manifest(
+        export_dir, Manifest("page", files_of_page, head=dataclasses.asdict(head))
+    )
     return kept
 
 

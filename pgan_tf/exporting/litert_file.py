@@ -22,14 +22,20 @@ SIGNATURES = {"serving_default": None, "batch_1": 1, "batch_16": 16}
 
 def write_litert(trained: Trained, options: ExportOptions) -> Exported:
     """Writes a generator as `<export_dir>/<version>/model.tflite`; see `Writer`."""
+    contents = checked_litert(trained, "litert")
+    facts = {"signatures": {name: batch or "free" for name, batch in SIGNATURES.items()}}
+    return write_model(trained, options, "litert", "model.tflite", contents, facts)
+
+
+def checked_litert(trained: Trained, export_format: str) -> bytes:
+    """Returns the file. UserError if a package is missing, or LiteRT draws otherwise."""
     contents = litert_model(trained)
-    (litert,) = import_packages("litert", "ai-edge-litert", "ai_edge_litert.interpreter")
+    (litert,) = import_packages(export_format, "ai-edge-litert", "ai_edge_litert.interpreter")
     interpreter = litert.Interpreter(model_content=contents)
     for name, batch in SIGNATURES.items():
         runner = interpreter.get_signature_runner(name)
-        check_pictures(trained, "litert", _drawing(runner), (batch,) if batch else (1, 2))
-    facts = {"signatures": {name: batch or "free" for name, batch in SIGNATURES.items()}}
-    return write_model(trained, options, "litert", "model.tflite", contents, facts)
+        check_pictures(trained, export_format, _drawing(runner), (batch,) if batch else (1, 2))
+    return contents
 
 
 def _drawing(runner: Any) -> Draw:

@@ -31,13 +31,19 @@ _IN_THE_FILE = (
 
 def write_onnx(trained: Trained, options: ExportOptions) -> Exported:
     """Writes a generator as `<export_dir>/<version>/model.onnx`; see `Writer`."""
-    _, onnxruntime = import_packages("onnx", "onnx onnxruntime", "onnx", "onnxruntime")
+    contents = checked_onnx(trained, "onnx")
+    return write_model(trained, options, "onnx", "model.onnx", contents, {"opset": OPSET})
+
+
+def checked_onnx(trained: Trained, export_format: str) -> bytes:
+    """Returns the file. UserError if a package is missing, or ONNX Runtime draws otherwise."""
+    _, onnxruntime = import_packages(export_format, "onnx onnxruntime", "onnx", "onnxruntime")
     known = describe(trained, "onnx")
     metadata = {name: known[name] for name in _IN_THE_FILE}
     contents = onnx_model(fold(trained.generator, trained.network), metadata).SerializeToString()
     session = onnxruntime.InferenceSession(contents, providers=["CPUExecutionProvider"])
-    check_pictures(trained, "onnx", lambda inputs: session.run(["images"], inputs)[0])
-    return write_model(trained, options, "onnx", "model.onnx", contents, {"opset": OPSET})
+    check_pictures(trained, export_format, lambda inputs: session.run(["images"], inputs)[0])
+    return contents
 
 
 def onnx_model(

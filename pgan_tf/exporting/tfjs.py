@@ -9,6 +9,7 @@ import posixpath
 import shlex
 
 from pgan_tf.exporting import gallery, manifest, writer
+from pgan_tf.exporting.engines import models_of_engines, read_engines
 from pgan_tf.exporting.model_card import describe
 from pgan_tf.exporting.page_head import Head, default_head, draw_icon, draw_preview
 from pgan_tf.exporting.picture_mark import facts_of
@@ -31,7 +32,7 @@ SLIDERS = 6  # directions on the page
 # Fields of `describe` that the page needs or shows.
 _FOR_THE_PAGE = (
     *("format", "resolution", "num_channels", "latent_size", "label_size", "label_names"),
-    *("training_data", "kimg", "is_blend", "alpha", "trained_by", "terms"),
+    *("training_data", "kimg", "is_blend", "alpha", "trained_by", "terms", "engines"),
 )
 
 
@@ -40,15 +41,18 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
     name = options.name or gallery.default_name(trained)
     if not gallery.is_name(name):
         raise UserError(f"--name: expected letters and digits, . _ - inside, got {name[:100]!r}")
+    engines = read_engines(options.engines) if options.engines else {}
     export_dir = options.export_dir.rstrip("/") or "/"
     models = posixpath.join(export_dir, "models", name)
     with writer.exporting_into(export_dir):
-        page = gallery.read_page(export_dir)
+        engine_files = {name: one for files in engines.values() for name, one in files.items()}
+        page = gallery.read_page(export_dir, engine_files)
         listed = gallery.read_list(export_dir)
         gallery.check_place(export_dir, listed, name, trained, chosen=bool(options.name))
         path = manifest.free_version(models)
         generator = fold(trained.generator, trained.network, BROWSER_FORM)
-        known = describe(trained, "tfjs")
+        facts = {"engines": [*engines]}
+        known = {**describe(trained, "tfjs"), **facts}
         try:
             files = graph_model(
                 make_signatures(generator)["serving_default"],
@@ -62,6 +66,7 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
             )
         except ValueError as error:
             raise UserError(f"--quantize=float16: {error}: leave --quantize") from None
+        files |= models_of_engines(trained, engines)
         latents = latents_from_seeds([0], generator.config.latent_size)
         labels = one_hot_labels([0], generator.config.label_size)
         # The generator's picture in the gallery.
@@ -72,11 +77,14 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
             default_head(names, known).replace(head),
             draw_preview(generator, generator.config, known["resolution"]),
             draw_icon(generator, generator.config),
+            engine_files,
         )
         stored = f" (weights in {options.quantize})" if options.quantize else ""
         with writing(f"--export_dir={export_dir}"):
             page = gallery.prepare_page(export_dir, page, page_files)
-            with writer.whole_version(path, options, trained, "tfjs", stored=stored) as folder:
+            with writer.whole_version(
+                path, options, trained, "tfjs", stored=stored, facts=facts
+            ) as folder:
                 for file, contents in files.items():
                     write_file(posixpath.join(folder, file), contents)
             kept = gallery.write_page(export_dir, page, page_files, head)

@@ -63,7 +63,7 @@ class Generator(nn.ModuleDict):
         return torch.tanh(images) if self.config["tanh"] else torch.clamp(images, -1, 1)
 
     def draw(self, seeds: Iterable[int], labels: Iterable[int] | None = None) -> np.ndarray:
-        """Returns the uint8 pictures of seeds, as `pgan generate` draws them.
+        """Returns the uint8 pictures of seeds, as `pgan generate` draws them; RGBA straight.
 
         Labels are numbers of classes, one for each picture. Default: all classes in turn.
         """
@@ -75,12 +75,20 @@ class Generator(nn.ModuleDict):
         device = self["4x4_dense"].weight.device
         with torch.no_grad():
             images = self(*(torch.from_numpy(one).to(device) for one in inputs)).cpu().numpy()
-        return np.rint((images.transpose(0, 2, 3, 1) + 1) * 127.5).astype(np.uint8)
+        pixels = np.rint((images.transpose(0, 2, 3, 1) + 1) * 127.5).astype(np.uint8)
+        return straight(pixels) if self.config["num_channels"] == 4 else pixels
 
 
 def pixel_norm(x: torch.Tensor) -> torch.Tensor:
     """Gives the features of each pixel the mean square 1."""
     return x * torch.rsqrt(torch.mean(x * x, dim=1, keepdim=True) + 1e-8)
+
+
+def straight(pixels: np.ndarray) -> np.ndarray:
+    """Divides the color of RGBA by alpha, as files want it: networks draw it premultiplied."""
+    color, alpha = np.minimum(pixels[..., :3], pixels[..., 3:]), pixels[..., 3:]
+    color = np.rint(color * (255 / np.maximum(alpha, np.float32(1))))
+    return np.concatenate([color.astype(np.uint8), alpha], axis=-1)
 
 
 def latents_of(seed: int, size: int) -> np.ndarray:

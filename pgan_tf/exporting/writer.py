@@ -36,6 +36,7 @@ class ExportOptions:
     quantize: str = ""  # "float16" stores the weights in half precision; tfjs only
     name: str = ""  # name of the generator on the page, by default that of its run; tfjs only
     head: Head = Head()  # title and description of the page; tfjs only
+    engines: str = ""  # folder of npm with other engines for the page; tfjs only
     all_networks: bool = False  # whether the version has them all, for `train.py --init_from=`
     license: str = ""  # as the Hub calls it, such as "cc0-1.0"; huggingface only
     push_to: str = ""  # USER/NAME of the Hub's repository to upload to; huggingface only

@@ -7,14 +7,10 @@ from typing import get_args
 
 from pgan_tf.exporting import hub
 from pgan_tf.exporting.keras_file import KERAS_FILE
+from pgan_tf.exporting.safetensors_file import WEIGHTS_FILE
+from pgan_tf.generating.formats.downloaded import download_export
 from pgan_tf.generating.generator import Generator
-from pgan_tf.generating.sampler import (
-    download_keras_file,
-    keras_model_of,
-    make_sampler,
-    newest_version,
-    open_export,
-)
+from pgan_tf.generating.sampler import keras_model_of, make_sampler, newest_version, open_export
 from pgan_tf.runs.checkpoint import latest
 from pgan_tf.runs.folder import checkpoint_folder
 from pgan_tf.runs.packaged import NETWORKS, packaged_run
@@ -25,15 +21,15 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.text import did_you_mean
 
 _EXPECTED = (
-    "a run folder, a checkpoint, an export.py's SavedModel or Keras file or a published pickle"
+    "a run folder, a checkpoint, an export.py's SavedModel, Keras file or safetensors, or a "
+    "published pickle"
 )
 _NAMED = f"; or {' or '.join(NETWORKS)}, which comes along" * bool(NETWORKS)
-_OPENED = frozenset({"saved_model.pb", "saved_model.pbtxt", KERAS_FILE})
+_OPENED = frozenset({"saved_model.pb", "saved_model.pbtxt", KERAS_FILE, WEIGHTS_FILE})
 # Files that this package cannot draw from, and what opens them: by name and by extension.
 _EXPORTS = {
     "model.onnx": "an ONNX model: open it with onnxruntime",
     "model.tflite": "a LiteRT model: open it with ai_edge_litert",
-    "model.safetensors": "weights alone: open them with generator.py beside them",
     "model.json": "a TensorFlow.js model: open its page in a browser",
     "index.html": "a web page: open it in a browser",
 }
@@ -41,7 +37,7 @@ _FILES = {
     ".onnx": _EXPORTS["model.onnx"],
     ".tflite": _EXPORTS["model.tflite"],
     ".html": _EXPORTS["index.html"],
-    ".safetensors": "weights alone: open them with safetensors",
+    ".safetensors": "weights alone: name their folder",
     ".pb": "a file of a SavedModel: name its folder",
     ".json": "a description: name its folder",
 }
@@ -53,11 +49,12 @@ def load(path: str | os.PathLike[str], network: Weights = "average_generator") -
 
     Args:
         path: A run folder or a folder of checkpoints (the last checkpoint is used), a checkpoint,
-            a SavedModel or Keras file of `export.py` (of its folder the newest version is used), a
-            pickle of the published networks. Local, or `gs://…`. Or `hf://USER/NAME[@REVISION]`, a
-            repository that `--format=huggingface` made; none of its code is run. A SavedModel is a
-            program: open only those from people you trust. Or `"emoji"`, a network that comes with
-            this package, unless there is a file or folder of that name.
+            a SavedModel, Keras file or safetensors folder of `export.py` (of its folder the newest
+            version is used), a pickle of the published networks. Local, or `gs://…`. Or
+            `hf://USER/NAME[@REVISION]`, a repository that `--format=huggingface` made; none of its
+            code is run. A SavedModel is a program: open only those from people you trust. Or
+            `"emoji"`, a network that comes with this package, unless there is a file or folder of
+            that name.
         network: The running average of the generator, or `"generator"` for the weights of the last
             step. An export draws with only one.
 
@@ -67,7 +64,7 @@ def load(path: str | os.PathLike[str], network: Weights = "average_generator") -
     if network not in get_args(Weights):
         raise UserError(f"network: expected {' or '.join(get_args(Weights))}, got {shown(network)}")
     if isinstance(path, str) and path.startswith(hub.SCHEME):
-        path = download_keras_file(path, "path")
+        path = download_export(path, "path")
     place = _read_path(path)
     if place in NETWORKS and not paths.exists(place):
         place = packaged_run(place)

@@ -18,6 +18,9 @@ from pgan_tf.exporting import hub
 from pgan_tf.exporting.directions_file import directions_in
 from pgan_tf.exporting.keras_file import KERAS_FILE
 from pgan_tf.exporting.manifest import read_description, read_description_to_score
+from pgan_tf.exporting.safetensors_file import WEIGHTS_FILE
+from pgan_tf.generating.formats.downloaded import download_export
+from pgan_tf.generating.formats.safetensors import open_safetensors
 from pgan_tf.generating.keras_file import open_keras_file
 from pgan_tf.generating.parsing import KINDS
 from pgan_tf.metrics.evaluation import Generated, weights_sha256
@@ -28,7 +31,6 @@ from pgan_tf.runs.small_files import is_number
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import list_names, read_bytes
-from tfrecords.common.text import printable
 from tfrecords.pictures.alpha import straight
 
 BATCH_SIZE = 16
@@ -49,7 +51,7 @@ class Sampler:
     label_names: tuple[str, ...] = ()  # in order; empty where they are not known
     # What finds its directions, by kind; an older export lacks some kinds.
     directions: Finders = dataclasses.field(default_factory=dict)
-    model: keras.Model | None = None  # of a Keras file; see `networks.stock`
+    model: keras.Model | None = None  # of a Keras file or safetensors; see `networks.stock`
     checksum: Callable[[], str] = str  # SHA-256 of its weights, 64 hexadecimal digits
     trained_checksum: str = ""  # the same of the weights that an export was made from, if known
     depth: int = 8  # bits per channel of the data; files of single pictures have as many
@@ -102,41 +104,35 @@ def make_sampler(trained: Trained) -> Sampler:
 
 
 def open_export(path: str, argument: str = "--saved_model") -> Sampler:
-    """Opens what `export.py` wrote: a SavedModel or a Keras file; UserError if it can't.
+    """Opens what `export.py` wrote: a SavedModel, a Keras file or safetensors; else UserError.
 
     The path is the folder of a version, or of all, whose newest is taken, or the Keras file; or
-    `hf://USER/NAME[@REVISION]`, a repository of the Hub whose Keras file is taken.
-    `argument` is what messages call it.
+    `hf://USER/NAME[@REVISION]`, a repository of the Hub. `argument` is what messages call it.
     """
     if path.startswith(hub.SCHEME):
-        path = download_keras_file(path, argument)
+        path = download_export(path, argument)
     if path.endswith(".keras"):
-        return _open_keras(path, argument)
+        return _open_stock(open_keras_file(path, argument), path)
     folder = newest_version(path)
-    if KERAS_FILE in list_names(folder):
-        return _open_keras(posixpath.join(folder, KERAS_FILE), argument)
+    names = list_names(folder)
+    if KERAS_FILE in names:
+        path = posixpath.join(folder, KERAS_FILE)
+        return _open_stock(open_keras_file(path, argument), path)
+    if WEIGHTS_FILE in names and "saved_model.pb" not in names:
+        model = open_safetensors(folder, argument)
+        return _open_stock(model, posixpath.join(folder, WEIGHTS_FILE))
     return _open_saved_model(folder, path, argument)
-
-
-def download_keras_file(address: str, argument: str) -> str:
-    """Downloads what `hub.download` does. Returns the path of the Keras file, which is data."""
-    folder = hub.download(address, argument)
-    if KERAS_FILE not in list_names(folder):
-        expected = f"expected a repository with {KERAS_FILE}, got {printable(address)} without"
-        raise UserError(f"{argument}: {expected}")
-    return posixpath.join(folder, KERAS_FILE)
 
 
 def newest_version(path: str) -> str:
     """Returns the folder of an export's newest version; the path itself if it has no versions."""
     names = list_names(path)
     versions = sorted((name for name in names if re.fullmatch("[0-9]+", name)), key=int)
-    is_version = not versions or not {"saved_model.pb", KERAS_FILE}.isdisjoint(names)
+    is_version = not versions or not {"saved_model.pb", KERAS_FILE, WEIGHTS_FILE}.isdisjoint(names)
     return path if is_version else posixpath.join(path, versions[-1])
 
 
-def _open_keras(path: str, argument: str) -> Sampler:
-    model = open_keras_file(path, argument)
+def _open_stock(model: keras.Model, path: str) -> Sampler:
     sizes = [one.shape[1] for one in model.inputs]
     latent_size, label_size = sizes[0], sizes[1] if len(sizes) > 1 else 0
     specs = [tf.TensorSpec((None, size), tf.float32) for size in (latent_size, label_size)]
@@ -253,7 +249,8 @@ def read_exported(path: str) -> tuple[Sampler, Generated]:
     sampler = open_export(path)
     folder, kind = sampler.source, "SavedModel"
     if sampler.model:
-        folder, kind = posixpath.dirname(folder), "Keras file"
+        folder, name = posixpath.split(sampler.source)
+        kind = "safetensors" if name == WEIGHTS_FILE else "Keras file"
     known = read_description_to_score(folder)
     return sampler, Generated(
         draw=lambda inputs: sampler.images(*inputs),

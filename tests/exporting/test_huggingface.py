@@ -4,12 +4,15 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
+import pgan_tf
 from pgan_tf.exporting import hub
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.generating.formats.huggingface import write_huggingface
@@ -124,6 +127,18 @@ def test_what_is_missing_or_wrong_is_said_before_anything_is_written(tmp_path, m
     with pytest.raises(UserError, match=r"path.*pip install huggingface_hub"):
         hub.download(f"hf://{NAME}", "path")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_are_read_where_there_is_no_keras_file(folder, tmp_path, monkeypatch):
+    for name in READ - {"generator.keras"}:
+        shutil.copy(folder / "out/1" / name, tmp_path)
+    monkeypatch.setattr(hub, "download", lambda address, argument: str(tmp_path))
+    ours, theirs = pgan_tf.load(folder / "run"), pgan_tf.load(f"hf://{NAME}")
+    assert theirs.label_names == ours.label_names
+    assert np.abs(theirs.generate(range(4)).astype(int) - ours.generate(range(4))).max() <= 1
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"expected a repository with generator\.keras or model"):
+        pgan_tf.load(f"hf://{NAME}")
 
 
 @pytest.mark.slow

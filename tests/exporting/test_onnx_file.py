@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import onnx
@@ -12,6 +13,7 @@ from pgan_tf.exporting.onnx_file import OPSET, onnx_model, write_onnx
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.networks.folded import fold
 from tests.helpers.exports import make_inputs, make_trained
+from tests.helpers.places import ROOT
 
 VARIANTS = [
     {},  # in the middle of a fade
@@ -57,6 +59,16 @@ def test_upsampling_is_one_convolution(tmp_path):
     kinds = [node.op_type for node in model.graph.node]
     # Only the lower resolution of a fade is enlarged.
     assert kinds.count("ConvTranspose") == 2 and kinds.count("Resize") == 1
+
+
+@pytest.mark.parametrize("label_size", [0, 3])
+def test_the_lines_in_the_docs_draw(label_size, tmp_path, monkeypatch):
+    section = (ROOT / "docs/exports.md").read_text().partition("## ONNX")[2].partition("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    write(make_trained(label_size), tmp_path / "exports/mine")
+    monkeypatch.chdir(tmp_path)
+    exec(code, scope := {})
+    assert scope["images"].shape == (4, 16, 16, 3) and np.abs(scope["images"]).max() <= 1
 
 
 def test_the_file_alone_says_what_it_takes(tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+import pgan_tf
 from pgan_tf.exporting.safetensors_file import write_safetensors
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.networks.folded import fold
@@ -19,6 +20,7 @@ from pgan_tf.networks.torch_layout import open_network
 from tests.helpers.exports import make_inputs, make_trained
 from tests.helpers.numpy_torch import import_generator, make_torch
 from tfrecords.common.errors import UserError
+from tfrecords.pictures.alpha import clip_to_alpha, straight
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 
@@ -41,6 +43,7 @@ def write(trained, folder):
         {"label_size": 3, "normalize_latents": False},  # in mid-fade
         {"tanh": True, "num_channels": 1, "fused_scale": False},
         {"pixel_norm": False, "generator_leaky_relu": False, "generator_batch_norm": True},
+        {"num_channels": 4, "label_size": 2},
         {"phase": "stabilize", "resolution": 4, "label_size": 2, "small": True},
     ],
 )
@@ -56,10 +59,21 @@ def test_the_module_draws_as_the_generator(options, tmp_path, stand_in):
     expected = np.clip(folded([latents, labels]).numpy(), -1, 1)
     np.testing.assert_allclose(images, expected, rtol=0, atol=1e-5)
     # Seeds, too: here and there a number is rounded the other way.
-    pictures = generate(folded, latents, labels)
+    pictures = straight(generate(folded, latents, labels))
     drawn = generator.draw(range(5))
     assert drawn.dtype == np.uint8 and drawn.shape == pictures.shape
-    assert np.abs(drawn.astype(int) - pictures).max() <= 1 and np.mean(drawn != pictures) < 0.01
+    far = np.abs(drawn.astype(int) - pictures) > (255 if drawn.shape[-1] == 4 else 1)
+    assert not far.any() and np.mean(drawn != pictures) < 0.01
+    # So does this project with the folder.
+    loaded = pgan_tf.load(folder)
+    np.testing.assert_array_equal(loaded.generate(range(5)) != pictures, False)
+
+
+def test_transparent_pictures_are_straight(tmp_path):
+    module = import_generator(write(make_trained(), tmp_path), make_torch())
+    color, alpha = np.mgrid[:256, :256].astype(np.uint8)
+    pixels = np.stack([color, color, color, alpha], axis=-1)
+    np.testing.assert_array_equal(module.straight(pixels), straight(clip_to_alpha(pixels)))
 
 
 def test_what_the_files_say(tmp_path):
@@ -90,6 +104,9 @@ def test_a_description_or_weights_of_another_network_are_refused(tmp_path):
     for other in (None, [], {}):
         with pytest.raises(UserError, match="expected the description"):
             open_network(other, weights)
+    (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))  # anybody's
+    with pytest.raises(UserError, match=r"^path: expected what export.py .* \(expected the desc"):
+        pgan_tf.load(folder)
 
 
 def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):

@@ -3,11 +3,13 @@
 import os
 
 import numpy as np
+import safetensors.numpy
 
 from pgan_tf.exporting.directions_file import directions_file, read_directions
 from pgan_tf.exporting.gallery import read_list
 from pgan_tf.exporting.manifest import read_description, read_description_to_score, read_manifest
 from pgan_tf.generating.directions import Changes
+from pgan_tf.generating.formats.safetensors import open_safetensors
 from pgan_tf.generating.keras_file import open_keras_file
 from pgan_tf.generating.latents_file import read_latents
 from pgan_tf.generating.marks import Mark, read_mark
@@ -19,6 +21,7 @@ from pgan_tf.networks import official
 from pgan_tf.networks.directions import closed_form
 from pgan_tf.networks.folded import fold
 from pgan_tf.networks.stock import to_stock
+from pgan_tf.networks.torch_layout import describe_network, torch_weights
 from pgan_tf.runs import checkpoint
 from pgan_tf.runs import folder as run_folder
 from pgan_tf.runs.data import read_run_data
@@ -94,6 +97,16 @@ def read_keras(folder):
     open_keras_file(f"{folder}/generator.keras", "--saved_model")
 
 
+def make_safetensors(folder):
+    generator = fold((trained := make_trained(resolution=8)).generator, trained.network)
+    weights = safetensors.numpy.save(torch_weights(generator))
+    write(folder, {"model.safetensors": weights, "config.json": describe_network(generator)})
+
+
+def read_safetensors(folder):
+    open_safetensors(folder, "--saved_model")
+
+
 def make_networks(folder):
     write_weights(f"{folder}/networks.npz", from_pickle(str(TESTS / "golden/theano_plain.pkl")))
 
@@ -146,6 +159,7 @@ RUN_READERS = (
     Reader("figures", make_run, read_figures, "metrics.jsonl"),
     Reader("export", make_export, read_export),
     Reader("keras", make_keras, read_keras),
+    Reader("safetensors", make_safetensors, read_safetensors),
     Reader("networks", make_networks, read_networks),
     Reader("flags", make_run, read_run_data, "flags.txt"),
 )

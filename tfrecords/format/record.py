@@ -104,18 +104,19 @@ def parse_images(
     parsed = tf.io.parse_example(serialized, {feature: tf.io.FixedLenFeature([], tf.string)})
     shape, dtype = (resolution, resolution, num_channels), tf.as_dtype(_DTYPES[depth])
     if encoding == "png":
-        # Checks the PNG's header first, since decoding a huge picture might take gigabytes.
+        # Checks the PNGs' headers first, since decoding a huge picture might take gigabytes.
         size = struct.pack(">II", resolution, resolution)
+        same = tf.reduce_all(tf.equal(tf.strings.substr(parsed[feature], 16, 8), size))
+        checked = tf.debugging.Assert(same, ["a PNG of another size"])
+        with tf.control_dependencies([checked] if checked is not None else []):
+            pngs = tf.identity(parsed[feature])
 
         def decode(png: tf.Tensor) -> tf.Tensor:
-            same = tf.equal(tf.strings.substr(png, 16, 8), size)
-            checked = tf.debugging.Assert(same, ["a PNG of another size"])
-            with tf.control_dependencies([checked] if checked is not None else []):
-                png = tf.identity(png)
             return tf.ensure_shape(tf.io.decode_png(png, num_channels, dtype), shape)
 
-        signature = tf.TensorSpec(shape, dtype)
-        return tf.map_fn(decode, parsed[feature], fn_output_signature=signature)
+        if serialized.shape[0] is None:
+            return tf.map_fn(decode, pngs, fn_output_signature=tf.TensorSpec(shape, dtype))
+        return tf.stack([decode(png) for png in tf.unstack(pngs)])  # saves the loop's overhead
     data = tf.io.decode_raw(parsed[feature], dtype)
     channels_first = tf.reshape(data, (-1, num_channels, resolution, resolution))
     # Otherwise records of another size could pass as a different number of pictures.
