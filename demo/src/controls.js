@@ -3,6 +3,7 @@
 import { classNames, showAbout } from './about.js';
 import { VIEWS } from './address.js';
 import { NAMES } from './backends.js';
+import { listenToDirections, showDirections } from './directions.js';
 import { ENGINES } from './engines.js';
 import { isSeed } from './latents.js';
 import { videoType } from './share.js';
@@ -31,6 +32,7 @@ export function showControls(element, state, page) {
     if (Number(element[name].value || NaN) !== state[name]) element[name].value = state[name];
   }
   element.position.value = state.position;
+  showDirections(element, state, known.directions?.length ?? 0);
   element.speed.value = Math.log2(state.speed);
   element.play.textContent = state.playing ? 'Pause' : 'Play';
   element.play.setAttribute('aria-pressed', state.playing);
@@ -88,6 +90,21 @@ function onKey(event, state, actions) {
   action();
 }
 
+/** Between two pictures, dragging the one that is shown goes towards either. */
+function listenToDrag(canvas, state, set) {
+  let start = null;
+  canvas.addEventListener('pointerdown', (event) => {
+    if (state.view !== 'between') return;
+    canvas.setPointerCapture(event.pointerId);
+    start = state.position - event.clientX / canvas.clientWidth;
+  });
+  canvas.addEventListener('pointermove', (event) => {
+    if (!canvas.hasPointerCapture(event.pointerId)) return;
+    const position = start + event.clientX / canvas.clientWidth;
+    set({ position: Math.round(200 * Math.min(1, Math.max(0, position))) / 200 });
+  });
+}
+
 /**
  * Listens to the controls.
  * @param actions `set`, which takes changes of the state, and what each button does
@@ -107,6 +124,10 @@ export function listen(element, state, actions) {
   element.copy.addEventListener('click', actions.copy);
   element.record.addEventListener('click', actions.record);
   element.position.addEventListener('input', ({ target }) => set({ position: Number(target.value) }));
+  element.first.addEventListener('click', () => set({ position: 0 }));
+  element.last.addEventListener('click', () => set({ position: 1 }));
+  listenToDrag(element.canvas, state, set);
+  listenToDirections(element, state, set);
   element.speed.addEventListener('input', ({ target }) => set({ speed: 2 ** target.value }));
   element.scaling.addEventListener('change', ({ target }) => set({ scaling: target.value }));
   element.class.addEventListener('change', ({ target }) =>
@@ -115,7 +136,7 @@ export function listen(element, state, actions) {
   element.views.addEventListener('click', ({ target }) => target.dataset.view && actions.setView(target.dataset.view));
   element.grid.addEventListener('click', ({ target }) => {
     const button = target.closest('button');
-    if (button) set({ seed: Number(button.dataset.seed), view: 'picture' });
+    if (button) set({ seed: Number(button.dataset.seed), view: 'picture', strengths: [] });
   });
   element.backend.addEventListener('change', ({ target }) => actions.compute(target.value));
   document.addEventListener('keydown', (event) => onKey(event, state, actions));

@@ -80,6 +80,18 @@ export function spline(four, t) {
   return point.map((one) => one * scale);
 }
 
+/**
+ * Goes along unit directions, as far as `strengths` say, and back to the length that latents have:
+ * Python's `pgan_tf.move`.
+ */
+export function move(latents, directions, strengths) {
+  const used = directions.filter((_, k) => strengths[k]);
+  if (!used.length) return latents;
+  const moved = mix([latents, ...used], [1, ...strengths.slice(0, directions.length).filter(Boolean)]);
+  const scale = norm(latents) / norm(moved);
+  return moved.map((one) => one * scale);
+}
+
 /** Returns `{latents, labels}` of a seed; without a class of their own, seeds take turns. */
 export function inputsOf(seed, { latent_size, label_size }, label) {
   seed = ((seed % SEEDS) + SEEDS) % SEEDS;

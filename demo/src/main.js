@@ -6,6 +6,7 @@ import { possibleBackends } from './backends.js';
 import { ENGINES } from './engines.js';
 import { listen, say, showControls, showGallery } from './controls.js';
 import { inputsOf, latentsOf, SEEDS } from './latents.js';
+import { markOf } from './marks.js';
 import { fetchModel, getJson } from './network.js';
 import { copyLink, savePicture, saveVideo, startVideo, videoType } from './share.js';
 import { startNetwork } from './start.js';
@@ -21,6 +22,7 @@ const state = {
   label: null, // null: seeds take turns
   scaling: 'smooth',
   position: 0.5,
+  strengths: [], // along each direction, see `latents.move`
   walked: 0,
   speed: 0.5, // seeds per second
   playing: false,
@@ -169,13 +171,14 @@ function record() {
     return;
   }
   const showSeconds = (seconds) => (element.record.textContent = `Stop · ${seconds} s`);
-  const size = sizeOf(page.artifacts.userDefinedMetadata);
+  const known = page.artifacts.userDefinedMetadata;
+  const size = sizeOf(known);
   const recorded = { ...state };
   video = startVideo(size, state.scaling, showSeconds, (blob) => {
     video = null;
     element.record.textContent = 'Record video';
     element.record.setAttribute('aria-pressed', false);
-    say(element, `Saved ${saveVideo(blob, recorded)}`);
+    say(element, `Saved ${saveVideo(blob, recorded, markOf(known, recorded))}`);
   });
   showSeconds(0);
   element.record.setAttribute('aria-pressed', true);
@@ -197,7 +200,10 @@ const actions = {
   move: ready((by) => set({ position: Math.min(1, Math.max(0, state.position + by)) })),
   newSample: ready(() => set({ seed: anySeed(), ...(state.view === 'between' && { other: anySeed() }) })),
   play: ready(() => set({ playing: !state.playing })),
-  download: ready(() => say(element, `Saved ${savePicture(page.views.whole(state), state)}`)),
+  download: ready(() => {
+    const said = markOf(page.artifacts.userDefinedMetadata, state);
+    say(element, `Saved ${savePicture(page.views.whole(state), state, said)}`);
+  }),
   record: ready(record),
   async copy() {
     const copied = await copyLink();

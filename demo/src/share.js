@@ -1,5 +1,6 @@
 // What visitors take with them: a picture, a link, a video.
 
+import { markPng, markWebm } from './marks.js';
 import { makeCheckerboard } from './pixels.js';
 import { copy } from './scaling.js';
 
@@ -30,10 +31,12 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-/** Saves a canvas with what a state shows. */
-export function savePicture(canvas, state) {
+const bytesOf = async (blob) => new Uint8Array(await blob.arrayBuffer());
+
+/** Saves a canvas with what a state shows; the file says `said`, see `markOf`. */
+export function savePicture(canvas, state, said) {
   const name = fileName(state, 'png');
-  canvas.toBlob((blob) => save(blob, name));
+  canvas.toBlob(async (blob) => save(new Blob([markPng(await bytesOf(blob), said)], { type: blob.type }), name));
   return name;
 }
 
@@ -89,9 +92,9 @@ export function startVideo(size, scaling, onSecond, onEnd) {
   };
 }
 
-/** Saves what `startVideo` gave, and returns its name. */
-export function saveVideo(blob, state) {
+/** Saves what `startVideo` gave, with what it says, and returns its name. */
+export function saveVideo(blob, state, said) {
   const name = fileName(state, blob.type === 'video/mp4' ? 'mp4' : 'webm');
-  save(blob, name);
+  bytesOf(blob).then((bytes) => save(new Blob([markWebm(bytes, said)], { type: blob.type }), name));
   return name;
 }

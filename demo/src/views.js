@@ -1,7 +1,7 @@
 // The four views: one picture, a grid around a walk, a walk, the way between two seeds.
 
 import { sizeOf } from './about.js';
-import { inputsOf, mix, SEEDS, slerp, spline } from './latents.js';
+import { inputsOf, mix, move, SEEDS, slerp, spline } from './latents.js';
 import { paint } from './network.js';
 import { copy, makeSmoother } from './scaling.js';
 
@@ -30,19 +30,20 @@ const looped = (i) => ((i % AROUND) + AROUND) % AROUND;
 
 /**
  * Makes the function that draws what a state asks for.
- * @param elements of the page: `canvas`, `grid`
+ * @param elements of the page: `canvas`, `grid`, and `first` and `last`, with a canvas in each
  * @param draw from latents and labels to a picture's numbers
  * @param metadata of the model
  * @returns `{show, picture, whole}`: it, the canvas at the generator's own resolution, and what
  *   makes one canvas with all that a state shows
  */
-export function makeViews({ canvas, grid }, draw, metadata) {
+export function makeViews({ canvas, grid, first, last: end }, draw, metadata) {
   const { num_channels, label_size } = metadata;
   const [width, height] = sizeOf(metadata);
   const inputs = (state, seed) => inputsOf(seed, metadata, state.label);
   const picture = document.createElement('canvas');
   const smoothed = makeSmoother([width, height]);
   let last = null;
+  const ends = ['', '']; // what the pictures beside the way show
   let around = { of: '', count: 0 }; // what the grid's pictures show, and how many do
 
   async function show(state, { latents, labels }) {
@@ -86,7 +87,10 @@ export function makeViews({ canvas, grid }, draw, metadata) {
   }
 
   const views = {
-    picture: (state) => show(state, inputs(state, state.seed)),
+    picture(state) {
+      const { latents, labels } = inputs(state, state.seed);
+      return show(state, { latents: move(latents, metadata.directions ?? [], state.strengths), labels });
+    },
 
     async grid(state, isStale) {
       const nearest = looped(Math.round(state.walked));
@@ -95,13 +99,20 @@ export function makeViews({ canvas, grid }, draw, metadata) {
       await showAround(state, isStale);
     },
 
-    between(state) {
-      const [a, b] = [inputs(state, state.seed), inputs(state, state.other)];
+    async between(state) {
+      const both = [inputs(state, state.seed), inputs(state, state.other)];
+      const [a, b] = both;
       const t = state.position;
-      return show(state, {
+      await show(state, {
         latents: slerp(a.latents, b.latents, t),
         labels: mix([a.labels, b.labels], [1 - t, t]),
       });
+      for (const [i, button] of [first, end].entries()) {
+        const of = `${[state.seed, state.other][i]} ${state.label}`;
+        if (ends[i] === of) continue;
+        paint(button.firstElementChild, await draw(both[i].latents, both[i].labels), [width, height], num_channels);
+        ends[i] = of;
+      }
     },
 
     walk: (state) => walk(state, (i) => i),

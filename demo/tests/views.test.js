@@ -6,7 +6,7 @@ const { paint } = await import('../src/network.js');
 const { makeViews, placeOf } = await import('../src/views.js');
 
 const MODEL = { resolution: 8, num_channels: 3, latent_size: 6, label_size: 3 };
-const STATE = { view: 'picture', seed: 4, other: 9, label: null, scaling: 'pixelated', position: 0.25, walked: 0, speed: 2, playing: true };
+const STATE = { view: 'picture', seed: 4, other: 9, label: null, scaling: 'pixelated', position: 0.25, strengths: [], walked: 0, speed: 2, playing: true };
 
 function makeElement() {
   const element = { children: [], dataset: {}, style: {}, classList: { toggle: vi.fn() }, setAttribute() {} };
@@ -23,7 +23,7 @@ beforeEach(() => {
   vi.spyOn(performance, 'now').mockImplementation(() => now);
   paint.mockClear();
   now = 1000;
-  page = { canvas: makeElement(), grid: makeElement() };
+  page = { canvas: makeElement(), grid: makeElement(), first: makeElement(), last: makeElement() };
   draw = vi.fn(async () => 'numbers');
   views = makeViews(page, draw, MODEL);
   show = views.show;
@@ -89,7 +89,10 @@ it('a walk in a grid comes back to its first seed', async () => {
 it('between two seeds latents follow the great circle, and classes change evenly', async () => {
   await show({ ...STATE, view: 'between' });
   const [a, b] = [inputsOf(4, MODEL, null), inputsOf(9, MODEL, null)];
-  expect(drawn()).toEqual({ latents: [...slerp(a.latents, b.latents, 0.25)], labels: [0.25, 0.75, 0] });
+  expect(drawn(0)).toEqual({ latents: [...slerp(a.latents, b.latents, 0.25)], labels: [0.25, 0.75, 0] });
+  expect([drawn(1), drawn(2)]).toEqual([plain(a), plain(b)]); // beside it, once
+  await show({ ...STATE, view: 'between', position: 0.5 });
+  expect(draw).toHaveBeenCalledTimes(4);
 });
 
 it('a walk begins at its seed, keeps its speed, and stands still when it is paused', async () => {

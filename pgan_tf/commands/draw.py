@@ -98,9 +98,11 @@ def choose(latent_size: int) -> Chosen:
 
 def read_changes() -> Changes:
     """Returns what the flags do to latents before they are drawn."""
-    strength = 2.0 if given.STRENGTH.value is None else given.STRENGTH.value
     truncated = given.TRUNCATION.value, given.TRUNCATION_SEED.value
-    return Changes(*truncated, given.DIRECTION.value, strength if given.DIRECTION.value else 0.0)
+    if not given.DIRECTION.value:
+        return Changes(*truncated)
+    strengths = given.STRENGTH.value or [2.0]
+    return Changes(*truncated, parsing.with_strengths(given.DIRECTION.value, strengths))
 
 
 def write_directions(
@@ -112,8 +114,8 @@ def write_directions(
     usual = max(1, 1024 // (columns * len(few) * sampler.size[0]))
     scale = given.SCALE.value or usual
     check_size(sampler, columns * len(few), rows, scale)
-    strength = 3.0 if given.STRENGTH.value is None else given.STRENGTH.value
-    kinds = parsing.KINDS if not given.SAVED_MODEL.value else parsing.KINDS[:1]
+    strength = given.STRENGTH.value[0] if given.STRENGTH.value else 3.0
+    kinds = [*sampler.directions] or [*parsing.KINDS]
     found = {kind: directions.find_directions(sampler, kind) for kind in kinds}
     latents = change(latents_of(few, sampler.latent_size))
     directions_sheet.write_directions(
@@ -166,6 +168,8 @@ def check_flags() -> None:
     not_with(["video", "neighbors", "direction", "save_latents"], given.DIRECTIONS)
     if not given.DIRECTIONS.value:
         only_with(["strength"], given.DIRECTION)
+    elif len(given.STRENGTH.value or [0]) > 1:
+        raise UserError("--strength: expected one, the largest on a sheet, with --directions")
     only_with(["fps", "seconds"], given.VIDEO)
     only_with(["smoothing"], given.VIDEO, "walk")
     only_with(["data", "data_cache", "inception"], given.NEIGHBORS)

@@ -38,11 +38,14 @@ TRUNCATION_SEED = define_number(
 DIRECTION = define_read(
     "direction",
     None,
-    "Go along a direction, such as 3 or components:3; --directions shows them.",
-    parsing.parse_direction,
+    "Go along a direction, such as 3, or some, 0,components:3; --directions shows them.",
+    parsing.parse_directions,
 )
-STRENGTH = define_number(
-    "strength", None, "How far. Default: 2; of a sheet of directions, to 3.", Bounds(-100, 100)
+STRENGTH = define_read(
+    "strength",
+    None,
+    "How far, one for all or one for each. Default: 2; of a sheet of directions, to 3.",
+    parsing.parse_strengths,
 )
 DIRECTIONS = flags.DEFINE_boolean(
     "directions", False, "Write directions.npz and sheets of the directions that change the most."

@@ -25,7 +25,7 @@ def redrawn(
     `latents` are needed where the mark has a checksum of them. Raises UserError, before anything is
     drawn, unless the generator and the latents are those of the mark.
     """
-    if mark.generator != sampler.checksum():
+    if mark.generator not in (sampler.checksum(), sampler.trained_checksum):
         got = f"{sampler.source}, {sampler.checksum()[:8]}…"
         how = f" (--network={mark.weights})" if mark.weights not in ("", sampler.weights) else ""
         raise UserError(

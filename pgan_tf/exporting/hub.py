@@ -13,7 +13,7 @@ from tfrecords.common.text import printable
 
 SCHEME = "hf://"
 # All that is read of a repository; its Python files are not even downloaded.
-_READ = ["generator.keras", "config.json", "model.safetensors", "pgan.json"]
+_READ = ["generator.keras", "config.json", "model.safetensors", "pgan.json", "directions.npz"]
 _NOT_UPLOADED = ["pgan-export.json"]  # which is about the folder on this machine
 _NAME = r"[A-Za-z0-9][\w.-]*"
 _REPOSITORY = re.compile(rf"{_NAME}/{_NAME}", re.ASCII)

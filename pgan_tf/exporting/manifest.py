@@ -24,11 +24,12 @@ MANIFEST = "pgan-export.json"
 # Names in a version's folder. They identify exports without a manifest and interrupted ones.
 _OF_A_VERSION = re.compile(
     r"(saved_model\.pb|fingerprint\.pb|variables|assets|assets\.extra|model\.(onnx|tflite|json)"
-    r"|generator\.keras|networks\.npz"
+    r"|generator\.keras|networks\.npz|directions\.npz"
     r"|model\.safetensors|config\.json|generator\.py|README\.md|samples\.png|walk\.webp"
     r"|group1-shard\d+of\d+\.bin|preview\.png|pgan\.json|model_card\.md|pgan-export\.json)"
     r"(\.partial)?"
 )
+
 # What a score needs of `pgan.json`, see `model_card.describe`.
 _TO_SCORE: dict[str, Callable[[Any], bool]] = {
     "kimg": lambda value: value is None or (is_number(value) and value >= 0),
@@ -181,6 +182,25 @@ def read_description(folder: str) -> dict[str, Any]:
     return known if isinstance(known, dict) and known.get("made_by") == "pgan-tf" else {}
 
 
+def read_description_to_score(folder: str) -> dict[str, Any]:
+    """Reads an export's `pgan.json`. Raises UserError unless it has what a score needs."""
+    path = posixpath.join(folder, JSON_FILE)
+    try:
+        known = read_json(path)
+    except UserError as error:
+        raise UserError(
+            f"--saved_model: expected {path}, which export.py writes, got {error}: export it again"
+        ) from None
+    for name, fits in _TO_SCORE.items():
+        value = known.get(name, ...) if isinstance(known, dict) else known
+        if not isinstance(known, dict) or value is ... or not fits(value):
+            got = "none" if value is ... else ascii(value)[:40]
+            raise UserError(
+                f"--saved_model: expected {name} of an export in {path}, got {got}: export it again"
+            )
+    return known
+
+
 def _files_below(folder: str) -> Iterator[str]:
     """Yields the paths of all files, whose names may be any bytes."""
     for name in list_folder(folder):
@@ -206,22 +226,3 @@ def _remove_empty(folder: str, top: str) -> None:
     while folder.startswith(f"{top}/") and not list_folder(folder):
         tf.io.gfile.rmtree(folder)
         folder = posixpath.dirname(folder)
-
-
-def read_description_to_score(folder: str) -> dict[str, Any]:
-    """Reads an export's `pgan.json`. Raises UserError unless it has what a score needs."""
-    path = posixpath.join(folder, JSON_FILE)
-    try:
-        known = read_json(path)
-    except UserError as error:
-        raise UserError(
-            f"--saved_model: expected {path}, which export.py writes, got {error}: export it again"
-        ) from None
-    for name, fits in _TO_SCORE.items():
-        value = known.get(name, ...) if isinstance(known, dict) else known
-        if not isinstance(known, dict) or value is ... or not fits(value):
-            got = "none" if value is ... else ascii(value)[:40]
-            raise UserError(
-                f"--saved_model: expected {name} of an export in {path}, got {got}: export it again"
-            )
-    return known

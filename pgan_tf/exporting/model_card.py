@@ -56,6 +56,7 @@ def describe(trained: Trained, export_format: str) -> dict[str, Any]:
         "training_data": trained.training_data,
         "kimg": trained.kimg,
         "weights": trained.weights,
+        "weights_sha256": weights_sha256(trained.generator),
         "checkpoint": posixpath.basename(trained.source),
         "stage": stage.index,
         "phase": stage.phase,

@@ -6,11 +6,13 @@ The requests are TFRecords of Serving's `PredictionLog`, encoded here without it
 import os
 import posixpath
 import shlex
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
+from pgan_tf.exporting.picture_mark import PNG_HEAD_BYTES, facts_of, png_chunks
 from pgan_tf.exporting.writer import Exported, ExportOptions, next_version
 from pgan_tf.networks.folded import InferenceGenerator, fold
 from pgan_tf.networks.sampling import latents_from_seeds, latents_of_seeds, one_hot_labels
@@ -25,7 +27,7 @@ def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
     # A server loads a version as soon as its folder appears, so it must appear complete.
     with next_version(options, trained, "saved_model") as (path, folder):
         generator = fold(trained.generator, trained.network)
-        save(generator, folder)
+        save(generator, folder, chunks_of(trained))
         _write_warmup(folder, generator)
     base_path = base_path if "://" in base_path else os.path.abspath(base_path)
     show = f"saved_model_cli show --all --dir {shlex.quote(path)}"
@@ -33,9 +35,18 @@ def write_saved_model(trained: Trained, options: ExportOptions) -> Exported:
     return Exported(path, (show, serve + shlex.quote(base_path)))
 
 
-def save(generator: InferenceGenerator, folder: str) -> None:
+def chunks_of(trained: Trained) -> list[bytes]:
+    """Returns what PNG files of a generator say: without a class, then of each class."""
+    said, names = facts_of(trained), trained.label_names
+    classes: list[dict[str, Any]] = [{"classes": [i]} for i in range(trained.network.label_size)]
+    for of_class, name in zip(classes, names, strict=False):
+        of_class["class_names"] = [name]
+    return [png_chunks(said | of_class) for of_class in ({}, *classes)]
+
+
+def save(generator: InferenceGenerator, folder: str, chunks: Sequence[bytes] = (b"",)) -> None:
     """Writes a SavedModel with the signatures of `make_signatures`, and an endpoint for Keras."""
-    signatures = make_signatures(generator)
+    signatures = make_signatures(generator, chunks)
     module = tf.Module()
     # Plain variables and closures, because TensorFlow Serving can't load what Keras would add.
     module.exported = generator.variables
@@ -45,14 +56,17 @@ def save(generator: InferenceGenerator, folder: str) -> None:
     tf.saved_model.save(module, folder, signatures=signatures)
 
 
-def make_signatures(generator: InferenceGenerator) -> dict[str, TfFunction]:
+def make_signatures(
+    generator: InferenceGenerator, chunks: Sequence[bytes] = (b"",)
+) -> dict[str, TfFunction]:
     """Returns the signatures of a SavedModel, each with a free batch dimension.
 
     - `serving_default`: `latents` float32 (batch, latent_size) → `images` float32
       (batch, height, width, channels), clipped to [-1, 1].
     - `png`: the same → `image_bytes`, (batch,) PNG files. With transparency their color is
       straight, as PNG wants it, while that of `images` is premultiplied by alpha. Of a generator
-      trained on 16 bits they have 16 bits.
+      trained on 16 bits they have 16 bits. `chunks`, see `chunks_of`, say how each was drawn; a
+      mixture of classes has that of none.
     - `from_seed`: `seeds` int64 (batch,), 0 or more, as in generate.py → `images`.
 
     With classes each also takes `labels` float32 (batch, label_size), one-hot. In `from_seed` they
@@ -70,7 +84,15 @@ def make_signatures(generator: InferenceGenerator) -> dict[str, TfFunction]:
     def png(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         half, dtype = (32767.5, tf.uint16) if config.depth == 16 else (127.5, tf.uint8)
         pixels = tf.cast(tf.round(_straight((images(*inputs)["images"] + 1.0) * half)), dtype)
-        return {"image_bytes": tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.string)}
+        files = tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.string)
+        numbers = tf.zeros_like(tf.strings.length(files))
+        if size and len(chunks) > 1:
+            is_one = tf.reduce_max(inputs[1], axis=1) == 1.0
+            numbers = tf.where(is_one, 1 + tf.argmax(inputs[1], axis=1, output_type=tf.int32), 0)
+        head = tf.strings.substr(files, 0, PNG_HEAD_BYTES)
+        rest = tf.strings.substr(files, PNG_HEAD_BYTES, 2**31 - 1)
+        marked = tf.strings.join([head, tf.gather(tf.constant([*chunks]), numbers), rest])
+        return {"image_bytes": marked}
 
     def from_seed(seeds: tf.Tensor) -> dict[str, tf.Tensor]:
         return images(latents_of_seeds(seeds, config.latent_size))

@@ -12,10 +12,12 @@ from pgan_tf.exporting import gallery, manifest, writer
 from pgan_tf.exporting.engines import models_of_engines, read_engines
 from pgan_tf.exporting.model_card import describe
 from pgan_tf.exporting.page_head import Head, default_head, draw_icon, draw_preview
+from pgan_tf.exporting.picture_mark import facts_of
 from pgan_tf.exporting.saved_model import make_signatures
 from pgan_tf.exporting.tfjs_graph import graph_model
 from pgan_tf.exporting.writer import Exported, ExportOptions
-from pgan_tf.networks.folded import Form, fold
+from pgan_tf.networks.directions import directions_of
+from pgan_tf.networks.folded import Form, InferenceGenerator, fold
 from pgan_tf.networks.sampling import generate, latents_from_seeds, one_hot_labels
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
@@ -26,6 +28,7 @@ from tfrecords.pictures.kinds import encode_picture
 
 # Transposed convolutions need the least arithmetic but are slow in browsers.
 BROWSER_FORM: Form = "resize"
+SLIDERS = 6  # directions on the page
 # Fields of `describe` that the page needs or shows.
 _FOR_THE_PAGE = (
     *("format", "resolution", "width", "height", "num_channels", "latent_size", "label_size"),
@@ -55,7 +58,12 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
             files = graph_model(
                 make_signatures(generator)["serving_default"],
                 float16=options.quantize == "float16",
-                metadata={"name": name, **{key: known[key] for key in _FOR_THE_PAGE}},
+                metadata={
+                    "name": name,
+                    **{key: known[key] for key in _FOR_THE_PAGE},
+                    "directions": _page_directions(generator),
+                    "mark": facts_of(trained),
+                },
             )
         except ValueError as error:
             raise UserError(f"--quantize=float16: {error}: leave --quantize") from None
@@ -87,3 +95,9 @@ def write_tfjs(trained: Trained, options: ExportOptions) -> Exported:
     shown = shlex.quote(export_dir if "://" in export_dir else os.path.abspath(export_dir))
     serve = f"python -m http.server 8000 --directory={shown}"
     return Exported(path, (serve, "then open http://localhost:8000"), tuple(kept))
+
+
+def _page_directions(generator: InferenceGenerator) -> list[list[float]]:
+    """Returns the first directions in closed form, which the page has sliders for."""
+    vectors = directions_of(generator)["closed_form"]().vectors[:SLIDERS]
+    return [[round(float(number), 6) for number in vector] for vector in vectors]

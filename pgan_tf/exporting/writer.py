@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from pgan_tf.exporting.directions_file import DIRECTIONS_FILE, directions_file
 from pgan_tf.exporting.manifest import free_version, write_version_manifest
 from pgan_tf.exporting.model_card import (
     CARD_FILE,
@@ -17,6 +18,8 @@ from pgan_tf.exporting.model_card import (
     read_usage,
 )
 from pgan_tf.exporting.page_head import Head
+from pgan_tf.networks.directions import directions_of
+from pgan_tf.networks.folded import fold
 from pgan_tf.runs.trained import Trained
 from pgan_tf.training.pretrained import from_checkpoint, from_pickle
 from pgan_tf.training.weights_file import WEIGHTS_FILE, Weights, write_weights
@@ -87,14 +90,17 @@ def whole_version(
 ) -> Iterator[str]:
     """Yields a folder to fill, which becomes `path`, with a model card that mentions `stored`.
 
-    `facts` are what only this format says of itself in pgan.json. With `front`, a text to begin
-    with, the card is `README.md`, as the Hub expects it.
+    It also gets the generator's directions. `facts` are what only this format says of itself in
+    pgan.json. With `front`, a text to begin with, the card is `README.md`, as the Hub expects it.
     """
     networks = read_networks(trained) if options.all_networks else None
     with writing(f"--export_dir={posixpath.dirname(path)}"), whole_folder(path) as folder:
         yield folder
         if networks:
             write_weights(posixpath.join(folder, WEIGHTS_FILE), networks)
+        finders = directions_of(fold(trained.generator, trained.network))
+        directions = directions_file({kind: find() for kind, find in finders.items()})
+        write_file(posixpath.join(folder, DIRECTIONS_FILE), directions)
         known = {**describe(trained, kind), "all_networks": options.all_networks, **(facts or {})}
         words = {"stored": stored, "repository": options.push_to or "USER/NAME"}
         card = front + model_card(known, read_usage({**known, **words}))

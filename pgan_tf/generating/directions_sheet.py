@@ -1,15 +1,16 @@
 """The sheet of directions: a row for each, with pictures from its - to its +."""
 
-import io
 import posixpath
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from tqdm import tqdm
 
-from pgan_tf.generating.directions import Directions, move
+from pgan_tf.exporting.directions_file import DIRECTIONS_FILE, directions_file
+from pgan_tf.generating.directions import move
 from pgan_tf.generating.pictures import make_folder_of, write_picture
 from pgan_tf.generating.sampler import Sampler
+from pgan_tf.networks.directions import Directions
 from pgan_tf.networks.sampling import one_hot_labels
 from pgan_tf.runs import lettering, sheets
 from pgan_tf.runs.lettering import Words
@@ -32,21 +33,15 @@ def write_directions(
 ) -> None:
     """Writes `directions.npz`, and a sheet of each kind: columns of strengths, rows of directions.
 
-    The file holds `closed_form` and `components`, `(count, latent_size)` float32, and their shares.
     UserError if the folder cannot be written.
     """
     make_folder_of(posixpath.join(folder, ""))
     for kind, directions in found.items():
         sheet = make_sheet(sampler, directions, names, latents, classes, shape, strength, scale)
         write_picture(posixpath.join(folder, f"{kind}.png"), sheet)
-    file = io.BytesIO()
-    arrays: dict[str, np.ndarray] = {}
-    for kind, directions in found.items():
-        arrays |= {kind: directions.vectors, f"{kind}_shares": directions.shares}
-    np.savez(file, allow_pickle=False, **arrays)
-    path = posixpath.join(folder, "directions.npz")
+    path = posixpath.join(folder, DIRECTIONS_FILE)
     with writing(f"--output={path}"):
-        write_file(path, file.getvalue())
+        write_file(path, directions_file(found))
 
 
 def make_sheet(

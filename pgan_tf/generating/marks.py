@@ -10,37 +10,26 @@ import html
 import io
 import json
 import re
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from pgan_tf.exporting.picture_mark import PROGRAM, SOURCE_TYPE
 from pgan_tf.generating.directions import Changes
 from pgan_tf.generating.latents_file import Chosen, checksum_of
-from pgan_tf.generating.parsing import MOST_SEEDS, parse_direction, parse_seeds
+from pgan_tf.generating.parsing import (
+    MOST_SEEDS,
+    STRENGTHS,
+    parse_directions,
+    parse_seeds,
+    with_strengths,
+)
 from tfrecords.common.bounds import SEEDS, Bounds, shown
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import read_whole
 
-# https://cv.iptc.org/newscodes/digitalsourcetype/: "created by an algorithm that was trained".
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-PROGRAM = f"pgan-tf {vars(sys.modules['pgan_tf'])['__version__']}"
-_XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
-<x:xmpmeta xmlns:x="adobe:ns:meta/">
-<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-<rdf:Description rdf:about=""
-  xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-  xmlns:xmp="http://ns.adobe.com/xap/1.0/"
-  xmlns:pgan="urn:pgan-tf:mark:1">
-<Iptc4xmpExt:DigitalSourceType>{source_type}</Iptc4xmpExt:DigitalSourceType>
-<xmp:CreatorTool>{program}</xmp:CreatorTool>
-<pgan:mark>{mark}</pgan:mark>
-</rdf:Description>
-</rdf:RDF>
-</x:xmpmeta>
-<?xpacket end="w"?>"""
 _MARK = re.compile(r"<pgan:mark>(.*?)</pgan:mark>", re.DOTALL)
 _MOST_BYTES = 2**28
 _SIZES = Bounds(1, MOST_SEEDS, whole=True)
@@ -82,37 +71,26 @@ class Mark:
             **about,
         )
 
-    def to_json(self) -> str:
-        """Returns the mark as JSON, without fields that do not apply."""
+    def said(self) -> dict[str, Any]:
+        """Returns the mark for JSON, without fields that do not apply."""
         said: dict[str, Any] = {"program": PROGRAM, "digital_source_type": SOURCE_TYPE}
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         changes = plain.pop("changes")
         del plain["has_classes"]
         plain |= {"truncation": changes.truncation, "truncation_seed": changes.truncation_seed}
-        if changes.direction:
-            kind, number = changes.direction
-            plain |= {"direction": f"{kind}:{number}", "strength": changes.strength}
+        if changes.along:
+            names = [f"{kind}:{number}" for kind, number, _ in changes.along]
+            strengths = [strength for *_, strength in changes.along]
+            plain["direction"] = ",".join(names)
+            plain["strength"] = strengths if len(strengths) > 1 else strengths[0]
         plain["seeds"] = _as_ranges(self.seeds)
         for name, value in plain.items():
-            if value not in (None, "", (), False) and (name, value) not in _UNSAID:
+            if value not in (None, "", (), False) and value != _UNSAID.get(name):
                 said[name] = value
-        return json.dumps(said, ensure_ascii=False)
-
-    def to_xmp(self) -> str:
-        """Returns the mark as XMP, an XML text."""
-        mark = html.escape(self.to_json(), quote=False)
-        return _XMP.format(source_type=SOURCE_TYPE, program=PROGRAM, mark=mark)
-
-    def texts(self) -> dict[str, str]:
-        """Returns texts for PNG, by keyword."""
-        return {
-            "Software": PROGRAM,
-            "Source": "drawn by a trained generator",
-            "pgan-tf": self.to_json(),
-        }
+        return said
 
 
-_UNSAID = {("truncation", 1.0), ("truncation_seed", 0), ("scale", 1), ("columns", 0), ("count", 1)}
+_UNSAID = {"truncation": 1.0, "truncation_seed": 0, "scale": 1, "columns": 0, "count": 1}
 
 
 def read_mark(path: str) -> Mark:
@@ -149,7 +127,19 @@ def _parse(said: dict[str, Any]) -> Mark:
     classes = tuple(said.get("classes", ()))
     for number in classes:
         Bounds(0, 10**6, whole=True).check(number, "classes")
-    direction = parse_direction(said["direction"]) if "direction" in said else None
+    if "view" in said:
+        raise ValueError(
+            f"a {shown(said['view'])} of a web page, of which no picture is drawn again"
+        )
+    if not said.get("seeds") and not said.get("latents"):
+        raise ValueError("neither seeds nor latents, as a server draws it")
+    along: tuple[tuple[str, int, float], ...] = ()
+    if "direction" in said:
+        strengths = said.get("strength", 0.0)
+        strengths = strengths if isinstance(strengths, list) else [strengths]
+        for strength in strengths:
+            STRENGTHS.check(strength, "strength")
+        along = with_strengths(parse_directions(said["direction"]), strengths)
     seeds = parse_seeds(said["seeds"]) if "seeds" in said else []
     mark = Mark(
         generator=said["generator"],
@@ -163,8 +153,7 @@ def _parse(said: dict[str, Any]) -> Mark:
         changes=Changes(
             truncation=read("truncation", Bounds(0, 1), 1.0),
             truncation_seed=read("truncation_seed", SEEDS, 0),
-            direction=direction,
-            strength=read("strength", Bounds(-100, 100), 0.0),
+            along=along,
         ),
         columns=read("columns", Bounds(0, MOST_SEEDS, whole=True), 0),
         captions=said.get("captions") is True,

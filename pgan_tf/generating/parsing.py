@@ -14,7 +14,9 @@ from tfrecords.common.text import did_you_mean, find_classes, list_names
 
 LARGEST_SEED = int(SEEDS.upper)
 MOST_SEEDS = 100_000
-KINDS = ("closed_form", "components")  # of directions, see `generating.directions`
+STRENGTHS = Bounds(-100, 100)  # along a direction
+_MOST_DIRECTIONS = 64  # at once
+KINDS = ("closed_form", "components")  # of directions, see `networks.directions`
 _MOST_PIXELS, _MOST_FRAME_PIXELS = 2**28, 2**25  # limits of memory and of viewers
 _MOST_FRAME_SIDE = 16_383  # of WebP
 _MOST_VIDEO_PIXELS = 2**40  # in all frames; about a day of work
@@ -78,17 +80,42 @@ def chosen_for_sheet(seeds: Sequence[int] | np.ndarray, count: int) -> Sequence[
     return list(range(seeds[0], seeds[0] + count))
 
 
-def parse_direction(text: str) -> tuple[str, int]:
-    """Reads `3` or `components:3`: a kind of direction, and a number from 0. UserError if wrong."""
-    kind, colon, number = text.rpartition(":")
-    kind = kind if colon else "closed_form"
+def parse_directions(text: str) -> list[tuple[str, int]]:
+    """Reads `3` or `components:3,0`: kinds of directions, and numbers from 0. UserError if wrong.
+
+    What has no kind of its own is in closed form.
+    """
+    found = []
     try:
-        if kind in KINDS:
-            return kind, int(Bounds(0, MOST_SEEDS, whole=True).read(number))
+        for part in text.split(","):
+            kind, colon, number = part.strip().rpartition(":")
+            kind = kind if colon else "closed_form"
+            found.append((kind, int(Bounds(0, MOST_SEEDS, whole=True).read(number))))
     except ValueError:
-        pass
+        found = []
+    if 0 < len(found) <= _MOST_DIRECTIONS and all(kind in KINDS for kind, _ in found):
+        return found
     wanted = " or ".join(f"{kind}:3" for kind in KINDS)
-    raise UserError(f"--direction: expected a number, or {wanted}, got {shown(text)}")
+    raise UserError(
+        f"--direction: expected a number, or {wanted}, or some with commas between, got "
+        f"{shown(text)}"
+    )
+
+
+def parse_strengths(text: str) -> list[float]:
+    """Reads `2` or `2,-1.5`. Raises ValueError for anything else."""
+    return [STRENGTHS.read(part.strip()) for part in text.split(",")[: _MOST_DIRECTIONS + 1]]
+
+
+def with_strengths(
+    found: Sequence[tuple[str, int]], strengths: Sequence[float]
+) -> tuple[tuple[str, int, float], ...]:
+    """Gives each direction its strength, or all the same one. UserError for another number."""
+    if len(strengths) not in (1, len(found)):
+        expected = f"one, or one for each of {len(found)} of --direction"
+        raise UserError(f"--strength: expected {expected}, got {len(strengths)}")
+    every = [*strengths] if len(strengths) > 1 else [*strengths] * len(found)
+    return tuple((*one, strength) for one, strength in zip(found, every, strict=True))
 
 
 def check_pixels(width: int, height: int, most: int = _MOST_PIXELS) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from pgan_tf.exporting.picture_mark import to_texts, to_xmp
 from pgan_tf.generating.interpolation import cycled
 from pgan_tf.generating.latents_file import Chosen, file_names_of, latents_of
 from pgan_tf.generating.marks import Mark
@@ -104,7 +105,7 @@ def write_picture(path: str, picture: np.ndarray, mark: Mark | None = None) -> N
 
     Raises UserError if that fails.
     """
-    about = (mark.to_xmp(), mark.texts()) if mark else ()
+    about = (to_xmp(mark.said()), to_texts(mark.said())) if mark else ()
     data = encode_picture(picture, path, *about)
     with writing(f"--output={path}"):
         write_file(path, data)

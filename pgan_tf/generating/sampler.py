@@ -15,13 +15,16 @@ import numpy as np
 import tensorflow as tf
 
 from pgan_tf.exporting import hub
+from pgan_tf.exporting.directions_file import directions_in
 from pgan_tf.exporting.keras_file import KERAS_FILE
 from pgan_tf.exporting.manifest import read_description, read_description_to_score
 from pgan_tf.exporting.safetensors_file import WEIGHTS_FILE
 from pgan_tf.generating.formats.downloaded import download_export
 from pgan_tf.generating.formats.safetensors import open_safetensors
 from pgan_tf.generating.keras_file import open_keras_file
+from pgan_tf.generating.parsing import KINDS
 from pgan_tf.metrics.evaluation import Generated, weights_sha256
+from pgan_tf.networks.directions import Finders, directions_of
 from pgan_tf.networks.folded import fold
 from pgan_tf.networks.sampling import to_uint8, to_uint16
 from pgan_tf.runs.small_files import is_number
@@ -32,15 +35,6 @@ from tfrecords.common.shape import PAPER, Base, shape_at
 from tfrecords.pictures.alpha import straight
 
 BATCH_SIZE = 16
-
-
-@dataclasses.dataclass(frozen=True)
-class FirstLayer:
-    """What is known of a generator's first layer."""
-
-    kernel: np.ndarray  # (latent_size + label_size, outputs) float32, folded
-    # Its features for latents and labels as in `Sampler.images`; None for an export.
-    features: Callable[[np.ndarray, np.ndarray], tf.Tensor] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,9 +50,11 @@ class Sampler:
     # RGBA premultiplied.
     images: Callable[[np.ndarray, np.ndarray], tf.Tensor]
     label_names: tuple[str, ...] = ()  # in order; empty where they are not known
-    first_layer: FirstLayer | None = None  # None where it is not known
+    # What finds its directions, by kind; an older export lacks some kinds.
+    directions: Finders = dataclasses.field(default_factory=dict)
     model: keras.Model | None = None  # of a Keras file or safetensors; see `networks.stock`
     checksum: Callable[[], str] = str  # SHA-256 of its weights, 64 hexadecimal digits
+    trained_checksum: str = ""  # the same of the weights that an export was made from, if known
     depth: int = 8  # bits per channel of the data; files of single pictures have as many
     # Numbers that -1 and 1 stand for, of a generator of arrays; None of one of pictures.
     value_range: tuple[float, float] | None = None
@@ -107,10 +103,8 @@ def make_sampler(trained: Trained) -> Sampler:
     sizes = network.latent_size, network.label_size
     inputs = [tf.TensorSpec((None, size), tf.float32) for size in sizes]
     images = tf.function(lambda *inputs: folded(inputs), inputs)
-    features = tf.function(lambda *inputs: folded.first_features(inputs), inputs)
-    first_layer = FirstLayer(folded.dense.kernel.numpy(), features)
     shape = folded.resolution, network.num_channels
-    known = trained.label_names, first_layer
+    known = trained.label_names, directions_of(folded)
     checksum = functools.cache(lambda: weights_sha256(trained.generator))
     return Sampler(
         *(trained.source, *shape, *sizes, images, *known),
@@ -162,8 +156,9 @@ def _open_stock(model: keras.Model, path: str) -> Sampler:
     base, resolution = shape_at(width, height, known.get("resolution"))
     shape = resolution, channels, latent_size, label_size
     names = _label_names(known, label_size)
-    first_layer = FirstLayer(model.get_layer("4x4_dense").kernel.numpy())
-    sampler = Sampler(path, *shape, images, names, first_layer, model, base=base)
+    kernel = model.get_layer("4x4_dense").kernel.numpy()
+    directions = directions_in(posixpath.dirname(path), KINDS, latent_size, kernel)
+    sampler = Sampler(path, *shape, images, names, directions, model, base=base)
     return _marked(sampler, known, [path])
 
 
@@ -200,10 +195,10 @@ def _open_saved_model(folder: str, path: str, argument: str) -> Sampler:
 
     sizes = latent_size, label_size
     label_names = _label_names(known, label_size)
-    first_layer = _first_layer_of(loaded, sum(sizes))
+    directions = directions_in(folder, KINDS, latent_size, _first_kernel_of(loaded, sum(sizes)))
     base, resolution = shape_at(width, height, known.get("resolution"))
     shape = resolution, channels, *sizes
-    sampler = Sampler(folder, *shape, images, label_names, first_layer, base=base)
+    sampler = Sampler(folder, *shape, images, label_names, directions, base=base)
     variables = posixpath.join(folder, "variables")
     return _marked(sampler, known, [posixpath.join(variables, n) for n in list_names(variables)])
 
@@ -226,16 +221,17 @@ def _marked(sampler: Sampler, known: dict[str, Any], files: list[str]) -> Sample
         depth=16 if network.get("depth") == 16 else 8,
         value_range=_range_of(low, high, sampler.num_channels),
         checksum=functools.cache(checksum),
+        trained_checksum=str(known.get("weights_sha256", "")),
         weights=str(known.get("weights", "")),
         kimg=kimg if is_number(kimg) else None,
     )
 
 
-def _first_layer_of(loaded: Any, inputs: int) -> FirstLayer | None:
-    """Returns the first layer of an export, which lists its variables; None of an older one."""
+def _first_kernel_of(loaded: Any, inputs: int) -> np.ndarray | None:
+    """Returns the first layer's kernel of an export, which lists its variables; else None."""
     for kernel in itertools.islice(getattr(loaded, "exported", ()), 1):
         if len(kernel.shape) == 2 and kernel.shape[0] == inputs:
-            return FirstLayer(kernel.numpy())
+            return np.asarray(kernel.numpy())
     return None
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
+from pgan_tf.exporting.picture_mark import to_json, to_xmp
 from pgan_tf.generating.marks import Mark
 from pgan_tf.generating.pictures import make_folder_of
 from pgan_tf.runs.log import describe_stage
@@ -58,7 +59,7 @@ def write_video(
     """Draws `(height, width, 1, 3 or 4)` uint8, even for MP4, whole; UserError if it can't.
 
     Transparent frames stay transparent in WebP and, at half opacity or more opaque, in GIF; MP4
-    gets a checkerboard behind them. MP4 and WebP can carry a mark.
+    gets a checkerboard behind them. All can carry a mark.
     """
     ending = check_format(path, fps)
     make_folder_of(path)
@@ -93,7 +94,7 @@ def _write_mp4(
     # Good enough to keep the edges of enlarged pixels; it can play while it loads.
     output = ["-crf", "18", "-movflags", "+faststart"]
     if mark:
-        output += ["-metadata", f"comment={mark.to_json()}"]
+        output += ["-metadata", f"comment={to_json(mark.said())}"]
     quality = {"quality": None, "output_params": output}
     options = {"codec": "libx264", "macro_block_size": 1, "ffmpeg_log_level": "error", **quality}
     writer = imageio_ffmpeg.write_frames(path, first.shape[1::-1], fps=fps, **options)
@@ -130,6 +131,8 @@ def _write_gif(
             options |= {"transparency": 255, "disposal": 2, "optimize": False}
         else:
             images = _in_colors(again, palette)
+        if mark:
+            options["comment"] = to_json(mark.said()).encode()
         next(images).save(path, save_all=True, append_images=images, **options)
 
 
@@ -170,7 +173,7 @@ def _write_webp(
     durations = _durations(num_frames, fps, 1000)
     options: dict[str, Any] = {"duration": durations, "loop": 0, "quality": 80}
     if mark:
-        options["xmp"] = mark.to_xmp().encode()
+        options["xmp"] = to_xmp(mark.said()).encode()
     first.save(path, save_all=True, append_images=following, **options)
 
 

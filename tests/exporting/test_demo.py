@@ -5,14 +5,23 @@ Its arithmetic is tested in demo/tests.
 
 import hashlib
 import json
+import pathlib
 import re
+import subprocess
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from pgan_tf.commands.redraw import redrawn
 from pgan_tf.exporting.gallery import PAGE
+from pgan_tf.exporting.picture_mark import SOURCE_TYPE
+from pgan_tf.generating.directions import move
 from pgan_tf.generating.interpolation import slerp
+from pgan_tf.generating.marks import read_mark
+from pgan_tf.generating.sampler import make_sampler
 from pgan_tf.networks import sampling
+from pgan_tf.networks.directions import closed_form
 from tests.helpers import demo
 from tests.helpers.demo import CANVAS, CLASSES, wait_for_seed
 from tests.helpers.exports import make_inputs
@@ -127,7 +136,7 @@ def test_it_opens_on_a_grid_around_a_walk_and_walks_and_ways_can_be_taken(site, 
 
 
 @pytest.mark.browser
-def test_seeds_classes_and_keys(site, page):
+def test_seeds_classes_and_keys(site, page, tmp_path):
     trained = site[1][CLASSES]
     demo.visit(page, site[0], "view=picture&seed=4", CLASSES)
     wait_for_seed(page, trained, 4)  # classes in turn: 4 is of class 1
@@ -152,6 +161,27 @@ def test_seeds_classes_and_keys(site, page):
     name, contents = demo.download(page, lambda: page.click("#download"))
     assert name == f"{CLASSES}-seed-000009.png"
     assert np.abs(demo.read_picture(contents) - demo.python_picture(trained, 9, 2)).max() <= 1
+    page.focus("#new")
+    for key in ("Tab", "ArrowUp", "ArrowUp", "Tab", "End"):  # the pad, and the first slider
+        page.keyboard.press(key)
+    assert "move=3_0.5" in page.url
+    layer = trained.generator.get_layer("4x4_dense")
+    first, second, *_ = closed_form(layer.kernel.numpy()[:6] * layer.constant).vectors
+    latents, labels = demo.inputs_of(trained, 9, 2)
+    moved = move(latents, 3 * first + 0.5 * second, 1)
+    expected = sampling.generate(trained.generator, moved, labels)[0]
+    page.reload()
+    demo.wait_for(page, trained, expected)
+    # The file that is saved says so, and Python draws it again.
+    _, contents = demo.download(page, lambda: page.click("#download"))
+    saved = str(tmp_path / "saved.png")
+    pathlib.Path(saved).write_bytes(contents)
+    mark, again = read_mark(saved), str(tmp_path / "again.png")
+    assert (mark.seeds, mark.classes, mark.class_names) == ((9,), (2,), (demo.NAMES[2],))
+    words = redrawn(saved, mark, make_sampler(trained), None, again)
+    assert "bit-equal" in words or "at most 1 of 255" in words
+    page.click("#reset")
+    wait_for_seed(page, trained, 9, label=2)
     # All of it can be reached by keyboard.
     for key, view in zip("1324", ("picture", "walk", "grid", "between"), strict=True):
         page.locator("#seed").blur()
@@ -160,6 +190,13 @@ def test_seeds_classes_and_keys(site, page):
     before = float(page.input_value("#position"))
     page.keyboard.press("ArrowRight")
     assert float(page.input_value("#position")) == pytest.approx(before + 0.02)
+    box = page.locator("#canvas").bounding_box()
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 10 + 0.3 * box["width"], box["y"] + 20)
+    page.mouse.up()
+    assert float(page.input_value("#position")) == pytest.approx(before + 0.32, abs=0.006)
+    assert "position=0.8" in page.url
     reached, focused = set(), "document.activeElement.id || document.activeElement.innerText"
     for _ in range(30):
         page.keyboard.press("Tab")
@@ -170,7 +207,7 @@ def test_seeds_classes_and_keys(site, page):
 
 
 @pytest.mark.browser
-def test_links_and_videos_can_be_taken_along(site, page):
+def test_links_and_videos_can_be_taken_along(site, page, tmp_path):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.add_init_script(
         "const capture = HTMLCanvasElement.prototype.captureStream;"
@@ -207,6 +244,10 @@ def test_links_and_videos_can_be_taken_along(site, page):
     name, video = demo.download(page, lambda: page.click("#record"))
     assert re.fullmatch(r"sticker-walk-seed-\d{6}\.webm", name)
     assert video.startswith(b"\x1aE\xdf\xa3") and b"webm" in video[:64] and len(video) > 5000
+    (tmp_path / "video.webm").write_bytes(video)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(tmp_path / "video.webm")]
+    told = subprocess.run([*command, "-f", "null", "-"], capture_output=True, check=True).stderr
+    assert b"COMMENT" in told and SOURCE_TYPE.encode() in told
     assert page.inner_text("#said") == f"Saved {name}"
     assert page.inner_text("#record") == "Record video"
     page.click("[data-view=picture]")

@@ -27,9 +27,9 @@ from tfrecords.common.errors import UserError
 NAME = "USER/NAME"  # as the card calls a repository that it does not know
 FILES = {
     *("README.md", "config.json", "generator.keras", "generator.py", "model.safetensors"),
-    *("pgan.json", "pgan-export.json", "samples.png", "walk.webp"),
+    *("directions.npz", "pgan.json", "pgan-export.json", "samples.png", "walk.webp"),
 }
-READ = {"config.json", "generator.keras", "model.safetensors", "pgan.json"}
+READ = {"config.json", "directions.npz", "generator.keras", "model.safetensors", "pgan.json"}
 
 
 @pytest.fixture(scope="module")

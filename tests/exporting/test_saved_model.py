@@ -11,8 +11,10 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
+from pgan_tf.exporting.picture_mark import SOURCE_TYPE
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.writer import ExportOptions
+from pgan_tf.metrics.evaluation import weights_sha256
 from pgan_tf.networks import sampling
 from tests.helpers.exports import CModel, make_inputs, make_trained, signatures_of
 
@@ -31,9 +33,16 @@ class Export:
         np.testing.assert_allclose(images, self.pictures, rtol=0, atol=1e-6)
 
     def assert_encoded(self, files):
-        for file, picture in zip(files, sampling.to_uint8(self.pictures), strict=True):
-            pixels = np.asarray(Image.open(io.BytesIO(file))).astype(int)
-            assert np.abs(pixels - picture.squeeze()).max() <= 1
+        """They show the pictures, and say who drew them."""
+        for i, (file, picture) in enumerate(
+            zip(files, sampling.to_uint8(self.pictures), strict=True)
+        ):
+            image = Image.open(io.BytesIO(file))
+            assert np.abs(np.asarray(image).astype(int) - picture.squeeze()).max() <= 1
+            said = json.loads(image.text["pgan-tf"])
+            assert said["generator"] == weights_sha256(self.trained.generator)
+            assert said.get("classes") == ([i % 3] if "labels" in self.inputs else None)
+            assert SOURCE_TYPE.encode() in image.info["xmp"]
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +64,9 @@ def test_signatures_and_a_layer_of_it_equal_the_keras_model(name, request):
     one = {key: value[:1] for key, value in inputs.items()}
     assert signatures["serving_default"](**one)["images"].shape[:3] == (1, 16, 16)
     export.assert_encoded(signatures["png"](**inputs)["image_bytes"].numpy())
+    if "labels" in inputs:
+        mixed = signatures["png"](**inputs | {"labels": inputs["labels"] / 2})["image_bytes"]
+        assert "classes" not in Image.open(io.BytesIO(mixed[0].numpy())).text["pgan-tf"]
     inputs["seeds"] = tf.range(5, dtype=tf.int64)
     del inputs["latents"]
     export.assert_drawn(signatures["from_seed"](**inputs)["images"])

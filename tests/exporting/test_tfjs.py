@@ -104,6 +104,9 @@ def test_halves_are_half_the_download_and_almost_the_same(tmp_path, monkeypatch)
     assert (model["format"], known["format"]) == ("graph-model", "tfjs")
     shown = model["userDefinedMetadata"]
     assert shown.pop("name") == "half"
+    with np.load(half / "directions.npz") as found:
+        np.testing.assert_allclose(shown.pop("directions"), found["closed_form"][:6], atol=1e-6)
+    assert shown.pop("mark")["generator"] == known["weights_sha256"]
     assert shown == {key: known[key] for key in shown}
     assert {"resolution", "latent_size", "training_data", "kimg", "is_blend"} <= set(shown)
     assert shown["label_names"] == ["cat", "dog", "| owl"]

@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 
 from pgan_tf import UserError, move
+from pgan_tf.exporting.keras_file import write_keras
 from pgan_tf.exporting.saved_model import write_saved_model
 from pgan_tf.exporting.writer import ExportOptions
 from pgan_tf.generating import directions
 from pgan_tf.generating.directions_sheet import make_sheet
 from pgan_tf.generating.generator import Generator
+from pgan_tf.generating.parsing import KINDS
 from pgan_tf.generating.sampler import make_sampler, open_export
+from pgan_tf.networks import directions as networks_directions
+from pgan_tf.networks.directions import closed_form, principal
+from pgan_tf.networks.folded import fold
 from tests.helpers.exports import make_trained
 
 RANDOM = np.random.default_rng(0)
@@ -28,7 +33,7 @@ def assert_same_directions(found, expected, atol):
 
 
 def test_the_closed_form_of_a_linear_layer_is_what_it_stretches_the_most():
-    found = directions.closed_form(KERNEL.astype(np.float32))
+    found = closed_form(KERNEL.astype(np.float32))
     assert_same_directions(found.vectors, BASIS.T, 1e-5)
     np.testing.assert_allclose(found.vectors @ found.vectors.T, np.eye(6), atol=1e-6)
     np.testing.assert_allclose(found.shares, STRENGTHS**2 / np.sum(STRENGTHS**2), rtol=1e-4)
@@ -44,9 +49,12 @@ def test_the_components_of_linear_features_are_the_same():
     latents = RANDOM.standard_normal((1500, 6))
     whitened = latents @ np.linalg.inv(np.linalg.cholesky(np.cov(latents.T, bias=True))).T
     whitened -= whitened.mean(axis=0)
-    found = directions.principal(whitened, whitened @ KERNEL + 7)
+    found = principal(whitened, whitened @ KERNEL + 7)
     assert_same_directions(found.vectors, BASIS.T, 1e-4)
     np.testing.assert_allclose(found.shares, STRENGTHS**2 / np.sum(STRENGTHS**2), rtol=1e-4)
+    # There are fewer samples than features, or more.
+    few = whitened[:30], (whitened @ KERNEL)[:30]
+    assert_same_directions(principal(*few).vectors, principal(few[0], few[1] @ OUT).vectors, 1e-4)
 
 
 def test_a_move_keeps_the_length_and_turns_towards_the_direction():
@@ -79,46 +87,46 @@ def test_a_step_along_the_first_direction_changes_the_first_layer_more_than_othe
     assert np.linalg.norm(others @ kernel, axis=1).max() <= effects[0] * 1.0001
 
 
-def test_an_export_has_the_same_closed_form_and_says_what_it_lacks(trained, tmp_path):
-    write_saved_model(trained, ExportOptions(str(tmp_path)))
-    export = open_export(str(tmp_path))
-    ours = directions.find_directions(make_sampler(trained), "closed_form")
+def test_exports_have_the_same_directions_and_older_ones_what_their_first_layer_tells(
+    trained, tmp_path
+):
+    ours = make_sampler(trained)
+    for name, write in (("saved", write_saved_model), ("keras", write_keras)):
+        write(trained, ExportOptions(str(tmp_path / name)))
+        export = open_export(str(tmp_path / name))
+        for kind in KINDS:
+            found, expected = (directions.find_directions(one, kind) for one in (export, ours))
+            np.testing.assert_array_equal(found.vectors, expected.vectors)
+            np.testing.assert_array_equal(found.shares, expected.shares)
+    (tmp_path / "saved/1/directions.npz").unlink()
+    older = open_export(str(tmp_path / "saved"))
+    expected = directions.find_directions(ours, "closed_form").vectors
     np.testing.assert_array_equal(
-        directions.find_directions(export, "closed_form").vectors, ours.vectors
+        directions.find_directions(older, "closed_form").vectors, expected
     )
-    with pytest.raises(UserError, match="components, got an export"):
-        directions.find_directions(export, "components")
+    with pytest.raises(UserError, match="an older export without components: export it again"):
+        directions.find_directions(older, "components")
     with pytest.raises(UserError, match="kind: expected closed_form or components, got 'x'"):
-        Generator(export, lambda: None).directions("x")
-    older = dataclasses.replace(export, first_layer=None)
-    with pytest.raises(UserError, match="a SavedModel without"):
-        directions.find_directions(older, "closed_form")
+        Generator(older, lambda: None).directions("x")
 
 
 def test_components_of_a_network_leave_out_what_classes_change(trained, monkeypatch):
-    monkeypatch.setattr(directions, "_SAMPLES", 256)
-    sampler = make_sampler(trained)
-    found = directions.find_directions(sampler, "components")
+    monkeypatch.setattr(networks_directions, "_SAMPLES", 256)
+    folded = fold(trained.generator, trained.network)
+    found = networks_directions.directions_of(folded)["components"]()
     assert found.vectors.shape == (6, 6)
     np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, rtol=1e-5)
     assert (np.diff(found.shares) <= 0).all() and 0.5 < found.shares.sum() <= 1.00001
-    # Features that a class moves far, and alike for all latents, have the same components.
-    layer = dataclasses.replace(
-        sampler.first_layer,
-        features=lambda z, c: (
-            sampler.first_layer.features(z, 0 * c).numpy() + 50 * c[:, :1, None, None]
-        ),
-    )
-    shifted = directions.find_directions(
-        dataclasses.replace(sampler, first_layer=layer), "components"
-    )
-    still = dataclasses.replace(
-        sampler.first_layer, features=lambda z, c: sampler.first_layer.features(z, 0 * c).numpy()
-    )
-    unshifted = directions.find_directions(
-        dataclasses.replace(sampler, first_layer=still), "components"
-    )
-    np.testing.assert_allclose(shifted.vectors, unshifted.vectors, atol=0.01)
+
+    def still(latents, labels):
+        return folded.first_features([latents, 0 * labels]).numpy()
+
+    def shifted(latents, labels):
+        """Features that a class moves far, and alike for all latents."""
+        return still(latents, labels) + 50 * labels[:, :1, None, None]
+
+    same = (networks_directions.components(one, 6, 2).vectors for one in (still, shifted))
+    np.testing.assert_allclose(*same, atol=0.01)
 
 
 def test_the_sheet_shows_the_picture_itself_in_the_middle_and_what_is_moved_beside_it(trained):

@@ -14,9 +14,10 @@ from PIL import Image
 
 from pgan_tf import UserError
 from pgan_tf.commands.redraw import redrawn
+from pgan_tf.exporting.picture_mark import SOURCE_TYPE
 from pgan_tf.generating.directions import Changes, make_change
 from pgan_tf.generating.interpolation import changed
-from pgan_tf.generating.marks import SOURCE_TYPE, Mark, read_mark
+from pgan_tf.generating.marks import Mark, read_mark
 from pgan_tf.generating.pictures import write_grid, write_picture, write_pictures
 from pgan_tf.generating.sampler import make_sampler
 from pgan_tf.generating.video import write_video
@@ -25,7 +26,7 @@ from tests.helpers.exports import make_trained
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 IPTC = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
-CHANGES = Changes(0.7, 3, ("components", 1), -2.0)
+CHANGES = Changes(0.7, 3, (("components", 1, -2.0), ("closed_form", 0, 1.5)))
 LATENTS = np.random.default_rng(1).standard_normal((21, 6)).astype(np.float32)
 
 
@@ -42,10 +43,10 @@ def mark(sampler):
 
 @pytest.fixture(scope="module")
 def drawn(sampler, mark, tmp_path_factory):
-    """A folder of marked pictures: of seeds, of latents and on sheets."""
+    """A folder of 100 marked pictures: of seeds, of latents and on sheets."""
     folder = tmp_path_factory.mktemp("marks")
     drawing = changed(sampler, make_change(sampler, CHANGES))
-    write_pictures(drawing, [*range(40, 60)], [1, 0], str(folder / "seeds"), 2, mark)
+    write_pictures(drawing, [*range(40, 116)], [1, 0], str(folder / "seeds"), 2, mark)
     write_pictures(drawing, LATENTS, [1, 0], str(folder / "latents"), 1, mark)
     for name in ("sheet.png", "sheet.webp"):
         write_grid(drawing, [*range(18)], [1, 0], 6, str(folder / name), 3, True, mark)
@@ -74,10 +75,10 @@ def test_files_say_how_they_were_drawn_and_pillow_reads_it(drawn, sampler):
         "class_names": ["<cat>"],
         "truncation": 0.7,
         "truncation_seed": 3,
-        "direction": "components:1",
-        "strength": -2.0,
+        "direction": "components:1,closed_form:0",
+        "strength": [-2.0, 1.5],
         "scale": 2,
-        "batch": 4,
+        "batch": 16,
         "place": 1,
     }
     sheet = Image.open(drawn / "sheet.webp")
@@ -88,13 +89,13 @@ def test_files_say_how_they_were_drawn_and_pillow_reads_it(drawn, sampler):
     assert read_mark(str(drawn / "sheet.webp")).seeds == tuple(range(18))
     assert read_mark(str(drawn / "latents/latent-000004.png")).latents
     plain = read_mark(str(drawn / "seeds/seed-000057.png"))
-    assert (plain.changes, plain.batch, plain.place) == (CHANGES, 4, 1)
+    assert (plain.changes, plain.batch, plain.place) == (CHANGES, 16, 1)
 
 
 def test_marked_pictures_are_drawn_again_bit_for_bit(drawn, sampler, tmp_path):
     places = sorted(drawn.glob("*/*.png")) + sorted(drawn.glob("*.*"))
-    assert len(places) == 44
-    for place in [*places[::5], *places[-3:]]:
+    assert len(places) == 100
+    for place in places:
         latents = LATENTS if "latent" in place.name else None
         again = str(tmp_path / f"again{place.suffix}")
         words = redrawn(str(place), read_mark(str(place)), sampler, latents, again)
@@ -113,12 +114,14 @@ def test_marks_change_no_pixel(tmp_path, mark):
         assert b"pgan" not in files[0].read_bytes()
 
 
-@pytest.mark.parametrize("ending", [".mp4", ".webp"])
+@pytest.mark.parametrize("ending", [".mp4", ".webp", ".gif"])
 def test_videos_are_marked(tmp_path, mark, ending):
     frames = [np.full((16, 16, 3), 9 * i, np.uint8) for i in range(4)]
     path = str(tmp_path / f"video{ending}")
     write_video(path, frames, 4, 4, mark.of([3, 9], [0], ("<cat>", "dög")))
-    if ending == ".webp":
+    if ending == ".gif":
+        comment = Image.open(path).info["comment"].decode()
+    elif ending == ".webp":
         text = html.unescape(Image.open(path).info["xmp"].decode())
         comment = re.search("<pgan:mark>(.*)</pgan:mark>", text)[1]
     else:
@@ -171,16 +174,18 @@ def test_other_generators_latents_and_pictures_are_refused(drawn, sampler, tmp_p
         {"truncation": float("nan")},
         {"direction": "x:1"},
         {"strength": 1e300},
+        {"strength": [1, 2, 3]},
+        {"view": "walk"},
         {"batch": 10**6},
         {"place": 16},
     ],
     ids=str,
 )
 def test_a_mark_that_makes_no_sense_is_refused_in_one_line(tmp_path, mark, change):
-    said = json.loads(mark.of([7], [0], ()).to_json()) | change
+    said = mark.of([7], [0], ()).said() | change
     path = str(tmp_path / "a.png")
     forged = dataclasses.replace(mark)
-    object.__setattr__(forged, "to_json", lambda: json.dumps(said))
+    object.__setattr__(forged, "said", lambda: said)
     write_picture(path, np.zeros((4, 4, 3), np.uint8), forged)
     with pytest.raises(UserError, match="--redraw: expected") as error:
         read_mark(path)

@@ -11,8 +11,12 @@ def test_seeds_grids_and_classes_are_read():
     assert len(parsing.parse_seeds("0-99999")) == 100_000
     assert parsing.parse_grid("8x4") == (8, 4)
     assert parsing.parse_grid("100000x1") == (100_000, 1)
-    assert parsing.parse_direction("3") == parsing.parse_direction("closed_form:3")
-    assert parsing.parse_direction("components:0") == ("components", 0)
+    found = parsing.parse_directions("3,components:0")
+    assert found == [("closed_form", 3), ("components", 0)]
+    assert parsing.parse_strengths("2,-1.5") == [2, -1.5]
+    assert [strength for *_, strength in parsing.with_strengths(found, [2])] == [2, 2]
+    with pytest.raises(UserError, match="--strength: expected one, or one for each of 2"):
+        parsing.with_strengths(found, [1, 2, 3])
     assert parsing.parse_paths("a.png,photos") == ("a.png", "photos")
     assert parsing.parse_classes("2, 0", 3) == [2, 0]
     assert parsing.parse_classes("", 3) == [0, 1, 2]
@@ -54,7 +58,10 @@ def test_an_unknown_class_lists_the_known_ones(text, near):
         *((parsing.parse_grid, (text,), "--grid") for text in ("8", "0x4", "8x", "100001x1")),
         *((parsing.parse_classes, (text, 3), "--labels") for text in ("3", "-1", "a", "1,,2")),
         (parsing.parse_classes, ("0", 0), "--labels"),
-        *((parsing.parse_direction, (text,), "--direction") for text in ("-1", "x:1", "", "1.5")),
+        *(
+            (parsing.parse_directions, (text,), "--direction")
+            for text in ("-1", "x:1", "0,", "1.5")
+        ),
         (parsing.chosen_for_sheet, ([1, 2], 3), "--seeds"),
         (parsing.chosen_for_sheet, ([2**31 - 3], 4), "--seeds"),
         (parsing.check_pixels, (2**14, 2**14 + 1), "--scale"),

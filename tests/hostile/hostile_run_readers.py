@@ -5,12 +5,20 @@ import os
 import numpy as np
 import safetensors.numpy
 
+from pgan_tf.exporting.directions_file import directions_file, read_directions
 from pgan_tf.exporting.gallery import read_list
 from pgan_tf.exporting.manifest import read_description, read_description_to_score, read_manifest
+from pgan_tf.generating.directions import Changes
 from pgan_tf.generating.formats.safetensors import open_safetensors
 from pgan_tf.generating.keras_file import open_keras_file
+from pgan_tf.generating.latents_file import read_latents
+from pgan_tf.generating.marks import Mark, read_mark
+from pgan_tf.generating.parsing import KINDS
+from pgan_tf.generating.pictures import write_picture
+from pgan_tf.generating.video import write_video
 from pgan_tf.metrics.score_log import read_scores
 from pgan_tf.networks import official
+from pgan_tf.networks.directions import closed_form
 from pgan_tf.networks.folded import fold
 from pgan_tf.networks.stock import to_stock
 from pgan_tf.networks.torch_layout import describe_network, torch_weights
@@ -107,7 +115,44 @@ def read_networks(folder):
     read_weights_file(f"{folder}/networks.npz")
 
 
+def make_marked(folder):
+    mark = Mark("0" * 64, changes=Changes(0.7, along=(("closed_form", 1, 2.0),))).of([3], [0], ())
+    for name in ("a.png", "a.webp", "a.jpg"):
+        write_picture(f"{folder}/{name}", np.zeros((8, 8, 3), np.uint8), mark)
+    write_video(f"{folder}/a.mp4", [np.zeros((16, 16, 3), np.uint8)], 1, 4, mark)
+
+
+def read_marked(folder):
+    read_all(read_mark, (f"{folder}/a.{ending}" for ending in ("png", "webp", "jpg", "mp4")))
+
+
+def make_latents(folder):
+    latents = np.random.default_rng(0).standard_normal((3, 6)).astype(np.float32)
+    np.save(f"{folder}/a.npy", latents)
+    np.savez(f"{folder}/b.npz", latents=latents, others=latents)
+    np.savez_compressed(f"{folder}/c.npz", latents)
+    write(folder, {"d.json": latents.tolist(), "e.json": {"latents": latents.tolist()}})
+
+
+def read_all_latents(folder):
+    paths = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+    read_all(lambda path: read_latents(path, 6), paths)
+
+
+def make_directions(folder):
+    found = closed_form(np.random.default_rng(0).standard_normal((6, 20)))
+    contents = directions_file({"closed_form": found, "components": found})
+    write(folder, {"directions.npz": contents})
+
+
+def read_all_directions(folder):
+    read_all(lambda kind: read_directions(f"{folder}/directions.npz", kind, 6), KINDS)
+
+
 RUN_READERS = (
+    Reader("marks", make_marked, read_marked),
+    Reader("latents", make_latents, read_all_latents),
+    Reader("directions", make_directions, read_all_directions),
     Reader("official", make_official, read_official),
     Reader("checkpoint", make_run, read_checkpoints, ".npz"),
     Reader("config", make_run, run_folder.read_config, "config.json"),
