@@ -118,7 +118,8 @@ def test_another_run_starts_from_its_weights_and_a_dry_run_says_what_it_takes(ma
     status, out, err = call("train.py", f"--shape={shape}", "--dry_run", *SMALL, cwd=cwd)
     assert status == 0, err
     assert f"{resolution} px ({shape})" in out
-    result = call("train.py", "--data=set", "--shape=64x64", RUN, *SMALL, cwd=cwd)
+    square = f"--shape={resolution}x{resolution}"
+    result = call("train.py", "--data=set", square, RUN, *SMALL, cwd=cwd)
     assert_mistake(result, shape)
 
 
