@@ -42,7 +42,10 @@ def write_photos(folder, size, count=24):
     Image.new("RGB", (2 * height, 2 * width)).save(folder / "odd.png")
 
 
-@pytest.fixture(scope="module", params=SHAPES)
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("96x64", "64x160")]
+
+
+@pytest.fixture(scope="module", params=["40x64", *SLOW])
 def made(request, tmp_path_factory):
     """A folder with pictures, TFRecords of them and a run, stopped in a fade and resumed."""
     size, resolution, _, first = SHAPES[request.param]
