@@ -8,6 +8,7 @@ from typing import Any
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import BusyError
+from tfrecords.common.shape import PAPER
 from tfrecords.common.text import counted, size_in_words
 from tfrecords.format.dataset_info import (
     DatasetInfo,
@@ -79,7 +80,7 @@ def find(
         if labels_note is not None:
             print(f"{describe_labels(info)}{labels_note if info.label_size else ''}", flush=True)
         return FoundData(data, info)
-    side = options.resolution
+    side = options.side_to_draw
     source = open_source(data, resolution=side, labels=labels, tfds_data_dir=tfds_data_dir)
     if wants_labels and source.labels is None:
         advice = "give --labels=FILE, or omit --conditional"
@@ -93,7 +94,7 @@ def find(
     planned = DatasetInfo(
         name=source.name,
         num_images=source.num_pictures,
-        resolution=options.side,
+        resolution=options.largest,
         num_channels=options.num_channels,
         files={},
         label_size=0 if source.labels is None else source.labels.shape[1],
@@ -101,6 +102,7 @@ def find(
         labels_path=None,
         encoding=encoding,
         num_records={},
+        base=options.cells,
         depth=options.depth,
         value_range=options.value_range or (0.0, 1.0),
     )
@@ -138,7 +140,8 @@ def find_converted(found: FoundData, cache_dir: str) -> DatasetInfo | None:
 def _cached_folder(
     source: Source, options: PictureOptions, cache_dir: str, fingerprint: str
 ) -> str:
-    name = f"{source.name}-{options.resolution}px-{fingerprint[:8]}"
+    size = "" if options.cells == PAPER else f"-{options.cells.text(options.largest)}"
+    name = f"{source.name}-{options.resolution}px{size}-{fingerprint[:8]}"
     return paths.join(cache_dir, name)
 
 
@@ -180,6 +183,10 @@ def _check_fits(info: DatasetInfo, data: str, options: PictureOptions, wants_lab
     if options.resolution not in (None, *info.files):
         wanted = f"of the resolution {options.resolution}"
         found = f"{', '.join(map(str, info.files))} px: choose one of these"
+    elif options.base not in (None, info.base):
+        resolution = options.resolution or info.resolution
+        wanted = f"of {options.cells.text(resolution)}"
+        found = f"{info.base.text(resolution)}: take that, or convert the pictures again"
     elif options.num_channels != info.num_channels and info.num_channels in NUM_CHANNELS.values():
         wanted = f"with {counted(options.num_channels, 'channel')}"
         channels = {number: name for name, number in NUM_CHANNELS.items()}[info.num_channels]

@@ -46,14 +46,14 @@ _STRICT = flags.DEFINE_bool(
 HELP = Help(
     groups={
         "pictures": (
-            *("resolution", "channels", "fit", "background", "allow_upscaling", "white_level"),
-            *("depth", "value_range", "labels", "tfds_data_dir"),
+            *("resolution", "shape", "channels", "fit", "background", "allow_upscaling"),
+            *("white_level", "depth", "value_range", "labels", "tfds_data_dir"),
         ),
         "files": ("encoding", "shuffle", "shard_mib", "processes", "strict"),
     },
     first=(
-        *("resolution", "channels", "fit", "background", "labels", "encoding", "processes"),
-        "strict",
+        *("resolution", "shape", "channels", "fit", "background", "labels", "encoding"),
+        *("processes", "strict"),
     ),
     examples=(
         ("photos datasets/photos", "a folder, or a .zip or .tar file"),
@@ -78,7 +78,7 @@ def main(source_name: str, out_dir: str) -> None:
     if not paths.exists(paths.join(out_dir, JSON_NAME)):  # else it may be the same dataset
         check_out_dir(out_dir)
     options = picture_flags.picture_options(_RESOLUTION.value)
-    name, side = os.path.expanduser(source_name), _RESOLUTION.value
+    name, side = os.path.expanduser(source_name), options.side_to_draw
     labels, tfds = picture_flags.LABELS.value, picture_flags.TFDS_DATA_DIR.value
     source = open_source(name, resolution=side, labels=labels, tfds_data_dir=tfds)
     options = fill_defaults(source, options)
@@ -101,7 +101,8 @@ def main(source_name: str, out_dir: str) -> None:
     files = [path for its_files in info.files.values() for path in its_files]
     print(
         f"{out_dir}: {counted(info.num_images, 'picture')}, {info.num_rejected:,} rejected, "
-        f"{min(info.files)} to {info.resolution} px, {picture_flags.CHANNELS.value}, "
+        f"{min(info.files)} to {info.resolution} px{info.base.beside(info.resolution)}, "
+        f"{picture_flags.CHANNELS.value}, "
         f"{size_in_words(sum(map(paths.size, files)))} in {counted(len(files), 'file')}, "
         f"{time.monotonic() - started:.0f} s"
     )

@@ -92,7 +92,8 @@ def _verify(folder: str) -> None:
         found = f"{counted(count, 'problem')}: copy it or make it again"
         raise UserError(f"{folder}: expected a whole dataset, found {found}")
     info = read_dataset_info(folder)
-    pictures = f"{counted(info.num_images, 'picture')} at {info.resolution} px"
+    shape = f"{info.resolution} px{info.base.beside(info.resolution)}"
+    pictures = f"{counted(info.num_images, 'picture')} at {shape}"
     smaller = counted(len(info.files) - 1, "smaller resolution")
     classes = f", {counted(info.label_size, 'class')}" if info.label_size else ""
     print(f"{folder} is whole: {pictures} and {smaller}{classes}")

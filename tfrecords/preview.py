@@ -29,12 +29,12 @@ def describe_data(found: FoundData, cache_dir: str) -> list[str]:
     info, source = found.info, found.source
     pictures = counted(info.num_images, "picture")
     if source is None:
-        sizes = f"{min(info.files)} to {max(info.files)} px"
+        sizes = f"{min(info.files)} to {max(info.files)} px{info.base.beside(info.resolution)}"
         return [f"Data: {found.data}: {pictures} as TFRecords, {sizes}; nothing to convert"]
     sides: Sequence[int] = ()
-    if source.sample_sides:
+    if source.sample_sizes:
         with contextlib.suppress(UserError):  # if none can be read, reported below
-            sides = source.sample_sides()
+            sides = [min(size) for size in source.sample_sizes()]
     smallest = f", the smallest with {min(sides)} px" if len(sides) else ""
     if 1 < len(sides) < info.num_images:
         smallest += f" (of {len(sides):,} looked at)"
@@ -50,7 +50,8 @@ def describe_data(found: FoundData, cache_dir: str) -> list[str]:
         out_dir = os.path.abspath(paths.join(folder, f"{source.name}-{info.resolution}px"))
         check_free_disk(size, out_dir, f"{out_dir}.partial")
         room = f" ({size_in_words(_free_bytes(out_dir))} are free)"
-    once = f"once, before training, to {info.resolution} px in {cache_dir}"
+    shape = f"{info.resolution} px{info.base.beside(info.resolution)}"
+    once = f"once, before training, to {shape} in {cache_dir}"
     lines.append(f"Conversion: {once}, about {size_in_words(size)}{room}")
     tried, rejected = try_pictures(source, found.options)
     if len(rejected) == source.num_pictures:

@@ -2,6 +2,9 @@
 
 const joined = (parts, between) => parts.filter(Boolean).join(between);
 
+/** Returns the width and the height of a generator's pictures; older exports are square. */
+export const sizeOf = ({ resolution, width = resolution, height = resolution }) => [width, height];
+
 /** Returns a name for each class, a number where it has none. */
 export const classNames = ({ label_size, label_names }) =>
   Array.from({ length: label_size }, (_, i) => label_names?.[i] ?? String(i));
@@ -23,9 +26,9 @@ export function classOf(label, names) {
  * @param known the model's metadata
  */
 export function showAbout(element, folder, known) {
-  const { resolution, kimg } = known;
+  const { kimg } = known;
   const seen = kimg && `after ${Math.round(1000 * kimg).toLocaleString('en')} pictures`;
-  element.about.textContent = joined([`${resolution}×${resolution} pixels`, seen], ', ');
+  element.about.textContent = joined([`${sizeOf(known).join('×')} pixels`, seen], ', ');
   const facts = joined(
     [
       known.trained_by && `Trained by ${known.trained_by}`,

@@ -4,7 +4,7 @@
 //   const generator = await load();
 //   document.body.append(await generator.draw({ seed: 7, label: "star" }));
 
-import { classNames, classOf } from './about.js';
+import { classNames, classOf, sizeOf } from './about.js';
 import { possibleBackends } from './backends.js';
 import { inputsOf, isSeed } from './latents.js';
 import { fetchModel, getJson, paint } from './network.js';
@@ -32,6 +32,7 @@ export async function load(folder = new URL(/* @vite-ignore */ '.', import.meta.
   }
   const { network } = await startNetwork([engine, ...(await possibleBackends())].filter(Boolean), artifacts);
   const { resolution, num_channels } = metadata;
+  const size = sizeOf(metadata);
   const labelNames = classNames(metadata);
 
   /** Returns a picture's numbers, (height, width, channels) in [-1, 1]. */
@@ -43,9 +44,9 @@ export async function load(folder = new URL(/* @vite-ignore */ '.', import.meta.
 
   /** Returns a canvas, given or new, with the picture of a seed, as generate.py draws it. */
   async function draw({ seed, label, canvas = document.createElement('canvas') } = {}) {
-    paint(canvas, await pixels({ seed, label }), resolution, num_channels);
+    paint(canvas, await pixels({ seed, label }), size, num_channels);
     return canvas;
   }
 
-  return { name: model.name, resolution, labelNames, draw, pixels, dispose: network.dispose };
+  return { name: model.name, resolution, size, labelNames, draw, pixels, dispose: network.dispose };
 }

@@ -1,5 +1,6 @@
 import { getBackend } from '@tensorflow/tfjs';
 import './style.css';
+import { sizeOf } from './about.js';
 import { readAddress, writeAddress } from './address.js';
 import { possibleBackends } from './backends.js';
 import { ENGINES } from './engines.js';
@@ -86,7 +87,10 @@ async function start() {
   const engines = page.artifacts.userDefinedMetadata.engines ?? [];
   const chosen = [...page.backends, ...engines].includes(state.backend) ? [state.backend] : [];
   const { network, backend } = await startNetwork(new Set([...chosen, ...page.backends]), page.artifacts);
-  const views = makeViews(element, draw, page.artifacts.userDefinedMetadata);
+  const known = page.artifacts.userDefinedMetadata;
+  const [width, height] = sizeOf(known);
+  document.body.style.setProperty('--ratio', width / height);
+  const views = makeViews(element, draw, known);
   Object.assign(page, { network, running: backend, views });
   times = [];
   show();
@@ -168,9 +172,9 @@ function record() {
   }
   const showSeconds = (seconds) => (element.record.textContent = `Stop · ${seconds} s`);
   const known = page.artifacts.userDefinedMetadata;
-  const { resolution } = known;
+  const size = sizeOf(known);
   const recorded = { ...state };
-  video = startVideo(resolution, state.scaling, showSeconds, (blob) => {
+  video = startVideo(size, state.scaling, showSeconds, (blob) => {
     video = null;
     element.record.textContent = 'Record video';
     element.record.setAttribute('aria-pressed', false);

@@ -81,8 +81,8 @@ export async function makeNetwork(artifacts) {
 }
 
 /** Puts numbers in [-1, 1] on a canvas, which takes the picture's size; see `toPixels`. */
-export function paint(canvas, numbers, resolution, channels) {
-  if (canvas.width !== resolution) canvas.width = canvas.height = resolution;
-  const pixels = new ImageData(toPixels(numbers, channels), resolution, resolution);
+export function paint(canvas, numbers, [width, height], channels) {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  const pixels = new ImageData(toPixels(numbers, channels), width, height);
   canvas.getContext('2d').putImageData(pixels, 0, 0);
 }

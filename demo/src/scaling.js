@@ -6,14 +6,14 @@ const SMOOTH_PIXELS = 512; // at least, on a side of a smooth picture
  * Returns a function that enlarges canvases smoothly: again and again to twice their size, mixing
  * neighbors. That goes towards a quadratic spline (Chaikin), while browsers that mix neighbors once
  * show stripes and diamonds.
- * @param resolution of the canvases
+ * @param size width and height of the canvases
  */
-export function makeSmoother(resolution) {
+export function makeSmoother([width, height]) {
   const steps = [];
-  for (let size = 2 * resolution; size < 2 * SMOOTH_PIXELS && resolution < SMOOTH_PIXELS; size *= 2) {
+  const side = Math.max(width, height);
+  for (let factor = 2; factor * side < 2 * SMOOTH_PIXELS && side < SMOOTH_PIXELS; factor *= 2) {
     const step = document.createElement('canvas');
-    step.width = step.height = size;
-    steps.push(step);
+    steps.push(Object.assign(step, { width: factor * width, height: factor * height }));
   }
   return (canvas) =>
     steps.reduce((smaller, step) => {
@@ -22,11 +22,11 @@ export function makeSmoother(resolution) {
     }, canvas);
 }
 
-/** Puts a canvas in the place of all of another, whose size stays, or of a square of it. */
-export function copy(target, canvas, [left, top, size] = [0, 0, target.width], smooth = true) {
+/** Puts a canvas in the place of all of another, whose size stays, or of a part of it. */
+export function copy(target, canvas, part = [0, 0, target.width, target.height], smooth = true) {
   const context = target.getContext('2d');
   context.imageSmoothingEnabled = smooth;
   context.imageSmoothingQuality = 'low'; // mixes neighbors, no more
-  context.clearRect(left, top, size, size); // would be seen through transparent pixels
-  context.drawImage(canvas, left, top, size, size);
+  context.clearRect(...part); // would be seen through transparent pixels
+  context.drawImage(canvas, ...part);
 }

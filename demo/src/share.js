@@ -15,9 +15,9 @@ export const videoType = () =>
   HTMLCanvasElement.prototype.captureStream && VIDEO_TYPES.find((type) => globalThis.MediaRecorder?.isTypeSupported(type));
 
 /** Returns the size of a video of a generator's pictures: whole pixels, an even number of them. */
-export const videoSize = (resolution) => {
-  const size = resolution * Math.ceil(SMALLEST_VIDEO / resolution);
-  return size + (size % 2);
+export const videoSize = (size) => {
+  const scale = Math.ceil(SMALLEST_VIDEO / Math.max(...size));
+  return size.map((side) => side * scale + ((side * scale) % 2));
 };
 
 /** Returns the name of a file with what a state shows. */
@@ -58,14 +58,14 @@ export async function copyLink() {
 
 /**
  * Starts to record a video; frames come from `addFrame`.
- * @param resolution of the pictures
+ * @param size width and height of the pictures
  * @param scaling how they are enlarged
  * @param onSecond called each second with how many there are
  * @param onEnd called when it has ended, by `stop` or because it is long
  */
-export function startVideo(resolution, scaling, onSecond, onEnd) {
+export function startVideo(size, scaling, onSecond, onEnd) {
   const canvas = document.createElement('canvas');
-  canvas.width = canvas.height = videoSize(resolution);
+  [canvas.width, canvas.height] = videoSize(size);
   const putCheckerboard = makeCheckerboard(canvas.getContext('2d'));
   const stream = canvas.captureStream(FRAMES_PER_SECOND);
   const recorder = new MediaRecorder(stream, { mimeType: videoType(), videoBitsPerSecond: BITS_PER_SECOND });

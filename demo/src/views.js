@@ -1,5 +1,6 @@
 // The four views: one picture, a grid around a walk, a walk, the way between two seeds.
 
+import { sizeOf } from './about.js';
 import { inputsOf, mix, move, SEEDS, slerp, spline } from './latents.js';
 import { paint } from './network.js';
 import { copy, makeSmoother } from './scaling.js';
@@ -36,18 +37,20 @@ const looped = (i) => ((i % AROUND) + AROUND) % AROUND;
  *   makes one canvas with all that a state shows
  */
 export function makeViews({ canvas, grid, first, last: end }, draw, metadata) {
-  const { resolution, num_channels, label_size } = metadata;
+  const { num_channels, label_size } = metadata;
+  const [width, height] = sizeOf(metadata);
   const inputs = (state, seed) => inputsOf(seed, metadata, state.label);
   const picture = document.createElement('canvas');
-  const smoothed = makeSmoother(resolution);
+  const smoothed = makeSmoother([width, height]);
   let last = null;
   const ends = ['', '']; // what the pictures beside the way show
   let around = { of: '', count: 0 }; // what the grid's pictures show, and how many do
 
   async function show(state, { latents, labels }) {
-    paint(picture, await draw(latents, labels), resolution, num_channels);
+    paint(picture, await draw(latents, labels), [width, height], num_channels);
     const large = state.scaling === 'smooth' ? smoothed(picture) : picture;
-    if (canvas.width !== large.width) canvas.width = canvas.height = large.width;
+    const isOther = canvas.width !== large.width || canvas.height !== large.height;
+    if (isOther) Object.assign(canvas, { width: large.width, height: large.height });
     copy(canvas, large);
   }
 
@@ -78,7 +81,7 @@ export function makeViews({ canvas, grid, first, last: end }, draw, metadata) {
       button.dataset.seed = seed;
       button.setAttribute('aria-label', `Take seed ${seed}`);
       const { latents, labels } = inputs(state, seed);
-      paint(button.firstChild, await draw(latents, labels), resolution, num_channels);
+      paint(button.firstChild, await draw(latents, labels), [width, height], num_channels);
       await nextFrame(); // each is seen when it is there
     }
   }
@@ -107,7 +110,7 @@ export function makeViews({ canvas, grid, first, last: end }, draw, metadata) {
       for (const [i, button] of [first, end].entries()) {
         const of = `${[state.seed, state.other][i]} ${state.label}`;
         if (ends[i] === of) continue;
-        paint(button.firstElementChild, await draw(both[i].latents, both[i].labels), resolution, num_channels);
+        paint(button.firstElementChild, await draw(both[i].latents, both[i].labels), [width, height], num_channels);
         ends[i] = of;
       }
     },
@@ -122,8 +125,7 @@ export function makeViews({ canvas, grid, first, last: end }, draw, metadata) {
       const [row, column] = placeOf(i);
       button.style.gridArea = `${row + 1} / ${column + 1}`;
       const small = document.createElement('canvas');
-      small.width = small.height = resolution;
-      button.append(small);
+      button.append(Object.assign(small, { width, height }));
       return button;
     }),
   );
@@ -131,13 +133,14 @@ export function makeViews({ canvas, grid, first, last: end }, draw, metadata) {
   function whole(state) {
     if (state.view !== 'grid') return picture;
     const all = document.createElement('canvas');
-    all.width = all.height = SIDE * resolution;
+    Object.assign(all, { width: SIDE * width, height: SIDE * height });
     [...grid.children].forEach((button, i) => {
       const [row, column] = placeOf(i);
-      copy(all, button.firstChild, [column * resolution, row * resolution, resolution]);
+      copy(all, button.firstChild, [column * width, row * height, width, height]);
     });
-    const edge = ((SIDE - MIDDLE) / 2) * resolution;
-    copy(all, picture, [edge, edge, MIDDLE * resolution], state.scaling === 'smooth');
+    const edge = (SIDE - MIDDLE) / 2;
+    const middle = [edge * width, edge * height, MIDDLE * width, MIDDLE * height];
+    copy(all, picture, middle, state.scaling === 'smooth');
     return all;
   }
 

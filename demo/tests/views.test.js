@@ -47,7 +47,7 @@ it.each([
 it('a picture is that of its seed', async () => {
   await show(STATE);
   expect(drawn()).toEqual(plain(inputsOf(4, MODEL, null)));
-  expect(paint).toHaveBeenCalledWith(views.picture, 'numbers', 8, 3);
+  expect(paint).toHaveBeenCalledWith(views.picture, 'numbers', [8, 8], 3);
   expect(page.canvas.shows).toBe(views.picture);
 });
 

@@ -111,7 +111,7 @@ def write_directions(
     """Writes directions and a sheet of each kind, for the first two pictures unless told more."""
     few = chosen if given.SEEDS.value or given.LATENTS.value else chosen[:2]
     columns, rows = given.GRID.value or (7, 10)
-    usual = max(1, 1024 // (columns * len(few) * sampler.resolution))
+    usual = max(1, 1024 // (columns * len(few) * sampler.size[0]))
     scale = given.SCALE.value or usual
     check_size(sampler, columns * len(few), rows, scale)
     strength = given.STRENGTH.value[0] if given.STRENGTH.value else 3.0
@@ -143,7 +143,7 @@ def write_pictures(
     """Writes a sheet, or a file for each picture."""
     columns, rows = grid
     is_sheet = given.GRID.value is not None  # a single picture is not enlarged
-    usual = enlargement(columns, rows, sampler.resolution) if is_sheet else 1
+    usual = enlargement(columns, rows, sampler.size) if is_sheet else 1
     scale = given.SCALE.value or usual
     check_size(sampler, columns, rows, scale)
     if is_picture(path):
@@ -151,7 +151,7 @@ def write_pictures(
         pictures.write_grid(sampler, chosen, classes, columns, path, scale, captions, mark)
     else:
         pictures.write_pictures(sampler, chosen, classes, path, scale, mark)
-    print(f"Wrote {path}: {counted(len(chosen), 'picture')} of {sampler.resolution} px")
+    print(f"Wrote {path}: {counted(len(chosen), 'picture')} of {sampler.pixels}")
     if sampler.value_range:
         low, high = sampler.value_range
         written = pictures.write_numbers(sampler, chosen, classes, path)
@@ -230,8 +230,8 @@ def is_picture(path: str) -> bool:
 
 def check_size(sampler: Sampler, columns: int, rows: int, scale: int) -> None:
     """Raises UserError if a sheet of so many pictures, enlarged by `scale`, is too large."""
-    side = sampler.resolution * scale
-    parsing.check_pixels(columns * side, rows * side)
+    width, height = (side * scale for side in sampler.size)
+    parsing.check_pixels(columns * width, rows * height)
 
 
 def open_sampler() -> Sampler:
@@ -254,7 +254,11 @@ def find_training_pictures(sampler: Sampler) -> tuple[DatasetInfo, bool]:
         wanted = RunData("", "datasets", PictureOptions(sampler.resolution, sampler.num_channels))
     if chosen := bool(given.DATA.value):
         wanted = dataclasses.replace(wanted, data=given.DATA.value, looked_for=())
-    wanted = dataclasses.replace(wanted, data_cache=given.DATA_CACHE.value or wanted.data_cache)
+    wanted = dataclasses.replace(
+        wanted,
+        data_cache=given.DATA_CACHE.value or wanted.data_cache,
+        options=dataclasses.replace(wanted.options, base=sampler.base),
+    )
     label_size = config.network.label_size if config else 0
     info = find_data(wanted, sampler.num_channels, label_size, config, chosen=chosen)
     return info, config is not None and config.mirror_augment
@@ -267,7 +271,7 @@ def write_neighbors(
     columns, rows = grid
     count, num_measures = given.NEIGHBORS.value, 2 if given.INCEPTION.value else 1
     all_columns = columns * (1 + count * num_measures)
-    scale = given.SCALE.value or neighbors_sheet.enlargement(all_columns, rows, sampler.resolution)
+    scale = given.SCALE.value or neighbors_sheet.enlargement(all_columns, rows, sampler.size)
     check_size(sampler, all_columns, rows, scale)
     info, mirrored = find_training_pictures(sampler)
     names = read_picture_names(info)
@@ -286,5 +290,5 @@ def write_neighbors(
     pictures.write_picture(path, sheet)
     print(neighbors.describe(names_of(chosen), found, names))
     seen = counted(info.num_images, "picture") + " and their mirror images" * mirrored
-    samples_of = f"{counted(len(chosen), 'sample')} of {sampler.resolution} px"
+    samples_of = f"{counted(len(chosen), 'sample')} of {sampler.pixels}"
     print(f"Wrote {path}: {samples_of}, each next to the nearest of {seen}")

@@ -47,8 +47,9 @@ def write_walk(
 ) -> None:
     """Writes a video of a walk through the space of latents, and --save_latents of all frames."""
     columns, rows = grid
-    scale = given.SCALE.value or max(1, 256 // (rows * sampler.resolution))
-    width, height = columns * sampler.resolution * scale, rows * sampler.resolution * scale
+    (width, height), usual = sampler.size, 256 // (rows * sampler.size[1])
+    scale = given.SCALE.value or max(1, usual)
+    width, height = columns * width * scale, rows * height * scale
     is_slerp = given.VIDEO.value == "slerp"
     seconds = given.SECONDS.value or (len(chosen) if is_slerp else 10.0)
     num_frames = max(2, round(seconds * frame_rate(path)))

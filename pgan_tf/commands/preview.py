@@ -30,7 +30,7 @@ COUNT = define_number("count", 4, "How many pictures to show.", Bounds(1, 16, wh
 SEED = define_number("seed", 0, "Random seed for pictures and transforms.", SEEDS)
 OUTPUT = define_path("output", "preview.png", "Picture file to write: .png, .jpg or .webp.")
 _PICTURES = (
-    *("channels", "fit", "background", "allow_upscaling", "white_level", "depth"),
+    *("shape", "channels", "fit", "background", "allow_upscaling", "white_level", "depth"),
     *("value_range", "tfds_data_dir"),
 )
 for name in _PICTURES:
@@ -65,7 +65,7 @@ def main() -> None:
     options = picture_flags.picture_options(RESOLUTION.value)
     tfds_data_dir = picture_flags.TFDS_DATA_DIR.value
     info = prepare(DATA.value, DATA_CACHE.value, options, tfds_data_dir=tfds_data_dir)
-    last, count = RESOLUTION.value or info.resolution, min(COUNT.value, info.num_images)
+    last, count = options.resolution or info.resolution, min(COUNT.value, info.num_images)
     resolutions = sorted(resolution for resolution in info.files if resolution <= last)
     write_picture(OUTPUT.value, make_sheet(info, resolutions, AUGMENT.value, count, SEED.value))
     print(f"Wrote {OUTPUT.value}: {counted(count, 'picture')}, {resolutions[0]} to {last} px")

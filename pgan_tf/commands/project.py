@@ -26,17 +26,17 @@ def project(sampler: Sampler, classes: list[int], folder: str) -> None:
         got = f"one of {counted(sampler.num_channels, 'channel')} of numbers"
         raise UserError(f"--project: expected a generator of pictures, got {got}")
     photos = projection_sheet.read_photos(
-        given.PROJECT.value, sampler.resolution, sampler.num_channels
+        given.PROJECT.value, sampler.resolution, sampler.num_channels, sampler.base
     )
     count = len(photos.names)
-    scale = given.SCALE.value or projection_sheet.usual_scale(count, sampler.resolution)
-    width, height = 2 * min(4, count), -(-count // 4)
-    side = sampler.resolution * scale
-    parsing.check_pixels(width * side, height * side)
+    scale = given.SCALE.value or projection_sheet.usual_scale(count, sampler.size)
+    width, height = (side * scale for side in sampler.size)
+    width, height = 2 * min(4, count) * width, -(-count // 4) * height
+    parsing.check_pixels(width, height)
     video = posixpath.join(folder, "projection.mp4")
     num_frames = max(2, round((given.SECONDS.value or 6.0) * frame_rate(video)))
     if given.VIDEO.value:
-        parsing.check_video(width * side, height * side, num_frames)
+        parsing.check_video(width, height, num_frames)
     pictures.make_folder_of(posixpath.join(folder, ""))
     effort = projection.Effort()
     targets = photos.pixels.astype(np.float32) / 127.5 - 1

@@ -12,6 +12,7 @@ from pgan_tf.networks.sampling import to_uint8
 from pgan_tf.runs import lettering, sheets
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import is_folder, read_bytes
+from tfrecords.common.shape import PAPER, Base
 from tfrecords.pictures.alpha import straight
 from tfrecords.pictures.images import prepare_picture
 from tfrecords.pictures.kinds import sniff
@@ -26,10 +27,12 @@ class Photos(NamedTuple):
     """Pictures to project."""
 
     names: tuple[str, ...]
-    pixels: np.ndarray  # (n, resolution, resolution, num_channels) uint8; RGBA premultiplied
+    pixels: np.ndarray  # (n, height, width, num_channels) uint8; RGBA premultiplied
 
 
-def read_photos(paths: Sequence[str], resolution: int, num_channels: int) -> Photos:
+def read_photos(
+    paths: Sequence[str], resolution: int, num_channels: int, base: Base = PAPER
+) -> Photos:
     """Reads pictures, and those of folders and archives, cropped and resized as for training.
 
     Raises UserError if one cannot be read, or if there are none, or more than `MOST_PICTURES`.
@@ -45,13 +48,13 @@ def read_photos(paths: Sequence[str], resolution: int, num_channels: int) -> Pho
     if not 0 < len(found) <= MOST_PICTURES:
         got = f"{len(found):,} in {', '.join(paths)!r}"
         raise UserError(f"--project: expected 1 to {MOST_PICTURES:,} pictures, got {got}")
-    options = PictureOptions(resolution, num_channels, allow_upscaling=True)
+    options = PictureOptions(resolution, num_channels, allow_upscaling=True, base=base)
     pixels = [prepare_picture(read(), options, f"--project: {name}") for name, read in found]
     return Photos(tuple(name for name, _ in found), np.stack(pixels))
 
 
 def draw_projection(sampler: Sampler, latents: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Draws `(n, resolution, resolution, num_channels)` uint8 as `Photos.pixels` are."""
+    """Draws `(n, height, width, num_channels)` uint8 as `Photos.pixels` are."""
     images = [sampler.images(latents[i : i + 1], labels[i : i + 1]) for i in range(len(latents))]
     return to_uint8(np.concatenate(images))
 
@@ -72,21 +75,21 @@ def make_sheet(photos: Photos, drawn: np.ndarray, scale: int) -> np.ndarray:
     return sheets.make_sheet(straight(pairs), columns, scale * drawn.shape[1], names)
 
 
-def usual_scale(count: int, resolution: int) -> int:
+def usual_scale(count: int, size: tuple[int, int]) -> int:
     """Returns by how much to enlarge pictures so that their sheet is easy to see."""
     columns = 2 * min(_PAIRS, count)
-    return sheets.enlargement(columns, -(-count // _PAIRS), resolution)
+    return sheets.enlargement(columns, -(-count // _PAIRS), size)
 
 
 def draw_way(
     sampler: Sampler, photos: Photos, found: Projection, frames: int, scale: int
 ) -> Iterator[np.ndarray]:
     """Yields frames, `(height, width, channels)` uint8: the pictures, and beside them the way."""
-    columns, side = 2 * min(_PAIRS, len(photos.names)), scale * sampler.resolution
+    columns, height = 2 * min(_PAIRS, len(photos.names)), scale * sampler.size[1]
     for number in np.linspace(0, len(found.way) - 1, frames).round().astype(int):
         drawn = draw_projection(sampler, found.way[number], found.labels)
         pairs = np.stack([photos.pixels, drawn], axis=1).reshape(-1, *drawn.shape[1:])
-        yield sheets.make_grid(straight(pairs), columns, side)
+        yield sheets.make_grid(straight(pairs), columns, height)
 
 
 def describe(photos: Photos, found: Projection, drawn: np.ndarray, names: Sequence[str]) -> str:

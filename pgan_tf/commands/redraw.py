@@ -38,8 +38,8 @@ def redrawn(
         raise UserError(f"--redraw: expected classes of the generator, got {max(classes)}")
     columns = mark.columns or 1
     rows = -(-mark.count // columns)
-    side = sampler.resolution * mark.scale
-    check_pixels(columns * side, rows * side)
+    width, height = (side * mark.scale for side in sampler.size)
+    check_pixels(columns * width, rows * height)
     drawn = changed(sampler, make_change(sampler, mark.changes))
     if mark.columns:
         write_grid(drawn, chosen, classes, columns, path, mark.scale, mark.captions, mark)

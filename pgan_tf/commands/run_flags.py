@@ -19,6 +19,7 @@ from pgan_tf.metrics.by_name import MEMORIZATION, NAMES, make_metrics, need_ince
 from tfrecords.common.bounds import COUNTS, COUNTS_OR_NONE, SEEDS, Bounds
 from tfrecords.common.command_line import define_number, define_path, define_text
 from tfrecords.common.errors import UserError
+from tfrecords.common.shape import PAPER, Base
 from tfrecords.common.text import counted
 from tfrecords.pictures import flags as picture_flags
 
@@ -105,8 +106,9 @@ _DEVICES = ("strategy", "precision", "jit_compile", "deterministic", "preflight"
 _ELSEWHERE = (*_DEVICES, "mirror_augment")
 GROUPS = {
     "data": (
-        *("data", "conditional", "labels", "mirror_augment", "channels", "fit", "background"),
-        *("allow_upscaling", "white_level", "depth", "value_range", "data_cache", "tfds_data_dir"),
+        *("data", "shape", "conditional", "labels", "mirror_augment", "channels", "fit"),
+        *("background", "allow_upscaling", "white_level", "depth", "value_range", "data_cache"),
+        "tfds_data_dir",
         "max_bad_records",
     ),
     "networks": flag_names(NetworkConfig),
@@ -145,7 +147,12 @@ class ForMetrics:
 
 
 def find_for_metrics(
-    names: Sequence[str], resolution: int, share: float, *, may_open_inception: bool = True
+    names: Sequence[str],
+    resolution: int,
+    share: float,
+    base: Base = PAPER,
+    *,
+    may_open_inception: bool = True,
 ) -> ForMetrics:
     """Finds what the metrics need. Raises UserError if it is not there; nothing is converted.
 
@@ -163,7 +170,7 @@ def find_for_metrics(
             "some of the same kind by --held_out_data=SOURCE, or train with --held_out=0.1"
         )
     if MEMORIZATION in names and HELD_OUT_DATA.value:
-        options = picture_flags.picture_options(resolution)
+        options = dataclasses.replace(picture_flags.picture_options(resolution), base=base)
         held_out = find(HELD_OUT_DATA.value, options, tfds_data_dir=TFDS_DATA_DIR.value)
     return ForMetrics(inception, held_out, share)
 

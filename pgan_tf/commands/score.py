@@ -24,6 +24,7 @@ from pgan_tf.runs.folder import checkpoint_folder, read_config
 from tfrecords.common.errors import UserError
 from tfrecords.common.files import check_file_place, write_file
 from tfrecords.common.paths import writing
+from tfrecords.common.shape import Base
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.pictures.flags import picture_options
@@ -37,12 +38,14 @@ def score_run(run_dir: str, names: Sequence[str]) -> None:
     check_file_place(posixpath.join(run_dir, "metrics.jsonl"), "--run_dir")
     paths = chosen_checkpoints(run_dir)
     network = config.network
-    check_resolution(names, network.resolution)  # before pictures are converted
-    needed = given.find_for_metrics(names, network.resolution, config.augmentation.held_out)
+    shape = network.resolution, network.base
+    check_resolution(names, *shape)  # before pictures are converted
+    share = config.augmentation.held_out
+    needed = given.find_for_metrics(names, network.resolution, share, network.base)
     by_heart = MEMORIZATION in names
     # Others than the run's own pictures would pass for what it knows by heart.
-    size = network.resolution, network.num_channels, network.label_size
-    info = read_reals(*size, own_only=by_heart)
+    sizes = network.num_channels, network.label_size
+    info = read_reals(*shape, *sizes, own_only=by_heart)
     before = len(score_log.read_scores(run_dir))
     generators = (read_generated(path, own.NETWORK.value, with_judge=by_heart) for path in paths)
     comparisons = given.make_comparisons(names, info, network.resolution, needed.converted())
@@ -64,11 +67,12 @@ def score_saved_model(names: Sequence[str]) -> None:
             "score the run"
         )
     sampler, generated = read_exported(own.SAVED_MODEL.value)
-    check_resolution(names, sampler.resolution)
+    shape = sampler.resolution, sampler.base
+    check_resolution(names, *shape)
     path = posixpath.join(sampler.source, "scores.jsonl")
     check_file_place(path, "--saved_model")
-    needed = given.find_for_metrics(names, sampler.resolution, 0.0)
-    info = read_reals(sampler.resolution, sampler.num_channels, sampler.label_size)
+    needed = given.find_for_metrics(names, sampler.resolution, 0.0, sampler.base)
+    info = read_reals(*shape, sampler.num_channels, sampler.label_size)
     comparisons = given.make_comparisons(names, info, sampler.resolution, needed)
     (scores,) = score_all(iter([generated]), 1, comparisons)
     with writing(path):
@@ -102,7 +106,7 @@ def chosen_checkpoints(run_dir: str) -> list[str]:
 
 
 def read_reals(
-    resolution: int, num_channels: int, label_size: int, *, own_only: bool = False
+    resolution: int, base: Base, num_channels: int, label_size: int, *, own_only: bool = False
 ) -> DatasetInfo:
     """Returns the dataset that a generator was trained on. UserError if missing, or another one.
 
@@ -114,6 +118,7 @@ def read_reals(
         recorded, opened = read_run_data(run_dir), read_config(run_dir)
     else:
         options = dataclasses.replace(options, resolution=options.resolution or resolution)
+    options = dataclasses.replace(options, base=base)
     # The run's flags.txt gives it once.
     chosen = flags.FLAGS["data"].present > (recorded is not None)
     places = given.DATA.value or "", given.DATA_CACHE.value, options

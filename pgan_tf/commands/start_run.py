@@ -39,9 +39,10 @@ from pgan_tf.training.pretrained import Weights, read_init_from
 from pgan_tf.training.run import Run
 from tfrecords.cache import convert
 from tfrecords.common.errors import UserError
+from tfrecords.common.shape import PAPER
 from tfrecords.common.text import counted
 from tfrecords.format.identity import identify, in_words
-from tfrecords.pictures.flags import num_channels
+from tfrecords.pictures.flags import SHAPE, num_channels
 from tfrecords.preview import describe_data
 
 
@@ -50,7 +51,7 @@ def start_run() -> None:
     warn_of_unseen_gpu()
     if given.CONDITIONAL.value and given.LABELS.value == "none":
         raise UserError("--conditional: expected labels, got --labels=none: leave one of them out")
-    resolution, dry_run = flags.FLAGS["resolution"].value, given.DRY_RUN.value
+    resolution, dry_run = checks.given_resolution(), given.DRY_RUN.value
     if not given.DATA.value and not (dry_run and resolution):
         raise UserError("--data: expected pictures, TFRecords, tfds:NAME or shapes, got none")
     workers = read_workers(os.environ)
@@ -106,7 +107,9 @@ def train_in_folder(run: Run, weights: Weights | None) -> None:
         if not has_gpu() and (days := cpu_days(config)) > 2:
             print(f"Without a GPU this takes about {days:.0f} days: try --preset=laptop")
         pictures = f"{counted(run.info.num_images, 'picture')} of {run.info.name}"
-        print(f"Training {config.network.resolution} px on {pictures}")
+        network = config.network
+        beside = network.base.beside(network.resolution)
+        print(f"Training {network.resolution} px{beside} on {pictures}")
         print(f"Samples after each tick: {run.folder}/samples", flush=True)
         if too_short := describe_end(config.schedule):
             print(too_short, flush=True)
@@ -137,8 +140,8 @@ def print_plan(workers: Workers) -> None:
         config, run_dir = planned.config, planned.folder
     else:
         run_dir = given.RUN_DIR.value
-        resolution = flags.FLAGS["resolution"].value
-        config = read_training_flags("", resolution or 0, num_channels(), 0)
+        resolution, base = checks.given_resolution(), SHAPE.value.base if SHAPE.value else PAPER
+        config = read_training_flags("", resolution or 0, num_channels(), 0, base=base)
         checks.check_config(config, num_replicas)
     each = f" on each of {workers.number} workers" if workers.number > 1 else ""
     print(f"Devices: {describe(strategy, name)}{each}")

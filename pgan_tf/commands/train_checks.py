@@ -21,9 +21,11 @@ from pgan_tf.training.transfer import check_weights
 from tfrecords.cache import FoundData, find, find_converted
 from tfrecords.common.command_line import only_with
 from tfrecords.common.errors import UserError
+from tfrecords.common.shape import PAPER
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.identity import identify, in_words
-from tfrecords.pictures.flags import num_channels, picture_options
+from tfrecords.pictures.flags import SHAPE, num_channels, picture_options
+from tfrecords.pictures.source import PictureOptions
 from tfrecords.sources.tfds import needs_download
 
 # Of --init_from and a run folder: see `pretrained.read_init_from`.
@@ -44,15 +46,16 @@ class PlannedRun:
 
 def plan_run(info: DatasetInfo, data: str, read_weights: ReadWeights) -> PlannedRun:
     """Returns the run on a dataset, called `data`, which need not be there. UserError for flags."""
-    resolution = flags.FLAGS["resolution"].value or info.resolution
-    folder = (given.RUN_DIR.value or f"runs/{info.name}-{resolution}px").rstrip("/") or "/"
+    resolution = given_resolution() or info.resolution
+    size = f"{resolution}px" if info.base == PAPER else info.base.text(resolution)
+    folder = (given.RUN_DIR.value or f"runs/{info.name}-{size}").rstrip("/") or "/"
     weights = read_weights(given.INIT_FROM.value, folder)
     first = ScheduleConfig.initial_resolution
     if given.INIT_FROM.value:
         first = first_resolution(weights, folder, resolution)
     label_size = info.label_size if given.CONDITIONAL.value else 0
     config = read_training_flags(
-        *(data, resolution, info.num_channels, label_size, first, info.label_names),
+        *(data, resolution, info.num_channels, label_size, first, info.label_names, info.base),
         depth=info.depth,
         value_range=info.value_range,
     )
@@ -67,10 +70,23 @@ def has_data() -> bool:
     if not needs_download(data.removeprefix("tfds:"), given.TFDS_DATA_DIR.value):
         return True
     print(f"Data: {data}, which the run downloads first")
-    if flags.FLAGS["resolution"].value is None:
+    if given_resolution() is None:
         got = f"got none, and {data} is not here to choose one: give it"
         raise UserError(f"--resolution: expected one with --dry_run, {got}")
     return False
+
+
+def given_resolution() -> int | None:
+    """Returns the resolution of --shape, or of --resolution, which a preset may have."""
+    return picture_options(flags.FLAGS["resolution"].value).resolution
+
+
+def options_for(run_dir: str | None) -> PictureOptions:
+    """Returns how the flags ask for pictures; a run that resumes keeps the shape of its own."""
+    options = picture_options(flags.FLAGS["resolution"].value)
+    if run_dir and not options.resolution and (opened := read_config(run_dir)):
+        return dataclasses.replace(options, base=opened.network.base)
+    return options
 
 
 def find_data(
@@ -90,14 +106,15 @@ def find_data(
         labels_note = "" if given.CONDITIONAL.value else " (not used: train with --conditional)"
     found = find(
         given.DATA.value,
-        picture_options(flags.FLAGS["resolution"].value),
+        options_for(given.RUN_DIR.value),
         labels=given.LABELS.value or ("wanted" if given.CONDITIONAL.value else None),
         tfds_data_dir=given.TFDS_DATA_DIR.value,
         labels_note=labels_note,
     )
     planned = plan_run(found.info, "", read_weights)
     may_open = bool(not given.DRY_RUN.value or given.INCEPTION.value)
-    needs = planned.config.network.resolution, planned.config.augmentation.held_out
+    network, share = planned.config.network, planned.config.augmentation.held_out
+    needs = network.resolution, share, network.base
     needed = given.find_for_metrics(metric_names(), *needs, may_open_inception=may_open)
     schedule = planned.config.schedule
     if found.source is None:
@@ -125,14 +142,16 @@ def check_flags(num_replicas: int) -> None:
     """Raises UserError for what can be known of the flags before the data is looked at."""
     only_with(["every", "keep_best"], given.EVAL_METRICS)
     only_with(["freeze_discriminator"], given.INIT_FROM)
-    resolution, first = (flags.FLAGS[f"{one}resolution"].value for one in ("", "initial_"))
+    resolution, first = given_resolution(), flags.FLAGS["initial_resolution"].value
+    base = SHAPE.value.base if SHAPE.value else PAPER
     if resolution:
-        check_resolution(metric_names(), resolution)
+        check_resolution(metric_names(), resolution, base)
     if first is None and not given.INIT_FROM.value:
         first = ScheduleConfig.initial_resolution
     resolution = resolution or first
     if resolution is not None:  # else --init_from will say
-        config = read_training_flags("", resolution, num_channels(), 0, first or resolution)
+        sizes = resolution, num_channels(), 0, first or resolution
+        config = read_training_flags("", *sizes, base=base)
         check_config(config, num_replicas)
 
 

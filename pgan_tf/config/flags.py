@@ -20,6 +20,7 @@ from pgan_tf.config.training import LossConfig, NetworkConfig, ScheduleConfig, T
 from tfrecords.common.bounds import Bounds, shown
 from tfrecords.common.command_line import define_number, define_read
 from tfrecords.common.errors import UserError
+from tfrecords.common.shape import PAPER, Base
 from tfrecords.common.text import did_you_mean
 
 # Flags belong to the module that calls, not to this one.
@@ -93,6 +94,7 @@ def read_training_flags(
     label_size: int,
     initial_resolution: int = ScheduleConfig.initial_resolution,
     label_names: tuple[str, ...] = (),
+    base: Base = PAPER,
     depth: int = 8,
     value_range: tuple[float, float] = (0.0, 1.0),
 ) -> TrainingConfig:
@@ -105,12 +107,15 @@ def read_training_flags(
     augmentation = read_flags(AugmentConfig, held_out=DEFAULT_HELD_OUT if needed else 0.0)
     network = read_flags(
         NetworkConfig,
+        without=("resolution",),  # --shape decides over it
         resolution=resolution,
         num_channels=num_channels,
         depth=depth,
         lowest=value_range[0],
         highest=value_range[1],
         label_size=label_size,
+        base_width=base.width,
+        base_height=base.height,
         latent_size=flags.FLAGS["fmap_max"].value,
         discriminator_noise=LSGAN_NOISE if loss.name == "lsgan" else 0.0,
     )

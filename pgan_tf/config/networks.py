@@ -12,6 +12,7 @@ from pgan_tf.config.per_resolution import LOWEST_RESOLUTION
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.setting import check_settings, require, setting
 from tfrecords.common.bounds import COUNTS, COUNTS_OR_NONE, RESOLUTIONS, Bounds
+from tfrecords.common.shape import CELLS, PAPER, Base
 
 LSGAN_NOISE = 0.2  # paper, appendix B
 _NOISE_HELP = f"D's noise (appendix B). Default: {LSGAN_NOISE} with --loss=lsgan, else none."
@@ -61,6 +62,8 @@ class NetworkConfig:
     discriminator_fmap_divisor: int = setting(
         1, "Divide D's feature maps by this (appendix E: 2 and 4).", _WIDTHS
     )
+    base_width: int = setting(4, "Cells of `base`.", CELLS, has_flag=False)
+    base_height: int = setting(4, "Cells of `base`.", CELLS, has_flag=False)
     depth: int = setting(8, "Bits per channel of the pictures.", _DEPTHS, has_flag=False)
     # Of arrays of numbers; see `tfrecords.sources.arrays`.
     lowest: float = setting(0.0, "Number that -1 stands for.", _NUMBERS, has_flag=False)
@@ -72,6 +75,11 @@ class NetworkConfig:
         require(self.lowest < self.highest, "highest", f"more than {self.lowest}", self.highest)
         maps, expected = self.num_feature_maps(self.resolution), "enough for one feature map at"
         require(maps >= 1, "fmap_base", f"{expected} {self.resolution} px", self.fmap_base)
+
+    @property
+    def base(self) -> Base:
+        """The shape of pictures at every resolution; the paper's are squares."""
+        return Base(self.base_width, self.base_height)
 
     def num_feature_maps(self, resolution: int) -> int:
         """Feature maps of the layers at a resolution (table 2); 2 px: D's hidden dense layer."""
@@ -92,6 +100,7 @@ class Layer:
     shape: tuple[int, ...]  # of its outputs for one picture
     resample: Literal["up", "down"] | None = None  # up before, or down after the convolution
     outputs_beside: int = 0  # of a separate resampling layer, for one picture
+    base: Base = PAPER  # of the networks
 
     @property
     def outputs(self) -> int:
@@ -115,13 +124,13 @@ class Layer:
 
     @property
     def side(self) -> int:
-        """Pixels along a side where it convolves: after upsampling, before averaging down."""
+        """The resolution at which it convolves: after upsampling, before averaging down."""
         return int(self.name.split("x")[0])
 
     @property
     def multiplications(self) -> int:
         """Multiplications for one picture in the plain form, 3x3 taps at each pixel."""
-        pixels = self.side**2 if len(self.kernel) == 4 else 1
+        pixels = self.base.pixels(self.side) if len(self.kernel) == 4 else 1
         return pixels * math.prod(self.kernel) if self.kernel else 0
 
     @property
@@ -139,54 +148,56 @@ def resolutions_above_lowest(resolution: int) -> list[int]:
 def generator_layers(stage: Stage, config: NetworkConfig) -> list[Layer]:
     """The generator's layers that have variables."""
     norm = _batch_norm if config.generator_batch_norm else None
-    maps = config.num_feature_maps(4)
-    dense = (config.latent_size + config.label_size, 16 * maps)
-    layers = _layer("4x4_dense", dense, (4, 4, maps), norm)
-    layers += _layer("4x4_conv", (3, 3, maps, maps), (4, 4, maps), norm)
+    maps, base = config.num_feature_maps(4), config.base
+    dense = (config.latent_size + config.label_size, base.cells * maps)
+    layers = _layer("4x4_dense", dense, (*base.shape(4), maps), norm)
+    layers += _layer("4x4_conv", (3, 3, maps, maps), (*base.shape(4), maps), norm)
     for resolution in resolutions_above_lowest(stage.resolution):
         below, maps = maps, config.num_feature_maps(resolution)
-        shape = (resolution, resolution, maps)
+        shape = (*base.shape(resolution), maps)
         name, fused = f"{resolution}x{resolution}", config.fused_scale
         # A transposed convolution's kernel, or one after a layer that upsamples.
         kernel = (3, 3, maps, below) if fused else (3, 3, below, maps)
-        enlarged = 0 if fused else resolution**2 * below
+        enlarged = 0 if fused else base.pixels(resolution) * below
         layers += _layer(f"{name}_conv0", kernel, shape, norm, "up", enlarged)
         layers += _layer(f"{name}_conv1", (3, 3, maps, maps), shape, norm)
     for resolution in _rgb_resolutions(stage):
         kernel = (1, 1, config.num_feature_maps(resolution), config.num_channels)
-        shape = (resolution, resolution, config.num_channels)
+        shape = (*base.shape(resolution), config.num_channels)
         layers += _layer(f"{resolution}x{resolution}_to_rgb", kernel, shape)
-    return layers
+    return [dataclasses.replace(layer, base=base) for layer in layers]
 
 
 def discriminator_layers(stage: Stage, config: NetworkConfig) -> list[Layer]:
     """The discriminator's layers that have variables."""
     norm = _layer_norm if config.discriminator_layer_norm else None
-    maps = config.num_discriminator_maps
+    maps, base = config.num_discriminator_maps, config.base
     layers: list[Layer] = []
     for resolution in _rgb_resolutions(stage):
         kernel = (1, 1, config.num_channels, maps(resolution))
-        shape = (resolution, resolution, maps(resolution))
+        shape = (*base.shape(resolution), maps(resolution))
         layers += _layer(f"{resolution}x{resolution}_from_rgb", kernel, shape)
     for resolution in resolutions_above_lowest(stage.resolution):
         half, name, fused = resolution // 2, f"{resolution}x{resolution}", config.fused_scale
         here, below = maps(resolution), maps(half)
-        layers += _layer(f"{name}_conv0", (3, 3, here, here), (resolution, resolution, here), norm)
-        shape = (half, half, below) if fused else (resolution, resolution, below)
-        reduced = 0 if fused else half * half * below
+        shape = (*base.shape(resolution), here)
+        layers += _layer(f"{name}_conv0", (3, 3, here, here), shape, norm)
+        shape = (*base.shape(half if fused else resolution), below)
+        reduced = 0 if fused else base.pixels(half) * below
         layers += _layer(f"{name}_conv1", (3, 3, here, below), shape, norm, "down", reduced)
     features = maps(4) + (config.mbstd_group_size > 0)
     if config.minibatch_discrimination:
         kernels, components = _DISCRIMINATION
-        variables = (("kernel", (16 * features, kernels * components)),)
+        variables = (("kernel", (base.cells * features, kernels * components)),)
         features += kernels
-        layers.append(Layer("4x4_minibatch_discrimination", variables, (4, 4, features)))
-    layers += _layer("4x4_conv", (3, 3, features, maps(4)), (4, 4, maps(4)), norm)
-    layers += _layer("4x4_dense0", (16 * maps(4), maps(2)), (maps(2),), norm)
+        shape = (*base.shape(4), features)
+        layers.append(Layer("4x4_minibatch_discrimination", variables, shape))
+    layers += _layer("4x4_conv", (3, 3, features, maps(4)), (*base.shape(4), maps(4)), norm)
+    layers += _layer("4x4_dense0", (base.cells * maps(4), maps(2)), (maps(2),), norm)
     layers += _layer("4x4_dense1", (maps(2), 1 + config.label_size), (1 + config.label_size,))
     if config.discriminator_noise:
         layers.append(Layer("score_noise", (("score_average", ()), ("noise_seed", (2,))), (0,)))
-    return layers
+    return [dataclasses.replace(layer, base=base) for layer in layers]
 
 
 def frozen_layers(
@@ -220,12 +231,22 @@ def winograd_pays(
 
     It takes a quarter of the multiplications of a 3x3 convolution, 9/16 of those of one fused with
     resampling; and always float32, where plain bfloat16 is nearly twice as fast. The kernel's shape
-    ends in maps in and out, in either order; `side` is `Layer.side`.
+    ends in maps in and out, in either order; `side` is the longer one where it convolves, in px.
     """
     if resamples and bfloat16 and side > _LARGEST_SIDE_OF_RESAMPLING_IN_BFLOAT16:
         return False
     fewest = (1 + (resamples or bfloat16)) * _FEWEST_CHANNELS
     return kernel[:2] == (3, 3) and min(kernel[2:]) >= fewest
+
+
+def winograd_tile(height: int, width: int) -> int | None:
+    """Returns the side of its tiles of output pixels, 2 or 4; None where none fits.
+
+    At 4x4 pixels most of the work is transforming kernels, which is less for smaller tiles.
+    """
+    if height % 2 or width % 2:  # of a base with an odd number of cells
+        return None
+    return 4 if height % 4 == width % 4 == 0 and max(height, width) > 4 else 2
 
 
 def _layer(

@@ -169,7 +169,7 @@ def data_differences(old: TrainingConfig, new: TrainingConfig) -> dict[str, tupl
     """Returns how two configurations' data differ: by what they hold, where both know, or names."""
     was, now = old.data, new.data
     # Other networks read other files of the same data.
-    shapes = ("resolution", "num_channels", "label_size")
+    shapes = ("resolution", "base_width", "base_height", "num_channels", "label_size")
     same = all(getattr(old.network, name) == getattr(new.network, name) for name in shapes)
     if not (same and was.files and now.files):
         names = tuple(_CACHED.sub("", config.dataset) for config in (old, new))

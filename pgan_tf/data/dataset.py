@@ -42,7 +42,7 @@ def make_dataset(
 ) -> tf.data.Dataset:
     """Returns endless batches `(images, labels)` of real images.
 
-    Images are `(replica_batch_size, resolution, resolution, channels)` float32 in [-1, 1], labels
+    Images are `(replica_batch_size, height, width, channels)` float32 in [-1, 1], labels
     `(replica_batch_size, label_size)` float32. The first batch comes after `images_shown` images.
     The seed decides their order and which half of them `mirror_augment` flips left to right.
     Of a dataset with a share `held_out`, only the pictures of `part` come; see `data.order`.
@@ -59,8 +59,9 @@ def make_dataset(
         found = info.label_size
         raise UserError(f"data: expected labels of {label_size} classes in {name}, got {found}")
     labels_of = _make_label_lookup(info, label_size)
+    shape = info.base.shape(resolution)
     size = global_batch_size // num_replicas
-    batch_bytes = size * resolution**2 * info.num_channels
+    batch_bytes = size * info.base.pixels(resolution) * info.num_channels
     group = max(1, min(_GROUP_PICTURES // size, _GROUP_BYTES // batch_bytes))
     firsts = tf.constant(list(replicas), tf.int64)
     picture = info.num_channels, info.encoding, info.depth
@@ -78,7 +79,7 @@ def make_dataset(
 
     def finish(serialized: tf.Tensor, pictures: tf.Tensor, positions: tf.Tensor) -> Any:
         serialized = tf.ensure_shape(serialized, (group * size,))
-        images = parse_images(serialized, resolution, *picture)
+        images = parse_images(serialized, shape, *picture)
         if mirror_augment:
             images = mirror(images, flips_at(positions, seed))
         return to_float(images), tf.ensure_shape(labels_of(pictures), (group * size, label_size))

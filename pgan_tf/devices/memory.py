@@ -1,6 +1,14 @@
 """Estimates the memory that a stage needs. No TensorFlow."""
 
-from pgan_tf.config.networks import Layer, discriminator_layers, generator_layers, winograd_pays
+import math
+
+from pgan_tf.config.networks import (
+    Layer,
+    discriminator_layers,
+    generator_layers,
+    winograd_pays,
+    winograd_tile,
+)
 from pgan_tf.config.schedule import Stage
 from pgan_tf.config.training import TrainingConfig
 
@@ -53,9 +61,12 @@ def _at_points(layers: list[Layer], config: TrainingConfig) -> tuple[float, floa
     bfloat16 = config.precision == "mixed_bfloat16"
     for layer in layers:
         resamples = config.network.fused_scale and layer.resample is not None
-        side = layer.side if len(layer.kernel) == 4 else 0
-        if winograd_pays(layer.kernel, side, resamples=resamples, bfloat16=bfloat16):
-            tile = 2 if side == 4 else 4
+        if len(layer.kernel) < 4:
+            continue
+        shape = layer.base.shape(layer.side)
+        tile = winograd_tile(*shape)
+        pays = winograd_pays(layer.kernel, max(shape), resamples=resamples, bfloat16=bfloat16)
+        if tile and pays:
             of_kernels += (tile + 2) ** 2 * layer.kernel[2] * layer.kernel[3]
-            of_inputs += (tile + 2) ** 2 / tile**2 * side**2 * layer.kernel[2]
+            of_inputs += (tile + 2) ** 2 / tile**2 * math.prod(shape) * layer.kernel[2]
     return of_kernels, of_inputs

@@ -28,7 +28,8 @@ def readable_memory_errors(config: TrainingConfig, stage: Stage, replicas: int) 
         if isinstance(error, tf.errors.InternalError) and not _IN_WORDS.search(error.message):
             raise
         size = int(config.schedule.batch_size.at(stage.resolution))
-        where = f"stage {stage.number} ({stage}, {stage.phase}) at batch size {size}"
+        pictures = f"{stage}{config.network.base.beside(stage.resolution)}"
+        where = f"stage {stage.number} ({pictures}, {stage.phase}) at batch size {size}"
         advice = _what_takes_less_memory(config, stage, replicas)
         kept = "the last checkpoint, if there is one, is intact"
         raise UserError(f"out of memory in {where}: {advice}; {kept}") from error

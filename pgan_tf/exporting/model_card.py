@@ -50,6 +50,7 @@ def describe(trained: Trained, export_format: str) -> dict[str, Any]:
         "tensorflow": tf.__version__,
         "format": export_format,
         "resolution": stage.resolution,
+        **dict(zip(("width", "height"), network.base.size(stage.resolution), strict=True)),
         **{name: getattr(network, name) for name in ("num_channels", "latent_size", "label_size")},
         "label_names": list(trained.label_names),
         "training_data": trained.training_data,
@@ -71,6 +72,7 @@ def model_card(known: dict[str, Any], usage: str) -> str:
     """Returns a Markdown page with what `describe` knows about a generator."""
     size, data, kimg = known["resolution"], known["training_data"], known["kimg"]
     final, names, count = known["network"]["resolution"], known["label_names"], known["label_size"]
+    width, height = known["width"], known["height"]
     published = known["trained_by"] == _TRAINED_BY[True]
     unknown = "unknown: a published pickle does not say" if published else "unknown"
     growth = "full" if size == final else f"to {size} px of {final}"
@@ -91,7 +93,7 @@ def model_card(known: dict[str, Any], usage: str) -> str:
     premultiplied = ", color premultiplied by alpha" * (channels == 4)
     bits = ", trained on 16 bits per channel" * (known["network"].get("depth") == 16)
     facts = {
-        "pictures": f"{size} x {size} px, {colors_in_words(channels)}{premultiplied}{bits}",
+        "pictures": f"{width} x {height} px, {colors_in_words(channels)}{premultiplied}{bits}",
         "latents": f"{known['latent_size']} numbers, each N(0, 1)",
         "classes": classes,
         "trained by": known["trained_by"],
@@ -102,7 +104,8 @@ def model_card(known: dict[str, Any], usage: str) -> str:
         "checkpoint": known["checkpoint"],
     }
     name = data or (known["checkpoint"] if published else "")
-    title = f"{name}, {size} px" if name else f"A generator of {size} px"
+    pixels = f"{size} px" if width == height == size else f"{width}x{height} px"
+    title = f"{name}, {pixels}" if name else f"A generator of {pixels}"
     paragraphs = [
         f"# {_escape(title)}",
         f"A generator trained by {known['trained_by']} as in {_PAPER} (Karras, Aila, Laine "

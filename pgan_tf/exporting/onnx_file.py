@@ -24,7 +24,16 @@ _IR_VERSION = 8  # the file format that came with it
 _EPSILON = 1e-8  # of pixel norm
 # Fields of `model_card.describe` in the file's metadata, for who has nothing but that.
 _IN_THE_FILE = (
-    *("resolution", "num_channels", "latent_size", "label_size", "label_names", "training_data"),
+    *(
+        "resolution",
+        "width",
+        "height",
+        "num_channels",
+        "latent_size",
+        "label_size",
+        "label_names",
+        "training_data",
+    ),
     *("kimg", "trained_by", "terms"),
 )
 
@@ -72,7 +81,7 @@ class _Graph:
 
     def build(self, metadata: Mapping[str, Any]) -> "onnx.ModelProto":
         helper, generator = self._onnx.helper, self._generator
-        config, size = generator.config, generator.resolution
+        config, shape = generator.config, generator.config.base.shape(generator.resolution)
         sizes = {"latents": config.latent_size}
         sizes |= {"labels": config.label_size} if config.label_size else {}
 
@@ -85,7 +94,7 @@ class _Graph:
             self._nodes,
             "generator",
             [value(name, count) for name, count in sizes.items()],
-            [value("images", size, size, config.num_channels)],
+            [value("images", *shape, config.num_channels)],
             [*self._weights.values()],
         )
         model = helper.make_model(
@@ -122,14 +131,16 @@ class _Graph:
         self._add("Transpose", images, perm=[0, 2, 3, 1], output="images")
 
     def _dense(self, x: str) -> str:
-        """Adds the layer from latents to 4x4 feature maps, with its columns in ONNX's order."""
-        layer = self._generator.dense
+        """Adds the layer from latents to the first maps, with its columns in ONNX's order."""
+        layer, base = self._generator.dense, self._generator.config.base
         kernel, bias = layer.kernel.numpy(), layer.bias.numpy()
-        columns = kernel.reshape(len(kernel), 4, 4, len(bias)).transpose(0, 3, 1, 2)
+        columns = kernel.reshape(len(kernel), *base.shape(4), len(bias)).transpose(0, 3, 1, 2)
         name = _name_of(layer)
         weights = self._constant(f"{name}/kernel", columns.reshape(kernel.shape))
-        x = self._add("Gemm", x, weights, self._constant(f"{name}/bias", np.repeat(bias, 16)))
-        shape = self._constant("4x4_shape", np.array([-1, len(bias), 4, 4], np.int64))
+        x = self._add(
+            "Gemm", x, weights, self._constant(f"{name}/bias", np.repeat(bias, base.cells))
+        )
+        shape = self._constant("4x4_shape", np.array([-1, len(bias), *base.shape(4)], np.int64))
         return self._add("Reshape", x, shape)
 
     def _convolve(self, layer: Any, x: str) -> str:

@@ -47,9 +47,9 @@ def default_head(names: Sequence[str], known: Mapping[str, Any]) -> Head:
     drawn = "drawn in your browser by"
     if len(names) > 1:
         return Head(title, f"Pictures {drawn} {len(names)} progressive GANs.")
-    size, data = known["resolution"], known["training_data"]
+    size, data = f"{known['width']}x{known['height']}", known["training_data"]
     trained = f" trained on {data}" if data else ""
-    return Head(title, f"Pictures of {size}x{size} pixels, {drawn} a progressive GAN{trained}.")
+    return Head(title, f"Pictures of {size} pixels, {drawn} a progressive GAN{trained}.")
 
 
 def with_head(page: str, head: Head) -> str:
@@ -87,14 +87,24 @@ def draw_preview(draw: Callable[..., tf.Tensor], config: NetworkConfig, resoluti
     """
     size = 150 if resolution <= 128 else 300 if resolution <= 512 else 600
     height, width = PREVIEW_SIZE
-    pictures = _first_pictures(draw, config, (height // size) * (width // size))
-    grid = make_grid(_resized(pictures, size), width // size, size)
-    return encode_picture(straight(grid))
+    cell = min(width, size * config.base_width // config.base_height)
+    columns, rows = width // cell, height // size
+    pictures = _first_pictures(draw, config, rows * columns)
+    grid = make_grid(_resized(pictures, (size, cell)), columns, size)
+    room = width - grid.shape[1]
+    margins = ((0, 0), (room // 2, room - room // 2), (0, 0))
+    empty = 0 if grid.shape[-1] == 4 else 255
+    return encode_picture(straight(np.pad(grid, margins, constant_values=empty)))
 
 
 def draw_icon(draw: Callable[..., tf.Tensor], config: NetworkConfig) -> bytes:
     """Returns the picture of the first seed as a PNG, for tabs, bookmarks and home screens."""
-    return encode_picture(straight(_resized(_first_pictures(draw, config, 1), _ICON_SIZE)[0]))
+    picture = _first_pictures(draw, config, 1)
+    height, width = picture.shape[1:3]
+    side = min(height, width)  # its middle: icons are square
+    top, left = (height - side) // 2, (width - side) // 2
+    middle = picture[:, top : top + side, left : left + side]
+    return encode_picture(straight(_resized(middle, (_ICON_SIZE, _ICON_SIZE))[0]))
 
 
 def _first_pictures(
@@ -104,10 +114,10 @@ def _first_pictures(
     return generate(draw, latents, one_hot_labels(range(count), config.label_size))
 
 
-def _resized(pictures: np.ndarray, size: int) -> np.ndarray:
-    """Resizes smoothly to `(n, size, size, channels)` uint8 pictures."""
-    shrinks = size < pictures.shape[1]
-    resized = tf.image.resize(pictures, (size, size), "bicubic", antialias=shrinks).numpy()
+def _resized(pictures: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Resizes smoothly to `(n, *shape, channels)` uint8 pictures."""
+    shrinks = shape[0] < pictures.shape[1]
+    resized = tf.image.resize(pictures, shape, "bicubic", antialias=shrinks).numpy()
     return to_uint8(resized / 127.5 - 1)
 
 

@@ -31,8 +31,9 @@ BROWSER_FORM: Form = "resize"
 SLIDERS = 6  # directions on the page
 # Fields of `describe` that the page needs or shows.
 _FOR_THE_PAGE = (
-    *("format", "resolution", "num_channels", "latent_size", "label_size", "label_names"),
-    *("training_data", "kimg", "is_blend", "alpha", "trained_by", "terms", "engines"),
+    *("format", "resolution", "width", "height", "num_channels", "latent_size", "label_size"),
+    *("label_names", "training_data", "kimg", "is_blend", "alpha", "trained_by", "terms"),
+    "engines",
 )
 
 

@@ -33,7 +33,8 @@ class Generator(nn.ModuleDict):
     def __init__(self, config: dict[str, Any]) -> None:
         maps, top = config["feature_maps"], config["resolution"]
         inputs, channels = config["latent_size"] + config["label_size"], config["num_channels"]
-        layers: dict[str, nn.Module] = {"4x4_dense": nn.Linear(inputs, 16 * maps[0])}
+        cells = config["base_height"] * config["base_width"]  # 16 in the paper
+        layers: dict[str, nn.Module] = {"4x4_dense": nn.Linear(inputs, cells * maps[0])}
         layers["4x4_conv"] = nn.Conv2d(maps[0], maps[0], 3, padding=1)
         for i, (below, here) in enumerate(pairwise(maps)):
             side = 8 << i
@@ -57,7 +58,9 @@ class Generator(nn.ModuleDict):
                 larger = nn.functional.interpolate
                 images = y if images is None else y + larger(images, scale_factor=2)
                 continue
-            y = y.reshape(len(y), -1, 4, 4) if name == "4x4_dense" else y
+            if name == "4x4_dense":
+                shape = self.config["base_height"], self.config["base_width"]
+                y = y.reshape(len(y), -1, *shape)
             x = nn.functional.leaky_relu(y, 0.2 if self.config["leaky_relu"] else 0.0)
             x = pixel_norm(x) if self.config["pixel_norm"] else x
         return torch.tanh(images) if self.config["tanh"] else torch.clamp(images, -1, 1)

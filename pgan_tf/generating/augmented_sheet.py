@@ -15,6 +15,7 @@ from pgan_tf.networks.sampling import to_uint8
 from pgan_tf.runs import lettering
 from pgan_tf.runs.lettering import Words
 from pgan_tf.training.augmentation import augment, draw_transforms
+from tfrecords.common.shape import PAPER, Base
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.pictures.alpha import in_colors, on_checkerboard, straight
@@ -56,7 +57,8 @@ def make_sheet(
     `method` is a key of VIEWS; the seed decides which pictures, and their transforms. UserError for
     damaged records.
     """
-    views, pitch = VIEWS[method], _CELL + 2 + _BETWEEN_PICTURES
+    views, (cell, height) = VIEWS[method], cell_of(info.base)
+    pitch = cell + 2 + _BETWEEN_PICTURES
     view_width = count * pitch - _BETWEEN_PICTURES
     lefts = [_LABEL_WIDTH + view * (view_width + _BETWEEN_VIEWS) for view in range(1 + len(views))]
     width = lefts[-1] + view_width + _BETWEEN_VIEWS
@@ -72,15 +74,16 @@ def make_sheet(
     ]
     parts += [between, _line(width, _LETTERS, captions)]
     for resolution in resolutions:
-        row = _blank(_CELL + 2, width, channels)
-        label = _line(_LABEL_WIDTH, _LETTERS, [Words(f"{resolution} px", 0, _LABEL_WIDTH)])
+        row = _blank(height + 2, width, channels)
+        text = f"{resolution} px" if info.base == PAPER else info.base.text(resolution)
+        label = _line(_LABEL_WIDTH, _LETTERS, [Words(text, 0, _LABEL_WIDTH)])
         top = (len(row) - len(label)) // 2
         row[top : top + len(label), :_LABEL_WIDTH] = label
         for left, pictures in zip(lefts, _look(info, resolution, views, count, seed), strict=True):
             for number, picture in enumerate(pictures):
                 start = left + number * pitch
-                row[:, start : start + _CELL + 2] = _FRAME_SHADE
-                row[1:-1, start + 1 : start + 1 + _CELL] = picture
+                row[:, start : start + cell + 2] = _FRAME_SHADE
+                row[1:-1, start + 1 : start + 1 + cell] = picture
         parts += [row, between]
     return np.concatenate([lettering.to_channels(part, channels) for part in parts])
 
@@ -103,16 +106,23 @@ def _look(
     for view in views:
         transforms = draw_transforms(count, (seed, view.draw), view.strength)
         looks.append(augment(images, transforms))
-    return [[to_cell(image) for image in look.numpy()] for look in looks]
+    size = cell_of(info.base)
+    return [[to_cell(image, size) for image in look.numpy()] for look in looks]
 
 
-def to_cell(image: np.ndarray) -> np.ndarray:
+def cell_of(base: Base) -> tuple[int, int]:
+    """Returns the width and the height of a picture on the sheet, at most 128 pixels."""
+    doublings = (_CELL // max(base.width, base.height)).bit_length() - 1
+    return base.width << doublings, base.height << doublings
+
+
+def to_cell(image: np.ndarray, size: tuple[int, int] = (_CELL, _CELL)) -> np.ndarray:
     """Enlarges a picture in [-1, 1] to uint8 of the cell's size, or averages it down to it."""
-    side, channels = image.shape[1:]
-    if side > _CELL:
-        tiles = image.reshape(_CELL, side // _CELL, _CELL, side // _CELL, channels)
+    (width, height), channels = size, image.shape[-1]
+    if (factor := len(image) // height) > 1:
+        tiles = image.reshape(height, factor, width, factor, channels)
         image = np.clip(tiles, -1, 1).mean(axis=(1, 3))
-    scale = _CELL // len(image)
+    scale = height // len(image)
     cell = to_uint8(image).repeat(scale, axis=0).repeat(scale, axis=1)
     return on_checkerboard(straight(in_colors(cell)))
 

@@ -61,8 +61,8 @@ def make_sheet(
     columns, rows = shape
     strengths = np.linspace(-strength, strength, columns) if columns > 1 else np.array([strength])
     labels = one_hot_labels(classes, sampler.label_size)[np.arange(len(latents)) % len(classes)]
-    width = _LABEL_WIDTH + len(latents) * (columns * sampler.resolution * scale + _GAP)
-    cell, channels = sampler.resolution * scale, sampler.num_channels
+    cell, height = (scale * side for side in sampler.size)
+    width, channels = _LABEL_WIDTH + len(latents) * (columns * cell + _GAP), sampler.num_channels
     lefts = [_LABEL_WIDTH + i * (columns * cell + _GAP) for i in range(len(latents))]
     titles, marks = [], []
     for left, name in zip(lefts, names, strict=True):
@@ -73,15 +73,15 @@ def make_sheet(
     lines = [lettering.draw_line(width, _LETTERS, words)[..., None] for words in (titles, marks)]
     parts = [lettering.to_channels(line, channels) for line in lines]
     for row in tqdm(range(min(rows, len(directions.vectors))), "Drawing", disable=None):
-        drawn = np.full((cell, width, channels), 255, np.uint8)
+        drawn = np.full((height, width, channels), 255, np.uint8)
         label = lettering.draw_line(_LABEL_WIDTH, _LETTERS, [Words(str(row), 0, _LABEL_WIDTH)])
-        top = max(0, (cell - len(label)) // 2)
+        top = max(0, (height - len(label)) // 2)
         room = drawn[top : top + len(label), :_LABEL_WIDTH]
         room[:] = lettering.to_channels(label[: len(room), :, None], channels)
         moved = [move(latents, directions.vectors[row], value) for value in strengths]
         every = np.stack(moved, axis=1).reshape(-1, sampler.latent_size)
         pictures = np.stack(list(sampler.draw(every, labels.repeat(columns, axis=0))))
         for left, group in zip(lefts, np.split(pictures, len(latents)), strict=True):
-            drawn[:, left : left + columns * cell] = sheets.make_grid(group, columns, cell)
+            drawn[:, left : left + columns * cell] = sheets.make_grid(group, columns, height)
         parts.append(drawn)
     return np.concatenate(parts)

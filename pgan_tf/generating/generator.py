@@ -49,8 +49,13 @@ class Generator:
 
     @property
     def resolution(self) -> int:
-        """Width and height of its pictures, in pixels."""
+        """Width and height of its pictures, in pixels; of others than squares see `size`."""
         return self.sampler.resolution
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its pictures, in pixels."""
+        return self.sampler.size
 
     @property
     def num_channels(self) -> int:
@@ -77,9 +82,9 @@ class Generator:
         """The network in Keras: `[latents, labels]` → pictures, float32 about in [-1, 1].
 
         From `(batch, latent_size)` and `(batch, label_size)` to
-        `(batch, resolution, resolution, num_channels)`; without classes labels have width 0. Of a
-        run, a checkpoint or a published pickle, it is the network that was trained. Of an export,
-        it is one frozen layer around the SavedModel, which clips pictures to [-1, 1].
+        `(batch, height, width, num_channels)`; without classes labels have width 0. Of a run, a
+        checkpoint or a published pickle, it is the network that was trained. Of an export, it is
+        one frozen layer around the SavedModel, which clips pictures to [-1, 1].
         """
         return self.make_model()
 
@@ -151,7 +156,7 @@ class Generator:
 
     def __repr__(self) -> str:
         colors = colors_in_words(self.num_channels)
-        words = f"{self.resolution} px, {colors}, latents of {self.latent_size}"
+        words = f"{self.sampler.pixels}, {colors}, latents of {self.latent_size}"
         if self.label_size:
             words += f", {counted(self.label_size, 'class')}"
         if self.label_names:
@@ -188,11 +193,12 @@ class Generator:
         return index
 
     def _collect(self, pictures: Iterator[np.ndarray], count: int) -> np.ndarray:
-        shape = (count, self.resolution, self.resolution, self.num_channels)
+        width, height = self.size
+        shape = (count, height, width, self.num_channels)
         try:
             collected = np.empty(shape, np.uint8)
         except MemoryError:
-            words = f"pictures that fit into memory, got {count:,} of {self.resolution} px"
+            words = f"pictures that fit into memory, got {count:,} of {self.sampler.pixels}"
             raise UserError(f"seeds: expected {words}: draw some of them at a time") from None
         for index, picture in enumerate(pictures):
             collected[index] = picture

@@ -153,7 +153,7 @@ def draw_walk(
         latents, labels = (np.concatenate(inputs) for inputs in zip(*places, strict=True))
         pictures = np.stack(list(sampler.draw(latents, labels)))
         for frame in np.split(pictures, len(places)):
-            yield sheets.make_grid(frame, columns, sampler.resolution * scale)
+            yield sheets.make_grid(frame, columns, sampler.size[1] * scale)
 
 
 def num_keyframes(seconds: float, smoothing: float) -> int:

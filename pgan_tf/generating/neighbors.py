@@ -18,7 +18,7 @@ from tfrecords.pictures.depth import in_8_bits
 
 # Of larger pictures fewer at a time: as many pixels as 256 of 128 px have; 100 MB in float64.
 _LARGEST_BATCH, _BATCH_PIXELS = 256, 2**22
-# From uint8 pictures (n, side, side, channels) to (n, size) numbers to compare.
+# From uint8 pictures (n, height, width, channels) to (n, size) numbers to compare.
 View = Callable[[np.ndarray], np.ndarray]
 
 
@@ -101,7 +101,7 @@ def find_neighbors(
     pictures: dict[int, np.ndarray] = {}  # the nearest so far, by number
     first = 0
     with tqdm(total=info.num_images, desc="Comparing", unit=" pictures", disable=None) as bar:
-        for batch in read_in_order(info, samples.shape[1]):
+        for batch in read_in_order(info, _resolution_of(samples, info)):
             batch = on_white(batch)
             for measure, search in searches.items():
                 search.add(measures[measure](batch))
@@ -122,11 +122,15 @@ def find_neighbors(
     return found
 
 
+def _resolution_of(samples: np.ndarray, info: DatasetInfo) -> int:
+    return 4 * samples.shape[1] // info.base.height
+
+
 def read_in_order(info: DatasetInfo, resolution: int) -> Iterator[np.ndarray]:
-    """Yields all pictures, `(n, side, side, channels)` uint8; UserError if missing or damaged."""
+    """Yields all pictures, `(n, height, width, channels)` uint8; UserError for damaged ones."""
     size = max(1, min(_LARGEST_BATCH, _BATCH_PIXELS // resolution**2))
     records = tf.data.TFRecordDataset(list(find_records(info, resolution).paths))
-    picture = resolution, info.num_channels, info.encoding, info.depth
+    picture = info.base.shape(resolution), info.num_channels, info.encoding, info.depth
     dataset = records.batch(size).map(lambda batch: parse_images(batch, *picture), 2)
     try:
         yield from map(in_8_bits, dataset.prefetch(1).as_numpy_iterator())

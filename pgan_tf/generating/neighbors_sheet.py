@@ -31,7 +31,8 @@ class _Layout:
     columns: int  # of samples with their neighbors
     count: int  # neighbors by each measure
     measures: int
-    side: int  # of a picture
+    side: int  # of a picture: its width
+    height: int  # of a picture
     gap: int  # between a sample and its neighbors; two to the next sample
 
     @property
@@ -49,10 +50,10 @@ class _Layout:
         return column * self.group + before + place * self.side
 
 
-def enlargement(columns: int, rows: int, resolution: int) -> int:
+def enlargement(columns: int, rows: int, size: tuple[int, int]) -> int:
     """Returns how much to enlarge pictures so that they and their captions can be seen."""
-    least = -(-_SMALLEST_CELL // resolution)
-    return max(least, sheets.enlargement(columns, rows, resolution))
+    least = -(-_SMALLEST_CELL // size[0])
+    return max(least, sheets.enlargement(columns, rows, size))
 
 
 def make_sheet(
@@ -64,13 +65,14 @@ def make_sheet(
 ) -> np.ndarray:
     """Lays out samples, `columns` in a row, and their neighbors by measure on white, enlarged.
 
-    `samples` are `(n, side, side, channels)` uint8. With captions there are a heading, and below
+    `samples` are `(n, height, width, channels)` uint8. With captions there are a heading, and below
     each picture its seed and class, or its file's name and distance; a record's number where the
     name is not known.
     """
     samples = straight_on_white(samples)
-    count, side = found[0].pictures.shape[1], samples.shape[1]
-    layout = _Layout(columns, count, len(found), scale * side, gap=scale * max(2, side // 8))
+    count, (height, width) = found[0].pictures.shape[1], samples.shape[1:3]
+    sizes = scale * width, scale * height
+    layout = _Layout(columns, count, len(found), *sizes, gap=scale * max(2, width // 8))
     parts = _draw_heading(layout, found) if captions else []
     for first in range(0, len(samples), columns):
         row = range(first, min(first + columns, len(samples)))
@@ -84,7 +86,7 @@ def make_sheet(
 def _draw_pictures(
     layout: _Layout, samples: np.ndarray, found: Sequence[Neighbors], row: range, scale: int
 ) -> np.ndarray:
-    drawn = np.full((layout.side, layout.width, samples.shape[-1]), 255, np.uint8)
+    drawn = np.full((layout.height, layout.width, samples.shape[-1]), 255, np.uint8)
     for column, index in enumerate(row):
         placed = [(column * layout.group, samples[index])]
         for measure, one in enumerate(found):
@@ -94,7 +96,7 @@ def _draw_pictures(
             ]
         for left, picture in placed:
             drawn[:, left : left + layout.side] = sheets.make_grid(
-                picture[None], columns=1, resolution=scale * len(picture)
+                picture[None], columns=1, height=scale * len(picture)
             )
     return drawn
 

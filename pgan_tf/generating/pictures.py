@@ -24,7 +24,7 @@ from tfrecords.pictures.kinds import encode_picture, is_file_name
 def draw_chosen(
     sampler: Sampler, chosen: Chosen, classes: list[int], depth: int = 8
 ) -> Iterator[np.ndarray]:
-    """Yields pictures, which cycle through classes, `(side, side, channels)` uint8 or uint16."""
+    """Yields pictures, which cycle through classes, `(height, width, channels)` uint8 or uint16."""
     turns = cycled(classes, len(chosen))
     for start in range(0, len(chosen), BATCH_SIZE):
         batch = slice(start, start + BATCH_SIZE)
@@ -93,11 +93,11 @@ def write_grid(
     pictures = draw_chosen(sampler, chosen, classes, depth)
     drawn = tqdm(pictures, "Drawing", len(chosen), disable=None)
     names = classes_of(sampler, len(chosen), classes) if captions else []
-    side = sampler.resolution * scale
+    height = sampler.size[1] * scale
     if mark:
         about = {"columns": columns, "scale": scale, "captions": captions}
         mark = mark.of(chosen, classes, sampler.label_names, **about)
-    write_picture(path, sheets.make_sheet(np.stack(list(drawn)), columns, side, names), mark)
+    write_picture(path, sheets.make_sheet(np.stack(list(drawn)), columns, height, names), mark)
 
 
 def write_picture(path: str, picture: np.ndarray, mark: Mark | None = None) -> None:

@@ -56,7 +56,7 @@ def project(
     features: Features | None = None,
     each: Callable[[int], object] = lambda evaluations: None,
 ) -> Projection:
-    """Finds the latents of `(n, resolution, resolution, num_channels)` float32 in [-1, 1].
+    """Finds the latents of `(n, height, width, num_channels)` float32 in [-1, 1].
 
     A generator with classes is tried with each of `classes`, and the nearest decides. `each` is
     called with the number of evaluations, of rows, that were done; see `count_evaluations`.
@@ -200,8 +200,8 @@ def _nearest(pool: np.ndarray, wanted: np.ndarray, count: int) -> np.ndarray:
 
 def _make_comparison(sampler: Sampler, features: Features | None) -> _Compare:
     """Returns the loss of rows with labels against pictures, and its slope over the sphere."""
-    side, channels = sampler.resolution, sampler.num_channels
-    shapes = ((None, sampler.latent_size), (None, sampler.label_size), (None, side, side, channels))
+    pictures = (None, *sampler.size[::-1], sampler.num_channels)
+    shapes = ((None, sampler.latent_size), (None, sampler.label_size), pictures)
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32) for shape in shapes])
     def compare(
@@ -230,7 +230,7 @@ def _pyramid_loss(images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     # Pictures are clipped to [-1, 1]: white that is whiter than white is right.
     beyond = (images > 1) & (targets >= 1) | (images < -1) & (targets <= -1)
     rest, loss = tf.where(beyond, 0.0, images - targets), 0.0
-    while rest.shape[1] > _LOWEST_SIDE:
+    while min(rest.shape[1:3]) > _LOWEST_SIDE and not any(side % 2 for side in rest.shape[1:3]):
         below = tf.nn.avg_pool2d(rest, 2, 2, "VALID")
         enlarged = tf.repeat(tf.repeat(below, 2, axis=1), 2, axis=2)
         loss += tf.reduce_mean(tf.square(rest - enlarged), axis=(1, 2, 3))

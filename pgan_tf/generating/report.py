@@ -89,12 +89,15 @@ def _draw_growth(run_dir: str) -> Iterator[str]:
         one = trained.from_checkpoint(path)
         saved = checkpoint.read(path, [])
         latents, labels = sheets.sheet_inputs(one.network, saved.config.seed)
-        count = min(_STAGE_PICTURES, sheets.sheet_shape(one.network.resolution)[0])
+        base, last = one.network.base, one.network.resolution
+        count = min(_STAGE_PICTURES, sheets.sheet_shape(base.size(last))[0])
         # Compiling does not pay for so few pictures.
         folded = fold(one.generator, one.network)
         pictures = straight(sampling.generate(folded, latents[:count], labels[:count]))
-        row = sheets.make_grid(pictures, count, max(_SMALLEST_SIDE, one.network.resolution))
-        name = f"Stage {one.stage.number}: {one.stage}"
+        while base.size(last)[1] < _SMALLEST_SIDE:
+            last *= 2
+        row = sheets.make_grid(pictures, count, base.size(last)[1])
+        name = f"Stage {one.stage.number}: {one.stage}{base.beside(one.stage.resolution)}"
         caption = f"{escape(name)} <span>{saved.images_shown / 1000:.1f} kimg</span>"
         picture = _image(encode_picture(row), "png", f"Pictures at {name}")
         yield f'<div class="stage"><div>{caption}</div>{picture}</div>'
@@ -107,7 +110,7 @@ def _draw_clip(run_dir: str, seconds: float) -> str:
     classes = list(range(max(1, sampler.label_size)))
     num_keyframes = interpolation.num_keyframes(seconds, smoothing=1.0)
     walk = interpolation.random_walk(sampler, 0, classes, _CLIP_PICTURES, num_keyframes)
-    scale = max(1, _CLIP_HEIGHT // sampler.resolution)
+    scale = max(1, _CLIP_HEIGHT // sampler.size[1])
     frames = interpolation.draw_walk(sampler, walk, num_frames, _CLIP_PICTURES, scale)
     with temporary_folder() as folder:
         path = os.path.join(folder, "clip.webp")

@@ -31,6 +31,7 @@ from pgan_tf.runs.small_files import is_number
 from pgan_tf.runs.trained import Trained
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import list_names, read_bytes
+from tfrecords.common.shape import PAPER, Base, shape_at
 from tfrecords.pictures.alpha import straight
 
 BATCH_SIZE = 16
@@ -38,7 +39,7 @@ BATCH_SIZE = 16
 
 @dataclasses.dataclass(frozen=True)
 class Sampler:
-    """Draws pictures, `(resolution, resolution, num_channels)` uint8; RGBA with straight alpha."""
+    """Draws pictures, `(height, width, num_channels)` uint8; RGBA with straight alpha."""
 
     source: str  # describes where the generator comes from
     resolution: int
@@ -59,6 +60,18 @@ class Sampler:
     value_range: tuple[float, float] | None = None
     weights: str = ""  # which of a run's, see `runs.trained.Weights`
     kimg: float | None = None  # thousands of images shown in its training, if known
+    base: Base = PAPER  # of its pictures' shape
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its pictures, in pixels."""
+        return self.base.size(self.resolution)
+
+    @property
+    def pixels(self) -> str:
+        """The same in words, such as `64 px` or `96x64 px`."""
+        square = self.base == PAPER
+        return f"{self.resolution if square else self.base.text(self.resolution)} px"
 
     def draw(self, latents: np.ndarray, labels: np.ndarray, depth: int = 8) -> Iterator[np.ndarray]:
         """Yields a picture for each of `(n, latent_size)` and `(n, label_size)` float32.
@@ -100,6 +113,7 @@ def make_sampler(trained: Trained) -> Sampler:
         value_range=_range_of(network.lowest, network.highest, network.num_channels),
         weights=trained.weights,
         kimg=trained.kimg,
+        base=network.base,
     )
 
 
@@ -137,13 +151,14 @@ def _open_stock(model: keras.Model, path: str) -> Sampler:
     latent_size, label_size = sizes[0], sizes[1] if len(sizes) > 1 else 0
     specs = [tf.TensorSpec((None, size), tf.float32) for size in (latent_size, label_size)]
     images = tf.function(lambda *inputs: model(inputs if label_size else inputs[0]), specs)
-    _, resolution, _, channels = model.output_shape
-    shape = resolution, channels, latent_size, label_size
+    _, height, width, channels = model.output_shape
     known = read_description(posixpath.dirname(path))
+    base, resolution = shape_at(width, height, known.get("resolution"))
+    shape = resolution, channels, latent_size, label_size
     names = _label_names(known, label_size)
     kernel = model.get_layer("4x4_dense").kernel.numpy()
     directions = directions_in(posixpath.dirname(path), KINDS, latent_size, kernel)
-    sampler = Sampler(path, *shape, images, names, directions, model)
+    sampler = Sampler(path, *shape, images, names, directions, model, base=base)
     return _marked(sampler, known, [path])
 
 
@@ -181,7 +196,9 @@ def _open_saved_model(folder: str, path: str, argument: str) -> Sampler:
     sizes = latent_size, label_size
     label_names = _label_names(known, label_size)
     directions = directions_in(folder, KINDS, latent_size, _first_kernel_of(loaded, sum(sizes)))
-    sampler = Sampler(folder, height, channels, *sizes, images, label_names, directions)
+    base, resolution = shape_at(width, height, known.get("resolution"))
+    shape = resolution, channels, *sizes
+    sampler = Sampler(folder, *shape, images, label_names, directions, base=base)
     variables = posixpath.join(folder, "variables")
     return _marked(sampler, known, [posixpath.join(variables, n) for n in list_names(variables)])
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from tfrecords.common.bounds import shown
 from tfrecords.common.errors import UserError
+from tfrecords.common.shape import PAPER, Base
 from tfrecords.common.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -32,13 +33,18 @@ def need_inception(names: Sequence[str]) -> bool:
     return not set(names).isdisjoint(_OF_INCEPTION)
 
 
-def check_resolution(names: Sequence[str], resolution: int) -> None:
-    """Raises UserError if pictures are too small for all levels or scales of a metric."""
+def check_resolution(names: Sequence[str], resolution: int, base: Base = PAPER) -> None:
+    """Raises UserError if pictures are too small for a metric, or not square as it needs them."""
     from pgan_tf.metrics.emoji_distance import SIDE
     from pgan_tf.metrics.ms_ssim import LOWEST_RESOLUTION
-    from pgan_tf.metrics.sliced_wasserstein import LOWEST_LEVEL
+    from pgan_tf.metrics.sliced_wasserstein import lowest_level
 
-    lowest_of = {"swd": LOWEST_LEVEL, MEMORIZATION: LOWEST_LEVEL, "ms_ssim": LOWEST_RESOLUTION}
+    level = lowest_level(base)
+    lowest_of = {"swd": level, MEMORIZATION: level, "ms_ssim": LOWEST_RESOLUTION}
+    for name in ("emoji_fd", "modes"):
+        if name in names and base != PAPER:
+            got = f"got {base.text(resolution)}"
+            raise UserError(f"{name}: expected square pictures, {got}: take other metrics")
     for name, lowest in {**lowest_of, "emoji_fd": SIDE}.items():
         if name in names and resolution < lowest:
             raise UserError(
@@ -60,9 +66,9 @@ def make_metrics(
     from pgan_tf.metrics.precision_recall import make_pr
     from pgan_tf.metrics.sliced_wasserstein import make_swd
 
-    check_resolution(names, reals.resolution)
     info, num_images = reals.info, reals.num_images
-    pictures = num_images, reals.resolution, info.num_channels, reals.seed
+    check_resolution(names, reals.resolution, info.base)
+    pictures = num_images, reals.resolution, info.num_channels, reals.seed, info.base
     colors = 1 if info.num_channels == 1 else 3  # that it sees, of any others
     makers: dict[str, Callable[[], Metric]] = {
         "swd": lambda: make_swd(*pictures),

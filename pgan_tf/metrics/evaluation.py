@@ -95,7 +95,8 @@ class RealPictures:
     @property
     def batch_size(self) -> int:
         """The number of pictures to read or draw at a time."""
-        return max(2, min(_LARGEST_BATCH, _BATCH_PIXELS // self.resolution**2))
+        pixels = self.info.base.pixels(self.resolution)
+        return max(2, min(_LARGEST_BATCH, _BATCH_PIXELS // pixels))
 
     @property
     def has_others(self) -> bool:
@@ -103,7 +104,7 @@ class RealPictures:
         return 2 * self.num_images <= self._available
 
     def batches(self, others: bool = False) -> Iterator[np.ndarray]:
-        """Reads this sample or the second: `(n, side, side, channels)`; UserError if bad.
+        """Reads this sample or the second: `(n, height, width, channels)`; UserError if bad.
 
         They are uint8, or float32 of 0 to 255 from data with 16 bits.
         """
@@ -184,11 +185,11 @@ class Evaluation:
         else:
             collected = self._collect(FAKES, batches, report)
         found = self._compare(collected, said)
-        info = self._reals.info
+        info, resolution = self._reals.info, self._reals.resolution
         common: dict[str, Any] = {
             **{name: getattr(self._reals, name) for name in ("resolution", "num_images", "seed")},
             **{name: getattr(generated, name) for name in _ORIGIN},
-            "data": f"{info.name}, {info.num_images} pictures",
+            "data": f"{info.name}, {info.num_images} pictures{info.base.beside(resolution)}",
         }
         return [
             Score(
@@ -234,7 +235,8 @@ def fake_batches(generated: Generated, reals: RealPictures) -> Iterator[np.ndarr
     """Draws as many pictures as there are reals, of the same classes; see `draw_batches`."""
     seeds = range(reals.seed, reals.seed + reals.num_images)
     labels = reals.labels(generated.label_size)
-    sizes = reals.resolution, reals.batch_size, reals.info.depth
+    height, _ = reals.info.base.shape(reals.resolution)
+    sizes = height, reals.batch_size, reals.info.depth
     return draw_batches(generated, seeds, labels, *sizes)
 
 
@@ -242,11 +244,11 @@ def draw_batches(
     generated: Generated,
     seeds: range,
     labels: np.ndarray,
-    resolution: int,
+    height: int,
     batch_size: int,
     depth: int = 8,
 ) -> Iterator[np.ndarray]:
-    """Draws a picture per seed and row of labels, enlarged: `(n, side, side, channels)` uint8.
+    """Draws a picture per seed and row of labels, enlarged to a height: uint8, in batches.
 
     With a `depth` of 16 bits they are float32 of 0 to 255.
     """
@@ -254,7 +256,7 @@ def draw_batches(
         batch = slice(start, start + batch_size)
         latents = sampling.latents_from_seeds(seeds[batch], generated.latent_size)
         pictures = sampling.generate(generated.draw, latents, labels[batch], batch_size, depth)
-        scale = resolution // pictures.shape[1]  # above 1 for earlier stages: repeats pixels
+        scale = height // pictures.shape[1]  # above 1 for earlier stages: repeats pixels
         yield pictures.repeat(scale, axis=1).repeat(scale, axis=2)
 
 

@@ -28,6 +28,7 @@ from pgan_tf.networks.sampling import average_down
 from pgan_tf.runs.checkpoint import Checkpoint
 from pgan_tf.runs.folder import checkpoint_folder
 from pgan_tf.runs.trained import load_discriminator
+from tfrecords.common.shape import PAPER, Base
 
 # A run begins to learn its pictures by heart. Of a run with 100 emoji (32 px) and no augmentation,
 # r_v was 0.59, 0.79, 0.91, 0.95 and 1.00 after 32, 72, 112, 152 and 180 thousand images, and 54,
@@ -37,7 +38,7 @@ THRESHOLD = 0.8
 _SIDE = 32  # at which pixels are compared: larger pictures are averaged down to it
 _FAKES_AT_A_TIME = 256
 
-# From `(n, side, side, channels)` uint8 pictures, and whether they are real, to scores `(n,)`.
+# From `(n, height, width, channels)` uint8 pictures, and whether they are real, to scores `(n,)`.
 Judge = Callable[[np.ndarray, bool], np.ndarray]
 
 
@@ -55,13 +56,14 @@ def make_judge(saved: Checkpoint) -> Judge:
     standard deviation, it leaves out those that would be left over: `n` may be less.
     """
     model = load_discriminator(saved)
-    side, group = saved.stage.resolution, max(1, saved.config.network.mbstd_group_size)
+    network = saved.config.network
+    height, group = network.base.shape(saved.stage.resolution)[0], max(1, network.mbstd_group_size)
     score = tf.function(lambda images: model(images)[0], reduce_retracing=True)
 
     def judge(pictures: np.ndarray, are_real: bool) -> np.ndarray:
         if len(pictures) > group:
             pictures = pictures[: len(pictures) // group * group]
-        images = to_float(tf.constant(average_down(pictures, side)))
+        images = to_float(tf.constant(average_down(pictures, height)))
         if are_real and saved.stage.fades_in:  # the generator fades its pictures itself
             images = fade_reals(images, saved.alpha)
         return score(images).numpy()
@@ -112,11 +114,12 @@ class MemoryCollector:
     """Keeps pictures of at most 32 px, and adds them to the collector of SWD, if there is one."""
 
     pyramids: Collector | None
+    height: int  # of the pictures that it keeps
     _batches: list[np.ndarray] = dataclasses.field(default_factory=list)
 
     def add(self, batch: np.ndarray) -> None:
-        """Adds `(n, side, side, channels)` uint8 pictures."""
-        small = average_down(batch, min(_SIDE, batch.shape[1])) - np.float32(127.5)
+        """Adds `(n, height, width, channels)` uint8 pictures."""
+        small = average_down(batch, self.height) - np.float32(127.5)
         self._batches.append(small.reshape(len(batch), -1))
         if self.pyramids:
             self.pyramids.add(batch)
@@ -142,12 +145,15 @@ def share_nearer(fakes: np.ndarray, training: np.ndarray, held_out: np.ndarray) 
     return nearer / len(fakes)
 
 
-def make_memorization(num_images: int, resolution: int, num_channels: int, seed: int) -> Metric:
+def make_memorization(
+    num_images: int, resolution: int, num_channels: int, seed: int, base: Base = PAPER
+) -> Metric:
     """Returns the metric `memorization`."""
-    swd = make_swd(num_images, resolution, num_channels, seed)
+    swd = make_swd(num_images, resolution, num_channels, seed, base)
+    height, _ = base.shape(min(_SIDE, resolution))
 
     def collect(which: int) -> MemoryCollector:
-        return MemoryCollector(None if which == REALS else swd.collect(which))
+        return MemoryCollector(None if which == REALS else swd.collect(which), height)
 
     def compare(against: Against, fakes: MemoryCollector) -> dict[str, float]:
         pictures = (fakes.pictures, against.reals.pictures, against.held_out.pictures)

@@ -3,7 +3,8 @@
 The paper (§5, table 1) follows Odena et al. (2017): the mean over many random pairs says how little
 a generator varies, not how good it is. A score far above that of the reals means that pictures look
 alike. As published, there are five scales, each a 2x2 average of the one before, and an 11x11
-Gaussian window with standard deviation 1.5, which shrinks if pictures are smaller.
+Gaussian window with standard deviation 1.5, which shrinks if pictures are smaller. An odd side, as
+other shapes than squares may have, is averaged with its last row or column repeated.
 """
 
 import functools
@@ -20,7 +21,7 @@ LOWEST_RESOLUTION = 2 ** (len(_SCALE_WEIGHTS) - 1)
 
 
 def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Returns the similarity of each pair, at most 1, for `(n, side, side, channels)` uint8."""
+    """Returns the similarity of each pair, at most 1, for `(n, height, width, channels)` uint8."""
     a, b = (pictures.transpose(0, 3, 1, 2).astype(np.float64) for pictures in (a, b))
     score = np.ones(len(a))
     *upper, last = _SCALE_WEIGHTS
@@ -33,10 +34,12 @@ def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _ssim(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the mean structural similarity of each pair, and the same without luminance."""
-    window = _window_matrix(a.shape[-1])
+    height, width = a.shape[2:]
+    size = min(_WINDOW_SIDE, height, width)
+    down, across = _window_matrix(height, size), _window_matrix(width, size)
 
     def average(pictures: np.ndarray) -> np.ndarray:
-        return np.matmul(np.matmul(window, pictures), window.T)
+        return np.matmul(np.matmul(down, pictures), across.T)
 
     mean_a, mean_b = average(a), average(b)
     variances = average(a * a) + average(b * b) - mean_a**2 - mean_b**2
@@ -48,9 +51,8 @@ def _ssim(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.cache
-def _window_matrix(side: int) -> np.ndarray:
-    """Returns the Gaussian window at every place where it fits, `(places, side)`."""
-    size = min(_WINDOW_SIDE, side)
+def _window_matrix(side: int, size: int) -> np.ndarray:
+    """Returns the Gaussian window of a size at every place where it fits, `(places, side)`."""
     deviation = size * _WINDOW_DEVIATION / _WINDOW_SIDE
     weights = np.exp(-(((np.arange(size) - (size - 1) / 2) / deviation) ** 2) / 2)
     matrix = np.zeros((side - size + 1, side))
@@ -60,8 +62,11 @@ def _window_matrix(side: int) -> np.ndarray:
 
 
 def _halve(pictures: np.ndarray) -> np.ndarray:
-    n, channels, side, _ = pictures.shape
-    return pictures.reshape(n, channels, side // 2, 2, side // 2, 2).mean(axis=(3, 5))
+    if any(side % 2 for side in pictures.shape[2:]):
+        odd = [(0, side % 2) for side in pictures.shape[2:]]
+        pictures = np.pad(pictures, ((0, 0), (0, 0), *odd), mode="edge")
+    n, channels, height, width = pictures.shape
+    return pictures.reshape(n, channels, height // 2, 2, width // 2, 2).mean(axis=(3, 5))
 
 
 class SimilarityCollector:
@@ -71,7 +76,7 @@ class SimilarityCollector:
         self.sum, self.pairs = 0.0, 0
 
     def add(self, batch: np.ndarray) -> None:
-        """Adds `(n, side, side, channels)` uint8 pictures. Ignores the last one if n is odd."""
+        """Adds `(n, height, width, channels)` uint8 pictures. Ignores the last one if n is odd."""
         pairs = len(batch) // 2
         if pairs:
             self.sum += ms_ssim(batch[0 : 2 * pairs : 2], batch[1 : 2 * pairs : 2]).sum()

@@ -3,12 +3,14 @@
 Each level of a Laplacian pyramid (Burt and Adelson, 1983) holds one band of detail. Small patches
 of real and of generated pictures at this level are two point clouds. Their sliced distance (Rabin
 et al., 2011) is the mean distance between their sorted projections, over random directions.
+Levels have the names of resolutions; of other shapes than squares see `tfrecords.common.shape`.
 As published: 7x7 patches, 128 per picture and level, 4 x 128 directions, levels down to 16 px. Each
 channel of a cloud is normalized by its own mean and deviation, and the result is times 10³.
 """
 
 import dataclasses
 import functools
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from pgan_tf.metrics.metric import Metric, with_bar
+from tfrecords.common.shape import PAPER, Base
 from tfrecords.pictures.alpha import on_white
 
-LOWEST_LEVEL = 16
+LOWEST_LEVEL = 16  # a resolution, as published
 PATCH_SIDE = 7
 PATCHES_PER_PICTURE = 128
 DIRECTIONS = 4 * 128
@@ -27,14 +30,24 @@ _DIRECTIONS_AT_A_TIME = 64
 _PICTURES_AT_A_TIME = 32
 
 
+def lowest_level(base: Base) -> int:
+    """Returns the lowest level's resolution: 16, or the first whose pictures hold a patch."""
+    level = LOWEST_LEVEL
+    while min(base.size(level)) < PATCH_SIDE:
+        level *= 2
+    return level
+
+
 def laplacian_pyramid(pictures: np.ndarray, lowest: int) -> dict[int, np.ndarray]:
-    """Splits `(n, channels, side, side)` float32, side 2ⁿ, into bands by side, largest first."""
-    # The last level, `lowest`, is the reduced picture: enlarged, all levels add up to the original.
+    """Splits `(n, channels, height, width)` float32 into bands by width, largest first.
+
+    Both sides are halved between levels. The last level, `lowest` wide, is the reduced picture:
+    enlarged, all levels add up to the original.
+    """
     levels = {}
     while pictures.shape[-1] > lowest:
         # Blurs with the binomial 5x5 filter and takes every second pixel.
-        blur = _blur_matrix(pictures.shape[-1])[::2]
-        smaller = _filter(pictures, blur.astype(np.float32))
+        smaller = _filter(pictures, *(_blur_matrix(side)[::2] for side in pictures.shape[2:]))
         levels[pictures.shape[-1]] = pictures - enlarge(smaller)
         pictures = smaller
     levels[pictures.shape[-1]] = pictures
@@ -43,15 +56,15 @@ def laplacian_pyramid(pictures: np.ndarray, lowest: int) -> dict[int, np.ndarray
 
 def enlarge(pictures: np.ndarray) -> np.ndarray:
     """Puts zeros between pixels, then blurs and multiplies by four."""
-    matrix = 2 * _blur_matrix(2 * pictures.shape[-1])[:, ::2]
-    return _filter(pictures, matrix.astype(np.float32))
+    return _filter(pictures, *(2 * _blur_matrix(2 * side)[:, ::2] for side in pictures.shape[2:]))
 
 
-def _filter(pictures: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Multiplies both axes of `(n, channels, side, side)` by a `(new side, side)` matrix."""
-    n, channels, side, _ = pictures.shape
-    rows = pictures.reshape(-1, side) @ matrix.T
-    return np.matmul(matrix, rows.reshape(n, channels, side, len(matrix)))
+def _filter(pictures: np.ndarray, down: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """Multiplies both axes of `(n, channels, height, width)` by `(new side, side)` matrices."""
+    n, channels, height, width = pictures.shape
+    down, across = (matrix.astype(np.float32) for matrix in (down, across))
+    rows = pictures.reshape(-1, width) @ across.T
+    return np.matmul(down, rows.reshape(n, channels, height, len(across)))
 
 
 @functools.cache
@@ -80,17 +93,17 @@ class Descriptors:
 class LevelOfSet:
     """One pyramid level of a set of pictures, and where patches are cut out of it."""
 
-    def __init__(self, num_images: int, num_channels: int, side: int) -> None:
+    def __init__(self, num_images: int, num_channels: int, shape: tuple[int, int]) -> None:
         size = num_channels * PATCH_SIDE**2
         # Small levels take less memory than their overlapping patches, so cut those later.
-        self._is_cut_later = PATCHES_PER_PICTURE * size > num_channels * side**2
-        shape = (num_channels, side, side) if self._is_cut_later else (PATCHES_PER_PICTURE, size)
-        self._kept = np.empty((num_images, *shape), np.float32)
+        self._is_cut_later = PATCHES_PER_PICTURE * size > num_channels * math.prod(shape)
+        kept = (num_channels, *shape) if self._is_cut_later else (PATCHES_PER_PICTURE, size)
+        self._kept = np.empty((num_images, *kept), np.float32)
         self._corners = np.empty((2, num_images, PATCHES_PER_PICTURE), np.int32)
         self.num_channels, self._count = num_channels, 0
 
     def add(self, level: np.ndarray, corners: np.ndarray) -> None:
-        """Adds `(n, channels, side, side)` float32; `corners`, `(2, n, 128)`: rows and columns."""
+        """Adds `(n, channels, *shape)` float32; `corners`, `(2, n, 128)`: rows and columns."""
         new = slice(self._count, self._count + len(level))
         if self._is_cut_later:
             self._kept[new] = level
@@ -135,19 +148,29 @@ class PyramidCollector:
     """Collects the pyramid levels of a set of pictures."""
 
     def __init__(
-        self, num_images: int, resolution: int, num_channels: int, random: np.random.Generator
+        self,
+        num_images: int,
+        resolution: int,
+        num_channels: int,
+        random: np.random.Generator,
+        base: Base = PAPER,
     ) -> None:
         self._random = random
-        sides = [resolution >> i for i in range((resolution // LOWEST_LEVEL).bit_length())]
-        self.levels = {side: LevelOfSet(num_images, num_channels, side) for side in sides}
+        lowest = lowest_level(base)
+        self._lowest_width, _ = base.size(lowest)
+        levels = [resolution >> i for i in range((resolution // lowest).bit_length())]
+        sizes = num_images, num_channels
+        self.levels = {level: LevelOfSet(*sizes, base.shape(level)) for level in levels}
 
     def add(self, batch: np.ndarray) -> None:
-        """Adds `(n, resolution, resolution, channels)` uint8 pictures."""
+        """Adds `(n, height, width, channels)` uint8 pictures."""
         pictures = np.ascontiguousarray(batch.transpose(0, 3, 1, 2), np.float32)
-        for side, level in laplacian_pyramid(pictures, LOWEST_LEVEL).items():
-            places = (2, len(batch), PATCHES_PER_PICTURE)
-            corners = self._random.integers(0, side - PATCH_SIDE + 1, places)
-            self.levels[side].add(level, corners)
+        bands = laplacian_pyramid(pictures, self._lowest_width).values()
+        for level, band in zip(self.levels.values(), bands, strict=True):
+            places = len(batch), PATCHES_PER_PICTURE
+            ends = (side - PATCH_SIDE + 1 for side in band.shape[2:])
+            corners = [self._random.integers(0, end, places) for end in ends]
+            level.add(band, np.stack(corners))
 
 
 class TransparentCollector:
@@ -157,7 +180,7 @@ class TransparentCollector:
         self.color, self.alpha = color, alpha
 
     def add(self, batch: np.ndarray) -> None:
-        """Adds `(n, resolution, resolution, 4)` uint8 pictures."""
+        """Adds `(n, height, width, 4)` uint8 pictures."""
         self.color.add(on_white(batch))
         self.alpha.add(batch[..., 3:])
 
@@ -187,7 +210,9 @@ def sliced_wasserstein(
     return total / count
 
 
-def make_swd(num_images: int, resolution: int, num_channels: int, seed: int) -> Metric:
+def make_swd(
+    num_images: int, resolution: int, num_channels: int, seed: int, base: Base = PAPER
+) -> Metric:
     """Returns the metric `swd`, the mean of `swd_<level>` over the levels, times 10³.
 
     Transparent pictures are compared on white, and `swd_alpha` is that of their alpha.
@@ -196,10 +221,10 @@ def make_swd(num_images: int, resolution: int, num_channels: int, seed: int) -> 
 
     def collect(which: int) -> PyramidCollector | TransparentCollector:
         random = np.random.default_rng([seed, which])
-        color = PyramidCollector(*sizes, colors, random)
+        color = PyramidCollector(*sizes, colors, random, base)
         if num_channels != 4:
             return color
-        return TransparentCollector(color, PyramidCollector(*sizes, 1, random))
+        return TransparentCollector(color, PyramidCollector(*sizes, 1, random, base))
 
     def compare_levels(reals: PyramidCollector, fakes: PyramidCollector) -> dict[int, float]:
         random = np.random.default_rng([seed, -1 % 2**32])

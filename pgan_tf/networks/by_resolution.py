@@ -32,10 +32,11 @@ def build_generator(
     """Builds the generator of one stage of growth, with initial weights; see `generator`.
 
     It maps `[latents, labels]`, `(batch, latent_size)` and `(batch, label_size)` float32, to
-    pictures `(batch, resolution, resolution, num_channels)` float32, about in [-1, 1].
+    pictures `(batch, height, width, num_channels)` float32, about in [-1, 1].
 
     Args:
-        resolution: Width and height of its pictures at this stage, in pixels.
+        resolution: Width and height of its pictures at this stage, in pixels. With `base_width` and
+            `base_height`, of the base's cells, they are those times the resolution / 4.
         alpha: How far this resolution has faded in, 0 to 1; None in a stabilize stage.
         seed: Random seed for the initial weights.
         precision: One of `config.training.PRECISIONS`.
@@ -62,7 +63,7 @@ def build_discriminator(
 ) -> keras.Model:
     """Builds the discriminator of one stage of growth, with initial weights; see `discriminator`.
 
-    It maps pictures `(batch, resolution, resolution, num_channels)` float32 in [-1, 1] to
+    It maps pictures `(batch, height, width, num_channels)` float32 in [-1, 1] to
     `(scores, label_logits)`, `(batch,)` and `(batch, label_size)` float32. Arguments and errors are
     the same as for `build_generator`.
     """

@@ -23,7 +23,7 @@ def build_discriminator(
 ) -> keras.Model:
     """Builds the discriminator of a stage, with initial weights; see `build_generator`.
 
-    It maps pictures `(batch, resolution, resolution, num_channels)` float32 in [-1, 1] to
+    It maps pictures `(batch, height, width, num_channels)` float32 in [-1, 1] to
     `(scores, label_logits)`: `(batch,)` and `(batch, label_size)` float32, unbounded. The batch
     size must be a multiple of `mbstd_group_size`, or smaller than it.
     """
@@ -34,7 +34,7 @@ def build_discriminator(
     def noisy(name: str, x: Any) -> Any:
         return noise(x, place=zlib.crc32(name.encode())) if config.discriminator_noise else x
 
-    images = keras.Input((stage.resolution, stage.resolution, config.num_channels), name="images")
+    images = keras.Input((*config.base.shape(stage.resolution), config.num_channels), name="images")
     x = _from_rgb(make, stage.resolution, images)
     for resolution in reversed(resolutions_above_lowest(stage.resolution)):
         conv0, conv1 = (f"{resolution}x{resolution}_conv{i}" for i in range(2))

@@ -38,9 +38,9 @@ class InferenceGenerator:
     """A generator for inference, made by `fold`; called like the model of `build_generator`."""
 
     config: NetworkConfig
-    resolution: int  # in pixels
+    resolution: int  # of its pictures; their shape is that of `config.base`
     form: Form
-    dense: FoldedLayer  # from latents to 4x4 feature maps
+    dense: FoldedLayer  # from latents to feature maps of the base
     convolutions: tuple[FoldedLayer, ...]  # one at 4x4, then two at each resolution
     to_rgb: FoldedLayer
     to_rgb_below: FoldedLayer | None  # at half the resolution, during a fade
@@ -61,12 +61,13 @@ class InferenceGenerator:
         return [one for layer in self.layers.values() for one in (layer.kernel, layer.bias)]
 
     def first_features(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Returns what follows from the first layer, `(batch, 4, 4, feature maps)` float32."""
+        """Returns what follows from the first layer: the base's feature maps, float32."""
         x = tf.concat(inputs, axis=-1) if self.config.label_size else inputs[0]
         if self.config.normalize_latents:
             x = pixel_norm(x)
         x = tf.linalg.matmul(x, self.dense.kernel)
-        x = tf.nn.bias_add(tf.reshape(x, (-1, 4, 4, self.dense.bias.shape[0])), self.dense.bias)
+        shape = (-1, *self.config.base.shape(4), self.dense.bias.shape[0])
+        x = tf.nn.bias_add(tf.reshape(x, shape), self.dense.bias)
         return finish_features(x, self.config)
 
     def __call__(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -93,7 +94,7 @@ class InferenceGenerator:
 
 def fold(generator: keras.Model, config: NetworkConfig, form: Form = "fused") -> InferenceGenerator:
     """Folds a trained generator's constants, alpha included, into its weights."""
-    resolution = generator.output_shape[1]
+    resolution = 4 * generator.output_shape[1] // config.base_height
     fades = any(layer.name == FADE for layer in generator.layers)
     alpha = float(generator.get_layer(FADE).alpha) if fades else 1.0
 
@@ -137,7 +138,7 @@ def _normalized(
     bias = (bias - norm.moving_mean) * scale + norm.beta
     if transposed:  # (height, width, out, in)
         return kernel * scale[:, None], bias
-    # In the dense layer each channel has 16 columns, one per pixel.
+    # In the dense layer each channel has a column per pixel, 16 in the paper.
     return kernel * tf.tile(scale, [kernel.shape[-1] // scale.shape[0]]), bias
 
 

@@ -24,9 +24,10 @@ def build_generator(
     """Builds the generator of a stage, with initial weights.
 
     It maps `[latents, labels]`, `(batch, latent_size)` and `(batch, label_size)` float32, to
-    pictures `(batch, resolution, resolution, num_channels)` float32, about in [-1, 1] (linear and
-    not clipped, unless `config.tanh`). Without classes, labels have width 0. A layer's initial
-    weights depend only on the seed and its name. `precision` is one of `PRECISIONS`.
+    pictures `(batch, height, width, num_channels)` float32, about in [-1, 1] (linear and not
+    clipped, unless `config.tanh`); `config.base` says how high and wide. Without classes, labels
+    have width 0. A layer's initial weights depend only on the seed and its name. `precision` is one
+    of `PRECISIONS`.
     """
     make = LayerMaker("generator", config, seed, precision)
     latents = keras.Input((config.latent_size,), name="latents")
@@ -35,9 +36,12 @@ def build_generator(
     x = keras.layers.Concatenate(name="latents_and_labels")([latents, labels])
     if config.normalize_latents:
         x = PixelNorm(name="normalized_latents", dtype=precision)(x)
-    # A quarter of the usual gain: "Conv 4x4" in table 2 has 16 times this layer's fan-in.
+    # A quarter of the usual gain: "Conv 4x4" in table 2 has 16 times this layer's fan-in. The same
+    # for other bases: outputs are normalized pixel by pixel.
     maps = config.num_feature_maps(4)
-    x = make.finish("4x4_dense", make.dense("4x4_dense", (4, 4, maps), gain=HE_GAIN / 4)(x))
+    x = make.finish(
+        "4x4_dense", make.dense("4x4_dense", (*config.base.shape(4), maps), gain=HE_GAIN / 4)(x)
+    )
     x = make.block("4x4_conv", x, maps)
 
     below = x

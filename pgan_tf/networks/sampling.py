@@ -44,7 +44,7 @@ def generate(
     batch_size: int = 16,
     depth: int = 8,
 ) -> np.ndarray:
-    """Draws `(n, resolution, resolution, channels)` uint8 pictures, `batch_size` at a time.
+    """Draws `(n, height, width, channels)` uint8 pictures, `batch_size` at a time.
 
     With more bits than 8 they are float32, as of `to_levels`. The color of transparent pictures is
     premultiplied: see `tfrecords.pictures.alpha`.
@@ -71,8 +71,8 @@ def to_levels(images: np.ndarray) -> np.ndarray:
     return np.clip((images + np.float32(1.0)) * np.float32(127.5), 0, 255)
 
 
-def average_down(pictures: np.ndarray, side: int) -> np.ndarray:
-    """Averages blocks of `(n, s, s, channels)` uint8, s = side * 2ⁿ: float32, 0 to 255."""
-    factor = pictures.shape[1] // side
-    blocks = pictures.reshape(-1, side, factor, side, factor, pictures.shape[-1])
+def average_down(pictures: np.ndarray, height: int) -> np.ndarray:
+    """Averages blocks of `(n, h, w, channels)` uint8, h = height * 2ⁿ: float32, 0 to 255."""
+    factor, width = pictures.shape[1] // height, height * pictures.shape[2] // pictures.shape[1]
+    blocks = pictures.reshape(-1, height, factor, width, factor, pictures.shape[-1])
     return blocks.mean(axis=(2, 4), dtype=np.float32)

@@ -12,6 +12,7 @@ import numpy as np
 
 from pgan_tf.config.networks import resolutions_above_lowest
 from pgan_tf.networks.folded import InferenceGenerator
+from tfrecords.common.shape import CELLS, PAPER, Base
 
 _EPSILON = 1e-8  # of pixel norm
 
@@ -29,17 +30,19 @@ class StockPlan:
     pixel_norm: bool
     leaky_relu: bool
     tanh: bool
+    base: Base = PAPER
 
     @property
     def resolution(self) -> int:
-        """Width and height of its pictures, in pixels."""
+        """The resolution of its pictures, whose shape is that of the base."""
         return 2 * 2 ** len(self.maps)
 
     @property
     def parameters(self) -> int:
         """How many numbers the model of `build_stock` keeps, at least; without those of norms."""
         first, last = self.maps[0], self.maps[-1]
-        count = (self.latent_size + self.label_size + 1) * 16 * first + 9 * first**2
+        count = (self.latent_size + self.label_size + 1) * self.base.cells * first
+        count += 9 * first**2
         for below, here in zip(self.maps, self.maps[1:], strict=False):
             count += 16 * below * here + 9 * here**2
         return count + self.num_channels * last
@@ -58,6 +61,7 @@ def plan_of(generator: InferenceGenerator) -> StockPlan:
         pixel_norm=config.pixel_norm,
         leaky_relu=config.generator_leaky_relu,
         tanh=config.tanh,
+        base=config.base,
     )
 
 
@@ -65,7 +69,7 @@ def build_stock(plan: StockPlan) -> keras.Model:
     """Builds the model of a plan, with weights of zero.
 
     It maps `latents` (batch, latent_size) or, with classes, `[latents, labels]`, labels (batch,
-    label_size), to pictures (batch, resolution, resolution, num_channels) in [-1, 1], all float32.
+    label_size), to pictures (batch, height, width, num_channels) in [-1, 1], all float32.
     """
     layers = keras.layers
     inputs = [keras.Input((plan.latent_size,), name="latents")]
@@ -76,8 +80,9 @@ def build_stock(plan: StockPlan) -> keras.Model:
     if plan.normalize_latents:
         x = layers.RMSNormalization(epsilon=_EPSILON, name="normalized_latents")(x)
     maps = plan.maps[0]
-    x = layers.Dense(16 * maps, kernel_initializer="zeros", name="4x4_dense")(x)
-    x = _finish(plan, "4x4_dense", layers.Reshape((4, 4, maps), name="4x4_maps")(x))
+    x = layers.Dense(plan.base.cells * maps, kernel_initializer="zeros", name="4x4_dense")(x)
+    shape = (*plan.base.shape(4), maps)
+    x = _finish(plan, "4x4_dense", layers.Reshape(shape, name="4x4_maps")(x))
     x = below = _finish(plan, "4x4_conv", _conv("4x4_conv", maps, 3)(x))
     resolutions = resolutions_above_lowest(plan.resolution)
     for resolution, maps in zip(resolutions, plan.maps[1:], strict=True):
@@ -110,8 +115,8 @@ def to_stock(generator: InferenceGenerator) -> keras.Model:
         trained[_to_rgb(plan.resolution // 2)] = generator.to_rgb_below
     for name, layer in trained.items():
         bias = layer.bias.numpy()
-        if name == "4x4_dense":  # each channel has 16 columns, one per pixel
-            bias = np.tile(bias, 16)
+        if name == "4x4_dense":  # each channel has a column per pixel
+            bias = np.tile(bias, plan.base.cells)
         model.get_layer(name).set_weights([layer.kernel.numpy(), bias])
     return model
 
@@ -136,10 +141,13 @@ def read_plan(layers: dict[str, dict[str, Any]]) -> StockPlan:
         pixel_norm="4x4_conv_norm" in layers,
         leaky_relu=layers["4x4_conv_activation"]["negative_slope"] > 0,
         tanh="tanh" in layers,
+        base=Base(*layers["4x4_maps"]["target_shape"][1::-1]),
     )
     numbers = plan.latent_size, plan.label_size, plan.num_channels, *plan.maps
     if not all(isinstance(number, int) and 0 <= number < 2**20 for number in numbers):
         raise ValueError("sizes that are no sizes")
+    if not all(cells in CELLS for cells in (plan.base.width, plan.base.height)):
+        raise ValueError("another shape")
     return plan
 
 

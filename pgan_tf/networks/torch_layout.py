@@ -11,6 +11,7 @@ from pgan_tf.config.networks import NetworkConfig
 from pgan_tf.networks.folded import FoldedLayer, InferenceGenerator, names_of_convolutions
 from tfrecords.common.bounds import COUNTS
 from tfrecords.common.errors import UserError
+from tfrecords.common.shape import Base
 from tfrecords.common.text import printable
 
 _DENSE = "4x4_dense"
@@ -18,12 +19,13 @@ _SETTINGS = (
     *("resolution", "num_channels", "latent_size", "label_size"),
     *("normalize_latents", "pixel_norm", "tanh"),
 )
+_SHAPE = ("base_width", "base_height")  # older descriptions lack them: they are squares
 
 
 def describe_network(generator: InferenceGenerator) -> dict[str, Any]:
     """Returns what determines the layers of a folded generator, for JSON."""
     config = generator.config
-    known = {name: getattr(config, name) for name in _SETTINGS}
+    known = {name: getattr(config, name) for name in (*_SETTINGS, *_SHAPE)}
     return known | {
         "resolution": generator.resolution,
         "leaky_relu": config.generator_leaky_relu,
@@ -45,8 +47,10 @@ def torch_weights(generator: InferenceGenerator) -> dict[str, np.ndarray]:
         if (
             name == _DENSE
         ):  # its outputs are (height, width, maps) here, (maps, height, width) there
-            kernel = kernel.reshape(-1, 4, 4, len(bias)).transpose(3, 1, 2, 0)
-            kernel, bias = kernel.reshape(16 * len(bias), -1), np.repeat(bias, 16)
+            base = generator.config.base
+            kernel = kernel.reshape(-1, *base.shape(4), len(bias)).transpose(3, 1, 2, 0)
+            kernel = kernel.reshape(base.cells * len(bias), -1)
+            bias = np.repeat(bias, base.cells)
         else:
             kernel = kernel.transpose(3, 2, 0, 1)
         weights[f"{name}.weight"] = np.ascontiguousarray(kernel)
@@ -61,6 +65,7 @@ def open_network(known: Any, weights: Mapping[str, np.ndarray]) -> InferenceGene
     """
     try:
         settings = {name: known[name] for name in _SETTINGS}
+        settings |= {name: known[name] for name in _SHAPE if name in known}
         config = NetworkConfig(generator_leaky_relu=known["leaky_relu"], **settings)
         shapes = _shapes(config, known["feature_maps"], fades=known["fades"])
     except (LookupError, TypeError) as error:
@@ -71,7 +76,7 @@ def open_network(known: Any, weights: Mapping[str, np.ndarray]) -> InferenceGene
             expected, got = (one.get(name, "none") for one in (shapes, found))
             raise UserError(f"{printable(name)}: expected float32 {expected}, got {got}")
     names = dict.fromkeys(name.rpartition(".")[0] for name in shapes)
-    layers = {name: _layer(name, weights) for name in names}
+    layers = {name: _layer(name, weights, config.base) for name in names}
     return InferenceGenerator(
         config,
         config.resolution,
@@ -91,7 +96,7 @@ def _shapes(config: NetworkConfig, maps: Any, *, fades: Any) -> dict[str, tuple[
     if len(maps) != (len(names) + 1) // 2 or fades not in (False, len(maps) > 1):
         raise TypeError("feature_maps and fades")
     kernels: dict[str, tuple[int, ...]] = {
-        _DENSE: (16 * maps[0], config.latent_size + config.label_size),
+        _DENSE: (config.base.cells * maps[0], config.latent_size + config.label_size),
         names[0]: (maps[0], maps[0], 3, 3),
     }
     for i, (below, here) in enumerate(pairwise(maps)):
@@ -104,12 +109,12 @@ def _shapes(config: NetworkConfig, maps: Any, *, fades: Any) -> dict[str, tuple[
     return shapes | {f"{n}.bias": (one[n.endswith("conv0")],) for n, one in kernels.items()}
 
 
-def _layer(name: str, weights: Mapping[str, np.ndarray]) -> FoldedLayer:
+def _layer(name: str, weights: Mapping[str, np.ndarray], base: Base) -> FoldedLayer:
     kernel, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
     if name == _DENSE:
-        maps = len(bias) // 16
-        kernel = kernel.reshape(maps, 4, 4, -1).transpose(3, 1, 2, 0).reshape(-1, 16 * maps)
-        bias = bias[::16]
+        kernel = kernel.reshape(-1, *base.shape(4), kernel.shape[1]).transpose(3, 1, 2, 0)
+        kernel = kernel.reshape(len(kernel), -1)
+        bias = bias[:: base.cells]
     else:
         kernel = kernel.transpose(2, 3, 1, 0)
     kernel, bias = (tf.Variable(value, trainable=False, name=name) for value in (kernel, bias))

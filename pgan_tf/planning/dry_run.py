@@ -44,14 +44,16 @@ def describe_run(
         batch = str(position.batch_size)
         if at_once := int(config.schedule.micro_batch.at(stage.resolution)):
             batch += f" ({at_once} at once)"
-        row = (stage.number, stage, stage.phase, images, batch)
+        pictures = f"{stage}{config.network.base.beside(stage.resolution)}"
+        row = (stage.number, pictures, stage.phase, images, batch)
         rows.append([*map(str, row), rates, counts, memory, duration_in_words(seconds)])
     total = duration_in_words(sum(times.values()))
     speed = f"the speed of a matrix product here, now ({device.product_gflops:.0f} GFLOP/s)"
     how = f"that of {REFERENCE_GPU}" if device.is_gpu else speed
-    columns, sheet_rows = sheet_shape(config.network.resolution)
-    pixels = columns * sheet_rows * config.network.resolution**2
-    if enlargement(columns, sheet_rows, config.network.resolution) > 1:
+    base, resolution = config.network.base, config.network.resolution
+    columns, sheet_rows = sheet_shape(base.size(resolution))
+    pixels = columns * sheet_rows * base.pixels(resolution)
+    if enlargement(columns, sheet_rows, base.size(resolution)) > 1:
         pixels *= 2  # enlarged, the PNG of the same noise takes up to 1.7 times the room
     checkpoints, samples = disk_bytes(config, keep_checkpoints, pixels)
     disk = f"{size_in_words(checkpoints)} of checkpoints, up to {size_in_words(samples)} of samples"

@@ -97,7 +97,8 @@ def check_memory(config: TrainingConfig, num_replicas: int, memory: int | None) 
         got = str(config.schedule.images_at_once(stage.resolution, num_replicas))
     raise UserError(
         f"{what} that this machine's {size_in_words(memory)} of memory can hold, got {got} at "
-        f"{stage.resolution} px, which take at least {size_in_words(least)}: give smaller ones"
+        f"{stage.resolution} px{config.network.base.beside(stage.resolution)}, which take at least "
+        f"{size_in_words(least)}: give smaller ones"
     )
 
 

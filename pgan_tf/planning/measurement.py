@@ -74,7 +74,7 @@ def noise_batches(
     """Returns endless batches of noise, shaped like a stage's real images and labels."""
     size = int(config.schedule.batch_size.at(stage.resolution)) // strategy.num_replicas_in_sync
     network = config.network
-    shape = (size, stage.resolution, stage.resolution, network.num_channels)
+    shape = (size, *network.base.shape(stage.resolution), network.num_channels)
 
     def batches(_: tf.distribute.InputContext) -> tf.data.Dataset:
         images = tf.random.stateless_uniform(shape, (config.seed, 0), -1.0, 1.0)
@@ -191,9 +191,8 @@ def _make_steps(
 ) -> tuple[Callable[[], None], Callable[[], None]]:
     """Returns a D step and a G step, each only gradients and Adam."""
     state = build_state(stage, config, strategy)
-    count, size = batch_size // strategy.num_replicas_in_sync, stage.resolution
-    network = config.network
-    reals = tf.zeros((count, size, size, network.num_channels))
+    count, network = batch_size // strategy.num_replicas_in_sync, config.network
+    reals = tf.zeros((count, *network.base.shape(stage.resolution), network.num_channels))
     labels = tf.zeros((count, network.label_size))
     latents = tf.random.stateless_normal((count, network.latent_size), (0, 0))
     mixing = tf.fill((count,), 0.5)

@@ -7,6 +7,7 @@ from pgan_tf.config.training import CHANGEABLE, TrainingConfig, data_differences
 from pgan_tf.runs.flags_file import find_path, read_flags
 from tfrecords.cache import convert, find, find_converted
 from tfrecords.common.errors import UserError
+from tfrecords.common.shape import parse_shape
 from tfrecords.common.text import counted
 from tfrecords.format.dataset_info import DatasetInfo
 from tfrecords.format.identity import identify, in_words
@@ -20,7 +21,7 @@ class RunData:
 
     data: str  # empty if unknown
     data_cache: str
-    options: PictureOptions
+    options: PictureOptions  # the base is filled in from the run's configuration
     labels: str | None = None
     tfds_data_dir: str | None = None
     looked_for: tuple[str, ...] = ()  # places where the data was expected but not found
@@ -47,8 +48,11 @@ def find_data(
     if wanted.looked_for:
         found = f"found nothing at {' or '.join(wanted.looked_for)}"
         raise UserError(f"--data: expected the run's pictures, {found}: give --data= of them now")
+    options = wanted.options
+    if config:
+        options = dataclasses.replace(options, base=config.network.base)
     labels = wanted.labels or ("wanted" if label_size else None)
-    pictures = find(wanted.data, wanted.options, labels=labels, tfds_data_dir=wanted.tfds_data_dir)
+    pictures = find(wanted.data, options, labels=labels, tfds_data_dir=wanted.tfds_data_dir)
     info = find_converted(pictures, wanted.data_cache) if convert_to else None
     info = info or convert(pictures, convert_to or wanted.data_cache)
     if info.num_channels != num_channels or label_size not in (0, info.label_size):
@@ -91,8 +95,10 @@ def read_run_data(run_dir: str) -> RunData | None:
         if value := flags.get(name):
             paths[name], looked_for[name] = find_path(name, value, run_dir, old_run_dir)
     given = [name == "allow_upscaling" for name in flags if name.endswith("allow_upscaling")]
+    shape = parse_shape(flags["shape"]) if flags.get("shape") else None
     options = PictureOptions(
-        resolution=int(resolution) if resolution else None,
+        resolution=shape.resolution if shape else int(resolution) if resolution else None,
+        base=shape.base if shape else None,
         num_channels=NUM_CHANNELS.get(flags.get("channels", "rgb"), 3),
         background=parse_background(flags.get("background", "#ffffff")),
         fit=flags.get("fit", PictureOptions().fit),

@@ -6,6 +6,7 @@ tick's (`training.tick.Tick.summary`). Others, such as scores (`metrics.score`),
 
 import json
 import posixpath
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -126,11 +127,12 @@ def read_metrics(run_dir: str) -> list[dict[str, Any]]:
 
 
 def describe_stage(row: dict[str, Any]) -> str:
-    """Returns a tick's stage in words: `32 px`, `16→32 px, alpha 0.25`."""
+    """Returns a tick's stage in words: `32 px`, `16→32 px, alpha 0.25`, `32 px (24x16)`."""
     resolution = row["resolution"]
+    beside = f" ({row['shape']})" if "shape" in row else ""
     if row["phase"] == "fade_in":
-        return f"{resolution // 2}→{resolution} px, alpha {row['alpha']:.2f}"
-    return f"{resolution} px"
+        return f"{resolution // 2}→{resolution} px{beside}, alpha {row['alpha']:.2f}"
+    return f"{resolution} px{beside}"
 
 
 def append_rows(run_dir: str, rows: Iterable[dict[str, Any]]) -> None:
@@ -195,6 +197,8 @@ def _fits(name: str, value: Any) -> bool:
     """True for a possible value of a tick's field; where the run stood may not be NaN."""
     if name == "phase":
         return value in ("fade_in", "stabilize")
+    if name == "shape":  # of pictures that are not square
+        return isinstance(value, str) and re.fullmatch(r"\d{1,4}x\d{1,4}", value) is not None
     if name in ("stage", "resolution"):
         return is_count(value)
     if name in ("kimg", "alpha", "seconds"):

@@ -38,22 +38,24 @@ class Sheet:
     images_shown: int  # when it was drawn
 
 
-def sheet_shape(resolution: int) -> tuple[int, int]:
-    """Returns columns and rows of a sheet of samples for pictures of so many pixels."""
-    return max(4, min(16, _WIDTH // resolution)), max(2, min(8, _HEIGHT // resolution))
+def sheet_shape(size: tuple[int, int]) -> tuple[int, int]:
+    """Returns columns and rows of a sheet of samples for pictures of a width and height."""
+    width, height = size
+    return max(4, min(16, _WIDTH // width)), max(2, min(8, _HEIGHT // height))
 
 
 def sheet_inputs(config: NetworkConfig, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the latents and labels of a run's sheets; with classes, each column is one."""
-    columns, rows = sheet_shape(config.resolution)
+    columns, rows = sheet_shape(config.base.size(config.resolution))
     latents = latents_from_seeds(range(seed, seed + columns * rows), config.latent_size)
     return latents, one_hot_labels(list(range(columns)) * rows, config.label_size)
 
 
-def enlargement(columns: int, rows: int, resolution: int) -> int:
+def enlargement(columns: int, rows: int, size: tuple[int, int]) -> int:
     """Returns by how much to enlarge small pictures so that their sheet is easy to see."""
-    cell = min(_LARGEST_CELL, _WIDTH // columns, _WIDTH // rows)
-    return max(1, cell // resolution)
+    width, height = size
+    across, down = (min(_LARGEST_CELL, _WIDTH // count) for count in (columns, rows))
+    return max(1, min(across // width, down // height))
 
 
 def class_names(labels: np.ndarray, names: Sequence[str]) -> list[str]:
@@ -71,41 +73,42 @@ def class_names(labels: np.ndarray, names: Sequence[str]) -> list[str]:
 
 
 def make_sheet(
-    pictures: np.ndarray, columns: int, resolution: int, names: Sequence[str] = ()
+    pictures: np.ndarray, columns: int, height: int, names: Sequence[str] = ()
 ) -> np.ndarray:
     """Lays out pictures as `make_grid` does, with `names`, one for each, above them, if any.
 
     A row whose names are those of the row before has none of its own: where each column is a
     class, they are the sheet's heading.
     """
-    grid = make_grid(pictures, columns, resolution)
+    grid = make_grid(pictures, columns, height)
     if not names:
         return grid
     size = max(_SMALLEST_LETTERS, grid.shape[1] // _LETTERS_IN_WIDTH)
+    width = grid.shape[1] // columns
     parts: list[np.ndarray] = []
     before: Sequence[str] = ()
     for row, first in enumerate(range(0, len(names), columns)):
         now = names[first : first + columns]
         if now != before[: len(now)]:
             words = [
-                lettering.Words(name, resolution * i + 1, resolution * (i + 1) - 1)
+                lettering.Words(name, width * i + 1, width * (i + 1) - 1)
                 for i, name in enumerate(now)
             ]
             line = lettering.draw_line(grid.shape[1], size, words)
             parts.append(lettering.to_channels(line[..., None], grid.shape[2]))
             before = now
-        parts.append(grid[row * resolution : (row + 1) * resolution])
+        parts.append(grid[row * height : (row + 1) * height])
     return np.concatenate(parts)
 
 
-def make_grid(pictures: np.ndarray, columns: int, resolution: int) -> np.ndarray:
-    """Lays `(n, r, r, channels)` uint8 pictures out in rows, the last one filled up with white.
+def make_grid(pictures: np.ndarray, columns: int, height: int) -> np.ndarray:
+    """Lays `(n, h, w, channels)` uint8 pictures out in rows, the last one filled up with white.
 
     Transparent pictures are filled up with nothing.
 
-    Each is enlarged to `resolution`, a multiple of r: `(rows * resolution, …, channels)` uint8.
+    Each is enlarged to `height`, a multiple of h: `(rows * height, …, channels)` uint8.
     """
-    scale = resolution // pictures.shape[1]
+    scale = height // pictures.shape[1]
     pictures = pictures.repeat(scale, axis=1).repeat(scale, axis=2)
     missing = -len(pictures) % columns
     empty = 0 if pictures.shape[-1] == 4 else 255

@@ -24,7 +24,7 @@ class Transforms(NamedTuple):
     contrast: tf.Tensor  # factor of each pixel's distance from the picture's mean
     down: tf.Tensor  # shift, from -1 to 1 times the largest
     right: tf.Tensor
-    cutout: tf.Tensor  # 1 where a square is cut out, else 0
+    cutout: tf.Tensor  # 1 where a part is cut out, else 0
     cutout_down: tf.Tensor  # its center, from 0 (the upper or left edge) to 1
     cutout_right: tf.Tensor
 
@@ -87,11 +87,11 @@ def _recolor_straight(images: tf.Tensor, transforms: Transforms) -> tf.Tensor:
 
 def _shift(images: tf.Tensor, transforms: Transforms) -> tf.Tensor:
     """Shifts by whole pixels, each number of them from minus to plus the largest equally likely."""
-    largest = images.shape[1] // _LARGEST_SHIFT
-    if not largest:
+    most = [side // _LARGEST_SHIFT for side in images.shape[1:3]]
+    if not any(most):
         return images
     shifts = []
-    for fraction in (transforms.down, transforms.right):
+    for fraction, largest in zip((transforms.down, transforms.right), most, strict=True):
         # Which of 2 * largest + 1 equal parts of -1 to 1 it lies in.
         part = tf.cast(tf.floor((fraction + 1.0) / 2.0 * (2 * largest + 1)), tf.int32)
         shifts.append(tf.minimum(part - largest, largest))
@@ -119,11 +119,11 @@ def _moved(images: tf.Tensor, down: tf.Tensor, right: tf.Tensor) -> Any:
 
 
 def _cut_out(images: tf.Tensor, transforms: Transforms) -> tf.Tensor:
-    """Cuts out squares, which may lie half outside."""
-    side = images.shape[1]
-    size, pixels = side // _CUTOUT, tf.range(side)
+    """Cuts out rectangles of the picture's ratio, which may lie half outside."""
     covered = []
-    for center in (transforms.cutout_down, transforms.cutout_right):
+    centers = (transforms.cutout_down, transforms.cutout_right)
+    for side, center in zip(images.shape[1:3], centers, strict=True):
+        size, pixels = side // _CUTOUT, tf.range(side)
         first = tf.cast(tf.floor(center * (side + 1)), tf.int32)[:, None] - size // 2
         covered.append(tf.cast((pixels >= first) & (pixels < first + size), images.dtype))
     square = covered[0][:, :, None] * covered[1][:, None, :] * transforms.cutout[:, None, None]

@@ -20,6 +20,7 @@ from pgan_tf.training.start import Start, restore_or_initialize, roll_back
 from pgan_tf.training.state import grow_state
 from pgan_tf.training.step import TrainStep, make_train_step
 from pgan_tf.training.tick import DivergedError, Tick
+from tfrecords.common.shape import PAPER
 from tfrecords.common.text import counted
 
 
@@ -91,7 +92,7 @@ class _Training:
             self.train_step = self.batches = self.held_out_batches = None
             run, stage = self.run, position.stage
             self.state, carried = grow_state(self.state, stage, run.config, run.strategy)
-            self.progress.print(describe_growth(position, carried.new))
+            self.progress.print(describe_growth(position, carried.new, run.config.network.base))
 
     def step(self, position: Position) -> None:
         """Trains both networks with one call of the compiled step."""
@@ -129,6 +130,8 @@ class _Training:
         tick.check_divergence(run.max_bad_steps, shown)
         bad_records = run.all_bad_records(self.bad_records, shown)
         summary = tick.summary(position, shown, len(bad_records), self.state.loss_scales())
+        if (base := run.config.network.base) != PAPER:
+            summary["shape"] = base.text(position.stage.resolution)
         if self.state.adaptive_strength:
             summary |= self.state.adaptive_strength.summary()
             self.progress.augment_strength = summary["augment_strength"]

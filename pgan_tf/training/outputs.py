@@ -44,7 +44,7 @@ def open_progress(run: Run, start: Start) -> Progress:
 def sheet_of_reals(run: Run) -> np.ndarray:
     """Returns the data's first pictures as a uint8 sheet. UserError if too many are damaged."""
     network = run.config.network
-    columns, rows = sheets.sheet_shape(network.resolution)
+    columns, rows = sheets.sheet_shape(network.base.size(network.resolution))
     bad_records = BadRecords(run.max_bad_records)  # counted when training comes to them
     with readable_data_errors():
         dataset = make_dataset(
@@ -69,11 +69,11 @@ def sheet_of_fakes(config: TrainingConfig, state: TrainingState) -> np.ndarray:
 
 def _sheet(config: TrainingConfig, pictures: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Lays pictures out, enlarged where they are small, below the names of their classes."""
-    pictures, resolution = straight(pictures), config.network.resolution
-    columns, rows = sheets.sheet_shape(resolution)
-    side = resolution * sheets.enlargement(columns, rows, resolution)
+    size = config.network.base.size(config.network.resolution)
+    columns, rows = sheets.sheet_shape(size)
+    height = size[1] * sheets.enlargement(columns, rows, size)
     names = sheets.class_names(labels, config.label_names)
-    return sheets.make_sheet(pictures, columns, side, names)
+    return sheets.make_sheet(straight(pictures), columns, height, names)
 
 
 def save_checkpoint(

@@ -11,6 +11,7 @@ from pgan_tf.config.networks import multiplications
 from pgan_tf.config.schedule import Position, Stage
 from pgan_tf.config.training import NetworkConfig
 from pgan_tf.runs.log import METRICS
+from tfrecords.common.shape import PAPER, Base
 from tfrecords.common.text import duration_in_words
 
 # What an iteration costs however small the pictures, relative to the 8x8 stage.
@@ -86,10 +87,11 @@ class Progress:
             self._bar.refresh()
 
 
-def describe_growth(position: Position, new: Sequence[str]) -> str:
+def describe_growth(position: Position, new: Sequence[str], base: Base = PAPER) -> str:
     """Returns a line about the stage that starts, with variables of these names new in it."""
     stage = position.stage
-    what = f"fades in {stage}" if stage.fades_in else f"stabilizes at {stage}"
+    pictures = f"{stage}{base.beside(stage.resolution)}"
+    what = f"fades in {pictures}" if stage.fades_in else f"stabilizes at {pictures}"
     layers = sorted({"/".join(name.split("/")[:2]) for name in new if "average" not in name})
     added = f", new layers: {', '.join(layers)}" if layers else ""
     return f"Stage {stage.number} {what} (batch size {position.batch_size}){added}"

@@ -33,6 +33,7 @@ GENERATORS = {
     ),
     "batch_norm": lambda: make_trained(generator_batch_norm=True, label_size=2),
     "small": lambda: make_trained(small=True),
+    "wide": lambda: make_trained(base_width=3, base_height=2, label_size=2),
     "4px": lambda: make_trained(resolution=4, phase="stabilize", alpha=1.0),
     **{
         name: lambda name=name: from_official(f"{GOLDEN}/{name}.pkl")
@@ -96,7 +97,7 @@ def test_so_it_does_at_1024_px(tmp_path):
         assert_keras_draws_the_same(tmp_path, LARGE, backend)
 
 
-@pytest.mark.parametrize("name", ["fading", "classes", "gray", "4px"])
+@pytest.mark.parametrize("name", ["fading", "classes", "gray", "wide", "4px"])
 def test_this_project_draws_the_same(files, name):
     given, sampler = np.load(files / name / "given.npz"), open_export(str(files / name))
     images = sampler.images(given["latents"], given["labels"])

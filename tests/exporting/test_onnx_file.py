@@ -23,6 +23,7 @@ VARIANTS = [
     {"pixel_norm": False, "normalize_latents": False, "phase": "stabilize"},
     {"generator_batch_norm": True, "num_channels": 4},
     {"resolution": 4, "phase": "stabilize"},
+    {"base_width": 3, "base_height": 2, "label_size": 2},
     {"resolution": 1024, "fmap_base": 8192, "fmap_max": 16},
 ]
 
@@ -40,8 +41,9 @@ def test_every_generator_that_folds_draws_the_same(options, form):
     (output,) = model.graph.output
     batch, *shape = output.type.tensor_type.shape.dim
     size = trained.stage.resolution
+    expected = [*trained.network.base.shape(size), trained.network.num_channels]
     assert batch.dim_param == "batch"
-    assert [one.dim_value for one in shape] == [size, size, trained.network.num_channels]
+    assert [one.dim_value for one in shape] == expected
 
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]

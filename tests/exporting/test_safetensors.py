@@ -41,6 +41,7 @@ def write(trained, folder):
     "options",
     [
         {"label_size": 3, "normalize_latents": False},  # in mid-fade
+        {"base_width": 5, "base_height": 8},
         {"tanh": True, "num_channels": 1, "fused_scale": False},
         {"pixel_norm": False, "generator_leaky_relu": False, "generator_batch_norm": True},
         {"num_channels": 4, "label_size": 2},

@@ -29,7 +29,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.format.dataset_info import read_dataset_info, read_labels
 from tfrecords.format.record import decode_record
 from tfrecords.format.record_file import BadRecordError, RecordFile
-from tfrecords.pictures.images import prepare_picture, smaller_side
+from tfrecords.pictures.images import prepare_picture, size_of
 from tfrecords.pictures.source import PictureOptions
 from tfrecords.sources.by_name import open_source
 from tfrecords.writing.journal import open_journal, read_lines
@@ -69,7 +69,7 @@ def read_all(read, cases):
 
 def read_pictures(source):
     """Does what a conversion does, one picture after another."""
-    source.sample_sides()
+    source.sample_sizes()
     read, options = source.open(), OPTIONS
     if source.value_range:
         numbers = {"num_channels": source.num_channels, "depth": source.depth}
@@ -106,7 +106,7 @@ def read_each_picture(folder):
     for name in sorted(os.listdir(folder)):
         with open(os.path.join(folder, name), "rb") as file:
             data = file.read()
-        for read in (smaller_side, lambda data: prepare_picture(data, OPTIONS)):
+        for read in (size_of, lambda data: prepare_picture(data, OPTIONS)):
             with contextlib.suppress(UserError):
                 read(data)
 

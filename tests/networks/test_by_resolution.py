@@ -36,7 +36,7 @@ def test_both_are_those_of_a_stage_of_a_run(stage, alpha):
 
 MISTAKES = [
     ({"fmap_bse": 8}, "fmap_bse: .* did you mean fmap_base?"),
-    ({"colour": 8}, "colour: .* they are discriminator_fmap_divisor, "),
+    ({"colour": 8}, "colour: .* they are base_height, base_width, depth, "),
     ({"fmap_max": "many"}, "fmap_max: .* got 'many'"),
     ({"resolution": 12}, "resolution: .* power of two .* got 12"),
     ({"resolution": 4, "alpha": 0.5}, "alpha: expected none at 4 px"),

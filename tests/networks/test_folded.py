@@ -17,6 +17,7 @@ OPTIONS = {
     "relu": {"generator_leaky_relu": False},
     "batch norm": {"generator_batch_norm": True},
     "batch norm, separate scaling": {"generator_batch_norm": True, "fused_scale": False},
+    "wide": {"base_width": 3, "base_height": 2},
     "smallest": {"resolution": 4, "phase": "stabilize"},
     # As trained networks have them: the epsilon of the pixel norm is not small beside them.
     "small features": {"small": True},

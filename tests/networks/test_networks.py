@@ -96,6 +96,7 @@ def test_a_fade_starts_as_the_stage_before_and_ends_as_the_stage_after(config, r
         {"minibatch_discrimination": True, "mbstd_group_size": 0, "tanh": True},
         {"generator_batch_norm": True, "discriminator_layer_norm": True, "pixel_norm": False},
         {"discriminator_noise": 0.2, "fmap_decay": 1.5},
+        {"base_width": 3, "base_height": 2, "minibatch_discrimination": True},
     ],
     ids=str,
 )

@@ -38,7 +38,9 @@ def test_the_summary_tells_what_a_dataset_holds(labeled):
     counts = {"cat": 2, "dog": 4, "fish/eel": 2}
     assert summary["classes"] == [{"name": n, "pictures": count} for n, count in counts.items()]
     sizes = [path.stat().st_size for path in sorted(labeled.glob("*.tfrecords"))]
-    rows = [{"resolution": 4 * 2**i, "files": 1, "bytes": size} for i, size in enumerate(sizes)]
+    sides = (4, 8, 16)
+    shapes = [{"resolution": side, "shape": f"{side}x{side}", "files": 1} for side in sides]
+    rows = [row | {"bytes": size} for row, size in zip(shapes, sizes, strict=True)]
     assert (summary["resolutions"], summary["bytes"]) == (rows, sum(sizes))
     lines = format_summary(summary).split("\n")
     assert {"labels    3 classes", "4 px            1  784 bytes", "dog              4"} < set(

@@ -2,7 +2,7 @@
 
 In the published layout, `<name>` is the source's name in our datasets, else usually the folder's:
 
-    <name>-r02.tfrecords … <name>-r05.tfrecords   pictures of 2^2 … 2^5 px
+    <name>-r02.tfrecords … <name>-r05.tfrecords   pictures of resolutions 2^2 … 2^5
     <name>-rxx.labels                             .npy, float32 one-hot rows, if any
 A resolution may be split into shards, `<name>-r05-00000-of-00016.tfrecords` and so on. Our datasets
 also have `dataset.json`, `pictures.txt` (see `picture_names`) if made from picture files, and
@@ -21,6 +21,7 @@ import numpy as np
 from tfrecords.common import paths
 from tfrecords.common.errors import UserError
 from tfrecords.common.paths import check_regular_file, is_remote, read_bytes
+from tfrecords.common.shape import CELLS, PAPER, Base
 from tfrecords.common.text import as_file_name, as_text, counted, is_file_name
 from tfrecords.format.dataset_json import JOURNAL_NAME, JSON_NAME, read_details
 from tfrecords.format.record import decode_record
@@ -52,6 +53,7 @@ class DatasetInfo:
     encoding: str  # encoding of the pictures, `raw` or `png`
     num_records: dict[int, tuple[int, ...]]  # number of records in each of `files`
     num_rejected: int = 0  # number of pictures that were skipped
+    base: Base = PAPER  # of the pictures' shape
     depth: int = 8  # bits per channel, 8 or 16
     # What the least and the largest level stand for; of pictures, black and white.
     value_range: tuple[float, float] = (0.0, 1.0)
@@ -90,7 +92,7 @@ def read_dataset_info(folder: str) -> DatasetInfo:
         if (found := sum(counts)) != num_images:
             wanted = f"{counted(num_images, 'picture')} of {side} px"
             raise UserError(f"{folder}: expected {wanted}, got {found}: {_AGAIN}")
-    num_channels, depth, encoding = _check_first_pictures(files)
+    num_channels, depth, encoding, base = _check_first_pictures(files)
     labels_name = f"{name}-rxx.labels"
     labels_path = paths.join(folder, labels_name) if labels_name in names else None
     label_size = _load_labels(labels_path, num_images).shape[1]
@@ -110,6 +112,7 @@ def read_dataset_info(folder: str) -> DatasetInfo:
         encoding=encoding,
         num_records=num_records,
         num_rejected=details.get("num_rejected", 0),
+        base=base,
         depth=depth,
         value_range=tuple(details.get("options", {}).get("value_range", (0.0, 1.0))),
     )
@@ -224,9 +227,9 @@ def _count_records(path: str) -> int:
     return len(file)
 
 
-def _check_first_pictures(files: Files) -> tuple[int, int, str]:
-    """Checks the first picture of each file. Returns number of channels, depth and encoding."""
-    first: tuple[int, int, str] | None = None
+def _check_first_pictures(files: Files) -> tuple[int, int, str, Base]:
+    """Checks the first picture of each file. Returns channels, depth, encoding and base."""
+    first: tuple[int, int, str, Base] | None = None
     for side, path in ((side, path) for side, some in files.items() for path in some):
         try:
             encoding, image = decode_record(read_first_record(path))
@@ -234,10 +237,17 @@ def _check_first_pictures(files: Files) -> tuple[int, int, str]:
             problem = f"expected records of this format, got {error}: {_AGAIN}"
             raise UserError(f"{path}: {problem}") from error
         bits = 8 * image.dtype.itemsize
-        first = first or (image.shape[2], bits, encoding)
+        first = first or (image.shape[2], bits, encoding, _base_of(image, side))
         deep = "" if first[1] == bits else f", {first[1]} bits"
-        wanted = f"{(side, side, first[0])}, {first[2]}{deep}"
+        wanted = f"{(*first[3].shape(side), first[0])}, {first[2]}{deep}"
         got = f"{image.shape}, {encoding}{f', {bits} bits' if deep else ''}"
         if got != wanted:
             raise UserError(f"{path}: expected pictures of shape {wanted}, got {got}: {_AGAIN}")
-    return first or (0, 8, "")
+    return first or (0, 8, "", PAPER)
+
+
+def _base_of(image: np.ndarray, resolution: int) -> Base:
+    """Returns the base with which a picture has a resolution, or the paper's if there is none."""
+    height, width = (4 * side // resolution for side in image.shape[:2])
+    base = Base(width, height) if width in CELLS and height in CELLS else PAPER
+    return base if image.shape[:2] == base.shape(resolution) else PAPER

@@ -91,9 +91,9 @@ def encode_image(image: np.ndarray, encoding: str = "raw") -> bytes:
 
 
 def parse_images(
-    serialized: tf.Tensor, resolution: int, num_channels: int, encoding: str, depth: int = 8
+    serialized: tf.Tensor, shape: tuple[int, int], num_channels: int, encoding: str, depth: int = 8
 ) -> tf.Tensor:
-    """Parses (batch,) strings into (batch, resolution, resolution, num_channels) uint8 or uint16.
+    """Parses (batch,) strings into (batch, *shape, num_channels) uint8 or uint16.
 
     It is uint16 if `depth`, in bits, is 16.
     Running it raises InvalidArgumentError for pictures of another size and for invalid records.
@@ -102,23 +102,24 @@ def parse_images(
 
     feature = "data" if encoding == "raw" else "png"
     parsed = tf.io.parse_example(serialized, {feature: tf.io.FixedLenFeature([], tf.string)})
-    shape, dtype = (resolution, resolution, num_channels), tf.as_dtype(_DTYPES[depth])
+    (height, width), dtype = shape, tf.as_dtype(_DTYPES[depth])
     if encoding == "png":
         # Checks the PNGs' headers first, since decoding a huge picture might take gigabytes.
-        size = struct.pack(">II", resolution, resolution)
+        size = struct.pack(">II", width, height)
         same = tf.reduce_all(tf.equal(tf.strings.substr(parsed[feature], 16, 8), size))
         checked = tf.debugging.Assert(same, ["a PNG of another size"])
         with tf.control_dependencies([checked] if checked is not None else []):
             pngs = tf.identity(parsed[feature])
+        whole = (height, width, num_channels)
 
         def decode(png: tf.Tensor) -> tf.Tensor:
-            return tf.ensure_shape(tf.io.decode_png(png, num_channels, dtype), shape)
+            return tf.ensure_shape(tf.io.decode_png(png, num_channels, dtype), whole)
 
         if serialized.shape[0] is None:
-            return tf.map_fn(decode, pngs, fn_output_signature=tf.TensorSpec(shape, dtype))
+            return tf.map_fn(decode, pngs, fn_output_signature=tf.TensorSpec(whole, dtype))
         return tf.stack([decode(png) for png in tf.unstack(pngs)])  # saves the loop's overhead
     data = tf.io.decode_raw(parsed[feature], dtype)
-    channels_first = tf.reshape(data, (-1, num_channels, resolution, resolution))
+    channels_first = tf.reshape(data, (-1, num_channels, height, width))
     # Otherwise records of another size could pass as a different number of pictures.
     same = tf.debugging.assert_equal(tf.shape(channels_first)[0], tf.shape(serialized)[0])
     with tf.control_dependencies([same]):

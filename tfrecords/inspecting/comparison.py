@@ -33,6 +33,7 @@ def compare_datasets(folder_a: str, folder_b: str) -> Comparison:
         ("channels", a.num_channels, b.num_channels),
         ("bits per channel", a.depth, b.depth),
         ("resolutions", *(f"{min(one.files)} to {max(one.files)} px" for one in (a, b))),
+        ("cells of the base", *(f"{one.base.width}x{one.base.height}" for one in (a, b))),
         ("numbers in a label", a.label_size, b.label_size),
     )
     differences = [f"{what}: {of_a} and {of_b}" for what, of_a, of_b in amounts if of_a != of_b]
@@ -41,7 +42,7 @@ def compare_datasets(folder_a: str, folder_b: str) -> Comparison:
     # Equal files have equal pictures, so only the others need decoding.
     shared = sorted(a.files.keys() & b.files.keys(), reverse=True)
     changed = [one for one in shared if not _equal_files(a.files[one], b.files[one])]
-    equal_pictures = a.num_channels == b.num_channels and bool(shared)
+    equal_pictures = (a.num_channels, a.base) == (b.num_channels, b.base) and bool(shared)
     if changed and equal_pictures:
         found = _compare_pictures(a, b, changed, count)
         equal_pictures = not found

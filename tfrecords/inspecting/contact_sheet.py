@@ -60,7 +60,8 @@ def show(folder: str, path: str, resolution: int | None = None, count: int | Non
             file.write(data)
     shown = f"{sum(len(row.indices) for row in rows):,} of {counted(info.num_images, 'picture')}"
     classes = f", {len(rows)} of {counted(info.label_size, 'class')}" if rows[0].label else ""
-    return f"{shown} of {resolution} px{classes}, {sheet.width} x {sheet.height} px"
+    shape = f"{resolution} px{info.base.beside(resolution)}"
+    return f"{shown} of {shape}{classes}, {sheet.width} x {sheet.height} px"
 
 
 def spread(indices: np.ndarray, count: int) -> tuple[int, ...]:
@@ -94,13 +95,14 @@ def _draw(info: DatasetInfo, rows: list[Row], resolution: int | None) -> tuple[I
     available = (_WIDTH - 2 * _MARGIN - label_width) / columns - _GAP
     if label_width:  # keeps a few pictures of many classes from making a tower
         available = min(available, max(_MIN_ROW_HEIGHT, _HEIGHT / len(rows)))
-    fitting = [level for level in info.files if level <= available * 1.25]
+    fitting = [level for level in info.files if max(info.base.size(level)) <= available * 1.25]
     resolution = resolution or max(fitting, default=min(info.files))
-    scale = max(1, round(available / resolution))  # factor by which pictures are enlarged
-    cell = resolution * scale
-    pitch = max(cell, _LABEL_SIZE + _NOTE_SIZE if label_width else 0) + _GAP
+    longer = max(info.base.size(resolution))
+    scale = max(1, round(available / longer))  # factor by which pictures are enlarged
+    cell, cell_height = (scale * side for side in info.base.size(resolution))
+    pitch = max(cell_height, _LABEL_SIZE + _NOTE_SIZE if label_width else 0) + _GAP
     name, pictures = _in_ascii(info.name) or "dataset", counted(info.num_images, "picture")
-    title = f"{name}: {pictures}, {resolution} px"
+    title = f"{name}: {pictures}, {resolution} px{info.base.beside(resolution)}"
     title_width = math.ceil(_font(_TITLE_SIZE).getlength(title))
     top = _MARGIN + _TITLE_SIZE + 16
     width = max(label_width + columns * (cell + _GAP) - _GAP, title_width) + 2 * _MARGIN

@@ -34,7 +34,8 @@ class Pictures:
             sides = ", ".join(map(str, info.files))
             raise UserError(f"resolution: expected one of {sides}, got {resolution}")
         names, counts = info.files[resolution], info.num_records[resolution]
-        self.shape = (resolution, resolution, info.num_channels)
+        self.shape = (*info.base.shape(resolution), info.num_channels)
+        self._resolution = resolution
         self._files = [RecordFile(path, n) for path, n in zip(names, counts, strict=True)]
         self._ends = np.cumsum([len(file) for file in self._files]).tolist()
 
@@ -66,8 +67,9 @@ class Pictures:
         try:
             return self.decode(index)[1]
         except ValueError as error:
+            where = f"picture {index} at {self._resolution} px"
             advice = "python -m tfrecords.inspect verify finds all that is damaged"
-            raise UserError(f"picture {index} at {self.shape[0]} px: {error}: {advice}") from error
+            raise UserError(f"{where}: {error}: {advice}") from error
 
     def close(self) -> None:
         """Closes the files."""
@@ -106,7 +108,12 @@ def summarize(folder: str) -> dict[str, Any]:
     info, details = read_dataset_info(folder), read_details(folder)
     classes = read_classes(info)
     resolutions = [
-        {"resolution": resolution, "files": len(names), "bytes": sum(map(paths.size, names))}
+        {
+            "resolution": resolution,
+            "shape": info.base.text(resolution),
+            "files": len(names),
+            "bytes": sum(map(paths.size, names)),
+        }
         for resolution, names in info.files.items()
     ]
     counts: list[int] = []
@@ -148,7 +155,7 @@ def format_summary(summary: dict[str, Any]) -> str:
     ]
     text = "\n".join(f"{name:10}{value}" for name, value in lines)
     rows = [
-        (f"{row['resolution']} px", f"{row['files']:,}", size_in_words(row["bytes"]))
+        (_shape_in_words(row), f"{row['files']:,}", size_in_words(row["bytes"]))
         for row in reversed(summary["resolutions"])
     ]
     text += "\n\n" + _format_table([("resolution", "files", "size"), *rows])
@@ -158,6 +165,12 @@ def format_summary(summary: dict[str, Any]) -> str:
     if len(classes) > _CLASSES_IN_TABLE:
         text += f"\n… and {len(classes) - _CLASSES_IN_TABLE:,} more; --json lists all"
     return text
+
+
+def _shape_in_words(row: dict[str, Any]) -> str:
+    resolution, shape = row["resolution"], row["shape"]
+    beside = "" if shape == f"{resolution}x{resolution}" else f" ({shape})"
+    return f"{resolution} px{beside}"
 
 
 def _format_table(rows: Sequence[Sequence[str]]) -> str:

@@ -153,7 +153,7 @@ def _check_pictures(info: DatasetInfo, levels: dict[int, Pictures]) -> Iterator[
                 problems.append(f"{which}: {error}")
         if info.resolution not in images:  # the largest is missing
             return problems
-        expected = build_pyramid(images[info.resolution])
+        expected = build_pyramid(images[info.resolution], info.base)
         for resolution, image in images.items():
             different = image != expected[resolution]
             if different.any():

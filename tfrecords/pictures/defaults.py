@@ -1,5 +1,6 @@
-"""Chooses the resolution and the white level of a dataset if no flag gives them."""
+"""Chooses the shape and the white level of a dataset if no flag gives them."""
 
+import collections
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,7 +9,8 @@ from typing import TypeVar
 import numpy as np
 
 from tfrecords.common.errors import UserError
-from tfrecords.pictures.images import brightest_number, smaller_side
+from tfrecords.common.shape import PAPER, Base, Shape, base_like, find_shape
+from tfrecords.pictures.images import brightest_number, size_of
 from tfrecords.pictures.source import PictureOptions, Source, colors_in_words
 
 # Sample sizes: to look for deep pictures, for their white level, and for the resolution.
@@ -31,9 +33,13 @@ def fill_defaults(source: Source, options: PictureOptions) -> PictureOptions:
     upscaling = options.allow_upscaling
     if options.white_level:
         _print_white(options.white_level, ", as --white_level says")
+    base, resolution = options.base, options.resolution
+    if not resolution:
+        base, resolution = _find_shape(source, base)
     return replace(
         options,
-        resolution=options.resolution or _find_resolution(source),
+        base=base,
+        resolution=resolution,
         allow_upscaling=not options.resolution if upscaling is None else upscaling,
         white_level=options.white_level or _find_white_level(source, options.depth),
     )
@@ -50,24 +56,44 @@ def _of_array(source: Source, options: PictureOptions) -> PictureOptions:
     return replace(options, num_channels=channels, depth=depth, value_range=(low, high))
 
 
-def choose_resolution(sides: Sequence[int]) -> int:
-    """Returns the largest power of two, 4 to 1024, that at least half of the sides reach."""
-    reached_by_half = sorted(sides, reverse=True)[(len(sides) - 1) // 2]
-    return min(1024, max(4, 1 << (reached_by_half.bit_length() - 1)))
+def choose_resolution(sizes: Sequence[tuple[int, int]], base: Base = PAPER) -> int:
+    """Returns the largest resolution, 4 to 1024, that at least half of the sizes reach."""
+    # Pictures of about the base's ratio may be enlarged by as little as that is off.
+    grown = 1.0 if base == PAPER else 1.02
+    sides = (min(width / base.width, height / base.height) for width, height in sizes)
+    reached_by_half = sorted(sides, reverse=True)[(len(sizes) - 1) // 2]
+    return min(1024, max(4, 1 << (int(4 * grown * reached_by_half).bit_length() - 1)))
 
 
-def _find_resolution(source: Source) -> int:
-    sides = source.sample_sides() if source.sample_sides else _sample(source, _MANY, smaller_side)
-    if not len(sides):
+def choose_shape(sizes: Sequence[tuple[int, int]]) -> Shape:
+    """Returns the shape of pictures, (width, height) each: squares, unless most agree on another.
+
+    If more than half have the same size, or else ratio, and it is not square, it is that.
+    """
+    [(size, count)] = collections.Counter(sizes).most_common(1)
+    exact = find_shape(*size) if size[0] != size[1] and 2 * count > len(sizes) else None
+    if exact:
+        return exact
+    bases = collections.Counter(base_like(*size) for size in sizes)
+    [(base, count)] = bases.most_common(1)
+    base = base if 2 * count > len(sizes) else PAPER
+    return Shape(base, choose_resolution(sizes, base))
+
+
+def _find_shape(source: Source, given: Base | None) -> Shape:
+    sizes = source.sample_sizes() if source.sample_sizes else _sample(source, _MANY, size_of)
+    if not len(sizes):
         problem = "expected pictures that can be read, got none: give other pictures"
         raise UserError(f"{source.description}: {problem}")
-    resolution = choose_resolution(sides)
-    seen = f"{len(sides):,} of {source.num_pictures:,} looked at"
+    shape = Shape(given, choose_resolution(sizes, given)) if given else choose_shape(sizes)
+    seen = f"{len(sizes):,} of {source.num_pictures:,} looked at"
     why = f"the largest power of two that half of the pictures reach ({seen})"
-    if len(sides) == 1 < source.num_pictures:  # all pictures have the same size
-        why = f"the pictures have {sides[0]} px"
-    print(f"Taking {resolution} px, {why}", flush=True)
-    return resolution
+    if len(sizes) == 1 < source.num_pictures:  # all pictures have the same size
+        why = f"the pictures have {min(sizes[0])} px"
+    if shape.base != PAPER and not given:
+        why = f"as most pictures are about so wide and high ({seen}); --shape decides otherwise"
+    print(f"Taking {shape.resolution} px{shape.base.beside(shape.resolution)}, {why}", flush=True)
+    return shape
 
 
 def _find_white_level(source: Source, depth: int) -> float | None:

@@ -7,8 +7,17 @@ from absl import flags
 from tfrecords.common.bounds import Bounds
 from tfrecords.common.command_line import define_number, define_path, define_read, define_text
 from tfrecords.common.errors import UserError
+from tfrecords.common.shape import parse_shape
 from tfrecords.pictures.source import DEPTHS, FITS, NUM_CHANNELS, PictureOptions, parse_value_range
 
+SHAPE = define_read(
+    "shape",
+    None,
+    "WIDTHxHEIGHT in pixels, such as 96x64: 1 to 8 cells a side times a power of two. Default: the "
+    "data's where most pictures agree, else squares; squares with --resolution.",
+    parse_shape,
+    "WIDTHxHEIGHT",
+)
 CHANNELS = flags.DEFINE_enum(
     "channels", "rgb", list(NUM_CHANNELS), "Color, grayscale, or color with transparency."
 )
@@ -16,7 +25,7 @@ BACKGROUND = define_text(
     "background", "#ffffff", "Color behind transparent pixels and of letterbox bars."
 )
 FIT = flags.DEFINE_enum(
-    "fit", "crop", FITS, "How pictures become square: crop the center, add bars, or stretch."
+    "fit", "crop", FITS, "How pictures fill the shape: crop the center, add bars, or stretch."
 )
 ALLOW_UPSCALING = flags.DEFINE_bool(
     "allow_upscaling",
@@ -50,7 +59,7 @@ def num_channels() -> int:
 
 
 def picture_options(resolution: int | None) -> PictureOptions:
-    """Returns the options from the flags.
+    """Returns the options from the flags, --shape over `resolution`.
 
     Raises UserError if --background is not a color, or for 16 bits of more than one channel.
     """
@@ -59,7 +68,8 @@ def picture_options(resolution: int | None) -> PictureOptions:
     if DEPTH.value != "8" and num_channels() != 1:
         raise UserError(f"--depth=16: expected --channels=gray, got --channels={CHANNELS.value}")
     return PictureOptions(
-        resolution=resolution,
+        resolution=SHAPE.value.resolution if SHAPE.value else resolution,
+        base=SHAPE.value.base if SHAPE.value else None,
         num_channels=num_channels(),
         background=parse_background(BACKGROUND.value),
         fit=FIT.value,

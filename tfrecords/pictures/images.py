@@ -1,4 +1,4 @@
-"""Converts a picture to square uint8 arrays at every resolution. Needs only Pillow."""
+"""Converts a picture to uint8 arrays of one shape at every resolution. Needs only Pillow."""
 
 import contextlib
 import functools
@@ -7,12 +7,14 @@ import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from PIL import Image, ImageColor, ImageOps
+from PIL import ExifTags, Image, ImageColor, ImageOps
 
 from tfrecords.common.errors import UserError
+from tfrecords.common.shape import PAPER, Base
 from tfrecords.pictures import depth
 from tfrecords.pictures.alpha import clip_to_alpha
 from tfrecords.pictures.color import to_srgb
+from tfrecords.pictures.fitting import check_size, fitted, largest_part
 from tfrecords.pictures.kinds import KINDS, decoders, sniff
 from tfrecords.pictures.numbers import prepare_numbers
 from tfrecords.pictures.source import PictureOptions
@@ -21,6 +23,7 @@ from tfrecords.pictures.source import PictureOptions
 MAX_PIXELS = 2**27
 
 _DNG_VERSION = 50706  # tag of camera raw files that look like TIFF
+_ON_ITS_SIDE = (5, 6, 7, 8)  # of Exif's orientations
 
 
 def prepare_picture(
@@ -29,7 +32,7 @@ def prepare_picture(
     name: str = "picture",
     say: Callable[[str], None] = lambda note: None,
 ) -> np.ndarray:
-    """Makes a picture upright, sRGB, square and of 8 or 16 bits, and resizes it with Lanczos.
+    """Makes a picture upright, sRGB and of 8 or 16 bits, and resizes it to one shape with Lanczos.
 
     Transparent pictures are laid on `options.background`; with 4 channels their color is
     premultiplied by alpha instead, and the bars of a letterbox are transparent.
@@ -39,9 +42,9 @@ def prepare_picture(
     have a `value_range`, (height, width, num_channels) numbers. Calls `say` with notes about
     anything doubtful, worded to follow a number of pictures.
 
-    Returns (resolution, resolution, num_channels) uint8, or, of 16 bits, uint16, whose numbers no
-    color profile changes. Raises a UserError that starts with `name` if it cannot be read, has more
-    than `MAX_PIXELS`, or is too small and must not be enlarged.
+    Returns (height, width, num_channels) uint8, as `options.size`, or, of 16 bits, uint16, whose
+    numbers no color profile changes. Raises a UserError that starts with `name` if it cannot be
+    read, has more than `MAX_PIXELS`, or is too small and must not be enlarged.
     """
     if isinstance(picture, np.ndarray) and options.value_range:
         return prepare_numbers(picture, options, name, say)
@@ -50,9 +53,9 @@ def prepare_picture(
         image = ImageOps.exif_transpose(image)
         if options.fit != "crop":
             return image
-        side = min(image.size)
-        left, top = (image.width - side) // 2, (image.height - side) // 2
-        return image.crop((left, top, left + side, top + side))
+        width, height = largest_part(image.size, options.size)
+        left, top = (image.width - width) // 2, (image.height - height) // 2
+        return image.crop((left, top, left + width, top + height))
 
     with _decoding(picture, name), _open(picture) as opened:
         if depth.is_deep(opened):
@@ -66,19 +69,12 @@ def prepare_picture(
             image = shape(opened)
         if image.mode != "F":
             image = _in_color(image, options, say)
-    # The longer side fills a letterbox; otherwise the shorter one must fill the square.
-    is_letterbox = options.fit == "letterbox"
-    which, side = ("longer", max(image.size)) if is_letterbox else ("smaller", min(image.size))
-    if side < options.side and not options.allow_upscaling:
-        problem = f"expected at least {options.side} px, its {which} side has {side}"
-        how = "take a lower resolution, remove the picture or allow upscaling"
-        raise UserError(f"{name}: {problem}: {how}")
-    square = (options.side, options.side)
-    if is_letterbox:
-        image = _letterbox(image, options.side, options.background)
-    elif image.size != square:
-        image = image.resize(square, Image.Resampling.LANCZOS)
-    pixels = np.asarray(image).reshape(*square, options.num_channels)
+    check_size(image.size, options, name)
+    if options.fit == "letterbox":
+        image = _letterbox(image, options.size, options.background)
+    elif image.size != options.size:
+        image = image.resize(options.size, Image.Resampling.LANCZOS)
+    pixels = np.asarray(image).reshape(*options.size[::-1], options.num_channels)
     if options.depth == 16:
         return np.rint(np.clip(pixels, 0, 65535)).astype(np.uint16)
     return clip_to_alpha(pixels) if options.num_channels == 4 else pixels
@@ -100,13 +96,17 @@ def _in_color(
     return image
 
 
-def smaller_side(picture: bytes | np.ndarray | str, name: str = "picture") -> int:
-    """Returns a picture's shorter side in pixels, from its first bytes, local path or pixels."""
+def size_of(picture: bytes | np.ndarray | str, name: str = "picture") -> tuple[int, int]:
+    """Returns an upright picture's width and height, from its first bytes, local path or pixels."""
     if isinstance(picture, np.ndarray):
-        return min(picture.shape[:2])
+        return picture.shape[1], picture.shape[0]
     file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
     with _decoding(picture, name), Image.open(file, formats=decoders()) as image:
-        return min(image.size)
+        width, height = image.size
+        # Without this test Pillow would read all of a PNG.
+        exif = image.getexif() if "exif" in image.info else getattr(image, "tag_v2", {})
+        lies = exif.get(ExifTags.Base.Orientation) in _ON_ITS_SIDE
+        return (height, width) if lies else (width, height)
 
 
 def brightest_number(picture: bytes | np.ndarray) -> tuple[float, bool] | None:
@@ -138,21 +138,23 @@ def resolutions(largest: int) -> tuple[int, ...]:
     return tuple(2**power for power in range(log2, 1, -1))
 
 
-def build_pyramid(image: np.ndarray) -> dict[int, np.ndarray]:
-    """Averages a picture down to 4 px, for the reals of each stage (paper, section 3).
+def build_pyramid(image: np.ndarray, base: Base = PAPER) -> dict[int, np.ndarray]:
+    """Averages a picture down to its base, for the reals of each stage (paper, section 3).
 
-    Takes (resolution, resolution, channels) uint8 or uint16, with a power of two from 4 to 1024.
+    Takes (height, width, channels) uint8 or uint16 of a base, at a resolution from 4 to 1024.
     Returns pictures by resolution, largest first, rounded from exact averages.
     """
-    dtype = image.dtype
-    if dtype not in (np.uint8, np.uint16) or image.ndim != 3 or image.shape[0] != image.shape[1]:
+    dtype, largest = image.dtype, 4 * image.shape[0] // base.height
+    wanted = dtype in (np.uint8, np.uint16) and image.ndim == 3
+    if not wanted or image.shape[:2] != base.shape(largest):
         got = f"{image.dtype} of shape {image.shape}"
-        raise ValueError(f"image must be uint8 (resolution, resolution, channels), got {got}")
+        kind = f"uint8 (height, width, channels) of {base.width}x{base.height} cells"
+        raise ValueError(f"image must be {kind}, got {got}")
     levels = {}
     exact: type = np.float32 if dtype == np.uint8 else np.float64  # no sum is rounded
     level: np.ndarray = image.astype(exact)
-    for resolution in resolutions(image.shape[0]):
-        if resolution != level.shape[0]:
+    for resolution in resolutions(largest):
+        if resolution != largest:
             # Adds rows first, which runs along memory, unlike `mean` over blocks.
             rows = level[0::2] + level[1::2]
             level = (rows[:, 0::2] + rows[:, 1::2]) * exact(0.25)
@@ -206,17 +208,19 @@ def _open(picture: bytes | np.ndarray) -> Image.Image:
     return image
 
 
-def _letterbox(image: Image.Image, side: int, background: tuple[int, int, int]) -> Image.Image:
-    width, height = (max(1, round(one * (side / max(image.size)))) for one in image.size)
+def _letterbox(
+    image: Image.Image, size: tuple[int, int], background: tuple[int, int, int]
+) -> Image.Image:
+    width, height = fitted(image.size, size)
     if (width, height) != image.size:
         image = image.resize((width, height), Image.Resampling.LANCZOS)
     if image.mode == "RGBa":
-        square = Image.new("RGBA", (side, side)).convert("RGBa")
+        whole = Image.new("RGBA", size).convert("RGBa")
     else:
-        square = Image.new("RGB", (side, side), background)
+        whole = Image.new("RGB", size, background)
         if image.mode == "F":
-            square = Image.fromarray(np.asarray(square.convert("L")) * np.float32(257))
+            whole = Image.fromarray(np.asarray(whole.convert("L")) * np.float32(257))
         else:
-            square = square.convert(image.mode)
-    square.paste(image, ((side - width) // 2, (side - height) // 2))
-    return square
+            whole = whole.convert(image.mode)
+    whole.paste(image, ((size[0] - width) // 2, (size[1] - height) // 2))
+    return whole

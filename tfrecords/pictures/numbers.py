@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from tfrecords.common.errors import UserError
+from tfrecords.pictures.fitting import check_size, fitted, largest_part
 from tfrecords.pictures.source import PictureOptions
 
 # The note for `say`. Messages put the number of pictures before it.
@@ -15,11 +16,11 @@ BEYOND = "with numbers beyond the range, which are cut there: see --value_range"
 def prepare_numbers(
     picture: np.ndarray, options: PictureOptions, name: str, say: Callable[[str], None]
 ) -> np.ndarray:
-    """Makes (height, width, num_channels) numbers square, and resizes each channel with Lanczos.
+    """Fits (height, width, num_channels) numbers to the shape, each channel with Lanczos.
 
     `options.value_range` becomes 0 to 255, or 0 to 65,535 with 16 bits; what a letterbox adds is 0.
-    Returns (resolution, resolution, num_channels) uint8 or uint16. Raises a UserError that starts
-    with `name` for numbers that are not finite, and for a picture too small.
+    Returns (height, width, num_channels) uint8 or uint16, as `options.size`. Raises a UserError
+    that starts with `name` for numbers that are not finite, and for a picture too small.
     """
     low, high = options.value_range or (0.0, 1.0)
     if not np.isfinite(picture).all():
@@ -29,23 +30,17 @@ def prepare_numbers(
     most = 2**options.depth - 1
     levels = np.clip((picture.astype(np.float64) - low) * (most / (high - low)), 0, most)
     if options.fit == "crop":
-        side = min(levels.shape[:2])
-        top, left = ((one - side) // 2 for one in levels.shape[:2])
-        levels = levels[top : top + side, left : left + side]
+        width, height = largest_part((levels.shape[1], levels.shape[0]), options.size)
+        top, left = (levels.shape[0] - height) // 2, (levels.shape[1] - width) // 2
+        levels = levels[top : top + height, left : left + width]
+    size = levels.shape[1], levels.shape[0]
+    check_size(size, options, name)
     is_letterbox = options.fit == "letterbox"
-    side = max(levels.shape[:2]) if is_letterbox else min(levels.shape[:2])
-    if side < options.side and not options.allow_upscaling:
-        which = "longer" if is_letterbox else "smaller"
-        problem = f"expected at least {options.side} px, its {which} side has {side}"
-        how = "take a lower resolution, remove the picture or allow upscaling"
-        raise UserError(f"{name}: {problem}: {how}")
-    height = width = options.side
-    if is_letterbox:
-        height, width = (max(1, round(one * options.side / side)) for one in levels.shape[:2])
+    width, height = fitted(size, options.size) if is_letterbox else options.size
     if levels.shape[:2] != (height, width):
         levels = _resize(levels, width, height)
     if is_letterbox:
-        rest = options.side - height, options.side - width
+        rest = options.size[1] - height, options.size[0] - width
         levels = np.pad(levels, [*((one // 2, one - one // 2) for one in rest), (0, 0)])
     return np.clip(np.rint(levels), 0, most).astype(np.uint16 if options.depth == 16 else np.uint8)
 

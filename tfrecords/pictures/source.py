@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfrecords.common.errors import UserError
+from tfrecords.common.shape import PAPER, Base
 from tfrecords.common.text import as_file_name, as_text, counted, describe_classes
 
 NUM_CHANNELS = {"rgb": 3, "gray": 1, "rgba": 4}  # by the values of --channels
@@ -31,23 +32,40 @@ FileReader = Callable[[int], bytes]
 class PictureOptions:
     """How to convert each picture; `defaults.fill_defaults` replaces None."""
 
-    resolution: int | None = None  # in pixels, a power of two; None chooses by the pictures
+    resolution: int | None = None  # a power of two; None chooses it by the pictures
     num_channels: int = 3  # see `NUM_CHANNELS`
     background: tuple[int, int, int] = (255, 255, 255)  # RGB, behind transparent pixels and in bars
-    fit: str = "crop"  # to the largest centered square; `FITS` has others: add bars, stretch
+    fit: str = "crop"  # to the largest part that fits; `FITS` has others: add bars, stretch
     # Whether to enlarge or reject small pictures; None enlarges them if resolution is None.
     allow_upscaling: bool | None = None
     white_level: float | None = None  # white in pictures with more than 8 bits; None chooses it
+    # Of the pictures' shape. None: the paper's with a resolution, else chosen by the pictures.
+    base: Base | None = None
     depth: int = 8  # bits per channel, one of `DEPTHS`; 16 is for gray and arrays
     # Which numbers of an array become the least and the largest level; None for pictures.
     value_range: tuple[float, float] | None = None
 
     @property
-    def side(self) -> int:
+    def largest(self) -> int:
         """The resolution, after it has been chosen."""
         if self.resolution is None:
             raise ValueError("the resolution is not chosen yet")
         return self.resolution
+
+    @property
+    def cells(self) -> Base:
+        """The base, after it has been chosen."""
+        return self.base or PAPER
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The width and the height in pixels, after they have been chosen."""
+        return self.cells.size(self.largest)
+
+    @property
+    def side_to_draw(self) -> int | None:
+        """The resolution of square pictures that cover the size; None before it is chosen."""
+        return self.resolution and max(4, 1 << (max(self.size) - 1).bit_length())
 
     def to_json(self) -> dict[str, Any]:
         """Returns the options as values for JSON."""
@@ -55,6 +73,10 @@ class PictureOptions:
         # Keeps the fingerprints of datasets made before white levels existed.
         if self.white_level in (None, _ALL_OF_16_BITS):
             del values["white_level"]
+        # And of those made before other shapes did.
+        values["base"] = [self.cells.width, self.cells.height]
+        if self.cells == PAPER:
+            del values["base"]
         if self.depth == 8:  # nor did depths
             del values["depth"]
         if self.value_range is None:
@@ -83,8 +105,8 @@ class Source:
     open: Callable[[], Reader]  # pickled for each worker process, and called there once
     identity: Sequence[Any]  # `SourceFile`s in order, and other JSON values that identify it
     picture_name: Callable[[int], str]  # name of picture i in messages, such as its path
-    # Returns the shorter sides, in pixels, of some pictures; None reads up to 1000 of them.
-    sample_sides: Callable[[], Sequence[int]] | None = None
+    # Returns (width, height), in pixels, of some pictures; None reads up to 1000 of them.
+    sample_sizes: Callable[[], Sequence[tuple[int, int]]] | None = None
     labels: OneHot | np.ndarray | None = None  # (num_pictures, label_size) float32
     label_names: tuple[str, ...] = ()  # empty without classes, or without names
     opens_fast: bool = False  # `open` reads next to nothing, so sampling pictures is cheap

@@ -84,7 +84,7 @@ def array_source(
         open=open_reader,
         identity=identity,
         picture_name=lambda index: f"{path} picture {index}",
-        sample_sides=lambda: [min(layout.height, layout.width)],
+        sample_sizes=lambda: [(layout.width, layout.height)],
         **numbers,
     )
 

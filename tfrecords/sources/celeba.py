@@ -38,7 +38,7 @@ def open_celeba(path: str, labels: str | None = None) -> Source:
         description=f"celeba:{path}",
         open=functools.partial(_open_cropped, source.open),
         identity=["celeba", *source.identity],
-        sample_sides=lambda: [128],
+        sample_sizes=lambda: [(128, 128)],
     )
 
 

@@ -89,7 +89,7 @@ def open_cifar(kind: str, path_and_split: str, labels: str | None = None) -> Sou
         open=functools.partial(single_file.open_raw, temporary, shape, path),
         identity=[kind, split, *identity],
         picture_name=lambda index: f"{description} picture {index}",
-        sample_sides=lambda: [32],
+        sample_sizes=lambda: [(32, 32)],
         labels=one_hot(classes, len(names)),
         label_names=names,
     )

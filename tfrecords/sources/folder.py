@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import MOST_PICTURE_BYTES
 from tfrecords.common.paths import is_remote, join, load_gfile, read_bytes, read_whole
-from tfrecords.pictures.images import smaller_side
+from tfrecords.pictures.images import size_of
 from tfrecords.pictures.kinds import HEAD_BYTES, kind_by_ending
 from tfrecords.pictures.source import FileReader, Source, SourceFile
 from tfrecords.sources.listing import PictureFiles, is_hidden, make_source, why_skipped
@@ -139,7 +139,7 @@ def _read_for_size(folder: str, paths: list[str], index: int) -> bytes | str:
         return path
     head = read_bytes(path, _HEADER_BYTES)
     try:
-        smaller_side(head)
+        size_of(head)
     except UserError:  # some formats need the whole file, or start with large metadata
         return read_whole(path, MOST_PICTURE_BYTES)
     return head

@@ -64,7 +64,7 @@ def open_hdf5(file: str, labels: str | None = None) -> Source:
         open=functools.partial(_open_dataset, file, name),
         identity=["hdf5", *identity],
         picture_name=lambda index: f"{file} picture {index}",
-        sample_sides=lambda: [side],
+        sample_sizes=lambda: [(side, side)],
         labels=rows,
     )
     return with_own_labels(source, labels)

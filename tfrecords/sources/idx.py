@@ -48,7 +48,7 @@ def open_mnist(folder_and_split: str, labels: str | None = None) -> Source:
         open=open_pictures,
         identity=["mnist", single_file.file_identity(images)],
         picture_name=lambda index: f"{images} picture {index}",
-        sample_sides=lambda: [min(shape[1:]) + 2 * _PADDING],
+        sample_sizes=lambda: [(shape[2] + 2 * _PADDING, shape[1] + 2 * _PADDING)],
     )
     if labels is None:
         file = _only_file(folder, split, "labels", 1)

@@ -8,7 +8,7 @@ from typing import Any
 from tfrecords.common.errors import UserError
 from tfrecords.common.limits import picture_too_large
 from tfrecords.common.text import printable
-from tfrecords.pictures.images import smaller_side
+from tfrecords.pictures.images import size_of
 from tfrecords.pictures.kinds import KINDS, find_kind
 from tfrecords.pictures.source import FileReader, Source
 from tfrecords.sources.labels import find_labels
@@ -41,8 +41,8 @@ def make_source(where: str, name: str, files: PictureFiles, labels: str | None) 
     def picture_name(index: int) -> str:
         return printable(f"{root}/{paths[index]}")
 
-    def find_sides() -> list[int]:
-        return sample_sides(len(paths), files.read_for_size or files.open(), picture_name, where)
+    def find_sizes() -> list[tuple[int, int]]:
+        return sample_sizes(len(paths), files.read_for_size or files.open(), picture_name, where)
 
     return Source(
         name=name or "pictures",
@@ -52,7 +52,7 @@ def make_source(where: str, name: str, files: PictureFiles, labels: str | None) 
         identity=files.identity,
         picture_name=picture_name,
         opens_fast=True,
-        sample_sides=find_sides,
+        sample_sizes=find_sizes,
         labels=found.rows,
         label_names=found.names,
         notes=found.notes,
@@ -61,19 +61,19 @@ def make_source(where: str, name: str, files: PictureFiles, labels: str | None) 
     )
 
 
-def sample_sides(
+def sample_sizes(
     count: int, read: Callable[[int], bytes | str], name: Callable[[int], str], where: str
-) -> list[int]:
-    """Returns the shorter sides, in pixels, of up to 1000 readable pictures, spread over all."""
-    sides, first_error = [], None
+) -> list[tuple[int, int]]:
+    """Returns (width, height), in pixels, of up to 1000 readable pictures, spread over all."""
+    sizes, first_error = [], None
     for index in range(0, count, max(1, -(-count // SAMPLED_PICTURES))):
         try:
-            sides.append(smaller_side(read(index), name(index)))
+            sizes.append(size_of(read(index), name(index)))
         except UserError as error:
             first_error = first_error or error
-    if not sides:
+    if not sizes:
         raise UserError(f"{where}: no picture can be read; the first: {first_error}")
-    return sides
+    return sizes
 
 
 def why_skipped(path: str, read_head: Callable[[], bytes], size: int = 0) -> str | None:

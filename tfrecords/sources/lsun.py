@@ -17,7 +17,7 @@ from tfrecords.common.errors import UserError
 from tfrecords.common.paths import check_regular_file
 from tfrecords.pictures.source import Source
 from tfrecords.sources import single_file
-from tfrecords.sources.listing import sample_sides
+from tfrecords.sources.listing import sample_sizes
 
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
 _HEADER_BYTES = 16  # of a page: number, padding, flags, and bounds of the free space
@@ -48,7 +48,7 @@ def open_lsun(folder: str, labels: str | None = None) -> Source:
         identity=["lsun", identity, len(places)],
         picture_name=picture_name,
         opens_fast=True,
-        sample_sides=lambda: sample_sides(len(places), pictures(), picture_name, folder),
+        sample_sizes=lambda: sample_sizes(len(places), pictures(), picture_name, folder),
     )
     return single_file.with_own_labels(source, labels)
 

@@ -100,7 +100,7 @@ def open_shapes(resolution: int | None = None, labels: str | None = None) -> Sou
         open=functools.partial(_open_reader, side),
         identity=["shapes", _VERSION],
         picture_name=lambda index: f"shapes picture {index}",
-        sample_sides=lambda: [side],
+        sample_sizes=lambda: [(side, side)],
         labels=one_hot((label(index) for index in range(NUM_PICTURES)), len(LABEL_NAMES)),
         label_names=LABEL_NAMES,
     )

@@ -62,7 +62,7 @@ def open_svhn(path_and_split: str, labels: str | None = None) -> Source:
         open=functools.partial(single_file.open_raw, temporary, shape, file),
         identity=["svhn", identity],
         picture_name=lambda index: f"{file} picture {index}",
-        sample_sides=lambda: [min(shape[2:])],
+        sample_sizes=lambda: [(shape[3], shape[2])],
         labels=one_hot(digits, 10),
         label_names=tuple("0123456789"),
     )

@@ -12,7 +12,7 @@ from tfrecords.common.paths import load_gfile
 from tfrecords.pictures.source import FileReader, Source, one_hot
 from tfrecords.sources import single_file
 from tfrecords.sources.folder import open_folder
-from tfrecords.sources.listing import SAMPLED_PICTURES, sample_sides
+from tfrecords.sources.listing import SAMPLED_PICTURES, sample_sizes
 
 
 @dataclass(eq=False)
@@ -108,11 +108,11 @@ def _open(tfds: Any, name: str, split: str, data_dir: str | None, with_labels: b
         array = one_hot(_values(indices, "label", description), len(classes))
     picture_name = functools.partial("{} picture {}".format, description)
 
-    def find_sides() -> list[int]:
+    def find_sizes() -> list[tuple[int, int]]:
         # The first pictures, which need no copy; TFDS has shuffled most datasets.
         files = _values(pictures.take(SAMPLED_PICTURES), image, description)
         sampled = min(num_pictures, SAMPLED_PICTURES)
-        return sample_sides(sampled, lambda index: next(files), picture_name, description)
+        return sample_sizes(sampled, lambda index: next(files), picture_name, description)
 
     return Source(
         name=name.replace("/", "-"),
@@ -121,7 +121,7 @@ def _open(tfds: Any, name: str, split: str, data_dir: str | None, with_labels: b
         open=_SpooledPictures(pictures, image, num_pictures, description),
         identity=["tfds", builder.info.full_name, split, num_pictures],
         picture_name=picture_name,
-        sample_sides=find_sides,
+        sample_sizes=find_sizes,
         labels=array,
         label_names=classes if array is not None else (),
     )

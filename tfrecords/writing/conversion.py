@@ -58,7 +58,7 @@ class Conversion:
 
     def write_rest(self, folder: str, files: list[dict], rejected: list[Rejected]) -> None:
         """Writes labels, names, rejected pictures, and `dataset.json` with its `files`."""
-        source, order, largest = self.source, self.order(), self.options.side
+        source, order, largest = self.source, self.order(), self.options.largest
         kept = order[~np.isin(order, [index for index, _, _ in rejected])]
         pictures = [os.path.join(folder, f["file"]) for f in files if f["resolution"] == largest]
         resolutions = sorted({one["resolution"] for one in files})

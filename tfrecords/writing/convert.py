@@ -49,7 +49,7 @@ def convert_task(read: Reader, options: PictureOptions, encoding: str, task: Tas
             chunk.rejected.append((index, name, str(error).removeprefix(f"{name}: ")))
             continue
         chunk.notes.extend((name, note) for note in notes)
-        for resolution, level in build_pyramid(image).items():
+        for resolution, level in build_pyramid(image, options.cells).items():
             chunk.frames.setdefault(resolution, []).append(frame(encode_image(level, encoding)))
     return chunk
 

@@ -38,14 +38,15 @@ def check_out_dir(out_dir: str) -> None:
 def record_bytes(options: PictureOptions) -> int:
     """Returns an upper bound, in bytes, for a picture's raw records, with 64 for each frame."""
     pixel = options.num_channels * options.depth // 8
-    return sum(pixel * side**2 + 64 for side in resolutions(options.side))
+    numbers = (options.cells.pixels(one) for one in resolutions(options.largest))
+    return sum(pixel * pixels + 64 for pixels in numbers)
 
 
 def estimate_bytes(num_pictures: int, options: PictureOptions, encoding: str) -> int:
     """Estimates the size of a dataset's TFRecords in bytes."""
     size: float = record_bytes(options)
     if encoding == "png":  # for photographs, with headers
-        size = 0.7 * size + 100 * len(resolutions(options.side))
+        size = 0.7 * size + 100 * len(resolutions(options.largest))
     return round(num_pictures * size)
 
 

@@ -137,7 +137,7 @@ def _convert_and_finish(
 def _open_shards(conversion: Conversion, journal: Journal) -> Shards:
     partial = journal.folder
     undo_finish(partial)
-    sides = resolutions(conversion.options.side)
+    sides = resolutions(conversion.options.largest)
     try:
         shards = Shards(partial, sides, conversion.shard_bytes, journal.files)
         written = {journal.position - len(journal.rejected)}

@@ -80,9 +80,9 @@ def _front_matter(license_name: str) -> str:
 
 def _draw_walk(sampler: Sampler, network: NetworkConfig) -> bytes:
     """Returns a loop of a few seconds as a WebP file; pictures small enough for a card."""
-    columns = 4 if sampler.resolution <= 128 else 1
+    columns = 4 if max(sampler.size) <= 128 else 1
     walk = random_walk(sampler, 0, range(max(1, network.label_size)), columns, _KEYFRAMES)
-    scale = enlargement(columns, 1, sampler.resolution) if columns > 1 else 1
+    scale = enlargement(columns, 1, sampler.size) if columns > 1 else 1
     frames = draw_walk(sampler, walk, _FRAMES, columns, scale)
     with temporary_folder() as folder:
         path = os.path.join(folder, WALK)

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pgan_tf.config.networks import winograd_pays
+from pgan_tf.config.networks import winograd_pays, winograd_tile
 from pgan_tf.networks.layers.convolution import Resample, apply_kernel, prepare_kernel
 from pgan_tf.networks.layers.equalized import EqualizedConv2D, EqualizedDense
 from pgan_tf.networks.layers.winograd import Winograd
@@ -71,9 +71,8 @@ def shared_kernels(model: keras.Model) -> Iterator[None]:
 
 def choose_winograd(x: tf.Tensor, kernel: tf.Tensor, resample: Resample) -> Winograd | None:
     """Returns Winograd's algorithm if it beats `convolve(x, kernel, resample)`, else None."""
-    side = 2 * x.shape[1] if resample == "up" else x.shape[1]
+    height, width = (2 * side if resample == "up" else side for side in x.shape[1:3])
     shape, resamples, bfloat16 = tuple(kernel.shape), resample is not None, x.dtype == tf.bfloat16
-    if not winograd_pays(shape, side, resamples=resamples, bfloat16=bfloat16):
-        return None
-    # At 4x4 pixels most of the work is transforming kernels, which is less for smaller tiles.
-    return Winograd(2 if side == 4 else 4, resample)
+    tile = winograd_tile(height, width)
+    pays = winograd_pays(shape, max(height, width), resamples=resamples, bfloat16=bfloat16)
+    return Winograd(tile, resample) if tile and pays else None

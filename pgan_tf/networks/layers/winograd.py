@@ -46,45 +46,47 @@ class Winograd:
         return tf.reshape(tf.linalg.matmul(matrix, taps), (-1, a, b))
 
     def convolve(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Convolves square pictures in float32 with a kernel from `transform_kernel`."""
+        """Convolves pictures in float32 with a kernel from `transform_kernel`."""
         batch = tf.shape(inputs)[0] if inputs.shape[0] is None else inputs.shape[0]
         values = self._evaluate(tf.cast(inputs, tf.float32), batch)
         products = tf.linalg.matmul(values, kernel, transpose_b=self.resample == "up")
-        return tf.cast(self._interpolate(products, batch, inputs.shape[1]), inputs.dtype)
+        return tf.cast(self._interpolate(products, batch, *inputs.shape[1:3]), inputs.dtype)
 
     def _evaluate(self, inputs: tf.Tensor, batch: Any) -> tf.Tensor:
-        """Evaluates inputs at all points: (points², tiles² x batch, in)."""
-        size, channels = inputs.shape[2:]
-        points, matrix = self.tile + 2, _data_matrix(size, self)
-        if size <= _LARGEST_DENSE:
-            pixels = tf.reshape(tf.transpose(inputs, (1, 2, 0, 3)), (size**2, -1))
-            values = tf.linalg.matmul(_both_axes(matrix, points), pixels)
+        """Evaluates inputs at all points: (points², tiles x batch, in)."""
+        height, width, channels = inputs.shape[1:]
+        points, down, across = self.tile + 2, _data_matrix(height, self), _data_matrix(width, self)
+        if max(height, width) <= _LARGEST_DENSE:
+            pixels = tf.reshape(tf.transpose(inputs, (1, 2, 0, 3)), (height * width, -1))
+            values = tf.linalg.matmul(_both_axes(down, across, points), pixels)
             return tf.reshape(values, (points**2, -1, channels))
-        across, values = len(matrix) // points, tf.linalg.matmul(matrix, inputs)
-        values = tf.reshape(values, (batch, size, points, across, channels))
-        values = tf.reshape(tf.transpose(values, (2, 1, 3, 0, 4)), (points, size, -1))
-        return tf.reshape(tf.linalg.matmul(matrix, values), (points**2, -1, channels))
+        tiles, values = len(across) // points, tf.linalg.matmul(across, inputs)
+        values = tf.reshape(values, (batch, height, points, tiles, channels))
+        values = tf.reshape(tf.transpose(values, (2, 1, 3, 0, 4)), (points, height, -1))
+        return tf.reshape(tf.linalg.matmul(down, values), (points**2, -1, channels))
 
-    def _interpolate(self, products: tf.Tensor, batch: Any, size: int) -> tf.Tensor:
-        """Interpolates the output pixels; `size` is the side of the inputs."""
-        points, channels, matrix = self.tile + 2, products.shape[-1], _inverse_matrix(size, self)
-        rows, columns = matrix.shape
-        if size <= _LARGEST_DENSE:
-            both = _both_axes(matrix.T, points).T
-            pixels = tf.linalg.matmul(both, tf.reshape(products, (columns**2, -1)))
-            pixels = tf.reshape(pixels, (rows, rows, batch, channels))
+    def _interpolate(self, products: tf.Tensor, batch: Any, height: int, width: int) -> tf.Tensor:
+        """Interpolates the output pixels; `height` and `width` are those of the inputs."""
+        points, channels = self.tile + 2, products.shape[-1]
+        down, across = _inverse_matrix(height, self), _inverse_matrix(width, self)
+        if max(height, width) <= _LARGEST_DENSE:
+            both = _both_axes(down.T, across.T, points).T
+            pixels = tf.linalg.matmul(both, tf.reshape(products, (both.shape[1], -1)))
+            pixels = tf.reshape(pixels, (len(down), len(across), batch, channels))
             return tf.transpose(pixels, (2, 0, 1, 3))
-        values = tf.linalg.matmul(matrix, tf.reshape(products, (points, columns, -1)))
-        values = tf.reshape(values, (points, rows, columns // points, batch, channels))
+        values = tf.linalg.matmul(down, tf.reshape(products, (points, down.shape[1], -1)))
+        tiles = across.shape[1] // points
+        values = tf.reshape(values, (points, len(down), tiles, batch, channels))
         values = tf.transpose(values, (3, 1, 0, 2, 4))
-        return tf.linalg.matmul(matrix, tf.reshape(values, (batch, rows, columns, channels)))
+        values = tf.reshape(values, (batch, len(down), across.shape[1], channels))
+        return tf.linalg.matmul(across, values)
 
 
-def _both_axes(matrix: np.ndarray, points: int) -> np.ndarray:
+def _both_axes(down: np.ndarray, across: np.ndarray, points: int) -> np.ndarray:
     """Returns one matrix for both axes: (points across, down, tiles down, across) x pixels."""
-    rows, size = matrix.shape
-    one = matrix.reshape(points, rows // points, size)
-    return np.einsum("aih,bjw->baijhw", one, one).reshape(rows**2, size**2)
+    rows = [one.reshape(points, len(one) // points, -1) for one in (down, across)]
+    both = np.einsum("aih,bjw->baijhw", *rows)
+    return both.reshape(len(down) * len(across), -1)
 
 
 @functools.cache

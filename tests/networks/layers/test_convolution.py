@@ -62,7 +62,8 @@ def everything(convolve, x, kernel):
 
 @every_way_to_resample
 @pytest.mark.parametrize(
-    ("tile", "height", "width"), [(None, 4, 6), (2, 4, 4), (2, 6, 6), (4, 8, 8), (4, 12, 12)]
+    ("tile", "height", "width"),
+    [(None, 4, 6), (2, 4, 4), (2, 6, 4), (2, 6, 14), (4, 8, 4), (4, 8, 8), (4, 12, 8), (4, 12, 12)],
 )
 def test_every_way_equals_the_plain_one(tile, height, width, resample):
     channels = (3, 5) if resample == "up" else (5, 3)

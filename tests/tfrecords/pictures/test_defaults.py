@@ -83,7 +83,7 @@ def test_smaller_pictures_are_enlarged_only_if_nobody_asked_for_the_resolution(c
     assert (chosen.resolution, chosen.allow_upscaling) == (32, True)
     assert "half of the pictures reach (6 of 7 looked at)" in capsys.readouterr().out
     assert fill_defaults(source, options(8, allow_upscaling=None)) == options(8)
-    alike = make_source(images, sample_sides=lambda: [40])
+    alike = make_source(images, sample_sizes=lambda: [(40, 40)])
     many = make_source(noise(1), num_pictures=10**6, open=open_same)
     assert [fill_defaults(one, options(None)).resolution for one in (alike, many)] == [32, 16]
     out = capsys.readouterr().out
@@ -101,4 +101,4 @@ def test_smaller_pictures_are_enlarged_only_if_nobody_asked_for_the_resolution(c
     ],
 )
 def test_the_resolution_is_what_half_of_the_pictures_reach(sides, expected):
-    assert choose_resolution(sides) == expected
+    assert choose_resolution([(side, side + 7) for side in sides]) == expected

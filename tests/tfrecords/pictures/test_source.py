@@ -45,4 +45,4 @@ def test_a_source_has_names_that_can_be_written():
     assert (made.name, made.description, made.label_names) == ("a_b", "caf\\xe9", ("\\xe9", "x"))
     assert_user_error(r"^made: .*two alike", make_source, [], label_names=("\udce9", "\\xe9"))
     with pytest.raises(ValueError, match="not chosen yet"):
-        _ = options(None).side
+        _ = options(None).largest

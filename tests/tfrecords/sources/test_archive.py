@@ -41,7 +41,7 @@ def test_pictures_are_read_in_order_without_hidden_and_other_files(tmp_path, end
     assert (source.name, source.description) == ("pets", file)
     assert_gives(source, list(wanted.values()))
     assert source.picture_name(1) == f"{file}/cat/b.JPG"
-    assert list(source.sample_sides()) == [16, 17, 18, 19]
+    assert list(map(min, source.sample_sizes())) == [16, 17, 18, 19]
     assert (source.labels, source.rejected) == (None, ())
     assert open_source(file).identity == source.identity
     write_archive(file, contents | {"a.png": encoded(9)})
@@ -124,7 +124,7 @@ if not os.fork():  # a process that did not make the copy leaves it alone
     sys.exit()
 os.wait()
 for source in sources:
-    source.sample_sides()
+    source.sample_sizes()
     assert len(pickle.loads(pickle.dumps(source.open))()(0)) > 9
 assert "tensorflow" not in sys.modules
 """

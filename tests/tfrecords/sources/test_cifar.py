@@ -49,7 +49,7 @@ def test_cifar_gives_pictures_and_labels_of_its_splits(tmp_path, kind, protocol)
     assert_gives(source, [picture(i, (32, 32)) for i in range(2, 12)])
     assert source.label_names == tuple(f"n{i}" for i in range(10))
     np.testing.assert_array_equal(source.labels.classes, [*range(2, 10), 0, 1])
-    assert list(source.sample_sides()) == [32]
+    assert list(map(min, source.sample_sizes())) == [32]
     assert_gives(open_source(f"{kind}:{path}:test"), [picture(0, (32, 32))])
     detected = open_source(path, labels="none")
     assert (detected.identity, detected.labels) == (source.identity, None)

@@ -58,14 +58,14 @@ def test_the_size_is_found_behind_large_metadata_and_in_every_format(tmp_path):
     for ending in ("png", "jpg", "webp", "bmp", "gif", "tif"):
         image.save(tmp_path / f"a.{ending}")
     for folder in (str(tmp_path), f"file://{tmp_path}"):
-        assert list(open_source(folder).sample_sides()) == [40] * 7
+        assert list(map(min, open_source(folder).sample_sizes())) == [40] * 7
 
 
 def test_a_thousand_pictures_spread_over_all_are_sampled(tmp_path):
     small, large = save(tmp_path / "0.png", (8, 9)), save(tmp_path / "1.png", (20, 30))
     for index in range(2, 1501):
         (tmp_path / f"{index}.png").write_bytes(large if index % 2 else small)
-    sides = open_source(str(tmp_path)).sample_sides()
+    sides = [*map(min, open_source(str(tmp_path)).sample_sizes())]
     assert len(sides) == 751
     assert set(sides) == {8, 20}
 
@@ -73,10 +73,10 @@ def test_a_thousand_pictures_spread_over_all_are_sampled(tmp_path):
 def test_broken_pictures_are_not_sampled_and_one_that_is_missing_names_its_file(tmp_path):
     (tmp_path / "broken.png").write_bytes(b"not a picture")
     with pytest.raises(UserError, match=r"no picture can be read; the first: .*broken\.png"):
-        open_source(str(tmp_path)).sample_sides()
+        open_source(str(tmp_path)).sample_sizes()
     save(tmp_path / "good.png", (20, 30))
     source = open_source(str(tmp_path))
-    assert list(source.sample_sides()) == [20]
+    assert list(map(min, source.sample_sizes())) == [20]
     (tmp_path / "broken.png").unlink()
     assert_user_error(r"broken\.png: cannot be read: No such file", open_elsewhere(source), 0)
 
@@ -87,7 +87,7 @@ def test_a_remote_folder_is_read_like_a_local_one(tmp_path):
     folder = f"file://{tmp_path}"
     source = open_source(folder)
     assert_gives(source, wanted)
-    assert (source.name, list(source.sample_sides())) == (tmp_path.name, [16, 18])
+    assert (source.name, list(map(min, source.sample_sizes()))) == (tmp_path.name, [16, 18])
     assert source.labels.classes.tolist() == [0, 1]
     assert (source.identity[1].path, source.identity[1].size) == (
         f"{folder}/b/c.jpg",

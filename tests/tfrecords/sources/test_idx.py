@@ -34,7 +34,7 @@ def test_mnist_is_padded_to_32_px_with_its_digits_for_labels(tmp_path, packed):
     source = open_source(f"mnist:{tmp_path}")
     assert source.name == f"{tmp_path.name}-train"
     assert_gives(source, PADDED)
-    assert choose_resolution(source.sample_sides()) == 32
+    assert choose_resolution(source.sample_sizes()) == 32
     assert source.label_names == tuple("0123456789")
     np.testing.assert_array_equal(source.labels.classes, range(5))
     assert open_source(str(tmp_path)).identity == source.identity
@@ -53,7 +53,7 @@ def test_mnist_in_three_colors_is_made_of_random_digits(tmp_path):
     write_mnist(tmp_path, packed=True)
     source = open_source(f"mnist_rgb:{tmp_path}:40")
     assert (source.num_pictures, source.labels) == (40, None)
-    assert choose_resolution(source.sample_sides()) == 32
+    assert choose_resolution(source.sample_sizes()) == 32
     read = open_elsewhere(source)
     for index in (39, 3):
         digits = [PADDED[one] for one in choose_digits(index, 5)]
