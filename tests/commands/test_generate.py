@@ -89,7 +89,9 @@ MISTAKES = {
     (RUN, "--strength=1"): ["--strength", "--direction"],
     (RUN, "--directions", "--video=walk"): ["--video", "--directions"],
     (EXPORT, "--direction=components:6"): ["--direction", "from 0 to 5", "6"],
-    (EXPORT, "--redraw=along/seed-000005.png"): ["--redraw", "generator", "export/1"],
+    (RUN, "--network=generator", "--redraw=along/seed-000005.png"): [
+        *("--redraw", "got another", "--network=average_generator")
+    ],
     (RUN, "--redraw=unmarked.png"): ["--redraw", "unmarked.png", "without a mark"],
     (RUN, "--redraw=again.png", "--grid=2x1"): ["--grid", "--redraw"],
     (RUN, "--project=two.json"): ["two.json"],
