@@ -56,10 +56,11 @@ def test_the_examples_of_the_page_run_in_order(tmp_path, monkeypatch, capsys):
 
 
 def test_the_examples_of_arithmetic_on_latents_run_in_order(tmp_path, monkeypatch):
-    make_small_run(str(tmp_path / "runs/mine"))
     monkeypatch.chdir(tmp_path)
     scope = run_examples((ROOT / "docs/latents.md").read_text())
-    first, second = scope["first"], scope["second"]
-    np.testing.assert_allclose(scope["way"][[0, -1]], [first, second], atol=1e-6)
-    np.testing.assert_array_equal(np.load("liked.npy")[1], scope["changed"])
-    assert scope["pictures"].shape == (8, 8, 8, 3)  # of the last example
+    first, second, third = (scope[name] for name in ("first", "second", "third"))
+    rows = np.load("arithmetic.npy").reshape(3, 7, -1)
+    np.testing.assert_allclose(rows[0, [0, -1]], [first, second], atol=1e-6)
+    np.testing.assert_allclose(rows[1, [0, -1]], [third, third + second - first], atol=1e-6)
+    np.testing.assert_allclose(rows[2, 0], third, atol=1e-6)
+    assert scope["pictures"].shape == (8, 64, 64, 3)  # of the last example
