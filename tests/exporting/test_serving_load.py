@@ -78,13 +78,14 @@ def test_a_thousand_requests_at_once(export):
             print(f"{REQUESTS / max(seconds):.0f} pictures/s, {words}, {memory[-1] / 1e6:.0f} MB")
             assert sum(servable.batch_sizes) >= REQUESTS
             assert max(servable.batch_sizes) <= read_batching()["max_batch_size"]
-    # Everyone got the picture of their own seed.
+    # Everyone got the picture of their own seed. In batches of other sizes this trained network's
+    # sums are rounded in another order, which makes up to 1.2e-5 (docs/exports.md).
     alone = Servable(export)
     for seed in (0, 1, 500, 999):
         inputs = {"seeds": np.array([seed])}
         (expected,) = alone.model.run("from_seed", inputs, "images")
         (image,) = tf.make_ndarray(answers[seed].outputs["images"])
-        np.testing.assert_allclose(image, expected, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(image, expected, rtol=0, atol=5e-5)
     # After half of the rounds, 3,000 more requests of 49 kB each leave nothing behind.
     assert memory[-1] < 1.02 * memory[ROUNDS // 2 - 1], memory
 
