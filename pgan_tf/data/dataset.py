@@ -92,7 +92,10 @@ def make_dataset(
         most = bad_records.most if bad_records else 0
         found = _from_files(records, wanted, most, met)
     finished = found.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return finished.rebatch(size, drop_remainder=True).prefetch(4)
+    batches = finished.rebatch(size, drop_remainder=True)
+    # Else the strategy of several workers prepares for partial batches at an end.
+    endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+    return batches.apply(endless).prefetch(4)
 
 
 def distribute(
