@@ -23,6 +23,7 @@ from pgan_tf.devices.strategy import (
     make_strategy,
     warn_of_unseen_gpu,
 )
+from pgan_tf.devices.threads import choose_threads
 from pgan_tf.devices.workers import Workers, read_workers
 from pgan_tf.metrics.by_name import MEMORIZATION, need_inception
 from pgan_tf.metrics.inception import needs_download
@@ -60,7 +61,8 @@ def start_run() -> None:
         return
     if given.DETERMINISTIC.value:
         tf.config.experimental.enable_op_determinism()
-    # Before anything else that uses TensorFlow's devices: several workers need that.
+    # Both before anything else that uses TensorFlow's devices.
+    choose_threads(flags.FLAGS.fmap_base, flags.FLAGS.fmap_decay, flags.FLAGS.batch_size)
     strategy = make_strategy(given.STRATEGY.value, workers)
     checks.check_flags(strategy.num_replicas_in_sync)
     with readable_worker_errors(workers):

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import gc
+import os
 import re
 import time
 import timeit
@@ -17,6 +18,7 @@ from pgan_tf.data.damage import BadRecords, readable_data_errors
 from pgan_tf.data.dataset import distribute
 from pgan_tf.devices.out_of_memory import readable_memory_errors
 from pgan_tf.devices.strategy import check_batch_sizes, make_strategy
+from pgan_tf.devices.threads import choose_threads
 from pgan_tf.planning.flops import step_flops
 from pgan_tf.planning.limits import heaviest_stage
 from pgan_tf.training.gradients import discriminator_gradients, generator_gradients
@@ -125,6 +127,8 @@ def measure_stage(config: TrainingConfig, strategy_name: str, budget_seconds: fl
     Run it in a process of its own, or the peak of memory may be from earlier work. Iterations take
     `budget_seconds`; each of the two steps takes half. UserError if the batch can't be split.
     """
+    network = config.network
+    choose_threads(network.fmap_base, network.fmap_decay, config.schedule.batch_size)
     strategy = make_strategy(strategy_name)
     check_batch_sizes(config, strategy.num_replicas_in_sync)
     stage = make_stages(config.schedule)[-1]
@@ -162,18 +166,24 @@ def measure_stage(config: TrainingConfig, strategy_name: str, budget_seconds: fl
 
 
 def matrix_product_gflops(precision: str, size: int | None = None) -> float:
-    """Measures a square matrix product, best of several, in 10^9 operations per second."""
+    """Measures a square matrix product, best of several, in 10^9 operations per second.
+
+    With one thread for each operation there are as many products side by side as cores.
+    """
     size = size or _PRODUCT_SIZE
     dtype = precision.removeprefix("mixed_")
-    matrix = tf.cast(tf.random.stateless_uniform([size] * 2, (0, 0)), dtype)
+    at_once = (
+        os.cpu_count() or 1 if tf.config.threading.get_intra_op_parallelism_threads() == 1 else 1
+    )
+    matrices = tf.cast(tf.random.stateless_uniform((at_once, size, size), (0, 0)), dtype)
 
     @tf.function
     def multiply() -> tf.Tensor:
-        return tf.reduce_max(tf.linalg.matmul(matrix, matrix))
+        return tf.stack([tf.reduce_max(tf.linalg.matmul(one, one)) for one in tf.unstack(matrices)])
 
     multiply().numpy()
     best = min(timeit.repeat(lambda: multiply().numpy(), number=1, repeat=_PRODUCT_ROUNDS))
-    return 2 * size**3 / best / 1e9
+    return at_once * 2 * size**3 / best / 1e9
 
 
 def peak_memory_bytes() -> int:

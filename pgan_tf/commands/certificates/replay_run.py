@@ -11,6 +11,7 @@ import tensorflow as tf
 from pgan_tf.commands.certificates import verify as given
 from pgan_tf.config.training import TrainingConfig, data_differences
 from pgan_tf.devices.strategy import check_batch_sizes, make_strategy
+from pgan_tf.devices.threads import choose_threads
 from pgan_tf.runs import certificate as certificates
 from pgan_tf.runs.certificate import Certificate
 from pgan_tf.runs.checkpoint import list_checkpoints, read
@@ -140,6 +141,8 @@ def read_data(run_dir: str, config: TrainingConfig, cache: str) -> tuple[Dataset
 def make_run(run_dir: str, config: TrainingConfig, info: DatasetInfo, folder: str) -> Run:
     """Returns the run with another folder, on this machine's devices."""
     flags = read_flags(run_dir)
+    network = config.network
+    choose_threads(network.fmap_base, network.fmap_decay, config.schedule.batch_size)
     strategy = make_strategy(flags.get("strategy", "auto"))
     most_bad = flags.get("max_bad_records", "0")
     return Run(config, info, folder, strategy, max_bad_records=int(most_bad))
