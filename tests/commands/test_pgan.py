@@ -127,7 +127,7 @@ def test_presets_are_listed_with_what_they_are(answers):
     names = [path.stem for path in (ROOT / "pgan_tf/presets").glob("*.flags")]
     lines = [line for line in listed.splitlines() if not line.startswith(" ")]
     assert sorted(line.split()[0] for line in lines) == sorted(names)
-    assert [line.split()[0] for line in lines[:2]] == ["shapes", "laptop"]
+    assert [line.split()[0] for line in lines[:2]] == ["shapes", "quick"]
     assert all(len(line.split()) > 3 for line in lines)
 
 
