@@ -27,7 +27,7 @@ from tfrecords.common.text import did_you_mean
 flags.disclaim_key_flags()
 
 _PRESETS = pathlib.Path(__file__).parents[1] / "presets"  # flag files
-_SMALL_PRESETS = ("shapes", "quick", "laptop", "emoji")  # for a CPU: named before the published ones
+_SMALL_PRESETS = ("shapes", "quick", "laptop", "emoji")  # for a CPU: the others follow
 # Where a clone had them before they came with the package.
 _FORMER = re.compile(r"--?flagfile=((?:.*/)?presets/([\w-]+)\.flags)")
 
