@@ -61,7 +61,7 @@ def test_a_folder_becomes_a_page_in_two_commands(pgan):
 
 def test_presets_and_data_commands_come_with_it(pgan):
     done = pgan("train", "--preset=list")
-    assert len(done.stdout.splitlines()) >= len(list(ROOT.glob("pgan_tf/presets/*.flags")))
+    assert len(done.stdout.splitlines()) >= len(list(ROOT.glob("pgan_tf/presets/**/*.flags")))
     assert pgan("--version").stdout == f"pgan-tf {__version__}\n"
     done = pgan("data", "create", "photos", "made", "--resolution=8", "--processes=2")
     assert (done.returncode, done.stderr) == (0, "")

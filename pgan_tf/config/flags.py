@@ -26,7 +26,10 @@ from tfrecords.common.text import did_you_mean
 # Flags belong to the module that calls, not to this one.
 flags.disclaim_key_flags()
 
-_PRESETS = pathlib.Path(__file__).parents[1] / "presets"  # flag files
+# Flag files by name, some in a subfolder.
+_PRESETS = {
+    path.stem: path for path in (pathlib.Path(__file__).parents[1] / "presets").glob("**/*.flags")
+}
 _SMALL_PRESETS = ("shapes", "quick", "laptop", "emoji")  # for a CPU: the others follow
 # Where a clone had them before they came with the package.
 _FORMER = re.compile(r"--?flagfile=((?:.*/)?presets/([\w-]+)\.flags)")
@@ -137,7 +140,7 @@ def _flag_of(field: dataclasses.Field) -> str:
 
 def preset_names() -> list[str]:
     """The names of all presets, those for small machines first."""
-    others = sorted(path.stem for path in _PRESETS.glob("*.flags"))
+    others = sorted(_PRESETS)
     return [*_SMALL_PRESETS, *(name for name in others if name not in _SMALL_PRESETS)]
 
 
@@ -147,7 +150,7 @@ def find_preset(name: str) -> str:
         expected = f"one of {', '.join(known)}, or list"
         meant = did_you_mean(name, known)
         raise UserError(f"--preset: expected {expected}, got {shown(name)}{meant}")
-    return str(_PRESETS / f"{name}.flags")
+    return str(_PRESETS[name])
 
 
 def preset_flags(name: str) -> list[str]:

@@ -124,7 +124,7 @@ def test_pgan_lists_its_commands_and_its_version(answers):
 
 def test_presets_are_listed_with_what_they_are(answers):
     listed = answers["train --preset=list"][1]
-    names = [path.stem for path in (ROOT / "pgan_tf/presets").glob("*.flags")]
+    names = [path.stem for path in (ROOT / "pgan_tf/presets").glob("**/*.flags")]
     lines = [line for line in listed.splitlines() if not line.startswith(" ")]
     assert sorted(line.split()[0] for line in lines) == sorted(names)
     assert [line.split()[0] for line in lines[:2]] == ["shapes", "quick"]

@@ -16,7 +16,7 @@ from tests.config.test_schedule import GOLDEN, check_rows
 from tests.helpers.places import ROOT
 from tfrecords.common.errors import UserError
 
-PRESETS = {path.stem: path for path in sorted((ROOT / "pgan_tf/presets").glob("*.flags"))}
+PRESETS = {path.stem: path for path in sorted((ROOT / "pgan_tf/presets").glob("**/*.flags"))}
 
 
 def config_of(*arguments):
