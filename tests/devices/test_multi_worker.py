@@ -23,6 +23,8 @@ RUN = (
     *("--fmap_base=64", "--fmap_max=8", "--latent_size=8", "--batch_size=8"),
     *("--stabilize_kimg=0.128", "--fade_in_kimg=1", f"--total_kimg={TOTAL_IMAGES / 1000}"),
     *("--tick_kimg=0.032", "--minibatch_repeats=1", f"--learning_rate={STEP}", "--deterministic"),
+    # Not the shapes preset's, which has another rate and penalizes each worker's own first half.
+    *(f"--discriminator_learning_rate={STEP}", "--rampdown_kimg=0", "--penalty_batch_divisor=1"),
 )
 
 
